@@ -1,0 +1,1 @@
+"""The application: from an HTTP request to a finished job."""
