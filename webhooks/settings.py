@@ -1,0 +1,190 @@
+"""Every variable with its meaning and default: read once from the environment and `.env`, then frozen."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+NEEDED = {
+    "pat": ("tableau_domain", "tableau_pat_name", "tableau_pat_secret"),
+    "password": ("tableau_domain", "tableau_username", "tableau_password"),
+    "jwt": (
+        "tableau_domain",
+        "tableau_username",
+        "tableau_ca_client",
+        "tableau_ca_secret_id",
+        "tableau_ca_secret_value",
+    ),
+}
+"""What each way to sign in uses; all the rest may be absent or empty."""
+
+
+class FileSecrets(PydanticBaseSettingsSource):
+    """Reads NAME from the file that NAME_FILE names, as container platforms hand secrets over."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        names = field.validation_alias.choices if field.validation_alias else [field_name]
+        for name in names:
+            path = os.environ.get(f"{name}_FILE".upper())
+            if path:
+                return _read(Path(path), name), field_name, False
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """The server's settings; attribute names are the variables' names in lower case."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        populate_by_name=True,
+        str_strip_whitespace=True,
+    )
+
+    tableau_domain: str = Field(
+        "", description="Host of Tableau, e.g. 10ax.online.tableau.com; https unless it says otherwise"
+    )
+    tableau_sitename: str = Field(
+        "", description="The site's content URL as in its address; empty for the default site"
+    )
+    tableau_restapi_version: str = Field("", description="REST API version, e.g. 3.24; empty: what the server offers")
+    tableau_session_minutes: int = Field(
+        90, ge=1, le=240, description="Sign in again after so many minutes at the latest"
+    )
+    tableau_auth: Literal["pat", "password", "jwt"] = Field("pat", description="Way to sign in: pat, password or jwt")
+    tableau_username: str = Field("", description="User name, for password and jwt (case-sensitive there)")
+    tableau_password: SecretStr = Field(SecretStr(""), description="Password, for TABLEAU_AUTH=password")
+    tableau_ca_client: str = Field("", description="Connected app: client id, for jwt")
+    tableau_ca_secret_id: str = Field("", description="Connected app: secret id, for jwt")
+    tableau_ca_secret_value: SecretStr = Field(SecretStr(""), description="Connected app: secret value, for jwt")
+    tableau_pat_name: str = Field(
+        "",
+        validation_alias=AliasChoices("tableau_pat_name", "ts_pat_name"),
+        description="Name of the personal access token (TS_PAT_NAME is read as well)",
+    )
+    tableau_pat_secret: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=AliasChoices("tableau_pat_secret", "ts_pat_secret"),
+        description="Secret of the personal access token (TS_PAT_SECRET is read as well)",
+    )
+
+    flask_env: Literal["production", "development"] = Field("production", description="development logs DEBUG")
+    webhook_token: SecretStr = Field(
+        SecretStr(""), description="Secret part of the webhook's URL; without one anybody may send events"
+    )
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="Where the inbox is; empty: a SQLite file under data/. postgres://… for many machines",
+    )
+    rules_file: Path = Field(ROOT / "rules.toml", description="The rules: which event leads to what")
+    worker_threads: int = Field(
+        4, ge=0, le=64, description="Handler threads in each process; 0: none (use flask worker)"
+    )
+    lease_seconds: float = Field(
+        30, ge=1, le=3600, description="A job of a dead worker is taken over after so many seconds"
+    )
+    max_attempts: int = Field(20, ge=1, le=100, description="Tries of a job before it is dead")
+    admin_password: SecretStr = Field(
+        SecretStr(""), description="Password of the pages; without one only this machine is served"
+    )
+
+    slack_token: SecretStr = Field(
+        SecretStr(""), description="Slack bot token (xoxb-…), scopes chat:write and files:write"
+    )
+    slack_channel: str = Field("", description="Slack channel for plain `slack` destinations: an id or a #name")
+    slack_api_url: str = Field("https://slack.com/api/", description="Address of Slack's Web API")
+    twilio_account_sid: str = Field("", description="Twilio account (AC…)")
+    twilio_auth_token: SecretStr = Field(SecretStr(""), description="Twilio auth token")
+    twilio_from: str = Field("", description="Sender: a number in E.164 (+1555…) or a messaging service (MG…)")
+    twilio_to: str = Field("", description="Number for plain `twilio` destinations")
+    twilio_api_url: str = Field("https://api.twilio.com", description="Address of Twilio, the part before /2010-04-01")
+    apprise_urls: SecretStr = Field(
+        SecretStr(""), description="Other notifiers, by Apprise's URLs, separated by blanks or commas"
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on")
+    simulator_port: int = Field(8100, ge=0, le=65535, description="Port of the simulator in the demo")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 — pydantic-settings calls by name
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments before the environment before NAME_FILE before `.env`."""
+        return init_settings, env_settings, FileSecrets(settings_cls), dotenv_settings
+
+    @classmethod
+    def read(cls, **given: Any) -> Self:
+        """The settings from the environment and `.env`, `given` before both.
+
+        Raises one RuntimeError that names everything wrong.
+        """
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+            raise RuntimeError(f"Settings are wrong: {faults}") from None
+
+    @field_validator("tableau_domain")
+    @classmethod
+    def _with_scheme(cls, domain: str) -> str:
+        domain = domain.rstrip("/")
+        return domain if not domain or "://" in domain else f"https://{domain}"
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _dialect(cls, url: SecretStr) -> SecretStr:
+        text = url.get_secret_value() or f"sqlite:///{ROOT / 'data' / 'inbox.sqlite3'}"
+        for short in ("postgres://", "postgresql://"):
+            if text.startswith(short):
+                text = "postgresql+psycopg://" + text.removeprefix(short)
+        return SecretStr(text)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _always_a_database(cls, values: Any) -> Any:
+        return {"database_url": "", **values} if isinstance(values, dict) else values
+
+    def missing(self) -> list[str]:
+        """The variables that the chosen way to sign in to Tableau needs and that are empty."""
+        return [name.upper() for name in NEEDED[self.tableau_auth] if not _text(getattr(self, name))]
+
+    def require_tableau(self) -> None:
+        """Raises one RuntimeError that names every missing variable of the chosen sign-in."""
+        missing = self.missing()
+        if missing:
+            names = ", ".join(missing)
+            raise RuntimeError(f"TABLEAU_AUTH={self.tableau_auth} needs {names}: set in .env or the environment")
+
+    def secrets(self) -> list[str]:
+        """Every secret text that is set, for redaction."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return [v.get_secret_value() for v in values if isinstance(v, SecretStr) and v.get_secret_value()]
+
+
+def _text(value: str | SecretStr) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def _read(path: Path, name: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise RuntimeError(f"{name.upper()}_FILE: cannot read {path}: {error.strerror}") from None
