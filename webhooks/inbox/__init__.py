@@ -1,0 +1,58 @@
+"""The inbox: everything that was received and promised, in one database. All the SQL is in here."""
+
+from __future__ import annotations
+
+import threading
+from typing import Self
+
+from sqlalchemy import make_url
+
+from webhooks.inbox.arrivals import Arrivals, Matching
+from webhooks.inbox.history import STATES, History
+from webhooks.inbox.leases import Leases
+from webhooks.inbox.migrate import upgrade
+from webhooks.inbox.records import Attempt, EventRecord, JobRecord, Receipt
+from webhooks.inbox.sessions import Sessions
+from webhooks.inbox.steps import MISSING, Steps
+from webhooks.inbox.store import Clock, Store
+
+__all__ = ["MISSING", "STATES", "Attempt", "EventRecord", "Inbox", "JobRecord", "Matching", "Receipt"]
+
+
+class Inbox(Arrivals, Leases, History, Steps):
+    """Events, jobs, attempts, steps and sessions of one database; safe for many threads, processes and machines.
+
+    `news` is set after each commit that brings work.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.sessions = Sessions(store)
+        self.news = threading.Event()
+
+    @classmethod
+    def open(cls, url: str, clock: Clock | None = None) -> Self:
+        """Opens `sqlite:///FILE` or `postgresql+psycopg://…` and brings its schema up to date.
+
+        `clock` (seconds since 1970) is for tests; the default is this machine's on SQLite, the database's on
+        PostgreSQL. Raises RuntimeError for any other URL, StoreUnavailable when the database cannot be reached.
+        """
+        store = _store(url, clock)
+        upgrade(store)
+        return cls(store)
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def _store(url: str, clock: Clock | None) -> Store:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        from webhooks.inbox.sqlite import SqliteStore  # noqa: PLC0415 — a driver is imported where it is used
+
+        return SqliteStore(parsed, clock)
+    if parsed.get_backend_name() == "postgresql":
+        from webhooks.inbox.postgres import PostgresStore  # noqa: PLC0415
+
+        return PostgresStore(parsed, clock)
+    raise RuntimeError(f"DATABASE_URL: {parsed.get_backend_name()} is not supported; use sqlite:/// or postgres://")

@@ -1,0 +1,182 @@
+"""What happened: lists of events and jobs, dead letters, and replay."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, select, text, update
+
+from webhooks.event import Event
+from webhooks.inbox.records import (
+    Attempt,
+    EventRecord,
+    JobRecord,
+    attempt_of,
+    event_of,
+    event_record,
+    job_of,
+)
+from webhooks.inbox.schema import (
+    DEAD,
+    EVENT_STATES,
+    OPEN,
+    RECEIVED,
+    UNPLANNED,
+    attempts,
+    events,
+    jobs,
+    steps,
+)
+from webhooks.inbox.store import Store, moment
+from webhooks.job import OPEN_STATES, JobState
+
+JOB_STATES = {state.word: state for state in JobState}
+STATES = (*EVENT_STATES.values(), *JOB_STATES)
+"""Words that `state` filters by: an event's own, or the state of one of its jobs."""
+
+
+class History:
+    """Everything that is asked of the inbox after the fact."""
+
+    store: Store
+
+    def events(
+        self,
+        *,
+        event_type: str | None = None,
+        resource: str | None = None,
+        state: str | None = None,
+        since: datetime | None = None,
+        after: int | None = None,
+        limit: int = 50,
+    ) -> list[EventRecord]:
+        """Kept events, newest first.
+
+        `resource` is a LUID or a name with `*` and `?`; `state` is one of STATES; `after` gives those with a greater
+        id, oldest first. Raises ValueError for an unknown state.
+        """
+        found = select(events).limit(limit).order_by(events.c.id if after is not None else events.c.id.desc())
+        for condition in _conditions(event_type, resource, state, since, after):
+            found = found.where(condition)
+        return self.store.read(lambda connection: _records(connection, found))
+
+    def event(self, event_id: int) -> EventRecord | None:
+        """One event with its jobs and their attempts, or None."""
+        found = self.store.read(lambda connection: _records(connection, select(events).where(events.c.id == event_id)))
+        return found[0] if found else None
+
+    def replay(self, event_ids: Sequence[int]) -> int:
+        """Runs the events again: every ended job is ready anew, and rules that are new since then are planned.
+
+        Returns the number of events that there were to replay.
+        """
+        return self.store.write(lambda connection: self._replay(connection, event_ids))
+
+    def replay_dead(self, since: datetime | None = None, limit: int = 1000) -> int:
+        """Makes dead jobs ready again, those that died at or after `since`; returns how many."""
+        found = select(jobs.c.id).where(text(DEAD)).order_by(jobs.c.finished_at).limit(limit)
+        if since is not None:
+            found = found.where(jobs.c.finished_at >= since.timestamp())
+        return self.store.write(lambda connection: self._revive(connection, connection.execute(found).scalars().all()))
+
+    def untold_dead(self, limit: int = 50, *, except_handler: str = "") -> list[JobRecord]:
+        """Dead jobs that nobody has been told of, oldest first."""
+        found = (
+            select(jobs, events.c.body, events.c.fingerprint, events.c.received_at)
+            .join_from(jobs, events)
+            .where(text(DEAD), jobs.c.told_at.is_(None), jobs.c.handler != except_handler)
+            .order_by(jobs.c.finished_at)
+            .limit(limit)
+        )
+        rows = self.store.read(lambda connection: connection.execute(found).mappings().all())
+        return [JobRecord(job_of(row, event_of(row)), (), None) for row in rows]
+
+    def tell(self, job_ids: Sequence[int]) -> None:
+        """Somebody has been told that these jobs are dead."""
+        told = update(jobs).where(jobs.c.id.in_(job_ids)).values(told_at=self.store.now())
+        self.store.write(lambda connection: connection.execute(told).rowcount)
+
+    def counts(self) -> dict[str, float]:
+        """Figures for metrics: backlog, dead letters, age of the oldest due job in seconds, newest event, bytes."""
+        now = self.store.now()
+        wanted: dict[str, Select[Any]] = {
+            "unplanned": select(func.count()).select_from(events).where(text(UNPLANNED)),
+            "ready": select(func.count()).select_from(jobs).where(text(OPEN), jobs.c.state == JobState.READY),
+            "running": select(func.count()).select_from(jobs).where(text(OPEN), jobs.c.state == JobState.RUNNING),
+            "dead": select(func.count()).select_from(jobs).where(text(DEAD)),
+            "oldest_due": select(now - func.min(jobs.c.due_at)).where(text(OPEN)),
+            "newest_event": select(events.c.received_at).order_by(events.c.id.desc()).limit(1),
+        }
+        figures = self.store.read(
+            lambda connection: {name: connection.execute(query).scalar() for name, query in wanted.items()}
+        )
+        return {name: max(float(value or 0), 0.0) for name, value in figures.items()} | {"bytes": self.store.size()}
+
+    def _replay(self, connection: Connection, event_ids: Sequence[int]) -> int:
+        ended = select(jobs.c.id).where(jobs.c.event_id.in_(event_ids), jobs.c.state.not_in(OPEN_STATES))
+        self._revive(connection, connection.execute(ended).scalars().all())
+        again = update(events).where(events.c.id.in_(event_ids)).values(state=RECEIVED)
+        return connection.execute(again).rowcount
+
+    def _revive(self, connection: Connection, job_ids: Sequence[int]) -> int:
+        """What `once` remembers is forgotten: a replay is meant to do it all again."""
+        connection.execute(delete(steps).where(steps.c.job_id.in_(job_ids)))
+        fresh = {"state": JobState.READY, "attempts": 0, "error": None, "finished_at": None, "told_at": None}
+        revived = update(jobs).where(jobs.c.id.in_(job_ids)).values(**fresh, due_at=self.store.now())
+        return connection.execute(revived).rowcount
+
+
+def _conditions(
+    event_type: str | None, resource: str | None, state: str | None, since: datetime | None, after: int | None
+) -> Iterable[ColumnElement[bool]]:
+    if event_type:
+        yield events.c.event_type == event_type
+    if resource:
+        pattern = _like(resource)
+        yield (events.c.resource_luid == resource) | events.c.resource_name.ilike(pattern, escape="\\")
+    if state:
+        yield _state(state)
+    if since:
+        yield events.c.received_at >= since.timestamp()
+    if after is not None:
+        yield events.c.id > after
+
+
+def _state(word: str) -> ColumnElement[bool]:
+    for number, name in EVENT_STATES.items():
+        if name == word:
+            return events.c.state == number
+    if word not in JOB_STATES:
+        raise ValueError(f"no such state: {word}; there are {', '.join(STATES)}")
+    return events.c.id.in_(select(jobs.c.event_id).where(jobs.c.state == JOB_STATES[word]))
+
+
+def _like(pattern: str) -> str:
+    escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return escaped.replace("*", "%").replace("?", "_")
+
+
+def _records(connection: Connection, found: Select[Any]) -> list[EventRecord]:
+    rows = [dict(row) | {"event_id": row["id"]} for row in connection.execute(found).mappings()]
+    if not rows:
+        return []
+    kept = {row["id"]: event_of(row) for row in rows}
+    jobs_of = _jobs(connection, kept)
+    return [event_record(row, tuple(jobs_of[row["id"]])) for row in rows]
+
+
+def _jobs(connection: Connection, kept: dict[int, Event]) -> dict[int, list[JobRecord]]:
+    of_these = jobs.c.event_id.in_(list(kept))
+    rows = connection.execute(select(jobs).where(of_these).order_by(jobs.c.id)).mappings().all()
+    tries: dict[int, list[Attempt]] = defaultdict(list)
+    made = select(attempts).join_from(attempts, jobs).where(of_these).order_by(attempts.c.id)
+    for row in connection.execute(made).mappings():
+        tries[row["job_id"]].append(attempt_of(row))
+    found: dict[int, list[JobRecord]] = defaultdict(list)
+    for row in rows:
+        job = job_of(row, kept[row["event_id"]])
+        found[row["event_id"]].append(JobRecord(job, tuple(tries[row["id"]]), moment(row["told_at"])))
+    return found
