@@ -1,0 +1,207 @@
+"""Which events a rule or an @on is about: patterns of event types, and conditions on what an event concerns. Pure."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Self
+
+from webhooks.event import EVENT_TYPES, Event
+from webhooks.job import NewJob
+from webhooks.spelling import closest, hint
+
+PAYLOAD_FIELDS = {
+    "resource_name": "the name that the webhook gives",
+    "resource_luid": "the LUID of the workbook, data source, view, user or site",
+    "resource": "Tableau's word for the kind: WORKBOOK, DATASOURCE, EXTRACTS, VIEW, USER, SITE",
+    "site_luid": "the LUID of the site",
+}
+"""What the webhook itself says: compared when the event is planned."""
+
+TABLEAU_FIELDS = {
+    "project": "the name of the project, or its whole path such as Finance/Reports",
+    "owner": "the owner's name; on Tableau Cloud that is an e-mail address",
+    "tags": "the tags; one that fits is enough",
+    "certified": "true or false; data sources only",
+}
+"""What only Tableau knows: looked up by the job itself."""
+
+ALIASES = {"name": "resource_name", "site": "site_luid", "tag": "tags"}
+
+Patterns = tuple[str, ...]
+"""Globs, of which one has to fit; those with a leading `!` must not fit. Upper and lower case are the same."""
+
+
+class ConditionError(ValueError):
+    """A condition that nobody could mean; the message says what would have been right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Whether something fits, and the reason in words."""
+
+    matched: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a rule (or a handler that announced itself with @on) makes of one event, and why."""
+
+    name: str
+    matched: bool
+    reason: str
+    jobs: tuple[NewJob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Conditions, all of which have to hold; apart by who can answer them: the payload, or only Tableau."""
+
+    payload: Mapping[str, Patterns] = field(default_factory=dict)
+    tableau: Mapping[str, Patterns] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> Self:
+        """Conditions as people write them: `{"project": "Finance*", "tags": ["gold", "!draft"]}`.
+
+        Raises ConditionError naming every fault.
+        """
+        found: dict[str, Patterns] = {}
+        faults = []
+        for name, value in given.items():
+            try:
+                found[_field(name)] = _patterns(name, value)
+            except ConditionError as error:
+                faults.append(str(error))
+        if faults:
+            raise ConditionError("; ".join(faults))
+        return cls(
+            {name: patterns for name, patterns in found.items() if name in PAYLOAD_FIELDS},
+            {name: patterns for name, patterns in found.items() if name in TABLEAU_FIELDS},
+        )
+
+    def judge(self, event: Event) -> Finding:
+        """Whether the payload's part holds for `event`; what only Tableau knows is left open and named."""
+        findings = [compare(name, patterns, [getattr(event, name)]) for name, patterns in self.payload.items()]
+        unmet = [finding.reason for finding in findings if not finding.matched]
+        if unmet:
+            return Finding(matched=False, reason="; ".join(unmet))
+        open_ones = [f"if {name} ~ {join(patterns)}" for name, patterns in self.tableau.items()]
+        return Finding(matched=True, reason="; ".join([*(finding.reason for finding in findings), *open_ones]))
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Event types and conditions together: what a rule and an @on have in common."""
+
+    on: Patterns
+    where: Where = field(default_factory=Where)
+
+    def judge(self, event: Event) -> Finding:
+        """Whether `event` is one of these, as far as its payload can tell, and why."""
+        if not fits(self.on, [event.event_type]):
+            return Finding(matched=False, reason="not one of its events")
+        finding = self.where.judge(event)
+        return finding if finding.reason else Finding(matched=True, reason=f"{event.event_type} ~ {join(self.on)}")
+
+    def warnings(self) -> list[str]:
+        """What is probably not meant. Tableau's list of events grows, so an unknown one is no error."""
+        return [*_unknown_types(self.on), *self._out_of_reach()]
+
+    def _out_of_reach(self) -> list[str]:
+        """Conditions that can never hold, because Tableau has no such thing or has it no longer."""
+        types = [name for name in EVENT_TYPES if fits(self.on, [name])]
+        asked = " and ".join(self.where.tableau)
+        if not asked or not types:
+            return []
+        gone = [name for name in types if name.endswith("Deleted") and not name.startswith("Label")]
+        other = [name for name in types if name.startswith(("Admin", "Site")) and name not in gone]
+        reasons = [(gone, "it is gone by then"), (other, "it has none")]
+        return [f"{', '.join(names)}: {asked} cannot be looked up, {why}" for names, why in reasons if names]
+
+
+def fits(patterns: Patterns, values: Iterable[object]) -> bool:
+    """Whether one of `values` fits one of the globs, and none of them fits a glob with `!`."""
+    texts = [_fold(str(value)) for value in values if value is not None]
+    wanted = [pattern for pattern in patterns if not pattern.startswith("!")]
+    refused = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+    return (not wanted or _any(wanted, texts)) and not _any(refused, texts)
+
+
+def compare(name: str, patterns: Patterns, values: Sequence[object], *, shown: str | None = None) -> Finding:
+    """Whether the field's values fit, in words: `project Finance ~ Finance*`, `project is Sales, not Finance*`."""
+    known = [str(value) for value in values if value is not None and value != ""]
+    shown = shown or ", ".join(known) or "unknown"
+    if fits(patterns, known):
+        return Finding(matched=True, reason=f"{name} {shown} ~ {join(patterns)}")
+    return Finding(matched=False, reason=f"{name} is {shown}, not {join(patterns)}")
+
+
+def join(patterns: Patterns) -> str:
+    return " or ".join(patterns)
+
+
+def as_patterns(value: object) -> Patterns:
+    """One glob or a list of globs. Raises ConditionError."""
+    items = value if isinstance(value, list | tuple) else [value]
+    if not items:
+        raise ConditionError("an empty list fits nothing; leave it out, or name something")
+    for item in items:
+        if not isinstance(item, str):
+            raise ConditionError(f"{item!r} should be text in quotes")
+        if not item.removeprefix("!").strip():
+            raise ConditionError("an empty text fits nothing; leave it out, or name something")
+    return tuple(items)
+
+
+def _field(name: str) -> str:
+    known = ALIASES.get(name, name)
+    if known not in PAYLOAD_FIELDS and known not in TABLEAU_FIELDS:
+        raise ConditionError(f"{name} is not a condition; {hint(name, [*PAYLOAD_FIELDS, *TABLEAU_FIELDS, *ALIASES])}")
+    return known
+
+
+def _patterns(name: str, value: object) -> Patterns:
+    if name == "certified":
+        if not isinstance(value, bool):
+            raise ConditionError("certified is true or false, without quotes")
+        return (str(value).lower(),)
+    try:
+        return as_patterns(value)
+    except ConditionError as error:
+        raise ConditionError(f"{name}: {error}") from None
+
+
+def _unknown_types(patterns: Patterns) -> list[str]:
+    """Event types that are in no catalogue, with what may have been meant."""
+    return [_unknown_type(glob) for glob in (p.removeprefix("!") for p in patterns) if not _known(glob)]
+
+
+def _known(glob: str) -> bool:
+    return any(fits((glob,), [name]) for name in EVENT_TYPES)
+
+
+def _unknown_type(glob: str) -> str:
+    if "*" in glob or "?" in glob:
+        return f"{glob} fits none of the event types known so far"
+    meant = closest(glob, EVENT_TYPES)
+    return f"{glob} is not an event type known so far" + (f"; did you mean {meant}?" if meant else "")
+
+
+def _any(globs: Iterable[str], texts: Sequence[str]) -> bool:
+    return any(_glob(pattern).match(text) for pattern in globs for text in texts)
+
+
+@lru_cache(maxsize=1024)
+def _glob(pattern: str) -> re.Pattern[str]:
+    # Only * and ? are special: names such as "Sales [EU]" are meant as they stand.
+    return re.compile(fnmatch.translate(_fold(pattern).replace("[", "[[]")))
+
+
+def _fold(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()

@@ -1,0 +1,92 @@
+"""What an event is about, as Tableau knows it, and the conditions that only Tableau can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tableau_rest.errors import NotFound, TableauError
+from tableau_rest.luid import luid_of
+from webhooks.conditions import compare
+from webhooks.errors import Permanent, Skip
+from webhooks.event import Event
+
+if TYPE_CHECKING:
+    from tableau_rest import Tableau
+
+GONE = "is not there any more, or this server's user may not see it"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The workbook, data source, view, user or site that an event is about.
+
+    Without `content`, `problem` says why in words; `refused` is the error where Tableau did not let us look.
+    """
+
+    content: Any = None
+    problem: str = ""
+    refused: Exception | None = None
+
+
+def look_up(event: Event, tableau: Callable[[], Tableau]) -> Found:
+    """What `event` is about. What cannot be found is no error; a trouble that may pass (Tableau is down) is raised."""
+    kind, luid = event.content_type, event.resource_luid
+    if kind is None or not _is_luid(luid):
+        return Found(problem="the event does not say what it is about")
+    try:
+        return Found(_ask(tableau(), kind, luid))
+    except NotFound:
+        return Found(problem=f"the {kind} {GONE}")
+    except (TableauError, Permanent) as error:
+        if not error.permanent:
+            raise
+        return Found(problem=f"Tableau could not be asked: {error}", refused=error)
+
+
+def _is_luid(value: Any) -> bool:
+    try:
+        return bool(luid_of(value))
+    except ValueError:
+        return False
+
+
+def _ask(tableau: Tableau, kind: str, luid: str) -> Any:
+    asked: Mapping[str, Callable[[str], Any]] = {
+        "workbook": tableau.workbook,
+        "datasource": tableau.datasource,
+        "view": tableau.view,
+        "user": tableau.user,
+        "site": tableau.site,
+    }
+    return asked[kind](luid)
+
+
+def check(where: Mapping[str, Sequence[str]], found: Found) -> None:
+    """Raises Skip with the reason where a condition does not hold or cannot be looked at any more.
+
+    Raises Permanent where Tableau refuses to answer: nobody knows if the job should have run, so somebody is told.
+    """
+    if not where:
+        return
+    asked = " and ".join(where)
+    if found.refused is not None:
+        raise Permanent(f"{asked} could not be looked at: {found.refused}") from found.refused
+    if found.content is None:
+        raise Skip(f"{asked} cannot be looked at: {found.problem}")
+    for name, patterns in where.items():
+        finding = compare(name, tuple(patterns), _values(name, found.content))
+        if not finding.matched:
+            raise Skip(finding.reason)
+
+
+def _values(name: str, content: Any) -> list[str]:
+    """What the content has under a condition's name; empty where its kind has no such thing."""
+    if name == "tags":
+        return list(getattr(content, "tags", ()))
+    if name == "certified":
+        certified = getattr(content, "is_certified", None)
+        return [] if certified is None else [str(certified).lower()]
+    reference = getattr(content, name, None)
+    return [reference.name] if reference is not None else []

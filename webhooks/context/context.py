@@ -1,0 +1,221 @@
+"""The context of one running job."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, MutableMapping
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from notifiers import Destination, Message, Notifier, Notifiers, Picture, Receipt, parse_destination
+from webhooks.context.content import Found, check, look_up
+from webhooks.destinations import resolve
+from webhooks.errors import Later, LeaseLost, Permanent, StoreUnavailable
+from webhooks.event import Event
+from webhooks.inbox import MISSING, Inbox
+from webhooks.job import Job
+from webhooks.registry import Handler
+from webhooks.settings import Settings
+
+if TYPE_CHECKING:
+    from tableau_rest import Tableau
+
+PICTURE_TRIES = 3
+TITLE = 150
+"""Characters that fit into the headline of a message."""
+
+Telling = Message | str | Callable[[], Message]
+Showing = Picture | Callable[[], Picture | None]
+
+
+class NoCredentials(Permanent):
+    """The server has nothing to sign in to Tableau with."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Context:
+    """What the handler of one job may use. Made for one attempt, used by one thread.
+
+    `tableau` gives the shared client, made when first asked for; `still_mine` says whether the job's lease still holds.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        *,
+        inbox: Inbox,
+        tableau: Callable[[], Tableau],
+        notifiers: Notifiers,
+        settings: Settings,
+        clock: Callable[[], datetime] = utc_now,
+        still_mine: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.job = job
+        self.inbox = inbox
+        self.notifiers = notifiers
+        self.settings = settings
+        self.now = clock
+        self.still_mine = still_mine
+        self._make_tableau = tableau
+        self._told: Counter[str] = Counter()
+
+    @property
+    def event(self) -> Event:
+        return self.job.event
+
+    @property
+    def last_attempt(self) -> bool:
+        """Whether the job is dead if this attempt fails."""
+        return self.job.attempts >= self.job.max_attempts
+
+    @cached_property
+    def tableau(self) -> Tableau:
+        """The client of Tableau's REST API. Raises NoCredentials naming the variables that are not set."""
+        try:
+            self.settings.require_tableau()
+        except RuntimeError as error:
+            raise NoCredentials(str(error)) from None
+        return self._make_tableau()
+
+    @cached_property
+    def found(self) -> Found:
+        """What the event is about, looked up once; raises what may pass."""
+        return look_up(self.event, lambda: self.tableau)
+
+    @cached_property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger whose lines name the event and the job."""
+        logger = logging.getLogger(f"webhooks.handlers.{self.job.handler}")
+        return JobLog(logger, {"event_id": self.event.id, "job_id": self.job.id})
+
+    def once(self, key: str, function: Callable[[], Any]) -> Any:
+        """The JSON value that `function` gives; it runs once per job, and later attempts get what it gave.
+
+        It runs again only if the process dies, or the inbox cannot write, between its end and the record of it.
+        Raises Permanent for a result that is not JSON, LeaseLost where another worker has the job by now.
+        """
+        known = self.inbox.recorded(self.job, key)
+        if known is not MISSING:
+            return known
+        if not self.still_mine():
+            raise LeaseLost(f"job {self.job.id} belongs to another worker now")
+        value = function()
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError) as error:
+            self.inbox.record(self.job, key, None)
+            raise Permanent(f"once({key!r}) has to give a JSON value: {error}") from error
+        self.inbox.record(self.job, key, value)
+        return value
+
+    def notify(self, to: str, message: Telling, *, picture: Showing | None = None, key: str | None = None) -> Receipt:
+        """Tells the destination `to` (`slack:#bi`, `twilio`, `default`, …), once per job whatever is retried.
+
+        `message` may be a text or a function that makes the message; so may `picture`, which is added once the message
+        is out. A picture that fails is tried again a few times, then left out. The first call for a destination is its
+        first message on every attempt; give messages a `key` each where a later attempt may take another way.
+
+        Raises NotifierError as the medium has it, Permanent for a destination that is none.
+        """
+        key = f"notify {key or self._ordinal(to)}"
+        destination = self._destination(to)
+        notifier = self.notifiers[destination.kind]
+        sent = self.once(key, lambda: notifier.send(_made(message), destination.to).as_dict())
+        receipt = Receipt.from_dict(sent)
+        if picture is not None:
+            self._show(f"{key} picture", lambda: _attach(notifier, picture, receipt))
+        return receipt
+
+    def _ordinal(self, to: str) -> str:
+        self._told[to] += 1
+        return f"{to} {self._told[to]}"
+
+    def _destination(self, to: str) -> Destination:
+        try:
+            return parse_destination(resolve(to, self.notifiers.configured))
+        except ValueError as error:
+            raise Permanent(str(error)) from None
+
+    def _show(self, key: str, attach: Callable[[], str | None]) -> None:
+        try:
+            self.once(key, attach)
+        except (LeaseLost, StoreUnavailable):
+            raise
+        except Exception as error:  # noqa: BLE001 — whatever is wrong with a picture, the message is out
+            self._without_picture(key, error)
+
+    def _without_picture(self, key: str, error: Exception) -> None:
+        """Raises Later while a trouble that may pass has tries left; else writes down that there is no picture."""
+        tries = 1
+        while self.inbox.recorded(self.job, f"{key} try {tries}") is not MISSING:
+            tries += 1
+        passing = getattr(error, "permanent", True) is False
+        if passing and tries < PICTURE_TRIES and not self.last_attempt:
+            self.inbox.record(self.job, f"{key} try {tries}", str(error))
+            wait = self.now() + timedelta(seconds=5 * 2**tries)
+            raise Later(f"the message is out, its picture is not: {error}", getattr(error, "retry_at", None) or wait)
+        self.log.warning("no picture: %s", error)
+        self.inbox.record(self.job, key, {"problem": str(error)})
+
+
+class JobLog(logging.LoggerAdapter[logging.Logger]):
+    """Puts the event and the job in front of each line."""
+
+    def process(self, msg: object, kwargs: MutableMapping[str, Any]) -> tuple[str, MutableMapping[str, Any]]:
+        ids = self.extra or {}
+        kwargs["extra"] = {**ids, **(kwargs.get("extra") or {})}
+        return f"event {ids.get('event_id')}, job {ids.get('job_id')}: {msg}", kwargs
+
+
+def call(handler: Handler, context: Context) -> None:
+    """Runs the handler for the context's job, with the arguments it names.
+
+    Raises Skip where one of the job's conditions does not hold, and whatever the handler raises.
+    """
+    job = context.job
+    if job.where:
+        check(job.where, context.found)
+    given = {name: getattr(context, name) for name in handler.arguments if name not in {"params", "context"}}
+    if "params" in handler.arguments:
+        given["params"] = _params(handler, context)
+    if "context" in handler.arguments:
+        given["context"] = context
+    handler.function(**given)
+
+
+def _params(handler: Handler, context: Context) -> BaseModel:
+    try:
+        return handler.params.model_validate(dict(context.job.params))
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise Permanent(f"the job's params no longer fit {handler.name}: {faults}") from None
+
+
+def _attach(notifier: Notifier, picture: Showing, receipt: Receipt) -> str | None:
+    made = picture() if callable(picture) else picture
+    if made is None:
+        return None
+    notifier.attach(made, receipt)
+    return made.filename
+
+
+def _made(message: Telling) -> Message:
+    return message() if callable(message) else as_message(message)
+
+
+def as_message(message: Message | str) -> Message:
+    """A text as a message: its first line is the title."""
+    if isinstance(message, Message):
+        return message
+    title, _, text = message.strip().partition("\n")
+    if len(title) <= TITLE:
+        return Message(title, text.strip())
+    return Message(title[: TITLE - 1].rstrip() + "…", message.strip())

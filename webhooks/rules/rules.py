@@ -1,0 +1,71 @@
+"""Rules, and which jobs an event makes because of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from webhooks.conditions import Trigger, Verdict
+from webhooks.destinations import DEFAULT
+from webhooks.event import Event
+from webhooks.job import NewJob
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that a rule does: an action, and for whom or with what. `label` tells two of the same kind apart."""
+
+    action: str
+    label: str
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An entry of the rules file: which events, under which conditions, lead to which steps."""
+
+    name: str
+    trigger: Trigger
+    steps: tuple[Step, ...]
+    enabled: bool
+    max_attempts: int
+
+    @property
+    def jobs(self) -> tuple[NewJob, ...]:
+        """One job per step; the same for every event, so that keys can be checked when the file is read."""
+        return tuple(
+            NewJob(
+                key="/".join(filter(None, (self.name, step.action, step.label))),
+                handler=step.action,
+                rule=self.name,
+                params=step.params,
+                where=self.trigger.where.tableau,
+                max_attempts=self.max_attempts,
+            )
+            for step in self.steps
+        )
+
+    def explain(self, event: Event) -> Verdict:
+        """Whether the rule takes up `event`, why, and which jobs that makes."""
+        if not self.enabled:
+            return Verdict(self.name, matched=False, reason="switched off (enabled = false)")
+        finding = self.trigger.judge(event)
+        return Verdict(self.name, finding.matched, finding.reason, self.jobs if finding.matched else ())
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All rules of a file, in its order. `dead_letters` are the destinations told about jobs that died."""
+
+    rules: tuple[Rule, ...] = ()
+    dead_letters: tuple[str, ...] = (DEFAULT,)
+    warnings: tuple[str, ...] = ()
+
+    def matching(self, event: Event) -> list[NewJob]:
+        """The jobs that `event` makes: one per rule, action and destination. Looks at the payload only."""
+        return [job for verdict in self.explain(event) for job in verdict.jobs]
+
+    def explain(self, event: Event) -> list[Verdict]:
+        """For each rule, in the file's order: whether it matched, why, and which jobs that makes."""
+        return [rule.explain(event) for rule in self.rules]
