@@ -82,7 +82,8 @@ class Settings(BaseSettings):
 
     flask_env: Literal["production", "development"] = Field("production", description="development logs DEBUG")
     webhook_token: SecretStr = Field(
-        SecretStr(""), description="Secret part of the webhook's URL; without one anybody may send events"
+        SecretStr(""),
+        description="Secret part of the webhook's URL; two with a comma between to rotate; none: all may send",
     )
     database_url: SecretStr = Field(
         SecretStr(""),
@@ -173,10 +174,25 @@ class Settings(BaseSettings):
             names = ", ".join(missing)
             raise RuntimeError(f"TABLEAU_AUTH={self.tableau_auth} needs {names}: set in .env or the environment")
 
+    def webhook_tokens(self) -> list[str]:
+        """The live tokens, the one for new webhooks first; a second one, behind a comma, is for rotation."""
+        return [token for token in self.webhook_token.get_secret_value().split(",") if token]
+
     def secrets(self) -> list[str]:
         """Every secret text that is set, for redaction."""
         values = (getattr(self, name) for name in type(self).model_fields)
-        return [v.get_secret_value() for v in values if isinstance(v, SecretStr) and v.get_secret_value()]
+        texts = [v.get_secret_value() for v in values if isinstance(v, SecretStr) and v.get_secret_value()]
+        return texts + self.webhook_tokens()
+
+
+def from_command_line() -> bool:
+    """Whether this process is a `flask …` command."""
+    return os.environ.get("FLASK_RUN_FROM_CLI") == "true"
+
+
+def processes() -> int:
+    """How many server processes; WEB_CONCURRENCY is what Heroku and others call it."""
+    return int(os.environ.get("WEB_CONCURRENCY") or 2)
 
 
 def _text(value: str | SecretStr) -> str:

@@ -103,6 +103,7 @@ class History:
         """Figures for metrics: backlog, dead letters, age of the oldest due job in seconds, newest event, bytes."""
         now = self.store.now()
         wanted: dict[str, Select[Any]] = {
+            "events": select(func.max(events.c.id)),
             "unplanned": select(func.count()).select_from(events).where(text(UNPLANNED)),
             "ready": select(func.count()).select_from(jobs).where(text(OPEN), jobs.c.state == JobState.READY),
             "running": select(func.count()).select_from(jobs).where(text(OPEN), jobs.c.state == JobState.RUNNING),

@@ -51,9 +51,10 @@ class Leases:
         """There was nothing to do, and `reason` says why."""
         self._end(job, JobState.SKIPPED, "skipped", reason)
 
-    def postpone(self, job: Job, due_at: datetime, error: str) -> None:
-        """The attempt failed; the job is due again at `due_at`."""
-        self._end(job, JobState.READY, "later", error, due_at=due_at.timestamp())
+    def postpone(self, job: Job, due_at: datetime, error: str, *, free: bool = False) -> None:
+        """The attempt failed; the job is due again at `due_at`. A `free` attempt may be made once more."""
+        more = {"max_attempts": jobs.c.max_attempts + 1} if free else {}
+        self._end(job, JobState.READY, "later", error, due_at=due_at.timestamp(), **more)
 
     def release(self, job: Job) -> None:
         """Gives the job back unfinished, for a worker that has to stop."""

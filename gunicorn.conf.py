@@ -1,0 +1,43 @@
+"""How gunicorn serves: threads, limits, log format; the embedded worker starts after the fork and stops with it."""
+
+import socket
+import struct
+
+from webhooks import logs
+from webhooks.settings import Settings, processes
+
+settings = Settings.read()
+
+bind = f"{settings.host}:{settings.port}"
+workers = processes()
+worker_class = "gthread"
+threads = 8
+timeout = 60
+# Heroku and most others kill after 30 s: requests first, then jobs, then the rest is given back.
+graceful_timeout = 28
+JOB_GRACE_SECONDS = 20
+keepalive = 5
+limit_request_line = 4094
+limit_request_fields = 50
+# A token in the address must not reach a log, so there is no access log; the receiver logs each event.
+accesslog = None
+logconfig_dict = logs.dictionary(debug=settings.flask_env == "development", secrets=settings.secrets())
+
+CLIENT_SECONDS = 10
+
+
+def when_ready(server):
+    """A client that stops in the middle of its request holds a thread for ten seconds, not for ever."""
+    for listener in server.LISTENERS:
+        # Accepted connections inherit it, https://man7.org/linux/man-pages/man7/socket.7.html
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", CLIENT_SECONDS, 0))
+
+
+def post_worker_init(worker):
+    """Threads and connections do not survive a fork, so they start here."""
+    worker.wsgi.extensions["webhooks"].start_worker()
+
+
+def worker_exit(server, worker):  # noqa: ARG001 — gunicorn counts the arguments
+    if getattr(worker, "wsgi", None) is not None:
+        worker.wsgi.extensions["webhooks"].stop(JOB_GRACE_SECONDS)

@@ -1,0 +1,52 @@
+"""The announce action: tells people about jobs that died, all that there are in one message."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from notifiers import Message
+from webhooks.context import Context
+from webhooks.destinations import Destination
+from webhooks.errors import Skip
+from webhooks.inbox import JobRecord
+from webhooks.registry import Params, action
+
+LISTED = 10
+
+
+class AnnounceParams(Params):
+    """Who is told."""
+
+    to: Destination = Field(description="where the announcement goes")
+
+
+@action("announce", params=AnnounceParams)
+def announce(context: Context, params: AnnounceParams) -> None:
+    """Several deaths of a moment make one message; a job that was told of is not told of again."""
+    dead = context.inbox.untold_dead(limit=500, except_handler=context.job.handler)
+    if not dead:
+        raise Skip("told of already, with others")
+    told = context.once("told", lambda: [record.job.id for record in dead])
+    context.notify(params.to, message([record for record in dead if record.job.id in told]))
+    context.inbox.tell(told)
+
+
+def message(dead: list[JobRecord]) -> Message:
+    """What has died, and how to bring it back."""
+    count = "A job is" if len(dead) == 1 else f"{len(dead)} jobs are"
+    lines = [_line(record) for record in dead[:LISTED]]
+    if len(dead) > LISTED:
+        lines.append(f"… and {len(dead) - LISTED} more")
+    ids = " ".join(str(one) for one in dict.fromkeys(record.job.event.id for record in dead[:LISTED]))
+    return Message(
+        f"{count} dead: tried in vain",
+        "\n".join(lines),
+        severity="bad",
+        footer=f"Look: flask events explain {dead[0].job.event.id} · again: flask events replay {ids}",
+    )
+
+
+def _line(record: JobRecord) -> str:
+    job = record.job
+    name = job.event.resource_name or job.event.resource_luid or ""
+    return f"Event {job.event.id} {job.event.event_type} {name}: {job.key}: {job.error}"

@@ -1,0 +1,66 @@
+"""GET /healthz, /readyz and /metrics: for load balancers and Prometheus; open, so they name no person or content."""
+
+from __future__ import annotations
+
+import time
+
+from flask import Blueprint, Response, current_app
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
+from webhooks.errors import StoreUnavailable
+from webhooks.receiver import answer, problem
+from webhooks.services import Services
+
+blueprint = Blueprint("health", __name__)
+
+GAUGES = {
+    "events": ("events_newest_id", "Events ever kept (the newest id)"),
+    "unplanned": ("events_unplanned", "Events kept and not yet planned"),
+    "ready": ("jobs_ready", "Jobs waiting to run, also those waiting for their next attempt"),
+    "running": ("jobs_running", "Jobs running now"),
+    "dead": ("jobs_dead", "Jobs that used up their attempts or met a permanent error"),
+    "oldest_due": ("jobs_oldest_due_seconds", "How long the oldest due job has been waiting"),
+    "newest_event": ("events_newest_timestamp_seconds", "When the newest event came"),
+    "bytes": ("inbox_bytes", "Size of the inbox on disk"),
+}
+
+
+@blueprint.get("/healthz")
+def alive() -> Response:
+    """200 as long as the process answers."""
+    return answer({"status": "alive"})
+
+
+@blueprint.get("/readyz")
+def ready() -> Response:
+    """200 when the database answers and the worker takes jobs, else 503 with what is wrong."""
+    services: Services = current_app.extensions["webhooks"]
+    try:
+        services.inbox.counts()
+    except StoreUnavailable:
+        return problem(503, "The inbox does not answer.")
+    if not services.working():
+        return problem(503, "The embedded worker does not run.")
+    return answer({"status": "ready"})
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """Prometheus text. All figures come from the inbox, so every process gives the same ones."""
+    services: Services = current_app.extensions["webhooks"]
+    registry = CollectorRegistry()
+    started = time.perf_counter()
+    try:
+        figures = services.inbox.counts()
+    except StoreUnavailable:
+        figures = {}
+    seconds = time.perf_counter() - started
+    _gauge(registry, "inbox_up", "Whether the inbox answers").set(bool(figures))
+    _gauge(registry, "inbox_read_seconds", "How long reading these figures took").set(seconds)
+    for key, value in figures.items():
+        _gauge(registry, *GAUGES[key]).set(value)
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _gauge(registry: CollectorRegistry, name: str, text: str) -> Gauge:
+    return Gauge(f"tableau_webhooks_{name}", text, registry=registry)

@@ -1,0 +1,65 @@
+"""What the server writes to its log: one line an event or decision, and never a secret."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+MASK = "***"
+SHORTEST = 4
+"""A shorter secret is no secret, and masking it would blacken half of the log."""
+
+
+class Redacting(logging.Formatter):
+    """A formatter that masks secrets in the finished line, tracebacks and URLs included."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.secrets: list[str] = []
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record), self.secrets)
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """The text with every secret masked, also where it is written as part of a URL."""
+    for secret in secrets:
+        for form in {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}:
+            text = text.replace(form, MASK)
+    return text
+
+
+def configure(*, debug: bool, secrets: Iterable[str]) -> None:
+    """Sends everything to stderr through one redacting formatter."""
+    logging.config.dictConfig(dictionary(debug=debug, secrets=secrets))
+
+
+def dictionary(*, debug: bool, secrets: Iterable[str]) -> dict[str, Any]:
+    """The logging configuration, as gunicorn takes it too."""
+    # Longest first: one secret may be part of another.
+    hidden = sorted((s for s in secrets if len(s) >= SHORTEST), key=len, reverse=True)
+
+    def formatter() -> Redacting:
+        made = Redacting("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S")
+        made.secrets = hidden
+        return made
+
+    level = "DEBUG" if debug else "INFO"
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"()": formatter}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+        "root": {"level": level, "handlers": ["stderr"]},
+        "loggers": {
+            # What they say below that holds bodies, headers and SQL.
+            **{name: {"level": "WARNING"} for name in ("slack_sdk", "urllib3", "alembic", "sqlalchemy")},
+            # The root handler prints them; gunicorn would else add handlers of its own.
+            "gunicorn.error": {"level": level, "handlers": [], "propagate": True},
+            # A line for each health check is noise; the receiver tells of each event itself.
+            "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
+        },
+    }

@@ -1,0 +1,50 @@
+"""When to try a failed job again. Pure: attempts and an error in, a time out."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+FIRST_SECONDS = 1.0
+LONGEST_SECONDS = 900.0
+UNEXPECTED_ATTEMPTS = 5
+"""For errors that no client of ours raised, most likely a mistake in a handler: patience would only delay the news."""
+PATIENCE = timedelta(days=1)
+"""So long a service may go on saying "come back later" before that counts as a failure."""
+
+
+def next_attempt(
+    error: BaseException, *, attempts: int, max_attempts: int, now: datetime, chance: float
+) -> datetime | None:
+    """When the job that failed with `error` is due again; None: never, it is dead.
+
+    `attempts` counts the failed one; `chance` is a random number from 0 to 1. An error's `permanent` says that trying
+    again cannot help, its `retry_at` when the other side wants to see us again.
+    """
+    if is_permanent(error) or attempts >= allowed_attempts(error, max_attempts):
+        return None
+    wait = timedelta(seconds=backoff(attempts, chance))
+    retry_at: datetime | None = getattr(error, "retry_at", None)
+    if retry_at is None:
+        return now + wait
+    # Everybody was told the same time; come back one after the other.
+    return max(retry_at, now) + wait / 2
+
+
+def backoff(attempts: int, chance: float) -> float:
+    """Seconds to wait after so many attempts: doubling from one, at most a quarter of an hour, spread by half."""
+    longest = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(attempts - 1, 30))
+    return longest * (0.5 + chance / 2)
+
+
+def is_permanent(error: BaseException) -> bool:
+    return bool(getattr(error, "permanent", False))
+
+
+def allowed_attempts(error: BaseException, max_attempts: int) -> int:
+    expected = hasattr(error, "permanent")
+    return max_attempts if expected else min(max_attempts, UNEXPECTED_ATTEMPTS)
+
+
+def costs_no_attempt(error: BaseException, *, created_at: datetime, now: datetime) -> bool:
+    """Whether this was not a failure but a queue: the other side named a time, and has not done so for too long."""
+    return getattr(error, "retry_at", None) is not None and not is_permanent(error) and now - created_at < PATIENCE

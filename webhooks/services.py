@@ -1,0 +1,146 @@
+"""What the parts share, each built once and on first use: inbox, rules, handlers, Tableau, notifiers, worker."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from notifiers import AppriseConfig, Notifiers, SlackConfig, TwilioConfig
+from webhooks import rules
+from webhooks.context import Context, call
+from webhooks.event import Event
+from webhooks.inbox import Inbox
+from webhooks.job import Job, NewJob
+from webhooks.registry import Registry, registry
+from webhooks.settings import Settings
+from webhooks.worker import Worker
+
+if TYPE_CHECKING:
+    from tableau_rest import Tableau
+    from tableau_rest.credentials import Credential
+
+ANNOUNCE = "announce"
+"""The action that tells people about dead jobs."""
+
+
+class Services:
+    """The application's parts, wired from its settings. A command that lists events opens the inbox, nothing else."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.tokens = [token.encode() for token in settings.webhook_tokens()]
+        self._starting = threading.RLock()
+        self._worker: Worker | None = None
+        self._worker_pid: int | None = None
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        return Inbox.open(self.settings.database_url.get_secret_value())
+
+    @cached_property
+    def registry(self) -> Registry:
+        """All handlers, loaded. Raises RegistrationError naming the file that is broken."""
+        registry.load()
+        return registry
+
+    @cached_property
+    def rules(self) -> rules.Rules:
+        """The rules file, checked whole. Raises RulesError with every fault."""
+        return rules.load(self.settings.rules_file, self.registry.actions, self.settings.max_attempts)
+
+    @cached_property
+    def notifiers(self) -> Notifiers:
+        given = self.settings
+        return Notifiers(
+            slack=SlackConfig(given.slack_token.get_secret_value(), given.slack_channel, given.slack_api_url),
+            twilio=TwilioConfig(
+                given.twilio_account_sid,
+                given.twilio_auth_token.get_secret_value(),
+                given.twilio_from,
+                given.twilio_to,
+                given.twilio_api_url,
+            ),
+            apprise=AppriseConfig(given.apprise_urls.get_secret_value()),
+        )
+
+    @cached_property
+    def tableau(self) -> Tableau:
+        """The client that all threads share; its session is shared with every process through the inbox.
+
+        Raises RuntimeError naming what the chosen sign-in misses.
+        """
+        from tableau_rest import Tableau  # noqa: PLC0415 — commands that never ask Tableau start without it
+
+        given = self.settings
+        given.require_tableau()
+        return Tableau(
+            given.tableau_domain,
+            given.tableau_sitename,
+            _credential(given),
+            api_version=given.tableau_restapi_version or None,
+            sessions=self.inbox.sessions,
+            session_minutes=given.tableau_session_minutes,
+        )
+
+    def matching(self, event: Event) -> list[NewJob]:
+        """Which jobs an event makes: those of the rules, then those of the `@on` handlers."""
+        return [*self.rules.matching(event), *self.registry.matching(event, self.settings.max_attempts)]
+
+    def run(self, job: Job, still_mine: Callable[[], bool] = lambda: True) -> None:
+        """Does a job once; raises what its handler raises."""
+        handler = self.registry.handler(job.handler)
+        context = Context(
+            job,
+            inbox=self.inbox,
+            tableau=lambda: self.tableau,
+            notifiers=self.notifiers,
+            settings=self.settings,
+            still_mine=still_mine,
+        )
+        call(handler, context)
+
+    def worker(self, threads: int | None = None) -> Worker:
+        """A new worker, not started."""
+        size = self.settings.worker_threads if threads is None else threads
+        lease = self.settings.lease_seconds
+        self.inbox.announcements = _announcements(self.rules.dead_letters)
+        return Worker(self.inbox, matching=self.matching, run=self.run, threads=size, lease=lease)
+
+    def start_worker(self) -> None:
+        """Starts this process's embedded worker unless it runs or is switched off. Cheap to call again."""
+        if self._worker_pid == os.getpid() or not self.settings.worker_threads:
+            return
+        with self._starting:
+            if self._worker_pid != os.getpid():
+                self._worker = self.worker()
+                self._worker.start()
+                self._worker_pid = os.getpid()
+
+    def working(self) -> bool:
+        """Whether the embedded worker takes jobs, where there has to be one."""
+        return not self.settings.worker_threads or (self._worker is not None and self._worker.alive())
+
+    def stop(self, grace: float = 20.0) -> None:
+        """Stops the worker within `grace` seconds, then closes the inbox."""
+        if self._worker is not None and self._worker_pid == os.getpid():
+            self._worker.stop(grace)
+        if "inbox" in self.__dict__:
+            self.inbox.close()
+
+
+def _announcements(destinations: tuple[str, ...]) -> tuple[NewJob, ...]:
+    return tuple(NewJob(f"dead letters/{to}", ANNOUNCE, rule="dead letters", params={"to": to}) for to in destinations)
+
+
+def _credential(given: Settings) -> Credential:
+    from tableau_rest import ConnectedApp, Password, PersonalAccessToken  # noqa: PLC0415
+
+    if given.tableau_auth == "password":
+        return Password(given.tableau_username, given.tableau_password.get_secret_value())
+    if given.tableau_auth == "jwt":
+        secret = given.tableau_ca_secret_value.get_secret_value()
+        return ConnectedApp(given.tableau_ca_client, given.tableau_ca_secret_id, secret, given.tableau_username)
+    return PersonalAccessToken(given.tableau_pat_name, given.tableau_pat_secret.get_secret_value())
