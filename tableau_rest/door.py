@@ -1,0 +1,185 @@
+"""The one door to the network: timeouts, pool, user agent, repeats of what is safe, and errors of our own kind."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.cookiejar import DefaultCookiePolicy
+from typing import NamedTuple, NoReturn
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
+
+from tableau_rest import errors
+
+log = logging.getLogger("tableau_rest")
+
+PAUSES = (0.2, 0.8)  # seconds before the second and the third try
+_PASSING = {502, 503, 504}  # a gateway's words for "not now"
+_LARGEST_ANSWER = 64 * 1024 * 1024  # bytes held in memory; exports go to files and have no limit
+_CHUNK = 64 * 1024
+
+
+class Patience(NamedTuple):
+    """How long to wait, in seconds: for a connection, for the next bytes, and for the whole answer."""
+
+    connect: float = 5.0
+    read: float = 30.0
+    whole: float = 60.0
+
+
+CALL = Patience()
+EXPORT = Patience(read=180.0, whole=900.0)  # a dashboard may take minutes to draw before its first byte comes
+
+
+class Answer(NamedTuple):
+    """A whole answer, read."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Stream(NamedTuple):
+    """An answer whose body is still to come."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
+
+
+class Door:
+    """Sends requests; thread-safe. `sleep` is called between repeats, with seconds."""
+
+    def __init__(
+        self, user_agent: str, *, verify: bool | str = True, sleep: Callable[[float], object] = time.sleep
+    ) -> None:
+        self._session, self._verify, self._sleep = requests.Session(), verify, sleep
+        self._user_agent = user_agent
+        self._surroundings: dict[str, Mapping[str, object]] = {}
+        # A shared cookie jar would let one thread's answer steer another thread's request.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(pool_connections=8, pool_maxsize=256))
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        repeat: bool | None = None,
+        patience: Patience = CALL,
+    ) -> Answer:
+        """The whole answer, whatever its status. Raises NoAnswer. `repeat`: safe to send twice (default: GET only)."""
+        repeat = method == "GET" if repeat is None else repeat
+        for pause in PAUSES:
+            try:
+                answer = self._whole(method, url, headers, body, patience)
+            except errors.NoAnswer as error:
+                if error.slow or not (repeat or error.unsent):
+                    raise
+            else:
+                if not repeat or answer.status not in _PASSING or "Retry-After" in answer.headers:
+                    return answer
+            self._sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311  spreads load, keeps no secret
+        return self._whole(method, url, headers, body, patience)
+
+    def _whole(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, patience: Patience
+    ) -> Answer:
+        with self.open(method, url, headers=headers, body=body, patience=patience) as stream:
+            parts, size = [], 0
+            for chunk in stream.chunks:
+                parts.append(chunk)
+                size += len(chunk)
+                if size > _LARGEST_ANSWER:
+                    raise errors.BadAnswer("Tableau's answer is larger than 64 MiB", permanent=True)
+        return Answer(stream.status, stream.headers, b"".join(parts))
+
+    @contextmanager
+    def open(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        patience: Patience = CALL,
+    ) -> Iterator[Stream]:
+        """One try; the body is read as it comes, and the connection given back at the end. Raises NoAnswer."""
+        started = time.monotonic()
+        asked = requests.Request(method, url, headers={"User-Agent": self._user_agent, **headers}, data=body)
+        answer = None
+        try:
+            answer = self._session.send(
+                asked.prepare(),
+                stream=True,
+                allow_redirects=False,
+                timeout=(patience.connect, patience.read),
+                **self._around(url),  # type: ignore[arg-type]
+            )
+            yield Stream(answer.status_code, answer.headers, _chunks(answer, started + patience.whole))
+        except requests.RequestException as exc:
+            _no_answer(exc, url)
+        finally:
+            if answer is not None:
+                answer.close()
+            status = "no answer" if answer is None else answer.status_code
+            log.debug("%s %s: %s in %.0f ms", method, _path(url), status, (time.monotonic() - started) * 1000)
+
+    def _around(self, url: str) -> Mapping[str, object]:
+        """Proxies and certificates of this machine's surroundings, looked up once for each host."""
+        base = url[: url.find("/", 8)]
+        found = self._surroundings.get(base)
+        if found is None:
+            settings = self._session.merge_environment_settings(base, {}, None, self._verify, None)
+            found = self._surroundings[base] = {name: settings[name] for name in ("proxies", "verify", "cert")}
+        return found
+
+    def close(self) -> None:
+        """Closes the idle connections."""
+        self._session.close()
+
+
+def _chunks(answer: requests.Response, deadline: float) -> Iterator[bytes]:
+    for chunk in answer.iter_content(_CHUNK):
+        yield chunk
+        if time.monotonic() > deadline:
+            raise requests.ReadTimeout("the answer as a whole took too long")
+
+
+def _path(url: str) -> str:
+    return url[url.find("/", 8) :].partition("?")[0]
+
+
+def _no_answer(exc: requests.RequestException, url: str) -> NoReturn:
+    exc.request = exc.response = None  # they carry the session token
+    cause = exc.args[0] if exc.args else None
+    cause = getattr(cause, "reason", cause)
+    error = errors.NoAnswer(f"{url[: url.find('/', 8)]} {_what_happened(exc, cause)}")
+    error.unsent = isinstance(cause, NewConnectionError | ConnectTimeoutError)
+    error.slow = isinstance(exc, requests.Timeout) or isinstance(cause, ReadTimeoutError)
+    raise error from exc
+
+
+# The first that fits an exception or its cause; requests and urllib3 both have a say.
+_HAPPENED: tuple[tuple[type[Exception], str], ...] = (
+    (requests.exceptions.SSLError, "has a certificate that is not trusted here, or speaks no TLS"),
+    (requests.exceptions.ProxyError, "cannot be reached through the proxy"),
+    (NewConnectionError, "cannot be reached"),
+    (ConnectTimeoutError, "cannot be reached: timed out while connecting"),
+    (requests.Timeout, "did not answer in time"),
+    (ReadTimeoutError, "did not answer in time"),
+    (requests.exceptions.ChunkedEncodingError, "broke the answer off half-way"),
+)
+
+
+def _what_happened(exc: Exception, cause: object) -> str:
+    fitting = (said for kind, said in _HAPPENED if isinstance(exc, kind) or isinstance(cause, kind))
+    return next(fitting, "broke the connection")

@@ -1,0 +1,104 @@
+"""Background work: jobs as one query tells them, and as the list does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from tableau_rest.fields import Data, child, moment, number, objects, text
+from tableau_rest.models.content import Content
+
+_KINDS = ("workbook", "datasource", "flow", "view", "virtualConnection")
+_STATES = {0: "Success", 1: "Failed", 2: "Cancelled", 3: "Success"}  # 3 is "completed" in Tableau's own client
+
+
+@dataclass(frozen=True)
+class Job:
+    """A background job, as `job()` tells it.
+
+    `notes` is the reason of a failure in the server's words: it may hold names of servers and people.
+    """
+
+    luid: str
+    type: str = ""
+    mode: str = ""
+    progress: int | None = None
+    finish_code: int | None = None
+    notes: str = ""
+    content: Content | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Done, well or badly. A progress of 100 alone does not say so."""
+        return self.completed_at is not None
+
+    @property
+    def status(self) -> str:
+        """Pending, InProgress, Success, Failed or Cancelled."""
+        if self.finished:
+            return _STATES.get(
+                -1 if self.finish_code is None else self.finish_code, "Failed" if self.notes else "Success"
+            )
+        return "InProgress" if self.started_at else "Pending"
+
+    @classmethod
+    def from_json(cls, data: Data) -> Self:
+        details = [value for value in data.values() if isinstance(value, dict)]
+        return cls(
+            luid=text(data, "id"),
+            type=text(data, "type"),
+            mode=text(data, "mode"),
+            progress=number(data, "progress"),
+            finish_code=number(data, "finishCode"),
+            notes=_notes(data, details),
+            content=next(filter(None, map(_content, details)), None),
+            created_at=moment(data, "createdAt"),
+            started_at=moment(data, "startedAt"),
+            completed_at=moment(data, "completedAt"),
+        )
+
+
+def _content(detail: Data) -> Content | None:
+    return next((Content(kind, luid) for kind in _KINDS if (luid := text(child(detail, kind), "id"))), None)
+
+
+def _notes(data: Data, details: Sequence[Data]) -> str:
+    said = [text(data, "notes"), *(text(detail, "notes") for detail in details)]
+    said += [text(note, "text") for note in objects(data, "statusNotes", "statusNote")]
+    # Servers write line breaks as a backslash and an n; a Windows path may hold the same two characters.
+    return re.sub(r"(?:\\r)?\\n(?=[A-Z\s]|at |$)", "\n", next(filter(None, said), "")).strip()
+
+
+@dataclass(frozen=True)
+class BackgroundJob:
+    """A job as the list tells it: neither its reason nor its content is in there; ask `job()` for them."""
+
+    luid: str
+    status: str = ""
+    job_type: str = ""
+    title: str = ""
+    subtitle: str = ""
+    priority: int | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @classmethod
+    def from_json(cls, data: Data) -> Self:
+        return cls(
+            luid=text(data, "id"),
+            status=text(data, "status"),
+            job_type=text(data, "jobType"),
+            title=text(data, "title"),
+            subtitle=text(data, "subtitle"),
+            priority=number(data, "priority"),
+            created_at=moment(data, "createdAt"),
+            started_at=moment(data, "startedAt"),
+            ended_at=moment(data, "endedAt") or moment(data, "completedAt"),
+        )

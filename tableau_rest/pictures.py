@@ -1,0 +1,28 @@
+"""Preview pictures: small PNGs that Tableau keeps anyway."""
+
+from __future__ import annotations
+
+from tableau_rest.call import rest
+from tableau_rest.connection import Connection
+from tableau_rest.luid import HasLuid, luid_of
+
+
+class Pictures(Connection):
+    """Calls for preview pictures."""
+
+    @rest("GET workbooks/{id}/previewImage", since="2.0", scope="tableau:views:download", codes="404006 NotFound")
+    def workbook_preview_image(self, luid: str | HasLuid) -> bytes:
+        """The workbook's last thumbnail, a PNG. Grey where user filters or row-level security apply."""
+        return self._answer("GET", f"workbooks/{luid_of(luid)}/previewImage", accept="*/*").body
+
+    @rest(
+        "GET workbooks/{id}/views/{id}/previewImage",
+        since="2.0",
+        scope="tableau:views:download",
+        codes="404011 NotFound",
+    )
+    def view_preview_image(self, workbook: str | HasLuid, view: str | HasLuid) -> bytes:
+        """The last thumbnail of one view of a workbook, a PNG."""
+        return self._answer(
+            "GET", f"workbooks/{luid_of(workbook)}/views/{luid_of(view)}/previewImage", accept="*/*"
+        ).body

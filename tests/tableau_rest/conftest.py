@@ -1,0 +1,31 @@
+"""A small real Tableau for every test, and a client of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tableau_rest import MemorySessions, PersonalAccessToken, Tableau
+from tests.tableau_rest.tiny import TinyTableau, running
+
+
+@pytest.fixture
+def tiny() -> Iterator[TinyTableau]:
+    """A running TinyTableau on a port of its own."""
+    yield from running()
+
+
+@pytest.fixture
+def another() -> Iterator[TinyTableau]:
+    """A second one, for redirects."""
+    yield from running()
+
+
+@pytest.fixture
+def client(tiny: TinyTableau) -> Iterator[Tableau]:
+    """A client of `tiny` that does not really sleep."""
+    with Tableau(
+        tiny.url, "mk", PersonalAccessToken("bot", "s3cr3t-value"), sessions=MemorySessions(), sleep=lambda _: None
+    ) as client:
+        yield client

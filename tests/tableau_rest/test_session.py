@@ -1,0 +1,307 @@
+"""One session per credential, over real HTTP: shared, renewed once, never knocked out by ourselves."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tableau_rest import (
+    BadAnswer,
+    FileSessions,
+    MemorySessions,
+    NoAnswer,
+    PersonalAccessToken,
+    SessionStore,
+    SignInBusy,
+    SignInFailed,
+    Tableau,
+    TableauError,
+    Unauthorized,
+)
+from tests.tableau_rest.tiny import EXPIRED, LUID, SITE, Asked, Reply, TinyTableau
+
+PAT = PersonalAccessToken("bot", "s3cr3t-value")
+BOOK = Reply({"workbook": {"id": LUID, "name": "Sales"}})
+REFUSED = Reply({"error": {"code": "401001", "summary": "Signin Error", "detail": "PAT s3cr3t-value is invalid"}}, 401)
+
+
+def tableau(tiny: TinyTableau, store: SessionStore, **more: object) -> Tableau:
+    return Tableau(tiny.url, "mk", PAT, sessions=store, sleep=lambda _: None, **more)  # type: ignore[arg-type]
+
+
+def test_first_call_signs_in_and_the_next_does_not(tiny: TinyTableau, client: Tableau) -> None:
+    """Version, sign-in, call; afterwards calls only."""
+    tiny.answers[f"GET workbooks/{LUID}"] = BOOK
+    assert client.workbook(LUID).name == "Sales"
+    client.workbook(LUID)
+    assert [asked.path for asked in tiny.asked] == [
+        "/api/2.4/serverinfo",
+        "/api/3.27/auth/signin",
+        f"workbooks/{LUID}",
+        f"workbooks/{LUID}",
+    ]
+    proof = tiny.asked[1].json["credentials"]
+    assert proof == {
+        "personalAccessTokenName": "bot",
+        "personalAccessTokenSecret": "s3cr3t-value",
+        "site": {"contentUrl": "mk"},
+    }
+
+
+@pytest.mark.parametrize(
+    "dead",
+    [
+        Reply(EXPIRED, 401),
+        Reply({"error": {"code": "401000", "summary": "Unauthorized"}}, 401),
+        Reply(b"<html>401</html>", 401, {"Content-Type": "text/html"}),
+        Reply(b"", 401),
+        Reply({"error": {"code": "403004", "summary": "Forbidden"}}, 403),
+    ],
+)
+def test_a_dead_session_in_any_form_is_renewed_once(tiny: TinyTableau, client: Tableau, dead: Reply) -> None:
+    """Expired sessions show as 401 of several kinds, and sometimes as 403."""
+    tiny.answers[f"GET workbooks/{LUID}"] = BOOK
+    client.workbook(LUID)
+    tiny.expire()
+    tiny.expired = dead
+    assert client.workbook(LUID).name == "Sales"
+    assert tiny.sign_ins == 2
+
+
+def test_a_truly_forbidden_call_does_not_sign_in_again(tiny: TinyTableau, client: Tableau) -> None:
+    """403 with a living session is an answer, not a reason to knock the session out."""
+    tiny.answers["GET jobs"] = Reply({"error": {"code": "403004", "summary": "Forbidden"}}, 403)
+    tiny.answers["GET /api/3.27/sessions/current"] = Reply({"session": {}})
+    with pytest.raises(TableauError, match="lacks the right"):
+        list(client.jobs())
+    assert tiny.sign_ins == 1
+
+
+def test_a_fresh_session_that_is_refused_stops_the_call(tiny: TinyTableau, client: Tableau) -> None:
+    """No endless signing in when 401 does not go away."""
+    tiny.answers[f"GET workbooks/{LUID}"] = Reply(EXPIRED, 401)
+    with pytest.raises(Unauthorized, match="used somewhere else"):
+        client.workbook(LUID)
+    assert tiny.sign_ins == 2
+    assert len(tiny.calls(f"GET workbooks/{LUID}")) == 2
+
+
+def test_a_session_in_the_store_is_used_without_signing_in(tiny: TinyTableau) -> None:
+    """What another process signed in is found and used; not even the version is asked again."""
+    tiny.answers[f"GET workbooks/{LUID}"] = BOOK
+    store = MemorySessions()
+    with tableau(tiny, store) as first, tableau(tiny, store) as second:
+        first.workbook(LUID)
+        before = len(tiny.asked)
+        second.workbook(LUID)
+    assert [asked.path for asked in tiny.asked[before:]] == [f"workbooks/{LUID}"]
+
+
+def test_a_newer_session_in_the_store_is_taken_after_401(tiny: TinyTableau) -> None:
+    """When somebody else has signed in meanwhile, their session is used: no ping-pong."""
+    tiny.answers[f"GET workbooks/{LUID}"] = BOOK
+    store = MemorySessions()
+    with tableau(tiny, store) as first, tableau(tiny, store) as second:
+        first.workbook(LUID)
+        second.workbook(LUID)
+        tiny.expire()
+        first.workbook(LUID)
+        second.workbook(LUID)
+    assert tiny.sign_ins == 2
+
+
+def test_a_dead_session_left_in_the_store_costs_one_more_look(tiny: TinyTableau) -> None:
+    """Mine is dead and the shared one too: the call still succeeds, with one sign-in."""
+    tiny.answers[f"GET workbooks/{LUID}"] = BOOK
+    store = MemorySessions()
+    with tableau(tiny, store) as first, tableau(tiny, store) as second:
+        first.workbook(LUID)
+        second.workbook(LUID)
+        tiny.expire()
+        first.workbook(LUID)
+        tiny.expire()
+        assert second.workbook(LUID).name == "Sales"
+    assert tiny.sign_ins == 3
+
+
+def test_two_hundred_calls_on_an_expired_session_sign_in_once(tiny: TinyTableau, client: Tableau) -> None:
+    """However many threads find the session dead at the same moment."""
+    tiny.answers[f"GET workbooks/{LUID}"] = BOOK
+    client.workbook(LUID)
+    tiny.expire()
+    together = threading.Barrier(200)
+
+    def call(_: int) -> str:
+        together.wait(30)
+        return client.workbook(LUID).name
+
+    with ThreadPoolExecutor(200) as pool:
+        assert set(pool.map(call, range(200))) == {"Sales"}
+    assert tiny.sign_ins == 2
+
+
+def test_a_failing_sign_in_is_not_tried_by_every_waiting_thread(tiny: TinyTableau, client: Tableau) -> None:
+    """Who waited for a sign-in that failed fails with it, so that the account is not locked."""
+    started, go_on = threading.Event(), threading.Event()
+
+    def slowly(_: Asked) -> Reply:
+        started.set()
+        go_on.wait(10)
+        return REFUSED
+
+    tiny.answers["POST /api/3.27/auth/signin"] = slowly
+    errors: list[TableauError] = []
+
+    def call() -> None:
+        try:
+            client.workbook(LUID)
+        except TableauError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=call) for _ in range(20)]
+    threads[0].start()
+    started.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    while threading.active_count() < 20:
+        pass
+    threading.Timer(0.1, go_on.set).start()
+    for thread in threads:
+        thread.join()
+    assert {type(error) for error in errors} == {SignInFailed}
+    assert len(errors) == 20
+    assert len(tiny.calls("POST /api/3.27/auth/signin")) <= 2
+
+
+def test_a_session_is_left_before_tableau_ends_it(tiny: TinyTableau) -> None:
+    """After session_minutes, and never later than 110 minutes, a new one is made without waiting for 401."""
+    now = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
+    tiny.answers[f"GET workbooks/{LUID}"] = BOOK
+    with tableau(tiny, MemorySessions(), clock=lambda: now, session_minutes=500) as client:
+        client.workbook(LUID)
+        now += timedelta(minutes=109)
+        client.workbook(LUID)
+        assert tiny.sign_ins == 1
+        now += timedelta(minutes=2)
+        client.workbook(LUID)
+    assert tiny.sign_ins == 2
+
+
+def test_what_is_stored_tells_nothing_without_the_credential(tiny: TinyTableau) -> None:
+    """Neither token nor secret can be read from the store, and another secret does not open it."""
+    tiny.answers[f"GET workbooks/{LUID}"] = BOOK
+    kept: dict[str, bytes] = {}
+
+    class Glass(MemorySessions):
+        def save(self, key: str, value: bytes) -> None:
+            kept[key] = value
+            super().save(key, value)
+
+    store = Glass()
+    with tableau(tiny, store) as client:
+        client.workbook(LUID)
+    ((key, value),) = kept.items()
+    assert b"session|1" not in value
+    assert "s3cr3t" not in key
+    assert "bot" not in key
+    with Tableau(tiny.url, "mk", PersonalAccessToken("bot", "rotated"), sessions=store) as rotated:
+        rotated.workbook(LUID)
+    assert tiny.sign_ins == 2
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"rubbish", b"\xff" * 100])
+def test_rubbish_in_the_store_is_no_session(tiny: TinyTableau, rubbish: bytes) -> None:
+    """Damaged or foreign bytes lead to a sign-in, not to an error."""
+    tiny.answers[f"GET workbooks/{LUID}"] = BOOK
+
+    class Broken(MemorySessions):
+        def load(self, key: str) -> bytes | None:
+            return rubbish
+
+    with tableau(tiny, Broken()) as client:
+        assert client.workbook(LUID).name == "Sales"
+
+
+def test_a_held_lock_is_not_waited_for_for_ever(tiny: TinyTableau) -> None:
+    """A lock that somebody keeps becomes an error that is not final."""
+    store = MemorySessions(lock_seconds=0.05)
+    with tableau(tiny, store) as client, store.lock(client._sessions._key), pytest.raises(SignInBusy) as raised:
+        client.workbook(LUID)
+    assert not raised.value.permanent
+
+
+def test_a_refused_pat_says_what_to_do_and_not_the_secret(tiny: TinyTableau, client: Tableau) -> None:
+    """The error is final, advises, and masks the secret that the server echoed."""
+    tiny.answers["POST /api/3.27/auth/signin"] = REFUSED
+    with pytest.raises(SignInFailed) as raised:
+        client.workbook(LUID)
+    assert raised.value.permanent
+    assert "15 days" in str(raised.value)
+    assert "'mk'" in str(raised.value)
+    assert "s3cr3t-value" not in str(raised.value)
+    assert "s3cr3t-value" not in repr(client.credential)
+
+
+def test_nobody_there_is_not_final() -> None:
+    """Connection refused: come back later."""
+    client = Tableau("http://127.0.0.1:9", "mk", PAT, sessions=MemorySessions(), sleep=lambda _: None)
+    with client, pytest.raises(NoAnswer, match="cannot be reached") as raised:
+        client.workbook(LUID)
+    assert not raised.value.permanent
+
+
+def test_sign_in_follows_to_the_pod_and_stays_there(tiny: TinyTableau, another: TinyTableau) -> None:
+    """A 301 at sign-in leads to a POST at the new host, and all calls go there."""
+    pod = another.url.replace("127.0.0.1", "localhost")
+    tiny.answers["POST /api/3.27/auth/signin"] = Reply(b"", 301, {"Location": f"{pod}/api/3.27/auth/signin"})
+    another.answers[f"GET workbooks/{LUID}"] = BOOK
+    with tableau(tiny, MemorySessions()) as client:
+        assert client.workbook(LUID).name == "Sales"
+        assert client.session().server == pod
+    assert [asked.method for asked in another.asked] == ["POST", "GET", "GET"]
+    assert not tiny.calls(f"GET workbooks/{LUID}")
+
+
+def test_sign_in_does_not_follow_a_stranger(tiny: TinyTableau, client: Tableau) -> None:
+    """The credential is never sent to a foreign host."""
+    tiny.answers["POST /api/3.27/auth/signin"] = Reply(
+        b"", 301, {"Location": "https://evil.example.org/api/3.27/auth/signin"}
+    )
+    with pytest.raises(BadAnswer, match=r"evil\.example\.org") as raised:
+        client.workbook(LUID)
+    assert raised.value.permanent
+
+
+def test_a_site_that_moved_is_signed_in_to_at_its_new_home(tiny: TinyTableau, another: TinyTableau) -> None:
+    """A redirect of an ordinary call means a new sign-in there, not a token sent after it."""
+    pod = another.url.replace("127.0.0.1", "localhost")
+    path = f"/api/3.27/sites/{SITE}/workbooks/{LUID}"
+    tiny.answers[f"GET workbooks/{LUID}"] = Reply(b"", 301, {"Location": pod + path})
+    another.answers[f"GET workbooks/{LUID}"] = BOOK
+    with tableau(tiny, MemorySessions()) as client:
+        assert client.workbook(LUID).name == "Sales"
+    assert another.sign_ins == 1
+
+
+@pytest.mark.parametrize(
+    "make", [lambda path: MemorySessions(lock_seconds=0.05), lambda path: FileSessions(path, lock_seconds=0.05)]
+)
+def test_stores_keep_and_lock(make: object, tmp_path: object) -> None:
+    """What was saved is loaded; a second holder of the lock is told in time; the lock is given back."""
+    store: SessionStore = make(tmp_path)  # type: ignore[operator]
+    assert store.load("k") is None
+    store.save("k", b"1")
+    store.save("k", b"2")
+    assert store.load("k") == b"2"
+
+    def taken(lock: AbstractContextManager[None]) -> None:
+        with lock:
+            pass
+
+    with store.lock("k"), pytest.raises(TimeoutError):
+        taken(store.lock("k"))
+    taken(store.lock("k"))

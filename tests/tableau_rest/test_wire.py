@@ -1,0 +1,163 @@
+"""What answers mean, without any network."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tableau_rest import errors, wire
+
+NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
+
+
+def error(status: int, body: bytes = b"", **headers: str) -> errors.TableauError:
+    return wire.error(status, {name.replace("_", "-"): value for name, value in headers.items()}, body, now=NOW)
+
+
+def coded(code: str, detail: str = "") -> errors.TableauError:
+    body = f'{{"error":{{"code":"{code}","summary":"Sum","detail":"{detail}"}}}}'.encode()
+    return error(int(code[:3]), body)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "permanent"),
+    [
+        ("400000", errors.BadRequest, True),
+        ("400113", errors.NotFound, True),
+        ("401000", errors.Unauthorized, False),
+        ("401001", errors.SignInFailed, True),
+        ("401002", errors.Unauthorized, False),
+        ("403004", errors.Forbidden, True),
+        ("404003", errors.UnknownUri, True),
+        ("404006", errors.NotFound, True),
+        ("409004", errors.Conflict, True),
+        ("409093", errors.AlreadyRunning, True),
+        ("429000", errors.TooManyRequests, False),
+        ("500000", errors.ServerFault, False),
+    ],
+)
+def test_a_code_becomes_its_error(code: str, kind: type[errors.TableauError], permanent: bool) -> None:
+    """Each of Tableau's codes is told by type, and says whether trying again can help."""
+    found = coded(code)
+    assert type(found) is kind
+    assert (found.permanent, found.code, found.status) == (permanent, code, int(code[:3]))
+
+
+def test_xml_says_the_same_as_json() -> None:
+    """An XML error body is understood although JSON was asked for."""
+    body = b"""<?xml version='1.0'?><tsResponse xmlns="http://tableau.com/api"><error code="404006">
+        <summary>Resource Not Found</summary><detail>Workbook could not be found.</detail></error></tsResponse>"""
+    found = error(404, body)
+    assert type(found) is errors.NotFound
+    assert str(found) == "404006 Resource Not Found: Workbook could not be found"
+
+
+def test_xml_document_reads_like_json() -> None:
+    """Lists, attributes and texts of XML stand where JSON has them."""
+    body = b"""<tsResponse xmlns="http://tableau.com/api"><pagination totalAvailable="2"/>
+        <workbooks><workbook id="1"><tags><tag label="a"/></tags></workbook>
+        <workbook id="2"/><workbook id="3"/></workbooks>
+        </tsResponse>"""
+    found = wire.document(body)
+    assert found["pagination"] == {"totalAvailable": "2"}
+    assert [book["id"] for book in found["workbooks"]["workbook"]] == ["1", "2", "3"]
+    assert found["workbooks"]["workbook"][0]["tags"] == {"tag": {"label": "a"}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>",
+        b"<html><body><h1>502 Bad Gateway</h1></body></html>",
+        b"502 Bad Gateway",
+    ],
+)
+def test_a_gateways_page_is_told_in_its_own_words(body: bytes) -> None:
+    """HTML and plain text become a short, readable error that is not final."""
+    found = error(502, body, Content_Type="text/html")
+    assert type(found) is errors.ServerFault
+    assert "502 Bad Gateway" in found.detail
+    assert "<" not in found.detail
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"error":[]}', b'{"error":"no"}', b"\xff\xfe", b"{" * 100_000])
+def test_any_body_gives_an_error(body: bytes) -> None:
+    """However broken the body, the status alone is enough."""
+    assert error(500, body).status == 500
+
+
+def test_entities_in_xml_are_refused() -> None:
+    """A document that defines entities is not expanded."""
+    bomb = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">]><tsResponse>&a;</tsResponse>'
+    with pytest.raises(errors.BadAnswer):
+        wire.document(bomb)
+
+
+@pytest.mark.parametrize(
+    ("detail", "headers", "seconds"),
+    [
+        ("", {"Retry_After": "17"}, 17),
+        ("", {"Retry_After": "Sat, 31 Jan 2026 09:32:00 GMT"}, 120),
+        ("", {"Retry_After": "Sat, 31 Jan 2026 09:00:00 GMT"}, 0),
+        ("", {"Retry_After": "99999999999999999999"}, 86_400),
+        ("Too many calls of api.rest.refresh_extracts, try again in 29 minutes.", {}, 29 * 60),
+        ("wait 29 minutes", {"Retry_After": "5"}, 5),
+        ("wait 2 hours", {"Retry_After": "soon"}, 7200),
+        ("too many", {}, None),
+        ("", {"Retry_After": "-3"}, None),
+    ],
+)
+def test_when_to_come_back(detail: str, headers: dict[str, str], seconds: int | None) -> None:
+    """The header first, as seconds or a date; else the wait in the text; else nothing."""
+    body = f'{{"error":{{"code":"429000","summary":"Too Many Requests","detail":"{detail}"}}}}'.encode()
+    found = error(429, body, **headers)
+    assert found.retry_at == (None if seconds is None else NOW + timedelta(seconds=seconds))
+    assert not found.permanent
+
+
+@pytest.mark.parametrize(
+    ("url", "location", "home"),
+    [
+        (
+            "https://online.tableau.com/api/x",
+            "https://10ax.online.tableau.com/api/x",
+            "https://10ax.online.tableau.com",
+        ),
+        (
+            "https://10ax.online.tableau.com/api/x",
+            "https://us-east.online.tableau.com/api/x",
+            "https://us-east.online.tableau.com",
+        ),
+        ("http://bi.example.org/api/x", "https://bi.example.org/api/x", "https://bi.example.org"),
+        ("http://127.0.0.1:81/api/x", "http://localhost:82/api/x", "http://localhost:82"),
+    ],
+)
+def test_a_redirect_within_the_house_is_followed(url: str, location: str, home: str) -> None:
+    """From Cloud's generic host to a pod, from http to https, on loopback."""
+    assert wire.moved(url, location) == home
+
+
+@pytest.mark.parametrize(
+    ("url", "location"),
+    [
+        ("https://online.tableau.com/api/x", "http://10ax.online.tableau.com/api/x"),
+        ("https://online.tableau.com/api/x", "https://evil.example.org/api/x"),
+        ("https://online.tableau.com/api/x", "https://online.tableau.com.evil.org/api/x"),
+        ("https://online.tableau.com/api/x", "https://evilonline.tableau.com/api/x"),
+        ("https://online.tableau.com/api/x", "https://u:p@10ax.online.tableau.com/api/x"),
+        ("https://bi.example.org/api/x", "https://sso.example.org/api/x"),
+        ("https://bi.example.org/api/x", "https://bi.example.org/login"),
+        ("https://bi.example.org/api/x", ""),
+    ],
+)
+def test_a_redirect_out_of_the_house_is_refused(url: str, location: str) -> None:
+    """Never to http, never to a foreign domain, never to a login page."""
+    with pytest.raises(errors.BadAnswer, match="Not followed"):
+        wire.moved(url, location)
+
+
+def test_tokens_are_masked_in_details() -> None:
+    """A server that echoes a token does not bring it into our logs."""
+    found = error(400, b'{"error":{"code":"400000","summary":"S","detail":"X-Tableau-Auth: abc|def|123 was bad"}}')
+    assert "abc|def" not in str(found)
