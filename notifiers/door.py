@@ -1,0 +1,105 @@
+"""The one door to the network: requests with time limits, our name, and every failure told as a NotifierError."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+import urllib3.exceptions
+
+from notifiers.errors import MASK, NotifierError, cause, hushed
+
+TIMEOUT = (5, 10)  # seconds to connect, and between two reads
+USER_AGENT = "tableau-webhooks"
+
+
+class Unanswered(NotifierError):
+    """The request may have been received; the answer never came."""
+
+
+MISCONFIGURED = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidSchema,
+    UnicodeError,
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server said."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object; empty if it is none."""
+        try:
+            value = json.loads(self.body)
+        except ValueError:
+            return {}
+        return value if isinstance(value, dict) else {}
+
+
+def call(
+    method: str,
+    url: str,
+    *,
+    service: str,
+    auth: tuple[str, str],
+    form: Mapping[str, str] | None = None,
+    query: Mapping[str, str] | None = None,
+) -> Answer:
+    """Ask once and give the answer, whatever its status.
+
+    Raises NotifierError where there is none: Unanswered if the request may have been received, a permanent one if
+    the address cannot be one. `service` is the name to say; the second part of `auth` is kept secret.
+    """
+    try:
+        # No session: a kept connection that the server has just closed looks like a request that was lost.
+        response = requests.request(
+            method,
+            url,
+            data=form,
+            params=query,
+            auth=auth,
+            headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+            timeout=TIMEOUT,
+            allow_redirects=False,
+        )
+    except (requests.RequestException, UnicodeError) as error:
+        raise hushed(_translated(error, service), [auth[1]]) from cause(error, [auth[1]])
+    # An answer may quote the request.
+    body = response.content.replace(auth[1].encode(), MASK.encode())
+    return Answer(response.status_code, response.headers, body)
+
+
+def _translated(error: Exception, service: str) -> NotifierError:
+    if isinstance(error, MISCONFIGURED):
+        return NotifierError(f"{service} cannot be called: {error}", permanent=True)
+    if not_sent(error):
+        return NotifierError(f"{service} cannot be reached: {_reason(error)}")
+    return Unanswered(f"{service} did not answer: {_reason(error)}", uncertain=True)
+
+
+def not_sent(error: Exception) -> bool:
+    """Whether the error struck before the first byte of the request left; otherwise nobody can tell."""
+    if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError):
+        return True
+    reason = _reason(error)
+    if isinstance(error, requests.exceptions.SSLError):
+        return any(isinstance(part, ssl.SSLCertVerificationError) for part in (reason, *reason.args))
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
+
+
+def _reason(error: BaseException) -> BaseException:
+    """The innermost error that says something; requests wraps urllib3's, which wraps the first."""
+    inner = error.args[0] if error.args else None
+    if isinstance(error, urllib3.exceptions.MaxRetryError):
+        inner = error.reason
+    return _reason(inner) if isinstance(inner, BaseException) else error

@@ -1,0 +1,115 @@
+"""Tells people by SMS through Twilio's Messages call.
+
+https://www.twilio.com/docs/messaging/api/message-resource
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from urllib.parse import quote
+
+from notifiers.door import Answer, Unanswered, call
+from notifiers.errors import NotifierError, demand, utc_now
+from notifiers.message import Message, Picture, Receipt
+from notifiers.twilio.answers import date_of, refusal, sid_in_list, sid_of
+from notifiers.twilio.sms import sms
+
+TWILIO_API_URL = "https://api.twilio.com"
+E164 = re.compile(r"\+[1-9]\d{6,14}")
+CLOCK_GRAIN = timedelta(seconds=2)  # dates in answers have whole seconds
+
+
+@dataclass(frozen=True)
+class TwilioConfig:
+    """The account, the sender (a number, a name or a messaging service MG…), the default number, Twilio's address."""
+
+    account_sid: str | None = None
+    auth_token: str | None = field(default=None, repr=False)
+    sender: str | None = None
+    to: str | None = None
+    api_url: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the account and a sender are there."""
+        return bool(self.account_sid and self.auth_token and self.sender)
+
+
+class TwilioNotifier:
+    """Sends text messages; never twice where nobody can tell whether the first one went."""
+
+    kind = "twilio"
+
+    def __init__(self, config: TwilioConfig, *, clock: Callable[[], datetime] = utc_now) -> None:
+        self._config = config
+        self._clock = clock
+
+    @staticmethod
+    def address(text: str) -> str:
+        """A number in E.164 form; spaces, dots, dashes and brackets are taken out."""
+        number = re.sub(r"[\s().-]", "", text)
+        if not E164.fullmatch(number):
+            raise ValueError(f"{text!r} is no telephone number; write it with + and country code, as in +15550100")
+        return number
+
+    def send(self, message: Message, to: str | None) -> Receipt:
+        """Send the message as one SMS of at most three segments."""
+        number, body = self._number(to), sms(message)
+        sender = self._config.sender or ""
+        by = "MessagingServiceSid" if sender.startswith("MG") else "From"
+        started = time.monotonic()
+        try:
+            answer = self._call("POST", "/Messages.json", form={"To": number, by: sender, "Body": body})
+            return Receipt(number, sid_of(answer))
+        except NotifierError as error:
+            sid = self._sid_since(started, number, body) if error.uncertain else None
+            if sid:
+                return Receipt(number, sid)
+            if not isinstance(error, Unanswered):
+                raise
+            words = f"{error}. The SMS to {number} may have been sent; it is not repeated. Replay to send it again"
+            raise NotifierError(words, permanent=True, uncertain=True) from error
+
+    def attach(self, picture: Picture, receipt: Receipt) -> None:
+        """Nothing: an SMS has no pictures."""
+
+    def check(self) -> str:
+        """Ask Twilio for the account."""
+        account = self._call("GET", ".json").json()
+        if account.get("status") != "active":
+            raise NotifierError(f"The Twilio account is {account.get('status')}", permanent=True)
+        return f"Twilio: account {account.get('friendly_name')} is active"
+
+    def _number(self, to: str | None) -> str:
+        if not (to or self._config.to):
+            raise NotifierError("Twilio has no number: set TWILIO_TO, or write twilio:+15550100", permanent=True)
+        try:
+            return self.address(to or self._config.to or "")
+        except ValueError as error:
+            raise NotifierError(str(error), permanent=True) from error
+
+    def _call(self, method: str, path: str, **content: Mapping[str, str]) -> Answer:
+        sid, secret = self._config.account_sid or "", self._config.auth_token or ""
+        demand("Twilio", TWILIO_ACCOUNT_SID=sid, TWILIO_AUTH_TOKEN=secret, TWILIO_FROM=self._config.sender)
+        base = (self._config.api_url or TWILIO_API_URL).rstrip("/")
+        url = f"{base}/2010-04-01/Accounts/{quote(sid, safe='')}{path}"
+        answer = call(method, url, service="Twilio", auth=(sid, secret), **content)
+        if not 200 <= answer.status < 300:
+            raise refusal(answer, self._clock())
+        return answer
+
+    def _sid_since(self, started: float, number: str, body: str) -> str | None:
+        """The SID of this message if Twilio has it although we were not told; None also where we cannot look."""
+        try:
+            # Not filtered by DateSent, which is empty until a message has left.
+            answer = self._call("GET", "/Messages.json", query={"To": number, "PageSize": "50"})
+        except NotifierError:
+            return None
+        # Twilio's own clock, as ours may differ.
+        now = date_of(answer.headers.get("Date")) or self._clock()
+        since = now - timedelta(seconds=time.monotonic() - started) - CLOCK_GRAIN
+        return sid_in_list(answer, body, since)

@@ -1,0 +1,97 @@
+"""A message as an SMS: few segments, in the alphabet that costs half. Pure.
+
+https://www.twilio.com/docs/glossary/what-is-gsm-7-character-encoding
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+
+from notifiers.message import Message, facts_of, link_of, title_of
+from notifiers.text import clean, shorten
+
+SEGMENTS = 3
+# A segment of several holds 153 or 67 units; one is kept free, as no character is split between two segments.
+GSM_UNITS, UNICODE_UNITS = 152, 66
+
+GSM = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+GSM_EXTENSION = frozenset("^{}\\[~]|€")  # each costs two
+QUOTES = "\u2018\u2019\u201a\u201b\u2032`\u00b4"
+DOUBLE_QUOTES = "\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb"
+DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2022\u00b7"
+PLAIN = str.maketrans(
+    {
+        **dict.fromkeys(QUOTES, "'"),
+        **dict.fromkeys(DOUBLE_QUOTES, '"'),
+        **dict.fromkeys(DASHES, "-"),
+        "\u2026": "...",
+        "\u2192": "->",
+        "\u00d7": "x",
+    }
+)
+
+
+def sms(message: Message, *, segments: int = SEGMENTS) -> str:
+    """Title, text, facts and link in at most so many segments; what does not fit goes from the end of the middle.
+
+    The footer is left out, the link is whole or not there, and a letter that GSM-7 has not makes all of it Unicode
+    (less than half as many characters).
+    """
+    link = link_of(message)
+    facts = [f"{name}: {value}" for name, value in facts_of(message)]
+    middle = "\n".join(filter(None, [clean(message.text), *facts]))
+    title, url = title_of(message), link.url if link else ""
+    body = _fitted(simplified(title), simplified(middle), url, room=segments * GSM_UNITS, width=gsm_width)
+    if body and is_gsm(body):
+        return body
+    return _fitted(title, middle, url, room=segments * UNICODE_UNITS, width=unicode_width)
+
+
+def _fitted(title: str, middle: str, url: str, *, room: int, width: Callable[[str], int]) -> str:
+    def cut(text: str, limit: int) -> str:
+        return shorten(text, limit, width=width, ellipsis="...")
+
+    def size(text: str) -> int:
+        return sum(map(width, text))
+
+    if size(url) > room // 2:
+        url = ""
+    parts = [cut(title, room // 3), cut(url, room)]
+    left = room - sum(size(part) + 1 for part in parts if part)
+    parts.insert(1, cut(middle, max(left, 0)) if left > 10 else "")
+    return "\n".join(part for part in parts if part)
+
+
+def simplified(text: str) -> str:
+    """The text with typographic signs made plain, accents that GSM-7 has not taken off, and emoji left out."""
+    return "".join(map(_simpler, unicodedata.normalize("NFC", text).translate(PLAIN))).strip()
+
+
+def _simpler(character: str) -> str:
+    if character in GSM or character in GSM_EXTENSION:
+        return character
+    if character.isspace():
+        return " "
+    if unicodedata.category(character) in {"So", "Sk", "Cf", "Mn"}:
+        return ""
+    letter = unicodedata.normalize("NFD", character)[0]
+    return letter if letter in GSM else character
+
+
+def is_gsm(text: str) -> bool:
+    """Whether every character is in GSM-7 or its extension."""
+    return GSM.union(GSM_EXTENSION).issuperset(text)
+
+
+def gsm_width(character: str) -> int:
+    """Septets a character takes."""
+    return 2 if character in GSM_EXTENSION else 1
+
+
+def unicode_width(character: str) -> int:
+    """UTF-16 units a character takes."""
+    return 2 if ord(character) > 0xFFFF else 1

@@ -1,0 +1,259 @@
+"""The Slack notifier against a small server that answers like Slack."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from notifiers import Link, Message, NotifierError, Picture, Receipt, SlackConfig
+from notifiers.slack import SlackNotifier
+from notifiers.slack.answers import refusal
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+TOKEN = "xoxb-not-to-be-seen"
+POSTED = {"ok": True, "channel": "C0123", "ts": "1718.0001"}
+MESSAGE = Message("Refresh failed: <Sales>", "why", (("Owner", "Ann"),), Link("https://example.org/"), "bad")
+PICTURE = Picture(b"\x89PNG picture", "sales.png", "Sales as it looks now")
+
+
+@pytest.fixture(params=["/api", "/api/"])
+def slack(vendor: Any, request: pytest.FixtureRequest) -> SlackNotifier:
+    """A notifier whose Slack is the vendor, its address with and without a trailing slash."""
+    config = SlackConfig(token=TOKEN, channel="#default", api_url=vendor.url + request.param)
+    return SlackNotifier(config, clock=lambda: NOW)
+
+
+def test_send_posts_blocks_and_text(slack: SlackNotifier, vendor: Any, says: Any) -> None:
+    """One request with layout and plain text; the receipt has the channel's id and the time stamp."""
+    vendor.on("/api/chat.postMessage", says(POSTED))
+    assert slack.send(MESSAGE, "#finance") == Receipt("C0123", "1718.0001")
+    (asked,) = vendor.asked
+    assert asked.headers["Authorization"] == f"Bearer {TOKEN}"
+    assert asked.json["channel"] == "#finance"
+    assert asked.json["text"].startswith("Refresh failed: &lt;Sales&gt;\nwhy")
+    assert [block["type"] for block in asked.json["blocks"]] == ["header", "section", "section", "actions"]
+    assert not asked.json["link_names"]
+    assert not asked.json["unfurl_links"]
+
+
+def test_send_without_place_uses_the_default_channel(slack: SlackNotifier, vendor: Any, says: Any) -> None:
+    """`slack` alone means SLACK_CHANNEL."""
+    vendor.on("chat.postMessage", says(POSTED))
+    slack.send(MESSAGE, None)
+    assert vendor.asked[0].json["channel"] == "#default"
+
+
+def test_send_to_an_email_address_is_a_direct_message(slack: SlackNotifier, vendor: Any, says: Any) -> None:
+    """The user is looked up once and then written to by id; the receipt has the id of the conversation."""
+    vendor.on("users.lookupByEmail", says({"ok": True, "user": {"id": "U7"}}))
+    vendor.on("chat.postMessage", says({"ok": True, "channel": "D9", "ts": "1.2"}))
+    assert slack.send(MESSAGE, "ann@example.org") == Receipt("D9", "1.2")
+    slack.send(MESSAGE, "ann@example.org")
+    assert vendor.paths() == ["users.lookupByEmail", "chat.postMessage", "chat.postMessage"]
+    assert vendor.asked[0].form["email"] == "ann@example.org"
+    assert vendor.asked[1].json["channel"] == "U7"
+
+
+def test_send_to_an_unknown_email_address_is_permanent(slack: SlackNotifier, vendor: Any, says: Any) -> None:
+    """Nobody is written to, and the error says why."""
+    vendor.on("users.lookupByEmail", says({"ok": False, "error": "users_not_found"}))
+    with pytest.raises(NotifierError, match="nobody in this workspace") as caught:
+        slack.send(MESSAGE, "gone@example.org")
+    assert caught.value.permanent
+
+
+def test_attach_uploads_into_the_thread(slack: SlackNotifier, vendor: Any, says: Any) -> None:
+    """Three steps: an address, the bytes, the place; the place is the channel's id and the message's thread."""
+    vendor.on("files.getUploadURLExternal", says({"ok": True, "upload_url": f"{vendor.url}/up/1", "file_id": "F1"}))
+    vendor.on("/up/1", says(b"OK"))
+    vendor.on("files.completeUploadExternal", says({"ok": True, "files": [{"id": "F1"}]}))
+    slack.attach(PICTURE, Receipt("C0123", "1718.0001"))
+    where, content, place = vendor.asked
+    assert where.form == {"filename": "sales.png", "length": str(len(PICTURE.data)), "alt_txt": PICTURE.alt}
+    assert content.body == PICTURE.data
+    assert place.form["channel_id"] == "C0123"
+    assert place.form["thread_ts"] == "1718.0001"
+
+
+@pytest.mark.parametrize(("status", "permanent"), [(500, False), (429, False), (403, True)])
+def test_attach_tells_a_failed_upload(
+    slack: SlackNotifier, vendor: Any, says: Any, status: int, permanent: bool
+) -> None:
+    """The middle step talks plain HTTP; its status decides."""
+    vendor.on("files.getUploadURLExternal", says({"ok": True, "upload_url": f"{vendor.url}/up/1", "file_id": "F1"}))
+    vendor.on("/up/1", says(b"no", status=status, headers={"Retry-After": "9"}))
+    with pytest.raises(NotifierError, match=f"status {status}") as caught:
+        slack.attach(PICTURE, Receipt("C0123", "1"))
+    assert caught.value.permanent is permanent
+
+
+def test_attach_of_an_empty_picture_is_permanent(slack: SlackNotifier, vendor: Any) -> None:
+    """Slack refuses an empty file; it is not even asked."""
+    with pytest.raises(NotifierError, match=r"sales\.png is empty") as caught:
+        slack.attach(Picture(b"", "sales.png"), Receipt("C0123", "1"))
+    assert caught.value.permanent
+    assert vendor.asked == []
+
+
+def test_rate_limit_says_when_to_come_back_and_does_not_wait(slack: SlackNotifier, vendor: Any, says: Any) -> None:
+    """429 leaves at once with the time that Retry-After asks for; nothing is sent a second time here."""
+    vendor.on("chat.postMessage", says({"ok": False, "error": "ratelimited"}, 429, {"Retry-After": "30"}), says(POSTED))
+    with pytest.raises(NotifierError, match="ratelimited") as caught:
+        slack.send(MESSAGE, "#finance")
+    assert caught.value.retry_at == NOW + timedelta(seconds=30)
+    assert not caught.value.permanent
+    assert not caught.value.uncertain
+    assert len(vendor.asked) == 1
+
+
+def test_refused_layout_is_posted_as_text(slack: SlackNotifier, vendor: Any, says: Any) -> None:
+    """A message whose blocks Slack does not like still arrives."""
+    vendor.on("chat.postMessage", says({"ok": False, "error": "invalid_blocks"}), says(POSTED))
+    assert slack.send(MESSAGE, "#finance").id == "1718.0001"
+    first, second = vendor.asked
+    assert "blocks" in first.json
+    assert "blocks" not in second.json
+    assert second.json["text"] == first.json["text"]
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("trouble", [{"hang": True}, {"drop": True}])
+def test_silence_is_tried_again_later_and_not_here(
+    slack: SlackNotifier, vendor: Any, says: Any, trouble: dict[str, bool]
+) -> None:
+    """Slack may have posted it: the error says so, is not final, and one request was made."""
+    vendor.on("chat.postMessage", says(**trouble))
+    with pytest.raises(NotifierError, match="did not answer") as caught:
+        slack.send(MESSAGE, "#finance")
+    assert (caught.value.permanent, caught.value.uncertain) == (False, True)
+    assert len(vendor.asked) == 1
+
+
+def test_refused_connection_was_surely_not_sent(nobody: str) -> None:
+    """Nothing was posted, so trying again is safe."""
+    with pytest.raises(NotifierError, match="cannot be reached") as caught:
+        SlackNotifier(SlackConfig(token=TOKEN, channel="#a", api_url=nobody)).send(MESSAGE, None)
+    assert (caught.value.permanent, caught.value.uncertain) == (False, False)
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>sign in to the wifi</html>", b"[]", b"null", b"3", b"", b"\xff\xfe", b'{"ok": true, "channel"']
+)
+def test_answer_that_is_not_slack_is_no_success(slack: SlackNotifier, vendor: Any, says: Any, body: bytes) -> None:
+    """A gateway's page with status 200 is an error that may pass."""
+    vendor.on("chat.postMessage", says(body))
+    with pytest.raises(NotifierError, match="SLACK_API_URL") as caught:
+        slack.send(MESSAGE, "#finance")
+    assert not caught.value.permanent
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "permanent", "uncertain", "words"),
+    [
+        (200, {"ok": False, "error": "channel_not_found"}, True, False, "channel_not_found"),
+        (200, {"ok": False, "error": "not_in_channel"}, True, False, "/invite"),
+        (200, {"ok": False, "error": "invalid_auth"}, True, False, "SLACK_TOKEN"),
+        (200, {"ok": False, "error": "missing_scope", "needed": "files:write"}, True, False, "files:write"),
+        (200, {"ok": False, "error": "a_name_of_tomorrow"}, True, False, "a_name_of_tomorrow"),
+        (
+            200,
+            {"ok": False, "error": "invalid_blocks", "response_metadata": {"messages": ["[ERROR] too long"]}},
+            True,
+            False,
+            "too long",
+        ),
+        (200, {"ok": False, "error": "ratelimited"}, False, False, "ratelimited"),
+        (200, {"ok": False, "error": "internal_error"}, False, True, "internal_error"),
+        (200, {"ok": False, "error": "fatal_error"}, False, True, "fatal_error"),
+        (503, {"ok": False, "error": "service_unavailable"}, False, False, "service_unavailable"),
+        (200, {"ok": False}, False, True, "status 200"),
+        (200, "text", False, True, "status 200"),
+        (500, None, False, True, "status 500"),
+        (404, None, True, False, "SLACK_API_URL"),
+        (408, None, False, False, "status 408"),
+        (429, None, False, False, "status 429"),
+    ],
+)
+def test_refusal_knows_what_is_final(status: int, answer: object, permanent: bool, uncertain: bool, words: str) -> None:
+    """Slack's names decide; a name nobody knows is final, an answer that is not Slack's may pass."""
+    error = refusal(status, answer, {"retry-after": "5"}, NOW)
+    assert (error.permanent, error.uncertain) == (permanent, uncertain)
+    assert words in str(error)
+    assert error.retry_at == (None if permanent else NOW + timedelta(seconds=5))
+
+
+@pytest.mark.parametrize("token", [None, ""])
+def test_missing_token_names_the_variable(token: str | None) -> None:
+    """Asked for and not set up: a permanent error that says what to set."""
+    with pytest.raises(NotifierError, match="SLACK_TOKEN is not set") as caught:
+        SlackNotifier(SlackConfig(token=token)).send(MESSAGE, "#a")
+    assert caught.value.permanent
+
+
+def test_missing_channel_names_the_variable() -> None:
+    """Without a place in rule or settings there is nowhere to post."""
+    with pytest.raises(NotifierError, match="SLACK_CHANNEL") as caught:
+        SlackNotifier(SlackConfig(token=TOKEN)).send(MESSAGE, None)
+    assert caught.value.permanent
+
+
+@pytest.mark.parametrize("token", ["xoxb-1\r\nX: y", "xoxb-ü", "xoxb 1", "https://hooks.slack.com/services/T/B/X"])
+def test_impossible_token_is_not_shown(token: str) -> None:
+    """A token that cannot be a header is refused before it is sent, and not quoted."""
+    with pytest.raises(NotifierError, match="SLACK_TOKEN is not a token") as caught:
+        SlackNotifier(SlackConfig(token=token, channel="#a")).send(MESSAGE, None)
+    assert token not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"body": {"ok": False, "error": "invalid_auth"}},
+        {"body": {"ok": False, "error": f"bad token {TOKEN}"}},
+        {"body": {"ok": False, "error": "invalid_arguments", "response_metadata": {"messages": [TOKEN]}}},
+        {"body": TOKEN.encode()},
+        {"hang": True},
+        {"drop": True},
+    ],
+)
+def test_token_stands_in_no_error_and_no_log(
+    slack: SlackNotifier, vendor: Any, says: Any, caplog: pytest.LogCaptureFixture, answer: dict[str, Any]
+) -> None:
+    """Neither the words, nor the chained errors, nor any log down to DEBUG shows the token."""
+    caplog.set_level(logging.DEBUG)
+    vendor.on("chat.postMessage", says(**answer))
+    with pytest.raises(NotifierError) as caught:
+        slack.send(MESSAGE, "#finance")
+    assert TOKEN not in "".join(traceback.format_exception(caught.value))
+    assert TOKEN not in caplog.text
+    assert TOKEN not in repr(SlackConfig(token=TOKEN))
+
+
+def test_proxy_of_the_environment_is_not_used_for_excepted_hosts(
+    vendor: Any, says: Any, nobody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NO_PROXY holds, so that a simulator on loopback works behind a company's proxy."""
+    monkeypatch.setenv("http_proxy", nobody)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    vendor.on("chat.postMessage", says(POSTED))
+    assert SlackNotifier(SlackConfig(token=TOKEN, channel="#a", api_url=vendor.url)).send(MESSAGE, None)
+
+
+def test_check_says_who_we_are_and_what_is_missing(slack: SlackNotifier, vendor: Any, says: Any) -> None:
+    """auth.test names the bot, its header the scopes."""
+    who = {"ok": True, "user": "tableau", "team": "Acme", "url": "https://acme.slack.com/"}
+    vendor.on("auth.test", says(who), says(who, headers={"X-OAuth-Scopes": "chat:write.public,users:read.email"}))
+    assert slack.check() == "Slack: tableau in Acme (https://acme.slack.com/)"
+    assert slack.check().endswith("scopes it has not: chat:write for messages, files:write for pictures")
+
+
+def test_check_of_a_bad_token_raises(slack: SlackNotifier, vendor: Any, says: Any) -> None:
+    """The error is the one that sending would meet."""
+    vendor.on("auth.test", says({"ok": False, "error": "invalid_auth"}))
+    with pytest.raises(NotifierError, match="invalid_auth"):
+        slack.check()

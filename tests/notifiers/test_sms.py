@@ -1,0 +1,109 @@
+"""A message as an SMS: cheap, short, and still saying what matters."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifiers import Link, Message
+from notifiers.twilio.sms import GSM, gsm_width, is_gsm, simplified, sms
+
+URL = "https://10ax.online.tableau.com/#/site/marketing/workbooks/17"
+
+
+def segments(body: str) -> int:
+    """What Twilio would count, the awkward case included: a character of two units is not split."""
+    single, each = (160, 153) if is_gsm(body) else (70, 67)
+    width = gsm_width if is_gsm(body) else (lambda character: 2 if ord(character) > 0xFFFF else 1)
+    sizes = [width(character) for character in body]
+    if sum(sizes) <= single:
+        return 1
+    count, used = 1, 0
+    for size in sizes:
+        if used + size > each:
+            count, used = count + 1, 0
+        used += size
+    return count
+
+
+def test_gsm_alphabet_is_complete() -> None:
+    """127 characters; the 128th is the escape to the extension."""
+    assert len(GSM) == 127
+
+
+def test_sms_says_title_text_facts_and_link() -> None:
+    """A short message is sent whole, without its footer."""
+    message = Message("Refresh failed: Sales", "Login refused.", (("Owner", "Ann"),), Link(URL), footer="rule 1")
+    assert sms(message) == f"Refresh failed: Sales\nLogin refused.\nOwner: Ann\n{URL}"
+
+
+def test_sms_cuts_the_middle_and_keeps_title_and_link() -> None:
+    """What is lost first is the end of the facts; title and link stay whole."""
+    message = Message("Refresh failed: Sales", "x " * 400, (("Owner", "Ann"),), Link(URL))
+    body = sms(message)
+    assert body.startswith("Refresh failed: Sales\nx x")
+    assert body.endswith(f"x...\n{URL}")
+    assert segments(body) == 3
+
+
+def test_sms_drops_a_link_that_would_fill_it() -> None:
+    """Half a link is none, and a link that leaves no room for words is none either."""
+    body = sms(Message("Refresh failed", "why", link=Link("https://example.org/" + "x" * 400)))
+    assert body == "Refresh failed\nwhy"
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("\u201cSales\u201d \u2013 Q1\u2026", '"Sales" - Q1...'),
+        ("it\u2019s", "it's"),
+        ("Übersicht für Größe", "Übersicht für Größe"),
+        ("e\u0301te\u0301", "été"),
+        ("São Paulo, Kraków", "Sao Paulo, Kraków".replace("ó", "o")),
+        ("a\u00a0b", "a b"),
+        ("🔥 hot", "hot"),
+        ("½", "½"),
+        ("Привет", "Привет"),
+    ],
+)
+def test_simplified_prefers_the_cheap_alphabet(text: str, plain: str) -> None:
+    """Quotes, dashes, accents and emoji give way; meaning does not: fractions and other scripts stay."""
+    assert simplified(text) == plain
+
+
+def test_sms_in_another_script_is_shorter_and_unharmed() -> None:
+    """What GSM-7 cannot say is said in Unicode, vowel signs and emoji included, in as many segments."""
+    assert sms(Message("बिक्री 🔥", "विफल")) == "बिक्री 🔥\nविफल"
+    body = sms(Message("Продажи", "ошибка " * 200, link=Link(URL)))
+    assert not is_gsm(body)
+    assert body.endswith(URL)
+    assert segments(body) <= 3
+
+
+def test_sms_of_emoji_alone_is_not_empty() -> None:
+    """Twilio refuses an empty body."""
+    assert sms(Message("🔥🔥")) == "🔥🔥"
+
+
+@given(
+    st.builds(
+        Message,
+        st.text(max_size=300),
+        st.text(max_size=600),
+        st.lists(st.tuples(st.text(max_size=20), st.text(max_size=60)), max_size=10).map(tuple),
+        st.none() | st.integers(0, 500).map(lambda size: Link("https://e.org/~" + "x" * size)),
+    )
+)
+def test_sms_never_needs_more_than_three_segments(message: Message) -> None:
+    """Whatever is said, it costs three segments at most and is never empty; a link is whole or not there."""
+    body = sms(message)
+    assert body
+    assert segments(body) <= 3
+    assert len(body) <= 1600
+    assert "https://e.org" not in body or message.link is None or body.endswith(message.link.url)
+
+
+def test_sms_may_be_held_to_one_segment() -> None:
+    """The number of segments is an argument."""
+    assert segments(sms(Message("t", "word " * 100, link=Link(URL)), segments=1)) == 1
