@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifiers import Link, Message
@@ -81,6 +81,7 @@ def test_blocks_say_how_many_facts_are_left_out() -> None:
     assert 9 <= shown < 30
 
 
+@settings(deadline=None)
 @given(MESSAGES)
 def test_blocks_keep_every_limit(message: Message) -> None:
     """Whatever the message: at most 50 blocks, each text within its own limit, all together within the whole."""
@@ -102,6 +103,7 @@ def test_blocks_keep_every_limit(message: Message) -> None:
     json.dumps(found, ensure_ascii=False).encode()
 
 
+@settings(deadline=None)
 @given(MESSAGES)
 def test_blocks_hold_nothing_that_slack_obeys(message: Message) -> None:
     """No angle bracket, no bare ampersand, no mention made of plain words."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import traceback
 from typing import Any
 
 import pytest
 import requests
+import urllib3.exceptions
+from urllib3 import HTTPConnectionPool
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import MaxRetryError, NameResolutionError
 
 from notifiers import NotifierError
 from notifiers.door import Unanswered, call, not_sent
@@ -48,9 +54,17 @@ def test_refused_connection_was_not_sent(nobody: str) -> None:
 
 def test_unknown_host_was_not_sent() -> None:
     """A name that does not resolve is like a refused connection."""
-    with pytest.raises(NotifierError, match="S cannot be reached") as caught:
-        call("POST", "http://no-such-host.invalid/", service="S", auth=AUTH)
-    assert (caught.value.permanent, caught.value.uncertain) == (False, False)
+    reason = NameResolutionError("no-such-host", HTTPConnection("no-such-host"), socket.gaierror())
+    assert not_sent(requests.ConnectionError(MaxRetryError(HTTPConnectionPool("no-such-host"), "/", reason)))
+
+
+@pytest.mark.parametrize(
+    ("inner", "unsent"), [(ssl.SSLCertVerificationError("expired"), True), (ssl.SSLEOFError(), False)]
+)
+def test_tls_trouble_is_unsent_only_in_the_handshake(inner: ssl.SSLError, unsent: bool) -> None:
+    """A bad certificate stops before the request; a stream that breaks may break after it."""
+    error = MaxRetryError(HTTPConnectionPool("h"), "/", urllib3.exceptions.SSLError(inner))
+    assert not_sent(requests.exceptions.SSLError(error)) is unsent
 
 
 @pytest.mark.usefixtures("impatient")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifiers import Link, Message
@@ -86,6 +86,7 @@ def test_sms_of_emoji_alone_is_not_empty() -> None:
     assert sms(Message("🔥🔥")) == "🔥🔥"
 
 
+@settings(deadline=None)
 @given(
     st.builds(
         Message,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifiers.text import clean, one_line, shorten
@@ -31,6 +31,7 @@ def test_clean_takes_out_what_a_terminal_would_obey(given_text: str, cleaned: st
     assert clean(given_text) == cleaned
 
 
+@settings(deadline=None)
 @given(ANY_TEXT)
 def test_clean_text_can_be_sent_and_is_stable(text: str) -> None:
     """Cleaned text is valid UTF-8, has no escape character, and cleaning it again changes nothing."""
@@ -40,6 +41,7 @@ def test_clean_text_can_be_sent_and_is_stable(text: str) -> None:
     assert clean(cleaned) == cleaned
 
 
+@settings(deadline=None)
 @given(ANY_TEXT)
 def test_one_line_has_no_line_breaks(text: str) -> None:
     """A name with line breaks in it cannot look like several lines."""
@@ -62,6 +64,7 @@ def test_shorten_keeps_the_beginning(text: str, limit: int, cut: str) -> None:
     assert shorten(text, limit) == cut
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(0, 50))
 def test_shorten_never_passes_the_limit(text: str, limit: int) -> None:
     """The widths of what is left sum to the limit at most, and what fits is left alone."""
