@@ -30,7 +30,7 @@ TABLEAU_FIELDS = {
 }
 """What only Tableau knows: looked up by the job itself."""
 
-ALIASES = {"name": "resource_name", "site": "site_luid", "tag": "tags"}
+ALIASES = {"name": "resource_name", "luid": "resource_luid", "site": "site_luid", "tag": "tags"}
 
 Patterns = tuple[str, ...]
 """Globs, of which one has to fit; those with a leading `!` must not fit. Upper and lower case are the same."""
@@ -75,9 +75,13 @@ class Where:
         faults = []
         for name, value in given.items():
             try:
-                found[_field(name)] = _patterns(name, value)
+                known, patterns = _field(name), _patterns(name, value)
             except ConditionError as error:
                 faults.append(str(error))
+                continue
+            if known in found:
+                faults.append(f"{known} stands twice")
+            found[known] = patterns
         if faults:
             raise ConditionError("; ".join(faults))
         return cls(
@@ -114,15 +118,13 @@ class Trigger:
         return [*_unknown_types(self.on), *self._out_of_reach()]
 
     def _out_of_reach(self) -> list[str]:
-        """Conditions that can never hold, because Tableau has no such thing or has it no longer."""
+        """Events for which a condition can never be looked at; of those that a `*` takes in only if it is all."""
         types = [name for name in EVENT_TYPES if fits(self.on, [name])]
+        why = {name: reason for name in types if (reason := _why_not(name))} if self.where.tableau else {}
+        plain = {glob.casefold() for glob in self.on}
+        named = [name for name in why if len(why) == len(types) or name.casefold() in plain]
         asked = " and ".join(self.where.tableau)
-        if not asked or not types:
-            return []
-        gone = [name for name in types if name.endswith("Deleted") and not name.startswith("Label")]
-        other = [name for name in types if name.startswith(("Admin", "Site")) and name not in gone]
-        reasons = [(gone, "it is gone by then"), (other, "it has none")]
-        return [f"{', '.join(names)}: {asked} cannot be looked up, {why}" for names, why in reasons if names]
+        return [f"{name}: {asked} cannot be looked up, {why[name]}" for name in named]
 
 
 def fits(patterns: Patterns, values: Iterable[object]) -> bool:
@@ -139,7 +141,11 @@ def compare(name: str, patterns: Patterns, values: Sequence[object], *, shown: s
     shown = shown or ", ".join(known) or "unknown"
     if fits(patterns, known):
         return Finding(matched=True, reason=f"{name} {shown} ~ {join(patterns)}")
-    return Finding(matched=False, reason=f"{name} is {shown}, not {join(patterns)}")
+    wanted = tuple(pattern for pattern in patterns if not pattern.startswith("!"))
+    if wanted and not fits(wanted, known):
+        return Finding(matched=False, reason=f"{name} is {shown}, not {join(wanted)}")
+    refusing = [pattern for pattern in patterns if not fits((pattern,), known) and pattern not in wanted]
+    return Finding(matched=False, reason=f"{name} is {shown}, which {join(tuple(refusing))} refuses")
 
 
 def join(patterns: Patterns) -> str:
@@ -191,6 +197,13 @@ def _unknown_type(glob: str) -> str:
         return f"{glob} fits none of the event types known so far"
     meant = closest(glob, EVENT_TYPES)
     return f"{glob} is not an event type known so far" + (f"; did you mean {meant}?" if meant else "")
+
+
+def _why_not(event_type: str) -> str:
+    """Why Tableau cannot say more about what such an event concerns; empty if it can."""
+    if event_type.endswith("Deleted") and not event_type.startswith("Label"):
+        return "it is gone by then"
+    return "it has none" if event_type.startswith(("Admin", "Site")) else ""
 
 
 def _any(globs: Iterable[str], texts: Sequence[str]) -> bool:

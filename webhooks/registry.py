@@ -60,6 +60,7 @@ class Handler:
     trigger: Trigger | None = None
     params: type[BaseModel] = Params
     max_attempts: int | None = None
+    in_rules: bool = False
 
     def job(self, default_attempts: int) -> NewJob:
         """The job that an event of its own makes."""
@@ -101,9 +102,15 @@ class Registry:
         return register
 
     def action(
-        self, name: str, *, params: type[BaseModel] = Params, max_attempts: int | None = None
+        self,
+        name: str,
+        *,
+        params: type[BaseModel] = Params,
+        max_attempts: int | None = None,
+        in_rules: bool = True,
     ) -> Callable[[Function], Function]:
         """Lets rules name the function: `name` is its key in a rule, `params` the model of what may stand there.
+        With `in_rules=False` only the application makes jobs for it.
 
         Raises RegistrationError when something about it could not work.
         """
@@ -111,7 +118,8 @@ class Registry:
             raise RegistrationError('@action needs a name of letters, digits and _: @action("open_ticket")')
 
         def register(function: Function) -> Function:
-            self._add(Handler(name, function, _arguments(function), params=params, max_attempts=max_attempts))
+            arguments = _arguments(function)
+            self._add(Handler(name, function, arguments, None, params, max_attempts, in_rules))
             return function
 
         return register
@@ -126,7 +134,7 @@ class Registry:
     @property
     def actions(self) -> dict[str, type[BaseModel]]:
         """What rules may name, each with the model of its params."""
-        return {one.name: one.params for one in self._handlers.values() if one.trigger is None}
+        return {one.name: one.params for one in self._handlers.values() if one.in_rules}
 
     def handler(self, name: str) -> Handler:
         """The handler of that name. Raises UnknownHandler, which is permanent."""
@@ -153,12 +161,14 @@ class Registry:
 
     def load(self, package: str = "webhooks.handlers") -> None:
         """Imports every module of `package`, in the order of their names, so that each can announce its handlers.
+        A file whose name begins with `_` is left alone.
 
         Raises RegistrationError naming the file that is broken, and how.
         """
         folder = importlib.import_module(package)
         for name in sorted(module.name for module in pkgutil.iter_modules(folder.__path__)):
-            self._import(f"{package}.{name}")
+            if not name.startswith("_"):
+                self._import(f"{package}.{name}")
 
     def _import(self, module: str) -> None:
         try:

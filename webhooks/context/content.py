@@ -30,26 +30,30 @@ class Found:
     refused: Exception | None = None
 
 
-def look_up(event: Event, tableau: Callable[[], Tableau]) -> Found:
-    """What `event` is about. What cannot be found is no error; a trouble that may pass (Tableau is down) is raised."""
-    kind, luid = event.content_type, event.resource_luid
-    if kind is None or not _is_luid(luid):
+def luid(event: Event) -> str | None:
+    """The LUID of what the event is about; None where it gives none, or something that is none."""
+    try:
+        return luid_of(event.resource_luid)
+    except ValueError:
+        return None
+
+
+def look_up(event: Event, tableau: Callable[[], Tableau], *, patient: bool = True) -> Found:
+    """What `event` is about. What cannot be found is no error.
+
+    A trouble that may pass (Tableau is down) is raised if we are `patient`, and like a refusal if not.
+    """
+    kind, known = event.content_type, luid(event)
+    if kind is None or known is None:
         return Found(problem="the event does not say what it is about")
     try:
-        return Found(_ask(tableau(), kind, luid))
+        return Found(_ask(tableau(), kind, known))
     except NotFound:
         return Found(problem=f"the {kind} {GONE}")
     except (TableauError, Permanent) as error:
-        if not error.permanent:
+        if not error.permanent and patient:
             raise
         return Found(problem=f"Tableau could not be asked: {error}", refused=error)
-
-
-def _is_luid(value: Any) -> bool:
-    try:
-        return bool(luid_of(value))
-    except ValueError:
-        return False
 
 
 def _ask(tableau: Tableau, kind: str, luid: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from notifiers import Destination, Message, Notifier, Notifiers, Picture, Receipt, parse_destination
-from webhooks.context.content import Found, check, look_up
+from webhooks.context.content import Found, check, look_up, luid
 from webhooks.destinations import resolve
 from webhooks.errors import Later, LeaseLost, Permanent, StoreUnavailable
 from webhooks.event import Event
@@ -25,7 +25,8 @@ from webhooks.settings import Settings
 if TYPE_CHECKING:
     from tableau_rest import Tableau
 
-PICTURE_TRIES = 3
+PICTURE_WAITS = (10.0, 30.0)
+"""Seconds until a picture that failed is tried again."""
 TITLE = 150
 """Characters that fit into the headline of a message."""
 
@@ -72,6 +73,11 @@ class Context:
         return self.job.event
 
     @property
+    def luid(self) -> str | None:
+        """The LUID of what the event is about, if it gives a real one."""
+        return luid(self.event)
+
+    @property
     def last_attempt(self) -> bool:
         """Whether the job is dead if this attempt fails."""
         return self.job.attempts >= self.job.max_attempts
@@ -87,8 +93,8 @@ class Context:
 
     @cached_property
     def found(self) -> Found:
-        """What the event is about, looked up once; raises what may pass."""
-        return look_up(self.event, lambda: self.tableau)
+        """What the event is about, looked up once. Raises what may pass, unless this is the last attempt."""
+        return look_up(self.event, lambda: self.tableau, patient=not self.last_attempt)
 
     @cached_property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
@@ -154,16 +160,24 @@ class Context:
 
     def _without_picture(self, key: str, error: Exception) -> None:
         """Raises Later while a trouble that may pass has tries left; else writes down that there is no picture."""
-        tries = 1
-        while self.inbox.recorded(self.job, f"{key} try {tries}") is not MISSING:
-            tries += 1
-        passing = getattr(error, "permanent", True) is False
-        if passing and tries < PICTURE_TRIES and not self.last_attempt:
-            self.inbox.record(self.job, f"{key} try {tries}", str(error))
-            wait = self.now() + timedelta(seconds=5 * 2**tries)
-            raise Later(f"the message is out, its picture is not: {error}", getattr(error, "retry_at", None) or wait)
-        self.log.warning("no picture: %s", error)
+        if getattr(error, "permanent", True) is False:
+            why = f"the message is out, its picture is not: {error}"
+            self.wait(key, PICTURE_WAITS, why, not_before=getattr(error, "retry_at", None))
+        self.log.warning("No picture: %s", error)
         self.inbox.record(self.job, key, {"problem": str(error)})
+
+    def wait(self, key: str, waits: Sequence[float], why: str, not_before: datetime | None = None) -> None:
+        """Raises Later for each of `waits` (seconds) in turn, over the job's attempts; returns once they are used up.
+
+        So a handler has patience without holding a thread. Returns at once on the job's last attempt.
+        """
+        if self.last_attempt:
+            return
+        for number, seconds in enumerate(waits, 1):
+            if self.inbox.recorded(self.job, f"{key} wait {number}") is MISSING:
+                self.inbox.record(self.job, f"{key} wait {number}", why)
+                due_at = self.now() + timedelta(seconds=seconds)
+                raise Later(why, max(due_at, not_before) if not_before else due_at)
 
 
 class JobLog(logging.LoggerAdapter[logging.Logger]):

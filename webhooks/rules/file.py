@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from webhooks.conditions import ConditionError, Trigger, Where, as_patterns
 from webhooks.destinations import DEFAULT, Destination
@@ -35,7 +35,7 @@ class Entry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, strict=True)
 
-    name: str = Field(min_length=1, pattern=r"\S")
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     on: Annotated[tuple[str, ...], BeforeValidator(as_patterns)]
     where: Annotated[Where, BeforeValidator(_where)] = Where()
     enabled: bool = True

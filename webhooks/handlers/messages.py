@@ -1,0 +1,145 @@
+"""How an event reads as a message: headline, reason, project, owner, link. Pure."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+
+from notifiers import Link, Message, Severity
+from webhooks.event import Event
+from webhooks.spelling import hint
+
+TITLES = {
+    "AdminPromoted": "Now a site administrator",
+    "AdminDemoted": "No longer a site administrator",
+}
+"""Headlines that the event type's own words do not give."""
+
+SEVERITIES: Mapping[str, Severity] = {
+    "Failed": "bad",
+    "Succeeded": "good",
+    "Deleted": "warning",
+    "Promoted": "warning",
+    "Demoted": "warning",
+}
+"""By the last word of the event type; everything else is information."""
+
+WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+
+PLACEHOLDERS = {
+    "name": "the name of the workbook, data source, view, user or site",
+    "event_type": "Tableau's word for what happened",
+    "project": "the project's name",
+    "owner": "the owner",
+    "reason": "why a refresh failed",
+    "link": "the address in Tableau",
+    "created_at": "when it happened",
+}
+"""What `title` and `text` of a rule may have in braces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known about an event beyond its payload. `problems` say what could not be found out, and why."""
+
+    content: Any = None
+    owner: str = ""
+    reason: str = ""
+    problems: tuple[str, ...] = ()
+
+
+def compose(
+    event: Event, known: Known = Known(), *, rule: str | None = None, title: str | None = None, text: str | None = None
+) -> Message:
+    """The message about `event`. `title` and `text` are a rule's own words, with PLACEHOLDERS."""
+    values = _values(event, known)
+    body = text.format_map(values) if text else known.reason
+    return Message(
+        title=title.format_map(values) if title else f"{headline(event.event_type)}: {values['name']}",
+        text="\n".join(filter(None, [body, *map(_sentence, known.problems)])),
+        facts=tuple(_facts(event, known, values)),
+        link=Link(values["link"], "Open in Tableau") if values["link"] else None,
+        severity=severity(event.event_type),
+        footer=" · ".join(filter(None, [rule, f"event {event.id}" if event.id else "", event.event_type])),
+    )
+
+
+def headline(event_type: str) -> str:
+    """`WorkbookRefreshFailed` -> `Workbook refresh failed`, for event types of the future too."""
+    words = WORD.findall(event_type.replace("Datasource", "DataSource"))
+    sentence = " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in words)
+    return TITLES.get(event_type) or sentence[:1].upper() + sentence[1:] or "Event"
+
+
+def severity(event_type: str) -> Severity:
+    return next((level for ending, level in SEVERITIES.items() if event_type.endswith(ending)), "info")
+
+
+def person(user: Any) -> str:
+    """`Ann Lee (ann@example.org)`, from what Tableau knows of a user."""
+    name, address = user.full_name or user.name, user.email or user.name
+    return f"{name} ({address})" if address and address != name else name
+
+
+def moment(created_at: object) -> str:
+    """`2026-01-31 09:30 UTC`; what is no time stays as it is."""
+    try:
+        return datetime.fromisoformat(str(created_at)).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except ValueError:
+        return str(created_at or "")
+
+
+def check_template(text: str) -> str:
+    """The text, if what it has in braces is known. Raises ValueError with what would be right."""
+    try:
+        fields = list(string.Formatter().parse(text))
+    except ValueError as error:
+        raise ValueError(f"{error}; write {{{{ and }}}} for braces that are meant as such") from None
+    for _, name, form, conversion in fields:
+        if name is not None and (name not in PLACEHOLDERS or form or conversion):
+            raise ValueError(f"{{{name}}} is not known; {hint(name, PLACEHOLDERS)}")
+    return text
+
+
+Template = Annotated[str, AfterValidator(check_template)]
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def _values(event: Event, known: Known) -> dict[str, str]:
+    content = known.content
+    return {
+        "name": _name(event, content),
+        "event_type": event.event_type,
+        "project": getattr(getattr(content, "project", None), "name", ""),
+        "owner": known.owner,
+        "reason": known.reason,
+        "link": getattr(content, "webpage_url", ""),
+        "created_at": moment(event.created_at),
+    }
+
+
+def _name(event: Event, content: Any) -> str:
+    """The name at the time of the event; for users what Tableau says, as the webhook may give anything there."""
+    if event.content_type == "user" and content is not None:
+        return person(content)
+    return str(event.resource_name or getattr(content, "name", "") or event.resource_luid or "(no name)")
+
+
+def _facts(event: Event, known: Known, values: Mapping[str, str]) -> list[tuple[str, str]]:
+    owner = "Published by" if event.event_type.endswith("Created") else "Owner"
+    facts = [
+        ("Project", values["project"]),
+        (owner, values["owner"]),
+        ("Site role", getattr(known.content, "site_role", "")),
+        ("When", values["created_at"]),
+    ]
+    return [(name, value) for name, value in facts if value]

@@ -1,0 +1,112 @@
+"""The notify action: tells people about an event, with what Tableau knows about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from pydantic import Field
+
+from notifiers import Message, Picture
+from tableau_rest import NotFound, TableauError
+from webhooks.context import Context, Found
+from webhooks.destinations import DEFAULT, Destination
+from webhooks.event import Event
+from webhooks.handlers.messages import Known, Template, compose, person
+from webhooks.handlers.reasons import reason
+from webhooks.registry import Params, action
+
+Answer = TypeVar("Answer")
+
+UNSAFE = re.compile(r"[^\w -]+")
+LOOKS = (2.0, 5.0, 10.0)
+"""Seconds between looks for the failed job: Tableau can send the webhook before its job list is ready."""
+
+
+class NotifyParams(Params):
+    """Who is told, and how."""
+
+    to: Destination = Field(DEFAULT, description="where the message goes: slack:#channel, twilio:+15550100, default, …")
+    picture: bool = Field(default=False, description="adds the workbook's preview picture")
+    title: Template | None = Field(None, description="a headline of your own, with {name} and the like")
+    text: Template | None = Field(None, description="a text of your own, with {reason} and the like")
+
+
+@action("notify", params=NotifyParams)
+def notify(context: Context, params: NotifyParams) -> None:
+    """One message for one event, one rule and one destination; its picture follows."""
+    picture = (lambda: _preview(context)) if params.picture and _has_picture(context.event) else None
+    context.notify(params.to, lambda: _message(context, params), picture=picture, key=params.to)
+
+
+def _message(context: Context, params: NotifyParams) -> Message:
+    event = context.event
+    found = context.found if _can_be_looked_up(event) else Found()
+    told, why_not = _reason(context, found) if event.event_type.endswith("RefreshFailed") else ("", "")
+    problems = tuple(filter(None, [found.problem, why_not]))
+    known = Known(found.content, _owner(context, found), told, problems)
+    return compose(event, known, rule=context.job.rule, title=params.title, text=params.text)
+
+
+def _can_be_looked_up(event: Event) -> bool:
+    """Not what was deleted; nor sites, of which a session sees its own only and whose name is in the webhook."""
+    gone = event.event_type.endswith("Deleted") and not event.event_type.startswith("Label")
+    return not gone and event.content_type not in {None, "site"}
+
+
+def _owner(context: Context, found: Found) -> str:
+    """The owner with full name and address, which workbooks and data sources do not tell."""
+    owner = getattr(found.content, "owner", None)
+    if owner is None:
+        return ""
+    user, _ = _asked(context, lambda: context.tableau.user(owner)) if owner.luid else (None, "")
+    return (person(user) if user else "") or str(owner.name)
+
+
+def _reason(context: Context, found: Found) -> tuple[str, str]:
+    """Why the refresh failed, or why nobody knows. Raises Later while the job list may still catch up."""
+    luid, at, name = context.luid, _created_at(context.event), str(context.event.resource_name or "")
+    if luid is None or at is None or found.refused:
+        return "", ""
+    job, problem = _asked(context, lambda: context.tableau.failed_job(luid, at=at, name=name))
+    if job is not None:
+        return reason(job.notes) or "Tableau gives no reason.", ""
+    if problem:
+        return "", f"the reason could not be looked up: {problem}"
+    if found.content is not None:
+        context.wait("reason", LOOKS, "Tableau's job list does not show the failed refresh yet")
+    return "", "Tableau's job list does not show the reason"
+
+
+def _asked(context: Context, question: Callable[[], Answer]) -> tuple[Answer | None, str]:
+    """Tableau's answer, or why there is none. Raises what may pass, unless this is the last attempt."""
+    try:
+        return question(), ""
+    except NotFound:
+        return None, ""
+    except TableauError as error:
+        if not error.permanent and not context.last_attempt:
+            raise
+        return None, str(error)
+
+
+def _created_at(event: Event) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(event.created_at)
+    except (TypeError, ValueError):
+        return event.received_at
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _has_picture(event: Event) -> bool:
+    return event.content_type == "workbook" and event.event_type != "WorkbookDeleted"
+
+
+def _preview(context: Context) -> Picture | None:
+    if context.luid is None:
+        return None
+    name = str(context.event.resource_name or "workbook")
+    data = context.tableau.workbook_preview_image(context.luid)
+    return Picture(data, UNSAFE.sub("_", name)[:80] + ".png", alt=f"Preview of the workbook {name}"[:500])
