@@ -132,7 +132,8 @@ class Services:
 
 
 def _announcements(destinations: tuple[str, ...]) -> tuple[NewJob, ...]:
-    return tuple(NewJob(f"dead letters/{to}", ANNOUNCE, rule="dead letters", params={"to": to}) for to in destinations)
+    """One job for all destinations, so that nobody is left out because another was told first."""
+    return (NewJob("dead letters", ANNOUNCE, rule="dead letters", params={"to": destinations}),) if destinations else ()
 
 
 def _credential(given: Settings) -> Credential:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from notifiers import Message
+from notifiers import Message, NotifierError
 from webhooks.context import Context
 from webhooks.destinations import Destination
 from webhooks.errors import Skip
@@ -17,18 +17,36 @@ LISTED = 10
 class AnnounceParams(Params):
     """Who is told."""
 
-    to: Destination = Field(description="where the announcement goes")
+    to: tuple[Destination, ...] = Field(min_length=1, description="where the announcement goes")
 
 
-@action("announce", params=AnnounceParams)
+@action("announce", params=AnnounceParams, in_rules=False)
 def announce(context: Context, params: AnnounceParams) -> None:
     """Several deaths of a moment make one message; a job that was told of is not told of again."""
     dead = context.inbox.untold_dead(limit=500, except_handler=context.job.handler)
-    if not dead:
-        raise Skip("told of already, with others")
     told = context.once("told", lambda: [record.job.id for record in dead])
-    context.notify(params.to, message([record for record in dead if record.job.id in told]))
+    now = [record for record in dead if record.job.id in told]
+    if not now:
+        raise Skip("told of already, with others")
+    _tell_all(context, params.to, message(now))
     context.inbox.tell(told)
+
+
+def _tell_all(context: Context, destinations: tuple[str, ...], text: Message) -> None:
+    """Tells everybody who can be told. Raises what may pass, and what is final if nobody could be told."""
+    errors = [error for to in destinations if (error := _tell(context, to, text))]
+    passing = [error for error in errors if not error.permanent]
+    if passing or len(errors) == len(destinations):
+        raise (passing or errors)[0]
+
+
+def _tell(context: Context, to: str, text: Message) -> NotifierError | None:
+    try:
+        context.notify(to, text)
+    except NotifierError as error:
+        context.log.warning("Dead jobs could not be told to %s: %s", to, error)
+        return error
+    return None
 
 
 def message(dead: list[JobRecord]) -> Message:
