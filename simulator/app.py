@@ -1,0 +1,57 @@
+"""Builds a simulator: one world behind one Flask application."""
+
+import atexit
+import os
+import sys
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from . import slack, tableau, trouble, twilio
+from .config import Config, from_environment
+from .control import control
+from .page import page
+from .tableau.wire import ApiError, refusal
+from .world import World
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """A simulator as an application, to be served or called; its world is `app.extensions["simulator"]`.
+
+    Without a configuration the environment is asked, and the credentials it does not have are made up and printed.
+    """
+    if config is None:
+        config, made_up = from_environment(os.environ)
+        announce(made_up)
+    app = Flask(__name__)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    world = World(config)
+    atexit.register(world.close)
+    app.extensions["simulator"] = world
+    trouble.register(app, world)
+    for side in (tableau, slack, twilio):
+        side.register(app)
+    app.register_blueprint(control)
+    app.register_blueprint(page)
+    app.register_error_handler(ApiError, refusal)
+    app.register_error_handler(HTTPException, _no_such)
+    return app
+
+
+def announce(made_up: dict[str, str]) -> None:
+    """Print the credentials nobody gave us, in the form of an .env file."""
+    if made_up:
+        print("The simulator made these up, because its environment does not have them:")
+        print("\n".join(f"  {name}={value}" for name, value in made_up.items()), flush=True)
+
+
+def _no_such(error: HTTPException) -> Response | HTTPException:
+    """Below /api an unknown address or method is refused in Tableau's words."""
+    if not request.path.startswith("/api/"):
+        return error
+    if error.code == 405:
+        return refusal(ApiError("405000", f"Request type {request.method} is not allowed on this resource."))
+    if error.code == 404:
+        return refusal(ApiError("404003", f"{request.path} is not a resource of this API."))
+    print(f"simulator: {error}", file=sys.stderr)
+    return error

@@ -1,0 +1,250 @@
+"""The control of a simulator over HTTP: make things happen, see what was sent and received, switch faults.
+
+POST   /simulator/events      {"event_type": "WorkbookRefreshFailed", "name": "Sales", "reason": "…"}: it happens
+GET    /simulator/site        what is on the site, with LUIDs: projects, workbooks, data sources, views, users, webhooks
+POST   /simulator/refreshes   {"name": "Sales", "fail": 2, "reason": "…"}: its next refreshes fail; -1: all
+GET    /simulator/messages    what Slack and Twilio received, newest last, with the files shared
+GET    /simulator/files/<id>  the bytes of a file Slack received
+GET    /simulator/deliveries  the webhooks sent, with every attempt. ?state=waiting|delivered|given up &event_type=
+GET    /simulator/calls       the calls of Tableau's, Slack's and Twilio's APIs, and counts. ?target= &path= &limit=
+GET    /simulator/sessions    who is signed in, and how often there was a sign-in
+POST   /simulator/sessions/expire  {"credential": "pat:webhooks"}, or nothing for all: as if their time were over
+GET    /simulator/faults      what is on, and which kinds there are
+POST   /simulator/faults      {"kind": "delay", "target": "slack", "path": "chat.postMessage", "seconds": 2, "times": 3}
+DELETE /simulator/faults[/<id>]  switch off all, or one
+GET    /simulator/settings    the manners; POST changes them: {"duplicates": 0.5, "retry_waits": [0.1, 0.1, 0.1]}
+POST   /simulator/settle      {"seconds": 5}: wait until no delivery or refresh is under way; {"settled": true}
+POST   /simulator/reset       begin anew
+GET    /simulator/healthz     alive
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint, Response, current_app, request
+
+from .config import manners
+from .events import Impossible, Wish, happen
+from .faults import KINDS
+from .payload import RESOURCES
+from .report import call_report, delivery_report, message_report, sms_report
+from .slack.files import mimetype
+from .world import World
+
+control = Blueprint("control", __name__, url_prefix="/simulator")
+Answer = dict[str, Any]
+Result = Answer | tuple[Answer, int]
+
+
+class Unclear(ValueError):
+    """A request to the control that cannot be understood."""
+
+
+def world_here() -> World:
+    """The world of the application that answers."""
+    world: World = current_app.extensions["simulator"]
+    return world
+
+
+@control.errorhandler(ValueError)
+def unclear(error: ValueError) -> Result:
+    """What cannot be understood, or cannot happen, is said in a sentence."""
+    return {"error": str(error)}, 409 if isinstance(error, Impossible) else 400
+
+
+def _body() -> Answer:
+    body = request.get_json(silent=True, force=True) if request.get_data(cache=True) else {}
+    if not isinstance(body, dict):
+        raise Unclear("the body must be a JSON object")
+    return body
+
+
+@control.get("/healthz")
+def healthz() -> Result:
+    """Alive."""
+    return {"status": "ok"}
+
+
+@control.post("/events")
+def events() -> Result:
+    """Make something happen."""
+    body, world = _body(), world_here()
+    known = Wish.__dataclass_fields__
+    if unknown := set(body) - set(known):
+        raise Unclear(f"unknown {', '.join(sorted(unknown))}; an event takes {', '.join(known)}")
+    if "event_type" not in body:
+        raise Unclear(f"event_type is missing; there are {', '.join(RESOURCES)}")
+    wish = Wish(**{name: str(value) for name, value in body.items()})
+    with world.lock:
+        before = world.sender.count
+        fields = happen(world, world.home, wish)
+        return {"event": fields, "deliveries": world.sender.count - before}
+
+
+@control.post("/refreshes")
+def refreshes() -> Result:
+    """Decide how the next refreshes of some content end."""
+    body, world = _body(), world_here()
+    wanted = str(body.get("luid") or body.get("name") or "")
+    with world.lock:
+        for kind in ("workbook", "datasource", "flow"):
+            for item in world.home.content(kind).values():
+                if wanted in (item.luid, item.name):
+                    count = int(body.get("fail", 1))
+                    reason = str(body.get("reason") or "")
+                    item.failing = (reason or "Simulated failure") if count < 0 else ""
+                    item.fail_next, item.fail_reason = max(0, count), reason
+                    return {"luid": item.luid, "name": item.name, "fail": count}
+    raise Unclear(f"nothing here is called {wanted!r}")
+
+
+@control.get("/site")
+def site() -> Result:
+    """What is on the site, in short."""
+    world = world_here()
+    with world.lock:
+        home = world.home
+        short = ("projects", "workbooks", "datasources", "views", "flows", "users", "webhooks")
+        listed = {
+            name: [{"luid": luid, "name": item.name} for luid, item in getattr(home, name).items()] for name in short
+        }
+        return {"luid": home.luid, "name": home.name, "content_url": home.content_url} | listed
+
+
+@control.get("/messages")
+def messages() -> Result:
+    """What Slack and Twilio received."""
+    world = world_here()
+    with world.lock:
+        files = [
+            {"id": file.id, "name": file.name, "title": file.title, "size": file.size}
+            for file in world.slack.files.values()
+        ]
+        sent = [message_report(world, message) for message in world.slack.messages]
+        return {"slack": sent, "sms": [sms_report(world, sms) for sms in world.twilio.messages], "files": files}
+
+
+@control.get("/files/<luid>")
+def file(luid: str) -> Response:
+    """The bytes of a file."""
+    known = world_here().slack.files.get(luid)
+    if known is None or known.data is None:
+        return Response("no such file\n", 404, mimetype="text/plain")
+    # What was uploaded is not ours: it is never run as a page of this origin.
+    headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
+    return Response(known.data, mimetype=mimetype(known), headers=headers)
+
+
+@control.get("/deliveries")
+def deliveries() -> Result:
+    """The webhooks sent."""
+    world = world_here()
+    with world.lock:
+        shown = [
+            delivery_report(delivery)
+            for delivery in world.sender.log
+            if request.args.get("state", delivery.state) == delivery.state
+            and request.args.get("event_type", delivery.event_type) == delivery.event_type
+        ]
+    return {"deliveries": shown}
+
+
+@control.get("/calls")
+def calls() -> Result:
+    """The calls of the vendors' APIs."""
+    world, query = world_here(), request.args
+    with world.lock:
+        chosen = [
+            call_report(call)
+            for call in world.calls.log
+            if query.get("target", call.target) == call.target and query.get("path", "") in call.path
+        ]
+        totals = {
+            "total": world.calls.total,
+            "sign_ins": world.sessions.sign_ins.total(),
+            "counts": dict(world.calls.counts),
+        }
+    return totals | {"calls": chosen[-_limit() :]}
+
+
+def _limit() -> int:
+    text = request.args.get("limit", "200")
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise Unclear(f"limit must be a whole number of at least 1, not {text!r}")
+    return int(text)
+
+
+@control.get("/sessions")
+def sessions() -> Result:
+    """Who is signed in; tokens are not shown."""
+    world = world_here()
+    with world.lock:
+        live = [
+            {"credential": s.credential, "site": s.site, "expires_at": s.expires_at.isoformat()}
+            for s in world.sessions.live()
+        ]
+        return {"live": live, "sign_ins": dict(world.sessions.sign_ins), "total": world.sessions.sign_ins.total()}
+
+
+@control.post("/sessions/expire")
+def expire() -> Result:
+    """End sessions."""
+    world, credential = world_here(), _body().get("credential")
+    with world.lock:
+        return {"ended": world.sessions.end(str(credential) if credential else None)}
+
+
+@control.get("/faults")
+def faults() -> Result:
+    """What is switched on."""
+    return {"on": [asdict(fault) for fault in world_here().faults.on()], "kinds": KINDS}
+
+
+@control.post("/faults")
+def switch_on() -> Result:
+    """Switch a fault on."""
+    world = world_here()
+    fault = world.faults.add(_body())
+    world.changed()
+    return {"fault": asdict(fault)}, 201
+
+
+@control.delete("/faults")
+@control.delete("/faults/<int:number>")
+def switch_off(number: int | None = None) -> Result:
+    """Switch one fault off, or all."""
+    world = world_here()
+    removed = world.faults.remove(number)
+    world.changed()
+    return {"removed": removed}
+
+
+@control.get("/settings")
+def settings() -> Result:
+    """The manners as they are."""
+    config = world_here().config
+    return {name: getattr(config, name) for name in manners()}
+
+
+@control.post("/settings")
+def change_settings() -> Result:
+    """Change manners."""
+    world_here().set(_body())
+    return settings()
+
+
+@control.post("/settle")
+def settle() -> Result:
+    """Wait for peace."""
+    try:
+        seconds = min(60.0, float(_body().get("seconds", 10)))
+    except (TypeError, ValueError) as error:
+        raise Unclear("seconds must be a number") from error
+    return {"settled": world_here().timer.settle(seconds)}
+
+
+@control.post("/reset")
+def reset() -> Result:
+    """Begin anew."""
+    world_here().reset()
+    return {"status": "ok"}

@@ -1,0 +1,63 @@
+"""A webhook's body, byte for byte as Tableau writes it. Pure.
+
+https://help.tableau.com/current/developer/webhooks/en-us/docs/webhooks-events-payload.html
+"""
+
+import json
+from datetime import datetime, timedelta
+
+EXTRACTS = "EXTRACTS"  # the resource of all six refresh events; only the event's name tells which content it was
+RESOURCES = {
+    "AdminPromoted": "USER",
+    "AdminDemoted": "USER",
+    "UserDeleted": "USER",
+    "DatasourceCreated": "DATASOURCE",
+    "DatasourceUpdated": "DATASOURCE",
+    "DatasourceDeleted": "DATASOURCE",
+    "DatasourceRefreshStarted": EXTRACTS,
+    "DatasourceRefreshSucceeded": EXTRACTS,
+    "DatasourceRefreshFailed": EXTRACTS,
+    "LabelCreated": "WORKBOOK",  # or DATASOURCE: the labelled content
+    "LabelUpdated": "WORKBOOK",
+    "LabelDeleted": "WORKBOOK",
+    "SiteCreated": "SITE",
+    "SiteUpdated": "SITE",
+    "SiteDeleted": "SITE",
+    "ViewDeleted": "VIEW",
+    "WorkbookCreated": "WORKBOOK",
+    "WorkbookUpdated": "WORKBOOK",
+    "WorkbookDeleted": "WORKBOOK",
+    "WorkbookRefreshStarted": EXTRACTS,
+    "WorkbookRefreshSucceeded": EXTRACTS,
+    "WorkbookRefreshFailed": EXTRACTS,
+}
+
+# The names webhook-source elements have. Two are irregular; label-deleted is spelt as in the schema, not the page.
+SOURCES = {
+    event: "webhook-source-event-" + "".join(f"-{c.lower()}" if c.isupper() else c for c in event).lstrip("-")
+    for event in RESOURCES
+} | {"AdminPromoted": "webhook-event-user-promoted-admin", "AdminDemoted": "webhook-event-user-demoted-admin"}
+EVENTS = {source: event for event, source in SOURCES.items()}
+
+
+def body(fields: dict[str, object]) -> bytes:
+    """The compact JSON of a payload."""
+    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def payload(
+    event_type: str, *, resource: str, name: str, luid: str, site: str, at: datetime, text: bool
+) -> dict[str, object]:
+    """The six fields of an event, and with `text` the seventh; only `text` carries milliseconds."""
+    fields: dict[str, object] = {
+        "resource": resource,
+        "event_type": event_type,
+        "resource_name": name,
+        "site_luid": site,
+        "resource_luid": luid,
+        "created_at": (at + timedelta(milliseconds=500)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    if text:
+        moment = at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+        fields["text"] = f"Event {event_type} for resource {name}: {luid} on site {site} posted at {moment}"
+    return fields

@@ -1,0 +1,103 @@
+"""Extract refreshes and flow runs: jobs that begin, take a while, and end well or badly."""
+
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from .site import Content, FlowRun, Job, Site
+
+if TYPE_CHECKING:
+    from .world import World
+
+LOGIN = "com.tableausoftware.nativeapi.dll.TableauCOMException: [Microsoft][ODBC Driver 18 for SQL Server]Login failed"
+REASONS = (
+    f"{LOGIN} for user 'svc_tableau'.\\nUnable to connect to the server \"warehouse.acme.example\".",
+    "java.util.concurrent.TimeoutException: The query time resource limit (7200 seconds) was exceeded.",
+    "com.tableausoftware.domain.exceptions.ColumnNotFound: The column 'net_amount' does not exist in 'order_lines'.",
+    "java.net.UnknownHostException: warehouse.acme.example: Name or service not known",
+)
+TYPES = {
+    "full": ("RefreshExtract", "refresh_extracts"),
+    "incremental": ("RefreshExtract", "increment_extracts"),
+    "flow": ("RunFlow", "run_flow"),
+}
+
+
+def queue(world: "World", site: Site, kind: str, item: Content, *, how: str = "full", task: str = "") -> Job:
+    """Give a piece of content a job that is at work from now on. Nobody is told yet."""
+    now = world.now()
+    job_type, listed = TYPES[how]
+    job = Job(world.luid(), job_type, listed, item.name, kind.title(), kind, item.luid, now, now, task=task)
+    site.jobs[job.luid] = job
+    if kind == "flow":
+        run = FlowRun(world.luid(), item.luid, job.luid)
+        site.flow_runs[run.luid] = run
+        job.flow_run = run.luid
+    return job
+
+
+def started(world: "World", site: Site, job: Job) -> dict[str, object]:
+    """Tell the webhooks that listen that a job has begun; no event tells of flows."""
+    if job.content_kind == "flow":
+        return {}
+    return world.emit(site, f"{job.content_kind.title()}RefreshStarted", name=job.title, luid=job.content)
+
+
+def run(world: "World", site: Site, kind: str, item: Content, *, how: str = "full", task: str = "") -> Job:
+    """Start a job that ends on its own after the configured seconds, the way its content is minded to."""
+    job = queue(world, site, kind, item, how=how, task=task)
+    started(world, site, job)
+    world.timer.after(world.config.refresh_seconds, partial(_end, world, site, job))
+    return job
+
+
+def running(site: Site, luid: str) -> Job | None:
+    """The job that is at work on this content."""
+    return next((job for job in site.jobs.values() if job.content == luid and job.finish_code is None), None)
+
+
+def finish(world: "World", site: Site, job: Job, *, reason: str = "") -> dict[str, object]:
+    """End a job, badly if there is a reason, and tell the webhooks that listen."""
+    _close(world, job, 1 if reason else 0, reason)
+    item = site.content(job.content_kind).get(job.content)
+    for task in site.tasks.values():
+        if task.luid == job.task or (not job.task and task.content == job.content):
+            task.consecutive_failed_count = task.consecutive_failed_count + 1 if reason else 0
+    if item and not reason:
+        item.updated_at = world.now()
+    if job.content_kind == "flow":
+        return {}
+    ending = "RefreshFailed" if reason else "RefreshSucceeded"
+    return world.emit(site, f"{job.content_kind.title()}{ending}", name=job.title, luid=job.content)
+
+
+def cancel(world: "World", job: Job) -> None:
+    """End a job because somebody asked to; no event tells of that."""
+    _close(world, job, 2, "")
+
+
+def _close(world: "World", job: Job, code: int, notes: str) -> None:
+    late, absent = world.faults.lateness()
+    job.completed_at = world.now()
+    job.visible_at = job.completed_at + timedelta(seconds=late) if late else None
+    job.absent, job.finish_code, job.notes = absent, code, notes
+
+
+def _end(world: "World", site: Site, job: Job) -> None:
+    with world.lock:
+        if job.finish_code is None and job.luid in site.jobs:
+            finish(world, site, job, reason=_reason(world, site.content(job.content_kind).get(job.content)))
+
+
+def _reason(world: "World", item: Content | None) -> str:
+    if item is None:
+        return "com.tableausoftware.domain.exceptions.ResourceNotFoundException: the content is gone"
+    if item.fail_next > 0:
+        item.fail_next -= 1
+        return item.fail_reason or item.failing or world.random.choice(REASONS)
+    return item.failing
+
+
+def seen_by(now: datetime, jobs: list[Job]) -> list[Job]:
+    """The jobs a caller can see by now: a late one may not be listed at all yet."""
+    return [job for job in jobs if not (job.absent and job.visible_at and now < job.visible_at)]

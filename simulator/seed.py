@@ -1,0 +1,202 @@
+"""The little company the simulator starts with: its people, projects, workbooks, data sources and schedules."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from .config import Config
+from .site import (
+    DataAlert,
+    Datasource,
+    Flow,
+    Group,
+    LinkedTask,
+    Project,
+    Site,
+    Subscription,
+    Task,
+    User,
+    View,
+    Workbook,
+)
+
+PEOPLE = (
+    ("Ann Okafor", "ann", "SiteAdministratorCreator"),
+    ("Ben Duarte", "ben", "Creator"),
+    ("Chloé Martin", "chloe", "Creator"),
+    ("Dev Raman", "dev", "ExplorerCanPublish"),
+    ("Ewa Kowalska", "ewa", "SiteAdministratorExplorer"),
+    ("Finn O'Brien", "finn", "Viewer"),
+)
+GROUPS = {"All Users": range(6), "Finance Analysts": (1, 2), "BI Stewards": (0, 4)}
+
+PROJECTS = (
+    ("default", "The default project", 0, None),
+    ("Finance", "Closing, receivables and planning", 1, None),
+    ("Reports", "What the board sees", 1, "Finance"),
+    ("Marketing", "Campaigns and web", 2, None),
+    ("Operations", "Stores, stock and delivery", 3, None),
+)
+
+# name, project, owner, connection type, certified, tables
+DATASOURCES = (
+    ("Orders", "Operations", 3, "sqlserver", True, ("warehouse.dbo.orders", "warehouse.dbo.order_lines")),
+    ("General Ledger", "Finance", 1, "oracle", True, ("FIN.GL_ENTRIES", "FIN.ACCOUNTS")),
+    ("Receivables", "Finance", 1, "oracle", False, ("FIN.INVOICES",)),
+    ("Web Sessions", "Marketing", 2, "bigquery", False, ("web.sessions", "web.events")),
+    ("Campaign Spend", "Marketing", 2, "google-sheets", False, ("spend",)),
+    ("Stock Levels", "Operations", 3, "snowflake", True, ("OPS.STOCK",)),
+    ("Headcount", "default", 4, "postgres", False, ("hr.people",)),
+)
+
+# name, project, owner, tags, data sources, views
+WORKBOOKS = (
+    ("Sales", "Finance", 1, ("gold",), ("Orders", "General Ledger"), ("Overview", "By Region", "Trend")),
+    ("Cash Flow", "Reports", 1, ("board",), ("General Ledger", "Receivables"), ("Forecast", "Actuals")),
+    ("Month End Close", "Finance", 1, (), ("General Ledger",), ("Checklist",)),
+    ("Overdue Invoices", "Finance", 2, ("dunning",), ("Receivables",), ("By Customer", "Ageing")),
+    ("Campaign Results", "Marketing", 2, ("gold",), ("Campaign Spend", "Web Sessions"), ("Return", "Reach")),
+    ("Web Traffic", "Marketing", 2, (), ("Web Sessions",), ("Visitors", "Funnel")),
+    ("Newsletter", "Marketing", 3, (), ("Web Sessions",), ("Opens",)),
+    ("Delivery Times", "Operations", 3, ("sla",), ("Orders",), ("Late Orders", "Carriers")),
+    ("Stock & Reorder", "Operations", 3, (), ("Stock Levels", "Orders"), ("Stock", "Reorder")),
+    ("Store Map", "Operations", 3, (), ("Orders",), ("Map",)),
+    ("Headcount Plan", "default", 4, ("confidential",), ("Headcount",), ("Plan",)),
+    ("Scratchpad", "default", 5, (), (), ("Sheet 1",)),
+)
+FLOWS = (("Clean Orders", "Operations", 3, "Orders"), ("Join Campaigns", "Marketing", 2, "Campaign Spend"))
+
+
+class Seeding:
+    """Fills one site; `luid` gives the identifiers, `now` is when the company starts to live."""
+
+    def __init__(self, config: Config, luid: Callable[[], str], now: datetime) -> None:
+        self._config = config
+        self._luid = luid
+        self._now = now
+        self._number = 100
+
+    def company(self) -> Site:
+        """The site the credentials belong to, with everything on it."""
+        name = self._config.content_url.title() or "Default"
+        site = Site(self._luid(), name, self._config.content_url)
+        self._people(site)
+        self._projects(site)
+        self._datasources(site)
+        self._workbooks(site)
+        self._flows(site)
+        self._schedules(site)
+        self._watchers(site)
+        return site
+
+    def branch(self, head: Site) -> Site:
+        """A second, nearly empty site of the same server, for switching to."""
+        content_url = "branch" if head.content_url != "branch" else "branch-2"
+        site = Site(self._luid(), "Branch", content_url)
+        self._people(site)
+        owner = next(iter(site.users))
+        project = Project(self._luid(), "default", owner, "The default project", created_at=self._now)
+        site.projects[project.luid] = project
+        return site
+
+    def _people(self, site: Site) -> None:
+        names = {0: self._config.username}
+        for index, (full_name, short, role) in enumerate(PEOPLE):
+            email = f"{short}@acme.example"
+            seen = self._now - timedelta(hours=3 * index + 1)
+            user = User(self._luid(), names.get(index, email), full_name, email, role, seen)
+            site.users[user.luid] = user
+        luids = list(site.users)
+        for name, members in GROUPS.items():
+            group = Group(self._luid(), name, [luids[index] for index in members])
+            site.groups[group.luid] = group
+
+    def _projects(self, site: Site) -> None:
+        owners, luids = list(site.users), dict[str, str]()
+        for name, description, owner, parent in PROJECTS:
+            project = Project(self._luid(), name, owners[owner], description, luids.get(parent or ""), self._now)
+            luids[name] = project.luid
+            site.projects[project.luid] = project
+
+    def _content(self, site: Site, name: str, project: str, owner: int) -> dict[str, object]:
+        self._number += 1
+        age = timedelta(days=400 - self._number)
+        return {
+            "luid": self._luid(),
+            "number": self._number,
+            "name": name,
+            "content_url": content_url(name),
+            "project": next(p.luid for p in site.projects.values() if p.name == project),
+            "owner": list(site.users)[owner],
+            "created_at": self._now - age,
+            "updated_at": self._now - timedelta(hours=self._number % 90),
+        }
+
+    def _datasources(self, site: Site) -> None:
+        for name, project, owner, kind, certified, tables in DATASOURCES:
+            base = self._content(site, name, project, owner)
+            source = Datasource(**base, type=kind, is_certified=certified, tables=list(tables))  # type: ignore[arg-type]
+            source.has_extracts = kind != "google-sheets"
+            source.certification_note = "Checked by the stewards" if certified else ""
+            site.datasources[source.luid] = source
+
+    def _workbooks(self, site: Site) -> None:
+        sources = {source.name: source.luid for source in site.datasources.values()}
+        for name, project, owner, tags, reads, views in WORKBOOKS:
+            workbook = Workbook(**self._content(site, name, project, owner))  # type: ignore[arg-type]
+            workbook.tags = list(tags)
+            workbook.datasources = [sources[source] for source in reads]
+            workbook.has_extracts = bool(reads)
+            site.workbooks[workbook.luid] = workbook
+            for view in views:
+                add_view(site, workbook, view, self._luid())
+
+    def _flows(self, site: Site) -> None:
+        for name, project, owner, output in FLOWS:
+            flow = Flow(**self._content(site, name, project, owner), output=output)  # type: ignore[arg-type]
+            site.flows[flow.luid] = flow
+
+    def _schedules(self, site: Site) -> None:
+        refreshed = [("workbook", item) for item in site.workbooks.values() if item.has_extracts]
+        refreshed += [("datasource", item) for item in site.datasources.values() if item.has_extracts]  # type: ignore[misc]
+        for index, (kind, item) in enumerate(refreshed):
+            self._task(site, ("extractRefresh", "FullRefresh", kind), item.luid, index)
+        for index, flow in enumerate(site.flows):
+            self._task(site, ("runFlow", "RunFlowTask", "flow"), flow, index)
+        flows = [(self._luid(), self._luid(), flow) for flow in site.flows]
+        linked = LinkedTask(self._luid(), self._luid(), flows)
+        site.linked_tasks[linked.luid] = linked
+
+    def _task(self, site: Site, kinds: tuple[str, str, str], content: str, index: int) -> None:
+        due = (self._now + timedelta(hours=index + 1)).replace(minute=5 * (index % 12), second=0, microsecond=0)
+        frequency = ("Daily", "Hourly", "Weekly")[index % 3]
+        task = Task(self._luid(), *kinds, content, frequency, due, self._luid())
+        site.tasks[task.luid] = task
+
+    def _watchers(self, site: Site) -> None:
+        people = list(site.users)
+        for index, view in enumerate(list(site.views.values())[:3]):
+            subscription = Subscription(
+                self._luid(), f"{view.name} every Monday", "View", view.luid, people[index], self._luid()
+            )
+            site.subscriptions[subscription.luid] = subscription
+        for index, view in enumerate(list(site.views.values())[3:5]):
+            alert = DataAlert(self._luid(), f"{view.name} above plan", view.luid, people[index], "Daily", self._now)
+            alert.recipients = people[index : index + 2]
+            site.data_alerts[alert.luid] = alert
+
+
+def content_url(name: str) -> str:
+    """A name as it stands in an address: letters and digits only."""
+    return "".join(char for char in name if char.isalnum() or char in "_-") or "untitled"
+
+
+def add_view(site: Site, workbook: Workbook, name: str, luid: str) -> View:
+    """Put a sheet into a workbook."""
+    sheet = f"{workbook.content_url}/sheets/{content_url(name)}"
+    number = workbook.number * 10 + len(workbook.views)
+    times = (workbook.created_at, workbook.updated_at)
+    view = View(luid, number, name, sheet, workbook.project, workbook.owner, *times, workbook=workbook.luid)
+    view.hits = sum(map(ord, name)) % 400
+    site.views[luid] = view
+    workbook.views.append(luid)
+    return view

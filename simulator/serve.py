@@ -1,0 +1,52 @@
+"""Serves a simulator in this process on a free port, for tests."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from flask import Flask
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from .app import create_app
+from .config import Config
+from .world import World
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing of what went well."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A simulator that answers at `url`; `world` is what it knows, for looking and for pulling strings."""
+
+    url: str
+    app: Flask
+    world: World
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables a server needs to work against it."""
+        return self.world.config.environment(self.url)
+
+
+@contextmanager
+def running(config: Config | None = None, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[Running]:
+    """A simulator for the length of a `with` block; it stops delivering and listening at the end.
+
+    Without a configuration: the defaults, refreshes that end at once and retries that hardly wait.
+    """
+    app = create_app(config or Config(refresh_seconds=0, retry_waits=(0.05, 0.1, 0.2)))
+    world: World = app.extensions["simulator"]
+    server = make_server(host, port, app, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield Running(f"http://{host}:{server.server_port}", app, world)
+    finally:
+        world.close()
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,117 @@
+"""Who is there, and where one can talk: users, conversations, and the token itself.
+
+https://docs.slack.dev/reference/methods/conversations.list
+"""
+
+from ..world import World
+from .api import Arguments, method, whole
+from .workspace import BOT, BOT_USER, TEAM, Channel, Member, SlackError
+
+
+@method("auth.test")
+def test(world: World, arguments: Arguments) -> Arguments:
+    """Whose token this is."""
+    del world, arguments
+    who = {"team": "Acme", "user": "tableau_webhooks", "team_id": TEAM, "user_id": BOT_USER, "bot_id": BOT}
+    return {"url": "https://acme.slack.com/", "is_enterprise_install": False} | who
+
+
+@method("conversations.list")
+def conversations(world: World, arguments: Arguments) -> Arguments:
+    """The channels a token can see, a page at a time."""
+    kinds = set(str(arguments.get("types") or "public_channel").split(","))
+    hide_archived = str(arguments.get("exclude_archived") or "").lower() in {"1", "true"}
+    seen = [c for c in world.slack.channels.values() if _kind(c) in kinds and not (hide_archived and c.archived)]
+    seen = [c for c in seen if c.member or not c.private]
+    start, limit = whole(arguments, "cursor", 0), whole(arguments, "limit", 100)
+    more = str(start + limit) if len(seen) > start + limit else ""
+    return {"channels": [_channel(c) for c in seen[start : start + limit]], "response_metadata": {"next_cursor": more}}
+
+
+def _kind(channel: Channel) -> str:
+    if channel.user:
+        return "im"
+    return "private_channel" if channel.private else "public_channel"
+
+
+@method("conversations.info")
+def conversation(world: World, arguments: Arguments) -> Arguments:
+    """One channel, by its id."""
+    channel = world.slack.channels.get(str(arguments.get("channel") or ""))
+    if channel is None or (channel.private and not channel.member):
+        raise SlackError("channel_not_found")
+    return {"channel": _channel(channel)}
+
+
+@method("conversations.open")
+def open_conversation(world: World, arguments: Arguments) -> Arguments:
+    """Begin to talk to one person."""
+    users = str(arguments.get("users") or "").split(",")
+    if len(users) != 1:
+        raise SlackError("not_enough_users")
+    channel = world.slack.direct(users[0])
+    return {"channel": {"id": channel.id} if not arguments.get("return_im") else _channel(channel)}
+
+
+@method("conversations.join")
+def join(world: World, arguments: Arguments) -> Arguments:
+    """Become a member of a public channel."""
+    channel = world.slack.channels.get(str(arguments.get("channel") or ""))
+    if channel is None or channel.private:
+        raise SlackError("channel_not_found")
+    if channel.archived:
+        raise SlackError("is_archived")
+    channel.member = True
+    return {"channel": _channel(channel)}
+
+
+@method("users.lookupByEmail")
+def by_email(world: World, arguments: Arguments) -> Arguments:
+    """The person with an e-mail address."""
+    wanted = str(arguments.get("email") or "").lower()
+    for member in world.slack.members:
+        if member.email.lower() == wanted:
+            return {"user": _member(member)}
+    raise SlackError("users_not_found")
+
+
+@method("users.info")
+def user(world: World, arguments: Arguments) -> Arguments:
+    """The person of an id."""
+    for member in world.slack.members:
+        if member.id == arguments.get("user"):
+            return {"user": _member(member)}
+    raise SlackError("user_not_found")
+
+
+@method("users.list")
+def users(world: World, arguments: Arguments) -> Arguments:
+    """Everybody."""
+    del arguments
+    return {"members": [_member(member) for member in world.slack.members], "response_metadata": {"next_cursor": ""}}
+
+
+def _channel(channel: Channel) -> Arguments:
+    shown: Arguments = {
+        "id": channel.id,
+        "created": 1700000000,
+        "is_archived": channel.archived,
+        "is_channel": not channel.user,
+        "is_im": bool(channel.user),
+        "is_private": channel.private,
+        "is_member": channel.member,
+        "is_general": channel.name == "general",
+    }
+    return shown | ({"user": channel.user} if channel.user else {"name": channel.name, "name_normalized": channel.name})
+
+
+def _member(member: Member) -> Arguments:
+    profile = {"email": member.email, "real_name": member.real_name, "display_name": member.name}
+    return {
+        "id": member.id,
+        "team_id": TEAM,
+        "name": member.name,
+        "real_name": member.real_name,
+        "deleted": False,
+        "profile": profile,
+    }

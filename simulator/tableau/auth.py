@@ -1,0 +1,161 @@
+"""Signing in three ways, out, and to another site; and what the server says of itself.
+
+https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_authentication.htm
+"""
+
+import secrets
+from collections.abc import Callable
+from datetime import timedelta
+from hmac import compare_digest
+
+from flask import Blueprint, Response
+
+from ..jwt import Refused, verify
+from ..sessions import Session, lifetime
+from ..site import Site, User
+from ..world import World
+from . import shapes
+from .route import ANY_SCOPE, Call, authenticate, check_version, route, world_here
+from .wire import Answer, ApiError, answer, part, read_body, text
+
+Claim = tuple[str, str, tuple[str, ...] | None]  # user name, credential, scopes
+
+signing = Blueprint("signing", __name__, url_prefix="/api/<version>")
+
+
+@signing.get("/serverinfo")
+@signing.get("/serverInfo")
+def server_info(version: str) -> Response:
+    """What this server is; needs no session."""
+    world = world_here()
+    check_version(world, version, "2.4")
+    product = {"value": "2025.3.1", "build": "20253.25.1120.1033"}
+    return answer({"serverInfo": {"productVersion": product, "restApiVersion": world.config.api_version}})
+
+
+@signing.post("/auth/signin")
+def sign_in(version: str) -> Response:
+    """Trade a credential for a token."""
+    world = world_here()
+    check_version(world, version, "2.0")
+    credentials = part(read_body(), "credentials")
+    with world.lock:
+        name, credential, scopes = _claim(world, credentials)
+        site = world.site_at(text(part(credentials, "site").get("contentUrl")))
+        user = site.user_named(name) if site else None
+        if site is None or user is None:
+            raise _refused("The site or the user does not exist, or the user has no seat there.")
+        user = _impersonated(site, user, part(credentials, "user"))
+        return answer(_opened(world, site, user, credential, scopes))
+
+
+def _claim(world: World, credentials: Answer) -> Claim:
+    for key, check in CREDENTIALS.items():
+        if key in credentials:
+            return check(world, credentials)
+    raise ApiError("400000", "The credentials name neither a token, nor a user, nor a JWT.")
+
+
+def _by_token(world: World, credentials: Answer) -> Claim:
+    config = world.config
+    name, secret = text(credentials["personalAccessTokenName"]), text(credentials.get("personalAccessTokenSecret"))
+    if name != config.pat_name or not compare_digest(secret.encode(), config.pat_secret.encode()):
+        raise _refused("The personal access token you provided is invalid.")
+    return config.username, f"pat:{name}", None
+
+
+def _by_password(world: World, credentials: Answer) -> Claim:
+    config = world.config
+    name, password = text(credentials["name"]), text(credentials.get("password"))
+    if name != config.username or not compare_digest(password.encode(), config.password.encode()):
+        raise _refused("Error signing in to Tableau Server")
+    return name, f"password:{name}", None
+
+
+def _by_jwt(world: World, credentials: Answer) -> Claim:
+    try:
+        claims = verify(text(credentials["jwt"]), world.config, world.sessions.used_jwts, world.now())
+    except Refused as reason:
+        raise _refused(str(reason)) from reason
+    known = any(site.user_named(claims.user) for site in world.sites.values())
+    if not known:
+        raise _refused("Signin Error (5): the user of the token is unknown")
+    return claims.user, f"jwt:{claims.user}", claims.scopes
+
+
+CREDENTIALS: dict[str, Callable[[World, Answer], Claim]] = {
+    "personalAccessTokenName": _by_token,
+    "jwt": _by_jwt,
+    "name": _by_password,
+}
+
+
+def _refused(detail: str) -> ApiError:
+    return ApiError("401001", detail, "Signin Error")
+
+
+def _impersonated(site: Site, user: User, wish: Answer) -> User:
+    if not wish:
+        return user
+    other = site.users.get(text(wish.get("id")))
+    if other is None or not user.is_admin:
+        raise _refused("The user to impersonate does not exist, or you may not.")
+    return other
+
+
+def _opened(world: World, site: Site, user: User, credential: str, scopes: tuple[str, ...] | None) -> Answer:
+    now = world.now()
+    # Tokens are no identifiers: they stay secret, and a seed does not give them away.
+    token = f"{secrets.token_urlsafe(16)}|{secrets.token_urlsafe(24)}|{site.luid}"
+    ends = now + timedelta(minutes=world.config.session_minutes)
+    session = world.sessions.open(Session(token, site.luid, user.luid, credential, ends, scopes))
+    user.last_login = now
+    where = {"id": site.luid, "contentUrl": site.content_url}
+    described = {"site": where, "user": {"id": user.luid}, "token": token}
+    return {"credentials": described | {"estimatedTimeToExpiration": lifetime(session, now)}}
+
+
+@signing.post("/auth/signout")
+def sign_out(version: str) -> Response:
+    """End the session, for everybody who shares its token."""
+    world = world_here()
+    check_version(world, version, "2.0")
+    with world.lock:
+        world.sessions.close(authenticate(world).token)
+    return Response(status=204)
+
+
+@signing.post("/auth/switchSite")
+def switch_site(version: str) -> Response:
+    """Trade the session for one on another site."""
+    world = world_here()
+    check_version(world, version, "2.6")
+    with world.lock:
+        session = authenticate(world)
+        site = world.site_at(text(part(read_body(), "site").get("contentUrl")))
+        if site is None:
+            raise ApiError("404000", "The site could not be found.")
+        if site.luid == session.site:
+            raise ApiError("403070", "The session is on this site already.")
+        user = site.user_named(world.sites[session.site].users[session.user].name)
+        if user is None:
+            raise ApiError("403004", "The user has no seat on that site.")
+        world.sessions.close(session.token)
+        return answer(_opened(world, site, user, session.credential, session.scopes))
+
+
+@signing.delete("/auth/serverAdminAccessTokens")
+def revoke_admin_tokens(version: str) -> Response:
+    """End what the administrators' personal access tokens opened."""
+    world = world_here()
+    check_version(world, version, "3.10")
+    with world.lock:
+        authenticate(world)
+        world.sessions.end(f"pat:{world.config.pat_name}")
+    return Response(status=204)
+
+
+@route("//sessions/current", since="3.1", scope=ANY_SCOPE)
+def current_session(call: Call) -> Answer:
+    """Who and where the caller is."""
+    return {"session": {"site": shapes.site(call.site), "user": shapes.user(call.user)}}

@@ -1,0 +1,197 @@
+"""Workbooks, data sources, views, flows: list, look at, change, delete."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..events import delete
+from ..site import Content, Datasource, Workbook
+from . import shapes
+from .query import page, project, select
+from .route import Call, Result, route, scoped, thing
+from .wire import Answer, ApiError, flag, part, stamp, text
+
+READ = "tableau:content:read"
+COMMON = (
+    "name",
+    "createdAt",
+    "updatedAt",
+    "ownerName",
+    "ownerEmail",
+    "projectName",
+    "tags",
+    "contentUrl",
+    "owner",
+    "description",
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of content: its words, its codes, how it is described, what it can be filtered by."""
+
+    one: str
+    many: str
+    code: str
+    what: str
+    describe: Callable[..., Answer]
+    fields: tuple[str, ...]
+    events: bool = True
+
+
+KINDS = {
+    kind.many: kind
+    for kind in (
+        Kind(
+            "workbook",
+            "workbooks",
+            "404006",
+            "Workbook",
+            shapes.workbook,
+            (*COMMON, "hasExtracts", "size", "sheetCount", "displayTabs"),
+        ),
+        Kind(
+            "datasource",
+            "datasources",
+            "404004",
+            "Datasource",
+            shapes.datasource,
+            (*COMMON, "hasExtracts", "isCertified", "type", "serverName"),
+        ),
+        Kind(
+            "view",
+            "views",
+            "404011",
+            "View",
+            shapes.view,
+            (*COMMON, "viewUrlName", "sheetType", "workbookName"),
+            events=False,
+        ),
+        Kind("flow", "flows", "404032", "Flow", shapes.flow, COMMON, events=False),
+    )
+}
+FOUR = "<any(workbooks,datasources,views,flows):kind>"
+
+
+def found(call: Call, many: str, luid: str) -> Any:
+    """The content of that kind and LUID, or its kind's 404."""
+    kind = KINDS[many]
+    return thing(call.site.content(kind.one), luid, kind.code, kind.what)
+
+
+@route(f"/{FOUR}", scope="*")
+def list_content(call: Call, kind: str) -> Answer:
+    """All content of a kind."""
+    scoped(call, "tableau:flows:read" if kind == "flows" else READ)
+    known = KINDS[kind]
+    usage = {"usage": True} if kind == "views" and flag(call.query.get("includeUsageStatistics"), False) else {}
+    items = [known.describe(call.site, item, call.base_url, **usage) for item in call.site.content(known.one).values()]
+    return paged(call, items, known.fields, (known.many, known.one))
+
+
+def paged(
+    call: Call, items: list[Answer], fields: tuple[str, ...], names: tuple[str, str], *, hidden: tuple[str, ...] = ()
+) -> Answer:
+    """A list as it is asked for: filtered, sorted, one page of it, the fields wanted."""
+    block, shown = page(select(items, call.query, fields), call.query)
+    many, one = names
+    return {"pagination": block, many: {one: [project(item, call.query, hidden) for item in shown]}}
+
+
+@route(f"/{FOUR}/<luid>", scope="*")
+def get_content(call: Call, kind: str, luid: str) -> Answer:
+    """One piece of content."""
+    scoped(call, "tableau:flows:read" if kind == "flows" else READ)
+    options: dict[str, bool] = {"views": True} if kind == "workbooks" else {}
+    if kind == "views":
+        options["usage"] = flag(call.query.get("includeUsageStatistics"), False)
+    return {KINDS[kind].one: KINDS[kind].describe(call.site, found(call, kind, luid), call.base_url, **options)}
+
+
+@route(f"/{FOUR}/<luid>", "PUT", scope="*")
+def update_content(call: Call, kind: str, luid: str) -> Answer:
+    """Change the name, the owner, the project, what a data source is certified for."""
+    scoped(call, f"tableau:{kind}:update")
+    item, known = found(call, kind, luid), KINDS[kind]
+    wish = part(call.body(), known.one)
+    _move(call, item, wish)
+    _adjust(item, wish)
+    item.updated_at = call.world.now()
+    if known.events and call.world.config.update_events:
+        call.world.emit(call.site, f"{known.what}Updated", name=item.name, luid=luid)
+    call.world.changed()
+    return {known.one: known.describe(call.site, item, call.base_url)}
+
+
+def _move(call: Call, item: Content, wish: Answer) -> None:
+    owner, project_luid = text(part(wish, "owner").get("id")), text(part(wish, "project").get("id"))
+    if owner:
+        item.owner = thing(call.site.users, owner, "404002", "User").luid
+    if project_luid:
+        item.project = thing(call.site.projects, project_luid, "404005", "Project").luid
+
+
+def _adjust(item: Content, wish: Answer) -> None:
+    if "name" in wish:
+        if not text(wish["name"]).strip():
+            raise ApiError("400003", "The name must not be empty.")
+        item.name = text(wish["name"])
+    item.description = text(wish.get("description", item.description))
+    if isinstance(item, Workbook):
+        item.show_tabs = flag(wish.get("showTabs"), item.show_tabs)
+    if isinstance(item, Datasource):
+        item.is_certified = flag(wish.get("isCertified"), item.is_certified)
+        item.certification_note = text(wish.get("certificationNote", item.certification_note))
+
+
+@route("/<any(workbooks,datasources,flows):kind>/<luid>", "DELETE", scope="*")
+def delete_content(call: Call, kind: str, luid: str) -> Result:
+    """Take content off the site."""
+    scoped(call, f"tableau:{kind}:delete")
+    found(call, kind, luid)
+    delete(call.world, call.site, KINDS[kind].one, luid)
+    return {}, 204
+
+
+@route("/views/<luid>", "DELETE", since="3.27", scope="tableau:views:delete")
+def delete_view(call: Call, luid: str) -> Result:
+    """Take a view out of its workbook."""
+    found(call, "views", luid)
+    delete(call.world, call.site, "view", luid)
+    return {}, 204
+
+
+@route("/workbooks/<luid>/views", scope=READ)
+def views_of_workbook(call: Call, luid: str) -> Answer:
+    """The views of one workbook."""
+    usage = flag(call.query.get("includeUsageStatistics"), False)
+    sheets = [call.site.views[view] for view in found(call, "workbooks", luid).views]
+    return {"views": {"view": [shapes.view(call.site, sheet, call.base_url, usage=usage) for sheet in sheets]}}
+
+
+@route("/<any(workbooks,datasources):kind>/<luid>/connections", scope=READ)
+def connections(call: Call, kind: str, luid: str) -> Answer:
+    """What some content is connected to."""
+    item = found(call, kind, luid)
+    sources = [call.site.datasources.get(source) for source in item.datasources] if kind == "workbooks" else [item]
+    described = [shapes.connection(source, f"{luid[:24]}{source.luid[24:]}") for source in sources if source]
+    return {"connections": {"connection": described}}
+
+
+@route("/<any(workbooks,datasources):kind>/<luid>/revisions", since="2.3", scope=READ)
+def revisions(call: Call, kind: str, luid: str) -> Answer:
+    """What was published when."""
+    item = found(call, kind, luid)
+    who = {"id": item.owner, "name": call.site.users[item.owner].name}
+    last = item.revision
+    listed = [
+        {
+            "revisionNumber": str(n),
+            "current": n == last,
+            "deleted": False,
+            "publishedAt": stamp(item.updated_at),
+            "publisher": who,
+        }
+        for n in range(1, last + 1)
+    ]
+    return {"revisions": {"revision": listed}}

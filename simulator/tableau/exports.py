@@ -1,0 +1,141 @@
+"""Pictures and files of content: preview images, view images, PDF, CSV, crosstab, PowerPoint.
+
+https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_workbooks_and_views.htm
+"""
+
+from collections.abc import Callable
+
+from flask import Response
+
+from .. import paper
+from ..picture import chart
+from ..site import View, Workbook
+from .content import READ, found
+from .route import Call, route
+from .wire import ApiError
+
+DOWNLOAD = "tableau:views:download"
+THUMBNAIL = (480, 300)
+SIZES = {"": (800, 600), "high": (1600, 1200)}
+MOST = 4000  # pixels a side
+
+
+def _picture(call: Call, item: View | Workbook, title: str, size: tuple[int, int]) -> bytes:
+    project = call.site.projects.get(item.project)
+    subtitle = " / ".join(filter(None, (project.name if project else "", *_filters(call))))
+    return chart(title, subtitle, f"{item.luid}{item.updated_at:%Y%m%d%H%M}", *size)
+
+
+def _filters(call: Call) -> list[str]:
+    return [f"{name[3:]}: {value}" for name, value in call.query.items() if name.startswith("vf_")]
+
+
+def _file(data: bytes, mimetype: str, name: str = "") -> Response:
+    response = Response(data, mimetype=mimetype)
+    if name:
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+@route("/workbooks/<luid>/previewImage", scope=DOWNLOAD, locked=False)
+def workbook_preview(call: Call, luid: str) -> Response:
+    """The thumbnail of a workbook."""
+    item = found(call, "workbooks", luid)
+    return _file(_picture(call, item, item.name, THUMBNAIL), "image/png")
+
+
+@route("/workbooks/<luid>/views/<view>/previewImage", scope=DOWNLOAD, locked=False)
+def view_preview(call: Call, luid: str, view: str) -> Response:
+    """The thumbnail of a view."""
+    item = found(call, "views", view)
+    if item.workbook != luid:
+        raise ApiError("404011", f"View {view!r} is not in workbook {luid!r}.")
+    return _file(_picture(call, item, item.name, THUMBNAIL), "image/png")
+
+
+def _limited(call: Call, make: Callable[[], Response]) -> Response:
+    """One of the exports a site may have at a time; more are refused with 429."""
+    if not call.world.exports.acquire(blocking=False):
+        raise ApiError("429000", "Too many concurrent export requests (api.rest.export). Try again later.")
+    try:
+        return make()
+    finally:
+        call.world.exports.release()
+
+
+@route("/views/<luid>/image", since="2.5", scope=DOWNLOAD, locked=False)
+def view_image(call: Call, luid: str) -> Response:
+    """A view as a PNG of the wanted size."""
+    item = found(call, "views", luid)
+    size = _size(call)
+    return _limited(call, lambda: _file(_picture(call, item, item.name, size), "image/png"))
+
+
+def _size(call: Call) -> tuple[int, int]:
+    _positive(call, "maxAge")
+    resolution = call.query.get("resolution", "")
+    if resolution not in SIZES:
+        raise ApiError("400000", f"{resolution!r} is not a resolution; there is high.")
+    width, height = _positive(call, "vizWidth"), _positive(call, "vizHeight")
+    if (width is None) != (height is None):
+        raise ApiError("400000", "vizWidth and vizHeight go together.")
+    return (min(width, MOST), min(height, MOST)) if width and height else SIZES[resolution]
+
+
+def _positive(call: Call, name: str) -> int | None:
+    value = call.query.get(name)
+    if value is None:
+        return None
+    if not value.isascii() or not value.isdigit() or int(value) < 1:
+        raise ApiError("400000", f"{name} must be a whole number of at least 1, not {value!r}.")
+    return int(value)
+
+
+@route("/views/<luid>/pdf", since="2.7", scope=DOWNLOAD, locked=False)
+def view_pdf(call: Call, luid: str) -> Response:
+    """A view as a PDF of one page."""
+    item = found(call, "views", luid)
+    return _limited(call, lambda: _file(paper.pdf([item.name]), "application/pdf", f"{item.name}.pdf"))
+
+
+@route("/workbooks/<luid>/pdf", since="3.4", scope=DOWNLOAD, locked=False)
+def workbook_pdf(call: Call, luid: str) -> Response:
+    """A workbook as a PDF, a page for each view."""
+    item = found(call, "workbooks", luid)
+    pages = [f"{item.name} - {call.site.views[view].name}" for view in item.views] or [item.name]
+    return _limited(call, lambda: _file(paper.pdf(pages), "application/pdf", f"{item.name}.pdf"))
+
+
+@route("/workbooks/<luid>/powerpoint", since="3.8", scope=DOWNLOAD, locked=False)
+def workbook_powerpoint(call: Call, luid: str) -> Response:
+    """A workbook as slides with the pictures of its views."""
+    item = found(call, "workbooks", luid)
+    views = [call.site.views[view] for view in item.views]
+    slides = {view.name: _picture(call, view, view.name, (800, 600)) for view in views}
+    return _limited(call, lambda: _file(paper.pptx(slides), paper.PPTX, f"{item.name}.pptx"))
+
+
+@route("/views/<luid>/data", since="2.7", scope=DOWNLOAD, locked=False)
+def view_data(call: Call, luid: str) -> Response:
+    """The numbers of a view as CSV."""
+    item = found(call, "views", luid)
+    rows = paper.numbers(item.luid, _filters(call))
+    return _limited(call, lambda: _file(paper.csv(rows), "text/csv;charset=utf-8", f"{item.name}.csv"))
+
+
+@route("/views/<luid>/crosstab/excel", since="3.8", scope=DOWNLOAD, locked=False)
+def view_crosstab(call: Call, luid: str) -> Response:
+    """The numbers of a view as an Excel file."""
+    item = found(call, "views", luid)
+    rows = paper.numbers(item.luid, _filters(call))
+    return _limited(call, lambda: _file(paper.xlsx(rows), paper.XLSX, f"{item.name}.xlsx"))
+
+
+@route("/<any(workbooks,datasources,flows):kind>/<luid>/content", scope=READ, locked=False)
+def download(call: Call, kind: str, luid: str) -> Response:
+    """The file that was published: a small package that says what it is."""
+    item = found(call, kind, luid)
+    name, inner = {"workbooks": ("twbx", "twb"), "datasources": ("tdsx", "tds"), "flows": ("tflx", "tfl")}[kind]
+    described = f"<?xml version='1.0' encoding='utf-8' ?>\n<{kind[:-1]} version='18.1' source-build='simulator'/>\n"
+    data = paper.package({f"{item.content_url}.{inner}": described.encode()})
+    return _file(data, "application/octet-stream", f"{item.content_url}.{name}")

@@ -1,0 +1,92 @@
+"""Background jobs: the list in its own words, one job in others, cancelling, and refresh now.
+
+https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_jobs_tasks_and_schedules.htm
+"""
+
+from datetime import timedelta
+
+from .. import refresh
+from ..site import Content, Job
+from . import shapes
+from .content import KINDS, found, paged
+from .route import Call, Result, route, thing
+from .wire import Answer, ApiError, flag, part
+
+READ = "tableau:jobs:read"
+FIELDS = (
+    "jobType", "status", "progress", "priority", "title", "subtitle", "notes", "args",
+    "createdAt", "startedAt", "completedAt", "endedAt", "id",
+)  # fmt: skip
+
+
+@route("/jobs", since="3.1", scope=READ, admin=True)
+def list_jobs(call: Call) -> Answer:
+    """All background jobs: what they are called and how they stand, not why they failed."""
+    now = call.world.now()
+    items = []
+    for job in refresh.seen_by(now, list(call.site.jobs.values())):
+        described = shapes.listed_job(job, now)
+        # Can be filtered by, is never shown.
+        described |= {
+            "notes": job.notes if job.finished(now) else "",
+            "args": f"Job {job.content_kind.title()} {job.content}",
+        }
+        described |= {"completedAt": described["endedAt"], "progress": "100" if job.finished(now) else "0"}
+        items.append(described)
+    return _bare(paged(call, items, FIELDS, ("backgroundJobs", "backgroundJob")))
+
+
+def _bare(content: Answer) -> Answer:
+    for described in content["backgroundJobs"]["backgroundJob"]:  # type: ignore[index]
+        for name in ("notes", "args", "completedAt", "progress"):
+            described.pop(name, None)
+    return content
+
+
+def _job(call: Call, luid: str) -> Job:
+    seen = {job.luid: job for job in refresh.seen_by(call.world.now(), list(call.site.jobs.values()))}
+    job: Job = thing(seen, luid, "404031", "Job")
+    return job
+
+
+@route("/jobs/<luid>", since="2.6", scope=READ)
+def get_job(call: Call, luid: str) -> Answer:
+    """One job, with the content it was for and the notes on why it failed."""
+    return {"job": shapes.job(_job(call, luid), call.world.now())}
+
+
+@route("/jobs/<luid>", "PUT", since="3.1", scope="tableau:jobs:cancel")
+def cancel_job(call: Call, luid: str) -> Answer:
+    """Stop a job that has not ended."""
+    job = _job(call, luid)
+    if job.finish_code is None:
+        refresh.cancel(call.world, job)
+    return {"job": shapes.job(job, call.world.now())}
+
+
+@route("/<any(workbooks,datasources):kind>/<luid>/refresh", "POST", since="2.8", scope="tableau:tasks:run")
+def refresh_now(call: Call, kind: str, luid: str) -> Result:
+    """Start an extract refresh."""
+    item = found(call, kind, luid)
+    incremental = flag(part(call.body(), "extractRefresh").get("incremental"), False)
+    return start(call, kind, item, how="incremental" if incremental else "full")
+
+
+def start(call: Call, kind: str, item: Content, *, how: str = "full", task: str = "") -> Result:
+    """Start a job on some content, unless one runs or the hour is used up."""
+    if kind != "flows" and not item.has_extracts:
+        raise ApiError("400000", f"{KINDS[kind].what} {item.luid!r} has no extract to refresh.")
+    if refresh.running(call.site, item.luid):
+        raise ApiError("409093", "Job for 'extract' is already queued. Not queuing a duplicate.")
+    _within_the_hour(call)
+    job = refresh.run(call.world, call.site, KINDS[kind].one, item, how=how, task=task)
+    return {"job": shapes.job(job, call.world.now())}, 202
+
+
+def _within_the_hour(call: Call) -> None:
+    limit, now = call.world.config.refreshes_per_hour, call.world.now()
+    recent = [job.created_at for job in call.site.jobs.values() if now - job.created_at < timedelta(hours=1)]
+    if limit is not None and len(recent) >= limit:
+        wait = timedelta(hours=1) - (now - min(recent))
+        minutes = int(wait.total_seconds() // 60) + 1
+        raise ApiError("429000", f"Too many requests for 'api.rest.refresh_extracts'. Try again in {minutes} minutes.")

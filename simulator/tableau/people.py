@@ -1,0 +1,201 @@
+"""Sites, projects, users and groups.
+
+https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_users_and_groups.htm
+"""
+
+from ..events import remove_user, set_role, tell_site
+from ..site import Group, Project, Site, User
+from . import shapes
+from .content import READ, paged
+from .route import Call, Result, route, thing
+from .wire import Answer, ApiError, part, text
+
+ROLES = (
+    "Creator",
+    "Explorer",
+    "ExplorerCanPublish",
+    "ServerAdministrator",
+    "SiteAdministratorCreator",
+    "SiteAdministratorExplorer",
+    "Unlicensed",
+    "Viewer",
+)
+USER_FIELDS = ("name", "fullName", "friendlyName", "email", "siteRole", "lastLogin", "luid")
+HIDDEN = ("fullName", "email")  # a list of users names them only with fields=_all_
+GROUP_FIELDS = ("name", "userCount", "domainName", "minimumSiteRole", "isLocal")
+PROJECT_FIELDS = ("name", "createdAt", "updatedAt", "ownerName", "ownerEmail", "parentProjectId", "topLevelProject")
+USERS_READ, USERS_UPDATE, GROUPS_READ = "tableau:users:read", "tableau:users:update", "tableau:groups:read"
+
+
+def _user(call: Call, luid: str) -> User:
+    user: User = thing(call.site.users, luid, "404002", "User")
+    return user
+
+
+def _group(call: Call, luid: str) -> Group:
+    group: Group = thing(call.site.groups, luid, "404012", "Group")
+    return group
+
+
+@route("/users", scope=USERS_READ)
+def list_users(call: Call) -> Answer:
+    """Everybody on the site."""
+    users = [shapes.user(user) | {"friendlyName": None} for user in call.site.users.values()]
+    return paged(call, users, USER_FIELDS, ("users", "user"), hidden=HIDDEN)
+
+
+@route("/users/<luid>", scope=USERS_READ)
+def get_user(call: Call, luid: str) -> Answer:
+    """One user."""
+    return {"user": shapes.user(_user(call, luid))}
+
+
+@route("/users", "POST", scope="tableau:users:create", admin=True)
+def add_user(call: Call) -> Result:
+    """Give somebody a seat."""
+    wish = part(call.body(), "user")
+    name, role = text(wish.get("name")), _role(wish.get("siteRole"))
+    if not name:
+        raise ApiError("400003", "A user needs a name.")
+    if call.site.user_named(name):
+        raise ApiError("409017", f"There is a user {name!r} already.")
+    user = User(call.world.luid(), name, name.partition("@")[0], name if "@" in name else "", role)
+    call.site.users[user.luid] = user
+    call.world.changed()
+    return {"user": shapes.user(user)}, 201
+
+
+def _role(value: object) -> str:
+    if text(value) not in ROLES:
+        raise ApiError("400003", f"{value!r} is not a site role.")
+    return text(value)
+
+
+@route("/users/<luid>", "PUT", scope=USERS_UPDATE, admin=True)
+def update_user(call: Call, luid: str) -> Answer:
+    """Change somebody's name or site role."""
+    user, wish = _user(call, luid), part(call.body(), "user")
+    user.full_name = text(wish.get("fullName")) or user.full_name
+    user.email = text(wish.get("email")) or user.email
+    if "siteRole" in wish:
+        set_role(call.world, call.site, user, _role(wish["siteRole"]))
+    return {"user": shapes.user(user)}
+
+
+@route("/users/<luid>", "DELETE", scope="tableau:users:delete", admin=True)
+def delete_user(call: Call, luid: str) -> Result:
+    """Take somebody off the site; with `mapAssetsTo` somebody else gets their content."""
+    user, heir = _user(call, luid), call.query.get("mapAssetsTo", "")
+    if user is call.user:
+        raise ApiError("403004", "You cannot remove yourself.")
+    remove_user(call.world, call.site, user, _user(call, heir).luid if heir else "")
+    return {}, 204
+
+
+@route("/groups", scope=GROUPS_READ)
+def list_groups(call: Call) -> Answer:
+    """All groups."""
+    return paged(call, [shapes.group(group) for group in call.site.groups.values()], GROUP_FIELDS, ("groups", "group"))
+
+
+@route("/groups/<luid>/users", scope=GROUPS_READ)
+def users_of_group(call: Call, luid: str) -> Answer:
+    """Who is in a group."""
+    users = [shapes.user(call.site.users[user]) for user in _group(call, luid).users]
+    return paged(call, users, USER_FIELDS, ("users", "user"), hidden=HIDDEN)
+
+
+@route("/groups/<luid>/users", "POST", scope="tableau:groups:update", admin=True)
+def add_to_group(call: Call, luid: str) -> Answer:
+    """Put somebody into a group."""
+    group, user = _group(call, luid), _user(call, text(part(call.body(), "user").get("id")))
+    if user.luid in group.users:
+        raise ApiError("409011", f"User {user.luid!r} is in the group already.")
+    group.users.append(user.luid)
+    return {"user": shapes.user(user)}
+
+
+@route("/groups/<luid>/users/<user>", "DELETE", scope="tableau:groups:update", admin=True)
+def remove_from_group(call: Call, luid: str, user: str) -> Result:
+    """Take somebody out of a group."""
+    group = _group(call, luid)
+    if user not in group.users:
+        raise ApiError("404002", f"User {user!r} is not in the group.")
+    group.users.remove(user)
+    return {}, 204
+
+
+@route("/users/<luid>/groups", since="3.7", scope=GROUPS_READ)
+def groups_of_user(call: Call, luid: str) -> Answer:
+    """Which groups somebody is in."""
+    _user(call, luid)
+    groups = [shapes.group(group) for group in call.site.groups.values() if luid in group.users]
+    return paged(call, groups, GROUP_FIELDS, ("groups", "group"))
+
+
+@route("/users/<luid>/workbooks", scope=READ)
+def workbooks_of_user(call: Call, luid: str) -> Answer:
+    """What somebody owns."""
+    _user(call, luid)
+    owned = [item for item in call.site.workbooks.values() if item.owner == luid]
+    described = [shapes.workbook(call.site, item, call.base_url) for item in owned]
+    return paged(call, described, ("name", "createdAt", "updatedAt"), ("workbooks", "workbook"))
+
+
+@route("/projects", scope=READ)
+def list_projects(call: Call) -> Answer:
+    """All projects."""
+    items = []
+    for project in call.site.projects.values():
+        described = shapes.project(call.site, project)
+        owner = call.site.users[project.owner]
+        items.append(described | {"owner": {"id": owner.luid, "name": owner.name, "email": owner.email}})
+    return paged(call, items, PROJECT_FIELDS, ("projects", "project"))
+
+
+@route("/projects", "POST", scope="tableau:projects:create", admin=True)
+def create_project(call: Call) -> Result:
+    """Make a project."""
+    wish = part(call.body(), "project")
+    name, parent = text(wish.get("name")), text(wish.get("parentProjectId")) or None
+    if not name:
+        raise ApiError("400003", "A project needs a name.")
+    if any((project.name, project.parent) == (name, parent) for project in call.site.projects.values()):
+        raise ApiError("409006", f"There is a project {name!r} already.")
+    description = text(wish.get("description"))
+    project = Project(call.world.luid(), name, call.user.luid, description, parent, call.world.now())
+    call.site.projects[project.luid] = project
+    return {"project": shapes.project(call.site, project)}, 201
+
+
+@route("//sites")
+def list_sites(call: Call) -> Answer:
+    """All sites of the server that the user has a seat on."""
+    mine = [shapes.site(site) for site in call.world.sites.values() if site.user_named(call.user.name)]
+    return paged(call, mine, ("name", "contentUrl", "state"), ("sites", "site"))
+
+
+@route("//sites/<key>", scope=READ)
+def get_site(call: Call, key: str) -> Answer:
+    """One site, by its LUID, or with `?key=` by its name or content URL. Only the session's own."""
+    by = call.query.get("key", "id")
+    found = [site for site in call.world.sites.values() if key == _keys(site).get(by)]
+    if not found:
+        raise ApiError("404000", f"Site {key!r} could not be found.")
+    if found[0] is not call.site:
+        raise ApiError("403004", "The session is for another site.")
+    return {"site": shapes.site(call.site)}
+
+
+def _keys(site: Site) -> dict[str, str]:
+    return {"id": site.luid, "name": site.name, "contentUrl": site.content_url}
+
+
+@route("//sites/<luid>", "PUT", admin=True)
+def update_site(call: Call, luid: str) -> Answer:
+    """Rename the site."""
+    if luid != call.site.luid:
+        raise ApiError("403004", "The session is for another site.")
+    call.site.name = text(part(call.body(), "site").get("name")) or call.site.name
+    tell_site(call.world, call.site)
+    return {"site": shapes.site(call.site)}

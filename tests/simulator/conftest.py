@@ -1,0 +1,151 @@
+"""A running simulator, a receiver of webhooks, and the vendors' own clients pointed at them."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import requests
+import slack_sdk
+import tableauserverclient
+import twilio.rest
+
+from simulator import Running, running
+
+JSON = {"Accept": "application/json"}
+
+
+@dataclass
+class Receiver:
+    """Takes webhooks and answers with the statuses given, the last of them for ever."""
+
+    url: str = ""
+    statuses: list[int] = field(default_factory=lambda: [200])
+    headers: dict[str, str] = field(default_factory=dict)
+    pause: float = 0.0
+    stop: threading.Event = field(default_factory=threading.Event)
+    requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+
+
+def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+            receiver.requests.append((self.path, dict(self.headers), body))
+            receiver.stop.wait(receiver.pause)
+            status = receiver.statuses.pop(0) if len(receiver.statuses) > 1 else receiver.statuses[0]
+            try:
+                self.send_response(status)
+                for name, value in ({"Content-Length": "2"} | receiver.headers).items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(b"ok")
+            except OSError:
+                pass  # the sender has lost patience
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    return Handler
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A server that takes webhooks."""
+    taken = Receiver()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(taken))
+    taken.url = f"http://127.0.0.1:{server.server_port}/webhook/s3cret"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield taken
+    taken.stop.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def simulator() -> Iterator[Running]:
+    """A simulator that hardly waits for anything."""
+    with running() as started:
+        yield started
+
+
+@dataclass
+class Rest:
+    """Calls Tableau's REST API in JSON with nothing but requests, signed in once."""
+
+    simulator: Running
+    http: requests.Session
+    site: str = ""
+
+    def sign_in(self, credentials: dict[str, Any] | None = None, content_url: str | None = None) -> requests.Response:
+        config = self.simulator.world.config
+        pat = {"personalAccessTokenName": config.pat_name, "personalAccessTokenSecret": config.pat_secret}
+        where = {"contentUrl": config.content_url if content_url is None else content_url}
+        body = {"credentials": (credentials or pat) | {"site": where}}
+        answer = self.http.post(f"{self.simulator.url}/api/3.27/auth/signin", json=body, timeout=10)
+        if answer.ok:
+            signed = answer.json()["credentials"]
+            self.http.headers["X-Tableau-Auth"], self.site = signed["token"], signed["site"]["id"]
+        return answer
+
+    def call(self, method: str, path: str, version: str = "3.27", **options: Any) -> requests.Response:
+        where = f"{self.simulator.url}/api/{version}/sites/{self.site}/{path}"
+        return self.http.request(method, where, timeout=10, **options)
+
+    def get(self, path: str, **options: Any) -> Any:
+        answer = self.call("GET", path, **options)
+        assert answer.ok, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+def rest(simulator: Running) -> Iterator[Rest]:
+    """The REST API, signed in with the personal access token."""
+    with requests.Session() as http:
+        http.headers.update(JSON)
+        client = Rest(simulator, http)
+        client.sign_in()
+        yield client
+
+
+@pytest.fixture
+def tsc(simulator: Running) -> Iterator[tableauserverclient.Server]:
+    """Tableau's own client, signed in with the personal access token."""
+    config = simulator.world.config
+    auth = tableauserverclient.PersonalAccessTokenAuth(config.pat_name, config.pat_secret, site_id=config.content_url)
+    with tableauserverclient.Server(simulator.url, use_server_version=True) as server:
+        server.auth.sign_in(auth)
+        yield server
+
+
+@pytest.fixture
+def slack(simulator: Running) -> slack_sdk.WebClient:
+    """Slack's own client."""
+    return slack_sdk.WebClient(simulator.world.config.slack_token, base_url=f"{simulator.url}/slack/api/", timeout=10)
+
+
+@pytest.fixture
+def sms(simulator: Running) -> Iterator[twilio.rest.Client]:
+    """Twilio's own client."""
+    config = simulator.world.config
+    client = twilio.rest.Client(config.twilio_account_sid, config.twilio_auth_token)
+    client.api.base_url = f"{simulator.url}/twilio"
+    yield client
+    client.http_client.session.close()
+
+
+@pytest.fixture
+def control(simulator: Running) -> Iterator[Any]:
+    """The simulator's own control: `control("POST", "events", {...})` gives the JSON answer."""
+    with requests.Session() as http:
+
+        def call(method: str, path: str, body: Any = None, status: int = 200) -> Any:
+            answer = http.request(method, f"{simulator.url}/simulator/{path}", json=body, timeout=10)
+            assert answer.status_code == status, answer.text
+            return answer.json()
+
+        yield call
