@@ -17,6 +17,7 @@ timeout = 60
 graceful_timeout = 28
 JOB_GRACE_SECONDS = 20
 keepalive = 5
+control_socket_disable = True
 limit_request_line = 4094
 limit_request_fields = 50
 # A token in the address must not reach a log, so there is no access log; the receiver logs each event.

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from flask import Flask
+import logging
+
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import is_running_from_reloader
 
-from webhooks import cli, health, logs, receiver
+from webhooks import cli, health, logs, problem
+from webhooks.receiver import Receiver
 from webhooks.services import Services
 from webhooks.settings import Settings, from_command_line
+
+log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -24,11 +30,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     if not from_command_line():
         settings.require_tableau()
         services.rules  # noqa: B018 — a broken rules file stops the start, not the first event
-    app.register_blueprint(receiver.blueprint)
     app.register_blueprint(health.blueprint)
-    app.register_error_handler(HTTPException, receiver.http_problem)
-    app.register_error_handler(Exception, receiver.unexpected)
+    app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(Exception, _failed)
     cli.register(app)
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/webhook": Receiver(services)})  # type: ignore[method-assign]
     return app
 
 
@@ -38,3 +44,19 @@ def develop(app: Flask) -> None:
     if is_running_from_reloader():
         services.start_worker()
     app.run(services.settings.host, services.settings.port, use_reloader=True, threaded=True)
+
+
+def _refused(error: HTTPException) -> Response:
+    """Flask's own refusals (404, 405 …) as problems, with their headers, such as Allow."""
+    status = error.code or 500
+    headers = {name: value for name, value in error.get_headers() if name.lower() != "content-type"}
+    return Response(
+        problem.problem(status, error.description or ""), status, headers, content_type=problem.CONTENT_TYPE
+    )
+
+
+def _failed(error: Exception) -> Response:
+    """A mistake of ours: logged whole, told to nobody."""
+    log.error("%s %s failed", request.method, request.endpoint, exc_info=error)
+    body = problem.problem(500, "An error inside the server; its log has the details.")
+    return Response(body, 500, content_type=problem.CONTENT_TYPE)

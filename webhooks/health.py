@@ -7,8 +7,8 @@ import time
 from flask import Blueprint, Response, current_app
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
+from webhooks import problem
 from webhooks.errors import StoreUnavailable
-from webhooks.receiver import answer, problem
 from webhooks.services import Services
 
 blueprint = Blueprint("health", __name__)
@@ -25,10 +25,14 @@ GAUGES = {
 }
 
 
+def answer(status: int, body: bytes, content_type: str = "application/json") -> Response:
+    return Response(body, status, content_type=content_type)
+
+
 @blueprint.get("/healthz")
 def alive() -> Response:
     """200 as long as the process answers."""
-    return answer({"status": "alive"})
+    return answer(200, b'{"status": "alive"}\n')
 
 
 @blueprint.get("/readyz")
@@ -38,10 +42,10 @@ def ready() -> Response:
     try:
         services.inbox.counts()
     except StoreUnavailable:
-        return problem(503, "The inbox does not answer.")
+        return answer(503, problem.problem(503, "The inbox does not answer."), problem.CONTENT_TYPE)
     if not services.working():
-        return problem(503, "The embedded worker does not run.")
-    return answer({"status": "ready"})
+        return answer(503, problem.problem(503, "The embedded worker does not run."), problem.CONTENT_TYPE)
+    return answer(200, b'{"status": "ready"}\n')
 
 
 @blueprint.get("/metrics")

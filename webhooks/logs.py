@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import logging.config
+import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -18,18 +19,25 @@ class Redacting(logging.Formatter):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.secrets: list[str] = []
+        self.hidden: re.Pattern[str] | None = None
 
     def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record), self.secrets)
+        line = super().format(record)
+        return self.hidden.sub(MASK, line) if self.hidden else line
+
+
+def pattern(secrets: Iterable[str]) -> re.Pattern[str] | None:
+    """Matches every secret, also where it is written as part of a URL; None where there is no secret."""
+    known = [secret for secret in secrets if len(secret) >= SHORTEST]
+    forms = {form for secret in known for form in (secret, quote(secret), quote(secret, safe=""), quote_plus(secret))}
+    # Longest first: one secret may be part of another.
+    return re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True)))) if forms else None
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """The text with every secret masked, also where it is written as part of a URL."""
-    for secret in secrets:
-        for form in {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}:
-            text = text.replace(form, MASK)
-    return text
+    """The text with every secret masked."""
+    hidden = pattern(secrets)
+    return hidden.sub(MASK, text) if hidden else text
 
 
 def configure(*, debug: bool, secrets: Iterable[str]) -> None:
@@ -39,12 +47,11 @@ def configure(*, debug: bool, secrets: Iterable[str]) -> None:
 
 def dictionary(*, debug: bool, secrets: Iterable[str]) -> dict[str, Any]:
     """The logging configuration, as gunicorn takes it too."""
-    # Longest first: one secret may be part of another.
-    hidden = sorted((s for s in secrets if len(s) >= SHORTEST), key=len, reverse=True)
+    hidden = pattern(secrets)
 
     def formatter() -> Redacting:
         made = Redacting("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S")
-        made.secrets = hidden
+        made.hidden = hidden
         return made
 
     level = "DEBUG" if debug else "INFO"

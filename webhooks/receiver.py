@@ -5,113 +5,148 @@ from __future__ import annotations
 import hmac
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
-from flask import Blueprint, Response, current_app, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
-
+from webhooks import problem
 from webhooks.errors import StoreUnavailable
 from webhooks.event import MAX_BYTES, Malformed, Unprocessable, parse
 from webhooks.services import Services
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
 log = logging.getLogger(__name__)
-blueprint = Blueprint("receiver", __name__)
 
 RETRY_AFTER_SECONDS = 5
 
 
-@blueprint.post("/webhook", provide_automatic_options=False)
-@blueprint.post("/webhook/<path:token>", provide_automatic_options=False)
-def receive(token: str | None = None) -> Response:
-    """Answers 200 when the event is on disk; see the table in docs/http.md for all the other answers.
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, before it is written to the wire."""
 
-    Tableau cannot sign what it sends, so the URL holds the secret; it waits 3 s for a 200, and tries three times more
-    for any other answer.
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = field(default=())
+
+
+class TooLarge(Exception):
+    """The body is longer than any event."""
+
+
+class Receiver:
+    """A WSGI application of its own, in front of Flask's: nothing that pages need (sessions, hooks, routing) stands
+    between an event and its acknowledgement (docs/decisions/003-receiver-before-flask.md).
+
+    Tableau waits 3 s for a 200 and tries three times more for any other answer; it cannot sign, so the URL holds the
+    secret. docs/http.md has the table of all answers.
     """
-    services: Services = current_app.extensions["webhooks"]
-    if not _authorized(services.tokens, token or request.args.get("token", "")):
-        log.warning("Refused a request from %s: wrong or missing token", request.remote_addr)
-        return problem(401, "The webhook token is wrong or missing.")
-    try:
-        body = _body()
-        event = parse(body)
-    except OSError:
-        return problem(408, "The request stopped in the middle.")
-    except Malformed as error:
-        return problem(400, str(error))
-    except Unprocessable as error:
-        return problem(422, str(error))
-    if event is None:
-        log.info("A test request from %s", request.remote_addr)
-        return answer({"status": "test"})
-    try:
-        receipt = services.inbox.receive(event)
-    except StoreUnavailable as error:
-        log.error("An event could not be kept, Tableau is asked to send it again: %s", error)  # noqa: TRY400
-        return problem(503, "The inbox cannot write now.", headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
-    services.start_worker()
-    known = "again" if receipt.duplicate else "accepted"
-    log.info("Event %s %s: %r %r", receipt.id, known, event.event_type, event.resource_name)
-    return answer({"status": "duplicate" if receipt.duplicate else "accepted", "event": receipt.id})
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            reply = self._reply(environ)
+        except Exception as error:  # noqa: BLE001 — REFUSALS names what may be told, all else is logged
+            reply = refusal(error)
+        length = ("Content-Length", str(len(reply.body)))
+        headers = [("Content-Type", reply.content_type), length, *reply.headers]
+        start_response(f"{reply.status} {problem.title(reply.status)}", headers)
+        return [reply.body]
+
+    def _reply(self, environ: WSGIEnvironment) -> Reply:
+        if environ["REQUEST_METHOD"] != "POST":
+            return refused(405, "Events come by POST.", ("Allow", "POST"))
+        if not self._authorized(environ):
+            log.warning("Refused a request from %s: wrong or missing token", environ.get("REMOTE_ADDR"))
+            return refused(401, "The webhook token is wrong or missing.")
+        event = parse(read_body(environ))
+        if event is None:
+            log.info("A test request from %s", environ.get("REMOTE_ADDR"))
+            return accepted({"status": "test"})
+        receipt = self._services.inbox.receive(event)
+        self._services.start_worker()
+        if receipt.duplicate:
+            log.info("Event %s came again", receipt.id)
+        return accepted({"status": "duplicate" if receipt.duplicate else "accepted", "event": receipt.id})
+
+    def _authorized(self, environ: WSGIEnvironment) -> bool:
+        """Whether the token is one of ours; takes as long for a near miss as for a far one."""
+        tokens = self._services.tokens
+        if not tokens:
+            return True
+        given = given_token(environ)
+        # A list and not a generator: the second comparison runs also when the first has succeeded.
+        return any([hmac.compare_digest(given, token) for token in tokens])  # noqa: C419
 
 
-def _body() -> bytes:
-    """The request's body. Raises 413 before or while reading too much, OSError when the client stops sending."""
-    length = request.content_length
-    if length is None:
-        # Without a length only a server that marks the end (chunked) can be read from.
-        length = MAX_BYTES + 1 if request.environ.get("wsgi.input_terminated") else 0
-    elif length > MAX_BYTES:
-        raise RequestEntityTooLarge
-    body: bytes = request.environ["wsgi.input"].read(length)
-    if len(body) > MAX_BYTES:
-        raise RequestEntityTooLarge
-    if request.content_length is not None and len(body) < length:
+def given_token(environ: WSGIEnvironment) -> bytes:
+    """The token in the path or in `?token=`; empty without one."""
+    path: str = environ["PATH_INFO"].strip("/")
+    if path:
+        # WSGI hands the path's bytes over as Latin-1, https://peps.python.org/pep-3333/#unicode-issues
+        return path.encode("latin-1")
+    query = parse_qs(environ.get("QUERY_STRING", ""), errors="surrogateescape")
+    return query.get("token", [""])[0].encode("utf-8", "surrogateescape")
+
+
+def read_body(environ: WSGIEnvironment) -> bytes:
+    """The request's body. Raises TooLarge before or while reading too much, OSError when the client stops sending."""
+    announced: str | None = environ.get("CONTENT_LENGTH") or None
+    if announced is None:
+        return _read_chunks(environ)
+    if not announced.isdecimal():
+        raise Malformed("Content-Length is not a number")
+    length = int(announced)
+    if length > MAX_BYTES:
+        raise TooLarge
+    body: bytes = environ["wsgi.input"].read(length)
+    if len(body) < length:
         raise ConnectionAbortedError
     return body
 
 
-def answer(body: dict[str, object]) -> Response:
-    return Response(json.dumps(body) + "\n", content_type="application/json")
+def _read_chunks(environ: WSGIEnvironment) -> bytes:
+    """A body without a length; only a server that marks its end can be read from."""
+    if not environ.get("wsgi.input_terminated"):
+        return b""
+    body: bytes = environ["wsgi.input"].read(MAX_BYTES + 1)
+    if len(body) > MAX_BYTES:
+        raise TooLarge
+    return body
 
 
-def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """An error as RFC 9457 has it."""
-    body = {"type": "about:blank", "title": TITLES.get(status, "Error"), "status": status, "detail": detail}
-    return Response(json.dumps(body) + "\n", status, headers, content_type="application/problem+json")
+def accepted(body: dict[str, object]) -> Reply:
+    return Reply(200, (json.dumps(body) + "\n").encode())
 
 
-TITLES = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    408: "Request Timeout",
-    413: "Content Too Large",
-    422: "Unprocessable Content",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
+def refused(status: int, detail: str, *headers: tuple[str, str]) -> Reply:
+    return Reply(status, problem.problem(status, detail), problem.CONTENT_TYPE, headers)
+
+
+def _not_kept(error: Exception) -> Reply:
+    log.error("An event could not be kept, Tableau is asked to send it again: %s", error)
+    return refused(503, "The inbox cannot write now.", ("Retry-After", str(RETRY_AFTER_SECONDS)))
+
+
+REFUSALS: dict[type[Exception], Callable[[Any], Reply]] = {
+    Malformed: lambda error: refused(400, str(error)),
+    Unprocessable: lambda error: refused(422, str(error)),
+    TooLarge: lambda _: refused(413, f"Over {MAX_BYTES // 1024} KiB."),
+    OSError: lambda _: refused(408, "The request stopped in the middle."),
+    StoreUnavailable: _not_kept,
 }
+"""What each failure is to the sender."""
 
 
-def http_problem(error: HTTPException) -> Response:
-    """Flask's own refusals (404, 405, 413 …) in the same form, with their headers, such as Allow."""
-    status = error.code or 500
-    detail = f"Over {MAX_BYTES // 1024} KiB." if status == 413 else error.description or ""
-    headers = {name: value for name, value in error.get_headers() if name.lower() not in {"content-type"}}
-    return problem(status, detail, headers)
-
-
-def unexpected(error: Exception) -> Response:
-    """A mistake of ours: logged whole, told to nobody."""
-    log.error("%s %s failed", request.method, request.endpoint, exc_info=error)
-    return problem(500, "An error inside the server; its log has the details.")
-
-
-def _authorized(tokens: Sequence[bytes], given: str) -> bool:
-    """Whether the token is one of ours; takes as long for a near miss as for a far one."""
-    if not tokens:
-        return True
-    candidate = given.encode("utf-8", "surrogateescape")
-    # A list and not a generator: the second comparison runs also when the first has succeeded.
-    return any([hmac.compare_digest(candidate, token) for token in tokens])  # noqa: C419
+def refusal(error: Exception) -> Reply:
+    """The answer for a failure; one that nobody foresaw is logged whole and told to nobody."""
+    for kind, reply in REFUSALS.items():
+        if isinstance(error, kind):
+            return reply(error)
+    log.error("Receiving failed", exc_info=error)
+    return refused(500, "An error inside the server; its log has the details.")

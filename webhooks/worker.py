@@ -28,6 +28,8 @@ POLL_SECONDS = 1.0
 MAX_RUN_SECONDS = 900.0
 """A handler that takes longer loses its lease: it hangs, and others can still do the job."""
 QUICK_SECONDS = 0.02
+PAUSE_SECONDS = 0.01
+"""Between rounds while events pour in: more of them share a commit, and acknowledging goes first."""
 AHEAD = 8
 """Jobs claimed for each thread while handlers are quick, so that a commit is shared by many."""
 SETTLE_SECONDS = 600.0
@@ -114,8 +116,7 @@ class Worker:
             except Exception:
                 log.exception("Taking jobs failed")
                 busy = False
-            if not busy:
-                self._inbox.news.wait(POLL_SECONDS)
+            self._stopping.wait(PAUSE_SECONDS) if busy else self._inbox.news.wait(POLL_SECONDS)
 
     def _take(self) -> bool:
         """One round; True if there may be more to do at once."""
@@ -125,7 +126,8 @@ class Worker:
         for job in jobs:
             running = self._running[job.id] = Running(job, time.monotonic())
             self._queue.put(running)
-        return bool(planned) or (bool(jobs) and len(jobs) == room and self._room() > 0)
+        log.debug("Planned %d events, claimed %d jobs", planned, len(jobs))
+        return planned > 0 or len(jobs) > 0
 
     def _room(self) -> int:
         ahead = AHEAD if self._pace < QUICK_SECONDS else 1
@@ -175,7 +177,7 @@ class Worker:
         else:
             seconds = (due_at - now).total_seconds()
             log.warning("%s again in %.1f s: %s", _title(job), seconds, text, exc_info=None if expected else error)
-            self._settle(job, lambda: self._inbox.postpone(job, due_at, text, free=free))
+            self._settle(job, lambda: self._inbox.postpone(job, seconds, text, free=free))
 
     def _settle(self, job: Job, ending: Callable[[], None]) -> None:
         """Writes down how the job ended, however long the database is away; the lease decides if it still counts."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, bindparam, select, text, update
 
 from webhooks.event import Event
 from webhooks.inbox.records import Receipt, event_of
@@ -54,26 +54,32 @@ class Arrivals:
         return self.store.write(lambda connection: self._plan(connection, plans))
 
     def _plan(self, connection: Connection, plans: list[tuple[Event, Sequence[NewJob]]]) -> int:
-        rows: list[dict[str, Any]] = []
-        now = self._seconds(connection)
-        planned = 0
-        for event, new in plans:
-            state = PLANNED if new else IGNORED
-            claim = update(events).where(events.c.id == event.id, events.c.state == RECEIVED).values(state=state)
-            if connection.execute(claim).rowcount:
-                planned += 1
-                rows += [_row(event, job, now) for job in new]
-        add_jobs(connection, rows)
-        return planned
+        ours = _mark(connection, PLANNED, [event.id for event, new in plans if new])
+        ignored = _mark(connection, IGNORED, [event.id for event, new in plans if not new])
+        now = self.store.seconds(connection)
+        add_jobs(connection, [_row(event, job, now) for event, new in plans if event.id in ours for job in new])
+        return len(ours) + len(ignored)
 
-    def _seconds(self, connection: Connection) -> float:
-        return float(connection.execute(select(self.store.now())).scalar_one())
+
+MARK = (
+    update(events)
+    .where(events.c.id.in_(bindparam("ids", expanding=True)), events.c.state == RECEIVED)
+    .values(state=bindparam("planned_as"))
+    .returning(events.c.id)
+)
+
+
+def _mark(connection: Connection, state: int, ids: list[int | None]) -> set[int]:
+    """Gives received events their state; returns those that no other process was first with."""
+    if not ids:
+        return set()
+    return set(connection.execute(MARK, {"ids": ids, "planned_as": state}).scalars())
 
 
 def _keep(connection: Connection, store: Store, row: tuple[Any, ...]) -> tuple[int, int]:
     now, values = store.stamp()
-    cursor = connection.connection.cursor()
-    cursor.execute(_keep_statement(now, store.placeholder), (*row, *values))
+    driver: Any = connection.connection.driver_connection
+    cursor = driver.execute(_keep_statement(now, store.placeholder), (*row, *values))
     kept: tuple[int, int] | None = cursor.fetchone()
     cursor.close()
     assert kept is not None
@@ -92,10 +98,16 @@ def add_jobs(connection: Connection, rows: list[dict[str, Any]]) -> None:
         connection.execute(insert.on_conflict_do_nothing(index_elements=["event_id", "key"]), rows)
 
 
+UNPLANNED_EVENTS = (
+    select(events.c.id.label("event_id"), events.c.body, events.c.fingerprint, events.c.received_at)
+    .where(text(UNPLANNED))
+    .order_by(events.c.id)
+    .limit(bindparam("most"))
+)
+
+
 def _unplanned(connection: Connection, limit: int) -> list[Event]:
-    columns = (events.c.id.label("event_id"), events.c.body, events.c.fingerprint, events.c.received_at)
-    found = select(*columns).where(text(UNPLANNED)).order_by(events.c.id).limit(limit)
-    return [event_of(row) for row in connection.execute(found).mappings()]
+    return [event_of(row) for row in connection.execute(UNPLANNED_EVENTS, {"most": limit}).mappings()]
 
 
 def _jobs_for(event: Event, matching: Matching) -> Sequence[NewJob]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Double, Engine, cast, create_engine, func, literal, text
+from sqlalchemy import ColumnElement, Connection, Double, Engine, cast, create_engine, func, literal, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -62,6 +62,9 @@ class PostgresStore(Store):
         if self._clock is not None:
             return literal(self._clock(), Double)
         return cast(func.extract("epoch", func.clock_timestamp()), Double)
+
+    def seconds(self, connection: Connection) -> float:
+        return self._clock() if self._clock else float(connection.execute(select(self.now())).scalar_one())
 
     def stamp(self) -> tuple[str, tuple[float, ...]]:
         return ("?", (self._clock(),)) if self._clock else ("extract(epoch from clock_timestamp())", ())

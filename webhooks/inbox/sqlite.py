@@ -64,6 +64,9 @@ class SqliteStore(Store):
     def now(self) -> ColumnElement[float]:
         return literal(self._clock(), Double)
 
+    def seconds(self, connection: Connection) -> float:  # noqa: ARG002 — on one machine the clock is at hand
+        return self._clock()
+
     def stamp(self) -> tuple[str, tuple[float, ...]]:
         return "?", (self._clock(),)
 

@@ -46,6 +46,10 @@ class Store(ABC):
         """The time by the clock that all users of this database share."""
 
     @abstractmethod
+    def seconds(self, connection: Connection) -> float:
+        """`now` as a number, for several statements that are to agree on it."""
+
+    @abstractmethod
     def stamp(self) -> tuple[str, tuple[float, ...]]:
         """`now` for a statement written by hand: its text and the values that go with it."""
 

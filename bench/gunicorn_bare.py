@@ -1,0 +1,20 @@
+"""The server's own gunicorn settings, without its worker."""
+
+import runpy
+from pathlib import Path
+
+_ours = runpy.run_path(str(Path(__file__).parent.parent / "gunicorn.conf.py"))
+for _name in (
+    "bind",
+    "workers",
+    "worker_class",
+    "threads",
+    "timeout",
+    "keepalive",
+    "control_socket_disable",
+    "limit_request_line",
+    "limit_request_fields",
+    "accesslog",
+    "logconfig_dict",
+):
+    globals()[_name] = _ours[_name]
