@@ -18,9 +18,10 @@ from slack_sdk.web import SlackResponse, WebClient
 from notifiers.errors import NotifierError, cause, hushed
 from notifiers.message import Picture
 from notifiers.slack.answers import refusal
+from notifiers.text import one_line
 
 TIMEOUT = 10  # seconds, for every single step on the wire
-ALT_TEXT = 1000
+ALT_TEXT, TITLE = 1000, 100  # characters; the second is ours, for the line above the picture
 
 # What happens before the first byte is sent; after anything else Slack may have what we said.
 UNSENT = (ConnectionRefusedError, socket.gaierror, TimeoutError, ssl.SSLCertVerificationError)
@@ -35,8 +36,6 @@ class Web:
         # No retry handlers: those of slack_sdk sleep in the thread, and the one it has by default repeats a
         # post whose answer was lost. An error leaves at once and the job comes back when the error says.
         self._client = WebClient(token=token, base_url=api_url, timeout=TIMEOUT, retry_handlers=[], logger=_silent())
-        # slack_sdk takes a proxy from the environment and forgets NO_PROXY; urllib below it knows both.
-        self._client.proxy = None
 
     def post(self, **arguments: Any) -> dict[str, Any]:
         """`chat.postMessage`, with names and links left as they are written."""
@@ -53,15 +52,15 @@ class Web:
 
     def upload(self, picture: Picture, *, channel: str, thread: str) -> None:
         """Add a file to the thread of a message; `channel` is an id."""
-        alt = picture.alt[:ALT_TEXT] or None
+        alt, filename = one_line(picture.alt), one_line(picture.filename)
         with self._translated():
             self._client.files_upload_v2(
                 channel=channel,
                 thread_ts=thread,
                 content=picture.data,
-                filename=picture.filename,
-                title=picture.alt[:100] or picture.filename,
-                alt_txt=alt,
+                filename=filename,
+                title=alt[:TITLE] or filename,
+                alt_txt=alt[:ALT_TEXT] or None,
             )
 
     def whoami(self) -> SlackResponse:

@@ -216,16 +216,13 @@ def test_auth_token_stands_in_no_error_and_no_log(
     assert SECRET not in "".join(traceback.format_exception(caught.value)) + caplog.text + repr(config("x"))
 
 
-def test_check_names_the_account(twilio: TwilioNotifier, vendor: Any, says: Any) -> None:
-    """The account is asked for; one that is suspended is an error."""
-    vendor.on(
-        "GET /2010-04-01/Accounts/AC1.json",
-        says({"friendly_name": "Acme", "status": "active"}),
-        says({"friendly_name": "Acme", "status": "suspended"}),
-    )
-    assert twilio.check() == "Twilio: account Acme is active"
-    with pytest.raises(NotifierError, match="suspended"):
+def test_check_tries_the_credentials(twilio: TwilioNotifier, vendor: Any, says: Any) -> None:
+    """The message log is read, nothing is sent; bad credentials are an error."""
+    vendor.on(LIST, says({"messages": []}), says({"code": 20003}, status=401))
+    assert twilio.check() == "Twilio: account AC1, sending from +15550199"
+    with pytest.raises(NotifierError, match="20003"):
         twilio.check()
+    assert {asked.method for asked in vendor.asked} == {"GET"}
 
 
 def test_attach_does_nothing(twilio: TwilioNotifier, vendor: Any) -> None:
