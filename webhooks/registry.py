@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -145,7 +145,7 @@ class Registry:
 
     def handlers_for(self, event: Event) -> list[Handler]:
         """The @on handlers that `event` concerns, as far as its payload can tell."""
-        return [one for one in self._announced() if one.trigger and one.trigger.judge(event).matched]
+        return [one for one in self.announced() if one.trigger and one.trigger.judge(event).matched]
 
     def matching(self, event: Event, max_attempts: int = 20) -> list[NewJob]:
         """The jobs that `event` makes because of @on; `max_attempts` for those that say nothing themselves."""
@@ -153,11 +153,11 @@ class Registry:
 
     def explain(self, event: Event, max_attempts: int = 20) -> list[Verdict]:
         """For each @on handler, whether `event` concerns it and why."""
-        return [_verdict(one, one.trigger, event, max_attempts) for one in self._announced() if one.trigger]
+        return [_verdict(one, one.trigger, event, max_attempts) for one in self.announced() if one.trigger]
 
     def warnings(self) -> list[str]:
         """What is probably not meant, such as an event type that nobody knows."""
-        return [f"{one.name}: {text}" for one in self._announced() if one.trigger for text in one.trigger.warnings()]
+        return [f"{one.name}: {text}" for one in self.announced() if one.trigger for text in one.trigger.warnings()]
 
     def load(self, package: str = "webhooks.handlers") -> None:
         """Imports every module of `package`, in the order of their names, so that each can announce its handlers.
@@ -173,7 +173,7 @@ class Registry:
     def _import(self, module: str) -> None:
         try:
             importlib.import_module(module)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._forget(module)
             file = module.replace(".", "/") + ".py"
             raise RegistrationError(f"{file} cannot be loaded: {_cause(error, module)}") from error
@@ -183,7 +183,8 @@ class Registry:
         kept = {name: one for name, one in self._handlers.items() if one.function.__module__ != module}
         self._handlers = kept
 
-    def _announced(self) -> list[Handler]:
+    def announced(self) -> list[Handler]:
+        """The handlers that announced themselves with @on."""
         return [handler for handler in self._handlers.values() if handler.trigger]
 
 
@@ -197,7 +198,7 @@ def _durable_name(function: Callable[..., object]) -> str:
     return f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
 
 
-def _arguments(function: Callable[..., object], but: set[str] = frozenset()) -> tuple[str, ...]:  # type: ignore[assignment]
+def _arguments(function: Callable[..., object], but: Collection[str] = ()) -> tuple[str, ...]:
     """The names that the function wants. An unknown one with a default of its own is left to that default."""
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
         raise RegistrationError(f"{_place(function)}: a handler is a plain function, without async and yield")
@@ -218,14 +219,16 @@ def _place(function: Callable[..., object]) -> str:
     return f"{function.__module__}.{function.__name__}" + (f" (line {code.co_firstlineno})" if code else "")
 
 
-def _cause(error: Exception, module: str) -> str:
+def _cause(error: BaseException, module: str) -> str:
     """What went wrong, with the line of the module itself where it can be told."""
+    if isinstance(error, RegistrationError):
+        return str(error)
     line = error.lineno if isinstance(error, SyntaxError) else _line_in(error, module)
     where = f"line {line}: " if line else ""
     return f"{where}{type(error).__name__}: {error}"
 
 
-def _line_in(error: Exception, module: str) -> int | None:
+def _line_in(error: BaseException, module: str) -> int | None:
     trace, line = error.__traceback__, None
     while trace:
         if trace.tb_frame.f_globals.get("__name__") == module:
