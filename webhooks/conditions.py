@@ -135,7 +135,7 @@ def fits(patterns: Patterns, values: Iterable[object]) -> bool:
     return (not wanted or _any(wanted, texts)) and not _any(refused, texts)
 
 
-def compare(name: str, patterns: Patterns, values: Sequence[object], *, shown: str | None = None) -> Finding:
+def compare(name: str, patterns: Patterns, values: Sequence[object], *, shown: str = "") -> Finding:
     """Whether the field's values fit, in words: `project Finance ~ Finance*`, `project is Sales, not Finance*`."""
     known = [str(value) for value in values if value is not None and value != ""]
     shown = shown or ", ".join(known) or "unknown"

@@ -14,6 +14,7 @@ from webhooks.event import Event
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
+    from tableau_rest.models import Reference
 
 GONE = "is not there any more, or this server's user may not see it"
 
@@ -67,10 +68,11 @@ def _ask(tableau: Tableau, kind: str, luid: str) -> Any:
     return asked[kind](luid)
 
 
-def check(where: Mapping[str, Sequence[str]], found: Found) -> None:
+def check(where: Mapping[str, Sequence[str]], found: Found, path: Callable[[Reference], str]) -> None:
     """Raises Skip with the reason where a condition does not hold or cannot be looked at any more.
 
-    Raises Permanent where Tableau refuses to answer: nobody knows if the job should have run, so somebody is told.
+    `path` gives a project's whole path. Raises Permanent where Tableau refuses to answer: nobody knows if the job
+    should have run, so somebody is told.
     """
     if not where:
         return
@@ -80,17 +82,23 @@ def check(where: Mapping[str, Sequence[str]], found: Found) -> None:
     if found.content is None:
         raise Skip(f"{asked} cannot be looked at: {found.problem}")
     for name, patterns in where.items():
-        finding = compare(name, tuple(patterns), _values(name, found.content))
+        values, shown = _values(name, found.content, path)
+        finding = compare(name, tuple(patterns), values, shown=shown)
         if not finding.matched:
             raise Skip(finding.reason)
 
 
-def _values(name: str, content: Any) -> list[str]:
-    """What the content has under a condition's name; empty where its kind has no such thing."""
+def _values(name: str, content: Any, path: Callable[[Reference], str]) -> tuple[list[str], str]:
+    """What the content has under a condition's name, empty where its kind has no such thing; and how to show it."""
     if name == "tags":
-        return list(getattr(content, "tags", ()))
+        return list(getattr(content, "tags", ())), ""
     if name == "certified":
         certified = getattr(content, "is_certified", None)
-        return [] if certified is None else [str(certified).lower()]
+        return [] if certified is None else [str(certified).lower()], ""
     reference = getattr(content, name, None)
-    return [reference.name] if reference is not None else []
+    if reference is None:
+        return [], ""
+    if name == "project" and reference.luid:
+        whole = path(reference)
+        return [reference.name, whole], whole
+    return [reference.name], ""

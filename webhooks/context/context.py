@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from notifiers import Destination, Message, Notifier, Notifiers, Picture, Receipt, parse_destination
+from tableau_rest.errors import TableauError
 from webhooks.context.content import Found, check, look_up, luid
+from webhooks.context.projects import path_of
 from webhooks.destinations import resolve
 from webhooks.errors import Later, LeaseLost, Permanent, StoreUnavailable
 from webhooks.event import Event
@@ -24,6 +26,7 @@ from webhooks.settings import Settings
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
+    from tableau_rest.models import Reference
 
 PICTURE_WAITS = (10.0, 30.0)
 """Seconds until a picture that failed is tried again."""
@@ -95,6 +98,15 @@ class Context:
     def found(self) -> Found:
         """What the event is about, looked up once. Raises what may pass, unless this is the last attempt."""
         return look_up(self.event, lambda: self.tableau, patient=not self.last_attempt)
+
+    def project_path(self, project: Reference) -> str:
+        """`Finance/Reports`; only the project's own name where Tableau does not let us look. Raises what may pass."""
+        try:
+            return path_of(project, self.tableau, self.now()) if project.luid else project.name
+        except TableauError as error:
+            if not error.permanent and not self.last_attempt:
+                raise
+            return project.name
 
     @cached_property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
@@ -196,7 +208,7 @@ def call(handler: Handler, context: Context) -> None:
     """
     job = context.job
     if job.where:
-        check(job.where, context.found)
+        check(job.where, context.found, context.project_path)
     given = {name: getattr(context, name) for name in handler.arguments if name not in {"params", "context"}}
     if "params" in handler.arguments:
         given["params"] = _params(handler, context)

@@ -35,7 +35,7 @@ WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 PLACEHOLDERS = {
     "name": "the name of the workbook, data source, view, user or site",
     "event_type": "Tableau's word for what happened",
-    "project": "the project's name",
+    "project": "the project's path, such as Finance/Reports",
     "owner": "the owner",
     "reason": "why a refresh failed",
     "link": "the address in Tableau",
@@ -49,6 +49,7 @@ class Known:
     """What is known about an event beyond its payload. `problems` say what could not be found out, and why."""
 
     content: Any = None
+    project: str = ""
     owner: str = ""
     reason: str = ""
     problems: tuple[str, ...] = ()
@@ -102,8 +103,10 @@ def check_template(text: str) -> str:
     except ValueError as error:
         raise ValueError(f"{error}; write {{{{ and }}}} for braces that are meant as such") from None
     for _, name, form, conversion in fields:
-        if name is not None and (name not in PLACEHOLDERS or form or conversion):
+        if name is not None and name not in PLACEHOLDERS:
             raise ValueError(f"{{{name}}} is not known; {hint(name, PLACEHOLDERS)}")
+        if form or conversion:
+            raise ValueError(f"{{{name}}} takes nothing behind its name")
     return text
 
 
@@ -119,7 +122,7 @@ def _values(event: Event, known: Known) -> dict[str, str]:
     return {
         "name": _name(event, content),
         "event_type": event.event_type,
-        "project": getattr(getattr(content, "project", None), "name", ""),
+        "project": known.project,
         "owner": known.owner,
         "reason": known.reason,
         "link": getattr(content, "webpage_url", ""),

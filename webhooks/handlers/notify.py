@@ -46,7 +46,7 @@ def _message(context: Context, params: NotifyParams) -> Message:
     found = context.found if _can_be_looked_up(event) else Found()
     told, why_not = _reason(context, found) if event.event_type.endswith("RefreshFailed") else ("", "")
     problems = tuple(filter(None, [found.problem, why_not]))
-    known = Known(found.content, _owner(context, found), told, problems)
+    known = Known(found.content, _project(context, found), _owner(context, found), told, problems)
     return compose(event, known, rule=context.job.rule, title=params.title, text=params.text)
 
 
@@ -54,6 +54,11 @@ def _can_be_looked_up(event: Event) -> bool:
     """Not what was deleted; nor sites, of which a session sees its own only and whose name is in the webhook."""
     gone = event.event_type.endswith("Deleted") and not event.event_type.startswith("Label")
     return not gone and event.content_type not in {None, "site"}
+
+
+def _project(context: Context, found: Found) -> str:
+    project = getattr(found.content, "project", None)
+    return context.project_path(project) if project else ""
 
 
 def _owner(context: Context, found: Found) -> str:

@@ -1,0 +1,134 @@
+"""How each event reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from notifiers import Link, Message
+from tableau_rest.models import Reference, User, Workbook
+from webhooks.event import EVENT_TYPES, Event
+from webhooks.handlers.messages import Known, check_template, compose, headline, moment, severity
+
+Events = Callable[..., Event]
+WORKBOOK = Workbook(
+    "l", "Sales now", webpage_url="https://tableau.example/#/workbooks/1", project=Reference("p", "Reports")
+)
+
+
+@pytest.mark.parametrize(
+    ("event_type", "title", "level"),
+    [
+        ("WorkbookCreated", "Workbook created", "info"),
+        ("WorkbookRefreshFailed", "Workbook refresh failed", "bad"),
+        ("DatasourceRefreshSucceeded", "Data source refresh succeeded", "good"),
+        ("DatasourceDeleted", "Data source deleted", "warning"),
+        ("AdminPromoted", "Now a site administrator", "warning"),
+        ("AdminDemoted", "No longer a site administrator", "warning"),
+        ("LabelUpdated", "Label updated", "info"),
+        ("FlowRunCompleted", "Flow run completed", "info"),
+        ("PDFExport2Failed", "PDF export 2 failed", "bad"),
+        ("something_else", "Something else", "info"),
+        ("…", "Event", "info"),
+        ("", "Event", "info"),
+    ],
+)
+def test_headline_reads_the_event_type(event_type: str, title: str, level: str) -> None:
+    """Event types of today and of the future become words, and a colour."""
+    assert (headline(event_type), severity(event_type)) == (title, level)
+
+
+def test_compose_says_what_is_known(event: Events) -> None:
+    """Headline with the name at the time of the event; reason, project, owner, time, link; rule and event below."""
+    happened = event("WorkbookRefreshFailed", resource="EXTRACTS")
+    known = Known(WORKBOOK, "Finance/Reports", "Ann Lee (ann@example.org)", "Login failed.")
+    assert compose(happened, known, rule="Finance") == Message(
+        title="Workbook refresh failed: Sales",
+        text="Login failed.",
+        facts=(
+            ("Project", "Finance/Reports"),
+            ("Owner", "Ann Lee (ann@example.org)"),
+            ("When", "2026-01-31 09:30 UTC"),
+        ),
+        link=Link("https://tableau.example/#/workbooks/1", "Open in Tableau"),
+        severity="bad",
+        footer="Finance · WorkbookRefreshFailed",
+    )
+
+
+def test_compose_names_the_publisher_of_what_is_new(event: Events) -> None:
+    """The owner of something that was just created is who published it."""
+    assert ("Published by", "Ann") in compose(event("DatasourceCreated"), Known(WORKBOOK, owner="Ann")).facts
+
+
+def test_compose_names_people_as_tableau_does(event: Events) -> None:
+    """For users the webhook's name may be anything; what Tableau says of the user counts."""
+    user = User("l", "ann", "Ann Lee", "ann@example.org", "SiteAdministratorCreator")
+    message = compose(event("AdminPromoted", resource="USER", resource_name=None), Known(user))
+    assert message.title == "Now a site administrator: Ann Lee (ann@example.org)"
+    assert ("Site role", "SiteAdministratorCreator") in message.facts
+
+
+@pytest.mark.parametrize("event_type", [*EVENT_TYPES, "FlowCompleted"])
+def test_compose_needs_nothing_but_the_webhook(event_type: str, event: Events) -> None:
+    """Without a word from Tableau every event still makes a message with name, time and what could not be found."""
+    happened = event(event_type, resource=EVENT_TYPES.get(event_type, "FLOW"))
+    message = compose(happened, Known(problems=("the workbook is gone",)))
+    assert message.title.endswith(": Sales")
+    assert (message.text, message.facts) == ("The workbook is gone.", (("When", "2026-01-31 09:30 UTC"),))
+
+
+@pytest.mark.parametrize("odd", [None, 7, ["a"], {"b": "c"}, "", "\u202e<!channel>"])
+def test_compose_bears_any_json_in_a_field(odd: object, event: Events) -> None:
+    """Whatever stands in the payload, there is a message."""
+    message = compose(event("WorkbookCreated", resource_name=odd, resource_luid=odd, created_at=odd, resource=odd))
+    assert message.title.startswith("Workbook created: ")
+
+
+def test_compose_uses_the_rules_own_words(event: Events) -> None:
+    """A rule's title and text replace ours; facts and link stay, and so does what could not be found out."""
+    known = Known(WORKBOOK, "Finance", "Ann", "Login failed.", ("something is missing",))
+    message = compose(event(), known, title="{name} in {project}!", text="{owner}: {reason} {{really}} {link}")
+    assert message.title == "Sales in Finance!"
+    assert message.text == "Ann: Login failed. {really} https://tableau.example/#/workbooks/1\nSomething is missing."
+    assert message.link
+
+
+def test_compose_does_not_obey_braces_in_a_name(event: Events) -> None:
+    """A workbook called {owner.__class__} is only called that."""
+    assert compose(event(resource_name="{owner}"), title="{name}").title == "{owner}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{nmae}", "{nmae} is not known; did you mean name?"),
+        ("{name.__class__}", "{name.__class__} is not known; there is created_at"),
+        ("{name!r}", "{name} takes nothing behind its name"),
+        ("{name:>999999999}", "{name} takes nothing behind its name"),
+        ("{}", "{} is not known; there is created_at, event_type, link"),
+        ("{name", "write {{ and }} for braces that are meant as such"),
+        ("name}", "write {{ and }} for braces that are meant as such"),
+    ],
+)
+def test_template_refuses_what_is_not_known(text: str, message: str) -> None:
+    """A wrong placeholder is found when the rules are read, with what would be right."""
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_template(text)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("2026-01-31T09:30:00Z", "2026-01-31 09:30 UTC"),
+        ("2026-01-31T09:30:00+02:00", "2026-01-31 07:30 UTC"),
+        ("yesterday", "yesterday"),
+        (None, ""),
+        (7, "7"),
+    ],
+)
+def test_moment_is_shown_in_utc(given: object, shown: str) -> None:
+    """Times are shown in UTC; what is no time stays as it is."""
+    assert moment(given) == shown

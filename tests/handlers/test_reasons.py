@@ -1,0 +1,43 @@
+"""Out of Tableau's notes, the sentence that says what went wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from webhooks.handlers.reasons import LONGEST, reason
+
+STACK = """com.tableausoftware.core.exceptions.RefreshException: The refresh failed
+\tat com.tableausoftware.Refresh.run(Refresh.java:12)
+\t... 3 more
+Caused by: java.sql.SQLException: Login failed for user 'svc'
+\tat java.sql.Driver.connect(Driver.java:9)
+Caused by: java.net.UnknownHostException: warehouse.acme.example: Name or service not known
+\t... 9 more
+"""
+
+
+@pytest.mark.parametrize(
+    ("notes", "expected"),
+    [
+        ("", ""),
+        ("\n  \n", ""),
+        ("Login failed.", "Login failed."),
+        ("java.lang.RuntimeException: Login failed.\nUnable to connect.", "Login failed. Unable to connect."),
+        ("db.acme.example: refused", "db.acme.example: refused"),
+        ("java.lang.RuntimeException: java.sql.SQLException: Login failed.", "Login failed."),
+        ("java.lang.NullPointerException", "java.lang.NullPointerException"),
+        ("java.lang.RuntimeException:\nThe disk is full", "The disk is full"),
+        (STACK, "The refresh failed: warehouse.acme.example: Name or service not known"),
+        ("Error:   too    many\tblanks", "Error: too many blanks"),
+        (
+            "[Microsoft][ODBC Driver 18 for SQL Server]Login failed",
+            "[Microsoft][ODBC Driver 18 for SQL Server]Login failed",
+        ),
+        ("Cannot connect with user=ann;password=hunter2;host=db", "Cannot connect with user=ann;password=***;host=db"),
+        ("Token: abc.def refused, PWD = xyz", "Token: *** refused, PWD = ***"),
+        ("x" * 600, "x" * (LONGEST - 1) + "…"),
+    ],
+)
+def test_reason_is_the_root_cause_on_one_line(notes: str, expected: str) -> None:
+    """Class names, stack traces and passwords are left out; the deepest cause is kept."""
+    assert reason(notes) == expected
