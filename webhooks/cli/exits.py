@@ -20,11 +20,15 @@ MEANINGS = {
 
 
 class Failure(click.ClickException):
-    """Ends the command with a sentence on stderr and one of the codes above."""
+    """It did not work: ends the command with a sentence on stderr."""
 
-    def __init__(self, message: str, code: int = FAILED) -> None:
-        super().__init__(message)
-        self.exit_code = code
+    exit_code = FAILED
+
+
+class Unavailable(Failure):
+    """Something that the command needs is away or not set up."""
+
+    exit_code = UNAVAILABLE
 
 
 def epilog() -> str:

@@ -44,7 +44,7 @@ def ending() -> Iterator[None]:
     try:
         yield
     except StoreUnavailable as error:
-        raise exits.Failure(f"The inbox does not answer: {error}", exits.UNAVAILABLE) from error
+        raise exits.Unavailable(f"The inbox does not answer: {error}") from error
     except KeyboardInterrupt:
         click.echo(err=True)
         raise click.exceptions.Exit(exits.INTERRUPTED) from None

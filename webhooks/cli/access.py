@@ -1,0 +1,59 @@
+"""What commands take from the application; what is not set up ends the command with a sentence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import current_app
+
+from webhooks.cli.exits import Failure, Unavailable
+from webhooks.logs import SHORTEST, redact
+from webhooks.registry import RegistrationError
+from webhooks.rules import RulesError
+
+if TYPE_CHECKING:
+    from webhooks.inbox import Inbox
+    from webhooks.registry import Registry
+    from webhooks.rules import Rules
+    from webhooks.services import Services
+    from webhooks.settings import Settings
+
+
+def services() -> Services:
+    found: Services = current_app.extensions["webhooks"]
+    return found
+
+
+def settings() -> Settings:
+    return services().settings
+
+
+def inbox() -> Inbox:
+    """The inbox, opened. Ends the command where DATABASE_URL names none that can be opened."""
+    try:
+        return services().inbox
+    except (RuntimeError, OSError) as error:
+        raise Unavailable(f"The inbox cannot be opened: {hide(str(error))}") from error
+
+
+def registry() -> Registry:
+    """All handlers, loaded. Ends the command where a file of theirs is broken."""
+    try:
+        return services().registry
+    except RegistrationError as error:
+        raise Failure(str(error)) from error
+
+
+def rules() -> Rules:
+    """The rules of RULES_FILE. Ends the command with every fault of the file."""
+    registry()
+    try:
+        return services().rules
+    except RulesError as error:
+        raise Failure(str(error)) from error
+
+
+def hide(text: str) -> str:
+    """The text without any of the server's secrets."""
+    hidden = [secret for secret in settings().secrets() if len(secret) >= SHORTEST]
+    return redact(text, sorted(hidden, key=len, reverse=True))

@@ -1,0 +1,125 @@
+"""`flask events`: what came in, what became of it, why, and once more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+
+from webhooks.cli import access, lines, options, pages, screen
+from webhooks.cli.exits import Failure
+from webhooks.cli.explain import Part, explain
+from webhooks.cli.group import Group
+from webhooks.cli.outcome import utc_now
+from webhooks.cli.replay import replay
+from webhooks.cli.tail import tail
+from webhooks.conditions import Verdict
+from webhooks.event import Event
+from webhooks.inbox import EventRecord
+from webhooks.registry import RegistrationError
+from webhooks.rules import RulesError
+
+LARGEST_ID = 2**63 - 1
+
+
+@click.group(cls=Group)
+def events() -> None:
+    """What came in, and what became of it.
+
+    All times are UTC, as Tableau's own. Needs no credentials of Tableau.
+    """
+
+
+events.add_command(replay)
+events.add_command(tail)
+
+
+@events.command("list")
+@options.filters()
+@click.option("--limit", type=click.IntRange(1, options.MOST), default=50, show_default=True, help="At most so many.")
+@options.as_json
+def list_events(filters: options.Filters, limit: int, as_json: bool) -> None:
+    """List events, newest first.
+
+    \b
+    flask events list --type WorkbookRefreshFailed --since 7d
+    flask events list --state dead --json | jq .id
+    """
+    inbox = access.inbox()
+    filters.check(inbox)
+    found = filters.newest(inbox, limit)
+    if as_json:
+        for record in found:
+            lines.write(lines.event_object(record, access.hide))
+    elif found:
+        screen.show(pages.listing(found, utc_now()))
+        _say_if_more(found, limit)
+    else:
+        click.echo("No such events." if filters else "No events yet. Try: flask trigger WorkbookCreated", err=True)
+
+
+@events.command()
+@click.argument("event_id", type=int, metavar="ID")
+@options.as_json
+def show(event_id: int, as_json: bool) -> None:
+    """Show one event: what came in, word for word, and every try of every job."""
+    record = find(event_id)
+    if as_json:
+        lines.write(lines.event_object(record, access.hide))
+    else:
+        screen.show(*pages.event_page(record, utc_now(), access.hide))
+
+
+@events.command("explain")
+@click.argument("event_id", type=int, metavar="ID")
+@options.as_json
+def explain_event(event_id: int, as_json: bool) -> None:
+    """Explain what happened because of an event, and what did not, and why.
+
+    Rules and handlers are asked as they are now; jobs are those that were made when the event was planned.
+    """
+    record = find(event_id)
+    rules, handlers = verdicts(record.event)
+    parts = explain(record, rules, handlers)
+    if as_json:
+        lines.write(lines.event_object(record, access.hide) | {"explanation": [part.as_object() for part in parts]})
+        return
+    now = utc_now()
+    screen.show(pages.headline(record, now), pages.explanation(parts, now, access.hide, unmade=_unmade(record)))
+    _advise(record, parts)
+
+
+def find(event_id: int) -> EventRecord:
+    """The event of that id; ends the command where there is none."""
+    record = access.inbox().event(event_id) if 0 < event_id <= LARGEST_ID else None
+    if record is None:
+        raise Failure(f"There is no event {event_id}. flask events list shows those there are.")
+    return record
+
+
+def verdicts(event: Event) -> tuple[list[Verdict], list[Verdict]]:
+    """What rules and handlers make of the event now. Where they cannot be read, a note on stderr and none."""
+    services = access.services()
+    try:
+        return services.rules.explain(event), services.registry.explain(event)
+    except (RulesError, RegistrationError) as error:
+        click.secho(f"The rules cannot be asked, so only jobs are shown. {error}\n", fg="yellow", err=True)
+        return [], []
+
+
+def _unmade(record: EventRecord) -> str:
+    if record.state == "received":
+        return "ready: will be made when a worker plans the event"
+    return f"not made: was not so when the event was planned; flask events replay {record.event.id} makes it"
+
+
+def _advise(record: EventRecord, parts: Iterable[Part]) -> None:
+    """The next thing to do, for people only."""
+    dead = any(job.job.state.word == "dead" for part in parts for job in part.jobs)
+    if dead and screen.is_terminal():
+        click.secho(f"\nOnce the cause is mended: flask events replay {record.event.id}", dim=True)
+
+
+def _say_if_more(found: list[EventRecord], limit: int) -> None:
+    if len(found) == limit and screen.is_terminal():
+        click.secho(f"The newest {limit}; --limit shows more.", dim=True)

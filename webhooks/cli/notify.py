@@ -1,0 +1,90 @@
+"""`flask notify`: which ways there are to tell people something, and whether one of them works."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+
+import click
+from rich.text import Text
+
+from notifiers import NOTIFIERS, Destination, Message, NotifierError, Receipt, parse_destination
+from webhooks.cli import access, lines, screen
+from webhooks.cli.exits import Failure
+from webhooks.cli.group import Group
+from webhooks.cli.options import as_json
+from webhooks.spelling import hint
+
+MESSAGE = Message(
+    "A test from Tableau Webhooks",
+    "If you can read this, messages arrive here.",
+    severity="good",
+    footer="Sent by flask notify test",
+)
+
+
+@click.group(cls=Group)
+def notify() -> None:
+    """Try the ways to tell people something."""
+
+
+@notify.command("list")
+@as_json
+def list_notifiers(as_json: bool) -> None:
+    """List the notifiers, and whether each is set up."""
+    configured = access.services().notifiers.configured
+    if as_json:
+        for kind in NOTIFIERS:
+            lines.write({"name": kind, "set_up": kind in configured})
+        return
+    rows: list[list[str | Text]] = [
+        [kind, screen.state("done", "set up") if kind in configured else screen.state("no", "not set up")]
+        for kind in NOTIFIERS
+    ]
+    screen.show(screen.table(["NAME", "STATE"], rows))
+
+
+@notify.command()
+@click.argument("name")
+@click.option("--to", help="To whom; the default is the notifier's own, such as SLACK_CHANNEL.")
+@as_json
+def test(name: str, to: str | None, as_json: bool) -> None:
+    """Check the credentials of notifier NAME, then send a test message.
+
+    NAME is slack, twilio, apprise or console, or a destination as rules have it.
+
+    \b
+    flask notify test slack
+    flask notify test slack:#finance-data
+    flask notify test twilio --to +15550100
+    """
+    destination = _destination(name, to)
+    # What the console prints is the message, not the result.
+    with redirect_stdout(sys.stderr if as_json else sys.stdout):
+        checked, receipt = _try(destination, quiet=as_json)
+    if as_json:
+        lines.write({"to": str(destination), "checked": checked, **receipt.as_dict()})
+    else:
+        click.secho(f"Sent to {receipt.channel}.", fg="green")
+
+
+def _destination(name: str, to: str | None) -> Destination:
+    kind = name.partition(":")[0]
+    if kind not in NOTIFIERS:
+        raise click.BadParameter(f"{kind!r} is no notifier; {hint(kind, NOTIFIERS)}", param_hint="NAME")
+    if to and ":" in name:
+        raise click.UsageError("NAME says already where to; leave --to out.")
+    try:
+        return parse_destination(f"{kind}:{to}" if to else name)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--to" if to else "NAME") from None
+
+
+def _try(destination: Destination, *, quiet: bool) -> tuple[str, Receipt]:
+    notifier = access.services().notifiers[destination.kind]
+    try:
+        checked = access.hide(notifier.check())
+        click.echo(checked, err=quiet)
+        return checked, notifier.send(MESSAGE, destination.to)
+    except NotifierError as error:
+        raise Failure(access.hide(str(error))) from None

@@ -1,0 +1,104 @@
+"""What became of jobs, in words. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from webhooks.inbox import EventRecord, JobRecord
+from webhooks.job import Job, JobState, NewJob
+
+ORDER = (JobState.DEAD, JobState.RUNNING, JobState.READY, JobState.DONE, JobState.SKIPPED, JobState.CANCELLED)
+"""What a reader wants to know of first."""
+
+
+def summary(record: EventRecord) -> list[tuple[str, str]]:
+    """The event in a few words, each with the state that it speaks of: `1 dead`, `2 done`."""
+    if not record.jobs or record.state == "received":
+        return [(record.state, record.state)]
+    counts = Counter(job.job.state for job in record.jobs)
+    if len(record.jobs) == 1:
+        word = record.jobs[0].job.state.word
+        return [(word, word)]
+    return [(f"{counts[state]} {state.word}", state.word) for state in ORDER if counts[state]]
+
+
+def title(job: Job | NewJob) -> str:
+    """What the job is called beside its rule: `notify slack:#bi`, or the handler's name."""
+    rest = job.key.removeprefix(f"{job.rule}/") if job.rule else job.key
+    return rest.replace("/", " ", 1) if job.rule else rest
+
+
+def story(record: JobRecord, now: datetime) -> str:
+    """How the job came to its state, and what comes next."""
+    job = record.job
+    told = {
+        JobState.DONE: _done,
+        JobState.DEAD: _dead,
+        JobState.RUNNING: _running,
+        JobState.READY: _ready,
+    }
+    return told[job.state](record, now) if job.state in told else job.error or ""
+
+
+def _done(record: JobRecord, _now: datetime) -> str:
+    took = record.attempts_made[-1] if record.attempts_made else None
+    seconds = f", {length((took.finished_at - took.started_at).total_seconds())}" if took else ""
+    return f"{count(record.job.attempts, 'attempt')}{seconds}"
+
+
+def _dead(record: JobRecord, _now: datetime) -> str:
+    job = record.job
+    reason = "permanent" if job.attempts <= 1 < job.max_attempts else f"after {count(job.attempts, 'attempt')}"
+    return f"{job.error or 'no reason known'} ({reason})"
+
+
+def _running(record: JobRecord, now: datetime) -> str:
+    job = record.job
+    if job.due_at < now:
+        return f"attempt {job.attempts}; its worker is gone, another one takes over"
+    since = length((now - (job.started_at or now)).total_seconds())
+    return f"attempt {job.attempts}, for {since} by {job.owner or 'a worker'}"
+
+
+def _ready(record: JobRecord, now: datetime) -> str:
+    job = record.job
+    wait = (job.due_at - now).total_seconds()
+    due = f"in {length(wait)}" if wait > 0 else "now, waits for a worker"
+    if not job.attempts:
+        return due
+    again = f"attempt {job.attempts + 1} of {job.max_attempts} {due}"
+    return f"{again}; {job.error}" if job.error else again
+
+
+def ended(records: Iterable[JobRecord]) -> list[JobRecord]:
+    """Those that nothing more happens to, as things stand."""
+    return [record for record in records if record.job.state not in {JobState.READY, JobState.RUNNING}]
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def length(seconds: float) -> str:
+    """A length of time as people say it: `40 ms`, `3.4 s`, `2 min 5 s`, `3 h 20 min`, `2 d 4 h`."""
+    seconds = max(seconds, 0.0)
+    if seconds < 0.1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    for size, unit, part, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if seconds >= size:
+            whole, rest = divmod(seconds, size)
+            return f"{whole:.0f} {unit}" + (f" {rest // part:.0f} {small}" if rest >= part else "")
+    raise AssertionError(seconds)
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    passed = (now - moment).total_seconds()
+    return f"{length(round(passed))} ago" if passed >= 1 else "just now"
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)

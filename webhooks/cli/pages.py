@@ -1,0 +1,132 @@
+"""What `flask events` shows to people: the list, one event, and why it was treated as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from webhooks.cli import outcome, screen
+from webhooks.cli.explain import MATCHED, Part
+from webhooks.inbox import Attempt, EventRecord, JobRecord
+
+Hide = Callable[[str], str]
+
+OUTCOMES = {"done": "green", "dead": "bold red", "later": "yellow", "lost": "red", "skipped": "dim", "released": "dim"}
+
+
+def listing(records: Sequence[EventRecord], now: datetime) -> RenderableType:
+    """One event a line, newest first."""
+    repeated = any(record.duplicates for record in records)
+    headings = ["ID", "RECEIVED UTC", "EVENT", "RESOURCE", "STATE", *(["DUPLICATES"] if repeated else [])]
+    rows = [_row(record, now)[: len(headings)] for record in records]
+    return screen.table(headings, rows, flexible=["RESOURCE"])
+
+
+def _row(record: EventRecord, now: datetime) -> list[Text | str]:
+    event = record.event
+    return [
+        str(event.id),
+        screen.short_time(event.received_at, now),
+        screen.event_type(event.event_type),
+        screen.clean(event.resource_name),
+        state_of(record),
+        f"+{record.duplicates}" if record.duplicates else "",
+    ]
+
+
+def state_of(record: EventRecord) -> Text:
+    parts = [screen.state(word, text) for text, word in outcome.summary(record)]
+    return Text(", ").join(parts)
+
+
+def headline(record: EventRecord, now: datetime) -> Text:
+    event = record.event
+    name = (screen.clean(event.resource_name), "bold")
+    head = Text.assemble((str(event.id), "bold"), "  ", screen.event_type(event.event_type), "  ", name, "  ")
+    return head.append(screen.short_time(event.received_at, now) + "  ").append(_reception(record))
+
+
+def _reception(record: EventRecord) -> Text:
+    """What the event's own state means."""
+    words = {
+        "received": "accepted, not planned yet",
+        "planned": "accepted",
+        "ignored": "accepted, no rule or handler wanted it",
+    }
+    text = words[record.state]
+    if record.duplicates:
+        text += f", {outcome.count(record.duplicates, 'duplicate')}"
+    return Text(text, style=screen.STYLES[record.state])
+
+
+def event_page(record: EventRecord, now: datetime, hide: Hide) -> list[RenderableType]:
+    """Everything about one event: what came in, word for word, and each try of each job."""
+    event = record.event
+    grid = Table.grid(padding=(0, 2))
+    for name, value in event.payload.items():
+        grid.add_row(Text(screen.clean(name), style="dim"), Text(screen.clean(value, "null")))
+    received = f"{screen.time(event.received_at)} UTC"
+    if event.received_at:
+        received += f", {outcome.ago(event.received_at, now)}"
+    parts: list[RenderableType] = [headline(record, now), Padding(grid, (1, 0, 1, 2)), Text(f"  received {received}")]
+    for job in record.jobs:
+        parts += ["", *_job(job, now, hide)]
+    return parts
+
+
+def _job(record: JobRecord, now: datetime, hide: Hide) -> list[RenderableType]:
+    job = record.job
+    rule = f" ({screen.clean(job.rule)})" if job.rule else ""
+    head = Text.assemble(
+        f"  job {job.id}  ",
+        (screen.clean(outcome.title(job)), "bold"),
+        f"{rule}  ",
+        screen.state(job.state.word),
+        "  ",
+        screen.one_line(hide(outcome.story(record, now))),
+    )
+    return [head, *([Padding(_attempts(record.attempts_made, hide), (0, 0, 0, 4))] if record.attempts_made else [])]
+
+
+def _attempts(attempts: Iterable[Attempt], hide: Hide) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    for attempt in attempts:
+        took = (attempt.finished_at - attempt.started_at).total_seconds()
+        grid.add_row(
+            f"attempt {attempt.number}",
+            screen.time(attempt.started_at),
+            Text(attempt.outcome, style=OUTCOMES.get(attempt.outcome, "")),
+            outcome.length(took),
+            Text(screen.one_line(hide(attempt.error or ""))),
+            Text(screen.clean(attempt.worker), style="dim"),
+        )
+    return grid
+
+
+def explanation(parts: Sequence[Part], now: datetime, hide: Hide, *, unmade: str) -> RenderableType:
+    """What each rule and handler made of the event. `unmade` says what jobs are that nobody has made."""
+    grid = Table.grid(padding=(0, 2))
+    for part in parts:
+        style = "bold" if part.word == MATCHED or part.jobs else "dim"
+        reason = Text(screen.one_line(part.reason), style="" if style == "bold" else "dim")
+        grid.add_row(Text("  " + screen.clean(part.name), style=style), screen.state(part.word), reason)
+        for record in part.jobs:
+            told = screen.one_line(hide(outcome.story(record, now)))
+            grid.add_row(_step(outcome.title(record.job)), screen.state(record.job.state.word), Text(told))
+        for new in part.unmade:
+            grid.add_row(_step(outcome.title(new)), *_unmade(unmade))
+    return grid
+
+
+def _step(title: str) -> Text:
+    return Text("    " + screen.clean(title))
+
+
+def _unmade(text: str) -> tuple[Text, Text]:
+    word, _, rest = text.partition(": ")
+    return screen.state(word), Text(rest)

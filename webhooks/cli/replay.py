@@ -1,0 +1,149 @@
+"""`flask events replay`: events once more, one or many."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+import click
+from flask.cli import with_appcontext
+
+from webhooks.cli import access, lines, options
+from webhooks.cli.exits import Failure
+from webhooks.cli.group import Command
+from webhooks.cli.outcome import count
+from webhooks.inbox import EventRecord, Inbox
+from webhooks.job import JobState
+
+MANY = 10
+CAP = 1000
+BATCH = 50
+"""Rows to a transaction: what comes in meanwhile waits for one batch, not for all."""
+
+Step = Callable[[int], None]
+
+
+@click.command(cls=Command)
+@click.argument("event_ids", nargs=-1, type=int, metavar="[ID]...")
+@click.option("--dead", is_flag=True, help="Only jobs that are dead, of any event; --since: that died since then.")
+@options.filters()
+@click.option("--limit", type=click.IntRange(1, options.MOST), default=CAP, show_default=True, help="Never more.")
+@click.option("--yes", "-y", is_flag=True, help=f"Do not ask when it is more than {MANY}.")
+@options.as_json
+@with_appcontext
+def replay(
+    *, event_ids: tuple[int, ...], dead: bool, filters: options.Filters, limit: int, yes: bool, as_json: bool
+) -> None:
+    """Run events again: every ended job anew, and jobs of rules that are new since then.
+
+    What the jobs did before, they do again: messages are sent once more. With --dead only dead jobs run again.
+
+    \b
+    flask events replay 41 42
+    flask events replay --dead --since 2h
+    flask events replay --type WorkbookCreated --since 2026-01-31
+    """
+    _check_usage(event_ids, dead, filters)
+    inbox = access.inbox()
+    records: Iterable[EventRecord]
+    if dead:
+        records, told = _replay_dead(inbox, filters.since, limit, yes=yes)
+    else:
+        filters.check(inbox)
+        records = _chosen(inbox, event_ids) if event_ids else _matching(inbox, filters, limit)
+        told = _replay(inbox, [record.event.id or 0 for record in records], yes=yes)
+    click.echo(told, err=as_json)
+    if as_json:
+        for record in records:
+            _write_again(inbox, record)
+
+
+def _check_usage(event_ids: Sequence[int], dead: bool, filters: options.Filters) -> None:
+    if event_ids and (dead or filters):
+        raise click.UsageError("Give IDs, or --dead, or filters: not both.")
+    if dead and (filters.event_type or filters.resource or filters.state):
+        raise click.UsageError("--dead goes with --since only.")
+    if not (event_ids or dead or filters):
+        raise click.UsageError("Which events? Give IDs, --dead, or filters such as --type and --since.")
+
+
+def _chosen(inbox: Inbox, event_ids: Sequence[int]) -> list[EventRecord]:
+    """The events of these ids; ends the command, before anything is done, if one is not there."""
+    found = {event_id: _known(inbox, event_id) for event_id in dict.fromkeys(event_ids)}
+    missing = [str(event_id) for event_id, record in found.items() if record is None]
+    if missing:
+        raise Failure(f"There is no event {', '.join(missing)}; nothing was replayed.")
+    return [record for record in found.values() if record]
+
+
+def _known(inbox: Inbox, event_id: int) -> EventRecord | None:
+    return inbox.event(event_id) if 0 < event_id < 2**63 else None
+
+
+def _matching(inbox: Inbox, filters: options.Filters, limit: int) -> list[EventRecord]:
+    found = filters.oldest(inbox, limit + 1)
+    if len(found) > limit:
+        raise Failure(f"More than {limit} events match; nothing was replayed. Narrow it down, or raise --limit.")
+    return found
+
+
+def _replay(inbox: Inbox, event_ids: Sequence[int], *, yes: bool) -> str:
+    what = count(len(event_ids), "event")
+    _ask(len(event_ids), f"Run {what} again?", yes=yes)
+    with _progress(len(event_ids)) as step:
+        for start in range(0, len(event_ids), BATCH):
+            step(inbox.replay(event_ids[start : start + BATCH]))
+    return f"Replayed {what}." if event_ids else "No such events."
+
+
+def _replay_dead(inbox: Inbox, since: datetime | None, limit: int, *, yes: bool) -> tuple[Iterable[EventRecord], str]:
+    """Revives dead jobs, the ones dead longest first; gives their events and a sentence."""
+    deaths = _deaths(inbox, since)
+    wanted = deaths[:limit]
+    _ask(len(wanted), f"Run {count(len(wanted), 'dead job')} again?", yes=yes)
+    done = 0
+    with _progress(len(wanted)) as step:
+        while done < len(wanted) and (revived := inbox.replay_dead(since, min(BATCH, len(wanted) - done))):
+            done += revived
+            step(revived)
+    left = f"; {len(deaths) - done} are left, run it again for those" if len(deaths) > done else ""
+    told = f"Replayed {count(done, 'dead job')}{left}." if deaths else "Nothing is dead."
+    return {record.event.id: record for _, record in wanted}.values(), told
+
+
+def _deaths(inbox: Inbox, since: datetime | None) -> list[tuple[datetime, EventRecord]]:
+    """Each dead job's end, with its event; those that ended at or after `since`, the earliest first."""
+    records = options.Filters(state=JobState.DEAD.word).oldest(inbox, options.MOST)
+    found = [
+        (job.job.finished_at or job.job.due_at, record)
+        for record in records
+        for job in record.jobs
+        if job.job.state is JobState.DEAD
+    ]
+    return sorted((one for one in found if since is None or one[0] >= since), key=lambda one: one[0])
+
+
+def _ask(number: int, question: str, *, yes: bool) -> None:
+    if number <= MANY or yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{question} Nobody is there to answer; add --yes.")
+    click.confirm(question, abort=True, err=True)
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Step]:
+    """A bar on stderr while a person waits for many; nothing otherwise."""
+    if total <= BATCH or not sys.stderr.isatty():
+        yield lambda _number: None
+        return
+    with click.progressbar(length=total, label="Replaying", file=sys.stderr) as bar:
+        yield bar.update
+
+
+def _write_again(inbox: Inbox, record: EventRecord) -> None:
+    """The event as it stands now."""
+    if now := _known(inbox, record.event.id or 0):
+        lines.write(lines.event_object(now, access.hide))

@@ -1,0 +1,203 @@
+"""`flask trigger`: sends a realistic event to a running server."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+
+import click
+from flask.cli import with_appcontext
+
+from webhooks.cli import access, lines, outcome, screen
+from webhooks.cli.exits import FAILED, Failure, Unavailable
+from webhooks.cli.group import Command
+from webhooks.cli.options import EventType, as_json
+from webhooks.cli.post import SHOWN, Answer, Sender, Unanswered, hook_url, masked
+from webhooks.cli.sample import Payload, fresh, sample
+from webhooks.event import EVENT_TYPES
+from webhooks.spelling import closest
+
+HINTS = {
+    400: "The body is not what the server takes for JSON.",
+    401: "The token differs from the server's WEBHOOK_TOKEN; see --token.",
+    404: "There is a server, but no hook at this path.",
+    405: "There is something at this path, but it takes no events.",
+    503: "The server cannot keep events now; Tableau would try again.",
+}
+
+
+class Change(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
+    """`key=text`, or `key:=JSON` for everything that is not text."""
+
+    name = "key=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        if isinstance(value, tuple):
+            return value
+        key, sign, text = str(value).partition("=")
+        if not sign or not key.removesuffix(":"):
+            self.fail(f"{value!r} should be key=text, or key:=JSON", param, ctx)
+        if not key.endswith(":"):
+            return key, text
+        try:
+            return key[:-1], json.loads(text, parse_constant=_refuse)
+        except ValueError as error:
+            self.fail(f"{text!r} is not JSON: {error}", param, ctx)
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON value")
+
+
+@click.command(cls=Command)
+@click.argument("event_type", required=False, type=EventType())
+@click.option("--name", help="The name of the content; each name has a LUID of its own, always the same.")
+@click.option("--set", "changes", type=Change(), multiple=True, help="Another value: key=text, or key:=JSON.")
+@click.option("--unset", "without", multiple=True, metavar="KEY", help="Leave a field out.")
+@click.option("--from", "source", type=int, metavar="ID", help="Start from a kept event instead of a sample.")
+@click.option("--url", help="Where to; with a path it is taken as it stands. Default: the server on this machine.")
+@click.option("--token", help="The webhook's token. Default: WEBHOOK_TOKEN.")
+@click.option(
+    "--count", type=click.IntRange(1, 10_000), default=1, help="So many, within the last hour; the last one now."
+)
+@as_json
+@with_appcontext
+def trigger(
+    *,
+    event_type: str | None,
+    name: str | None,
+    changes: Sequence[tuple[str, Any]],
+    without: Sequence[str],
+    source: int | None,
+    url: str | None,
+    token: str | None,
+    count: int,
+    as_json: bool,
+) -> None:
+    """Send an event of EVENT_TYPE to a running server, as Tableau would, with the time of now.
+
+    \b
+    flask trigger WorkbookRefreshFailed --name Sales
+    flask trigger DatasourceCreated --set site_luid=6b7a... --set resource_name:=null
+    flask trigger --from 41                      a kept event, happening again now
+    flask trigger WorkbookRefreshSucceeded --from 41
+
+    Ends with 0 if every answer was 200. Nothing is done about an event that came before (same six fields): the
+    server counts it as a duplicate.
+    """
+    template = _template(event_type, source)
+    target = _target(url, token)
+    bodies = [fresh(template, at=at, name=name, changes=dict(changes), without=without) for at in _moments(count)]
+    if not as_json:
+        _announce(bodies[-1], target)
+    answers = [_report(body, answer, target, as_json=as_json) for body, answer in _send(bodies, target)]
+    _conclude(answers, as_json=as_json)
+
+
+def _template(event_type: str | None, source: int | None) -> Payload:
+    if event_type is None and source is None:
+        raise click.UsageError(f"Which event? Give an EVENT_TYPE or --from ID. There are {', '.join(EVENT_TYPES)}.")
+    if event_type is not None:
+        _warn(event_type)
+    if source is None:
+        return sample(event_type or "")
+    kept = access.inbox().event(source) if 0 < source < 2**63 else None
+    if kept is None:
+        raise Failure(f"There is no event {source}. flask events list shows those there are.")
+    changed = {"event_type": event_type, "resource": sample(event_type)["resource"]} if event_type else {}
+    return {**kept.event.payload, **changed}
+
+
+def _warn(event_type: str) -> None:
+    if event_type in EVENT_TYPES or event_type == "Test":
+        return
+    meant = closest(event_type, EVENT_TYPES)
+    hint = f"; did you mean {meant}?" if meant else "."
+    click.secho(f"{event_type} is no event type known so far{hint} It is sent all the same.", fg="yellow", err=True)
+
+
+def _target(url: str | None, token: str | None) -> str:
+    settings = access.settings()
+    known = next(iter(settings.webhook_tokens()), "")
+    if url is None and not settings.port:
+        raise click.UsageError("PORT is 0, so the server's port is not known; give --url.")
+    try:
+        return hook_url(
+            url or f"http://127.0.0.1:{settings.port}", known if token is None else token, explicit=token is not None
+        )
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--url") from None
+
+
+def _moments(count: int) -> list[datetime]:
+    """Tableau writes whole seconds, and the same content in the same second is a duplicate: so all differ.
+
+    They are spread by chance, so that sending some more hardly meets those that were sent before.
+    """
+    now = datetime.now(UTC)
+    earlier = random.sample(range(1, max(3600, 10 * count)), count - 1)
+    return [now - timedelta(seconds=seconds) for seconds in sorted(earlier, reverse=True)] + [now]
+
+
+def _send(bodies: Sequence[Payload], target: str) -> Iterator[tuple[Payload, Answer]]:
+    with closing(Sender(target)) as sender:
+        for body in bodies:
+            try:
+                yield body, sender.post(encode(body))
+            except Unanswered as error:
+                raise Unavailable(str(error)) from None
+
+
+def encode(body: Payload) -> bytes:
+    """Compact UTF-8, as Tableau's; half of a surrogate pair is no UTF-8 and stays an escape."""
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(body, separators=(",", ":")).encode()
+
+
+def _announce(body: Payload, target: str) -> None:
+    name = screen.clean(body.get("resource_name"))
+    head = f"{screen.clean(body.get('event_type'))}  {name}  to {masked(target)}"
+    click.echo(access.hide(head))
+
+
+def _report(body: Payload, answer: Answer, target: str, *, as_json: bool) -> Answer:
+    if as_json:
+        said = json.loads(access.hide(json.dumps(dict(answer.content)))) or access.hide(answer.body[:SHOWN])
+        lines.write({"status": answer.status, "answer": said, "url": masked(target), "sent": body})
+    else:
+        click.secho(f"{answer.status} {_said(answer)}", fg="green" if answer.status == 200 else "red", nl=False)
+        click.echo(f"  ({outcome.length(answer.seconds)})")
+    return answer
+
+
+def _said(answer: Answer) -> str:
+    content = answer.content
+    if answer.status == 200 and "status" in content:
+        event = f", event {content['event']}" if "event" in content else ", a test is not kept"
+        return screen.one_line(f"{content['status']}{event}")
+    return access.hide(screen.one_line(str(content.get("detail") or answer.body[:SHOWN])))
+
+
+def _conclude(answers: Sequence[Answer], *, as_json: bool) -> None:
+    refused = [answer for answer in answers if answer.status != 200]
+    if not as_json and len(answers) > 1:
+        counts = Counter(_word(answer) for answer in answers)
+        click.echo(f"{len(answers)} sent: {', '.join(f'{number} {word}' for word, number in counts.items())}")
+    if refused:
+        hint = HINTS.get(refused[-1].status)
+        if hint:
+            click.echo(hint, err=True)
+        raise click.exceptions.Exit(FAILED)
+    if not as_json and screen.is_terminal() and (event := answers[-1].content.get("event")):
+        click.secho(f"What becomes of it: flask events explain {event}", dim=True)
+
+
+def _word(answer: Answer) -> str:
+    return str(answer.content.get("status", "")) if answer.status == 200 else f"answered {answer.status}"
