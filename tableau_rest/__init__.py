@@ -2,57 +2,71 @@
 
 from __future__ import annotations
 
-from tableau_rest.client import Tableau
-from tableau_rest.credentials import SCOPES, ConnectedApp, Credential, Password, PersonalAccessToken
-from tableau_rest.errors import (
-    AlreadyRunning,
-    BadAnswer,
-    BadRequest,
-    Conflict,
-    Forbidden,
-    MetadataError,
-    NoAnswer,
-    NotFound,
-    NotIndexed,
-    ServerFault,
-    SignInBusy,
-    SignInFailed,
-    StillRunning,
-    TableauError,
-    TooManyRequests,
-    Unauthorized,
-    UnknownUri,
-)
-from tableau_rest.query import Filter, where
-from tableau_rest.store import FileSessions, MemorySessions, SessionStore
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "SCOPES",
-    "AlreadyRunning",
-    "BadAnswer",
-    "BadRequest",
-    "Conflict",
-    "ConnectedApp",
-    "Credential",
-    "FileSessions",
-    "Filter",
-    "Forbidden",
-    "MemorySessions",
-    "MetadataError",
-    "NoAnswer",
-    "NotFound",
-    "NotIndexed",
-    "Password",
-    "PersonalAccessToken",
-    "ServerFault",
-    "SessionStore",
-    "SignInBusy",
-    "SignInFailed",
-    "StillRunning",
-    "Tableau",
-    "TableauError",
-    "TooManyRequests",
-    "Unauthorized",
-    "UnknownUri",
-    "where",
-]
+from tableau_rest.lazy import lazy
+
+if TYPE_CHECKING:
+    from tableau_rest.client import Tableau as Tableau
+    from tableau_rest.credentials import SCOPES as SCOPES
+    from tableau_rest.credentials import ConnectedApp as ConnectedApp
+    from tableau_rest.credentials import Credential as Credential
+    from tableau_rest.credentials import Password as Password
+    from tableau_rest.credentials import PersonalAccessToken as PersonalAccessToken
+    from tableau_rest.errors import AlreadyRunning as AlreadyRunning
+    from tableau_rest.errors import BadAnswer as BadAnswer
+    from tableau_rest.errors import BadRequest as BadRequest
+    from tableau_rest.errors import Conflict as Conflict
+    from tableau_rest.errors import Forbidden as Forbidden
+    from tableau_rest.errors import MetadataError as MetadataError
+    from tableau_rest.errors import NoAnswer as NoAnswer
+    from tableau_rest.errors import NotFound as NotFound
+    from tableau_rest.errors import NotIndexed as NotIndexed
+    from tableau_rest.errors import ServerFault as ServerFault
+    from tableau_rest.errors import SignInBusy as SignInBusy
+    from tableau_rest.errors import SignInFailed as SignInFailed
+    from tableau_rest.errors import StillRunning as StillRunning
+    from tableau_rest.errors import TableauError as TableauError
+    from tableau_rest.errors import TooManyRequests as TooManyRequests
+    from tableau_rest.errors import Unauthorized as Unauthorized
+    from tableau_rest.errors import UnknownUri as UnknownUri
+    from tableau_rest.exports import Export as Export
+    from tableau_rest.query import Filter as Filter
+    from tableau_rest.query import where as where
+    from tableau_rest.store import FileSessions as FileSessions
+    from tableau_rest.store import MemorySessions as MemorySessions
+    from tableau_rest.store import SessionStore as SessionStore
+
+_HOMES = {
+    "SCOPES": "credentials",
+    "AlreadyRunning": "errors",
+    "BadAnswer": "errors",
+    "BadRequest": "errors",
+    "Conflict": "errors",
+    "ConnectedApp": "credentials",
+    "Credential": "credentials",
+    "Export": "exports",
+    "FileSessions": "store",
+    "Filter": "query",
+    "Forbidden": "errors",
+    "MemorySessions": "store",
+    "MetadataError": "errors",
+    "NoAnswer": "errors",
+    "NotFound": "errors",
+    "NotIndexed": "errors",
+    "Password": "credentials",
+    "PersonalAccessToken": "credentials",
+    "ServerFault": "errors",
+    "SessionStore": "store",
+    "SignInBusy": "errors",
+    "SignInFailed": "errors",
+    "StillRunning": "errors",
+    "Tableau": "client",
+    "TableauError": "errors",
+    "TooManyRequests": "errors",
+    "Unauthorized": "errors",
+    "UnknownUri": "errors",
+    "where": "query",
+}
+__all__ = list(_HOMES)
+__getattr__ = lazy(__name__, _HOMES)

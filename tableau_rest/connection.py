@@ -6,11 +6,11 @@ import json as jsonlib
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 from tableau_rest import errors, query, version, wire
 from tableau_rest.credentials import Credential
-from tableau_rest.door import CALL, Answer, Door, Patience
+from tableau_rest.door import CALL, TOKEN, Answer, Door, Patience
 from tableau_rest.redaction import redact
 from tableau_rest.session import Session, SharedSession, utc_now
 from tableau_rest.signin import SignIn, server_url
@@ -50,7 +50,8 @@ class Connection:
         base = server_url(server)
         self.credential, self.site_name = credential, site
         self._api_version = _fitting(api_version, credential)
-        self._clock, self._sleep = clock, sleep
+        self.verify, self._clock = verify, clock
+        self._site_key = f"{base}\n{site}"
         self._door = Door(user_agent, verify=verify, sleep=sleep)
         self._sign_in = SignIn(
             self._door,
@@ -64,7 +65,7 @@ class Connection:
         self._sessions = SharedSession(
             self._sign_in,
             sessions or _EVERYBODY,
-            identity=f"{base}\n{site}\n{credential.identity}",
+            identity=f"{self._site_key}\n{credential.identity}",
             secret=credential.secret,
             clock=clock,
         )
@@ -85,6 +86,10 @@ class Connection:
     def session(self) -> Session:
         """The signed-in session in use; signs in if there is none."""
         return self._sessions.current()
+
+    def renewed_token(self, dead: str) -> str:
+        """The token to use instead of a dead one; signs in only if nobody else has."""
+        return self._sessions.renewed(dead).session.token
 
     @property
     def version(self) -> str:
@@ -125,12 +130,18 @@ class Connection:
         accept: str = "application/json",
         repeat: bool | None = None,
         patience: Patience = CALL,
+        into: BinaryIO | None = None,
         fine: Callable[[Answer], bool] = lambda answer: answer.status < 300,
     ) -> Answer:
         def send(session: Session) -> Answer:
-            headers = self._headers(session, accept)
             return self._door.send(
-                method, self._url(session, path), headers=headers, body=body, repeat=repeat, patience=patience
+                method,
+                self._url(session, path),
+                headers=self._headers(session, accept),
+                body=body,
+                repeat=repeat,
+                patience=patience,
+                into=into,
             )
 
         return self._signed_in(path, send, fine)
@@ -144,7 +155,7 @@ class Connection:
             server = self._new_home(self._url(session, path), answer)
             if fresh or not (server or self._is_dead(session, answer)):
                 self._refuse(answer, session)
-            session, fresh = self._sessions.renewed(session, server)
+            session, fresh = self._sessions.renewed(session.token, server)
         answer = send(session)
         return answer if fine(answer) else self._refuse(answer, session)
 
@@ -178,7 +189,7 @@ class Connection:
         return f"{session.server}/api/{spoken}/sites/{session.site_luid}/{path}"
 
     def _headers(self, session: Session, accept: str) -> dict[str, str]:
-        return {"X-Tableau-Auth": session.token, "Accept": accept, "Content-Type": "application/json"}
+        return {TOKEN: session.token, "Accept": accept, "Content-Type": "application/json"}
 
 
 def _fitting(api_version: str | None, credential: Credential) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -153,7 +153,7 @@ class ConnectedApp:
             "sub": self.username,
             "aud": "tableau",
             "exp": now + JWT_LIFETIME,
-            "jti": str(uuid.uuid4()),
+            "jti": os.urandom(16).hex(),
             "scp": list(self.scopes),
         }
         return jwt.encode(claims, value, algorithm="HS256", headers={"kid": secret_id, "iss": self.client_id})

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.cookiejar import DefaultCookiePolicy
-from typing import NamedTuple, NoReturn
+from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -18,9 +18,10 @@ from tableau_rest import errors
 
 log = logging.getLogger("tableau_rest")
 
+TOKEN = "X-Tableau-Auth"  # noqa: S105  the name of a header
 PAUSES = (0.2, 0.8)  # seconds before the second and the third try
 _PASSING = {502, 503, 504}  # a gateway's words for "not now"
-_LARGEST_ANSWER = 64 * 1024 * 1024  # bytes held in memory; exports go to files and have no limit
+LARGEST_ANSWER = 64 * 1024 * 1024  # bytes held in memory; exports go to files and have no limit
 _CHUNK = 64 * 1024
 
 
@@ -34,6 +35,15 @@ class Patience(NamedTuple):
 
 CALL = Patience()
 EXPORT = Patience(read=180.0, whole=900.0)  # a dashboard may take minutes to draw before its first byte comes
+
+
+class Outgoing(NamedTuple):
+    """A request."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None
 
 
 class Answer(NamedTuple):
@@ -75,12 +85,17 @@ class Door:
         body: bytes | None = None,
         repeat: bool | None = None,
         patience: Patience = CALL,
+        into: BinaryIO | None = None,
     ) -> Answer:
-        """The whole answer, whatever its status. Raises NoAnswer. `repeat`: safe to send twice (default: GET only)."""
+        """The whole answer, whatever its status. Raises NoAnswer. `repeat`: safe to send twice (default: GET only).
+
+        A body that was asked for goes `into` a file where one is given; after a repeat it holds the last try only.
+        """
         repeat = method == "GET" if repeat is None else repeat
+        outgoing = Outgoing(method, url, headers, body)
         for pause in PAUSES:
             try:
-                answer = self._whole(method, url, headers, body, patience)
+                answer = self._whole(outgoing, patience, into)
             except errors.NoAnswer as error:
                 if error.slow or not (repeat or error.unsent):
                     raise
@@ -88,33 +103,25 @@ class Door:
                 if not repeat or answer.status not in _PASSING or "Retry-After" in answer.headers:
                     return answer
             self._sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311  spreads load, keeps no secret
-        return self._whole(method, url, headers, body, patience)
+        return self._whole(outgoing, patience, into)
 
-    def _whole(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, patience: Patience
-    ) -> Answer:
-        with self.open(method, url, headers=headers, body=body, patience=patience) as stream:
-            parts, size = [], 0
+    def _whole(self, outgoing: Outgoing, patience: Patience, into: BinaryIO | None) -> Answer:
+        with self._open(outgoing, patience) as stream:
+            if into is None or stream.status >= 300:
+                return Answer(stream.status, stream.headers, _in_memory(stream.chunks))
+            into.seek(0)
+            into.truncate()
             for chunk in stream.chunks:
-                parts.append(chunk)
-                size += len(chunk)
-                if size > _LARGEST_ANSWER:
-                    raise errors.BadAnswer("Tableau's answer is larger than 64 MiB", permanent=True)
-        return Answer(stream.status, stream.headers, b"".join(parts))
+                into.write(chunk)
+            return Answer(stream.status, stream.headers, b"")
 
     @contextmanager
-    def open(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        body: bytes | None = None,
-        patience: Patience = CALL,
-    ) -> Iterator[Stream]:
+    def _open(self, outgoing: Outgoing, patience: Patience) -> Iterator[Stream]:
         """One try; the body is read as it comes, and the connection given back at the end. Raises NoAnswer."""
         started = time.monotonic()
-        asked = requests.Request(method, url, headers={"User-Agent": self._user_agent, **headers}, data=body)
+        method, url = outgoing.method, outgoing.url
+        headers = {"User-Agent": self._user_agent, **outgoing.headers}
+        asked = requests.Request(method, url, headers=headers, data=outgoing.body)
         answer = None
         try:
             answer = self._session.send(
@@ -145,6 +152,16 @@ class Door:
     def close(self) -> None:
         """Closes the idle connections."""
         self._session.close()
+
+
+def _in_memory(chunks: Iterator[bytes]) -> bytes:
+    parts, size = [], 0
+    for chunk in chunks:
+        parts.append(chunk)
+        size += len(chunk)
+        if size > LARGEST_ANSWER:
+            raise errors.BadAnswer("Tableau's answer is larger than 64 MiB", permanent=True)
+    return b"".join(parts)
 
 
 def _chunks(answer: requests.Response, deadline: float) -> Iterator[bytes]:
@@ -183,3 +200,21 @@ _HAPPENED: tuple[tuple[type[Exception], str], ...] = (
 def _what_happened(exc: Exception, cause: object) -> str:
     fitting = (said for kind, said in _HAPPENED if isinstance(exc, kind) or isinstance(cause, kind))
     return next(fitting, "broke the connection")
+
+
+class RenewingSession(requests.Session):
+    """A session for other libraries: when a token turns out dead, `renew(dead)` gives the one to try once more with."""
+
+    def __init__(self, renew: Callable[[str], str]) -> None:
+        super().__init__()
+        self._renew = renew
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        answer = super().send(request, **kwargs)
+        token = request.headers.get(TOKEN)
+        if answer.status_code != 401 or not token:
+            return answer
+        again = request.copy()
+        again.headers[TOKEN] = self._renew(token)
+        answer.close()
+        return super().send(again, **kwargs)

@@ -72,3 +72,16 @@ def objects(data: Any, *names: str) -> Iterator[Data]:
 def tags(data: Data) -> tuple[str, ...]:
     """The labels under `tags`."""
     return tuple(label for tag in objects(data, "tags", "tag") if (label := text(tag, "label")))
+
+
+def anywhere(data: Any, name: str) -> Iterator[Data]:
+    """The objects under that name, however deep: for lists whose wrapping differs from server to server."""
+    if isinstance(data, list):
+        for item in data:
+            yield from anywhere(item, name)
+    elif isinstance(data, Mapping):
+        for key, value in data.items():
+            found = list(objects(value)) if key == name else []
+            yield from (item for item in found if item)
+            if not any(found):
+                yield from anywhere(value, name)

@@ -21,7 +21,7 @@ _LOOKED_AT = 10  # candidates of a failure that are queried one by one
 
 
 class Jobs(Lists):
-    """Calls about background jobs."""
+    """Jobs."""
 
     @rest("GET jobs/{id}", since="2.6", scope="tableau:jobs:read", codes="404031 NotFound, 400031 BadRequest")
     def job(self, luid: str | HasLuid) -> models.Job:
@@ -30,7 +30,7 @@ class Jobs(Lists):
 
     @rest("GET jobs", since="3.1", scope="tableau:jobs:read", codes="403004 Forbidden: administrators only")
     def jobs(
-        self, *filters: Filters, sort: str | Iterable[str] = "", page_size: int = query.LARGEST_PAGE
+        self, *filters: Filters, sort: str | Iterable[str] = "", page_size: int = query.PAGE
     ) -> Iterator[models.BackgroundJob]:
         """The site's jobs, without reason and content. Filters: jobType, status, createdAt, completedAt, title, …"""
         names = ("backgroundJobs", "backgroundJob")

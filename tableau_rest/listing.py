@@ -24,21 +24,25 @@ class Lists(Connection):
         filters: Iterable[Filters] = (),
         *,
         sort: str | Iterable[str] = "",
-        page_size: int = query.LARGEST_PAGE,
+        page_size: int = query.PAGE,
         fields: str = "",
     ) -> Iterator[T]:
         """The items at `names` of every page. Wrong filters raise ValueError here, before the first request."""
         params = query.listing(filters, sort=sort, page_size=page_size, fields=fields)
-        return self._pages(path, names, model, params)
+        return self._pages(path, lambda document: objects(document, *names), model, params)
 
     def _pages(
-        self, path: str, names: tuple[str, ...], model: Callable[[Data], T], params: dict[str, str]
+        self,
+        path: str,
+        read: Callable[[Data], Iterator[Data]],
+        model: Callable[[Data], T],
+        params: dict[str, str],
     ) -> Iterator[T]:
         seen: set[str] = set()  # content that is published meanwhile pushes items onto the next page, a second time
         count, page = 0, 1
         while True:
             document = self.request("GET", path, params={**params, "pageNumber": page})
-            found = list(objects(document, *names))
+            found = list(read(document))
             for item in found:
                 luid = text(item, "id")
                 if not luid or luid not in seen:

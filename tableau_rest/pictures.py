@@ -8,7 +8,7 @@ from tableau_rest.luid import HasLuid, luid_of
 
 
 class Pictures(Connection):
-    """Calls for preview pictures."""
+    """Preview pictures."""
 
     @rest("GET workbooks/{id}/previewImage", since="2.0", scope="tableau:views:download", codes="404006 NotFound")
     def workbook_preview_image(self, luid: str | HasLuid) -> bytes:

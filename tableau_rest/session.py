@@ -82,9 +82,9 @@ class SharedSession:
             return session
         return self._obtain("", None).session
 
-    def renewed(self, dead: Session, server: str | None = None) -> Renewal:
-        """Another session than the dead one: somebody else's newer one, or a new one."""
-        return self._obtain(dead.token, server)
+    def renewed(self, dead: str, server: str | None = None) -> Renewal:
+        """Another session than the one with the dead token: somebody else's newer one, or a new one."""
+        return self._obtain(dead, server)
 
     def _obtain(self, dead: str, server: str | None) -> Renewal:
         asked = time.monotonic()

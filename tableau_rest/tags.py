@@ -24,7 +24,7 @@ class Taggable(Protocol):
 
 
 class Tags(Connection):
-    """Calls about tags."""
+    """Tags."""
 
     @rest(
         "PUT workbooks|datasources|views|flows/{id}/tags",

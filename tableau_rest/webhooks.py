@@ -18,7 +18,7 @@ _ADMINISTRATORS = "403004 Forbidden: administrators only"
 
 
 class Webhooks(Lists):
-    """Calls about webhooks. Whether a connected app may make them is not documented; a PAT of an administrator may."""
+    """Webhooks. Whether a connected app may make them is not documented; a PAT of an administrator may."""
 
     @rest("GET webhooks", since="3.6", codes=_ADMINISTRATORS)
     def webhooks(self) -> Iterator[models.Webhook]:

@@ -5,41 +5,69 @@ Thirty dataclasses take longer to build than `requests` takes to spare, and most
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tableau_rest.lazy import lazy
 
 if TYPE_CHECKING:
+    from tableau_rest.models.content import Connection as Connection
     from tableau_rest.models.content import Content as Content
     from tableau_rest.models.content import Datasource as Datasource
+    from tableau_rest.models.content import Flow as Flow
+    from tableau_rest.models.content import Project as Project
     from tableau_rest.models.content import Reference as Reference
     from tableau_rest.models.content import View as View
     from tableau_rest.models.content import Workbook as Workbook
+    from tableau_rest.models.lineage import Dependent as Dependent
+    from tableau_rest.models.lineage import Downstream as Downstream
+    from tableau_rest.models.lineage import Upstream as Upstream
+    from tableau_rest.models.notices import DataAlert as DataAlert
+    from tableau_rest.models.notices import Subscription as Subscription
+    from tableau_rest.models.people import Group as Group
+    from tableau_rest.models.people import Permission as Permission
+    from tableau_rest.models.people import ServerInfo as ServerInfo
     from tableau_rest.models.people import Site as Site
+    from tableau_rest.models.people import Standing as Standing
     from tableau_rest.models.people import User as User
+    from tableau_rest.models.quality import Label as Label
+    from tableau_rest.models.quality import QualityWarning as QualityWarning
     from tableau_rest.models.webhook import Webhook as Webhook
     from tableau_rest.models.webhook import WebhookTest as WebhookTest
     from tableau_rest.models.work import BackgroundJob as BackgroundJob
+    from tableau_rest.models.work import FlowRun as FlowRun
     from tableau_rest.models.work import Job as Job
+    from tableau_rest.models.work import LinkedTask as LinkedTask
+    from tableau_rest.models.work import Task as Task
 
 _HOMES = {
+    "BackgroundJob": "work",
+    "Connection": "content",
     "Content": "content",
+    "DataAlert": "notices",
     "Datasource": "content",
+    "Dependent": "lineage",
+    "Downstream": "lineage",
+    "Flow": "content",
+    "FlowRun": "work",
+    "Group": "people",
+    "Job": "work",
+    "Label": "quality",
+    "LinkedTask": "work",
+    "Permission": "people",
+    "Project": "content",
     "Reference": "content",
-    "View": "content",
-    "Workbook": "content",
+    "ServerInfo": "people",
     "Site": "people",
+    "Standing": "people",
+    "Subscription": "notices",
+    "Task": "work",
+    "Upstream": "lineage",
     "User": "people",
+    "View": "content",
+    "QualityWarning": "quality",
     "Webhook": "webhook",
     "WebhookTest": "webhook",
-    "BackgroundJob": "work",
-    "Job": "work",
+    "Workbook": "content",
 }
-__all__ = sorted(_HOMES)  # noqa: PLE0605  the names are those of the table
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    model = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = model
-    return model
+__all__ = list(_HOMES)
+__getattr__ = lazy(__name__, _HOMES)

@@ -144,3 +144,87 @@ class Datasource:
             created_at=moment(data, "createdAt"),
             updated_at=moment(data, "updatedAt"),
         )
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A Prep flow."""
+
+    luid: str
+    name: str = ""
+    description: str = ""
+    webpage_url: str = ""
+    file_type: str = ""
+    project: Reference = NOBODY
+    owner: Reference = NOBODY
+    tags: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    kind = "flow"
+
+    @classmethod
+    def from_json(cls, data: Data) -> Self:
+        return cls(
+            luid=text(data, "id"),
+            name=text(data, "name"),
+            description=text(data, "description"),
+            webpage_url=text(data, "webpageUrl"),
+            file_type=text(data, "fileType"),
+            project=Reference.from_json(child(data, "project")),
+            owner=Reference.from_json(child(data, "owner")),
+            tags=tags(data),
+            created_at=moment(data, "createdAt"),
+            updated_at=moment(data, "updatedAt"),
+        )
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project; `parent_luid` is empty at the top."""
+
+    luid: str
+    name: str = ""
+    description: str = ""
+    parent_luid: str = ""
+    owner: Reference = NOBODY
+    content_permissions: str = ""
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    @classmethod
+    def from_json(cls, data: Data) -> Self:
+        return cls(
+            luid=text(data, "id"),
+            name=text(data, "name"),
+            description=text(data, "description"),
+            parent_luid=text(data, "parentProjectId"),
+            owner=Reference.from_json(child(data, "owner")),
+            content_permissions=text(data, "contentPermissions"),
+            created_at=moment(data, "createdAt"),
+            updated_at=moment(data, "updatedAt"),
+        )
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What a workbook or data source connects to. `datasource` is a published one, where it connects to such."""
+
+    luid: str
+    type: str = ""
+    server: str = ""
+    port: str = ""
+    username: str = ""
+    embeds_password: bool | None = None
+    datasource: Reference = NOBODY
+
+    @classmethod
+    def from_json(cls, data: Data) -> Self:
+        return cls(
+            luid=text(data, "id"),
+            type=text(data, "type"),
+            server=text(data, "serverAddress"),
+            port=text(data, "serverPort"),
+            username=text(data, "userName"),
+            embeds_password=flag(data, "embedPassword"),
+            datasource=Reference.from_json(child(data, "datasource")),
+        )

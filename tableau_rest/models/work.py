@@ -1,4 +1,4 @@
-"""Background work: jobs as one query tells them, and as the list does."""
+"""Background work: jobs, the tasks that start them, and runs of flows."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from tableau_rest.fields import Data, child, moment, number, objects, text
-from tableau_rest.models.content import Content
+from tableau_rest.fields import Data, anywhere, child, moment, number, objects, text
+from tableau_rest.models.content import NOBODY, Content, Reference
 
 _KINDS = ("workbook", "datasource", "flow", "view", "virtualConnection")
 _STATES = {0: "Success", 1: "Failed", 2: "Cancelled", 3: "Success"}  # 3 is "completed" in Tableau's own client
@@ -101,4 +101,77 @@ class BackgroundJob:
             created_at=moment(data, "createdAt"),
             started_at=moment(data, "startedAt"),
             ended_at=moment(data, "endedAt") or moment(data, "completedAt"),
+        )
+
+
+@dataclass(frozen=True)
+class Task:
+    """A refresh or a flow on a schedule. `type` is FullRefresh, IncrementalRefresh or RunFlow."""
+
+    luid: str
+    type: str = ""
+    content: Content | None = None
+    priority: int | None = None
+    consecutive_failed_count: int = 0
+    schedule: Reference = NOBODY  # empty on Cloud, where every task has a schedule of its own
+    frequency: str = ""
+    next_run_at: datetime | None = None
+
+    @classmethod
+    def from_json(cls, data: Data) -> Self:
+        inner = child(data, "extractRefresh") or child(data, "flowRun") or child(data, "runFlow") or data
+        schedule = child(inner, "schedule")
+        return cls(
+            luid=text(inner, "id"),
+            type=text(inner, "type"),
+            content=_content(inner),
+            priority=number(inner, "priority"),
+            consecutive_failed_count=number(inner, "consecutiveFailedCount") or 0,
+            schedule=Reference.from_json(schedule),
+            frequency=text(schedule, "frequency"),
+            next_run_at=moment(schedule, "nextRunAt"),
+        )
+
+
+@dataclass(frozen=True)
+class FlowRun:
+    """One run of a flow. `status` is Pending, InProgress, Success, Failed or Cancelled."""
+
+    luid: str
+    flow_luid: str = ""
+    status: str = ""
+    progress: int | None = None
+    job_luid: str = ""
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+
+    @classmethod
+    def from_json(cls, data: Data) -> Self:
+        return cls(
+            luid=text(data, "id"),
+            flow_luid=text(data, "flowId"),
+            status=text(data, "status"),
+            progress=number(data, "progress"),
+            job_luid=text(data, "backgroundJobId"),
+            started_at=moment(data, "startedAt"),
+            completed_at=moment(data, "completedAt"),
+        )
+
+
+@dataclass(frozen=True)
+class LinkedTask:
+    """Flows that run one after the other."""
+
+    luid: str
+    steps: int = 0
+    schedule: Reference = NOBODY
+    flows: tuple[Reference, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Data) -> Self:
+        return cls(
+            luid=text(data, "id"),
+            steps=number(data, "numSteps") or 0,
+            schedule=Reference.from_json(child(data, "schedule")),
+            flows=tuple(map(Reference.from_json, anywhere(data.get("linkedTaskSteps"), "flow"))),
         )
