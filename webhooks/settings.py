@@ -152,16 +152,20 @@ class Settings(BaseSettings):
     @field_validator("database_url", mode="after")
     @classmethod
     def _dialect(cls, url: SecretStr) -> SecretStr:
-        text = url.get_secret_value() or f"sqlite:///{ROOT / 'data' / 'inbox.sqlite3'}"
+        text = url.get_secret_value()
         for short in ("postgres://", "postgresql://"):
             if text.startswith(short):
                 text = "postgresql+psycopg://" + text.removeprefix(short)
         return SecretStr(text)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _always_a_database(cls, values: Any) -> Any:
-        return {"database_url": "", **values} if isinstance(values, dict) else values
+    @model_validator(mode="after")
+    def _default_database(self) -> Self:
+        """Without a site it can only be the demo that is asked about, and its events stay apart from real ones."""
+        if not self.database_url.get_secret_value():
+            name = "inbox" if self.tableau_domain else "demo"
+            url = SecretStr(f"sqlite:///{ROOT / 'data' / f'{name}.sqlite3'}")
+            object.__setattr__(self, "database_url", url)
+        return self
 
     def missing(self) -> list[str]:
         """The variables that the chosen way to sign in to Tableau needs and that are empty."""

@@ -1,0 +1,33 @@
+"""`make run`: the server against the real site that `.env` names, or, without one, the demo with a simulated site."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from simulator import demo
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main() -> None:
+    """Serves until Ctrl-C or SIGTERM."""
+    os.chdir(ROOT)
+    port = os.environ.get("PORT", "8000")
+    if Path(".env").exists() or os.environ.get("TABLEAU_DOMAIN"):
+        print(f"The server starts on http://127.0.0.1:{port} for the site that .env names. Ctrl-C ends it.", flush=True)
+        os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "index:app"])
+    # Ctrl-C and a stop by the system are the same.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        demo.play(port=int(port), simulator_port=int(os.environ.get("SIMULATOR_PORT", "8100")))
+    except demo.CannotStart as error:
+        sys.exit(f"The demo cannot start: {error}")
+    except KeyboardInterrupt:
+        print("\nEverything is stopped.")
+
+
+if __name__ == "__main__":
+    main()
