@@ -1,8 +1,10 @@
 """A little drawing board in pure Python that ends as a PNG: rectangles, lines with soft edges, text in a 5x7 font."""
 
+import itertools
 import struct
 import unicodedata
 import zlib
+from collections.abc import Sequence
 
 Colour = tuple[int, int, int]
 
@@ -36,6 +38,18 @@ class Canvas:
         for y in range(y0, y1):
             shade = blend(colour, fade, (y - y0) / max(1, y1 - y0)) if fade else colour
             self._rows[y][3 * x0 : 3 * x1] = bytes(shade) * (x1 - x0)
+
+    def below(self, left: int, levels: Sequence[int], bottom: int, colour: Colour, fade: Colour) -> None:
+        """Fill what lies under a curve given by its height in each column, down to the `fade` colour."""
+        top = min(levels)
+        for y in range(max(0, top), bottom):
+            shade = bytes(blend(colour, fade, (y - top) / max(1, bottom - top)))
+            row, column = self._rows[y], left
+            for under, run in itertools.groupby(levels, key=y.__ge__):
+                width = len(list(run))
+                if under:
+                    row[3 * column : 3 * (column + width)] = shade * width
+                column += width
 
     def dot(self, x: int, y: int, colour: Colour, strength: float) -> None:
         """Mix a colour into one pixel."""
@@ -74,10 +88,11 @@ class Canvas:
                         left, top = x + (index * 6 + column) * scale, y + row * scale
                         self.box(left, top, left + scale, top + scale, colour)
 
-    def png(self) -> bytes:
-        """The picture as a file. https://www.w3.org/TR/png/"""
-        raw = b"".join(b"\x00" + bytes(row) for row in self._rows)
-        header = struct.pack(">IIBBBBB", self.width, self.height, 8, 2, 0, 0, 0)
+    def png(self, enlarge: int = 1) -> bytes:
+        """The picture as a file, every pixel so many times. https://www.w3.org/TR/png/"""
+        rows = (b"\x00" + (_widened(row, enlarge) if enlarge > 1 else bytes(row)) for row in self._rows)
+        raw = b"".join(row * enlarge for row in rows)
+        header = struct.pack(">IIBBBBB", self.width * enlarge, self.height * enlarge, 8, 2, 0, 0, 0)
         chunks = (_chunk(b"IHDR", header), _chunk(b"IDAT", zlib.compress(raw, 6)), _chunk(b"IEND", b""))
         return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
@@ -86,6 +101,13 @@ def blend(one: Colour, other: Colour, share: float) -> Colour:
     """A colour so far on the way from one to the other."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
     return red, green, blue
+
+
+def _widened(row: bytes | bytearray, times: int) -> bytes:
+    wide = bytearray(len(row) * times)
+    for offset in range(3 * times):
+        wide[offset :: 3 * times] = row[offset % 3 :: 3]
+    return bytes(wide)
 
 
 def plain(words: str) -> str:

@@ -13,13 +13,16 @@ PALETTES: tuple[tuple[Colour, ...], ...] = (
     ((89, 161, 79), (140, 209, 125), (182, 153, 45), (241, 206, 99)),
     ((123, 78, 144), (212, 114, 150), (255, 157, 167), (186, 176, 172)),
 )
+LARGE = 1000  # pixels
 INK, GREY, RULE, WHITE = (43, 43, 51), (120, 124, 136), (232, 234, 238), (255, 255, 255)
 
 
 @lru_cache(maxsize=128)
 def chart(title: str, subtitle: str, seed: str, width: int = 480, height: int = 300) -> bytes:
-    """A PNG of a dashboard called `title`; `seed` decides its kind, colours and numbers."""
+    """A PNG of a dashboard called `title`; `seed` decides its kind, colours and numbers. Large ones are enlarged."""
     dice = random.Random(f"{title}|{seed}")
+    enlarge = 2 if width > LARGE and width % 2 == height % 2 == 0 else 1
+    width, height = width // enlarge, height // enlarge
     canvas, colours = Canvas(width, height), dice.choice(PALETTES)
     canvas.box(0, 0, width, 4, colours[0])
     scale = 2 if len(title) * 12 < width - 32 else 1
@@ -29,7 +32,7 @@ def chart(title: str, subtitle: str, seed: str, width: int = 480, height: int = 
         y = 64 + (height - 100) * index / 4
         canvas.box(16, y, width - 16, y + 1, RULE)
     dice.choice((_bars, _bars, _area, _lines))(canvas, dice, colours)
-    return canvas.png()
+    return canvas.png(enlarge)
 
 
 def _frame(canvas: Canvas) -> tuple[float, float, float, float]:
@@ -71,12 +74,12 @@ def _area(canvas: Canvas, dice: random.Random, colours: tuple[Colour, ...]) -> N
     bottom = _frame(canvas)[3]
     for base, colour in ((0.65, colours[3]), (0.38, colours[0])):
         points = _curve(canvas, dice, base)
-        for (x, y), (after, then) in itertools.pairwise(points):
-            for column in range(round(x), round(after)):
-                level = y + (then - y) * (column - x) / (after - x)
-                canvas.box(
-                    column, level, column + 1, bottom, blend(colour, WHITE, 0.35), fade=blend(colour, WHITE, 0.85)
-                )
+        levels = [
+            round(y + (then - y) * (column - x) / (after - x))
+            for (x, y), (after, then) in itertools.pairwise(points)
+            for column in range(round(x), round(after))
+        ]
+        canvas.below(round(points[0][0]), levels, round(bottom), blend(colour, WHITE, 0.3), blend(colour, WHITE, 0.85))
         _draw(canvas, points, colour)
     _months(canvas)
 

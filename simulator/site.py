@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+# (user or group, its LUID) -> capability -> Allow or Deny
+Permissions = dict[tuple[str, str], dict[str, str]]
 ADMIN_ROLES = ("SiteAdministratorCreator", "SiteAdministratorExplorer", "SiteAdministrator", "ServerAdministrator")
 
 
@@ -59,9 +61,6 @@ class Content:
     description: str = ""
     tags: list[str] = field(default_factory=list)
     has_extracts: bool = False
-    permissions: dict[tuple[str, str], dict[str, str]] = field(
-        default_factory=dict
-    )  # (user|group, luid) -> capability -> mode
     failing: str = ""  # while not empty, every refresh fails for this reason
     fail_next: int = 0  # so many refreshes fail, then they succeed again …
     fail_reason: str = ""  # … for this reason, or for one of many
@@ -256,6 +255,7 @@ class Site:
     labels: dict[str, Label] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     data_alerts: dict[str, DataAlert] = field(default_factory=dict)
+    permissions: dict[str, Permissions] = field(default_factory=dict)  # by the LUID of what they are for
 
     def content(self, kind: str) -> dict[str, Content]:
         """The collection of a kind of content, named in the singular: workbook, datasource, view, flow."""

@@ -2,14 +2,27 @@
 
 from flask import Flask
 
-from . import content, exports, jobs, people, tags, webhooks
+from . import content, exports, jobs, labels, mails, people, permissions, tags, tasks, webhooks
 from .auth import signing
+from .metadata import metadata
 from .route import blueprint
 
-TOPICS = (content, exports, jobs, people, tags, webhooks)  # importing a topic announces its routes
+TOPICS = (
+    content,
+    exports,
+    jobs,
+    labels,
+    mails,
+    people,
+    permissions,
+    tags,
+    tasks,
+    webhooks,
+)  # importing a topic announces its routes
 
 
 def register(app: Flask) -> None:
     """Put the REST API into an application."""
     app.register_blueprint(signing)
+    app.register_blueprint(metadata)
     app.register_blueprint(blueprint())

@@ -228,7 +228,7 @@ def task(item: Task) -> Answer:
     schedule = {
         "frequency": item.frequency,
         "nextRunAt": stamp(item.next_run_at),
-        "frequencyDetails": {"start": item.next_run_at.strftime("%H:%M:%S")},
+        "frequencyDetails": _details(item.frequency, item.next_run_at),
     }
     inner = {
         "id": item.luid,
@@ -239,6 +239,19 @@ def task(item: Task) -> Answer:
         item.content_kind: {"id": item.content},
     }
     return {item.kind: inner}
+
+
+def _details(frequency: str, due: datetime) -> Answer:
+    """When in the day, week or month; hourly needs an end with the minutes of its start."""
+    begins = due.strftime("%H:%M:%S")
+    every: dict[str, list[Answer]] = {
+        "Hourly": [{"hours": "1"}, {"weekDay": "Monday"}, {"weekDay": "Friday"}],
+        "Daily": [{"hours": "24"}, {"weekDay": "Monday"}],
+        "Weekly": [{"weekDay": "Monday"}],
+        "Monthly": [{"monthDay": "1"}],
+    }
+    ends = {"end": due.strftime("23:%M:00")} if frequency == "Hourly" else {}
+    return {"start": begins} | ends | {"intervals": {"interval": every[frequency]}}
 
 
 def linked_task(site: Site, item: LinkedTask) -> Answer:

@@ -1,0 +1,165 @@
+"""Tableau's own client, with what an automation wants beyond the basics."""
+
+import io
+import zipfile
+from typing import Any
+
+import pytest
+import tableauserverclient as tableau
+
+from simulator import Running
+
+
+def _first(endpoint: Any) -> Any:
+    return endpoint.get()[0][0]
+
+
+def test_tsc_exports_a_view(tsc: tableau.Server) -> None:
+    """Image, PDF, CSV and crosstab of a view are what their names say."""
+    view = _first(tsc.views)
+    tsc.views.populate_image(view, tableau.ImageRequestOptions(imageresolution="high", maxage=1))
+    tsc.views.populate_pdf(view)
+    tsc.views.populate_csv(view)
+    tsc.views.populate_excel(view)
+    assert view.image.startswith(b"\x89PNG")
+    assert view.pdf.startswith(b"%PDF-1.4")
+    assert b"".join(view.csv).startswith(b"Region,Month,Sales\nNorth,January,")
+    sheet = zipfile.ZipFile(io.BytesIO(b"".join(view.excel))).read("xl/worksheets/sheet1.xml")
+    assert b"<t>North</t>" in sheet
+    tsc.views.populate_preview_image(view)
+    assert view.preview_image.startswith(b"\x89PNG")
+
+
+def test_tsc_exports_a_workbook(tsc: tableau.Server, tmp_path: Any) -> None:
+    """PDF, PowerPoint and the file itself."""
+    workbook = _first(tsc.workbooks)
+    tsc.workbooks.populate_pdf(workbook)
+    tsc.workbooks.populate_powerpoint(workbook)
+    assert workbook.pdf.count(b"/Type /Page ") == 3
+    assert "ppt/media/image3.png" in zipfile.ZipFile(io.BytesIO(workbook.powerpoint)).namelist()
+    assert zipfile.is_zipfile(tsc.workbooks.download(workbook.id, str(tmp_path / "sales")))
+
+
+def test_tsc_runs_extract_tasks(simulator: Running, tsc: tableau.Server) -> None:
+    """Tasks are listed, looked at and run."""
+    tasks, _ = tsc.tasks.get()
+    kinds = {task.target.type for task in tasks}
+    assert (len(tasks), kinds) == (17, {"workbook", "datasource"})
+    assert tsc.tasks.get_by_id(tasks[0].id).consecutive_failed_count == 0
+    assert b"extractRefreshJob" in tsc.tasks.run(tasks[0])
+    assert simulator.world.timer.settle(5)
+    tsc.tasks.delete(tasks[0].id)
+    assert len(tsc.tasks.get()[0]) == 16
+
+
+def test_tsc_runs_flows(tsc: tableau.Server) -> None:
+    """A flow is run and its run is read."""
+    flow = _first(tsc.flows)
+    job = tsc.flows.refresh(flow)
+    tsc.jobs.wait_for_job(job.id, timeout=5)
+    runs = tsc.flow_runs.get()
+    assert [(run.flow_id, run.status) for run in runs] == [(flow.id, "Success")]
+    assert tsc.flow_runs.get_by_id(runs[0].id).background_job_id == job.id
+
+
+def test_tsc_runs_linked_tasks(tsc: tableau.Server) -> None:
+    """Flows in a row are listed and run."""
+    linked, _ = tsc.linked_tasks.get()
+    assert linked[0].num_steps == 2
+    assert tsc.linked_tasks.run_now(linked[0]).linked_task_id == linked[0].id
+
+
+def test_tsc_cancels_a_job(simulator: Running, tsc: tableau.Server) -> None:
+    """A job that has not ended can be stopped."""
+    simulator.world.set({"refresh_seconds": 60})
+    job = tsc.datasources.refresh(_first(tsc.datasources))
+    tsc.jobs.cancel(job.id)
+    assert tsc.jobs.get_by_id(job.id).finish_code == 2
+
+
+def test_tsc_hears_of_a_second_refresh(simulator: Running, tsc: tableau.Server) -> None:
+    """A refresh of what is being refreshed is refused with 409093."""
+    simulator.world.set({"refresh_seconds": 60})
+    workbook = _first(tsc.workbooks)
+    tsc.workbooks.refresh(workbook)
+    assert tsc.workbooks.refresh(workbook) is None  # TSC makes a warning of the conflict
+
+
+def test_tsc_reads_permissions(tsc: tableau.Server) -> None:
+    """Rules are read, added and taken away."""
+    workbook = _first(tsc.workbooks)
+    tsc.workbooks.populate_permissions(workbook)
+    assert workbook.permissions[0].capabilities["Read"] == "Allow"
+    user = _first(tsc.users)
+    rule = tableau.PermissionsRule(user.to_reference(), {"ExportData": "Deny"})
+    tsc.workbooks.update_permissions(workbook, [rule])
+    tsc.workbooks.populate_permissions(workbook)
+    assert rule in workbook.permissions
+    tsc.workbooks.delete_permission(workbook, rule)
+    tsc.workbooks.populate_permissions(workbook)
+    assert rule not in workbook.permissions
+
+
+def test_tsc_warns_of_data(tsc: tableau.Server) -> None:
+    """A data quality warning is added, read and cleared."""
+    source = _first(tsc.datasources)
+    warning = tableau.DQWItem("WARNING", "late today", True, True)
+    tsc.datasources.add_dqw(source, warning)
+    tsc.datasources.populate_dqw(source)
+    assert [(found.warning_type, found.message, found.severe) for found in source.dqws] == [
+        ("WARNING", "late today", True)
+    ]
+    tsc.datasources.delete_dqw(source)
+    tsc.datasources.populate_dqw(source)
+    assert source.dqws == []
+
+
+def test_tsc_reads_subscriptions_and_alerts(tsc: tableau.Server) -> None:
+    """What Tableau mails by itself can be listed."""
+    assert tsc.subscriptions.get()[0][0].target.type == "View"
+    alert = tsc.data_alerts.get()[0][0]
+    assert (alert.workbook_name, len(alert.recipients)) == ("Cash Flow", 2)
+    assert tsc.data_alerts.get_by_id(alert.id).subject == alert.subject
+
+
+def test_tsc_manages_users_and_groups(tsc: tableau.Server) -> None:
+    """A user is promoted, put into a group and removed."""
+    users = {user.fullname: user for user in tsc.users.get()[0]}
+    finn = users["Finn O'Brien"]
+    finn.site_role = "SiteAdministratorExplorer"
+    tsc.users.update(finn)
+    assert tsc.users.get_by_id(finn.id).site_role == "SiteAdministratorExplorer"
+    stewards = next(group for group in tsc.groups.get()[0] if group.name == "BI Stewards")
+    tsc.groups.add_user(stewards, finn.id)
+    tsc.groups.populate_users(stewards)
+    assert finn.id in [user.id for user in stewards.users]
+    tsc.users.remove(finn.id)
+    with pytest.raises(tableau.ServerResponseError, match="404002"):
+        tsc.users.get_by_id(finn.id)
+
+
+def test_tsc_asks_for_lineage(tsc: tableau.Server) -> None:
+    """The Metadata API tells which workbooks read a data source."""
+    orders = next(source for source in tsc.datasources.get()[0] if source.name == "Orders")
+    query = """query($id: String!) { publishedDatasources(filter: {luid: $id}) {
+        name downstreamWorkbooks { luid name projectName owner { name email } } } }"""
+    answer = tsc.metadata.query(query, {"id": orders.id}, abort_on_error=True)
+    books = answer["data"]["publishedDatasources"][0]["downstreamWorkbooks"]
+    assert [book["name"] for book in books] == ["Sales", "Delivery Times", "Stock & Reorder", "Store Map"]
+    assert books[0]["owner"]["email"] == "ben@acme.example"
+
+
+def test_tsc_pages_through_lineage(tsc: tableau.Server) -> None:
+    """Connections come in pages with a cursor."""
+    query = """query($first: Int, $afterToken: String) { workbooksConnection(first: $first, after: $afterToken) {
+        nodes { name } pageInfo { hasNextPage endCursor } } }"""
+    pages = tsc.metadata.paginated_query(query, {"first": 5, "afterToken": None})["pages"]
+    assert [len(page["data"]["workbooksConnection"]["nodes"]) for page in pages] == [5, 5, 2]
+
+
+def test_tsc_switches_sites(tsc: tableau.Server) -> None:
+    """The session moves to the other site, and the token with it."""
+    branch = tableau.SiteItem("Branch", "branch")
+    tsc.auth.switch_site(branch)
+    assert tsc.workbooks.get()[0] == []
+    tsc.auth.sign_out()
