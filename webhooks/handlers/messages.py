@@ -30,6 +30,9 @@ SEVERITIES: Mapping[str, Severity] = {
 }
 """By the last word of the event type; everything else is information."""
 
+PUBLISHED = ("WorkbookCreated", "DatasourceCreated")
+"""Of these the owner is who published it; later on somebody else may have."""
+
 WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 PLACEHOLDERS = {
@@ -138,7 +141,7 @@ def _name(event: Event, content: Any) -> str:
 
 
 def _facts(event: Event, known: Known, values: Mapping[str, str]) -> list[tuple[str, str]]:
-    owner = "Published by" if event.event_type.endswith("Created") else "Owner"
+    owner = "Published by" if event.event_type in PUBLISHED else "Owner"
     facts = [
         ("Project", values["project"]),
         (owner, values["owner"]),

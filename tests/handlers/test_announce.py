@@ -1,0 +1,107 @@
+"""Dead jobs are told to somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from notifiers import NotifierError
+from tests.handlers.conftest import Board
+from webhooks.context import Context, call
+from webhooks.errors import Skip
+from webhooks.event import Event
+from webhooks.inbox import Inbox
+from webhooks.job import Job, NewJob
+from webhooks.registry import registry
+
+Contexts = Callable[..., Context]
+
+
+@pytest.fixture
+def announcement(inbox: Inbox, job: Callable[..., Job]) -> Callable[..., Job]:
+    """Buries so many jobs, and claims the announcement of it."""
+
+    def make(dead: int = 1, to: tuple[str, ...] = ("slack:#ops", "console")) -> Job:
+        registry.load()
+        inbox.announcements = (NewJob("dead letters", "announce", rule="dead letters", params={"to": to}),)
+        claimed_ones = [job(key=f"R/notify/{number}") for number in range(dead)]
+        for number, one in enumerate(claimed_ones):
+            inbox.bury(one, f"trouble {number}")
+        (claimed,) = inbox.claim("tests", 10, 60)
+        return claimed
+
+    return make
+
+
+def announce(context: Context) -> None:
+    call(registry.handler("announce"), context)
+
+
+def told(inbox: Inbox) -> bool:
+    return not inbox.untold_dead(except_handler="announce")
+
+
+def test_announcement_goes_to_every_destination(
+    announcement: Callable[..., Job], context: Contexts, board: Board, inbox: Inbox
+) -> None:
+    """One message for all dead jobs there are, to each place that the rules name."""
+    announce(context(announcement(dead=3)))
+    for kind, to in (("slack", "#ops"), ("console", None)):
+        ((place, message),) = board[kind].sent
+        assert (place, message.title) == (to, "3 jobs are dead: tried in vain")
+        assert "R/notify/2: trouble 2" in message.text
+    assert told(inbox)
+
+
+def test_announcement_is_made_once(
+    announcement: Callable[..., Job], context: Contexts, inbox: Inbox, job: Callable[..., Job]
+) -> None:
+    """A second announcement has nothing to tell."""
+    claimed = announcement()
+    announce(context(claimed))
+    with pytest.raises(Skip, match="told of already"):
+        announce(context(job(key="again", handler="announce", params={"to": ["slack"]})))
+
+
+def test_announcement_to_one_place_survives_the_other(
+    announcement: Callable[..., Job], context: Contexts, board: Board, inbox: Inbox, final: Callable[[], Exception]
+) -> None:
+    """A channel that is closed for good does not keep the news from the others."""
+    board["slack"].troubles = [final()]
+    announce(context(announcement()))
+    assert len(board["console"].sent) == 1
+    assert told(inbox)
+
+
+def test_announcement_is_tried_again_where_it_may_pass(
+    announcement: Callable[..., Job], context: Contexts, board: Board, inbox: Inbox, passing: Callable[[], Exception]
+) -> None:
+    """Who was told is not told again when the job comes back for the others."""
+    claimed = announcement()
+    board["slack"].troubles = [passing()]
+    with pytest.raises(NotifierError):
+        announce(context(claimed))
+    announce(context(claimed, attempts=2))
+    assert (len(board["slack"].sent), len(board["console"].sent)) == (1, 1)
+    assert told(inbox)
+
+
+def test_announcement_that_nobody_can_hear_is_an_error(
+    announcement: Callable[..., Job], context: Contexts, board: Board, inbox: Inbox, final: Callable[[], Exception]
+) -> None:
+    """Where no place can be told, the dead jobs stay untold."""
+    board["slack"].troubles = [final()]
+    with pytest.raises(NotifierError):
+        announce(context(announcement(to=("slack",))))
+    assert not told(inbox)
+
+
+def test_announcement_says_how_to_bring_it_back(
+    announcement: Callable[..., Job], context: Contexts, board: Board, event: Callable[..., Event]
+) -> None:
+    """The message holds the commands to look and to replay."""
+    announce(context(announcement()))
+    ((_, message),) = board["slack"].sent
+    assert message.title == "A job is dead: tried in vain"
+    assert "flask events replay" in message.footer
