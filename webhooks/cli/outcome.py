@@ -19,9 +19,13 @@ def summary(record: EventRecord) -> list[tuple[str, str]]:
         return [(record.state, record.state)]
     counts = Counter(job.job.state for job in record.jobs)
     if len(record.jobs) == 1:
-        word = record.jobs[0].job.state.word
-        return [(word, word)]
+        return [_alone(record.jobs[0].job)]
     return [(f"{counts[state]} {state.word}", state.word) for state in ORDER if counts[state]]
+
+
+def _alone(job: Job) -> tuple[str, str]:
+    tried = f", tried {job.attempts}" if job.state is JobState.READY and job.attempts else ""
+    return f"{job.state.word}{tried}", job.state.word
 
 
 def title(job: Job | NewJob) -> str:
@@ -87,7 +91,7 @@ def length(seconds: float) -> str:
     if seconds < 0.1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
-        return f"{seconds:.1f}".removesuffix(".0") + " s"
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f}".removesuffix(".0") + " s"
     for size, unit, part, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
         if seconds >= size:
             whole, rest = divmod(seconds, size)

@@ -83,27 +83,27 @@ def _job(record: JobRecord, now: datetime, hide: Hide) -> list[RenderableType]:
     job = record.job
     rule = f" ({screen.clean(job.rule)})" if job.rule else ""
     head = Text.assemble(
-        f"  job {job.id}  ",
+        f"job {job.id}  ",
         (screen.clean(outcome.title(job)), "bold"),
         f"{rule}  ",
         screen.state(job.state.word),
         "  ",
         screen.one_line(hide(outcome.story(record, now))),
     )
-    return [head, *([Padding(_attempts(record.attempts_made, hide), (0, 0, 0, 4))] if record.attempts_made else [])]
+    tries = Padding(_attempts(record.attempts_made, now, hide), (0, 0, 0, 4))
+    return [Padding(head, (0, 0, 0, 2)), *([tries] if record.attempts_made else [])]
 
 
-def _attempts(attempts: Iterable[Attempt], hide: Hide) -> Table:
+def _attempts(attempts: Iterable[Attempt], now: datetime, hide: Hide) -> Table:
     grid = Table.grid(padding=(0, 2))
     for attempt in attempts:
         took = (attempt.finished_at - attempt.started_at).total_seconds()
         grid.add_row(
-            f"attempt {attempt.number}",
-            screen.time(attempt.started_at),
+            Text(f"attempt {attempt.number}", no_wrap=True),
+            Text(screen.short_time(attempt.started_at, now), no_wrap=True),
             Text(attempt.outcome, style=OUTCOMES.get(attempt.outcome, "")),
-            outcome.length(took),
+            Text(outcome.length(took), no_wrap=True),
             Text(screen.one_line(hide(attempt.error or ""))),
-            Text(screen.clean(attempt.worker), style="dim"),
         )
     return grid
 

@@ -21,8 +21,9 @@ LOOK_BACK = 50
 """Ids looked at again: PostgreSQL may commit a smaller id after a greater one, and jobs end after their event came."""
 PAGE = 1000
 
-News = tuple[EventRecord, JobRecord | None]
-"""An event that came in, or one of its jobs that an attempt has ended for."""
+CAME, IGNORED = "came", "ignored"
+News = tuple[EventRecord, JobRecord | str]
+"""An event that came in or was ignored, or one of its jobs of which an attempt has ended."""
 
 
 class Following:
@@ -41,11 +42,14 @@ class Following:
             if event_id not in self._known:
                 self._known[event_id] = set()
                 self._newest = max(self._newest, event_id)
-                yield record, None
-            yield from self._of_jobs(record, self._known[event_id])
+                yield record, CAME
+            yield from self._news(record, self._known[event_id])
         self._known = {known: told for known, told in self._known.items() if known > self._newest - LOOK_BACK}
 
-    def _of_jobs(self, record: EventRecord, told: set[tuple[object, ...]]) -> Iterator[News]:
+    def _news(self, record: EventRecord, told: set[tuple[object, ...]]) -> Iterator[News]:
+        if record.state == IGNORED and (IGNORED,) not in told:
+            told.add((IGNORED,))
+            yield record, IGNORED
         for job in record.jobs:
             ending = (job.job.id, job.job.state, job.job.attempts, job.job.finished_at)
             open_still = job.job.state is JobState.RUNNING or (job.job.state is JobState.READY and not job.job.attempts)
@@ -70,6 +74,8 @@ def tail(filters: options.Filters, last: int, as_json: bool) -> None:
         click.secho("Waiting for events; Ctrl-C ends.", dim=True, err=True)
     with stopping.signals() as stop:
         _follow(following, stop, as_json=as_json)
+    if screen.is_terminal():
+        click.echo(err=True)
 
 
 def _start(inbox: Inbox, filters: options.Filters, last: int) -> int:
@@ -83,8 +89,8 @@ def _follow(following: Following, stop: Flag, *, as_json: bool) -> None:
     away = False
     while not stop.is_set() and not stopping.reader_gone():
         try:
-            for record, job in following.look():
-                _tell(record, job, as_json=as_json)
+            for record, news in following.look():
+                _tell(record, news, as_json=as_json)
             away = False
         except StoreUnavailable as error:
             if not away:
@@ -93,11 +99,19 @@ def _follow(following: Following, stop: Flag, *, as_json: bool) -> None:
         stop.wait(POLL_SECONDS)
 
 
-def _tell(record: EventRecord, job: JobRecord | None, *, as_json: bool) -> None:
+def _tell(record: EventRecord, news: JobRecord | str, *, as_json: bool) -> None:
     if not as_json:
-        screen.show(_event_line(record) if job is None else _job_line(record, job, outcome.utc_now()))
-    elif job is None:
+        screen.show(_line(record, news))
+    elif news == CAME:
         lines.write(lines.event_object(record, access.hide))
+
+
+def _line(record: EventRecord, news: JobRecord | str) -> Text:
+    if news == CAME:
+        return _event_line(record)
+    if isinstance(news, JobRecord):
+        return _job_line(record, news, outcome.utc_now())
+    return Text.assemble(*_margin(record, record.event.received_at), ("  ignored, no rule or handler wanted it", "dim"))
 
 
 def _event_line(record: EventRecord) -> Text:
