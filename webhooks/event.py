@@ -98,7 +98,8 @@ class Event:
         if self.event_type.startswith("Admin"):
             return "user"
         resource = self.resource
-        return resource.lower() if resource in {"WORKBOOK", "DATASOURCE", "VIEW", "USER", "SITE"} else None
+        known = ("WORKBOOK", "DATASOURCE", "VIEW", "USER", "SITE")
+        return resource.lower() if isinstance(resource, str) and resource in known else None
 
 
 def parse(body: bytes) -> Event | None:
