@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 Data = Mapping[str, Any]
+BARE = ""  # the name a document has for its content when that came as a list with no object around it
 
 
 def text(data: Data, name: str) -> str:
@@ -53,12 +54,12 @@ def child(data: Data, name: str) -> Data:
 def items(data: Any, *names: str) -> list[Any]:
     """The list at the end of a path such as `"workbooks", "workbook"`, however the server shaped it.
 
-    A list, one object instead of a list, `{}` or nothing for an empty one, and a bare list one step too early
-    have all been seen.
+    A list, one object instead of a list, `{}` or nothing for an empty one, and a bare list steps too early have all
+    been seen.
     """
     for name in names:
         if isinstance(data, Mapping):
-            data = data.get(name)
+            data = data[BARE] if BARE in data else data.get(name)
     if isinstance(data, list):
         return data
     return [] if data in (None, {}, "") else [data]

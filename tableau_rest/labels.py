@@ -5,7 +5,7 @@ from __future__ import annotations
 from tableau_rest import models, wire
 from tableau_rest.call import rest
 from tableau_rest.connection import Connection
-from tableau_rest.fields import anywhere
+from tableau_rest.fields import anywhere, objects
 from tableau_rest.luid import HasLuid, luid_of
 
 LABELLED = (
@@ -96,8 +96,11 @@ def _warned(content_type: str, luid: str | HasLuid) -> str:
 
 
 def _labels(document: wire.Json) -> tuple[models.Label, ...]:
-    return tuple(map(models.Label.from_json, anywhere(document, "label")))
+    found = list(objects(document, "labelList", "label")) or anywhere(document, "label")
+    return tuple(map(models.Label.from_json, found))
 
 
 def _warnings(document: wire.Json) -> tuple[models.QualityWarning, ...]:
-    return tuple(map(models.QualityWarning.from_json, anywhere(document, "dataQualityWarning")))
+    name = "dataQualityWarning"
+    found = list(objects(document, f"{name}List", name)) or anywhere(document, name)
+    return tuple(map(models.QualityWarning.from_json, found))

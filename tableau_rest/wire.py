@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from tableau_rest import errors
-from tableau_rest.fields import items, text
+from tableau_rest.fields import BARE, items, text
 from tableau_rest.redaction import redact
 
 Json = dict[str, Any]
@@ -38,7 +38,7 @@ _LONGEST_WAIT = timedelta(days=1)
 def document(body: bytes) -> Json:
     """The JSON object of an answer; `{}` for an empty body. XML, which some servers send unasked, reads the same.
 
-    Raises BadAnswer for a page of HTML, for half a document and for anything that is not an object.
+    Raises BadAnswer for a page of HTML, for half a document and for anything that is neither object nor list.
     """
     stripped = body.strip()
     if not stripped:
@@ -49,6 +49,8 @@ def document(body: bytes) -> Json:
         value = json.loads(stripped)
     except (ValueError, RecursionError) as exc:
         raise errors.BadAnswer("Tableau's answer is not JSON", detail=_excerpt(stripped)) from exc
+    if isinstance(value, list):
+        return {BARE: value}
     if not isinstance(value, dict):
         raise errors.BadAnswer("Tableau's answer is not a JSON object", detail=_excerpt(stripped))
     return value
