@@ -111,7 +111,7 @@ class Trigger:
         if not fits(self.on, [event.event_type]):
             return Finding(matched=False, reason="not one of its events")
         finding = self.where.judge(event)
-        return finding if finding.reason else Finding(matched=True, reason=f"{event.event_type} ~ {join(self.on)}")
+        return finding if finding.reason else Finding(matched=True, reason="one of its events")
 
     def warnings(self) -> list[str]:
         """What is probably not meant. Tableau's list of events grows, so an unknown one is no error."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,10 +13,10 @@ from notifiers import Message, NotifierError, Picture
 from tableau_rest import Forbidden, NoAnswer, NotFound
 from tableau_rest.models import Datasource, Reference, Workbook
 from tests.handlers.conftest import NOW, Board
-from webhooks.context import Context, NoCredentials, call
+from webhooks.context import CONDITIONS, Context, NoCredentials, call
 from webhooks.errors import Later, LeaseLost, Permanent, Skip
 from webhooks.event import Event
-from webhooks.inbox import MISSING, Inbox
+from webhooks.inbox import Inbox
 from webhooks.job import Job
 from webhooks.registry import Params, Registry
 from webhooks.settings import Settings
@@ -393,13 +392,24 @@ def test_call_raises_what_may_pass(context: Contexts, job: Jobs) -> None:
         ran(context, job, Site(NoAnswer("connection refused")), {"project": ["A"]})
 
 
-def test_projects_are_listed_once_in_five_minutes(context: Contexts, job: Jobs) -> None:
+def test_conditions_are_looked_at_once_and_their_reason_is_kept(context: Contexts, job: Jobs, inbox: Inbox) -> None:
+    """A job that comes back does not ask again, and whoever asks why it ran is told."""
+    site, claimed = Site(), job(where={"project": ["Finance*"], "tags": ["gold"]})
+    own = Registry()
+    own.on("*", name="h")(lambda event: None)
+    for attempt in (1, 2):
+        call(own.handler("h"), context(claimed, attempts=attempt, tableau=lambda: site))
+    assert site.asked.count("workbook") == 1
+    assert inbox.recorded(claimed, CONDITIONS) == "project Finance/Reports ~ Finance*; tags gold, old ~ gold"
+
+
+def test_projects_are_listed_once_in_five_minutes(context: Contexts, job: Jobs, event: Callable[..., Event]) -> None:
     """The list of projects is long on a big site and is kept, for a while."""
-    site, claimed = Site(), job(where={"project": ["Finance*"]})
+    site = Site()
     own = Registry()
     own.on("*", name="h")(lambda event: None)
     for minutes in (0, 4, 6):
         later = datetime(2026, 2, 1, 9, minutes, tzinfo=UTC)
+        claimed = job(event(), where={"project": ["Finance*"]})
         call(own.handler("h"), context(claimed, tableau=lambda: site, clock=lambda now=later: now))
     assert site.asked.count("projects") == 2
-    assert context(replace(claimed, id=0)).inbox.recorded(claimed, "anything") is MISSING

@@ -68,24 +68,26 @@ def _ask(tableau: Tableau, kind: str, luid: str) -> Any:
     return asked[kind](luid)
 
 
-def check(where: Mapping[str, Sequence[str]], found: Found, path: Callable[[Reference], str]) -> None:
-    """Raises Skip with the reason where a condition does not hold or cannot be looked at any more.
+def check(where: Mapping[str, Sequence[str]], found: Found, path: Callable[[Reference], str]) -> str:
+    """Why the conditions hold, in words. `path` gives a project's whole path.
 
-    `path` gives a project's whole path. Raises Permanent where Tableau refuses to answer: nobody knows if the job
-    should have run, so somebody is told.
+    Raises Skip with the reason where one does not hold or cannot be looked at any more; Permanent where Tableau refuses
+    to answer: nobody knows if the job should have run, so somebody is told.
     """
-    if not where:
-        return
     asked = " and ".join(where)
     if found.refused is not None:
         raise Permanent(f"{asked} could not be looked at: {found.refused}") from found.refused
     if found.content is None:
         raise Skip(f"{asked} cannot be looked at: {found.problem}")
-    for name, patterns in where.items():
-        values, shown = _values(name, found.content, path)
-        finding = compare(name, tuple(patterns), values, shown=shown)
-        if not finding.matched:
-            raise Skip(finding.reason)
+    return "; ".join(_met(name, tuple(patterns), found.content, path) for name, patterns in where.items())
+
+
+def _met(name: str, patterns: tuple[str, ...], content: Any, path: Callable[[Reference], str]) -> str:
+    values, shown = _values(name, content, path)
+    finding = compare(name, patterns, values, shown=shown)
+    if not finding.matched:
+        raise Skip(finding.reason)
+    return finding.reason
 
 
 def _values(name: str, content: Any, path: Callable[[Reference], str]) -> tuple[list[str], str]:

@@ -33,6 +33,9 @@ PICTURE_WAITS = (10.0, 30.0)
 TITLE = 150
 """Characters that fit into the headline of a message."""
 
+CONDITIONS = "conditions"
+"""The step that holds why the conditions that only Tableau knows were met."""
+
 Telling = Message | str | Callable[[], Message]
 Showing = Picture | Callable[[], Picture | None]
 
@@ -206,9 +209,8 @@ def call(handler: Handler, context: Context) -> None:
 
     Raises Skip where one of the job's conditions does not hold, and whatever the handler raises.
     """
-    job = context.job
-    if job.where:
-        check(job.where, context.found, context.project_path)
+    if context.job.where:
+        context.once(CONDITIONS, lambda: check(context.job.where, context.found, context.project_path))
     given = {name: getattr(context, name) for name in handler.arguments if name not in {"params", "context"}}
     if "params" in handler.arguments:
         given["params"] = _params(handler, context)
