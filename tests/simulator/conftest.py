@@ -1,7 +1,7 @@
 """A running simulator, a receiver of webhooks, and the vendors' own clients pointed at them."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -25,6 +25,7 @@ class Receiver:
     statuses: list[int] = field(default_factory=lambda: [200])
     headers: dict[str, str] = field(default_factory=dict)
     pause: float = 0.0
+    on_request: Callable[[], object] = lambda: None
     stop: threading.Event = field(default_factory=threading.Event)
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
 
@@ -34,6 +35,7 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"] or 0))
             receiver.requests.append((self.path, dict(self.headers), body))
+            receiver.on_request()
             receiver.stop.wait(receiver.pause)
             status = receiver.statuses.pop(0) if len(receiver.statuses) > 1 else receiver.statuses[0]
             try:

@@ -1,0 +1,248 @@
+// Polls the simulator and shows what is new; presses its buttons. Elements that did not change are left alone.
+"use strict";
+
+const { make } = slack;
+const $ = (id) => document.getElementById(id);
+const PRESETS = [
+  ["Tableau slow", { kind: "delay", target: "tableau", seconds: 3 }],
+  ["Tableau down", { kind: "refuse", target: "tableau" }],
+  ["Sessions expire", { kind: "expire", target: "tableau" }],
+  ["Tableau 401", { kind: "unauthorized", target: "tableau" }],
+  ["Tableau 429", { kind: "throttled", target: "tableau", seconds: 60 }],
+  ["Gateway 502", { kind: "html", target: "tableau", status: 502 }],
+  ["Jobs appear late", { kind: "late_jobs", target: "tableau", seconds: 5 }],
+  ["Numbers as text", { kind: "strings", target: "tableau" }],
+  ["Slack slow", { kind: "delay", target: "slack", seconds: 3 }],
+  ["Slack down", { kind: "refuse", target: "slack" }],
+  ["Slack 429", { kind: "throttled", target: "slack", seconds: 5 }],
+  ["Twilio silent", { kind: "lost", target: "twilio", seconds: 2 }],
+];
+let stamp = "";
+let channel = "";
+let feed = null;
+let sticky = true; // whether the newest message is to stay in sight
+
+async function call(method, path, body) {
+  const options = { method, headers: { "Content-Type": "application/json" } };
+  if (body !== undefined) options.body = JSON.stringify(body);
+  const answer = await fetch(`/simulator/${path}`, options);
+  const content = await answer.json();
+  if (!answer.ok) throw new Error(content.error || answer.statusText);
+  return content;
+}
+
+function say(text, bad) {
+  const toast = $("toast");
+  toast.textContent = text;
+  toast.className = bad ? "toast bad" : "toast";
+  toast.hidden = false;
+  clearTimeout(say.timer);
+  say.timer = setTimeout(() => { toast.hidden = true; }, bad ? 6000 : 2500);
+}
+
+async function act(work) {
+  try {
+    say(await work());
+    await poll();
+  } catch (error) {
+    say(error.message, true);
+  }
+}
+
+// Brings the children of a container in line with a list: what has the same key and content stays as it is.
+function show(container, items, draw, empty) {
+  const kept = new Map([...container.children].map((child) => [child.dataset.key, child]));
+  const first = !container.dataset.filled;
+  container.dataset.filled = "yes";
+  let place = container.firstElementChild;
+  for (const item of items) {
+    const old = kept.get(item.key);
+    kept.delete(item.key);
+    const content = JSON.stringify(item);
+    let child = old;
+    if (!old || old.dataset.content !== content) {
+      child = draw(item);
+      child.dataset.key = item.key;
+      child.dataset.content = content;
+      if (!old && !first) child.classList.add("fresh");
+      if (old && old.tagName === "DETAILS") child.open = old.open;
+      if (old) { if (place === old) place = old.nextElementSibling; old.remove(); }
+    }
+    if (child === place) place = place.nextElementSibling;
+    else container.insertBefore(child, place);
+  }
+  kept.forEach((child) => child.remove());
+  if (!items.length) {
+    const note = make("p", "empty", empty);
+    note.dataset.key = "";
+    container.replaceChildren(note);
+  }
+}
+
+const clock = (at) => new Date(at).toLocaleTimeString([], { hour12: false });
+
+function pill(delivery) {
+  const last = delivery.attempts.at(-1);
+  const how = last ? last.status ?? last.error : "…";
+  if (delivery.state === "delivered") return make("span", "pill good", `${how}`);
+  if (delivery.state === "given up") return make("span", "pill bad", `gave up: ${how}`);
+  return make("span", "pill wait", last ? `${how}, again soon` : "on its way");
+}
+
+function drawDelivery(delivery) {
+  const tries = delivery.attempts.map((attempt) => make("li", "", `${clock(attempt.at)} · ${attempt.status ?? attempt.error} · ${attempt.milliseconds} ms ${attempt.answer}`));
+  const name = make("div", "main", make("b", "", delivery.event_type), " ", make("span", "", delivery.resource_name + (delivery.duplicate ? " (sent twice)" : "")));
+  const count = delivery.attempts.length > 1 ? make("span", "sub", `×${delivery.attempts.length}`) : null;
+  return make("details", "row", make("summary", "", name, count, pill(delivery)),
+    make("div", "sub", `${delivery.name} → ${delivery.address}`), make("ol", "", ...tries), make("pre", "", delivery.body));
+}
+
+function drawSms(sms) {
+  const parts = sms.segments === 1 ? "1 segment" : `${sms.segments} segments`;
+  return make("div", "bubble", make("div", "text", sms.body), make("div", "meta", `to ${sms.to} · ${clock(sms.at)} · ${sms.status} · ${parts}`));
+}
+
+function drawCall(entry) {
+  const kind = entry.status === 0 ? "bad" : entry.status < 300 ? "good" : entry.status < 400 ? "wait" : "bad";
+  const path = make("span", "main", `\u2066${entry.path}\u2069`);
+  path.title = entry.path;
+  return make("div", "row", make("span", "sub", clock(entry.at)), make("span", "", entry.method), path, make("span", `pill ${kind}`, entry.status || "cut"));
+}
+
+function drawFault(fault) {
+  const left = fault.times === null ? "" : ` (${fault.times - fault.hits} more)`;
+  const off = make("button", "", "✕");
+  off.type = "button";
+  off.title = "Switch off";
+  off.onclick = () => act(async () => { await call("DELETE", `faults/${fault.id}`); return "Switched off"; });
+  const where = fault.path ? ` ${fault.path}` : "";
+  return make("li", "", make("span", "", `${fault.target}${where}: ${fault.kind}${left}`), off);
+}
+
+function showMessages() {
+  const box = $("messages");
+  const seen = feed.messages.filter((item) => !channel || item.channel === channel);
+  const tops = seen.filter((item) => !item.thread_ts).map((item) => ({
+    key: `${item.channel} ${item.ts}`, item, replies: feed.messages.filter((other) => other.channel === item.channel && other.thread_ts === item.ts), all: !channel,
+  }));
+  const drawn = (entry) => slack.message(entry.item, entry.replies, entry.all);
+  show(box, tops, drawn, "Nothing has been posted yet. Press a button on the left: if the server has a rule for it, its message appears here.");
+  if (sticky) box.scrollTop = box.scrollHeight;
+}
+
+function showChannels() {
+  const all = [{ key: "all", id: "", name: "All", count: feed.messages.length }];
+  const items = all.concat(feed.channels.map((entry) => ({ key: entry.id, ...entry })));
+  show($("channels"), items.map((item) => ({ ...item, on: item.id === channel })), (item) => {
+    const button = make("button", "", item.name, item.count ? make("i", "", String(item.count)) : null);
+    button.type = "button";
+    button.setAttribute("aria-current", String(item.on));
+    button.onclick = () => { channel = item.id; sticky = true; showChannels(); showMessages(); };
+    return button;
+  }, "");
+}
+
+function showSelect(id, names) {
+  const select = $(id);
+  if (select.dataset.names === JSON.stringify(names)) return;
+  select.dataset.names = JSON.stringify(names);
+  const chosen = select.value;
+  const options = names.map(([luid, name]) => new Option(name, luid));
+  select.replaceChildren(select.options[0], ...options);
+  select.value = names.some(([luid]) => luid === chosen) ? chosen : "";
+}
+
+function showFaults() {
+  show($("faults"), feed.faults.map((fault) => ({ key: String(fault.id), ...fault })), drawFault, "");
+  if (!feed.faults.length) $("faults").replaceChildren();
+  for (const button of $("presets").children) {
+    const wish = PRESETS[button.dataset.index][1];
+    const on = feed.faults.find((fault) => fault.kind === wish.kind && fault.target === wish.target && !fault.path);
+    button.setAttribute("aria-pressed", String(Boolean(on)));
+    button.dataset.fault = on ? on.id : "";
+  }
+}
+
+function render() {
+  showChannels();
+  showMessages();
+  showFaults();
+  show($("sms"), feed.sms.map((sms) => ({ key: sms.sid, ...sms })), drawSms, "No text message yet.");
+  show($("deliveries"), feed.deliveries.map((delivery) => ({ key: String(delivery.id), ...delivery })), drawDelivery, "No webhook has been sent yet.");
+  show($("calls"), feed.calls.map((entry) => ({ key: String(entry.number), ...entry })), drawCall, "Nobody has called yet.");
+  showSelect("workbook", feed.workbooks);
+  showSelect("datasource", feed.datasources);
+  $("site").textContent = feed.site;
+  $("hooks").textContent = feed.webhooks;
+  $("signins").textContent = feed.sign_ins;
+  $("total").textContent = feed.total;
+  $("smscount").textContent = feed.sms.length || "";
+  $("sentcount").textContent = feed.sent || "";
+  $("callcount").textContent = feed.total || "";
+  $("nohooks").hidden = feed.webhooks > 0;
+}
+
+async function poll() {
+  const answer = await fetch(`/simulator/feed?since=${encodeURIComponent(stamp)}`);
+  if (!answer.ok) throw new Error(answer.statusText);
+  if (answer.status === 204) return;
+  const content = await answer.json();
+  stamp = content.stamp;
+  feed = content;
+  render();
+}
+
+async function follow() {
+  try {
+    await poll();
+    $("live").className = "live";
+    $("live").textContent = "live";
+  } catch {
+    $("live").className = "live off";
+    $("live").textContent = "not reachable";
+  }
+  setTimeout(follow, document.hidden ? 5000 : 800);
+}
+
+$("messages").addEventListener("scroll", () => {
+  const box = $("messages");
+  sticky = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
+});
+$("messages").addEventListener("load", () => { if (sticky) $("messages").scrollTop = $("messages").scrollHeight; }, true);
+$("events").addEventListener("submit", (event) => event.preventDefault());
+for (const button of document.querySelectorAll("[data-event]")) {
+  button.addEventListener("click", () => act(async () => {
+    const wish = { event_type: button.dataset.event };
+    if (button.dataset.of && $(button.dataset.of).value) wish.luid = $(button.dataset.of).value;
+    if (wish.event_type.endsWith("RefreshFailed") && $("reason").value.trim()) wish.reason = $("reason").value.trim();
+    const made = await call("POST", "events", wish);
+    const told = made.deliveries === 1 ? "1 webhook" : `${made.deliveries} webhooks`;
+    return `${made.event.event_type}: ${made.event.resource_name} → ${told}`;
+  }));
+}
+PRESETS.forEach(([name, wish], index) => {
+  const button = make("button", "", name);
+  button.type = "button";
+  button.dataset.index = index;
+  button.setAttribute("aria-pressed", "false");
+  button.addEventListener("click", () => act(async () => {
+    if (button.dataset.fault) {
+      await call("DELETE", `faults/${button.dataset.fault}`);
+      return `${name}: off`;
+    }
+    const times = $("times").value;
+    await call("POST", "faults", times ? { ...wish, times: Number(times) } : wish);
+    return `${name}: on`;
+  }));
+  $("presets").append(button);
+});
+$("reset").addEventListener("click", () => {
+  if (confirm("Begin anew? Messages, deliveries, sessions, webhooks and faults are forgotten.")) act(async () => { await call("POST", "reset"); return "Begun anew"; });
+});
+$("theme").addEventListener("click", () => {
+  const dark = document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  document.documentElement.dataset.theme = dark ? "light" : "dark";
+  localStorage.setItem("theme", document.documentElement.dataset.theme);
+});
+if (["light", "dark"].includes(localStorage.getItem("theme"))) document.documentElement.dataset.theme = localStorage.getItem("theme");
+follow();

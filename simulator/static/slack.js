@@ -1,0 +1,172 @@
+// Draws a Slack message the way Slack does: mrkdwn and blocks become elements, never markup from outside.
+"use strict";
+
+const slack = (() => {
+  const EMOJI = {
+    white_check_mark: "✅", x: "❌", warning: "⚠️", rotating_light: "🚨", red_circle: "🔴", large_green_circle: "🟢",
+    large_yellow_circle: "🟡", large_blue_circle: "🔵", information_source: "ℹ️", bar_chart: "📊", chart_with_upwards_trend: "📈",
+    bell: "🔔", eyes: "👀", wastebasket: "🗑️", key: "🔑", tada: "🎉", recycle: "♻️", hourglass: "⌛", sparkles: "✨",
+    hammer_and_wrench: "🛠️", bust_in_silhouette: "👤", busts_in_silhouette: "👥", lock: "🔒", label: "🏷️", new: "🆕",
+    arrows_counterclockwise: "🔄", fire: "🔥", page_facing_up: "📄", file_folder: "📁", link: "🔗", point_right: "👉",
+  };
+  const ENTITIES = { "&amp;": "&", "&lt;": "<", "&gt;": ">" };
+  const INLINE = /```([\s\S]+?)```|`([^`\n]+)`|<([^<>\s][^<>]*)>|(?<![\w*])\*([^*\n]+)\*(?!\w)|(?<![\w_])_([^_\n]+)_(?!\w)|(?<![\w~])~([^~\n]+)~(?!\w)|:([a-z0-9_+-]+):/;
+
+  function make(name, kind, ...children) {
+    const element = document.createElement(name);
+    if (kind) element.className = kind;
+    element.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
+    return element;
+  }
+
+  const plain = (text) => text.replace(/&(?:amp|lt|gt);/g, (entity) => ENTITIES[entity]);
+
+  function link(target, label) {
+    if (!/^(https?:|mailto:)/i.test(target)) return document.createTextNode(plain(label || target));
+    const element = make("a", "", plain(label || target));
+    element.href = plain(target);
+    element.target = "_blank";
+    element.rel = "noopener noreferrer";
+    return element;
+  }
+
+  function angled(inside) {
+    const [target, label] = [inside.split("|")[0], inside.includes("|") ? inside.slice(inside.indexOf("|") + 1) : ""];
+    if (target.startsWith("!date^")) return document.createTextNode(plain(label));
+    if (/^[!@#]/.test(target)) return make("span", "mention", (target[0] === "#" ? "#" : "@") + plain(label || target.slice(1)));
+    return link(target, label);
+  }
+
+  // A string of mrkdwn as nodes.
+  function mrkdwn(text) {
+    const nodes = [];
+    let rest = text;
+    for (let found = INLINE.exec(rest); found; found = INLINE.exec(rest)) {
+      if (found.index) nodes.push(...broken(rest.slice(0, found.index)));
+      const [whole, block, code, angle, bold, italic, struck, emoji] = found;
+      if (block !== undefined) nodes.push(make("pre", "", plain(block.replace(/^\n|\n$/g, ""))));
+      else if (code !== undefined) nodes.push(make("code", "", plain(code)));
+      else if (angle !== undefined) nodes.push(angled(angle));
+      else if (bold !== undefined) nodes.push(make("b", "", ...mrkdwn(bold)));
+      else if (italic !== undefined) nodes.push(make("i", "", ...mrkdwn(italic)));
+      else if (struck !== undefined) nodes.push(make("s", "", ...mrkdwn(struck)));
+      else nodes.push(document.createTextNode(Object.hasOwn(EMOJI, emoji) ? EMOJI[emoji] : whole));
+      rest = rest.slice(found.index + whole.length);
+    }
+    return rest ? [...nodes, ...broken(rest)] : nodes;
+  }
+
+  function broken(text) {
+    return text.split("\n").flatMap((line, index) => (index ? [document.createElement("br"), plain(line)] : [plain(line)]));
+  }
+
+  // Lines that begin with > are quoted together.
+  function paragraphs(text) {
+    const runs = [];
+    for (const line of String(text).split("\n")) {
+      const quoted = /^(&gt;|>) ?/.exec(line);
+      const kind = quoted ? "quote" : "text";
+      if (!runs.length || runs.at(-1).kind !== kind) runs.push({ kind, lines: [] });
+      runs.at(-1).lines.push(quoted ? line.slice(quoted[0].length) : line);
+    }
+    if (String(text).includes("```")) return mrkdwn(String(text));
+    return runs.map((run) => (run.kind === "quote" ? make("blockquote", "", ...mrkdwn(run.lines.join("\n"))) : make("div", "", ...mrkdwn(run.lines.join("\n")))));
+  }
+
+  function words(object) {
+    if (!object || typeof object.text !== "string") return [];
+    if (object.type === "mrkdwn") return paragraphs(object.text);
+    const text = object.text.replace(/:([a-z0-9_+-]+):/g, (whole, name) => (Object.hasOwn(EMOJI, name) ? EMOJI[name] : whole));
+    return text.split("\n").flatMap((line, index) => (index ? [document.createElement("br"), line] : [line]));
+  }
+
+  function picture(block, size) {
+    const source = block.slack_file ? `/simulator/files/${encodeURIComponent(block.slack_file.id || "")}` : String(block.image_url || "");
+    const address = new URL(source, location.href);
+    if (address.origin !== location.origin) return make("span", "caption", `🖼 ${block.alt_text || address.href}`); // nothing is fetched from elsewhere
+    const image = make("img", size);
+    image.src = address.href;
+    image.alt = block.alt_text || "";
+    return image;
+  }
+
+  function element(item) {
+    if (item.type === "image") return picture(item, "");
+    const name = ["press", ["primary", "danger"].includes(item.style) ? item.style : ""].join(" ");
+    if (item.url && /^https?:/i.test(item.url)) {
+      const anchor = link(item.url, "");
+      anchor.className = name;
+      anchor.replaceChildren(...words(item.text));
+      return anchor;
+    }
+    return make("span", name, ...words(item.text));
+  }
+
+  const DRAW = {
+    header: (block) => words(block.text),
+    section: (block) => [
+      make("div", "body", ...words(block.text), block.fields ? make("div", "fields", ...block.fields.map((field) => make("div", "", ...words(field)))) : null),
+      block.accessory ? element(block.accessory) : null,
+    ],
+    context: (block) => block.elements.map((item) => (item.type === "image" ? picture(item, "") : make("span", "", ...words(item)))),
+    divider: () => [],
+    actions: (block) => block.elements.map(element),
+    image: (block) => [block.title ? make("div", "caption", ...words(block.title)) : null, picture(block, "picture")],
+    markdown: (block) => [make("div", "", ...broken(String(block.text)))],
+    rich_text: (block) => [make("div", "", ...rich(block))],
+  };
+
+  function rich(node) {
+    if (node.type === "text") return [String(node.text)];
+    if (node.type === "link") return [link(node.url, node.text)];
+    if (node.type === "emoji") return [EMOJI[node.name] || `:${node.name}:`];
+    const inner = (node.elements || []).flatMap(rich);
+    return node.type === "rich_text_section" ? [make("div", "", ...inner)] : inner;
+  }
+
+  function blocks(list) {
+    return list.map((block) => {
+      const drawn = Object.hasOwn(DRAW, block.type) ? DRAW[block.type](block) : [make("span", "caption", `[${block.type}]`)];
+      return make("div", `block ${block.type}`, ...drawn.filter(Boolean));
+    });
+  }
+
+  function attachment(item) {
+    const drawn = make("div", "attachment", ...blocks(item.blocks || []));
+    if (/^#?[0-9a-f]{6}$/i.test(item.color || "")) drawn.style.borderColor = `#${item.color.replace("#", "")}`;
+    if (item.title) drawn.append(make("b", "", item.title_link ? link(item.title_link, item.title) : plain(item.title)));
+    if (item.text) drawn.append(...paragraphs(item.text));
+    return drawn;
+  }
+
+  function file(item) {
+    if (item.mimetype === "image/png") {
+      const image = picture({ slack_file: { id: item.id }, alt_text: item.alt || item.title }, "picture");
+      return make("div", "", make("span", "caption", item.title), image);
+    }
+    const anchor = make("a", "", `📄 ${item.title} (${item.size} bytes)`);
+    anchor.href = item.url;
+    return anchor;
+  }
+
+  // One message as an element, with its thread inside.
+  function message(item, replies, showChannel) {
+    const avatar = make("img", "avatar");
+    avatar.src = "/static/icon.svg";
+    avatar.alt = "";
+    const time = make("time", "when", new Date(item.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false }));
+    time.dateTime = item.at;
+    const who = make("div", "who", make("b", "", "Tableau Webhooks"), make("span", "app", "APP"), time,
+      showChannel ? make("span", "where", item.channel_name) : null, item.edited ? make("span", "edited", "(edited)") : null);
+    const text = item.blocks.length ? blocks(item.blocks) : paragraphs(item.text);
+    const said = make("div", "said", ...(item.text || item.blocks.length ? text : []), ...item.attachments.map(attachment), ...item.files.map(file));
+    const drawn = make("article", "message", avatar, make("div", "", who, said));
+    if (replies.length) {
+      const count = make("div", "replies", replies.length === 1 ? "1 reply" : `${replies.length} replies`);
+      drawn.append(make("div", "thread", count, ...replies.map((reply) => message(reply, [], false))));
+    }
+    return drawn;
+  }
+
+  return { make, message };
+})();
