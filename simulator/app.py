@@ -1,6 +1,5 @@
 """Builds a simulator: one world behind one Flask application."""
 
-import atexit
 import os
 import sys
 
@@ -26,7 +25,6 @@ def create_app(config: Config | None = None) -> Flask:
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     world = World(config)
-    atexit.register(world.close)
     app.extensions["simulator"] = world
     trouble.register(app, world)
     for side in (tableau, slack, twilio):

@@ -20,6 +20,7 @@ GET    /simulator/healthz     alive
 
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, request
 
@@ -44,6 +45,15 @@ def world_here() -> World:
     """The world of the application that answers."""
     world: World = current_app.extensions["simulator"]
     return world
+
+
+@control.before_request
+def same_origin() -> Result | None:
+    """A page from elsewhere, open in somebody's browser, may not pull strings here."""
+    origin = request.headers.get("Origin")
+    if request.method != "GET" and origin and urlsplit(origin).netloc != request.host:
+        return {"error": f"{origin} may not do this"}, 403
+    return None
 
 
 @control.errorhandler(ValueError)
@@ -74,7 +84,9 @@ def events() -> Result:
         raise Unclear(f"unknown {', '.join(sorted(unknown))}; an event takes {', '.join(known)}")
     if "event_type" not in body:
         raise Unclear(f"event_type is missing; there are {', '.join(RESOURCES)}")
-    wish = Wish(**{name: str(value) for name, value in body.items()})
+    if odd := [name for name, value in body.items() if not isinstance(value, str)]:
+        raise Unclear(f"{', '.join(odd)} must be text")
+    wish = Wish(**body)
     with world.lock:
         before = world.sender.count
         fields = happen(world, world.home, wish)
@@ -85,12 +97,13 @@ def events() -> Result:
 def refreshes() -> Result:
     """Decide how the next refreshes of some content end."""
     body, world = _body(), world_here()
-    wanted = str(body.get("luid") or body.get("name") or "")
+    wanted, count = str(body.get("luid") or body.get("name") or ""), body.get("fail", 1)
+    if not isinstance(count, int):
+        raise Unclear(f"fail must be a whole number, not {count!r}")
     with world.lock:
         for kind in ("workbook", "datasource", "flow"):
             for item in world.home.content(kind).values():
                 if wanted in (item.luid, item.name):
-                    count = int(body.get("fail", 1))
                     reason = str(body.get("reason") or "")
                     item.failing = (reason or "Simulated failure") if count < 0 else ""
                     item.fail_next, item.fail_reason = max(0, count), reason

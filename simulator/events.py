@@ -3,22 +3,19 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from . import refresh
+from .changes import CONTENT, Payload, delete, label, publish, remove_user, set_role, tell_label, tell_site
 from .payload import RESOURCES
-from .seed import add_view, content_url
-from .site import ADMIN_ROLES, Content, Datasource, Label, Project, Site, User, Workbook
-
-if TYPE_CHECKING:
-    from .world import World
+from .seed import content_url
+from .site import Content, Datasource, Label, Project, Site, User, Workbook
+from .world import World
 
 T = TypeVar("T")
-Payload = dict[str, object]
 
 NEW_WORKBOOKS = ("Quarterly Review", "Margin by Product", "Churn", "Supplier Scorecard", "Energy Use", "Returns")
 NEW_DATASOURCES = ("Product Master", "Customer Ratings", "Exchange Rates", "Energy Meters")
-CONTENT = ("workbook", "datasource")
 
 
 class Impossible(ValueError):
@@ -38,7 +35,7 @@ class Wish:
     value: str = ""  # of a label
 
 
-def happen(world: "World", site: Site, wish: Wish) -> Payload:
+def happen(world: World, site: Site, wish: Wish) -> Payload:
     """Make one event happen and deliver it; gives the payload. Raises Impossible."""
     if wish.event_type not in HAPPENINGS:
         raise Impossible(f"{wish.event_type!r} is not an event; there are {', '.join(RESOURCES)}")
@@ -46,7 +43,7 @@ def happen(world: "World", site: Site, wish: Wish) -> Payload:
         return HAPPENINGS[wish.event_type](world, site, wish)
 
 
-def _choose(world: "World", things: Mapping[str, T], wish: Wish, suits: Callable[[T], bool] = lambda _: True) -> T:
+def _choose(world: World, things: Mapping[str, T], wish: Wish, suits: Callable[[T], bool] = lambda _: True) -> T:
     """The thing the wish names, or one of those that suit, by chance."""
     if wish.luid or wish.name:
         for luid, thing in things.items():
@@ -63,35 +60,7 @@ def _names(thing: object) -> tuple[str, str]:
     return getattr(thing, "name", ""), getattr(thing, "full_name", "")
 
 
-def publish(world: "World", site: Site, kind: str, *, name: str, project: str, owner: str) -> Payload:
-    """Put a new workbook or data source on the site and tell of it."""
-    now, number = world.now(), 1 + max((item.number for k in CONTENT for item in site.content(k).values()), default=100)
-    made = {"workbook": Workbook, "datasource": Datasource}[kind]
-    item = made(world.luid(), number, name, content_url(name), project, owner, now, now)
-    item.has_extracts = True
-    site.content(kind)[item.luid] = item
-    if isinstance(item, Workbook):
-        item.datasources = list(site.datasources)[:1]
-        for view in ("Overview", "Details"):
-            add_view(site, item, view, world.luid())
-    return world.emit(site, f"{kind.title()}Created", name=name, luid=item.luid)
-
-
-def delete(world: "World", site: Site, kind: str, luid: str) -> Payload:
-    """Take content off the site, with the views and tasks that hang on it, and tell of it."""
-    item = site.content(kind).pop(luid)
-    for view in item.views if isinstance(item, Workbook) else ():
-        site.views.pop(view, None)
-    if kind == "view" and (workbook := site.workbooks.get(getattr(item, "workbook", ""))):
-        workbook.views.remove(luid)
-    for task in [task.luid for task in site.tasks.values() if task.content == luid]:
-        del site.tasks[task]
-    if kind == "flow":  # no event tells of flows
-        return {}
-    return world.emit(site, f"{kind.title()}Deleted", name=item.name, luid=luid)
-
-
-def _created(kind: str, world: "World", site: Site, wish: Wish) -> Payload:
+def _created(kind: str, world: World, site: Site, wish: Wish) -> Payload:
     names = NEW_WORKBOOKS if kind == "workbook" else NEW_DATASOURCES
     taken = {item.name for item in site.content(kind).values()}
     name = wish.name or next((name for name in names if name not in taken), f"{names[0]} {len(taken)}")
@@ -100,7 +69,7 @@ def _created(kind: str, world: "World", site: Site, wish: Wish) -> Payload:
     return publish(world, site, kind, name=name, project=project.luid, owner=owner.luid)
 
 
-def _updated(kind: str, world: "World", site: Site, wish: Wish) -> Payload:
+def _updated(kind: str, world: World, site: Site, wish: Wish) -> Payload:
     item = _choose(world, site.content(kind), wish)
     item.updated_at = world.now()
     if isinstance(item, Workbook | Datasource):
@@ -108,135 +77,81 @@ def _updated(kind: str, world: "World", site: Site, wish: Wish) -> Payload:
     return world.emit(site, wish.event_type, name=item.name, luid=item.luid)
 
 
-def _deleted(kind: str, world: "World", site: Site, wish: Wish) -> Payload:
+def _deleted(kind: str, world: World, site: Site, wish: Wish) -> Payload:
     return delete(world, site, kind, _choose(world, site.content(kind), wish).luid)
 
 
-def _refresh_started(kind: str, world: "World", site: Site, wish: Wish) -> Payload:
+def _refresh_started(kind: str, world: World, site: Site, wish: Wish) -> Payload:
     item = _choose(
         world, site.content(kind), wish, lambda item: item.has_extracts and not refresh.running(site, item.luid)
     )
     return refresh.started(world, site, refresh.queue(world, site, kind, item))
 
 
-def _refresh_succeeded(kind: str, world: "World", site: Site, wish: Wish) -> Payload:
+def _refresh_succeeded(kind: str, world: World, site: Site, wish: Wish) -> Payload:
     return _refresh_ended(kind, world, site, wish, "")
 
 
-def _refresh_failed(kind: str, world: "World", site: Site, wish: Wish) -> Payload:
+def _refresh_failed(kind: str, world: World, site: Site, wish: Wish) -> Payload:
     return _refresh_ended(kind, world, site, wish, wish.reason or world.random.choice(refresh.REASONS))
 
 
-def _refresh_ended(kind: str, world: "World", site: Site, wish: Wish, reason: str) -> Payload:
+def _refresh_ended(kind: str, world: World, site: Site, wish: Wish, reason: str) -> Payload:
     item = _choose(world, site.content(kind), wish, lambda item: item.has_extracts)
     job = refresh.running(site, item.luid) or refresh.queue(world, site, kind, item)
     return refresh.finish(world, site, job, reason=reason)
 
 
-def _promoted(world: "World", site: Site, wish: Wish) -> Payload:
+def _promoted(world: World, site: Site, wish: Wish) -> Payload:
     user = _choose(world, site.users, wish, lambda user: not user.is_admin)
     return set_role(world, site, user, "SiteAdministratorExplorer")
 
 
-def _demoted(world: "World", site: Site, wish: Wish) -> Payload:
+def _demoted(world: World, site: Site, wish: Wish) -> Payload:
     user = _choose(world, site.users, wish, lambda user: user.is_admin and not _is_us(world, user))
     return set_role(world, site, user, "Creator")
 
 
-def set_role(world: "World", site: Site, user: User, role: str) -> Payload:
-    """Give a user another site role; only the step to and from administrator is an event."""
-    before, user.site_role = user.site_role, role
-    if (before in ADMIN_ROLES) == (role in ADMIN_ROLES):
-        return {}
-    event_type = "AdminPromoted" if user.is_admin else "AdminDemoted"
-    return world.emit(site, event_type, name=user.name, luid=user.luid)
-
-
-def _user_deleted(world: "World", site: Site, wish: Wish) -> Payload:
+def _user_deleted(world: World, site: Site, wish: Wish) -> Payload:
     user = _choose(world, site.users, wish, lambda user: not user.is_admin)
     if _is_us(world, user):
         raise Impossible(f"{user.name} is who the server signs in as")
     return remove_user(world, site, user)
 
 
-def remove_user(world: "World", site: Site, user: User, heir: str = "") -> Payload:
-    """Take a user off the site; what they owned goes to the heir, or the first administrator."""
-    del site.users[user.luid]
-    heir = heir or next(other.luid for other in site.users.values() if other.is_admin)
-    for kind in (*CONTENT, "view", "flow"):
-        for item in site.content(kind).values():
-            item.owner = heir if item.owner == user.luid else item.owner
-    for project in site.projects.values():
-        project.owner = heir if project.owner == user.luid else project.owner
-    for group in site.groups.values():
-        group.users = [luid for luid in group.users if luid != user.luid]
-    return world.emit(site, "UserDeleted", name=user.name, luid=user.luid)
-
-
-def _label_created(world: "World", site: Site, wish: Wish) -> Payload:
+def _label_created(world: World, site: Site, wish: Wish) -> Payload:
     kind, item = _labelled(world, site, wish)
     user = next(user for user in site.users.values() if user.is_admin)
     value = wish.value or world.random.choice(("Deprecated", "Stale data", "Under maintenance", "Sensitive data"))
     return label(world, site, kind=kind, item=item, value=value, message=wish.reason, user=user.luid)
 
 
-def label(
-    world: "World",
-    site: Site,
-    *,
-    kind: str,
-    item: Content,
-    value: str,
-    message: str,
-    user: str,
-    category: str = "warning",
-    active: bool = True,
-    elevated: bool = False,
-) -> Payload:
-    """Put a label on content, or change the one of the same value there. Told for workbooks and data sources only."""
-    now = world.now()
-    same = [old for old in site.labels.values() if (old.content, old.value) == (item.luid, value)]
-    event_type = "LabelUpdated" if same else "LabelCreated"
-    put = same[0] if same else Label(world.luid(), kind, item.luid, value, category, "", True, False, user, now, now)
-    put.message, put.active, put.elevated, put.user, put.updated_at = message, active, elevated, user, now
-    site.labels[put.luid] = put
-    return tell_label(world, site, put, event_type)
-
-
-def tell_label(world: "World", site: Site, put: Label, event_type: str) -> Payload:
-    """Tell of a label: the event names the labelled content, not the label."""
-    item = site.content(put.content_kind).get(put.content)
-    if item is None or put.content_kind not in CONTENT:
-        return {}
-    return world.emit(site, event_type, name=item.name, luid=item.luid, resource=put.content_kind.upper())
-
-
-def _label_updated(world: "World", site: Site, wish: Wish) -> Payload:
+def _label_updated(world: World, site: Site, wish: Wish) -> Payload:
     put = _label_of(world, site, wish)
     put.message, put.updated_at = wish.reason or "Looked at again", world.now()
     return tell_label(world, site, put, "LabelUpdated")
 
 
-def _label_deleted(world: "World", site: Site, wish: Wish) -> Payload:
+def _label_deleted(world: World, site: Site, wish: Wish) -> Payload:
     put = _label_of(world, site, wish)
     del site.labels[put.luid]
     return tell_label(world, site, put, "LabelDeleted")
 
 
-def _label_of(world: "World", site: Site, wish: Wish) -> Label:
+def _label_of(world: World, site: Site, wish: Wish) -> Label:
     if not wish.luid and not wish.name:
         return _choose(world, site.labels, wish, lambda put: put.content_kind in CONTENT)
     _, item = _labelled(world, site, wish)
     return _choose(world, site.labels, Wish(wish.event_type), lambda put: put.content == item.luid)
 
 
-def _labelled(world: "World", site: Site, wish: Wish) -> tuple[str, Content]:
+def _labelled(world: World, site: Site, wish: Wish) -> tuple[str, Content]:
     things = {luid: (kind, item) for kind in CONTENT for luid, item in site.content(kind).items()}
     item = _choose(world, {luid: item for luid, (_, item) in things.items()}, wish)
     return things[item.luid]
 
 
-def _site_created(world: "World", site: Site, wish: Wish) -> Payload:
+def _site_created(world: World, site: Site, wish: Wish) -> Payload:
     number = len(world.sites) + 1
     name = wish.name or f"Team {number}"
     made = Site(world.luid(), name, content_url(name))
@@ -248,17 +163,12 @@ def _site_created(world: "World", site: Site, wish: Wish) -> Payload:
     return world.emit(site, "SiteCreated", name=made.name, luid=made.luid)
 
 
-def _site_updated(world: "World", site: Site, wish: Wish) -> Payload:
+def _site_updated(world: World, site: Site, wish: Wish) -> Payload:
     site.name = wish.name or site.name
     return tell_site(world, site)
 
 
-def tell_site(world: "World", site: Site) -> Payload:
-    """Tell that the site has changed."""
-    return world.emit(site, "SiteUpdated", name=site.name, luid=site.luid)
-
-
-def _site_deleted(world: "World", site: Site, wish: Wish) -> Payload:
+def _site_deleted(world: World, site: Site, wish: Wish) -> Payload:
     gone = _choose(world, world.sites, wish, lambda other: other is not site)
     if gone is site:
         raise Impossible(f"{site.name} is the site this happens on")
@@ -270,11 +180,11 @@ def _publishes(user: User) -> bool:
     return user.site_role not in {"Viewer", "Unlicensed"}
 
 
-def _is_us(world: "World", user: User) -> bool:
+def _is_us(world: World, user: User) -> bool:
     return user.name == world.config.username
 
 
-Happening = Callable[["World", Site, Wish], Payload]
+Happening = Callable[[World, Site, Wish], Payload]
 HAPPENINGS: dict[str, Happening] = {
     "AdminPromoted": _promoted,
     "AdminDemoted": _demoted,

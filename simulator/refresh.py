@@ -2,12 +2,9 @@
 
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 from .site import Content, FlowRun, Job, Site
-
-if TYPE_CHECKING:
-    from .world import World
+from .world import World
 
 LOGIN = "com.tableausoftware.nativeapi.dll.TableauCOMException: [Microsoft][ODBC Driver 18 for SQL Server]Login failed"
 REASONS = (
@@ -23,7 +20,7 @@ TYPES = {
 }
 
 
-def queue(world: "World", site: Site, kind: str, item: Content, *, how: str = "full", task: str = "") -> Job:
+def queue(world: World, site: Site, kind: str, item: Content, *, how: str = "full", task: str = "") -> Job:
     """Give a piece of content a job that is at work from now on. Nobody is told yet."""
     now = world.now()
     job_type, listed = TYPES[how]
@@ -36,14 +33,14 @@ def queue(world: "World", site: Site, kind: str, item: Content, *, how: str = "f
     return job
 
 
-def started(world: "World", site: Site, job: Job) -> dict[str, object]:
+def started(world: World, site: Site, job: Job) -> dict[str, object]:
     """Tell the webhooks that listen that a job has begun; no event tells of flows."""
     if job.content_kind == "flow":
         return {}
     return world.emit(site, f"{job.content_kind.title()}RefreshStarted", name=job.title, luid=job.content)
 
 
-def run(world: "World", site: Site, kind: str, item: Content, *, how: str = "full", task: str = "") -> Job:
+def run(world: World, site: Site, kind: str, item: Content, *, how: str = "full", task: str = "") -> Job:
     """Start a job that ends on its own after the configured seconds, the way its content is minded to."""
     job = queue(world, site, kind, item, how=how, task=task)
     started(world, site, job)
@@ -56,7 +53,7 @@ def running(site: Site, luid: str) -> Job | None:
     return next((job for job in site.jobs.values() if job.content == luid and job.finish_code is None), None)
 
 
-def finish(world: "World", site: Site, job: Job, *, reason: str = "") -> dict[str, object]:
+def finish(world: World, site: Site, job: Job, *, reason: str = "") -> dict[str, object]:
     """End a job, badly if there is a reason, and tell the webhooks that listen."""
     _close(world, job, 1 if reason else 0, reason)
     item = site.content(job.content_kind).get(job.content)
@@ -71,25 +68,25 @@ def finish(world: "World", site: Site, job: Job, *, reason: str = "") -> dict[st
     return world.emit(site, f"{job.content_kind.title()}{ending}", name=job.title, luid=job.content)
 
 
-def cancel(world: "World", job: Job) -> None:
+def cancel(world: World, job: Job) -> None:
     """End a job because somebody asked to; no event tells of that."""
     _close(world, job, 2, "")
 
 
-def _close(world: "World", job: Job, code: int, notes: str) -> None:
+def _close(world: World, job: Job, code: int, notes: str) -> None:
     late, absent = world.faults.lateness()
     job.completed_at = world.now()
     job.visible_at = job.completed_at + timedelta(seconds=late) if late else None
     job.absent, job.finish_code, job.notes = absent, code, notes
 
 
-def _end(world: "World", site: Site, job: Job) -> None:
+def _end(world: World, site: Site, job: Job) -> None:
     with world.lock:
         if job.finish_code is None and job.luid in site.jobs:
             finish(world, site, job, reason=_reason(world, site.content(job.content_kind).get(job.content)))
 
 
-def _reason(world: "World", item: Content | None) -> str:
+def _reason(world: World, item: Content | None) -> str:
     if item is None:
         return "com.tableausoftware.domain.exceptions.ResourceNotFoundException: the content is gone"
     if item.fail_next > 0:

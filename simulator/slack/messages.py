@@ -90,6 +90,8 @@ def _fill(message: Message, arguments: Arguments) -> None:
     text = str(arguments.get("text") or "")
     blocks = parsed(arguments, "blocks", "invalid_blocks_format") or []
     attachments = parsed(arguments, "attachments", "invalid_attachments") or []
+    if not isinstance(attachments, list):
+        raise SlackError("invalid_attachments")
     if not text and not blocks and not attachments:
         raise SlackError("no_text")
     if len(text) > MOST_TEXT:

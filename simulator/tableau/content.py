@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..events import delete
+from ..changes import delete
 from ..site import Content, Datasource, Workbook
 from . import shapes
 from .query import page, project, select

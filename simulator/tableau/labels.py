@@ -3,7 +3,7 @@
 https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_metadata.htm
 """
 
-from ..events import label, tell_label
+from ..changes import label, tell_label
 from ..site import Content, Label
 from . import shapes
 from .content import KINDS, found

@@ -63,6 +63,8 @@ def _root(site: Site, field: Field) -> Any:
 
 def _passes(site: Site, thing: Thing, wanted: Any) -> bool:
     """Whether a thing is among those the filter wants: `luid`, `name`, or `luidWithin`, `nameWithin`."""
+    if wanted is not None and not isinstance(wanted, dict):
+        raise GraphError("filter must be an object")
     for name, value in (wanted or {}).items():
         within = name.endswith("Within")
         have = _value(site, thing, Field(name.removesuffix("Within"), name))

@@ -3,7 +3,7 @@
 https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_users_and_groups.htm
 """
 
-from ..events import remove_user, set_role, tell_site
+from ..changes import remove_user, set_role, tell_site
 from ..site import Group, Project, Site, User
 from . import shapes
 from .content import READ, paged

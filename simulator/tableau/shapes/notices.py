@@ -1,0 +1,96 @@
+"""How webhooks, labels, subscriptions and alerts are described to callers."""
+
+from ...site import DataAlert, Label, Site, Subscription, Webhook
+from ..wire import Answer, stamp
+from .people import owner, reference
+
+
+def webhook(site: Site, item: Webhook, source: str) -> Answer:
+    """A webhook, with its event in the new and in the old way."""
+    return {
+        "id": item.luid,
+        "name": item.name,
+        "event": item.event,
+        "isEnabled": item.is_enabled,
+        "statusChangeReason": item.status_change_reason,
+        "createdAt": stamp(item.created_at),
+        "updatedAt": stamp(item.updated_at),
+        "webhook-source": {source: {}},
+        "webhook-destination": {"webhook-destination-http": {"method": "POST", "url": item.url}},
+        "owner": owner(site, item.owner),
+    }
+
+
+def warning(site: Site, item: Label) -> Answer:
+    """A label as the data quality warnings show it."""
+    return {
+        "id": item.luid,
+        "userDisplayName": site.users[item.user].full_name if item.user in site.users else "",
+        "contentId": item.content,
+        "contentType": item.content_kind.upper(),
+        "message": item.message,
+        "type": item.value,
+        "isActive": item.active,
+        "isSevere": item.elevated,
+        "createdAt": stamp(item.created_at),
+        "updatedAt": stamp(item.updated_at),
+        "site": {"id": site.luid},
+        "owner": {"id": item.user},
+    }
+
+
+def label(site: Site, item: Label) -> Answer:
+    """A label on an asset."""
+    return {
+        "id": item.luid,
+        "contentId": item.content,
+        "contentType": item.content_kind,
+        "value": item.value,
+        "category": item.category,
+        "message": item.message,
+        "active": item.active,
+        "elevated": item.elevated,
+        "createdAt": stamp(item.created_at),
+        "updatedAt": stamp(item.updated_at),
+        "userDisplayName": site.users[item.user].full_name if item.user in site.users else "",
+        "owner": {"id": item.user},
+        "site": {"id": site.luid},
+    }
+
+
+def subscription(site: Site, item: Subscription) -> Answer:
+    """A mail with a picture, on a schedule."""
+    return {
+        "id": item.luid,
+        "subject": item.subject,
+        "attachImage": item.attach_image,
+        "attachPdf": item.attach_pdf,
+        "suspended": False,
+        "content": {"id": item.content, "type": item.content_kind, "sendIfViewEmpty": True},
+        "schedule": {"id": item.schedule, "name": "Monday morning"},
+        "user": owner(site, item.user),
+    }
+
+
+def data_alert(site: Site, item: DataAlert) -> Answer:
+    """A mail when a number passes a threshold."""
+    sheet = site.views.get(item.view)
+    book = site.workbooks.get(sheet.workbook) if sheet else None
+    about = {
+        "id": item.view,
+        "name": sheet.name if sheet else "",
+        "workbook": {"id": book.luid if book else "", "name": book.name if book else ""},
+        "project": reference(site.projects, book.project if book else ""),
+    }
+    return {
+        "id": item.luid,
+        "subject": item.subject,
+        "creatorId": item.owner,
+        "createdAt": stamp(item.created_at),
+        "updatedAt": stamp(item.created_at),
+        "frequency": item.frequency,
+        "public": item.public,
+        "owner": owner(site, item.owner),
+        "view": about,
+        "recipients": {"recipient": [owner(site, luid) for luid in item.recipients]},
+    }
