@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from tableau_rest.errors import Unauthorized as Unauthorized
     from tableau_rest.errors import UnknownUri as UnknownUri
     from tableau_rest.exports import Export as Export
+    from tableau_rest.filestore import FileSessions as FileSessions
     from tableau_rest.query import Filter as Filter
     from tableau_rest.query import where as where
-    from tableau_rest.store import FileSessions as FileSessions
     from tableau_rest.store import MemorySessions as MemorySessions
     from tableau_rest.store import SessionStore as SessionStore
 
@@ -46,7 +46,7 @@ _HOMES = {
     "ConnectedApp": "credentials",
     "Credential": "credentials",
     "Export": "exports",
-    "FileSessions": "store",
+    "FileSessions": "filestore",
     "Filter": "query",
     "Forbidden": "errors",
     "MemorySessions": "store",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from tableau_rest import errors, version
 
@@ -13,8 +12,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """A method of the REST API: its URI, the oldest version that has it, the JWT scope, the codes to expect."""
 
     uri: str

@@ -56,7 +56,7 @@ class Tableau(
     URL, the part of the site's web address; empty for the default site. `api_version` None means what the server
     offers. `sessions` is where the session is shared, by default among all clients of this process; `session_minutes`
     how long one is used, 110 at most. `verify` is what requests takes: True, False, or the file of your own
-    certificates. Raises ValueError for a server, version or lifetime that cannot be.
+    certificates. Raises ValueError for a server, credential, version or lifetime that cannot be.
     """
 
     def as_tsc(self) -> TSC.Server:

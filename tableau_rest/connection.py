@@ -28,7 +28,7 @@ class Connection:
     the part of the site's web address; empty for the default site. `api_version` None means what the server offers.
     `sessions` is where the session is shared, by default among all clients of this process; `session_minutes` how long
     it is used, 110 at most. `verify` is what requests takes: True, False, or the file of your own certificates.
-    Raises ValueError for a server, version or lifetime that cannot be.
+    Raises ValueError for a server, credential, version or lifetime that cannot be.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Connection:
         if session_minutes <= 0:
             raise ValueError(f"session_minutes must be positive, not {session_minutes!r}")
         base = server_url(server)
+        credential.check()
         self.credential, self.site_name = credential, site
         self._api_version = _fitting(api_version, credential)
         self.verify, self._clock = verify, clock

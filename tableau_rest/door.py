@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 
 from tableau_rest import errors
@@ -20,6 +22,7 @@ log = logging.getLogger("tableau_rest")
 
 TOKEN = "X-Tableau-Auth"  # noqa: S105  the name of a header
 PAUSES = (0.2, 0.8)  # seconds before the second and the third try
+_CONNECTIONS = 256  # kept for each host; worker threads beyond that open their own
 _PASSING = {502, 503, 504}  # a gateway's words for "not now"
 LARGEST_ANSWER = 64 * 1024 * 1024  # bytes held in memory; exports go to files and have no limit
 _CHUNK = 64 * 1024
@@ -74,7 +77,7 @@ class Door:
         # A shared cookie jar would let one thread's answer steer another thread's request.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_connections=8, pool_maxsize=256))
+            self._session.mount(scheme, _Wakeful(pool_connections=8, pool_maxsize=_CONNECTIONS))
 
     def send(
         self,
@@ -152,6 +155,16 @@ class Door:
     def close(self) -> None:
         """Closes the idle connections."""
         self._session.close()
+
+
+class _Wakeful(HTTPAdapter):
+    """Keeps idle connections alive: a firewall that forgets one would cost the next call its whole patience."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        options = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+        if hasattr(socket, "TCP_KEEPIDLE"):  # not everywhere; there the system's two hours have to do
+            options.append((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60))
+        super().init_poolmanager(*args, socket_options=options, **kwargs)
 
 
 def _in_memory(chunks: Iterator[bytes]) -> bytes:

@@ -12,7 +12,8 @@ _SHAPES = re.compile(
     | (?<=x-tableau-auth:\ )\S+
     | (?<=token=)[^\s&"']+
     | (?<=token="|ecret="|sword=")[^"]+
-    | (?<=token":"|ecret":"|sword":")[^"]+""",
+    | (?<=token":"|ecret":"|sword":")[^"]+
+    | (?<=token":\ "|ecret":\ "|sword":\ ")[^"]+""",
     re.VERBOSE | re.IGNORECASE,
 )
 

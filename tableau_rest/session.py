@@ -8,7 +8,6 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,11 +19,10 @@ if TYPE_CHECKING:
     from tableau_rest.sealing import Seal
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(NamedTuple):
     """A session on one site. `server` is where it lives, which may be another host than the one configured."""
 
-    token: str = field(repr=False)
+    token: str
     site_luid: str
     user_luid: str
     server: str
@@ -33,8 +31,11 @@ class Session:
     expires_at: datetime
     first_used_at: datetime  # when this credential was first seen here
 
+    def __repr__(self) -> str:
+        return f"Session(user {self.user_luid} at {self.server}, until {self.expires_at:%Y-%m-%d %H:%M} UTC)"
+
     def to_bytes(self) -> bytes:
-        return json.dumps(asdict(self), default=datetime.isoformat).encode()
+        return json.dumps(self._asdict(), default=datetime.isoformat).encode()
 
     @classmethod
     def from_bytes(cls, value: bytes) -> Session | None:
@@ -125,7 +126,7 @@ class SharedSession:
             return Renewal(stored, signed_in=False)
         session = self._sign_in(server)
         if stored:
-            session = replace(session, first_used_at=min(stored.first_used_at, session.first_used_at))
+            session = session._replace(first_used_at=min(stored.first_used_at, session.first_used_at))
         self._store.save(self._key, self._seal.lock(session.to_bytes()))
         return Renewal(session, signed_in=True)
 

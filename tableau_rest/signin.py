@@ -98,7 +98,9 @@ class SignIn:
 
     def _follow(self, method: str, server: str, path: str, body: bytes | None) -> tuple[str, Answer]:
         for _ in range(_HOPS):
-            answer = self._door.send(method, server + path, headers=JSON_HEADERS, body=body)
+            # Signing in twice does no harm, except with a JWT, which is good for one time only.
+            repeat = method == "GET" or self._credential.kind != "jwt"
+            answer = self._door.send(method, server + path, headers=JSON_HEADERS, body=body, repeat=repeat)
             if answer.status not in {301, 302, 307, 308}:
                 return server, answer
             server = wire.moved(server + path, answer.headers.get("Location", ""))
