@@ -11,6 +11,9 @@ settings = Settings.read()
 bind = f"{settings.host}:{settings.port}"
 workers = processes()
 worker_class = "gthread"
+# The application is built once, before the fork: half the start-up, and memory that the processes share. Nothing in it
+# opens a connection or starts a thread until it is used.
+preload_app = True
 threads = 8
 timeout = 60
 # Heroku and most others kill after 30 s: requests first, then jobs, then the rest is given back.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 
@@ -45,7 +46,8 @@ def _slack(message: dict[str, Any]) -> str:
     if message["files"]:
         pictures = ", ".join(file["name"] for file in message["files"])
         return _block(f"{where} (thread)", f"picture {pictures}")
-    return _block(where, message["text"])
+    # Slack's text has &, < and > as entities, https://docs.slack.dev/messaging/formatting-message-text
+    return _block(where, unescape(message["text"]))
 
 
 def _block(head: str, text: str) -> str:

@@ -64,8 +64,8 @@ def dictionary(*, debug: bool, secrets: Iterable[str]) -> dict[str, Any]:
         "loggers": {
             # What they say below that holds bodies, headers and SQL.
             **{name: {"level": "WARNING"} for name in ("slack_sdk", "urllib3", "alembic", "sqlalchemy")},
-            # The root handler prints them; gunicorn would else add handlers of its own.
-            "gunicorn.error": {"level": level, "handlers": [], "propagate": True},
+            # Below INFO it prints addresses, tokens included; gunicorn would else add handlers of its own.
+            "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
             # A line for each health check is noise; the receiver tells of each event itself.
             "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
         },
