@@ -12,11 +12,14 @@ from typing import Any
 
 import pytest
 
+import simulator
 from notifiers import Message, NotifierError, Picture, Receipt
+from tests.handlers.scene import Scene
 from webhooks.context import Context
 from webhooks.event import Event, parse
 from webhooks.inbox import Inbox
 from webhooks.job import Job, NewJob
+from webhooks.registry import registry
 from webhooks.settings import Settings
 
 LUID = "e3417f6a-1c11-4a07-9f2e-0d3b5a6c7d8e"
@@ -140,3 +143,11 @@ def passing() -> Callable[[], Exception]:
 def final() -> Callable[[], Exception]:
     """A trouble that stays."""
     return lambda: NotifierError("Slack answered not_in_channel", permanent=True)
+
+
+@pytest.fixture
+def scene(inbox: Inbox, event: Callable[..., Event], settings: Settings) -> Iterator[Scene]:
+    """A simulated site and the shipped actions."""
+    registry.load()
+    with simulator.running() as running:
+        yield Scene(running, inbox, event, settings)

@@ -11,7 +11,7 @@ import pytest
 
 from notifiers import Message, NotifierError, Picture
 from tableau_rest import Forbidden, NoAnswer, NotFound
-from tableau_rest.models import Datasource, Reference, Workbook
+from tableau_rest.models import Datasource, Project, Reference, Workbook
 from tests.handlers.conftest import NOW, Board
 from webhooks.context import CONDITIONS, Context, NoCredentials, call
 from webhooks.errors import Later, LeaseLost, Permanent, Skip
@@ -293,11 +293,10 @@ class Site:
 
     view = site = user
 
-    def request(self, method: str, path: str, **_: object) -> Any:
-        self.asked.append(path)
-        finance = {"id": "00000000-0000-4000-8000-0000000000f1", "name": "Finance"}
-        reports = {"id": self.project.luid, "name": "Reports", "parentProjectId": finance["id"]}
-        return {"projects": {"project": [finance, reports]}}
+    def projects(self, **_: object) -> list[Project]:
+        self.asked.append("projects")
+        finance = Project("00000000-0000-4000-8000-0000000000f1", "Finance")
+        return [finance, Project(self.project.luid, "Reports", parent_luid=finance.luid)]
 
 
 def ran(context: Contexts, job: Jobs, site: Site, where: dict[str, object], **given: Any) -> bool:

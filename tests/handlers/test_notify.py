@@ -1,88 +1,19 @@
-"""The notify and tag actions against a simulated Tableau and Slack, over HTTP."""
+"""The notify action against a simulated Tableau and Slack, over HTTP."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-import simulator
-from notifiers import Notifiers, SlackConfig
-from simulator.events import Wish, happen
-from tableau_rest import Forbidden, NoAnswer, PersonalAccessToken, Tableau
+from tableau_rest import Forbidden, NoAnswer
 from tests.handlers.conftest import NOW
-from webhooks import rules
-from webhooks.context import Context, call
+from tests.handlers.scene import Scene
+from webhooks.context import call
 from webhooks.errors import Later, Permanent, Skip
-from webhooks.event import Event, parse
-from webhooks.inbox import Inbox
+from webhooks.event import parse
 from webhooks.job import Job
 from webhooks.registry import registry
-from webhooks.settings import Settings
-
-RULE = """
-[[rule]]
-name = "R"
-on = "*"
-"""
-
-
-@dataclass
-class Scene:
-    """A Tableau where things happen, a rule about them, and what Slack shows then."""
-
-    running: simulator.Running
-    inbox: Inbox
-    event: Callable[..., Event]
-    settings: Settings
-    tableau: Tableau = field(init=False)
-
-    def __post_init__(self) -> None:
-        config = self.running.world.config
-        credential = PersonalAccessToken(config.pat_name, config.pat_secret)
-        self.tableau = Tableau(self.running.url, config.content_url, credential)
-
-    def happen(self, event_type: str, **wish: str) -> Event:
-        """Something happens in Tableau; the webhook's event."""
-        payload = happen(self.running.world, self.running.world.home, Wish(event_type, **wish))
-        return self.event(**payload)
-
-    def plan(self, event: Event, action: str) -> list[Job]:
-        """The jobs of a rule with this action, claimed."""
-        read = rules.read(RULE + action, registry.actions)
-        self.inbox.receive(event)
-        self.inbox.plan(read.matching)
-        return self.inbox.claim("tests", 10, 60)
-
-    def context(self, job: Job, **given: Any) -> Context:
-        world, url = self.running.world, self.running.url
-        slack = SlackConfig(world.config.slack_token, world.config.slack_channel, f"{url}/slack/api/")
-        parts = {"inbox": self.inbox, "notifiers": Notifiers(slack=slack), "settings": self.settings}
-        return Context(job, **{**parts, "tableau": lambda: self.tableau, "clock": lambda: NOW, **given})
-
-    def run(self, event: Event, action: str = 'notify = "slack"', **given: Any) -> None:
-        for job in self.plan(event, action):
-            call(registry.handler(job.handler), self.context(job, **given))
-
-    @property
-    def messages(self) -> list[Any]:
-        return list(self.running.world.slack.messages)
-
-    @property
-    def text(self) -> str:
-        """The one message there is, as Slack's plain text."""
-        (message,) = [one for one in self.messages if not one.thread_ts]
-        return str(message.text)
-
-
-@pytest.fixture
-def scene(inbox: Inbox, event: Callable[..., Event], settings: Settings) -> Iterator[Scene]:
-    """A simulated site and the shipped actions."""
-    registry.load()
-    with simulator.running() as running:
-        yield Scene(running, inbox, event, settings)
 
 
 def test_published_workbook_is_announced_with_link_and_picture(scene: Scene) -> None:
@@ -109,12 +40,12 @@ def test_failed_refresh_is_announced_with_its_reason(scene: Scene) -> None:
 
 def test_reason_is_waited_for_without_holding_a_thread(scene: Scene) -> None:
     """While the job list does not show the failure the job comes back; then the message goes without the reason."""
-    job = one_job(scene, scene.happen("DatasourceRefreshFailed", name="Orders"))
+    job = scene.job(scene.happen("DatasourceRefreshFailed", name="Orders"))
     scene.running.world.home.jobs.clear()
     waits = []
     for _ in range(3):
         with pytest.raises(Later, match="does not show the failed refresh yet") as caught:
-            call(registry.handler("notify"), scene.context(job))
+            call(registry.handler("notify"), scene.context(job, clock=lambda: NOW))
         assert caught.value.retry_at
         waits.append((caught.value.retry_at - NOW).total_seconds())
         assert scene.messages == []
@@ -125,7 +56,7 @@ def test_reason_is_waited_for_without_holding_a_thread(scene: Scene) -> None:
 
 def test_reason_that_comes_late_is_in_the_message(scene: Scene) -> None:
     """A webhook that is faster than the job list still leads to the reason."""
-    job = one_job(scene, scene.happen("WorkbookRefreshFailed", name="Sales", reason="Late but true"))
+    job = scene.job(scene.happen("WorkbookRefreshFailed", name="Sales", reason="Late but true"))
     hidden = dict(scene.running.world.home.jobs)
     scene.running.world.home.jobs.clear()
     with pytest.raises(Later):
@@ -217,7 +148,7 @@ def test_message_waits_while_tableau_is_down(scene: Scene) -> None:
 
 def test_retry_for_the_picture_does_not_repeat_the_message(scene: Scene) -> None:
     """While previews cannot be had the message stands alone; the picture follows in its thread."""
-    job = one_job(scene, scene.happen("WorkbookUpdated", name="Sales"), "notify = { picture = true }")
+    job = scene.job(scene.happen("WorkbookUpdated", name="Sales"), "notify = { picture = true }")
     fault = scene.running.world.faults.add({"kind": "html", "target": "tableau", "path": "previewImage", "status": 503})
     with pytest.raises(Later):
         call(registry.handler("notify"), scene.context(job))
@@ -243,28 +174,3 @@ def test_condition_on_a_project_is_looked_at_by_the_job(scene: Scene) -> None:
         scene.run(happened, 'where = { project = "Finance*" }\nnotify = "slack"')
     scene.run(scene.happen("WorkbookUpdated", name="Cash Flow"), 'where = { project = "Finance*" }\nnotify = "slack"')
     assert scene.text.startswith("Workbook updated: Cash Flow")
-
-
-def test_tag_puts_tags_on_the_content_once(scene: Scene) -> None:
-    """Tags that are missing are added; where none is missing the job is skipped, which ends every circle."""
-    happened = scene.happen("WorkbookUpdated", name="Sales")
-    scene.run(happened, 'tag = ["gold", "looked at"]')
-    (sales,) = [one for one in scene.running.world.home.workbooks.values() if one.name == "Sales"]
-    assert sorted(sales.tags) == ["gold", "looked at"]
-    with pytest.raises(Skip, match="it has these tags already"):
-        scene.run(scene.happen("WorkbookRefreshSucceeded", name="Sales"), 'tag = ["Gold", "looked at"]')
-
-
-@pytest.mark.parametrize(
-    ("event_type", "reason"),
-    [("AdminPromoted", "a user has no tags"), ("WorkbookDeleted", "the workbook is not there any more")],
-)
-def test_tag_skips_what_has_no_tags(event_type: str, reason: str, scene: Scene) -> None:
-    """Users have no tags, and what is gone has none any more."""
-    with pytest.raises(Skip, match=reason):
-        scene.run(scene.happen(event_type), 'tag = "x"')
-
-
-def one_job(scene: Scene, event: Event, action: str = 'notify = "slack"') -> Job:
-    (job,) = scene.plan(event, action)
-    return job

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
-
-from tableau_rest.fields import child, number, objects, text
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -18,6 +15,7 @@ if TYPE_CHECKING:
 FRESH = timedelta(minutes=5)
 """Projects are moved seldom, and the list of a big site is long."""
 PAGE = 1000
+"""The most that Tableau gives at a time."""
 DEEPEST = 50
 
 Tree = dict[str, tuple[str, str]]
@@ -54,19 +52,8 @@ def _tree(luid: str, tableau: Tableau, now: datetime) -> Tree:
     with _lock:
         listed = _known.get(tableau)
     if listed is None or luid not in listed.tree or now - listed.at > FRESH:
-        listed = Listed(dict(_list(tableau)), now)
+        found = tableau.projects(page_size=PAGE)
+        listed = Listed({one.luid: (one.name, one.parent_luid) for one in found}, now)
         with _lock:
             _known[tableau] = listed
     return listed.tree
-
-
-def _list(tableau: Tableau) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Every project, page by page. https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_projects.htm"""
-    seen, page = 0, 1
-    while True:
-        answer = tableau.request("GET", "projects", params={"pageSize": PAGE, "pageNumber": page})
-        found = list(objects(answer, "projects", "project"))
-        yield from ((text(one, "id"), (text(one, "name"), text(one, "parentProjectId"))) for one in found)
-        seen, page = seen + len(found), page + 1
-        if not found or seen >= (number(child(answer, "pagination"), "totalAvailable") or 0):
-            return
