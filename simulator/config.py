@@ -62,6 +62,7 @@ class Config:
     refresh_seconds: float = 2.0  # how long an extract refresh takes
     export_limit: int = 20  # exports at a time and site; tableau.com publishes 20 for Cloud
     refreshes_per_hour: int | None = None  # Cloud starts 60 an hour and site; None: no limit
+    sms_seconds: float = 1.0  # from queued to sent, and from sent to delivered
     update_events: bool = True  # whether a change by REST (name, owner, project) sends *Updated
 
     # How webhooks are delivered

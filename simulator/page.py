@@ -36,8 +36,8 @@ def feed() -> Response | dict[str, Any]:
 
 
 def _stamp(world: World) -> str:
-    now = world.now()
-    arriving = sum(sms.status(now) != "delivered" for sms in world.twilio.messages[-SMS:])
+    now, pace = world.now(), world.config.sms_seconds
+    arriving = sum(sms.status(now, pace) != "delivered" for sms in world.twilio.messages[-SMS:])
     tries = sum(len(delivery.attempts) for delivery in list(world.sender.log)[-DELIVERIES:])
     return f"{world.began}.{world.version}.{world.calls.total}.{arriving}.{tries}"
 

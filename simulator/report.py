@@ -43,7 +43,7 @@ def message_report(world: World, message: Message) -> Report:
 
 def sms_report(world: World, sms: Sms) -> Report:
     """A text message."""
-    at, status = sms.at.isoformat(), sms.status(world.now())
+    at, status = sms.at.isoformat(), sms.status(world.now(), world.config.sms_seconds)
     return {
         "sid": sms.sid,
         "to": sms.to,

@@ -9,6 +9,7 @@ from .site import (
     Datasource,
     Flow,
     Group,
+    Job,
     LinkedTask,
     Project,
     Site,
@@ -86,6 +87,7 @@ class Seeding:
         self._flows(site)
         self._schedules(site)
         self._watchers(site)
+        self._history(site)
         return site
 
     def branch(self, head: Site) -> Site:
@@ -183,6 +185,17 @@ class Seeding:
             alert = DataAlert(self._luid(), f"{view.name} above plan", view.luid, people[index], "Daily", self._now)
             alert.recipients = people[index : index + 2]
             site.data_alerts[alert.luid] = alert
+
+    def _history(self, site: Site) -> None:
+        """Last night's refreshes: some went well, one did not."""
+        begin = self._now - timedelta(hours=20)
+        for index, item in enumerate([item for item in site.workbooks.values() if item.has_extracts][:6]):
+            at = begin + timedelta(minutes=10 * index)
+            kinds = ("RefreshExtract", "refresh_extracts", item.name, "Workbook", "workbook")
+            job = Job(self._luid(), *kinds, item.luid, at, at + timedelta(seconds=4), at + timedelta(seconds=64))
+            failed = item.name == "Overdue Invoices"
+            job.finish_code, job.notes = (1, "java.lang.RuntimeException: Out of disk space") if failed else (0, "")
+            site.jobs[job.luid] = job
 
 
 def content_url(name: str) -> str:

@@ -2,23 +2,13 @@
 
 from flask import Flask
 
-from . import content, exports, jobs, labels, mails, people, permissions, tags, tasks, webhooks
+from . import content, exports, jobs, labels, mails, people, permissions, publishing, tags, tasks, webhooks
 from .auth import signing
 from .metadata import metadata
 from .route import blueprint
 
-TOPICS = (
-    content,
-    exports,
-    jobs,
-    labels,
-    mails,
-    people,
-    permissions,
-    tags,
-    tasks,
-    webhooks,
-)  # importing a topic announces its routes
+# Importing a topic announces its routes.
+TOPICS = (content, exports, jobs, labels, mails, people, permissions, publishing, tags, tasks, webhooks)
 
 
 def register(app: Flask) -> None:

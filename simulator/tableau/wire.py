@@ -61,11 +61,15 @@ def wants_json(asked: Request) -> bool:
 
 def read_body() -> Answer:
     """The request's body as a dictionary; an absent one is empty. Raises ApiError."""
-    raw = request.get_data()
+    return read(request.get_data(), request.content_type or "")
+
+
+def read(raw: bytes, content_type: str) -> Answer:
+    """A body in JSON or XML as a dictionary. Raises ApiError."""
     if not raw.strip():
         return {}
     try:
-        is_json = "json" in (request.content_type or "") or raw.lstrip()[:1] == b"{"
+        is_json = "json" in content_type or raw.lstrip()[:1] == b"{"
         body = json.loads(raw) if is_json else from_xml(raw)
     except (ValueError, NotXml, RecursionError) as error:
         raise ApiError("400000", "The request body cannot be parsed.") from error

@@ -53,10 +53,10 @@ class Sms:
     at: datetime
     media: tuple[str, ...] = ()
 
-    def status(self, now: datetime) -> str:
-        """How far it has come: a second in the queue, another on the way."""
+    def status(self, now: datetime, pace: float) -> str:
+        """How far it has come: `pace` seconds in the queue, as many on the way."""
         age = (now - self.at).total_seconds()
-        return "queued" if age < 1 else "sent" if age < 2 else "delivered"
+        return "queued" if age < pace else "sent" if age < 2 * pace else "delivered"
 
     @property
     def segments(self) -> int:

@@ -14,6 +14,7 @@ from flask import Blueprint, Response, current_app, request
 
 from ..world import World
 from .account import Sms, TwilioError
+from .callback import call_back
 
 VERSION = "2010-04-01"
 twilio = Blueprint("twilio", __name__, url_prefix=f"/twilio/{VERSION}/Accounts/<sid>")
@@ -66,6 +67,8 @@ def _ours(world: World, name: str, password: str) -> bool:
 def send(world: World) -> Response:
     """Accept a message for sending."""
     sms = world.twilio.send(request.form.to_dict(), tuple(request.form.getlist("MediaUrl")))
+    if callback := request.form.get("StatusCallback", ""):
+        call_back(world, sms, callback)
     world.changed()
     return _json(_described(world, sms), 201)
 
@@ -118,7 +121,7 @@ def _whole(name: str, default: int) -> int:
 
 
 def _described(world: World, sms: Sms) -> dict[str, Any]:
-    status, sent = sms.status(world.now()), format_datetime(sms.at)
+    status, sent = sms.status(world.now(), world.config.sms_seconds), format_datetime(sms.at)
     base = f"/{VERSION}/Accounts/{world.twilio.sid}/Messages/{sms.sid}"
     return {
         "sid": sms.sid,

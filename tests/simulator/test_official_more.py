@@ -163,3 +163,18 @@ def test_tsc_switches_sites(tsc: tableau.Server) -> None:
     tsc.auth.switch_site(branch)
     assert tsc.workbooks.get()[0] == []
     tsc.auth.sign_out()
+
+
+def test_tsc_publishes_a_workbook(tsc: tableau.Server, tmp_path: Any) -> None:
+    """A file is published once, refused under the same name, and published again with overwrite."""
+    path = tmp_path / "churn.twbx"
+    path.write_bytes(b"PK\x03\x04 anything")
+    finance = next(project for project in tsc.projects.get()[0] if project.name == "Finance")
+    wish = tableau.WorkbookItem(finance.id, name="Churn")
+    made = tsc.workbooks.publish(wish, str(path), "CreateNew")
+    assert (made.name, made.project_name, made.owner_id) == ("Churn", "Finance", tsc.user_id)
+    with pytest.raises(tableau.ServerResponseError, match="409"):
+        tsc.workbooks.publish(wish, str(path), "CreateNew")
+    assert tsc.workbooks.publish(wish, str(path), "Overwrite").id == made.id
+    tsc.workbooks.populate_revisions(made)
+    assert [revision.revision_number for revision in made.revisions] == ["1", "2"]

@@ -1,0 +1,59 @@
+"""Publishing a workbook or data source: one request with a description and a file.
+
+https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_concepts_publish.htm
+"""
+
+from email.message import Message
+from email.parser import BytesParser
+
+from flask import request
+
+from ..changes import publish
+from ..site import Datasource, Workbook
+from .content import KINDS
+from .route import Call, Result, route, scoped, thing
+from .wire import ApiError, flag, part, read, text
+
+TWO = "<any(workbooks,datasources):kind>"
+
+
+@route(f"/{TWO}", "POST", scope="*")
+def publish_content(call: Call, kind: str) -> Result:
+    """Put a file on the site; with `overwrite` it takes the place of the one of the same name in the project."""
+    scoped(call, f"tableau:{kind}:create")
+    known, parts = KINDS[kind], _parts()
+    wish = part(read(parts.get("request_payload", b""), ""), known.one)
+    name, project = text(wish.get("name")).strip(), text(part(wish, "project").get("id"))
+    if not name or not parts.get(f"tableau_{known.one}"):
+        raise ApiError("400003", "A name and a file are needed to publish.")
+    project = thing(call.site.projects, project, "404005", "Project").luid if project else _default(call)
+    same = [item for item in call.site.content(known.one).values() if (item.name, item.project) == (name, project)]
+    if same and not flag(call.query.get("overwrite"), default=False):
+        raise ApiError("409000", f"There is a {known.what.lower()} {name!r} in the project already.")
+    luid = same[0].luid if same else ""
+    if isinstance(item := same[0] if same else None, Workbook | Datasource):
+        item.revision, item.updated_at, item.owner = item.revision + 1, call.world.now(), call.user.luid
+        call.world.emit(call.site, f"{known.what}Updated", name=name, luid=luid)
+    else:
+        told = publish(call.world, call.site, known.one, name=name, project=project, owner=call.user.luid)
+        luid = str(told["resource_luid"])
+    return {known.one: known.describe(call.site, call.site.content(known.one)[luid], call.base_url)}, 201
+
+
+def _default(call: Call) -> str:
+    return next(project.luid for project in call.site.projects.values() if project.name.lower() == "default")
+
+
+def _parts() -> dict[str, bytes]:
+    """The parts of a multipart/mixed body by their names."""
+    head = f"Content-Type: {request.content_type}\r\n\r\n".encode()
+    message = BytesParser().parsebytes(head + request.get_data())
+    if not message.is_multipart():
+        raise ApiError("400000", "The request must be multipart/mixed.")
+    parts: list[Message] = [entry for entry in message.get_payload() if isinstance(entry, Message)]
+    return {str(entry.get_param("name", header="content-disposition")): _bytes(entry) for entry in parts}
+
+
+def _bytes(entry: Message) -> bytes:
+    data = entry.get_payload(decode=True)
+    return data if isinstance(data, bytes) else b""
