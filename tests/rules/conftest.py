@@ -27,6 +27,10 @@ class Refresh(Params):
     pass
 
 
+class Wait(Params):
+    minutes: int = 5
+
+
 @pytest.fixture
 def root() -> Path:
     """The project's folder."""
@@ -36,7 +40,7 @@ def root() -> Path:
 @pytest.fixture
 def actions() -> dict[str, type[BaseModel]]:
     """One action that takes a place, one that takes a list, one that takes nothing."""
-    return {"notify": Notify, "tag": Tag, "refresh": Refresh}
+    return {"notify": Notify, "tag": Tag, "refresh": Refresh, "wait": Wait}
 
 
 @pytest.fixture

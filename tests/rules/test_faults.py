@@ -33,7 +33,7 @@ def faults(text: str, actions: Actions) -> list[str]:
         ('on = "*"', 'on = "*"\nenabled = "no"', "enabled: should be a valid boolean"),
         ('on = "*"', 'on = "*"\nmax_attempts = 0', "max_attempts: should be greater than or equal to 1"),
         ('on = "*"', 'on = "*"\nmax_attempts = "3"', "max_attempts: should be a valid integer"),
-        ('notify = "slack"', "", "does nothing; add what to do (notify, tag, refresh), for example notify ="),
+        ('notify = "slack"', "", "does nothing; add what to do (notify, tag, refresh, wait), for example notify ="),
         ('"slack"', '"slak"', "notify: to: 'slak' is no destination; it begins with one of slack, twilio,"),
         ('"slack"', '"slack:"', "notify: to: 'slack:' has nothing after the colon"),
         ('"slack"', '"slack:finance data"', "notify: to: 'finance data' is no place in Slack"),

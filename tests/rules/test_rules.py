@@ -94,9 +94,9 @@ def test_actions_are_written_as_is_shortest(
 
 def test_keys_name_rule_action_and_destination(actions: Actions, event: Callable[..., Event]) -> None:
     """The key of a job tells what it is for, to people as well."""
-    text = one('notify = ["slack", "default"]\ntag = ["gold", "new"]\nrefresh = true')
+    text = one('notify = ["slack", "default"]\ntag = ["gold", "new"]\nrefresh = true\nwait = 7')
     keys = [job.key for job in read(text, actions).matching(event())]
-    assert keys == ["R/notify/slack", "R/notify/default", "R/tag/gold,new", "R/refresh"]
+    assert keys == ["R/notify/slack", "R/notify/default", "R/tag/gold,new", "R/refresh", "R/wait"]
 
 
 def test_max_attempts_of_a_rule_wins(actions: Actions, event: Callable[..., Event]) -> None:

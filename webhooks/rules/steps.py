@@ -71,4 +71,7 @@ def _tables(values: list[Any]) -> bool:
 
 
 def _label(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    """Texts tell two steps apart; a number only says how."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return value if isinstance(value, str) else ""
