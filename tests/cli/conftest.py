@@ -1,0 +1,161 @@
+"""The commands on a real inbox and real rules, in this process; and a server for those that need one."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from flask import Flask
+from werkzeug.serving import make_server
+
+from webhooks.app import create_app
+from webhooks.event import Event, parse
+from webhooks.inbox import Inbox
+from webhooks.job import Job
+from webhooks.services import Services
+from webhooks.settings import Settings
+
+TOKEN = "tok-5f1c9a"
+PAT = "pat-secret-77"
+
+RULES = """
+[[rule]]
+name = "Finance failures"
+on = ["WorkbookRefreshFailed", "DatasourceRefreshFailed"]
+where = { name = "Finance*" }
+notify = ["slack:#finance", "twilio:+15550100"]
+
+[[rule]]
+name = "Published"
+on = "WorkbookCreated"
+notify = "console"
+"""
+
+Run = Callable[..., Result]
+Receive = Callable[..., int]
+
+
+@pytest.fixture
+def rules_file(tmp_path: Path) -> Path:
+    """Two rules: one with two destinations and a condition, one that prints."""
+    file = tmp_path / "rules.toml"
+    file.write_text(RULES, encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def settings(tmp_path: Path, rules_file: Path) -> Settings:
+    """A server without credentials for anything, but with secrets of its own."""
+    return Settings(
+        _env_file=None,
+        database_url=f"sqlite:///{tmp_path / 'inbox.sqlite3'}",
+        rules_file=rules_file,
+        webhook_token=TOKEN,
+        tableau_pat_secret=PAT,
+        slack_token="",
+        worker_threads=0,
+    )
+
+
+@pytest.fixture
+def app(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """The application as a `flask` command makes it."""
+    monkeypatch.setenv("FLASK_RUN_FROM_CLI", "true")
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield create_app(settings)
+    root.handlers[:], root.level = handlers, level
+
+
+@pytest.fixture
+def services(app: Flask) -> Iterator[Services]:
+    """The application's parts, closed at the end."""
+    made: Services = app.extensions["webhooks"]
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def flask(app: Flask, services: Services) -> Run:
+    """Runs a command: `flask("events", "list")`; the result has exit_code, stdout and stderr."""
+
+    def run(*words: object, stdin: str | None = None) -> Result:
+        result = app.test_cli_runner().invoke(args=[str(word) for word in words], input=stdin)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return run
+
+
+@pytest.fixture
+def inbox(services: Services) -> Inbox:
+    """The inbox that the commands read."""
+    return services.inbox
+
+
+@pytest.fixture
+def receive(inbox: Inbox) -> Receive:
+    """Keeps an event of this type, each call another one, and gives its id."""
+    seconds = itertools.count()
+
+    def keep(event_type: str = "WorkbookRefreshFailed", **fields: Any) -> int:
+        payload = {
+            "resource": "EXTRACTS",
+            "event_type": event_type,
+            "resource_name": "Finance 2026",
+            "site_luid": "6b7a3f8e-5d6d-4c8c-9b0b-a1a2a3a4a5a6",
+            "resource_luid": "e3417f6a-1c11-4a07-9f2e-0d3b5a6c7d8e",
+            "created_at": f"2026-01-31T09:{next(seconds):02}:00Z",
+            **fields,
+        }
+        event = parse(json.dumps(payload, ensure_ascii=False).encode())
+        assert event
+        return inbox.receive(event).id
+
+    return keep
+
+
+@pytest.fixture
+def claim(services: Services) -> Callable[[], list[Job]]:
+    """Plans what has come in by the rules, and claims all jobs that are due."""
+
+    def plan_and_claim() -> list[Job]:
+        services.inbox.plan(services.matching)
+        return services.inbox.claim("host:1:test", 100, 60)
+
+    return plan_and_claim
+
+
+@pytest.fixture
+def server(app: Flask, services: Services) -> Iterator[str]:
+    """The receiver over real HTTP; gives its address without a path."""
+    made = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{made.server_port}"
+    made.shutdown()
+    thread.join()
+    made.server_close()
+
+
+def objects(text: str) -> list[dict[str, Any]]:
+    """One JSON object a line."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def kept(inbox: Inbox, event_id: int) -> Event:
+    record = inbox.event(event_id)
+    assert record
+    return record.event
+
+
+NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)

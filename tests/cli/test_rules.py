@@ -1,0 +1,185 @@
+"""`flask rules`: check, test, backtest."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Receive, Run, objects
+from webhooks.cli.sample import FOLDER
+from webhooks.inbox import Inbox
+from webhooks.job import Job
+
+BROKEN = """
+[[rule]]
+name = "One"
+on = "WorkbookCreated"
+notify = "slak"
+
+[[rule]]
+name = "Two"
+wen = "x"
+"""
+
+NEW = """
+[[rule]]
+name = "Finance failures"
+on = "WorkbookRefreshFailed"
+notify = "slack:#finance"
+
+[[rule]]
+name = "In Finance"
+on = "*Created"
+where = { project = "Finance*" }
+notify = "console"
+"""
+
+
+def test_check_sums_up_rules_that_are_well(flask: Run, rules_file: Path) -> None:
+    """How many rules, what each listens to, under which conditions, and what it does."""
+    result = flask("rules", "check")
+    assert result.exit_code == 0
+    assert f"{rules_file}: 2 rules, all well." in result.stdout
+    finance = next(line for line in result.stdout.splitlines() if line.startswith("Finance failures"))
+    assert "WorkbookRefreshFailed or DatasourceRefreshFailed" in finance
+    assert "notify slack:#finance, notify twilio:+15550100" in finance
+    assert finance.endswith("resource_name Finance*")
+
+
+def test_check_names_every_fault(flask: Run, tmp_path: Path) -> None:
+    """All faults of the file at once, each with its rule and line; exit code 1."""
+    file = tmp_path / "broken.toml"
+    file.write_text(BROKEN, encoding="utf-8")
+    result = flask("rules", "check", file)
+    assert (result.exit_code, result.stdout) == (1, "")
+    for words in ('rule 1 "One" (line 2)', "slak", 'rule 2 "Two" (line 7)', "wen is not known", "on is missing"):
+        assert words in result.stderr
+
+
+def test_check_json_gives_rules_or_faults(flask: Run, tmp_path: Path) -> None:
+    """A rule a line, or a fault a line."""
+    rules = objects(flask("rules", "check", "--json").stdout)
+    assert [rule["name"] for rule in rules] == ["Finance failures", "Published"]
+    assert rules[0]["steps"][1] == {
+        "action": "notify",
+        "label": "twilio:+15550100",
+        "params": {"to": "twilio:+15550100"},
+    }
+    file = tmp_path / "broken.toml"
+    file.write_text(BROKEN, encoding="utf-8")
+    result = flask("rules", "check", file, "--json")
+    assert result.exit_code == 1
+    assert all(fault.keys() == {"place", "message"} for fault in objects(result.stdout))
+
+
+def test_check_reads_stdin_and_misses_files(flask: Run) -> None:
+    """`-` is stdin; a file that is not there is a fault like any other."""
+    assert "1 rule, all well" in flask("rules", "check", "-", stdin=NEW.partition('[[rule]]\nname = "In')[0]).stdout
+    missing = flask("rules", "check", "nowhere.toml")
+    assert (missing.exit_code, "cannot be read" in missing.stderr) == (1, True)
+
+
+def test_check_warns_of_what_is_probably_not_meant(flask: Run) -> None:
+    """An event type that nobody knows is no fault, but said."""
+    result = flask("rules", "check", "-", stdin='[[rule]]\nname = "x"\non = "WorkbookCreatd"\nnotify = "console"\n')
+    assert result.exit_code == 0
+    assert "did you mean WorkbookCreated?" in result.stderr
+
+
+def test_test_foretells_what_a_file_would_lead_to(flask: Run, tmp_path: Path, inbox: Inbox) -> None:
+    """Rules that match with their jobs, and rules that do not with the reason; nothing is kept or run."""
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps({"event_type": "WorkbookRefreshFailed", "resource_name": "Finance X"}), encoding="utf-8")
+    text = flask("rules", "test", file).stdout
+    assert re.search("notify slack:#finance +would run", text)
+    assert "2 jobs would be made." in text
+    assert inbox.events() == []
+
+
+def test_test_takes_ids_types_and_stdin(flask: Run, receive: Receive) -> None:
+    """A kept event, the sample of a type, or JSON on stdin."""
+    event_id = receive()
+    assert "2 jobs would be made." in flask("rules", "test", event_id).stdout
+    assert "2 jobs would be made." in flask("rules", "test", "WorkbookRefreshFailed", "--name", "Finance").stdout
+    assert "It would be ignored." in flask("rules", "test", "-", stdin='{"event_type": "Other"}').stdout
+    assert "1 job would be made." in flask("rules", "test", FOLDER / "WorkbookCreated.json").stdout
+
+
+@pytest.mark.parametrize(
+    ("argument", "stdin", "code", "words"),
+    [
+        ("999", None, 1, "no event 999"),
+        ("WorkbookCreatd", None, 2, "did you mean WorkbookCreated?"),
+        ("-", "{", 1, "not JSON"),
+        ("-", "[]", 1, "expected a JSON object"),
+        ("-", "", 1, "test request"),
+    ],
+)
+def test_test_says_what_is_no_event(flask: Run, argument: str, stdin: str | None, code: int, words: str) -> None:
+    """What cannot be an event is told in words."""
+    result = flask("rules", "test", argument, stdin=stdin)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert words in result.stderr
+
+
+def test_test_expects(flask: Run) -> None:
+    """--expect makes a test of the rules out of it, for a shell or CI."""
+    words = ("rules", "test", "WorkbookRefreshFailed", "--name", "Finance")
+    assert flask(*words, "--expect", "notify slack:#finance").exit_code == 0
+    missed = flask(*words, "--expect", "notify slack:#finance", "--expect", "notify slack:#bi")
+    assert missed.exit_code == 1
+    assert "notify slack:#bi" in missed.stderr
+
+
+def test_test_tries_another_file(flask: Run, tmp_path: Path) -> None:
+    """--rules: what would happen with rules that are not in use yet."""
+    file = tmp_path / "new.toml"
+    file.write_text(NEW, encoding="utf-8")
+    (finance, conditional) = objects(flask("rules", "test", "DatasourceCreated", "--rules", file, "--json").stdout)
+    assert finance["verdict"] == "no"
+    assert (conditional["verdict"], conditional["reason"]) == ("matched", "if project ~ Finance*")
+    assert conditional["unmade"] == ["In Finance/notify/console"]
+
+
+def test_backtest_compares_then_and_now(
+    flask: Run, tmp_path: Path, receive: Receive, claim: Callable[[], list[Job]], inbox: Inbox
+) -> None:
+    """For each step of each rule: how often it was done, and how often another file would have done it."""
+    for _ in range(3):
+        receive()
+    receive(resource_name="Sales")
+    receive("WorkbookCreated")
+    inbox.skip(claim()[0], "project is Sales")
+    file = tmp_path / "new.toml"
+    file.write_text(NEW, encoding="utf-8")
+    found = {(line["rule"], line["step"]): line for line in objects(flask("rules", "backtest", file, "--json").stdout)}
+    slack = found["Finance failures", "notify slack:#finance"]
+    assert (slack["made"], slack["skipped"], slack["would"], slack["at_most"]) == (3, 1, 4, False)
+    assert (found["Finance failures", "notify twilio:+15550100"]["would"]) == 0
+    conditional = found["In Finance", "notify console"]
+    assert (conditional["made"], conditional["would"], conditional["at_most"]) == (0, 1, True)
+    text = flask("rules", "backtest", file).stdout
+    assert text.startswith("5 events since ")
+    assert "≤ 1" in text
+
+
+def test_backtest_of_the_rules_in_use_changes_nothing(
+    flask: Run, receive: Receive, claim: Callable[[], list[Job]]
+) -> None:
+    """The same rules give the same jobs."""
+    receive()
+    claim()
+    for line in objects(flask("rules", "backtest", "--since", "1h", "--json").stdout):
+        assert line["made"] == line["would"] == 1
+
+
+def test_backtest_of_a_faulty_file_ends_with_1(flask: Run, tmp_path: Path) -> None:
+    """A file with faults is not tried."""
+    file = tmp_path / "broken.toml"
+    file.write_text(BROKEN, encoding="utf-8")
+    result = flask("rules", "backtest", file)
+    assert (result.exit_code, "2 faults" in result.stderr or "faults" in result.stderr) == (1, True)
