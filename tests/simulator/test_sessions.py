@@ -1,0 +1,191 @@
+"""Signing in and what ends a session."""
+
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+import pytest
+import requests
+
+from simulator import Config, Running, running
+
+
+def _claims(config: Config, **changes: Any) -> dict[str, Any]:
+    now = int(time.time())
+    base = {
+        "iss": config.ca_client,
+        "sub": config.username,
+        "aud": "tableau",
+        "exp": now + 300,
+        "jti": str(uuid.uuid4()),
+    }
+    return base | {"scp": ["tableau:content:read", "tableau:tasks:*"]} | changes
+
+
+def _jwt(config: Config, secret: str = "", headers: dict[str, str] | None = None, **changes: Any) -> dict[str, str]:
+    head = {"kid": config.ca_secret_id, "iss": config.ca_client} | (headers or {})
+    return {"jwt": jwt.encode(_claims(config, **changes), secret or config.ca_secret_value, "HS256", head)}
+
+
+def test_second_sign_in_ends_the_first(simulator: Running, rest: Any) -> None:
+    """One personal access token is one live session."""
+    first = rest.http.headers["X-Tableau-Auth"]
+    rest.sign_in()
+    assert rest.call("GET", "workbooks").ok
+    answer = rest.call("GET", "workbooks", headers={"X-Tableau-Auth": first})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "401002")
+    assert simulator.world.sessions.sign_ins == {"pat:webhooks": 2}
+
+
+def test_passwords_do_not_end_one_another(simulator: Running, rest: Any) -> None:
+    """Two sessions by name and password live side by side."""
+    config = simulator.world.config
+    for _ in range(2):
+        assert rest.sign_in({"name": config.username, "password": config.password}).ok
+    assert len(simulator.world.sessions.live()) == 3
+
+
+def test_no_token_and_a_wrong_one_differ(rest: Any) -> None:
+    """401000 without credentials, 401002 with dead ones."""
+    assert rest.call("GET", "workbooks", headers={"X-Tableau-Auth": ""}).json()["error"]["code"] == "401000"
+    assert rest.call("GET", "workbooks", headers={"X-Tableau-Auth": "x|y|z"}).json()["error"]["code"] == "401002"
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        {"personalAccessTokenName": "webhooks", "personalAccessTokenSecret": "wrong"},
+        {"personalAccessTokenName": "other", "personalAccessTokenSecret": "c2ltdWxhdG9y:not-a-secret"},
+        {"name": "ann@acme.example", "password": ""},
+        {"jwt": "not.a.jwt"},
+        {"jwt": ""},
+    ],
+)
+def test_wrong_credentials_are_401001(rest: Any, credentials: dict[str, str]) -> None:
+    """Whatever is wrong with them."""
+    answer = rest.sign_in(credentials)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "401001")
+    assert answer.json()["error"]["summary"] == "Signin Error"
+
+
+def test_no_credentials_and_wrong_site(rest: Any) -> None:
+    """A sign-in that says nothing is 400, one at an unknown site 401001."""
+    assert rest.sign_in({"something": "else"}).status_code == 400
+    assert rest.sign_in(content_url="nowhere").json()["error"]["code"] == "401001"
+
+
+def test_answer_of_a_sign_in(simulator: Running, rest: Any) -> None:
+    """Site, user, token and a time that is far beyond the session."""
+    said = rest.sign_in().json()["credentials"]
+    assert said["site"] == {"id": simulator.world.home.luid, "contentUrl": "acme"}
+    assert said["user"]["id"] in simulator.world.home.users
+    assert said["token"].endswith(f"|{simulator.world.home.luid}")
+    assert said["estimatedTimeToExpiration"] == "169:59:59" or said["estimatedTimeToExpiration"].startswith("170:00")
+
+
+def test_session_ends_with_its_time() -> None:
+    """After the session's minutes the token is dead; the clock is ours."""
+    now = [datetime(2026, 1, 31, 9, 0, tzinfo=UTC)]
+    with running(Config(clock=lambda: now[0])) as simulator, requests.Session() as http:
+        http.headers["Accept"] = "application/json"
+        pat = {"personalAccessTokenName": "webhooks", "personalAccessTokenSecret": simulator.world.config.pat_secret}
+        body = {"credentials": pat | {"site": {"contentUrl": "acme"}}}
+        signed = http.post(f"{simulator.url}/api/3.27/auth/signin", json=body, timeout=5).json()["credentials"]
+        address = f"{simulator.url}/api/3.27/sessions/current"
+        headers = {"X-Tableau-Auth": signed["token"]}
+        now[0] += timedelta(minutes=119)
+        assert http.get(address, headers=headers, timeout=5).json()["session"]["user"]["name"] == "ann@acme.example"
+        now[0] += timedelta(minutes=1)
+        assert http.get(address, headers=headers, timeout=5).json()["error"]["code"] == "401002"
+
+
+def test_sessions_end_on_demand(rest: Any, control: Any) -> None:
+    """The control ends sessions, all or those of one credential."""
+    assert control("POST", "sessions/expire", {"credential": "pat:other"}) == {"ended": 0}
+    assert control("POST", "sessions/expire") == {"ended": 1}
+    assert rest.call("GET", "workbooks").status_code == 401
+    assert control("GET", "sessions") == {"live": [], "sign_ins": {"pat:webhooks": 1}, "total": 1}
+
+
+def test_sign_out_ends_it_for_all(simulator: Running, rest: Any) -> None:
+    """204, and the token is dead for whoever shares it."""
+    assert rest.http.post(f"{simulator.url}/api/3.27/auth/signout", timeout=5).status_code == 204
+    assert rest.call("GET", "workbooks").status_code == 401
+
+
+def test_switching_sites(simulator: Running, rest: Any) -> None:
+    """A new token for the other site; to where one is already: 403070."""
+    address = f"{simulator.url}/api/3.27/auth/switchSite"
+    same = rest.http.post(address, json={"site": {"contentUrl": "acme"}}, timeout=5)
+    assert same.json()["error"]["code"] == "403070"
+    other = rest.http.post(address, json={"site": {"contentUrl": "branch"}}, timeout=5).json()["credentials"]
+    assert other["site"]["contentUrl"] == "branch"
+    assert rest.call("GET", "workbooks").status_code == 401
+
+
+def test_session_is_for_its_site_only(simulator: Running, rest: Any) -> None:
+    """Another site's address is refused, an unknown one not found."""
+    branch = next(luid for luid in simulator.world.sites if luid != rest.site)
+    rest.site = branch
+    assert rest.call("GET", "workbooks").json()["error"]["code"] == "403004"
+    rest.site = str(uuid.uuid4())
+    assert rest.call("GET", "workbooks").json()["error"]["code"] == "404000"
+
+
+def test_jwt_opens_a_session_with_its_scopes(simulator: Running, rest: Any) -> None:
+    """Wildcards cover their family; what was not asked for is refused."""
+    assert rest.sign_in(_jwt(simulator.world.config)).ok
+    luid = rest.get("workbooks")["workbooks"]["workbook"][0]["id"]
+    assert rest.call("POST", f"workbooks/{luid}/refresh", json={}).status_code == 202
+    assert rest.call("GET", "users").json()["error"]["code"] == "401002"
+    assert rest.call("GET", f"workbooks/{luid}/previewImage").status_code == 401
+
+
+def test_second_secret_of_the_app_is_good_too(rest: Any) -> None:
+    """A connected app may have two secrets, for rotation."""
+    config = Config(more_ca_secrets={"second": "another-secret-of-more-than-32-bytes"})
+    with running(config) as simulator, requests.Session() as http:
+        token = _jwt(config, "another-secret-of-more-than-32-bytes", {"kid": "second"})
+        body = {"credentials": token | {"site": {"contentUrl": "acme"}}}
+        assert http.post(f"{simulator.url}/api/3.27/auth/signin", json=body, timeout=5).ok
+
+
+@pytest.mark.parametrize(
+    ("changes", "headers", "number"),
+    [
+        ({"exp": int(time.time()) + 3600}, {}, 16),
+        ({"exp": int(time.time()) - 3600}, {}, 16),
+        ({"aud": "other"}, {}, 16),
+        ({"jti": ""}, {}, 16),
+        ({"scp": "tableau:content:read"}, {}, 16),
+        ({"sub": "nobody@acme.example"}, {}, 5),
+        ({}, {"iss": "other"}, 126),
+        ({}, {"kid": "other"}, 127),
+    ],
+)
+def test_jwt_is_refused_with_its_number(
+    simulator: Running, rest: Any, changes: dict[str, Any], headers: dict[str, str], number: int
+) -> None:
+    """401001, and in the detail why."""
+    answer = rest.sign_in(_jwt(simulator.world.config, headers=headers, **changes))
+    assert answer.json()["error"]["code"] == "401001"
+    assert f"({number})" in answer.json()["error"]["detail"]
+
+
+def test_jwt_is_good_once_and_only_with_our_signature(simulator: Running, rest: Any) -> None:
+    """The same token again, or one signed with another secret, does not sign in."""
+    token = _jwt(simulator.world.config)
+    assert rest.sign_in(token).ok
+    assert "(16)" in rest.sign_in(token).json()["error"]["detail"]
+    forged = _jwt(simulator.world.config, "another-secret-of-more-than-32-bytes")
+    assert "signature" in rest.sign_in(forged).json()["error"]["detail"]
+
+
+def test_impersonation_is_for_administrators(simulator: Running, rest: Any) -> None:
+    """An administrator may sign in as somebody else."""
+    config = simulator.world.config
+    ben = next(user for user in simulator.world.home.users.values() if user.full_name == "Ben Duarte")
+    who = {"name": config.username, "password": config.password, "user": {"id": ben.luid}}
+    assert rest.sign_in(who).json()["credentials"]["user"]["id"] == ben.luid
