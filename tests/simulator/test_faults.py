@@ -1,0 +1,224 @@
+"""Faults strike the calls they are meant for, as long as they are meant to."""
+
+import time
+from typing import Any
+
+import pytest
+import requests
+import slack_sdk
+import twilio.rest
+from slack_sdk.errors import SlackApiError
+from twilio.base.exceptions import TwilioRestException
+
+from simulator import Running
+from simulator.faults import KINDS, Faults
+
+SLOW = 0.15
+
+
+def _add(control: Any, **fault: Any) -> Any:
+    return control("POST", "faults", fault, status=201)["fault"]
+
+
+def test_fault_lasts_so_many_calls(rest: Any, control: Any) -> None:
+    """After its number of calls it is gone by itself."""
+    _add(control, kind="html", path="/workbooks", times=2)
+    assert [rest.call("GET", path).status_code for path in ("users", "workbooks", "workbooks", "workbooks")] == [
+        200,
+        502,
+        502,
+        200,
+    ]
+    assert control("GET", "faults")["on"] == []
+
+
+def test_fault_lasts_until_switched_off(rest: Any, control: Any) -> None:
+    """Without a number it stays; one or all can be switched off."""
+    fault = _add(control, kind="error", code="403004", method="get")
+    assert rest.call("GET", "workbooks").json()["error"]["code"] == "403004"
+    assert rest.call("PUT", "workbooks/x", json={}).status_code == 404
+    assert control("DELETE", f"faults/{fault['id']}") == {"removed": 1}
+    assert rest.call("GET", "workbooks").ok
+    _add(control, kind="delay", seconds=0)
+    _add(control, kind="delay", target="slack", seconds=0)
+    assert control("DELETE", "faults") == {"removed": 2}
+
+
+def test_delay_waits_and_then_answers(rest: Any, control: Any) -> None:
+    """A slow answer is a right answer."""
+    _add(control, kind="delay", seconds=SLOW)
+    began = time.monotonic()
+    assert rest.call("GET", "workbooks").ok
+    assert time.monotonic() - began >= SLOW
+
+
+def test_refusal_closes_the_connection(simulator: Running, rest: Any, control: Any) -> None:
+    """No status, no body."""
+    _add(control, kind="refuse", times=1)
+    with pytest.raises(requests.ConnectionError):
+        rest.call("GET", "workbooks")
+    assert simulator.world.calls.log[-1].status == 0
+    assert rest.call("GET", "workbooks").ok
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "code"), [("401000", 401, "401000"), ("401002", 401, "401002"), ("403", 403, "403004")]
+)
+def test_unauthorized_has_three_forms(rest: Any, control: Any, form: str, status: int, code: str) -> None:
+    """An expired session shows in three ways; the session itself lives on."""
+    _add(control, kind="unauthorized", form=form, times=1)
+    answer = rest.call("GET", "workbooks")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert rest.call("GET", "workbooks").ok
+
+
+@pytest.mark.parametrize(("form", "begin"), [("html", "<html>"), ("empty", "")])
+def test_unauthorized_may_come_without_a_code(rest: Any, control: Any, form: str, begin: str) -> None:
+    """A gateway's 401 is a page, or nothing."""
+    _add(control, kind="unauthorized", form=form)
+    answer = rest.call("GET", "workbooks")
+    assert (answer.status_code, answer.text[:6]) == (401, begin)
+
+
+def test_expiry_ends_the_session(rest: Any, control: Any) -> None:
+    """Unlike a 401 it needs a new sign-in."""
+    _add(control, kind="expire", path="/workbooks", times=1)
+    assert [rest.call("GET", "workbooks").status_code for _ in range(2)] == [401, 401]
+    rest.sign_in()
+    assert rest.call("GET", "workbooks").ok
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_throttling_comes_with_and_without_the_header(rest: Any, control: Any, header: bool) -> None:
+    """The minutes are always in the text."""
+    _add(control, kind="throttled", seconds=1740, header=header)
+    answer = rest.call("GET", "workbooks")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (429, "429000")
+    assert "29 minutes" in answer.json()["error"]["detail"]
+    assert answer.headers.get("Retry-After") == ("1740" if header else None)
+
+
+def test_errors_come_in_xml_too(simulator: Running, control: Any) -> None:
+    """Who does not ask for JSON gets Tableau's XML."""
+    _add(control, kind="error", code="409093")
+    answer = requests.get(f"{simulator.url}/api/3.27/serverinfo", timeout=5)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (409, "application/xml;charset=utf-8")
+    assert b'<error code="409093"><summary>Resource Conflict</summary>' in answer.content
+
+
+def test_redirect_points_at_the_same_path(rest: Any, control: Any) -> None:
+    """The generic host of Cloud sends to the pod."""
+    _add(control, kind="redirect", location="https://10ax.example/", path="signin")
+    pat = {"personalAccessTokenName": "x"}
+    answer = rest.http.post(f"{rest.simulator.url}/api/3.27/auth/signin", json=pat, allow_redirects=False, timeout=5)
+    assert (answer.status_code, answer.headers["Location"]) == (301, "https://10ax.example/api/3.27/auth/signin")
+
+
+def test_shapes_of_json(rest: Any, control: Any) -> None:
+    """Strings for everything, an object for a list of one, a bare list, an empty object, an empty list."""
+    path = "workbooks?filter=name:eq:Sales"
+    plain = rest.get(path)["workbooks"]["workbook"][0]
+    assert plain["hasExtracts"] is True
+    shapes = {}
+    for kind in ("strings", "single", "bare", "empty"):
+        fault = _add(control, kind=kind)
+        shapes[kind] = rest.get(path)["workbooks"]
+        control("DELETE", f"faults/{fault['id']}")
+    assert shapes["strings"]["workbook"][0]["hasExtracts"] == "true"
+    assert shapes["single"]["workbook"]["name"] == "Sales"
+    assert [book["name"] for book in shapes["bare"]] == ["Sales"]
+    assert shapes["empty"] == {}
+    nothing = "workbooks?filter=name:eq:nothing"
+    assert rest.get(nothing)["workbooks"] == {}
+    _add(control, kind="lists")
+    assert rest.get(nothing)["workbooks"] == {"workbook": []}
+
+
+@pytest.mark.parametrize(("form", "seen"), [("running", ["InProgress"]), ("absent", [])])
+def test_job_shows_its_end_late(simulator: Running, rest: Any, control: Any, form: str, seen: list[str]) -> None:
+    """The webhook is there before the list knows; until then the job runs on, or is not listed."""
+    _add(control, kind="late_jobs", seconds=SLOW, form=form, times=1)
+    control("POST", "events", {"event_type": "WorkbookRefreshFailed", "name": "Sales"})
+    before = rest.get("jobs?filter=title:eq:Sales&sort=createdAt:desc&pageSize=1")["backgroundJobs"].get(
+        "backgroundJob", []
+    )
+    assert [job["status"] for job in before if job["status"] != "Success"] == seen
+    time.sleep(SLOW + 0.05)
+    [after] = rest.get("jobs?filter=title:eq:Sales,status:eq:Failed")["backgroundJobs"]["backgroundJob"]
+    assert rest.get(f"jobs/{after['id']}")["job"]["finishCode"] == "1"
+
+
+def test_slack_is_throttled_in_its_own_way(slack: slack_sdk.WebClient, control: Any) -> None:
+    """429 with Retry-After, then fine again."""
+    _add(control, kind="throttled", target="slack", seconds=7, times=1)
+    with pytest.raises(SlackApiError) as refused:
+        slack.chat_postMessage(channel="#bi", text="x")
+    answer = refused.value.response
+    assert (answer.status_code, answer["error"], answer.headers["Retry-After"]) == (429, "ratelimited", "7")
+    assert slack.chat_postMessage(channel="#bi", text="x")["ok"]
+
+
+def test_slack_refuses_with_any_error(slack: slack_sdk.WebClient, control: Any) -> None:
+    """The error's name is free."""
+    _add(control, kind="error", target="slack", path="chat.postMessage", code="not_in_channel")
+    with pytest.raises(SlackApiError, match="not_in_channel"):
+        slack.chat_postMessage(channel="#bi", text="x")
+    assert slack.auth_test()["ok"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [({"kind": "throttled"}, 20429), ({"kind": "error", "code": "21611"}, 21611)]
+)
+def test_twilio_refuses_in_its_codes(sms: twilio.rest.Client, control: Any, fault: dict[str, str], code: int) -> None:
+    """Throttled is 20429, the rest as wished."""
+    _add(control, target="twilio", **fault)
+    with pytest.raises(TwilioRestException) as refused:
+        sms.messages.create(to="+15550100", from_="+15005550006", body="x")
+    assert refused.value.code == code
+
+
+def test_twilio_may_send_and_never_answer(simulator: Running, sms: twilio.rest.Client, control: Any) -> None:
+    """The caller sees a broken connection; the message is in the list."""
+    _add(control, kind="lost", target="twilio", times=1)
+    with pytest.raises(requests.ConnectionError):
+        sms.messages.create(to="+15550100", from_="+15005550006", body="x")
+    assert [message.body for message in sms.messages.list(to="+15550100")] == ["x"]
+    assert len(simulator.world.twilio.messages) == 1
+
+
+def test_share_strikes_some() -> None:
+    """A share strikes about that many calls, the same ones for the same seed."""
+
+    def struck() -> list[int]:
+        faults = Faults(seed=3)
+        faults.add({"kind": "html", "share": 0.3})
+        return [len(faults.meet("tableau", "GET", "/api/x")) for _ in range(200)]
+
+    assert struck() == struck()
+    assert 40 < sum(struck()) < 80
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {},
+        {"kind": "explode"},
+        {"kind": "delay", "target": "github"},
+        {"kind": "delay", "seconds": "soon"},
+        {"kind": "delay", "seconds": -1},
+        {"kind": "delay", "times": 0},
+        {"kind": "delay", "path": "("},
+        {"kind": "unauthorized", "form": "418"},
+        {"kind": "delay", "colour": "red"},
+    ],
+)
+def test_unclear_fault_is_refused(control: Any, wish: dict[str, Any]) -> None:
+    """A sentence says what would be right, and nothing is switched on."""
+    assert control("POST", "faults", wish, status=400)["error"]
+    assert control("GET", "faults") == {"on": [], "kinds": KINDS}
+
+
+def test_faults_do_not_touch_the_control(control: Any) -> None:
+    """What switches them off always works."""
+    _add(control, kind="refuse", target="*")
+    assert control("GET", "healthz") == {"status": "ok"}
