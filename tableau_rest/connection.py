@@ -6,7 +6,7 @@ import json as jsonlib
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn, Self
 
 from tableau_rest import errors, query, version, wire
 from tableau_rest.credentials import Credential
@@ -78,7 +78,7 @@ class Connection:
         """Closes idle connections. The session stays: others share it."""
         self._door.close()
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -181,6 +181,8 @@ class Connection:
             error = errors.Unauthorized(error.summary, detail=error.detail, status=error.status, code=error.code)
         if isinstance(error, errors.Unauthorized) and self.credential.kind == "pat":
             error.advice = "A new session was refused too: is the same personal access token used somewhere else?"
+        if isinstance(error, errors.Unauthorized) and self.credential.kind == "jwt":
+            error.permanent = True  # nothing knocks these sessions out; what is refused is the scope
         raise error
 
     def _url(self, session: Session, path: str) -> str:

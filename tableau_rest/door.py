@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple, NoReturn
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
 from tableau_rest import errors
 
@@ -135,7 +135,7 @@ class Door:
                 **self._around(url),  # type: ignore[arg-type]
             )
             yield Stream(answer.status_code, answer.headers, _chunks(answer, started + patience.whole))
-        except requests.RequestException as exc:
+        except (requests.RequestException, HTTPError) as exc:
             _no_answer(exc, url)
         finally:
             if answer is not None:
@@ -178,7 +178,8 @@ def _in_memory(chunks: Iterator[bytes]) -> bytes:
 
 
 def _chunks(answer: requests.Response, deadline: float) -> Iterator[bytes]:
-    for chunk in answer.iter_content(_CHUNK):
+    # What has arrived, not what fits: a server that sends a byte now and then must not outlast the deadline.
+    while chunk := answer.raw.read1(_CHUNK, decode_content=True):
         yield chunk
         if time.monotonic() > deadline:
             raise requests.ReadTimeout("the answer as a whole took too long")
@@ -188,13 +189,14 @@ def _path(url: str) -> str:
     return url[url.find("/", 8) :].partition("?")[0]
 
 
-def _no_answer(exc: requests.RequestException, url: str) -> NoReturn:
-    exc.request = exc.response = None  # they carry the session token
+def _no_answer(exc: requests.RequestException | HTTPError, url: str) -> NoReturn:
+    if isinstance(exc, requests.RequestException):
+        exc.request = exc.response = None  # they carry the session token
     cause = exc.args[0] if exc.args else None
     cause = getattr(cause, "reason", cause)
     error = errors.NoAnswer(f"{url[: url.find('/', 8)]} {_what_happened(exc, cause)}")
     error.unsent = isinstance(cause, NewConnectionError | ConnectTimeoutError)
-    error.slow = isinstance(exc, requests.Timeout) or isinstance(cause, ReadTimeoutError)
+    error.slow = isinstance(exc, requests.Timeout | ReadTimeoutError) or isinstance(cause, ReadTimeoutError)
     raise error from exc
 
 
@@ -206,13 +208,13 @@ _HAPPENED: tuple[tuple[type[Exception], str], ...] = (
     (ConnectTimeoutError, "cannot be reached: timed out while connecting"),
     (requests.Timeout, "did not answer in time"),
     (ReadTimeoutError, "did not answer in time"),
-    (requests.exceptions.ChunkedEncodingError, "broke the answer off half-way"),
 )
 
 
 def _what_happened(exc: Exception, cause: object) -> str:
     fitting = (said for kind, said in _HAPPENED if isinstance(exc, kind) or isinstance(cause, kind))
-    return next(fitting, "broke the connection")
+    # requests wraps what happens before the answer begins; while it is read, urllib3 speaks for itself.
+    return next(fitting, "broke the answer off half-way" if isinstance(exc, HTTPError) else "broke the connection")
 
 
 class RenewingSession(requests.Session):

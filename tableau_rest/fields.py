@@ -40,9 +40,9 @@ def moment(data: Data, name: str) -> datetime | None:
     value = text(data, name)
     try:
         time = datetime.fromisoformat(value)
-    except ValueError:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def child(data: Data, name: str) -> Data:

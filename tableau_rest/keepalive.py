@@ -29,7 +29,7 @@ class KeepAlive(Connection):
         """
         try:
             self._answer("GET", "/api/{version}/sessions/current")
-        except errors.Forbidden:
+        except (errors.Forbidden, errors.Unauthorized):
             if self.credential.kind != "jwt":  # whether a connected app may ask this is not documented
                 raise
         session = self.session()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -23,6 +26,7 @@ from tableau_rest import (
     UnknownUri,
     where,
 )
+from tableau_rest.door import Patience
 from tableau_rest.models import Content, Webhook
 from tests.tableau_rest.tiny import LUID, OTHER, SITE, Reply, TinyTableau
 
@@ -176,6 +180,53 @@ def test_an_answer_cut_off_is_no_answer(tiny: TinyTableau, client: Tableau) -> N
     tiny.answers[f"GET workbooks/{LUID}"] = Reply({"workbook": WORKBOOK}, cut=30)
     with pytest.raises(NoAnswer, match="half-way"):
         client.workbook(LUID)
+
+
+def test_an_answer_in_drops_is_not_waited_for_for_ever(tiny: TinyTableau, client: Tableau) -> None:
+    """Every byte comes in time, the whole does not: an error that is not final, and not tried again."""
+    tiny.slow["GET drops"] = lambda _: Reply({"a": "b" * 200}, drip=0.01)
+    started = time.monotonic()
+    with pytest.raises(NoAnswer, match="in time") as raised:
+        client.request("GET", "drops", patience=Patience(whole=0.1))
+    assert time.monotonic() - started < 1
+    assert len(tiny.calls("GET drops")) == 1
+    assert not raised.value.permanent
+
+
+def test_a_server_that_says_nothing_is_not_waited_for_for_ever(tiny: TinyTableau, client: Tableau) -> None:
+    """The read timeout, once."""
+    tiny.slow["GET silence"] = lambda _: (time.sleep(0.3), Reply({}))[1]
+    with pytest.raises(NoAnswer, match="in time"):
+        client.request("GET", "silence", patience=Patience(read=0.1))
+    assert len(tiny.calls("GET silence")) == 1
+
+
+def test_compressed_and_chunked_answers_are_read(tiny: TinyTableau, client: Tableau) -> None:
+    """As gateways send them."""
+    zipped = gzip.compress(json.dumps({"workbook": WORKBOOK}).encode())
+    tiny.answers[f"GET workbooks/{LUID}"] = Reply(zipped, headers={"Content-Encoding": "gzip"})
+    assert client.workbook(LUID).name == "Sales"
+    tiny.answers[f"GET workbooks/{LUID}"] = Reply({"workbook": WORKBOOK}, chunked=True)
+    assert client.workbook(LUID).name == "Sales"
+    tiny.answers[f"GET workbooks/{LUID}"] = Reply({"workbook": WORKBOOK}, chunked=True, cut=50)
+    with pytest.raises(NoAnswer, match="half-way"):
+        client.workbook(LUID)
+
+
+def test_one_connection_serves_many_calls(tiny: TinyTableau, client: Tableau) -> None:
+    """Also after errors, empty answers and pictures."""
+    tiny.answers |= {
+        f"GET workbooks/{LUID}": Reply({"workbook": WORKBOOK}),
+        f"GET workbooks/{LUID}/previewImage": Reply(b"x" * 100_000),
+        f"DELETE webhooks/{LUID}": Reply(b"", 204),
+    }
+    for _ in range(5):
+        client.workbook(LUID)
+        client.workbook_preview_image(LUID)
+        client.delete_webhook(LUID)
+        with pytest.raises(NotFound):
+            client.view(LUID)
+    assert tiny.connections == 1
 
 
 def test_preview_image_is_bytes(tiny: TinyTableau, client: Tableau) -> None:

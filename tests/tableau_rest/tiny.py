@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,12 +36,17 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer as a test writes it: a document, or bytes with their type; `cut` breaks off after so many bytes."""
+    """An answer as a test writes it: a document, or bytes with their type; `cut` breaks off after so many bytes.
+
+    `drip` sends byte by byte, with so many seconds between.
+    """
 
     body: Any = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
+    drip: float = 0
+    chunked: bool = False
 
     @property
     def bytes(self) -> bytes:
@@ -59,7 +65,7 @@ class TinyTableau:
         self.answers: dict[str, Answering | list[Answering]] = {}
         self.slow: dict[str, Callable[[Asked], Reply]] = {}  # answered side by side, outside the lock
         self.tokens: dict[str, str] = {}  # live token of each credential
-        self.sign_ins = 0
+        self.sign_ins = self.connections = 0
         self.version = "3.27"
         self.lock = threading.Lock()
         self.expired: Reply = Reply(EXPIRED, 401)
@@ -105,12 +111,26 @@ class TinyTableau:
         return Reply({"credentials": {"site": site, "user": {"id": USER}, "token": self.tokens[who]}})
 
 
+def parts_of(reply: Reply, data: bytes) -> Iterator[bytes]:
+    """The body in the pieces it is sent in."""
+    if reply.chunked:
+        data = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (data[:20], data[20:])) + b"0\r\n\r\n"
+    if reply.drip:
+        yield from (bytes([byte]) for byte in data)
+    else:
+        yield data[: reply.cut]
+
+
 def running() -> Iterator[TinyTableau]:
     """A TinyTableau on a port of its own, until the generator is closed."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
+
+        def setup(self) -> None:
+            super().setup()
+            tiny.connections += 1
 
         def handle_one_request(self) -> None:
             try:
@@ -129,12 +149,14 @@ def running() -> Iterator[TinyTableau]:
 
         def reply(self, reply: Reply) -> None:
             data = reply.bytes
+            length = {"Transfer-Encoding": "chunked"} if reply.chunked else {"Content-Length": str(len(data))}
             self.send_response(reply.status)
-            for name, value in {"Content-Type": "application/json", **reply.headers}.items():
+            for name, value in {"Content-Type": "application/json", **length, **reply.headers}.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(data if reply.cut is None else data[: reply.cut])
+            for part in parts_of(reply, data):
+                self.wfile.write(part)
+                time.sleep(reply.drip)
             self.close_connection = self.close_connection or reply.cut is not None
 
         def log_message(self, *args: object) -> None:
