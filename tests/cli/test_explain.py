@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.cli.conftest import Receive, Run, objects
+from webhooks.context import CONDITIONS
 from webhooks.inbox import Inbox
 from webhooks.job import Job, NewJob
 from webhooks.services import Services
@@ -97,6 +98,22 @@ def test_explain_of_a_job_that_was_skipped_gives_the_reason(
     event_id = receive()
     inbox.skip(claim()[0], "project is Sales, not Finance*")
     assert ["notify slack:#finance", "skipped", "project is Sales, not Finance*"] in lines(flask, event_id)
+
+
+def test_explain_tells_what_tableau_was_asked(
+    flask: Run, receive: Receive, claim: Claim, inbox: Inbox, rules_file: Path
+) -> None:
+    """A condition on the project is open at first; later it reads as the job found it."""
+    rules_file.write_text(
+        '[[rule]]\nname = "R"\non = "*Failed"\nwhere = { name = "F*", project = "Fin*" }\nnotify = "console"\n',
+        encoding="utf-8",
+    )
+    event_id = receive()
+    (job,) = claim()
+    assert ["R", "matched", "resource_name Finance 2026 ~ F*; if project ~ Fin*"] in lines(flask, event_id)
+    inbox.record(job, CONDITIONS, "project Finance/Reports ~ Fin*")
+    inbox.finish(job)
+    assert ["R", "matched", "resource_name Finance 2026 ~ F*; project Finance/Reports ~ Fin*"] in lines(flask, event_id)
 
 
 def test_explain_shows_a_failed_planning(flask: Run, receive: Receive, inbox: Inbox) -> None:

@@ -11,6 +11,7 @@ from threading import Thread
 import pytest
 
 from tests.cli.conftest import TOKEN, Receive, Run, kept, objects
+from webhooks.cli.scenario import bad_monday
 from webhooks.event import EVENT_TYPES
 from webhooks.inbox import Inbox
 
@@ -179,3 +180,35 @@ def test_trigger_looks_like_tableau() -> None:
     assert answer.status == 302
     assert (seen["User-Agent"], seen["Content-Type"]) == ("TableauWebhooks/1.0", "application/json")
     assert json.loads(bodies[0]) == {"resource_name": "Ü", "half": "\ud800"}
+
+
+def test_trigger_scenario_tells_a_story(flask: Run, server: str, inbox: Inbox) -> None:
+    """A bad Monday: 200 refreshes of 200 things, 17 fail, 5 of those are well again; not one is a duplicate."""
+    result = flask("trigger", "--scenario", "bad-monday", "--url", server, "--set", "site_luid=x")
+    assert result.stdout.splitlines()[-1] == "410 sent: 410 accepted"
+    events = [record.event for record in inbox.events(limit=1000)]
+    failed = [event for event in events if event.event_type.endswith("Failed")]
+    succeeded = {event.resource_luid for event in events if event.event_type.endswith("Succeeded")}
+    assert (len(failed), len({event.resource_luid for event in failed})) == (17, 17)
+    assert len([event for event in failed if event.resource_luid in succeeded]) == 5
+    assert {event.site_luid for event in events} == {"x"}
+
+
+def test_trigger_scenario_ends_what_it_starts() -> None:
+    """Each refresh ends after it started, each recovery comes after its failure, and nothing is in the future."""
+    open_ones: dict[str, str] = {}
+    for scene in bad_monday():
+        assert scene.before.total_seconds() > 0
+        thing = scene.event_type.partition("Refresh")[0] + scene.name
+        if scene.event_type.endswith("Started"):
+            assert open_ones.get(thing) in {None, "Failed"}, scene
+            open_ones[thing] = "Started"
+        else:
+            assert open_ones[thing] == "Started", scene
+            open_ones[thing] = scene.event_type.partition("Refresh")[2]
+
+
+@pytest.mark.parametrize("words", [("--name", "x"), ("SiteUpdated",), ("--count", "2"), ("--from", "1")])
+def test_trigger_scenario_goes_alone(flask: Run, words: tuple[str, ...]) -> None:
+    """A story says itself what happens and to what."""
+    assert flask("trigger", "--scenario", "bad-monday", *words).exit_code == 2

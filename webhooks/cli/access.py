@@ -12,11 +12,13 @@ from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 
 if TYPE_CHECKING:
-    from webhooks.inbox import Inbox
+    from webhooks.inbox import EventRecord, Inbox
     from webhooks.registry import Registry
     from webhooks.rules import Rules
     from webhooks.services import Services
     from webhooks.settings import Settings
+
+LARGEST_ID = 2**63 - 1
 
 
 def services() -> Services:
@@ -51,6 +53,19 @@ def rules() -> Rules:
         return services().rules
     except RulesError as error:
         raise Failure(str(error)) from error
+
+
+def lookup(event_id: int) -> EventRecord | None:
+    """The event of that id, whatever number it is."""
+    return inbox().event(event_id) if 0 < event_id <= LARGEST_ID else None
+
+
+def find(event_id: int) -> EventRecord:
+    """The event of that id; ends the command where there is none."""
+    record = lookup(event_id)
+    if record is None:
+        raise Failure(f"There is no event {event_id}. flask events list shows those there are.")
+    return record
 
 
 def hide(text: str) -> str:

@@ -7,19 +7,17 @@ from collections.abc import Iterable
 import click
 
 from webhooks.cli import access, lines, options, pages, screen
-from webhooks.cli.exits import Failure
 from webhooks.cli.explain import Part, explain
 from webhooks.cli.group import Group
 from webhooks.cli.outcome import utc_now
 from webhooks.cli.replay import replay
 from webhooks.cli.tail import tail
 from webhooks.conditions import Verdict
+from webhooks.context import CONDITIONS
 from webhooks.event import Event
-from webhooks.inbox import EventRecord
+from webhooks.inbox import MISSING, EventRecord
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
-
-LARGEST_ID = 2**63 - 1
 
 
 @click.group(cls=Group)
@@ -62,8 +60,11 @@ def list_events(filters: options.Filters, limit: int, as_json: bool) -> None:
 @click.argument("event_id", type=int, metavar="ID")
 @options.as_json
 def show(event_id: int, as_json: bool) -> None:
-    """Show one event: what came in, word for word, and every try of every job."""
-    record = find(event_id)
+    """Show one event and every try of its jobs.
+
+    What came in is shown word for word.
+    """
+    record = access.find(event_id)
     if as_json:
         lines.write(lines.event_object(record, access.hide))
     else:
@@ -74,27 +75,19 @@ def show(event_id: int, as_json: bool) -> None:
 @click.argument("event_id", type=int, metavar="ID")
 @options.as_json
 def explain_event(event_id: int, as_json: bool) -> None:
-    """Explain what happened because of an event, and what did not, and why.
+    """Tell why an event led to what it did, or to nothing.
 
     Rules and handlers are asked as they are now; jobs are those that were made when the event was planned.
     """
-    record = find(event_id)
+    record = access.find(event_id)
     rules, handlers = verdicts(record.event)
-    parts = explain(record, rules, handlers)
+    parts = explain(record, rules, handlers, looked(record))
     if as_json:
         lines.write(lines.event_object(record, access.hide) | {"explanation": [part.as_object() for part in parts]})
         return
     now = utc_now()
     screen.show(pages.headline(record, now), pages.explanation(parts, now, access.hide, unmade=_unmade(record)))
     _advise(record, parts)
-
-
-def find(event_id: int) -> EventRecord:
-    """The event of that id; ends the command where there is none."""
-    record = access.inbox().event(event_id) if 0 < event_id <= LARGEST_ID else None
-    if record is None:
-        raise Failure(f"There is no event {event_id}. flask events list shows those there are.")
-    return record
 
 
 def verdicts(event: Event) -> tuple[list[Verdict], list[Verdict]]:
@@ -105,6 +98,13 @@ def verdicts(event: Event) -> tuple[list[Verdict], list[Verdict]]:
     except (RulesError, RegistrationError) as error:
         click.secho(f"The rules cannot be asked, so only jobs are shown. {error}\n", fg="yellow", err=True)
         return [], []
+
+
+def looked(record: EventRecord) -> dict[int, str]:
+    """Why conditions that only Tableau can answer were met, by the ids of the jobs that looked."""
+    asked = [job.job for job in record.jobs if job.job.where]
+    found = {job.id: access.inbox().recorded(job, CONDITIONS) for job in asked}
+    return {job_id: access.hide(str(why)) for job_id, why in found.items() if why is not MISSING}
 
 
 def _unmade(record: EventRecord) -> str:

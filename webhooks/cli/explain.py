@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,12 +37,18 @@ class Part:
         }
 
 
-def explain(record: EventRecord, rules: Sequence[Verdict], handlers: Sequence[Verdict]) -> list[Part]:
-    """Rules in their file's order, then handlers, then jobs whose rule or handler is there no more."""
+def explain(
+    record: EventRecord, rules: Sequence[Verdict], handlers: Sequence[Verdict], looked: Mapping[int, str]
+) -> list[Part]:
+    """Rules in their file's order, then handlers, then jobs whose rule or handler is there no more.
+
+    `looked` holds, by the job's id, why conditions that only Tableau can answer were met.
+    """
     parts = [_rule(verdict, record.jobs) for verdict in rules] + [
         _handler(verdict, record.jobs) for verdict in handlers
     ]
     explained = {job.job.id for part in parts for job in part.jobs}
+    parts = [_with_looks(part, looked) for part in parts]
     return parts + _left([job for job in record.jobs if job.job.id not in explained])
 
 
@@ -67,6 +73,15 @@ def _part(kind: str, verdict: Verdict, jobs: tuple[JobRecord, ...]) -> Part:
     if jobs and not verdict.matched:
         return replace(part, reason=f"{verdict.reason}; it was otherwise when the event was planned")
     return part
+
+
+def _with_looks(part: Part, looked: Mapping[int, str]) -> Part:
+    """What was open when the event was planned (`if project ~ Finance*`) gives way to what a job found."""
+    found = next((looked[job.job.id] for job in part.jobs if job.job.id in looked), None)
+    if found is None:
+        return part
+    known = [reason for reason in part.reason.split("; ") if reason and not reason.startswith("if ")]
+    return replace(part, reason="; ".join([*known, found]))
 
 
 def _left(jobs: Iterable[JobRecord]) -> list[Part]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import click
@@ -14,6 +13,7 @@ from webhooks.cli import access, lines, options
 from webhooks.cli.exits import Failure
 from webhooks.cli.group import Command
 from webhooks.cli.outcome import count
+from webhooks.cli.progress import progress
 from webhooks.inbox import EventRecord, Inbox
 from webhooks.job import JobState
 
@@ -21,8 +21,6 @@ MANY = 10
 CAP = 1000
 BATCH = 50
 """Rows to a transaction: what comes in meanwhile waits for one batch, not for all."""
-
-Step = Callable[[int], None]
 
 
 @click.command(cls=Command)
@@ -36,9 +34,10 @@ Step = Callable[[int], None]
 def replay(
     *, event_ids: tuple[int, ...], dead: bool, filters: options.Filters, limit: int, yes: bool, as_json: bool
 ) -> None:
-    """Run events again: every ended job anew, and jobs of rules that are new since then.
+    """Run events again, or dead jobs.
 
-    What the jobs did before, they do again: messages are sent once more. With --dead only dead jobs run again.
+    Every ended job of the event runs anew, and jobs of rules that are new since then. What the jobs did before, they do
+    again: messages are sent once more. With --dead only dead jobs run again.
 
     \b
     flask events replay 41 42
@@ -52,12 +51,12 @@ def replay(
         records, told = _replay_dead(inbox, filters.since, limit, yes=yes)
     else:
         filters.check(inbox)
-        records = _chosen(inbox, event_ids) if event_ids else _matching(inbox, filters, limit)
+        records = _chosen(event_ids) if event_ids else _matching(inbox, filters, limit)
         told = _replay(inbox, [record.event.id or 0 for record in records], yes=yes)
     click.echo(told, err=as_json)
     if as_json:
         for record in records:
-            _write_again(inbox, record)
+            _write_again(record)
 
 
 def _check_usage(event_ids: Sequence[int], dead: bool, filters: options.Filters) -> None:
@@ -69,17 +68,13 @@ def _check_usage(event_ids: Sequence[int], dead: bool, filters: options.Filters)
         raise click.UsageError("Which events? Give IDs, --dead, or filters such as --type and --since.")
 
 
-def _chosen(inbox: Inbox, event_ids: Sequence[int]) -> list[EventRecord]:
+def _chosen(event_ids: Sequence[int]) -> list[EventRecord]:
     """The events of these ids; ends the command, before anything is done, if one is not there."""
-    found = {event_id: _known(inbox, event_id) for event_id in dict.fromkeys(event_ids)}
+    found = {event_id: access.lookup(event_id) for event_id in dict.fromkeys(event_ids)}
     missing = [str(event_id) for event_id, record in found.items() if record is None]
     if missing:
         raise Failure(f"There is no event {', '.join(missing)}; nothing was replayed.")
     return [record for record in found.values() if record]
-
-
-def _known(inbox: Inbox, event_id: int) -> EventRecord | None:
-    return inbox.event(event_id) if 0 < event_id < 2**63 else None
 
 
 def _matching(inbox: Inbox, filters: options.Filters, limit: int) -> list[EventRecord]:
@@ -92,7 +87,7 @@ def _matching(inbox: Inbox, filters: options.Filters, limit: int) -> list[EventR
 def _replay(inbox: Inbox, event_ids: Sequence[int], *, yes: bool) -> str:
     what = count(len(event_ids), "event")
     _ask(len(event_ids), f"Run {what} again?", yes=yes)
-    with _progress(len(event_ids)) as step:
+    with progress(len(event_ids), "Replaying") as step:
         for start in range(0, len(event_ids), BATCH):
             step(inbox.replay(event_ids[start : start + BATCH]))
     return f"Replayed {what}." if event_ids else "No such events."
@@ -104,7 +99,7 @@ def _replay_dead(inbox: Inbox, since: datetime | None, limit: int, *, yes: bool)
     wanted = deaths[:limit]
     _ask(len(wanted), f"Run {count(len(wanted), 'dead job')} again?", yes=yes)
     done = 0
-    with _progress(len(wanted)) as step:
+    with progress(len(wanted), "Replaying") as step:
         while done < len(wanted) and (revived := inbox.replay_dead(since, min(BATCH, len(wanted) - done))):
             done += revived
             step(revived)
@@ -133,17 +128,7 @@ def _ask(number: int, question: str, *, yes: bool) -> None:
     click.confirm(question, abort=True, err=True)
 
 
-@contextmanager
-def _progress(total: int) -> Iterator[Step]:
-    """A bar on stderr while a person waits for many; nothing otherwise."""
-    if total <= BATCH or not sys.stderr.isatty():
-        yield lambda _number: None
-        return
-    with click.progressbar(length=total, label="Replaying", file=sys.stderr) as bar:
-        yield bar.update
-
-
-def _write_again(inbox: Inbox, record: EventRecord) -> None:
+def _write_again(record: EventRecord) -> None:
     """The event as it stands now."""
-    if now := _known(inbox, record.event.id or 0):
+    if now := access.lookup(record.event.id or 0):
         lines.write(lines.event_object(now, access.hide))

@@ -11,7 +11,6 @@ from rich.text import Text
 
 from webhooks import rules as rulebook
 from webhooks.cli import access, backtest, lines, options, outcome, pages, screen
-from webhooks.cli.events import find
 from webhooks.cli.exits import FAILED, Failure
 from webhooks.cli.explain import Part, foresee
 from webhooks.cli.group import Group
@@ -146,7 +145,7 @@ def _event(given: str, name: str | None) -> Event:
     if Path(given).is_file():
         return _parsed(Path(given).read_bytes(), given)
     if given.isdecimal():
-        return find(int(given)).event
+        return access.find(int(given)).event
     if given in EVENT_TYPES:
         return _parsed(encode(fresh(sample(given), at=outcome.utc_now(), name=name)), given)
     raise click.BadParameter(

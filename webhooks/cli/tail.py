@@ -64,9 +64,10 @@ class Following:
 @options.as_json
 @with_appcontext
 def tail(filters: options.Filters, last: int, as_json: bool) -> None:
-    """Show events as they come in, and what becomes of their jobs, until Ctrl-C.
+    """Show events as they come in.
 
-    With --json one event a line, as it came in; what becomes of it: flask events show ID --json.
+    And what becomes of their jobs, until Ctrl-C. With --json one event a line, as it came in; what becomes of it:
+    flask events show ID --json.
     """
     inbox = access.inbox()
     following = Following(inbox, filters, _start(inbox, filters, last))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -13,22 +12,18 @@ from typing import Any, NoReturn
 import click
 from flask.cli import with_appcontext
 
-from webhooks.cli import access, lines, outcome, screen
-from webhooks.cli.exits import FAILED, Failure, Unavailable
+from webhooks.cli import access, answers
+from webhooks.cli.exits import Unavailable
 from webhooks.cli.group import Command
 from webhooks.cli.options import EventType, as_json
-from webhooks.cli.post import SHOWN, Answer, Sender, Unanswered, hook_url, masked
+from webhooks.cli.post import Answer, Sender, Unanswered, hook_url
 from webhooks.cli.sample import Payload, fresh, sample
+from webhooks.cli.scenario import SCENARIOS
 from webhooks.event import EVENT_TYPES
 from webhooks.spelling import closest
 
-HINTS = {
-    400: "The body is not what the server takes for JSON.",
-    401: "The token differs from the server's WEBHOOK_TOKEN; see --token.",
-    404: "There is a server, but no hook at this path.",
-    405: "There is something at this path, but it takes no events.",
-    503: "The server cannot keep events now; Tableau would try again.",
-}
+Happened = tuple[Payload, datetime, str | None]
+"""A template, when it happened, and to what."""
 
 
 class Change(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
@@ -65,6 +60,7 @@ def _refuse(name: str) -> NoReturn:
 @click.option(
     "--count", type=click.IntRange(1, 10_000), default=1, help="So many, within the last hour; the last one now."
 )
+@click.option("--scenario", type=click.Choice(list(SCENARIOS)), help="A story of many events instead of one.")
 @as_json
 @with_appcontext
 def trigger(
@@ -77,6 +73,7 @@ def trigger(
     url: str | None,
     token: str | None,
     count: int,
+    scenario: str | None,
     as_json: bool,
 ) -> None:
     """Send an event of EVENT_TYPE to a running server, as Tableau would, with the time of now.
@@ -86,17 +83,31 @@ def trigger(
     flask trigger DatasourceCreated --set site_luid=6b7a... --set resource_name:=null
     flask trigger --from 41                      a kept event, happening again now
     flask trigger WorkbookRefreshSucceeded --from 41
+    flask trigger --scenario bad-monday          200 refreshes: 17 fail, 5 recover
 
     Ends with 0 if every answer was 200. Nothing is done about an event that came before (same six fields): the
     server counts it as a duplicate.
     """
-    template = _template(event_type, source)
     target = _target(url, token)
-    bodies = [fresh(template, at=at, name=name, changes=dict(changes), without=without) for at in _moments(count)]
-    if not as_json:
-        _announce(bodies[-1], target)
-    answers = [_report(body, answer, target, as_json=as_json) for body, answer in _send(bodies, target)]
-    _conclude(answers, as_json=as_json)
+    if scenario:
+        if event_type or source is not None or name or count > 1:
+            raise click.UsageError("--scenario says itself what is sent; it goes with --set and --unset.")
+        happened = _story(scenario)
+    else:
+        template = _template(event_type, source)
+        happened = [(template, at, name) for at in _moments(count)]
+    bodies = [fresh(one, at=at, name=its, changes=dict(changes), without=without) for one, at, its in happened]
+    if as_json:
+        told = answers.write(_send(bodies, target), target)
+    else:
+        answers.announce(bodies, target)
+        told = answers.tell(_send(bodies, target), len(bodies))
+    answers.conclude(told, quiet=as_json)
+
+
+def _story(scenario: str) -> list[Happened]:
+    now = datetime.now(UTC)
+    return [(sample(scene.event_type), now - scene.before, scene.name) for scene in SCENARIOS[scenario]()]
 
 
 def _template(event_type: str | None, source: int | None) -> Payload:
@@ -106,9 +117,7 @@ def _template(event_type: str | None, source: int | None) -> Payload:
         _warn(event_type)
     if source is None:
         return sample(event_type or "")
-    kept = access.inbox().event(source) if 0 < source < 2**63 else None
-    if kept is None:
-        raise Failure(f"There is no event {source}. flask events list shows those there are.")
+    kept = access.find(source)
     changed = {"event_type": event_type, "resource": sample(event_type)["resource"]} if event_type else {}
     return {**kept.event.payload, **changed}
 
@@ -159,45 +168,3 @@ def encode(body: Payload) -> bytes:
         return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:
         return json.dumps(body, separators=(",", ":")).encode()
-
-
-def _announce(body: Payload, target: str) -> None:
-    name = screen.clean(body.get("resource_name"))
-    head = f"{screen.clean(body.get('event_type'))}  {name}  to {masked(target)}"
-    click.echo(access.hide(head))
-
-
-def _report(body: Payload, answer: Answer, target: str, *, as_json: bool) -> Answer:
-    if as_json:
-        said = json.loads(access.hide(json.dumps(dict(answer.content)))) or access.hide(answer.body[:SHOWN])
-        lines.write({"status": answer.status, "answer": said, "url": masked(target), "sent": body})
-    else:
-        click.secho(f"{answer.status} {_said(answer)}", fg="green" if answer.status == 200 else "red", nl=False)
-        click.echo(f"  ({outcome.length(answer.seconds)})")
-    return answer
-
-
-def _said(answer: Answer) -> str:
-    content = answer.content
-    if answer.status == 200 and "status" in content:
-        event = f", event {content['event']}" if "event" in content else ", a test is not kept"
-        return screen.one_line(f"{content['status']}{event}")
-    return access.hide(screen.one_line(str(content.get("detail") or answer.body[:SHOWN])))
-
-
-def _conclude(answers: Sequence[Answer], *, as_json: bool) -> None:
-    refused = [answer for answer in answers if answer.status != 200]
-    if not as_json and len(answers) > 1:
-        counts = Counter(_word(answer) for answer in answers)
-        click.echo(f"{len(answers)} sent: {', '.join(f'{number} {word}' for word, number in counts.items())}")
-    if refused:
-        hint = HINTS.get(refused[-1].status)
-        if hint:
-            click.echo(hint, err=True)
-        raise click.exceptions.Exit(FAILED)
-    if not as_json and screen.is_terminal() and (event := answers[-1].content.get("event")):
-        click.secho(f"What becomes of it: flask events explain {event}", dim=True)
-
-
-def _word(answer: Answer) -> str:
-    return str(answer.content.get("status", "")) if answer.status == 200 else f"answered {answer.status}"
