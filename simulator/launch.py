@@ -19,8 +19,9 @@ def main() -> None:
     if Path(".env").exists() or os.environ.get("TABLEAU_DOMAIN"):
         print(f"The server starts on http://127.0.0.1:{port} for the site that .env names. Ctrl-C ends it.", flush=True)
         os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "index:app"])
-    # Ctrl-C and a stop by the system are the same.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Ctrl-C, a stop by the system and a closed terminal are the same.
+    for stop in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(stop, signal.default_int_handler)
     try:
         demo.play(port=int(port), simulator_port=int(os.environ.get("SIMULATOR_PORT", "8100")))
     except demo.CannotStart as error:
