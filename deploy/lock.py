@@ -6,6 +6,7 @@ import re
 import tomllib
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 
@@ -39,10 +40,18 @@ def lines(pins: dict[str, str]) -> list[str]:
     return [f"{name}=={version}" for name, version in pins.items()]
 
 
+def groups(project: dict[str, Any], name: str) -> list[str]:
+    """What a dependency group names, with the groups it includes. https://peps.python.org/pep-0735/"""
+    found: list[str] = []
+    for entry in project["dependency-groups"][name]:
+        found += [entry] if isinstance(entry, str) else groups(project, entry["include-group"])
+    return found
+
+
 def main() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     run = closure(project["project"]["dependencies"])
-    dev = {n: v for n, v in closure(project["dependency-groups"]["dev"]).items() if n not in run}
+    dev = {n: v for n, v in closure(groups(project, "dev")).items() if n not in run}
     head = "# Written by `make lock` from pyproject.toml.\n"
     (ROOT / "requirements.txt").write_text(head + "\n".join(lines(run)) + "\n")
     (ROOT / "requirements-dev.txt").write_text(head + "\n".join(lines(dev)) + "\n")

@@ -1,0 +1,29 @@
+"""Programs that a test needs beside Python, and the simulated site it runs against."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+WHERE = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+
+
+def tool(name: str) -> str:
+    """The path of a program; without it the test is skipped, or fails with REQUIRE_ALL=1."""
+    found = shutil.which(name, path=WHERE)
+    if found:
+        return found
+    if os.environ.get("REQUIRE_ALL"):
+        pytest.fail(f"{name} is not installed")
+    pytest.skip(f"{name} is not installed")
+
+
+def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end, whatever that is."""
+    given = {"cwd": ROOT, "capture_output": True, "text": True, "timeout": 60, "check": False, **options}
+    return subprocess.run([str(word) for word in command], **given)  # type: ignore[call-overload, no-any-return]
