@@ -45,7 +45,7 @@ def ending() -> Iterator[None]:
         yield
     except StoreUnavailable as error:
         raise exits.Unavailable(f"The inbox does not answer: {error}") from error
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         click.echo(err=True)
         raise click.exceptions.Exit(exits.INTERRUPTED) from None
 

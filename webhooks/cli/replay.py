@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -10,6 +9,7 @@ import click
 from flask.cli import with_appcontext
 
 from webhooks.cli import access, lines, options
+from webhooks.cli.consent import ask
 from webhooks.cli.exits import Failure
 from webhooks.cli.group import Command
 from webhooks.cli.outcome import count
@@ -121,11 +121,8 @@ def _deaths(inbox: Inbox, since: datetime | None) -> list[tuple[datetime, EventR
 
 
 def _ask(number: int, question: str, *, yes: bool) -> None:
-    if number <= MANY or yes:
-        return
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"{question} Nobody is there to answer; add --yes.")
-    click.confirm(question, abort=True, err=True)
+    if number > MANY and not yes:
+        ask(question)
 
 
 def _write_again(record: EventRecord) -> None:
