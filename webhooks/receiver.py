@@ -86,7 +86,7 @@ class Receiver:
 
 def given_token(environ: WSGIEnvironment) -> bytes:
     """The token in the path or in `?token=`; empty without one."""
-    path: str = environ["PATH_INFO"].strip("/")
+    path = str(environ["PATH_INFO"]).strip("/")
     if path:
         # WSGI hands the path's bytes over as Latin-1, https://peps.python.org/pep-3333/#unicode-issues
         return path.encode("latin-1")
