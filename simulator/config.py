@@ -37,17 +37,19 @@ class Config:
     # Credentials
     content_url: str = "acme"
     pat_name: str = "webhooks"
-    pat_secret: str = "c2ltdWxhdG9y:not-a-secret"
+    pat_secret: str = field(default="c2ltdWxhdG9y:not-a-secret", repr=False)
     username: str = "ann@acme.example"
-    password: str = "simulator"
+    password: str = field(default="simulator", repr=False)
     ca_client: str = "5f3c1d9e-0000-4000-8000-00000000c11e"
     ca_secret_id: str = "8f2a7b10-0000-4000-8000-0000005ec1d0"
-    ca_secret_value: str = "simulated-connected-app-secret-32+"
-    more_ca_secrets: Mapping[str, str] = field(default_factory=dict)  # id -> value: a connected app has up to two
-    slack_token: str = "xoxb-simulator"
+    ca_secret_value: str = field(default="simulated-connected-app-secret-32+", repr=False)
+    more_ca_secrets: Mapping[str, str] = field(
+        default_factory=dict, repr=False
+    )  # id -> value: a connected app has up to two
+    slack_token: str = field(default="xoxb-simulator", repr=False)
     slack_channel: str = "#bi"
     twilio_account_sid: str = "AC00000000000000000000000000000001"
-    twilio_auth_token: str = "simulated-auth-token"
+    twilio_auth_token: str = field(default="simulated-auth-token", repr=False)
     twilio_from: str = "+15005550006"
     twilio_to: str = "+15550100"
     twilio_verified: frozenset[str] | None = None  # the only numbers a trial account may send to; None: a paid account

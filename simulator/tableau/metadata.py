@@ -74,7 +74,8 @@ def _passes(site: Site, thing: Thing, wanted: Any) -> bool:
 
 
 def _connection(site: Site, field: Field, things: list[Thing]) -> dict[str, Any]:
-    first, after = field.arguments.get("first") or len(things) or 1, field.arguments.get("after") or "0"
+    first, after = field.arguments.get("first"), field.arguments.get("after") or "0"
+    first = max(1, len(things)) if first is None else first
     if not isinstance(first, int) or first < 1 or not str(after).isdigit():
         raise GraphError("first must be a positive number, after a cursor of an earlier page")
     begin, end = int(after), int(after) + first

@@ -1,0 +1,217 @@
+"""The control over HTTP: what it shows, what it changes, what it refuses."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import slack_sdk
+import twilio.rest
+
+from simulator import Config, Running, running
+from simulator import control as control_module
+from simulator.config import from_environment, manner, manners
+from simulator.timer import Timer
+
+
+def test_messages_show_what_was_received(slack: slack_sdk.WebClient, sms: twilio.rest.Client, control: Any) -> None:
+    """Slack's messages with their files, and the text messages."""
+    blocks = [{"type": "header", "text": {"type": "plain_text", "text": "Hello"}}]
+    sent = slack.chat_postMessage(channel="#bi", text="Hello", blocks=blocks)
+    slack.files_upload_v2(channel=sent["channel"], thread_ts=sent["ts"], content=b"abc", filename="a.txt", title="A")
+    sms.messages.create(to="+15550100", from_="+15005550006", body="Hi")
+    shown = control("GET", "messages")
+    first, second = shown["slack"]
+    assert (first["channel_name"], first["text"], first["blocks"], first["thread_ts"]) == ("#bi", "Hello", blocks, None)
+    assert (second["thread_ts"], second["files"][0]["title"]) == (first["ts"], "A")
+    assert [(text["to"], text["body"]) for text in shown["sms"]] == [("+15550100", "Hi")]
+    assert [file["name"] for file in shown["files"]] == ["a.txt"]
+
+
+def test_calls_are_counted(rest: Any, control: Any) -> None:
+    """How often somebody signed in can be asked."""
+    rest.sign_in()
+    rest.get("workbooks")
+    shown = control("GET", "calls?target=tableau&path=workbooks")
+    assert shown["sign_ins"] == 2
+    assert shown["counts"]["POST /api/-/auth/signin"] == 2
+    assert [(call["method"], call["status"]) for call in shown["calls"]] == [("GET", 200)]
+
+
+def test_reset_begins_anew_with_the_same_identifiers(rest: Any, control: Any, simulator: Running) -> None:
+    """Everything is forgotten; the seed gives the same company."""
+    before = control("GET", "site")
+    control("POST", "events", {"event_type": "WorkbookDeleted", "name": "Sales"})
+    control("POST", "faults", {"kind": "refuse"}, status=201)
+    control("POST", "settings", {"duplicates": 0.5})
+    assert control("POST", "reset") == {"status": "ok"}
+    assert control("GET", "site") == before
+    assert rest.call("GET", "workbooks").status_code == 401
+    assert (simulator.world.faults.on(), simulator.world.config.duplicates) == ([], 0.0)
+
+
+def test_two_simulators_know_nothing_of_each_other() -> None:
+    """Many can run in one process."""
+    with running() as one, running(Config(seed=8)) as two:
+        requests.post(f"{one.url}/simulator/events", json={"event_type": "WorkbookDeleted"}, timeout=5)
+        assert len(one.world.home.workbooks) == 11
+        assert len(two.world.home.workbooks) == 12
+        assert not set(one.world.home.workbooks) & set(two.world.home.workbooks)
+
+
+def test_next_refreshes_can_be_decided(simulator: Running, rest: Any, control: Any) -> None:
+    """So many fail, then they go well again; -1 fails for good."""
+    luid = control("POST", "refreshes", {"name": "Sales", "fail": 2, "reason": "no space"})["luid"]
+
+    def notes() -> str | None:
+        job = rest.call("POST", f"workbooks/{luid}/refresh", json={}).json()["job"]
+        assert simulator.world.timer.settle(5)
+        notes: str | None = rest.get(f"jobs/{job['id']}")["job"]["extractRefreshJob"].get("notes")
+        return notes
+
+    assert [notes(), notes(), notes()] == ["no space", "no space", None]
+    control("POST", "refreshes", {"name": "Sales", "fail": -1, "reason": "gone"})
+    assert [notes(), notes(), notes()] == ["gone", "gone", "gone"]
+    control("POST", "refreshes", {"name": "Sales", "fail": 0})
+    assert notes() is None
+
+
+def test_failures_in_a_row_are_counted_at_the_task(rest: Any, control: Any) -> None:
+    """consecutiveFailedCount grows with each failure and falls to nothing with a success."""
+    counts = []
+    for event in ("RefreshFailed", "RefreshFailed", "RefreshSucceeded"):
+        luid = control("POST", "events", {"event_type": f"Workbook{event}", "name": "Sales"})["event"]["resource_luid"]
+        tasks = [task["extractRefresh"] for task in rest.get("tasks/extractRefreshes")["tasks"]["task"]]
+        counts += [task["consecutiveFailedCount"] for task in tasks if task.get("workbook", {}).get("id") == luid]
+    assert counts == ["1", "2", "0"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("events", {}, 400),
+        ("events", {"event_type": "WorkbookExploded"}, 409),
+        ("events", {"event_type": "WorkbookDeleted", "name": "nothing"}, 409),
+        ("events", {"event_type": "WorkbookDeleted", "colour": "red"}, 400),
+        ("events", {"event_type": 7}, 400),
+        ("events", [1], 400),
+        ("refreshes", {"name": "nothing"}, 400),
+        ("refreshes", {"name": "Sales", "fail": "often"}, 400),
+        ("settings", {"colour": "red"}, 400),
+        ("settings", {"duplicates": "many"}, 400),
+        ("settings", {"pat_secret": "x"}, 400),
+        ("settle", {"seconds": "long"}, 400),
+    ],
+)
+def test_unclear_wish_is_refused(control: Any, path: str, body: Any, status: int) -> None:
+    """With a sentence that says what is wrong."""
+    assert len(control("POST", path, body, status=status)["error"]) > 10
+
+
+def test_bad_limit_is_refused(control: Any) -> None:
+    """A query is checked as well."""
+    assert "limit" in control("GET", "calls?limit=x", status=400)["error"]
+
+
+def test_pages_from_elsewhere_may_not_pull_strings(simulator: Running) -> None:
+    """A request that a browser marks as coming from another site is refused."""
+    address = f"{simulator.url}/simulator/reset"
+    assert requests.post(address, headers={"Origin": "https://evil.example"}, timeout=5).status_code == 403
+    assert requests.post(address, headers={"Origin": simulator.url}, timeout=5).ok
+
+
+def test_settings_change_the_manners(control: Any) -> None:
+    """All of them can be read, and changed together or not at all."""
+    assert set(control("GET", "settings")) == set(manners())
+    changed = control("POST", "settings", {"duplicates": 0.5, "retry_waits": [0.1, 0.2], "refreshes_per_hour": 60})
+    assert (changed["duplicates"], changed["retry_waits"], changed["refreshes_per_hour"]) == (0.5, [0.1, 0.2], 60)
+    control("POST", "settings", {"duplicates": 0, "read_timeout": "x"}, status=400)
+    assert control("GET", "settings")["duplicates"] == 0.5
+
+
+def test_manual_names_every_address(simulator: Running) -> None:
+    """The docstring that the page shows tells of all there is."""
+    manual = control_module.__doc__ or ""
+    rules = {str(rule) for rule in simulator.app.url_map.iter_rules() if rule.endpoint.startswith("control.")}
+    assert len(rules) > 12
+    assert [rule for rule in rules if rule.split("<")[0].rstrip("/") not in manual] == []
+
+
+def test_environment_gives_the_credentials() -> None:
+    """What is there is taken, synonyms and files too; the rest is made up and named."""
+    config, made_up = from_environment(
+        {"TS_PAT_NAME": "mine", "TABLEAU_PAT_SECRET": "s3cret", "TABLEAU_SITENAME": "", "SLACK_TOKEN": ""}
+    )
+    assert (config.pat_name, config.pat_secret, config.content_url) == ("mine", "s3cret", "")
+    assert made_up["SLACK_TOKEN"] == Config().slack_token
+    assert not {"TABLEAU_PAT_NAME", "TABLEAU_PAT_SECRET", "TABLEAU_SITENAME"} & set(made_up)
+
+
+def test_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    """NAME_FILE holds the value."""
+    (tmp_path / "token").write_text("xoxb-file\n")
+    config, _ = from_environment({"SLACK_TOKEN_FILE": str(tmp_path / "token"), "SIMULATOR_RETRY_WAITS": "1,2"})
+    assert (config.slack_token, config.retry_waits) == ("xoxb-file", (1.0, 2.0))
+
+
+def test_environment_for_a_server_points_here() -> None:
+    """The variables a server needs, with the addresses of all three sides."""
+    variables = Config().environment("http://127.0.0.1:8100/")
+    assert variables["TABLEAU_DOMAIN"] == "http://127.0.0.1:8100"
+    assert variables["SLACK_API_URL"] == "http://127.0.0.1:8100/slack/api/"
+    assert variables["TWILIO_API_URL"] == "http://127.0.0.1:8100/twilio"
+    assert all(isinstance(value, str) for value in variables.values())
+
+
+def test_config_shows_no_secret() -> None:
+    """A representation that ends up in a log gives nothing away."""
+    config = Config(pat_secret="hidden-pat", slack_token="hidden-slack", twilio_auth_token="hidden-twilio")
+    assert "hidden" not in repr(config)
+
+
+def test_manner_reads_text_and_json() -> None:
+    """The same value from a variable and from a body."""
+    assert manner("retry_waits", "1,2") == manner("retry_waits", [1, 2]) == (1.0, 2.0)
+    assert manner("payload_text", "false") is False
+    assert manner("disable_after", "") is None
+    with pytest.raises(ValueError, match="not a manner"):
+        manner("clock", "x")
+
+
+def test_flask_serves_it_from_the_command_line(tmp_path: Path) -> None:
+    """`flask --app simulator run` prints what it made up and answers."""
+    root = Path(control_module.__file__).parent.parent
+    ours = {"SLACK_TOKEN": "xoxb-given", "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(root)}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | ours
+    command = [sys.executable, "-m", "flask", "--app", "simulator", "run", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        said: list[str] = []
+        for line in process.stdout or ():
+            said.append(line)
+            if "Running on" in line:
+                address = line.split()[-1]
+                break
+        assert requests.get(f"{address}/simulator/healthz", timeout=5).json() == {"status": "ok"}
+        process.terminate()
+    assert any("TABLEAU_PAT_NAME=webhooks" in line for line in said)
+    assert not any("SLACK_TOKEN=" in line for line in said)
+
+
+def test_timer_forgets_and_stops() -> None:
+    """What is not due yet can be dropped; a stopped timer takes nothing more."""
+    timer, done = Timer(2), list[int]()
+    timer.after(60, lambda: done.append(1))
+    timer.after(0, lambda: 1 / 0)
+    timer.after(0, lambda: done.append(2))
+    timer.forget()
+    timer.after(0, lambda: done.append(3))
+    assert timer.settle(5)
+    timer.close()
+    timer.after(0, lambda: done.append(4))
+    assert done[-1] == 3
+    assert 1 not in done

@@ -1,0 +1,102 @@
+"""Twilio's Messages resource beyond what its own client shows."""
+
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+import requests
+import twilio.rest
+from twilio.base.exceptions import TwilioRestException
+from twilio.request_validator import RequestValidator
+
+from simulator import Config, Running, running
+from simulator.config import utc_now
+from simulator.twilio.account import Sms
+
+NUMBERS = {"to": "+15550100", "from_": "+15005550006"}
+
+
+def test_wrong_token_is_20003(simulator: Running, sms: twilio.rest.Client) -> None:
+    """401 with the code of a failed authentication."""
+    sms.auth = (sms.username, "wrong")
+    with pytest.raises(TwilioRestException) as refused:
+        sms.messages.create(**NUMBERS, body="x")
+    assert (refused.value.code, refused.value.status) == (20003, 401)
+    assert simulator.world.twilio.messages == []
+
+
+def test_other_account_is_20404(simulator: Running) -> None:
+    """The account in the address must be the one that signs."""
+    config = simulator.world.config
+    address = f"{simulator.url}/twilio/2010-04-01/Accounts/AC{'9' * 32}/Messages.json"
+    answer = requests.post(address, auth=(config.twilio_account_sid, config.twilio_auth_token), timeout=5)
+    assert (answer.status_code, answer.json()["code"]) == (404, 20404)
+
+
+def test_messaging_service_sends_without_a_number(sms: twilio.rest.Client) -> None:
+    """Accepted first, with no segments counted yet."""
+    sent = sms.messages.create(to="+15550100", messaging_service_sid="MG" + "0" * 32, body="x")
+    assert (sent.status, sent.num_segments) == ("accepted", "0")
+    with pytest.raises(TwilioRestException, match="does not exist"):
+        sms.messages.create(to="+15550100", messaging_service_sid="MGx", body="x")
+
+
+def test_trial_account_sends_to_verified_numbers_only() -> None:
+    """21608 for everybody else."""
+    with running(Config(twilio_verified=frozenset({"+15550100"}))) as simulator:
+        config = simulator.world.config
+        client = twilio.rest.Client(config.twilio_account_sid, config.twilio_auth_token)
+        client.api.base_url = f"{simulator.url}/twilio"
+        client.messages.create(**NUMBERS, body="x")
+        with pytest.raises(TwilioRestException) as refused:
+            client.messages.create(to="+15550111", from_="+15005550006", body="x")
+        client.http_client.session.close()
+    assert refused.value.code == 21608
+
+
+def test_list_comes_in_pages(sms: twilio.rest.Client) -> None:
+    """The client follows the pages to the end."""
+    for number in range(5):
+        sms.messages.create(**NUMBERS, body=str(number))
+    assert [message.body for message in sms.messages.list(page_size=2)] == ["4", "3", "2", "1", "0"]
+    today = utc_now().date()
+    assert len(sms.messages.list(date_sent_after=today)) == 5
+    assert sms.messages.list(from_="+15550000") == []
+
+
+@pytest.mark.parametrize(
+    ("body", "segments"),
+    [
+        ("x" * 160, 1),
+        ("x" * 161, 2),
+        ("x" * 306, 2),
+        ("x" * 307, 3),
+        ("€" * 80, 1),
+        ("€" * 81, 2),
+        ("ł" * 70, 1),
+        ("ł" * 71, 2),
+        ("😀" * 36, 2),
+    ],
+)
+def test_segments_are_counted_as_the_network_does(body: str, segments: int) -> None:
+    """160 of the small alphabet, 70 of the large one; fewer when joined."""
+    assert Sms("SM1", "+1", "+2", "", body, utc_now()).segments == segments
+
+
+def test_status_callback_is_signed(receiver: Any) -> None:
+    """Sent and delivered are told, with a signature Twilio's own validator accepts."""
+    with running(Config(sms_seconds=0.01)) as simulator:
+        config = simulator.world.config
+        client = twilio.rest.Client(config.twilio_account_sid, config.twilio_auth_token)
+        client.api.base_url = f"{simulator.url}/twilio"
+        sent = client.messages.create(**NUMBERS, body="x", status_callback=receiver.url)
+        assert simulator.world.timer.settle(5)
+        client.http_client.session.close()
+    forms = [{name: values[0] for name, values in parse_qs(body.decode()).items()} for _, _, body in receiver.requests]
+    assert sorted(form["MessageStatus"] for form in forms) == ["delivered", "sent"]
+    assert {form["MessageSid"] for form in forms} == {sent.sid}
+    validator = RequestValidator(config.twilio_auth_token)
+    assert all(
+        validator.validate(receiver.url, form, headers["X-Twilio-Signature"])
+        for form, (_, headers, _) in zip(forms, receiver.requests, strict=True)
+    )
