@@ -51,7 +51,7 @@ class Connection:
         credential.check()
         self.credential, self.site_name = credential, site
         self._api_version = _fitting(api_version, credential)
-        self.verify, self._clock = verify, clock
+        self.verify, self._clock, self._sleep = verify, clock, sleep
         self._site_key = f"{base}\n{site}"
         self._door = Door(user_agent, verify=verify, sleep=sleep)
         self._sign_in = SignIn(
@@ -115,7 +115,7 @@ class Connection:
         """
         body = None if json is None else jsonlib.dumps(json).encode()
         target = path if not params else f"{path}?{query.encode(params)}"
-        answer = self._answer(method, target, body, repeat=repeat, patience=patience)
+        answer = self._answer(method.upper(), target, body, repeat=repeat, patience=patience)
         try:
             return wire.document(answer.body)
         except errors.BadAnswer as error:

@@ -123,7 +123,7 @@ class Door:
         """One try; the body is read as it comes, and the connection given back at the end. Raises NoAnswer."""
         started = time.monotonic()
         method, url = outgoing.method, outgoing.url
-        headers = {"User-Agent": self._user_agent, **outgoing.headers}
+        headers = {"User-Agent": self._user_agent, "Accept-Encoding": "gzip, deflate", **outgoing.headers}
         asked = requests.Request(method, url, headers=headers, data=outgoing.body)
         answer = None
         try:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from tableau_rest import errors, query
+from tableau_rest import errors, query, wire
 from tableau_rest.call import rest
 from tableau_rest.connection import Connection
 from tableau_rest.door import EXPORT, LARGEST_ANSWER
@@ -40,16 +40,13 @@ class Export:
     def save(self, path: str | Path) -> Path:
         """Writes the file and returns its path. A failure leaves nothing behind, and an old file as it was."""
         target = Path(path)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        unfinished = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
         try:
-            with os.fdopen(handle, "w+b") as file:
+            with unfinished.open("xb") as file:
                 self._fetch(file)
-            Path(name).chmod(0o666 & ~_umask())
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        return target
+            return unfinished.replace(target)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
     def read(self) -> bytes:
         """The file as bytes; BadAnswer where it is larger than 64 MiB."""
@@ -175,9 +172,7 @@ class Exports(Connection):
         def fetch(file: BinaryIO) -> None:
             with self._place():
                 answer = self._answer("GET", target, accept="*/*", patience=EXPORT, into=file)
-            kind = answer.headers.get("Content-Type", "")
-            if kind.startswith("text/html"):
-                raise errors.BadAnswer("Tableau sent a web page instead of a file", status=answer.status)
+            wire.refuse_page(answer.headers)
 
         return Export(fetch, path)
 
@@ -221,9 +216,3 @@ def _view_filters(filters: Mapping[str, object]) -> dict[str, str]:
             raise ValueError(f"a filter that cannot be expressed: {field!r} = {value!r}")
         written[f"vf_{field}"] = ",".join(values)
     return written
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

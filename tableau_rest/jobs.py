@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
@@ -68,7 +67,7 @@ class Jobs(Lists):
         )
         for candidate in near[:_LOOKED_AT]:
             job = self.job(candidate.luid)
-            if job.content and job.content.luid.lower() == luid:
+            if job.content and job.content.luid.lower() == luid and distance(job.completed_at) <= tolerance:
                 return job
         return None
 
@@ -79,18 +78,21 @@ class Jobs(Lists):
         at: datetime,
         name: str = "",
         wait: float = 120.0,
-        sleep: Callable[[float], object] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
     ) -> models.Job | None:
-        """Like `failed_job`, looking again after 5, 10, 30, 60, 60, … seconds until `wait` seconds are used up."""
+        """Like `failed_job`, looking again after 5, 10, 30, 60, 60, … seconds until `wait` seconds are used up.
+
+        `sleep` is called with the seconds of each pause; by default it is the client's own.
+        """
         for pause in _pauses(wait):
             found = self.failed_job(content_luid, at=at, name=name)
             if found or pause is None:
                 return found
-            sleep(pause)
+            (sleep or self._sleep)(pause)
         return None
 
     def wait_for_job(
-        self, luid: str | HasLuid, *, wait: float = 600.0, sleep: Callable[[float], object] = time.sleep
+        self, luid: str | HasLuid, *, wait: float = 600.0, sleep: Callable[[float], object] | None = None
     ) -> models.Job:
         """The job once it has finished; its `status` says how. Raises StillRunning after `wait` seconds."""
         job = self.job(luid)
@@ -98,7 +100,7 @@ class Jobs(Lists):
             if job.finished:
                 return job
             if pause is not None:
-                sleep(pause)
+                (sleep or self._sleep)(pause)
                 job = self.job(luid)
         retry_at = self._clock() + timedelta(seconds=POLLS[-1])
         raise errors.StillRunning(f"job {job.luid} has not finished after {wait:g} s", retry_at=retry_at)

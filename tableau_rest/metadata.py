@@ -103,7 +103,11 @@ class Metadata(Connection):
     def _graphql(self, query: str, variables: Mapping[str, Any]) -> tuple[wire.Json, bool]:
         """The data, and whether it is complete."""
         body = json.dumps({"query": query, "variables": variables}).encode()
-        document = wire.document(self._answer("POST", "/api/metadata/graphql", body, repeat=True).body)
+        try:
+            document = wire.document(self._answer("POST", "/api/metadata/graphql", body, repeat=True).body)
+        except errors.NotFound as exc:  # the whole API is missing, not some content
+            advice = _ADVICE["FEATURE_DISABLED"]
+            raise errors.MetadataError("no Metadata API here", status=404, permanent=True, advice=advice) from exc
         told = list(objects(document, "errors"))
         serious = [error for error in told if not _is_partial(error)]
         data = document.get("data")

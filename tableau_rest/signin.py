@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from tableau_rest import errors, version, wire
 from tableau_rest.credentials import Credential
-from tableau_rest.door import Answer, Door
+from tableau_rest.door import Answer, Door, Patience
 from tableau_rest.fields import child, text
 from tableau_rest.redaction import redact
 from tableau_rest.session import Session
@@ -22,6 +22,8 @@ log = logging.getLogger("tableau_rest")
 JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
 # Cloud ends a session after 120 minutes; ten of them are for calls that are under way.
 LONGEST_SESSION = timedelta(minutes=110)
+# Others wait for the lock meanwhile, so all steps together must stay below store.LOCK_SECONDS.
+SIGN_IN = Patience(connect=5.0, read=15.0, whole=20.0)
 _HOPS = 3
 
 
@@ -100,7 +102,9 @@ class SignIn:
         for _ in range(_HOPS):
             # Signing in twice does no harm, except with a JWT, which is good for one time only.
             repeat = method == "GET" or self._credential.kind != "jwt"
-            answer = self._door.send(method, server + path, headers=JSON_HEADERS, body=body, repeat=repeat)
+            answer = self._door.send(
+                method, server + path, headers=JSON_HEADERS, body=body, repeat=repeat, patience=SIGN_IN
+            )
             if answer.status not in {301, 302, 307, 308}:
                 return server, answer
             server = wire.moved(server + path, answer.headers.get("Location", ""))

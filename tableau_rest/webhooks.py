@@ -67,7 +67,7 @@ class Webhooks(Lists):
     def test_webhook(self, luid: str | HasLuid) -> models.WebhookTest:
         """Has Tableau send a test to the webhook's URL; tells what the receiver answered, well or badly."""
         answer = self._answer("GET", f"webhooks/{luid_of(luid)}/test", repeat=False, fine=_has_result)
-        return models.WebhookTest.from_json(child(wire.document(answer.body), "webhookTestResult"))
+        return models.WebhookTest.from_json(child(wire.document(answer.body), "webhookTestResult"), answer.status)
 
     def _described(self, name: str, event: str, url: str) -> wire.Json:
         if not name.strip():

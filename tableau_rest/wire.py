@@ -105,6 +105,12 @@ def _wait_of_text(detail: str) -> timedelta | None:
     return timedelta(seconds=int(match[1]) * _SECONDS[match[2].lower()]) if match else None
 
 
+def refuse_page(headers: Mapping[str, str]) -> None:
+    """Raises BadAnswer where a file was asked for and a web page came, such as that of a login."""
+    if headers.get("Content-Type", "").lower().startswith("text/html"):
+        raise errors.BadAnswer("Tableau sent a web page instead of a file", status=200)
+
+
 def moved(url: str, location: str) -> str:
     """The new base URL when an answer sends us from `url` to `location`. Raises BadAnswer where we must not follow.
 

@@ -44,16 +44,20 @@ class Webhook:
 
 @dataclass(frozen=True)
 class WebhookTest:
-    """What the receiver answered to a test. 408 is Tableau's own word for "could not reach it in time"."""
+    """What the receiver answered to a test. 408 is Tableau's own word for "could not reach it in time".
+
+    `call_status` is the HTTP status of the call that asked for the test: a test can fail in both places.
+    """
 
     luid: str
     status: int
     body: str = ""
+    call_status: int = 200
 
     @property
     def ok(self) -> bool:
-        return 200 <= self.status < 300
+        return 200 <= self.status < 300 and 200 <= self.call_status < 300
 
     @classmethod
-    def from_json(cls, data: Data) -> Self:
-        return cls(text(data, "id"), number(data, "status") or 0, text(data, "body"))
+    def from_json(cls, data: Data, call_status: int = 200) -> Self:
+        return cls(text(data, "id"), number(data, "status") or 0, text(data, "body"), call_status)

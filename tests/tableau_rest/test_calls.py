@@ -236,6 +236,13 @@ def test_preview_image_is_bytes(tiny: TinyTableau, client: Tableau) -> None:
     assert tiny.asked[-1].headers["accept"] == "*/*"
 
 
+def test_a_page_is_not_taken_for_a_picture(tiny: TinyTableau, client: Tableau) -> None:
+    """A login page with status 200 is an error, not a broken PNG in somebody's channel."""
+    tiny.answers[f"GET workbooks/{LUID}/previewImage"] = Reply(b"<html>", headers={"Content-Type": "text/html"})
+    with pytest.raises(BadAnswer, match="web page"):
+        client.workbook_preview_image(LUID)
+
+
 def test_add_tags_quotes_what_tableau_would_split(tiny: TinyTableau, client: Tableau) -> None:
     """A label with a blank or a comma is sent in double quotes."""
     tiny.answers[f"PUT workbooks/{LUID}/tags"] = Reply({"tags": {"tag": {"label": "two words"}}})

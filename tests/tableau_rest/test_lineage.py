@@ -90,3 +90,10 @@ def test_upstream_names_sources_and_tables(tiny: TinyTableau, client: Tableau) -
     found = client.upstream(LUID)
     assert [one.name for one in found.datasources] == ["Orders"]
     assert found.tables == ("[dbo].[orders]",)
+
+
+def test_a_server_without_the_api_is_not_taken_for_missing_content(client: Tableau) -> None:
+    """404 at its own address says something of the server, not of the data source."""
+    with pytest.raises(MetadataError, match="no Metadata API here") as raised:
+        client.downstream_workbooks(LUID)
+    assert raised.value.permanent
