@@ -90,7 +90,7 @@ def given_token(environ: WSGIEnvironment) -> bytes:
     if path:
         # WSGI hands the path's bytes over as Latin-1, https://peps.python.org/pep-3333/#unicode-issues
         return path.encode("latin-1")
-    query = parse_qs(environ.get("QUERY_STRING", ""), errors="surrogateescape")
+    query = parse_qs(str(environ.get("QUERY_STRING", "")), errors="surrogateescape")
     return query.get("token", [""])[0].encode("utf-8", "surrogateescape")
 
 

@@ -12,6 +12,7 @@ from notifiers import AppriseConfig, Notifiers, SlackConfig, TwilioConfig
 from webhooks import rules
 from webhooks.context import Context, call
 from webhooks.event import Event
+from webhooks.hooks import wanted
 from webhooks.inbox import Inbox
 from webhooks.job import Job, NewJob
 from webhooks.registry import Registry, registry
@@ -89,6 +90,12 @@ class Services:
         """Which jobs an event makes: those of the rules, then those of the `@on` handlers."""
         return [*self.rules.matching(event), *self.registry.matching(event, self.settings.max_attempts)]
 
+    def wanted(self) -> tuple[str, ...]:
+        """The event types that the rules and the `@on` handlers are about."""
+        by_rules = [rule.trigger for rule in self.rules.rules if rule.enabled]
+        by_handlers = [one.trigger for one in self.registry.announced() if one.trigger]
+        return wanted([*by_rules, *by_handlers])
+
     def run(self, job: Job, still_mine: Callable[[], bool] = lambda: True) -> None:
         """Does a job once; raises what its handler raises."""
         handler = self.registry.handler(job.handler)
@@ -138,10 +145,23 @@ def _announcements(destinations: tuple[str, ...]) -> tuple[NewJob, ...]:
 
 def _credential(given: Settings) -> Credential:
     from tableau_rest import ConnectedApp, Password, PersonalAccessToken  # noqa: PLC0415
+    from tableau_rest.credentials import SCOPES  # noqa: PLC0415
 
     if given.tableau_auth == "password":
         return Password(given.tableau_username, given.tableau_password.get_secret_value())
     if given.tableau_auth == "jwt":
-        secret = given.tableau_ca_secret_value.get_secret_value()
-        return ConnectedApp(given.tableau_ca_client, given.tableau_ca_secret_id, secret, given.tableau_username)
-    return PersonalAccessToken(given.tableau_pat_name, given.tableau_pat_secret.get_secret_value())
+        return ConnectedApp(
+            given.tableau_ca_client,
+            given.tableau_ca_secret_id,
+            given.tableau_ca_secret_value.get_secret_value(),
+            given.tableau_username,
+            scopes=tuple(given.tableau_ca_scopes.split()) or SCOPES,
+            spare=_spare_secret(given),
+        )
+    secret = given.tableau_pat_secret.get_secret_value()
+    return PersonalAccessToken(given.tableau_pat_name, secret, given.tableau_pat_expires)
+
+
+def _spare_secret(given: Settings) -> tuple[str, str] | None:
+    value = given.tableau_ca_spare_secret_value.get_secret_value()
+    return (given.tableau_ca_spare_secret_id, value) if value else None

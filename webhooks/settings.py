@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -69,6 +70,9 @@ class Settings(BaseSettings):
     tableau_ca_client: str = Field("", description="Connected app: client id, for jwt")
     tableau_ca_secret_id: str = Field("", description="Connected app: secret id, for jwt")
     tableau_ca_secret_value: SecretStr = Field(SecretStr(""), description="Connected app: secret value, for jwt")
+    tableau_ca_spare_secret_id: str = Field("", description="Connected app: id of its second secret, while you rotate")
+    tableau_ca_spare_secret_value: SecretStr = Field(SecretStr(""), description="Connected app: the second secret")
+    tableau_ca_scopes: str = Field("", description="Scopes to ask for, with blanks between; empty: what is needed")
     tableau_pat_name: str = Field(
         "",
         validation_alias=AliasChoices("tableau_pat_name", "ts_pat_name"),
@@ -79,12 +83,27 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("tableau_pat_secret", "ts_pat_secret"),
         description="Secret of the personal access token (TS_PAT_SECRET is read as well)",
     )
+    tableau_pat_expires: date | None = Field(None, description="Last day of the token, e.g. 2027-03-31, for a warning")
 
     flask_env: Literal["production", "development"] = Field("production", description="development logs DEBUG")
     webhook_token: SecretStr = Field(
         SecretStr(""),
         description="Secret part of the webhook's URL; two with a comma between to rotate; none: all may send",
     )
+    webhook_url: str = Field(
+        "", description="Our address as Tableau sees it; without a path /webhook/<token> is added. Empty: no watch"
+    )
+    webhook_label: str = Field(
+        "tableau-webhooks",
+        min_length=1,
+        max_length=80,
+        description="What the names of our webhooks begin with; another one for a second server on the same site",
+    )
+    watch_minutes: float = Field(
+        5, ge=0, le=1440, description="Minutes between looks at our webhooks and their certificate; 0: none"
+    )
+    watch_repair: bool = Field(True, description="Switch a webhook of ours on again that Tableau has switched off")
+    reconcile: bool = Field(True, description="After downtime, find out what was missed (needs WEBHOOK_URL)")
     database_url: SecretStr = Field(
         SecretStr(""),
         description="Where the inbox is; empty: a SQLite file under data/. postgres://… for many machines",
