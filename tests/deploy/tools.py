@@ -25,5 +25,5 @@ def tool(name: str) -> str:
 
 def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end, whatever that is."""
-    given = {"cwd": ROOT, "capture_output": True, "text": True, "timeout": 60, "check": False, **options}
-    return subprocess.run([str(word) for word in command], **given)  # type: ignore[call-overload, no-any-return]
+    given = {"cwd": ROOT, "capture_output": True, "text": True, "timeout": 60, **options}
+    return subprocess.run([str(word) for word in command], check=False, **given)  # type: ignore[call-overload, no-any-return]

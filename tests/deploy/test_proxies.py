@@ -1,0 +1,228 @@
+"""nginx and Caddy with our examples, before a real server: what comes through, what does not, and what is logged."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPSConnection
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.deploy.tools import ROOT, run, tool
+from tests.way.server import TOKEN, Server, free_port, wait_for
+from webhooks.cli.sample import sample
+
+NAME = "hooks.example.org"
+EVENT = json.dumps(sample("WorkbookCreated") | {"created_at": "2026-01-31T09:30:00Z"}).encode()
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A proxy that listens on `port` and keeps its logs in `folder`."""
+
+    port: int
+    folder: Path
+
+    def ask(
+        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        """Status and body of what it answers over https; its certificate is its own and not checked."""
+        trusting = ssl._create_unverified_context()
+        connection = HTTPSConnection("127.0.0.1", self.port, timeout=10, context=trusting)
+        # Caddy chooses the site by the name in the handshake.
+        connection.sock = trusting.wrap_socket(
+            socket.create_connection(("127.0.0.1", self.port), timeout=10), server_hostname=NAME
+        )
+        try:
+            connection.request(method, path, body or None, {"Host": NAME, **(headers or {})})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def logs(self) -> str:
+        """Everything it has logged."""
+        return "\n".join(file.read_text(encoding="utf-8") for file in sorted(self.folder.glob("*.log")))
+
+
+@contextmanager
+def started(command: list[str], port: int, folder: Path, environment: dict[str, str]) -> Iterator[Proxy]:
+    with (folder / "output.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
+        try:
+            wait_for(lambda: process.poll() is not None or _listens(port), what="the proxy to listen")
+            assert process.poll() is None, (folder / "output.log").read_text(encoding="utf-8")
+            yield Proxy(port, folder)
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def nginx(folder: Path, upstream: int) -> Iterator[Proxy]:
+    """nginx with our file, its ports, paths and certificate made this test's own."""
+    port, plain = free_port(), free_port()
+    certificate(folder)
+    text = (ROOT / "deploy" / "nginx" / "tableau-webhooks.conf").read_text(encoding="utf-8")
+    for old, new in {
+        "listen 443": f"listen 127.0.0.1:{port}",
+        "listen 80": f"listen 127.0.0.1:{plain}",
+        "127.0.0.1:8000": f"127.0.0.1:{upstream}",
+        f"/etc/letsencrypt/live/{NAME}": str(folder),
+        "/var/log/nginx": str(folder),
+    }.items():
+        assert old in text
+        text = text.replace(old, new)
+    text = re.sub(r"(?m)^.*listen \[::\].*\n", "", text)
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    places = "".join(f"{kind}_temp_path {folder / kind};\n" for kind in kinds)
+    user = "user root;\n" if os.geteuid() == 0 else ""
+    (folder / "nginx.conf").write_text(
+        f"{user}daemon off;\npid {folder / 'pid'};\nerror_log {folder / 'error.log'};\nevents {{}}\n"
+        f"http {{\n{places}{text}}}\n",
+        encoding="utf-8",
+    )
+    command = [tool("nginx"), "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
+    checked = run(*command, "-t")
+    assert checked.returncode == 0, checked.stderr
+    assert "warn" not in checked.stderr
+    with started(command, port, folder, dict(os.environ)) as proxy:
+        yield proxy
+
+
+@contextmanager
+def caddy(folder: Path, upstream: int) -> Iterator[Proxy]:
+    """Caddy with our file; it makes its certificate itself, as nobody outside can be asked for one."""
+    port = free_port()
+    text = (ROOT / "deploy" / "caddy" / "Caddyfile").read_text(encoding="utf-8")
+    mine = f"\n{{\n\tadmin off\n\tauto_https disable_redirects\n\tskip_install_trust\n\thttps_port {port}"
+    for old, new in {
+        "\n{": mine,
+        f"{NAME} {{": f"{NAME} {{\n\tbind 127.0.0.1\n\ttls internal",
+        "127.0.0.1:8000": f"127.0.0.1:{upstream}",
+        "/var/log/caddy": str(folder),
+    }.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    (folder / "Caddyfile").write_text(text, encoding="utf-8")
+    home = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    command = [tool("caddy"), "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
+    with started(command, port, folder, {**os.environ, **home}) as proxy:
+        wait_for(lambda: certified(proxy), what="Caddy's certificate")
+        yield proxy
+
+
+def certified(proxy: Proxy) -> bool:
+    try:
+        return proxy.ask("GET", "/webhook/nothing")[0] > 0
+    except (ssl.SSLError, OSError):
+        return False
+
+
+def certificate(folder: Path) -> None:
+    """A key and a certificate by nobody, where nginx looks for them."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)]), datetime.now(UTC)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (folder / "fullchain.pem").write_bytes(made.sign(key, hashes.SHA256()).public_bytes(pem))
+    (folder / "privkey.pem").write_bytes(key.private_bytes(pem, form, serialization.NoEncryption()))
+
+
+Start = Callable[[Path, int], contextmanager]  # type: ignore[type-arg]
+both = pytest.mark.parametrize("proxy", [nginx, caddy])
+
+
+def test_caddyfile_is_valid_and_formatted() -> None:
+    """As `caddy fmt` would write it."""
+    file = ROOT / "deploy" / "caddy" / "Caddyfile"
+    assert run(tool("caddy"), "fmt", file).stdout == file.read_text(encoding="utf-8")
+
+
+@both
+def test_event_comes_through_and_its_token_is_not_logged(proxy: Start, server: Server, tmp_path: Path) -> None:
+    """In the path or in the query: the log has the event's line, never the token."""
+    (tmp_path / "proxy").mkdir()
+    with proxy(tmp_path / "proxy", int(server.url.rpartition(":")[2])) as running:
+        assert running.ask("POST", f"/webhook/{TOKEN}", EVENT)[0] == 200
+        assert json.loads(running.ask("POST", f"/webhook?token={TOKEN}", EVENT)[1])["status"] == "duplicate"
+        assert running.ask("POST", "/webhook/wrong", EVENT)[0] == 401
+        assert running.ask("GET", "/healthz")[0] == 200
+        assert running.ask("POST", f"/webhook/{TOKEN}", b"x" * 70_000)[0] == 413
+        wait_for(lambda: running.logs().count("/webhook/***") >= 4, what="the log")
+    assert TOKEN not in running.logs()
+
+
+@both
+def test_server_that_is_away_does_not_bring_the_token_into_the_log(proxy: Start, tmp_path: Path) -> None:
+    """Proxies write the whole address of a request that failed, unless they are told not to."""
+    with proxy(tmp_path, free_port()) as running:
+        assert running.ask("POST", f"/webhook/{TOKEN}?token={TOKEN}", EVENT)[0] == 502
+        wait_for(lambda: "502" in running.logs(), what="the log")
+    assert TOKEN not in running.logs()
+
+
+@both
+def test_server_hears_who_is_asking_from_the_proxy_alone(proxy: Start, tmp_path: Path) -> None:
+    """What a sender claims in such headers is replaced."""
+    with echo() as (port, heard), proxy(tmp_path, port) as running:
+        lies = {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "gopher", "X-Forwarded-Host": "evil.example"}
+        assert running.ask("POST", "/webhook/x", EVENT, lies)[0] == 200
+    told = {name.lower(): value for name, value in heard[-1].items()}
+    assert told["host"] == told["x-forwarded-host"] == NAME
+    assert (told["x-forwarded-for"], told["x-forwarded-proto"]) == ("127.0.0.1", "https")
+
+
+@both
+def test_figures_are_for_this_machine(proxy: Start, server: Server, tmp_path: Path) -> None:
+    """/metrics from here is answered (tests can only come from here); the rule for others stands in the file."""
+    (tmp_path / "proxy").mkdir()
+    with proxy(tmp_path / "proxy", int(server.url.rpartition(":")[2])) as running:
+        status, body = running.ask("GET", "/metrics")
+    assert (status, b"tableau_webhooks_inbox_up" in body) == (200, True)
+
+
+@contextmanager
+def echo() -> Iterator[tuple[int, list[dict[str, str]]]]:
+    """A server that says ok and remembers the headers it got."""
+    heard: list[dict[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            heard.append(dict(self.headers))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_args: object) -> None:
+            """Nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server.server_port, heard
+    server.shutdown()
+    thread.join()
+    server.server_close()

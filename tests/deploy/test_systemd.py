@@ -1,0 +1,111 @@
+"""The units are right in systemd's own eyes, and what the install script lays down can serve."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+import requests
+
+from simulator import Running
+from tests.deploy.tools import ROOT, run, tool
+from tests.way.server import free_port, wait_for
+
+UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
+INSTALL = ROOT / "deploy" / "systemd" / "install"
+names = pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+
+
+def lay_down(stage: Path) -> Path:
+    """Runs the install script for a folder; gives the code's place in it."""
+    ended = run(INSTALL, env={**os.environ, "STAGE": str(stage)})
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return stage / "opt" / "tableau-webhooks"
+
+
+def test_units_are_understood_without_a_word() -> None:
+    """systemd-analyze verify has nothing to say."""
+    ended = run(tool("systemd-analyze"), "verify", *UNITS)
+    assert (ended.returncode, ended.stdout + ended.stderr) == (0, "")
+
+
+@names
+def test_exposure_is_below_3(unit: Path) -> None:
+    """systemd-analyze security: the service may do little more than it needs."""
+    ended = run(tool("systemd-analyze"), "security", "--offline=yes", "--threshold=29", "--no-pager", unit)
+    assert ended.returncode == 0, ended.stdout.splitlines()[-1]
+
+
+@names
+def test_systemd_waits_longer_than_the_server_needs_to_stop(unit: Path) -> None:
+    """A kill in the middle of a clean stop would cost every running job its attempt."""
+    (seconds,) = re.findall(r"(?m)^TimeoutStopSec=(\d+)$", unit.read_text(encoding="utf-8"))
+    assert int(seconds) > runpy.run_path(str(ROOT / "gunicorn.conf.py"))["graceful_timeout"]
+
+
+def test_what_people_edit_survives_an_update(tmp_path: Path) -> None:
+    """A second run brings new code and leaves variables and rules alone; a handler that is gone is gone."""
+    code = lay_down(tmp_path)
+    etc = tmp_path / "etc" / "tableau-webhooks"
+    (etc / "env").write_text("PORT=8123\n", encoding="utf-8")
+    (etc / "rules.toml").write_text("# mine\n", encoding="utf-8")
+    (code / "webhooks" / "handlers" / "old.py").touch()
+    (code / "index.py").write_text("broken", encoding="utf-8")
+    lay_down(tmp_path)
+    assert (etc / "env").read_text(encoding="utf-8") == "PORT=8123\n"
+    assert (etc / "rules.toml").read_text(encoding="utf-8") == "# mine\n"
+    assert not (code / "webhooks" / "handlers" / "old.py").exists()
+    assert (code / "index.py").read_bytes() == (ROOT / "index.py").read_bytes()
+
+
+def test_secrets_are_for_the_service_alone(tmp_path: Path) -> None:
+    """Nobody else on the machine may read the variables."""
+    lay_down(tmp_path)
+    assert (tmp_path / "etc" / "tableau-webhooks" / "env").stat().st_mode & 0o777 == 0o640
+
+
+def test_account_can_be_made(tmp_path: Path) -> None:
+    """systemd-sysusers takes the file and makes the account that the units name."""
+    lay_down(tmp_path)
+    (tmp_path / "etc").mkdir(exist_ok=True)
+    ended = run(tool("systemd-sysusers"), f"--root={tmp_path}")
+    assert ended.returncode == 0, ended.stderr
+    assert "tableau-webhooks:x:" in (tmp_path / "etc" / "passwd").read_text(encoding="utf-8")
+    for unit in UNITS:
+        assert "\nUser=tableau-webhooks\n" in unit.read_text(encoding="utf-8")
+
+
+def test_installed_server_tells_systemd_that_it_is_ready_and_serves(tmp_path: Path, site: Running) -> None:
+    """The unit's own command, in what was installed: READY=1, answers also over a reload, a clean end."""
+    code = lay_down(tmp_path)
+    (command,) = re.findall(r"(?m)^ExecStart=/usr/bin/env (.+)$", UNITS[0].read_text(encoding="utf-8"))
+    port, rules = free_port(), tmp_path / "etc" / "tableau-webhooks" / "rules.toml"
+    mine = {"DATABASE_URL": f"sqlite:///{tmp_path / 'inbox.sqlite3'}", "RULES_FILE": str(rules), "PORT": str(port)}
+    environment = {**os.environ, **site.environment, **mine, "NOTIFY_SOCKET": str(tmp_path / "notify")}
+    environment["PATH"] = f"{ROOT / '.venv' / 'bin'}:{environment['PATH']}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd, (tmp_path / "log").open("wb") as log:
+        systemd.bind(environment["NOTIFY_SOCKET"])
+        systemd.settimeout(30)
+        with subprocess.Popen(command.split(), cwd=code, env=environment, stdout=log, stderr=log) as process:
+            try:
+                assert b"READY=1" in systemd.recv(4096)
+                wait_for(lambda: answers(port), what="an answer")
+                process.send_signal(signal.SIGHUP)
+                wait_for(lambda: (tmp_path / "log").read_text().count("Booting worker") == 4, what="fresh processes")
+                wait_for(lambda: answers(port), what="an answer after the reload")
+            finally:
+                process.terminate()
+            assert process.wait(40) == 0
+
+
+def answers(port: int) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=2).status_code == 200
+    except requests.RequestException:
+        return False
