@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 900.0
@@ -10,6 +10,7 @@ UNEXPECTED_ATTEMPTS = 5
 """For errors that no client of ours raised, most likely a mistake in a handler: patience would only delay the news."""
 PATIENCE = timedelta(days=1)
 """So long a service may go on saying "come back later" before that counts as a failure."""
+LONGEST_WAIT = timedelta(days=1)
 
 
 def next_attempt(
@@ -26,8 +27,13 @@ def next_attempt(
     retry_at: datetime | None = getattr(error, "retry_at", None)
     if retry_at is None:
         return now + wait
-    # Everybody was told the same time; come back one after the other.
-    return max(retry_at, now) + wait / 2
+    # Everybody was told the same time; come back one after the other. A time far away may be a mistake of theirs.
+    return min(max(_aware(retry_at), now), now + LONGEST_WAIT) + wait / 2
+
+
+def _aware(time: datetime) -> datetime:
+    """A handler's own error may carry a time without its zone; UTC is meant."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def backoff(attempts: int, chance: float) -> float:

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from webhooks import retry
@@ -33,33 +33,51 @@ PAUSE_SECONDS = 0.01
 AHEAD = 8
 """Jobs claimed for each thread while handlers are quick, so that a commit is shared by many."""
 SETTLE_SECONDS = 600.0
+STOPPING_SECONDS = 0.2
+KEEPERS_SECONDS = 2.0
 
 
 @dataclass(slots=True)
 class Running:
-    """A job in this worker's hands."""
+    """A job in this worker's hands. `since` and `until` are monotonic: when it began or was claimed, and so long the
+    lease holds as far as this process can know."""
 
     job: Job
     since: float
-    lost: threading.Event = field(default_factory=threading.Event)
+    until: float
+    thread: threading.Thread | None = None
+    lost: bool = False
+
+    def still_mine(self) -> bool:
+        """Also right in a process that slept: its own clock says that the lease is over before the inbox does."""
+        return not self.lost and time.monotonic() < self.until
 
 
 class Worker:
     """Plans events, claims jobs and runs them in `threads` threads, until `stop`.
 
     `matching` says which jobs an event makes, `run` does one. A lease of `lease` seconds is renewed three times in its
-    length; another worker takes over what this one does not renew.
+    length; another worker takes over what this one does not renew, and a job that runs for `longest` seconds.
     """
 
-    def __init__(self, inbox: Inbox, *, matching: Matching, run: Run, threads: int = 4, lease: float = 30.0) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        *,
+        matching: Matching,
+        run: Run,
+        threads: int = 4,
+        lease: float = 30.0,
+        longest: float = MAX_RUN_SECONDS,
+    ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._inbox, self._matching, self._run = inbox, matching, run
-        self._size, self._lease = threads, lease
+        self._size, self._lease, self._longest = threads, lease, longest
         self._queue: queue.SimpleQueue[Running | None] = queue.SimpleQueue()
         self._running: dict[int, Running] = {}
         self._pace = 1.0
         self._stopping = threading.Event()
-        self._threads = [threading.Thread(target=self._work, name=f"job-{n}", daemon=True) for n in range(threads)]
+        self._threads: list[threading.Thread] = []
         self._dispatcher = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
         self._keepers = [
             threading.Thread(target=self._renew, name="leases", daemon=True),
@@ -67,9 +85,16 @@ class Worker:
         ]
 
     def start(self) -> None:
-        for thread in (*self._threads, self._dispatcher, *self._keepers):
+        for _ in range(self._size):
+            self._add_thread()
+        for thread in (self._dispatcher, *self._keepers):
             thread.start()
         log.info("Worker %s runs with %d threads", self.name, self._size)
+
+    def _add_thread(self) -> None:
+        thread = threading.Thread(target=self._work, name=f"job-{len(self._threads)}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def alive(self) -> bool:
         """Whether the worker still takes jobs."""
@@ -77,6 +102,7 @@ class Worker:
 
     def stop(self, grace: float = 20.0) -> None:
         """Claims no more, lets what runs finish for `grace` seconds, and gives the rest back."""
+        deadline = time.monotonic() + grace
         self._stopping.set()
         self._inbox.news.set()
         if self._dispatcher.ident is None:
@@ -84,12 +110,13 @@ class Worker:
         self._dispatcher.join(grace)
         for _ in self._threads:
             self._queue.put(None)
-        deadline = time.monotonic() + grace
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         for running in list(self._running.values()):
-            log.warning("Job %s did not finish in time and is given back", running.job.id)
+            log.warning("%s did not finish in time and is given back", _title(running.job))
             self._give_back(running)
+        for thread in self._keepers:
+            thread.join(KEEPERS_SECONDS)
 
     def run_forever(self, stopping: threading.Event) -> None:
         """Works until `stopping` is set; for a process of its own."""
@@ -122,9 +149,10 @@ class Worker:
         """One round; True if there may be more to do at once."""
         planned = self._inbox.plan(self._matching)
         room = self._room()
+        asked = time.monotonic()
         jobs = self._inbox.claim(self.name, room, self._lease) if room > 0 else []
         for job in jobs:
-            running = self._running[job.id] = Running(job, time.monotonic())
+            running = self._running[job.id] = Running(job, asked, asked + self._lease)
             self._queue.put(running)
         log.debug("Planned %d events, claimed %d jobs", planned, len(jobs))
         return planned > 0 or len(jobs) > 0
@@ -137,20 +165,32 @@ class Worker:
 
     def _work(self) -> None:
         while (running := self._queue.get()) is not None:
-            if self._stopping.is_set():
+            if self._stopping.is_set() and not running.lost:
                 self._give_back(running)
+            if running.lost:
                 continue
-            started = time.monotonic()
-            running.since = started
-            self._attempt(running)
+            started = running.since = time.monotonic()
+            running.thread = threading.current_thread()
+            if running.still_mine():
+                try:
+                    self._attempt(running)
+                except Exception:
+                    log.exception("%s could not be brought to an end; it is tried again later", _title(running.job))
             self._pace = 0.8 * self._pace + 0.2 * (time.monotonic() - started)
-            self._running.pop(running.job.id, None)
-            self._inbox.news.set()
+            self._forget(running)
+            if running.thread not in self._threads:
+                return  # it hung, and another thread has taken its place
+
+    def _forget(self, running: Running) -> None:
+        """The job is in this worker's hands no more; unless it came back meanwhile, to another thread."""
+        if self._running.get(running.job.id) is running:
+            del self._running[running.job.id]
+        self._inbox.news.set()
 
     def _attempt(self, running: Running) -> None:
         job, inbox = running.job, self._inbox
         try:
-            self._run(job, lambda: not running.lost.is_set())
+            self._run(job, running.still_mine)
         except Skip as reason:
             text = str(reason)
             log.info("%s skipped: %s", _title(job), text)
@@ -194,30 +234,48 @@ class Worker:
                     return None
 
     def _give_back(self, running: Running) -> None:
-        self._running.pop(running.job.id, None)
-        running.lost.set()
+        running.lost = True
+        self._forget(running)
         self._settle(running.job, lambda: self._inbox.release(running.job))
 
     # Keeping: leases renewed, news heard.
 
     def _renew(self) -> None:
+        """Until every job has ended, also while the worker stops."""
         while not (self._stopping.wait(self._lease / 3) and not self._running):
             if self._stopping.is_set():
-                time.sleep(min(1.0, self._lease / 3))
-            recent = time.monotonic() - MAX_RUN_SECONDS
-            held = {job_id for job_id, running in list(self._running.items()) if running.since > recent}
-            if held:
-                self._renew_these(held)
+                time.sleep(min(STOPPING_SECONDS, self._lease / 3))
+            try:
+                for running in list(self._running.values()):
+                    self._judge(running)
+                self._renew_these(dict(self._running))
+            except StoreUnavailable as error:
+                log.warning("Leases could not be renewed: %s", error)
+            except Exception:
+                log.exception("Leases could not be renewed")
 
-    def _renew_these(self, held: set[int]) -> None:
-        try:
-            lost = self._inbox.renew(self.name, held, self._lease)
-        except StoreUnavailable as error:
-            log.warning("Leases could not be renewed: %s", error)
+    def _judge(self, running: Running) -> None:
+        """Drops a job that hangs, and gives back one that waits behind others for too long."""
+        since = time.monotonic() - running.since
+        if running.thread is not None and since > self._longest:
+            log.error("%s has run for %.0f s and is left to others", _title(running.job), since)
+            running.lost = True
+            self._threads.remove(running.thread)
+            self._add_thread()
+            self._forget(running)
+        elif running.thread is None and since > self._lease:
+            self._give_back(running)
+
+    def _renew_these(self, held: dict[int, Running]) -> None:
+        if not held:
             return
-        for job_id in lost:
-            if running := self._running.get(job_id):
-                running.lost.set()
+        until = time.monotonic() + self._lease
+        lost = self._inbox.renew(self.name, held, self._lease)
+        for job_id, running in held.items():
+            if job_id in lost:
+                running.lost = True
+            else:
+                running.until = until
 
     def _listen(self) -> None:
         self._inbox.store.listen(self._inbox.news.set, self._stopping.is_set)

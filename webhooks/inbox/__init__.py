@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
+from functools import partial
 from typing import Self
 
 from sqlalchemy import make_url
 
+from webhooks.errors import StoreUnavailable
 from webhooks.inbox.arrivals import Arrivals, Matching
 from webhooks.inbox.history import STATES, History
 from webhooks.inbox.leases import Leases
@@ -34,11 +37,14 @@ class Inbox(Arrivals, Leases, History, Steps):
     def open(cls, url: str, clock: Clock | None = None) -> Self:
         """Opens `sqlite:///FILE` or `postgresql+psycopg://…` and brings its schema up to date.
 
-        `clock` (seconds since 1970) is for tests; the default is this machine's on SQLite, the database's on
-        PostgreSQL. Raises RuntimeError for any other URL, StoreUnavailable when the database cannot be reached.
+        A database that cannot be reached now is brought up to date when it can; until then everything else here raises
+        StoreUnavailable. `clock` (seconds since 1970) is for tests; the default is this machine's on SQLite, the
+        database's on PostgreSQL. Raises RuntimeError for any other URL, and for a schema newer than this server.
         """
         store = _store(url, clock)
-        upgrade(store)
+        store.prepare = partial(upgrade, store)
+        with suppress(StoreUnavailable):
+            store.ensure()
         return cls(store)
 
     def close(self) -> None:

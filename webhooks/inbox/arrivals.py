@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, text, update
 
+from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox.records import Receipt, event_of
 from webhooks.inbox.schema import IGNORED, PLANNED, RECEIVED, UNPLANNED, events, jobs
@@ -36,28 +37,48 @@ class Arrivals:
 
     store: Store
     news: threading.Event
+    away: bool = False
 
     def receive(self, event: Event) -> Receipt:
         """Keeps the event and returns when it is on disk. Raises StoreUnavailable when that takes too long."""
-        row = (event.fingerprint, event.body, *map(_searchable, _search_fields(event)))
-        kept_id, duplicates = self.store.insert(lambda connection: _keep(connection, self.store, row))
+        now, values = self.store.stamp()
+        row = (event.fingerprint, event.body, *map(_searchable, _search_fields(event)), *values)
+        try:
+            kept_id, duplicates = self.store.insert(_keep_statement(now, self.store.placeholder), row)
+        except StoreUnavailable as error:
+            self._away(error)
+            raise
+        if self.away:
+            self._back()
         if not duplicates:
             self.news.set()
         return Receipt(kept_id, duplicates > 0)
+
+    def _away(self, error: StoreUnavailable) -> None:
+        """Says it once: while the database is away every sender tries again and again."""
+        if not self.away:
+            self.away = True
+            log.error("Events cannot be kept, senders are asked to come again: %s", error)
+
+    def _back(self) -> None:
+        self.away = False
+        log.warning("Events are kept again")
 
     def plan(self, matching: Matching, limit: int = 100) -> int:
         """Turns received events into jobs, as `matching` says, or marks them ignored. Returns how many."""
         fresh = self.store.read(lambda connection: _unplanned(connection, limit))
         if not fresh:
             return 0
-        plans = [(event, _jobs_for(event, matching)) for event in fresh]
+        # Everything but the SQL is done before the transaction: other processes wait for it.
+        plans = {event.id: [job_row(event.id, job) for job in _jobs_for(event, matching)] for event in fresh}
         return self.store.write(lambda connection: self._plan(connection, plans))
 
-    def _plan(self, connection: Connection, plans: list[tuple[Event, Sequence[NewJob]]]) -> int:
-        ours = _mark(connection, PLANNED, [event.id for event, new in plans if new])
-        ignored = _mark(connection, IGNORED, [event.id for event, new in plans if not new])
+    def _plan(self, connection: Connection, plans: Mapping[int | None, list[dict[str, Any]]]) -> int:
+        ours = _mark(connection, PLANNED, [event_id for event_id, rows in plans.items() if rows])
+        ignored = _mark(connection, IGNORED, [event_id for event_id, rows in plans.items() if not rows])
         now = self.store.seconds(connection)
-        add_jobs(connection, [_row(event, job, now) for event, new in plans if event.id in ours for job in new])
+        times = {"due_at": now, "created_at": self.store.wall(now)}
+        add_jobs(connection, [row | times for event_id, rows in plans.items() if event_id in ours for row in rows])
         return len(ours) + len(ignored)
 
 
@@ -74,16 +95,6 @@ def _mark(connection: Connection, state: int, ids: list[int | None]) -> set[int]
     if not ids:
         return set()
     return set(connection.execute(MARK, {"ids": ids, "planned_as": state}).scalars())
-
-
-def _keep(connection: Connection, store: Store, row: tuple[Any, ...]) -> tuple[int, int]:
-    now, values = store.stamp()
-    driver: Any = connection.connection.driver_connection
-    cursor = driver.execute(_keep_statement(now, store.placeholder), (*row, *values))
-    kept: tuple[int, int] | None = cursor.fetchone()
-    cursor.close()
-    assert kept is not None
-    return kept
 
 
 @cache
@@ -119,19 +130,18 @@ def _jobs_for(event: Event, matching: Matching) -> Sequence[NewJob]:
         return [NewJob("planning", "planning", params={"error": f"{type(error).__name__}: {error}"})]
 
 
-def _row(event: Event, job: NewJob, now: float) -> dict[str, Any]:
+def job_row(event_id: int | None, job: NewJob) -> dict[str, Any]:
+    """A new job's columns, without its times."""
     return {
-        "event_id": event.id,
+        "event_id": event_id,
         "key": job.key,
         "rule": job.rule,
         "handler": job.handler,
         "params": json.dumps(dict(job.params)),
         "conditions": json.dumps(dict(job.where)),
-        "state": JobState.READY,
+        "state": int(JobState.READY),
         "attempts": 0,
         "max_attempts": job.max_attempts,
-        "due_at": now,
-        "created_at": now,
     }
 
 

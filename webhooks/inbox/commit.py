@@ -9,12 +9,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TextIO, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from webhooks.errors import StoreUnavailable
+from webhooks.inbox.failures import is_mistake, unavailable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -22,6 +23,7 @@ T = TypeVar("T")
 CAPACITY = 2000
 """Waiting writes beyond this are refused: Tableau tries again, memory does not grow."""
 BATCH = 500
+CLOSE_SECONDS = 5.0
 
 
 class Waiting(Generic[T]):
@@ -32,7 +34,7 @@ class Waiting(Generic[T]):
     def __init__(self, operation: Callable[[Connection], T]) -> None:
         self.operation = operation
         self.abandoned = False
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
         self.result: T
         # A bare lock is the cheapest way in Python for one thread to wake another once.
         self._answered = threading.Lock()
@@ -60,11 +62,16 @@ class GroupCommit:
     def __init__(self, connect: Callable[[], Connection], lock_file: Path) -> None:
         self._connect = connect
         self._lock_file = lock_file
+        self._lock: TextIO | None = None
+        self._connection: Connection | None = None
+        self._closed = False
         self._queue: queue.SimpleQueue[Waiting[Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="inbox-writer", daemon=True)
         self._thread.start()
 
     def write(self, operation: Callable[[Connection], T], timeout: float) -> T:
+        if self._closed:
+            raise StoreUnavailable("the inbox is closed")
         if self._queue.qsize() >= CAPACITY:
             raise StoreUnavailable(f"{CAPACITY} writes are waiting already")
         waiting = Waiting(operation)
@@ -72,28 +79,20 @@ class GroupCommit:
         return waiting.wait(timeout)
 
     def close(self) -> None:
+        """Commits what waits, then ends."""
+        self._closed = True
         self._queue.put(None)
-        self._thread.join(5)
+        self._thread.join(CLOSE_SECONDS)
 
     def _run(self) -> None:
-        connection: Connection | None = None
         closing = False
-        with self._lock_file.open("a") as lock:
-            while not closing:
-                taken = self._take()
-                closing = None in taken
-                batch = [waiting for waiting in taken if waiting is not None]
-                try:
-                    connection = connection or self._connect()
-                    with _locked(lock.fileno()):
-                        self._commit(connection, batch)
-                except Exception as error:  # noqa: BLE001 — the thread must outlive every failure
-                    _discard(connection)
-                    connection = None
-                    _fail(batch, error)
-                for waiting in batch:
-                    waiting.answer()
-        _discard(connection)
+        while not closing:
+            taken = self._take()
+            closing = None in taken
+            batch = [waiting for waiting in taken if waiting is not None]
+            if batch:
+                self._settle(batch)
+        self._discard()
 
     def _take(self) -> list[Waiting[Any] | None]:
         """All that waits now; at least one."""
@@ -102,62 +101,71 @@ class GroupCommit:
             batch.append(self._queue.get_nowait())
         return batch
 
-    def _commit(self, connection: Connection, batch: list[Waiting[Any]]) -> None:
+    def _settle(self, batch: list[Waiting[Any]]) -> None:
+        """Commits the batch or says why not; in either case every thread that waits gets its answer."""
         try:
-            _transact(connection, batch)
-        except Exception:
-            if len(batch) == 1:
-                raise
-            # One bad row must not fail its neighbours: each once more, alone.
+            # Opened here and not before, so that a missing folder or a full disk is an answer like any other.
+            self._lock = self._lock or self._lock_file.open("a")
+            self._connection = self._connection or self._connect()
+            with locked(self._lock):
+                _commit(self._connection, batch)
+        except Exception as error:  # noqa: BLE001 — the thread must outlive every failure
+            self._discard()
             for waiting in batch:
-                try:
-                    _transact(connection, [waiting])
-                except Exception as error:  # noqa: BLE001 — handed to the thread that waits
-                    waiting.error = unavailable(error)
+                waiting.error = waiting.error or unavailable(error)
+        for waiting in batch:
+            waiting.answer()
+
+    def _discard(self) -> None:
+        try:
+            if self._connection is not None:
+                self._connection.close()
+            if self._lock is not None:
+                self._lock.close()
+        except (SQLAlchemyError, OSError):
+            log.debug("closing a broken connection", exc_info=True)
+        self._connection = self._lock = None
 
 
-def _transact(connection: Connection, batch: list[Waiting[Any]]) -> None:
+def _commit(connection: Connection, batch: list[Waiting[Any]]) -> None:
+    """One transaction for all; an operation that is a mistake is left out, so that its neighbours do not suffer."""
+    good = [waiting for waiting in batch if not waiting.abandoned]
+    while good:
+        wrong = _transact(connection, good)
+        if wrong is None:
+            return
+        good.remove(wrong)
+
+
+def _transact(connection: Connection, batch: list[Waiting[Any]]) -> Waiting[Any] | None:
+    """Commits all and gives None, or nothing and gives the mistaken one. Raises what the database has to say."""
     # On the driver's connection: SQLAlchemy's way to say these two words costs as much as an insert.
     driver: Any = connection.connection.driver_connection
     driver.execute("BEGIN IMMEDIATE")
     try:
         for waiting in batch:
-            if not waiting.abandoned:
+            try:
                 waiting.result = waiting.operation(connection)
+            except Exception as error:
+                if not is_mistake(error):
+                    raise
+                waiting.error = error
+                driver.execute("ROLLBACK")
+                return waiting
         driver.execute("COMMIT")
     except BaseException:
         # SQLite has rolled back by itself where the disk is full.
         if driver.in_transaction:
             driver.execute("ROLLBACK")
         raise
-
-
-def unavailable(error: Exception) -> Exception:
-    """The database's own failures become StoreUnavailable; a mistake of the operation stays what it is."""
-    if isinstance(error, SQLAlchemyError) or type(error).__module__ in {"sqlite3", "psycopg.errors"}:
-        wrapped = StoreUnavailable(str(getattr(error, "orig", None) or error))
-        wrapped.__cause__ = error
-        return wrapped
-    return error
-
-
-def _fail(batch: list[Waiting[Any]], error: Exception) -> None:
-    for waiting in batch:
-        waiting.error = unavailable(error)
-
-
-def _discard(connection: Connection | None) -> None:
-    if connection is not None:
-        try:
-            connection.close()
-        except SQLAlchemyError:
-            log.debug("closing a broken connection", exc_info=True)
+    return None
 
 
 @contextmanager
-def _locked(descriptor: int) -> Iterator[None]:
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+def locked(file: TextIO) -> Iterator[None]:
+    """Holds the lock that all processes of this machine share."""
+    fcntl.flock(file.fileno(), fcntl.LOCK_EX)
     try:
         yield
     finally:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        fcntl.flock(file.fileno(), fcntl.LOCK_UN)

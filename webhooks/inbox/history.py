@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Select, func, select, text, update
 
 from webhooks.event import Event
+from webhooks.inbox.leases import revive
 from webhooks.inbox.records import (
     Attempt,
     EventRecord,
@@ -28,12 +29,12 @@ from webhooks.inbox.schema import (
     attempts,
     events,
     jobs,
-    steps,
 )
 from webhooks.inbox.store import Store, moment
 from webhooks.job import OPEN_STATES, JobState
 
 JOB_STATES = {state.word: state for state in JobState}
+RARE = {JobState.READY.word, JobState.RUNNING.word, JobState.DEAD.word}
 STATES = (*EVENT_STATES.values(), *JOB_STATES)
 """Words that `state` filters by: an event's own, or the state of one of its jobs."""
 
@@ -80,7 +81,11 @@ class History:
         found = select(jobs.c.id).where(text(DEAD)).order_by(jobs.c.finished_at).limit(limit)
         if since is not None:
             found = found.where(jobs.c.finished_at >= since.timestamp())
-        return self.store.write(lambda connection: self._revive(connection, connection.execute(found).scalars().all()))
+
+        def again(connection: Connection) -> int:
+            return revive(connection, connection.execute(found).scalars().all(), self.store.seconds(connection))
+
+        return self.store.write(again)
 
     def untold_dead(self, limit: int = 50, *, except_handler: str = "") -> list[JobRecord]:
         """Dead jobs that nobody has been told of, oldest first."""
@@ -96,8 +101,12 @@ class History:
 
     def tell(self, job_ids: Sequence[int]) -> None:
         """Somebody has been told that these jobs are dead."""
-        told = update(jobs).where(jobs.c.id.in_(job_ids)).values(told_at=self.store.now())
-        self.store.write(lambda connection: connection.execute(told).rowcount)
+        told = update(jobs).where(jobs.c.id.in_(job_ids))
+
+        def mark(connection: Connection) -> None:
+            connection.execute(told.values(told_at=self.store.wall(self.store.seconds(connection))))
+
+        self.store.write(mark)
 
     def counts(self) -> dict[str, float]:
         """Figures for metrics: backlog, dead letters, age of the oldest due job in seconds, newest event, bytes."""
@@ -118,16 +127,9 @@ class History:
 
     def _replay(self, connection: Connection, event_ids: Sequence[int]) -> int:
         ended = select(jobs.c.id).where(jobs.c.event_id.in_(event_ids), jobs.c.state.not_in(OPEN_STATES))
-        self._revive(connection, connection.execute(ended).scalars().all())
+        revive(connection, connection.execute(ended).scalars().all(), self.store.seconds(connection))
         again = update(events).where(events.c.id.in_(event_ids)).values(state=RECEIVED)
         return connection.execute(again).rowcount
-
-    def _revive(self, connection: Connection, job_ids: Sequence[int]) -> int:
-        """What `once` remembers is forgotten: a replay is meant to do it all again."""
-        connection.execute(delete(steps).where(steps.c.job_id.in_(job_ids)))
-        fresh = {"state": JobState.READY, "attempts": 0, "error": None, "finished_at": None, "told_at": None}
-        revived = update(jobs).where(jobs.c.id.in_(job_ids)).values(**fresh, due_at=self.store.now())
-        return connection.execute(revived).rowcount
 
 
 def _conditions(
@@ -152,7 +154,13 @@ def _state(word: str) -> ColumnElement[bool]:
             return events.c.state == number
     if word not in JOB_STATES:
         raise ValueError(f"no such state: {word}; there are {', '.join(STATES)}")
-    return events.c.id.in_(select(jobs.c.event_id).where(jobs.c.state == JOB_STATES[word]))
+    # The number stands in the text, so that a partial index serves: few jobs are open or dead, most are done.
+    state = text(f"jobs.state = {JOB_STATES[word].value}")
+    if word in RARE:
+        return events.c.id.in_(
+            select(jobs.c.event_id).where(text(OPEN) if JOB_STATES[word] in OPEN_STATES else text(DEAD), state)
+        )
+    return select(jobs.c.id).where(jobs.c.event_id == events.c.id, state).exists()
 
 
 def _like(pattern: str) -> str:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import random
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, bindparam, exists, insert, select, text, update
+from sqlalchemy import Connection, RowMapping, and_, bindparam, delete, exists, insert, select, text, update
 
 from webhooks.errors import LeaseLost
-from webhooks.inbox.arrivals import add_jobs
+from webhooks.inbox.arrivals import add_jobs, job_row
 from webhooks.inbox.records import event_of, job_of
-from webhooks.inbox.schema import OPEN, attempts, events, jobs
+from webhooks.inbox.schema import OPEN, attempts, events, jobs, steps
 from webhooks.inbox.store import Store
-from webhooks.job import Job, JobState, NewJob
+from webhooks.job import OPEN_STATES, Job, JobState, NewJob
 
+LOST = "lost"
 MAX_LOSSES = 5
 """So many workers may die under one job; then the job is what kills them."""
 
@@ -56,8 +58,8 @@ class Leases:
         self._end(job, JobState.READY, "later", error, seconds=seconds, more=int(free))
 
     def release(self, job: Job) -> None:
-        """Gives the job back unfinished, for a worker that has to stop."""
-        self._end(job, JobState.READY, "released")
+        """Gives the job back unfinished, for a worker that has to stop. That costs no attempt."""
+        self._end(job, JobState.READY, "released", more=1)
 
     def bury(self, job: Job, error: str) -> None:
         """The job is dead, and somebody is going to be told."""
@@ -65,30 +67,37 @@ class Leases:
 
     def _claim(self, connection: Connection, owner: str, limit: int, lease: float) -> list[dict[str, Any]]:
         now = self.store.seconds(connection)
+        wall = self.store.wall(now)
         due = connection.execute(DUE, {"now": now, "most": limit}).mappings().all()
-        free = [row for row in due if row["state"] == JobState.READY or not self._lost(connection, row, now)]
+        free = [row for row in due if row["state"] == JobState.READY or self._survives(connection, row, now, lease)]
         if not free:
             return []
-        taken = {"owner": owner, "due_at": now + lease, "started_at": now}
+        taken = {"owner": owner, "due_at": now + lease, "started_at": wall}
         connection.execute(TAKE, {"ids": [row["id"] for row in free], **{f"new_{k}": v for k, v in taken.items()}})
         return [{**row, **taken, "state": JobState.RUNNING, "attempts": row["attempts"] + 1} for row in free]
 
-    def _lost(self, connection: Connection, row: RowMapping, now: float) -> bool:
-        """Writes down that a worker died with this job; True if the job has died of it."""
+    def _survives(self, connection: Connection, row: RowMapping, now: float, lease: float) -> bool:
+        """Writes down that a worker died with this job; whether the job may run now.
+
+        If it was not the first to die, the job may be what kills them: it comes back at a time of its own, so that
+        it takes no innocent along, and in the end it is dead itself.
+        """
+        wall = self.store.wall(now)
         error = f"worker {row['owner']} stopped without a word"
-        tried = {
-            "job_id": row["id"],
-            "number": row["attempts"],
-            "worker": row["owner"] or "",
-            "started_at": row["started_at"],
-        }
-        connection.execute(ATTEMPT, {**tried, "finished_at": now, "outcome": "lost", "error": error})
-        losses = select(attempts.c.id).where(attempts.c.job_id == row["id"], attempts.c.outcome == "lost")
-        if row["attempts"] < row["max_attempts"] and len(connection.execute(losses).all()) < MAX_LOSSES:
+        tried = {"job_id": row["id"], "number": row["attempts"], "worker": row["owner"] or ""}
+        times = {"started_at": row["started_at"], "finished_at": wall}
+        connection.execute(ATTEMPT, {**tried, **times, "outcome": LOST, "error": error})
+        losses = _losses(connection, row["id"])
+        this = update(jobs).where(jobs.c.id == row["id"])
+        if row["attempts"] >= row["max_attempts"] or losses >= MAX_LOSSES:
+            dead = {"state": int(JobState.DEAD), "finished_at": wall, "error": f"{error}, attempt {row['attempts']}"}
+            connection.execute(this.values(**dead))
+            self._announce(connection, job_of(row, event_of(row)), now)
             return False
-        values = {"state": JobState.DEAD, "finished_at": now, "error": f"{error}, attempt {row['attempts']}"}
-        connection.execute(update(jobs).where(jobs.c.id == row["id"]).values(**values))
-        self._announce(connection, row["event_id"], row["handler"], now)
+        if losses > 1:
+            apart = random.uniform(0, lease * (losses - 1) / 2)  # noqa: S311 — jitter
+            connection.execute(this.values(state=int(JobState.READY), due_at=now + apart, error=error))
+            return False
         return True
 
     def _end(
@@ -97,32 +106,57 @@ class Leases:
         mine = {"job": job.id, "by": job.owner, "attempt": job.attempts}
         started_at = job.started_at.timestamp() if job.started_at else 0.0
         tried = {"job_id": job.id, "number": job.attempts, "worker": job.owner or "", "started_at": started_at}
+        ended = {"new_state": int(state), "new_error": error, "more": more, **mine}
 
         def ending(connection: Connection) -> bool:
             now = self.store.seconds(connection)
-            values = {"new_state": state, "new_error": error, "now": now, "new_due_at": now + seconds, "more": more}
-            if connection.execute(END, {**mine, **values}).rowcount == 0:
+            wall = self.store.wall(now)
+            if connection.execute(END, {**ended, "now": wall, "new_due_at": now + seconds}).rowcount == 0:
                 return False
-            connection.execute(ATTEMPT, {**tried, "finished_at": now, "outcome": outcome, "error": error})
-            if state is JobState.DEAD and job.event.id is not None:
-                self._announce(connection, job.event.id, job.handler, now)
+            connection.execute(ATTEMPT, {**tried, "finished_at": wall, "outcome": outcome, "error": error})
+            if state is JobState.DEAD:
+                self._announce(connection, job, now)
             return True
 
         if not self.store.write(ending):
             raise LeaseLost(f"job {job.id} belongs to another worker now")
 
-    def _announce(self, connection: Connection, event_id: int, handler: str, now: float) -> None:
+    def _announce(self, connection: Connection, dead: Job, now: float) -> None:
         """One announcement waits at a time for each destination; it tells of all dead jobs there are by then."""
         for new in self.announcements:
-            waiting = exists().where(jobs.c.key == new.key, jobs.c.state == JobState.READY, text(OPEN))
-            if handler == new.handler or connection.execute(select(waiting)).scalar():
+            if dead.handler == new.handler:
                 continue
-            again = and_(jobs.c.event_id == event_id, jobs.c.key == new.key)
-            fresh = {"state": JobState.READY, "attempts": 0, "due_at": now, "finished_at": None}
-            if not connection.execute(update(jobs).where(again).values(**fresh)).rowcount:
-                row = {"event_id": event_id, "key": new.key, "rule": new.rule, "handler": new.handler}
-                texts = {"params": json.dumps(dict(new.params)), "conditions": "{}"}
-                add_jobs(connection, [{**row, **texts, **fresh, "max_attempts": new.max_attempts, "created_at": now}])
+            row = job_row(dead.event.id, replace(new, key=f"{new.key} {dead.id}"))
+            same = and_(jobs.c.handler == new.handler, jobs.c.params == row["params"])
+            waiting = exists().where(text(OPEN), jobs.c.state == int(JobState.READY), same)
+            if connection.execute(select(waiting)).scalar():
+                continue
+            # The job may have died before, been replayed, and died again.
+            before = select(jobs.c.id).where(jobs.c.event_id == dead.event.id, jobs.c.key == row["key"])
+            if (known := connection.execute(before).scalar()) is not None:
+                revive(connection, [known], now)
+            else:
+                add_jobs(connection, [row | {"due_at": now, "created_at": self.store.wall(now)}])
+
+
+def revive(connection: Connection, job_ids: Sequence[int], now: float) -> int:
+    """Makes ended jobs ready anew. What `once` remembers is forgotten: they are meant to do it all again."""
+    ended = and_(jobs.c.id.in_(job_ids), jobs.c.state.not_in(OPEN_STATES))
+    ids = connection.execute(select(jobs.c.id).where(ended).with_for_update()).scalars().all()
+    connection.execute(delete(steps).where(steps.c.job_id.in_(ids)))
+    fresh = {"state": int(JobState.READY), "attempts": 0, "error": None, "finished_at": None, "told_at": None}
+    return connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(**fresh, due_at=now)).rowcount
+
+
+def _losses(connection: Connection, job_id: int) -> int:
+    """How many workers died under the job since it was first tried, or since its last replay."""
+    outcomes = select(attempts.c.number, attempts.c.outcome).where(attempts.c.job_id == job_id)
+    losses = 0
+    for number, outcome in connection.execute(outcomes.order_by(attempts.c.id.desc())):
+        losses += outcome == LOST
+        if number == 1:
+            break
+    return losses
 
 
 # Made once: building a statement costs more than running it, and the writers of the machine wait for each other.

@@ -8,18 +8,30 @@ from sqlalchemy import Connection, inspect, text
 
 from webhooks.inbox.store import Store
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision under migrations/versions; a test holds the two together."""
 
 
 def upgrade(store: Store) -> None:
-    """Runs what is missing of the migrations; safe to call from many processes at once."""
+    """Runs what is missing of the migrations; safe to call from many processes at once.
+
+    Raises RuntimeError for a database that a newer version of the server has migrated.
+    """
+    if store.version() == HEAD:
+        return
     with store.migrating() as connection:
-        if _version(connection) != HEAD:
+        found = revision(connection)
+        if found is not None and found > HEAD:
+            raise RuntimeError(
+                f"The inbox's schema is {found}, made by a newer version of this server, which knows {HEAD}: "
+                "use the newer version, or another DATABASE_URL"
+            )
+        if found != HEAD:
             _run(connection)
 
 
-def _version(connection: Connection) -> str | None:
+def revision(connection: Connection) -> str | None:
+    """The revision that the database is at; None for a fresh one."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -120,3 +120,11 @@ locks = Table(
     Column("owner", Text, nullable=False),
     Column("until", Double, nullable=False),
 )
+
+# The clock of leases in a SQLite file; PostgreSQL has its own.
+clock = Table(
+    "clock",
+    metadata,
+    Column("boot", Text, primary_key=True),
+    Column("offset", Double, nullable=False),
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import Iterator
@@ -9,8 +10,11 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, delete, select
 
+from webhooks.errors import StoreUnavailable
 from webhooks.inbox.schema import locks, sessions
 from webhooks.inbox.store import Store, upsert
+
+log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 60.0
 """A lock of a dead process ends after this; longer than any sign-in may take."""
@@ -48,8 +52,15 @@ class Sessions:
         try:
             yield
         finally:
-            mine = delete(locks).where(locks.c.key == key, locks.c.owner == owner)
+            self._give_back(key, owner)
+
+    def _give_back(self, key: str, owner: str) -> None:
+        mine = delete(locks).where(locks.c.key == key, locks.c.owner == owner)
+        try:
             self._store.write(lambda connection: connection.execute(mine).rowcount)
+        except StoreUnavailable as error:
+            # What was done under the lock is done; the others wait until it ends by itself.
+            log.warning("The lock on %s could not be given back, it ends in %.0f s: %s", key, LOCK_SECONDS, error)
 
     def _take(self, connection: Connection, key: str, owner: str) -> bool:
         now = self._store.now()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
+
+from webhooks.errors import StoreUnavailable
 
 T = TypeVar("T")
 Operation = Callable[[Connection], T]
@@ -24,19 +27,42 @@ WRITE_SECONDS = 30.0
 class Store(ABC):
     """One database, open. `write` and `read` run a function with a connection and give back what it returns.
 
-    An operation may be run again after a failure, so it must do nothing but SQL. Both raise StoreUnavailable when the
+    An operation may be run again after a failure, so it must do nothing but SQL. All raise StoreUnavailable when the
     database does not answer in `timeout` seconds.
+
+    There are two clocks. Leases and due times go by `now`, which never jumps; what people read (`wall`) goes by the
+    clock that they know.
     """
 
     placeholder: str
     """The driver's own mark for a value, for the one statement that is written by hand."""
 
+    prepare: Callable[[], None] = staticmethod(lambda: None)
+    """Brings the schema up to date; run once, before the first read or write that reaches the database."""
+
+    def __init__(self) -> None:
+        self._ready = False
+        self._preparing = threading.Lock()
+
+    def ensure(self) -> None:
+        """Prepares the database unless that is done. A server may start before its database does."""
+        if self._ready:
+            return
+        if not self._preparing.acquire(timeout=ACK_SECONDS / 2):
+            raise StoreUnavailable("the database has not been reached yet")
+        try:
+            if not self._ready:
+                self.prepare()
+                self._ready = True
+        finally:
+            self._preparing.release()
+
     @abstractmethod
     def write(self, operation: Operation[T], *, timeout: float = WRITE_SECONDS) -> T: ...
 
-    def insert(self, operation: Operation[T], *, timeout: float = ACK_SECONDS) -> T:
-        """`write` for a single statement on the way to an acknowledgement."""
-        return self.write(operation, timeout=timeout)
+    @abstractmethod
+    def insert(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
+        """Commits one statement on the way to an acknowledgement, and gives the row that it returns."""
 
     @abstractmethod
     def read(self, operation: Operation[T]) -> T: ...
@@ -49,9 +75,17 @@ class Store(ABC):
     def seconds(self, connection: Connection) -> float:
         """`now` as a number, for several statements that are to agree on it."""
 
+    def wall(self, seconds: float) -> float:
+        """The time on people's clock at `seconds` of `now`."""
+        return seconds
+
     @abstractmethod
     def stamp(self) -> tuple[str, tuple[float, ...]]:
-        """`now` for a statement written by hand: its text and the values that go with it."""
+        """People's time for a statement written by hand: its text and the values that go with it."""
+
+    @abstractmethod
+    def version(self) -> str | None:
+        """The revision of the schema; None in a fresh database."""
 
     @abstractmethod
     def migrating(self) -> AbstractContextManager[Connection]:
@@ -61,8 +95,14 @@ class Store(ABC):
     def size(self) -> int:
         """Bytes on disk."""
 
-    def listen(self, heard: Callable[[], None], stopping: Callable[[], bool]) -> None:  # noqa: B027 — not every store can
-        """Calls `heard` whenever another process commits an event, until `stopping()`; may return at once."""
+    @abstractmethod
+    def listen(self, heard: Callable[[], None], stopping: Callable[[], bool]) -> None:
+        """Calls `heard` soon after another process commits something, until `stopping()`. A hint; polling is the
+        truth."""
+
+    @abstractmethod
+    def tidy(self) -> None:
+        """Gives disk space back that deleted rows left; in small steps, while others work."""
 
     @abstractmethod
     def close(self) -> None: ...

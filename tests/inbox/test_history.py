@@ -1,0 +1,159 @@
+"""What is asked after the fact: lists, replay, steps, figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.support.databases import NOTIFY, Clock
+from webhooks.event import Event
+from webhooks.inbox import MISSING, Inbox
+from webhooks.job import Job, JobState, NewJob
+
+
+@pytest.fixture
+def box(url: str, opened: Callable[..., Inbox], clock: Clock, event: Callable[..., Event]) -> Inbox:
+    """Events 1 to 6, two seconds apart: done, dead, ready, running, ignored, received."""
+    inbox = opened(url, clock=clock)
+    ends: dict[int, Callable[[Job], None]] = {
+        1: inbox.finish,
+        2: lambda job: inbox.bury(job, "no use"),
+        3: lambda job: inbox.postpone(job, 1000, "later"),
+    }
+    for name in ["Sales", "Sales_EU", "100% Finance", "Sales", "Other", "Late"]:
+        number = inbox.receive(
+            event("WorkbookDeleted" if name == "Other" else "WorkbookCreated", resource_name=name)
+        ).id
+        if name != "Late":
+            inbox.plan(lambda planned: [] if planned.event_type == "WorkbookDeleted" else [NOTIFY])
+        for job in inbox.claim("me", 1, 900):
+            if number in ends:
+                ends[number](job)
+        clock.forward(2)
+    return inbox
+
+
+def ids(box: Inbox, **wanted: object) -> list[int | None]:
+    return [record.event.id for record in box.events(**wanted)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({}, [6, 5, 4, 3, 2, 1]),
+        ({"limit": 2}, [6, 5]),
+        ({"event_type": "WorkbookDeleted"}, [5]),
+        ({"resource": "sales"}, [4, 1]),
+        ({"resource": "Sales*"}, [4, 2, 1]),
+        ({"resource": "Sales_EU"}, [2]),
+        ({"resource": "100% ?inance"}, [3]),
+        ({"resource": "e3417f6a-1c11-4a07-9f2e-0d3b5a6c7d8e", "limit": 1}, [6]),
+        ({"state": "received"}, [6]),
+        ({"state": "ignored"}, [5]),
+        ({"state": "planned"}, [4, 3, 2, 1]),
+        ({"state": "done"}, [1]),
+        ({"state": "dead"}, [2]),
+        ({"state": "ready"}, [3]),
+        ({"state": "running"}, [4]),
+        ({"state": "skipped"}, []),
+        ({"after": 3}, [4, 5, 6]),
+        ({"after": 1, "limit": 2}, [2, 3]),
+        ({"since": datetime.fromtimestamp(1_800_000_006, UTC)}, [6, 5, 4]),
+        ({"state": "dead", "resource": "Sales*"}, [2]),
+    ],
+)
+def test_events_filters(box: Inbox, wanted: dict[str, object], found: list[int]) -> None:
+    """Each filter narrows the list as its word says; `*` and `?` are wild, `%` and `_` are not."""
+    assert ids(box, **wanted) == found
+
+
+def test_events_unknown_state_is_refused(box: Inbox) -> None:
+    """A state that does not exist is told together with those that do."""
+    with pytest.raises(ValueError, match="no such state: ended; there are received"):
+        box.events(state="ended")
+
+
+def test_event_unknown_is_none(box: Inbox) -> None:
+    """There is no event of that id."""
+    assert box.event(99) is None
+
+
+def test_replay_runs_everything_again(box: Inbox) -> None:
+    """Ended jobs are ready anew with all their attempts, and rules that are new since then get theirs."""
+    assert box.replay([1, 2]) == 2
+    assert box.plan(lambda _: [NOTIFY, NewJob("new", "tag")]) == 3
+    for event_id in (1, 2):
+        record = box.event(event_id)
+        assert record
+        assert [(job.job.key, job.job.state, job.job.attempts) for job in record.jobs] == [
+            ("R/notify/slack", JobState.READY, 0),
+            ("new", JobState.READY, 0),
+        ]
+    record = box.event(2)
+    assert record
+    assert [attempt.outcome for attempt in record.jobs[0].attempts_made] == ["dead"]
+
+
+def test_replay_leaves_running_alone(box: Inbox) -> None:
+    """A job that runs now is not run beside itself."""
+    assert box.replay([4]) == 1
+    record = box.event(4)
+    assert record
+    assert record.jobs[0].job.state is JobState.RUNNING
+
+
+def test_replay_unknown_is_none(box: Inbox) -> None:
+    """Nothing to replay is no error."""
+    assert box.replay([99]) == 0
+
+
+def test_replay_forgets_steps(box: Inbox) -> None:
+    """A replayed job does again what it had done."""
+    record = box.event(1)
+    assert record
+    box.record(record.jobs[0].job, "sent", {"ts": "1"})
+    assert box.recorded(record.jobs[0].job, "sent") == {"ts": "1"}
+    box.replay([1])
+    assert box.recorded(record.jobs[0].job, "sent") is MISSING
+
+
+def test_replay_dead_since(box: Inbox, clock: Clock) -> None:
+    """Only those that died since then."""
+    assert box.replay_dead(datetime.fromtimestamp(clock(), UTC)) == 0
+    assert box.replay_dead(datetime.fromtimestamp(clock() - 60, UTC)) == 1
+    assert ids(box, state="dead") == []
+
+
+def test_steps_first_result_stays(box: Inbox) -> None:
+    """A step is recorded once; null is a result too."""
+    record = box.event(3)
+    assert record
+    job = record.jobs[0].job
+    assert box.recorded(job, "a") is MISSING
+    box.record(job, "a", None)
+    box.record(job, "a", 2)
+    assert box.recorded(job, "a") is None
+
+
+def test_counts_are_right(box: Inbox) -> None:
+    """The figures that metrics show."""
+    figures = box.counts()
+    assert {name: figures[name] for name in ("events", "unplanned", "ready", "running", "dead")} == {
+        "events": 6,
+        "unplanned": 1,
+        "ready": 1,
+        "running": 1,
+        "dead": 1,
+    }
+    assert figures["newest_event"] == 1_800_000_010
+    assert figures["oldest_due"] == 0
+    assert figures["bytes"] > 10_000
+
+
+def test_counts_age_of_oldest_due(box: Inbox, clock: Clock) -> None:
+    """How long the oldest due job has been waiting."""
+    box.replay([1])
+    clock.forward(42)
+    assert box.counts()["oldest_due"] == pytest.approx(42)

@@ -1,0 +1,204 @@
+"""Disk full, a stuck writer, a stopped server: an honest refusal in time, and recovery without help."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, text
+
+from bench.postgres import Server
+from tests.support.databases import NOTIFY
+from webhooks.errors import StoreUnavailable
+from webhooks.event import Event
+from webhooks.inbox import Inbox
+from webhooks.inbox import commit as group_commit
+from webhooks.inbox.store import ACK_SECONDS
+
+
+@pytest.fixture
+def box(sqlite_url: str, opened: Callable[..., Inbox]) -> Inbox:
+    """An inbox in a SQLite file."""
+    return opened(sqlite_url)
+
+
+@pytest.fixture
+def server(postgres_server: Server) -> Iterator[Server]:
+    """A PostgreSQL that a test may stop."""
+    yield postgres_server
+    if not postgres_server.running:
+        postgres_server.start()
+
+
+def _refusal_seconds(refused: Callable[[], object]) -> float:
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        refused()
+    return time.monotonic() - began
+
+
+def _fill(box: Inbox, event: Callable[..., Event]) -> None:
+    for _ in range(100):
+        box.receive(event(padding="x" * 5000))
+
+
+def test_disk_full_refuses_and_recovers(
+    box: Inbox, event: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk an event is refused and none that was kept is lost; with room again it goes on."""
+    box.receive(event())
+    store: Any = box.store
+    full = threading.Event()
+
+    def connect() -> Connection:
+        connection: Connection = store._writer.connect()
+        if full.is_set():
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+        return connection
+
+    monkeypatch.setattr(store._commit, "_connect", connect)
+    store._commit._discard()
+    full.set()
+    with pytest.raises(StoreUnavailable, match="full"):
+        _fill(box, event)
+    kept = len(box.events(limit=1000))
+    full.clear()
+    box.receive(event())
+    assert len(box.events(limit=1000)) == kept + 1
+
+
+def test_mistake_leaves_neighbours_unharmed(box: Inbox, event: Callable[..., Event]) -> None:
+    """Operations that share a transaction with one that fails are committed all the same."""
+    hold, store = threading.Event(), box.store
+    box.receive(event())
+
+    def wait(_: Connection) -> None:
+        hold.wait(5)
+
+    def mistake(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO jobs (id) VALUES (1)"))
+
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(store.write, wait)
+        time.sleep(0.05)
+        good = [pool.submit(box.receive, event()) for _ in range(3)]
+        bad = [pool.submit(store.write, mistake), pool.submit(store.write, lambda _: 1 // 0)]
+        good += [pool.submit(box.receive, event()) for _ in range(2)]
+        time.sleep(0.05)
+        hold.set()
+        first.result()
+        assert len({receipt.result().id for receipt in good}) == 5
+        with pytest.raises(Exception, match="NOT NULL"):
+            bad[0].result()
+        with pytest.raises(ZeroDivisionError):
+            bad[1].result()
+    assert len(box.events()) == 6
+
+
+def test_writer_stuck_refuses_in_time(box: Inbox, event: Callable[..., Event], sqlite_url: str) -> None:
+    """Another process holds the lock and sleeps: refused within the time Tableau gives us, kept once it wakes."""
+    box.receive(event())
+    lock_file = Path(sqlite_url.removeprefix("sqlite:///") + ".lock")
+    with lock_file.open("a") as lock:
+        fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
+        refused = event()
+        assert _refusal_seconds(lambda: box.receive(refused)) < ACK_SECONDS + 0.5
+        # The next one may already be in the queue when the lock comes free.
+        fcntl.flock(lock.fileno(), fcntl.LOCK_UN)
+    assert box.receive(refused).id
+    assert len(box.events()) == 2
+
+
+def test_strange_writer_refuses_in_time(box: Inbox, event: Callable[..., Event], sqlite_url: str) -> None:
+    """A shell that left a transaction open on the file blocks SQLite itself: refused in time, then kept."""
+    box.receive(event())
+    shell = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+    shell.execute("BEGIN IMMEDIATE")
+    assert _refusal_seconds(lambda: box.receive(event())) < ACK_SECONDS + 0.5
+    shell.execute("ROLLBACK")
+    shell.close()
+    assert box.receive(event()).id
+
+
+def test_queue_full_refuses_at_once(box: Inbox, event: Callable[..., Event], monkeypatch: pytest.MonkeyPatch) -> None:
+    """When too many wait already, the next is refused without waiting."""
+    monkeypatch.setattr(group_commit, "CAPACITY", 0)
+    assert _refusal_seconds(lambda: box.receive(event())) < 0.1
+
+
+def test_closed_inbox_refuses_at_once(box: Inbox, event: Callable[..., Event]) -> None:
+    """A request that comes while the server stops is refused, so Tableau sends it again."""
+    box.receive(event())
+    box.close()
+    assert _refusal_seconds(lambda: box.receive(event())) < 0.1
+
+
+def test_trouble_is_logged_once(
+    box: Inbox, event: Callable[..., Event], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A hundred refused events make one line, and the end of the trouble another."""
+    with monkeypatch.context() as patched:
+        patched.setattr(group_commit, "CAPACITY", 0)
+        for _ in range(100):
+            _refusal_seconds(lambda: box.receive(event()))
+    with caplog.at_level(logging.WARNING):
+        box.receive(event())
+        box.receive(event())
+    lines = [record.message for record in caplog.records if "kept" in record.message]
+    assert len(lines) == 2
+    assert "cannot be kept" in lines[0]
+    assert "kept again" in lines[1]
+
+
+@pytest.mark.postgres
+def test_postgres_restarted_goes_on(server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]) -> None:
+    """While the database is away events are refused at once; when it is back everything works, and nothing is lost."""
+    box = opened(server.url())
+    for _ in range(3):
+        box.receive(event())
+    box.plan(lambda _: [NOTIFY])
+    server.stop()
+    assert _refusal_seconds(lambda: box.receive(event())) < 2.5
+    assert _refusal_seconds(lambda: box.claim("me", 1, 30)) < 5
+    server.start()
+    box.receive(event())
+    assert len(box.claim("me", 10, 30)) == 3
+    assert len(box.events()) == 4
+
+
+@pytest.mark.postgres
+def test_postgres_frozen_refuses_in_time(
+    server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
+) -> None:
+    """A server that has stopped answering looks alive to TCP; ten senders at once are refused in time all the same."""
+    box = opened(server.url())
+    box.receive(event())
+    server.freeze(frozen=True)
+    try:
+        with ThreadPoolExecutor(10) as pool:
+            waits = list(pool.map(lambda _: _refusal_seconds(lambda: box.receive(event())), range(10)))
+    finally:
+        server.freeze(frozen=False)
+    assert max(waits) < 2.9
+    assert not box.receive(event()).duplicate
+
+
+@pytest.mark.postgres
+def test_postgres_away_at_the_start(server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]) -> None:
+    """A server that starts before its database refuses until it is there, then migrates and goes on."""
+    url = server.url()
+    server.stop()
+    box = opened(url)
+    with pytest.raises(StoreUnavailable):
+        box.receive(event())
+    server.start()
+    assert not box.receive(event()).duplicate

@@ -1,0 +1,106 @@
+"""psycopg as the inbox uses it: no answer is waited for too long, and acknowledging has connections of its own."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+
+from webhooks.errors import StoreUnavailable
+
+SPARE = 5
+"""Connections for acknowledging, a process."""
+BUSY_SECONDS = 0.5
+"""A statement takes a millisecond; who waits longer for a connection has met a database in trouble."""
+
+
+class Patient(psycopg.Connection[tuple[Any, ...]]):
+    """A connection that gives up, and closes, when the server says nothing for `patience` seconds.
+
+    The server's own `statement_timeout` does not help against one that is stopped or cut off.
+    """
+
+    patience = 30.0
+
+    def wait(self, gen: Generator[Any, Any, Any], *args: Any, **options: Any) -> Any:
+        return super().wait(self._bounded(gen), *args, **options)
+
+    def _bounded(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        deadline = time.monotonic() + self.patience
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                if not ready and time.monotonic() > deadline:
+                    self.close()
+                    raise psycopg.OperationalError(f"the server did not answer within {self.patience:g} s")
+                wanted = gen.send(ready)
+        except StopIteration as end:
+            return end.value
+
+
+class Spares:
+    """A few connections that run one statement each, committed by itself, and nothing else."""
+
+    def __init__(self, connect: Callable[[], Patient], size: int = SPARE) -> None:
+        self._connect = connect
+        # Last in, first out: those that are open are used before others are opened.
+        self._free: queue.LifoQueue[Patient | None] = queue.LifoQueue()
+        for _ in range(size):
+            self._free.put(None)
+
+    def run(self, statement: str, values: Sequence[Any], seconds: float) -> tuple[Any, ...]:
+        """The row that the statement returns. Raises StoreUnavailable, or psycopg's error for a mistake in it."""
+        deadline = time.monotonic() + seconds
+        try:
+            connection = self._free.get(timeout=BUSY_SECONDS)
+        except queue.Empty:
+            raise StoreUnavailable("every connection to the database is waiting for it") from None
+        try:
+            connection, row = self._run(connection, statement, values, deadline)
+        except BaseException:
+            if connection is not None:
+                connection.close()
+            self._free.put(None)
+            raise
+        self._free.put(connection)
+        return row
+
+    def _run(
+        self, connection: Patient | None, statement: str, values: Sequence[Any], deadline: float
+    ) -> tuple[Patient, tuple[Any, ...]]:
+        if connection is not None:
+            with suppress(psycopg.OperationalError):
+                return connection, _execute(connection, statement, values, deadline)
+            # It had gone stale, as after a restart of the database, or its time is up.
+            connection.close()
+            if time.monotonic() > deadline - BUSY_SECONDS:
+                raise StoreUnavailable("the database did not answer in time")
+        fresh = None
+        try:
+            fresh = self._connect()
+            return fresh, _execute(fresh, statement, values, deadline)
+        except psycopg.Error as error:
+            if fresh is not None:
+                fresh.close()
+            if isinstance(error, psycopg.OperationalError):
+                raise StoreUnavailable(str(error).strip()) from error
+            raise
+
+    def close(self) -> None:
+        with suppress(queue.Empty):
+            while True:
+                connection = self._free.get_nowait()
+                if connection is not None:
+                    connection.close()
+
+
+def _execute(connection: Patient, statement: str, values: Sequence[Any], deadline: float) -> tuple[Any, ...]:
+    connection.patience = max(0.1, deadline - time.monotonic())
+    row = connection.execute(statement, values).fetchone()
+    assert row is not None
+    return row
