@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 
 import click
 
+from webhooks.address import masked
 from webhooks.cli import access, lines, outcome, screen
 from webhooks.cli.exits import FAILED
-from webhooks.cli.post import SHOWN, Answer, masked
+from webhooks.cli.post import SHOWN, Answer
 from webhooks.cli.progress import progress
 from webhooks.cli.sample import Payload
 

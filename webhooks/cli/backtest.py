@@ -70,9 +70,10 @@ def _line(job: Job | NewJob) -> Line:
 @options.as_json
 @with_appcontext
 def backtest(file: Path | None, filters: options.Filters, as_json: bool) -> None:
-    """Compare what FILE would have done about kept events (7 days, or --since) with what was done.
+    """Compare what FILE would have done with what was done.
 
-    Nothing is run and Tableau is not asked: conditions on project, owner or tags count as fulfilled.
+    It looks at the events of the last 7 days, or --since. Nothing is run and Tableau is not asked: conditions on
+    project, owner or tags count as fulfilled.
     """
     matching = _matching(file)
     since = filters.since or datetime.now(UTC) - timedelta(days=DEFAULT_DAYS)

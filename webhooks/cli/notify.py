@@ -49,7 +49,7 @@ def list_notifiers(as_json: bool) -> None:
 @click.option("--to", help="To whom; the default is the notifier's own, such as SLACK_CHANNEL.")
 @as_json
 def test(name: str, to: str | None, as_json: bool) -> None:
-    """Check the credentials of notifier NAME, then send a test message.
+    """Check credentials and send a test message.
 
     NAME is slack, twilio, apprise or console, or a destination as rules have it.
 

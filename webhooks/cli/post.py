@@ -7,9 +7,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import SplitResult, quote, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import requests
+
+from webhooks.address import masked
 
 # Seen at Tableau Server 2020.3: webhooks.http.timeout.connect and .read.
 CONNECT_SECONDS = 5.0
@@ -48,33 +50,6 @@ class Answer:
         except ValueError:
             return {}
         return value if isinstance(value, dict) else {}
-
-
-def hook_url(given: str, token: str, *, explicit: bool) -> str:
-    """The hook's URL. One with a path stays as it stands; else `/webhook/<token>` is added.
-
-    An `explicit` token goes to a URL with a path too, as `?token=`. Raises ValueError where it is no web address.
-    """
-    parts = urlsplit(given if "://" in given else f"http://{given}")
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(f"{given!r} is no web address such as http://127.0.0.1:8000")
-    _ = parts.port  # raises ValueError for a port that is no number
-    if parts.path in {"", "/"}:
-        path = f"/webhook/{quote(token, safe='')}" if token else "/webhook"
-        return parts._replace(path=path).geturl()
-    if explicit and token:
-        query = "&".join(filter(None, (parts.query, urlencode({"token": token}))))
-        return parts._replace(query=query).geturl()
-    return parts.geturl()
-
-
-def masked(url: str) -> str:
-    """The URL without what may be secret in it: all of the path but its first word, the query, a password."""
-    parts: SplitResult = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    first, _, rest = parts.path.strip("/").partition("/")
-    path = f"/{first}" + ("/***" if rest else "") if first == "webhook" or rest else "/***"
-    return f"{parts.scheme}://{host}{path}" + ("?***" if parts.query else "")
 
 
 class Sender:

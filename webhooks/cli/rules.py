@@ -39,7 +39,10 @@ rules.add_command(backtest.backtest)
 @FILE
 @options.as_json
 def check(file: Path | None, as_json: bool) -> None:
-    """Check the rules: a summary if all is well, or else every fault, and exit code 1."""
+    """Check the rules, and name every fault.
+
+    If all is well it sums them up; otherwise it ends with 1.
+    """
     try:
         read = read_rules(file)
     except RulesError as error:

@@ -12,11 +12,12 @@ from typing import Any, NoReturn
 import click
 from flask.cli import with_appcontext
 
+from webhooks.address import hook_url
 from webhooks.cli import access, answers
 from webhooks.cli.exits import Unavailable
 from webhooks.cli.group import Command
 from webhooks.cli.options import EventType, as_json
-from webhooks.cli.post import Answer, Sender, Unanswered, hook_url
+from webhooks.cli.post import Answer, Sender, Unanswered
 from webhooks.cli.sample import Payload, fresh, sample
 from webhooks.cli.scenario import SCENARIOS
 from webhooks.event import EVENT_TYPES
@@ -76,7 +77,9 @@ def trigger(
     scenario: str | None,
     as_json: bool,
 ) -> None:
-    """Send an event of EVENT_TYPE to a running server, as Tableau would, with the time of now.
+    """Send a realistic event to a running server.
+
+    It looks as if Tableau had sent it now; EVENT_TYPE is one such as WorkbookRefreshFailed.
 
     \b
     flask trigger WorkbookRefreshFailed --name Sales

@@ -17,10 +17,10 @@ THREADS = 4
 @click.option("--threads", type=click.IntRange(1, 64), help=f"Handler threads. Default: WORKER_THREADS, or {THREADS}.")
 @with_appcontext
 def worker(threads: int | None) -> None:
-    """Run handlers in a process of their own until SIGTERM or Ctrl-C; as many processes as you like.
+    """Run handlers in a process of their own.
 
-    On the signal it takes no more jobs, lets those that run finish for 20 s, and gives the rest back. With
-    WORKER_THREADS=0 the server itself runs none.
+    Until SIGTERM or Ctrl-C, and in as many processes as you like. On the signal it takes no more jobs, lets those that
+    run finish for 20 s, and gives the rest back. With WORKER_THREADS=0 the server itself runs none.
     """
     services = access.services()
     try:
