@@ -50,10 +50,8 @@ def target_of(path: str) -> str:
 
 
 def _log(world: World, status: int) -> None:
-    rule = str(request.url_rule) if request.url_rule else request.path
-    if g.target == "slack":  # Slack has one rule for all methods
-        rule = request.path
-    rule = rule.replace("<version>", "-")
+    # Where one address serves many methods or resources, the route says what was called.
+    rule = g.get("rule") or (request.path if g.target == "slack" else str(request.url_rule or request.path))
     spent = round((time.monotonic() - g.began) * 1000, 1)
     struck = tuple(fault.kind for fault in g.struck)
     with world.lock:

@@ -2,17 +2,15 @@
 
 from flask import Flask
 
-from . import content, exports, jobs, labels, mails, people, permissions, publishing, tags, tasks, webhooks
-from .auth import signing
+from . import auth, content, exports, jobs, labels, mails, people, permissions, publishing, tags, tasks, webhooks
 from .metadata import metadata
 from .route import blueprint
 
 # Importing a topic announces its routes.
-TOPICS = (content, exports, jobs, labels, mails, people, permissions, publishing, tags, tasks, webhooks)
+TOPICS = (auth, content, exports, jobs, labels, mails, people, permissions, publishing, tags, tasks, webhooks)
 
 
 def register(app: Flask) -> None:
     """Put the REST API into an application."""
-    app.register_blueprint(signing)
     app.register_blueprint(metadata)
     app.register_blueprint(blueprint())

@@ -8,36 +8,28 @@ from collections.abc import Callable
 from datetime import timedelta
 from hmac import compare_digest
 
-from flask import Blueprint, Response
-
 from ..jwt import Refused, verify
 from ..sessions import Session, lifetime
 from ..site import Site, User
 from ..world import World
 from . import shapes
-from .route import ANY_SCOPE, Call, authenticate, check_version, route, world_here
-from .wire import Answer, ApiError, answer, part, read_body, text
+from .route import ANY_SCOPE, Call, Result, authenticate, opening, route
+from .wire import Answer, ApiError, part, read_body, text
 
 Claim = tuple[str, str, tuple[str, ...] | None]  # user name, credential, scopes
 
-signing = Blueprint("signing", __name__, url_prefix="/api/<version>")
 
-
-@signing.get("/serverinfo")
-@signing.get("/serverInfo")
-def server_info(version: str) -> Response:
+@opening("/serverinfo", since="2.4")
+@opening("/serverInfo", since="2.4")
+def server_info(world: World) -> Answer:
     """What this server is; needs no session."""
-    world = world_here()
-    check_version(world, version, "2.4")
     product = {"value": "2025.3.1", "build": "20253.25.1120.1033"}
-    return answer({"serverInfo": {"productVersion": product, "restApiVersion": world.config.api_version}})
+    return {"serverInfo": {"productVersion": product, "restApiVersion": world.config.api_version}}
 
 
-@signing.post("/auth/signin")
-def sign_in(version: str) -> Response:
+@opening("/auth/signin", "POST")
+def sign_in(world: World) -> Answer:
     """Trade a credential for a token."""
-    world = world_here()
-    check_version(world, version, "2.0")
     credentials = part(read_body(), "credentials")
     with world.lock:
         name, credential, scopes = _claim(world, credentials)
@@ -46,7 +38,7 @@ def sign_in(version: str) -> Response:
         if site is None or user is None:
             raise _refused("The site or the user does not exist, or the user has no seat there.")
         user = _impersonated(site, user, part(credentials, "user"))
-        return answer(_opened(world, site, user, credential, scopes))
+        return _opened(world, site, user, credential, scopes)
 
 
 def _claim(world: World, credentials: Answer) -> Claim:
@@ -115,21 +107,17 @@ def _opened(world: World, site: Site, user: User, credential: str, scopes: tuple
     return {"credentials": described | {"estimatedTimeToExpiration": lifetime(session, now)}}
 
 
-@signing.post("/auth/signout")
-def sign_out(version: str) -> Response:
+@opening("/auth/signout", "POST")
+def sign_out(world: World) -> Result:
     """End the session, for everybody who shares its token."""
-    world = world_here()
-    check_version(world, version, "2.0")
     with world.lock:
         world.sessions.close(authenticate(world).token)
-    return Response(status=204)
+    return {}, 204
 
 
-@signing.post("/auth/switchSite")
-def switch_site(version: str) -> Response:
+@opening("/auth/switchSite", "POST")
+def switch_site(world: World) -> Answer:
     """Trade the session for one on another site."""
-    world = world_here()
-    check_version(world, version, "2.6")
     with world.lock:
         session = authenticate(world)
         site = world.site_at(text(part(read_body(), "site").get("contentUrl")))
@@ -137,22 +125,21 @@ def switch_site(version: str) -> Response:
             raise ApiError("404000", "The site could not be found.")
         if site.luid == session.site:
             raise ApiError("403070", "The session is on this site already.")
-        user = site.user_named(world.sites[session.site].users[session.user].name)
+        old = world.sites[session.site].users.get(session.user)
+        user = site.user_named(old.name) if old else None
         if user is None:
             raise ApiError("403004", "The user has no seat on that site.")
         world.sessions.close(session.token)
-        return answer(_opened(world, site, user, session.credential, session.scopes))
+        return _opened(world, site, user, session.credential, session.scopes)
 
 
-@signing.delete("/auth/serverAdminAccessTokens")
-def revoke_admin_tokens(version: str) -> Response:
+@opening("/auth/serverAdminAccessTokens", "DELETE")
+def revoke_admin_tokens(world: World) -> Result:
     """End what the administrators' personal access tokens opened."""
-    world = world_here()
-    check_version(world, version, "3.10")
     with world.lock:
         authenticate(world)
         world.sessions.end(f"pat:{world.config.pat_name}")
-    return Response(status=204)
+    return {}, 204
 
 
 @route("//sessions/current", since="3.1", scope=ANY_SCOPE)

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 from typing import Any
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, g, request
+from werkzeug.routing import Map, Rule
 
 from ..sessions import Session
 from ..site import Site, User
@@ -43,43 +44,54 @@ class Call:
 
 @dataclass(frozen=True)
 class Route:
-    """One URI with its method and what the door asks of callers."""
+    """One URI with its method and what the door asks of callers: nothing if not `signed`."""
 
     rule: str
     method: str
     handler: Callable[..., Result]
     since: str
-    scope: str
-    admin: bool
-    locked: bool
+    scope: str = ""
+    admin: bool = False
+    locked: bool = True
+    signed: bool = True
 
 
 ROUTES: list[Route] = []
+Announce = Callable[[Callable[..., Result]], Callable[..., Result]]
 
 
 def route(
     rule: str, method: str = "GET", *, since: str = "2.0", scope: str = "", admin: bool = False, locked: bool = True
-) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+) -> Announce:
     """Announce a handler for a URI below /sites/<site> (or below the version, if it starts with two slashes).
 
     `since` is the first API version that has it, `scope` the one a JWT session needs, `admin` whether only
     administrators may, `locked` whether the handler runs under the world's lock (it must, unless it waits).
     """
+    where = rule[1:] if rule.startswith("//") else f"/sites/<site>{rule}"
+    return lambda handler: _announced(Route(where, method, handler, since, scope, admin, locked))
 
-    def announce(handler: Callable[..., Result]) -> Callable[..., Result]:
-        ROUTES.append(Route(rule, method, handler, since, scope, admin, locked))
-        return handler
 
-    return announce
+def opening(rule: str, method: str = "GET", *, since: str = "2.0") -> Announce:
+    """Announce a handler for a URI below the version that needs no session."""
+    return lambda handler: _announced(Route(rule, method, handler, since, signed=False))
+
+
+def _announced(entry: Route) -> Callable[..., Result]:
+    ROUTES.append(entry)
+    return entry.handler
+
+
+@cache
+def _addresses() -> Map:
+    """All announced URIs. They take long to compile, so all simulators of a process share them."""
+    return Map([Rule(entry.rule, endpoint=entry, methods=[entry.method]) for entry in ROUTES], merge_slashes=False)
 
 
 def blueprint() -> Blueprint:
     """All announced routes, under /api/<version>."""
     made = Blueprint("tableau", __name__, url_prefix="/api/<version>")
-    for index, entry in enumerate(ROUTES):
-        rule = entry.rule[1:] if entry.rule.startswith("//") else f"/sites/<site>{entry.rule}"
-        view = partial(_enter, entry)
-        made.add_url_rule(rule, f"{index}-{entry.handler.__name__}", view, methods=[entry.method])
+    made.add_url_rule("/<path:rest>", "any", _enter, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     return made
 
 
@@ -89,9 +101,15 @@ def world_here() -> World:
     return world
 
 
-def _enter(entry: Route, version: str, site: str | None = None, **parts: str) -> Response:
+def _enter(version: str, rest: str) -> Response:
     world = world_here()
+    entry, found = _addresses().bind("").match(f"/{rest}", request.method)
+    parts = dict(found)
+    g.rule = f"/api/-{entry.rule}"
     check_version(world, version, entry.since)
+    if not entry.signed:
+        return _respond(entry.handler(world, **parts))
+    site = parts.pop("site", None)
     with world.lock:
         session = authenticate(world)
         call = Call(world, world.sites[session.site], *_who(world, session), version)
