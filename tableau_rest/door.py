@@ -22,6 +22,7 @@ log = logging.getLogger("tableau_rest")
 
 TOKEN = "X-Tableau-Auth"  # noqa: S105  the name of a header
 PAUSES = (0.2, 0.8)  # seconds before the second and the third try
+_QUICK = 5.0  # seconds: what took longer to fail is left to the caller's own retries
 _CONNECTIONS = 256  # kept for each host; worker threads beyond that open their own
 _PASSING = {502, 503, 504}  # a gateway's words for "not now"
 LARGEST_ANSWER = 64 * 1024 * 1024  # bytes held in memory; exports go to files and have no limit
@@ -96,14 +97,15 @@ class Door:
         """
         repeat = method == "GET" if repeat is None else repeat
         outgoing = Outgoing(method, url, headers, body)
+        too_late = time.monotonic() + _QUICK
         for pause in PAUSES:
             try:
                 answer = self._whole(outgoing, patience, into)
             except errors.NoAnswer as error:
-                if error.slow or not (repeat or error.unsent):
+                if error.slow or not (repeat or error.unsent) or time.monotonic() > too_late:
                     raise
             else:
-                if not repeat or answer.status not in _PASSING or "Retry-After" in answer.headers:
+                if not (repeat and _passes(answer)) or time.monotonic() > too_late:
                     return answer
             self._sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311  spreads load, keeps no secret
         return self._whole(outgoing, patience, into)
@@ -165,6 +167,11 @@ class _Wakeful(HTTPAdapter):
         if hasattr(socket, "TCP_KEEPIDLE"):  # not everywhere; there the system's two hours have to do
             options.append((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60))
         super().init_poolmanager(*args, socket_options=options, **kwargs)
+
+
+def _passes(answer: Answer) -> bool:
+    """Is it likely to be gone in a second? Not where the server itself says how long it takes."""
+    return answer.status in _PASSING and "Retry-After" not in answer.headers
 
 
 def _in_memory(chunks: Iterator[bytes]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -22,9 +23,11 @@ log = logging.getLogger("tableau_rest")
 JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
 # Cloud ends a session after 120 minutes; ten of them are for calls that are under way.
 LONGEST_SESSION = timedelta(minutes=110)
-# Others wait for the lock meanwhile, so all steps together must stay below store.LOCK_SECONDS.
-SIGN_IN = Patience(connect=5.0, read=15.0, whole=20.0)
+# Others wait for the lock meanwhile, and a lock may end after a minute: no step begins later than this.
+SIGN_IN = Patience(connect=5.0, read=10.0, whole=15.0)
+_LAST_STEP = 30.0
 _HOPS = 3
+_REDIRECTS = {301, 302, 307, 308}
 
 
 def server_url(server: str) -> str:
@@ -58,57 +61,54 @@ class SignIn:
 
     def __call__(self, server: str | None = None) -> Session:
         """A new session. Raises SignInFailed with advice, or what else went wrong on the way."""
-        now = self._clock()
-        found, offered = self._version(server or self._server)
-        server, answer = self._post(found, offered, now)
+        now, until = self._clock(), time.monotonic() + _LAST_STEP
+        found, offered = self._version(server or self._server, until)
+        path = f"/api/{offered}/auth/signin"
+        server, answer = _follow(found, path, lambda at: self._prove(at, path, now, until))
         if server != found:
-            server, offered = self._version(server)
+            server, offered = self._version(server, until)
         session = self._session(answer, server, offered, now)
         log.info("Signed in to %s, site %r, with %s", server, self._site, self._credential.kind)
         return session
 
     def server_info(self) -> Mapping[str, object]:
         """The `serverInfo` of the configured server; needs no session."""
-        return self._server_info(self._server)[1]
+        return self._server_info(self._server, time.monotonic() + _LAST_STEP)[1]
 
-    def _version(self, server: str) -> tuple[str, str]:
+    def _version(self, server: str, until: float) -> tuple[str, str]:
         if self._api_version:
             return server, self._api_version
-        server, info = self._server_info(server)
+        server, info = self._server_info(server, until)
         try:
             return server, version.choose(text(info, "restApiVersion"))
         except ValueError as exc:
             raise errors.BadAnswer(f"{server} does not tell its REST API version", advice="Configure one.") from exc
 
-    def _server_info(self, server: str) -> tuple[str, Mapping[str, object]]:
-        server, answer = self._follow("GET", server, f"/api/{version.SERVER_INFO}/serverinfo", None)
+    def _server_info(self, server: str, until: float) -> tuple[str, Mapping[str, object]]:
+        path = f"/api/{version.SERVER_INFO}/serverinfo"
+        server, answer = _follow(server, path, lambda at: self._send("GET", at + path, None, until))
         if answer.status != 200:
             raise wire.error(answer.status, answer.headers, answer.body, now=self._clock())
         return server, child(wire.document(answer.body), "serverInfo")
 
-    def _post(self, server: str, offered: str, now: datetime) -> tuple[str, Answer]:
-        refused: errors.TableauError | None = None
+    def _prove(self, server: str, path: str, now: datetime, until: float) -> Answer:
+        """The answer to the first proof that is not refused; made anew for each host, as a JWT is good for one use."""
+        refused: errors.TableauError = errors.SignInFailed("the credential offers no way to sign in")
         for proof in self._credential.sign_ins(now):
             body = json.dumps({"credentials": {**proof, "site": {"contentUrl": self._site}}}).encode()
-            server, answer = self._follow("POST", server, f"/api/{offered}/auth/signin", body)
-            if answer.status == 200:
-                return server, answer
+            answer = self._send("POST", server + path, body, until)
+            if answer.status == 200 or answer.status in _REDIRECTS:
+                return answer
             refused = self._refusal(answer, server)
             if not isinstance(refused, errors.SignInFailed):
                 break
-        raise refused or errors.SignInFailed("the credential offers no way to sign in")
+        raise refused
 
-    def _follow(self, method: str, server: str, path: str, body: bytes | None) -> tuple[str, Answer]:
-        for _ in range(_HOPS):
-            # Signing in twice does no harm, except with a JWT, which is good for one time only.
-            repeat = method == "GET" or self._credential.kind != "jwt"
-            answer = self._door.send(
-                method, server + path, headers=JSON_HEADERS, body=body, repeat=repeat, patience=SIGN_IN
-            )
-            if answer.status not in {301, 302, 307, 308}:
-                return server, answer
-            server = wire.moved(server + path, answer.headers.get("Location", ""))
-        raise errors.BadAnswer("Tableau sends sign-ins in a circle", detail=server)
+    def _send(self, method: str, url: str, body: bytes | None, until: float) -> Answer:
+        if time.monotonic() > until:
+            raise errors.NoAnswer(f"{url} takes too long")
+        repeat = method == "GET" or self._credential.kind != "jwt"  # signing in twice does no other harm
+        return self._door.send(method, url, headers=JSON_HEADERS, body=body, repeat=repeat, patience=SIGN_IN)
 
     def _session(self, answer: Answer, server: str, offered: str, now: datetime) -> Session:
         said = child(wire.document(answer.body), "credentials")
@@ -151,6 +151,16 @@ class SignIn:
         if self._credential.kind != "jwt" or abs(skew) < timedelta(minutes=2):
             return ""
         return f"This machine's clock differs from the server's by {round(abs(skew).total_seconds() / 60)} minutes."
+
+
+def _follow(server: str, path: str, ask: Callable[[str], Answer]) -> tuple[str, Answer]:
+    """The answer, and the server that gave it: Cloud's generic host sends to the pod of the site."""
+    for _ in range(_HOPS):
+        answer = ask(server)
+        if answer.status not in _REDIRECTS:
+            return server, answer
+        server = wire.moved(server + path, answer.headers.get("Location", ""))
+    raise errors.BadAnswer("Tableau sends sign-ins in a circle", detail=server)
 
 
 # https://help.tableau.com/current/online/en-us/connected_apps_troubleshoot.htm

@@ -11,6 +11,7 @@ import pytest
 
 from tableau_rest import (
     BadAnswer,
+    ConnectedApp,
     FileSessions,
     MemorySessions,
     NoAnswer,
@@ -264,6 +265,33 @@ def test_sign_in_follows_to_the_pod_and_stays_there(tiny: TinyTableau, another: 
         assert client.session().server == pod
     assert [asked.method for asked in another.asked] == ["POST", "GET", "GET"]
     assert not tiny.calls(f"GET workbooks/{LUID}")
+
+
+def test_a_jwt_is_made_anew_for_the_pod(tiny: TinyTableau, another: TinyTableau) -> None:
+    """It is good for one use, and the generic host may have used it up."""
+    pod = another.url.replace("127.0.0.1", "localhost")
+    tiny.answers["POST /api/3.27/auth/signin"] = Reply(b"", 301, {"Location": f"{pod}/api/3.27/auth/signin"})
+    app = ConnectedApp("client", "id", "k" * 44, "ann")
+    with Tableau(tiny.url, "mk", app, sessions=MemorySessions()) as client:
+        assert client.session().server == pod
+    first, second = (one.calls("POST /api/3.27/auth/signin")[0].json["credentials"]["jwt"] for one in (tiny, another))
+    assert first != second
+
+
+def test_sign_ins_sent_in_a_circle_end(tiny: TinyTableau, client: Tableau) -> None:
+    """Three hops are enough."""
+    tiny.answers["GET /api/2.4/serverinfo"] = Reply(b"", 302, {"Location": f"{tiny.url}/api/2.4/serverinfo"})
+    with pytest.raises(BadAnswer, match="circle"):
+        client.session()
+    assert len(tiny.asked) == 3
+
+
+def test_server_info_needs_no_session_at_any_time(tiny: TinyTableau, client: Tableau) -> None:
+    """Before a sign-in and after it."""
+    assert client.server_info().rest_api_version == "3.27"
+    assert tiny.sign_ins == 0
+    client.session()
+    assert client.server_info().product_version == "2025.3.1"
 
 
 def test_sign_in_does_not_follow_a_stranger(tiny: TinyTableau, client: Tableau) -> None:

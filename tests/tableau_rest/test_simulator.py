@@ -23,6 +23,7 @@ from tableau_rest import (
     Forbidden,
     MemorySessions,
     MetadataError,
+    NoAnswer,
     NotFound,
     NotIndexed,
     Password,
@@ -537,6 +538,18 @@ def test_429_says_when_to_come_back(simulated: Running, tableau: Tableau, header
     assert raised.value.retry_at is not None
     wait = raised.value.retry_at - datetime.now(UTC)
     assert timedelta(minutes=28) < wait < timedelta(minutes=30)
+
+
+def test_a_broken_connection_is_tried_again_where_that_is_safe(simulated: Running, tableau: Tableau) -> None:
+    """Reads and sign-ins survive it; what may have been done already is not sent twice."""
+    control(simulated, "faults", {"kind": "refuse", "path": "signin", "times": 1})
+    control(simulated, "faults", {"kind": "refuse", "path": "workbooks", "times": 2})
+    assert list(tableau.workbooks())
+    control(simulated, "faults", {"kind": "lost", "path": "webhooks", "method": "POST", "times": 1})
+    with pytest.raises(NoAnswer) as raised:
+        tableau.create_webhook("once", "WorkbookCreated", "https://hooks.example.org/x")
+    assert not raised.value.permanent
+    assert [hook.name for hook in tableau.webhooks()].count("once") == 1
 
 
 def test_an_old_server_says_which_version_a_call_needs() -> None:
