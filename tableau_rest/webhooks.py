@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from tableau_rest import models, wire
-from tableau_rest.call import older, rest
+from tableau_rest.call import rest
 from tableau_rest.door import Answer
 from tableau_rest.events import source_of
 from tableau_rest.fields import child
 from tableau_rest.listing import Lists
 from tableau_rest.luid import HasLuid, luid_of
+from tableau_rest.version import older
 
 _ADMINISTRATORS = "403004 Forbidden: administrators only"
 

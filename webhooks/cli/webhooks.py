@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from tableau_rest import NoAnswer, TableauError
-from tableau_rest.models import Webhook
-from webhooks.cli import access, lines, screen
-from webhooks.cli.exits import FAILED, Failure, Unavailable
+from tableau_rest.models import Webhook, WebhookTest
+from webhooks.address import masked
+from webhooks.cli import access, asking, lines, screen
+from webhooks.cli.consent import ask
+from webhooks.cli.exits import FAILED, Failure
 from webhooks.cli.group import Group
 from webhooks.cli.options import EventType, as_json
-from webhooks.cli.post import hook_url, masked
+from webhooks.cli.sync import sync
+from webhooks.hooks import is_ours
 
-if TYPE_CHECKING:
-    from tableau_rest import Tableau
-
-OURS = "tableau-webhooks "
-"""What the names of webhooks that we made begin with."""
 ADVICE = {
-    408: "Tableau could not reach the URL in time: is it public, and does a proxy or firewall stand between?",
-    401: "The token in the URL is not the server's WEBHOOK_TOKEN.",
-    404: "Nothing is at that URL; 'agent not found' is a tunnel that does not run.",
+    401: "The token in the URL is not the server's WEBHOOK_TOKEN: flask webhooks sync puts the right one in.",
+    404: "There is a server at that address, but no hook at that path.",
+    408: "408 is Tableau's own word for: could not reach the URL within seconds. Is the address public, is the server"
+    " running, and does a proxy or firewall stand between? Tableau Server sends webhooks past its forward proxy.",
+    503: "The server could not keep an event: flask doctor says more.",
 }
+NO_AGENT = "'agent not found' is the word of a tunnel (ngrok and the like) that is not running: start it again."
 
 
 @click.group(cls=Group)
@@ -37,11 +35,14 @@ def webhooks() -> None:
     """
 
 
+webhooks.add_command(sync)
+
+
 @webhooks.command("list")
 @as_json
 def list_webhooks(as_json: bool) -> None:
     """List the webhooks of the site, those of other people too."""
-    with asking() as tableau:
+    with asking.asking() as tableau:
         found = sorted(tableau.webhooks(), key=lambda one: (one.event, one.name))
     if as_json:
         for webhook in found:
@@ -55,20 +56,15 @@ def list_webhooks(as_json: bool) -> None:
 
 @webhooks.command()
 @click.argument("event_type", type=EventType())
-@click.option("--url", required=True, help="Our address as Tableau sees it; without a path /webhook/<token> is added.")
+@click.option("--url", help="Our address as Tableau sees it; without a path /webhook/<token> is added. [WEBHOOK_URL]")
 @click.option("--name", help="Default: tableau-webhooks EVENT_TYPE.")
 @as_json
-def create(event_type: str, url: str, name: str | None, as_json: bool) -> None:
-    """Have Tableau send EVENT_TYPE to this server."""
-    token = next(iter(access.settings().webhook_tokens()), "")
-    try:
-        target = hook_url(url, token, explicit=False)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--url") from None
-    if not target.startswith("https://"):
-        click.secho("Tableau asks for https with a certificate that it trusts.", fg="yellow", err=True)
-    with asking() as tableau:
-        made = tableau.create_webhook(name or f"{OURS}{event_type}", event_type, target)
+def create(event_type: str, url: str | None, name: str | None, as_json: bool) -> None:
+    """Have Tableau send one EVENT_TYPE, beside what sync makes."""
+    target = asking.our_url(url)
+    asking.warn_of(target)
+    with asking.asking() as tableau:
+        made = tableau.create_webhook(name or f"{access.settings().webhook_label} {event_type}", event_type, target)
     _tell("Created", made, as_json=as_json)
 
 
@@ -77,11 +73,13 @@ def create(event_type: str, url: str, name: str | None, as_json: bool) -> None:
 @click.option("--yes", "-y", is_flag=True, help="Do not ask, also about one that is not ours.")
 @as_json
 def delete(webhook: str, yes: bool, as_json: bool) -> None:
-    """Delete a webhook. One that this server did not make is asked about."""
-    with asking() as tableau:
-        found = _find(tableau, webhook)
-        if not found.name.startswith(OURS) and not yes:
-            _ask(found)
+    """Delete a webhook.
+
+    One that this server did not make is asked about."""
+    with asking.asking() as tableau:
+        found = asking.find(tableau, webhook)
+        if not _ours(found) and not yes:
+            ask(f"{found.name!r} is not one of ours. Delete it?")
         tableau.delete_webhook(found)
     _tell("Deleted", found, as_json=as_json)
 
@@ -90,61 +88,73 @@ def delete(webhook: str, yes: bool, as_json: bool) -> None:
 @click.argument("webhook")
 @as_json
 def enable(webhook: str, as_json: bool) -> None:
-    """Switch a webhook on again that Tableau, or somebody, has switched off."""
-    with asking() as tableau:
-        changed = tableau.update_webhook(_find(tableau, webhook), is_enabled=True)
+    """Switch a webhook on again.
+
+    Tableau, or somebody, has switched it off; flask webhooks list says why.
+    """
+    with asking.asking() as tableau:
+        changed = tableau.update_webhook(asking.find(tableau, webhook), is_enabled=True)
     _tell("Enabled", changed, as_json=as_json)
 
 
 @webhooks.command()
-@click.argument("webhook")
+@click.argument("webhook", required=False)
 @as_json
-def test(webhook: str, as_json: bool) -> None:
-    """Have Tableau send a test to a webhook's URL, and tell what came back."""
-    with asking() as tableau:
-        found = _find(tableau, webhook)
-        result = tableau.test_webhook(found)
-    if as_json:
-        lines.write({"name": found.name, "status": result.status, "body": access.hide(result.body), "ok": result.ok})
-    else:
-        said = access.hide(screen.one_line(result.body))
-        click.secho(f"{found.name}: {result.status} {said}", fg="green" if result.ok else "red")
-    if not result.ok:
-        click.echo(ADVICE.get(result.status, "The receiver refused the test."), err=True)
+def test(webhook: str | None, as_json: bool) -> None:
+    """Have Tableau call a webhook, and tell what came back.
+
+    Without WEBHOOK it calls each of ours. A test can fail in two places: Tableau refuses to make it, or the receiver
+    does not answer with 200. Both are told.
+    """
+    with asking.asking() as tableau:
+        chosen = [asking.find(tableau, webhook)] if webhook else [one for one in tableau.webhooks() if _ours(one)]
+        if not chosen:
+            raise Failure("None of the site's webhooks is ours. flask webhooks sync --url https://… makes them.")
+        # Written as they come: one that cannot be reached takes seconds.
+        good = [_tell_test(one, _test(tableau, one), as_json=as_json) for one in chosen]
+    if not all(good):
         raise click.exceptions.Exit(FAILED)
 
 
-@contextmanager
-def asking() -> Iterator[Tableau]:
-    """Tableau, signed in when first asked. Ends the command where something is missing or Tableau refuses."""
-    access.inbox()
+def _test(tableau: Any, webhook: Webhook) -> WebhookTest | TableauError:
+    """What came of the test; a refusal by Tableau itself is a result, too. Raises NoAnswer."""
     try:
-        yield access.services().tableau
-    except (TableauError, ValueError) as error:
-        end = Unavailable if isinstance(error, NoAnswer) else Failure
-        raise end(access.hide(str(error))) from None
-    except RuntimeError as error:
-        if isinstance(error, click.exceptions.Exit | click.Abort):
-            raise
-        raise Unavailable(str(error)) from None
+        result: WebhookTest = tableau.test_webhook(webhook)
+    except NoAnswer:
+        raise
+    except TableauError as error:
+        return error
+    return result
 
 
-def _find(tableau: Tableau, webhook: str) -> Webhook:
-    """The webhook of that LUID or name; ends the command where there is not exactly one."""
-    found = [one for one in tableau.webhooks() if webhook in {one.luid, one.name}]
-    if not found:
-        raise Failure(f"There is no webhook {webhook!r}. flask webhooks list shows those there are.")
-    if len(found) > 1:
-        raise Failure(
-            f"{len(found)} webhooks are called {webhook!r}; give the LUID: {', '.join(one.luid for one in found)}"
-        )
-    return found[0]
+def _tell_test(webhook: Webhook, result: WebhookTest | TableauError, *, as_json: bool) -> bool:
+    refused = isinstance(result, TableauError)
+    call_status = result.status if isinstance(result, TableauError) else result.call_status
+    status = None if isinstance(result, TableauError) else result.status
+    body = access.hide(str(result) if isinstance(result, TableauError) else result.body)
+    ok = not isinstance(result, TableauError) and result.ok
+    advice = "" if ok else _advice(status, body)
+    if as_json:
+        said = {"name": webhook.name, "call_status": call_status, "status": status, "body": body, "ok": ok}
+        lines.write({**said, "advice": advice})
+        return ok
+    who = f"Tableau did not make the test ({call_status})" if refused else f"the receiver answered {status}"
+    click.secho(f"{screen.clean(webhook.name)}: {who} {screen.one_line(body)}".rstrip(), fg="green" if ok else "red")
+    if advice:
+        click.echo(advice, err=True)
+    return ok
 
 
-def _ask(found: Webhook) -> None:
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"{found.name!r} is not one of ours; add --yes if you mean it.")
-    click.confirm(f"{found.name!r} is not one of ours. Delete it?", abort=True, err=True)
+def _advice(status: int | None, body: str) -> str:
+    if status is None:
+        return "The answer is Tableau's, not the receiver's: the webhook was not called."
+    if "agent not found" in body.casefold():
+        return NO_AGENT
+    return ADVICE.get(status, "The receiver refused the test; its log says why.")
+
+
+def _ours(webhook: Webhook) -> bool:
+    return is_ours(webhook, access.settings().webhook_label)
 
 
 def _tell(verb: str, webhook: Webhook, *, as_json: bool) -> None:
@@ -169,5 +179,5 @@ def _object(webhook: Webhook) -> dict[str, Any]:
         "is_enabled": webhook.is_enabled,
         "reason": webhook.reason,
         "owner": webhook.owner.name,
-        "ours": webhook.name.startswith(OURS),
+        "ours": _ours(webhook),
     }

@@ -1,0 +1,133 @@
+"""`flask webhooks sync`: makes Tableau's side what the rules and handlers need; shows beforehand what it will do."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+from flask.cli import with_appcontext
+from rich.text import Text
+
+from webhooks.address import masked
+from webhooks.cli import access, asking, lines, outcome, screen
+from webhooks.cli.consent import ask
+from webhooks.cli.exits import FAILED
+from webhooks.cli.group import Command
+from webhooks.cli.options import as_json
+from webhooks.hooks import Outcome, Step, Verb, carry_out, plan
+
+if TYPE_CHECKING:
+    from tableau_rest import Tableau
+
+STYLES = {Verb.CREATE: "green", Verb.UPDATE: "cyan", Verb.ENABLE: "yellow", Verb.DELETE: "red", Verb.KEEP: "dim"}
+DONE = {Verb.CREATE: "created", Verb.UPDATE: "updated", Verb.ENABLE: "enabled", Verb.DELETE: "deleted"}
+
+
+@click.command(cls=Command)
+@click.option("--url", help="Our address as Tableau sees it; without a path /webhook/<token> is added. [WEBHOOK_URL]")
+@click.option("--dry-run", is_flag=True, help="Show the plan and do nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask, also on a terminal.")
+@as_json
+@with_appcontext
+def sync(url: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Have Tableau send what rules and handlers need.
+
+    Creates, changes, switches on and deletes webhooks, and shows beforehand what it is going to do. There is one
+    webhook for each event type; ours are called "tableau-webhooks EVENT_TYPE" (WEBHOOK_LABEL). Those of other people
+    are left alone. A second run changes nothing.
+
+    \b
+    flask webhooks sync --url https://hooks.example.org --dry-run
+    flask webhooks sync --url https://hooks.example.org
+    """
+    target = asking.our_url(url)
+    access.rules()
+    wanted = access.services().wanted()
+    if not as_json:
+        asking.warn_of(target)
+    with asking.asking() as tableau:
+        steps = plan(tableau.webhooks(), wanted, url=target, label=access.settings().webhook_label)
+        if not as_json:
+            _show(steps, target)
+        changes = [step for step in steps if step.verb is not Verb.KEEP]
+        if not dry_run and changes and not yes:
+            _ask(changes)
+        outcomes = [] if dry_run else _carry_out(changes, tableau, quiet=as_json)
+    if as_json:
+        _write(steps, outcomes, dry_run=dry_run)
+    else:
+        _conclude(changes, outcomes, dry_run=dry_run)
+    if any(one.error for one in outcomes):
+        raise click.exceptions.Exit(FAILED)
+
+
+def _show(steps: Sequence[Step], target: str) -> None:
+    click.echo(f"Events go to {masked(target)}")
+    if not steps:
+        click.secho("No rule and no handler needs an event.", fg="yellow", err=True)
+        return
+    rows: list[list[Text | str]] = [
+        [Text(step.verb, style=STYLES[step.verb]), screen.event_type(step.event), _why(step)] for step in steps
+    ]
+    screen.show(screen.table(["", "EVENT", ""], rows))
+
+
+def _why(step: Step) -> str:
+    return access.hide(screen.one_line(step.why))
+
+
+def _ask(changes: Sequence[Step]) -> None:
+    """On a terminal, before anything that takes events away from where they go now."""
+    if sys.stdin.isatty() and any(step.verb is Verb.DELETE or _moves(step) for step in changes):
+        ask("Go ahead?")
+
+
+def _moves(step: Step) -> bool:
+    return step.webhook is not None and urlsplit(step.webhook.url).netloc != urlsplit(step.url).netloc
+
+
+def _carry_out(changes: Sequence[Step], tableau: Tableau, *, quiet: bool) -> list[Outcome]:
+    outcomes = []
+    for one in carry_out(changes, tableau):
+        outcomes.append(one)
+        if one.error and not quiet:
+            click.secho(f"{one.step.event}: {_error(one)}", fg="red", err=True)
+    return outcomes
+
+
+def _error(one: Outcome) -> str | None:
+    return access.hide(screen.one_line(str(one.error))) if one.error else None
+
+
+def _conclude(changes: Sequence[Step], outcomes: Sequence[Outcome], *, dry_run: bool) -> None:
+    if not changes:
+        click.secho("All is as it should be; nothing was changed.", fg="green")
+    elif dry_run:
+        click.echo(f"{outcome.count(len(changes), 'change')} to make; nothing was done (--dry-run).")
+    else:
+        counts = Counter("failed" if one.error else DONE[one.step.verb] for one in outcomes)
+        click.echo(", ".join(f"{number} {word}" for word, number in counts.items()))
+
+
+def _write(steps: Sequence[Step], outcomes: Sequence[Outcome], *, dry_run: bool) -> None:
+    """One object a webhook: what is planned, and what became of it."""
+    became = {id(one.step): one for one in outcomes}
+    for step in steps:
+        lines.write(_object(step, became.get(id(step)), dry_run=dry_run))
+
+
+def _object(step: Step, one: Outcome | None, *, dry_run: bool) -> dict[str, Any]:
+    done = step.verb is not Verb.KEEP and not dry_run and one is not None and one.error is None
+    return {
+        "action": step.verb.value,
+        "event": step.event,
+        "name": step.name,
+        "url": masked(step.url),
+        "why": _why(step),
+        "done": done,
+        "error": _error(one) if one else None,
+    }
