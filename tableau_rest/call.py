@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from tableau_rest import errors, version
+from tableau_rest import errors
+from tableau_rest.version import older
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -76,8 +77,3 @@ def _rights(call: Call, client: Any) -> str:
     if not call.scope:
         return "No JWT scope is known for this call: sign in with the personal access token of an administrator for it."
     return f"With a connected app this needs the scope {call.scope}, and a user who may do it."
-
-
-def older(spoken: str, needed: str) -> bool:
-    """Is the version that is spoken older than the one needed?"""
-    return version.number(spoken) < version.number(needed)

@@ -199,6 +199,6 @@ def _fitting(api_version: str | None, credential: Credential) -> str | None:
     if not api_version:
         return None
     needed = credential.since
-    if version.number(version.known(api_version)) < version.number(needed):
+    if version.older(version.known(api_version), needed):
         raise ValueError(f"signing in with {credential.kind} needs REST API {needed}, not {api_version}")
     return api_version

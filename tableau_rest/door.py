@@ -102,7 +102,7 @@ class Door:
             try:
                 answer = self._whole(outgoing, patience, into)
             except errors.NoAnswer as error:
-                if error.slow or not (repeat or error.unsent) or time.monotonic() > too_late:
+                if not (error.again and (repeat or error.unsent)) or time.monotonic() > too_late:
                     raise
             else:
                 if not (repeat and _passes(answer)) or time.monotonic() > too_late:
@@ -196,6 +196,9 @@ def _path(url: str) -> str:
     return url[url.find("/", 8) :].partition("?")[0]
 
 
+SSL = requests.exceptions.SSLError
+
+
 def _no_answer(exc: requests.RequestException | HTTPError, url: str) -> NoReturn:
     if isinstance(exc, requests.RequestException):
         exc.request = exc.response = None  # they carry the session token
@@ -203,13 +206,15 @@ def _no_answer(exc: requests.RequestException | HTTPError, url: str) -> NoReturn
     cause = getattr(cause, "reason", cause)
     error = errors.NoAnswer(f"{url[: url.find('/', 8)]} {_what_happened(exc, cause)}")
     error.unsent = isinstance(cause, NewConnectionError | ConnectTimeoutError)
-    error.slow = isinstance(exc, requests.Timeout | ReadTimeoutError) or isinstance(cause, ReadTimeoutError)
+    error.again = not any(isinstance(one, requests.Timeout | ReadTimeoutError | SSL) for one in (exc, cause))
+    error.advice = _TLS_ADVICE if isinstance(exc, SSL) else ""
     raise error from exc
 
 
+_TLS_ADVICE = "verify= takes the file of your own certificates; a server without TLS must be written as http://…"
 # The first that fits an exception or its cause; requests and urllib3 both have a say.
 _HAPPENED: tuple[tuple[type[Exception], str], ...] = (
-    (requests.exceptions.SSLError, "has a certificate that is not trusted here, or speaks no TLS"),
+    (SSL, "has a certificate that is not trusted here, or speaks no TLS"),
     (requests.exceptions.ProxyError, "cannot be reached through the proxy"),
     (NewConnectionError, "cannot be reached"),
     (ConnectTimeoutError, "cannot be reached: timed out while connecting"),

@@ -56,10 +56,13 @@ class TableauError(Exception):
 
 
 class NoAnswer(TableauError):
-    """No whole answer came. `unsent`: the request never left, so repeating it is safe whatever it was."""
+    """No whole answer came.
+
+    `unsent`: the request never left, so repeating it is safe whatever it was. `again`: another try at once may help.
+    """
 
     unsent = False
-    slow = False
+    again = True
 
 
 class BadAnswer(TableauError):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tableau_rest import errors, models, wire
-from tableau_rest.call import older, rest
+from tableau_rest.call import rest
 from tableau_rest.fields import child, items
 from tableau_rest.listing import Lists
 from tableau_rest.luid import HasLuid, luid_of
+from tableau_rest.version import older
 
 _RUN = "tableau:tasks:run"
 _CODES = "409093 AlreadyRunning, 404 NotFound, 429000 TooManyRequests: 60 starts an hour on Cloud"

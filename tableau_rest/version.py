@@ -33,3 +33,8 @@ def known(version: str) -> str:
 def choose(offered: str) -> str:
     """The version to speak with a server that offers `offered`: its own, or the newest we know if that is older."""
     return min(offered, NEWEST, key=number)
+
+
+def older(spoken: str, needed: str) -> bool:
+    """Is the version that is spoken older than the one needed?"""
+    return number(spoken) < number(needed)

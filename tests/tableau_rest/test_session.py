@@ -255,6 +255,14 @@ def test_nobody_there_is_not_final() -> None:
     assert not raised.value.permanent
 
 
+def test_a_server_without_tls_must_be_called_so(tiny: TinyTableau) -> None:
+    """Without a scheme it is https; the error says what to write, and nothing was sent in the clear."""
+    host = tiny.url.removeprefix("http://")
+    with Tableau(host, "mk", PAT, sessions=MemorySessions()) as client, pytest.raises(NoAnswer, match="http://"):
+        client.session()
+    assert tiny.asked == []
+
+
 def test_sign_in_follows_to_the_pod_and_stays_there(tiny: TinyTableau, another: TinyTableau) -> None:
     """A 301 at sign-in leads to a POST at the new host, and all calls go there."""
     pod = another.url.replace("127.0.0.1", "localhost")
