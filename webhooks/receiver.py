@@ -129,7 +129,8 @@ def refused(status: int, detail: str, *headers: tuple[str, str]) -> Reply:
 
 
 def _not_kept(error: Exception) -> Reply:
-    log.error("An event could not be kept, Tableau is asked to send it again: %s", error)
+    # The inbox itself says once that it is away, and once that it is back.
+    log.debug("An event could not be kept: %s", error)
     return refused(503, "The inbox cannot write now.", ("Retry-After", str(RETRY_AFTER_SECONDS)))
 
 
