@@ -127,6 +127,18 @@ def test_explain_shows_a_failed_planning(flask: Run, receive: Receive, inbox: In
     assert any("ZeroDivisionError: in a handler's condition" in " ".join(line) for line in lines(flask, event_id))
 
 
+def test_explain_tells_who_heard_of_a_dead_job(flask: Run, receive: Receive, services: Services, inbox: Inbox) -> None:
+    """The announcement of a dead job stands apart from rules."""
+    event_id = receive("WorkbookCreated")
+    services.worker()
+    inbox.plan(services.matching)
+    (job,) = inbox.claim("host:1:test", 1, 60)
+    inbox.bury(job, "in vain")
+    text = lines(flask, event_id)
+    assert text[-2] == ["dead letters", "told", "somebody, about jobs that died"]
+    assert text[-1][:2] == ["announce default", "ready"]
+
+
 def test_explain_json_adds_the_verdicts(flask: Run, receive: Receive, claim: Claim) -> None:
     """One object: the event as everywhere, and what each rule made of it."""
     event_id = receive()

@@ -11,7 +11,7 @@ from webhooks.inbox import EventRecord, JobRecord
 from webhooks.job import NewJob
 from webhooks.services import ANNOUNCE
 
-MATCHED, NO, GONE = "matched", "no", "gone"
+MATCHED, NO, GONE, TOLD, FAILED = "matched", "no", "gone", "told", "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +86,18 @@ def _with_looks(part: Part, looked: Mapping[int, str]) -> Part:
 
 def _left(jobs: Iterable[JobRecord]) -> list[Part]:
     """One part for each rule or handler that is gone; dead letters are told of without a rule."""
-    groups: dict[tuple[str, str, str], list[JobRecord]] = {}
+    groups: dict[Part, list[JobRecord]] = {}
     for record in jobs:
         groups.setdefault(_origin(record), []).append(record)
-    return [Part(kind, name, GONE, reason, tuple(found)) for (kind, name, reason), found in groups.items()]
+    return [replace(part, jobs=tuple(found)) for part, found in groups.items()]
 
 
-def _origin(record: JobRecord) -> tuple[str, str, str]:
+def _origin(record: JobRecord) -> Part:
     job = record.job
     if job.handler == ANNOUNCE:
-        return "announcement", job.rule or job.key, "tells somebody about jobs that died"
+        return Part("announcement", job.rule or job.key, TOLD, "somebody, about jobs that died")
     if job.handler == "planning":
-        return "planning", "planning", f"failed: {job.params.get('error', 'nobody knows why')}"
+        return Part("planning", "planning", FAILED, str(job.params.get("error", "nobody knows why")))
     if job.rule:
-        return "rule", job.rule, "no longer in the rules"
-    return "handler", job.handler, "no longer there, or no longer for such events"
+        return Part("rule", job.rule, GONE, "no longer in the rules")
+    return Part("handler", job.handler, GONE, "no longer there, or no longer for such events")

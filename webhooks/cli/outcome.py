@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from webhooks.inbox import EventRecord, JobRecord
 from webhooks.job import Job, JobState, NewJob
+from webhooks.services import ANNOUNCE
 
 ORDER = (JobState.DEAD, JobState.RUNNING, JobState.READY, JobState.DONE, JobState.SKIPPED, JobState.CANCELLED)
 """What a reader wants to know of first."""
@@ -30,6 +31,8 @@ def _alone(job: Job) -> tuple[str, str]:
 
 def title(job: Job | NewJob) -> str:
     """What the job is called beside its rule: `notify slack:#bi`, or the handler's name."""
+    if job.handler == ANNOUNCE:
+        return f"{ANNOUNCE} {', '.join(job.params.get('to', ()))}".rstrip()
     rest = job.key.removeprefix(f"{job.rule}/") if job.rule else job.key
     return rest.replace("/", " ", 1) if job.rule else rest
 

@@ -30,6 +30,8 @@ STYLES = {
     "matched": "green",
     "no": "dim",
     "gone": "dim",
+    "told": "",
+    "failed": "bold red",
     "not made": "yellow",
 }
 
