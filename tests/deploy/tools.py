@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -15,12 +16,14 @@ WHERE = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 def tool(name: str) -> str:
     """The path of a program; without it the test is skipped, or fails with REQUIRE_ALL=1."""
-    found = shutil.which(name, path=WHERE)
-    if found:
-        return found
+    return shutil.which(name, path=WHERE) or missing(f"{name} is not installed")
+
+
+def missing(what: str) -> NoReturn:
+    """Skips the test, or fails it with REQUIRE_ALL=1."""
     if os.environ.get("REQUIRE_ALL"):
-        pytest.fail(f"{name} is not installed")
-    pytest.skip(f"{name} is not installed")
+        pytest.fail(what)
+    pytest.skip(what)
 
 
 def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:

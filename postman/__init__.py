@@ -1,0 +1,1 @@
+"""The Postman collection of Tableau's calls and of the events that Tableau sends."""

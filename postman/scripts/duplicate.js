@@ -1,0 +1,6 @@
+pm.test("It is known already, under the same number", () => {
+    pm.response.to.have.status(200);
+    const { status, event } = pm.response.json();
+    pm.expect(status).to.equal("duplicate");
+    pm.expect(String(event)).to.equal(pm.collectionVariables.get("event"));
+});

@@ -1,0 +1,3 @@
+if (!pm.environment.get("username") || !pm.environment.get("password")) {
+    pm.execution.skipRequest();
+}

@@ -1,0 +1,3 @@
+if (!pm.environment.get("pat-name") || !pm.environment.get("pat-secret")) {
+    pm.execution.skipRequest();
+}

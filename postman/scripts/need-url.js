@@ -1,0 +1,3 @@
+if (!pm.environment.get("webhook-url")) {
+    pm.environment.set("webhook-url", "{{ours}}/webhook/{{webhook-token}}");
+}

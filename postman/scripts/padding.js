@@ -1,0 +1,1 @@
+pm.variables.set("padding", "x".repeat(65 * 1024));

@@ -1,0 +1,5 @@
+pm.test("It is refused with STATUS, and told why", () => {
+    pm.response.to.have.status(STATUS);
+    pm.expect(pm.response.headers.get("Content-Type")).to.include("application/problem+json");
+    pm.expect(pm.response.json().status).to.equal(STATUS);
+});

@@ -1,0 +1,8 @@
+pm.test("Tableau says which version of the REST API it offers", () => {
+    pm.response.to.have.status(200);
+    const offered = pm.response.json().serverInfo.restApiVersion;
+    pm.expect(offered).to.match(/^\d+\.\d+$/);
+    if (!pm.environment.get("api")) {
+        pm.environment.set("api", offered);
+    }
+});

@@ -1,0 +1,1 @@
+pm.test("All is well", () => pm.response.to.have.status(200));
