@@ -7,6 +7,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from . import slack, tableau, trouble, twilio
+from .browse import browse
 from .config import Config, from_environment
 from .control import control
 from .page import page
@@ -31,6 +32,7 @@ def create_app(config: Config | None = None) -> Flask:
         side.register(app)
     app.register_blueprint(control)
     app.register_blueprint(page)
+    app.register_blueprint(browse)
     app.register_error_handler(ApiError, refusal)
     app.register_error_handler(HTTPException, _no_such)
     return app

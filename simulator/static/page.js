@@ -104,7 +104,8 @@ function drawSms(sms) {
 
 function drawCall(entry) {
   const kind = entry.status === 0 ? "bad" : entry.status < 300 ? "good" : entry.status < 400 ? "wait" : "bad";
-  const path = make("span", "main", `\u2066${entry.path}\u2069`);
+  const short = entry.path.replace(/^\/api\/[\d.]+\/(sites\/[0-9a-f-]{36}\/)?/, "").replace(/^\/slack\/api\//, "slack ").replace(/^\/twilio\/[\d-]+\/Accounts\/\w+\//, "twilio ");
+  const path = make("span", "main", short.replace(/([0-9a-f]{8})-[0-9a-f-]{27}/g, "$1…"));
   path.title = entry.path;
   return make("div", "row", make("span", "sub", clock(entry.at)), make("span", "", entry.method), path, make("span", `pill ${kind}`, entry.status || "cut"));
 }
@@ -204,6 +205,26 @@ async function follow() {
   setTimeout(follow, document.hidden ? 5000 : 800);
 }
 
+// A link into Tableau leads back to this page: #/site/<site>/workbooks/<number>. It opens a card.
+async function visit() {
+  const found = /^#\/(?:site\/[^/]+\/)?((?:workbooks|datasources|flows)\/\d+|views\/[^/]+\/[^/?]+)/.exec(location.hash);
+  if (!found) return;
+  history.replaceState(null, "", location.pathname);
+  const answer = await fetch(`/simulator/content/${found[1]}`);
+  const card = await answer.json();
+  if (!answer.ok) {
+    say(card.error, true);
+    return;
+  }
+  const facts = card.facts.flatMap(([name, value]) => [make("dt", "", name), make("dd", "", value)]);
+  const jobs = card.jobs.map((job) => make("li", "", make("span", `pill ${{ Success: "good", Failed: "bad" }[job.status] || "wait"}`, job.status), ` ${new Date(job.at).toLocaleString([], { hour12: false })} `, make("span", "caption", job.notes)));
+  const picture = card.picture ? make("img", "picture") : null;
+  if (picture) Object.assign(picture, { src: card.picture, alt: card.name });
+  $("cardbody").replaceChildren(...[make("h3", "", card.name), make("span", "caption", card.kind), picture, make("dl", "", ...facts), make("ul", "jobs", ...jobs)].filter(Boolean));
+  if (!$("card").open) $("card").showModal();
+}
+
+addEventListener("hashchange", visit);
 $("messages").addEventListener("scroll", () => {
   const box = $("messages");
   sticky = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
@@ -245,4 +266,5 @@ $("theme").addEventListener("click", () => {
   localStorage.setItem("theme", document.documentElement.dataset.theme);
 });
 if (["light", "dark"].includes(localStorage.getItem("theme"))) document.documentElement.dataset.theme = localStorage.getItem("theme");
+visit();
 follow();

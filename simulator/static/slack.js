@@ -25,7 +25,7 @@ const slack = (() => {
     if (!/^(https?:|mailto:)/i.test(target)) return document.createTextNode(plain(label || target));
     const element = make("a", "", plain(label || target));
     element.href = plain(target);
-    element.target = "_blank";
+    if (element.origin !== location.origin) element.target = "_blank";
     element.rel = "noopener noreferrer";
     return element;
   }

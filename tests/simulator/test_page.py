@@ -101,3 +101,27 @@ def test_feed_says_nothing_when_nothing_is_new(simulator: Running) -> None:
     first = requests.get(f"{simulator.url}/simulator/feed", timeout=5).json()
     again = requests.get(f"{simulator.url}/simulator/feed", params={"since": first["stamp"]}, timeout=5)
     assert again.status_code == 204
+
+
+@pytest.mark.browser
+def test_link_into_tableau_opens_a_card(page: Page, simulator: Running, rest: Any, slack: slack_sdk.WebClient) -> None:
+    """The address REST gives for a workbook leads to its picture and facts, and the card closes again."""
+    book = rest.get("workbooks?filter=name:eq:Overdue Invoices")["workbooks"]["workbook"][0]
+    slack.chat_postMessage(channel="#bi", text=f"<{book['webpageUrl']}|Open>")
+    page.get_by_role("link", name="Open").click()
+    expect(page.locator("#card h3")).to_have_text("Overdue Invoices")
+    expect(page.locator("#card .jobs")).to_contain_text("Out of disk space")
+    page.wait_for_function("document.querySelector('#card img').naturalWidth === 480")
+    page.locator("#card button").click()
+    expect(page.locator("#card")).to_be_hidden()
+
+
+def test_addresses_that_lead_nowhere_say_so(simulator: Running, rest: Any) -> None:
+    """What is gone is 404; views are found by their names, data sources by their number."""
+    base = f"{simulator.url}/simulator/content"
+    assert requests.get(f"{base}/workbooks/1", timeout=5).status_code == 404
+    assert requests.get(f"{base}/picture/x", timeout=5).status_code == 404
+    assert requests.get(f"{base}/views/Sales/Overview", timeout=5).json()["name"] == "Overview"
+    number = rest.get("datasources?filter=name:eq:Orders")["datasources"]["datasource"][0]["webpageUrl"].split("/")[-1]
+    card = requests.get(f"{base}/datasources/{number}", timeout=5).json()
+    assert ["Certified", "Checked by the stewards"] in card["facts"]
