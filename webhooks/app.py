@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from click import ClickException
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -23,7 +24,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     Raises RuntimeError that names everything missing for the chosen sign-in to Tableau, except under the `flask`
     command, most of whose commands need none of it.
     """
-    settings = settings or Settings.read()
+    settings = settings or _read_settings()
     logs.configure(debug=settings.flask_env == "development", secrets=settings.secrets())
     app = Flask("webhooks", static_folder=None)
     services = app.extensions["webhooks"] = Services(settings)
@@ -44,6 +45,16 @@ def develop(app: Flask) -> None:
     if is_running_from_reloader():
         services.start_worker()
     app.run(services.settings.host, services.settings.port, use_reloader=True, threaded=True)
+
+
+def _read_settings() -> Settings:
+    """The settings; under the `flask` command a fault in them is a sentence and no traceback."""
+    try:
+        return Settings.read()
+    except RuntimeError as error:
+        if from_command_line():
+            raise ClickException(str(error)) from None
+        raise
 
 
 def _refused(error: HTTPException) -> Response:
