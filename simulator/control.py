@@ -18,6 +18,7 @@ POST   /simulator/reset       begin anew
 GET    /simulator/healthz     alive
 """
 
+import json
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
@@ -63,7 +64,10 @@ def unclear(error: ValueError) -> Result:
 
 
 def _body() -> Answer:
-    body = request.get_json(silent=True, force=True) if request.get_data(cache=True) else {}
+    try:
+        body = json.loads(request.get_data() or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise Unclear("the body must be JSON") from error
     if not isinstance(body, dict):
         raise Unclear("the body must be a JSON object")
     return body

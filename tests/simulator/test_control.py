@@ -111,6 +111,13 @@ def test_unclear_wish_is_refused(control: Any, path: str, body: Any, status: int
     assert len(control("POST", path, body, status=status)["error"]) > 10
 
 
+@pytest.mark.parametrize("body", [b"{", b"\xff", b'{"a":' * 5000])
+def test_unreadable_body_is_refused(simulator: Running, body: bytes) -> None:
+    """Neither broken nor endless JSON is more than a 400."""
+    answer = requests.post(f"{simulator.url}/simulator/events", data=body, timeout=5)
+    assert (answer.status_code, answer.json()) == (400, {"error": "the body must be JSON"})
+
+
 def test_bad_limit_is_refused(control: Any) -> None:
     """A query is checked as well."""
     assert "limit" in control("GET", "calls?limit=x", status=400)["error"]
