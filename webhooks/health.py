@@ -13,6 +13,13 @@ from webhooks.services import Services
 
 blueprint = Blueprint("health", __name__)
 
+FRONT = """Tableau Webhooks is running.
+
+Events come by POST to /webhook/<token>.
+Is it well?             /readyz  /healthz  /metrics
+What came, and why?     flask events list, flask events explain ID
+"""
+
 GAUGES = {
     "events": ("events_newest_id", "Events ever kept (the newest id)"),
     "unplanned": ("events_unplanned", "Events kept and not yet planned"),
@@ -27,6 +34,12 @@ GAUGES = {
 
 def answer(status: int, body: bytes, content_type: str = "application/json") -> Response:
     return Response(body, status, content_type=content_type)
+
+
+@blueprint.get("/")
+def front() -> Response:
+    """For the person who opens the address in a browser: what this is, and where to look."""
+    return answer(200, FRONT.encode(), "text/plain; charset=utf-8")
 
 
 @blueprint.get("/healthz")

@@ -192,6 +192,13 @@ def test_health_pages_are_open(client: FlaskClient) -> None:
     assert "token-of-the-test" not in metrics.text
 
 
+def test_front_says_where_to_look(client: FlaskClient) -> None:
+    """Somebody will open the address in a browser."""
+    answer = client.get("/")
+    assert (answer.status_code, answer.mimetype) == (200, "text/plain")
+    assert "/readyz" in answer.text
+
+
 def test_unknown_page_is_a_problem(client: FlaskClient) -> None:
     """404 in the same form as every other refusal."""
     answer = client.get("/nothing")
