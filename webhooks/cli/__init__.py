@@ -1,4 +1,4 @@
-"""The commands: `flask events`, `flask rules`, `flask trigger`, `flask worker`, `flask notify`, `flask webhooks`."""
+"""The commands, each a module of its own; `commands` has the table."""
 
 from webhooks.cli.commands import register
 

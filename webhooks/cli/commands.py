@@ -10,6 +10,7 @@ from flask import Flask
 
 COMMANDS = {
     "events": "What came in, and what became of it.",
+    "listen": "Register webhooks, serve, and clean up at the end.",
     "notify": "Try the ways to tell people something.",
     "rules": "Check the rules file, and ask what it makes of an event.",
     "trigger": "Send a realistic event to a running server.",
