@@ -16,7 +16,9 @@ CONNECTIONS = 16
 def run() -> None:
     """Five alternating rounds of both; prints a row each and the medians."""
     print(f"Acknowledged events, {CONNECTIONS} connections, {SECONDS} s a round, SQLite with synchronous=FULL")
-    print(f"{'round':>6} {'ours/s':>9} {'bare/s':>9} {'ratio':>6} {'p50 ms':>8} {'p99 ms':>8} {'worst':>9} {'errors':>7}")
+    print(
+        f"{'round':>6} {'ours/s':>9} {'bare/s':>9} {'ratio':>6} {'p50 ms':>8} {'p99 ms':>8} {'worst':>9} {'errors':>7}"
+    )
     with tempfile.TemporaryDirectory() as folder:
         ours_there = serving("index:app", ROOT / "gunicorn.conf.py", ours(Path(folder)))
         bare_there = serving("bench.bare:app", ROOT / "bench" / "gunicorn_bare.py", {})

@@ -32,12 +32,12 @@ class Load:
 @contextmanager
 def serving(app: str, config: Path, environment: Mapping[str, str]) -> Iterator[int]:
     """Serves `app` with the gunicorn settings in `config`; gives the port."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "gunicorn", "-c", str(config), app]
     env = {**os.environ, "PORT": str(port), "PYTHONPATH": str(ROOT), **environment}
     with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            _wait(port, process)
+            await_port(port, process)
             yield port
         finally:
             process.terminate()
@@ -72,14 +72,16 @@ def load(port: int, *, seconds: int, connections: int, seed: int) -> Load:
     return Load(requests / microseconds * 1e6, p50 / 1000, p99 / 1000, worst / 1000, errors)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 20
+def await_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Returns when something answers on `port`. Raises RuntimeError if the process ends or is silent before."""
+    deadline = time.monotonic() + 40
     while time.monotonic() < deadline and process.poll() is None:
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1).close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import logging
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +24,31 @@ from webhooks.event import Event
 from webhooks.inbox import Inbox
 from webhooks.inbox import commit as group_commit
 from webhooks.inbox.store import ACK_SECONDS
+
+ROOT = Path(__file__).parents[2]
+FORK = """
+import os, sys
+from tests.support.databases import some_event
+from webhooks.inbox import Inbox
+inbox = Inbox.open(sys.argv[1])
+inbox.receive(some_event(0))
+inbox.events()
+children = []
+for number in (1, 2, 3):
+    pid = os.fork()
+    if pid == 0:
+        kept = [inbox.receive(some_event(10 * number + n)).id for n in range(10)]
+        found = inbox.events(limit=100)
+        os._exit(0 if set(kept) <= {record.event.id for record in found} else 1)
+    children.append(pid)
+for n in range(10):
+    inbox.receive(some_event(100 + n))
+    inbox.events()
+statuses = [os.waitpid(pid, 0)[1] for pid in children]
+ids = {record.event.id for record in inbox.events(limit=100)}
+inbox.close()
+sys.exit(0 if statuses == [0, 0, 0] and len(ids) == 41 else 1)
+"""
 
 
 @pytest.fixture
@@ -140,6 +167,11 @@ def test_closed_inbox_refuses_at_once(box: Inbox, event: Callable[..., Event]) -
     box.receive(event())
     box.close()
     assert _refusal_seconds(lambda: box.receive(event())) < 0.1
+
+
+def test_fork_leaves_the_parent_alone(url: str) -> None:
+    """A server that was asked something before it forked serves in each of its processes."""
+    assert subprocess.run([sys.executable, "-c", FORK, url], cwd=ROOT, timeout=60, check=False).returncode == 0
 
 
 def test_trouble_is_logged_once(

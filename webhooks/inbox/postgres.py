@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from webhooks.inbox.driver import Patient, Spares
 from webhooks.inbox.failures import unavailable
 from webhooks.inbox.migrate import revision
-from webhooks.inbox.store import ACK_SECONDS, WRITE_SECONDS, Clock, Operation, Store
+from webhooks.inbox.store import ACK_SECONDS, LEFT_BEHIND, WRITE_SECONDS, Clock, Operation, Store
 
 T = TypeVar("T")
 
@@ -54,6 +54,12 @@ class PostgresStore(Store):
         _, arguments = self._engine.dialect.create_connect_args(url)
         self._arguments: dict[str, Any] = {**arguments, **CONNECTION}
         # Connections of their own: an acknowledgement must not wait behind the workers.
+        self._spares = Spares(self._connect)
+
+    def forked(self) -> None:
+        super().forked()
+        LEFT_BEHIND.extend([self._engine.pool, self._spares])
+        self._engine.dispose(close=False)
         self._spares = Spares(self._connect)
 
     def _connect(self) -> Patient:

@@ -18,7 +18,7 @@ from webhooks.inbox import clock as steady
 from webhooks.inbox.commit import GroupCommit, locked
 from webhooks.inbox.failures import unavailable
 from webhooks.inbox.migrate import revision
-from webhooks.inbox.store import ACK_SECONDS, WRITE_SECONDS, Clock, Operation, Store
+from webhooks.inbox.store import ACK_SECONDS, LEFT_BEHIND, WRITE_SECONDS, Clock, Operation, Store
 
 T = TypeVar("T")
 
@@ -55,6 +55,13 @@ class SqliteStore(Store):
         event.listen(self._writer, "connect", _writing)
         self._starting = threading.Lock()
         self._commit: GroupCommit | None = None
+
+    def forked(self) -> None:
+        super().forked()
+        LEFT_BEHIND.extend([self._readers.pool, self._commit])
+        self._readers.dispose(close=False)
+        self._starting = threading.Lock()
+        self._commit = None
 
     def ensure(self) -> None:
         super().ensure()

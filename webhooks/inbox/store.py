@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from sqlalchemy import ColumnElement, Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
@@ -22,6 +24,20 @@ Clock = Callable[[], float]
 ACK_SECONDS = 2.0
 """Tableau gives up after 3 s; an event that is not safe by then gets an honest 503."""
 WRITE_SECONDS = 30.0
+
+
+OPEN_STORES: WeakSet[Store] = WeakSet()
+LEFT_BEHIND: list[object] = []
+"""A parent's connections, kept from being collected in its child: that would close them for the parent."""
+
+
+def _after_fork() -> None:
+    for store in list(OPEN_STORES):
+        store.forked()
+
+
+# A server that loads the application before it forks may have asked the inbox something by then.
+os.register_at_fork(after_in_child=_after_fork)
 
 
 class Store(ABC):
@@ -42,6 +58,11 @@ class Store(ABC):
 
     def __init__(self) -> None:
         self._ready = False
+        self._preparing = threading.Lock()
+        OPEN_STORES.add(self)
+
+    def forked(self) -> None:
+        """In a child process: the parent's connections, threads and locks are left alone, new ones are made."""
         self._preparing = threading.Lock()
 
     def ensure(self) -> None:

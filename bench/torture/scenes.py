@@ -1,0 +1,149 @@
+"""What is done to a server. Each scene takes a stage and a measure of how long, and leaves it to be settled."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import psutil
+
+from bench.torture.sender import Sender
+from bench.torture.stage import LEASE_SECONDS, Stage
+
+Scene = Callable[[Stage, int], None]
+HOUR = 3600
+
+
+def kills(stage: Stage, count: int) -> None:
+    """So many kills with -9 at random moments under load: mostly single processes, every third time all of them."""
+    chance = random.Random(count)
+    stage.start()
+    while len(stage.kills) < count:
+        with stage.load():
+            time.sleep(chance.uniform(0.2, 0.5))
+            for _ in range(2):
+                stage.kill_one(chance)
+                time.sleep(chance.uniform(0.1, 0.6))
+            stage.kill_all()
+        stage.start()
+
+
+def _at(moment: str) -> Scene:
+    def scene(stage: Stage, count: int) -> None:
+        stage.start(kill=f"{moment}:25")
+        with stage.load():
+            _wait_for_suicides(stage, count)
+        stage.stop()
+        stage.start()
+
+    scene.__doc__ = f"Every process kills itself, again and again, {moment}."
+    return scene
+
+
+def _wait_for_suicides(stage: Stage, count: int) -> None:
+    deadline = time.monotonic() + 10 + 2 * count
+    while time.monotonic() < deadline:
+        if stage.log.exists() and stage.log.read_text().count("killed") >= count:
+            return
+        time.sleep(0.05)
+
+
+def twins(stage: Stage, count: int) -> None:
+    """So many events, each sent by ten connections at once."""
+    stage.start()
+    sender = Sender(stage.port, "twins", 0)
+    with ThreadPoolExecutor(10) as pool:
+        for number in range(count):
+            luid = f"twin-{number}"
+            if 200 in set(pool.map(sender.post, [luid] * 10)):
+                stage.acknowledged.add(luid)
+
+
+def sleep(stage: Stage, count: int) -> None:
+    """A process is stopped with SIGSTOP in the middle of its jobs and woken after its leases are over."""
+    stage.start()
+    with stage.load(connections=2):
+        for _ in range(count):
+            time.sleep(0.5)
+            sleeper = stage.workers()[0]
+            sleeper.send_signal(signal.SIGSTOP)
+            # Not all of the time: a process that sleeps with the lock of the machine in its hand stops the others too.
+            time.sleep(LEASE_SECONDS + 1.5)
+            with suppress(psutil.NoSuchProcess):
+                sleeper.send_signal(signal.SIGCONT)
+
+
+def full_disk(stage: Stage, count: int) -> None:
+    """The database may not grow for a second, so many times."""
+    flag = stage.log.with_name(stage.log.name + ".full")
+    stage.start()
+    with stage.load():
+        for _ in range(count):
+            time.sleep(0.5)
+            flag.touch()
+            time.sleep(1)
+            flag.unlink()
+
+
+def clock(stage: Stage, count: int) -> None:
+    """The machine's clock is set back an hour, then forward again, with jobs running."""
+    file = stage.log.with_name(stage.log.name + ".clock")
+    stage.start()
+    with stage.load(connections=2):
+        for number in range(count):
+            time.sleep(0.7)
+            file.write_text(str(-HOUR if number % 2 == 0 else 0))
+        time.sleep(0.7)
+
+
+def restart(stage: Stage, count: int) -> None:
+    """PostgreSQL is restarted so many times: in order, as in a crash, and stopped without dying."""
+    assert stage.database is not None
+    stage.start()
+    with stage.load():
+        for number in range(count):
+            time.sleep(0.5)
+            if number % 3 == 2:
+                stage.database.freeze(frozen=True)
+                time.sleep(3)
+                stage.database.freeze(frozen=False)
+                continue
+            stage.database.stop(signal.SIGQUIT if number % 3 else signal.SIGINT)
+            time.sleep(0.3)
+            stage.database.start()
+        time.sleep(0.5)
+
+
+SCENES: dict[str, Scene] = {
+    "kills": kills,
+    "before the commit": _at("before the commit"),
+    "after the commit": _at("after the commit"),
+    "after the claim": _at("after the claim"),
+    "after the notifier accepted": _at("after the notifier accepted"),
+    "twins": twins,
+    "sleep": sleep,
+    "full disk": full_disk,
+    "clock": clock,
+    "restart": restart,
+}
+ONLY_SQLITE = {"full disk", "clock"}
+ONLY_POSTGRES = {"restart"}
+WORK_SECONDS = {"sleep": 0.15, "clock": 0.1}
+"""How long a handler takes, where a scene needs jobs in their middle."""
+EXPECTED = {
+    "kills": 100,
+    "before the commit": 6,
+    "after the commit": 6,
+    "after the claim": 6,
+    "after the notifier accepted": 6,
+    "twins": 30,
+    "sleep": 3,
+    "full disk": 3,
+    "clock": 4,
+    "restart": 6,
+}
+"""How much of each, for the whole torture."""
