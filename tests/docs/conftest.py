@@ -1,0 +1,64 @@
+"""A project's folder to run commands in, with a server, a simulated site, and what has come in so far."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from simulator import Running, running
+from tests.way.server import ROOT, Server, serving, wait_for
+from webhooks.cli.sample import sample
+from webhooks.event import EVENT_TYPES
+
+KEPT = 45
+"""So many events have come in, so that there is an event 41."""
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Running]:
+    with running() as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def server(site: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server without a token, as in the demo."""
+    folder = tmp_path_factory.mktemp("documentation")
+    with serving(folder, site.environment, WEBHOOK_TOKEN="", NO_COLOR="1") as server:
+        for number in range(KEPT):
+            event_type = "WorkbookRefreshFailed" if number == 40 else list(EVENT_TYPES)[number % len(EVENT_TYPES)]
+            body = sample(event_type) | {"created_at": f"2026-01-31T09:30:{number:02}Z"}
+            answer = requests.post(f"{server.url}/webhook", json=body, timeout=5)
+            assert answer.json()["event"] == number + 1
+        wait_for(lambda: "ready" not in {job["state"] for event in server.events() for job in event["jobs"]})
+        yield server
+
+
+@pytest.fixture
+def shell(server: Server, tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
+    """Runs lines of shell in a copy of the project's folder, with the ports that the documentation names."""
+    for entry in ROOT.iterdir():
+        if entry.name not in {".git", ".venv", ".env", "data", "rules.toml"}:
+            (tmp_path / entry.name).symlink_to(entry)
+    (tmp_path / ".venv").symlink_to(Path(sys.executable).parent.parent)
+    for name in ("rules.toml", "new-rules.toml", "other.toml"):
+        (tmp_path / name).write_bytes((ROOT / "rules.toml").read_bytes())
+    environment = server.environment | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+    def run(lines: str) -> subprocess.CompletedProcess[str]:
+        here = lines.replace("http://127.0.0.1:8000", server.url)
+        # What runs already in a test is only looked at.
+        here = re.sub(r"(?m)^((?:\w+=\S+ )*)make ", r"\1make --dry-run ", here)
+        command = ["bash", "-euo", "pipefail", "-c", here]
+        return subprocess.run(
+            command, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100
+        )
+
+    return run

@@ -1,0 +1,97 @@
+"""The commands that the documentation shows, and where."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+FENCE = re.compile(
+    r"(?:^ *<!-- elsewhere: (?P<elsewhere>.+?) -->\n)?^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^ *```$",
+    re.MULTILINE | re.DOTALL,
+)
+INLINE = re.compile(r"(?<!`)`(?:\.venv/bin/)?(flask [^`]+)`(?!`)")
+END = {"|", "&&", ";", ">", ">>", "||"}
+SHELL = {"", "sh", "console"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of code; `elsewhere` says why it cannot run here, if it cannot."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+    elsewhere: str | None
+
+    @cached_property
+    def title(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+    @property
+    def commands(self) -> Iterator[str]:
+        """The command lines: all of a shell block, those behind `$` of a session, those that look like it elsewhere."""
+        for line in re.sub(r"\\\n\s*", "", self.text).splitlines():
+            if line.startswith("$ "):
+                yield line[2:]
+            elif self.language == "sh" or re.match(r"(\.venv/bin/)?(flask|make|python) ", line):
+                yield line
+
+
+def blocks() -> list[Block]:
+    """Every block that may hold commands."""
+    found = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for match in FENCE.finditer(text):
+            if match["language"] in SHELL:
+                body = re.sub(rf"(?m)^{match['indent']}", "", match["text"])
+                line = text.count("\n", 0, match.start("text"))
+                found.append(Block(page, line, match["language"], body, match["elsewhere"]))
+    return found
+
+
+def flask_commands() -> dict[str, str]:
+    """Every `flask …` that is written anywhere -> a place where it is; without explanations behind it."""
+    found: dict[str, str] = {}
+    for block in blocks():
+        for line in block.commands:
+            if command := flask_part(line):
+                found.setdefault(command, block.title)
+    for page in PAGES:
+        for match in INLINE.finditer(page.read_text(encoding="utf-8")):
+            for command in alternatives(match[1]):
+                found.setdefault(command, str(page.relative_to(ROOT)))
+    return found
+
+
+def flask_part(line: str) -> str:
+    """`flask …` out of a line of shell, without what stands before, after and in the column beside it."""
+    match = re.search(r"(?:^|[\s/(])(flask (?:(?!\s{2,}|\s#).)+)", line)
+    return match[1].strip() if match else ""
+
+
+def alternatives(command: str) -> list[str]:
+    """`flask events list|show` is two commands."""
+    words = command.replace("\\|", "|").split()
+    if len(words) > 2 and "|" in words[2]:
+        return [" ".join([*words[:2], choice, *words[3:]]) for choice in words[2].split("|")]
+    return [command]
+
+
+def words_of(command: str) -> list[str]:
+    """The words of one command, up to a pipe."""
+    words = shlex.split(command)
+    return words[: next((place for place, word in enumerate(words) if word in END), len(words))]
+
+
+def is_pattern(command: str) -> bool:
+    """Whether it is a form to be filled in, such as `flask events show ID`."""
+    return bool(re.search(r"…|\.\.\.|\[|\b(?:ID|FILE|NAME|EVENT|EVENT_TYPE|WEBHOOK|URL)\b", command))

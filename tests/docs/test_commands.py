@@ -1,0 +1,96 @@
+"""Every command in the documentation exists as written, and what can run here does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+
+import click
+import pytest
+
+from tests.docs.pages import ROOT, Block, blocks, flask_commands, is_pattern, words_of
+from webhooks.app import create_app
+from webhooks.cli.commands import Deferred
+from webhooks.settings import Settings
+
+Shell = Callable[[str], subprocess.CompletedProcess[str]]
+
+COMMANDS = flask_commands()
+BLOCKS = blocks()
+RUNNABLE = [block for block in BLOCKS if block.language == "sh" and not block.elsewhere]
+READING = re.compile(r"flask (events list|events (show|explain) \d|rules (check|test \w|backtest)|notify list)")
+"""Commands that may be run wherever they stand, because they change nothing."""
+FLASKS_OWN = {"run", "routes", "shell", "--app"}
+READABLE = {
+    command: place
+    for command, place in COMMANDS.items()
+    if READING.match(command) and not is_pattern(command) and "--expect" not in command
+}
+
+
+@pytest.fixture(scope="module")
+def flask(tmp_path_factory: pytest.TempPathFactory) -> click.Group:
+    """The command `flask`, with ours."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('inbox') / 'inbox.sqlite3'}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLASK_RUN_FROM_CLI", "true")
+        return create_app(Settings.read(_env_file=None, database_url=url)).cli
+
+
+def find(group: click.Group, words: list[str]) -> tuple[click.Command, list[str]]:
+    """The command that the words name, and the words after its name."""
+    command: click.Command = group
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        known = command.commands
+        assert words[0] in known, f"there is no {words[0]!r} among {', '.join(known)}"
+        command = known[words[0]]
+        command = command.load() if isinstance(command, Deferred) else command
+        words = words[1:]
+    return command, words
+
+
+@pytest.mark.parametrize("written", COMMANDS, ids=str)
+def test_command_exists_with_its_options(written: str, flask: click.Group) -> None:
+    """A command that was renamed, or an option that is gone, is found in the page that still names it."""
+    words = words_of(written.replace("[", "").replace("]", ""))[1:]
+    if words and words[0] in FLASKS_OWN:
+        return
+    command, rest = find(flask, words)
+    context = click.Context(command)
+    try:
+        _, left, _ = command.make_parser(context).parse_args(list(rest))
+    except click.UsageError as error:
+        pytest.fail(f"{COMMANDS[written]}: {error.format_message()}")
+    assert not left, f"{COMMANDS[written]}: {left} is too much"
+
+
+def test_there_are_commands() -> None:
+    """The search has not gone blind."""
+    assert len(COMMANDS) > 40
+    assert len(RUNNABLE) > 12
+    assert len(READABLE) > 10
+
+
+@pytest.mark.parametrize("block", RUNNABLE, ids=lambda block: block.title)
+def test_block_runs(block: Block, shell: Shell) -> None:
+    """Whoever copies it gets what it promises, not an error."""
+    ended = shell(block.text)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("command", READABLE, ids=str)
+def test_command_that_only_reads_runs(command: str, shell: Shell) -> None:
+    """Also in a table or in the middle of a sentence."""
+    ended = shell(command.partition(" | ")[0])
+    assert ended.returncode == 0, f"{READABLE[command]}: {ended.stdout}{ended.stderr}"
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.title)
+def test_files_and_targets_that_commands_name_are_there(block: Block) -> None:
+    """Also where the command itself cannot run here."""
+    for line in block.commands:
+        for path in re.findall(r"(?<![\w/])((?:deploy|postman|docs|bench)/[\w./-]*\w)", line):
+            assert (ROOT / path).exists(), f"{block.title}: there is no {path}"
+        for target in re.findall(r"(?:^|\s)make ([a-z]+)", line):
+            assert re.search(rf"(?m)^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8")), target
