@@ -9,6 +9,7 @@ import click
 from flask import Flask
 
 COMMANDS = {
+    "doctor": "Check everything that can be checked.",
     "events": "What came in, and what became of it.",
     "listen": "Register webhooks, serve, and clean up at the end.",
     "notify": "Try the ways to tell people something.",

@@ -1,0 +1,85 @@
+"""`flask doctor`: checks everything that can be checked, a line each, and says what to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import click
+from flask.cli import with_appcontext
+from rich.text import Text
+
+from webhooks.cli import access, lines, screen
+from webhooks.cli.exits import FAILED
+from webhooks.cli.finding import Check, Finding, State, examine
+from webhooks.cli.group import Command
+from webhooks.cli.inside import Inside
+from webhooks.cli.options import as_json
+from webhooks.cli.outside import Outside, our_address
+
+MARKS = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red", State.SKIPPED: "dim"}
+
+
+@click.command(cls=Command)
+@click.option("--url", help="Our address as Tableau sees it, to be tried from here. [WEBHOOK_URL]")
+@as_json
+@with_appcontext
+def doctor(url: str | None, as_json: bool) -> None:
+    """Check everything that can be checked.
+
+    Settings, inbox, disk, rules, backlog and dead letters; then Tableau, its clock, our rights and our webhooks there,
+    each notifier that is set up, and with --url or WEBHOOK_URL our own address and its certificate. What is not set up
+    is skipped. Nothing is changed and nobody is told anything.
+
+    Ends with 1 if something is wrong; a warning is not.
+    """
+    findings = []
+    for name, check in _checks(url).items():
+        for finding in examine(name, check):
+            findings.append(finding)
+            (_write if as_json else _show)(finding)
+    counts = Counter(finding.state for finding in findings)
+    if not as_json:
+        click.echo(", ".join(f"{counts[state]} {state}" for state in State if counts[state]))
+    if counts[State.FAILED]:
+        raise click.exceptions.Exit(FAILED)
+
+
+def _checks(url: str | None) -> Mapping[str, Check]:
+    """All checks, in the order in which one explains the next."""
+    services = access.services()
+    try:
+        address = our_address(services, url)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--url") from None
+    inside, outside = Inside(services), Outside(services, address)
+    return {
+        "settings": inside.settings,
+        "database": inside.database,
+        "disk": inside.disk,
+        "rules": inside.rules,
+        "worker": inside.backlog,
+        "tableau": outside.tableau,
+        "sign-in": outside.sign_in,
+        "webhooks": outside.webhooks,
+        "notifiers": outside.notifiers,
+        "address": outside.address,
+    }
+
+
+def _show(finding: Finding) -> None:
+    text = access.hide(screen.one_line(finding.text))
+    screen.show(Text.assemble((f"{finding.state:<8}", MARKS[finding.state]), f" {finding.check:<12} {text}"))
+    if finding.advice:
+        screen.show(Text(f"{'':21} {access.hide(finding.advice)}", style="dim"))
+
+
+def _write(finding: Finding) -> None:
+    lines.write(
+        {
+            "check": finding.check,
+            "state": finding.state.value,
+            "text": access.hide(finding.text),
+            "advice": access.hide(finding.advice),
+        }
+    )
