@@ -1,5 +1,5 @@
 # The two commands: `make run` and `make test`. Each makes .venv and installs what it needs first.
-.PHONY: run test check bench lock clean
+.PHONY: run test check bench torture lock clean
 PY := .venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -21,6 +21,9 @@ check: .venv/.dev           ## the quick checks, without the tests
 
 bench: .venv/.dev
 	$(PY) -m bench $(ARGS)
+
+torture: .venv/.dev         ## kill, stop and starve whole servers, and account for every event (minutes)
+	$(PY) -m bench.torture $(ARGS)
 
 lock: .venv/.dev            ## write the pinned lists again from pyproject.toml
 	$(PY) deploy/lock.py

@@ -66,15 +66,24 @@ def twins(stage: Stage, count: int) -> None:
 def sleep(stage: Stage, count: int) -> None:
     """A process is stopped with SIGSTOP in the middle of its jobs and woken after its leases are over."""
     stage.start()
-    with stage.load(connections=2):
+    with stage.load(connections=2, pause=0.05):
         for _ in range(count):
             time.sleep(0.5)
             sleeper = stage.workers()[0]
-            sleeper.send_signal(signal.SIGSTOP)
-            # Not all of the time: a process that sleeps with the lock of the machine in its hand stops the others too.
+            _put_to_sleep(sleeper, stage)
             time.sleep(LEASE_SECONDS + 1.5)
             with suppress(psutil.NoSuchProcess):
                 sleeper.send_signal(signal.SIGCONT)
+
+
+def _put_to_sleep(process: psutil.Process, stage: Stage) -> None:
+    """Stops it, but not with the lock of the machine in its hand: then nobody could take over."""
+    while True:
+        process.send_signal(signal.SIGSTOP)
+        if stage.lock_is_free():
+            return
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.01)
 
 
 def full_disk(stage: Stage, count: int) -> None:
@@ -93,7 +102,7 @@ def clock(stage: Stage, count: int) -> None:
     """The machine's clock is set back an hour, then forward again, with jobs running."""
     file = stage.log.with_name(stage.log.name + ".clock")
     stage.start()
-    with stage.load(connections=2):
+    with stage.load(connections=2, pause=0.05):
         for number in range(count):
             time.sleep(0.7)
             file.write_text(str(-HOUR if number % 2 == 0 else 0))
@@ -132,7 +141,7 @@ SCENES: dict[str, Scene] = {
 }
 ONLY_SQLITE = {"full disk", "clock"}
 ONLY_POSTGRES = {"restart"}
-WORK_SECONDS = {"sleep": 0.15, "clock": 0.1}
+WORK_SECONDS = {"kills": 0.02, "sleep": 0.15, "clock": 0.1}
 """How long a handler takes, where a scene needs jobs in their middle."""
 EXPECTED = {
     "kills": 100,

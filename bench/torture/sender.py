@@ -16,8 +16,8 @@ PAUSE = 0.15
 class Sender:
     """Several connections that send different events until `stop`; `acknowledged` has what was answered with 200."""
 
-    def __init__(self, port: int, name: str, connections: int = 6) -> None:
-        self._port, self._name = port, name
+    def __init__(self, port: int, name: str, connections: int = 6, pause: float = 0.002) -> None:
+        self._port, self._name, self._pause = port, name, pause
         self._stopping = threading.Event()
         self.acknowledged: set[str] = set()
         self.refused = 0
@@ -37,7 +37,7 @@ class Sender:
         while not self._stopping.is_set():
             count += 1
             self.send(f"{self._name}-{number}-{count}", again=chance.random() < 0.1)
-            self._stopping.wait(0.002)
+            self._stopping.wait(self._pause)
 
     def send(self, luid: str, *, again: bool = False) -> None:
         """One event until it is acknowledged or given up; `again`: and once more."""

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from bench.torture.flaws import FLAWS
 from webhooks.app import create_app
+from webhooks.errors import LeaseLost
 from webhooks.inbox import Inbox
 from webhooks.inbox.sqlite import SqliteStore
 from webhooks.inbox.store import ACK_SECONDS
@@ -57,8 +58,7 @@ def run(job: Job, still_mine: Callable[[], bool]) -> None:
     while time.monotonic() < deadline:
         time.sleep(0.01)
     if not still_mine():
-        write("left", job.id, job.event.resource_luid)
-        return
+        raise LeaseLost
     write("sent", job.id, job.event.resource_luid)
     reached("after the notifier accepted")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import signal
@@ -21,7 +22,8 @@ from bench.torture.sender import Sender
 from webhooks.inbox import Inbox
 
 LEASE_SECONDS = 2
-DRAIN_SECONDS = 25.0
+DRAIN_SECONDS = 12.0
+"""Without any progress; longer than a lease and all that may come on top."""
 
 
 class Stage:
@@ -79,9 +81,9 @@ class Stage:
             self.kills.append((time.monotonic(), str(victim.pid)))
 
     @contextmanager
-    def load(self, connections: int = 6) -> Iterator[Sender]:
-        """Events pour in while the block runs."""
-        sender = Sender(self.port, f"{time.monotonic_ns():x}", connections)
+    def load(self, connections: int = 6, pause: float = 0.002) -> Iterator[Sender]:
+        """Events pour in while the block runs, on each connection one every `pause` seconds at most."""
+        sender = Sender(self.port, f"{time.monotonic_ns():x}", connections, pause)
         sender.start()
         try:
             yield sender
@@ -89,6 +91,20 @@ class Stage:
             sender.stop()
             self.acknowledged |= sender.acknowledged
             self.refused += sender.refused
+
+    def lock_is_free(self) -> bool:
+        """Whether no process holds the lock that writers of a SQLite file share."""
+        if not self.url.startswith("sqlite"):
+            return True
+        with Path(self.url.removeprefix("sqlite:///") + ".lock").open("a") as lock:
+            for _ in range(10):
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    time.sleep(0.03)
+                else:
+                    return True
+        return False
 
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -112,9 +128,12 @@ class Stage:
             inbox.close()
 
     def _drain(self, inbox: Inbox) -> None:
-        deadline = time.monotonic() + DRAIN_SECONDS
+        deadline, least = time.monotonic() + DRAIN_SECONDS, float("inf")
         while time.monotonic() < deadline:
             figures = inbox.counts()
-            if figures["unplanned"] + figures["ready"] + figures["running"] == 0:
+            left = figures["unplanned"] + figures["ready"] + figures["running"]
+            if left == 0:
                 return
+            if left < least:
+                least, deadline = left, time.monotonic() + DRAIN_SECONDS
             time.sleep(0.05)

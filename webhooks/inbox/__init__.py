@@ -15,6 +15,7 @@ from webhooks.inbox.history import STATES, History
 from webhooks.inbox.leases import Leases
 from webhooks.inbox.migrate import upgrade
 from webhooks.inbox.records import Attempt, EventRecord, JobRecord, Receipt
+from webhooks.inbox.retention import Retention
 from webhooks.inbox.sessions import Sessions
 from webhooks.inbox.steps import MISSING, Steps
 from webhooks.inbox.store import Clock, Store
@@ -22,7 +23,7 @@ from webhooks.inbox.store import Clock, Store
 __all__ = ["MISSING", "STATES", "Attempt", "EventRecord", "Inbox", "JobRecord", "Matching", "Receipt"]
 
 
-class Inbox(Arrivals, Leases, History, Steps):
+class Inbox(Arrivals, Leases, History, Steps, Retention):
     """Events, jobs, attempts, steps and sessions of one database; safe for many threads, processes and machines.
 
     `news` is set after each commit that brings work.
