@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 # https://help.tableau.com/current/developer/webhooks/en-us/docs/webhooks-events-payload.html
@@ -142,6 +142,23 @@ def load(body: bytes) -> Any:
     except ValueError as error:
         raise Malformed(f"not JSON: {error}") from error
     return value
+
+
+def instant(created_at: object) -> datetime | None:
+    """An event's `created_at` as an aware time; None for what is no time."""
+    if not isinstance(created_at, str):
+        return None
+    try:
+        at = datetime.fromisoformat(created_at)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def build(event_type: str, *, origin: str, **fields: str) -> Event:
+    """An event of our own, as if it had been sent; `origin` in its payload says why we made it."""
+    payload = {"event_type": event_type, **fields, "origin": origin}
+    return Event(event_type, payload, json.dumps(payload, ensure_ascii=False).encode(), fingerprint(payload))
 
 
 def fingerprint(payload: Mapping[str, Any]) -> bytes:

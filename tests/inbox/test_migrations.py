@@ -61,7 +61,8 @@ def test_open_older_schema_is_migrated(url: str, opened: Callable[..., Inbox], e
     first = opened(url)
     first.receive(event())
     first.close()
-    _execute(url, "DROP TABLE clock", "UPDATE alembic_version SET version_num = '0001'")
+    later = ("clock", "made", "notes", "resources")
+    _execute(url, *(f"DROP TABLE {name}" for name in later), "UPDATE alembic_version SET version_num = '0001'")
     again = opened(url)
     assert again.plan(lambda _: [NOTIFY]) == 1
     assert len(again.claim("me", 1, 30)) == 1

@@ -13,17 +13,31 @@ from webhooks.errors import StoreUnavailable
 from webhooks.inbox.arrivals import Arrivals, Matching
 from webhooks.inbox.history import STATES, History
 from webhooks.inbox.leases import Leases
+from webhooks.inbox.made import Arrival, Made
 from webhooks.inbox.migrate import upgrade
 from webhooks.inbox.records import Attempt, EventRecord, JobRecord, Receipt
+from webhooks.inbox.resources import Resource, Resources
 from webhooks.inbox.retention import Retention
 from webhooks.inbox.sessions import Sessions
 from webhooks.inbox.steps import MISSING, Steps
 from webhooks.inbox.store import Clock, Store
+from webhooks.inbox.turns import Turns
 
-__all__ = ["MISSING", "STATES", "Attempt", "EventRecord", "Inbox", "JobRecord", "Matching", "Receipt"]
+__all__ = [
+    "MISSING",
+    "STATES",
+    "Arrival",
+    "Attempt",
+    "EventRecord",
+    "Inbox",
+    "JobRecord",
+    "Matching",
+    "Receipt",
+    "Resource",
+]
 
 
-class Inbox(Arrivals, Leases, History, Steps, Retention):
+class Inbox(Arrivals, Leases, History, Steps, Retention, Made, Resources, Turns):
     """Events, jobs, attempts, steps and sessions of one database; safe for many threads, processes and machines.
 
     `news` is set after each commit that brings work.

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from webhooks.inbox.store import Store
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision under migrations/versions; a test holds the two together."""
 
 

@@ -128,3 +128,38 @@ clock = Table(
     Column("boot", Text, primary_key=True),
     Column("offset", Double, nullable=False),
 )
+
+# What the server has to know from one start to the next: how far it has caught up, what it has told.
+notes = Table(
+    "notes",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("noted_at", Double, nullable=False),
+)
+
+# What was on the site when we last looked, so that a deletion can say what it was and whose.
+resources = Table(
+    "resources",
+    metadata,
+    Column("luid", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("site_luid", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("project", Text, nullable=False),
+    Column("updated_at", Double),
+    Column("gone_at", Double),
+)
+
+# Events that we made ourselves, and why; what they are about, so that the real one is known when it comes after all.
+made = Table(
+    "made",
+    metadata,
+    Column("event_id", Id, ForeignKey("events.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("origin", Text, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("resource_luid", Text),
+    Column("happened_at", Double, nullable=False),
+)
+Index("made_about", made.c.resource_luid, made.c.event_type)
