@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from notifiers import AppriseConfig, Notifiers, SlackConfig, TwilioConfig
 from webhooks import rules
+from webhooks.address import public_url
 from webhooks.context import Context, call
 from webhooks.event import Event
 from webhooks.hooks import wanted
@@ -17,14 +19,20 @@ from webhooks.inbox import Inbox
 from webhooks.job import Job, NewJob
 from webhooks.registry import Registry, registry
 from webhooks.settings import Settings
+from webhooks.watch import Aims, Look, Rounds, Watch, is_notice
 from webhooks.worker import Worker
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
     from tableau_rest.credentials import Credential
 
+log = logging.getLogger(__name__)
+
 ANNOUNCE = "announce"
 """The action that tells people about dead jobs."""
+TELL = "tell"
+"""The action that tells people what the watch has found."""
+RECONCILED = "reconciled"
 
 
 class Services:
@@ -36,9 +44,11 @@ class Services:
         self._starting = threading.RLock()
         self._worker: Worker | None = None
         self._worker_pid: int | None = None
+        self._watch: Watch | None = None
 
     @cached_property
     def inbox(self) -> Inbox:
+        self.settings.require_durable()
         return Inbox.open(self.settings.database_url.get_secret_value())
 
     @cached_property
@@ -87,8 +97,23 @@ class Services:
         )
 
     def matching(self, event: Event) -> list[NewJob]:
-        """Which jobs an event makes: those of the rules, then those of the `@on` handlers."""
+        """Which jobs an event makes: those of the rules, then those of the `@on` handlers.
+
+        What the watch found goes to whom dead letters go to; an event that was made up for before it came makes none.
+        """
+        if is_notice(event):
+            return [NewJob(f"watch/{to}", TELL, rule="watch", params={"to": to}) for to in self.rules.dead_letters]
+        if self._made_up_for(event):
+            return []
         return [*self.rules.matching(event), *self.registry.matching(event, self.settings.max_attempts)]
+
+    def _made_up_for(self, event: Event) -> bool:
+        if not self._watches or not self.settings.reconcile or event.payload.get("origin") == RECONCILED:
+            return False
+        twin = self.inbox.stands_for(event)
+        if twin is not None:
+            log.info("Event %s is what event %s was made for", event.id, twin)
+        return twin is not None
 
     def wanted(self) -> tuple[str, ...]:
         """The event types that the rules and the `@on` handlers are about."""
@@ -112,9 +137,16 @@ class Services:
     def worker(self, threads: int | None = None) -> Worker:
         """A new worker, not started."""
         size = self.settings.worker_threads if threads is None else threads
-        lease = self.settings.lease_seconds
+        given = self.settings
         self.inbox.announcements = _announcements(self.rules.dead_letters)
-        return Worker(self.inbox, matching=self.matching, run=self.run, threads=size, lease=lease)
+        return Worker(
+            self.inbox,
+            matching=self.matching,
+            run=self.run,
+            threads=size,
+            lease=given.lease_seconds,
+            retention=given.retention_days,
+        )
 
     def start_worker(self) -> None:
         """Starts this process's embedded worker unless it runs or is switched off. Cheap to call again."""
@@ -124,14 +156,38 @@ class Services:
             if self._worker_pid != os.getpid():
                 self._worker = self.worker()
                 self._worker.start()
+                self._watch = None
+                self.start_watch()
                 self._worker_pid = os.getpid()
+
+    @property
+    def _watches(self) -> bool:
+        given = self.settings
+        return bool(given.webhook_url and given.watch_minutes) and not given.missing()
+
+    def start_watch(self) -> None:
+        """Starts the watch in this process, where WEBHOOK_URL says what there is to watch."""
+        if not self._watches or self._watch is not None:
+            return
+        given = self.settings
+        try:
+            url = public_url(given.webhook_url, next(iter(given.webhook_tokens()), ""))
+        except ValueError as error:
+            log.error("Nothing is watched, WEBHOOK_URL cannot be used: %s", error)  # noqa: TRY400 — said in the text
+            return
+        aims = Aims(self.wanted(), url, given.webhook_label, given.watch_repair)
+        looks: list[Look] = [Rounds(self.inbox, lambda: self.tableau, aims).look]
+        self._watch = Watch(self.inbox, looks, given.watch_minutes)
+        self._watch.start()
 
     def working(self) -> bool:
         """Whether the embedded worker takes jobs, where there has to be one."""
         return not self.settings.worker_threads or (self._worker is not None and self._worker.alive())
 
     def stop(self, grace: float = 20.0) -> None:
-        """Stops the worker within `grace` seconds, then closes the inbox."""
+        """Stops the watch and, within `grace` seconds, the worker, then closes the inbox."""
+        if self._watch is not None and self._watch.alive():
+            self._watch.stop()
         if self._worker is not None and self._worker_pid == os.getpid():
             self._worker.stop(grace)
         if "inbox" in self.__dict__:

@@ -30,5 +30,6 @@ def worker(threads: int | None) -> None:
     access.rules()
     access.inbox()
     with stopping.signals() as stop:
+        services.start_watch()
         services.worker(threads or services.settings.worker_threads or THREADS).run_forever(stop)
     services.stop()

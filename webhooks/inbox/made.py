@@ -15,7 +15,7 @@ from webhooks.inbox.schema import events, made
 from webhooks.inbox.store import Store, upsert
 
 PAGE = 500
-SAME_SECONDS = 600.0
+SAME_SECONDS = 120.0
 """The real event and the one made in its place may differ by so much in their time."""
 ONCE = ("Created", "Deleted")
 """What happens to a LUID once; there the time does not matter."""
