@@ -30,6 +30,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     services = app.extensions["webhooks"] = Services(settings)
     if not from_command_line():
         settings.require_tableau()
+        settings.require_durable()
         services.rules  # noqa: B018 — a broken rules file stops the start, not the first event
     app.register_blueprint(health.blueprint)
     app.register_error_handler(HTTPException, _refused)

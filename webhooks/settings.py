@@ -115,6 +115,9 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(
         30, ge=1, le=3600, description="A job of a dead worker is taken over after so many seconds"
     )
+    retention_days: float = Field(
+        90, ge=0, le=36500, description="Events older than so many days are deleted, with their jobs; 0: none is"
+    )
     max_attempts: int = Field(20, ge=1, le=100, description="Tries of a job before it is dead")
     admin_password: SecretStr = Field(
         SecretStr(""), description="Password of the pages; without one only this machine is served"
@@ -196,6 +199,17 @@ class Settings(BaseSettings):
         if missing:
             names = ", ".join(missing)
             raise RuntimeError(f"TABLEAU_AUTH={self.tableau_auth} needs {names}: set in .env or the environment")
+
+    def require_durable(self) -> None:
+        """Raises RuntimeError where the inbox would be lost: a dyno's disk is wiped at each deploy and once a day.
+
+        https://devcenter.heroku.com/articles/dynos#ephemeral-filesystem
+        """
+        if os.environ.get("DYNO") and self.database_url.get_secret_value().startswith("sqlite"):
+            raise RuntimeError(
+                "DATABASE_URL: Heroku wipes a dyno's disk at least once a day, and a SQLite inbox with it. "
+                "Add PostgreSQL, which sets DATABASE_URL: heroku addons:create heroku-postgresql"
+            )
 
     def webhook_tokens(self) -> list[str]:
         """The live tokens, the one for new webhooks first; a second one, behind a comma, is for rotation."""

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 
 from webhooks import retry
 from webhooks.errors import LeaseLost, Skip, StoreUnavailable
+from webhooks.housekeeping import keep_house
 from webhooks.inbox import Inbox, Matching
 from webhooks.job import Job
 
@@ -58,6 +59,7 @@ class Worker:
 
     `matching` says which jobs an event makes, `run` does one. A lease of `lease` seconds is renewed three times in its
     length; another worker takes over what this one does not renew, and a job that runs for `longest` seconds.
+    Events older than `retention` days are deleted now and then; 0 keeps them all.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Worker:
         threads: int = 4,
         lease: float = 30.0,
         longest: float = MAX_RUN_SECONDS,
+        retention: float = 0.0,
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._inbox, self._matching, self._run = inbox, matching, run
@@ -82,6 +85,9 @@ class Worker:
         self._keepers = [
             threading.Thread(target=self._renew, name="leases", daemon=True),
             threading.Thread(target=self._listen, name="listener", daemon=True),
+            threading.Thread(
+                target=keep_house, args=(inbox, retention, self._stopping), name="housekeeper", daemon=True
+            ),
         ]
 
     def start(self) -> None:

@@ -11,6 +11,7 @@ from flask import Flask
 COMMANDS = {
     "doctor": "Check everything that can be checked.",
     "events": "What came in, and what became of it.",
+    "inbox": "Keep the inbox small, or move it to another database.",
     "listen": "Register webhooks, serve, and clean up at the end.",
     "notify": "Try the ways to tell people something.",
     "rules": "Check the rules file, and ask what it makes of an event.",
