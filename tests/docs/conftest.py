@@ -42,14 +42,20 @@ def server(site: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture
-def shell(server: Server, tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
-    """Runs lines of shell in a copy of the project's folder, with the ports that the documentation names."""
+def folder(tmp_path: Path) -> Path:
+    """A copy of the project's folder, in which a command may write."""
     for entry in ROOT.iterdir():
         if entry.name not in {".git", ".venv", ".env", "data", "rules.toml"}:
             (tmp_path / entry.name).symlink_to(entry)
     (tmp_path / ".venv").symlink_to(Path(sys.executable).parent.parent)
     for name in ("rules.toml", "new-rules.toml", "other.toml"):
         (tmp_path / name).write_bytes((ROOT / "rules.toml").read_bytes())
+    return tmp_path
+
+
+@pytest.fixture
+def shell(server: Server, folder: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
+    """Runs lines of shell there, with the port that the documentation names turned into the server's."""
     environment = server.environment | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
     def run(lines: str) -> subprocess.CompletedProcess[str]:
@@ -58,7 +64,7 @@ def shell(server: Server, tmp_path: Path) -> Callable[[str], subprocess.Complete
         here = re.sub(r"(?m)^((?:\w+=\S+ )*)make ", r"\1make --dry-run ", here)
         command = ["bash", "-euo", "pipefail", "-c", here]
         return subprocess.run(
-            command, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100
+            command, check=False, cwd=folder, env=environment, capture_output=True, text=True, timeout=100
         )
 
     return run

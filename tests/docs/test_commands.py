@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import click
 import pytest
+from flask.testing import FlaskCliRunner
 
+from simulator import Running
 from tests.docs.pages import ROOT, Block, blocks, flask_commands, is_pattern, words_of
+from tests.way.server import Server
 from webhooks.app import create_app
 from webhooks.cli.commands import Deferred
 from webhooks.settings import Settings
@@ -79,11 +83,25 @@ def test_block_runs(block: Block, shell: Shell) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
+@pytest.fixture(scope="module")
+def runner(server: Server, site: Running) -> Iterator[FlaskCliRunner]:
+    """Runs commands in this process, which is quicker, on the server's own inbox."""
+    given = {"database_url": server.environment["DATABASE_URL"], **site.environment}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLASK_RUN_FROM_CLI", "true")
+        app = create_app(Settings.read(_env_file=None, **{name.lower(): value for name, value in given.items()}))
+    yield app.test_cli_runner()
+    app.extensions["webhooks"].stop()
+
+
 @pytest.mark.parametrize("command", READABLE, ids=str)
-def test_command_that_only_reads_runs(command: str, shell: Shell) -> None:
+def test_command_that_only_reads_runs(
+    command: str, runner: FlaskCliRunner, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also in a table or in the middle of a sentence."""
-    ended = shell(command.partition(" | ")[0])
-    assert ended.returncode == 0, f"{READABLE[command]}: {ended.stdout}{ended.stderr}"
+    monkeypatch.chdir(folder)
+    ended = runner.invoke(args=words_of(command)[1:])
+    assert ended.exit_code == 0, f"{READABLE[command]}: {ended.output}"
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.title)
