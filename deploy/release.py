@@ -23,9 +23,8 @@ def release(settings: Settings) -> str:
     Raises one of UNFIT.
     """
     settings.require_tableau()
+    settings.require_durable()
     dialect = settings.database_url.get_secret_value().partition(":")[0].partition("+")[0]
-    if dialect == "sqlite" and "DYNO" in os.environ:
-        raise RuntimeError("A dyno's disk is emptied at every restart, and events with it: add Heroku Postgres.")
     services = Services(settings)
     found = services.rules
     services.inbox.counts()

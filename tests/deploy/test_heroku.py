@@ -74,7 +74,7 @@ def test_release_refuses_a_file_on_a_dyno(tmp_path: Path, site: Running) -> None
     """A dyno's disk does not outlive the day; the promise to keep events does."""
     ended = release(tmp_path, **site.environment, DYNO="release.1")
     assert ended.returncode == 1
-    assert "Postgres" in ended.stderr
+    assert "PostgreSQL" in ended.stderr
 
 
 def test_app_json_names_known_variables_and_asks_for_what_is_needed() -> None:
