@@ -19,7 +19,7 @@ from webhooks.inbox import Inbox
 from webhooks.job import Job, NewJob
 from webhooks.registry import Registry, registry
 from webhooks.settings import Settings
-from webhooks.watch import Aims, Look, Rounds, Watch, is_notice
+from webhooks.watch import RECONCILED, Aims, Look, Reconcile, Rounds, Watch, is_notice
 from webhooks.worker import Worker
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ ANNOUNCE = "announce"
 """The action that tells people about dead jobs."""
 TELL = "tell"
 """The action that tells people what the watch has found."""
-RECONCILED = "reconciled"
 
 
 class Services:
@@ -177,6 +176,8 @@ class Services:
             return
         aims = Aims(self.wanted(), url, given.webhook_label, given.watch_repair)
         looks: list[Look] = [Rounds(self.inbox, lambda: self.tableau, aims).look]
+        if given.reconcile:
+            looks.append(Reconcile(self.inbox, lambda: self.tableau, aims.wanted).look)
         self._watch = Watch(self.inbox, looks, given.watch_minutes)
         self._watch.start()
 

@@ -70,7 +70,9 @@ def compose(
         facts=tuple(_facts(event, known, values)),
         link=Link(values["link"], "Open in Tableau") if values["link"] else None,
         severity=severity(event.event_type),
-        footer=" · ".join(filter(None, [rule, f"event {event.id}" if event.id else "", event.event_type])),
+        footer=" · ".join(
+            filter(None, [rule, f"event {event.id}" if event.id else "", event.event_type, _lateness(event)])
+        ),
     )
 
 
@@ -114,6 +116,10 @@ def check_template(text: str) -> str:
 
 
 Template = Annotated[str, AfterValidator(check_template)]
+
+
+def _lateness(event: Event) -> str:
+    return "found later: reconciled" if event.payload.get("origin") == "reconciled" else ""
 
 
 def _sentence(text: str) -> str:

@@ -16,6 +16,7 @@ from webhooks.destinations import DEFAULT, Destination
 from webhooks.event import Event
 from webhooks.handlers.messages import Known, Template, compose, person
 from webhooks.handlers.reasons import reason
+from webhooks.inbox import Resource
 from webhooks.registry import Params, action
 
 Answer = TypeVar("Answer")
@@ -46,8 +47,16 @@ def _message(context: Context, params: NotifyParams) -> Message:
     found = context.found if _can_be_looked_up(event) else Found()
     told, why_not = _reason(context, found) if event.event_type.endswith("RefreshFailed") else ("", "")
     problems = tuple(filter(None, [found.problem, why_not]))
-    known = Known(found.content, _project(context, found), _owner(context, found), told, problems)
+    was = _remembered(context, found)
+    project = _project(context, found) or (was.project if was else "")
+    owner = _owner(context, found) or (was.owner if was else "")
+    known = Known(found.content, project, owner, told, problems)
     return compose(event, known, rule=context.job.rule, title=params.title, text=params.text)
+
+
+def _remembered(context: Context, found: Found) -> Resource | None:
+    """What is gone, as the watch last saw it."""
+    return context.inbox.remembered(context.luid) if found.content is None and context.luid else None
 
 
 def _can_be_looked_up(event: Event) -> bool:

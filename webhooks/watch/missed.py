@@ -1,0 +1,122 @@
+"""What happened at Tableau's side, compared with the events that came: what was missed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from webhooks.event import EVENT_TYPES, Event, build
+from webhooks.inbox import Arrival, Resource
+
+ORIGIN = "reconciled"
+NEAR = timedelta(minutes=2)
+"""The times of an event, a job and a change of content that belong together differ by no more."""
+ONCE = ("Created", "Deleted")
+"""What happens to a LUID once; there the time does not matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that Tableau would have sent an event about."""
+
+    event_type: str
+    luid: str
+    name: str
+    at: datetime
+
+    def event(self, site_luid: str) -> Event:
+        """The event as Tableau would have sent it, and what it is."""
+        return build(
+            self.event_type,
+            origin=ORIGIN,
+            resource=EVENT_TYPES[self.event_type],
+            resource_name=self.name,
+            site_luid=site_luid,
+            resource_luid=self.luid,
+            created_at=f"{self.at:%Y-%m-%dT%H:%M:%S}Z",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A workbook or data source as it is now."""
+
+    kind: str
+    luid: str
+    name: str
+    created_at: datetime | None
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A refresh that ended: how, when, and of what, as far as the list of jobs says. `kind` may be empty."""
+
+    job_luid: str
+    kind: str
+    name: str
+    succeeded: bool
+    at: datetime
+
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        """What it may have been announced as."""
+        ending = "RefreshSucceeded" if self.succeeded else "RefreshFailed"
+        kinds = (self.kind,) if self.kind else ("workbook", "datasource")
+        return tuple(f"{kind.title()}{ending}" for kind in kinds)
+
+
+def came(happening: Happening, arrivals: Iterable[Arrival]) -> bool:
+    """Whether the event about it came, or was made already."""
+    return any(
+        one.event_type == happening.event_type
+        and str(one.resource_luid).lower() == happening.luid.lower()
+        and (happening.event_type.endswith(ONCE) or _near(one, happening.at))
+        for one in arrivals
+    )
+
+
+def announced(ended: Ended, arrivals: Iterable[Arrival]) -> bool:
+    """Whether an event about a refresh of that name came at its end: then nobody has to ask which content it was."""
+    return any(
+        one.event_type in ended.event_types and one.resource_name == ended.name and _near(one, ended.at)
+        for one in arrivals
+    )
+
+
+def changes(
+    seen: Iterable[Seen],
+    known: dict[str, Resource],
+    refreshed: Sequence[Ended],
+    *,
+    since: datetime,
+    until: datetime,
+) -> list[Happening]:
+    """What was created and updated from `since` on and before `until`. A refresh changes content too, and is none."""
+    found = []
+    for one in seen:
+        if one.luid not in known and _between(one.created_at, since, until):
+            found.append(Happening(f"{one.kind.title()}Created", one.luid, one.name, one.created_at or until))
+        elif _between(one.updated_at, since, until) and not _explained(one, known, refreshed):
+            found.append(Happening(f"{one.kind.title()}Updated", one.luid, one.name, one.updated_at or until))
+    return found
+
+
+def _explained(one: Seen, known: dict[str, Resource], refreshed: Sequence[Ended]) -> bool:
+    at = one.updated_at
+    assert at is not None
+    before = known.get(one.luid)
+    if before is not None and before.updated_at == at.timestamp():
+        return True
+    if one.created_at is not None and abs(at - one.created_at) <= NEAR:
+        return True
+    return any(job.name == one.name and job.kind in {"", one.kind} and abs(job.at - at) <= NEAR for job in refreshed)
+
+
+def _between(at: datetime | None, since: datetime, until: datetime) -> bool:
+    return at is not None and since <= at < until
+
+
+def _near(one: Arrival, at: datetime) -> bool:
+    return one.happened_at is not None and abs(one.happened_at - at.timestamp()) <= NEAR.total_seconds()
