@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pty
+import select
 import signal
 import socket
 import subprocess
@@ -206,12 +208,65 @@ def test_listen_says_what_is_wrong_before_it_starts(site: Running, tmp_path: Pat
     assert (nothing.returncode, "TABLEAU_PAT_NAME" in nothing.stderr) == (3, True)
     nowhere = flask(site, tmp_path, *options(site), "--events", "WorkbookCreated")
     assert (nowhere.returncode, "--url" in nowhere.stderr) == (2, True)
+    placeless = [*options(site), "--events", "ViewDeleted", "--url", "https://x.example.org", *SLACK[:2]]
+    no_channel = flask(site, tmp_path, *placeless)
+    assert (no_channel.returncode, "--slack-channel" in no_channel.stderr) == (2, True)
     broken = tmp_path / "broken.pem"
     broken.write_text("nothing")
     words = [*options(site), "--url", "https://x.example.org", "--cert", str(broken)]
     unreadable = flask(site, tmp_path, *words)
     assert (unreadable.returncode, "--cert" in unreadable.stderr) == (2, True)
     assert hooks(site) == []
+
+
+def test_listen_asks_for_what_is_missing_on_a_terminal(site: Running, tmp_path: Path) -> None:
+    """Secrets are not echoed; an empty answer leaves Slack out."""
+    config = site.world.config
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "flask", "listen", "--port", str(free_port()), "--events", "WorkbookCreated"]
+    command += ["--url", "https://hooks.example.org"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment(site, tmp_path), stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True
+    )
+    os.close(theirs)
+    said = ""
+    answers = {"host": site.url, "Site": config.content_url, "token": config.pat_name, "secret": config.pat_secret}
+    questions = ["host", "Site", "Name of the personal access token", "Its secret", "Slack's bot token"]
+    try:
+        for question, answer in zip(questions, [*answers.values(), ""], strict=True):
+            said += _until(ours, question)
+            os.write(ours, f"{answer}\n".encode())
+        said += _until(ours, "Ctrl-C removes")
+        assert [one.event for one in hooks(site)] == ["WorkbookCreated"]
+        process.send_signal(signal.SIGINT)
+        wait_for(lambda: process.poll() is not None or _drained(ours), what="the end")
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        os.close(ours)
+    assert config.pat_secret not in said
+    assert hooks(site) == []
+
+
+def _until(terminal: int, text: str, seconds: float = 40) -> str:
+    """What the terminal shows until the text is there."""
+    shown, deadline = "", time.monotonic() + seconds
+    while text not in shown:
+        assert time.monotonic() < deadline, f"{text!r} is not in {shown!r}"
+        if select.select([terminal], [], [], 0.2)[0]:
+            shown += os.read(terminal, 65536).decode(errors="replace")
+    return shown
+
+
+def _drained(terminal: int) -> bool:
+    """Reads what is there, so that nobody waits to write; always False."""
+    if select.select([terminal], [], [], 0)[0]:
+        try:
+            os.read(terminal, 65536)
+        except OSError:
+            return False
+    return False
 
 
 def test_listen_with_a_refused_event_leaves_nothing(site: Running, tmp_path: Path) -> None:

@@ -91,6 +91,8 @@ def listen(
         given["host"] = EVERYWHERE
     settings = _take_over(complete(access.settings(), given))
     wish = Wish(asking.our_url(url), _split(events), _tls(cert, key), label or whose())
+    if wish.events and settings.slack_token.get_secret_value() and not settings.slack_channel:
+        raise click.UsageError("Where in Slack? Give --slack-channel, or set SLACK_CHANNEL.")
     if cert is None:
         asking.warn_of(wish.url)
     with alone(settings, wish.label):

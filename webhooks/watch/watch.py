@@ -21,7 +21,7 @@ TASK = "watch"
 LEASE_SECONDS = 60.0
 TICK_SECONDS = 15.0
 """Between looks at whose turn it is; a killed watcher is replaced after a lease and a tick."""
-STOP_SECONDS = 5.0
+STOP_SECONDS = 2.0
 
 Look = Callable[[datetime], None]
 
