@@ -156,7 +156,7 @@ class Worker:
         planned = self._inbox.plan(self._matching)
         room = self._room()
         asked = time.monotonic()
-        jobs = self._inbox.claim(self.name, room, self._lease) if room > 0 else []
+        jobs = self._inbox.claim(self.name, room, self._lease, look=planned == 0) if room > 0 else []
         for job in jobs:
             running = self._running[job.id] = Running(job, asked, asked + self._lease)
             self._queue.put(running)

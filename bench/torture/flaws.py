@@ -80,7 +80,7 @@ def does_not_fence(inbox: Inbox) -> None:
 def claims_without_a_lease(inbox: Inbox) -> None:
     """A claimed job belongs to its worker for ever, dead or alive."""
     claim = inbox.claim
-    inbox.claim = lambda owner, limit, lease: claim(owner, limit, 1e6 + lease)  # type: ignore[method-assign]
+    inbox.claim = lambda owner, limit, lease, **more: claim(owner, limit, 1e6 + lease, **more)  # type: ignore[method-assign]
     inbox.renew = lambda *_: set()  # type: ignore[method-assign]
 
 

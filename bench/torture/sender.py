@@ -6,7 +6,7 @@ import http.client
 import json
 import random
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 
 SECONDS = 3.0
 TRIES = 4
@@ -61,11 +61,12 @@ class Sender:
             "resource_luid": luid,
             "created_at": "2026-01-31T09:30:00Z",
         }
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=SECONDS)
-        with suppress(OSError, http.client.HTTPException):
+        with (
+            suppress(OSError, http.client.HTTPException),
+            closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=SECONDS)) as connection,
+        ):
             connection.request("POST", "/webhook/bench-token", json.dumps(payload))
             with connection.getresponse() as answer:
                 answer.read()
                 return answer.status
-        connection.close()
         return 0

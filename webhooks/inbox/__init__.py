@@ -58,8 +58,12 @@ class Inbox(Arrivals, Leases, History, Steps, Retention, Made, Resources, Turns)
         """
         store = _store(url, clock)
         store.prepare = partial(upgrade, store)
-        with suppress(StoreUnavailable):
-            store.ensure()
+        try:
+            with suppress(StoreUnavailable):
+                store.ensure()
+        except BaseException:
+            store.close()
+            raise
         return cls(store)
 
     def close(self) -> None:

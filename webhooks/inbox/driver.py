@@ -14,8 +14,11 @@ from webhooks.errors import StoreUnavailable
 
 SPARE = 5
 """Connections for acknowledging, a process."""
-BUSY_SECONDS = 0.5
-"""A statement takes a millisecond; who waits longer for a connection has met a database in trouble."""
+CONNECT_SECONDS = 2.0
+"""As long as opening a connection may take; psycopg knows no less."""
+LATE_SECONDS = 0.5
+"""Who had to wait so long does not begin to open a connection: the answer would come too late."""
+LEAST_SECONDS = 0.2
 
 
 class Patient(psycopg.Connection[tuple[Any, ...]]):
@@ -57,7 +60,7 @@ class Spares:
         """The row that the statement returns. Raises StoreUnavailable, or psycopg's error for a mistake in it."""
         deadline = time.monotonic() + seconds
         try:
-            connection = self._free.get(timeout=BUSY_SECONDS)
+            connection = self._free.get(timeout=seconds - LEAST_SECONDS)
         except queue.Empty:
             raise StoreUnavailable("every connection to the database is waiting for it") from None
         try:
@@ -78,8 +81,8 @@ class Spares:
                 return connection, _execute(connection, statement, values, deadline)
             # It had gone stale, as after a restart of the database, or its time is up.
             connection.close()
-            if time.monotonic() > deadline - BUSY_SECONDS:
-                raise StoreUnavailable("the database did not answer in time")
+        if time.monotonic() > deadline - CONNECT_SECONDS + LATE_SECONDS:
+            raise StoreUnavailable("the database did not answer in time")
         fresh = None
         try:
             fresh = self._connect()
@@ -100,7 +103,7 @@ class Spares:
 
 
 def _execute(connection: Patient, statement: str, values: Sequence[Any], deadline: float) -> tuple[Any, ...]:
-    connection.patience = max(0.1, deadline - time.monotonic())
+    connection.patience = max(LEAST_SECONDS, deadline - time.monotonic())
     row = connection.execute(statement, values).fetchone()
     assert row is not None
     return row

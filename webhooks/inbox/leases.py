@@ -28,12 +28,13 @@ class Leases:
     announcements: Sequence[NewJob] = ()
     """The jobs that tell somebody about a dead one (their events are filled in)."""
 
-    def claim(self, owner: str, limit: int, lease: float) -> list[Job]:
+    def claim(self, owner: str, limit: int, lease: float, *, look: bool = True) -> list[Job]:
         """Up to `limit` due jobs for `owner`, whose they are for `lease` seconds. Counts the attempt.
 
         A job whose worker died is due when its lease ends, so taking over is the same statement as normal work.
+        `look`: first without a lock whether there is any, so that idle workers do not hold up those that write.
         """
-        if not self.store.read(lambda connection: _any_due(connection, self.store)):
+        if look and not self.store.read(lambda connection: _any_due(connection, self.store)):
             return []
         rows = self.store.write(lambda connection: self._claim(connection, owner, limit, lease))
         return [job_of(row, event_of(row)) for row in rows]

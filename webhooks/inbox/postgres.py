@@ -51,6 +51,8 @@ class PostgresStore(Store):
             url, pool_size=POOL, max_overflow=0, pool_timeout=5, pool_recycle=1800, connect_args=CONNECTION
         )
         event.listen(self._engine, "do_connect", _connect)
+        # A single SELECT needs no transaction around it: that would be three journeys for one.
+        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         _, arguments = self._engine.dialect.create_connect_args(url)
         self._arguments: dict[str, Any] = {**arguments, **CONNECTION}
         # Connections of their own: an acknowledgement must not wait behind the workers.
@@ -79,7 +81,7 @@ class PostgresStore(Store):
 
     def read(self, operation: Operation[T]) -> T:
         def reading() -> T:
-            with self._engine.connect() as connection:
+            with self._reading.connect() as connection:
                 return _within(connection, operation, WRITE_SECONDS)
 
         self.ensure()

@@ -1,0 +1,104 @@
+"""The same figures on an empty inbox and on one that holds a million events."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+
+from bench import postgres
+from bench.drain import drain
+from bench.idle import within
+from bench.workers import BODY, event
+from webhooks.inbox import Inbox
+
+MILLION = 1_000_000
+ROUNDS = 5
+RECEIVED = 1500
+NUMBERS = {
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :many) ",
+    "postgresql": "WITH n(i) AS (SELECT generate_series(1, :many)) ",
+}
+FINGERPRINT = {"sqlite": "randomblob(32)", "postgresql": "sha256(i::text::bytea)"}
+FILL = {
+    "events": "fingerprint, body, event_type, resource_luid, resource_name, site_luid, received_at, state",
+    "jobs": "event_id, key, handler, state, attempts, max_attempts, due_at, created_at, finished_at",
+    "attempts": "job_id, number, worker, started_at, finished_at, outcome",
+}
+VALUES = {
+    "events": "{fingerprint}, {body}, 'WorkbookUpdated', 'luid-' || i, 'Sales ' || i, 'site', 1700000000 + i, 1",
+    "jobs": "i, 'R', 'notify', 2, 1, 20, 1700000000 + i, 1700000000 + i, 1700000000 + i",
+    "attempts": "i, 1, 'w', 1700000000 + i, 1700000000 + i, 'done'",
+}
+
+
+def run() -> None:
+    """Both databases; rounds alternate between the empty inbox and the full one."""
+    print(f"\nGrowth: {MILLION} events with a job and an attempt each, against an empty inbox; medians")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _compare("SQLite", f"sqlite:///{folder}/empty.sqlite3", f"sqlite:///{folder}/full.sqlite3", folder)
+        if postgres.binaries():
+            with postgres.Server() as server:
+                _compare("PostgreSQL", server.url(), server.url(), folder)
+
+
+def _compare(name: str, empty: str, full: str, folder: Path) -> None:
+    began = time.monotonic()
+    fill(full)
+    print(f"{name}: filled in {time.monotonic() - began:.0f} s")
+    figures: dict[str, dict[str, list[float]]] = {empty: {}, full: {}}
+    for number in range(ROUNDS):
+        for url in (empty, full) if number % 2 else (full, empty):
+            for what, value in _figures(url, folder, 1000 * (number + 1)).items():
+                figures[url].setdefault(what, []).append(value)
+    for what in figures[empty]:
+        before, after = (statistics.median(figures[url][what]) for url in (empty, full))
+        print(f"  {what:<28} empty {before:9.2f}   full {after:9.2f}   ratio {after / before:5.2f}", flush=True)
+
+
+def _figures(url: str, folder: Path, series: int) -> dict[str, float]:
+    inbox = Inbox.open(url)
+    began = time.monotonic()
+    for number in range(RECEIVED):
+        inbox.receive(event(series, number))
+    received = (time.monotonic() - began) / RECEIVED * 1000
+    inbox.plan(lambda _: [], limit=10 * RECEIVED)
+    began = time.monotonic()
+    inbox.counts()
+    counted = (time.monotonic() - began) * 1000
+    began = time.monotonic()
+    inbox.events()
+    listed = (time.monotonic() - began) * 1000
+    inbox.close()
+    return {
+        "acknowledge one, ms": received,
+        "drain, ms an event": 1000 / drain(url, folder, series + 1, count=1000),
+        "idle latency, ms": statistics.median(within(url, series + 2)) * 1000,
+        "figures for /metrics, ms": counted,
+        "newest 50 events, ms": listed,
+    }
+
+
+def fill(url: str, many: int = MILLION) -> None:
+    """A million events that are done, by the database's own means."""
+    inbox = Inbox.open(url)
+
+    def insert(connection: Connection, table: str) -> None:
+        dialect = connection.dialect.name
+        body = (BODY % (7, 7, 7, 7)).replace(":", r"\:")
+        literal = f"CAST('{body}' AS BLOB)" if dialect == "sqlite" else rf"'{body}'\:\:text\:\:bytea"
+        fingerprint = FINGERPRINT[dialect].replace("::", r"\:\:")
+        values = VALUES[table].replace("{fingerprint}", fingerprint).replace("{body}", literal)
+        numbers = NUMBERS[dialect]
+        connection.execute(
+            text(f"{numbers} INSERT INTO {table} ({FILL[table]}) SELECT {values} FROM n"), {"many": many}
+        )
+
+    for table in FILL:
+        inbox.store.write(lambda connection, table=table: insert(connection, table), timeout=600)  # type: ignore[misc]
+    inbox.store.tidy()
+    inbox.close()

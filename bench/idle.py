@@ -1,0 +1,76 @@
+"""From an acknowledgement to the start of the handler, while nothing else is going on."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from bench import postgres
+from bench.workers import event, workers
+from webhooks.inbox import Inbox
+from webhooks.job import Job, NewJob
+from webhooks.worker import Worker
+
+EVENTS = 60
+PAUSE_SECONDS = 0.05
+
+
+def run() -> None:
+    """Both databases, within a process and across processes."""
+    print(f"\nFrom acknowledgement to handler, idle, {EVENTS} events one after the other: median / 95th percentile, ms")
+    with tempfile.TemporaryDirectory() as folder:
+        _both("SQLite", f"sqlite:///{folder}/inbox.sqlite3", Path(folder))
+        if postgres.binaries():
+            with postgres.Server() as server:
+                _both("PostgreSQL", server.url(), Path(folder))
+
+
+def _both(name: str, url: str, folder: Path) -> None:
+    print(f"{name:<12} in the process {_shown(within(url))}   across {_shown(across(url, folder))}", flush=True)
+
+
+def _shown(seconds: list[float]) -> str:
+    return f"{statistics.median(seconds) * 1000:5.1f} / {statistics.quantiles(seconds, n=20)[-1] * 1000:5.1f}"
+
+
+def within(url: str, series: int = 1) -> list[float]:
+    """Seconds, with the worker in the process that acknowledges."""
+    began: dict[int | None, float] = {}
+    inbox = Inbox.open(url)
+
+    def run(job: Job, _: object) -> None:
+        began[job.event.id] = time.monotonic()
+
+    worker = Worker(inbox, matching=lambda _: [NewJob("nothing", "nothing")], run=run)
+    worker.start()
+    acknowledged = _send(inbox, series)
+    worker.stop()
+    inbox.close()
+    return [began[event_id] - at for event_id, at in acknowledged.items()]
+
+
+def across(url: str, folder: Path, series: int = 2) -> list[float]:
+    """Seconds, with the worker in another process of the same machine."""
+    log = folder / f"idle-{series}-{time.monotonic_ns()}"
+    log.touch()
+    inbox = Inbox.open(url)
+    with workers(url, log, processes=1):
+        inbox.receive(event(series + 100, 0))
+        while log.stat().st_size == 0:
+            time.sleep(0.01)
+        acknowledged = _send(inbox, series)
+    inbox.close()
+    began = {int(line.split()[0]): float(line.split()[1]) for line in log.read_text().splitlines()}
+    return [began[event_id] - at for event_id, at in acknowledged.items()]
+
+
+def _send(inbox: Inbox, series: int) -> dict[int, float]:
+    acknowledged = {}
+    for number in range(EVENTS):
+        receipt = inbox.receive(event(series, number))
+        acknowledged[receipt.id] = time.monotonic()
+        time.sleep(PAUSE_SECONDS)
+    time.sleep(0.5)
+    return acknowledged
