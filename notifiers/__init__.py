@@ -9,7 +9,7 @@ This package knows messages and nothing of Tableau or of the application.
 
 from notifiers.apprise import AppriseConfig
 from notifiers.console import ConsoleConfig
-from notifiers.errors import NotifierError
+from notifiers.errors import NotifierError, Unanswered
 from notifiers.kinds import NOTIFIERS, Destination, Notifiers, parse_destination
 from notifiers.message import Link, Message, Notifier, Picture, Receipt, Severity, plain
 from notifiers.slack import SlackConfig
@@ -30,6 +30,7 @@ __all__ = [
     "Severity",
     "SlackConfig",
     "TwilioConfig",
+    "Unanswered",
     "parse_destination",
     "plain",
 ]

@@ -11,14 +11,10 @@ from typing import Any
 import requests
 import urllib3.exceptions
 
-from notifiers.errors import MASK, NotifierError, cause, hushed
+from notifiers.errors import MASK, NotifierError, Unanswered, cause, hushed
 
 TIMEOUT = (5, 10)  # seconds to connect, and between two reads
 USER_AGENT = "tableau-webhooks"
-
-
-class Unanswered(NotifierError):
-    """The request may have been received; the answer never came."""
 
 
 MISCONFIGURED = (
@@ -84,7 +80,7 @@ def _translated(error: Exception, service: str) -> NotifierError:
         return NotifierError(f"{service} cannot be called: {error}", permanent=True)
     if not_sent(error):
         return NotifierError(f"{service} cannot be reached: {_reason(error)}")
-    return Unanswered(f"{service} did not answer: {_reason(error)}", uncertain=True)
+    return Unanswered(f"{service} did not answer: {_reason(error)}")
 
 
 def not_sent(error: Exception) -> bool:

@@ -33,6 +33,13 @@ class NotifierError(Exception):
         self.uncertain = uncertain
 
 
+class Unanswered(NotifierError):
+    """The request may have been carried out; no answer says so. Whoever repeats it may do it twice."""
+
+    def __init__(self, message: str, *, permanent: bool = False, retry_at: datetime | None = None) -> None:
+        super().__init__(message, permanent=permanent, retry_at=retry_at, uncertain=True)
+
+
 def utc_now() -> datetime:
     """The default clock of the notifiers."""
     return datetime.now(UTC)

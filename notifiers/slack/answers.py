@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from notifiers.errors import NotifierError, come_back
+from notifiers.errors import NotifierError, Unanswered, come_back
 
 # Slack's passing troubles. Every other name it gives is final until somebody changes something.
 PASSING = frozenset(
@@ -40,6 +40,7 @@ ADVICE = {
     "users_not_found": "nobody in this workspace has that e-mail address",
     "ratelimited": "too many messages at once",
 }
+GATEWAY_TIMEOUT = 504
 ERROR_NAME = re.compile(r"[a-z0-9_]+")
 
 
@@ -54,6 +55,10 @@ class Refusal(NotifierError):
         return self.name in BLOCKS_REFUSED
 
 
+class HalfDone(Refusal, Unanswered):
+    """Slack gave up, perhaps after it had posted."""
+
+
 def refusal(status: int, data: object, headers: Mapping[str, str], now: datetime) -> NotifierError:
     """The error for an answer of Slack's Web API that is not `ok`.
 
@@ -64,11 +69,11 @@ def refusal(status: int, data: object, headers: Mapping[str, str], now: datetime
     if not ERROR_NAME.fullmatch(name):
         return _nameless(status, headers, now)
     final = name not in PASSING and status < 500 and status != 429
-    error = Refusal(
+    kind = HalfDone if name in HALF_DONE else Refusal
+    error = kind(
         f"Slack answered {name}{_advice(name, answer)}",
         permanent=final,
         retry_at=None if final else _retry_at(headers, now),
-        uncertain=name in HALF_DONE,
     )
     error.name = name
     return error
@@ -78,12 +83,11 @@ def _nameless(status: int, headers: Mapping[str, str], now: datetime) -> Notifie
     # A page of a proxy or a gateway: with 2xx too it is not Slack who speaks, and that may pass.
     final = 300 <= status < 500 and status not in (408, 429)
     hint = "; is SLACK_API_URL right?" if final or status < 300 else ""
-    return NotifierError(
-        f"Slack answered status {status} and no reason{hint}",
-        permanent=final,
-        retry_at=None if final else _retry_at(headers, now),
-        uncertain=status < 300 or status >= 500,
-    )
+    words = f"Slack answered status {status} and no reason{hint}"
+    retry_at = None if final else _retry_at(headers, now)
+    if status < 300 or status == GATEWAY_TIMEOUT:
+        return Unanswered(words, retry_at=retry_at)
+    return NotifierError(words, permanent=final, retry_at=retry_at, uncertain=status >= 500)
 
 
 def _advice(name: str, answer: Mapping[str, Any]) -> str:

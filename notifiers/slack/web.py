@@ -15,7 +15,7 @@ from urllib.error import HTTPError, URLError
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web import SlackResponse, WebClient
 
-from notifiers.errors import NotifierError, cause, hushed
+from notifiers.errors import NotifierError, Unanswered, cause, hushed
 from notifiers.message import Picture
 from notifiers.slack.answers import refusal
 from notifiers.text import one_line
@@ -77,7 +77,7 @@ class Web:
         except (ValueError, AttributeError, LookupError, TypeError) as error:
             # An answer that slack_sdk cannot read: not UTF-8, not an object, without what it must have.
             reason = f"Slack's answer cannot be read ({type(error).__name__}); is SLACK_API_URL right?"
-            raise NotifierError(reason, uncertain=True) from cause(error, [self._token])
+            raise Unanswered(reason) from cause(error, [self._token])
 
     def _error(self, error: Exception) -> NotifierError:
         if isinstance(error, SlackApiError):
@@ -87,9 +87,9 @@ class Web:
             with error:
                 return refusal(error.code, None, dict(error.headers.items()), self._clock())
         reason = error.reason if isinstance(error, URLError) else error
-        sent = not (isinstance(error, URLError) and isinstance(reason, UNSENT))
-        words = f"Slack did not answer: {reason}" if sent else f"Slack cannot be reached: {reason}"
-        return NotifierError(words, uncertain=sent)
+        if isinstance(error, URLError) and isinstance(reason, UNSENT):
+            return NotifierError(f"Slack cannot be reached: {reason}")
+        return Unanswered(f"Slack did not answer: {reason}")
 
 
 def _data(response: SlackResponse) -> dict[str, Any]:

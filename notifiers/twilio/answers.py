@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from notifiers.door import Answer, Unanswered
-from notifiers.errors import NotifierError, come_back
+from notifiers.door import Answer
+from notifiers.errors import NotifierError, Unanswered, come_back
 
 # https://www.twilio.com/docs/api/errors
 ADVICE = {
@@ -44,7 +44,7 @@ def sid_of(answer: Answer) -> str:
     """The SID of the message an answer describes; Unanswered if it names none."""
     sid = answer.json().get("sid")
     if not isinstance(sid, str):
-        raise Unanswered("Twilio's answer names no message", uncertain=True)
+        raise Unanswered("Twilio's answer names no message")
     return sid
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from notifiers import Message, NotifierError, Picture
+from notifiers import Message, NotifierError, Picture, Unanswered
 from tableau_rest import Forbidden, NoAnswer, NotFound
 from tableau_rest.models import Datasource, Project, Reference, Workbook
 from tests.handlers.conftest import NOW, Board
@@ -200,10 +201,41 @@ def test_picture_waits_as_long_as_slack_asks(context: Contexts, job: Jobs, board
 def test_picture_cannot_kill_a_job_on_its_last_attempt(
     context: Contexts, job: Jobs, board: Board, passing: Trouble
 ) -> None:
-    """A job whose message is out does not die of a picture."""
-    claimed = job(max_attempts=1)
+    """A job whose message is out does not die of a picture, even where waiting would cost it its life."""
+    claimed = replace(job(max_attempts=1), created_at=NOW - timedelta(days=2))
     board["slack"].picture_troubles = [passing()]
     context(claimed).notify("slack", "hello", picture=PNG)
+    assert board.titles == ["hello"]
+
+
+def test_wait_is_taken_by_a_job_with_one_attempt(context: Contexts, job: Jobs) -> None:
+    """A wait costs no attempt, so max_attempts = 1 does not do away with it."""
+    claimed = job(max_attempts=1)
+    with pytest.raises(Later, match="not yet"):
+        context(claimed).wait("reason", (2.0,), "not yet")
+    context(claimed).wait("reason", (2.0,), "not yet")
+
+
+def test_message_without_an_answer_is_sent_once_more(context: Contexts, job: Jobs, board: Board) -> None:
+    """Slack may have posted what it did not answer: one repeat after a minute, then the job ends and says so."""
+    claimed = job()
+    board["slack"].troubles = [Unanswered("Slack did not answer: timed out") for _ in range(3)]
+    with pytest.raises(Later, match="is sent once more") as caught:
+        context(claimed).notify("slack", "hello")
+    assert caught.value.retry_at == NOW + timedelta(minutes=1)
+    with pytest.raises(Unanswered, match="may have arrived, perhaps twice; it is not repeated") as final:
+        context(claimed, attempts=2).notify("slack", "hello")
+    assert final.value.permanent
+    assert len(board["slack"].troubles) == 1
+
+
+def test_message_without_an_answer_arrives_with_the_repeat(context: Contexts, job: Jobs, board: Board) -> None:
+    """Where the repeat is answered, all is well."""
+    claimed = job()
+    board["slack"].troubles = [Unanswered("Slack did not answer: timed out")]
+    with pytest.raises(Later):
+        context(claimed).notify("slack", "hello")
+    context(claimed, attempts=2).notify("slack", "hello")
     assert board.titles == ["hello"]
 
 

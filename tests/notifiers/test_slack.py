@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from notifiers import Link, Message, NotifierError, Picture, Receipt, SlackConfig
+from notifiers import Link, Message, NotifierError, Picture, Receipt, SlackConfig, Unanswered
 from notifiers.slack import SlackNotifier
 from notifiers.slack.answers import refusal
 
@@ -129,6 +129,7 @@ def test_silence_is_tried_again_later_and_not_here(
     vendor.on("chat.postMessage", says(**trouble))
     with pytest.raises(NotifierError, match="did not answer") as caught:
         slack.send(MESSAGE, "#finance")
+    assert isinstance(caught.value, Unanswered)
     assert (caught.value.permanent, caught.value.uncertain) == (False, True)
     assert len(vendor.asked) == 1
 
@@ -173,6 +174,7 @@ def test_answer_that_is_not_slack_is_no_success(slack: SlackNotifier, vendor: An
         (200, {"ok": False}, False, True, "status 200"),
         (200, "text", False, True, "status 200"),
         (500, None, False, True, "status 500"),
+        (504, None, False, True, "status 504"),
         (404, None, True, False, "SLACK_API_URL"),
         (408, None, False, False, "status 408"),
         (429, None, False, False, "status 429"),
@@ -184,6 +186,21 @@ def test_refusal_knows_what_is_final(status: int, answer: object, permanent: boo
     assert (error.permanent, error.uncertain) == (permanent, uncertain)
     assert words in str(error)
     assert error.retry_at == (None if permanent else NOW + timedelta(seconds=5))
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "perhaps_posted"),
+    [
+        (200, {"ok": False, "error": "fatal_error"}, True),
+        (200, None, True),
+        (504, None, True),
+        (500, None, False),
+        (503, None, False),
+    ],
+)
+def test_refusal_tells_what_may_be_posted_from_an_outage(status: int, answer: object, *, perhaps_posted: bool) -> None:
+    """An outage is waited out with patience; what Slack may have posted is not repeated over and over."""
+    assert isinstance(refusal(status, answer, {}, NOW), Unanswered) is perhaps_posted
 
 
 @pytest.mark.parametrize("token", [None, ""])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from notifiers import Destination, Message, Notifier, Notifiers, Picture, Receipt, parse_destination
+from notifiers import Destination, Message, Notifier, Notifiers, Picture, Receipt, Unanswered, parse_destination
 from tableau_rest.errors import TableauError
 from webhooks.context.content import Found, check, look_up, luid
 from webhooks.context.projects import path_of
@@ -22,6 +22,7 @@ from webhooks.event import Event
 from webhooks.inbox import MISSING, Inbox
 from webhooks.job import Job
 from webhooks.registry import Handler
+from webhooks.retry import costs_no_attempt
 from webhooks.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 PICTURE_WAITS = (10.0, 30.0)
 """Seconds until a picture that failed is tried again."""
+UNANSWERED_WAIT = 60.0
+"""Seconds until a message that may be out is sent once more; a moment's trouble would swallow that one too."""
 TITLE = 150
 """Characters that fit into the headline of a message."""
 
@@ -144,16 +147,28 @@ class Context:
         is out. A picture that fails is tried again a few times, then left out. The first call for a destination is its
         first message on every attempt; give messages a `key` each where a later attempt may take another way.
 
+        A message of which nobody says whether it is out is sent once more at most.
+
         Raises NotifierError as the medium has it, Permanent for a destination that is none.
         """
         key = f"notify {key or self._ordinal(to)}"
         destination = self._destination(to)
         notifier = self.notifiers[destination.kind]
-        sent = self.once(key, lambda: notifier.send(_made(message), destination.to).as_dict())
-        receipt = Receipt.from_dict(sent)
+        receipt = Receipt.from_dict(self._send(key, lambda: notifier.send(_made(message), destination.to).as_dict()))
         if picture is not None:
             self._show(f"{key} picture", lambda: _attach(notifier, picture, receipt))
         return receipt
+
+    def _send(self, key: str, send: Callable[[], dict[str, str]]) -> dict[str, str]:
+        try:
+            return dict(self.once(key, send))
+        except Unanswered as error:
+            if error.permanent:
+                raise
+            why = f"{error}; the message may be out, and is sent once more"
+            self.wait(f"{key} unanswered", [UNANSWERED_WAIT], why, not_before=error.retry_at)
+            final = f"{error}. The message may have arrived, perhaps twice; it is not repeated. Replay to send it again"
+            raise Unanswered(final, permanent=True) from error
 
     def _ordinal(self, to: str) -> str:
         self._told[to] += 1
@@ -184,15 +199,21 @@ class Context:
     def wait(self, key: str, waits: Sequence[float], why: str, not_before: datetime | None = None) -> None:
         """Raises Later for each of `waits` (seconds) in turn, over the job's attempts; returns once they are used up.
 
-        So a handler has patience without holding a thread. Returns at once on the job's last attempt.
+        So a handler has patience without holding a thread. A wait costs no attempt, so the last one waits as well;
+        it returns at once only where it would cost one, which is so for a job older than a day.
         """
-        if self.last_attempt:
+        if self.last_attempt and not self._waits_for_nothing:
             return
         for number, seconds in enumerate(waits, 1):
             if self.inbox.recorded(self.job, f"{key} wait {number}") is MISSING:
                 self.inbox.record(self.job, f"{key} wait {number}", why)
                 due_at = self.now() + timedelta(seconds=seconds)
                 raise Later(why, max(due_at, not_before) if not_before else due_at)
+
+    @property
+    def _waits_for_nothing(self) -> bool:
+        now = self.now()
+        return costs_no_attempt(Later("", now), created_at=self.job.created_at or now, now=now)
 
 
 class JobLog(logging.LoggerAdapter[logging.Logger]):
