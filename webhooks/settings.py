@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,14 +28,24 @@ NEEDED = {
 }
 """What each way to sign in uses; all the rest may be absent or empty."""
 
+SCHEMES = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
+"""What DATABASE_URL may begin with, once the short forms of PostgreSQL's are written out."""
+
 
 class FileSecrets(PydanticBaseSettingsSource):
-    """Reads NAME from the file that NAME_FILE names, as container platforms hand secrets over."""
+    """Reads NAME from the file that NAME_FILE names, as container platforms hand secrets over.
+
+    `variables` is where NAME_FILE may stand, its keys in lower case.
+    """
+
+    def __init__(self, settings_cls: type[BaseSettings], variables: Mapping[str, str | None]) -> None:
+        super().__init__(settings_cls)
+        self._variables = variables
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
         names = field.validation_alias.choices if field.validation_alias else [field_name]
         for name in names:
-            path = os.environ.get(f"{name}_FILE".upper())
+            path = self._variables.get(f"{name}_file")
             if path:
                 return _read(Path(path), name), field_name, False
         return None, field_name, False
@@ -91,7 +104,9 @@ class Settings(BaseSettings):
         description="Secret part of the webhook's URL; two with a comma between to rotate; none: all may send",
     )
     webhook_url: str = Field(
-        "", description="Our address as Tableau sees it; without a path /webhook/<token> is added. Empty: no watch"
+        "",
+        repr=False,  # its path may hold the token
+        description="Our address as Tableau sees it; without a path /webhook/<token> is added. Empty: no watch",
     )
     webhook_label: str = Field(
         "tableau-webhooks",
@@ -119,9 +134,7 @@ class Settings(BaseSettings):
         90, ge=0, le=36500, description="Events older than so many days are deleted, with their jobs; 0: none is"
     )
     max_attempts: int = Field(20, ge=1, le=100, description="Tries of a job before it is dead")
-    admin_password: SecretStr = Field(
-        SecretStr(""), description="Password of the pages; without one only this machine is served"
-    )
+    admin_password: SecretStr = Field(SecretStr(""), description="For the pages to come; not used yet")
 
     slack_token: SecretStr = Field(
         SecretStr(""), description="Slack bot token (xoxb-…), scopes chat:write and files:write"
@@ -150,8 +163,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 — pydantic-settings calls by name
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments before the environment before NAME_FILE before `.env`."""
-        return init_settings, env_settings, FileSecrets(settings_cls), dotenv_settings
+        """Arguments before the environment before `.env`, and in each of the two NAME before NAME_FILE."""
+        return init_settings, *_with_files(settings_cls, env_settings), *_with_files(settings_cls, dotenv_settings)
 
     @classmethod
     def read(cls, **given: Any) -> Self:
@@ -164,12 +177,20 @@ class Settings(BaseSettings):
         except ValidationError as error:
             faults = "; ".join(f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
             raise RuntimeError(f"Settings are wrong: {faults}") from None
+        except UnicodeDecodeError:
+            raise RuntimeError(".env is not UTF-8") from None
 
     @field_validator("tableau_domain")
     @classmethod
-    def _with_scheme(cls, domain: str) -> str:
-        domain = domain.rstrip("/")
-        return domain if not domain or "://" in domain else f"https://{domain}"
+    def _host_only(cls, domain: str) -> str:
+        return _server(domain) if domain else ""
+
+    @field_validator("tableau_restapi_version")
+    @classmethod
+    def _known_version(cls, version: str) -> str:
+        from tableau_rest.version import known  # noqa: PLC0415 — few set it
+
+        return known(version) if version else ""
 
     @field_validator("database_url", mode="after")
     @classmethod
@@ -178,6 +199,8 @@ class Settings(BaseSettings):
         for short in ("postgres://", "postgresql://"):
             if text.startswith(short):
                 text = "postgresql+psycopg://" + text.removeprefix(short)
+        if text:
+            _require_supported(text)
         return SecretStr(text)
 
     @model_validator(mode="after")
@@ -213,7 +236,7 @@ class Settings(BaseSettings):
 
     def webhook_tokens(self) -> list[str]:
         """The live tokens, the one for new webhooks first; a second one, behind a comma, is for rotation."""
-        return [token for token in self.webhook_token.get_secret_value().split(",") if token]
+        return [token for part in self.webhook_token.get_secret_value().split(",") if (token := part.strip())]
 
     def secrets(self) -> list[str]:
         """Every secret text that is set, for redaction."""
@@ -228,8 +251,44 @@ def from_command_line() -> bool:
 
 
 def processes() -> int:
-    """How many server processes; WEB_CONCURRENCY is what Heroku and others call it."""
-    return int(os.environ.get("WEB_CONCURRENCY") or 2)
+    """How many server processes; WEB_CONCURRENCY is what Heroku and others call it. Raises RuntimeError."""
+    given = os.environ.get("WEB_CONCURRENCY", "").strip() or "2"
+    if not re.fullmatch("[1-9][0-9]{0,2}", given):
+        raise RuntimeError(f"WEB_CONCURRENCY: {given!r} is no number of processes, such as 2")
+    return int(given)
+
+
+def _with_files(
+    settings_cls: type[BaseSettings], source: PydanticBaseSettingsSource
+) -> tuple[PydanticBaseSettingsSource, ...]:
+    """A source of variables, and behind it the files that its NAME_FILE name."""
+    assert isinstance(source, EnvSettingsSource)
+    return source, FileSecrets(settings_cls, source.env_vars)
+
+
+def _server(domain: str) -> str:
+    """The address of Tableau without anything behind it. Raises ValueError that says what to write instead."""
+    if "@" in domain:
+        raise ValueError("the address must not hold a user name or password")  # nor may this message
+    parts = urlsplit(domain if "://" in domain else f"https://{domain}")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("write the host of Tableau, e.g. 10ax.online.tableau.com")
+    _ = parts.port  # raises ValueError for a port that is no number
+    address = f"{parts.scheme}://{parts.netloc}"
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        site = re.search(r"/(?:site|t)/([^/?]+)", f"{parts.path}/{parts.fragment}")
+        also = f", and TABLEAU_SITENAME={site[1]}" if site else ""
+        raise ValueError(f"write only {address}{also}")
+    return address
+
+
+def _require_supported(url: str) -> None:
+    """Raises ValueError for a database that the inbox cannot be in. The URL is not shown: it may hold a password."""
+    scheme, _, rest = url.partition("://")
+    if scheme not in SCHEMES:
+        raise ValueError("the inbox is in sqlite:///FILE or postgres://USER:PASSWORD@HOST/NAME")
+    if scheme.startswith("sqlite") and rest.partition("?")[0] in {"", "/", "/:memory:"}:
+        raise ValueError("an inbox in memory keeps nothing; name a file, e.g. sqlite:///data/inbox.sqlite3")
 
 
 def _text(value: str | SecretStr) -> str:
@@ -239,5 +298,6 @@ def _text(value: str | SecretStr) -> str:
 def _read(path: Path, name: str) -> str:
     try:
         return path.read_text(encoding="utf-8").rstrip("\r\n")
-    except OSError as error:
-        raise RuntimeError(f"{name.upper()}_FILE: cannot read {path}: {error.strerror}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise RuntimeError(f"{name.upper()}_FILE: cannot read {path}: {why}") from None

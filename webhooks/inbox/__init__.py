@@ -8,6 +8,7 @@ from functools import partial
 from typing import Self
 
 from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox.arrivals import Arrivals, Matching
@@ -71,7 +72,10 @@ class Inbox(Arrivals, Leases, History, Steps, Retention, Made, Resources, Turns)
 
 
 def _store(url: str, clock: Clock | None) -> Store:
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # the latter for a port that is no number; both may quote the password
+        raise RuntimeError("DATABASE_URL is no address such as sqlite:///FILE or postgres://HOST/NAME") from None
     if parsed.get_backend_name() == "sqlite":
         from webhooks.inbox.sqlite import SqliteStore  # noqa: PLC0415 — a driver is imported where it is used
 
