@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable
 
-from bench import acknowledge, drain, growth, idle, memory
+from bench import acknowledge, drain, growth, idle, memory, scale
 
 BENCHES: dict[str, Callable[[], None]] = {
     "acknowledge": acknowledge.run,
@@ -14,6 +14,7 @@ BENCHES: dict[str, Callable[[], None]] = {
     "idle": idle.run,
     "memory": memory.run,
     "growth": growth.run,
+    "scale": scale.run,
 }
 NEED_WRK = {"acknowledge", "memory"}
 

@@ -86,6 +86,17 @@ def _put_to_sleep(process: psutil.Process, stage: Stage) -> None:
         time.sleep(0.01)
 
 
+def takeover(stage: Stage, count: int) -> None:
+    """Processes are killed in the middle of their jobs while there is hardly anything else to do."""
+    chance = random.Random(count)
+    stage.start()
+    with stage.load(connections=1, pause=0.25):
+        for _ in range(count):
+            time.sleep(LEASE_SECONDS + 1)
+            stage.kill_one(chance)
+        time.sleep(LEASE_SECONDS)
+
+
 def full_disk(stage: Stage, count: int) -> None:
     """The database may not grow for a second, so many times."""
     flag = stage.log.with_name(stage.log.name + ".full")
@@ -134,6 +145,7 @@ SCENES: dict[str, Scene] = {
     "after the claim": _at("after the claim"),
     "after the notifier accepted": _at("after the notifier accepted"),
     "twins": twins,
+    "takeover": takeover,
     "sleep": sleep,
     "full disk": full_disk,
     "clock": clock,
@@ -141,7 +153,7 @@ SCENES: dict[str, Scene] = {
 }
 ONLY_SQLITE = {"full disk", "clock"}
 ONLY_POSTGRES = {"restart"}
-WORK_SECONDS = {"kills": 0.02, "sleep": 0.15, "clock": 0.1}
+WORK_SECONDS = {"kills": 0.02, "takeover": 0.5, "sleep": 0.15, "clock": 0.1}
 """How long a handler takes, where a scene needs jobs in their middle."""
 EXPECTED = {
     "kills": 100,
@@ -150,6 +162,7 @@ EXPECTED = {
     "after the claim": 6,
     "after the notifier accepted": 6,
     "twins": 30,
+    "takeover": 5,
     "sleep": 3,
     "full disk": 3,
     "clock": 4,
