@@ -35,6 +35,11 @@ class AppriseConfig:
         """Whether there is any address."""
         return bool(self.urls)
 
+    @property
+    def addressed(self) -> bool:
+        """The same: without a tag every address is told."""
+        return self.complete
+
 
 class AppriseNotifier:
     """Sends to every address, or to those with a tag."""

@@ -29,7 +29,7 @@ class ConsoleConfig:
     """The stream to print to; None means the standard output of the moment."""
 
     stream: TextIO | None = None
-    complete = True
+    complete = addressed = True
 
 
 class ConsoleNotifier:

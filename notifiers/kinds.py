@@ -74,6 +74,11 @@ class Notifiers:
         """The kinds that have what they need."""
         return tuple(kind for kind, config in self._configs.items() if config.complete)
 
+    @property
+    def addressed(self) -> tuple[str, ...]:
+        """The kinds that can be told without an address: set up, and with a default one."""
+        return tuple(kind for kind, config in self._configs.items() if config.addressed)
+
     def get(self, kind: str) -> Notifier:
         """The notifier of that kind; raises a permanent NotifierError naming the kinds if there is none."""
         if kind not in NOTIFIERS:

@@ -13,6 +13,7 @@ from notifiers import AppriseConfig, Notifiers, SlackConfig, TwilioConfig
 from webhooks import rules
 from webhooks.address import public_url
 from webhooks.context import Context, call
+from webhooks.destinations import troubles
 from webhooks.event import Event
 from webhooks.hooks import wanted
 from webhooks.inbox import Inbox
@@ -138,6 +139,8 @@ class Services:
         size = self.settings.worker_threads if threads is None else threads
         given = self.settings
         self.inbox.announcements = _announcements(self.rules.dead_letters)
+        for trouble in troubles(self.rules.destinations, self.notifiers):
+            log.warning("Not everybody can be told: %s", trouble)
         return Worker(
             self.inbox,
             matching=self.matching,

@@ -40,6 +40,11 @@ class SlackConfig:
         """Whether there is a token."""
         return bool(self.token)
 
+    @property
+    def addressed(self) -> bool:
+        """Whether a message without an address has a channel to go to."""
+        return bool(self.token and self.channel)
+
 
 class SlackNotifier:
     """Posts with the bot's token; pictures go into the thread of their message."""

@@ -38,6 +38,11 @@ class TwilioConfig:
         """Whether the account and a sender are there."""
         return bool(self.account_sid and self.auth_token and self.sender)
 
+    @property
+    def addressed(self) -> bool:
+        """Whether a message without an address has a number to go to."""
+        return self.complete and bool(self.to)
+
 
 class TwilioNotifier:
     """Sends text messages; never twice where nobody can tell whether the first one went."""

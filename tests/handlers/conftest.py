@@ -49,9 +49,9 @@ class Recording:
 
 
 class Board(dict[str, Recording]):
-    """Slack and the console, of which `configured` says what is set up."""
+    """Slack and the console, of which `addressed` says what needs no address."""
 
-    configured: tuple[str, ...] = ("slack", "console")
+    addressed: tuple[str, ...] = ("slack", "console")
 
     def __init__(self) -> None:
         super().__init__({kind: Recording(kind) for kind in ("slack", "twilio", "console")})

@@ -114,12 +114,12 @@ def test_notify_takes_plain_text(text: str, message: Message, context: Contexts,
     assert board["slack"].sent[0][1] == message
 
 
-@pytest.mark.parametrize(("configured", "kind"), [(("slack", "console"), "slack"), (("twilio", "console"), "console")])
+@pytest.mark.parametrize(("addressed", "kind"), [(("slack", "console"), "slack"), (("twilio", "console"), "console")])
 def test_default_is_slack_or_else_the_console(
-    configured: tuple[str, ...], kind: str, context: Contexts, job: Jobs, board: Board
+    addressed: tuple[str, ...], kind: str, context: Contexts, job: Jobs, board: Board
 ) -> None:
     """`default` never sends a text message that somebody pays for."""
-    board.configured = configured
+    board.addressed = addressed
     context(job()).notify("default", "hello")
     assert [to for to, _ in board[kind].sent] == [None]
 

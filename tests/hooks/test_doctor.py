@@ -102,6 +102,16 @@ def test_rules_that_are_broken(make: Make, settings: Settings, rules_file: Path)
     assert "on is missing" in said["rules"]["text"]
 
 
+def test_slack_without_a_channel(make: Make, settings: Settings, rules_file: Path) -> None:
+    """A token alone sends nothing to `slack`, and `default` to the console; both are said."""
+    rules_file.write_text("[[rule]]\nname = 'x'\non = '*'\nnotify = ['slack', 'default']\n")
+    result = make(settings.model_copy(update={"slack_channel": ""}))("doctor", "--json")
+    said = [one["text"] for one in map(json.loads, result.stdout.splitlines()) if one["check"] == "rules"]
+    assert "rules tell people by slack without an address, and SLACK_CHANNEL is not set" in said
+    assert "default goes to the console: SLACK_TOKEN is set, and SLACK_CHANNEL is not" in said
+    assert result.exit_code == 1
+
+
 def test_tableau_that_is_away_or_refuses(flask: Run, make: Make, settings: Settings, site: Running) -> None:
     """No answer, a wrong token, and a user who is no administrator are three different things."""
     wrong = settings.model_copy(update={"tableau_pat_secret": type(settings.tableau_pat_secret)("wrong")})

@@ -87,6 +87,15 @@ def test_configured_names_what_is_set_up() -> None:
     assert notifiers.configured == ("slack", "apprise", "console")
 
 
+def test_addressed_names_what_needs_no_address() -> None:
+    """A token is not enough where nobody says which channel, or which number."""
+    account = {"account_sid": "AC1", "auth_token": "x", "sender": "+15550100"}
+    without = Notifiers(slack=SlackConfig(token="xoxb-1"), twilio=TwilioConfig(**account))
+    assert without.addressed == ("console",)
+    both = Notifiers(slack=SlackConfig("xoxb-1", "#a"), twilio=TwilioConfig(**account, to="+15550101"))
+    assert both.addressed == ("slack", "twilio", "console")
+
+
 def test_unknown_kind_is_a_permanent_error() -> None:
     """A job kept from before, whose notifier is gone, ends with a clear word."""
     with pytest.raises(NotifierError, match="no notifier 'pager'; there are slack") as caught:

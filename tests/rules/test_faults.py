@@ -43,6 +43,8 @@ def faults(text: str, actions: Actions) -> list[str]:
         ('"slack"', '{ too = "slack" }', "notify: too is not known here; did you mean to?"),
         ('"slack"', '{ to = "slack", picture = "yes please" }', "notify: picture: should be a valid boolean"),
         ('"slack"', '["slack", "slack"]', 'rule 1 "A" (line 1): 2 times: notify slack; each may stand once'),
+        ('"slack"', '["slack:#a", "slack: #a"]', "2 times: notify slack:#a; each may stand once"),
+        ('"slack"', '["twilio:+15550100", "twilio:+1 555 0100"]', "2 times: notify twilio:+15550100; each may stand"),
         ('"slack"', '"slack"\ntag = [7]', "tag: tags.0: should be a valid string"),
         ('"slack"', '"slack"\nrefresh = "soon"', "refresh: has nothing to set; write true"),
         ('"slack"', '"slack"\nrefresh = ["a"]', "refresh: has nothing to set; write true"),

@@ -125,6 +125,7 @@ def test_explain_gives_a_reason_for_every_rule(actions: Actions, event: Callable
         ("", ("default",)),
         ("[dead_letters]\nnotify = []", ()),
         ("[dead_letters]\nnotify = 'slack:#ops'", ("slack:#ops",)),
+        ("[dead_letters]\nnotify = ['slack:#ops', 'slack: #ops']", ("slack:#ops",)),
         ("dead_letters.notify = ['slack', 'twilio']", ("slack", "twilio")),
     ],
 )

@@ -6,10 +6,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from notifiers import parse_destination
 from webhooks.cli import outcome
 from webhooks.cli.finding import Finding, failed, ok, skipped, warning
-from webhooks.destinations import resolve
+from webhooks.destinations import troubles
 from webhooks.errors import StoreUnavailable
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
@@ -82,17 +81,8 @@ class Inside:
         yield ok("rules", f"{outcome.count(len(rules.rules), 'rule')} in {self._services.settings.rules_file.name}")
         for text in (*rules.warnings, *self._services.registry.warnings()):
             yield warning("rules", text, "flask rules test EVENT.json tells what a rule would do.")
-        for kind in sorted(self._kinds() - set(self._services.notifiers.configured)):
-            yield failed("rules", f"rules tell people by {kind}, which is not set up", f"flask notify test {kind}")
-
-    def _kinds(self) -> set[str]:
-        """The notifiers that enabled rules and the dead letters name."""
-        services = self._services
-        steps = [
-            step for rule in services.rules.rules if rule.enabled for step in rule.steps if step.action == "notify"
-        ]
-        named = [str(step.params.get("to", "default")) for step in steps] + list(services.rules.dead_letters)
-        return {parse_destination(resolve(text, services.notifiers.configured)).kind for text in named}
+        for text in troubles(rules.destinations, self._services.notifiers):
+            yield failed("rules", text, "flask notify test slack, and the like, tries one.")
 
     def backlog(self) -> Iterator[Finding]:
         counts = self._services.inbox.counts()

@@ -176,7 +176,7 @@ class Context:
 
     def _destination(self, to: str) -> Destination:
         try:
-            return parse_destination(resolve(to, self.notifiers.configured))
+            return parse_destination(resolve(to, self.notifiers.addressed))
         except ValueError as error:
             raise Permanent(str(error)) from None
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from webhooks.conditions import ConditionError, Trigger, Where, as_patterns
 from webhooks.destinations import DEFAULT, Destination
@@ -48,7 +48,9 @@ class DeadLetters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     notify: Annotated[
-        tuple[Destination, ...], BeforeValidator(lambda given: given if isinstance(given, list) else [given])
+        tuple[Destination, ...],
+        BeforeValidator(lambda given: given if isinstance(given, list) else [given]),
+        AfterValidator(lambda places: tuple(dict.fromkeys(places))),
     ] = (DEFAULT,)
 
 

@@ -62,6 +62,12 @@ class Rules:
     dead_letters: tuple[str, ...] = (DEFAULT,)
     warnings: tuple[str, ...] = ()
 
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """Where enabled rules, and the announcements of dead jobs, send messages."""
+        steps = [step for rule in self.rules if rule.enabled for step in rule.steps if step.action == "notify"]
+        return (*(str(step.params.get("to", DEFAULT)) for step in steps), *self.dead_letters)
+
     def matching(self, event: Event) -> list[NewJob]:
         """The jobs that `event` makes: one per rule, action and destination. Looks at the payload only."""
         return [job for verdict in self.explain(event) for job in verdict.jobs]
