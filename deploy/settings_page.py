@@ -18,9 +18,9 @@ HEAD = """\
 <!-- Written by `python -m deploy.settings_page` from webhooks/settings.py. -->
 # Variables
 
-Everything that can be set, with its default. They are read once, when the server starts: what is in the environment goes
-before `.env` in the project's root, and in each of the two `NAME` goes before the file that `NAME_FILE` names. Empty counts
-as unset. To begin, copy [example-env](../example-env) to `.env`.
+Everything that can be set, with its default. They are read once, when the server starts: what is in the environment
+goes before `.env` in the project's root, and in each of the two `NAME` goes before the file that `NAME_FILE` names.
+Empty counts as unset. To begin, copy [example-env](../example-env) to `.env`.
 
 Secrets are marked \N{KEY}. They are masked in logs, in what commands print and on pages. Each may come from a file:
 `SLACK_TOKEN_FILE=/run/secrets/slack_token` reads `SLACK_TOKEN` from there. What is wrong or missing is named in one

@@ -32,6 +32,10 @@ GAUGES = {
 }
 
 
+AWAY = (StoreUnavailable, RuntimeError)
+"""The latter is what an address of no database raises, on first use."""
+
+
 def answer(status: int, body: bytes, content_type: str = "application/json") -> Response:
     return Response(body, status, content_type=content_type)
 
@@ -50,12 +54,10 @@ def alive() -> Response:
 
 @blueprint.get("/readyz")
 def ready() -> Response:
-    """200 when the database answers and the worker takes jobs, else 503 with what is wrong."""
+    """200 when an event could be kept and the worker takes jobs, else 503 with what is wrong."""
     services: Services = current_app.extensions["webhooks"]
-    try:
-        services.inbox.counts()
-    except StoreUnavailable:
-        return answer(503, problem.problem(503, "The inbox does not answer."), problem.CONTENT_TYPE)
+    if not _writable(services):
+        return answer(503, problem.problem(503, "The inbox cannot be written."), problem.CONTENT_TYPE)
     if not services.working():
         return answer(503, problem.problem(503, "The embedded worker does not run."), problem.CONTENT_TYPE)
     return answer(200, b'{"status": "ready"}\n')
@@ -69,14 +71,23 @@ def metrics() -> Response:
     started = time.perf_counter()
     try:
         figures = services.inbox.counts()
-    except StoreUnavailable:
+    except AWAY:
         figures = {}
     seconds = time.perf_counter() - started
-    _gauge(registry, "inbox_up", "Whether the inbox answers").set(bool(figures))
+    up = bool(figures) and _writable(services)
+    _gauge(registry, "inbox_up", "Whether the inbox can be read and written").set(up)
     _gauge(registry, "inbox_read_seconds", "How long reading these figures took").set(seconds)
     for key, value in figures.items():
         _gauge(registry, *GAUGES[key]).set(value)
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _writable(services: Services) -> bool:
+    try:
+        services.inbox.prove()
+    except AWAY:
+        return False
+    return True
 
 
 def _gauge(registry: CollectorRegistry, name: str, text: str) -> Gauge:

@@ -31,6 +31,8 @@ class Reply:
     body: bytes
     content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = field(default=())
+    detail: str = ""
+    """What is wrong, for the log."""
 
 
 class TooLarge(Exception):
@@ -53,10 +55,13 @@ class Receiver:
             reply = self._reply(environ)
         except Exception as error:  # noqa: BLE001 — REFUSALS names what may be told, all else is logged
             reply = refusal(error)
+            if reply.status < 500:
+                sender = environ.get("REMOTE_ADDR")
+                log.warning("Refused a request from %s with %d: %s", sender, reply.status, reply.detail)
         length = ("Content-Length", str(len(reply.body)))
         headers = [("Content-Type", reply.content_type), length, *reply.headers]
         start_response(f"{reply.status} {problem.title(reply.status)}", headers)
-        return [reply.body]
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [reply.body]
 
     def _reply(self, environ: WSGIEnvironment) -> Reply:
         if environ["REQUEST_METHOD"] != "POST":
@@ -95,7 +100,8 @@ def given_token(environ: WSGIEnvironment) -> bytes:
 
 
 def read_body(environ: WSGIEnvironment) -> bytes:
-    """The request's body. Raises TooLarge before or while reading too much, OSError when the client stops sending."""
+    """The request's body. Raises TooLarge before or while reading too much, OSError when the client stops sending, and
+    Malformed where its length or its chunks make no sense."""
     announced: str | None = environ.get("CONTENT_LENGTH") or None
     if announced is None:
         return _read_chunks(environ)
@@ -114,7 +120,12 @@ def _read_chunks(environ: WSGIEnvironment) -> bytes:
     """A body without a length; only a server that marks its end can be read from."""
     if not environ.get("wsgi.input_terminated"):
         return b""
-    body: bytes = environ["wsgi.input"].read(MAX_BYTES + 1)
+    try:
+        body: bytes = environ["wsgi.input"].read(MAX_BYTES + 1)
+    except OSError:
+        raise
+    except Exception as error:  # each server has types of its own for what is wrong with a chunk
+        raise Malformed("the body's chunks are broken") from error
     if len(body) > MAX_BYTES:
         raise TooLarge
     return body
@@ -125,7 +136,7 @@ def accepted(body: dict[str, object]) -> Reply:
 
 
 def refused(status: int, detail: str, *headers: tuple[str, str]) -> Reply:
-    return Reply(status, problem.problem(status, detail), problem.CONTENT_TYPE, headers)
+    return Reply(status, problem.problem(status, detail), problem.CONTENT_TYPE, headers, detail)
 
 
 def _not_kept(error: Exception) -> Reply:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import logging
+import sqlite3
 from collections.abc import Iterator
 
 import pytest
 from flask.testing import FlaskClient
+from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from webhooks.app import create_app
 from webhooks.errors import StoreUnavailable
@@ -178,6 +184,73 @@ def test_mistake_of_ours_is_a_problem_without_details(client: FlaskClient, monke
     answer = client.post(HOOK, json=EVENT)
     assert (answer.status_code, answer.mimetype) == (500, "application/problem+json")
     assert "secret detail" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"{ body-of-the-test", 400), (b'["body-of-the-test"]', 422), (b"x" * (MAX_BYTES + 1), 413)]
+)
+def test_refused_event_leaves_a_line(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture, body: bytes, status: int
+) -> None:
+    """Who sent it and what was wrong; neither the token nor the body."""
+    client.post(HOOK, data=body)
+    (record,) = [record for record in caplog.records if record.name == "webhooks.receiver"]
+    line = record.getMessage()
+    assert record.levelno == logging.WARNING
+    assert f"127.0.0.1 with {status}: " in line
+    assert "token-of-the-test" not in line
+    assert "body-of-the-test" not in line
+
+
+class Broken(io.RawIOBase):
+    """A body that cannot be read, as the server's own input would raise it."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def read(self, size: int = -1) -> bytes:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(InvalidChunkSize(b"zz"), 400), (ChunkMissingTerminator(b"x"), 400), (TimeoutError(), 408)]
+)
+def test_broken_chunks_are_refused(client: FlaskClient, error: Exception, status: int) -> None:
+    """gunicorn finds them only when the body is read; they are the sender's fault and not ours."""
+    given = {"wsgi.input": Broken(error), "wsgi.input_terminated": True}
+    answer = client.post(HOOK, environ_overrides={**given, "CONTENT_LENGTH": ""})
+    assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+
+
+def test_head_has_no_body(client: FlaskClient) -> None:
+    """Servers complain of an application that sends one; the length is that of a GET."""
+    environ = EnvironBuilder(path=HOOK, method="HEAD").get_environ()
+    parts, status, headers = run_wsgi_app(client.application, environ)
+    assert (list(parts), status[:3]) == ([], "405")
+    assert int(headers["Content-Length"]) > 0
+
+
+def test_not_ready_while_no_event_can_be_kept(client: FlaskClient, settings: Settings) -> None:
+    """Another process holds the write lock: reading goes on, keeping does not."""
+    assert client.get("/readyz").status_code == 200
+    services(client).inbox._proved = -10.0
+    file = settings.database_url.get_secret_value().removeprefix("sqlite:///")
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+        assert "tableau_webhooks_inbox_up 0.0" in client.get("/metrics").text
+        other.execute("ROLLBACK")
+    assert client.get("/readyz").status_code == 200
+    assert "tableau_webhooks_inbox_up 1.0" in client.get("/metrics").text
+
+
+def test_health_pages_answer_where_the_database_is_none(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong address that shows on first use only is no mistake of these pages."""
+    wrong = type(services(client).settings.database_url)("postgresql+psycopg://h:port/d")
+    monkeypatch.setitem(services(client).settings.__dict__, "database_url", wrong)
+    assert client.get("/readyz").status_code == 503
+    assert "tableau_webhooks_inbox_up 0.0" in client.get("/metrics").text
 
 
 def test_health_pages_are_open(client: FlaskClient) -> None:
