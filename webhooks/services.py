@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from notifiers import AppriseConfig, Notifiers, SlackConfig, TwilioConfig
 from webhooks import rules
@@ -20,7 +20,7 @@ from webhooks.inbox import Inbox
 from webhooks.job import Job, NewJob
 from webhooks.registry import Registry, registry
 from webhooks.settings import Settings
-from webhooks.watch import RECONCILED, Aims, Look, Reconcile, Rounds, Watch, is_notice
+from webhooks.watch import RECONCILED, Aims, Lapse, Look, Reconcile, Rounds, Watch, is_notice
 from webhooks.worker import Worker
 
 if TYPE_CHECKING:
@@ -28,11 +28,23 @@ if TYPE_CHECKING:
     from tableau_rest.credentials import Credential
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 ANNOUNCE = "announce"
 """The action that tells people about dead jobs."""
+CREDENTIAL_MINUTES = 60
+"""Between looks at the credential where nothing else is watched."""
 TELL = "tell"
 """The action that tells people what the watch has found."""
+
+
+class shared(cached_property[T]):  # noqa: N801 — a decorator, as cached_property is
+    """A part that is built once, also when several threads are the first to ask; since Python 3.12 cached_property
+    leaves that to its user, https://docs.python.org/3/library/functools.html#functools.cached_property"""
+
+    def __get__(self, services: Any, owner: type[Any] | None = None) -> T:  # type: ignore[override]
+        with services.starting:
+            return super().__get__(services, owner)
 
 
 class Services:
@@ -41,28 +53,28 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.tokens = [token.encode() for token in settings.webhook_tokens()]
-        self._starting = threading.RLock()
+        self.starting = threading.RLock()
         self._worker: Worker | None = None
         self._worker_pid: int | None = None
         self._watch: Watch | None = None
 
-    @cached_property
+    @shared
     def inbox(self) -> Inbox:
         self.settings.require_durable()
         return Inbox.open(self.settings.database_url.get_secret_value())
 
-    @cached_property
+    @shared
     def registry(self) -> Registry:
         """All handlers, loaded. Raises RegistrationError naming the file that is broken."""
         registry.load()
         return registry
 
-    @cached_property
+    @shared
     def rules(self) -> rules.Rules:
         """The rules file, checked whole. Raises RulesError with every fault."""
         return rules.load(self.settings.rules_file, self.registry.actions, self.settings.max_attempts)
 
-    @cached_property
+    @shared
     def notifiers(self) -> Notifiers:
         given = self.settings
         return Notifiers(
@@ -77,7 +89,7 @@ class Services:
             apprise=AppriseConfig(given.apprise_urls.get_secret_value()),
         )
 
-    @cached_property
+    @shared
     def tableau(self) -> Tableau:
         """The client that all threads share; its session is shared with every process through the inbox.
 
@@ -154,7 +166,7 @@ class Services:
         """Starts this process's embedded worker unless it runs or is switched off. Cheap to call again."""
         if self._worker_pid == os.getpid() or not self.settings.worker_threads:
             return
-        with self._starting:
+        with self.starting:
             if self._worker_pid != os.getpid():
                 self._worker = self.worker()
                 self._worker.start()
@@ -168,25 +180,36 @@ class Services:
         return bool(given.webhook_url and given.watch_minutes) and not given.missing()
 
     def start_watch(self) -> None:
-        """Starts the watch in this process, where WEBHOOK_URL says what there is to watch."""
-        if not self._watches or self._watch is not None:
-            return
+        """Starts the watch in this process: over the credential where there is one, over our webhooks where WEBHOOK_URL
+        says which address is ours."""
         given = self.settings
+        if self._watch is not None or given.missing():
+            return
+        looks: list[Look] = [Lapse(self.inbox, lambda: self.tableau).look, *self._webhook_looks()]
+        self._watch = Watch(self.inbox, looks, given.watch_minutes or CREDENTIAL_MINUTES)
+        self._watch.start()
+
+    def _webhook_looks(self) -> list[Look]:
+        given = self.settings
+        if not self._watches:
+            return []
         try:
             url = public_url(given.webhook_url, next(iter(given.webhook_tokens()), ""))
         except ValueError as error:
-            log.error("Nothing is watched, WEBHOOK_URL cannot be used: %s", error)  # noqa: TRY400 — said in the text
-            return
+            log.error("Our webhooks are not watched, WEBHOOK_URL cannot be used: %s", error)  # noqa: TRY400
+            return []
         aims = Aims(self.wanted(), url, given.webhook_label, given.watch_repair)
-        looks: list[Look] = [Rounds(self.inbox, lambda: self.tableau, aims).look]
-        if given.reconcile:
-            looks.append(Reconcile(self.inbox, lambda: self.tableau, aims.wanted).look)
-        self._watch = Watch(self.inbox, looks, given.watch_minutes)
-        self._watch.start()
+        catch_up = [Reconcile(self.inbox, lambda: self.tableau, aims.wanted).look] if given.reconcile else []
+        return [Rounds(self.inbox, lambda: self.tableau, aims).look, *catch_up]
 
     def working(self) -> bool:
         """Whether the embedded worker takes jobs, where there has to be one."""
         return not self.settings.worker_threads or (self._worker is not None and self._worker.alive())
+
+    def stop_claiming(self) -> None:
+        """Lets the embedded worker take no more jobs; for a signal handler, so it waits for nothing."""
+        if self._worker is not None and self._worker_pid == os.getpid():
+            self._worker.stop_claiming()
 
     def stop(self, grace: float = 20.0) -> None:
         """Stops the watch and, within `grace` seconds, the worker, then closes the inbox."""

@@ -14,11 +14,13 @@ WEBHOOKS = "OurWebhooksChanged"
 CERTIFICATE = "OurCertificateEnds"
 SILENCE = "NothingReceived"
 BLIND = "WatchIsBlind"
+CREDENTIAL = "CredentialEnds"
 TITLES = {
     WEBHOOKS: "Our webhooks at Tableau's side are not as they should be",
     CERTIFICATE: "The certificate of our address needs a look",
     SILENCE: "Nothing has come from Tableau for longer than usual",
     BLIND: "Our webhooks cannot be looked at",
+    CREDENTIAL: "The sign-in to Tableau needs a look",
 }
 
 

@@ -14,7 +14,8 @@ from webhooks.address import masked
 from webhooks.hooks import Step, Verb, carry_out, plan
 from webhooks.inbox import Inbox
 from webhooks.watch import silence
-from webhooks.watch.notices import BLIND, CERTIFICATE, ORIGIN, SILENCE, WEBHOOKS, Notice
+from webhooks.watch.notices import BLIND, CERTIFICATE, SILENCE, WEBHOOKS, Notice
+from webhooks.watch.telling import tell, tell_change
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -61,9 +62,11 @@ class Rounds:
             if not error.permanent:
                 log.warning("Our webhooks could not be looked at this time: %s", error)
                 return
-            self._changed(BLIND, str(error), now, f"{error} Nobody notices now if Tableau switches a webhook off.")
+            tell_change(
+                self._inbox, BLIND, str(error), now, f"{error} Nobody notices now if Tableau switches a webhook off."
+            )
         else:
-            self._changed(BLIND, None, now, "")
+            tell_change(self._inbox, BLIND, None, now, "")
 
     def _webhooks(self, now: datetime) -> None:
         aims = self._aims
@@ -75,7 +78,7 @@ class Rounds:
         news = [f"{step.event}: {_state(step)}. {SYNC}" for step in left if _key(step) not in before]
         told = [f"{step.event}: {step.why}. It is switched on again." for step in wrong if step.event in repaired]
         if news or told:
-            self._tell(Notice(WEBHOOKS, "\n".join([*told, *news])), now)
+            tell(self._inbox, Notice(WEBHOOKS, "\n".join([*told, *news])), now)
         if before != {_key(step) for step in left}:
             self._inbox.note(WEBHOOKS, sorted(_key(step) for step in left))
 
@@ -101,13 +104,15 @@ class Rounds:
         except certificate.Untrusted as error:
             # From here it may be out of reach although Tableau reaches it: only what it shows counts.
             found = str(error) if "not trusted" in str(error) else None
-            self._changed(CERTIFICATE, found, now, f"{found}. Tableau does not deliver to {masked(self._aims.url)}.")
+            tell_change(
+                self._inbox, CERTIFICATE, found, now, f"{found}. Tableau does not deliver to {masked(self._aims.url)}."
+            )
             return
         days = shown.days_left(now)
         stage = min((stage for stage in STAGES if days < stage), default=None)
         key = None if stage is None else f"{shown.ends_at:%Y-%m-%d} {stage}"
         text = f"The certificate of {shown.host} ends on {shown.ends_at:%Y-%m-%d}, in {max(days, 0)} days. Renew it."
-        self._changed(CERTIFICATE, key, now, text)
+        tell_change(self._inbox, CERTIFICATE, key, now, text)
 
     def _silence(self, now: datetime) -> None:
         times = self._inbox.sent()
@@ -115,21 +120,7 @@ class Rounds:
         key = f"{times[0]:.0f}" if quiet is not None else None
         hours = (quiet or 0.0) / 3600
         text = f"The last event came {hours:.0f} hours ago. Look at flask webhooks list and flask doctor."
-        self._changed(SILENCE, key, now, text)
-
-    def _changed(self, kind: str, found: str | None, now: datetime, text: str) -> None:
-        """Tells what is found when it is something else than last time; that it has passed is not told."""
-        before = self._inbox.noted(kind)
-        if found == before:
-            return
-        if found is not None:
-            self._tell(Notice(kind, text), now)
-        self._inbox.note(kind, found)
-
-    def _tell(self, notice: Notice, now: datetime) -> None:
-        """First kept, then noted as told: whoever dies in between tells it twice, and not never."""
-        log.warning("%s: %s", notice.kind, notice.text)
-        self._inbox.make(notice.event(now), ORIGIN, now)
+        tell_change(self._inbox, SILENCE, key, now, text)
 
 
 def _key(step: Step) -> str:
