@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from notifiers import NotifierError
+from notifiers import NotifierError, Unanswered
 from tests.handlers.conftest import Board
 from webhooks.context import Context, call
-from webhooks.errors import Skip
+from webhooks.errors import Later, Skip
 from webhooks.event import Event
 from webhooks.inbox import Inbox
 from webhooks.job import Job, NewJob
@@ -90,11 +90,40 @@ def test_announcement_is_tried_again_where_it_may_pass(
 def test_announcement_that_nobody_can_hear_is_an_error(
     announcement: Callable[..., Job], context: Contexts, board: Board, inbox: Inbox, final: Callable[[], Exception]
 ) -> None:
-    """Where no place can be told, the dead jobs stay untold."""
+    """Where no place can be told, the dead jobs are untold again once the announcement is dead."""
     board["slack"].troubles = [final()]
+    claimed = announcement(to=("slack",))
     with pytest.raises(NotifierError):
-        announce(context(announcement(to=("slack",))))
+        announce(context(claimed))
+    inbox.bury(claimed, "nobody can be told")
     assert not told(inbox)
+
+
+def test_announcement_under_way_leaves_further_deaths_to_the_next(
+    *, announcement: Callable[..., Job], context: Contexts, board: Board, inbox: Inbox, job: Callable[..., Job]
+) -> None:
+    """While Slack is slow, a job that dies is told of once, and so is each that was being told of."""
+    slow = announcement(to=("slack",))
+    board["slack"].troubles = [Unanswered("Slack did not answer")]
+    with pytest.raises(Later):
+        announce(context(slow))
+    inbox.bury(job(key="R/notify/late"), "one more")
+    (following,) = inbox.claim("tests", 1, 60)
+    announce(context(following))
+    announce(context(slow, attempts=2))
+    first, second = [message for _, message in board["slack"].sent]
+    assert ("R/notify/late" in first.text, "R/notify/0" in first.text) == (True, False)
+    assert ("R/notify/late" in second.text, "R/notify/0" in second.text) == (False, True)
+
+
+def test_announcement_that_waits_for_one_place_goes_to_the_others(
+    announcement: Callable[..., Job], context: Contexts, board: Board
+) -> None:
+    """A message that may be out is tried again later; the other places do not wait for it."""
+    board["slack"].troubles = [Unanswered("Slack did not answer")]
+    with pytest.raises(Later):
+        announce(context(announcement()))
+    assert len(board["console"].sent) == 1
 
 
 def test_announcement_says_how_to_bring_it_back(

@@ -249,10 +249,42 @@ def test_bury_announces_once(box: Inbox, planned: Callable[..., None]) -> None:
     assert [record.job.error for record in box.untold_dead()] == ["first", "second"]
     box.bury(jobs[2], "third")
     (following,) = box.claim("me", 5, 30)
-    box.tell([record.job.id for record in box.untold_dead()])
+    assert len(box.tell(announcement)) == 3
     assert box.untold_dead() == []
     box.finish(announcement)
     box.finish(following)
+
+
+def test_tell_gives_each_dead_job_to_one_announcement(box: Inbox, planned: Callable[..., None], clock: Clock) -> None:
+    """While one announcement is under way, those of further deaths tell of these alone; a retry tells of its own."""
+    box.announcements = [ANNOUNCE]
+    planned(3)
+    jobs = box.claim("me", 3, 30)
+    box.bury(jobs[0], "first")
+    (slow,) = box.claim("me", 5, 30)
+    assert [record.job.error for record in box.tell(slow)] == ["first"]
+    told_at = box.tell(slow)[0].told_at
+    clock.forward(5)
+    box.bury(jobs[1], "second")
+    box.bury(jobs[2], "third")
+    (following,) = box.claim("me", 5, 30)
+    assert [record.job.error for record in box.tell(following)] == ["second", "third"]
+    assert [(record.job.error, record.told_at) for record in box.tell(slow)] == [("first", told_at)]
+
+
+def test_tell_is_taken_back_if_the_announcement_dies(box: Inbox, planned: Callable[..., None]) -> None:
+    """What nobody could be told of is in the next announcement; what was replayed meanwhile is not."""
+    box.announcements = [ANNOUNCE]
+    planned(3)
+    jobs = box.claim("me", 3, 30)
+    box.bury(jobs[0], "first")
+    box.bury(jobs[1], "second")
+    (announcement,) = box.claim("me", 5, 30)
+    assert len(box.tell(announcement)) == 2
+    box.replay([jobs[1].event.id])
+    assert [record.job.error for record in box.tell(announcement)] == ["first"]
+    box.bury(announcement, "Slack is gone")
+    assert [record.job.error for record in box.untold_dead(except_handler="announce")] == ["first"]
 
 
 def test_bury_announcement_that_dies_is_not_announced(box: Inbox, planned: Callable[..., None]) -> None:
@@ -274,7 +306,6 @@ def test_bury_again_announces_again(box: Inbox, planned: Callable[..., None]) ->
         box.bury(job, "no use")
         (announcement,) = box.claim("me", 1, 30)
         assert box.untold_dead()[0].job.id == job.id
-        box.record(announcement, "told", [job.id])
-        box.tell([job.id])
+        assert [record.job.id for record in box.tell(announcement)] == [job.id]
         box.finish(announcement)
         assert box.replay_dead() == 1

@@ -7,7 +7,7 @@ from pydantic import Field
 from notifiers import Message, NotifierError
 from webhooks.context import Context
 from webhooks.destinations import Destination
-from webhooks.errors import Skip
+from webhooks.errors import Later, Skip
 from webhooks.inbox import JobRecord
 from webhooks.registry import Params, action
 
@@ -22,14 +22,11 @@ class AnnounceParams(Params):
 
 @action("announce", params=AnnounceParams, in_rules=False)
 def announce(context: Context, params: AnnounceParams) -> None:
-    """Several deaths of a moment make one message; a job that was told of is not told of again."""
-    dead = context.inbox.untold_dead(limit=500, except_handler=context.job.handler)
-    told = context.once("told", lambda: [record.job.id for record in dead])
-    now = [record for record in dead if record.job.id in told]
-    if not now:
+    """Several deaths of a moment make one message; a job that another announcement tells of is not told of again."""
+    dead = context.inbox.tell(context.job)
+    if not dead:
         raise Skip("told of already, with others")
-    _tell_all(context, params.to, message(now))
-    context.inbox.tell(told)
+    _tell_all(context, params.to, message(dead))
 
 
 def _tell_all(context: Context, destinations: tuple[str, ...], text: Message) -> None:
@@ -40,10 +37,10 @@ def _tell_all(context: Context, destinations: tuple[str, ...], text: Message) ->
         raise (passing or errors)[0]
 
 
-def _tell(context: Context, to: str, text: Message) -> NotifierError | None:
+def _tell(context: Context, to: str, text: Message) -> NotifierError | Later | None:
     try:
         context.notify(to, text)
-    except NotifierError as error:
+    except (NotifierError, Later) as error:
         context.log.warning("Dead jobs could not be told to %s: %s", to, error)
         return error
     return None

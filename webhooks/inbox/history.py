@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, select, text, update
 
 from webhooks.event import Event
+from webhooks.inbox.deaths import Deaths
 from webhooks.inbox.leases import revive
 from webhooks.inbox.records import (
     Attempt,
@@ -30,7 +31,7 @@ from webhooks.inbox.schema import (
     events,
     jobs,
 )
-from webhooks.inbox.store import Store, moment
+from webhooks.inbox.store import moment
 from webhooks.job import OPEN_STATES, JobState
 
 JOB_STATES = {state.word: state for state in JobState}
@@ -39,10 +40,8 @@ STATES = (*EVENT_STATES.values(), *JOB_STATES)
 """Words that `state` filters by: an event's own, or the state of one of its jobs."""
 
 
-class History:
+class History(Deaths):
     """Everything that is asked of the inbox after the fact."""
-
-    store: Store
 
     def events(
         self,
@@ -86,27 +85,6 @@ class History:
             return revive(connection, connection.execute(found).scalars().all(), self.store.seconds(connection))
 
         return self.store.write(again)
-
-    def untold_dead(self, limit: int = 50, *, except_handler: str = "") -> list[JobRecord]:
-        """Dead jobs that nobody has been told of, oldest first."""
-        found = (
-            select(jobs, events.c.body, events.c.fingerprint, events.c.received_at)
-            .join_from(jobs, events)
-            .where(text(DEAD), jobs.c.told_at.is_(None), jobs.c.handler != except_handler)
-            .order_by(jobs.c.finished_at)
-            .limit(limit)
-        )
-        rows = self.store.read(lambda connection: connection.execute(found).mappings().all())
-        return [JobRecord(job_of(row, event_of(row)), (), None) for row in rows]
-
-    def tell(self, job_ids: Sequence[int]) -> None:
-        """Somebody has been told that these jobs are dead."""
-        told = update(jobs).where(jobs.c.id.in_(job_ids))
-
-        def mark(connection: Connection) -> None:
-            connection.execute(told.values(told_at=self.store.wall(self.store.seconds(connection))))
-
-        self.store.write(mark)
 
     def counts(self) -> dict[str, float]:
         """Figures for metrics: backlog, dead letters, age of the oldest due job in seconds, newest event, bytes."""

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, and_, bindparam, delete, exists, 
 
 from webhooks.errors import LeaseLost
 from webhooks.inbox.arrivals import add_jobs, job_row
+from webhooks.inbox.deaths import untell
 from webhooks.inbox.records import event_of, job_of
 from webhooks.inbox.schema import OPEN, attempts, events, jobs, steps
 from webhooks.inbox.store import Store
@@ -124,6 +125,8 @@ class Leases:
 
     def _announce(self, connection: Connection, dead: Job, now: float) -> None:
         """One announcement waits at a time for each destination; it tells of all dead jobs there are by then."""
+        if dead.handler in {new.handler for new in self.announcements}:
+            untell(connection, dead.id)
         for new in self.announcements:
             if dead.handler == new.handler:
                 continue
