@@ -1,14 +1,16 @@
 """How gunicorn serves: threads, limits, log format; the embedded worker starts after the fork and stops with it."""
 
+import signal
 import socket
 import struct
+import time
 
 from webhooks import logs
 from webhooks.settings import Settings, processes
 
 settings = Settings.read()
 
-bind = f"{settings.host}:{settings.port}"
+bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
 workers = processes()
 worker_class = "gthread"
 # The application is built once, before the fork: half the start-up, and memory that the processes share. Nothing in it
@@ -16,14 +18,16 @@ worker_class = "gthread"
 preload_app = True
 threads = 8
 timeout = 60
-# Heroku and most others kill after 30 s: requests first, then jobs, then the rest is given back.
+# Heroku and most others kill after 30 s. From the signal on no job is taken; requests and jobs end side by side, and
+# jobs that still run after 20 s are given back.
 graceful_timeout = 28
 JOB_GRACE_SECONDS = 20
 keepalive = 5
 control_socket_disable = True
 limit_request_line = 4094
 limit_request_fields = 50
-# A token in the address must not reach a log, so there is no access log; the receiver logs each event.
+# A token in the address must not reach a log, so there is no access log; the receiver logs what it
+# refuses, the worker what becomes of each event.
 accesslog = None
 logconfig_dict = logs.dictionary(debug=settings.flask_env == "development", secrets=settings.secrets())
 
@@ -39,9 +43,24 @@ def when_ready(server):
 
 def post_worker_init(worker):
     """Threads and connections do not survive a fork, so they start here."""
-    worker.wsgi.extensions["webhooks"].start_worker()
+    services = worker.wsgi.extensions["webhooks"]
+    services.start_worker()
+    # A client that sends a byte now and then must not use up the time of the jobs.
+    worker.cfg.set("graceful_timeout", CLIENT_SECONDS + 2)
+    gunicorns = signal.getsignal(signal.SIGTERM)
+
+    def stop(number, frame):
+        first = worker.alive
+        gunicorns(number, frame)
+        if first:
+            worker.stopped_at = time.monotonic()
+            services.stop_claiming()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.siginterrupt(signal.SIGTERM, False)  # as gunicorn has it: no request is disturbed
 
 
 def worker_exit(server, worker):  # noqa: ARG001 — gunicorn counts the arguments
     if getattr(worker, "wsgi", None) is not None:
-        worker.wsgi.extensions["webhooks"].stop(JOB_GRACE_SECONDS)
+        since = getattr(worker, "stopped_at", time.monotonic())
+        worker.wsgi.extensions["webhooks"].stop(max(0.0, since + JOB_GRACE_SECONDS - time.monotonic()))

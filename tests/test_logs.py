@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
 from urllib.parse import quote
+
+import pytest
+from gunicorn.workers import gthread
 
 from webhooks import logs
 
@@ -51,3 +55,29 @@ def test_what_is_too_short_is_no_secret() -> None:
 def test_without_secrets_nothing_changes() -> None:
     """An installation without any is logged as it is."""
     assert logs.redact("plain", []) == "plain"
+
+
+@pytest.mark.parametrize(("error", "stalled"), [(BlockingIOError(11, "x"), True), (OSError(5, "x"), False)])
+def test_stalled_client_is_one_line(capsys: pytest.CaptureFixture[str], error: OSError, stalled: bool) -> None:
+    """Whoever opens a connection and says nothing must not fill the log; a real failure keeps its traceback."""
+    root, gunicorns = logging.getLogger(), logging.getLogger("gunicorn.error")
+    kept, filters = (root.handlers[:], root.level), gunicorns.filters[:]
+    logs.configure(debug=False, secrets=[])
+    try:
+        raise error
+    except OSError:
+        gunicorns.exception(logs.SOCKET_ERROR)
+    finally:
+        (root.handlers[:], root.level), gunicorns.filters[:] = kept, filters
+    lines = capsys.readouterr().err.splitlines()
+    assert ("Traceback" in "".join(lines)) is not stalled
+    if stalled:
+        (line,) = lines
+        assert " INFO " in line
+        assert "stalled" in line
+
+
+def test_gunicorn_still_says_it_so() -> None:
+    """The filter knows the sentence by heart."""
+    source = Path(gthread.__file__).read_text(encoding="utf-8")
+    assert f'self.log.exception("{logs.SOCKET_ERROR}")' in source

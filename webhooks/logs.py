@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
+SOCKET_ERROR = "Socket error processing request."
+"""What gunicorn says where reading from a client fails, also by the time limit in gunicorn.conf.py."""
 SHORTEST = 4
 """A shorter secret is no secret, and masking it would blacken half of the log."""
 
@@ -24,6 +26,18 @@ class Redacting(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record)
         return self.hidden.sub(MASK, line) if self.hidden else line
+
+
+class Stalled(logging.Filter):
+    """Makes one line of a client that began a request and sent no more of it: gunicorn takes that for an error of its
+    own and adds a traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if record.msg == SOCKET_ERROR and isinstance(error, BlockingIOError | TimeoutError):
+            record.levelno, record.levelname = logging.INFO, "INFO"
+            record.msg, record.args, record.exc_info = "A client stalled in the middle of its request", (), None
+        return True
 
 
 def pattern(secrets: Iterable[str]) -> re.Pattern[str] | None:
@@ -59,14 +73,15 @@ def dictionary(*, debug: bool, secrets: Iterable[str]) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": formatter}},
+        "filters": {"stalled": {"()": Stalled}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
         "root": {"level": level, "handlers": ["stderr"]},
         "loggers": {
             # What they say below that holds bodies, headers and SQL.
             **{name: {"level": "WARNING"} for name in ("slack_sdk", "urllib3", "alembic", "sqlalchemy")},
             # Below INFO it prints addresses, tokens included; gunicorn would else add handlers of its own.
-            "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
-            # A line for each health check is noise; the receiver tells of each event itself.
+            "gunicorn.error": {"level": "INFO", "handlers": [], "filters": ["stalled"], "propagate": True},
+            # A line for each health check is noise; the receiver tells what it refuses.
             "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
         },
     }

@@ -44,7 +44,8 @@ class shared(cached_property[T]):  # noqa: N801 — a decorator, as cached_prope
 
     def __get__(self, services: Any, owner: type[Any] | None = None) -> T:  # type: ignore[override]
         with services.starting:
-            return super().__get__(services, owner)
+            part: T = super().__get__(services, owner)
+            return part
 
 
 class Services:

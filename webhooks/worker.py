@@ -29,7 +29,7 @@ POLL_SECONDS = 1.0
 MAX_RUN_SECONDS = 900.0
 """A handler that takes longer loses its lease: it hangs, and others can still do the job."""
 QUICK_SECONDS = 0.02
-PAUSE_SECONDS = 0.01
+PAUSE_SECONDS = 0.02
 """Between rounds while events pour in: more of them share a commit, and acknowledging goes first."""
 AHEAD = 8
 """Jobs claimed for each thread while handlers are quick, so that a commit is shared by many."""
@@ -106,11 +106,15 @@ class Worker:
         """Whether the worker still takes jobs."""
         return self._dispatcher.is_alive() and not self._stopping.is_set()
 
+    def stop_claiming(self) -> None:
+        """Takes no more jobs; those that run go on. Returns at once."""
+        self._stopping.set()
+        self._inbox.news.set()
+
     def stop(self, grace: float = 20.0) -> None:
         """Claims no more, lets what runs finish for `grace` seconds, and gives the rest back."""
         deadline = time.monotonic() + grace
-        self._stopping.set()
-        self._inbox.news.set()
+        self.stop_claiming()
         if self._dispatcher.ident is None:
             return
         self._dispatcher.join(grace)
