@@ -225,6 +225,17 @@ def test_postgres_frozen_refuses_in_time(
 
 
 @pytest.mark.postgres
+def test_postgres_many_senders_all_have_their_turn(
+    server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
+) -> None:
+    """More senders than connections: each waits its turn, and none is refused."""
+    box = opened(server.url())
+    sent = [event() for _ in range(1500)]
+    with ThreadPoolExecutor(16) as pool:
+        assert len({receipt.id for receipt in pool.map(box.receive, sent)}) == 1500
+
+
+@pytest.mark.postgres
 def test_postgres_away_at_the_start(server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]) -> None:
     """A server that starts before its database refuses until it is there, then migrates and goes on."""
     url = server.url()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import queue
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -46,32 +47,68 @@ class Patient(psycopg.Connection[tuple[Any, ...]]):
             return end.value
 
 
+class Turn:
+    """A thread's place in the queue for a connection."""
+
+    __slots__ = ("connection", "given")
+
+    def __init__(self) -> None:
+        self.connection: Patient | None = None
+        self.given = threading.Lock()
+        self.given.acquire()
+
+
 class Spares:
-    """A few connections that run one statement each, committed by itself, and nothing else."""
+    """A few connections that run one statement each, committed by itself, and nothing else.
+
+    Who waits for one gets it in turn: where whoever is quickest gets it, some thread waits until it is too late.
+    """
 
     def __init__(self, connect: Callable[[], Patient], size: int = SPARE) -> None:
         self._connect = connect
-        # Last in, first out: those that are open are used before others are opened.
-        self._free: queue.LifoQueue[Patient | None] = queue.LifoQueue()
-        for _ in range(size):
-            self._free.put(None)
+        self._lock = threading.Lock()
+        # The last one given back is at the end and used first; None stands for one that is yet to be opened.
+        self._free: list[Patient | None] = [None] * size
+        self._queue: deque[Turn] = deque()
 
     def run(self, statement: str, values: Sequence[Any], seconds: float) -> tuple[Any, ...]:
         """The row that the statement returns. Raises StoreUnavailable, or psycopg's error for a mistake in it."""
         deadline = time.monotonic() + seconds
-        try:
-            connection = self._free.get(timeout=seconds - LEAST_SECONDS)
-        except queue.Empty:
-            raise StoreUnavailable("every connection to the database is waiting for it") from None
+        connection = self._take(seconds - LEAST_SECONDS)
         try:
             connection, row = self._run(connection, statement, values, deadline)
         except BaseException:
             if connection is not None:
                 connection.close()
-            self._free.put(None)
+            self._give(None)
             raise
-        self._free.put(connection)
+        self._give(connection)
         return row
+
+    def _take(self, seconds: float) -> Patient | None:
+        with self._lock:
+            if self._free:
+                return self._free.pop()
+            turn = Turn()
+            self._queue.append(turn)
+        if turn.given.acquire(timeout=seconds):
+            return turn.connection
+        with self._lock:
+            if turn in self._queue:
+                self._queue.remove(turn)
+                raise StoreUnavailable("every connection to the database is waiting for it")
+        return turn.connection  # given at the last moment
+
+    def _give(self, connection: Patient | None) -> None:
+        with self._lock:
+            if self._queue:
+                turn = self._queue.popleft()
+                turn.connection = connection
+                turn.given.release()
+            elif connection is None:
+                self._free.insert(0, None)
+            else:
+                self._free.append(connection)
 
     def _run(
         self, connection: Patient | None, statement: str, values: Sequence[Any], deadline: float
@@ -95,11 +132,11 @@ class Spares:
             raise
 
     def close(self) -> None:
-        with suppress(queue.Empty):
-            while True:
-                connection = self._free.get_nowait()
+        with self._lock:
+            for connection in self._free:
                 if connection is not None:
                     connection.close()
+            self._free = [None] * len(self._free)
 
 
 def _execute(connection: Patient, statement: str, values: Sequence[Any], deadline: float) -> tuple[Any, ...]:
