@@ -29,9 +29,10 @@ def public_url(given: str, token: str) -> str:
 
 
 def masked(url: str) -> str:
-    """The URL without what may be secret in it: all of the path but its first word, the query, a password."""
+    """The URL without what may be secret in it: all of the path but a `/webhook` it begins with, the query, a
+    password. A token may be any other word of a path, also the first."""
     parts: SplitResult = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     first, _, rest = parts.path.strip("/").partition("/")
-    path = f"/{first}" + ("/***" if rest else "") if first == "webhook" or rest else "/***"
+    path = "/***" if first != "webhook" else "/webhook/***" if rest else "/webhook"
     return f"{parts.scheme}://{host}{path}" + ("?***" if parts.query else "")

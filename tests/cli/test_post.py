@@ -55,7 +55,9 @@ def test_hook_url_refuses_what_is_no_web_address(given: str) -> None:
         ("http://h:1/webhook/tok", "http://h:1/webhook/***"),
         ("http://h:1/webhook", "http://h:1/webhook"),
         ("http://h/webhook?token=tok", "http://h/webhook?***"),
-        ("https://user:tok@h/services/a/tok", "https://h/services/***"),
+        ("https://user:tok@h/services/a/tok", "https://h/***"),
+        ("http://h/tok/x", "http://h/***"),
+        ("http://h/webhook/tok/x", "http://h/webhook/***"),
         ("https://h/tok", "https://h/***"),
     ],
 )

@@ -9,8 +9,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
 import pytest
+from flask import Flask
 
 from tests.cli.conftest import TOKEN, Receive, Run, kept, objects
+from webhooks.cli import access
 from webhooks.cli.scenario import bad_monday
 from webhooks.event import EVENT_TYPES
 from webhooks.inbox import Inbox
@@ -34,6 +36,20 @@ def test_trigger_shows_no_token(flask: Run, server: str) -> None:
         for secret in (TOKEN, "wrong-tok-77"):
             assert secret not in result.stdout + result.stderr
         assert "/webhook/***" in result.stdout
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_trigger_shows_no_path_that_may_be_a_token(flask: Run, server: str, words: tuple[str, ...]) -> None:
+    """Not every server has its token behind /webhook, and not every token is ours."""
+    result = flask("trigger", "SiteUpdated", "--url", f"{server}/their-token/x", *words)
+    assert f"{server}/***" in result.stdout
+    assert "their-token" not in result.output
+
+
+def test_our_secrets_are_hidden_anywhere_in_a_url(app: Flask) -> None:
+    """A tunnel may have the token in the name of its host."""
+    with app.app_context():
+        assert access.shown(f"https://{TOKEN}.example.org/webhook/x") == "https://***.example.org/webhook/***"
 
 
 def test_trigger_with_a_wrong_token_ends_with_1(flask: Run, server: str) -> None:

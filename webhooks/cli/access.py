@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import current_app
 
+from webhooks.address import masked
 from webhooks.cli.exits import Failure, Unavailable
 from webhooks.logs import SHORTEST, redact
 from webhooks.registry import RegistrationError
@@ -72,3 +73,8 @@ def hide(text: str) -> str:
     """The text without any of the server's secrets."""
     hidden = [secret for secret in settings().secrets() if len(secret) >= SHORTEST]
     return redact(text, sorted(hidden, key=len, reverse=True))
+
+
+def shown(url: str) -> str:
+    """A URL for people: masked, and without any of the server's secrets, wherever in it they stand."""
+    return hide(masked(url))

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from webhooks.address import masked
 from webhooks.cli import access, lines, outcome, screen
 from webhooks.cli.exits import FAILED
 from webhooks.cli.post import SHOWN, Answer
@@ -48,7 +47,7 @@ def announce(bodies: Sequence[Payload], target: str) -> None:
         head = outcome.count(len(bodies), "event")
     else:
         head = f"{screen.clean(bodies[-1].get('event_type'))}  {screen.clean(bodies[-1].get('resource_name'))}"
-    click.echo(access.hide(f"{head}  to {masked(target)}"))
+    click.echo(access.hide(f"{head}  to {access.shown(target)}"))
 
 
 def write(exchanges: Iterable[Exchange], target: str) -> list[Answer]:
@@ -56,7 +55,7 @@ def write(exchanges: Iterable[Exchange], target: str) -> list[Answer]:
     answers = []
     for body, answer in exchanges:
         said = json.loads(access.hide(json.dumps(dict(answer.content)))) or access.hide(answer.body[:SHOWN])
-        lines.write({"status": answer.status, "answer": said, "url": masked(target), "sent": body})
+        lines.write({"status": answer.status, "answer": said, "url": access.shown(target), "sent": body})
         answers.append(answer)
     return answers
 

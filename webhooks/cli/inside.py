@@ -18,6 +18,8 @@ SHORTEST_TOKEN = 16
 LITTLE_BYTES = 1024**3
 TOO_LITTLE_BYTES = 100 * 1024**2
 LATE_SECONDS = 60
+INBOX_FAULTS = (StoreUnavailable, RuntimeError, OSError)
+"""What an inbox raises that cannot be opened or used; the check of the database tells why."""
 
 
 class Inside:
@@ -50,7 +52,7 @@ class Inside:
         try:
             with self._services.inbox.sessions.lock("doctor"):
                 size = self._services.inbox.store.size()
-        except (StoreUnavailable, RuntimeError, OSError, TimeoutError) as error:
+        except INBOX_FAULTS as error:
             yield failed(
                 "database", f"cannot be written: {error}", "Is DATABASE_URL right, the database up, the disk full?"
             )
@@ -85,7 +87,11 @@ class Inside:
             yield failed("rules", text, "flask notify test slack, and the like, tries one.")
 
     def backlog(self) -> Iterator[Finding]:
-        counts = self._services.inbox.counts()
+        try:
+            counts = self._services.inbox.counts()
+        except INBOX_FAULTS:
+            yield skipped("worker", "the inbox cannot be read")
+            return
         waited = counts["oldest_due"]
         waiting = f"{counts['ready']:.0f} jobs wait, {counts['unplanned']:.0f} events are not planned yet"
         if waited > LATE_SECONDS or counts["unplanned"] > 100:

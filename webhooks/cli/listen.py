@@ -18,7 +18,6 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from webhooks import logs
-from webhooks.address import masked
 from webhooks.cli import access, asking, outcome, stopping
 from webhooks.cli.credentials import complete
 from webhooks.cli.exits import Unavailable
@@ -206,7 +205,7 @@ def _registered(wish: Wish) -> Iterator[Registered]:
 
 
 def _welcome(registered: Registered, wish: Wish, address: str) -> None:
-    click.echo(f"Listening on {'https' if wish.tls else 'http'}://{address}, events come to {masked(wish.url)}")
+    click.echo(f"Listening on {'https' if wish.tls else 'http'}://{address}, events come to {access.shown(wish.url)}")
     click.echo(f"{outcome.count(len(registered.events), 'webhook')}: {', '.join(registered.events)}")
     click.echo("Ctrl-C removes them and ends.")
 

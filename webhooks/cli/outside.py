@@ -15,6 +15,7 @@ from webhooks import certificate
 from webhooks.address import masked, public_url
 from webhooks.cli import outcome
 from webhooks.cli.finding import Finding, failed, ok, skipped, warning
+from webhooks.cli.inside import INBOX_FAULTS
 from webhooks.cli.post import Sender, Unanswered
 from webhooks.hooks import Step, Verb, is_ours, plan
 from webhooks.registry import RegistrationError
@@ -86,6 +87,9 @@ class Outside:
         except (TableauError, ValueError) as error:
             yield failed("sign-in", str(error), "")
             return
+        except INBOX_FAULTS:
+            yield skipped("sign-in", "the inbox, where the session is kept, cannot be used")
+            return
         role = self._role(session.user_luid)
         if role and "Administrator" not in role:
             advice = "Webhooks and the reasons of failures are for site administrators: use a token of one."
@@ -108,8 +112,11 @@ class Outside:
         except Forbidden as error:
             yield failed("webhooks", str(error), "Sign in with the personal access token of a site administrator.")
             return
-        except TableauError as error:
+        except (TableauError, ValueError) as error:
             yield failed("webhooks", str(error), "" if not isinstance(error, NoAnswer) else "Is Tableau up?")
+            return
+        except INBOX_FAULTS:
+            yield skipped("webhooks", "the inbox, where the session is kept, cannot be used")
             return
         try:
             wanted = self._services.wanted()

@@ -12,7 +12,6 @@ import click
 from flask.cli import with_appcontext
 from rich.text import Text
 
-from webhooks.address import masked
 from webhooks.cli import access, asking, lines, outcome, screen
 from webhooks.cli.consent import ask
 from webhooks.cli.exits import FAILED
@@ -66,7 +65,7 @@ def sync(url: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
 
 
 def _show(steps: Sequence[Step], target: str) -> None:
-    click.echo(f"Events go to {masked(target)}")
+    click.echo(f"Events go to {access.shown(target)}")
     if not steps:
         click.secho("No rule and no handler needs an event.", fg="yellow", err=True)
         return
@@ -126,7 +125,7 @@ def _object(step: Step, one: Outcome | None, *, dry_run: bool) -> dict[str, Any]
         "action": step.verb.value,
         "event": step.event,
         "name": step.name,
-        "url": masked(step.url),
+        "url": access.shown(step.url),
         "why": _why(step),
         "done": done,
         "error": _error(one) if one else None,

@@ -162,7 +162,7 @@ def _send(bodies: Sequence[Payload], target: str) -> Iterator[tuple[Payload, Ans
             try:
                 yield body, sender.post(encode(body))
             except Unanswered as error:
-                raise Unavailable(str(error)) from None
+                raise Unavailable(access.hide(str(error))) from None
 
 
 def encode(body: Payload) -> bytes:

@@ -8,7 +8,6 @@ import click
 
 from tableau_rest import NoAnswer, TableauError
 from tableau_rest.models import Webhook, WebhookTest
-from webhooks.address import masked
 from webhooks.cli import access, asking, lines, screen
 from webhooks.cli.consent import ask
 from webhooks.cli.exits import FAILED, Failure
@@ -161,12 +160,12 @@ def _tell(verb: str, webhook: Webhook, *, as_json: bool) -> None:
     if as_json:
         lines.write(_object(webhook))
     else:
-        click.echo(f"{verb} {screen.clean(webhook.name)} ({webhook.event}) to {masked(webhook.url)}")
+        click.echo(f"{verb} {screen.clean(webhook.name)} ({webhook.event}) to {access.shown(webhook.url)}")
 
 
 def _row(webhook: Webhook) -> list[Any]:
     state = screen.state("done", "yes") if webhook.is_enabled else screen.state("dead", f"no: {webhook.reason}")
-    name, url = screen.clean(webhook.name), screen.clean(masked(webhook.url))
+    name, url = screen.clean(webhook.name), screen.clean(access.shown(webhook.url))
     return [name, screen.event_type(webhook.event), state, url, webhook.luid]
 
 
@@ -175,7 +174,7 @@ def _object(webhook: Webhook) -> dict[str, Any]:
         "luid": webhook.luid,
         "name": webhook.name,
         "event": webhook.event,
-        "url": masked(webhook.url),
+        "url": access.shown(webhook.url),
         "is_enabled": webhook.is_enabled,
         "reason": webhook.reason,
         "owner": webhook.owner.name,
