@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,9 @@ import urllib3.exceptions
 from notifiers.errors import MASK, NotifierError, Unanswered, cause, hushed
 
 TIMEOUT = (5, 10)  # seconds to connect, and between two reads
+LONGEST = 20.0  # seconds from the answer's head to its end
+LARGEST = 1024 * 1024  # bytes of an answer; Twilio's list of fifty messages has a twentieth of that
+CHUNK = 64 * 1024
 USER_AGENT = "tableau-webhooks"
 
 
@@ -58,7 +62,7 @@ def call(
     """
     try:
         # No session: a kept connection that the server has just closed looks like a request that was lost.
-        response = requests.request(
+        with requests.request(
             method,
             url,
             data=form,
@@ -67,12 +71,25 @@ def call(
             headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
             timeout=TIMEOUT,
             allow_redirects=False,
-        )
-    except (requests.RequestException, UnicodeError) as error:
+            stream=True,
+        ) as response:
+            content = _whole(response, time.monotonic() + LONGEST)
+    except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
         raise hushed(_translated(error, service), [auth[1]]) from cause(error, [auth[1]])
     # An answer may quote the request.
-    body = response.content.replace(auth[1].encode(), MASK.encode())
-    return Answer(response.status_code, response.headers, body)
+    return Answer(response.status_code, response.headers, content.replace(auth[1].encode(), MASK.encode()))
+
+
+def _whole(response: requests.Response, deadline: float) -> bytes:
+    """The body, as it comes: a server that drips must not hold the thread, nor one that floods fill the memory."""
+    content = b""
+    while chunk := response.raw.read1(CHUNK, decode_content=True):
+        content += chunk
+        if time.monotonic() > deadline:
+            raise requests.ReadTimeout("the answer as a whole took too long")
+        if len(content) > LARGEST:
+            raise requests.exceptions.ContentDecodingError("the answer is larger than 1 MiB")
+    return content
 
 
 def _translated(error: Exception, service: str) -> NotifierError:

@@ -1,6 +1,7 @@
 """The faults that are switched on: which calls they meet, and for how long."""
 
 import itertools
+import math
 import random
 import re
 import threading
@@ -134,6 +135,8 @@ def _number(value: object, name: str, *, least: float) -> float:
         number = float(str(value))
     except ValueError as error:
         raise ValueError(f"{name} must be a number, not {value!r}") from error
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be a finite number, not {value!r}")
     if number < least:
         raise ValueError(f"{name} must be at least {least}")
     return number

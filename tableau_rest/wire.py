@@ -32,6 +32,7 @@ _BY_CODE: dict[str, type[errors.TableauError]] = {
     "429000": errors.TooManyRequests,
 }
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
+_SPAN = re.compile(r"(\b(?:in|after|wait)\s+(?:about\s+|another\s+|for\s+)?)?\b(\d{1,4})\s*(second|minute|hour)", re.I)
 _LONGEST_WAIT = timedelta(days=1)
 
 
@@ -100,9 +101,10 @@ def _wait_of_header(value: str, now: datetime) -> timedelta | None:
 
 
 def _wait_of_text(detail: str) -> timedelta | None:
-    # Tableau Cloud writes the wait into the text, as in "try again in 29 minutes".
-    match = re.search(r"(\d{1,4})\s*(second|minute|hour)", detail, re.IGNORECASE)
-    return timedelta(seconds=int(match[1]) * _SECONDS[match[2].lower()]) if match else None
+    # Tableau Cloud writes the wait into the text, as in "try again in 29 minutes", at times behind the limit itself.
+    found = list(_SPAN.finditer(detail))
+    waits = [match for match in found if match[1]] or found
+    return timedelta(seconds=int(waits[-1][2]) * _SECONDS[waits[-1][3].lower()]) if waits else None
 
 
 def refuse_page(headers: Mapping[str, str]) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from tests.handlers.scene import Scene
 from webhooks.context import call
-from webhooks.errors import Later, Skip
+from webhooks.errors import Later, Permanent, Skip
 from webhooks.event import Event
+from webhooks.inbox.schema import events
+from webhooks.job import NewJob
 from webhooks.registry import registry
 
 
@@ -55,6 +58,35 @@ def test_refresh_ends_its_own_circle(scene: Scene) -> None:
         scene.run(failure(scene, 3), "refresh = 2")
     scene.run(failure(scene, 4, name="Cash Flow"), "refresh = 2")
     assert starts(scene) == 3
+
+
+def test_refresh_counts_when_it_was_started(scene: Scene) -> None:
+    """A refresh that waited counts from its start, not from its event; one of yesterday counts no more."""
+    scene.run(failure(scene, 1), "refresh = 1")
+    (started,) = (job.job for record in scene.inbox.events() for job in record.jobs)
+    assert started.finished_at
+    old = started.finished_at - timedelta(days=2)
+    scene.inbox.store.write(lambda connection: connection.execute(update(events).values(received_at=old.timestamp())))
+    job = scene.job(failure(scene, 2), "refresh = 1")
+    with pytest.raises(Skip, match="refreshed 1 times within 24 hours"):
+        call(registry.handler("refresh"), scene.context(job))
+    tomorrow = started.finished_at + timedelta(hours=25)
+    call(registry.handler("refresh"), scene.context(job, clock=lambda: tomorrow))
+    assert starts(scene) == 2
+
+
+def test_planning_dies_with_the_reason(scene: Scene) -> None:
+    """An event that could not be planned is announced with what went wrong, not with a handler that is missing."""
+
+    def matching(_: Event) -> list[NewJob]:
+        raise KeyError("oops")
+
+    scene.inbox.receive(failure(scene, 1))
+    scene.inbox.plan(matching)
+    (job,) = scene.inbox.claim("tests", 1, 60)
+    with pytest.raises(Permanent, match="no job could be made: KeyError: 'oops'"):
+        call(registry.handler(job.handler), scene.context(job))
+    assert "planning" not in registry.actions
 
 
 def test_refresh_waits_as_long_as_the_rule_says(scene: Scene) -> None:

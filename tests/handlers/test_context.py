@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -444,3 +447,38 @@ def test_projects_are_listed_once_in_five_minutes(context: Contexts, job: Jobs, 
         claimed = job(event(), where={"project": ["Finance*"]})
         call(own.handler("h"), context(claimed, tableau=lambda: site, clock=lambda now=later: now))
     assert site.asked.count("projects") == 2
+
+
+def test_project_that_may_not_be_seen_is_asked_for_once(
+    context: Contexts, job: Jobs, event: Callable[..., Event]
+) -> None:
+    """The whole list is not fetched again for every event in a hidden project, while it is fresh."""
+    site = Site()
+    hidden = Reference("00000000-0000-4000-8000-0000000000f3", "Hidden")
+    for _ in range(3):
+        assert context(job(event()), tableau=lambda: site).project_path(hidden) == "Hidden"
+    assert site.asked.count("projects") == 1
+    assert context(job(event()), tableau=lambda: site).project_path(site.project) == "Finance/Reports"
+    later = NOW + timedelta(minutes=6)
+    assert context(job(event()), tableau=lambda: site, clock=lambda: later).project_path(hidden) == "Hidden"
+    assert site.asked.count("projects") == 2
+
+
+def test_projects_are_fetched_by_one_thread(context: Contexts, job: Jobs) -> None:
+    """Eight jobs at once make one question."""
+    together = threading.Barrier(8)
+
+    class Slow(Site):
+        def projects(self, **given: object) -> list[Project]:
+            time.sleep(0.05)
+            return super().projects(**given)
+
+    site, made = Slow(), job()
+
+    def ask(_: int) -> str:
+        together.wait(10)
+        return context(made, tableau=lambda: site).project_path(site.project)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(ask, range(8))) == {"Finance/Reports"}
+    assert site.asked.count("projects") == 1

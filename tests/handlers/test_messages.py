@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from notifiers import Link, Message
 from tableau_rest.models import Reference, User, Workbook
 from webhooks.event import EVENT_TYPES, Event
-from webhooks.handlers.messages import Known, check_template, compose, headline, moment, severity
+from webhooks.handlers.messages import Known, check_template, compose, happened_at, headline, instant, moment, severity
 
 Events = Callable[..., Event]
 WORKBOOK = Workbook(
@@ -124,6 +127,9 @@ def test_template_refuses_what_is_not_known(text: str, message: str) -> None:
     [
         ("2026-01-31T09:30:00Z", "2026-01-31 09:30 UTC"),
         ("2026-01-31T09:30:00+02:00", "2026-01-31 07:30 UTC"),
+        ("2026-01-31T09:30:00", "2026-01-31 09:30 UTC"),
+        ("0001-01-01T00:00:00+05:00", "0001-01-01T00:00:00+05:00"),
+        ("9999-12-31T23:59:59-05:00", "9999-12-31T23:59:59-05:00"),
         ("yesterday", "yesterday"),
         (None, ""),
         (7, "7"),
@@ -132,3 +138,41 @@ def test_template_refuses_what_is_not_known(text: str, message: str) -> None:
 def test_moment_is_shown_in_utc(given: object, shown: str) -> None:
     """Times are shown in UTC; what is no time stays as it is."""
     assert moment(given) == shown
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A server whose clock shows the time of New York."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_time_without_a_zone_is_utc_everywhere() -> None:
+    """Wherever the server stands, a time without a zone means UTC, in messages and in questions to Tableau."""
+    assert moment("2026-01-31T09:30:00") == "2026-01-31 09:30 UTC"
+    assert instant("2026-01-31T09:30:00") == datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
+
+
+RECEIVED = datetime(2026, 1, 31, 9, 31, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("given", "at"),
+    [
+        ("2026-01-31T09:30:00Z", datetime(2026, 1, 31, 9, 30, tzinfo=UTC)),
+        ("2026-01-20T09:30:00", datetime(2026, 1, 20, 9, 30, tzinfo=UTC)),
+        ("0001-01-01T00:00:00Z", RECEIVED),
+        ("0001-01-01T00:00:00+05:00", RECEIVED),
+        ("9999-12-31T23:59:59Z", RECEIVED),
+        ("yesterday", RECEIVED),
+        ({"x": 1}, RECEIVED),
+        (None, RECEIVED),
+    ],
+)
+def test_happened_at_is_a_time_that_can_be_right(given: object, at: datetime, event: Events) -> None:
+    """A time that is none, or that is far from when the webhook came, is replaced by when it came."""
+    assert happened_at(replace(event(created_at=given), received_at=RECEIVED)) == at

@@ -174,3 +174,11 @@ def test_condition_on_a_project_is_looked_at_by_the_job(scene: Scene) -> None:
         scene.run(happened, 'where = { project = "Finance*" }\nnotify = "slack"')
     scene.run(scene.happen("WorkbookUpdated", name="Cash Flow"), 'where = { project = "Finance*" }\nnotify = "slack"')
     assert scene.text.startswith("Workbook updated: Cash Flow")
+
+
+@pytest.mark.parametrize("created_at", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59Z"])
+def test_odd_time_does_not_keep_the_message(created_at: str, scene: Scene) -> None:
+    """A failure whose webhook gives an impossible time is told all the same, with its reason."""
+    happened = scene.happen("WorkbookRefreshFailed", name="Sales", reason="Disk full")
+    scene.run(scene.event(**{**happened.payload, "created_at": created_at}))
+    assert scene.text.startswith("Workbook refresh failed: Sales\nDisk full")

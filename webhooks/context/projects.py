@@ -24,14 +24,20 @@ Tree = dict[str, tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The projects of a site as they were at a time."""
+    """The projects of a site as they were at a time; `unseen` are those that the signed-in user may not see."""
 
     tree: Tree
     at: datetime
+    unseen: frozenset[str] = frozenset()
+
+    def serves(self, luid: str, now: datetime) -> bool:
+        """Whether the list need not be fetched again because of this project."""
+        return now - self.at <= FRESH and (luid in self.tree or luid in self.unseen)
 
 
 _known: WeakKeyDictionary[Tableau, Listed] = WeakKeyDictionary()
-_lock = Lock()
+_fetching = Lock()
+"""One thread fetches; the others wait for its list, as long as a call of Tableau may take."""
 
 
 def path_of(project: Reference, tableau: Tableau, now: datetime) -> str:
@@ -49,11 +55,17 @@ def path_of(project: Reference, tableau: Tableau, now: datetime) -> str:
 
 
 def _tree(luid: str, tableau: Tableau, now: datetime) -> Tree:
-    with _lock:
-        listed = _known.get(tableau)
-    if listed is None or luid not in listed.tree or now - listed.at > FRESH:
-        found = tableau.projects(page_size=PAGE)
-        listed = Listed({one.luid: (one.name, one.parent_luid) for one in found}, now)
-        with _lock:
-            _known[tableau] = listed
+    """The list, fetched anew where it is old, or where it lacks the project and was not fetched because of that."""
+    listed = _known.get(tableau)
+    if listed is None or not listed.serves(luid, now):
+        with _fetching:
+            listed = _known.get(tableau)
+            if listed is None or not listed.serves(luid, now):
+                listed = _known[tableau] = _fetched(luid, tableau, now, listed)
     return listed.tree
+
+
+def _fetched(luid: str, tableau: Tableau, now: datetime, before: Listed | None) -> Listed:
+    tree = {one.luid: (one.name, one.parent_luid) for one in tableau.projects(page_size=PAGE)}
+    asked = {luid, *(before.unseen if before else ())}
+    return Listed(tree, now, frozenset(asked - tree.keys()))

@@ -6,7 +6,7 @@ import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
@@ -32,6 +32,9 @@ SEVERITIES: Mapping[str, Severity] = {
 
 PUBLISHED = ("WorkbookCreated", "DatasourceCreated")
 """Of these the owner is who published it; later on somebody else may have."""
+
+FAR = timedelta(days=30)
+"""A webhook comes within minutes, and what was missed is made up for within days: a time further off is a mistake."""
 
 WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
@@ -93,12 +96,25 @@ def person(user: Any) -> str:
     return f"{name} ({address})" if address and address != name else name
 
 
+def instant(created_at: object) -> datetime | None:
+    """The time that a payload gives, aware and in UTC, which is meant where no zone is named; None if it is none."""
+    try:
+        at = datetime.fromisoformat(created_at) if isinstance(created_at, str) else None
+        return at and (at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        return None
+
+
+def happened_at(event: Event) -> datetime | None:
+    """When it happened; when it was received where the payload gives no time, or one that cannot be right."""
+    at, received = instant(event.created_at), event.received_at
+    return received if at is None or (received and abs(received - at) > FAR) else at
+
+
 def moment(created_at: object) -> str:
     """`2026-01-31 09:30 UTC`; what is no time stays as it is."""
-    try:
-        return datetime.fromisoformat(str(created_at)).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    except ValueError:
-        return str(created_at or "")
+    at = instant(created_at)
+    return f"{at:%Y-%m-%d %H:%M} UTC" if at else str(created_at or "")
 
 
 def check_template(text: str) -> str:

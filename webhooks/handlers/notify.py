@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from pydantic import Field
@@ -14,7 +13,7 @@ from tableau_rest import NotFound, TableauError
 from webhooks.context import Context, Found
 from webhooks.destinations import DEFAULT, Destination
 from webhooks.event import Event
-from webhooks.handlers.messages import Known, Template, compose, person
+from webhooks.handlers.messages import Known, Template, compose, happened_at, person
 from webhooks.handlers.reasons import reason
 from webhooks.inbox import Resource
 from webhooks.registry import Params, action
@@ -81,7 +80,7 @@ def _owner(context: Context, found: Found) -> str:
 
 def _reason(context: Context, found: Found) -> tuple[str, str]:
     """Why the refresh failed, or why nobody knows. Raises Later while the job list may still catch up."""
-    luid, at, name = context.luid, _created_at(context.event), str(context.event.resource_name or "")
+    luid, at, name = context.luid, happened_at(context.event), str(context.event.resource_name or "")
     if luid is None or at is None or found.refused:
         return "", ""
     job, problem = _asked(context, lambda: context.tableau.failed_job(luid, at=at, name=name))
@@ -104,14 +103,6 @@ def _asked(context: Context, question: Callable[[], Answer]) -> tuple[Answer | N
         if not error.permanent and not context.last_attempt:
             raise
         return None, str(error)
-
-
-def _created_at(event: Event) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(event.created_at)
-    except (TypeError, ValueError):
-        return event.received_at
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _has_picture(event: Event) -> bool:

@@ -9,7 +9,25 @@ LONGEST = 500
 CLASS = re.compile(r"^(?:(?:[A-Za-z_$][\w$]*\.)+[A-Z][\w$]*:(?:\s+|$))+")
 STACK = re.compile(r"^(?:at\s+[\w$.]+\(|\.\.\. \d+ more)")
 CAUSE = re.compile(r"^Caused by:\s*")
-SECRET = re.compile(r"(?i)\b(password|passwd|pwd|secret|token|apikey|api_key)(\s*[=:]\s*)[^\s;,&\"']+")
+SECRETS = (
+    # PWD='hun ter2', {"password": "x"}, AccountKey={a;b}
+    re.compile(
+        r"(?i)([\w-]*(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|account[_-]?key|access[_-]?key)"
+        r"[\"']?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|\{[^}]*\}|[^\s;,&\"']+)"
+    ),
+    # with password hunter2, but not: with password authentication
+    re.compile(
+        r"(?i)(\b(?:with|using)\s+(?:the\s+)?password\s+)"
+        r"(?!(?:authentication|failed|is|was|has|for|of|and|or|expired|credentials|\*\*\*)\b)[^\s;,]+"
+    ),
+    # postgres://ann:hunter2@host, jdbc:oracle:thin:ann/hunter2@host
+    re.compile(r"(\b[\w+.-]+://[^\s/:@]*:)[^\s]+(?=@)"),
+    re.compile(r"(?i)(:thin:[^\s/@]+/)[^\s]+(?=@)"),
+    # Authorization: Bearer abc
+    re.compile(r"(?i)(\bauthorization[\"']?\s*[=:]\s*[\"']?(?:(?:bearer|basic|digest|token)\s+)?)[^\s;,\"']+"),
+    re.compile(r"(?i)(\bbearer\s+)[\w.~+/=-]{6,}"),
+)
+"""The forms that passwords take in notes; what stands in front of one is kept."""
 
 
 def reason(notes: str) -> str:
@@ -23,7 +41,13 @@ def reason(notes: str) -> str:
     causes = [_bare(CAUSE.sub("", line)) for line in spoken if CAUSE.match(line)]
     words = [_bare(line) for line in spoken if not CAUSE.match(line)]
     said = ": ".join(filter(None, [*words[:1], causes[-1]])) if causes else " ".join(filter(None, words))
-    return _shortened(SECRET.sub(r"\1\2***", said))
+    return _shortened(_masked(said))
+
+
+def _masked(text: str) -> str:
+    for secret in SECRETS:
+        text = secret.sub(r"\1***", text)
+    return text
 
 
 def _bare(line: str) -> str:

@@ -14,7 +14,7 @@ from webhooks.registry import Params, action
 
 DAY = timedelta(days=1)
 LOOKED_BACK = 1000
-"""Events of one content in a day; more than a refresh each minute and a half makes."""
+"""Events of one content; they may have come days before their refresh starts."""
 
 
 class RefreshParams(Params):
@@ -55,7 +55,9 @@ def _start(context: Context, params: RefreshParams) -> str:
 
 
 def _started(context: Context) -> int:
-    """How many refreshes of this content other jobs have started within 24 hours."""
-    events = context.inbox.events(resource=context.luid, since=context.now() - DAY, limit=LOOKED_BACK)
+    """How many refreshes of this content other jobs have started within 24 hours, whenever their events came."""
+    since = context.now() - DAY
+    events = context.inbox.events(resource=context.luid, limit=LOOKED_BACK)
     jobs = [record.job for event in events for record in event.jobs if record.job.id != context.job.id]
-    return sum(job.handler == context.job.handler and job.state is JobState.DONE for job in jobs)
+    done = [job for job in jobs if job.handler == context.job.handler and job.state is JobState.DONE]
+    return sum(job.finished_at is not None and job.finished_at >= since for job in done)

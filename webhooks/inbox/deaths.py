@@ -6,9 +6,9 @@ import json
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, insert, select, text, update
 
-from webhooks.inbox.records import JobRecord, event_of, job_of, moment
+from webhooks.inbox.records import JobRecord, event_of, job_of
 from webhooks.inbox.schema import DEAD, events, jobs, steps
-from webhooks.inbox.store import Store
+from webhooks.inbox.store import Store, moment
 from webhooks.job import Job
 
 TOLD = "told"

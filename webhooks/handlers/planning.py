@@ -1,0 +1,20 @@
+"""The planning action: stands for an event that could not be planned, so that somebody is told why."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from webhooks.errors import Permanent
+from webhooks.registry import Params, action
+
+
+class PlanningParams(Params):
+    """What went wrong."""
+
+    error: str = Field("nobody knows why", description="the error of the rule or handler that looked at the event")
+
+
+@action("planning", params=PlanningParams, in_rules=False)
+def planning(params: PlanningParams) -> None:
+    """Dies with the reason; a replay of the event plans it anew. Raises Permanent."""
+    raise Permanent(f"no job could be made: {params.error}")
