@@ -99,6 +99,15 @@ def test_move_to_itself_is_refused(app: Flask, filled: Inbox, settings: Settings
     assert "That is where the inbox is already" in output
 
 
+@pytest.mark.parametrize("target", ["nonsense", "mysql://u:s3kret@h/d", "sqlite://"])
+def test_move_to_no_database_is_a_sentence(app: Flask, filled: Inbox, target: str) -> None:
+    """An address that cannot be is told as one, without its password."""
+    code, output = flask(app, "inbox", "move", "--to", target)
+    assert code == 1
+    assert "DATABASE_URL" in output
+    assert "s3kret" not in output
+
+
 def test_move_to_nowhere_is_a_sentence(app: Flask, filled: Inbox) -> None:
     """A database that does not answer ends the command with what is wrong."""
     code, output = flask(app, "inbox", "move", "--to", "postgres://nobody@127.0.0.1:1/inbox")

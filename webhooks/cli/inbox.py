@@ -22,9 +22,9 @@ def inbox() -> None:
 @inbox.command()
 @click.option("--days", type=click.FloatRange(0), help="Delete what is older. Default: RETENTION_DAYS; 0: nothing.")
 def vacuum(days: float | None) -> None:
-    """Delete old events and give the disk space back, in small steps beside a running server.
+    """Delete old events and give the disk space back.
 
-    Events that still have something to do stay, however old.
+    It goes in small steps, beside a running server. Events that still have something to do stay, however old.
     """
     box = access.inbox()
     wanted = access.settings().retention_days if days is None else days
@@ -41,13 +41,16 @@ def vacuum(days: float | None) -> None:
 @inbox.command("move")
 @click.option("--to", "target", required=True, metavar="URL", help="Where to: postgres://user:password@host/name")
 def move_inbox(target: str) -> None:
-    """Copy the whole inbox to another database, as from SQLite to PostgreSQL.
+    """Copy the whole inbox to another database.
 
-    Stop the server first, and set DATABASE_URL to the new address afterwards. The old inbox is only read. What was
-    interrupted goes on where it stopped when it is run again.
+    As from SQLite to PostgreSQL. Stop the server first, and set DATABASE_URL to the new address afterwards. The old
+    inbox is only read. What was interrupted goes on where it stopped when it is run again.
     """
     source = access.inbox()
-    url = Settings(database_url=target).database_url.get_secret_value()
+    try:
+        url = Settings.read(database_url=target).database_url.get_secret_value()
+    except RuntimeError as error:
+        raise Failure(str(error)) from None
     if url == access.settings().database_url.get_secret_value():
         raise Failure("That is where the inbox is already.")
     try:
