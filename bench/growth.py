@@ -62,10 +62,11 @@ def _compare(name: str, empty: str, full: str, folder: Path) -> None:
 
 def _figures(url: str, folder: Path, series: int) -> dict[str, float]:
     inbox = Inbox.open(url)
-    began = time.monotonic()
+    began, worked = time.monotonic(), time.process_time()
     for number in range(RECEIVED):
         inbox.receive(event(series, number))
     received = (time.monotonic() - began) / RECEIVED * 1000
+    cpu = (time.process_time() - worked) / RECEIVED * 1000
     inbox.plan(lambda _: [], limit=10 * RECEIVED)
     began = time.monotonic()
     inbox.counts()
@@ -76,6 +77,7 @@ def _figures(url: str, folder: Path, series: int) -> dict[str, float]:
     inbox.close()
     return {
         "acknowledge one, ms": received,
+        "acknowledge one, CPU ms": cpu,
         "drain, ms an event": 1000 / drain(url, folder, series + 1, count=1000),
         "idle latency, ms": statistics.median(within(url, series + 2)) * 1000,
         "figures for /metrics, ms": counted,
