@@ -32,3 +32,6 @@ class LeaseLost(Exception):
 
 class StoreUnavailable(Exception):
     """The inbox could not write in time; nobody may be told that an event is safe."""
+
+    permanent = False
+    retry_at: datetime | None = None

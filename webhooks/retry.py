@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 900.0
-UNEXPECTED_ATTEMPTS = 5
+MAX_SURPRISES = 5
 """For errors that no client of ours raised, most likely a mistake in a handler: patience would only delay the news."""
 PATIENCE = timedelta(days=1)
 """So long a service may go on saying "come back later" before that counts as a failure."""
@@ -14,14 +14,16 @@ LONGEST_WAIT = timedelta(days=1)
 
 
 def next_attempt(
-    error: BaseException, *, attempts: int, max_attempts: int, now: datetime, chance: float
+    error: BaseException, *, attempts: int, max_attempts: int, now: datetime, chance: float, surprises: int = 1
 ) -> datetime | None:
     """When the job that failed with `error` is due again; None: never, it is dead.
 
-    `attempts` counts the failed one; `chance` is a random number from 0 to 1. An error's `permanent` says that trying
+    `attempts` counts the failed one; `chance` is a random number from 0 to 1; `surprises` counts the errors so far that
+    nobody foresaw, this one included. An error's `permanent` says that trying
     again cannot help, its `retry_at` when the other side wants to see us again.
     """
-    if is_permanent(error) or attempts >= allowed_attempts(error, max_attempts):
+    used_up = attempts >= max_attempts or (is_surprise(error) and surprises >= MAX_SURPRISES)
+    if is_permanent(error) or used_up:
         return None
     wait = timedelta(seconds=backoff(attempts, chance))
     retry_at: datetime | None = getattr(error, "retry_at", None)
@@ -46,9 +48,9 @@ def is_permanent(error: BaseException) -> bool:
     return bool(getattr(error, "permanent", False))
 
 
-def allowed_attempts(error: BaseException, max_attempts: int) -> int:
-    expected = hasattr(error, "permanent")
-    return max_attempts if expected else min(max_attempts, UNEXPECTED_ATTEMPTS)
+def is_surprise(error: BaseException) -> bool:
+    """Whether this is an error that none of our clients raised."""
+    return not hasattr(error, "permanent")
 
 
 def costs_no_attempt(error: BaseException, *, created_at: datetime, now: datetime) -> bool:

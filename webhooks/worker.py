@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from webhooks import retry
 from webhooks.errors import LeaseLost, Skip, StoreUnavailable
 from webhooks.housekeeping import keep_house
-from webhooks.inbox import Inbox, Matching
+from webhooks.inbox import MISSING, Inbox, Matching
 from webhooks.job import Job
 
 log = logging.getLogger(__name__)
@@ -218,9 +218,12 @@ class Worker:
         free = retry.costs_no_attempt(error, created_at=job.created_at or now, now=now)
         limit = job.max_attempts + 1 if free else job.max_attempts
         chance = random.random()  # noqa: S311 — jitter
-        due_at = retry.next_attempt(error, attempts=job.attempts, max_attempts=limit, now=now, chance=chance)
+        surprises = self._count_surprise(job) if retry.is_surprise(error) else 0
+        due_at = retry.next_attempt(
+            error, attempts=job.attempts, max_attempts=limit, now=now, chance=chance, surprises=surprises
+        )
         text = describe(error)
-        expected = hasattr(error, "permanent")
+        expected = not retry.is_surprise(error)
         if due_at is None:
             log.error("%s is dead: %s", _title(job), text, exc_info=None if expected else error)
             self._settle(job, lambda: self._inbox.bury(job, text))
@@ -228,6 +231,17 @@ class Worker:
             seconds = (due_at - now).total_seconds()
             log.warning("%s again in %.1f s: %s", _title(job), seconds, text, exc_info=None if expected else error)
             self._settle(job, lambda: self._inbox.postpone(job, seconds, text, free=free))
+
+    def _count_surprise(self, job: Job) -> int:
+        """How many errors that nobody foresaw the job has met since its last replay, with this one."""
+        number = 1
+        try:
+            while self._inbox.recorded(job, f"surprise {number}") is not MISSING:
+                number += 1
+            self._inbox.record(job, f"surprise {number}", None)
+        except StoreUnavailable:
+            log.warning("%s: this error could not be counted", _title(job))
+        return number
 
     def _settle(self, job: Job, ending: Callable[[], None]) -> None:
         """Writes down how the job ended, however long the database is away; the lease decides if it still counts."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -21,6 +22,7 @@ from notifiers.slack.answers import refusal
 from notifiers.text import one_line
 
 TIMEOUT = 10  # seconds, for every single step on the wire
+QUICK_SECONDS = 1.0
 ALT_TEXT, TITLE = 1000, 100  # characters; the second is ours, for the line above the picture
 
 # What happens before the first byte is sent; after anything else Slack may have what we said.
@@ -70,16 +72,18 @@ class Web:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
+        started = time.monotonic()
         try:
             yield
         except (SlackClientError, OSError, HTTPException) as error:
-            raise hushed(self._error(error), [self._token]) from cause(error, [self._token])
+            quick = time.monotonic() - started < QUICK_SECONDS
+            raise hushed(self._error(error, quick=quick), [self._token]) from cause(error, [self._token])
         except (ValueError, AttributeError, LookupError, TypeError) as error:
             # An answer that slack_sdk cannot read: not UTF-8, not an object, without what it must have.
             reason = f"Slack's answer cannot be read ({type(error).__name__}); is SLACK_API_URL right?"
             raise Unanswered(reason) from cause(error, [self._token])
 
-    def _error(self, error: Exception) -> NotifierError:
+    def _error(self, error: Exception, *, quick: bool) -> NotifierError:
         if isinstance(error, SlackApiError):
             response = error.response
             return refusal(response.status_code, response.data, response.headers, self._clock())
@@ -89,6 +93,9 @@ class Web:
         reason = error.reason if isinstance(error, URLError) else error
         if isinstance(error, URLError) and isinstance(reason, UNSENT):
             return NotifierError(f"Slack cannot be reached: {reason}")
+        if isinstance(reason, ConnectionError) and quick:
+            # Cut off at once, and not after a silence, is how an outage looks; it is tried as long as one lasts.
+            return NotifierError(f"Slack broke the connection: {reason}", uncertain=True)
         return Unanswered(f"Slack did not answer: {reason}")
 
 

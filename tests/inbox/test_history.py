@@ -104,6 +104,32 @@ def test_replay_leaves_running_alone(box: Inbox) -> None:
     assert record.jobs[0].job.state is JobState.RUNNING
 
 
+def test_replay_ends_the_waiting(box: Inbox, clock: Clock) -> None:
+    """Who replays an event wants it now, and not when its next attempt was due; and gives it new patience."""
+    assert box.claim("me", 5, 30) == []
+    box.replay([2, 3])
+    again = {job.event.id: job for job in box.claim("me", 5, 30)}
+    assert set(again) == {2, 3}
+    assert again[2].created_at is not None
+    assert again[2].created_at.timestamp() == clock()
+
+
+def test_replay_dead_of_some_events(box: Inbox) -> None:
+    """Only what died of these events runs again."""
+    assert box.replay_dead(event_ids=[1, 3]) == 0
+    assert box.replay_dead(event_ids=[2]) == 1
+
+
+def test_error_with_a_nul_can_be_written_down(box: Inbox) -> None:
+    """A name from outside may hold one, and PostgreSQL's text cannot."""
+    box.replay([2])
+    (job,) = box.claim("me", 1, 30)
+    box.bury(job, "no such name: a\0b")
+    record = box.event(2)
+    assert record
+    assert record.jobs[0].job.error == "no such name: a\ufffdb"
+
+
 def test_replay_unknown_is_none(box: Inbox) -> None:
     """Nothing to replay is no error."""
     assert box.replay([99]) == 0

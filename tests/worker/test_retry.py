@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from webhooks import retry
-from webhooks.errors import Later, Permanent
+from webhooks.errors import Later, Permanent, StoreUnavailable
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 
 
 def seconds(error: BaseException, attempts: int = 1, chance: float = 1.0, most: int = 20) -> float | None:
-    due = retry.next_attempt(error, attempts=attempts, max_attempts=most, now=NOW, chance=chance)
+    due = retry.next_attempt(error, attempts=attempts, max_attempts=most, now=NOW, chance=chance, surprises=attempts)
     return None if due is None else (due - NOW).total_seconds()
 
 
@@ -60,3 +60,14 @@ def test_waiting_as_told_costs_nothing_for_a_day() -> None:
     assert retry.costs_no_attempt(told, created_at=NOW - timedelta(hours=23), now=NOW)
     assert not retry.costs_no_attempt(told, created_at=NOW - timedelta(hours=25), now=NOW)
     assert not retry.costs_no_attempt(Later("x"), created_at=NOW, now=NOW)
+
+
+def test_outage_before_does_not_count_as_surprise() -> None:
+    """An error that nobody foresaw, after six tries that failed as foreseen, is the first of its kind."""
+    due = retry.next_attempt(KeyError("x"), attempts=7, max_attempts=20, now=NOW, chance=1.0, surprises=1)
+    assert due is not None
+
+
+def test_store_that_is_away_is_no_surprise() -> None:
+    """One slow commit must not end a job whose patience for Tableau has been used."""
+    assert seconds(StoreUnavailable("x"), attempts=10) is not None

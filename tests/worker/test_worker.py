@@ -137,6 +137,7 @@ def test_unexpected_error_dies_early(
     inbox.plan(lambda _: [NOTIFY])
     for _ in range(4):
         (job,) = inbox.claim("before", 1, 30)
+        inbox.record(job, f"surprise {job.attempts}", None)
         inbox.postpone(job, 0, "KeyError: 'x'")
     with caplog.at_level(logging.CRITICAL):
         working(lambda *_: _raise(KeyError("x")))

@@ -25,7 +25,9 @@ BATCH = 50
 
 @click.command(cls=Command)
 @click.argument("event_ids", nargs=-1, type=int, metavar="[ID]...")
-@click.option("--dead", is_flag=True, help="Only jobs that are dead, of any event; --since: that died since then.")
+@click.option(
+    "--dead", is_flag=True, help="Only jobs that are dead: of these events, or of any; --since: that died since then."
+)
 @options.filters()
 @click.option("--limit", type=click.IntRange(1, options.MOST), default=CAP, show_default=True, help="Never more.")
 @click.option("--yes", "-y", is_flag=True, help=f"Do not ask when it is more than {MANY}.")
@@ -41,6 +43,7 @@ def replay(
 
     \b
     flask events replay 41 42
+    flask events replay --dead 41
     flask events replay --dead --since 2h
     flask events replay --type WorkbookCreated --since 2026-01-31
     """
@@ -48,7 +51,8 @@ def replay(
     inbox = access.inbox()
     records: Iterable[EventRecord]
     if dead:
-        records, told = _replay_dead(inbox, filters.since, limit, yes=yes)
+        chosen = [record.event.id or 0 for record in _chosen(event_ids)] if event_ids else None
+        records, told = _replay_dead(inbox, filters.since, limit, chosen, yes=yes)
     else:
         filters.check(inbox)
         records = _chosen(event_ids) if event_ids else _matching(inbox, filters, limit)
@@ -60,8 +64,8 @@ def replay(
 
 
 def _check_usage(event_ids: Sequence[int], dead: bool, filters: options.Filters) -> None:
-    if event_ids and (dead or filters):
-        raise click.UsageError("Give IDs, or --dead, or filters: not both.")
+    if event_ids and filters:
+        raise click.UsageError("Give IDs or filters, not both.")
     if dead and (filters.event_type or filters.resource or filters.state):
         raise click.UsageError("--dead goes with --since only.")
     if not (event_ids or dead or filters):
@@ -93,19 +97,25 @@ def _replay(inbox: Inbox, event_ids: Sequence[int], *, yes: bool) -> str:
     return f"Replayed {what}." if event_ids else "No such events."
 
 
-def _replay_dead(inbox: Inbox, since: datetime | None, limit: int, *, yes: bool) -> tuple[Iterable[EventRecord], str]:
+def _replay_dead(
+    inbox: Inbox, since: datetime | None, limit: int, event_ids: list[int] | None, *, yes: bool
+) -> tuple[Iterable[EventRecord], str]:
     """Revives dead jobs, the ones dead longest first; gives their events and a sentence."""
-    deaths = _deaths(inbox, since)
+    deaths = [one for one in _deaths(inbox, since) if event_ids is None or one[1].event.id in event_ids]
     wanted = deaths[:limit]
     _ask(len(wanted), f"Run {count(len(wanted), 'dead job')} again?", yes=yes)
     done = 0
     with progress(len(wanted), "Replaying") as step:
-        while done < len(wanted) and (revived := inbox.replay_dead(since, min(BATCH, len(wanted) - done))):
+        while done < len(wanted) and (revived := _revive(inbox, since, len(wanted) - done, event_ids)):
             done += revived
             step(revived)
     left = f"; {len(deaths) - done} are left, run it again for those" if len(deaths) > done else ""
     told = f"Replayed {count(done, 'dead job')}{left}." if deaths else "Nothing is dead."
     return {record.event.id: record for _, record in wanted}.values(), told
+
+
+def _revive(inbox: Inbox, since: datetime | None, left: int, event_ids: list[int] | None) -> int:
+    return inbox.replay_dead(since, min(BATCH, left), event_ids=event_ids)
 
 
 def _deaths(inbox: Inbox, since: datetime | None) -> list[tuple[datetime, EventRecord]]:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 PICTURE_WAITS = (10.0, 30.0)
 """Seconds until a picture that failed is tried again."""
-UNANSWERED_WAIT = 60.0
-"""Seconds until a message that may be out is sent once more; a moment's trouble would swallow that one too."""
+UNANSWERED_WAITS = (15.0, 120.0, 900.0)
+"""Seconds until a message that may be out is sent again: few and far apart, since each may be one too many."""
 TITLE = 150
 """Characters that fit into the headline of a message."""
 
@@ -147,7 +147,7 @@ class Context:
         is out. A picture that fails is tried again a few times, then left out. The first call for a destination is its
         first message on every attempt; give messages a `key` each where a later attempt may take another way.
 
-        A message of which nobody says whether it is out is sent once more at most.
+        A message of which nobody says whether it is out is sent again a few times, far apart.
 
         Raises NotifierError as the medium has it, Permanent for a destination that is none.
         """
@@ -165,10 +165,10 @@ class Context:
         except Unanswered as error:
             if error.permanent:
                 raise
-            why = f"{error}; the message may be out, and is sent once more"
-            self.wait(f"{key} unanswered", [UNANSWERED_WAIT], why, not_before=error.retry_at)
-            final = f"{error}. The message may have arrived, perhaps twice; it is not repeated. Replay to send it again"
-            raise Unanswered(final, permanent=True) from error
+            why = f"{error}; the message may be out, and is sent again"
+            self.wait(f"{key} unanswered", UNANSWERED_WAITS, why, not_before=error.retry_at)
+            over = "The message may have arrived, perhaps more than once; it is not repeated. Replay to send it again"
+            raise Unanswered(f"{error}. {over}", permanent=True) from error
 
     def _ordinal(self, to: str) -> str:
         self._told[to] += 1

@@ -57,7 +57,7 @@ def message(dead: list[JobRecord]) -> Message:
         f"{count} dead: tried in vain",
         "\n".join(lines),
         severity="bad",
-        footer=f"Look: flask events explain {dead[0].job.event.id} · again: flask events replay {ids}",
+        footer=f"Look: flask events explain {dead[0].job.event.id} · again: flask events replay --dead {ids}",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, text, update
 
 from webhooks.event import Event
 from webhooks.inbox.deaths import Deaths
@@ -75,14 +75,19 @@ class History(Deaths):
         """
         return self.store.write(lambda connection: self._replay(connection, event_ids))
 
-    def replay_dead(self, since: datetime | None = None, limit: int = 1000) -> int:
-        """Makes dead jobs ready again, those that died at or after `since`; returns how many."""
+    def replay_dead(
+        self, since: datetime | None = None, limit: int = 1000, *, event_ids: Sequence[int] | None = None
+    ) -> int:
+        """Makes dead jobs ready again, those that died at or after `since`, of these events; returns how many."""
         found = select(jobs.c.id).where(text(DEAD)).order_by(jobs.c.finished_at).limit(limit)
         if since is not None:
             found = found.where(jobs.c.finished_at >= since.timestamp())
+        if event_ids is not None:
+            found = found.where(jobs.c.event_id.in_(event_ids))
 
         def again(connection: Connection) -> int:
-            return revive(connection, connection.execute(found).scalars().all(), self.store.seconds(connection))
+            now = self.store.seconds(connection)
+            return revive(connection, connection.execute(found).scalars().all(), now, self.store.wall(now))
 
         return self.store.write(again)
 
@@ -105,7 +110,11 @@ class History(Deaths):
 
     def _replay(self, connection: Connection, event_ids: Sequence[int]) -> int:
         ended = select(jobs.c.id).where(jobs.c.event_id.in_(event_ids), jobs.c.state.not_in(OPEN_STATES))
-        revive(connection, connection.execute(ended).scalars().all(), self.store.seconds(connection))
+        now = self.store.seconds(connection)
+        revive(connection, connection.execute(ended).scalars().all(), now, self.store.wall(now))
+        # One that waits for its next attempt need not wait any longer.
+        waits = and_(jobs.c.event_id.in_(event_ids), jobs.c.state == int(JobState.READY), jobs.c.due_at > now)
+        connection.execute(update(jobs).where(waits).values(due_at=now))
         again = update(events).where(events.c.id.in_(event_ids)).values(state=RECEIVED)
         return connection.execute(again).rowcount
 

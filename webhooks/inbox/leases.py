@@ -105,6 +105,8 @@ class Leases:
     def _end(
         self, job: Job, state: JobState, outcome: str, error: str | None = None, *, seconds: float = 0.0, more: int = 0
     ) -> None:
+        # PostgreSQL's text has no NUL, and a name from outside may stand in an error.
+        error = error.replace("\0", "\ufffd") if error else error
         mine = {"job": job.id, "by": job.owner, "attempt": job.attempts}
         started_at = job.started_at.timestamp() if job.started_at else 0.0
         tried = {"job_id": job.id, "number": job.attempts, "worker": job.owner or "", "started_at": started_at}
@@ -138,18 +140,20 @@ class Leases:
             # The job may have died before, been replayed, and died again.
             before = select(jobs.c.id).where(jobs.c.event_id == dead.event.id, jobs.c.key == row["key"])
             if (known := connection.execute(before).scalar()) is not None:
-                revive(connection, [known], now)
+                revive(connection, [known], now, self.store.wall(now))
             else:
                 add_jobs(connection, [row | {"due_at": now, "created_at": self.store.wall(now)}])
 
 
-def revive(connection: Connection, job_ids: Sequence[int], now: float) -> int:
-    """Makes ended jobs ready anew. What `once` remembers is forgotten: they are meant to do it all again."""
+def revive(connection: Connection, job_ids: Sequence[int], now: float, made_at: float) -> int:
+    """Makes ended jobs ready anew, as if made at `made_at`. What `once` remembers is forgotten: they are meant to do it
+    all again, with the patience that a new job has."""
     ended = and_(jobs.c.id.in_(job_ids), jobs.c.state.not_in(OPEN_STATES))
     ids = connection.execute(select(jobs.c.id).where(ended).with_for_update()).scalars().all()
     connection.execute(delete(steps).where(steps.c.job_id.in_(ids)))
     fresh = {"state": int(JobState.READY), "attempts": 0, "error": None, "finished_at": None, "told_at": None}
-    return connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(**fresh, due_at=now)).rowcount
+    anew = update(jobs).where(jobs.c.id.in_(ids)).values(**fresh, due_at=now, created_at=made_at)
+    return connection.execute(anew).rowcount
 
 
 def _losses(connection: Connection, job_id: int) -> int:
