@@ -39,6 +39,10 @@ class CannotStart(Exception):
     """What is in the way, and what to do about it."""
 
 
+class Ended(Exception):
+    """The server is gone, although nobody stopped the demo."""
+
+
 def play(*, port: int, simulator_port: int) -> None:
     """Runs the demo until it is interrupted."""
     _free(port, "PORT")
@@ -52,7 +56,9 @@ def play(*, port: int, simulator_port: int) -> None:
         for wish in SCENARIO:
             _happen(site, wish)
             _watch(told, server, PAUSE_SECONDS)
-        print("\nThat was the scenario. Make more happen on the simulator's page; it shows up here, too.\n", flush=True)
+        print(
+            "\nThat was the scenario. Make more happen on the simulator's page; what people are told shows up here.\n"
+        )
         while True:
             _watch(told, server, 60)
 
@@ -81,7 +87,7 @@ def _watch(told: Told, server: subprocess.Popen[bytes], seconds: float) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if server.poll() is not None:
-            raise CannotStart(f"the server ended by itself; its log is {LOG}")
+            raise Ended(f"the server ended by itself; its log is {LOG}")
         for line in told.news():
             print(line, flush=True)
         time.sleep(0.2)

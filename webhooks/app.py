@@ -32,6 +32,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         settings.require_tableau()
         settings.require_durable()
         services.rules  # noqa: B018 — a broken rules file stops the start, not the first event
+        if not services.tokens:
+            log.warning("WEBHOOK_TOKEN is empty: whoever knows the address may send events")
     app.register_blueprint(health.blueprint)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(Exception, _failed)

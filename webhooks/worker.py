@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 Run = Callable[[Job, Callable[[], bool]], None]
 """Does a job; the second argument tells whether the job is still this worker's."""
 
+NAME = 100
+"""Characters of a name in a line of the log; what came in may be long."""
 POLL_SECONDS = 1.0
 MAX_RUN_SECONDS = 900.0
 """A handler that takes longer loses its lease: it hangs, and others can still do the job."""
@@ -312,5 +314,7 @@ def describe(error: BaseException) -> str:
 
 
 def _title(job: Job) -> str:
-    name = job.event.resource_name
-    return f"Job {job.id} ({job.key}) for event {job.event.id} {job.event.event_type} {name!r}"
+    event = job.event
+    return (
+        f"Job {job.id} ({job.key}) for event {event.id} {event.event_type[:NAME]} {str(event.resource_name)[:NAME]!r}"
+    )

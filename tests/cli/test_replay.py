@@ -128,9 +128,7 @@ def test_replay_by_filter_refuses_more_than_the_cap(flask: Run, receive: Receive
     assert states(inbox, ids[0]) == [JobState.DONE] * 2
 
 
-@pytest.mark.parametrize(
-    "words", [(), ("1", "--since", "2h"), ("--dead", "--type", "WorkbookCreated")]
-)
+@pytest.mark.parametrize("words", [(), ("1", "--since", "2h"), ("--dead", "--type", "WorkbookCreated")])
 def test_replay_wants_to_know_which(flask: Run, words: tuple[str, ...]) -> None:
     """Nothing named, or two ways to name events at once, is a usage error."""
     assert flask("events", "replay", *words).exit_code == 2

@@ -121,19 +121,16 @@ def test_refused_layout_is_posted_as_text(slack: SlackNotifier, vendor: Any, say
 
 
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize(
-    ("trouble", "words", "unanswered"),
-    [({"hang": True}, "did not answer", True), ({"drop": True}, "broke the connection", False)],
-)
+@pytest.mark.parametrize(("trouble", "unanswered"), [({"hang": True}, True), ({"drop": True}, False)])
 def test_silence_is_tried_again_later_and_not_here(
-    slack: SlackNotifier, vendor: Any, says: Any, trouble: dict[str, bool], words: str, unanswered: bool
+    slack: SlackNotifier, vendor: Any, says: Any, trouble: dict[str, bool], unanswered: bool
 ) -> None:
     """Slack may have posted it: the error says so, is not final, and one request was made.
 
     A broken connection is how an outage looks, and is tried as long as one lasts.
     """
     vendor.on("chat.postMessage", says(**trouble))
-    with pytest.raises(NotifierError, match=words) as caught:
+    with pytest.raises(NotifierError, match="did not answer|broke the connection") as caught:
         slack.send(MESSAGE, "#finance")
     assert isinstance(caught.value, Unanswered) is unanswered
     assert (caught.value.permanent, caught.value.uncertain) == (False, True)

@@ -33,7 +33,7 @@ def _row(record: EventRecord, now: datetime) -> list[Text | str]:
         str(event.id),
         screen.short_time(event.received_at, now),
         screen.event_type(event.event_type),
-        screen.clean(event.resource_name),
+        screen.short(event.resource_name),
         state_of(record),
         f"+{record.duplicates}" if record.duplicates else "",
     ]
@@ -46,7 +46,7 @@ def state_of(record: EventRecord) -> Text:
 
 def headline(record: EventRecord, now: datetime) -> Text:
     event = record.event
-    name = (screen.clean(event.resource_name), "bold")
+    name = (screen.short(event.resource_name), "bold")
     head = Text.assemble((str(event.id), "bold"), "  ", screen.event_type(event.event_type), "  ", name, "  ")
     return head.append(screen.short_time(event.received_at, now) + "  ").append(_reception(record))
 

@@ -13,6 +13,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+NAME = 120
 WIDE = 10_000
 JOINERS = "\u200c\u200d"
 """Parts of words and emoji; every other invisible character is shown by its number."""
@@ -70,6 +71,12 @@ def clean(value: Any, missing: str = "-") -> str:
         return missing
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return "".join(map(_visible, text)) if text else '""'
+
+
+def short(value: Any) -> str:
+    """A name from outside, cut where it would push everything else out of sight; `--json` has the whole of it."""
+    text = clean(value)
+    return text if len(text) <= NAME else text[: NAME - 1] + "…"
 
 
 def one_line(text: str) -> str:
