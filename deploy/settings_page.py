@@ -11,7 +11,12 @@ from pydantic.fields import FieldInfo
 from webhooks.settings import NEEDED, ROOT, Settings
 
 PAGE = ROOT / "docs" / "settings.md"
-SECTIONS = {"Tableau": ("TABLEAU_",), "Slack": ("SLACK_",), "Twilio": ("TWILIO_",), "Other notifiers": ("APPRISE_",)}
+SECTIONS = {
+    "Tableau": ("TABLEAU_", "SITES_"),
+    "Slack": ("SLACK_",),
+    "Twilio": ("TWILIO_",),
+    "Other notifiers": ("APPRISE_",),
+}
 REST = "The server"
 
 HEAD = """\

@@ -38,6 +38,7 @@ class Config:
     content_url: str = "acme"
     pat_name: str = "webhooks"
     pat_secret: str = field(default="c2ltdWxhdG9y:not-a-secret", repr=False)
+    more_pats: Mapping[str, str] = field(default_factory=dict, repr=False)  # name -> secret: one for each further site
     username: str = "ann@acme.example"
     password: str = field(default="simulator", repr=False)
     ca_client: str = "5f3c1d9e-0000-4000-8000-00000000c11e"
@@ -118,7 +119,11 @@ def _manners(environ: Mapping[str, str]) -> dict[str, object]:
 def manner(name: str, value: object) -> object:
     """The value of one manner, read from text or JSON. Raises ValueError when it is none."""
     default = getattr(Config(), name, ...)
-    if name in VARIABLES.values() or name in {"clock", "more_ca_secrets", "twilio_verified"} or default is ...:
+    if (
+        name in VARIABLES.values()
+        or name in {"clock", "more_pats", "more_ca_secrets", "twilio_verified"}
+        or default is ...
+    ):
         raise ValueError(f"{name!r} is not a manner; there are {', '.join(manners())}")
     try:
         return _read(default, value)
@@ -139,5 +144,5 @@ def _read(default: object, value: object) -> object:
 
 def manners() -> list[str]:
     """The names of what may be changed while a simulator runs."""
-    fixed = {*VARIABLES.values(), "clock", "seed", "senders", "more_ca_secrets", "twilio_verified"}
+    fixed = {*VARIABLES.values(), "clock", "seed", "senders", "more_pats", "more_ca_secrets", "twilio_verified"}
     return [entry.name for entry in fields(Config) if entry.name not in fixed]

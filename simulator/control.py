@@ -1,6 +1,7 @@
 """The control of a simulator over HTTP: make things happen, see what was sent and received, switch faults.
 
-POST   /simulator/events      {"event_type": "WorkbookRefreshFailed", "name": "Sales", "reason": "…"}: it happens
+POST   /simulator/events      {"event_type": "WorkbookRefreshFailed", "name": "Sales", "reason": "…"}: it happens,
+                              with "site": "branch" on the site of that content URL
 GET    /simulator/site        what is on the site, with LUIDs: projects, workbooks, data sources, views, users, webhooks
 POST   /simulator/refreshes   {"name": "Sales", "fail": 2, "reason": "…"}: its next refreshes fail; -1: all
 GET    /simulator/messages    what Slack and Twilio received, newest last, with the files shared
@@ -30,6 +31,7 @@ from .events import Impossible, Wish, happen
 from .faults import KINDS
 from .payload import RESOURCES
 from .report import call_report, delivery_report, message_report, sms_report
+from .site import Site
 from .slack.files import mimetype
 from .world import World
 
@@ -83,6 +85,7 @@ def healthz() -> Result:
 def events() -> Result:
     """Make something happen."""
     body, world = _body(), world_here()
+    where = body.pop("site", None)
     known = Wish.__dataclass_fields__
     if unknown := set(body) - set(known):
         raise Unclear(f"unknown {', '.join(sorted(unknown))}; an event takes {', '.join(known)}")
@@ -93,8 +96,17 @@ def events() -> Result:
     wish = Wish(**body)
     with world.lock:
         before = world.sender.count
-        fields = happen(world, world.home, wish)
+        fields = happen(world, _site(world, where), wish)
         return {"event": fields, "deliveries": world.sender.count - before}
+
+
+def _site(world: World, content_url: object) -> Site:
+    """The site of that content URL; the company's own where none is given."""
+    found = world.home if content_url is None else world.site_at(str(content_url))
+    if found is None:
+        there = ", ".join(repr(site.content_url) for site in world.sites.values())
+        raise Unclear(f"there is no site {content_url!r}; there are {there}")
+    return found
 
 
 @control.post("/refreshes")

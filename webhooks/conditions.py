@@ -18,9 +18,12 @@ PAYLOAD_FIELDS = {
     "resource_name": "the name that the webhook gives",
     "resource_luid": "the LUID of the workbook, data source, view, user or site",
     "resource": "Tableau's word for the kind: WORKBOOK, DATASOURCE, EXTRACTS, VIEW, USER, SITE",
-    "site_luid": "the LUID of the site",
+    "site_luid": "the site: its name in sites.toml, or its LUID",
 }
 """What the webhook itself says: compared when the event is planned."""
+
+SITE = "site_luid"
+"""The one that also fits the name people gave to the site; the job looks at it where that is not known yet."""
 
 TABLEAU_FIELDS = {
     "project": "the name of the project, or its whole path such as Finance/Reports",
@@ -91,12 +94,21 @@ class Where:
 
     def judge(self, event: Event) -> Finding:
         """Whether the payload's part holds for `event`; what only Tableau knows is left open and named."""
-        findings = [compare(name, patterns, [getattr(event, name)]) for name, patterns in self.payload.items()]
+        late = self.left_open(event)
+        findings = [
+            compare_payload(name, event, patterns) for name, patterns in self.payload.items() if name not in late
+        ]
         unmet = [finding.reason for finding in findings if not finding.matched]
         if unmet:
             return Finding(matched=False, reason="; ".join(unmet))
-        open_ones = [f"if {name} ~ {join(patterns)}" for name, patterns in self.tableau.items()]
+        open_ones = [f"if {name} ~ {join(patterns)}" for name, patterns in late.items()]
         return Finding(matched=True, reason="; ".join([*(finding.reason for finding in findings), *open_ones]))
+
+    def left_open(self, event: Event) -> Mapping[str, Patterns]:
+        """What the job has to look at before it runs."""
+        if event.site is not None or SITE not in self.payload:
+            return self.tableau
+        return {SITE: self.payload[SITE], **self.tableau}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +158,13 @@ def compare(name: str, patterns: Patterns, values: Sequence[object], *, shown: s
         return Finding(matched=False, reason=f"{name} is {shown}, not {join(wanted)}")
     refusing = [pattern for pattern in patterns if not fits((pattern,), known) and pattern not in wanted]
     return Finding(matched=False, reason=f"{name} is {shown}, which {join(tuple(refusing))} refuses")
+
+
+def compare_payload(name: str, event: Event, patterns: Patterns) -> Finding:
+    """Whether a field of the payload fits; a site by its name or by its LUID."""
+    if name != SITE or not event.site:
+        return compare(name, patterns, [getattr(event, name)])
+    return compare("site", patterns, [event.site, event.site_luid], shown=event.site)
 
 
 def join(patterns: Patterns) -> str:

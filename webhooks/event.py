@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -56,7 +56,8 @@ class Unprocessable(ValueError):
 class Event:
     """What Tableau sent. Fields hold the payload's own values, unchanged; a missing field is None.
 
-    `id` and `received_at` (UTC) are the inbox's and absent before the event is kept.
+    `id` and `received_at` (UTC) are the inbox's and absent before the event is kept. `site` is the name that people
+    gave to the site in SITES_FILE: empty without one, None where nobody knows as yet which site it is.
     """
 
     event_type: str
@@ -65,6 +66,7 @@ class Event:
     fingerprint: bytes
     id: int | None = None
     received_at: datetime | None = None
+    site: str | None = field(default="", compare=False)
 
     @property
     def resource(self) -> Any:

@@ -62,9 +62,9 @@ class Handler:
     max_attempts: int | None = None
     in_rules: bool = False
 
-    def job(self, default_attempts: int) -> NewJob:
+    def job(self, event: Event, default_attempts: int) -> NewJob:
         """The job that an event of its own makes."""
-        where = self.trigger.where.tableau if self.trigger else {}
+        where = self.trigger.where.left_open(event) if self.trigger else {}
         return NewJob(self.name, self.name, where=where, max_attempts=self.max_attempts or default_attempts)
 
 
@@ -149,7 +149,7 @@ class Registry:
 
     def matching(self, event: Event, max_attempts: int = 20) -> list[NewJob]:
         """The jobs that `event` makes because of @on; `max_attempts` for those that say nothing themselves."""
-        return [handler.job(max_attempts) for handler in self.handlers_for(event)]
+        return [handler.job(event, max_attempts) for handler in self.handlers_for(event)]
 
     def explain(self, event: Event, max_attempts: int = 20) -> list[Verdict]:
         """For each @on handler, whether `event` concerns it and why."""
@@ -190,7 +190,7 @@ class Registry:
 
 def _verdict(handler: Handler, trigger: Trigger, event: Event, max_attempts: int) -> Verdict:
     finding = trigger.judge(event)
-    jobs = (handler.job(max_attempts),) if finding.matched else ()
+    jobs = (handler.job(event, max_attempts),) if finding.matched else ()
     return Verdict(handler.name, finding.matched, finding.reason, jobs)
 
 

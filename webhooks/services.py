@@ -6,12 +6,15 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from notifiers import AppriseConfig, Notifiers, SlackConfig, TwilioConfig
+from tableau_rest.errors import TableauError
 from webhooks import rules
 from webhooks.address import public_url
+from webhooks.conditions import SITE, fits
 from webhooks.context import Context, call
 from webhooks.destinations import troubles
 from webhooks.event import Event
@@ -20,12 +23,13 @@ from webhooks.inbox import Inbox
 from webhooks.job import Job, NewJob
 from webhooks.registry import Registry, registry
 from webhooks.settings import Settings
+from webhooks.site import Site
+from webhooks.sites import Sites, UnknownSite
 from webhooks.watch import RECONCILED, Aims, Lapse, Look, Reconcile, Rounds, Watch, is_notice
 from webhooks.worker import Worker
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
-    from tableau_rest.credentials import Credential
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -91,23 +95,20 @@ class Services:
         )
 
     @shared
+    def sites(self) -> Sites:
+        """The sites of SITES_FILE; without it the one of the variables."""
+        return Sites(self.settings.sites(), lambda: self.inbox)
+
+    def client(self, site: Site) -> Tableau:
+        """The site's client; all threads share it. Raises RuntimeError naming what the chosen sign-in misses."""
+        self.settings.require_tableau()
+        return self.sites.client(site)
+
+    @property
     def tableau(self) -> Tableau:
-        """The client that all threads share; its session is shared with every process through the inbox.
-
-        Raises RuntimeError naming what the chosen sign-in misses.
-        """
-        from tableau_rest import Tableau  # noqa: PLC0415 — commands that never ask Tableau start without it
-
-        given = self.settings
-        given.require_tableau()
-        return Tableau(
-            given.tableau_domain,
-            given.tableau_sitename,
-            _credential(given),
-            api_version=given.tableau_restapi_version or None,
-            sessions=self.inbox.sessions,
-            session_minutes=given.tableau_session_minutes,
-        )
+        """The client of the only site, or of the first one; as `client`."""
+        self.settings.require_tableau()
+        return self.sites.client(self.sites.all[0])
 
     def matching(self, event: Event) -> list[NewJob]:
         """Which jobs an event makes: those of the rules, then those of the `@on` handlers.
@@ -118,6 +119,7 @@ class Services:
             return [NewJob(f"watch/{to}", TELL, rule="watch", params={"to": to}) for to in self.rules.dead_letters]
         if self._made_up_for(event):
             return []
+        event = self.sites.labelled(event)
         return [*self.rules.matching(event), *self.registry.matching(event, self.settings.max_attempts)]
 
     def _made_up_for(self, event: Event) -> bool:
@@ -128,24 +130,43 @@ class Services:
             log.info("Event %s is what event %s was made for", event.id, twin)
         return twin is not None
 
-    def wanted(self) -> tuple[str, ...]:
-        """The event types that the rules and the `@on` handlers are about."""
+    def wanted(self, site: Site | None = None) -> tuple[str, ...]:
+        """The event types that the rules and the `@on` handlers are about; of a site, those that are about it."""
         by_rules = [rule.trigger for rule in self.rules.rules if rule.enabled]
         by_handlers = [one.trigger for one in self.registry.announced() if one.trigger]
-        return wanted([*by_rules, *by_handlers])
+        triggers = [*by_rules, *by_handlers]
+        if site and site.name:
+            known = [site.name, self.sites.known_luid(site)]
+            triggers = [one for one in triggers if fits(one.where.payload.get(SITE, ()), known)]
+        return wanted(triggers)
 
     def run(self, job: Job, still_mine: Callable[[], bool] = lambda: True) -> None:
         """Does a job once; raises what its handler raises."""
         handler = self.registry.handler(job.handler)
         context = Context(
-            job,
+            self._labelled(job),
             inbox=self.inbox,
-            tableau=lambda: self.tableau,
+            tableau=lambda: self.client(self.sites.of(job.event)),
             notifiers=self.notifiers,
             settings=self.settings,
+            label=self.sites.label,
             still_mine=still_mine,
         )
         call(handler, context)
+
+    def _labelled(self, job: Job) -> Job:
+        """With the site's name, which may have to be learnt first. Raises what may pass, unless it has to go on."""
+        event = self.sites.labelled(job.event)
+        if event.site is None:
+            try:
+                event = replace(event, site=self.sites.of(event).name)
+            except UnknownSite:
+                event = replace(event, site="")
+            except TableauError:
+                if SITE in job.where or job.attempts < job.max_attempts:
+                    raise
+                event = replace(event, site="")
+        return replace(job, event=event)
 
     def worker(self, threads: int | None = None) -> Worker:
         """A new worker, not started."""
@@ -186,7 +207,7 @@ class Services:
         given = self.settings
         if self._watch is not None or given.missing():
             return
-        looks: list[Look] = [Lapse(self.inbox, lambda: self.tableau).look, *self._webhook_looks()]
+        looks = [*(self._lapse(site) for site in self.sites.all), *self._webhook_looks()]
         self._watch = Watch(self.inbox, looks, given.watch_minutes or CREDENTIAL_MINUTES)
         self._watch.start()
 
@@ -199,9 +220,20 @@ class Services:
         except ValueError as error:
             log.error("Our webhooks are not watched, WEBHOOK_URL cannot be used: %s", error)  # noqa: TRY400
             return []
-        aims = Aims(self.wanted(), url, given.webhook_label, given.watch_repair)
-        catch_up = [Reconcile(self.inbox, lambda: self.tableau, aims.wanted).look] if given.reconcile else []
-        return [Rounds(self.inbox, lambda: self.tableau, aims).look, *catch_up]
+        return [look for site in self.sites.all for look in self._looks(site, url)]
+
+    def _lapse(self, site: Site) -> Look:
+        return Lapse(self.inbox, lambda: self.client(site), site=site.name, key=_key(site)).look
+
+    def _looks(self, site: Site, url: str) -> list[Look]:
+        """What the watch does for one site; what is about our own side it does with the first."""
+        given = self.settings
+        aims = Aims(self.wanted(site), url, given.webhook_label, given.watch_repair, site.name)
+        rounds = Rounds(self.inbox, lambda: self.client(site), aims, key=_key(site))
+        looks: list[Look] = [rounds.look if site is self.sites.all[0] else rounds.look_at_site]
+        if given.reconcile:
+            looks.append(Reconcile(self.inbox, lambda: self.client(site), aims.wanted, key=_key(site)).look)
+        return looks
 
     def working(self) -> bool:
         """Whether the embedded worker takes jobs, where there has to be one."""
@@ -227,25 +259,6 @@ def _announcements(destinations: tuple[str, ...]) -> tuple[NewJob, ...]:
     return (NewJob("dead letters", ANNOUNCE, rule="dead letters", params={"to": destinations}),) if destinations else ()
 
 
-def _credential(given: Settings) -> Credential:
-    from tableau_rest import ConnectedApp, Password, PersonalAccessToken  # noqa: PLC0415
-    from tableau_rest.credentials import SCOPES  # noqa: PLC0415
-
-    if given.tableau_auth == "password":
-        return Password(given.tableau_username, given.tableau_password.get_secret_value())
-    if given.tableau_auth == "jwt":
-        return ConnectedApp(
-            given.tableau_ca_client,
-            given.tableau_ca_secret_id,
-            given.tableau_ca_secret_value.get_secret_value(),
-            given.tableau_username,
-            scopes=tuple(given.tableau_ca_scopes.split()) or SCOPES,
-            spare=_spare_secret(given),
-        )
-    secret = given.tableau_pat_secret.get_secret_value()
-    return PersonalAccessToken(given.tableau_pat_name, secret, given.tableau_pat_expires)
-
-
-def _spare_secret(given: Settings) -> tuple[str, str] | None:
-    value = given.tableau_ca_spare_secret_value.get_secret_value()
-    return (given.tableau_ca_spare_secret_id, value) if value else None
+def _key(site: Site) -> str:
+    """What the watch's notes about the site end with: nothing for the one of the variables, as it always was."""
+    return f" {site.key}" if site.name else ""

@@ -8,25 +8,21 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from dotenv import dotenv_values
+from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from webhooks import site, sitefile
+from webhooks.site import Site
 
 ROOT = Path(__file__).resolve().parent.parent
 
-NEEDED = {
-    "pat": ("tableau_domain", "tableau_pat_name", "tableau_pat_secret"),
-    "password": ("tableau_domain", "tableau_username", "tableau_password"),
-    "jwt": (
-        "tableau_domain",
-        "tableau_username",
-        "tableau_ca_client",
-        "tableau_ca_secret_id",
-        "tableau_ca_secret_value",
-    ),
-}
+NEEDED = {way: tuple(f"tableau_{name}" for name in names) for way, names in site.NEEDED.items()}
 """What each way to sign in uses; all the rest may be absent or empty."""
+
+BY_VARIABLES = tuple(name for name in Site.model_fields if name not in {"name", "site_luid"})
+"""What the TABLEAU_… variables say of the one site."""
 
 SCHEMES = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 """What DATABASE_URL may begin with, once the short forms of PostgreSQL's are written out."""
@@ -98,6 +94,10 @@ class Settings(BaseSettings):
     )
     tableau_pat_expires: date | None = Field(None, description="Last day of the token, e.g. 2027-03-31, for a warning")
 
+    sites_file: Path | None = Field(
+        None, description="Several sites: a sites.toml with their addresses and credentials, in place of TABLEAU_…"
+    )
+
     flask_env: Literal["production", "development"] = Field("production", description="development logs DEBUG")
     webhook_token: SecretStr = Field(
         SecretStr(""),
@@ -154,6 +154,8 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on")
     simulator_port: int = Field(8100, ge=0, le=65535, description="Port of the simulator in the demo")
 
+    _sites: sitefile.Sitefile | None = PrivateAttr(None)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -183,7 +185,7 @@ class Settings(BaseSettings):
     @field_validator("tableau_domain")
     @classmethod
     def _host_only(cls, domain: str) -> str:
-        return _server(domain) if domain else ""
+        return site.server(domain, "TABLEAU_SITENAME") if domain else ""
 
     @field_validator("tableau_restapi_version")
     @classmethod
@@ -207,17 +209,34 @@ class Settings(BaseSettings):
     def _default_database(self) -> Self:
         """Without a site it can only be the demo that is asked about, and its events stay apart from real ones."""
         if not self.database_url.get_secret_value():
-            name = "inbox" if self.tableau_domain else "demo"
+            name = "inbox" if self.tableau_domain or self.sites_file else "demo"
             url = SecretStr(f"sqlite:///{ROOT / 'data' / f'{name}.sqlite3'}")
             object.__setattr__(self, "database_url", url)
         return self
 
+    @model_validator(mode="after")
+    def _read_sites(self) -> Self:
+        """What is wrong with the file is told when Tableau is needed, as with the variables."""
+        if self.sites_file:
+            self._sites = sitefile.read(self.sites_file, {**dotenv_values(".env"), **os.environ})
+        return self
+
+    def sites(self) -> tuple[Site, ...]:
+        """The sites of SITES_FILE as far as they can be used; without it the one of the variables, without a name."""
+        if self._sites:
+            return self._sites.sites
+        return (Site(name="", **{name: getattr(self, f"tableau_{name}") for name in BY_VARIABLES}),)
+
     def missing(self) -> list[str]:
-        """The variables that the chosen way to sign in to Tableau needs and that are empty."""
+        """The variables that the chosen way to sign in to Tableau needs and that are empty; or SITES_FILE's faults."""
+        if self._sites:
+            return self._sites.faults
         return [name.upper() for name in NEEDED[self.tableau_auth] if not _text(getattr(self, name))]
 
     def require_tableau(self) -> None:
-        """Raises one RuntimeError that names every missing variable of the chosen sign-in."""
+        """Raises one RuntimeError that names every missing variable of the chosen sign-in, or fault of SITES_FILE."""
+        if self._sites and self._sites.faults:
+            raise RuntimeError(self._sites.message())
         missing = self.missing()
         if missing:
             names = ", ".join(missing)
@@ -242,7 +261,7 @@ class Settings(BaseSettings):
         """Every secret text that is set, for redaction."""
         values = (getattr(self, name) for name in type(self).model_fields)
         texts = [v.get_secret_value() for v in values if isinstance(v, SecretStr) and v.get_secret_value()]
-        return texts + self.webhook_tokens()
+        return texts + self.webhook_tokens() + (self._sites.secrets if self._sites else [])
 
 
 def from_command_line() -> bool:
@@ -264,22 +283,6 @@ def _with_files(
     """A source of variables, and behind it the files that its NAME_FILE name."""
     assert isinstance(source, EnvSettingsSource)
     return source, FileSecrets(settings_cls, source.env_vars)
-
-
-def _server(domain: str) -> str:
-    """The address of Tableau without anything behind it. Raises ValueError that says what to write instead."""
-    if "@" in domain:
-        raise ValueError("the address must not hold a user name or password")  # nor may this message
-    parts = urlsplit(domain if "://" in domain else f"https://{domain}")
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("write the host of Tableau, e.g. 10ax.online.tableau.com")
-    _ = parts.port  # raises ValueError for a port that is no number
-    address = f"{parts.scheme}://{parts.netloc}"
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        site = re.search(r"/(?:site|t)/([^/?]+)", f"{parts.path}/{parts.fragment}")
-        also = f", and TABLEAU_SITENAME={site[1]}" if site else ""
-        raise ValueError(f"write only {address}{also}")
-    return address
 
 
 def _require_supported(url: str) -> None:

@@ -51,7 +51,8 @@ def _claim(world: World, credentials: Answer) -> Claim:
 def _by_token(world: World, credentials: Answer) -> Claim:
     config = world.config
     name, secret = text(credentials["personalAccessTokenName"]), text(credentials.get("personalAccessTokenSecret"))
-    if name != config.pat_name or not compare_digest(secret.encode(), config.pat_secret.encode()):
+    known = {**config.more_pats, config.pat_name: config.pat_secret}
+    if name not in known or not compare_digest(secret.encode(), known[name].encode()):
         raise _refused("The personal access token you provided is invalid.")
     return config.username, f"pat:{name}", None
 

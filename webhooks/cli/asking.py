@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ from tableau_rest.models import Webhook
 from webhooks.address import public_url
 from webhooks.cli import access
 from webhooks.cli.exits import Failure, Unavailable
+from webhooks.site import Site
+from webhooks.spelling import hint
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -20,19 +22,68 @@ if TYPE_CHECKING:
 TEMPORARY = (502, 503, 504)
 
 
+SITE = click.option("--site", "site_name", metavar="NAME", help="One site of SITES_FILE. Default: all of them.")
+
+
+def chosen(name: str | None) -> tuple[Site, ...]:
+    """The site of that name, or all of them. Ends the command where there is none, or SITES_FILE has a fault."""
+    try:
+        access.settings().require_tableau()
+    except RuntimeError as error:
+        raise Unavailable(str(error)) from None
+    sites = access.services().sites.all
+    if name is None:
+        return sites
+    found = tuple(site for site in sites if name.casefold() in {site.name.casefold(), site.key.casefold()})
+    if not found:
+        names = [site.name for site in sites if site.name]
+        there = hint(name, names) if names else "SITES_FILE is not set, so there is only the one of TABLEAU_SITENAME"
+        raise click.BadParameter(f"{name!r} is not one of the sites; {there}", param_hint="--site")
+    return found
+
+
+def one(name: str | None) -> Site:
+    """The site of that name, or the only one. Ends the command where it could be several."""
+    sites = chosen(name)
+    if len(sites) > 1:
+        raise click.UsageError(f"Which site? Give --site: {', '.join(site.name for site in sites)}.")
+    return sites[0]
+
+
+def over(name: str | None, work: Callable[[Site, Tableau], None]) -> None:
+    """Does `work` for the site of that name, or for all. A site that fails does not stop the others; the first failure
+    ends the command once they are done."""
+    failures: list[Failure] = []
+    for site in chosen(name):
+        try:
+            with asking(site) as tableau:
+                work(site, tableau)
+        except Failure as failure:
+            failures.append(failure)
+    for other in failures[1:]:
+        other.show()
+    if failures:
+        raise failures[0]
+
+
 @contextmanager
-def asking() -> Iterator[Tableau]:
+def asking(site: Site) -> Iterator[Tableau]:
     """Tableau, signed in when first asked. Ends the command where something is missing or Tableau refuses."""
     access.inbox()
     try:
-        yield access.services().tableau
+        yield access.services().client(site)
     except (TableauError, ValueError) as error:
         away = isinstance(error, NoAnswer) or getattr(error, "status", None) in TEMPORARY
-        raise (Unavailable if away else Failure)(access.hide(str(error))) from None
+        raise (Unavailable if away else Failure)(of_site(site, access.hide(str(error)))) from None
     except RuntimeError as error:
         if isinstance(error, click.exceptions.Exit | click.Abort):
             raise
         raise Unavailable(str(error)) from None
+
+
+def of_site(site: Site, text: str) -> str:
+    """The text, with the site's name before it where there are several."""
+    return f"{site.name}: {text}" if access.services().sites.several else text
 
 
 def our_url(given: str | None) -> str:
@@ -53,13 +104,19 @@ def warn_of(url: str) -> None:
         click.secho("Tableau asks for https with a certificate that it trusts.", fg="yellow", err=True)
 
 
-def find(tableau: Tableau, webhook: str) -> Webhook:
-    """The webhook of that LUID or name; ends the command where there is not exactly one."""
-    found = [one for one in tableau.webhooks() if webhook in {one.luid, one.name}]
+def find(site_name: str | None, webhook: str) -> tuple[Site, Webhook]:
+    """The webhook of that LUID or name, on one of the sites; ends the command where there is not exactly one."""
+    matching: list[tuple[Site, Webhook]] = []
+
+    def look(site: Site, tableau: Tableau) -> None:
+        matching.extend((site, one) for one in tableau.webhooks() if webhook in {one.luid, one.name})
+
+    over(site_name, look)
+    found = [one for _, one in matching]
     if not found:
         raise Failure(f"There is no webhook {webhook!r}. flask webhooks list shows those there are.")
     if len(found) > 1:
         raise Failure(
             f"{len(found)} webhooks are called {webhook!r}; give the LUID: {', '.join(one.luid for one in found)}"
         )
-    return found[0]
+    return matching[0]

@@ -95,7 +95,8 @@ def _matching(file: Path | None) -> Matching:
         read = rulebook.load(file, registry.actions, services.settings.max_attempts)
     except RulesError as error:
         raise Failure(str(error)) from None
-    return lambda event: [*read.matching(event), *registry.matching(event)]
+    labelled = services.sites.labelled
+    return lambda event: [*read.matching(labelled(event)), *registry.matching(labelled(event))]
 
 
 def _print(tally: Tally, since: datetime, *, as_json: bool) -> None:

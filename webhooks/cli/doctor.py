@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 
 import click
 from flask.cli import with_appcontext
 from rich.text import Text
 
-from webhooks.cli import access, lines, screen
+from webhooks.cli import access, asking, lines, screen
 from webhooks.cli.exits import FAILED
 from webhooks.cli.finding import Check, Finding, State, examine
 from webhooks.cli.group import Command
 from webhooks.cli.inside import Inside
 from webhooks.cli.options import as_json
 from webhooks.cli.outside import Outside, our_address
+from webhooks.services import Services
+from webhooks.site import Site
 
 MARKS = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red", State.SKIPPED: "dim"}
 
 
 @click.command(cls=Command)
 @click.option("--url", help="Our address as Tableau sees it, to be tried from here. [WEBHOOK_URL]")
+@asking.SITE
 @as_json
 @with_appcontext
-def doctor(url: str | None, as_json: bool) -> None:
+def doctor(url: str | None, site_name: str | None, as_json: bool) -> None:
     """Check everything that can be checked.
 
     Settings, inbox, disk, rules, backlog and dead letters; then Tableau, its clock, our rights and our webhooks there,
@@ -34,7 +39,7 @@ def doctor(url: str | None, as_json: bool) -> None:
     Ends with 1 if something is wrong; a warning is not.
     """
     findings = []
-    for name, check in _checks(url).items():
+    for name, check in _checks(url, site_name):
         for finding in examine(name, check):
             findings.append(finding)
             (_write if as_json else _show)(finding)
@@ -45,26 +50,37 @@ def doctor(url: str | None, as_json: bool) -> None:
         raise click.exceptions.Exit(FAILED)
 
 
-def _checks(url: str | None) -> Mapping[str, Check]:
+def _checks(url: str | None, site_name: str | None) -> list[tuple[str, Check]]:
     """All checks, in the order in which one explains the next."""
     services = access.services()
     try:
         address = our_address(services, url)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--url") from None
-    inside, outside = Inside(services), Outside(services, address)
-    return {
-        "settings": inside.settings,
-        "database": inside.database,
-        "disk": inside.disk,
-        "rules": inside.rules,
-        "worker": inside.backlog,
-        "tableau": outside.tableau,
-        "sign-in": outside.sign_in,
-        "webhooks": outside.webhooks,
-        "notifiers": outside.notifiers,
-        "address": outside.address,
-    }
+    sites = services.sites.all if site_name is None else asking.chosen(site_name)
+    inside, own = Inside(services), Outside(services, address)
+    return [
+        ("settings", inside.settings),
+        ("database", inside.database),
+        ("disk", inside.disk),
+        ("rules", inside.rules),
+        ("worker", inside.backlog),
+        *(check for site in sites for check in _of_site(services, address, site)),
+        ("notifiers", own.notifiers),
+        ("address", own.address),
+    ]
+
+
+def _of_site(services: Services, address: str, site: Site) -> Iterator[tuple[str, Check]]:
+    """What is asked of Tableau, with the site's name before each text where there are several."""
+    outside = Outside(services, address, site)
+    for name, check in (("tableau", outside.tableau), ("sign-in", outside.sign_in), ("webhooks", outside.webhooks)):
+        yield name, partial(_named, site, name, check)
+
+
+def _named(site: Site, name: str, check: Check) -> Iterator[Finding]:
+    for finding in examine(name, check):
+        yield replace(finding, text=asking.of_site(site, finding.text))
 
 
 def _show(finding: Finding) -> None:

@@ -93,6 +93,7 @@ def explain_event(event_id: int, as_json: bool) -> None:
 def verdicts(event: Event) -> tuple[list[Verdict], list[Verdict]]:
     """What rules and handlers make of the event now. Where they cannot be read, a note on stderr and none."""
     services = access.services()
+    event = services.sites.labelled(event)
     try:
         return services.rules.explain(event), services.registry.explain(event)
     except (RulesError, RegistrationError) as error:

@@ -31,7 +31,9 @@ class Inside:
     def settings(self) -> Iterator[Finding]:
         given = self._services.settings
         missing = given.missing()
-        if missing:
+        if given.sites_file:
+            yield from self._sites()
+        elif missing:
             names = ", ".join(missing)
             yield failed("settings", f"not set: {names}", "Set them in .env or the environment; see example-env.")
         else:
@@ -46,6 +48,16 @@ class Inside:
             yield ok(
                 "token", "set" if len(tokens) == 1 else f"{len(tokens)} are live; take the old one out once sync ran"
             )
+
+    def _sites(self) -> Iterator[Finding]:
+        given = self._services.settings
+        for fault in given.missing():
+            yield failed(
+                "settings", f"{given.sites_file}: {fault}", "Mend it in that file; docs/howto/several-sites.md."
+            )
+        if not given.missing():
+            names = ", ".join(site.name for site in self._services.sites.all)
+            yield ok("settings", f"{outcome.count(len(self._services.sites.all), 'site')}: {names}")
 
     def database(self) -> Iterator[Finding]:
         """By a write and a delete, which need the disk, the schema and the right to both."""

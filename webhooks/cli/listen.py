@@ -29,6 +29,7 @@ from webhooks.conditions import Trigger
 from webhooks.hooks import wanted
 from webhooks.services import Services
 from webhooks.settings import Settings
+from webhooks.site import Site
 
 THREADS = "4"
 """Where WORKER_THREADS is 0, which is said to the server."""
@@ -36,7 +37,9 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 — with a certificate of its own it is Tab
 
 OPTIONS = {
     "tableau_domain": click.option("--server", "tableau_domain", help="Tableau's host. [TABLEAU_DOMAIN]"),
-    "tableau_sitename": click.option("--site", "tableau_sitename", help="The site, as in its address."),
+    "tableau_sitename": click.option(
+        "--site", "tableau_sitename", help="The site, as in its address; with SITES_FILE its name there."
+    ),
     "tableau_pat_name": click.option("--pat-name", "tableau_pat_name", help="Personal access token. [TS_PAT_NAME]"),
     "tableau_pat_secret": click.option("--pat-secret", "tableau_pat_secret", help="Its secret. [TS_PAT_SECRET]"),
     "slack_token": click.option("--slack-token", "slack_token", help="Slack's bot token. [SLACK_TOKEN]"),
@@ -55,6 +58,7 @@ class Wish:
     events: tuple[str, ...]
     tls: ssl.SSLContext | None
     label: str
+    sites: tuple[Site, ...]
 
 
 def settings_options(command: Any) -> Any:
@@ -88,14 +92,28 @@ def listen(
     given = {name: value for name, value in options.items() if value is not None}
     if cert and not given.get("host") and "host" not in access.settings().model_fields_set:
         given["host"] = EVERYWHERE
+    site_name = _one_of_several(given)
     settings = _take_over(complete(access.settings(), given))
-    wish = Wish(asking.our_url(url), _split(events), _tls(cert, key), label or whose())
+    sites = asking.chosen(site_name)
+    wish = Wish(asking.our_url(url), _split(events), _tls(cert, key), label or whose(), sites)
     if wish.events and settings.slack_token.get_secret_value() and not settings.slack_channel:
         raise click.UsageError("Where in Slack? Give --slack-channel, or set SLACK_CHANNEL.")
     if cert is None:
         asking.warn_of(wish.url)
     with alone(settings, wish.label):
         _run(settings, wish)
+
+
+def _one_of_several(given: dict[str, Any]) -> str | None:
+    """With SITES_FILE `--site` names one of its sites, and everything else about Tableau stands there."""
+    if not access.settings().sites_file:
+        return None
+    asking.chosen(given.get("tableau_sitename"))
+    if beside := [name for name in given if name.startswith("tableau_") and name != "tableau_sitename"]:
+        options = ", ".join(f"--{name.removeprefix('tableau_').replace('_', '-')}" for name in beside)
+        raise click.UsageError(f"SITES_FILE says what {options.replace('--domain', '--server')} would; leave it out.")
+    name: str | None = given.pop("tableau_sitename", None)
+    return name
 
 
 def _split(events: Sequence[str]) -> tuple[str, ...]:
@@ -191,10 +209,11 @@ def _registered(wish: Wish) -> Iterator[Registered]:
     """The webhooks, made or found; removed at the end, whatever ends it. Ends the command where Tableau refuses."""
     services = access.services()
     events = wanted([Trigger(wish.events)]) if wish.events else services.wanted()
-    registered = Registered(services, wish.label, events)
+    registered = Registered(services, wish.sites, wish.label, events)
     try:
-        with asking.asking() as tableau:
-            registered.make(tableau, wish.url)
+        for site in wish.sites:
+            with asking.asking(site) as tableau:
+                registered.make(site, tableau, wish.url)
         yield registered
     finally:
         left = registered.remove()

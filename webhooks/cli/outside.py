@@ -21,23 +21,27 @@ from webhooks.hooks import Step, Verb, is_ours, plan
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 from webhooks.services import Services
+from webhooks.site import Site
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 10.0
 CLOCK_SECONDS = 30
 SOON_DAYS = 21
 SYNC = "flask webhooks sync makes it right; --dry-run only shows what it would do."
+NOWHERE = Site(name="")
 
 
 class Outside:
-    """The checks of what is elsewhere, one a method. `url` is our address as Tableau sees it, or empty."""
+    """The checks of what is elsewhere, one a method. `url` is our address as Tableau sees it, or empty; what is asked
+    of Tableau is asked of `site`."""
 
-    def __init__(self, services: Services, url: str) -> None:
+    def __init__(self, services: Services, url: str, site: Site = NOWHERE) -> None:
         self._services = services
         self._url = url
+        self._site = site
 
     def tableau(self) -> Iterator[Finding]:
         """Whether anything answers, what it is, and what time it has."""
-        domain = self._services.settings.tableau_domain
+        domain = self._site.domain
         if not domain:
             yield skipped("tableau", "TABLEAU_DOMAIN is not set")
             return
@@ -80,7 +84,7 @@ class Outside:
             yield skipped("sign-in", "credentials are not set")
             return
         try:
-            session = self._services.tableau.session()
+            session = self._services.client(self._site).session()
         except SignInFailed as error:
             yield failed("sign-in", str(error), "Is the credential right, and not expired? Is the site's name right?")
             return
@@ -95,11 +99,11 @@ class Outside:
             advice = "Webhooks and the reasons of failures are for site administrators: use a token of one."
             yield failed("sign-in", f"signed in, but the user's role is {role}", advice)
         else:
-            yield ok("sign-in", f"REST API {self._services.tableau.version}, {role or 'role not told'}")
+            yield ok("sign-in", f"REST API {self._services.client(self._site).version}, {role or 'role not told'}")
 
     def _role(self, user: str) -> str:
         try:
-            return self._services.tableau.user(user).site_role
+            return self._services.client(self._site).user(user).site_role
         except TableauError:
             return ""
 
@@ -108,7 +112,7 @@ class Outside:
             yield skipped("webhooks", "credentials are not set")
             return
         try:
-            there = list(self._services.tableau.webhooks())
+            there = list(self._services.client(self._site).webhooks())
         except Forbidden as error:
             yield failed("webhooks", str(error), "Sign in with the personal access token of a site administrator.")
             return
@@ -119,7 +123,7 @@ class Outside:
             yield skipped("webhooks", "the inbox, where the session is kept, cannot be used")
             return
         try:
-            wanted = self._services.wanted()
+            wanted = self._services.wanted(self._site)
         except (RulesError, RegistrationError):
             yield skipped("webhooks", "the rules do not say which ones are needed")
             return

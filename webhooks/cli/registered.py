@@ -20,6 +20,7 @@ from webhooks.cli.exits import Failure
 from webhooks.hooks import carry_out, is_ours, plan
 from webhooks.services import Services
 from webhooks.settings import Settings
+from webhooks.site import Site
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -43,7 +44,8 @@ def alone(settings: Settings, label: str) -> Iterator[None]:
 
     The kernel ends the lock with the process, whatever ends that.
     """
-    key = hashlib.sha256(f"{settings.tableau_domain}\n{settings.tableau_sitename}\n{label}".encode()).hexdigest()[:16]
+    sites = "\n".join(f"{site.domain}\n{site.sitename}" for site in settings.sites())
+    key = hashlib.sha256(f"{sites}\n{label}".encode()).hexdigest()[:16]
     with (Path(tempfile.gettempdir()) / f"tableau-webhooks-{key}.lock").open("a") as file:
         try:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -61,25 +63,32 @@ def rules_for(events: Sequence[str]) -> str:
 
 
 class Registered:
-    """The webhooks with one label, as far as this process makes them."""
+    """The webhooks with one label on these sites, as far as this process makes them."""
 
-    def __init__(self, services: Services, label: str, events: tuple[str, ...]) -> None:
-        self._services, self._label, self.events = services, label, events
+    def __init__(self, services: Services, sites: Sequence[Site], label: str, events: tuple[str, ...]) -> None:
+        self._services, self._sites, self._label, self.events = services, sites, label, events
 
-    def make(self, tableau: Tableau, url: str) -> None:
+    def make(self, site: Site, tableau: Tableau, url: str) -> None:
         """Creates what is missing, and takes over what a killed run left. Raises Failure where Tableau refuses one."""
         if not self.events:
             raise Failure("No rule and no handler needs an event, so there is nothing to listen to; see --events.")
-        steps = plan(tableau.webhooks(), self.events, url=url, label=self._label)
+        there, events = tableau.webhooks(), self._wanted(site)
+        steps = plan(there, events, url=url, label=self._label)
         refused = [f"{one.step.event}: {one.error}" for one in carry_out(steps, tableau) if one.error]
         if refused:
             raise Failure("Tableau refuses webhooks. " + " ".join(refused))
 
+    def _wanted(self, site: Site) -> list[str]:
+        """Of the events those that the rules want of this site."""
+        self._services.sites.luid(site)
+        return [event for event in self.events if not site.name or event in self._services.wanted(site)]
+
     def problem(self) -> str:
         """What a test of one webhook says is wrong; empty where it is fine or cannot be said."""
         try:
-            ours = [one for one in self._services.tableau.webhooks() if is_ours(one, self._label)]
-            result = self._services.tableau.test_webhook(ours[0]) if ours else None
+            tableau = self._services.client(self._sites[0])
+            ours = [one for one in tableau.webhooks() if is_ours(one, self._label)]
+            result = tableau.test_webhook(ours[0]) if ours else None
         except TableauError:
             return ""
         if result is None or result.ok:
@@ -95,10 +104,12 @@ class Registered:
         return f"The webhooks could not be removed: {' '.join(errors)}" if errors else ""
 
     def _remove(self, errors: list[str]) -> None:
+        errors[:] = [text for site in self._sites for text in self._remove_from(site)]
+
+    def _remove_from(self, site: Site) -> list[str]:
         try:
-            tableau = self._services.tableau
+            tableau = self._services.client(site)
             steps = plan(tableau.webhooks(), [], url="", label=self._label)
-            found = [str(one.error) for one in carry_out(steps, tableau) if one.error]
+            return [str(one.error) for one in carry_out(steps, tableau) if one.error]
         except (TableauError, RuntimeError) as error:
-            found = [str(error)]
-        errors[:] = found
+            return [str(error)]

@@ -76,6 +76,7 @@ def test(event: str, file: Path | None, name: str | None, expect: tuple[str, ...
     """
     given = _event(event, name)
     known = access.rules() if file is None else _checked(file)
+    given = access.services().sites.labelled(given)
     parts = foresee(known.explain(given), access.registry().explain(given))
     if as_json:
         for part in parts:

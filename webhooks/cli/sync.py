@@ -18,6 +18,7 @@ from webhooks.cli.exits import FAILED
 from webhooks.cli.group import Command
 from webhooks.cli.options import as_json
 from webhooks.hooks import Outcome, Step, Verb, carry_out, plan
+from webhooks.site import Site
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -30,14 +31,15 @@ DONE = {Verb.CREATE: "created", Verb.UPDATE: "updated", Verb.ENABLE: "enabled", 
 @click.option("--url", help="Our address as Tableau sees it; without a path /webhook/<token> is added. [WEBHOOK_URL]")
 @click.option("--dry-run", is_flag=True, help="Show the plan and do nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask, also on a terminal.")
+@asking.SITE
 @as_json
 @with_appcontext
-def sync(url: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
+def sync(url: str | None, dry_run: bool, yes: bool, site_name: str | None, as_json: bool) -> None:
     """Have Tableau send what rules and handlers need.
 
     Creates, changes, switches on and deletes webhooks, and shows beforehand what it is going to do. There is one
     webhook for each event type; ours are called "tableau-webhooks EVENT_TYPE" (WEBHOOK_LABEL). Those of other people
-    are left alone. A second run changes nothing.
+    are left alone. A second run changes nothing. With several sites each one gets what the rules want of it.
 
     \b
     flask webhooks sync --url https://hooks.example.org --dry-run
@@ -45,27 +47,41 @@ def sync(url: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
     """
     target = asking.our_url(url)
     access.rules()
-    wanted = access.services().wanted()
     if not as_json:
         asking.warn_of(target)
-    with asking.asking() as tableau:
-        steps = plan(tableau.webhooks(), wanted, url=target, label=access.settings().webhook_label)
-        if not as_json:
-            _show(steps, target)
-        changes = [step for step in steps if step.verb is not Verb.KEEP]
-        if not dry_run and changes and not yes:
-            _ask(changes)
-        outcomes = [] if dry_run else _carry_out(changes, tableau, quiet=as_json)
-    if as_json:
-        _write(steps, outcomes, dry_run=dry_run)
-    else:
-        _conclude(changes, outcomes, dry_run=dry_run)
-    if any(one.error for one in outcomes):
+    one = _One(target, dry_run=dry_run, yes=yes, as_json=as_json)
+    asking.over(site_name, one.sync)
+    if one.failed:
         raise click.exceptions.Exit(FAILED)
 
 
-def _show(steps: Sequence[Step], target: str) -> None:
-    click.echo(f"Events go to {access.shown(target)}")
+class _One:
+    """The command for one site after the other; `failed` once a step of any of them did."""
+
+    def __init__(self, target: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+        self._target, self._dry_run, self._yes, self._as_json = target, dry_run, yes, as_json
+        self.failed = False
+
+    def sync(self, site: Site, tableau: Tableau) -> None:
+        services = access.services()
+        services.sites.luid(site)  # what rules want of the site may be said by its LUID
+        there = tableau.webhooks()
+        steps = plan(there, services.wanted(site), url=self._target, label=access.settings().webhook_label)
+        if not self._as_json:
+            _show(steps, asking.of_site(site, f"Events go to {access.shown(self._target)}"))
+        changes = [step for step in steps if step.verb is not Verb.KEEP]
+        if not self._dry_run and changes and not self._yes:
+            _ask(changes)
+        outcomes = [] if self._dry_run else _carry_out(changes, tableau, quiet=self._as_json)
+        if self._as_json:
+            _write(site, steps, outcomes, dry_run=self._dry_run)
+        else:
+            _conclude(changes, outcomes, dry_run=self._dry_run)
+        self.failed = self.failed or any(one.error for one in outcomes)
+
+
+def _show(steps: Sequence[Step], title: str) -> None:
+    click.echo(screen.clean(title))
     if not steps:
         click.secho("No rule and no handler needs an event.", fg="yellow", err=True)
         return
@@ -112,11 +128,12 @@ def _conclude(changes: Sequence[Step], outcomes: Sequence[Outcome], *, dry_run: 
         click.echo(", ".join(f"{number} {word}" for word, number in counts.items()))
 
 
-def _write(steps: Sequence[Step], outcomes: Sequence[Outcome], *, dry_run: bool) -> None:
+def _write(site: Site, steps: Sequence[Step], outcomes: Sequence[Outcome], *, dry_run: bool) -> None:
     """One object a webhook: what is planned, and what became of it."""
     became = {id(one.step): one for one in outcomes}
     for step in steps:
-        lines.write(_object(step, became.get(id(step)), dry_run=dry_run))
+        named = {"site": site.name} if site.name else {}
+        lines.write({**_object(step, became.get(id(step)), dry_run=dry_run), **named})
 
 
 def _object(step: Step, one: Outcome | None, *, dry_run: bool) -> dict[str, Any]:

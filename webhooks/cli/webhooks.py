@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,10 @@ from webhooks.cli.group import Group
 from webhooks.cli.options import EventType, as_json
 from webhooks.cli.sync import sync
 from webhooks.hooks import is_ours
+from webhooks.site import Site
+
+if TYPE_CHECKING:
+    from tableau_rest import Tableau
 
 ADVICE = {
     401: "The token in the URL is not the server's WEBHOOK_TOKEN: flask webhooks sync puts the right one in.",
@@ -38,79 +42,103 @@ webhooks.add_command(sync)
 
 
 @webhooks.command("list")
+@asking.SITE
 @as_json
-def list_webhooks(as_json: bool) -> None:
+def list_webhooks(site_name: str | None, as_json: bool) -> None:
     """List the webhooks of the site, those of other people too."""
-    with asking.asking() as tableau:
+
+    def show(site: Site, tableau: Tableau) -> None:
         found = sorted(tableau.webhooks(), key=lambda one: (one.event, one.name))
-    if as_json:
-        for webhook in found:
-            lines.write(_object(webhook))
-    elif found:
-        rows = [_row(webhook) for webhook in found]
-        screen.show(screen.table(["NAME", "EVENT", "ENABLED", "URL", "LUID"], rows, flexible=["NAME", "URL"]))
-    else:
-        click.echo("The site has no webhooks.", err=True)
+        if as_json:
+            for webhook in found:
+                lines.write(_object(site, webhook))
+            return
+        _title(site)
+        if found:
+            rows = [_row(webhook) for webhook in found]
+            screen.show(screen.table(["NAME", "EVENT", "ENABLED", "URL", "LUID"], rows, flexible=["NAME", "URL"]))
+        else:
+            click.echo("The site has no webhooks.", err=True)
+
+    asking.over(site_name, show)
+
+
+def _title(site: Site) -> None:
+    if access.services().sites.several:
+        click.secho(screen.clean(site.name), bold=True)
 
 
 @webhooks.command()
 @click.argument("event_type", type=EventType())
 @click.option("--url", help="Our address as Tableau sees it; without a path /webhook/<token> is added. [WEBHOOK_URL]")
 @click.option("--name", help="Default: tableau-webhooks EVENT_TYPE.")
+@asking.SITE
 @as_json
-def create(event_type: str, url: str | None, name: str | None, as_json: bool) -> None:
+def create(event_type: str, url: str | None, name: str | None, site_name: str | None, as_json: bool) -> None:
     """Have Tableau send one EVENT_TYPE, beside what sync makes."""
     target = asking.our_url(url)
     asking.warn_of(target)
-    with asking.asking() as tableau:
+    site = asking.one(site_name)
+    with asking.asking(site) as tableau:
         made = tableau.create_webhook(name or f"{access.settings().webhook_label} {event_type}", event_type, target)
-    _tell("Created", made, as_json=as_json)
+    _tell("Created", site, made, as_json=as_json)
 
 
 @webhooks.command()
 @click.argument("webhook")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask, also about one that is not ours.")
+@asking.SITE
 @as_json
-def delete(webhook: str, yes: bool, as_json: bool) -> None:
+def delete(webhook: str, yes: bool, site_name: str | None, as_json: bool) -> None:
     """Delete a webhook.
 
     One that this server did not make is asked about."""
-    with asking.asking() as tableau:
-        found = asking.find(tableau, webhook)
+    site, found = asking.find(site_name, webhook)
+    with asking.asking(site) as tableau:
         if not _ours(found) and not yes:
             ask(f"{found.name!r} is not one of ours. Delete it?")
         tableau.delete_webhook(found)
-    _tell("Deleted", found, as_json=as_json)
+    _tell("Deleted", site, found, as_json=as_json)
 
 
 @webhooks.command()
 @click.argument("webhook")
+@asking.SITE
 @as_json
-def enable(webhook: str, as_json: bool) -> None:
+def enable(webhook: str, site_name: str | None, as_json: bool) -> None:
     """Switch a webhook on again.
 
     Tableau, or somebody, has switched it off; flask webhooks list says why.
     """
-    with asking.asking() as tableau:
-        changed = tableau.update_webhook(asking.find(tableau, webhook), is_enabled=True)
-    _tell("Enabled", changed, as_json=as_json)
+    site, found = asking.find(site_name, webhook)
+    with asking.asking(site) as tableau:
+        changed = tableau.update_webhook(found, is_enabled=True)
+    _tell("Enabled", site, changed, as_json=as_json)
 
 
 @webhooks.command()
 @click.argument("webhook", required=False)
+@asking.SITE
 @as_json
-def test(webhook: str | None, as_json: bool) -> None:
+def test(webhook: str | None, site_name: str | None, as_json: bool) -> None:
     """Have Tableau call a webhook, and tell what came back.
 
     Without WEBHOOK it calls each of ours. A test can fail in two places: Tableau refuses to make it, or the receiver
     does not answer with 200. Both are told.
     """
-    with asking.asking() as tableau:
-        chosen = [asking.find(tableau, webhook)] if webhook else [one for one in tableau.webhooks() if _ours(one)]
-        if not chosen:
-            raise Failure("None of the site's webhooks is ours. flask webhooks sync --url https://… makes them.")
+    good: list[bool] = []
+
+    def call(site: Site, tableau: Tableau) -> None:
+        chosen = [one for one in tableau.webhooks() if (webhook in {one.luid, one.name} if webhook else _ours(one))]
+        if not chosen and not webhook:
+            none = "None of the site's webhooks is ours. flask webhooks sync --url https://… makes them."
+            raise Failure(asking.of_site(site, none))
         # Written as they come: one that cannot be reached takes seconds.
-        good = [_tell_test(one, _test(tableau, one), as_json=as_json) for one in chosen]
+        good.extend(_tell_test(site, one, _test(tableau, one), as_json=as_json) for one in chosen)
+
+    if webhook:
+        site_name = asking.find(site_name, webhook)[0].key
+    asking.over(site_name, call)
     if not all(good):
         raise click.exceptions.Exit(FAILED)
 
@@ -126,7 +154,7 @@ def _test(tableau: Any, webhook: Webhook) -> WebhookTest | TableauError:
     return result
 
 
-def _tell_test(webhook: Webhook, result: WebhookTest | TableauError, *, as_json: bool) -> bool:
+def _tell_test(site: Site, webhook: Webhook, result: WebhookTest | TableauError, *, as_json: bool) -> bool:
     refused = isinstance(result, TableauError)
     call_status = result.status if isinstance(result, TableauError) else result.call_status
     status = None if isinstance(result, TableauError) else result.status
@@ -135,10 +163,10 @@ def _tell_test(webhook: Webhook, result: WebhookTest | TableauError, *, as_json:
     advice = "" if ok else _advice(status, body)
     if as_json:
         said = {"name": webhook.name, "call_status": call_status, "status": status, "body": body, "ok": ok}
-        lines.write({**said, "advice": advice})
+        lines.write({**said, "advice": advice, **_named(site)})
         return ok
     who = f"Tableau did not make the test ({call_status})" if refused else f"the receiver answered {status}"
-    click.secho(f"{screen.clean(webhook.name)}: {who} {screen.one_line(body)}".rstrip(), fg="green" if ok else "red")
+    click.secho(f"{_place(site, webhook.name)}: {who} {screen.one_line(body)}".rstrip(), fg="green" if ok else "red")
     if advice:
         click.echo(advice, err=True)
     return ok
@@ -156,11 +184,11 @@ def _ours(webhook: Webhook) -> bool:
     return is_ours(webhook, access.settings().webhook_label)
 
 
-def _tell(verb: str, webhook: Webhook, *, as_json: bool) -> None:
+def _tell(verb: str, site: Site, webhook: Webhook, *, as_json: bool) -> None:
     if as_json:
-        lines.write(_object(webhook))
+        lines.write(_object(site, webhook))
     else:
-        click.echo(f"{verb} {screen.clean(webhook.name)} ({webhook.event}) to {access.shown(webhook.url)}")
+        click.echo(f"{verb} {_place(site, webhook.name)} ({webhook.event}) to {access.shown(webhook.url)}")
 
 
 def _row(webhook: Webhook) -> list[Any]:
@@ -169,7 +197,16 @@ def _row(webhook: Webhook) -> list[Any]:
     return [name, screen.event_type(webhook.event), state, url, webhook.luid]
 
 
-def _object(webhook: Webhook) -> dict[str, Any]:
+def _place(site: Site, name: str) -> str:
+    return screen.clean(asking.of_site(site, name))
+
+
+def _named(site: Site) -> dict[str, str]:
+    """What JSON says of the site, where the sites have names."""
+    return {"site": site.name} if site.name else {}
+
+
+def _object(site: Site, webhook: Webhook) -> dict[str, Any]:
     return {
         "luid": webhook.luid,
         "name": webhook.name,
@@ -179,4 +216,5 @@ def _object(webhook: Webhook) -> dict[str, Any]:
         "reason": webhook.reason,
         "owner": webhook.owner.name,
         "ours": _ours(webhook),
+        **_named(site),
     }

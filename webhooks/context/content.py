@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tableau_rest.errors import NotFound, TableauError
 from tableau_rest.luid import luid_of
-from webhooks.conditions import compare
+from webhooks.conditions import SITE, compare, compare_payload
 from webhooks.errors import Permanent, Skip
 from webhooks.event import Event
 
@@ -80,6 +80,14 @@ def check(where: Mapping[str, Sequence[str]], found: Found, path: Callable[[Refe
     if found.content is None:
         raise Skip(f"{asked} cannot be looked at: {found.problem}")
     return "; ".join(_met(name, tuple(patterns), found.content, path) for name, patterns in where.items())
+
+
+def check_site(patterns: Sequence[str], event: Event) -> str:
+    """Why the condition on the site holds, now that its name is known. Raises Skip with the reason if it does not."""
+    finding = compare_payload(SITE, event, tuple(patterns))
+    if not finding.matched:
+        raise Skip(finding.reason)
+    return finding.reason
 
 
 def _met(name: str, patterns: tuple[str, ...], content: Any, path: Callable[[Reference], str]) -> str:

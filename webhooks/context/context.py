@@ -6,6 +6,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable, MutableMapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 
 from notifiers import Destination, Message, Notifier, Notifiers, Picture, Receipt, Unanswered, parse_destination
 from tableau_rest.errors import TableauError
-from webhooks.context.content import Found, check, look_up, luid
+from webhooks.conditions import SITE
+from webhooks.context.content import Found, check, check_site, look_up, luid
 from webhooks.context.projects import path_of
 from webhooks.destinations import resolve
 from webhooks.errors import Later, LeaseLost, Permanent, StoreUnavailable
@@ -54,7 +56,8 @@ def utc_now() -> datetime:
 class Context:
     """What the handler of one job may use. Made for one attempt, used by one thread.
 
-    `tableau` gives the shared client, made when first asked for; `still_mine` says whether the job's lease still holds.
+    `tableau` gives the client of the event's site, made when first asked for; `still_mine` says whether the job's lease
+    still holds. `label` gives the name of an event's site; empty where there is one site only.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Context:
         tableau: Callable[[], Tableau],
         notifiers: Notifiers,
         settings: Settings,
+        label: Callable[[Event], str] = lambda _: "",
         clock: Callable[[], datetime] = utc_now,
         still_mine: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -72,6 +76,7 @@ class Context:
         self.inbox = inbox
         self.notifiers = notifiers
         self.settings = settings
+        self.label = label
         self.now = clock
         self.still_mine = still_mine
         self._make_tableau = tableau
@@ -140,12 +145,22 @@ class Context:
         self.inbox.record(self.job, key, value)
         return value
 
-    def notify(self, to: str, message: Telling, *, picture: Showing | None = None, key: str | None = None) -> Receipt:
+    def notify(
+        self,
+        to: str,
+        message: Telling,
+        *,
+        picture: Showing | None = None,
+        key: str | None = None,
+        site: bool = True,
+    ) -> Receipt:
         """Tells the destination `to` (`slack:#bi`, `twilio`, `default`, …), once per job whatever is retried.
 
         `message` may be a text or a function that makes the message; so may `picture`, which is added once the message
         is out. A picture that fails is tried again a few times, then left out. The first call for a destination is its
         first message on every attempt; give messages a `key` each where a later attempt may take another way.
+
+        Where the server knows several sites, the message says which one the event is from, unless `site` is False.
 
         A message of which nobody says whether it is out is sent again a few times, far apart.
 
@@ -154,7 +169,10 @@ class Context:
         key = f"notify {key or self._ordinal(to)}"
         destination = self._destination(to)
         notifier = self.notifiers[destination.kind]
-        receipt = Receipt.from_dict(self._send(key, lambda: notifier.send(_made(message), destination.to).as_dict()))
+        label = self.label(self.event) if site else ""
+        receipt = Receipt.from_dict(
+            self._send(key, lambda: notifier.send(_made(message, label), destination.to).as_dict())
+        )
         if picture is not None:
             self._show(f"{key} picture", lambda: _attach(notifier, picture, receipt))
         return receipt
@@ -231,13 +249,22 @@ def call(handler: Handler, context: Context) -> None:
     Raises Skip where one of the job's conditions does not hold, and whatever the handler raises.
     """
     if context.job.where:
-        context.once(CONDITIONS, lambda: check(context.job.where, context.found, context.project_path))
+        context.once(CONDITIONS, lambda: _conditions(context))
     given = {name: getattr(context, name) for name in handler.arguments if name not in {"params", "context"}}
     if "params" in handler.arguments:
         given["params"] = _params(handler, context)
     if "context" in handler.arguments:
         given["context"] = context
     handler.function(**given)
+
+
+def _conditions(context: Context) -> str:
+    where = dict(context.job.where)
+    site = where.pop(SITE, None)
+    reasons = [check_site(site, context.event)] if site is not None else []
+    if where:
+        reasons.append(check(where, context.found, context.project_path))
+    return "; ".join(reasons)
 
 
 def _params(handler: Handler, context: Context) -> BaseModel:
@@ -256,8 +283,9 @@ def _attach(notifier: Notifier, picture: Showing, receipt: Receipt) -> str | Non
     return made.filename
 
 
-def _made(message: Telling) -> Message:
-    return message() if callable(message) else as_message(message)
+def _made(message: Telling, site: str) -> Message:
+    made = message() if callable(message) else as_message(message)
+    return replace(made, facts=(("Site", site), *made.facts)) if site else made
 
 
 def as_message(message: Message | str) -> Message:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pydantic import Field
 
 from notifiers import Message, NotifierError
 from webhooks.context import Context
 from webhooks.destinations import Destination
 from webhooks.errors import Later, Skip
+from webhooks.event import Event
 from webhooks.inbox import JobRecord
 from webhooks.registry import Params, action
 
@@ -26,7 +29,7 @@ def announce(context: Context, params: AnnounceParams) -> None:
     dead = context.inbox.tell(context.job)
     if not dead:
         raise Skip("told of already, with others")
-    _tell_all(context, params.to, message(dead))
+    _tell_all(context, params.to, message(dead, context.label))
 
 
 def _tell_all(context: Context, destinations: tuple[str, ...], text: Message) -> None:
@@ -39,17 +42,17 @@ def _tell_all(context: Context, destinations: tuple[str, ...], text: Message) ->
 
 def _tell(context: Context, to: str, text: Message) -> NotifierError | Later | None:
     try:
-        context.notify(to, text)
+        context.notify(to, text, site=False)
     except (NotifierError, Later) as error:
         context.log.warning("Dead jobs could not be told to %s: %s", to, error)
         return error
     return None
 
 
-def message(dead: list[JobRecord]) -> Message:
-    """What has died, and how to bring it back."""
+def message(dead: list[JobRecord], label: Callable[[Event], str] = lambda _: "") -> Message:
+    """What has died, and how to bring it back; `label` says of which site an event is, where there are several."""
     count = "A job is" if len(dead) == 1 else f"{len(dead)} jobs are"
-    lines = [_line(record) for record in dead[:LISTED]]
+    lines = [_line(record, label(record.job.event)) for record in dead[:LISTED]]
     if len(dead) > LISTED:
         lines.append(f"… and {len(dead) - LISTED} more")
     ids = " ".join(str(one) for one in dict.fromkeys(record.job.event.id for record in dead[:LISTED]))
@@ -61,7 +64,8 @@ def message(dead: list[JobRecord]) -> Message:
     )
 
 
-def _line(record: JobRecord) -> str:
+def _line(record: JobRecord, site: str) -> str:
     job = record.job
     name = job.event.resource_name or job.event.resource_luid or ""
-    return f"Event {job.event.id} {job.event.event_type} {name}: {job.key}: {job.error}"
+    at = f" ({site})" if site else ""
+    return f"Event {job.event.id}{at} {job.event.event_type} {name}: {job.key}: {job.error}"

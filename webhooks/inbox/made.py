@@ -30,6 +30,7 @@ class Arrival:
     resource_name: Any
     happened_at: float | None
     received_at: float
+    site_luid: Any = None
 
 
 class Made:
@@ -108,4 +109,4 @@ def _arrival(event: Event) -> Arrival:
     at = instant(event.created_at)
     received = event.received_at.timestamp() if event.received_at else 0.0
     happened = at.timestamp() if at else None
-    return Arrival(event.event_type, event.resource_luid, event.resource_name, happened, received)
+    return Arrival(event.event_type, event.resource_luid, event.resource_name, happened, received, event.site_luid)

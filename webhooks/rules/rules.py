@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from webhooks.conditions import Trigger, Verdict
@@ -51,7 +51,9 @@ class Rule:
         if not self.enabled:
             return Verdict(self.name, matched=False, reason="switched off (enabled = false)")
         finding = self.trigger.judge(event)
-        return Verdict(self.name, finding.matched, finding.reason, self.jobs if finding.matched else ())
+        where = self.trigger.where.left_open(event)
+        jobs = tuple(replace(job, where=where) for job in self.jobs) if finding.matched else ()
+        return Verdict(self.name, finding.matched, finding.reason, jobs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tableau_rest.errors import TableauError
 from webhooks.inbox import Inbox
 from webhooks.watch.notices import CREDENTIAL
-from webhooks.watch.telling import tell_change
+from webhooks.watch.telling import of_site, tell_change
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -24,14 +24,17 @@ https://help.tableau.com/current/server/en-us/security_personal_access_tokens.ht
 
 
 class Lapse:
-    """`look` may be called often; it asks Tableau once a day, and at the next call after a failure that passes."""
+    """`look` may be called often; it asks Tableau once a day, and at the next call after a failure that passes.
 
-    def __init__(self, inbox: Inbox, tableau: Callable[[], Tableau]) -> None:
-        self._inbox, self._tableau = inbox, tableau
+    `site` is the site's name, where people have to be told which one; `key` stands behind what is noted of it.
+    """
+
+    def __init__(self, inbox: Inbox, tableau: Callable[[], Tableau], *, site: str = "", key: str = "") -> None:
+        self._inbox, self._tableau, self._site, self._key = inbox, tableau, site, key
 
     def look(self, now: datetime) -> None:
         """Makes sure that the credential works. A refusal or a near end is told once; Tableau being away is no news."""
-        used = self._inbox.noted(USED)
+        used = self._inbox.noted(USED + self._key)
         if used is not None and now.timestamp() - used < EVERY.total_seconds():
             return
         try:
@@ -42,8 +45,9 @@ class Lapse:
                 return
             warning = str(error)
         # The days that are left change daily; the date and the refusal do not.
-        tell_change(self._inbox, CREDENTIAL, _without_days(warning) or None, now, warning)
-        self._inbox.note(USED, now.timestamp())
+        text = of_site(self._site, warning)
+        tell_change(self._inbox, CREDENTIAL, _without_days(warning) or None, now, text, key=self._key)
+        self._inbox.note(USED + self._key, now.timestamp())
 
 
 def _without_days(warning: str) -> str:

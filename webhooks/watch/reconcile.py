@@ -47,12 +47,19 @@ class Span:
 
 
 class Reconcile:
-    """`look` is one round; it may be called by one process at a time."""
+    """`look` is one round for one site, which `key` tells from others; it may be called by one process at a time."""
 
     def __init__(
-        self, inbox: Inbox, tableau: Callable[[], Tableau], wanted: Collection[str], *, grace: timedelta = GRACE
+        self,
+        inbox: Inbox,
+        tableau: Callable[[], Tableau],
+        wanted: Collection[str],
+        *,
+        key: str = "",
+        grace: timedelta = GRACE,
     ) -> None:
         self._inbox, self._tableau, self._wanted, self._grace = inbox, tableau, frozenset(wanted), grace
+        self._cursor = CURSOR + key
         self._first = True
 
     def look(self, now: datetime) -> None:
@@ -65,10 +72,10 @@ class Reconcile:
             return
         self._first = False
         listed = now if span is None or span.whole else span.listed
-        self._inbox.note(CURSOR, {"until": until.timestamp(), "listed": listed.timestamp()})
+        self._inbox.note(self._cursor, {"until": until.timestamp(), "listed": listed.timestamp()})
 
     def _span(self, now: datetime) -> Span | None:
-        noted = self._inbox.noted(CURSOR)
+        noted = self._inbox.noted(self._cursor)
         if noted is None:
             return None
         since = max(datetime.fromtimestamp(noted["until"], UTC), now - FURTHEST)
@@ -93,7 +100,7 @@ class Reconcile:
 
         Only then is remembered what is there now: whoever dies in between finds it all again, and makes nothing twice.
         """
-        arrivals = self._inbox.arrivals(min(span.since, span.listed) - MARGIN)
+        arrivals = self._arrivals(min(span.since, span.listed) - MARGIN)
         if span.whole:
             self._remember_people()
         ended = self._ended(span)
@@ -107,6 +114,11 @@ class Reconcile:
         self._remember(listed, span.until)
         self._inbox.gone([one.luid for one in happenings if one.event_type.endswith("Deleted")])
         return until
+
+    def _arrivals(self, since: datetime) -> list[Arrival]:
+        """Of this site, and of those that do not say of which: another one may have content of the same name."""
+        site = self._site().lower()
+        return [one for one in self._inbox.arrivals(since) if str(one.site_luid or site).lower() == site]
 
     def _contents(
         self, kind: str, span: Span, ended: list[Ended]

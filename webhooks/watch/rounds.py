@@ -15,7 +15,7 @@ from webhooks.hooks import Step, Verb, carry_out, plan
 from webhooks.inbox import Inbox
 from webhooks.watch import silence
 from webhooks.watch.notices import BLIND, CERTIFICATE, SILENCE, WEBHOOKS, Notice
-from webhooks.watch.telling import tell, tell_change
+from webhooks.watch.telling import of_site, tell, tell_change
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SYNC = "flask webhooks sync puts it right."
+REPAIRS = "repairs"
 REPAIRS_A_DAY = 3
 """One that Tableau switches off again and again has a reason; then a person has to look."""
 STAGES = (14, 7, 3, 1)
@@ -37,10 +38,13 @@ class Aims:
     url: str
     label: str
     repair: bool = True
+    site: str = ""
+    """The site's name, where people have to be told which one."""
 
 
 class Rounds:
-    """Looks and tells. `look` may be called by one process at a time; what was told is noted in the inbox."""
+    """Looks and tells, for one site. It may be called by one process at a time; what was told is noted in the inbox,
+    with `key` behind what is about the site."""
 
     def __init__(
         self,
@@ -48,25 +52,29 @@ class Rounds:
         tableau: Callable[[], Tableau],
         aims: Aims,
         *,
+        key: str = "",
         look_at: Callable[[str], certificate.Certificate] = certificate.look,
     ) -> None:
-        self._inbox, self._tableau, self._aims, self._look_at = inbox, tableau, aims, look_at
+        self._inbox, self._tableau, self._aims, self._key, self._look_at = inbox, tableau, aims, key, look_at
 
     def look(self, now: datetime) -> None:
-        """One round. A Tableau that is away now is no news; one that refuses us is told once."""
+        """One round, with our own side: the certificate, and whether anything comes."""
         self._certificate(now)
         self._silence(now)
+        self.look_at_site(now)
+
+    def look_at_site(self, now: datetime) -> None:
+        """Our webhooks there. A Tableau that is away now is no news; one that refuses us is told once."""
         try:
             self._webhooks(now)
         except TableauError as error:
             if not error.permanent:
                 log.warning("Our webhooks could not be looked at this time: %s", error)
                 return
-            tell_change(
-                self._inbox, BLIND, str(error), now, f"{error} Nobody notices now if Tableau switches a webhook off."
-            )
+            text = f"{error} Nobody notices now if Tableau switches a webhook off."
+            tell_change(self._inbox, BLIND, str(error), now, of_site(self._aims.site, text), key=self._key)
         else:
-            tell_change(self._inbox, BLIND, None, now, "")
+            tell_change(self._inbox, BLIND, None, now, "", key=self._key)
 
     def _webhooks(self, now: datetime) -> None:
         aims = self._aims
@@ -74,26 +82,26 @@ class Rounds:
         wrong = [step for step in steps if step.verb in {Verb.CREATE, Verb.UPDATE, Verb.ENABLE}]
         repaired = self._repair([step for step in wrong if step.verb is Verb.ENABLE], now)
         left = [step for step in wrong if step.event not in repaired]
-        before = set(self._inbox.noted(WEBHOOKS) or [])
+        before = set(self._inbox.noted(WEBHOOKS + self._key) or [])
         news = [f"{step.event}: {_state(step)}. {SYNC}" for step in left if _key(step) not in before]
         told = [f"{step.event}: {step.why}. It is switched on again." for step in wrong if step.event in repaired]
         if news or told:
-            tell(self._inbox, Notice(WEBHOOKS, "\n".join([*told, *news])), now)
+            tell(self._inbox, Notice(WEBHOOKS, of_site(aims.site, "\n".join([*told, *news]))), now)
         if before != {_key(step) for step in left}:
-            self._inbox.note(WEBHOOKS, sorted(_key(step) for step in left))
+            self._inbox.note(WEBHOOKS + self._key, sorted(_key(step) for step in left))
 
     def _repair(self, disabled: Sequence[Step], now: datetime) -> set[str]:
         """Switches on again what Tableau has switched off, unless it was often already; gives those event types."""
         if not disabled or not self._aims.repair:
             return set()
         day_ago = (now - timedelta(days=1)).timestamp()
-        noted: dict[str, list[float]] = self._inbox.noted("repairs") or {}
+        noted: dict[str, list[float]] = self._inbox.noted(REPAIRS + self._key) or {}
         recent = {event: [at for at in times if at > day_ago] for event, times in noted.items()}
         chosen = [step for step in disabled if len(recent.get(step.event, [])) < REPAIRS_A_DAY]
         done = {one.step.event for one in carry_out(chosen, self._tableau()) if one.error is None}
         for event in done:
             recent[event] = [*recent.get(event, []), now.timestamp()]
-        self._inbox.note("repairs", recent)
+        self._inbox.note(REPAIRS + self._key, recent)
         return done
 
     def _certificate(self, now: datetime) -> None:
