@@ -90,6 +90,16 @@ def test_unknown_site_is_a_permanent_error_that_names_the_known(services: Servic
     assert raised.value.permanent
 
 
+def test_message_about_an_unknown_site_goes_out_and_says_so(services: Services, world: Running) -> None:
+    """Somebody has to learn that a site is missing; no client of another site is asked."""
+    fields = {"resource_name": "Alien", "resource_luid": STRANGER, "created_at": "2026-01-31T09:30:00Z"}
+    (job,) = jobs(services, build("WorkbookCreated", origin="test", site_luid=STRANGER, **fields))
+    services.run(job)
+    (told,) = slack(world)
+    assert "Alien" in told
+    assert f"the site {STRANGER} is none of those the server knows: Head Office" in told
+
+
 def test_with_one_site_every_event_is_its_own(settings: Settings, sites_file: Path) -> None:
     """As it is with the variables; and messages need no label."""
     sites_file.write_text(sites_file.read_text(encoding="utf-8").rpartition("[[site]]")[0], encoding="utf-8")
