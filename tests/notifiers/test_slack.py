@@ -130,7 +130,7 @@ def test_silence_is_tried_again_later_and_not_here(
     A broken connection is how an outage looks, and is tried as long as one lasts.
     """
     vendor.on("chat.postMessage", says(**trouble))
-    with pytest.raises(NotifierError, match="did not answer|broke the connection") as caught:
+    with pytest.raises(NotifierError, match=r"did not answer|broke the connection") as caught:
         slack.send(MESSAGE, "#finance")
     assert isinstance(caught.value, Unanswered) is unanswered
     assert (caught.value.permanent, caught.value.uncertain) == (False, True)
