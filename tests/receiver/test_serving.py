@@ -114,7 +114,7 @@ def test_part_is_built_once_by_many_threads() -> None:
     assert (len(built), len(found)) == (1, 1)
 
 
-@pytest.mark.parametrize("part", ["inbox", "registry", "rules", "notifiers", "tableau"])
+@pytest.mark.parametrize("part", ["inbox", "registry", "rules", "notifiers", "sites"])
 def test_all_parts_are_shared(part: str) -> None:
     """Each may be asked for by several threads at once."""
     assert isinstance(vars(Services)[part], shared)

