@@ -8,6 +8,7 @@ for _name in (
     "bind",
     "workers",
     "worker_class",
+    "preload_app",
     "threads",
     "timeout",
     "keepalive",

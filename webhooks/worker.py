@@ -18,6 +18,7 @@ from webhooks import retry
 from webhooks.errors import LeaseLost, Skip, StoreUnavailable
 from webhooks.housekeeping import keep_house
 from webhooks.inbox import MISSING, Inbox, Matching
+from webhooks.inbox.rounds import PLAN
 from webhooks.job import Job
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,9 @@ MAX_RUN_SECONDS = 900.0
 """A handler that takes longer loses its lease: it hangs, and others can still do the job."""
 QUICK_SECONDS = 0.02
 PAUSE_SECONDS = 0.02
-"""Between rounds while events pour in: more of them share a commit, and acknowledging goes first."""
+"""Between rounds while there is something to do: more of it shares a commit."""
+POURING, POURING_SECONDS = 20, 0.1
+"""So many events in one round are planned less often: acknowledging goes first."""
 AHEAD = 8
 """Jobs claimed for each thread while handlers are quick, so that a commit is shared by many."""
 SETTLE_SECONDS = 600.0
@@ -80,7 +83,7 @@ class Worker:
         self._size, self._lease, self._longest = threads, lease, longest
         self._queue: queue.SimpleQueue[Running | None] = queue.SimpleQueue()
         self._running: dict[int, Running] = {}
-        self._pace = 1.0
+        self._pace, self._plan_at = 1.0, 0.0
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._dispatcher = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
@@ -159,15 +162,16 @@ class Worker:
 
     def _take(self) -> bool:
         """One round; True if there may be more to do at once."""
-        planned = self._inbox.plan(self._matching)
-        room = self._room()
         asked = time.monotonic()
-        jobs = self._inbox.claim(self.name, room, self._lease, look=planned == 0) if room > 0 else []
+        plan = PLAN if asked >= self._plan_at else 0
+        planned, jobs = self._inbox.take(self.name, self._matching, room=self._room(), lease=self._lease, plan=plan)
         for job in jobs:
             running = self._running[job.id] = Running(job, asked, asked + self._lease)
             self._queue.put(running)
         log.debug("Planned %d events, claimed %d jobs", planned, len(jobs))
-        return planned > 0 or len(jobs) > 0
+        if POURING <= planned < PLAN:
+            self._plan_at = asked + POURING_SECONDS
+        return planned > 0 or len(jobs) > 0 or asked < self._plan_at
 
     def _room(self) -> int:
         ahead = AHEAD if self._pace < QUICK_SECONDS else 1

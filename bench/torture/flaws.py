@@ -37,27 +37,27 @@ def acknowledges_before_the_commit(inbox: Inbox) -> None:
 
 def checks_then_inserts(inbox: Inbox) -> None:
     """Looks whether it has the event, and inserts it if not, in two steps."""
-    insert = inbox.store.insert
+    keep = inbox.store.keep
 
-    def look_and_insert(statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
-        name, luid = values[4], values[3]
+    def look_and_keep(row: Sequence[Any]) -> tuple[int, int]:
+        name, luid = row[4], row[3]
         known = [one for one in inbox.events(resource=luid, limit=1) if one.event.resource_name == name]
         if known:
-            return known[0].event.id, 1
-        return insert(statement, (secrets.token_bytes(32), *values[1:]))
+            return known[0].event.id or 0, 1
+        return keep((secrets.token_bytes(32), *row[1:]))
 
-    inbox.store.insert = look_and_insert  # type: ignore[method-assign]
+    inbox.store.keep = look_and_keep  # type: ignore[method-assign]
 
 
 def remembers_duplicates_in_memory(inbox: Inbox) -> None:
     """Each process knows what it has seen itself, and nothing of the others."""
-    insert, seen = inbox.store.insert, dict[bytes, bytes]()
+    keep, seen = inbox.store.keep, dict[bytes, bytes]()
 
-    def insert_unless_seen(statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
-        mark = seen.setdefault(values[0], secrets.token_bytes(32))
-        return insert(statement, (mark, *values[1:]))
+    def keep_unless_seen(row: Sequence[Any]) -> tuple[int, int]:
+        mark = seen.setdefault(row[0], secrets.token_bytes(32))
+        return keep((mark, *row[1:]))
 
-    inbox.store.insert = insert_unless_seen  # type: ignore[method-assign]
+    inbox.store.keep = keep_unless_seen  # type: ignore[method-assign]
 
 
 def does_not_fence(inbox: Inbox) -> None:
@@ -79,8 +79,8 @@ def does_not_fence(inbox: Inbox) -> None:
 
 def claims_without_a_lease(inbox: Inbox) -> None:
     """A claimed job belongs to its worker for ever, dead or alive."""
-    claim = inbox.claim
-    inbox.claim = lambda owner, limit, lease, **more: claim(owner, limit, 1e6 + lease, **more)  # type: ignore[method-assign]
+    take = inbox.take
+    inbox.take = lambda *who, lease, **more: take(*who, lease=1e6 + lease, **more)  # type: ignore[method-assign]
     inbox.renew = lambda *_: set()  # type: ignore[method-assign]
 
 

@@ -167,7 +167,7 @@ def test_store_that_cannot_commit_is_503(client: FlaskClient, monkeypatch: pytes
     def unavailable(*_: object, **__: object) -> None:
         raise StoreUnavailable("disk full")
 
-    monkeypatch.setattr(services(client).inbox.store, "insert", unavailable)
+    monkeypatch.setattr(services(client).inbox.store, "keep", unavailable)
     answer = client.post(HOOK, json=EVENT)
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
@@ -180,7 +180,7 @@ def test_mistake_of_ours_is_a_problem_without_details(client: FlaskClient, monke
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(services(client).inbox.store, "insert", broken)
+    monkeypatch.setattr(services(client).inbox.store, "keep", broken)
     answer = client.post(HOOK, json=EVENT)
     assert (answer.status_code, answer.mimetype) == (500, "application/problem+json")
     assert "secret detail" not in answer.text

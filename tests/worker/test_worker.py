@@ -287,9 +287,9 @@ def test_inbox_away_says_so_once_and_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The worker outlives a database that is away, with one line at each end of it."""
-    plan, away = inbox.plan, threading.Event()
+    plans, away = inbox.plans, threading.Event()
     away.set()
-    monkeypatch.setattr(inbox, "plan", lambda *a: _raise(StoreUnavailable("gone")) if away.is_set() else plan(*a))
+    monkeypatch.setattr(inbox, "plans", lambda *a: _raise(StoreUnavailable("gone")) if away.is_set() else plans(*a))
     with caplog.at_level(logging.WARNING):
         working(lambda *_: None)
         for _ in range(5):

@@ -12,14 +12,14 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from webhooks.errors import StoreUnavailable
-from webhooks.inbox.arrivals import Arrivals, Matching
+from webhooks.inbox.arrivals import Matching
 from webhooks.inbox.history import STATES, History
-from webhooks.inbox.leases import Leases
 from webhooks.inbox.made import Arrival, Made
 from webhooks.inbox.migrate import upgrade
 from webhooks.inbox.records import Attempt, EventRecord, JobRecord, Receipt
 from webhooks.inbox.resources import Resource, Resources
 from webhooks.inbox.retention import Retention
+from webhooks.inbox.rounds import Rounds
 from webhooks.inbox.sessions import Sessions
 from webhooks.inbox.steps import MISSING, Steps
 from webhooks.inbox.store import Clock, Store
@@ -43,7 +43,7 @@ PROOF_SECONDS = 1.0
 """Whoever asks more often than that if the inbox is well gets the answer of before."""
 
 
-class Inbox(Arrivals, Leases, History, Steps, Retention, Made, Resources, Turns):
+class Inbox(Rounds, History, Steps, Retention, Made, Resources, Turns):
     """Events, jobs, attempts, steps and sessions of one database; safe for many threads, processes and machines.
 
     `news` is set after each commit that brings work.

@@ -6,7 +6,6 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, text, update
@@ -21,15 +20,8 @@ from webhooks.job import JobState, NewJob
 log = logging.getLogger(__name__)
 
 Matching = Callable[[Event], Sequence[NewJob]]
-
-# One statement tells new from duplicate, also when both arrive at once; by hand, because compiling it would cost as
-# much as running it.
-KEEP = """
-INSERT INTO events (fingerprint, body, event_type, resource_luid, resource_name, site_luid, received_at, state)
-VALUES (?, ?, ?, ?, ?, ?, {now}, 0)
-ON CONFLICT (fingerprint) DO UPDATE SET duplicates = events.duplicates + 1
-RETURNING id, duplicates
-"""
+Plans = Mapping[int | None, list[dict[str, Any]]]
+"""The rows of jobs for each event, by its id; none for one that is ignored."""
 
 
 class Arrivals:
@@ -41,10 +33,9 @@ class Arrivals:
 
     def receive(self, event: Event) -> Receipt:
         """Keeps the event and returns when it is on disk. Raises StoreUnavailable when that takes too long."""
-        now, values = self.store.stamp()
-        row = (event.fingerprint, event.body, *map(_searchable, _search_fields(event)), *values)
+        row = (event.fingerprint, event.body, *map(_searchable, _search_fields(event)))
         try:
-            kept_id, duplicates = self.store.insert(_keep_statement(now, self.store.placeholder), row)
+            kept_id, duplicates = self.store.keep(row)
         except StoreUnavailable as error:
             self._away(error)
             raise
@@ -66,14 +57,21 @@ class Arrivals:
 
     def plan(self, matching: Matching, limit: int = 100) -> int:
         """Turns received events into jobs, as `matching` says, or marks them ignored. Returns how many."""
-        fresh = self.store.read(lambda connection: _unplanned(connection, limit))
-        if not fresh:
-            return 0
-        # Everything but the SQL is done before the transaction: other processes wait for it.
-        plans = {event.id: [job_row(event.id, job) for job in _jobs_for(event, matching)] for event in fresh}
-        return self.store.write(lambda connection: self._plan(connection, plans))
+        return self.put(self.plans(matching, limit))
 
-    def _plan(self, connection: Connection, plans: Mapping[int | None, list[dict[str, Any]]]) -> int:
+    def plans(self, matching: Matching, limit: int) -> Plans:
+        """The jobs of events that nobody has planned yet; nothing is written down.
+
+        Everything but the SQL is done here, outside the transaction: other processes wait for that.
+        """
+        fresh = self.store.read(lambda connection: _unplanned(connection, limit))
+        return {event.id: [job_row(event.id, job) for job in _jobs_for(event, matching)] for event in fresh}
+
+    def put(self, plans: Plans) -> int:
+        """Writes the plans down, but those with which another process was first. Returns how many."""
+        return self.store.write(lambda connection: self._put(connection, plans)) if plans else 0
+
+    def _put(self, connection: Connection, plans: Plans) -> int:
         ours = _mark(connection, PLANNED, [event_id for event_id, rows in plans.items() if rows])
         ignored = _mark(connection, IGNORED, [event_id for event_id, rows in plans.items() if not rows])
         now = self.store.seconds(connection)
@@ -95,11 +93,6 @@ def _mark(connection: Connection, state: int, ids: list[int | None]) -> set[int]
     if not ids:
         return set()
     return set(connection.execute(MARK, {"ids": ids, "planned_as": state}).scalars())
-
-
-@cache
-def _keep_statement(now: str, placeholder: str) -> str:
-    return KEEP.format(now=now).replace("?", placeholder)
 
 
 def add_jobs(connection: Connection, rows: list[dict[str, Any]]) -> None:

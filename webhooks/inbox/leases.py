@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,15 +29,18 @@ class Leases:
     announcements: Sequence[NewJob] = ()
     """The jobs that tell somebody about a dead one (their events are filled in)."""
 
-    def claim(self, owner: str, limit: int, lease: float, *, look: bool = True) -> list[Job]:
+    def claim(self, owner: str, limit: int, lease: float) -> list[Job]:
         """Up to `limit` due jobs for `owner`, whose they are for `lease` seconds. Counts the attempt.
 
         A job whose worker died is due when its lease ends, so taking over is the same statement as normal work.
-        `look`: first without a lock whether there is any, so that idle workers do not hold up those that write.
+        Whether there is any is looked up without a lock, so that idle workers do not hold up those that write.
         """
-        if look and not self.store.read(lambda connection: _any_due(connection, self.store)):
+        if not self.store.read(self._any_due):
             return []
-        rows = self.store.write(lambda connection: self._claim(connection, owner, limit, lease))
+        return self.claimed(self.store.write(lambda connection: self._claim(connection, owner, limit, lease)))
+
+    @staticmethod
+    def claimed(rows: Iterable[Mapping[str, Any]]) -> list[Job]:
         return [job_of(row, event_of(row)) for row in rows]
 
     def renew(self, owner: str, job_ids: Iterable[int], lease: float) -> set[int]:
@@ -66,6 +69,9 @@ class Leases:
     def bury(self, job: Job, error: str) -> None:
         """The job is dead, and somebody is going to be told."""
         self._end(job, JobState.DEAD, "dead", error)
+
+    def _any_due(self, connection: Connection) -> bool:
+        return connection.execute(ANY_DUE, {"now": self.store.seconds(connection)}).first() is not None
 
     def _claim(self, connection: Connection, owner: str, limit: int, lease: float) -> list[dict[str, Any]]:
         now = self.store.seconds(connection)
@@ -178,6 +184,8 @@ DUE = (
     .with_for_update(skip_locked=True, of=jobs)
 )
 
+ANY_DUE = select(jobs.c.id).where(text(OPEN), jobs.c.due_at <= bindparam("now")).limit(1)
+
 TAKE = (
     update(jobs)
     .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
@@ -210,8 +218,3 @@ END = (
 )
 
 ATTEMPT = insert(attempts)
-
-
-def _any_due(connection: Connection, store: Store) -> bool:
-    due = select(jobs.c.id).where(text(OPEN), jobs.c.due_at <= store.now()).limit(1)
-    return connection.execute(due).first() is not None

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Double, cast, create_engine, e
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from webhooks.inbox import keeping
 from webhooks.inbox.driver import Patient, Spares
 from webhooks.inbox.failures import unavailable
 from webhooks.inbox.migrate import revision
@@ -75,6 +76,11 @@ class PostgresStore(Store):
         self.ensure()
         return _insistent(transaction)
 
+    def keep(self, row: Sequence[Any]) -> tuple[int, int]:
+        now, values = self.stamp()
+        kept_id, duplicates = self.insert(keeping.upsert(self.placeholder, now), (*row, *values))
+        return kept_id, duplicates
+
     def insert(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
         self.ensure()
         return self._spares.run(statement, values, ACK_SECONDS)
@@ -97,7 +103,7 @@ class PostgresStore(Store):
         return self._clock() if self._clock else float(connection.execute(select(self.now())).scalar_one())
 
     def stamp(self) -> tuple[str, tuple[float, ...]]:
-        return ("?", (self._clock(),)) if self._clock else ("extract(epoch from clock_timestamp())", ())
+        return ("%s", (self._clock(),)) if self._clock else ("extract(epoch from clock_timestamp())", ())
 
     def version(self) -> str | None:
         def look() -> str | None:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from webhooks.inbox import clock as steady
+from webhooks.inbox import keeping
 from webhooks.inbox.commit import GroupCommit, locked
 from webhooks.inbox.failures import unavailable
 from webhooks.inbox.migrate import revision
@@ -75,13 +76,15 @@ class SqliteStore(Store):
     def write(self, operation: Operation[T], *, timeout: float = WRITE_SECONDS) -> T:
         return (self._commit or self._start()).write(operation, timeout)
 
-    def insert(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
-        def execute(connection: Connection) -> tuple[Any, ...]:
-            driver: Any = connection.connection.driver_connection
-            row: tuple[Any, ...] = driver.execute(statement, values).fetchone()
-            return row
+    def keep(self, row: Sequence[Any]) -> tuple[int, int]:
+        whole = (*row, self._wall())
+        kept: tuple[int, int] = (self._commit or self._start()).write(
+            lambda connection: _execute(connection, keeping.upsert("?", "?"), whole), ACK_SECONDS, whole
+        )
+        return kept
 
-        return self.write(execute, timeout=ACK_SECONDS)
+    def insert(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
+        return self.write(lambda connection: _execute(connection, statement, values), timeout=ACK_SECONDS)
 
     def _start(self) -> GroupCommit:
         """Threads do not survive a fork, so the writer starts with the first write and not with the store."""
@@ -175,6 +178,11 @@ class SqliteStore(Store):
             self._commit.close()
         self._readers.dispose()
         self._writer.dispose()
+
+
+def _execute(connection: Connection, statement: str, values: Sequence[Any]) -> Any:
+    driver: Any = connection.connection.driver_connection
+    return driver.execute(statement, values).fetchone()
 
 
 def _give_back(connection: Connection, pages: int) -> None:

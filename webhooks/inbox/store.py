@@ -82,6 +82,11 @@ class Store(ABC):
     def write(self, operation: Operation[T], *, timeout: float = WRITE_SECONDS) -> T: ...
 
     @abstractmethod
+    def keep(self, row: Sequence[Any]) -> tuple[int, int]:
+        """Commits an event, or counts its duplicate; gives its id and the number of duplicates. `row` has the values of
+        `keeping.COLUMNS` but the last, the time."""
+
+    @abstractmethod
     def insert(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
         """Commits one statement on the way to an acknowledgement, and gives the row that it returns."""
 
