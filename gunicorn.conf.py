@@ -5,14 +5,31 @@ import socket
 import struct
 import time
 
+from gunicorn.workers.gthread import ThreadWorker
+
 from webhooks import logs
 from webhooks.settings import Settings, processes
+
+LEAVE_SECONDS = 0.003
+
+
+class Fair(ThreadWorker):
+    """Leaves a connection to the other processes for a moment when its own threads have enough to do.
+
+    Else the process that is awake takes them all, and the other processor rests while sixteen clients wait for one.
+    """
+
+    def accept(self, listener):
+        if self.nr_conns >= self.cfg.threads:
+            time.sleep(LEAVE_SECONDS)
+        super().accept(listener)
+
 
 settings = Settings.read()
 
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
 workers = processes()
-worker_class = "gthread"
+worker_class = Fair
 # The application is built once, before the fork: half the start-up, and memory that the processes share. Nothing in it
 # opens a connection or starts a thread until it is used.
 preload_app = True
