@@ -1,9 +1,12 @@
 """How gunicorn serves: threads, limits, log format; the embedded worker starts after the fork and stops with it."""
 
+import gc
+import multiprocessing
 import signal
 import socket
 import struct
 import time
+from contextlib import suppress
 
 from gunicorn.workers.gthread import ThreadWorker
 
@@ -49,6 +52,26 @@ accesslog = None
 logconfig_dict = logs.dictionary(debug=settings.flask_env == "development", secrets=settings.secrets())
 
 CLIENT_SECONDS = 10
+MIGRATION_SECONDS = 20
+
+
+def on_starting(server):
+    """The application is loaded, nothing is forked: what is done and held here, the processes need not do and hold."""
+    # In a process that ends, so that the memory which a migration takes is given back.
+    services = server.app.wsgi().extensions["webhooks"]
+    migration = multiprocessing.get_context("fork").Process(target=_migrate, args=(services,))
+    migration.start()
+    migration.join(MIGRATION_SECONDS)
+    migration.kill()
+    # The collector's marks would copy the shared pages, https://docs.python.org/3/library/gc.html#gc.freeze
+    gc.collect()
+    gc.freeze()
+
+
+def _migrate(services):
+    # What is wrong is met again, and told, when the processes open the inbox.
+    with suppress(Exception):
+        services.inbox.close()
 
 
 def when_ready(server):
