@@ -101,6 +101,14 @@ def test_values_come_out_unchanged() -> None:
     assert (event.resource_name, event.resource_luid, event.site_luid) == (None, "", 99)
 
 
+def test_fingerprints_sort_by_time() -> None:
+    """So that new events stand side by side in the index, whatever their order there costs."""
+    times = ["nonsense", "2026-01-31T09:30:00Z", "2026-01-31T09:30:01.250Z", "2026-01-31 09:30:02", "2027-01-01T00:00Z"]
+    marks = [fingerprint(SIX | {"created_at": time}) for time in times]
+    assert marks == sorted(marks)
+    assert {len(mark) for mark in [*marks, fingerprint(SIX | {"created_at": None}), fingerprint({})]} == {32}
+
+
 def test_duplicates_share_a_fingerprint() -> None:
     """The order of keys, `text` and fields of the future make no new event."""
     again = dict(reversed(SIX.items())) | {"text": "posted at 09:30:00.941Z", "attempt": 2}
