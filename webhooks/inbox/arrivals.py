@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox.records import Receipt, event_of
 from webhooks.inbox.schema import IGNORED, PLANNED, RECEIVED, UNPLANNED, events, jobs
-from webhooks.inbox.store import Store, upsert
+from webhooks.inbox.store import Store
 from webhooks.job import JobState, NewJob
 
 log = logging.getLogger(__name__)
@@ -69,12 +70,11 @@ class Arrivals:
 
     def put(self, plans: Plans) -> int:
         """Writes the plans down, but those with which another process was first. Returns how many."""
-        return self.store.write(lambda connection: self._put(connection, plans)) if plans else 0
+        return self.store.write(lambda c: self._put(c, plans, self.store.seconds(c))) if plans else 0
 
-    def _put(self, connection: Connection, plans: Plans) -> int:
+    def _put(self, connection: Connection, plans: Plans, now: float) -> int:
         ours = _mark(connection, PLANNED, [event_id for event_id, rows in plans.items() if rows])
         ignored = _mark(connection, IGNORED, [event_id for event_id, rows in plans.items() if not rows])
-        now = self.store.seconds(connection)
         times = {"due_at": now, "created_at": self.store.wall(now)}
         add_jobs(connection, [row | times for event_id, rows in plans.items() if event_id in ours for row in rows])
         return len(ours) + len(ignored)
@@ -98,8 +98,13 @@ def _mark(connection: Connection, state: int, ids: list[int | None]) -> set[int]
 def add_jobs(connection: Connection, rows: list[dict[str, Any]]) -> None:
     """Inserts jobs; one whose key its event has already is left as it is."""
     if rows:
-        insert = upsert(connection, jobs)
-        connection.execute(insert.on_conflict_do_nothing(index_elements=["event_id", "key"]), rows)
+        connection.execute(ADD_JOBS[connection.dialect.name], rows)
+
+
+ADD_JOBS = {
+    name: dialect.insert(jobs).on_conflict_do_nothing(index_elements=["event_id", "key"])
+    for name, dialect in {"postgresql": postgresql, "sqlite": sqlite}.items()
+}
 
 
 UNPLANNED_EVENTS = (

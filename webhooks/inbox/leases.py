@@ -37,7 +37,7 @@ class Leases:
         """
         if not self.store.read(self._any_due):
             return []
-        return self.claimed(self.store.write(lambda connection: self._claim(connection, owner, limit, lease)))
+        return self.claimed(self.store.write(lambda c: self._claim(c, owner, limit, lease, self.store.seconds(c))))
 
     @staticmethod
     def claimed(rows: Iterable[Mapping[str, Any]]) -> list[Job]:
@@ -73,8 +73,7 @@ class Leases:
     def _any_due(self, connection: Connection) -> bool:
         return connection.execute(ANY_DUE, {"now": self.store.seconds(connection)}).first() is not None
 
-    def _claim(self, connection: Connection, owner: str, limit: int, lease: float) -> list[dict[str, Any]]:
-        now = self.store.seconds(connection)
+    def _claim(self, connection: Connection, owner: str, limit: int, lease: float, now: float) -> list[dict[str, Any]]:
         wall = self.store.wall(now)
         due = connection.execute(DUE, {"now": now, "most": limit}).mappings().all()
         free = [row for row in due if row["state"] == JobState.READY or self._survives(connection, row, now, lease)]

@@ -27,7 +27,8 @@ class Rounds(Arrivals, Leases):
             return planned, self.claim(owner, room, lease) if room > 0 else []
 
         def both(connection: Connection) -> tuple[int, list[dict[str, Any]]]:
-            return self._put(connection, plans), self._claim(connection, owner, room, lease)
+            now = self.store.seconds(connection)
+            return self._put(connection, plans, now), self._claim(connection, owner, room, lease, now)
 
         planned, rows = self.store.write(both)
         return planned, self.claimed(rows)
