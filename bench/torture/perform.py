@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from bench.postgres import Server
 from bench.torture.account import Account
-from bench.torture.scenes import SCENES, WORK_SECONDS
-from bench.torture.stage import Stage
+from bench.torture.cutter import Cutter
+from bench.torture.scenes import LEASES, SCENES, WORK_SECONDS
+from bench.torture.stage import LEASE_SECONDS, Stage
 
 HEADINGS = (
     f"{'scene':<32} {'database':<10} {'kills':>5} {'acked':>6} {'refused':>7} {'lost':>4} {'twins':>5} {'repeated':>8} "
@@ -19,10 +21,14 @@ HEADINGS = (
 
 def perform(scene: str, count: int, *, flaw: str = "", server: Server | None = None) -> Account:
     """Plays the scene on a fresh inbox: in a SQLite file, or in `server`'s PostgreSQL."""
-    with tempfile.TemporaryDirectory(prefix="torture-") as name:
-        folder = Path(name)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="torture-")))
         url = server.url() if server else f"sqlite:///{folder / 'inbox.sqlite3'}"
-        stage = Stage(folder, url, flaw=flaw, work=WORK_SECONDS.get(scene, 0.0), server=server)
+        line = stack.enter_context(Cutter(server.folder)) if server and scene == "cut" else None
+        if server and line:
+            url = url.replace(str(server.folder), str(line.folder))
+        work, lease = WORK_SECONDS.get(scene, 0.0), LEASES.get(scene, LEASE_SECONDS)
+        stage = Stage(folder, url, flaw=flaw, work=work, lease=lease, server=server, line=line)
         try:
             SCENES[scene](stage, count)
             return stage.settle()

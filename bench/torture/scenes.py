@@ -12,10 +12,12 @@ from contextlib import suppress
 import psutil
 
 from bench.torture.sender import Sender
-from bench.torture.stage import LEASE_SECONDS, Stage
+from bench.torture.stage import Stage
 
 Scene = Callable[[Stage, int], None]
 HOUR = 3600
+CUT = 0.02
+"""Of the questions to the database, while the line is bad."""
 
 
 def kills(stage: Stage, count: int) -> None:
@@ -71,7 +73,7 @@ def sleep(stage: Stage, count: int) -> None:
             time.sleep(0.5)
             sleeper = stage.workers()[0]
             _put_to_sleep(sleeper, stage)
-            time.sleep(LEASE_SECONDS + 1.5)
+            time.sleep(stage.lease + 1.5)
             with suppress(psutil.NoSuchProcess):
                 sleeper.send_signal(signal.SIGCONT)
 
@@ -92,9 +94,9 @@ def takeover(stage: Stage, count: int) -> None:
     stage.start()
     with stage.load(connections=1, pause=0.25):
         for _ in range(count):
-            time.sleep(LEASE_SECONDS + 1)
+            time.sleep(stage.lease + 1)
             stage.kill_one(chance)
-        time.sleep(LEASE_SECONDS)
+        time.sleep(stage.lease)
 
 
 def full_disk(stage: Stage, count: int) -> None:
@@ -138,6 +140,31 @@ def restart(stage: Stage, count: int) -> None:
         time.sleep(0.5)
 
 
+def away(stage: Stage, count: int) -> None:
+    """PostgreSQL is away for so many seconds."""
+    assert stage.database is not None
+    stage.start()
+    with stage.load(pause=0.02):
+        time.sleep(0.5)
+        stage.database.stop()
+        time.sleep(count)
+        stage.database.start()
+        time.sleep(3)
+
+
+def cut(stage: Stage, count: int) -> None:
+    """Connections to PostgreSQL are cut when it has the question and before it has answered, so many times."""
+    assert stage.line is not None
+    stage.start()
+    deadline = time.monotonic() + 10 + count
+    with stage.load():
+        while stage.line.cuts < count and time.monotonic() < deadline:
+            stage.line.share = CUT
+            time.sleep(0.2)
+        stage.line.share = 0.0
+    assert stage.line.cuts >= count
+
+
 SCENES: dict[str, Scene] = {
     "kills": kills,
     "before the commit": _at("before the commit"),
@@ -146,14 +173,19 @@ SCENES: dict[str, Scene] = {
     "after the notifier accepted": _at("after the notifier accepted"),
     "twins": twins,
     "takeover": takeover,
+    "takeover, default lease": takeover,
     "sleep": sleep,
     "full disk": full_disk,
     "clock": clock,
     "restart": restart,
+    "away": away,
+    "cut": cut,
 }
 ONLY_SQLITE = {"full disk", "clock"}
-ONLY_POSTGRES = {"restart"}
-WORK_SECONDS = {"kills": 0.02, "takeover": 0.5, "sleep": 0.15, "clock": 0.1}
+ONLY_POSTGRES = {"restart", "away", "cut"}
+LEASES = {"takeover, default lease": 30}
+"""Seconds, where it is not the stage's."""
+WORK_SECONDS = {"kills": 0.02, "takeover": 0.5, "takeover, default lease": 0.5, "sleep": 0.15, "clock": 0.1}
 """How long a handler takes, where a scene needs jobs in their middle."""
 EXPECTED = {
     "kills": 100,
@@ -163,9 +195,12 @@ EXPECTED = {
     "after the notifier accepted": 6,
     "twins": 30,
     "takeover": 5,
+    "takeover, default lease": 2,
     "sleep": 3,
     "full disk": 3,
     "clock": 4,
     "restart": 6,
+    "away": 60,
+    "cut": 60,
 }
 """How much of each, for the whole torture."""

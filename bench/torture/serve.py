@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.event import listen
 
 from bench.torture.flaws import FLAWS
 from webhooks.app import create_app
 from webhooks.errors import LeaseLost
 from webhooks.inbox import Inbox
+from webhooks.inbox import commit as group_commit
 from webhooks.inbox.sqlite import SqliteStore
-from webhooks.inbox.store import ACK_SECONDS
 from webhooks.job import Job, NewJob
 from webhooks.services import Services
 
@@ -30,6 +32,7 @@ WORK_SECONDS = float(os.environ.get("TORTURE_WORK") or 0)
 FULL = Path(os.environ["TORTURE_LOG"] + ".full")
 CLOCK = Path(os.environ["TORTURE_LOG"] + ".clock")
 NO_LIMIT = 0x3FFFFFFE
+INSTRUCTIONS = 30
 seen: Counter[str] = Counter()
 
 
@@ -66,36 +69,38 @@ def run(job: Job, still_mine: Callable[[], bool]) -> None:
 def watch(inbox: Inbox) -> None:
     """Puts the places where it may die, and the full disk, between the receiver and the database."""
     store = inbox.store
-    insert = store.insert
+    keep = store.keep
     if isinstance(store, SqliteStore):
         _watch_sqlite(store)
-        insert = store.insert
 
-    def watched(statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
+    def watched(row: Sequence[Any]) -> tuple[int, int]:
         if not isinstance(store, SqliteStore):
             reached("before the commit")
-        row = insert(statement, values)
+        kept = keep(row)
         reached("after the commit")
-        return row
+        return kept
 
-    store.insert = watched  # type: ignore[method-assign]
+    store.keep = watched  # type: ignore[method-assign]
 
 
 def _watch_sqlite(store: SqliteStore) -> None:
-    write_plainly = store.write
+    commit_plainly, armed = group_commit._commit, threading.Event()  # noqa: SLF001
 
-    def write_watched(operation: Callable[[Connection], Any], *, timeout: float = 30.0) -> Any:
-        def limited(connection: Connection) -> Any:
-            driver: Any = connection.connection.driver_connection
-            driver.execute(f"PRAGMA max_page_count={1 if FULL.exists() else NO_LIMIT}").fetchall()
-            result = operation(connection)
-            if timeout == ACK_SECONDS:
-                reached("before the commit")
-            return result
+    def limited(connection: Connection, batch: list[group_commit.Waiting[Any]]) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.execute(f"PRAGMA max_page_count={1 if FULL.exists() else NO_LIMIT}").fetchall()
+        armed.set()
+        commit_plainly(connection, batch)
 
-        return write_plainly(limited, timeout=timeout)
+    def inside() -> int:
+        """SQLite calls this in the middle of a statement, which is before its commit."""
+        if armed.is_set():
+            armed.clear()
+            reached("before the commit")
+        return 0
 
-    store.write = write_watched  # type: ignore[method-assign]
+    group_commit._commit = limited  # noqa: SLF001
+    listen(store._writer, "connect", lambda driver, _: driver.set_progress_handler(inside, INSTRUCTIONS))  # noqa: SLF001
     store._wall = lambda: time.time() + (float(CLOCK.read_text() or 0) if CLOCK.exists() else 0.0)  # noqa: SLF001
 
 

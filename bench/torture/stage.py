@@ -18,26 +18,35 @@ import psutil
 from bench.postgres import Server
 from bench.server import ROOT, await_port, free_port, ours
 from bench.torture.account import Account, settle
+from bench.torture.cutter import Cutter
 from bench.torture.sender import Sender
 from webhooks.inbox import Inbox
 
 LEASE_SECONDS = 2
-DRAIN_SECONDS = 12.0
-"""Without any progress; longer than a lease and all that may come on top."""
+DRAIN_SECONDS = 10.0
+"""Without any progress, beyond the lease."""
 
 
 class Stage:
     """One inbox, one message log, and servers of two processes one after the other."""
 
     def __init__(
-        self, folder: Path, url: str, *, flaw: str = "", work: float = 0.0, server: Server | None = None
+        self,
+        folder: Path,
+        url: str,
+        *,
+        flaw: str = "",
+        work: float = 0.0,
+        lease: int = LEASE_SECONDS,
+        server: Server | None = None,
+        line: Cutter | None = None,
     ) -> None:
-        self.url, self.database = url, server
+        self.url, self.database, self.line, self.lease = url, server, line, lease
         self.log = folder / "messages"
         self._environment = ours(
             folder,
             DATABASE_URL=url,
-            LEASE_SECONDS=str(LEASE_SECONDS),
+            LEASE_SECONDS=str(lease),
             TORTURE_LOG=str(self.log),
             TORTURE_FLAW=flaw,
             TORTURE_WORK=str(work),
@@ -128,12 +137,13 @@ class Stage:
             inbox.close()
 
     def _drain(self, inbox: Inbox) -> None:
-        deadline, least = time.monotonic() + DRAIN_SECONDS, float("inf")
+        patience = self.lease + DRAIN_SECONDS
+        deadline, least = time.monotonic() + patience, float("inf")
         while time.monotonic() < deadline:
             figures = inbox.counts()
             left = figures["unplanned"] + figures["ready"] + figures["running"]
             if left == 0:
                 return
             if left < least:
-                least, deadline = left, time.monotonic() + DRAIN_SECONDS
+                least, deadline = left, time.monotonic() + patience
             time.sleep(0.05)

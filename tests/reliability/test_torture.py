@@ -21,6 +21,8 @@ SHORT = {
     "full disk": 1,
     "clock": 2,
     "restart": 2,
+    "away": 4,
+    "cut": 12,
 }
 CAUGHT = {"kills": 9, "twins": 12, "sleep": 2, "full disk": 1}
 
@@ -43,7 +45,7 @@ def test_sqlite_loses_nothing(scene: str) -> None:
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("scene", ["kills", "after the commit", "twins", "sleep", "restart"])
+@pytest.mark.parametrize("scene", ["kills", "after the commit", "twins", "sleep", "restart", "away", "cut"])
 def test_postgres_loses_nothing(scene: str, postgres_server: Server) -> None:
     """The same promise on PostgreSQL, also when PostgreSQL itself is restarted."""
     assert scene not in ONLY_SQLITE
