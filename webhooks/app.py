@@ -12,6 +12,8 @@ from werkzeug.serving import is_running_from_reloader
 
 from webhooks import cli, health, logs, problem
 from webhooks.receiver import Receiver
+from webhooks.registry import RegistrationError
+from webhooks.rules import RulesError
 from webhooks.services import Services
 from webhooks.settings import Settings, from_command_line
 
@@ -21,19 +23,15 @@ log = logging.getLogger(__name__)
 def create_app(settings: Settings | None = None) -> Flask:
     """The application. Without `settings` they are read from the environment and `.env`.
 
-    Raises RuntimeError that names everything missing for the chosen sign-in to Tableau, except under the `flask`
-    command, most of whose commands need none of it.
+    Raises RuntimeError that names everything missing for the chosen sign-in to Tableau, or every fault of the rules
+    file, except under the `flask` command, most of whose commands need none of it.
     """
     settings = settings or _read_settings()
     logs.configure(debug=settings.flask_env == "development", secrets=settings.secrets())
     app = Flask("webhooks", static_folder=None)
     services = app.extensions["webhooks"] = Services(settings)
     if not from_command_line():
-        settings.require_tableau()
-        settings.require_durable()
-        services.rules  # noqa: B018 — a broken rules file stops the start, not the first event
-        if not services.tokens:
-            log.warning("WEBHOOK_TOKEN is empty: whoever knows the address may send events")
+        _require_fit(services)
     app.register_blueprint(health.blueprint)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(Exception, _failed)
@@ -58,6 +56,23 @@ def _read_settings() -> Settings:
         if from_command_line():
             raise ClickException(str(error)) from None
         raise
+
+
+def _require_fit(services: Services) -> None:
+    """Stops a start that could not end well, rather than the first event; says what is probably not meant.
+
+    Raises RuntimeError, of which gunicorn shows the sentence without a traceback.
+    """
+    services.settings.require_tableau()
+    services.settings.require_durable()
+    try:
+        warnings = [*services.rules.warnings, *services.registry.warnings()]
+    except (RulesError, RegistrationError) as error:
+        raise RuntimeError(str(error)) from error
+    if not services.tokens:
+        warnings.append("WEBHOOK_TOKEN is empty: whoever knows the address may send events")
+    for warning in warnings:
+        log.warning("%s", warning)
 
 
 def _refused(error: HTTPException) -> Response:

@@ -1,0 +1,42 @@
+"""What a person reads who starts the server with something wrong: sentences, and no traceback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from webhooks.settings import ROOT
+
+SITE = {"TABLEAU_DOMAIN": "http://127.0.0.1:9", "TABLEAU_PAT_NAME": "a", "TABLEAU_PAT_SECRET": "b", "PORT": "0"}
+GUNICORN = ("-m", "gunicorn", "index:app")
+
+
+def start(*words: str, **variables: object) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **{name: str(value) for name, value in variables.items()}}
+    return subprocess.run(
+        [sys.executable, *words], check=False, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize("command", [GUNICORN, ("index.py",)])
+def test_faulty_rules_end_the_start_with_their_faults(command: tuple[str, ...], tmp_path: Path) -> None:
+    """Every fault of the file, exit code 1, and nothing of the program's own lines."""
+    file = tmp_path / "rules.toml"
+    file.write_text('[[rule]]\nname = "A"\non = "*"\nnotfy = "slack"\n', encoding="utf-8")
+    ended = start(*command, **SITE, RULES_FILE=file, DATABASE_URL=f"sqlite:///{tmp_path / 'inbox.sqlite3'}")
+    assert ended.returncode == 1
+    assert 'rule 1 "A" (line 1): notfy is not known; did you mean notify?' in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("command", [GUNICORN, ("index.py",)])
+def test_missing_credentials_end_the_start_with_their_names(command: tuple[str, ...], tmp_path: Path) -> None:
+    """The variables that are missing, in one sentence."""
+    ended = start(*command, TABLEAU_AUTH="jwt", DATABASE_URL=f"sqlite:///{tmp_path / 'inbox.sqlite3'}", PORT="0")
+    assert ended.returncode == 1
+    assert "Error: TABLEAU_AUTH=jwt needs TABLEAU_DOMAIN, TABLEAU_USERNAME" in ended.stderr
+    assert "Traceback" not in ended.stderr
