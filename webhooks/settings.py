@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from webhooks import site, sitefile
 from webhooks.site import Site
+from webhooks.variables import from_command_line, inbox_address, processes, with_files
+
+__all__ = ["NEEDED", "ROOT", "Settings", "from_command_line", "processes"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,32 +24,6 @@ NEEDED = {way: tuple(f"tableau_{name}" for name in names) for way, names in site
 
 BY_VARIABLES = tuple(name for name in Site.model_fields if name not in {"name", "site_luid"})
 """What the TABLEAU_… variables say of the one site."""
-
-SCHEMES = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
-"""What DATABASE_URL may begin with, once the short forms of PostgreSQL's are written out."""
-
-
-class FileSecrets(PydanticBaseSettingsSource):
-    """Reads NAME from the file that NAME_FILE names, as container platforms hand secrets over.
-
-    `variables` is where NAME_FILE may stand, its keys in lower case.
-    """
-
-    def __init__(self, settings_cls: type[BaseSettings], variables: Mapping[str, str | None]) -> None:
-        super().__init__(settings_cls)
-        self._variables = variables
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        names = field.validation_alias.choices if field.validation_alias else [field_name]
-        for name in names:
-            path = self._variables.get(f"{name}_file")
-            if path:
-                return _read(Path(path), name), field_name, False
-        return None, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
-        return {name: value for name, value in found.items() if value is not None}
 
 
 class Settings(BaseSettings):
@@ -166,7 +141,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 — pydantic-settings calls by name
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments before the environment before `.env`, and in each of the two NAME before NAME_FILE."""
-        return init_settings, *_with_files(settings_cls, env_settings), *_with_files(settings_cls, dotenv_settings)
+        return init_settings, *with_files(settings_cls, env_settings), *with_files(settings_cls, dotenv_settings)
 
     @classmethod
     def read(cls, **given: Any) -> Self:
@@ -197,13 +172,7 @@ class Settings(BaseSettings):
     @field_validator("database_url", mode="after")
     @classmethod
     def _dialect(cls, url: SecretStr) -> SecretStr:
-        text = url.get_secret_value()
-        for short in ("postgres://", "postgresql://"):
-            if text.startswith(short):
-                text = "postgresql+psycopg://" + text.removeprefix(short)
-        if text:
-            _require_supported(text)
-        return SecretStr(text)
+        return SecretStr(inbox_address(url.get_secret_value()))
 
     @model_validator(mode="after")
     def _default_database(self) -> Self:
@@ -264,43 +233,5 @@ class Settings(BaseSettings):
         return texts + self.webhook_tokens() + (self._sites.secrets if self._sites else [])
 
 
-def from_command_line() -> bool:
-    """Whether this process is a `flask …` command."""
-    return os.environ.get("FLASK_RUN_FROM_CLI") == "true"
-
-
-def processes() -> int:
-    """How many server processes; WEB_CONCURRENCY is what Heroku and others call it. Raises RuntimeError."""
-    given = os.environ.get("WEB_CONCURRENCY", "").strip() or "2"
-    if not re.fullmatch("[1-9][0-9]{0,2}", given):
-        raise RuntimeError(f"WEB_CONCURRENCY: {given!r} is no number of processes, such as 2")
-    return int(given)
-
-
-def _with_files(
-    settings_cls: type[BaseSettings], source: PydanticBaseSettingsSource
-) -> tuple[PydanticBaseSettingsSource, ...]:
-    """A source of variables, and behind it the files that its NAME_FILE name."""
-    assert isinstance(source, EnvSettingsSource)
-    return source, FileSecrets(settings_cls, source.env_vars)
-
-
-def _require_supported(url: str) -> None:
-    """Raises ValueError for a database that the inbox cannot be in. The URL is not shown: it may hold a password."""
-    scheme, _, rest = url.partition("://")
-    if scheme not in SCHEMES:
-        raise ValueError("the inbox is in sqlite:///FILE or postgres://USER:PASSWORD@HOST/NAME")
-    if scheme.startswith("sqlite") and rest.partition("?")[0] in {"", "/", "/:memory:"}:
-        raise ValueError("an inbox in memory keeps nothing; name a file, e.g. sqlite:///data/inbox.sqlite3")
-
-
 def _text(value: str | SecretStr) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else value
-
-
-def _read(path: Path, name: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise RuntimeError(f"{name.upper()}_FILE: cannot read {path}: {why}") from None
