@@ -1,33 +1,23 @@
-"""Takes jobs from the inbox and sees each to its end: done, skipped, later or dead."""
+"""Plans events, takes jobs from the inbox and hands them to threads, and keeps the leases until each has ended."""
 
 from __future__ import annotations
 
 import logging
 import os
 import queue
-import random
 import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from webhooks import retry
-from webhooks.errors import LeaseLost, Skip, StoreUnavailable
+from webhooks.attempt import Attempts, Run, Running, title_of
+from webhooks.errors import StoreUnavailable
 from webhooks.housekeeping import keep_house
-from webhooks.inbox import MISSING, Inbox, Matching
+from webhooks.inbox import Inbox, Matching
 from webhooks.inbox.rounds import PLAN
-from webhooks.job import Job
 
 log = logging.getLogger(__name__)
 
-Run = Callable[[Job, Callable[[], bool]], None]
-"""Does a job; the second argument tells whether the job is still this worker's."""
-
-NAME = 100
-"""Characters of a name in a line of the log; what came in may be long."""
 POLL_SECONDS = 1.0
 MAX_RUN_SECONDS = 900.0
 """A handler that takes longer loses its lease: it hangs, and others can still do the job."""
@@ -38,25 +28,8 @@ POURING, POURING_SECONDS = 20, 0.1
 """So many events in one round are planned less often: acknowledging goes first."""
 AHEAD = 8
 """Jobs claimed for each thread while handlers are quick, so that a commit is shared by many."""
-SETTLE_SECONDS = 600.0
 STOPPING_SECONDS = 0.2
 KEEPERS_SECONDS = 2.0
-
-
-@dataclass(slots=True)
-class Running:
-    """A job in this worker's hands. `since` and `until` are monotonic: when it began or was claimed, and so long the
-    lease holds as far as this process can know."""
-
-    job: Job
-    since: float
-    until: float
-    thread: threading.Thread | None = None
-    lost: bool = False
-
-    def still_mine(self) -> bool:
-        """Also right in a process that slept: its own clock says that the lease is over before the inbox does."""
-        return not self.lost and time.monotonic() < self.until
 
 
 class Worker:
@@ -79,12 +52,13 @@ class Worker:
         retention: float = 0.0,
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-        self._inbox, self._matching, self._run = inbox, matching, run
+        self._inbox, self._matching = inbox, matching
         self._size, self._lease, self._longest = threads, lease, longest
         self._queue: queue.SimpleQueue[Running | None] = queue.SimpleQueue()
         self._running: dict[int, Running] = {}
         self._pace, self._plan_at = 1.0, 0.0
         self._stopping = threading.Event()
+        self._attempts = Attempts(inbox, run, self._stopping)
         self._threads: list[threading.Thread] = []
         self._dispatcher = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
         self._keepers = [
@@ -128,7 +102,7 @@ class Worker:
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         for running in list(self._running.values()):
-            log.warning("%s did not finish in time and is given back", _title(running.job))
+            log.warning("%s did not finish in time and is given back", title_of(running.job))
             self._give_back(running)
         for thread in self._keepers:
             thread.join(KEEPERS_SECONDS)
@@ -189,9 +163,9 @@ class Worker:
             running.thread = threading.current_thread()
             if running.still_mine():
                 try:
-                    self._attempt(running)
+                    self._attempts.attempt(running)
                 except Exception:
-                    log.exception("%s could not be brought to an end; it is tried again later", _title(running.job))
+                    log.exception("%s could not be brought to an end; it is tried again later", title_of(running.job))
             self._pace = 0.8 * self._pace + 0.2 * (time.monotonic() - started)
             self._forget(running)
             if running.thread not in self._threads:
@@ -203,70 +177,10 @@ class Worker:
             del self._running[running.job.id]
         self._inbox.news.set()
 
-    def _attempt(self, running: Running) -> None:
-        job, inbox = running.job, self._inbox
-        try:
-            self._run(job, running.still_mine)
-        except Skip as reason:
-            text = str(reason)
-            log.info("%s skipped: %s", _title(job), text)
-            self._settle(job, lambda: inbox.skip(job, text))
-        except LeaseLost:
-            log.warning("%s is another worker's now", _title(job))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 — whatever a handler raises decides its job's fate
-            self._failed(job, error)
-        else:
-            log.info("%s done", _title(job))
-            self._settle(job, lambda: inbox.finish(job))
-
-    def _failed(self, job: Job, error: BaseException) -> None:
-        now = datetime.now(UTC)
-        free = retry.costs_no_attempt(error, created_at=job.created_at or now, now=now)
-        limit = job.max_attempts + 1 if free else job.max_attempts
-        chance = random.random()  # noqa: S311 — jitter
-        surprises = self._count_surprise(job) if retry.is_surprise(error) else 0
-        due_at = retry.next_attempt(
-            error, attempts=job.attempts, max_attempts=limit, now=now, chance=chance, surprises=surprises
-        )
-        text = describe(error)
-        expected = not retry.is_surprise(error)
-        if due_at is None:
-            log.error("%s is dead: %s", _title(job), text, exc_info=None if expected else error)
-            self._settle(job, lambda: self._inbox.bury(job, text))
-        else:
-            seconds = (due_at - now).total_seconds()
-            log.warning("%s again in %.1f s: %s", _title(job), seconds, text, exc_info=None if expected else error)
-            self._settle(job, lambda: self._inbox.postpone(job, seconds, text, free=free))
-
-    def _count_surprise(self, job: Job) -> int:
-        """How many errors that nobody foresaw the job has met since its last replay, with this one."""
-        number = 1
-        try:
-            while self._inbox.recorded(job, f"surprise {number}") is not MISSING:
-                number += 1
-            self._inbox.record(job, f"surprise {number}", None)
-        except StoreUnavailable:
-            log.warning("%s: this error could not be counted", _title(job))
-        return number
-
-    def _settle(self, job: Job, ending: Callable[[], None]) -> None:
-        """Writes down how the job ended, however long the database is away; the lease decides if it still counts."""
-        deadline = time.monotonic() + SETTLE_SECONDS
-        while True:
-            try:
-                return ending()
-            except LeaseLost:
-                log.warning("%s was taken over by another worker; this one's result is dropped", _title(job))
-                return None
-            except StoreUnavailable:
-                if self._stopping.wait(1.0) or time.monotonic() > deadline:
-                    log.error("%s ended but could not be written down; it may run again", _title(job))  # noqa: TRY400
-                    return None
-
     def _give_back(self, running: Running) -> None:
         running.lost = True
         self._forget(running)
-        self._settle(running.job, lambda: self._inbox.release(running.job))
+        self._attempts.settle(running.job, lambda: self._inbox.release(running.job))
 
     # Keeping: leases renewed, news heard.
 
@@ -288,7 +202,7 @@ class Worker:
         """Drops a job that hangs, and gives back one that waits behind others for too long."""
         since = time.monotonic() - running.since
         if running.thread is not None and since > self._longest:
-            log.error("%s has run for %.0f s and is left to others", _title(running.job), since)
+            log.error("%s has run for %.0f s and is left to others", title_of(running.job), since)
             running.lost = True
             self._threads.remove(running.thread)
             self._add_thread()
@@ -309,16 +223,3 @@ class Worker:
 
     def _listen(self) -> None:
         self._inbox.store.listen(self._inbox.news.set, self._stopping.is_set)
-
-
-def describe(error: BaseException) -> str:
-    """The error for people: its text, with the type where no client of ours raised it."""
-    text = str(error) or type(error).__name__
-    return text if hasattr(error, "permanent") else f"{type(error).__name__}: {text}"
-
-
-def _title(job: Job) -> str:
-    event = job.event
-    return (
-        f"Job {job.id} ({job.key}) for event {event.id} {event.event_type[:NAME]} {str(event.resource_name)[:NAME]!r}"
-    )

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, update
 
-from webhooks import worker
+from webhooks import attempt
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox, Receipt, leases
@@ -62,7 +62,7 @@ def remembers_duplicates_in_memory(inbox: Inbox) -> None:
 
 def does_not_fence(inbox: Inbox) -> None:
     """Believes every worker that says it is done, also one that slept through its lease."""
-    worker.Running.still_mine = lambda self: True  # type: ignore[method-assign]  # noqa: ARG005
+    attempt.Running.still_mine = lambda self: True  # type: ignore[method-assign]  # noqa: ARG005
 
     def finish(job: Job) -> None:
         def end(connection: Connection) -> None:
