@@ -66,7 +66,7 @@ def _require_fit(services: Services) -> None:
     services.settings.require_tableau()
     services.settings.require_durable()
     try:
-        warnings = [*services.rules.warnings, *services.registry.warnings()]
+        warnings = [*services.rules.warnings, *(f"handler {one}" for one in services.registry.warnings())]
     except (RulesError, RegistrationError) as error:
         raise RuntimeError(str(error)) from error
     if not services.tokens:

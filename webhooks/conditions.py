@@ -157,7 +157,7 @@ def compare(name: str, patterns: Patterns, values: Sequence[object], *, shown: s
     if wanted and not fits(wanted, known):
         return Finding(matched=False, reason=f"{name} is {shown}, not {join(wanted)}")
     refusing = [pattern for pattern in patterns if not fits((pattern,), known) and pattern not in wanted]
-    return Finding(matched=False, reason=f"{name} is {shown}, which {join(tuple(refusing))} refuses")
+    return Finding(matched=False, reason=f"{name} is {shown}, which {' or '.join(refusing)} refuses")
 
 
 def compare_payload(name: str, event: Event, patterns: Patterns) -> Finding:
@@ -168,7 +168,10 @@ def compare_payload(name: str, event: Event, patterns: Patterns) -> Finding:
 
 
 def join(patterns: Patterns) -> str:
-    return " or ".join(patterns)
+    """`*Created, not Site* nor View*`."""
+    wanted = " or ".join(pattern for pattern in patterns if not pattern.startswith("!"))
+    refused = " nor ".join(pattern[1:] for pattern in patterns if pattern.startswith("!"))
+    return ", ".join(filter(None, [wanted, refused and f"not {refused}"]))
 
 
 def as_patterns(value: object) -> Patterns:

@@ -13,6 +13,8 @@ from tests.cli.conftest import Receive, Run, objects
 from webhooks.cli.sample import FOLDER
 from webhooks.inbox import Inbox
 from webhooks.job import Job
+from webhooks.registry import Registry
+from webhooks.services import Services
 
 BROKEN = """
 [[rule]]
@@ -88,6 +90,33 @@ def test_check_warns_of_what_is_probably_not_meant(flask: Run) -> None:
     result = flask("rules", "check", "-", stdin='[[rule]]\nname = "x"\non = "WorkbookCreatd"\nnotify = "console"\n')
     assert result.exit_code == 0
     assert "did you mean WorkbookCreated?" in result.stderr
+
+
+def test_check_warns_of_a_misspelt_handler(flask: Run, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """@on is looked at as well: its handler would never run."""
+    own = Registry()
+    own.on("WorkbookCreatd", name="sales.greet")(lambda event: None)
+    own.action("notify")(lambda event: None)
+    monkeypatch.setitem(services.__dict__, "registry", own)
+    result = flask("rules", "check", "-", stdin='[[rule]]\nname = "x"\non = "*"\nnotify = true\n')
+    assert result.exit_code == 0
+    assert result.stderr.startswith("handler sales.greet: WorkbookCreatd is not an event type known so far")
+    assert "1 rule, 1 warning." in result.stdout
+
+
+def test_check_says_which_events_are_left_out(flask: Run) -> None:
+    """`!` reads as "not"; nobody takes it for one of the events."""
+    text = '[[rule]]\nname = "x"\non = ["*Created", "!Site*", "!View*"]\nwhere.name = "!Copy*"\nnotify = "console"\n'
+    shown = flask("rules", "check", "-", stdin=text).stdout
+    assert "*Created, not Site* nor View*" in shown
+    assert "resource_name not Copy*" in shown
+
+
+def test_check_says_that_a_file_without_rules_tells_nobody(flask: Run) -> None:
+    """An empty file is sound, and hardly meant."""
+    result = flask("rules", "check", "-", stdin="")
+    assert (result.exit_code, "stdin: 0 rules, 1 warning." in result.stdout) == (0, True)
+    assert result.stderr == "there is no rule in the file: events are kept, and no rule tells anybody of them\n"
 
 
 def test_test_foretells_what_a_file_would_lead_to(flask: Run, tmp_path: Path, inbox: Inbox) -> None:

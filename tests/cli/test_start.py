@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from webhooks.settings import ROOT
+from webhooks.app import _require_fit
+from webhooks.services import Services
+from webhooks.settings import ROOT, Settings
 
 SITE = {"TABLEAU_DOMAIN": "http://127.0.0.1:9", "TABLEAU_PAT_NAME": "a", "TABLEAU_PAT_SECRET": "b", "PORT": "0"}
 GUNICORN = ("-m", "gunicorn", "index:app")
@@ -40,3 +42,13 @@ def test_missing_credentials_end_the_start_with_their_names(command: tuple[str, 
     assert ended.returncode == 1
     assert "Error: TABLEAU_AUTH=jwt needs TABLEAU_DOMAIN, TABLEAU_USERNAME" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_slips_are_told_at_the_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A rule for an event type that nobody knows is no reason not to start; the log points it out."""
+    file = tmp_path / "rules.toml"
+    file.write_text('[[rule]]\nname = "A"\non = "WorkbookCreatd"\nnotify = "console"\n', encoding="utf-8")
+    known = {"tableau_domain": "http://127.0.0.1:9", "tableau_pat_name": "a", "tableau_pat_secret": "b"}
+    with caplog.at_level("WARNING"):
+        _require_fit(Services(Settings(_env_file=None, rules_file=file, **known)))
+    assert 'rule 1 "A" (line 1): WorkbookCreatd is not an event type known so far' in caplog.text

@@ -41,7 +41,8 @@ rules.add_command(backtest.backtest)
 def check(file: Path | None, as_json: bool) -> None:
     """Check the rules, and name every fault.
 
-    If all is well it sums them up; otherwise it ends with 1.
+    If it finds none it sums the rules up; otherwise it ends with 1. What is probably not meant, also in the handlers,
+    is told on stderr.
     """
     try:
         read = read_rules(file)
@@ -50,13 +51,14 @@ def check(file: Path | None, as_json: bool) -> None:
             for fault in error.faults:
                 lines.write({"place": fault.place, "message": fault.message})
         raise Failure(str(error)) from None
-    for warning in read.warnings:
+    warnings = [*read.warnings, *(f"handler {warning}" for warning in access.registry().warnings())]
+    for warning in warnings:
         click.secho(warning, fg="yellow", err=True)
     if as_json:
         for rule in read.rules:
             lines.write(_rule_object(rule))
     else:
-        _summarize(read, file)
+        _summarize(read, file, outcome.count(len(warnings), "warning") if warnings else "all well")
 
 
 @rules.command()
@@ -101,11 +103,11 @@ def _checked(file: Path) -> Rules:
         raise Failure(str(error)) from None
 
 
-def _summarize(read: Rules, file: Path | None) -> None:
-    source = file or access.settings().rules_file
+def _summarize(read: Rules, file: Path | None, verdict: str) -> None:
+    source = "stdin" if str(file) == "-" else file or access.settings().rules_file
     on = [rule for rule in read.rules if rule.enabled]
     off = f", {len(read.rules) - len(on)} switched off" if len(on) < len(read.rules) else ""
-    click.echo(f"{source}: {outcome.count(len(read.rules), 'rule')}{off}, all well.")
+    click.echo(f"{source}: {outcome.count(len(read.rules), 'rule')}{off}, {verdict}.")
     if read.rules:
         headings = ["RULE", "EVENTS", "WHAT IS DONE", "WHERE"]
         shown = headings if any(_where(rule) for rule in read.rules) else headings[:3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -18,6 +19,29 @@ EXAMPLES = {
 }
 """What a missing key could look like."""
 
+WORDS = {
+    "string_type": "should be text in quotes",
+    "string_too_short": "is empty or too short (at least {min_length})",
+    "string_too_long": "is too long (at most {max_length})",
+    **dict.fromkeys(("bool_type", "bool_parsing"), "should be true or false, without quotes"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "should be a whole number, without quotes"),
+    **dict.fromkeys(("float_type", "float_parsing"), "should be a number, without quotes"),
+    **dict.fromkeys(("tuple_type", "list_type", "set_type"), 'should be a list, such as ["one", "two"]'),
+    **dict.fromkeys(("dict_type", "model_type"), "should be a table, such as {{ key = 1 }}"),
+    **dict.fromkeys(("literal_error", "enum"), "should be {expected}"),
+    "greater_than": "should be more than {gt}",
+    "greater_than_equal": "should be {ge} or more",
+    "less_than": "should be less than {lt}",
+    "less_than_equal": "should be {le} or less",
+    "too_short": "should name {min_length} or more",
+    "too_long": "should name {max_length} or less",
+}
+"""What would have been right, by pydantic's word for the fault,
+https://docs.pydantic.dev/latest/errors/validation_errors/; those of our own say it themselves."""
+
+LONGEST = 60
+"""Characters of a wrong value that are shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -31,11 +55,13 @@ class Fault:
 
 
 class RulesError(Exception):
-    """The rules file cannot be used; `faults` holds all that is wrong with it."""
+    """The rules file cannot be used; `faults` holds all that is wrong with it. `warnings`, what is probably not meant
+    besides, stand in the message too, so that one look is enough."""
 
-    def __init__(self, source: str, faults: Sequence[Fault]) -> None:
+    def __init__(self, source: str, faults: Sequence[Fault], warnings: Sequence[str] = ()) -> None:
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        super().__init__("\n  ".join([f"{source} has {count}:", *map(str, faults)]))
+        besides = [f"and perhaps {warning}" for warning in warnings]
+        super().__init__("\n  ".join([f"{source} has {count}:", *map(str, faults), *besides]))
         self.source = source
         self.faults = tuple(faults)
 
@@ -57,11 +83,21 @@ def checked(model: type[Model], given: Mapping[str, Any]) -> Model:
 
 
 def _sentence(error: Mapping[str, Any], model: type[BaseModel]) -> str:
-    name = ".".join(map(str, error["loc"]))
+    # A number in it counts from 0, and the value says as well which one is meant.
+    name = ".".join(part for part in error["loc"] if isinstance(part, str))
     if error["type"] == "missing":
         example = EXAMPLES.get(name)
         return f"{name} is missing" + (f"; for example {example}" if example else "")
     if error["type"] == "extra_forbidden":
         return f"{name} is not known here; {hint(name, model.model_fields)}"
+    words = WORDS.get(error["type"])
+    if words:
+        return f"{name}: {_shown(error['input'])} {words.format_map(error.get('ctx', {}))}"
     message = error["msg"].removeprefix("Value error, ").replace("Input should", "should")
     return f"{name}: {message}"
+
+
+def _shown(value: object) -> str:
+    """The value as the file has it, or nearly so."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -79,7 +79,7 @@ def read(text: str, actions: Actions, source: str = "rules.toml", max_attempts: 
     reading = Reading(actions, max_attempts)
     rules = reading.document(document, text)
     if reading.faults:
-        raise RulesError(source, reading.faults)
+        raise RulesError(source, reading.faults, reading.warnings)
     return rules
 
 
@@ -91,12 +91,15 @@ class Reading:
     max_attempts: int
     faults: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    named: dict[str, str] = field(default_factory=dict)
 
     def document(self, document: Mapping[str, Any], text: str) -> Rules:
         for key in sorted(document.keys() - {"rule", "dead_letters"}):
             self._fault("", f"{key} is not known here; {hint(key, ['rule', 'dead_letters'])}")
         rules = [rule for place, entry in self._entries(document, text) if (rule := self._rule(place, entry))]
-        self._once("rules are called", (rule.name for rule in rules))
+        if not self.faults and not any(rule.enabled for rule in rules):
+            what = "every rule is switched off" if rules else "there is no rule in the file"
+            self.warnings.append(f"{what}: events are kept, and no rule tells anybody of them")
         told = self._dead_letters(document.get("dead_letters", {}))
         return Rules(tuple(rules), told, tuple(self.warnings))
 
@@ -111,13 +114,19 @@ class Reading:
     def _rule(self, place: str, given: Mapping[str, Any]) -> Rule | None:
         """The rule, or None where something is wrong with it."""
         before = len(self.faults)
+        self._name(place, given.get("name"))
         entry = self._entry(place, given)
         steps = self._steps(place, given)
+        trigger = Trigger(entry.on, entry.where) if entry else _only_on(given)
+        self.warnings += [f"{place}: {warning}" for warning in trigger.warnings()]
         if entry is None or len(self.faults) > before:
             return None
-        trigger = Trigger(entry.on, entry.where)
-        self.warnings += [f"{place}: {warning}" for warning in trigger.warnings()]
         return Rule(entry.name, trigger, steps, entry.enabled, entry.max_attempts or self.max_attempts)
+
+    def _name(self, place: str, name: object) -> None:
+        """Jobs are remembered by it."""
+        if isinstance(name, str) and (first := self.named.setdefault(name.strip(), place)) != place:
+            self._fault(place, f"{first} has the same name; each rule needs one of its own")
 
     def _entry(self, place: str, given: Mapping[str, Any]) -> Entry | None:
         for key in sorted(given.keys() - Entry.model_fields.keys() - self.actions.keys()):
@@ -140,7 +149,9 @@ class Reading:
                 steps += plan(action, given[action], self.actions[action])
             except Faulty as fault:
                 self._fault(place, *fault.messages)
-        self._once("times:", (f"{step.action} {step.label}" for step in steps), place)
+        for what, count in Counter(f"{step.action} {step.label}" for step in steps).items():
+            if count > 1:
+                self._fault(place, f"{count} times: {what}; each may stand once")
         return tuple(steps)
 
     def _dead_letters(self, given: object) -> tuple[str, ...]:
@@ -150,13 +161,16 @@ class Reading:
             self._fault("dead_letters", *fault.messages)
             return ()
 
-    def _once(self, what: str, names: Iterable[str], place: str = "") -> None:
-        for name, count in Counter(names).items():
-            if count > 1:
-                self._fault(place, f"{count} {what} {name}; each may stand once")
-
     def _fault(self, place: str, *messages: str) -> None:
         self.faults += [Fault(place, message) for message in messages]
+
+
+def _only_on(given: Mapping[str, Any]) -> Trigger:
+    """What a rule with faults elsewhere is about, so that a slip there is told at once as well."""
+    try:
+        return Trigger(as_patterns(given["on"]))
+    except (KeyError, ConditionError):
+        return Trigger(("*",))
 
 
 def _places(entries: list[Mapping[str, Any]], text: str) -> list[str]:
