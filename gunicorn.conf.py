@@ -13,18 +13,22 @@ from gunicorn.workers.gthread import ThreadWorker
 from webhooks import logs
 from webhooks.settings import Settings, processes
 
-LEAVE_SECONDS = 0.003
+LEAVE_SECONDS, LEAVE_EVERY_SECONDS = 0.005, 0.1
 
 
 class Fair(ThreadWorker):
-    """Leaves a connection to the other processes for a moment when its own threads have enough to do.
+    """Leaves new connections to the other processes for a moment when its own threads have enough to do.
 
     Else the process that is awake takes them all, and the other processor rests while sixteen clients wait for one.
+    Only now and then: clients that open a connection for each event must not wait for it each time.
     """
 
+    left_at = 0.0
+
     def accept(self, listener):
-        if self.nr_conns >= self.cfg.threads:
+        if self.nr_conns >= self.cfg.threads and time.monotonic() > self.left_at + LEAVE_EVERY_SECONDS:
             time.sleep(LEAVE_SECONDS)
+            self.left_at = time.monotonic()
         super().accept(listener)
 
 
