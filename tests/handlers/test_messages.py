@@ -90,6 +90,17 @@ def test_compose_bears_any_json_in_a_field(odd: object, event: Events) -> None:
     assert message.title.startswith("Workbook created: ")
 
 
+@pytest.mark.parametrize(
+    ("odd", "shown"),
+    [(["Umsatz", "Größe"], '["Umsatz", "Größe"]'), ({"b": None}, '{"b": null}'), (True, "true"), (7, "7")],
+)
+def test_odd_values_are_shown_as_they_came(odd: object, shown: str, event: Events) -> None:
+    """As JSON, which is what was sent, and not in Python's way of writing."""
+    message = compose(event("WorkbookCreated", resource_name=odd, created_at=odd))
+    assert message.title == f"Workbook created: {shown}"
+    assert ("When", shown) in message.facts
+
+
 def test_compose_uses_the_rules_own_words(event: Events) -> None:
     """A rule's title and text replace ours; facts and link stay, and so does what could not be found out."""
     known = Known(WORKBOOK, "Finance", "Ann", "Login failed.", ("something is missing",))

@@ -208,6 +208,14 @@ def test_test_explains_what_the_receiver_did_not_do(
     assert (said.exit_code, status in said.stdout, advice in said.stderr) == (1, True, True)
 
 
+def test_test_gives_the_same_advice_once(flask: Run, site: Running) -> None:
+    """A result for each webhook, and what to do about all of them in one place."""
+    for event_type in ("WorkbookCreated", "WorkbookUpdated", "UserDeleted"):
+        add(site, f"tableau-webhooks {event_type}", event_type, "http://127.0.0.1:9/webhook")
+    tried = flask("webhooks", "test")
+    assert (tried.stdout.count("the receiver answered 408"), tried.stderr.count("Tableau's own word")) == (3, 1)
+
+
 def test_test_tells_a_refusal_by_tableau_from_one_by_the_receiver(flask: Run, site: Running, server: str) -> None:
     """The HTTP status of the call is the other place."""
     flask("webhooks", "sync", "--url", server)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
@@ -127,6 +128,7 @@ def test(webhook: str | None, site_name: str | None, as_json: bool) -> None:
     does not answer with 200. Both are told.
     """
     good: list[bool] = []
+    said: set[str] = set()
 
     def call(site: Site, tableau: Tableau) -> None:
         chosen = [one for one in tableau.webhooks() if (webhook in {one.luid, one.name} if webhook else _ours(one))]
@@ -134,7 +136,9 @@ def test(webhook: str | None, site_name: str | None, as_json: bool) -> None:
             none = "None of the site's webhooks is ours. flask webhooks sync --url https://… makes them."
             raise Failure(asking.of_site(site, none))
         # Written as they come: one that cannot be reached takes seconds.
-        good.extend(_tell_test(site, one, _test(tableau, one), as_json=as_json) for one in chosen)
+        for one in chosen:
+            result = _test(tableau, one)
+            good.append(_write_test(site, one, result) if as_json else _tell_test(site, one, result, said))
 
     if webhook:
         site_name = asking.find(site_name, webhook)[0].key
@@ -154,22 +158,43 @@ def _test(tableau: Any, webhook: Webhook) -> WebhookTest | TableauError:
     return result
 
 
-def _tell_test(site: Site, webhook: Webhook, result: WebhookTest | TableauError, *, as_json: bool) -> bool:
-    refused = isinstance(result, TableauError)
-    call_status = result.status if isinstance(result, TableauError) else result.call_status
-    status = None if isinstance(result, TableauError) else result.status
-    body = access.hide(str(result) if isinstance(result, TableauError) else result.body)
-    ok = not isinstance(result, TableauError) and result.ok
-    advice = "" if ok else _advice(status, body)
-    if as_json:
-        said = {"name": webhook.name, "call_status": call_status, "status": status, "body": body, "ok": ok}
-        lines.write({**said, "advice": advice, **_named(site)})
-        return ok
-    who = f"Tableau did not make the test ({call_status})" if refused else f"the receiver answered {status}"
-    click.secho(f"{_place(site, webhook.name)}: {who} {screen.one_line(body)}".rstrip(), fg="green" if ok else "red")
-    if advice:
-        click.echo(advice, err=True)
-    return ok
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a test: Tableau's answer, then the receiver's, which is None where Tableau did not call it."""
+
+    call_status: int | None
+    status: int | None
+    body: str
+    ok: bool
+
+    @classmethod
+    def of(cls, result: WebhookTest | TableauError) -> Self:
+        if isinstance(result, TableauError):
+            return cls(result.status, None, access.hide(str(result)), ok=False)
+        return cls(result.call_status, result.status, access.hide(result.body), result.ok)
+
+    @property
+    def advice(self) -> str:
+        return "" if self.ok else _advice(self.status, self.body)
+
+
+def _write_test(site: Site, webhook: Webhook, result: WebhookTest | TableauError) -> bool:
+    came = Outcome.of(result)
+    lines.write({"name": webhook.name, **asdict(came), "advice": came.advice, **_named(site)})
+    return came.ok
+
+
+def _tell_test(site: Site, webhook: Webhook, result: WebhookTest | TableauError, said: set[str]) -> bool:
+    """Advice that was `said` about another webhook is not said again."""
+    came = Outcome.of(result)
+    refused = f"Tableau did not make the test ({came.call_status})"
+    who = refused if came.status is None else f"the receiver answered {came.status}"
+    text = f"{_place(site, webhook.name)}: {who} {screen.one_line(came.body)}".rstrip()
+    click.secho(text, fg="green" if came.ok else "red")
+    if came.advice and came.advice not in said:
+        click.echo(came.advice, err=True)
+    said.add(came.advice)
+    return came.ok
 
 
 def _advice(status: int | None, body: str) -> str:

@@ -11,6 +11,7 @@ from webhooks.context import Context
 from webhooks.destinations import Destination
 from webhooks.errors import Later, Skip
 from webhooks.event import Event
+from webhooks.handlers.messages import as_text
 from webhooks.inbox import JobRecord
 from webhooks.registry import Params, action
 
@@ -66,6 +67,6 @@ def message(dead: list[JobRecord], label: Callable[[Event], str] = lambda _: "")
 
 def _line(record: JobRecord, site: str) -> str:
     job = record.job
-    name = job.event.resource_name or job.event.resource_luid or ""
+    name = as_text(job.event.resource_name) or as_text(job.event.resource_luid)
     at = f" ({site})" if site else ""
     return f"Event {job.event.id}{at} {job.event.event_type} {name}: {job.key}: {job.error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import string
 from collections.abc import Mapping
@@ -114,7 +115,14 @@ def happened_at(event: Event) -> datetime | None:
 def moment(created_at: object) -> str:
     """`2026-01-31 09:30 UTC`; what is no time stays as it is."""
     at = instant(created_at)
-    return f"{at:%Y-%m-%d %H:%M} UTC" if at else str(created_at or "")
+    return f"{at:%Y-%m-%d %H:%M} UTC" if at else as_text(created_at)
+
+
+def as_text(value: object) -> str:
+    """A payload's value as people read it: a text as it is, nothing where there is none, anything else as JSON."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str) if value else ""
 
 
 def check_template(text: str) -> str:
@@ -159,7 +167,8 @@ def _name(event: Event, content: Any) -> str:
     """The name at the time of the event; for users what Tableau says, as the webhook may give anything there."""
     if event.content_type == "user" and content is not None:
         return person(content)
-    return str(event.resource_name or getattr(content, "name", "") or event.resource_luid or "(no name)")
+    known = getattr(content, "name", "")
+    return as_text(event.resource_name) or known or as_text(event.resource_luid) or "(no name)"
 
 
 def _facts(event: Event, known: Known, values: Mapping[str, str]) -> list[tuple[str, str]]:

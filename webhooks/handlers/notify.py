@@ -13,7 +13,7 @@ from tableau_rest import NotFound, TableauError
 from webhooks.context import Context, Found
 from webhooks.destinations import DEFAULT, Destination
 from webhooks.event import Event
-from webhooks.handlers.messages import Known, Template, compose, happened_at, person
+from webhooks.handlers.messages import Known, Template, as_text, compose, happened_at, person
 from webhooks.handlers.reasons import reason
 from webhooks.inbox import Resource
 from webhooks.registry import Params, action
@@ -80,7 +80,7 @@ def _owner(context: Context, found: Found) -> str:
 
 def _reason(context: Context, found: Found) -> tuple[str, str]:
     """Why the refresh failed, or why nobody knows. Raises Later while the job list may still catch up."""
-    luid, at, name = context.luid, happened_at(context.event), str(context.event.resource_name or "")
+    luid, at, name = context.luid, happened_at(context.event), as_text(context.event.resource_name)
     if luid is None or at is None or found.refused:
         return "", ""
     job, problem = _asked(context, lambda: context.tableau.failed_job(luid, at=at, name=name))
@@ -112,6 +112,6 @@ def _has_picture(event: Event) -> bool:
 def _preview(context: Context) -> Picture | None:
     if context.luid is None:
         return None
-    name = str(context.event.resource_name or "workbook")
+    name = as_text(context.event.resource_name) or "workbook"
     data = context.tableau.workbook_preview_image(context.luid)
     return Picture(data, UNSAFE.sub("_", name)[:80] + ".png", alt=f"Preview of the workbook {name}"[:500])
