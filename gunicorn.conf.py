@@ -13,23 +13,23 @@ from gunicorn.workers.gthread import ThreadWorker
 from webhooks import logs
 from webhooks.settings import Settings, processes
 
-LEAVE_SECONDS, LEAVE_EVERY_SECONDS = 0.005, 0.1
+LEAVE_SECONDS = 0.005
+NOBODY = 1_000_000
 
 
 class Fair(ThreadWorker):
-    """Leaves new connections to the other processes for a moment when its own threads have enough to do.
+    """Leaves a connection to a process that has fewer of them, when its own threads have enough to do.
 
     Else the process that is awake takes them all, and the other processor rests while sixteen clients wait for one.
-    Only now and then: clients that open a connection for each event must not wait for it each time.
     """
 
-    left_at = 0.0
+    place = 0
 
     def accept(self, listener):
-        if self.nr_conns >= self.cfg.threads and time.monotonic() > self.left_at + LEAVE_EVERY_SECONDS:
+        if self.nr_conns >= self.cfg.threads and self.nr_conns > min(CONNECTIONS) + 1:
             time.sleep(LEAVE_SECONDS)
-            self.left_at = time.monotonic()
         super().accept(listener)
+        CONNECTIONS[self.place] = self.nr_conns
 
 
 settings = Settings.read()
@@ -41,6 +41,8 @@ worker_class = Fair
 # opens a connection or starts a thread until it is used.
 preload_app = True
 threads = 8
+# Shared by all processes, twice as many places as processes: while they are exchanged there are more.
+CONNECTIONS = multiprocessing.RawArray("i", [NOBODY] * 2 * workers)
 timeout = 60
 # Heroku and most others kill after 30 s. From the signal on no job is taken; requests and jobs end side by side, and
 # jobs that still run after 20 s are given back.
@@ -83,6 +85,16 @@ def when_ready(server):
     for listener in server.LISTENERS:
         # Accepted connections inherit it, https://man7.org/linux/man-pages/man7/socket.7.html
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", CLIENT_SECONDS, 0))
+
+
+def pre_fork(server, worker):
+    taken = {other.place for other in server.WORKERS.values()}
+    worker.place = next((place for place in range(len(CONNECTIONS)) if place not in taken), 0)
+    CONNECTIONS[worker.place] = 0
+
+
+def child_exit(server, worker):  # noqa: ARG001 — gunicorn counts the arguments
+    CONNECTIONS[worker.place] = NOBODY
 
 
 def post_worker_init(worker):

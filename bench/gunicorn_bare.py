@@ -6,6 +6,8 @@ from pathlib import Path
 _ours = runpy.run_path(str(Path(__file__).parent.parent / "gunicorn.conf.py"))
 for _name in (
     "bind",
+    "pre_fork",
+    "child_exit",
     "workers",
     "worker_class",
     "preload_app",

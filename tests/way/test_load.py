@@ -110,7 +110,8 @@ def test_connections_are_shared_by_the_processes(site: Running, tmp_path: Path) 
     """Sixteen clients that keep their connections are not all served by one process while the other rests."""
     with serving(tmp_path, site.environment, WEB_CONCURRENCY="2") as server:
         address = urlsplit(server.url)
-        workers = [int(pid) for pid in _children(server.process.pid)]
+        workers = wait_for(lambda: _children(server.process.pid)[1:] and _children(server.process.pid), what="both")
+        time.sleep(1)  # the second one's start
         idle = [_sockets(pid) for pid in workers]
         connections = [HTTPConnection(str(address.hostname), address.port, timeout=10) for _ in range(16)]
         with ThreadPoolExecutor(16) as pool:
@@ -131,8 +132,8 @@ def _say_something(server: Server) -> Callable[[tuple[int, HTTPConnection]], Non
     return say
 
 
-def _children(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _sockets(pid: int) -> int:
