@@ -19,9 +19,11 @@ from .config import Config
 from .payload import RESOURCES
 from .serve import Running, running
 from .told import Told
+from .variables import lent
 
 DATA = Path("data")
 LOG = DATA / "demo.log"
+VARIABLES = DATA / "demo.json"
 START_SECONDS = 30
 PAUSE_SECONDS = 2.0
 
@@ -49,7 +51,11 @@ def play(*, port: int, simulator_port: int) -> None:
     _free(simulator_port, "SIMULATOR_PORT")
     DATA.mkdir(exist_ok=True)
     config = Config(duplicates=0.1)
-    with running(config, port=simulator_port) as site, _server(site, port) as server:
+    with (
+        running(config, port=simulator_port) as site,
+        _server(variables := _variables(site, port)) as server,
+        lent(variables, VARIABLES),
+    ):
         _register(site, f"http://127.0.0.1:{port}/webhook")
         print(_welcome(port, simulator_port), flush=True)
         told = Told(site.url)
@@ -69,7 +75,7 @@ def _welcome(port: int, simulator_port: int) -> str:
             "",
             f"  The server           http://127.0.0.1:{port}        log in {LOG}",
             f"  The simulated site   http://127.0.0.1:{simulator_port}        with what Slack received, and buttons",
-            "  Why and what next    .venv/bin/flask events list       in a second terminal",
+            "  Why and what next    .venv/bin/flask events list       in a second terminal, as every flask command",
             "  Your own site        cp example-env .env, fill it in, make run again",
             "  Ctrl-C ends all of it.",
             "",
@@ -93,11 +99,16 @@ def _watch(told: Told, server: subprocess.Popen[bytes], seconds: float) -> None:
         time.sleep(0.2)
 
 
+def _variables(site: Running, port: int) -> dict[str, str]:
+    """The server's: an inbox of its own, and the simulator for the outside world."""
+    inbox = (DATA / "demo.sqlite3").resolve()
+    return {**site.environment, "PORT": str(port), "DATABASE_URL": f"sqlite:///{inbox}"}
+
+
 @contextmanager
-def _server(site: Running, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """The real server, as gunicorn serves it, with an inbox of its own and the simulator for the outside world."""
-    mine = {"PORT": str(port), "DATABASE_URL": f"sqlite:///{(DATA / 'demo.sqlite3').resolve()}"}
-    environment = {**os.environ, **site.environment, **mine}
+def _server(variables: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The real server, as gunicorn serves it."""
+    environment = {**os.environ, **variables}
     command = [sys.executable, "-m", "gunicorn", "index:app"]
     # A session of its own, so that Ctrl-C reaches the server through us and in order.
     with (
@@ -105,7 +116,7 @@ def _server(site: Running, port: int) -> Iterator[subprocess.Popen[bytes]]:
         subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True) as process,
     ):
         try:
-            _wait(f"http://127.0.0.1:{port}/readyz", process)
+            _wait(f"http://127.0.0.1:{variables['PORT']}/readyz", process)
             yield process
         finally:
             process.terminate()
@@ -137,7 +148,7 @@ def _register(site: Running, url: str) -> None:
     signed_in = _post(f"{api}/auth/signin", {"credentials": who})["credentials"]
     for event_type in RESOURCES:
         destination = {"webhook-destination-http": {"method": "POST", "url": url}}
-        webhook = {"name": f"demo {event_type}", "event": event_type, "webhook-destination": destination}
+        webhook = {"name": f"tableau-webhooks {event_type}", "event": event_type, "webhook-destination": destination}
         _post(f"{api}/sites/{signed_in['site']['id']}/webhooks", {"webhook": webhook}, signed_in["token"])
 
 

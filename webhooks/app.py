@@ -11,6 +11,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import is_running_from_reloader
 
 from webhooks import cli, health, logs, problem
+from webhooks.cli import beside
 from webhooks.receiver import Receiver
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
@@ -50,12 +51,12 @@ def develop(app: Flask) -> None:
 
 def _read_settings() -> Settings:
     """The settings; under the `flask` command a fault in them is a sentence and no traceback."""
-    try:
+    if not from_command_line():
         return Settings.read()
+    try:
+        return beside.read()
     except RuntimeError as error:
-        if from_command_line():
-            raise ClickException(str(error)) from None
-        raise
+        raise ClickException(str(error)) from None
 
 
 def _require_fit(services: Services) -> None:

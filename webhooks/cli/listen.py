@@ -19,6 +19,7 @@ from flask.cli import with_appcontext
 
 from webhooks import logs
 from webhooks.cli import access, asking, outcome, stopping
+from webhooks.cli.beside import apart
 from webhooks.cli.credentials import complete
 from webhooks.cli.exits import Unavailable
 from webhooks.cli.group import Command
@@ -93,7 +94,7 @@ def listen(
     if cert and not given.get("host") and "host" not in access.settings().model_fields_set:
         given["host"] = EVERYWHERE
     site_name = _one_of_several(given)
-    settings = _take_over(complete(access.settings(), given))
+    settings = _take_over(complete(apart(access.settings()), given))
     sites = asking.chosen(site_name)
     wish = Wish(asking.our_url(url), _split(events), _tls(cert, key), label or whose(), sites)
     if wish.events and settings.slack_token.get_secret_value() and not settings.slack_channel:
