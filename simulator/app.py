@@ -3,12 +3,13 @@
 import os
 import sys
 
+import click
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from . import slack, tableau, trouble, twilio
 from .browse import browse
-from .config import Config, from_environment
+from .config import VARIABLES, Config, from_environment
 from .control import control
 from .page import page
 from .tableau.wire import ApiError, refusal
@@ -18,11 +19,12 @@ from .world import World
 def create_app(config: Config | None = None) -> Flask:
     """A simulator as an application, to be served or called; its world is `app.extensions["simulator"]`.
 
-    Without a configuration the environment is asked, and the credentials it does not have are made up and printed.
+    Without a configuration the environment is asked, and the credentials it does not have are made up; they are printed
+    with our addresses, as a server needs them.
     """
     if config is None:
         config, made_up = from_environment(os.environ)
-        announce(made_up)
+        announce(_addresses(config) | made_up)
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     world = World(config)
@@ -38,11 +40,20 @@ def create_app(config: Config | None = None) -> Flask:
     return app
 
 
-def announce(made_up: dict[str, str]) -> None:
-    """Print the credentials nobody gave us, in the form of an .env file."""
-    if made_up:
-        print("The simulator made these up, because its environment does not have them:")
-        print("\n".join(f"  {name}={value}" for name, value in made_up.items()), flush=True)
+def announce(variables: dict[str, str]) -> None:
+    """Print what a server beside us needs and does not share with us, in the form of an .env file."""
+    if variables:
+        print("A server works against this simulator with these in its .env, besides what our own environment has:")
+        print("\n".join(f"  {name}={value}" for name, value in variables.items()), flush=True)
+
+
+def _addresses(config: Config) -> dict[str, str]:
+    """Where we will be, as far as `flask run` was told."""
+    context = click.get_current_context(silent=True)
+    if context is None or not context.params.get("port"):
+        return {}
+    url = f"http://{context.params['host']}:{context.params['port']}"
+    return {name: value for name, value in config.environment(url).items() if name not in VARIABLES}
 
 
 def _no_such(error: HTTPException) -> Response | HTTPException:

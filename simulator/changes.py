@@ -10,7 +10,7 @@ CONTENT = ("workbook", "datasource")
 
 def publish(world: World, site: Site, kind: str, *, name: str, project: str, owner: str) -> Payload:
     """Put a new workbook or data source on the site and tell of it."""
-    now, number = world.now(), 1 + max((item.number for k in CONTENT for item in site.content(k).values()), default=100)
+    now, number = world.now(), _number(site)
     made = {"workbook": Workbook, "datasource": Datasource}[kind]
     item = made(world.luid(), number, name, content_url(name), project, owner, now, now)
     item.has_extracts = True
@@ -20,6 +20,13 @@ def publish(world: World, site: Site, kind: str, *, name: str, project: str, own
         for view in ("Overview", "Details"):
             add_view(site, item, view, world.luid())
     return world.emit(site, f"{kind.title()}Created", name=name, luid=item.luid)
+
+
+def _number(site: Site) -> int:
+    """One that no content has or had: an old message must not lead to something else."""
+    known = (item.number for kind in CONTENT for item in site.content(kind).values())
+    site.last_number = 1 + max([site.last_number, *known])
+    return site.last_number
 
 
 def delete(world: World, site: Site, kind: str, luid: str) -> Payload:

@@ -8,7 +8,7 @@ from .world import World
 
 LOGIN = "com.tableausoftware.nativeapi.dll.TableauCOMException: [Microsoft][ODBC Driver 18 for SQL Server]Login failed"
 REASONS = (
-    f"{LOGIN} for user 'svc_tableau'.\\nUnable to connect to the server \"warehouse.acme.example\".",
+    f"{LOGIN} for user 'svc_tableau'.\nUnable to connect to the server \"warehouse.acme.example\".",
     "java.util.concurrent.TimeoutException: The query time resource limit (7200 seconds) was exceeded.",
     "com.tableausoftware.domain.exceptions.ColumnNotFound: The column 'net_amount' does not exist in 'order_lines'.",
     "java.net.UnknownHostException: warehouse.acme.example: Name or service not known",

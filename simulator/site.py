@@ -256,6 +256,7 @@ class Site:
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     data_alerts: dict[str, DataAlert] = field(default_factory=dict)
     permissions: dict[str, Permissions] = field(default_factory=dict)  # by the LUID of what they are for
+    last_number: int = 100  # the highest that was given to new content
 
     def content(self, kind: str) -> dict[str, Content]:
         """The collection of a kind of content, named in the singular: workbook, datasource, view, flow."""

@@ -257,6 +257,7 @@ PRESETS.forEach(([name, wish], index) => {
   }));
   $("presets").append(button);
 });
+$("how").addEventListener("click", () => $("manual").showModal());
 $("reset").addEventListener("click", () => {
   if (confirm("Begin anew? Messages, deliveries, sessions, webhooks and faults are forgotten.")) act(async () => { await call("POST", "reset"); return "Begun anew"; });
 });

@@ -1,6 +1,7 @@
 """The control over HTTP: what it shows, what it changes, what it refuses."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -207,6 +208,42 @@ def test_flask_serves_it_from_the_command_line(tmp_path: Path) -> None:
         process.terminate()
     assert any("TABLEAU_PAT_NAME=webhooks" in line for line in said)
     assert not any("SLACK_TOKEN=" in line for line in said)
+
+
+def test_module_serves_it_and_says_what_a_server_needs(tmp_path: Path) -> None:
+    """`python -m simulator` prints the three addresses with the credentials, ready for an .env."""
+    root = Path(control_module.__file__).parent.parent
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    ours = {"SIMULATOR_PORT": str(port), "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(root)}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | ours
+    said: list[str] = []
+    with subprocess.Popen(
+        [sys.executable, "-m", "simulator"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        for line in process.stdout or ():
+            said.append(line.strip())
+            if "Running on" in line:
+                break
+        process.terminate()
+    wanted = Config().environment(f"http://127.0.0.1:{port}")
+    assert {f"{name}={value}" for name, value in wanted.items()} <= set(said)
+
+
+def test_number_of_what_is_gone_is_not_given_again(control: Any, simulator: Running) -> None:
+    """A link in an old message must not lead to another workbook."""
+    numbers = []
+    for name in ("One", "Two"):
+        control("POST", "events", {"event_type": "WorkbookCreated", "name": name})
+        numbers += [book.number for book in simulator.world.home.workbooks.values() if book.name == name]
+        control("POST", "events", {"event_type": "WorkbookDeleted", "name": name})
+    assert numbers[1] == numbers[0] + 1
 
 
 def test_timer_forgets_and_stops() -> None:

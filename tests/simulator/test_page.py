@@ -111,9 +111,20 @@ def test_link_into_tableau_opens_a_card(page: Page, simulator: Running, rest: An
     page.get_by_role("link", name="Open").click()
     expect(page.locator("#card h3")).to_have_text("Overdue Invoices")
     expect(page.locator("#card .jobs")).to_contain_text("Out of disk space")
-    page.wait_for_function("document.querySelector('#card img').naturalWidth === 480")
+    expect(page.locator("#card img")).to_have_js_property("naturalWidth", 480)
     page.locator("#card button").click()
     expect(page.locator("#card")).to_be_hidden()
+
+
+@pytest.mark.browser
+def test_manual_of_the_control_can_be_read(page: Page) -> None:
+    """It opens over the page, wide enough for its lines."""
+    page.get_by_role("button", name="The same by HTTP").click()
+    text = page.locator("#manual pre")
+    expect(text).to_contain_text("POST   /simulator/events")
+    assert text.evaluate("it => it.scrollWidth <= it.clientWidth")
+    page.locator("#manual button").click()
+    expect(text).to_be_hidden()
 
 
 def test_addresses_that_lead_nowhere_say_so(simulator: Running, rest: Any) -> None:
