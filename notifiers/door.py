@@ -7,15 +7,19 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import requests
 import urllib3.exceptions
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from notifiers.deadline import Deadline
 from notifiers.errors import MASK, NotifierError, Unanswered, cause, hushed
 
 TIMEOUT = (5, 10)  # seconds to connect, and between two reads
-LONGEST = 20.0  # seconds from the answer's head to its end
+LONGEST = 30.0  # seconds for a request and its answer
 LARGEST = 1024 * 1024  # bytes of an answer; Twilio's list of fifty messages has a twentieth of that
 CHUNK = 64 * 1024
 USER_AGENT = "tableau-webhooks"
@@ -61,32 +65,61 @@ def call(
     the address cannot be one. `service` is the name to say; the second part of `auth` is kept secret.
     """
     try:
-        # No session: a kept connection that the server has just closed looks like a request that was lost.
-        with requests.request(
-            method,
-            url,
-            data=form,
-            params=query,
-            auth=auth,
-            headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
-            timeout=TIMEOUT,
-            allow_redirects=False,
-            stream=True,
-        ) as response:
-            content = _whole(response, time.monotonic() + LONGEST)
+        # A session for one call: a kept connection that the server has just closed looks like a request that was lost.
+        with (
+            _session(time.monotonic() + LONGEST) as session,
+            session.request(
+                method,
+                url,
+                data=form,
+                params=query,
+                auth=auth,
+                headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+                timeout=TIMEOUT,
+                allow_redirects=False,
+                stream=True,
+            ) as response,
+        ):
+            content = _whole(response)
     except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
         raise hushed(_translated(error, service), [auth[1]]) from cause(error, [auth[1]])
     # An answer may quote the request.
     return Answer(response.status_code, response.headers, content.replace(auth[1].encode(), MASK.encode()))
 
 
-def _whole(response: requests.Response, deadline: float) -> bytes:
-    """The body, as it comes: a server that drips must not hold the thread, nor one that floods fill the memory."""
+def _session(until: float) -> requests.Session:
+    session, adapter = requests.Session(), _Adapter(until)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
+
+
+class _Adapter(HTTPAdapter):
+    """The way of requests to the wire, with connections that end."""
+
+    def __init__(self, until: float) -> None:
+        super().__init__()
+        self._until = until
+
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **options)
+        pool.ConnectionCls = partial(_Secure if pool.scheme == "https" else _Plain, until=self._until)
+        return pool
+
+
+class _Plain(Deadline, HTTPConnection):
+    """http://"""
+
+
+class _Secure(Deadline, HTTPSConnection):
+    """https://"""
+
+
+def _whole(response: requests.Response) -> bytes:
+    """The body, as it comes: a server that floods must not fill the memory."""
     content = b""
     while chunk := response.raw.read1(CHUNK, decode_content=True):
         content += chunk
-        if time.monotonic() > deadline:
-            raise requests.ReadTimeout("the answer as a whole took too long")
         if len(content) > LARGEST:
             raise requests.exceptions.ContentDecodingError("the answer is larger than 1 MiB")
     return content

@@ -14,11 +14,12 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 
 from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.web import SlackResponse, WebClient
+from slack_sdk.web import SlackResponse
 
 from notifiers.errors import NotifierError, Unanswered, cause, hushed
 from notifiers.message import Picture
 from notifiers.slack.answers import refusal
+from notifiers.slack.client import Client
 from notifiers.text import one_line
 
 TIMEOUT = 10  # seconds, for every single step on the wire
@@ -37,7 +38,7 @@ class Web:
         self._clock = clock
         # No retry handlers: those of slack_sdk sleep in the thread, and the one it has by default repeats a
         # post whose answer was lost. An error leaves at once and the job comes back when the error says.
-        self._client = WebClient(token=token, base_url=api_url, timeout=TIMEOUT, retry_handlers=[], logger=_silent())
+        self._client = Client(token=token, base_url=api_url, timeout=TIMEOUT, retry_handlers=[], logger=_silent())
 
     def post(self, **arguments: Any) -> dict[str, Any]:
         """`chat.postMessage`, with names and links left as they are written."""

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import ssl
-import threading
-import time
 import traceback
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -111,42 +106,6 @@ def test_every_error_of_requests_is_told_apart() -> None:
     del errors["JSONDecodeError"], errors["CompatJSONDecodeError"]
     assert unsent < set(errors)
     assert {name for name, error in errors.items() if not_sent(error())} == unsent
-
-
-@pytest.fixture
-def dripping() -> Iterator[str]:
-    """The address of a server that promises a long answer and sends a byte of it now and then."""
-    over = threading.Event()
-
-    class Drip(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", "1000")
-            self.end_headers()
-            with contextlib.suppress(OSError):
-                while not over.wait(0.02):
-                    self.wfile.write(b" ")
-                    self.wfile.flush()
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Drip) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        over.set()
-        server.shutdown()
-        thread.join()
-
-
-def test_dripping_answer_holds_no_thread(dripping: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bytes that come one by one end at a time of their own; whether it was done nobody knows."""
-    monkeypatch.setattr("notifiers.door.LONGEST", 0.2)
-    started = time.monotonic()
-    with pytest.raises(Unanswered, match="took too long"):
-        call("GET", dripping, service="S", auth=AUTH)
-    assert time.monotonic() - started < 5
 
 
 def test_flood_of_an_answer_is_cut_off(vendor: Any, says: Any) -> None:

@@ -264,6 +264,24 @@ def test_proxy_of_the_environment_is_not_used_for_excepted_hosts(
     assert SlackNotifier(SlackConfig(token=TOKEN, channel="#a", api_url=vendor.url)).send(MESSAGE, None)
 
 
+@pytest.mark.parametrize("status", [301, 302, 307])
+def test_token_does_not_follow_a_redirect(slack: SlackNotifier, vendor: Any, says: Any, status: int) -> None:
+    """A sign-in page of somebody's network gets neither the message nor the token, and is no success."""
+    vendor.on("chat.postMessage", says(b"", status, {"Location": f"{vendor.url}/elsewhere"}))
+    vendor.on("/elsewhere", says(POSTED))
+    with pytest.raises(NotifierError, match=f"status {status}.*SLACK_API_URL"):
+        slack.send(MESSAGE, "#finance")
+    assert vendor.paths() == ["chat.postMessage"]
+
+
+@pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://127.0.0.1/x"])
+def test_upload_goes_by_http_only(slack: SlackNotifier, vendor: Any, says: Any, url: str) -> None:
+    """An address of another kind, which only a false Slack would name, is not opened."""
+    vendor.on("files.getUploadURLExternal", says({"ok": True, "upload_url": url, "file_id": "F1"}))
+    with pytest.raises(NotifierError, match="unknown url type"):
+        slack.attach(PICTURE, Receipt("C0123", "1"))
+
+
 def test_check_says_who_we_are_and_what_is_missing(slack: SlackNotifier, vendor: Any, says: Any) -> None:
     """auth.test names the bot, its header the scopes."""
     who = {"ok": True, "user": "tableau", "team": "Acme", "url": "https://acme.slack.com/"}
