@@ -92,20 +92,29 @@ def trigger(
     server counts it as a duplicate.
     """
     target = _target(url, token)
-    if scenario:
-        if event_type or source is not None or name or count > 1:
-            raise click.UsageError("--scenario says itself what is sent; it goes with --set and --unset.")
-        happened = _story(scenario)
-    else:
-        template = _template(event_type, source)
-        happened = [(template, at, name) for at in _moments(count)]
+    happened = _happened(event_type, source, name=name, count=count, scenario=scenario)
     bodies = [fresh(one, at=at, name=its, changes=dict(changes), without=without) for one, at, its in happened]
+    _deliver(bodies, target, as_json=as_json)
+
+
+def _deliver(bodies: Sequence[Payload], target: str, *, as_json: bool) -> None:
     if as_json:
         told = answers.write(_send(bodies, target), target)
     else:
         answers.announce(bodies, target)
         told = answers.tell(_send(bodies, target), len(bodies))
     answers.conclude(told, quiet=as_json)
+
+
+def _happened(
+    event_type: str | None, source: int | None, *, name: str | None, count: int, scenario: str | None
+) -> list[Happened]:
+    if not scenario:
+        template = _template(event_type, source)
+        return [(template, at, name) for at in _moments(count)]
+    if event_type or source is not None or name or count > 1:
+        raise click.UsageError("--scenario says itself what is sent; it goes with --set and --unset.")
+    return _story(scenario)
 
 
 def _story(scenario: str) -> list[Happened]:
