@@ -21,7 +21,7 @@ What came, and why?     flask events list, flask events explain ID
 """
 
 GAUGES = {
-    "events": ("events_newest_id", "Events ever kept (the newest id)"),
+    "events": ("events_newest_id", "Id of the newest event; ids have gaps, so it is no number of events"),
     "unplanned": ("events_unplanned", "Events kept and not yet planned"),
     "ready": ("jobs_ready", "Jobs waiting to run, also those waiting for their next attempt"),
     "running": ("jobs_running", "Jobs running now"),
