@@ -2,12 +2,15 @@
 
 import gc
 import multiprocessing
+import os
 import signal
 import socket
 import struct
+import sys
 import time
 from contextlib import suppress
 
+from gunicorn import util
 from gunicorn.workers.gthread import ThreadWorker
 
 from webhooks import logs
@@ -26,16 +29,21 @@ class Fair(ThreadWorker):
     place = 0
 
     def accept(self, listener):
-        if self.nr_conns >= self.cfg.threads and self.nr_conns > min(CONNECTIONS) + 1:
+        # Those that are only kept alive give the threads nothing to do.
+        busy = self.nr_conns - len(self.keepalived_conns) - len(self.pending_conns)
+        if busy >= self.cfg.threads and self.nr_conns > min(CONNECTIONS) + 1:
             time.sleep(LEAVE_SECONDS)
         super().accept(listener)
         CONNECTIONS[self.place] = self.nr_conns
 
 
-settings = Settings.read()
+try:
+    settings = Settings.read()
+    workers = processes()
+except RuntimeError as error:
+    sys.exit(f"Error: {error}")
 
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
-workers = processes()
 worker_class = Fair
 # The application is built once, before the fork: half the start-up, and memory that the processes share. Nothing in it
 # opens a connection or starts a thread until it is used.
@@ -58,33 +66,44 @@ accesslog = None
 logconfig_dict = logs.dictionary(debug=settings.flask_env == "development", secrets=settings.secrets())
 
 CLIENT_SECONDS = 10
-MIGRATION_SECONDS = 20
+MIGRATION_SECONDS = 900
 
 
-def on_starting(server):
-    """The application is loaded, nothing is forked: what is done and held here, the processes need not do and hold."""
-    # In a process that ends, so that the memory which a migration takes is given back.
-    services = server.app.wsgi().extensions["webhooks"]
-    migration = multiprocessing.get_context("fork").Process(target=_migrate, args=(services,))
-    migration.start()
-    migration.join(MIGRATION_SECONDS)
-    migration.kill()
-    # The collector's marks would copy the shared pages, https://docs.python.org/3/library/gc.html#gc.freeze
+def when_ready(server):
+    """It listens, and nothing is forked yet."""
+    # A client that stops in the middle of its request holds a thread for ten seconds, not for ever.
+    for listener in server.LISTENERS:
+        # Accepted connections inherit it, https://man7.org/linux/man-pages/man7/socket.7.html
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", CLIENT_SECONDS, 0))
+    _migrate(server)
+    # What is loaded by now stays shared while the collector leaves it alone: its marks would copy the pages,
+    # https://docs.python.org/3/library/gc.html#gc.freeze
     gc.collect()
     gc.freeze()
 
 
-def _migrate(services):
+def _migrate(server):
+    """Brings the inbox up to date in a process that ends: the memory which that takes is given back, and it may take
+    longer than a worker may be silent. A signal to the server ends it."""
+    services = server.app.wsgi().extensions["webhooks"]
+    child = multiprocessing.get_context("fork").Process(target=_open_inbox, args=(server, services))
+    child.start()
+    deadline = time.monotonic() + MIGRATION_SECONDS
+    while child.is_alive() and server.SIG_QUEUE.empty() and time.monotonic() < deadline:
+        child.join(0.2)
+    child.kill()
+    child.join()
+
+
+def _open_inbox(server, services):
+    for listener in server.LISTENERS:
+        listener.sock.close()
+    # As the processes will run, so that they own the files.
+    util.set_owner_process(server.cfg.uid, server.cfg.gid, initgroups=server.cfg.initgroups)
+    os.umask(server.cfg.umask)
     # What is wrong is met again, and told, when the processes open the inbox.
     with suppress(Exception):
         services.inbox.close()
-
-
-def when_ready(server):
-    """A client that stops in the middle of its request holds a thread for ten seconds, not for ever."""
-    for listener in server.LISTENERS:
-        # Accepted connections inherit it, https://man7.org/linux/man-pages/man7/socket.7.html
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", CLIENT_SECONDS, 0))
 
 
 def pre_fork(server, worker):

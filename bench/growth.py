@@ -24,8 +24,8 @@ NUMBERS = {
 }
 FINGERPRINT = {
     # As real ones: by time, then at random (webhooks/event.py).
-    "sqlite": "CAST(printf('%06d', i) AS BLOB) || randomblob(26)",
-    "postgresql": "decode(lpad(to_hex(i), 12, '0'), 'hex') || substr(sha256(i::text::bytea), 1, 26)",
+    "sqlite": "x'11' || CAST(printf('%05x', i) AS BLOB) || randomblob(26)",
+    "postgresql": "decode('11' || lpad(to_hex(i), 10, '0'), 'hex') || substr(sha256(i::text::bytea), 1, 26)",
 }
 FILL = {
     "events": "fingerprint, body, event_type, resource_luid, resource_name, site_luid, received_at, state",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from flask import Blueprint, Response, current_app
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from webhooks import problem
 from webhooks.errors import StoreUnavailable
@@ -66,8 +65,15 @@ def ready() -> Response:
 @blueprint.get("/metrics")
 def metrics() -> Response:
     """Prometheus text. All figures come from the inbox, so every process gives the same ones."""
+    # Not before somebody asks: most processes are never asked.
+    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest  # noqa: PLC0415
+
     services: Services = current_app.extensions["webhooks"]
     registry = CollectorRegistry()
+
+    def gauge(name: str, text: str, value: float) -> None:
+        Gauge(f"tableau_webhooks_{name}", text, registry=registry).set(value)
+
     started = time.perf_counter()
     try:
         figures = services.inbox.counts()
@@ -75,10 +81,10 @@ def metrics() -> Response:
         figures = {}
     seconds = time.perf_counter() - started
     up = bool(figures) and _writable(services)
-    _gauge(registry, "inbox_up", "Whether the inbox can be read and written").set(up)
-    _gauge(registry, "inbox_read_seconds", "How long reading these figures took").set(seconds)
+    gauge("inbox_up", "Whether the inbox can be read and written", up)
+    gauge("inbox_read_seconds", "How long reading these figures took", seconds)
     for key, value in figures.items():
-        _gauge(registry, *GAUGES[key]).set(value)
+        gauge(*GAUGES[key], value)
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -88,7 +94,3 @@ def _writable(services: Services) -> bool:
     except AWAY:
         return False
     return True
-
-
-def _gauge(registry: CollectorRegistry, name: str, text: str) -> Gauge:
-    return Gauge(f"tableau_webhooks_{name}", text, registry=registry)

@@ -52,6 +52,7 @@ def _wait_for_suicides(stage: Stage, count: int) -> None:
         if stage.log.exists() and stage.log.read_text().count("killed") >= count:
             return
         time.sleep(0.05)
+    raise RuntimeError("the server's processes did not kill themselves")
 
 
 def twins(stage: Stage, count: int) -> None:

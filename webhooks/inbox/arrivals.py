@@ -20,6 +20,8 @@ from webhooks.job import JobState, NewJob
 
 log = logging.getLogger(__name__)
 
+ROWS = 500
+"""Jobs in one transaction, or a few more: acknowledgements wait for it."""
 Matching = Callable[[Event], Sequence[NewJob]]
 Plans = Mapping[int | None, list[dict[str, Any]]]
 """The rows of jobs for each event, by its id; none for one that is ignored."""
@@ -61,12 +63,19 @@ class Arrivals:
         return self.put(self.plans(matching, limit))
 
     def plans(self, matching: Matching, limit: int) -> Plans:
-        """The jobs of events that nobody has planned yet; nothing is written down.
+        """The jobs of events that nobody has planned yet, of `limit` at most; nothing is written down.
 
         Everything but the SQL is done here, outside the transaction: other processes wait for that.
         """
         fresh = self.store.read(lambda connection: _unplanned(connection, limit))
-        return {event.id: [job_row(event.id, job) for job in _jobs_for(event, matching)] for event in fresh}
+        plans: dict[int | None, list[dict[str, Any]]] = {}
+        left = ROWS
+        for event in fresh:
+            plans[event.id] = [job_row(event.id, job) for job in _jobs_for(event, matching)]
+            left -= len(plans[event.id])
+            if left <= 0:
+                break
+        return plans
 
     def put(self, plans: Plans) -> int:
         """Writes the plans down, but those with which another process was first. Returns how many."""

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 CAPACITY = 2000
 """Waiting writes beyond this are refused: Tableau tries again, memory does not grow."""
-BATCH = 500
+BATCH = 100
 CLOSE_SECONDS = 5.0
 
 

@@ -10,7 +10,7 @@ from webhooks.inbox.arrivals import Arrivals, Matching
 from webhooks.inbox.leases import Leases
 from webhooks.job import Job
 
-PLAN = 500
+PLAN = 200
 """Events planned in a round at most."""
 
 
