@@ -153,7 +153,7 @@ class Settings(BaseSettings):
             return cls(**given)
         except ValidationError as error:
             faults = "; ".join(f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
-            raise RuntimeError(f"Settings are wrong: {faults}") from None
+            raise RuntimeError(f"Settings are wrong: {faults.replace('Input should', 'should')}") from None
         except UnicodeDecodeError:
             raise RuntimeError(".env is not UTF-8") from None
 
