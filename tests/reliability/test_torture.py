@@ -11,7 +11,7 @@ from bench.torture.perform import perform
 from bench.torture.scenes import ONLY_POSTGRES, ONLY_SQLITE
 
 SHORT = {
-    "kills": 9,
+    "kills": 6,
     "before the commit": 2,
     "after the commit": 2,
     "after the claim": 2,
@@ -21,10 +21,10 @@ SHORT = {
     "full disk": 1,
     "clock": 2,
     "restart": 2,
-    "away": 4,
+    "away": 3,
     "cut": 12,
 }
-CAUGHT = {"kills": 9, "twins": 12, "sleep": 2, "full disk": 1}
+CAUGHT = {"kills": 6, "twins": 12, "sleep": 2, "full disk": 1}
 
 
 def check(account: Account) -> None:
