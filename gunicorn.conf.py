@@ -14,7 +14,7 @@ from gunicorn import util
 from gunicorn.workers.gthread import ThreadWorker
 
 from webhooks import logs
-from webhooks.settings import Settings, processes
+from webhooks.config.settings import Settings, processes
 
 LEAVE_SECONDS = 0.005
 NOBODY = 1_000_000

@@ -11,7 +11,7 @@ from bench import postgres
 from bench.workers import event, workers
 from webhooks.inbox import Inbox
 from webhooks.job import Job, NewJob
-from webhooks.worker import Worker
+from webhooks.worker.worker import Worker
 
 EVENTS = 60
 PAUSE_SECONDS = 0.05

@@ -14,7 +14,7 @@ from bench.server import ROOT
 from webhooks.event import Event, parse
 from webhooks.inbox import Inbox
 from webhooks.job import NewJob
-from webhooks.worker import Worker
+from webhooks.worker.worker import Worker
 
 THREADS = 4
 BODY = (

@@ -6,12 +6,12 @@ import os
 import signal
 import sys
 
+from webhooks.config.settings import Settings
 from webhooks.errors import StoreUnavailable
 from webhooks.logs import redact
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 from webhooks.services import Services
-from webhooks.settings import Settings
 
 UNFIT = (RuntimeError, OSError, RegistrationError, RulesError, StoreUnavailable)
 """What faulty variables, rules, handlers or databases raise; each says what to do."""

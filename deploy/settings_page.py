@@ -1,4 +1,4 @@
-"""`python -m deploy.settings_page` writes docs/settings.md from what webhooks/settings.py says of each variable."""
+"""`python -m deploy.settings_page` writes docs/settings.md from the descriptions in webhooks/config/settings.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from webhooks.settings import NEEDED, ROOT, Settings
+from webhooks.config.settings import NEEDED, ROOT, Settings
 
 PAGE = ROOT / "docs" / "settings.md"
 SECTIONS = {
@@ -20,7 +20,7 @@ SECTIONS = {
 REST = "The server"
 
 HEAD = """\
-<!-- Written by `python -m deploy.settings_page` from webhooks/settings.py. -->
+<!-- Written by `python -m deploy.settings_page` from webhooks/config/settings.py. -->
 # Variables
 
 Everything that can be set, with its default. They are read once, when the server starts: what is in the environment

@@ -7,8 +7,8 @@
 This package knows messages and nothing of Tableau or of the application.
 """
 
-from notifiers.apprise import AppriseConfig
-from notifiers.console import ConsoleConfig
+from notifiers.apprise.notifier import AppriseConfig
+from notifiers.console.notifier import ConsoleConfig
 from notifiers.errors import NotifierError, Unanswered
 from notifiers.kinds import NOTIFIERS, Destination, Notifiers, parse_destination
 from notifiers.message import Link, Message, Notifier, Picture, Receipt, Severity, plain

@@ -8,8 +8,8 @@ from datetime import datetime
 from threading import Lock
 from typing import Any
 
-from notifiers.apprise import AppriseConfig, AppriseNotifier
-from notifiers.console import ConsoleConfig, ConsoleNotifier
+from notifiers.apprise.notifier import AppriseConfig, AppriseNotifier
+from notifiers.console.notifier import ConsoleConfig, ConsoleNotifier
 from notifiers.errors import NotifierError, utc_now
 from notifiers.message import Notifier
 from notifiers.slack import SlackConfig, SlackNotifier

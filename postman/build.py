@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from webhooks.cli.sample import sample
+from webhooks.cli.trigger.sample import sample
 from webhooks.event import EVENT_TYPES
 
 Item = dict[str, Any]

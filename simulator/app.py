@@ -7,13 +7,13 @@ import click
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from . import slack, tableau, trouble, twilio
-from .browse import browse
-from .config import VARIABLES, Config, from_environment
-from .control import control
-from .page import page
-from .tableau.wire import ApiError, refusal
-from .world import World
+from simulator import fault_injection, slack, tableau, twilio
+from simulator.browse import browse
+from simulator.config import VARIABLES, Config, from_environment
+from simulator.control import control
+from simulator.page import page
+from simulator.tableau.wire import ApiError, refusal
+from simulator.world import World
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -29,7 +29,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     world = World(config)
     app.extensions["simulator"] = world
-    trouble.register(app, world)
+    fault_injection.register(app, world)
     for side in (tableau, slack, twilio):
         side.register(app)
     app.register_blueprint(control)

@@ -26,14 +26,14 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, request
 
-from .config import manners
-from .events import Impossible, Wish, happen
-from .faults import KINDS
-from .payload import RESOURCES
-from .report import call_report, delivery_report, message_report, sms_report
-from .site import Site
-from .slack.files import mimetype
-from .world import World
+from simulator.config import manners
+from simulator.events import Impossible, Wish, happen
+from simulator.faults import KINDS
+from simulator.payload import RESOURCES
+from simulator.report import call_report, delivery_report, message_report, sms_report
+from simulator.site import Site
+from simulator.slack.files import mimetype
+from simulator.world import World
 
 control = Blueprint("control", __name__, url_prefix="/simulator")
 Answer = dict[str, Any]

@@ -9,9 +9,9 @@ from functools import partial
 
 import requests
 
-from .config import Config
-from .site import Webhook
-from .timer import Timer
+from simulator.config import Config
+from simulator.site import Webhook
+from simulator.timer import Timer
 
 # The sender is Java's HttpURLConnection; these are its manners as captured.
 HEADERS = {

@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .config import Config
-from .payload import RESOURCES
-from .serve import Running, running
-from .told import Told
-from .variables import lent
+from simulator.config import Config
+from simulator.console import Told
+from simulator.demo_file import lent
+from simulator.payload import RESOURCES
+from simulator.serve import Running, running
 
 DATA = Path("data")
 LOG = DATA / "demo.log"

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from . import refresh
-from .changes import CONTENT, Payload, delete, label, publish, remove_user, set_role, tell_label, tell_site
-from .payload import RESOURCES
-from .seed import content_url
-from .site import Content, Datasource, Label, Project, Site, User, Workbook
-from .world import World
+from simulator import refresh
+from simulator.changes import CONTENT, Payload, delete, label, publish, remove_user, set_role, tell_label, tell_site
+from simulator.payload import RESOURCES
+from simulator.seed import content_url
+from simulator.site import Content, Datasource, Label, Project, Site, User, Workbook
+from simulator.world import World
 
 T = TypeVar("T")
 

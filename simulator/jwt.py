@@ -9,7 +9,7 @@ from typing import Any
 
 import jwt
 
-from .config import Config
+from simulator.config import Config
 
 LONGEST = timedelta(minutes=10)
 SKEW = timedelta(seconds=30)

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, render_template, request
 
-from . import control
-from .report import call_report, delivery_report, message_report, sms_report
-from .world import World
+from simulator import control
+from simulator.report import call_report, delivery_report, message_report, sms_report
+from simulator.world import World
 
 page = Blueprint("page", __name__)
 MESSAGES, SMS, DELIVERIES, CALLS = 150, 50, 60, 40  # so many of each are shown

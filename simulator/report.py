@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from .calls import Call
-from .delivery import Delivery
-from .slack.files import mimetype
-from .slack.workspace import Message
-from .twilio.account import Sms
-from .world import World
+from simulator.calls import Call
+from simulator.delivery import Delivery
+from simulator.slack.files import mimetype
+from simulator.slack.workspace import Message
+from simulator.twilio.account import Sms
+from simulator.world import World
 
 Report = dict[str, Any]
 

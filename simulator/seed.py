@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from .config import Config
-from .site import (
+from simulator.config import Config
+from simulator.site import (
     DataAlert,
     Datasource,
     Flow,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from .app import create_app
-from .config import Config
-from .world import World
+from simulator.app import create_app
+from simulator.config import Config
+from simulator.world import World
 
 
 class _Quiet(WSGIRequestHandler):

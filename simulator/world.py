@@ -6,17 +6,17 @@ import uuid
 from dataclasses import replace
 from datetime import datetime
 
-from .calls import Calls
-from .config import Config, manner
-from .delivery import Delivery, Sender
-from .faults import Faults
-from .payload import RESOURCES, body, payload
-from .seed import Seeding
-from .sessions import Sessions
-from .site import Site
-from .slack.workspace import Workspace
-from .timer import Timer
-from .twilio.account import Account
+from simulator.calls import Calls
+from simulator.config import Config, manner
+from simulator.delivery import Delivery, Sender
+from simulator.faults import Faults
+from simulator.payload import RESOURCES, body, payload
+from simulator.seed import Seeding
+from simulator.sessions import Sessions
+from simulator.site import Site
+from simulator.slack.workspace import Workspace
+from simulator.timer import Timer
+from simulator.twilio.account import Account
 
 DISABLED = "Webhook disabled after repeated delivery failures"
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tableau_rest.credentials import Credential as Credential
     from tableau_rest.credentials import Password as Password
     from tableau_rest.credentials import PersonalAccessToken as PersonalAccessToken
+    from tableau_rest.endpoints.exports import Export as Export
     from tableau_rest.errors import AlreadyRunning as AlreadyRunning
     from tableau_rest.errors import BadAnswer as BadAnswer
     from tableau_rest.errors import BadRequest as BadRequest
@@ -30,12 +31,11 @@ if TYPE_CHECKING:
     from tableau_rest.errors import TooManyRequests as TooManyRequests
     from tableau_rest.errors import Unauthorized as Unauthorized
     from tableau_rest.errors import UnknownUri as UnknownUri
-    from tableau_rest.exports import Export as Export
-    from tableau_rest.filestore import FileSessions as FileSessions
     from tableau_rest.query import Filter as Filter
     from tableau_rest.query import where as where
-    from tableau_rest.store import MemorySessions as MemorySessions
-    from tableau_rest.store import SessionStore as SessionStore
+    from tableau_rest.sessions.filestore import FileSessions as FileSessions
+    from tableau_rest.sessions.store import MemorySessions as MemorySessions
+    from tableau_rest.sessions.store import SessionStore as SessionStore
 
 _HOMES = {
     "SCOPES": "credentials",

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tableau_rest.datasources import Datasources
-from tableau_rest.exports import Exports
-from tableau_rest.flows import Flows
-from tableau_rest.jobs import Jobs
+from tableau_rest.endpoints.datasources import Datasources
+from tableau_rest.endpoints.exports import Exports
+from tableau_rest.endpoints.flows import Flows
+from tableau_rest.endpoints.jobs import Jobs
+from tableau_rest.endpoints.labels import Labels
+from tableau_rest.endpoints.metadata import Metadata
+from tableau_rest.endpoints.permissions import Permissions
+from tableau_rest.endpoints.previews import Pictures
+from tableau_rest.endpoints.projects import Projects
+from tableau_rest.endpoints.refreshes import Refreshes
+from tableau_rest.endpoints.subscriptions import Notices
+from tableau_rest.endpoints.tags import Tags
+from tableau_rest.endpoints.users import Users
+from tableau_rest.endpoints.views import Views
+from tableau_rest.endpoints.webhooks import Webhooks
+from tableau_rest.endpoints.workbooks import Workbooks
 from tableau_rest.keepalive import KeepAlive
-from tableau_rest.labels import Labels
-from tableau_rest.metadata import Metadata
-from tableau_rest.notices import Notices
-from tableau_rest.permissions import Permissions
-from tableau_rest.pictures import Pictures
-from tableau_rest.projects import Projects
-from tableau_rest.refreshes import Refreshes
-from tableau_rest.tags import Tags
-from tableau_rest.users import Users
-from tableau_rest.views import Views
-from tableau_rest.webhooks import Webhooks
-from tableau_rest.workbooks import Workbooks
 
 if TYPE_CHECKING:
     import tableauserverclient as TSC  # noqa: N812  so everybody calls it

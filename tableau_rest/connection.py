@@ -10,11 +10,11 @@ from typing import BinaryIO, NoReturn, Self
 
 from tableau_rest import errors, query, version, wire
 from tableau_rest.credentials import Credential
-from tableau_rest.door import CALL, TOKEN, Answer, Door, Patience
 from tableau_rest.redaction import redact
-from tableau_rest.session import Session, SharedSession, utc_now
-from tableau_rest.signin import SignIn, server_url
-from tableau_rest.store import MemorySessions, SessionStore
+from tableau_rest.sessions.session import Session, SharedSession, utc_now
+from tableau_rest.sessions.signin import SignIn, server_url
+from tableau_rest.sessions.store import MemorySessions, SessionStore
+from tableau_rest.transport import CALL, TOKEN, Answer, Door, Patience
 
 USER_AGENT = "tableau-webhooks/0.1 (tableau_rest)"
 _EVERYBODY = MemorySessions()  # two clients of one process must not knock each other's session out

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from tableau_rest import errors, models
-from tableau_rest.call import rest
 from tableau_rest.connection import Connection
 from tableau_rest.credentials import Credential, PersonalAccessToken
+from tableau_rest.endpoints.endpoint import rest
 
 WARN_BEFORE = timedelta(days=30)
 # Tableau offers 180 days when a token is made, and a year at most; its REST API tells neither.

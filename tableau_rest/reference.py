@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tableau_rest import credentials, errors, models
-from tableau_rest.call import Call
 from tableau_rest.client import Tableau
 from tableau_rest.connection import Connection
-from tableau_rest.exports import Export
-from tableau_rest.filestore import FileSessions
+from tableau_rest.endpoints.endpoint import Call
+from tableau_rest.endpoints.exports import Export
 from tableau_rest.query import where
-from tableau_rest.store import MemorySessions, SessionStore
+from tableau_rest.sessions.filestore import FileSessions
+from tableau_rest.sessions.store import MemorySessions, SessionStore
 
 _HEAD = """# tableau_rest
 

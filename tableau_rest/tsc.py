@@ -10,7 +10,7 @@ from contextlib import nullcontext
 import tableauserverclient as TSC  # noqa: N812  so everybody calls it
 
 from tableau_rest.connection import Connection
-from tableau_rest.door import EXPORT, RenewingSession
+from tableau_rest.transport import EXPORT, RenewingSession
 
 
 class SharedServer(TSC.Server):

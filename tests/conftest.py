@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from webhooks.settings import Settings
+from webhooks.config.settings import Settings
 
 NAMES = [name.upper() for name in Settings.model_fields] + ["TS_PAT_NAME", "TS_PAT_SECRET", "WEB_CONCURRENCY", "DYNO"]
 

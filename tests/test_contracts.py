@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from webhooks.settings import ROOT
+from webhooks.config.settings import ROOT
 
 PACKAGES = ("webhooks", "tableau_rest", "notifiers", "simulator")
 

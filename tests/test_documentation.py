@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from webhooks.settings import ROOT, Settings
+from webhooks.config.settings import ROOT, Settings
 
 EXAMPLE = ROOT / "example-env"
 VARIABLES = [name.upper() for name in Settings.model_fields]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from webhooks.app import create_app
+from webhooks.config.settings import NEEDED, Settings, processes
 from webhooks.inbox import Inbox
-from webhooks.settings import NEEDED, Settings, processes
 
 
 @pytest.mark.parametrize("auth", NEEDED)

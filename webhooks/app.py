@@ -11,12 +11,12 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import is_running_from_reloader
 
 from webhooks import cli, health, logs, problem
-from webhooks.cli import beside
+from webhooks.cli.support import demo_settings
+from webhooks.config.settings import Settings, from_command_line
 from webhooks.receiver import Receiver
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 from webhooks.services import Services
-from webhooks.settings import Settings, from_command_line
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def _read_settings() -> Settings:
     if not from_command_line():
         return Settings.read()
     try:
-        return beside.read()
+        return demo_settings.read()
     except RuntimeError as error:
         raise ClickException(str(error)) from None
 

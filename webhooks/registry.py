@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from webhooks.conditions import Trigger, Verdict, Where, as_patterns
 from webhooks.errors import Permanent
 from webhooks.event import Event
 from webhooks.job import NewJob
+from webhooks.rules.conditions import Trigger, Verdict, Where, as_patterns
 from webhooks.spelling import hint
 
 ARGUMENTS = {

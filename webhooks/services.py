@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from notifiers import AppriseConfig, Notifiers, SlackConfig, TwilioConfig
 from tableau_rest.errors import TableauError
 from webhooks import rules
-from webhooks.address import public_url
-from webhooks.conditions import SITE, fits
+from webhooks.config.settings import Settings
+from webhooks.config.site import Site
 from webhooks.context import Context, call
 from webhooks.destinations import troubles
 from webhooks.event import Event
-from webhooks.hooks import wanted
 from webhooks.inbox import Inbox
 from webhooks.job import Job, NewJob
+from webhooks.monitor import RECONCILED, Aims, Lapse, Look, Reconcile, Rounds, Watch, is_notice
+from webhooks.registration import desired_event_types
 from webhooks.registry import Registry, registry
-from webhooks.settings import Settings
-from webhooks.site import Site
+from webhooks.rules.conditions import SITE, fits
 from webhooks.sites import Sites, UnknownSite
-from webhooks.watch import RECONCILED, Aims, Lapse, Look, Reconcile, Rounds, Watch, is_notice
-from webhooks.worker import Worker
+from webhooks.webhook_url import public_url
+from webhooks.worker.worker import Worker
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -138,7 +138,7 @@ class Services:
         if site and site.name:
             known = [site.name, self.sites.known_luid(site)]
             triggers = [one for one in triggers if fits(one.where.payload.get(SITE, ()), known)]
-        return wanted(triggers)
+        return desired_event_types(triggers)
 
     def run(self, job: Job, still_mine: Callable[[], bool] = lambda: True) -> None:
         """Does a job once; raises what its handler raises."""

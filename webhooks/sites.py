@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from webhooks.config.site import Site
 from webhooks.errors import Permanent
 from webhooks.event import Event
 from webhooks.inbox import Inbox
-from webhooks.site import Site
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau

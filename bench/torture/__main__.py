@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 from bench.postgres import Server, binaries
 from bench.torture.flaws import FLAWS
-from bench.torture.perform import HEADINGS, perform, row
+from bench.torture.runner import HEADINGS, perform, row
 from bench.torture.scenes import EXPECTED, ONLY_POSTGRES, ONLY_SQLITE, SCENES
 
 FLAW_COUNT = {"kills": 9, "twins": 20, "sleep": 2, "full disk": 1}

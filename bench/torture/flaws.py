@@ -10,12 +10,13 @@ from typing import Any
 
 from sqlalchemy import Connection, update
 
-from webhooks import attempt
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
-from webhooks.inbox import Inbox, Receipt, leases
+from webhooks.inbox import Inbox, Receipt
+from webhooks.inbox import jobs as job_statements
 from webhooks.inbox.schema import jobs
 from webhooks.job import Job, JobState
+from webhooks.worker import attempt
 
 PAUSE = 0.1
 
@@ -70,7 +71,7 @@ def does_not_fence(inbox: Inbox) -> None:
             connection.execute(done)
             tried = {"job_id": job.id, "number": job.attempts, "worker": job.owner, "outcome": "done", "error": None}
             now = time.time()
-            connection.execute(leases.ATTEMPT, {**tried, "started_at": now, "finished_at": now})
+            connection.execute(job_statements.ATTEMPT, {**tried, "started_at": now, "finished_at": now})
 
         inbox.store.write(end)
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 import psutil
 
 from bench.torture.sender import Sender
-from bench.torture.stage import Stage
+from bench.torture.server import Stage
 
 Scene = Callable[[Stage, int], None]
 HOUR = 3600

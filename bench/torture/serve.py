@@ -21,8 +21,8 @@ from bench.torture.flaws import FLAWS
 from webhooks.app import create_app
 from webhooks.errors import LeaseLost
 from webhooks.inbox import Inbox
-from webhooks.inbox import commit as group_commit
-from webhooks.inbox.sqlite import SqliteStore
+from webhooks.inbox.databases import group_commit
+from webhooks.inbox.databases.sqlite import SqliteStore
 from webhooks.job import Job, NewJob
 from webhooks.services import Services
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from notifiers.errors import NotifierError, demand, utc_now
 from notifiers.message import Message, Picture, Receipt
-from notifiers.slack.answers import Refusal
 from notifiers.slack.blocks import blocks, fallback
+from notifiers.slack.errors import Refusal
 
 if TYPE_CHECKING:
     from notifiers.slack.web import Web

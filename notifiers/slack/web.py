@@ -18,8 +18,8 @@ from slack_sdk.web import SlackResponse
 
 from notifiers.errors import NotifierError, Unanswered, cause, hushed
 from notifiers.message import Picture
-from notifiers.slack.answers import refusal
 from notifiers.slack.client import Client
+from notifiers.slack.errors import refusal
 from notifiers.text import one_line
 
 TIMEOUT = 10  # seconds, for every single step on the wire

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from notifiers.door import Answer, call
 from notifiers.errors import NotifierError, Unanswered, demand, utc_now
 from notifiers.message import Message, Picture, Receipt
-from notifiers.twilio.answers import date_of, refusal, sid_in_list, sid_of
+from notifiers.transport import Answer, call
+from notifiers.twilio.errors import date_of, refusal, sid_in_list, sid_of
 from notifiers.twilio.sms import sms
 
 TWILIO_API_URL = "https://api.twilio.com"

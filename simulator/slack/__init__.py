@@ -5,7 +5,7 @@ from flask import Flask
 
 def register(app: Flask) -> None:
     """Put the Web API into an application."""
-    from . import files, messages, people  # noqa: F401, PLC0415 -- importing them announces their methods
-    from .api import slack  # noqa: PLC0415 -- the world imports our workspace before there are routes
+    from simulator.slack import files, messages, people  # noqa: F401, PLC0415 -- importing them announces their methods
+    from simulator.slack.api import slack  # noqa: PLC0415 -- the world imports our workspace before there are routes
 
     app.register_blueprint(slack)

@@ -10,8 +10,8 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 
-from ..world import World
-from .workspace import SlackError
+from simulator.slack.workspace import SlackError
+from simulator.world import World
 
 Arguments = dict[str, Any]
 Method = Callable[[World, Arguments], Arguments]

@@ -5,10 +5,10 @@ https://docs.slack.dev/reference/methods/files.getUploadURLExternal
 
 from flask import Response, current_app, request
 
-from ..world import World
-from .api import Arguments, method, parsed, slack
-from .messages import allowed, find
-from .workspace import File, SlackError
+from simulator.slack.api import Arguments, method, parsed, slack
+from simulator.slack.messages import allowed, find
+from simulator.slack.workspace import File, SlackError
+from simulator.world import World
 
 MOST_BYTES = 1 << 30
 

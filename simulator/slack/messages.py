@@ -3,10 +3,10 @@
 https://docs.slack.dev/reference/methods/chat.postMessage
 """
 
-from ..world import World
-from . import blocks as block_kit
-from .api import Arguments, method, parsed, whole
-from .workspace import BOT, BOT_NAME, BOT_USER, TEAM, Message, SlackError
+from simulator.slack import blocks as block_kit
+from simulator.slack.api import Arguments, method, parsed, whole
+from simulator.slack.workspace import BOT, BOT_NAME, BOT_USER, TEAM, Message, SlackError
+from simulator.world import World
 
 MOST_TEXT = 40_000
 

@@ -3,9 +3,9 @@
 https://docs.slack.dev/reference/methods/conversations.list
 """
 
-from ..world import World
-from .api import Arguments, method, whole
-from .workspace import BOT, BOT_USER, TEAM, Channel, Member, SlackError
+from simulator.slack.api import Arguments, method, whole
+from simulator.slack.workspace import BOT, BOT_USER, TEAM, Channel, Member, SlackError
+from simulator.world import World
 
 
 @method("auth.test")

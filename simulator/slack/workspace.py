@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ..config import Config
+from simulator.config import Config
 
 BOT_USER, BOT, TEAM = "U0BOT00000", "B0BOT00000", "T0ACME0000"
 BOT_NAME = "Tableau Webhooks"

@@ -2,9 +2,22 @@
 
 from flask import Flask
 
-from . import auth, content, exports, jobs, labels, mails, people, permissions, publishing, tags, tasks, webhooks
-from .metadata import metadata
-from .route import blueprint
+from simulator.tableau import (
+    auth,
+    content,
+    exports,
+    jobs,
+    labels,
+    mails,
+    people,
+    permissions,
+    publishing,
+    tags,
+    tasks,
+    webhooks,
+)
+from simulator.tableau.metadata import metadata
+from simulator.tableau.route import blueprint
 
 # Importing a topic announces its routes.
 TOPICS = (auth, content, exports, jobs, labels, mails, people, permissions, publishing, tags, tasks, webhooks)

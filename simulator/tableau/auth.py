@@ -8,13 +8,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from hmac import compare_digest
 
-from ..jwt import Refused, verify
-from ..sessions import Session, lifetime
-from ..site import Site, User
-from ..world import World
-from . import shapes
-from .route import ANY_SCOPE, Call, Result, authenticate, opening, route
-from .wire import Answer, ApiError, part, read_body, text
+from simulator.jwt import Refused, verify
+from simulator.sessions import Session, lifetime
+from simulator.site import Site, User
+from simulator.tableau import shapes
+from simulator.tableau.route import ANY_SCOPE, Call, Result, authenticate, opening, route
+from simulator.tableau.wire import Answer, ApiError, part, read_body, text
+from simulator.world import World
 
 Claim = tuple[str, str, tuple[str, ...] | None]  # user name, credential, scopes
 

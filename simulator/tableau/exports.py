@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from flask import Response
 
-from .. import paper
-from ..picture import chart
-from ..site import View, Workbook
-from .content import READ, found
-from .route import Call, route
-from .wire import ApiError
+from simulator import documents
+from simulator.picture import chart
+from simulator.site import View, Workbook
+from simulator.tableau.content import READ, found
+from simulator.tableau.route import Call, route
+from simulator.tableau.wire import ApiError
 
 DOWNLOAD = "tableau:views:download"
 THUMBNAIL = (480, 300)
@@ -95,7 +95,7 @@ def _positive(call: Call, name: str) -> int | None:
 def view_pdf(call: Call, luid: str) -> Response:
     """A view as a PDF of one page."""
     item = found(call, "views", luid)
-    return _limited(call, lambda: _file(paper.pdf([item.name]), "application/pdf", f"{item.name}.pdf"))
+    return _limited(call, lambda: _file(documents.pdf([item.name]), "application/pdf", f"{item.name}.pdf"))
 
 
 @route("/workbooks/<luid>/pdf", since="3.4", scope=DOWNLOAD, locked=False)
@@ -103,7 +103,7 @@ def workbook_pdf(call: Call, luid: str) -> Response:
     """A workbook as a PDF, a page for each view."""
     item = found(call, "workbooks", luid)
     pages = [f"{item.name} - {call.site.views[view].name}" for view in item.views] or [item.name]
-    return _limited(call, lambda: _file(paper.pdf(pages), "application/pdf", f"{item.name}.pdf"))
+    return _limited(call, lambda: _file(documents.pdf(pages), "application/pdf", f"{item.name}.pdf"))
 
 
 @route("/workbooks/<luid>/powerpoint", since="3.8", scope=DOWNLOAD, locked=False)
@@ -112,23 +112,23 @@ def workbook_powerpoint(call: Call, luid: str) -> Response:
     item = found(call, "workbooks", luid)
     views = [call.site.views[view] for view in item.views]
     slides = {view.name: _picture(call, view, view.name, (800, 600)) for view in views}
-    return _limited(call, lambda: _file(paper.pptx(slides), paper.PPTX, f"{item.name}.pptx"))
+    return _limited(call, lambda: _file(documents.pptx(slides), documents.PPTX, f"{item.name}.pptx"))
 
 
 @route("/views/<luid>/data", since="2.7", scope=DOWNLOAD, locked=False)
 def view_data(call: Call, luid: str) -> Response:
     """The numbers of a view as CSV."""
     item = found(call, "views", luid)
-    rows = paper.numbers(item.luid, _filters(call))
-    return _limited(call, lambda: _file(paper.csv(rows), "text/csv;charset=utf-8", f"{item.name}.csv"))
+    rows = documents.numbers(item.luid, _filters(call))
+    return _limited(call, lambda: _file(documents.csv(rows), "text/csv;charset=utf-8", f"{item.name}.csv"))
 
 
 @route("/views/<luid>/crosstab/excel", since="3.8", scope=DOWNLOAD, locked=False)
 def view_crosstab(call: Call, luid: str) -> Response:
     """The numbers of a view as an Excel file."""
     item = found(call, "views", luid)
-    rows = paper.numbers(item.luid, _filters(call))
-    return _limited(call, lambda: _file(paper.xlsx(rows), paper.XLSX, f"{item.name}.xlsx"))
+    rows = documents.numbers(item.luid, _filters(call))
+    return _limited(call, lambda: _file(documents.xlsx(rows), documents.XLSX, f"{item.name}.xlsx"))
 
 
 @route("/<any(workbooks,datasources,flows):kind>/<luid>/content", scope=READ, locked=False)
@@ -137,5 +137,5 @@ def download(call: Call, kind: str, luid: str) -> Response:
     item = found(call, kind, luid)
     name, inner = {"workbooks": ("twbx", "twb"), "datasources": ("tdsx", "tds"), "flows": ("tflx", "tfl")}[kind]
     described = f"<?xml version='1.0' encoding='utf-8' ?>\n<{kind[:-1]} version='18.1' source-build='simulator'/>\n"
-    data = paper.package({f"{item.content_url}.{inner}": described.encode()})
+    data = documents.package({f"{item.content_url}.{inner}": described.encode()})
     return _file(data, "application/octet-stream", f"{item.content_url}.{name}")

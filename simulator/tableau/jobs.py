@@ -5,12 +5,12 @@ https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_jobs_tasks
 
 from datetime import timedelta
 
-from .. import refresh
-from ..site import Content, Job
-from . import shapes
-from .content import KINDS, found, paged
-from .route import Call, Result, route, thing
-from .wire import Answer, ApiError, flag, part
+from simulator import refresh
+from simulator.site import Content, Job
+from simulator.tableau import shapes
+from simulator.tableau.content import KINDS, found, paged
+from simulator.tableau.route import Call, Result, route, thing
+from simulator.tableau.wire import Answer, ApiError, flag, part
 
 READ = "tableau:jobs:read"
 FIELDS = (

@@ -10,11 +10,11 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from ..site import Content, Datasource, Site, User, View, Workbook
-from .content import READ
-from .graphql import Field, Malformed, parse
-from .route import authenticate, granted, world_here
-from .wire import ApiError, read_body, stamp, text
+from simulator.site import Content, Datasource, Site, User, View, Workbook
+from simulator.tableau.content import READ
+from simulator.tableau.graphql import Field, Malformed, parse
+from simulator.tableau.route import authenticate, granted, world_here
+from simulator.tableau.wire import ApiError, read_body, stamp, text
 
 metadata = Blueprint("metadata", __name__, url_prefix="/api/metadata")
 Thing = Content | User | str  # a string is a table

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from .wire import Answer, ApiError
+from simulator.tableau.wire import Answer, ApiError
 
 MOST = 1000
 OPERATORS = ("eq", "in", "gt", "gte", "lt", "lte", "has", "cieq")

@@ -6,14 +6,14 @@ https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_jobs_tasks
 import re
 from datetime import timedelta
 
-from .. import refresh
-from ..site import Task
-from . import shapes
-from .content import found, paged
-from .jobs import start
-from .query import page
-from .route import Call, Result, route, thing
-from .wire import Answer, ApiError, part, stamp, text
+from simulator import refresh
+from simulator.site import Task
+from simulator.tableau import shapes
+from simulator.tableau.content import found, paged
+from simulator.tableau.jobs import start
+from simulator.tableau.query import page
+from simulator.tableau.route import Call, Result, route, thing
+from simulator.tableau.wire import Answer, ApiError, part, stamp, text
 
 READ, RUN, WRITE = "tableau:tasks:read", "tableau:tasks:run", "tableau:tasks:write"
 RUNS = "tableau:flow_runs:read"

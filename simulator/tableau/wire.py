@@ -6,7 +6,7 @@ from datetime import datetime
 
 from flask import Request, Response, g, request
 
-from .xml import NotXml, from_xml, to_xml
+from simulator.tableau.xml import NotXml, from_xml, to_xml
 
 Answer = dict[str, object]
 

@@ -5,6 +5,6 @@ from flask import Flask
 
 def register(app: Flask) -> None:
     """Put the API into an application."""
-    from .api import twilio  # noqa: PLC0415 -- the world imports our account before there are routes
+    from simulator.twilio.api import twilio  # noqa: PLC0415 -- the world imports our account before there are routes
 
     app.register_blueprint(twilio)

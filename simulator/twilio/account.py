@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..config import Config
+from simulator.config import Config
 
 E164 = re.compile(r"\+[1-9]\d{6,14}")
 SERVICE = re.compile("MG[0-9a-f]{32}")

@@ -12,9 +12,9 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 
-from ..world import World
-from .account import Sms, TwilioError
-from .callback import call_back
+from simulator.twilio.account import Sms, TwilioError
+from simulator.twilio.callback import call_back
+from simulator.world import World
 
 VERSION = "2010-04-01"
 twilio = Blueprint("twilio", __name__, url_prefix=f"/twilio/{VERSION}/Accounts/<sid>")

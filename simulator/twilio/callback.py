@@ -12,8 +12,8 @@ from functools import partial
 
 import requests
 
-from ..world import World
-from .account import Sms
+from simulator.twilio.account import Sms
+from simulator.world import World
 
 log = logging.getLogger(__name__)
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from tableau_rest.models.lineage import Dependent as Dependent
     from tableau_rest.models.lineage import Downstream as Downstream
     from tableau_rest.models.lineage import Upstream as Upstream
-    from tableau_rest.models.notices import DataAlert as DataAlert
-    from tableau_rest.models.notices import Subscription as Subscription
     from tableau_rest.models.people import Group as Group
     from tableau_rest.models.people import Permission as Permission
     from tableau_rest.models.people import ServerInfo as ServerInfo
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from tableau_rest.models.people import User as User
     from tableau_rest.models.quality import Label as Label
     from tableau_rest.models.quality import QualityWarning as QualityWarning
+    from tableau_rest.models.subscriptions import DataAlert as DataAlert
+    from tableau_rest.models.subscriptions import Subscription as Subscription
     from tableau_rest.models.webhook import Webhook as Webhook
     from tableau_rest.models.webhook import WebhookTest as WebhookTest
     from tableau_rest.models.work import BackgroundJob as BackgroundJob

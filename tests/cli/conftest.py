@@ -17,11 +17,11 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from webhooks.app import create_app
+from webhooks.config.settings import Settings
 from webhooks.event import Event, parse
 from webhooks.inbox import Inbox
 from webhooks.job import Job
 from webhooks.services import Services
-from webhooks.settings import Settings
 
 TOKEN = "tok-5f1c9a"
 PAT = "pat-secret-77"

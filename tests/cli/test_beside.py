@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from simulator.demo import VARIABLES
-from simulator.variables import lent
-from webhooks.cli import beside
-from webhooks.settings import ROOT, Settings
+from simulator.demo_file import lent
+from webhooks.cli.support import demo_settings
+from webhooks.config.settings import ROOT, Settings
 
 DEMO = {
     "TABLEAU_DOMAIN": "http://127.0.0.1:9",
@@ -44,12 +44,12 @@ def demo(file: Path) -> Iterator[Path]:
 
 def test_both_sides_mean_the_same_file() -> None:
     """The simulator and the commands do not know each other."""
-    assert ROOT / VARIABLES == beside.LENT
+    assert ROOT / VARIABLES == demo_settings.LENT
 
 
 def test_commands_take_the_variables_of_a_running_demo(demo: Path) -> None:
     """Credentials, port and inbox; only the user may read them."""
-    found = beside.read(demo)
+    found = demo_settings.read(demo)
     assert (found.tableau_domain, found.missing(), found.port) == ("http://127.0.0.1:9", [], 8017)
     assert (found.slack_channel, found.tableau_pat_secret.get_secret_value()) == ("#bi", "of the demo's")
     assert found.database_url.get_secret_value() == DEMO["DATABASE_URL"]
@@ -59,9 +59,9 @@ def test_commands_take_the_variables_of_a_running_demo(demo: Path) -> None:
 def test_nothing_is_left_of_a_demo_that_ended(file: Path) -> None:
     """The file is gone, and without one there are the settings alone; another demo's file stays."""
     with lent(DEMO, file), lent({**DEMO, "PORT": "8027"}, file):
-        assert beside.read(file).port == 8027
+        assert demo_settings.read(file).port == 8027
     assert not file.exists()
-    assert beside.read(file) == Settings.read()
+    assert demo_settings.read(file) == Settings.read()
 
 
 def test_file_of_a_killed_demo_is_not_believed(file: Path) -> None:
@@ -71,10 +71,10 @@ def test_file_of_a_killed_demo_is_not_believed(file: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE) as killed:
         assert killed.stdout
         assert killed.stdout.readline() == b"lent\n"
-        assert beside.read(file).port == 8017
+        assert demo_settings.read(file).port == 8017
         killed.send_signal(signal.SIGKILL)
     assert file.exists()
-    assert beside.read(file) == Settings.read()
+    assert demo_settings.read(file) == Settings.read()
 
 
 @pytest.mark.parametrize(
@@ -93,25 +93,25 @@ def test_settings_of_ones_own_keep_the_demo_out(
 ) -> None:
     """Not one variable of the demo's is mixed with those of a real site, inbox or notifier."""
     monkeypatch.setenv(name, value)
-    assert beside.read(demo) == Settings.read()
+    assert demo_settings.read(demo) == Settings.read()
 
 
 def test_env_file_keeps_the_demo_out(demo: Path) -> None:
     """Whoever has an .env means it, whatever stands in it."""
     (demo.parent / ".env").write_text("PORT=8037\n", encoding="utf-8")
-    assert beside.read(demo) == Settings.read()
-    assert beside.read(demo).port == 8037
+    assert demo_settings.read(demo) == Settings.read()
+    assert demo_settings.read(demo).port == 8037
 
 
 def test_other_variables_of_the_environment_come_first(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """PORT says where this command looks, also beside the demo."""
     monkeypatch.setenv("PORT", "8047")
-    found = beside.read(demo)
+    found = demo_settings.read(demo)
     assert (found.port, found.slack_token.get_secret_value()) == (8047, "xoxb-simulator")
 
 
 def test_command_with_a_site_of_its_own_leaves_the_demo_alone(demo: Path) -> None:
     """`flask listen` neither tells the demo's Slack nor writes to its inbox."""
-    assert beside.apart(beside.read(demo), demo) == Settings.read()
+    assert demo_settings.apart(demo_settings.read(demo), demo) == Settings.read()
     mine = Settings.read(tableau_domain="https://tableau.example.org")
-    assert beside.apart(mine, demo) is mine
+    assert demo_settings.apart(mine, demo) is mine

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cli.conftest import Run, objects
-from webhooks.settings import Settings
+from webhooks.config.settings import Settings
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://h/x", "postgresql+psycopg://h:port/x", "sqlite:////proc/no/i"])

@@ -11,8 +11,8 @@ from flask import Flask
 
 from tests.cli.conftest import Run
 from webhooks.cli.commands import COMMANDS, Deferred
-from webhooks.cli.exits import MEANINGS
-from webhooks.settings import ROOT
+from webhooks.cli.support.exit_codes import MEANINGS
+from webhooks.config.settings import ROOT
 
 PAGE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 WIDTH = 60

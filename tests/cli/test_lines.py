@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhooks.cli.lines import line
+from webhooks.views.json_lines import line
 
 VALUES: Any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

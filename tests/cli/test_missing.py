@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Receive, Run
-from webhooks.settings import Settings
+from webhooks.config.settings import Settings
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cli.conftest import NOW
-from webhooks.cli.options import instant
+from webhooks.cli.support.options import instant
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ import pytest
 
 from simulator import Running, running
 from tests.cli.conftest import TOKEN, Receive, Run, objects
+from webhooks.config.settings import ROOT, Settings
 from webhooks.inbox import Inbox
-from webhooks.settings import ROOT, Settings
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webhooks.address import hook_url, masked
+from webhooks.webhook_url import hook_url, masked
 
 
 @pytest.mark.parametrize(

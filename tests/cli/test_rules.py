@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Receive, Run, objects
-from webhooks.cli.sample import FOLDER
+from webhooks.cli.trigger.sample import FOLDER
 from webhooks.inbox import Inbox
 from webhooks.job import Job
 from webhooks.registry import Registry

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from webhooks.cli.sample import FOLDER, SITE, created_at, fresh, kind_of, luid, sample, text
+from webhooks.cli.trigger.sample import FOLDER, SITE, created_at, fresh, kind_of, luid, sample, text
 from webhooks.event import CORE_FIELDS, EVENT_TYPES, parse
 
 AT = datetime(2026, 1, 31, 9, 30, 0, 941000, tzinfo=UTC)

@@ -7,7 +7,8 @@ import io
 import pytest
 from rich.text import Text
 
-from webhooks.cli import outcome, screen
+from webhooks.cli.support import terminal
+from webhooks.views import wording
 
 
 @pytest.mark.parametrize(
@@ -27,14 +28,14 @@ from webhooks.cli import outcome, screen
 )
 def test_clean_shows_what_came_in_and_lets_nothing_through(value: object, shown: str) -> None:
     """Letters of all scripts stay; characters that a terminal would obey appear by their numbers."""
-    assert screen.clean(value) == shown
+    assert terminal.clean(value) == shown
 
 
 def test_table_in_a_pipe_is_aligned_and_whole() -> None:
     """Without a terminal: no colour, no shortening, no blanks at the ends of lines, wide characters counted."""
     out = io.StringIO()
     rows = [["1", Text("x" * 300, style="red"), "done"], ["22", "売上", "dead"]]
-    screen.show(screen.table(["ID", "RESOURCE", "STATE"], rows, flexible=["RESOURCE"]), stream=out)
+    terminal.show(terminal.table(["ID", "RESOURCE", "STATE"], rows, flexible=["RESOURCE"]), stream=out)
     heading, long, wide = out.getvalue().splitlines()
     assert long == f" 1  {'x' * 300}  done"
     assert wide == f"22  売上{' ' * 296}  dead"
@@ -48,10 +49,10 @@ def test_table_in_a_pipe_is_aligned_and_whole() -> None:
 )
 def test_length_is_told_as_people_say_it(seconds: float, words: str) -> None:
     """Two units at most, and no digits that nobody reads."""
-    assert outcome.length(seconds) == words
+    assert wording.length(seconds) == words
 
 
 def test_length_of_days_names_hours() -> None:
     """Long times stay readable; none is negative."""
-    assert outcome.length(2 * 86400 + 4 * 3600 + 59) == "2 d 4 h"
-    assert outcome.length(-3) == "0 ms"
+    assert wording.length(2 * 86400 + 4 * 3600 + 59) == "2 d 4 h"
+    assert wording.length(-3) == "0 ms"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from webhooks.app import _require_fit
+from webhooks.config.settings import ROOT, Settings
 from webhooks.services import Services
-from webhooks.settings import ROOT, Settings
 
 SITE = {"TABLEAU_DOMAIN": "http://127.0.0.1:9", "TABLEAU_PAT_NAME": "a", "TABLEAU_PAT_SECRET": "b", "PORT": "0"}
 GUNICORN = ("-m", "gunicorn", "index:app")

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 import pytest
 
 from tests.cli.conftest import Receive, objects
-from webhooks.cli.options import Filters
-from webhooks.cli.tail import LOOK_BACK, Following
+from webhooks.cli.events.tail import LOOK_BACK, Following
+from webhooks.cli.support.options import Filters
+from webhooks.config.settings import ROOT, Settings
 from webhooks.inbox import Inbox, JobRecord
 from webhooks.job import Job
-from webhooks.settings import ROOT, Settings
 
 Claim = Callable[[], list[Job]]
 Told = tuple[int | None, str]

@@ -12,8 +12,8 @@ import pytest
 from flask import Flask
 
 from tests.cli.conftest import TOKEN, Receive, Run, kept, objects
-from webhooks.cli import access
-from webhooks.cli.scenario import bad_monday
+from webhooks.cli.support import application
+from webhooks.cli.trigger.scenario import bad_monday
 from webhooks.event import EVENT_TYPES
 from webhooks.inbox import Inbox
 
@@ -49,7 +49,7 @@ def test_trigger_shows_no_path_that_may_be_a_token(flask: Run, server: str, word
 def test_our_secrets_are_hidden_anywhere_in_a_url(app: Flask) -> None:
     """A tunnel may have the token in the name of its host."""
     with app.app_context():
-        assert access.shown(f"https://{TOKEN}.example.org/webhook/x") == "https://***.example.org/webhook/***"
+        assert application.shown(f"https://{TOKEN}.example.org/webhook/x") == "https://***.example.org/webhook/***"
 
 
 def test_trigger_with_a_wrong_token_ends_with_1(flask: Run, server: str) -> None:
@@ -182,8 +182,8 @@ def test_trigger_looks_like_tableau() -> None:
         def log_message(self, *_args: object) -> None:
             pass
 
-    from webhooks.cli.post import Sender
-    from webhooks.cli.trigger import encode
+    from webhooks.cli.trigger.command import encode
+    from webhooks.cli.trigger.post import Sender
 
     listener = HTTPServer(("127.0.0.1", 0), Handler)
     thread = Thread(target=listener.handle_request)

@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.way.server import free_port, wait_for
 
 from simulator import Running
 from tests.deploy.tools import ROOT, run
-from tests.way.server import free_port, wait_for
-from webhooks.settings import Settings
+from webhooks.config.settings import Settings
 
 TEXT = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text(encoding="utf-8"))
 FINAL = TEXT.split("\nFROM ")[-1]

@@ -16,12 +16,12 @@ from typing import Any
 import psutil
 import pytest
 import requests
+from tests.way.server import TOKEN, free_port, wait_for
 
 from simulator import Running
 from tests.deploy.tools import ROOT, run
-from tests.way.server import TOKEN, free_port, wait_for
-from webhooks.cli.sample import sample
-from webhooks.settings import NEEDED, Settings
+from webhooks.cli.trigger.sample import sample
+from webhooks.config.settings import NEEDED, Settings
 
 BIN = Path(sys.executable).parent
 PROCFILE = dict(re.findall(r"(?m)^(\w+): (.+)$", (ROOT / "Procfile").read_text(encoding="utf-8")))

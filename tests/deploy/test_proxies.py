@@ -22,10 +22,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tests.way.server import TOKEN, Server, free_port, wait_for
 
 from tests.deploy.tools import ROOT, run, tool
-from tests.way.server import TOKEN, Server, free_port, wait_for
-from webhooks.cli.sample import sample
+from webhooks.cli.trigger.sample import sample
 
 NAME = "hooks.example.org"
 EVENT = json.dumps(sample("WorkbookCreated") | {"created_at": "2026-01-31T09:30:00Z"}).encode()

@@ -10,13 +10,13 @@ from pathlib import Path
 import click
 import pytest
 from flask.testing import FlaskCliRunner
+from tests.way.server import Server
 
 from simulator import Running
 from tests.docs.pages import ROOT, Block, blocks, flask_commands, is_pattern, words_of
-from tests.way.server import Server
 from webhooks.app import create_app
 from webhooks.cli.commands import Deferred
-from webhooks.settings import Settings
+from webhooks.config.settings import Settings
 
 Shell = Callable[[str], subprocess.CompletedProcess[str]]
 

@@ -47,7 +47,7 @@ def test_site_fetches_nothing_from_elsewhere(built: tuple[Path, subprocess.Compl
 
 
 def test_page_of_variables_is_current() -> None:
-    """After a change of webhooks/settings.py: python -m deploy.settings_page"""
+    """After a change of webhooks/config/settings.py: python -m deploy.settings_page"""
     assert settings_page.PAGE.read_text(encoding="utf-8") == settings_page.page()
 
 

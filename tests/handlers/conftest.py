@@ -15,12 +15,12 @@ import pytest
 import simulator
 from notifiers import Message, NotifierError, Picture, Receipt
 from tests.handlers.scene import Scene
+from webhooks.config.settings import Settings
 from webhooks.context import Context
 from webhooks.event import Event, parse
 from webhooks.inbox import Inbox
 from webhooks.job import Job, NewJob
 from webhooks.registry import registry
-from webhooks.settings import Settings
 
 LUID = "e3417f6a-1c11-4a07-9f2e-0d3b5a6c7d8e"
 NOW = datetime(2026, 1, 31, 9, 30, 5, tzinfo=UTC)

@@ -12,12 +12,12 @@ from notifiers import Notifiers, SlackConfig
 from simulator.events import Wish, happen
 from tableau_rest import PersonalAccessToken, Tableau
 from webhooks import rules
+from webhooks.config.settings import Settings
 from webhooks.context import Context, call
 from webhooks.event import Event
 from webhooks.inbox import Inbox
 from webhooks.job import Job
 from webhooks.registry import registry
-from webhooks.settings import Settings
 
 RULE = """
 [[rule]]

@@ -17,13 +17,13 @@ from notifiers import Message, NotifierError, Picture, Unanswered
 from tableau_rest import Forbidden, NoAnswer, NotFound
 from tableau_rest.models import Datasource, Project, Reference, Workbook
 from tests.handlers.conftest import NOW, Board
+from webhooks.config.settings import Settings
 from webhooks.context import CONDITIONS, Context, NoCredentials, call
 from webhooks.errors import Later, LeaseLost, Permanent, Skip
 from webhooks.event import Event
 from webhooks.inbox import Inbox
 from webhooks.job import Job
 from webhooks.registry import Params, Registry
-from webhooks.settings import Settings
 
 Contexts = Callable[..., Context]
 Jobs = Callable[..., Job]

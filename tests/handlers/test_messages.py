@@ -13,7 +13,16 @@ import pytest
 from notifiers import Link, Message
 from tableau_rest.models import Reference, User, Workbook
 from webhooks.event import EVENT_TYPES, Event
-from webhooks.handlers.messages import Known, check_template, compose, happened_at, headline, instant, moment, severity
+from webhooks.messages.event_message import (
+    Known,
+    check_template,
+    compose,
+    happened_at,
+    headline,
+    instant,
+    moment,
+    severity,
+)
 
 Events = Callable[..., Event]
 WORKBOOK = Workbook(

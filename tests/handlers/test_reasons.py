@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webhooks.handlers.reasons import LONGEST, reason
+from webhooks.messages.reasons import LONGEST, reason
 
 STACK = """com.tableausoftware.core.exceptions.RefreshException: The refresh failed
 \tat com.tableausoftware.Refresh.run(Refresh.java:12)

@@ -16,9 +16,9 @@ from werkzeug.serving import make_server
 from simulator import Running, running
 from simulator.site import Webhook
 from webhooks.app import create_app
+from webhooks.config.settings import Settings
 from webhooks.inbox import Inbox
 from webhooks.services import Services
-from webhooks.settings import Settings
 
 TOKEN = "hooks-tok-71c2"
 RULES = """

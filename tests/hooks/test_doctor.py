@@ -14,10 +14,10 @@ from click.testing import Result
 from simulator import Running
 from tests.hooks import certificates
 from tests.hooks.conftest import TOKEN, Run, fault, hooks
-from webhooks import certificate
-from webhooks.cli.serving import bound
-from webhooks.cli.tls import Front, context
-from webhooks.settings import Settings
+from webhooks.cli.listen.tls import Front, context
+from webhooks.cli.support.server_process import bound
+from webhooks.config.settings import Settings
+from webhooks.monitor import certificate
 
 Make = Callable[[Settings], Run]
 
@@ -129,7 +129,7 @@ def test_tableau_that_is_away_or_refuses(flask: Run, make: Make, settings: Setti
 
 def test_clock_that_is_wrong(flask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against the Date header of Tableau's answer."""
-    from webhooks.cli.outside import Outside
+    from webhooks.cli.doctor.remote_checks import Outside
 
     outside = Outside(None, "")  # type: ignore[arg-type]  # needs nothing for this
     then = (datetime.now(UTC) - timedelta(minutes=9)).strftime("%a, %d %b %Y %H:%M:%S GMT")

@@ -11,7 +11,7 @@ import pytest
 from simulator import Running
 from tableau_rest import PersonalAccessToken, Tableau
 from webhooks.inbox import Inbox
-from webhooks.watch import Lapse, is_notice
+from webhooks.monitor import Lapse, is_notice
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 Look = Callable[..., list[str]]

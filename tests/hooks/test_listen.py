@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 import requests
+from tests.way.server import free_port, wait_for
 
 from simulator import Running
 from tests.hooks import certificates
 from tests.hooks.conftest import NEEDED, fault, hooks, slack
-from tests.way.server import free_port, wait_for
-from webhooks.settings import ROOT
+from webhooks.config.settings import ROOT
 
 
 @dataclass

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tableau_rest.models import Webhook
-from webhooks.conditions import Trigger, Where
-from webhooks.hooks import Step, Verb, is_ours, plan, wanted
+from webhooks.registration import Step, Verb, compare, desired_event_types, is_ours
+from webhooks.rules.conditions import Trigger, Where
 
 URL = "https://hooks.example.org/webhook/new-token"
 LABEL = "tableau-webhooks"
@@ -36,19 +36,19 @@ def verbs(steps: list[Step]) -> dict[str, str]:
 )
 def test_wanted_expands_patterns_over_the_catalogue(patterns: tuple[str, ...], expected: tuple[str, ...]) -> None:
     """Patterns take in what is known; a type that is written out is wanted even if nobody knows it."""
-    assert wanted([Trigger(patterns, Where())]) == expected
+    assert desired_event_types([Trigger(patterns, Where())]) == expected
 
 
 def test_wanted_has_each_type_once() -> None:
     """Two rules about the same event need one webhook."""
-    assert wanted(
+    assert desired_event_types(
         [Trigger(("WorkbookCreated",)), Trigger(("Workbook*ed", "!*Refresh*", "!*Updated", "!*Deleted"))]
     ) == ("WorkbookCreated",)
 
 
 def test_plan_for_an_empty_site_creates_one_webhook_an_event() -> None:
     """Named so that ours are known."""
-    (step,) = plan([], ["WorkbookCreated"], url=URL, label=LABEL)
+    (step,) = compare([], ["WorkbookCreated"], url=URL, label=LABEL)
     assert (step.verb, step.name, step.url) == (Verb.CREATE, "tableau-webhooks WorkbookCreated", URL)
 
 
@@ -60,7 +60,7 @@ def test_plan_changes_what_differs_and_only_that() -> None:
         hook("WorkbookDeleted", luid="off", on=False, reason="too many failures"),
         hook("ViewDeleted", luid="unneeded"),
     ]
-    steps = plan(there, ["WorkbookCreated", "WorkbookDeleted", "WorkbookUpdated"], url=URL, label=LABEL)
+    steps = compare(there, ["WorkbookCreated", "WorkbookDeleted", "WorkbookUpdated"], url=URL, label=LABEL)
     assert verbs(steps) == {
         "WorkbookCreated/right": "keep",
         "WorkbookUpdated/moved": "update",
@@ -77,7 +77,7 @@ def test_plan_removes_twins_and_keeps_the_one_that_is_right() -> None:
         hook("WorkbookCreated", luid="b", on=False),
         hook("WorkbookCreated", luid="c"),
     ]
-    assert verbs(plan(there, ["WorkbookCreated"], url=URL, label=LABEL)) == {
+    assert verbs(compare(there, ["WorkbookCreated"], url=URL, label=LABEL)) == {
         "WorkbookCreated/c": "keep",
         "WorkbookCreated/a": "delete",
         "WorkbookCreated/b": "delete",
@@ -86,7 +86,9 @@ def test_plan_removes_twins_and_keeps_the_one_that_is_right() -> None:
 
 def test_plan_never_shows_a_token() -> None:
     """Neither the new one nor the old one, in what is printed or logged."""
-    (step,) = plan([hook("WorkbookCreated", url=URL.replace("new", "old"))], ["WorkbookCreated"], url=URL, label=LABEL)
+    (step,) = compare(
+        [hook("WorkbookCreated", url=URL.replace("new", "old"))], ["WorkbookCreated"], url=URL, label=LABEL
+    )
     assert step.verb is Verb.UPDATE
     assert "token" not in repr(step).replace("it has another token", "")
 
@@ -122,8 +124,8 @@ WEBHOOKS = st.builds(
 def test_plan_carried_out_changes_nothing_the_second_time(there: list[Webhook], events: set[str]) -> None:
     """Whatever is there: afterwards there is one right webhook an event, and others' are as they were."""
     asked = sorted(events)
-    after = _carried_out(there, plan(there, asked, url=URL, label=LABEL))
-    again = plan(random.sample(after, len(after)), asked, url=URL, label=LABEL)
+    after = _carried_out(there, compare(there, asked, url=URL, label=LABEL))
+    again = compare(random.sample(after, len(after)), asked, url=URL, label=LABEL)
     assert [step.verb for step in again] == [Verb.KEEP] * len(asked)
     others = [one for one in there if not is_ours(one, LABEL)]
     assert [one for one in after if not is_ours(one, LABEL)] == others

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 import requests
+from tests.way.server import serving, wait_for
 
 from simulator import Running
 from tests.hooks.conftest import fault, slack
-from tests.way.server import serving, wait_for
+from webhooks.config.settings import Settings
 from webhooks.event import parse
 from webhooks.inbox import Arrival, Inbox, Resource
+from webhooks.monitor import Reconcile, reconcile
+from webhooks.monitor.missed import Ended, Happening, Seen, announced, came, changes
 from webhooks.services import Services
-from webhooks.settings import Settings
-from webhooks.watch import Reconcile, reconcile
-from webhooks.watch.missed import Ended, Happening, Seen, announced, came, changes
 
 T = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 EVERYTHING = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webhooks.watch.silence import too_long, usual
+from webhooks.monitor.gaps import too_long, usual
 
 HOUR, DAY = 3600.0, 86400.0
 

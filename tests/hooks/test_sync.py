@@ -12,7 +12,7 @@ import pytest
 from simulator import Running
 from simulator.site import Webhook
 from tests.hooks.conftest import NEEDED, TOKEN, Run, fault, hooks
-from webhooks.settings import Settings
+from webhooks.config.settings import Settings
 
 OURS = "https://hooks.example.org"
 
@@ -228,7 +228,7 @@ def test_test_tells_a_refusal_by_tableau_from_one_by_the_receiver(flask: Run, si
 
 def test_test_explains_a_tunnel_that_does_not_run(make: Callable[[Settings], Run], settings: Settings) -> None:
     """`agent not found` is the tunnel's answer, whatever its status."""
-    from webhooks.cli.webhooks import NO_AGENT, _advice
+    from webhooks.cli.webhooks.commands import NO_AGENT, _advice
 
     assert _advice(404, "404 page: Agent not found") == NO_AGENT
     assert "no hook at that path" in _advice(404, "nothing")

@@ -14,8 +14,8 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from tests.hooks import certificates
-from webhooks.cli.serving import bound
-from webhooks.cli.tls import Front, Refused, context, read_head
+from webhooks.cli.listen.tls import Front, Refused, context, read_head
+from webhooks.cli.support.server_process import bound
 
 
 @pytest.fixture

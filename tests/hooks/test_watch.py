@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.way.server import serving, wait_for
 
 from simulator import Running
 from tests.hooks.conftest import NEEDED, TOKEN, Run, fault, hooks, slack
-from tests.way.server import serving, wait_for
-from webhooks.certificate import Certificate, Untrusted
 from webhooks.event import parse
 from webhooks.inbox import Inbox
+from webhooks.monitor import Aims, Rounds, Watch, is_notice
+from webhooks.monitor.certificate import Certificate, Untrusted
 from webhooks.services import Services
-from webhooks.watch import Aims, Rounds, Watch, is_notice
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 URL = f"https://hooks.example.org/webhook/{TOKEN}"

@@ -12,9 +12,9 @@ from sqlalchemy import make_url, text
 from tests.support.databases import NOTIFY, Clock
 from webhooks.event import Event
 from webhooks.inbox import Inbox
-from webhooks.inbox import clock as steady
+from webhooks.inbox.databases import sqlite_clock as steady
+from webhooks.inbox.databases.sqlite import SqliteStore
 from webhooks.inbox.migrate import upgrade
-from webhooks.inbox.sqlite import SqliteStore
 
 HOUR = 3600.0
 

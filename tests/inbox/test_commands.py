@@ -13,9 +13,9 @@ from flask import Flask
 from bench.postgres import Server
 from tests.support.databases import some_event
 from webhooks.app import create_app
-from webhooks.housekeeping import clean, keep_house
+from webhooks.config.settings import Settings
 from webhooks.inbox import Inbox
-from webhooks.settings import Settings
+from webhooks.worker.cleanup import clean, keep_house
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.support.databases import NOTIFY, Clock
 from webhooks.errors import LeaseLost
 from webhooks.event import Event
 from webhooks.inbox import Inbox
-from webhooks.inbox.leases import MAX_LOSSES
+from webhooks.inbox.jobs import MAX_LOSSES
 from webhooks.job import Job, JobState, NewJob
 
 ANNOUNCE = NewJob("dead letters", "announce", rule="dead letters", params={"to": ("slack",)})

@@ -10,7 +10,7 @@ from bench.postgres import Server
 from tests.support.databases import NOTIFY, Clock, some_event
 from webhooks.event import Event
 from webhooks.inbox import Inbox
-from webhooks.inbox.move import move
+from webhooks.inbox.transfer import move
 
 DAY = 86400.0
 

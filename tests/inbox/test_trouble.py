@@ -22,8 +22,8 @@ from tests.support.databases import NOTIFY
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox
-from webhooks.inbox import commit as group_commit
-from webhooks.inbox.store import ACK_SECONDS
+from webhooks.inbox.databases import group_commit
+from webhooks.inbox.databases.store import ACK_SECONDS
 
 ROOT = Path(__file__).parents[2]
 FORK = """

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from notifiers import AppriseConfig, Link, Message, NotifierError, Picture, Receipt
-from notifiers.apprise import AppriseNotifier, entries
+from notifiers.apprise.notifier import AppriseNotifier, entries
 
 # An import of the library on Python 3.11 and 3.12.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 import pytest
 
 from notifiers import ConsoleConfig, Link, Message, NotifierError, Picture, Receipt
-from notifiers.console import ConsoleNotifier
-from notifiers.terminal import rendered
+from notifiers.console.notifier import ConsoleNotifier
+from notifiers.console.terminal import rendered
 
 NOW = datetime(2026, 3, 1, 9, 30, 1, tzinfo=UTC)
 FULL = Message(

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from notifiers import Message, NotifierError, Picture, Receipt, SlackConfig, Unanswered
-from notifiers.door import call
 from notifiers.slack import SlackNotifier
+from notifiers.transport import call
 from tests.hooks import certificates
 
 PAUSE = 0.02

@@ -15,7 +15,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import MaxRetryError, NameResolutionError
 
 from notifiers import NotifierError, Unanswered
-from notifiers.door import LARGEST, call, not_sent
+from notifiers.transport import LARGEST, call, not_sent
 
 AUTH = ("user", "very-secret")
 

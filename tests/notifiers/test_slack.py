@@ -11,7 +11,7 @@ import pytest
 
 from notifiers import Link, Message, NotifierError, Picture, Receipt, SlackConfig, Unanswered
 from notifiers.slack import SlackNotifier
-from notifiers.slack.answers import refusal
+from notifiers.slack.errors import refusal
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TOKEN = "xoxb-not-to-be-seen"

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from notifiers import Message, NotifierError, Picture, Receipt, TwilioConfig
-from notifiers.door import Answer
+from notifiers.transport import Answer
 from notifiers.twilio import TwilioNotifier
-from notifiers.twilio.answers import refusal
+from notifiers.twilio.errors import refusal
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECRET = "auth-token-not-to-be-seen"

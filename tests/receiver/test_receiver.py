@@ -15,10 +15,10 @@ from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from webhooks.app import create_app
+from webhooks.config.settings import Settings
 from webhooks.errors import StoreUnavailable
 from webhooks.event import MAX_BYTES
 from webhooks.services import Services
-from webhooks.settings import Settings
 
 EVENT = {
     "resource": "WORKBOOK",

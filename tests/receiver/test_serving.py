@@ -14,8 +14,8 @@ import pytest
 from gunicorn.config import Config
 
 from webhooks.app import create_app
+from webhooks.config.settings import ROOT, Settings
 from webhooks.services import Services, shared
-from webhooks.settings import ROOT, Settings
 
 
 def configuration() -> dict[str, Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from bench.postgres import Server
-from bench.torture.account import Account
 from bench.torture.flaws import FLAWS
-from bench.torture.perform import perform
+from bench.torture.runner import perform
 from bench.torture.scenes import ONLY_POSTGRES, ONLY_SQLITE
+from bench.torture.verdict import Account
 
 SHORT = {
     "kills": 6,

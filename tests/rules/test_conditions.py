@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from webhooks.conditions import ConditionError, Trigger, Where, as_patterns, compare, fits
 from webhooks.event import Event, parse
+from webhooks.rules.conditions import ConditionError, Trigger, Where, as_patterns, compare, fits
 
 
 def event(event_type: str = "WorkbookCreated", **fields: object) -> Event:

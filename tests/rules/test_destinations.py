@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from notifiers import Notifiers, SlackConfig, TwilioConfig
+from webhooks.config.settings import Settings
 from webhooks.destinations import check, troubles
 from webhooks.services import Services
-from webhooks.settings import Settings
 
 RULES = """
 [[rule]]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from webhooks.conditions import ALIASES, PAYLOAD_FIELDS, TABLEAU_FIELDS
 from webhooks.event import EVENT_TYPES
-from webhooks.handlers.messages import PLACEHOLDERS
+from webhooks.messages.event_message import PLACEHOLDERS
 from webhooks.registry import registry
 from webhooks.rules import RulesError, read
+from webhooks.rules.conditions import ALIASES, PAYLOAD_FIELDS, TABLEAU_FIELDS
 from webhooks.rules.file import Entry
 
 MANUAL = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from simulator.canvas import Canvas, plain
-from simulator.paper import csv, numbers, pdf, pptx, xlsx
+from simulator.documents import csv, numbers, pdf, pptx, xlsx
 from simulator.picture import chart
 
 

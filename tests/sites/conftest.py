@@ -9,7 +9,7 @@ import pytest
 
 from simulator import Config, Running, running
 from tests.hooks.conftest import flask, inbox, make, services
-from webhooks.settings import Settings
+from webhooks.config.settings import Settings
 
 __all__ = ["flask", "inbox", "make", "services"]
 

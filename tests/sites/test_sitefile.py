@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from webhooks.app import create_app
-from webhooks.settings import Settings
+from webhooks.config.settings import Settings
 
 GOOD = """
 [[site]]

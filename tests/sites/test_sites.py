@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 import requests
+from tests.way.server import serving, wait_for
 
 from simulator import Running
 from simulator.events import Wish, happen
 from tests.hooks.conftest import Run, slack
-from tests.way.server import serving, wait_for
+from webhooks.config.settings import Settings
 from webhooks.errors import Skip
 from webhooks.event import Event, build
 from webhooks.job import Job
 from webhooks.services import Services
-from webhooks.settings import Settings
 from webhooks.sites import UnknownSite
 
 URL = "https://hooks.example.org"

@@ -26,8 +26,8 @@ from tableau_rest import (
     UnknownUri,
     where,
 )
-from tableau_rest.door import Patience
 from tableau_rest.models import Content, Webhook
+from tableau_rest.transport import Patience
 from tests.tableau_rest.tiny import LUID, OTHER, SITE, Reply, TinyTableau
 
 WORKBOOK = {

@@ -15,7 +15,7 @@ from webhooks.errors import Later, Permanent, Skip, StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox, JobRecord
 from webhooks.job import Job, JobState
-from webhooks.worker import Worker
+from webhooks.worker.worker import Worker
 
 Run = Callable[[Job, Callable[[], bool]], None]
 PATIENCE = 15.0

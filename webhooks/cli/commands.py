@@ -19,7 +19,17 @@ COMMANDS = {
     "webhooks": "The webhooks on Tableau's side.",
     "worker": "Run handlers in a process of their own.",
 }
-"""Each command is the function of the same name in the module of the same name."""
+"""Each command is a function of this name."""
+
+MODULES = {
+    "doctor": "doctor.command",
+    "events": "events.commands",
+    "listen": "listen.command",
+    "rules": "rules.commands",
+    "trigger": "trigger.command",
+    "webhooks": "webhooks.commands",
+}
+"""The modules of the commands that have a folder; the others are in the module of the same name."""
 
 
 class Deferred(click.Command):
@@ -27,7 +37,7 @@ class Deferred(click.Command):
 
     def load(self) -> click.Command:
         """The command itself."""
-        command: click.Command = getattr(import_module(f"webhooks.cli.{self.name}"), str(self.name))
+        command: click.Command = getattr(import_module(f"webhooks.cli.{MODULES.get(str(self.name), self.name)}"), str(self.name))
         return command
 
     def make_context(

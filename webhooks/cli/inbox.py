@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from webhooks import housekeeping
-from webhooks.cli import access
-from webhooks.cli.exits import Failure
-from webhooks.cli.group import Group
-from webhooks.cli.outcome import count
+from webhooks.cli.support import application
+from webhooks.cli.support.commands import Group
+from webhooks.cli.support.exit_codes import Failure
+from webhooks.config.settings import Settings
 from webhooks.inbox import Inbox
-from webhooks.inbox.move import move
-from webhooks.settings import Settings
+from webhooks.inbox.transfer import move
+from webhooks.views.wording import count
+from webhooks.worker import cleanup
 
 
 @click.group(cls=Group)
@@ -26,10 +26,10 @@ def vacuum(days: float | None) -> None:
 
     It goes in small steps, beside a running server. Events that still have something to do stay, however old.
     """
-    box = access.inbox()
-    wanted = access.settings().retention_days if days is None else days
+    box = application.inbox()
+    wanted = application.settings().retention_days if days is None else days
     before = box.store.size()
-    gone = housekeeping.clean(box, wanted)
+    gone = cleanup.clean(box, wanted)
     box.store.tidy()
     after = box.store.size()
     older = f" older than {wanted:g} days" if wanted else ""
@@ -46,17 +46,17 @@ def move_inbox(target: str) -> None:
     As from SQLite to PostgreSQL. Stop the server first, and set DATABASE_URL to the new address afterwards. The old
     inbox is only read. What was interrupted goes on where it stopped when it is run again.
     """
-    source = access.inbox()
+    source = application.inbox()
     try:
         url = Settings.read(database_url=target).database_url.get_secret_value()
     except RuntimeError as error:
         raise Failure(str(error)) from None
-    if url == access.settings().database_url.get_secret_value():
+    if url == application.settings().database_url.get_secret_value():
         raise Failure("That is where the inbox is already.")
     try:
         box = Inbox.open(url)
     except (RuntimeError, OSError) as error:
-        raise Failure(f"The new inbox cannot be opened: {access.hide(str(error))}") from error
+        raise Failure(f"The new inbox cannot be opened: {application.hide(str(error))}") from error
     try:
         counts = move(source.store, box.store, _tell)
     except RuntimeError as error:

@@ -9,11 +9,12 @@ import click
 from rich.text import Text
 
 from notifiers import NOTIFIERS, Destination, Message, NotifierError, Receipt, parse_destination
-from webhooks.cli import access, lines, screen
-from webhooks.cli.exits import Failure
-from webhooks.cli.group import Group
-from webhooks.cli.options import as_json
+from webhooks.cli.support import application, terminal
+from webhooks.cli.support.commands import Group
+from webhooks.cli.support.exit_codes import Failure
+from webhooks.cli.support.options import as_json
 from webhooks.spelling import hint
+from webhooks.views import json_lines
 
 MESSAGE = Message(
     "A test from Tableau Webhooks",
@@ -32,16 +33,16 @@ def notify() -> None:
 @as_json
 def list_notifiers(as_json: bool) -> None:
     """List the notifiers, and whether each is set up."""
-    configured = access.services().notifiers.configured
+    configured = application.services().notifiers.configured
     if as_json:
         for kind in NOTIFIERS:
-            lines.write({"name": kind, "set_up": kind in configured})
+            json_lines.write({"name": kind, "set_up": kind in configured})
         return
     rows: list[list[str | Text]] = [
-        [kind, screen.state("done", "set up") if kind in configured else screen.state("no", "not set up")]
+        [kind, terminal.state("done", "set up") if kind in configured else terminal.state("no", "not set up")]
         for kind in NOTIFIERS
     ]
-    screen.show(screen.table(["NAME", "STATE"], rows))
+    terminal.show(terminal.table(["NAME", "STATE"], rows))
 
 
 @notify.command()
@@ -63,7 +64,7 @@ def test(name: str, to: str | None, as_json: bool) -> None:
     with redirect_stdout(sys.stderr if as_json else sys.stdout):
         checked, receipt = _try(destination, quiet=as_json)
     if as_json:
-        lines.write({"to": str(destination), "checked": checked, **receipt.as_dict()})
+        json_lines.write({"to": str(destination), "checked": checked, **receipt.as_dict()})
     else:
         click.secho(f"Sent to {receipt.channel}.", fg="green")
 
@@ -81,10 +82,10 @@ def _destination(name: str, to: str | None) -> Destination:
 
 
 def _try(destination: Destination, *, quiet: bool) -> tuple[str, Receipt]:
-    notifier = access.services().notifiers[destination.kind]
+    notifier = application.services().notifiers[destination.kind]
     try:
-        checked = access.hide(notifier.check())
+        checked = application.hide(notifier.check())
         click.echo(checked, err=quiet)
         return checked, notifier.send(MESSAGE, destination.to)
     except NotifierError as error:
-        raise Failure(access.hide(str(error))) from None
+        raise Failure(application.hide(str(error))) from None

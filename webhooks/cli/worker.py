@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 from flask.cli import with_appcontext
 
-from webhooks.cli import access, stopping
-from webhooks.cli.exits import Unavailable
-from webhooks.cli.group import Command
+from webhooks.cli.support import application, signals
+from webhooks.cli.support.commands import Command
+from webhooks.cli.support.exit_codes import Unavailable
 
 THREADS = 4
 """Where WORKER_THREADS is 0, which is said to the server."""
@@ -22,14 +22,14 @@ def worker(threads: int | None) -> None:
     Until SIGTERM or Ctrl-C, and in as many processes as you like. On the signal it takes no more jobs, lets those that
     run finish for 20 s, and gives the rest back. With WORKER_THREADS=0 the server itself runs none.
     """
-    services = access.services()
+    services = application.services()
     try:
         services.settings.require_tableau()
     except RuntimeError as error:
         raise Unavailable(str(error)) from None
-    access.rules()
-    access.inbox()
-    with stopping.signals() as stop:
+    application.rules()
+    application.inbox()
+    with signals.signals() as stop:
         services.start_watch()
         services.worker(threads or services.settings.worker_threads or THREADS).run_forever(stop)
     services.stop()

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from tableau_rest.errors import NotFound, TableauError
 from tableau_rest.luid import luid_of
-from webhooks.conditions import SITE, compare, compare_payload
 from webhooks.errors import Permanent, Skip
 from webhooks.event import Event
+from webhooks.rules.conditions import SITE, compare, compare_payload
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau

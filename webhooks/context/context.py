@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from notifiers import Destination, Message, Notifier, Notifiers, Picture, Receipt, Unanswered, parse_destination
 from tableau_rest.errors import TableauError
-from webhooks.conditions import SITE
+from webhooks.config.settings import Settings
 from webhooks.context.content import Found, check, check_site, look_up, luid
 from webhooks.context.projects import path_of
 from webhooks.destinations import resolve
@@ -25,7 +25,7 @@ from webhooks.inbox import MISSING, Inbox
 from webhooks.job import Job
 from webhooks.registry import Handler
 from webhooks.retry import costs_no_attempt
-from webhooks.settings import Settings
+from webhooks.rules.conditions import SITE
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau

@@ -13,9 +13,9 @@ from tableau_rest import NotFound, TableauError
 from webhooks.context import Context, Found
 from webhooks.destinations import DEFAULT, Destination
 from webhooks.event import Event
-from webhooks.handlers.messages import Known, Template, as_text, compose, happened_at, person
-from webhooks.handlers.reasons import reason
 from webhooks.inbox import Resource
+from webhooks.messages.event_message import Known, Template, as_text, compose, happened_at, person
+from webhooks.messages.reasons import reason
 from webhooks.registry import Params, action
 
 Answer = TypeVar("Answer")

@@ -12,18 +12,18 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from webhooks.errors import StoreUnavailable
-from webhooks.inbox.arrivals import Matching
-from webhooks.inbox.history import STATES, History
-from webhooks.inbox.made import Arrival, Made
+from webhooks.inbox.checkpoints import MISSING, Steps
+from webhooks.inbox.databases.store import Clock, Store
+from webhooks.inbox.events import Matching
+from webhooks.inbox.locks import Turns
 from webhooks.inbox.migrate import upgrade
+from webhooks.inbox.queries import STATES, History
 from webhooks.inbox.records import Attempt, EventRecord, JobRecord, Receipt
 from webhooks.inbox.resources import Resource, Resources
 from webhooks.inbox.retention import Retention
 from webhooks.inbox.rounds import Rounds
 from webhooks.inbox.sessions import Sessions
-from webhooks.inbox.steps import MISSING, Steps
-from webhooks.inbox.store import Clock, Store
-from webhooks.inbox.turns import Turns
+from webhooks.inbox.synthetic_events import Arrival, Made
 
 __all__ = [
     "MISSING",
@@ -98,11 +98,11 @@ def _store(url: str, clock: Clock | None) -> Store:
     except (ArgumentError, ValueError):  # the latter for a port that is no number; both may quote the password
         raise RuntimeError("DATABASE_URL is no address such as sqlite:///FILE or postgres://HOST/NAME") from None
     if parsed.get_backend_name() == "sqlite":
-        from webhooks.inbox.sqlite import SqliteStore  # noqa: PLC0415 — a driver is imported where it is used
+        from webhooks.inbox.databases.sqlite import SqliteStore  # noqa: PLC0415 — a driver is imported where it is used
 
         return SqliteStore(parsed, clock)
     if parsed.get_backend_name() == "postgresql":
-        from webhooks.inbox.postgres import PostgresStore  # noqa: PLC0415
+        from webhooks.inbox.databases.postgres import PostgresStore  # noqa: PLC0415
 
         return PostgresStore(parsed, clock)
     raise RuntimeError(f"DATABASE_URL: {parsed.get_backend_name()} is not supported; use sqlite:/// or postgres://")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-from webhooks.inbox.store import Store
+from webhooks.inbox.databases.store import Store
 
 HEAD = "0003"
 """The newest revision under migrations/versions; a test holds the two together."""

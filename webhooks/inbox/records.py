@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from webhooks.event import Event
+from webhooks.inbox.databases.store import instant, moment
 from webhooks.inbox.schema import EVENT_STATES
-from webhooks.inbox.store import instant, moment
 from webhooks.job import Job, JobState
 
 Row = Mapping[str, Any] | RowMapping

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from webhooks.inbox.databases.store import Store, upsert
 from webhooks.inbox.schema import resources
-from webhooks.inbox.store import Store, upsert
 
 PAGE = 500
 

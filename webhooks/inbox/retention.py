@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, exists, select, text
 
+from webhooks.inbox.databases.store import Store
 from webhooks.inbox.schema import OPEN, RECEIVED, attempts, events, jobs, steps
-from webhooks.inbox.store import Store
 
 STEP = 200
 """Events to a transaction: a sender that comes meanwhile waits for one step, not for all."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from webhooks.inbox.arrivals import Arrivals, Matching
-from webhooks.inbox.leases import Leases
+from webhooks.inbox.events import Arrivals, Matching
+from webhooks.inbox.jobs import Leases
 from webhooks.job import Job
 
 PLAN = 200

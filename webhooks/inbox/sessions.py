@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, delete, select
 
 from webhooks.errors import StoreUnavailable
+from webhooks.inbox.databases.store import Store, upsert
 from webhooks.inbox.schema import locks, sessions
-from webhooks.inbox.store import Store, upsert
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from webhooks.conditions import ConditionError, Trigger, Where, as_patterns
 from webhooks.destinations import DEFAULT, Destination
-from webhooks.rules.faults import Fault, Faulty, RulesError, checked
+from webhooks.rules.actions import Actions, plan
+from webhooks.rules.conditions import ConditionError, Trigger, Where, as_patterns
+from webhooks.rules.errors import Fault, Faulty, RulesError, checked
 from webhooks.rules.rules import Rule, Rules, Step
-from webhooks.rules.steps import Actions, plan
 from webhooks.spelling import hint
 
 HEADER = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from webhooks.conditions import Trigger, Verdict
 from webhooks.destinations import DEFAULT
 from webhooks.event import Event
 from webhooks.job import NewJob
+from webhooks.rules.conditions import Trigger, Verdict
 
 
 @dataclass(frozen=True, slots=True)

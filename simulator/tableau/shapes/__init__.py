@@ -1,9 +1,9 @@
 """How each resource is described to callers, once for JSON and XML."""
 
-from .content import connection, datasource, flow, tags, view, workbook
-from .notices import data_alert, label, subscription, warning, webhook
-from .people import group, project, site, user
-from .work import flow_run, job, linked_task, listed_job, task
+from simulator.tableau.shapes.content import connection, datasource, flow, tags, view, workbook
+from simulator.tableau.shapes.notices import data_alert, label, subscription, warning, webhook
+from simulator.tableau.shapes.people import group, project, site, user
+from simulator.tableau.shapes.work import flow_run, job, linked_task, listed_job, task
 
 __all__ = [
     "connection",

@@ -1,8 +1,8 @@
 """How webhooks, labels, subscriptions and alerts are described to callers."""
 
-from ...site import DataAlert, Label, Site, Subscription, Webhook
-from ..wire import Answer, stamp
-from .people import owner, reference
+from simulator.site import DataAlert, Label, Site, Subscription, Webhook
+from simulator.tableau.shapes.people import owner, reference
+from simulator.tableau.wire import Answer, stamp
 
 
 def webhook(site: Site, item: Webhook, source: str) -> Answer:

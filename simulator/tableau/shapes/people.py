@@ -1,7 +1,7 @@
 """How people, projects and sites are described to callers."""
 
-from ...site import Group, Project, Site, User
-from ..wire import Answer, stamp
+from simulator.site import Group, Project, Site, User
+from simulator.tableau.wire import Answer, stamp
 
 
 def reference(things: dict[str, User] | dict[str, Project], luid: str) -> Answer:

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from ...site import FlowRun, Job, LinkedTask, Site, Task
-from ..wire import Answer, stamp
+from simulator.site import FlowRun, Job, LinkedTask, Site, Task
+from simulator.tableau.wire import Answer, stamp
 
 
 def listed_job(item: Job, now: datetime) -> Answer:

@@ -1,0 +1,1 @@
+"""Apprise: Teams, mail and about a hundred other services."""

@@ -1,0 +1,1 @@
+"""The console: messages on the terminal or in the log."""

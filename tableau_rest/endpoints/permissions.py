@@ -1,0 +1,40 @@
+"""Permissions: who may do what with a piece of content."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from tableau_rest import models
+from tableau_rest.connection import Connection
+from tableau_rest.endpoints.endpoint import rest
+from tableau_rest.fields import objects
+from tableau_rest.luid import luid_of
+
+KINDS = ("workbook", "datasource", "view", "flow", "project")
+
+
+class Permitted(Protocol):
+    """A Workbook, Datasource, View or Flow, or a Content that names one of them or a project."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def luid(self) -> str: ...
+
+
+class Permissions(Connection):
+    """Permissions."""
+
+    @rest(
+        "GET workbooks|datasources|views|flows|projects/{id}/permissions",
+        since="2.0",
+        scope="tableau:permissions:read",
+        codes="404 NotFound, 403004 Forbidden",
+    )
+    def permissions(self, content: Permitted) -> tuple[models.Permission, ...]:
+        """Every capability that was explicitly allowed or denied on the content, to whom."""
+        if content.kind not in KINDS:
+            raise ValueError(f"permissions of a {content.kind} cannot be asked for; of {', '.join(KINDS)} they can")
+        found = self.request("GET", f"{content.kind}s/{luid_of(content)}/permissions")
+        grants = objects(found, "permissions", "granteeCapabilities")
+        return tuple(permission for grant in grants for permission in models.Permission.several(grant))

@@ -1,0 +1,31 @@
+"""Projects: list them, find one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tableau_rest import errors, models, query
+from tableau_rest.endpoints.endpoint import rest
+from tableau_rest.endpoints.listing import Filters, Lists
+from tableau_rest.luid import HasLuid, luid_of
+
+
+class Projects(Lists):
+    """Projects."""
+
+    @rest("GET projects", since="2.0", scope="tableau:content:read")
+    def projects(
+        self, *filters: Filters, sort: str | Iterable[str] = "", page_size: int = query.PAGE
+    ) -> Iterator[models.Project]:
+        """The projects the user may see. Filters: name, parentProjectId, topLevelProject, ownerName, createdAt, …"""
+        names, model = ("projects", "project"), models.Project.from_json
+        return self._list("projects", names, model, filters, sort=sort, page_size=page_size)
+
+    @rest("GET projects", since="2.0", scope="tableau:content:read", codes="404005 NotFound")
+    def project(self, luid: str | HasLuid) -> models.Project:
+        """One project. Tableau has no call for one, so this looks through the list."""
+        wanted = luid_of(luid).lower()
+        found = next((project for project in self.projects() if project.luid.lower() == wanted), None)
+        if found is None:
+            raise errors.NotFound("Resource Not Found", detail=f"no project {wanted}", status=404, code="404005")
+        return found

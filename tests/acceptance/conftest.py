@@ -1,0 +1,39 @@
+"""A simulated outside world for each test, with a webhook for every event type once there is a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import requests
+from tests.way.server import Server
+
+from simulator import Config, Running, running
+from simulator.payload import RESOURCES
+
+
+@pytest.fixture
+def site() -> Iterator[Running]:
+    with running(Config(refresh_seconds=0, retry_waits=(0.3, 0.6, 1.2))) as site:
+        yield site
+
+
+@pytest.fixture
+def register(site: Running) -> Callable[[Server], None]:
+    """Makes the webhooks as an administrator would, by password: a second sign-in by token would end the server's."""
+
+    def make(server: Server) -> None:
+        config = site.world.config
+        who = {"name": config.username, "password": config.password, "site": {"contentUrl": config.content_url}}
+        api = f"{site.url}/api/{config.api_version}"
+        json = {"Accept": "application/json"}
+        signed_in = requests.post(f"{api}/auth/signin", json={"credentials": who}, headers=json, timeout=5).json()
+        headers = json | {"X-Tableau-Auth": signed_in["credentials"]["token"]}
+        for event_type in RESOURCES:
+            destination = {"webhook-destination-http": {"method": "POST", "url": server.hook}}
+            body = {"webhook": {"name": event_type, "event": event_type, "webhook-destination": destination}}
+            luid = signed_in["credentials"]["site"]["id"]
+            made = requests.post(f"{api}/sites/{luid}/webhooks", json=body, headers=headers, timeout=5)
+            assert made.status_code == 201, made.text
+
+    return make

@@ -1,0 +1,80 @@
+"""What commands take from the application; what is not set up ends the command with a sentence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import current_app
+
+from webhooks.cli.support.exit_codes import Failure, Unavailable
+from webhooks.logs import SHORTEST, redact
+from webhooks.registry import RegistrationError
+from webhooks.rules import RulesError
+from webhooks.webhook_url import masked
+
+if TYPE_CHECKING:
+    from webhooks.config.settings import Settings
+    from webhooks.inbox import EventRecord, Inbox
+    from webhooks.registry import Registry
+    from webhooks.rules import Rules
+    from webhooks.services import Services
+
+LARGEST_ID = 2**63 - 1
+
+
+def services() -> Services:
+    found: Services = current_app.extensions["webhooks"]
+    return found
+
+
+def settings() -> Settings:
+    return services().settings
+
+
+def inbox() -> Inbox:
+    """The inbox, opened. Ends the command where DATABASE_URL names none that can be opened."""
+    try:
+        return services().inbox
+    except (RuntimeError, OSError) as error:
+        raise Unavailable(f"The inbox cannot be opened: {hide(str(error))}") from error
+
+
+def registry() -> Registry:
+    """All handlers, loaded. Ends the command where a file of theirs is broken."""
+    try:
+        return services().registry
+    except RegistrationError as error:
+        raise Failure(str(error)) from error
+
+
+def rules() -> Rules:
+    """The rules of RULES_FILE. Ends the command with every fault of the file."""
+    registry()
+    try:
+        return services().rules
+    except RulesError as error:
+        raise Failure(str(error)) from error
+
+
+def lookup(event_id: int) -> EventRecord | None:
+    """The event of that id, whatever number it is."""
+    return inbox().event(event_id) if 0 < event_id <= LARGEST_ID else None
+
+
+def find(event_id: int) -> EventRecord:
+    """The event of that id; ends the command where there is none."""
+    record = lookup(event_id)
+    if record is None:
+        raise Failure(f"There is no event {event_id}. flask events list shows those there are.")
+    return record
+
+
+def hide(text: str) -> str:
+    """The text without any of the server's secrets."""
+    hidden = [secret for secret in settings().secrets() if len(secret) >= SHORTEST]
+    return redact(text, sorted(hidden, key=len, reverse=True))
+
+
+def shown(url: str) -> str:
+    """A URL for people: masked, and without any of the server's secrets, wherever in it they stand."""
+    return hide(masked(url))

@@ -1,0 +1,1 @@
+"""Read the settings and the sites file."""

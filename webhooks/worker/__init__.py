@@ -1,0 +1,1 @@
+"""Plan events, claim jobs and run them."""
