@@ -22,7 +22,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for package in PACKAGES:
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "webhooks" / "cli" / "newcomer.py").write_text("import requests\n")
-    (folder / "webhooks" / "watch" / "newcomer.py").write_text("import flask\n")
+    (folder / "webhooks" / "monitor" / "newcomer.py").write_text("import flask\n")
     with (folder / "webhooks" / "destinations.py").open("a") as file:
         file.write("\nimport sqlalchemy\n")
     return folder
@@ -35,5 +35,5 @@ def test_contracts_see_every_module(tree: Path) -> None:
     assert ended.returncode == 1
     told = " ".join(ended.stdout.split())
     assert "webhooks.cli.newcomer -> requests" in told
-    assert "webhooks.watch.newcomer -> flask" in told
+    assert "webhooks.monitor.newcomer -> flask" in told
     assert "webhooks.destinations -> sqlalchemy" in told

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import requests
-from tests.way.server import Server
 
 from simulator import Config, Running, running
 from simulator.payload import RESOURCES
+from tests.acceptance.server import Server
 
 
 @pytest.fixture

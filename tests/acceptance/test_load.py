@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from tests.way.server import TOKEN, Server, serving, wait_for
-from tests.way.test_way import ended, fault, slack
 
 from simulator import Running
+from tests.acceptance.server import TOKEN, Server, serving, wait_for
+from tests.acceptance.test_way import ended, fault, slack
 
 TABLEAU_WAITS_SECONDS = 3.0
 

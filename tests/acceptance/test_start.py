@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 import requests
-from tests.way.server import ROOT, TOKEN, free_port, wait_for
 
 from simulator import Running
+from tests.acceptance.server import ROOT, TOKEN, free_port, wait_for
 
 
 @contextmanager

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from tests.way.server import Server, serving, wait_for
 
 from simulator import Running
+from tests.acceptance.server import Server, serving, wait_for
 
 EVENT = {"resource": "USER", "event_type": "AdminPromoted", "resource_name": "x", "created_at": "2026-01-31T09:30:00Z"}
 

@@ -66,7 +66,7 @@ def test_nothing_is_left_of_a_demo_that_ended(file: Path) -> None:
 
 def test_file_of_a_killed_demo_is_not_believed(file: Path) -> None:
     """Its lock went with the process."""
-    script = f"from simulator.variables import lent\nwith lent({DEMO!r}, Path({str(file)!r})):\n    {WAIT}"
+    script = f"from simulator.demo_file import lent\nwith lent({DEMO!r}, Path({str(file)!r})):\n    {WAIT}"
     script = f"import time\nfrom pathlib import Path\n{script}"
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE) as killed:
         assert killed.stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simulator import Running, running
-from tests.way.server import Server, serving
+from tests.acceptance.server import Server, serving
 
 
 @pytest.fixture

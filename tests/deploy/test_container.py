@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.way.server import free_port, wait_for
 
 from simulator import Running
+from tests.acceptance.server import free_port, wait_for
 from tests.deploy.tools import ROOT, run
 from webhooks.config.settings import Settings
 

@@ -16,9 +16,9 @@ from typing import Any
 import psutil
 import pytest
 import requests
-from tests.way.server import TOKEN, free_port, wait_for
 
 from simulator import Running
+from tests.acceptance.server import TOKEN, free_port, wait_for
 from tests.deploy.tools import ROOT, run
 from webhooks.cli.trigger.sample import sample
 from webhooks.config.settings import NEEDED, Settings

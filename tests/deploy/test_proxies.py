@@ -22,8 +22,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.way.server import TOKEN, Server, free_port, wait_for
 
+from tests.acceptance.server import TOKEN, Server, free_port, wait_for
 from tests.deploy.tools import ROOT, run, tool
 from webhooks.cli.trigger.sample import sample
 

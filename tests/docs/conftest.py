@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import requests
-from tests.way.server import ROOT, Server, serving, wait_for
 
 from simulator import Running, running
+from tests.acceptance.server import ROOT, Server, serving, wait_for
 from webhooks.cli.trigger.sample import sample
 from webhooks.event import EVENT_TYPES
 

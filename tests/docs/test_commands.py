@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 import pytest
 from flask.testing import FlaskCliRunner
-from tests.way.server import Server
 
 from simulator import Running
+from tests.acceptance.server import Server
 from tests.docs.pages import ROOT, Block, blocks, flask_commands, is_pattern, words_of
 from webhooks.app import create_app
 from webhooks.cli.commands import Deferred

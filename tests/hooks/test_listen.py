@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 import requests
-from tests.way.server import free_port, wait_for
 
 from simulator import Running
+from tests.acceptance.server import free_port, wait_for
 from tests.hooks import certificates
 from tests.hooks.conftest import NEEDED, fault, hooks, slack
 from webhooks.config.settings import ROOT

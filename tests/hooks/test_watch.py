@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.way.server import serving, wait_for
 
 from simulator import Running
+from tests.acceptance.server import serving, wait_for
 from tests.hooks.conftest import NEEDED, TOKEN, Run, fault, hooks, slack
 from webhooks.event import parse
 from webhooks.inbox import Inbox

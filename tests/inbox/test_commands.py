@@ -60,7 +60,7 @@ def test_vacuum_days_decide(app: Flask, filled: Inbox, days: str) -> None:
 
 def test_housekeeping_deletes_by_itself(filled: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker cleans up without being asked, and stops at once when it has to."""
-    monkeypatch.setattr("webhooks.housekeeping.FIRST_SECONDS", 0.05)
+    monkeypatch.setattr("webhooks.worker.cleanup.FIRST_SECONDS", 0.05)
     stopping = threading.Event()
     thread = threading.Thread(target=keep_house, args=(filled, 90, stopping))
     thread.start()

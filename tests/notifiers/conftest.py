@@ -131,5 +131,5 @@ def says() -> type[Says]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time limits short enough for a test."""
-    monkeypatch.setattr("notifiers.door.TIMEOUT", (5, 0.5))
+    monkeypatch.setattr("notifiers.transport.TIMEOUT", (5, 0.5))
     monkeypatch.setattr("notifiers.slack.web.TIMEOUT", 0.5)

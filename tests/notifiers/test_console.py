@@ -115,7 +115,7 @@ def test_attach_and_check_do_no_harm(capsys: pytest.CaptureFixture[str]) -> None
 WRITER = """
 import sys
 from notifiers import ConsoleConfig, Message
-from notifiers.console import ConsoleNotifier
+from notifiers.console.notifier import ConsoleNotifier
 console = ConsoleNotifier(ConsoleConfig())
 facts = (("name", sys.argv[1] * 50),) * 9
 for number in range(200):

@@ -110,7 +110,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole calls end soon; the single steps keep their seconds, which no byte here ever uses up."""
     monkeypatch.setattr("notifiers.slack.client.WHOLE", 0.3)
     monkeypatch.setattr("notifiers.slack.client.UPLOAD", 0.3)
-    monkeypatch.setattr("notifiers.door.LONGEST", 0.3)
+    monkeypatch.setattr("notifiers.transport.LONGEST", 0.3)
 
 
 def slack(url: str) -> SlackNotifier:

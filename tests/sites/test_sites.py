@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import requests
-from tests.way.server import serving, wait_for
 
 from simulator import Running
 from simulator.events import Wish, happen
+from tests.acceptance.server import serving, wait_for
 from tests.hooks.conftest import Run, slack
 from webhooks.config.settings import Settings
 from webhooks.errors import Skip

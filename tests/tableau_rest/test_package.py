@@ -59,7 +59,7 @@ def test_only_the_door_knows_the_http_library() -> None:
         for path in (ROOT / "tableau_rest").rglob("*.py")
         if any(line.startswith(("import requests", "from requests")) for line in path.read_text().splitlines())
     }
-    assert knowing == {"door.py"}
+    assert knowing == {"transport.py"}
 
 
 def test_the_reference_page_is_current() -> None:

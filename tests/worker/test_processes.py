@@ -22,7 +22,7 @@ LEASE = 1.0
 WORK = """
 import os, pathlib, sys, threading, time
 from webhooks.inbox import Inbox
-from webhooks.worker import Worker
+from webhooks.worker.worker import Worker
 url, log = sys.argv[1], pathlib.Path(sys.argv[2])
 def run(job, still_mine):
     with log.open("a") as file:

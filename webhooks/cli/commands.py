@@ -37,7 +37,8 @@ class Deferred(click.Command):
 
     def load(self) -> click.Command:
         """The command itself."""
-        command: click.Command = getattr(import_module(f"webhooks.cli.{MODULES.get(str(self.name), self.name)}"), str(self.name))
+        name = str(self.name)
+        command: click.Command = getattr(import_module(f"webhooks.cli.{MODULES.get(name, name)}"), name)
         return command
 
     def make_context(
