@@ -25,8 +25,8 @@ bench: .venv/.dev
 torture: .venv/.dev         ## kill, stop and starve whole servers, and account for every event (minutes)
 	$(PY) -m bench.torture $(ARGS)
 
-lock: .venv/.dev            ## write the pinned lists again from pyproject.toml
-	$(PY) deploy/lock.py
+lock: .venv/.dev            ## pin the dependencies of pyproject.toml again (ARGS=--upgrade: to their newest versions)
+	$(PY) deploy/lock.py $(ARGS)
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
