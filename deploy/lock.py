@@ -26,7 +26,8 @@ def compiled(*arguments: str, previous: str, oldest_python: str) -> str:
     command += ["--no-emit-find-links", *arguments]
     # uv prefers the versions in its output file, so it gets a copy that it may overwrite.
     output = ROOT / previous
-    subprocess.run([*command, "--output-file", str(output)], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    command += ["--output-file", str(output)]
+    subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)  # noqa: S603 - no shell, our own words
     return output.read_text(encoding="utf-8")
 
 
