@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhooks.views.json_lines import line
+from webhooks.cli.support.terminal import json_line
 
 VALUES: Any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -21,7 +21,7 @@ VALUES: Any = st.recursive(
 @given(st.dictionaries(st.text(), VALUES), st.booleans())
 def test_line_is_one_line_and_loses_nothing(value: dict[str, Any], ascii_only: bool) -> None:
     """Whoever splits the output in lines, in whatever way, gets whole objects with the same values."""
-    text = line(value, ascii_only=ascii_only)
+    text = json_line(value, ascii_only=ascii_only)
     assert json.loads(text) == value
     assert text.splitlines() == [text]
     assert "\x1b" not in text
@@ -29,11 +29,11 @@ def test_line_is_one_line_and_loses_nothing(value: dict[str, Any], ascii_only: b
 
 def test_line_keeps_letters_readable() -> None:
     """Where the output is Unicode, names can be searched for as they are written."""
-    assert line({"a": "Umsätze 売上"}) == '{"a": "Umsätze 売上"}'
-    assert line({"a": "ä"}, ascii_only=True) == '{"a": "\\u00e4"}'
+    assert json_line({"a": "Umsätze 売上"}) == '{"a": "Umsätze 売上"}'
+    assert json_line({"a": "ä"}, ascii_only=True) == '{"a": "\\u00e4"}'
 
 
 def test_lines_can_be_read_from_a_file() -> None:
     """A file of such lines is read line by line."""
     values = [{"a": "x\u2028y"}, {"a": "\x85"}, {"a": "\n"}]
-    assert [json.loads(one) for one in io.StringIO("\n".join(map(line, values)))] == values
+    assert [json.loads(one) for one in io.StringIO("\n".join(map(json_line, values)))] == values

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from webhooks.cli.trigger.sample import FOLDER, SITE, created_at, fresh, kind_of, luid, sample, text
+from webhooks.cli.trigger.sample import FOLDER, SITE, created_at, customize, kind_of, luid, sample, text
 from webhooks.event import CORE_FIELDS, EVENT_TYPES, parse
 
 AT = datetime(2026, 1, 31, 9, 30, 0, 941000, tzinfo=UTC)
@@ -38,16 +38,16 @@ def test_sample_is_what_tableau_sends(event_type: str) -> None:
 
 def test_luids_are_stable_and_tell_kinds_apart() -> None:
     """A refresh of Sales and the publication of Sales are about one workbook; a data source Sales is another thing."""
-    one = fresh(sample("WorkbookCreated"), at=AT, name="Marge")
-    other = fresh(sample("WorkbookRefreshFailed"), at=AT, name="Marge")
+    one = customize(sample("WorkbookCreated"), at=AT, name="Marge")
+    other = customize(sample("WorkbookRefreshFailed"), at=AT, name="Marge")
     assert one["resource_luid"] == other["resource_luid"]
-    assert fresh(sample("DatasourceCreated"), at=AT, name="Marge")["resource_luid"] != one["resource_luid"]
+    assert customize(sample("DatasourceCreated"), at=AT, name="Marge")["resource_luid"] != one["resource_luid"]
     assert uuid.UUID(one["resource_luid"]).version == 4
 
 
 def test_fresh_tells_the_time_as_tableau_does() -> None:
     """Whole seconds in created_at, rounded; milliseconds in text."""
-    payload = fresh(sample("WorkbookCreated"), at=AT, name="Marge")
+    payload = customize(sample("WorkbookCreated"), at=AT, name="Marge")
     assert payload["created_at"] == "2026-01-31T09:30:01Z"
     assert payload["text"].startswith(f"Event WorkbookCreated for resource Marge: {payload['resource_luid']} on site ")
     assert payload["text"].endswith(" posted at 2026-01-31T09:30:00.941Z")
@@ -56,10 +56,10 @@ def test_fresh_tells_the_time_as_tableau_does() -> None:
 def test_fresh_obeys_changes_last() -> None:
     """Changes win over name and time, text follows them, and a key can be left out."""
     changes = {"created_at": "never", "resource_name": None, "added": [1]}
-    payload = fresh(sample("SiteUpdated"), at=AT, name="x", changes=changes, without=["site_luid"])
+    payload = customize(sample("SiteUpdated"), at=AT, name="x", changes=changes, without=["site_luid"])
     assert (payload["created_at"], payload["resource_name"], payload["added"]) == ("never", None, [1])
     assert "site_luid" not in payload
-    assert fresh(sample("SiteUpdated"), at=AT, changes={"text": ""})["text"] == ""
+    assert customize(sample("SiteUpdated"), at=AT, changes={"text": ""})["text"] == ""
 
 
 @pytest.mark.parametrize(("event_type", "resource"), [("FlowCompleted", "FLOW"), ("", "CONTENT"), ("test", "TEST")])

@@ -8,7 +8,7 @@ import pytest
 from rich.text import Text
 
 from webhooks.cli.support import terminal
-from webhooks.views import wording
+from webhooks.views import formats
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from webhooks.views import wording
 )
 def test_clean_shows_what_came_in_and_lets_nothing_through(value: object, shown: str) -> None:
     """Letters of all scripts stay; characters that a terminal would obey appear by their numbers."""
-    assert terminal.clean(value) == shown
+    assert terminal.printable(value) == shown
 
 
 def test_table_in_a_pipe_is_aligned_and_whole() -> None:
@@ -49,10 +49,10 @@ def test_table_in_a_pipe_is_aligned_and_whole() -> None:
 )
 def test_length_is_told_as_people_say_it(seconds: float, words: str) -> None:
     """Two units at most, and no digits that nobody reads."""
-    assert wording.length(seconds) == words
+    assert formats.duration(seconds) == words
 
 
 def test_length_of_days_names_hours() -> None:
     """Long times stay readable; none is negative."""
-    assert wording.length(2 * 86400 + 4 * 3600 + 59) == "2 d 4 h"
-    assert wording.length(-3) == "0 ms"
+    assert formats.duration(2 * 86400 + 4 * 3600 + 59) == "2 d 4 h"
+    assert formats.duration(-3) == "0 ms"

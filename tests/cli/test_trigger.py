@@ -182,8 +182,8 @@ def test_trigger_looks_like_tableau() -> None:
         def log_message(self, *_args: object) -> None:
             pass
 
-    from webhooks.cli.trigger.command import encode
     from webhooks.cli.trigger.post import Sender
+    from webhooks.cli.trigger.sample import encode
 
     listener = HTTPServer(("127.0.0.1", 0), Handler)
     thread = Thread(target=listener.handle_request)

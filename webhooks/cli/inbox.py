@@ -10,7 +10,7 @@ from webhooks.cli.support.exit_codes import Failure
 from webhooks.config.settings import Settings
 from webhooks.inbox import Inbox
 from webhooks.inbox.transfer import move
-from webhooks.views.wording import count
+from webhooks.views.formats import count
 from webhooks.worker import cleanup
 
 

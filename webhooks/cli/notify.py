@@ -14,7 +14,6 @@ from webhooks.cli.support.commands import Group
 from webhooks.cli.support.exit_codes import Failure
 from webhooks.cli.support.options import as_json
 from webhooks.spelling import hint
-from webhooks.views import json_lines
 
 MESSAGE = Message(
     "A test from Tableau Webhooks",
@@ -36,10 +35,15 @@ def list_notifiers(as_json: bool) -> None:
     configured = application.services().notifiers.configured
     if as_json:
         for kind in NOTIFIERS:
-            json_lines.write({"name": kind, "set_up": kind in configured})
+            terminal.print_json({"name": kind, "set_up": kind in configured})
         return
     rows: list[list[str | Text]] = [
-        [kind, terminal.state("done", "set up") if kind in configured else terminal.state("no", "not set up")]
+        [
+            kind,
+            terminal.styled_state("done", "set up")
+            if kind in configured
+            else terminal.styled_state("no", "not set up"),
+        ]
         for kind in NOTIFIERS
     ]
     terminal.show(terminal.table(["NAME", "STATE"], rows))
@@ -64,7 +68,7 @@ def test(name: str, to: str | None, as_json: bool) -> None:
     with redirect_stdout(sys.stderr if as_json else sys.stdout):
         checked, receipt = _try(destination, quiet=as_json)
     if as_json:
-        json_lines.write({"to": str(destination), "checked": checked, **receipt.as_dict()})
+        terminal.print_json({"to": str(destination), "checked": checked, **receipt.as_dict()})
     else:
         click.secho(f"Sent to {receipt.channel}.", fg="green")
 

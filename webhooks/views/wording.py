@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from webhooks.inbox import EventRecord, JobRecord
 from webhooks.job import Job, JobState, NewJob
 from webhooks.services import ANNOUNCE
+from webhooks.views.formats import count, duration
 
 ORDER = (JobState.DEAD, JobState.RUNNING, JobState.READY, JobState.DONE, JobState.SKIPPED, JobState.CANCELLED)
 """What a reader wants to know of first."""
@@ -51,7 +51,7 @@ def story(record: JobRecord, now: datetime) -> str:
 
 def _done(record: JobRecord, _now: datetime) -> str:
     took = record.attempts_made[-1] if record.attempts_made else None
-    seconds = f", {length((took.finished_at - took.started_at).total_seconds())}" if took else ""
+    seconds = f", {duration((took.finished_at - took.started_at).total_seconds())}" if took else ""
     return f"{count(record.job.attempts, 'attempt')}{seconds}"
 
 
@@ -65,46 +65,18 @@ def _running(record: JobRecord, now: datetime) -> str:
     job = record.job
     if job.due_at < now:
         return f"attempt {job.attempts}; its worker is gone, another one takes over"
-    since = length((now - (job.started_at or now)).total_seconds())
+    since = duration((now - (job.started_at or now)).total_seconds())
     return f"attempt {job.attempts}, for {since} by {job.owner or 'a worker'}"
 
 
 def _ready(record: JobRecord, now: datetime) -> str:
     job = record.job
     wait = (job.due_at - now).total_seconds()
-    due = f"in {length(wait)}" if wait > 0 else "now, waits for a worker"
+    due = f"in {duration(wait)}" if wait > 0 else "now, waits for a worker"
     if not job.attempts:
         return due
     again = f"attempt {job.attempts + 1} of {job.max_attempts} {due}"
     return f"{again}; {job.error}" if job.error else again
-
-
-def ended(records: Iterable[JobRecord]) -> list[JobRecord]:
-    """Those that nothing more happens to, as things stand."""
-    return [record for record in records if record.job.state not in {JobState.READY, JobState.RUNNING}]
-
-
-def count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def length(seconds: float) -> str:
-    """A length of time as people say it: `40 ms`, `3.4 s`, `2 min 5 s`, `3 h 20 min`, `2 d 4 h`."""
-    seconds = max(seconds, 0.0)
-    if seconds < 0.1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f}".removesuffix(".0") + " s"
-    for size, unit, part, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
-        if seconds >= size:
-            whole, rest = divmod(seconds, size)
-            return f"{whole:.0f} {unit}" + (f" {rest // part:.0f} {small}" if rest >= part else "")
-    raise AssertionError(seconds)
-
-
-def ago(moment: datetime, now: datetime) -> str:
-    passed = (now - moment).total_seconds()
-    return f"{length(round(passed))} ago" if passed >= 1 else "just now"
 
 
 def utc_now() -> datetime:

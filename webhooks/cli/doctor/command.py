@@ -20,7 +20,6 @@ from webhooks.cli.support.exit_codes import FAILED
 from webhooks.cli.support.options import as_json
 from webhooks.config.site import Site
 from webhooks.services import Services
-from webhooks.views import json_lines
 
 MARKS = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red", State.SKIPPED: "dim"}
 
@@ -92,7 +91,7 @@ def _show(finding: Finding) -> None:
 
 
 def _write(finding: Finding) -> None:
-    json_lines.write(
+    terminal.print_json(
         {
             "check": finding.check,
             "state": finding.state.value,

@@ -12,7 +12,7 @@ from webhooks.errors import StoreUnavailable
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 from webhooks.services import Services
-from webhooks.views import wording
+from webhooks.views import formats
 
 SHORTEST_TOKEN = 16
 LITTLE_BYTES = 1024**3
@@ -57,7 +57,7 @@ class Inside:
             )
         if not given.missing():
             names = ", ".join(site.name for site in self._services.sites.all)
-            yield ok("settings", f"{wording.count(len(self._services.sites.all), 'site')}: {names}")
+            yield ok("settings", f"{formats.count(len(self._services.sites.all), 'site')}: {names}")
 
     def database(self) -> Iterator[Finding]:
         """By a write and a delete, which need the disk, the schema and the right to both."""
@@ -92,7 +92,7 @@ class Inside:
         except (RulesError, RegistrationError) as error:
             yield failed("rules", str(error), "Mend it; flask rules check says whether all is well.")
             return
-        yield ok("rules", f"{wording.count(len(rules.rules), 'rule')} in {self._services.settings.rules_file.name}")
+        yield ok("rules", f"{formats.count(len(rules.rules), 'rule')} in {self._services.settings.rules_file.name}")
         for text in (*rules.warnings, *self._services.registry.warnings()):
             yield warning("rules", text, "flask rules test EVENT.json tells what a rule would do.")
         for text in troubles(rules.destinations, self._services.notifiers):
@@ -108,13 +108,13 @@ class Inside:
         waiting = f"{counts['ready']:.0f} jobs wait, {counts['unplanned']:.0f} events are not planned yet"
         if waited > LATE_SECONDS or counts["unplanned"] > 100:
             advice = "Does a worker run? WORKER_THREADS=0 needs flask worker."
-            yield warning("worker", f"{waiting}, the oldest for {wording.length(waited)}", advice)
+            yield warning("worker", f"{waiting}, the oldest for {formats.duration(waited)}", advice)
         else:
             yield ok("worker", f"{waiting}; none is late")
         dead = int(counts["dead"])
         if dead:
             advice = "See flask events list --state dead; again: flask events replay --dead"
-            yield warning("dead letters", f"{wording.count(dead, 'job')} could not be done", advice)
+            yield warning("dead letters", f"{formats.count(dead, 'job')} could not be done", advice)
         else:
             yield ok("dead letters", "none")
 

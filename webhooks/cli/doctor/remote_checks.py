@@ -13,14 +13,14 @@ from notifiers import NotifierError
 from tableau_rest import Forbidden, NoAnswer, SignInFailed, TableauError
 from webhooks.cli.doctor.finding import Finding, failed, ok, skipped, warning
 from webhooks.cli.doctor.local_checks import INBOX_FAULTS
-from webhooks.cli.trigger.post import Sender, Unanswered
+from webhooks.cli.trigger.post import NoResponse, Sender
 from webhooks.config.site import Site
 from webhooks.monitor import certificate
 from webhooks.registration import Step, Verb, compare, is_ours
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 from webhooks.services import Services
-from webhooks.views import wording
+from webhooks.views import formats
 from webhooks.webhook_url import masked, public_url
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 10.0
@@ -75,7 +75,7 @@ class Outside:
             return
         if off > CLOCK_SECONDS:
             advice = "Set the clock (NTP): connected apps cannot sign in, and times in messages are wrong."
-            yield failed("clock", f"{wording.length(off)} apart from Tableau's", advice)
+            yield failed("clock", f"{formats.duration(off)} apart from Tableau's", advice)
         else:
             yield ok("clock", f"within {max(1, round(off))} s of Tableau's")
 
@@ -137,7 +137,7 @@ class Outside:
         for step in wrong:
             yield failed("webhooks", _wrong(step), SYNC)
         if not wrong:
-            yield ok("webhooks", f"{wording.count(len(steps), 'webhook')}, all enabled and pointing at us")
+            yield ok("webhooks", f"{formats.count(len(steps), 'webhook')}, all enabled and pointing at us")
 
     def notifiers(self) -> Iterator[Finding]:
         for kind in self._services.notifiers.configured:
@@ -154,11 +154,11 @@ class Outside:
         try:
             with closing(Sender(self._url)) as sender:
                 answer = sender.post(b"")
-        except Unanswered as error:
+        except NoResponse as error:
             yield failed("address", str(error), "Tableau could not reach it either, if it takes the same way.")
         else:
             if answer.status == 200 and answer.content.get("status") == "test":
-                yield ok("address", f"{shown} answers in {wording.length(answer.seconds)}")
+                yield ok("address", f"{shown} answers in {formats.duration(answer.seconds)}")
             elif answer.status == 401:
                 yield failed("address", f"{shown} refuses the token", "Does that server have another WEBHOOK_TOKEN?")
             else:
@@ -177,7 +177,7 @@ class Outside:
             yield failed("certificate", str(error), "Tableau would not deliver to it.")
             return
         days = shown.days_left(datetime.now(UTC))
-        text = f"trusted, ends in {wording.count(days, 'day')} ({shown.ends_at:%Y-%m-%d})"
+        text = f"trusted, ends in {formats.count(days, 'day')} ({shown.ends_at:%Y-%m-%d})"
         if days < SOON_DAYS:
             yield warning("certificate", text, "Renew it, or find out why it does not renew itself.")
         else:

@@ -18,7 +18,7 @@ from webhooks.inbox import MISSING, EventRecord
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 from webhooks.rules.conditions import Verdict
-from webhooks.views import json_lines
+from webhooks.views.json_objects import event_object
 from webhooks.views.wording import utc_now
 
 
@@ -50,7 +50,7 @@ def list_events(filters: options.Filters, limit: int, as_json: bool) -> None:
     found = filters.newest(inbox, limit)
     if as_json:
         for record in found:
-            json_lines.write(json_lines.event_object(record, application.hide))
+            terminal.print_json(event_object(record, application.hide))
     elif found:
         terminal.show(render.listing(found, utc_now()))
         _say_if_more(found, limit)
@@ -68,7 +68,7 @@ def show(event_id: int, as_json: bool) -> None:
     """
     record = application.find(event_id)
     if as_json:
-        json_lines.write(json_lines.event_object(record, application.hide))
+        terminal.print_json(event_object(record, application.hide))
     else:
         terminal.show(*render.event_page(record, utc_now(), application.hide))
 
@@ -85,8 +85,8 @@ def explain_event(event_id: int, as_json: bool) -> None:
     rules, handlers = verdicts(record.event)
     parts = explain(record, rules, handlers, looked(record))
     if as_json:
-        json_lines.write(
-            json_lines.event_object(record, application.hide) | {"explanation": [part.as_object() for part in parts]}
+        terminal.print_json(
+            event_object(record, application.hide) | {"explanation": [part.as_object() for part in parts]}
         )
         return
     now = utc_now()

@@ -13,7 +13,7 @@ from rich.text import Text
 from webhooks.cli.events.explain import MATCHED, Part
 from webhooks.cli.support import terminal
 from webhooks.inbox import Attempt, EventRecord, JobRecord
-from webhooks.views import wording
+from webhooks.views import formats, wording
 
 Hide = Callable[[str], str]
 
@@ -33,22 +33,22 @@ def _row(record: EventRecord, now: datetime) -> list[Text | str]:
     return [
         str(event.id),
         terminal.short_time(event.received_at, now),
-        terminal.event_type(event.event_type),
-        terminal.short(event.resource_name),
+        terminal.styled_event_type(event.event_type),
+        terminal.shortened(event.resource_name),
         state_of(record),
         f"+{record.duplicates}" if record.duplicates else "",
     ]
 
 
 def state_of(record: EventRecord) -> Text:
-    parts = [terminal.state(word, text) for text, word in wording.summary(record)]
+    parts = [terminal.styled_state(word, text) for text, word in wording.summary(record)]
     return Text(", ").join(parts)
 
 
 def headline(record: EventRecord, now: datetime) -> Text:
     event = record.event
-    name = (terminal.short(event.resource_name), "bold")
-    head = Text.assemble((str(event.id), "bold"), "  ", terminal.event_type(event.event_type), "  ", name, "  ")
+    name = (terminal.shortened(event.resource_name), "bold")
+    head = Text.assemble((str(event.id), "bold"), "  ", terminal.styled_event_type(event.event_type), "  ", name, "  ")
     return head.append(terminal.short_time(event.received_at, now) + "  ").append(_reception(record))
 
 
@@ -61,7 +61,7 @@ def _reception(record: EventRecord) -> Text:
     }
     text = words[record.state]
     if record.duplicates:
-        text += f", {wording.count(record.duplicates, 'duplicate')}"
+        text += f", {formats.count(record.duplicates, 'duplicate')}"
     return Text(text, style=terminal.STYLES[record.state])
 
 
@@ -70,10 +70,10 @@ def event_page(record: EventRecord, now: datetime, hide: Hide) -> list[Renderabl
     event = record.event
     grid = Table.grid(padding=(0, 2))
     for name, value in event.payload.items():
-        grid.add_row(Text(terminal.clean(name), style="dim"), Text(terminal.clean(value, "null")))
-    received = f"{terminal.time(event.received_at)} UTC"
+        grid.add_row(Text(terminal.printable(name), style="dim"), Text(terminal.printable(value, "null")))
+    received = f"{formats.date_time(event.received_at)} UTC"
     if event.received_at:
-        received += f", {wording.ago(event.received_at, now)}"
+        received += f", {formats.ago(event.received_at, now)}"
     parts: list[RenderableType] = [headline(record, now), Padding(grid, (1, 0, 1, 2)), Text(f"  received {received}")]
     for job in record.jobs:
         parts += ["", *_job(job, now, hide)]
@@ -82,12 +82,12 @@ def event_page(record: EventRecord, now: datetime, hide: Hide) -> list[Renderabl
 
 def _job(record: JobRecord, now: datetime, hide: Hide) -> list[RenderableType]:
     job = record.job
-    rule = f" ({terminal.clean(job.rule)})" if job.rule else ""
+    rule = f" ({terminal.printable(job.rule)})" if job.rule else ""
     head = Text.assemble(
         f"job {job.id}  ",
-        (terminal.clean(wording.title(job)), "bold"),
+        (terminal.printable(wording.title(job)), "bold"),
         f"{rule}  ",
-        terminal.state(job.state.word),
+        terminal.styled_state(job.state.word),
         "  ",
         terminal.one_line(hide(wording.story(record, now))),
     )
@@ -103,7 +103,7 @@ def _attempts(attempts: Iterable[Attempt], now: datetime, hide: Hide) -> Table:
             Text(f"attempt {attempt.number}", no_wrap=True),
             Text(terminal.short_time(attempt.started_at, now), no_wrap=True),
             Text(attempt.outcome, style=OUTCOMES.get(attempt.outcome, "")),
-            Text(wording.length(took), no_wrap=True),
+            Text(formats.duration(took), no_wrap=True),
             Text(terminal.one_line(hide(attempt.error or ""))),
         )
     return grid
@@ -115,19 +115,19 @@ def explanation(parts: Sequence[Part], now: datetime, hide: Hide, *, unmade: str
     for part in parts:
         style = "bold" if part.word == MATCHED or part.jobs else "dim"
         reason = Text(terminal.one_line(part.reason), style="" if style == "bold" else "dim")
-        grid.add_row(Text("  " + terminal.clean(part.name), style=style), terminal.state(part.word), reason)
+        grid.add_row(Text("  " + terminal.printable(part.name), style=style), terminal.styled_state(part.word), reason)
         for record in part.jobs:
             told = terminal.one_line(hide(wording.story(record, now)))
-            grid.add_row(_step(wording.title(record.job)), terminal.state(record.job.state.word), Text(told))
+            grid.add_row(_step(wording.title(record.job)), terminal.styled_state(record.job.state.word), Text(told))
         for new in part.unmade:
             grid.add_row(_step(wording.title(new)), *_unmade(unmade))
     return grid
 
 
 def _step(title: str) -> Text:
-    return Text("    " + terminal.clean(title))
+    return Text("    " + terminal.printable(title))
 
 
 def _unmade(text: str) -> tuple[Text, Text]:
     word, _, rest = text.partition(": ")
-    return terminal.state(word), Text(rest)
+    return terminal.styled_state(word), Text(rest)

@@ -8,15 +8,15 @@ from datetime import datetime
 import click
 from flask.cli import with_appcontext
 
-from webhooks.cli.support import application, options
+from webhooks.cli.support import application, options, terminal
 from webhooks.cli.support.commands import Command
 from webhooks.cli.support.consent import ask
 from webhooks.cli.support.exit_codes import Failure
 from webhooks.cli.support.progress import progress
 from webhooks.inbox import EventRecord, Inbox
 from webhooks.job import JobState
-from webhooks.views import json_lines
-from webhooks.views.wording import count
+from webhooks.views.formats import count
+from webhooks.views.json_objects import event_object
 
 MANY = 10
 CAP = 1000
@@ -139,4 +139,4 @@ def _ask(number: int, question: str, *, yes: bool) -> None:
 def _write_again(record: EventRecord) -> None:
     """The event as it stands now."""
     if now := application.lookup(record.event.id or 0):
-        json_lines.write(json_lines.event_object(now, application.hide))
+        terminal.print_json(event_object(now, application.hide))

@@ -15,7 +15,8 @@ from webhooks.cli.support.commands import Command
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox import EventRecord, Inbox, JobRecord
 from webhooks.job import JobState
-from webhooks.views import json_lines, wording
+from webhooks.views import formats, wording
+from webhooks.views.json_objects import event_object
 
 POLL_SECONDS = 0.5
 LOOK_BACK = 50
@@ -105,7 +106,7 @@ def _tell(record: EventRecord, news: JobRecord | str, *, as_json: bool) -> None:
     if not as_json:
         terminal.show(_line(record, news))
     elif news == CAME:
-        json_lines.write(json_lines.event_object(record, application.hide))
+        terminal.print_json(event_object(record, application.hide))
 
 
 def _line(record: EventRecord, news: JobRecord | str) -> Text:
@@ -118,21 +119,21 @@ def _line(record: EventRecord, news: JobRecord | str) -> Text:
 
 def _event_line(record: EventRecord) -> Text:
     event = record.event
-    name = terminal.event_type(event.event_type)
+    name = terminal.styled_event_type(event.event_type)
     name.pad_right(max(0, 28 - name.cell_len))
     return Text.assemble(
-        *_margin(record, record.event.received_at), name, (terminal.clean(event.resource_name), "bold")
+        *_margin(record, record.event.received_at), name, (terminal.printable(event.resource_name), "bold")
     )
 
 
 def _job_line(record: EventRecord, job: JobRecord, now: datetime) -> Text:
-    title = terminal.clean(wording.title(job.job))
-    state = terminal.state(job.job.state.word)
+    title = terminal.printable(wording.title(job.job))
+    state = terminal.styled_state(job.job.state.word)
     state.pad_right(max(0, 9 - state.cell_len))
     told = terminal.one_line(application.hide(wording.story(job, now)))
     return Text.assemble(*_margin(record, job.job.finished_at), f"  {title}  ", state, told)
 
 
 def _margin(record: EventRecord, at: datetime | None) -> tuple[tuple[str, str], str]:
-    moment = terminal.time(at)
+    moment = formats.date_time(at)
     return (moment[11:] if terminal.is_terminal() else moment, "dim"), f"  {record.event.id:>5}  "

@@ -31,7 +31,7 @@ from webhooks.config.site import Site
 from webhooks.registration import desired_event_types
 from webhooks.rules.conditions import Trigger
 from webhooks.services import Services
-from webhooks.views import wording
+from webhooks.views import formats
 
 THREADS = "4"
 """Where WORKER_THREADS is 0, which is said to the server."""
@@ -229,7 +229,7 @@ def _welcome(registered: Registered, wish: Wish, address: str) -> None:
     click.echo(
         f"Listening on {'https' if wish.tls else 'http'}://{address}, events come to {application.shown(wish.url)}"
     )
-    click.echo(f"{wording.count(len(registered.events), 'webhook')}: {', '.join(registered.events)}")
+    click.echo(f"{formats.count(len(registered.events), 'webhook')}: {', '.join(registered.events)}")
     click.echo("Ctrl-C removes them and ends.")
 
 

@@ -21,7 +21,7 @@ from webhooks.inbox import EventRecord, JobRecord
 from webhooks.job import Job, JobState, NewJob
 from webhooks.rules import RulesError
 from webhooks.services import ANNOUNCE
-from webhooks.views import json_lines, wording
+from webhooks.views import formats, wording
 
 Matching = Callable[[Event], Sequence[NewJob]]
 Line = tuple[str, str]
@@ -104,11 +104,11 @@ def _print(tally: Tally, since: datetime, *, as_json: bool) -> None:
     if as_json:
         for line in tally.steps:
             figures = {"made": tally.made[line], "skipped": tally.skipped[line], "would": tally.would[line]}
-            json_lines.write(
+            terminal.print_json(
                 {"rule": line[0] or None, "step": line[1], **figures, "at_most": line in tally.conditional}
             )
         return
-    click.echo(f"{wording.count(tally.events, 'event')} since {terminal.time(since)} UTC")
+    click.echo(f"{formats.count(tally.events, 'event')} since {formats.date_time(since)} UTC")
     if not tally.steps:
         click.echo("Nothing was done about them, and nothing would be.")
         return
@@ -124,5 +124,5 @@ def _row(tally: Tally, line: Line) -> list[Text | str]:
     change = would - made
     now = f"≤ {would}" if line in tally.conditional else str(would)
     style = "green" if change > 0 else "yellow" if change < 0 else "dim"
-    rule = Text(terminal.clean(line[0])) if line[0] else Text("(handler)", style="dim")
-    return [rule, terminal.clean(line[1]), then, now, Text(f"{change:+d}" if change else "=", style=style)]
+    rule = Text(terminal.printable(line[0])) if line[0] else Text("(handler)", style="dim")
+    return [rule, terminal.printable(line[1]), then, now, Text(f"{change:+d}" if change else "=", style=style)]

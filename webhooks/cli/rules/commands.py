@@ -16,13 +16,12 @@ from webhooks.cli.rules import backtest
 from webhooks.cli.support import application, options, terminal
 from webhooks.cli.support.commands import Group
 from webhooks.cli.support.exit_codes import FAILED, Failure
-from webhooks.cli.trigger.command import encode
-from webhooks.cli.trigger.sample import fresh, sample
+from webhooks.cli.trigger.sample import customize, encode, sample
 from webhooks.event import EVENT_TYPES, Event, Malformed, Unprocessable, parse
 from webhooks.rules import Rule, Rules, RulesError
 from webhooks.rules.conditions import join
 from webhooks.spelling import hint
-from webhooks.views import json_lines, wording
+from webhooks.views import formats, wording
 
 FILE = click.argument("file", required=False, type=click.Path(path_type=Path, allow_dash=True), metavar="[FILE]")
 
@@ -52,16 +51,16 @@ def check(file: Path | None, as_json: bool) -> None:
     except RulesError as error:
         if as_json:
             for fault in error.faults:
-                json_lines.write({"place": fault.place, "message": fault.message})
+                terminal.print_json({"place": fault.place, "message": fault.message})
         raise Failure(str(error)) from None
     warnings = [*read.warnings, *(f"handler {warning}" for warning in application.registry().warnings())]
     for warning in warnings:
         click.secho(warning, fg="yellow", err=True)
     if as_json:
         for rule in read.rules:
-            json_lines.write(_rule_object(rule))
+            terminal.print_json(_rule_object(rule))
     else:
-        _summarize(read, file, wording.count(len(warnings), "warning") if warnings else "all well")
+        _summarize(read, file, formats.count(len(warnings), "warning") if warnings else "all well")
 
 
 @rules.command()
@@ -85,7 +84,7 @@ def test(event: str, file: Path | None, name: str | None, expect: tuple[str, ...
     parts = foresee(known.explain(given), application.registry().explain(given))
     if as_json:
         for part in parts:
-            json_lines.write(part.as_object())
+            terminal.print_json(part.as_object())
     else:
         _foretell(given, parts)
     _compare(expect, parts)
@@ -110,7 +109,7 @@ def _summarize(read: Rules, file: Path | None, verdict: str) -> None:
     source = "stdin" if str(file) == "-" else file or application.settings().rules_file
     on = [rule for rule in read.rules if rule.enabled]
     off = f", {len(read.rules) - len(on)} switched off" if len(on) < len(read.rules) else ""
-    click.echo(f"{source}: {wording.count(len(read.rules), 'rule')}{off}, {verdict}.")
+    click.echo(f"{source}: {formats.count(len(read.rules), 'rule')}{off}, {verdict}.")
     if read.rules:
         headings = ["RULE", "EVENTS", "WHAT IS DONE", "WHERE"]
         shown = headings if any(_where(rule) for rule in read.rules) else headings[:3]
@@ -125,7 +124,7 @@ def _row(rule: Rule) -> list[Text | str]:
     style = "" if rule.enabled else "dim"
     where = ", ".join(f"{name} {join(patterns)}" for name, patterns in _where(rule).items())
     cells = (rule.name, join(rule.trigger.on), ", ".join(_steps(rule)), where)
-    return [Text(terminal.clean(cell), style=style) for cell in cells]
+    return [Text(terminal.printable(cell), style=style) for cell in cells]
 
 
 def _steps(rule: Rule) -> list[str]:
@@ -156,7 +155,7 @@ def _event(given: str, name: str | None) -> Event:
     if given.isdecimal():
         return application.find(int(given)).event
     if given in EVENT_TYPES:
-        return _parsed(encode(fresh(sample(given), at=wording.utc_now(), name=name)), given)
+        return _parsed(encode(customize(sample(given), at=wording.utc_now(), name=name)), given)
     raise click.BadParameter(
         f"{given!r} is no file, no ID and no event type; {hint(given, EVENT_TYPES)}", param_hint="EVENT"
     )
@@ -173,10 +172,12 @@ def _parsed(body: bytes, source: str) -> Event:
 
 
 def _foretell(event: Event, parts: list[Part]) -> None:
-    head = Text.assemble(terminal.event_type(event.event_type), "  ", (terminal.clean(event.resource_name), "bold"))
+    head = Text.assemble(
+        terminal.styled_event_type(event.event_type), "  ", (terminal.printable(event.resource_name), "bold")
+    )
     body = render.explanation(parts, wording.utc_now(), application.hide, unmade="would run: ")
     made = sum(len(part.unmade) for part in parts)
-    terminal.show(head, body, "", f"{wording.count(made, 'job')} would be made." if made else "It would be ignored.")
+    terminal.show(head, body, "", f"{formats.count(made, 'job')} would be made." if made else "It would be ignored.")
 
 
 def _compare(expected: tuple[str, ...], parts: list[Part]) -> None:

@@ -1,18 +1,24 @@
-"""Text for people: tables and colours on a terminal, the same text plain and unshortened in a pipe."""
+"""Print tables and colours on a terminal, the same text plain and unshortened in a pipe, and JSON for programs."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 import unicodedata
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, TextIO
 
+import click
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from webhooks.views import formats
+
+# Characters that some programs take for the end of a line, and those that a terminal interprets.
+UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 NAME = 120
 WIDE = 10_000
 JOINERS = "\u200c\u200d"
@@ -65,7 +71,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Text | str]], *, flex
     return made
 
 
-def clean(value: Any, missing: str = "-") -> str:
+def printable(value: Any, missing: str = "-") -> str:
     """A value from outside as text for a terminal: nothing in it can move the cursor or hide what follows."""
     if value is None:
         return missing
@@ -73,9 +79,9 @@ def clean(value: Any, missing: str = "-") -> str:
     return "".join(map(_visible, text)) if text else '""'
 
 
-def short(value: Any) -> str:
+def shortened(value: Any) -> str:
     """A name from outside, cut where it would push everything else out of sight; `--json` has the whole of it."""
-    text = clean(value)
+    text = printable(value)
     return text if len(text) <= NAME else text[: NAME - 1] + "…"
 
 
@@ -90,7 +96,7 @@ def _visible(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-def event_style(event_type: str) -> str:
+def _event_style(event_type: str) -> str:
     """Red for what failed, green for what succeeded, yellow for what is gone."""
     for ending, style in (("Failed", "red"), ("Succeeded", "green"), ("Deleted", "yellow")):
         if event_type.endswith(ending):
@@ -98,22 +104,26 @@ def event_style(event_type: str) -> str:
     return "cyan"
 
 
-def event_type(name: str) -> Text:
-    return Text(clean(name), style=event_style(name))
+def styled_event_type(name: str) -> Text:
+    return Text(printable(name), style=_event_style(name))
 
 
-def state(word: str, text: str | None = None) -> Text:
+def styled_state(word: str, text: str | None = None) -> Text:
     return Text(text or word, style=STYLES.get(word, ""))
 
 
-def time(moment: datetime | None) -> str:
-    """Date and time in UTC, as everything else here: Tableau's own times, the log, `--since`."""
-    return "-" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
 def short_time(moment: datetime | None, now: datetime) -> str:
-    """The time alone for what happened today (UTC), with the day for all else."""
-    if moment is None or not is_terminal():
-        return time(moment)
-    at = moment.astimezone(UTC)
-    return at.strftime("%H:%M:%S") if at.date() == now.astimezone(UTC).date() else at.strftime("%d %b %H:%M")
+    """Return the short form of a time on a terminal, date and time in a pipe; both in UTC."""
+    return formats.short_date_time(moment, now) if is_terminal() else formats.date_time(moment)
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """Print one JSON object on one line, whatever characters it contains."""
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+    click.echo(json_line(value, ascii_only=not unicode))
+
+
+def json_line(value: Mapping[str, Any], *, ascii_only: bool = False) -> str:
+    """Return a JSON object as a single line, without characters that end a line or move a cursor."""
+    text = json.dumps(value, ensure_ascii=ascii_only)
+    return UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

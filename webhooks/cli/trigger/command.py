@@ -17,8 +17,8 @@ from webhooks.cli.support.commands import Command
 from webhooks.cli.support.exit_codes import Unavailable
 from webhooks.cli.support.options import EventType, as_json
 from webhooks.cli.trigger import report
-from webhooks.cli.trigger.post import Answer, Sender, Unanswered
-from webhooks.cli.trigger.sample import Payload, fresh, sample
+from webhooks.cli.trigger.post import NoResponse, Response, Sender
+from webhooks.cli.trigger.sample import Payload, customize, encode, sample
 from webhooks.cli.trigger.scenario import SCENARIOS
 from webhooks.event import EVENT_TYPES
 from webhooks.spelling import closest
@@ -94,7 +94,7 @@ def trigger(
     """
     target = _target(url, token)
     happened = _happened(event_type, source, name=name, count=count, scenario=scenario)
-    bodies = [fresh(one, at=at, name=its, changes=dict(changes), without=without) for one, at, its in happened]
+    bodies = [customize(one, at=at, name=its, changes=dict(changes), without=without) for one, at, its in happened]
     _deliver(bodies, target, as_json=as_json)
 
 
@@ -166,18 +166,10 @@ def _moments(count: int) -> list[datetime]:
     return [now - timedelta(seconds=seconds) for seconds in sorted(earlier, reverse=True)] + [now]
 
 
-def _send(bodies: Sequence[Payload], target: str) -> Iterator[tuple[Payload, Answer]]:
+def _send(bodies: Sequence[Payload], target: str) -> Iterator[tuple[Payload, Response]]:
     with closing(Sender(target)) as sender:
         for body in bodies:
             try:
                 yield body, sender.post(encode(body))
-            except Unanswered as error:
+            except NoResponse as error:
                 raise Unavailable(application.hide(str(error))) from None
-
-
-def encode(body: Payload) -> bytes:
-    """Compact UTF-8, as Tableau's; half of a surrogate pair is no UTF-8 and stays an escape."""
-    try:
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:
-        return json.dumps(body, separators=(",", ":")).encode()

@@ -30,12 +30,12 @@ SHOWN = 500
 """Characters of an unexpected answer that are shown."""
 
 
-class Unanswered(Exception):
+class NoResponse(Exception):
     """The server did not answer; the text says why and what to do, without the URL's secret."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What a server said: its status, its body as text, how long it took in seconds."""
 
     status: int
@@ -63,16 +63,16 @@ class Sender:
         # A proxy for the outside world must not get between two programs on one machine.
         self._session.trust_env = urlsplit(url).hostname not in {"127.0.0.1", "localhost", "::1"}
 
-    def post(self, body: bytes) -> Answer:
-        """The server's answer, whatever its status. Raises Unanswered."""
+    def post(self, body: bytes) -> Response:
+        """The server's answer, whatever its status. Raises NoResponse."""
         started = time.monotonic()
         try:
             answer = self._session.post(
                 self._url, data=body, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False
             )
         except requests.RequestException as error:
-            raise Unanswered(_why(error, masked(self._url))) from None
-        return Answer(answer.status_code, answer.text[: SHOWN * 10], time.monotonic() - started)
+            raise NoResponse(_why(error, masked(self._url))) from None
+        return Response(answer.status_code, answer.text[: SHOWN * 10], time.monotonic() - started)
 
     def close(self) -> None:
         self._session.close()

@@ -11,9 +11,9 @@ import click
 from webhooks.cli.support import application, terminal
 from webhooks.cli.support.exit_codes import FAILED
 from webhooks.cli.support.progress import progress
-from webhooks.cli.trigger.post import SHOWN, Answer
+from webhooks.cli.trigger.post import SHOWN, Response
 from webhooks.cli.trigger.sample import Payload
-from webhooks.views import json_lines, wording
+from webhooks.views import formats
 
 MANY = 20
 """Answers that are told one by one; of more than that only the bad ones are, and the sum."""
@@ -27,10 +27,10 @@ HINTS = {
     503: "The server cannot keep events now; Tableau would try again.",
 }
 
-Exchange = tuple[Payload, Answer]
+Exchange = tuple[Payload, Response]
 
 
-def tell(exchanges: Iterable[Exchange], total: int) -> list[Answer]:
+def tell(exchanges: Iterable[Exchange], total: int) -> list[Response]:
     """Says for people what each event was answered; gives the answers."""
     answers = []
     with progress(total, "Sending") as step:
@@ -45,23 +45,25 @@ def tell(exchanges: Iterable[Exchange], total: int) -> list[Answer]:
 def announce(bodies: Sequence[Payload], target: str) -> None:
     """What is sent, and where to."""
     if len(bodies) > MANY:
-        head = wording.count(len(bodies), "event")
+        head = formats.count(len(bodies), "event")
     else:
-        head = f"{terminal.clean(bodies[-1].get('event_type'))}  {terminal.clean(bodies[-1].get('resource_name'))}"
+        head = (
+            f"{terminal.printable(bodies[-1].get('event_type'))}  {terminal.printable(bodies[-1].get('resource_name'))}"
+        )
     click.echo(application.hide(f"{head}  to {application.shown(target)}"))
 
 
-def write(exchanges: Iterable[Exchange], target: str) -> list[Answer]:
+def write(exchanges: Iterable[Exchange], target: str) -> list[Response]:
     """The same for programs: one object an event."""
     answers = []
     for body, answer in exchanges:
         said = json.loads(application.hide(json.dumps(dict(answer.content)))) or application.hide(answer.body[:SHOWN])
-        json_lines.write({"status": answer.status, "answer": said, "url": application.shown(target), "sent": body})
+        terminal.print_json({"status": answer.status, "answer": said, "url": application.shown(target), "sent": body})
         answers.append(answer)
     return answers
 
 
-def conclude(answers: Sequence[Answer], *, quiet: bool) -> None:
+def conclude(answers: Sequence[Response], *, quiet: bool) -> None:
     """The sum of many, a hint where something was refused, and then the end with 1."""
     refused = [answer for answer in answers if answer.status != 200]
     if not quiet and len(answers) > 1:
@@ -75,12 +77,12 @@ def conclude(answers: Sequence[Answer], *, quiet: bool) -> None:
         click.secho(f"What becomes of it: flask events explain {event}", dim=True)
 
 
-def _say(answer: Answer) -> None:
+def _say(answer: Response) -> None:
     click.secho(f"{answer.status} {_said(answer)}", fg="green" if answer.status == 200 else "red", nl=False)
-    click.echo(f"  ({wording.length(answer.seconds)})")
+    click.echo(f"  ({formats.duration(answer.seconds)})")
 
 
-def _said(answer: Answer) -> str:
+def _said(answer: Response) -> str:
     content = answer.content
     if answer.status == 200 and "status" in content:
         event = f", event {content['event']}" if "event" in content else ", a test is not kept"
@@ -88,5 +90,5 @@ def _said(answer: Answer) -> str:
     return application.hide(terminal.one_line(str(content.get("detail") or answer.body[:SHOWN])))
 
 
-def _word(answer: Answer) -> str:
+def _word(answer: Response) -> str:
     return str(answer.content.get("status", "answered 200")) if answer.status == 200 else f"answered {answer.status}"

@@ -42,7 +42,7 @@ def _read(event_type: str) -> Payload:
     return found
 
 
-def fresh(
+def customize(
     payload: Mapping[str, Any],
     *,
     at: datetime,
@@ -61,6 +61,14 @@ def fresh(
     if "text" in made and "text" not in (changes or {}):
         made["text"] = text(made, at)
     return {key: value for key, value in made.items() if key not in without}
+
+
+def encode(body: Payload) -> bytes:
+    """Return the payload as compact JSON in UTF-8, as Tableau sends it; a lone surrogate stays an escape."""
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(body, separators=(",", ":")).encode()
 
 
 def luid(kind: str, name: str) -> str:

@@ -17,7 +17,6 @@ from webhooks.cli.support.options import EventType, as_json
 from webhooks.cli.webhooks.sync import sync
 from webhooks.config.site import Site
 from webhooks.registration import is_ours
-from webhooks.views import json_lines
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -53,7 +52,7 @@ def list_webhooks(site_name: str | None, as_json: bool) -> None:
         found = sorted(tableau.webhooks(), key=lambda one: (one.event, one.name))
         if as_json:
             for webhook in found:
-                json_lines.write(_object(site, webhook))
+                terminal.print_json(_object(site, webhook))
             return
         _title(site)
         if found:
@@ -67,7 +66,7 @@ def list_webhooks(site_name: str | None, as_json: bool) -> None:
 
 def _title(site: Site) -> None:
     if application.services().sites.several:
-        click.secho(terminal.clean(site.name), bold=True)
+        click.secho(terminal.printable(site.name), bold=True)
 
 
 @webhooks.command()
@@ -183,7 +182,7 @@ class Outcome:
 
 def _write_test(site: Site, webhook: Webhook, result: WebhookTest | TableauError) -> bool:
     came = Outcome.of(result)
-    json_lines.write({"name": webhook.name, **asdict(came), "advice": came.advice, **_named(site)})
+    terminal.print_json({"name": webhook.name, **asdict(came), "advice": came.advice, **_named(site)})
     return came.ok
 
 
@@ -214,19 +213,23 @@ def _ours(webhook: Webhook) -> bool:
 
 def _tell(verb: str, site: Site, webhook: Webhook, *, as_json: bool) -> None:
     if as_json:
-        json_lines.write(_object(site, webhook))
+        terminal.print_json(_object(site, webhook))
     else:
         click.echo(f"{verb} {_place(site, webhook.name)} ({webhook.event}) to {application.shown(webhook.url)}")
 
 
 def _row(webhook: Webhook) -> list[Any]:
-    state = terminal.state("done", "yes") if webhook.is_enabled else terminal.state("dead", f"no: {webhook.reason}")
-    name, url = terminal.clean(webhook.name), terminal.clean(application.shown(webhook.url))
-    return [name, terminal.event_type(webhook.event), state, url, webhook.luid]
+    state = (
+        terminal.styled_state("done", "yes")
+        if webhook.is_enabled
+        else terminal.styled_state("dead", f"no: {webhook.reason}")
+    )
+    name, url = terminal.printable(webhook.name), terminal.printable(application.shown(webhook.url))
+    return [name, terminal.styled_event_type(webhook.event), state, url, webhook.luid]
 
 
 def _place(site: Site, name: str) -> str:
-    return terminal.clean(tableau_access.of_site(site, name))
+    return terminal.printable(tableau_access.of_site(site, name))
 
 
 def _named(site: Site) -> dict[str, str]:

@@ -19,7 +19,7 @@ from webhooks.cli.support.exit_codes import FAILED
 from webhooks.cli.support.options import as_json
 from webhooks.config.site import Site
 from webhooks.registration import Outcome, Step, Verb, carry_out, compare
-from webhooks.views import json_lines, wording
+from webhooks.views import formats
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -82,12 +82,12 @@ class _One:
 
 
 def _show(steps: Sequence[Step], title: str) -> None:
-    click.echo(terminal.clean(title))
+    click.echo(terminal.printable(title))
     if not steps:
         click.secho("No rule and no handler needs an event.", fg="yellow", err=True)
         return
     rows: list[list[Text | str]] = [
-        [Text(step.verb, style=STYLES[step.verb]), terminal.event_type(step.event), _why(step)] for step in steps
+        [Text(step.verb, style=STYLES[step.verb]), terminal.styled_event_type(step.event), _why(step)] for step in steps
     ]
     terminal.show(terminal.table(["", "EVENT", ""], rows))
 
@@ -123,7 +123,7 @@ def _conclude(changes: Sequence[Step], outcomes: Sequence[Outcome], *, dry_run: 
     if not changes:
         click.secho("All is as it should be; nothing was changed.", fg="green")
     elif dry_run:
-        click.echo(f"{wording.count(len(changes), 'change')} to make; nothing was done (--dry-run).")
+        click.echo(f"{formats.count(len(changes), 'change')} to make; nothing was done (--dry-run).")
     else:
         counts = Counter("failed" if one.error else DONE[one.step.verb] for one in outcomes)
         click.echo(", ".join(f"{number} {word}" for word, number in counts.items()))
@@ -134,7 +134,7 @@ def _write(site: Site, steps: Sequence[Step], outcomes: Sequence[Outcome], *, dr
     became = {id(one.step): one for one in outcomes}
     for step in steps:
         named = {"site": site.name} if site.name else {}
-        json_lines.write({**_object(step, became.get(id(step)), dry_run=dry_run), **named})
+        terminal.print_json({**_object(step, became.get(id(step)), dry_run=dry_run), **named})
 
 
 def _object(step: Step, one: Outcome | None, *, dry_run: bool) -> dict[str, Any]:

@@ -1,0 +1,79 @@
+"""Build the JSON objects of events, jobs and attempts: the field names that other programs rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from webhooks.inbox import Attempt, EventRecord, JobRecord
+from webhooks.views.formats import iso
+
+Hide = Callable[[str], str]
+
+
+def event_object(record: EventRecord, hide: Hide) -> dict[str, Any]:
+    """Return the event with its jobs; the payload's values are unchanged, a missing field is null.
+
+    `hide` masks secrets in everything that the server itself recorded: errors and params.
+    """
+    event = record.event
+    return {
+        "id": event.id,
+        "event_type": event.event_type,
+        "resource": event.resource,
+        "resource_name": event.resource_name,
+        "resource_luid": event.resource_luid,
+        "site_luid": event.site_luid,
+        "created_at": event.created_at,
+        "received_at": iso(event.received_at),
+        "state": record.state,
+        "duplicates": record.duplicates,
+        "payload": dict(event.payload),
+        "jobs": [job_object(job, hide) for job in record.jobs],
+    }
+
+
+def job_object(record: JobRecord, hide: Hide) -> dict[str, Any]:
+    """Return the job with its attempts, including those before a replay."""
+    job = record.job
+    return {
+        "id": job.id,
+        "rule": job.rule,
+        "handler": job.handler,
+        "key": job.key,
+        "state": job.state.word,
+        "attempts": job.attempts,
+        "max_attempts": job.max_attempts,
+        "due_at": iso(job.due_at),
+        "error": hide_in(job.error, hide),
+        "params": hide_in(job.params, hide),
+        "where": hide_in(job.where, hide),
+        "created_at": iso(job.created_at),
+        "started_at": iso(job.started_at),
+        "finished_at": iso(job.finished_at),
+        "told_at": iso(record.told_at),
+        "attempts_made": [attempt_object(attempt, hide) for attempt in record.attempts_made],
+    }
+
+
+def attempt_object(attempt: Attempt, hide: Hide) -> dict[str, Any]:
+    """Return one execution of a job."""
+    return {
+        "number": attempt.number,
+        "worker": attempt.worker,
+        "started_at": iso(attempt.started_at),
+        "finished_at": iso(attempt.finished_at),
+        "outcome": attempt.outcome,
+        "error": hide_in(attempt.error, hide),
+    }
+
+
+def hide_in(value: Any, hide: Hide) -> Any:
+    """Return a JSON value with the secrets masked in each of its strings."""
+    if isinstance(value, str):
+        return hide(value)
+    if isinstance(value, Mapping):
+        return {key: hide_in(item, hide) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [hide_in(item, hide) for item in value]
+    return value
