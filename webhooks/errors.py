@@ -12,7 +12,7 @@ class Permanent(Exception):
     retry_at: datetime | None = None
 
 
-class Later(Exception):
+class RetryLater(Exception):
     """Try again, and not before `retry_at` (aware, UTC); without one the usual back-off decides."""
 
     permanent = False
@@ -20,6 +20,10 @@ class Later(Exception):
     def __init__(self, message: str, retry_at: datetime | None = None) -> None:
         super().__init__(message)
         self.retry_at = retry_at
+
+
+# Handlers written before the rename import it under this name.
+Later = RetryLater
 
 
 class Skip(Exception):

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-ANNOUNCE = "announce"
+ANNOUNCE = "dead_letters"
 """The action that tells people about dead jobs."""
 CREDENTIAL_MINUTES = 60
 """Between looks at the credential where nothing else is watched."""
-TELL = "tell"
+TELL = "monitor_alert"
 """The action that tells people what the watch has found."""
 
 

@@ -130,7 +130,7 @@ def test_dead_job_is_told_of(site: Running, tmp_path: Path) -> None:
         assert "dead" in message["text"]
         assert "channel_not_found" in str(message["blocks"])
         (event,) = wait_for(lambda: ended(server))
-        assert {job["handler"]: job["state"] for job in event["jobs"]} == {"notify": "dead", "announce": "done"}
+        assert {job["handler"]: job["state"] for job in event["jobs"]} == {"notify": "dead", "dead_letters": "done"}
 
 
 def test_one_pat_is_signed_in_by_few(site: Running, register: Callable[[Server], None], tmp_path: Path) -> None:

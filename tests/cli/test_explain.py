@@ -136,7 +136,7 @@ def test_explain_tells_who_heard_of_a_dead_job(flask: Run, receive: Receive, ser
     inbox.bury(job, "in vain")
     text = lines(flask, event_id)
     assert text[-2] == ["dead letters", "told", "somebody, about jobs that died"]
-    assert text[-1][:2] == ["announce default", "ready"]
+    assert text[-1][:2] == ["dead_letters default", "ready"]
 
 
 def test_explain_json_adds_the_verdicts(flask: Run, receive: Receive, claim: Claim) -> None:

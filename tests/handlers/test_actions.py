@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from tests.handlers.scene import Scene
 from webhooks.context import call
-from webhooks.errors import Later, Permanent, Skip
+from webhooks.errors import Permanent, RetryLater, Skip
 from webhooks.event import Event
 from webhooks.inbox.schema import events
 from webhooks.job import NewJob
@@ -86,14 +86,14 @@ def test_planning_dies_with_the_reason(scene: Scene) -> None:
     (job,) = scene.inbox.claim("tests", 1, 60)
     with pytest.raises(Permanent, match="no job could be made: KeyError: 'oops'"):
         call(registry.handler(job.handler), scene.context(job))
-    assert "planning" not in registry.actions
+    assert "planning_failed" not in registry.actions
 
 
 def test_refresh_waits_as_long_as_the_rule_says(scene: Scene) -> None:
     """The wait holds no thread."""
     job = scene.job(failure(scene, 1), "refresh = { after = 10 }")
     context = scene.context(job)
-    with pytest.raises(Later, match="after 10 minutes") as caught:
+    with pytest.raises(RetryLater, match="after 10 minutes") as caught:
         call(registry.handler("refresh"), context)
     assert caught.value.retry_at
     assert abs(caught.value.retry_at - context.now() - timedelta(minutes=10)) < timedelta(seconds=5)

@@ -9,7 +9,7 @@ import pytest
 from notifiers import NotifierError, Unanswered
 from tests.handlers.conftest import Board
 from webhooks.context import Context, call
-from webhooks.errors import Later, Skip
+from webhooks.errors import RetryLater, Skip
 from webhooks.event import Event
 from webhooks.inbox import Inbox
 from webhooks.job import Job, NewJob
@@ -24,7 +24,7 @@ def announcement(inbox: Inbox, job: Callable[..., Job]) -> Callable[..., Job]:
 
     def make(dead: int = 1, to: tuple[str, ...] = ("slack:#ops", "console")) -> Job:
         registry.load()
-        inbox.announcements = (NewJob("dead letters", "announce", rule="dead letters", params={"to": to}),)
+        inbox.announcements = (NewJob("dead letters", "dead_letters", rule="dead letters", params={"to": to}),)
         claimed_ones = [job(key=f"R/notify/{number}") for number in range(dead)]
         for number, one in enumerate(claimed_ones):
             inbox.bury(one, f"trouble {number}")
@@ -35,11 +35,11 @@ def announcement(inbox: Inbox, job: Callable[..., Job]) -> Callable[..., Job]:
 
 
 def announce(context: Context) -> None:
-    call(registry.handler("announce"), context)
+    call(registry.handler("dead_letters"), context)
 
 
 def told(inbox: Inbox) -> bool:
-    return not inbox.untold_dead(except_handler="announce")
+    return not inbox.untold_dead(except_handler="dead_letters")
 
 
 def test_announcement_goes_to_every_destination(
@@ -61,7 +61,7 @@ def test_announcement_is_made_once(
     claimed = announcement()
     announce(context(claimed))
     with pytest.raises(Skip, match="told of already"):
-        announce(context(job(key="again", handler="announce", params={"to": ["slack"]})))
+        announce(context(job(key="again", handler="dead_letters", params={"to": ["slack"]})))
 
 
 def test_announcement_to_one_place_survives_the_other(
@@ -105,7 +105,7 @@ def test_announcement_under_way_leaves_further_deaths_to_the_next(
     """While Slack is slow, a job that dies is told of once, and so is each that was being told of."""
     slow = announcement(to=("slack",))
     board["slack"].troubles = [Unanswered("Slack did not answer")]
-    with pytest.raises(Later):
+    with pytest.raises(RetryLater):
         announce(context(slow))
     inbox.bury(job(key="R/notify/late"), "one more")
     (following,) = inbox.claim("tests", 1, 60)
@@ -121,7 +121,7 @@ def test_announcement_that_waits_for_one_place_goes_to_the_others(
 ) -> None:
     """A message that may be out is tried again later; the other places do not wait for it."""
     board["slack"].troubles = [Unanswered("Slack did not answer")]
-    with pytest.raises(Later):
+    with pytest.raises(RetryLater):
         announce(context(announcement()))
     assert len(board["console"].sent) == 1
 

@@ -19,7 +19,7 @@ from tableau_rest.models import Datasource, Project, Reference, Workbook
 from tests.handlers.conftest import NOW, Board
 from webhooks.config.settings import Settings
 from webhooks.context import CONDITIONS, Context, NoCredentials, call
-from webhooks.errors import Later, LeaseLost, Permanent, Skip
+from webhooks.errors import LeaseLost, Permanent, RetryLater, Skip
 from webhooks.event import Event
 from webhooks.inbox import Inbox
 from webhooks.job import Job
@@ -174,7 +174,9 @@ def test_picture_with_a_passing_trouble_is_tried_again(
     claimed, waits = job(), []
     board["slack"].picture_troubles = [passing() for _ in range(3)]
     for attempt in (1, 2):
-        with pytest.raises(Later, match="the message is out, its picture is not: Slack answered status 503") as caught:
+        with pytest.raises(
+            RetryLater, match="the message is out, its picture is not: Slack answered status 503"
+        ) as caught:
             context(claimed, attempts=attempt).notify("slack", "hello", picture=PNG)
         assert caught.value.retry_at
         waits.append((caught.value.retry_at - NOW).total_seconds())
@@ -186,7 +188,7 @@ def test_picture_comes_with_the_second_try(context: Contexts, job: Jobs, board: 
     """A trouble that passed costs neither the picture nor a second message."""
     claimed = job()
     board["slack"].picture_troubles = [passing()]
-    with pytest.raises(Later):
+    with pytest.raises(RetryLater):
         context(claimed).notify("slack", "hello", picture=PNG)
     context(claimed, attempts=2).notify("slack", "hello", picture=PNG)
     assert (board.titles, board["slack"].attached) == (["hello"], [("1", PNG)])
@@ -196,7 +198,7 @@ def test_picture_waits_as_long_as_slack_asks(context: Contexts, job: Jobs, board
     """Retry-After is obeyed by the job, not by a sleeping thread."""
     asked = NOW + timedelta(minutes=5)
     board["slack"].picture_troubles = [NotifierError("Slack answered ratelimited", retry_at=asked)]
-    with pytest.raises(Later) as caught:
+    with pytest.raises(RetryLater) as caught:
         context(job()).notify("slack", "hello", picture=PNG)
     assert caught.value.retry_at == asked
 
@@ -214,7 +216,7 @@ def test_picture_cannot_kill_a_job_on_its_last_attempt(
 def test_wait_is_taken_by_a_job_with_one_attempt(context: Contexts, job: Jobs) -> None:
     """A wait costs no attempt, so max_attempts = 1 does not do away with it."""
     claimed = job(max_attempts=1)
-    with pytest.raises(Later, match="not yet"):
+    with pytest.raises(RetryLater, match="not yet"):
         context(claimed).wait("reason", (2.0,), "not yet")
     context(claimed).wait("reason", (2.0,), "not yet")
 
@@ -224,7 +226,7 @@ def test_message_without_an_answer_is_sent_again_a_few_times(context: Contexts, 
     claimed = job()
     board["slack"].troubles = [Unanswered("Slack did not answer: timed out") for _ in range(5)]
     for attempt, seconds in enumerate((15, 120, 900), 1):
-        with pytest.raises(Later, match="is sent again") as caught:
+        with pytest.raises(RetryLater, match="is sent again") as caught:
             context(claimed, attempts=attempt).notify("slack", "hello")
         assert caught.value.retry_at == NOW + timedelta(seconds=seconds)
     with pytest.raises(Unanswered, match="may have arrived, perhaps more than once; it is not repeated") as final:
@@ -237,7 +239,7 @@ def test_message_without_an_answer_arrives_with_the_repeat(context: Contexts, jo
     """Where the repeat is answered, all is well."""
     claimed = job()
     board["slack"].troubles = [Unanswered("Slack did not answer: timed out")]
-    with pytest.raises(Later):
+    with pytest.raises(RetryLater):
         context(claimed).notify("slack", "hello")
     context(claimed, attempts=2).notify("slack", "hello")
     assert board.titles == ["hello"]
@@ -247,7 +249,7 @@ def test_wait_is_used_up_over_the_attempts(context: Contexts, job: Jobs) -> None
     """Each wait is taken once in a job's life, whatever number its attempt has."""
     claimed, due = job(), []
     for _ in range(2):
-        with pytest.raises(Later, match="not yet") as caught:
+        with pytest.raises(RetryLater, match="not yet") as caught:
             context(claimed).wait("reason", (2.0, 5.0), "not yet")
         due.append(caught.value.retry_at)
     context(claimed).wait("reason", (2.0, 5.0), "not yet")

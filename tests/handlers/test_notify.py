@@ -10,7 +10,7 @@ from tableau_rest import Forbidden, NoAnswer
 from tests.handlers.conftest import NOW
 from tests.handlers.scene import Scene
 from webhooks.context import call
-from webhooks.errors import Later, Permanent, Skip
+from webhooks.errors import Permanent, RetryLater, Skip
 from webhooks.event import parse
 from webhooks.job import Job
 from webhooks.registry import registry
@@ -44,7 +44,7 @@ def test_reason_is_waited_for_without_holding_a_thread(scene: Scene) -> None:
     scene.running.world.home.jobs.clear()
     waits = []
     for _ in range(3):
-        with pytest.raises(Later, match="does not show the failed refresh yet") as caught:
+        with pytest.raises(RetryLater, match="does not show the failed refresh yet") as caught:
             call(registry.handler("notify"), scene.context(job, clock=lambda: NOW))
         assert caught.value.retry_at
         waits.append((caught.value.retry_at - NOW).total_seconds())
@@ -59,7 +59,7 @@ def test_reason_that_comes_late_is_in_the_message(scene: Scene) -> None:
     job = scene.job(scene.happen("WorkbookRefreshFailed", name="Sales", reason="Late but true"))
     hidden = dict(scene.running.world.home.jobs)
     scene.running.world.home.jobs.clear()
-    with pytest.raises(Later):
+    with pytest.raises(RetryLater):
         call(registry.handler("notify"), scene.context(job))
     scene.running.world.home.jobs.update(hidden)
     call(registry.handler("notify"), scene.context(job))
@@ -150,7 +150,7 @@ def test_retry_for_the_picture_does_not_repeat_the_message(scene: Scene) -> None
     """While previews cannot be had the message stands alone; the picture follows in its thread."""
     job = scene.job(scene.happen("WorkbookUpdated", name="Sales"), "notify = { picture = true }")
     fault = scene.running.world.faults.add({"kind": "html", "target": "tableau", "path": "previewImage", "status": 503})
-    with pytest.raises(Later):
+    with pytest.raises(RetryLater):
         call(registry.handler("notify"), scene.context(job))
     scene.running.world.faults.remove(fault.id)
     call(registry.handler("notify"), scene.context(job))

@@ -215,7 +215,9 @@ def test_notice_goes_to_whom_dead_letters_go_to(services: Services, site: Runnin
         b'{"event_type": "OurWebhooksChanged", "resource_name": "x", "resource_luid": "1", "origin": "watch"}'
     )
     assert event
-    assert [(job.handler, dict(job.params)) for job in services.matching(event)] == [("tell", {"to": "slack:#bi"})]
+    assert [(job.handler, dict(job.params)) for job in services.matching(event)] == [
+        ("monitor_alert", {"to": "slack:#bi"})
+    ]
 
 
 def test_server_watches_and_tells(site: Running, tmp_path: Path, rules_file: Path, flask: Run) -> None:

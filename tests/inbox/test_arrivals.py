@@ -121,7 +121,7 @@ def test_plan_failing_makes_job_that_tells(
         assert inbox.plan(matching) == 2
     fine, faulty = inbox.events()
     assert fine.jobs[0].job.handler == "notify"
-    assert faulty.jobs[0].job.handler == "planning"
+    assert faulty.jobs[0].job.handler == "planning_failed"
     assert "oops" in faulty.jobs[0].job.params["error"]
 
 

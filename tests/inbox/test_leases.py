@@ -16,7 +16,7 @@ from webhooks.inbox import Inbox
 from webhooks.inbox.jobs import MAX_LOSSES
 from webhooks.job import Job, JobState, NewJob
 
-ANNOUNCE = NewJob("dead letters", "announce", rule="dead letters", params={"to": ("slack",)})
+ANNOUNCE = NewJob("dead letters", "dead_letters", rule="dead letters", params={"to": ("slack",)})
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def test_bury_announces_once(box: Inbox, planned: Callable[..., None]) -> None:
     box.bury(jobs[0], "first")
     box.bury(jobs[1], "second")
     (announcement,) = box.claim("me", 5, 30)
-    assert (announcement.handler, announcement.event.id) == ("announce", jobs[0].event.id)
+    assert (announcement.handler, announcement.event.id) == ("dead_letters", jobs[0].event.id)
     assert announcement.params == {"to": ["slack"]}
     assert [record.job.error for record in box.untold_dead()] == ["first", "second"]
     box.bury(jobs[2], "third")
@@ -284,7 +284,7 @@ def test_tell_is_taken_back_if_the_announcement_dies(box: Inbox, planned: Callab
     box.replay([jobs[1].event.id])
     assert [record.job.error for record in box.tell(announcement)] == ["first"]
     box.bury(announcement, "Slack is gone")
-    assert [record.job.error for record in box.untold_dead(except_handler="announce")] == ["first"]
+    assert [record.job.error for record in box.untold_dead(except_handler="dead_letters")] == ["first"]
 
 
 def test_bury_announcement_that_dies_is_not_announced(box: Inbox, planned: Callable[..., None]) -> None:
@@ -294,7 +294,7 @@ def test_bury_announcement_that_dies_is_not_announced(box: Inbox, planned: Calla
     box.bury(box.claim("me", 1, 30)[0], "no use")
     box.bury(box.claim("me", 1, 30)[0], "Slack is gone")
     assert box.claim("me", 5, 30) == []
-    assert len(box.untold_dead(except_handler="announce")) == 1
+    assert len(box.untold_dead(except_handler="dead_letters")) == 1
 
 
 def test_bury_again_announces_again(box: Inbox, planned: Callable[..., None]) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.support.databases import NOTIFY
-from webhooks.errors import Later, Permanent, Skip, StoreUnavailable
+from webhooks.errors import Permanent, RetryLater, Skip, StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox, JobRecord
 from webhooks.job import Job, JobState
@@ -110,7 +110,7 @@ def test_passing_error_is_tried_again(
     inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]
 ) -> None:
     """What fails once and then works is done, about a second later."""
-    troubles = [Later("Slack is away")]
+    troubles = [RetryLater("Slack is away")]
     working(lambda *_: _raise(troubles.pop()) if troubles else None)
     inbox.receive(event())
     record = ended(inbox, JobState.DONE)
@@ -122,7 +122,7 @@ def test_passing_error_is_tried_again(
 
 def test_named_time_costs_no_attempt(inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]) -> None:
     """A service that says when to come back is obeyed, and the job may be tried as often as before."""
-    working(lambda *_: _raise(Later("rate limited", datetime.now(UTC) + timedelta(hours=1))))
+    working(lambda *_: _raise(RetryLater("rate limited", datetime.now(UTC) + timedelta(hours=1))))
     inbox.receive(event())
     wait_for(lambda: bool(inbox.events()[0].jobs and outcomes(only(inbox)) == ["later"]))
     job = only(inbox).job

@@ -20,7 +20,7 @@ GONE = "is not there any more, or this server's user may not see it"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Lookup:
     """The workbook, data source, view, user or site that an event is about.
 
     Without `content`, `problem` says why in words; `refused` is the error where Tableau did not let us look.
@@ -39,22 +39,22 @@ def luid(event: Event) -> str | None:
         return None
 
 
-def look_up(event: Event, tableau: Callable[[], Tableau], *, patient: bool = True) -> Found:
+def look_up(event: Event, tableau: Callable[[], Tableau], *, patient: bool = True) -> Lookup:
     """What `event` is about. What cannot be found is no error.
 
     A trouble that may pass (Tableau is down) is raised if we are `patient`, and like a refusal if not.
     """
     kind, known = event.content_type, luid(event)
     if kind is None or known is None:
-        return Found(problem="the event does not say what it is about")
+        return Lookup(problem="the event does not say what it is about")
     try:
-        return Found(_ask(tableau(), kind, known))
+        return Lookup(_ask(tableau(), kind, known))
     except NotFound:
-        return Found(problem=f"the {kind} {GONE}")
+        return Lookup(problem=f"the {kind} {GONE}")
     except (TableauError, Permanent) as error:
         if not error.permanent and patient:
             raise
-        return Found(problem=f"Tableau could not be asked: {error}", refused=error)
+        return Lookup(problem=f"Tableau could not be asked: {error}", refused=error)
 
 
 def _ask(tableau: Tableau, kind: str, luid: str) -> Any:
@@ -68,18 +68,18 @@ def _ask(tableau: Tableau, kind: str, luid: str) -> Any:
     return asked[kind](luid)
 
 
-def check(where: Mapping[str, Sequence[str]], found: Found, path: Callable[[Reference], str]) -> str:
+def check(where: Mapping[str, Sequence[str]], lookup: Lookup, path: Callable[[Reference], str]) -> str:
     """Why the conditions hold, in words. `path` gives a project's whole path.
 
     Raises Skip with the reason where one does not hold or cannot be looked at any more; Permanent where Tableau refuses
     to answer: nobody knows if the job should have run, so somebody is told.
     """
     asked = " and ".join(where)
-    if found.refused is not None:
-        raise Permanent(f"{asked} could not be looked at: {found.refused}") from found.refused
-    if found.content is None:
-        raise Skip(f"{asked} cannot be looked at: {found.problem}")
-    return "; ".join(_met(name, tuple(patterns), found.content, path) for name, patterns in where.items())
+    if lookup.refused is not None:
+        raise Permanent(f"{asked} could not be looked at: {lookup.refused}") from lookup.refused
+    if lookup.content is None:
+        raise Skip(f"{asked} cannot be looked at: {lookup.problem}")
+    return "; ".join(_met(name, tuple(patterns), lookup.content, path) for name, patterns in where.items())
 
 
 def check_site(patterns: Sequence[str], event: Event) -> str:

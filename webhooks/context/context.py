@@ -16,10 +16,10 @@ from pydantic import BaseModel, ValidationError
 from notifiers import Destination, Message, Notifier, Notifiers, Picture, Receipt, Unanswered, parse_destination
 from tableau_rest.errors import TableauError
 from webhooks.config.settings import Settings
-from webhooks.context.content import Found, check, check_site, look_up, luid
+from webhooks.context.content import Lookup, check, check_site, look_up, luid
 from webhooks.context.projects import path_of
 from webhooks.destinations import resolve
-from webhooks.errors import Later, LeaseLost, Permanent, StoreUnavailable
+from webhooks.errors import LeaseLost, Permanent, RetryLater, StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import MISSING, Inbox
 from webhooks.job import Job
@@ -41,8 +41,8 @@ TITLE = 150
 CONDITIONS = "conditions"
 """The step that holds why the conditions that only Tableau knows were met."""
 
-Telling = Message | str | Callable[[], Message]
-Showing = Picture | Callable[[], Picture | None]
+MessageSource = Message | str | Callable[[], Message]
+PictureSource = Picture | Callable[[], Picture | None]
 
 
 class NoCredentials(Permanent):
@@ -106,9 +106,14 @@ class Context:
         return self._make_tableau()
 
     @cached_property
-    def found(self) -> Found:
+    def lookup(self) -> Lookup:
         """What the event is about, looked up once. Raises what may pass, unless this is the last attempt."""
         return look_up(self.event, lambda: self.tableau, patient=not self.last_attempt)
+
+    @property
+    def found(self) -> Lookup:
+        """Return `lookup`; handlers written before the rename use this name."""
+        return self.lookup
 
     def project_path(self, project: Reference) -> str:
         """`Finance/Reports`; only the project's own name where Tableau does not let us look. Raises what may pass."""
@@ -148,9 +153,9 @@ class Context:
     def notify(
         self,
         to: str,
-        message: Telling,
+        message: MessageSource,
         *,
-        picture: Showing | None = None,
+        picture: PictureSource | None = None,
         key: str | None = None,
         site: bool = True,
     ) -> Receipt:
@@ -207,7 +212,7 @@ class Context:
             self._without_picture(key, error)
 
     def _without_picture(self, key: str, error: Exception) -> None:
-        """Raises Later while a trouble that may pass has tries left; else writes down that there is no picture."""
+        """Raise RetryLater while a transient error has attempts left; otherwise record that the picture is missing."""
         if getattr(error, "permanent", True) is False:
             why = f"the message is out, its picture is not: {error}"
             self.wait(key, PICTURE_WAITS, why, not_before=getattr(error, "retry_at", None))
@@ -215,7 +220,7 @@ class Context:
         self.inbox.record(self.job, key, {"problem": str(error)})
 
     def wait(self, key: str, waits: Sequence[float], why: str, not_before: datetime | None = None) -> None:
-        """Raises Later for each of `waits` (seconds) in turn, over the job's attempts; returns once they are used up.
+        """Raise RetryLater for each of `waits` (seconds) in turn, over all attempts; return once they are used up.
 
         So a handler has patience without holding a thread. A wait costs no attempt, so the last one waits as well;
         it returns at once only where it would cost one, which is so for a job older than a day.
@@ -226,12 +231,12 @@ class Context:
             if self.inbox.recorded(self.job, f"{key} wait {number}") is MISSING:
                 self.inbox.record(self.job, f"{key} wait {number}", why)
                 due_at = self.now() + timedelta(seconds=seconds)
-                raise Later(why, max(due_at, not_before) if not_before else due_at)
+                raise RetryLater(why, max(due_at, not_before) if not_before else due_at)
 
     @property
     def _waits_for_nothing(self) -> bool:
         now = self.now()
-        return costs_no_attempt(Later("", now), created_at=self.job.created_at or now, now=now)
+        return costs_no_attempt(RetryLater("", now), created_at=self.job.created_at or now, now=now)
 
 
 class JobLog(logging.LoggerAdapter[logging.Logger]):
@@ -263,7 +268,7 @@ def _conditions(context: Context) -> str:
     site = where.pop(SITE, None)
     reasons = [check_site(site, context.event)] if site is not None else []
     if where:
-        reasons.append(check(where, context.found, context.project_path))
+        reasons.append(check(where, context.lookup, context.project_path))
     return "; ".join(reasons)
 
 
@@ -275,7 +280,7 @@ def _params(handler: Handler, context: Context) -> BaseModel:
         raise Permanent(f"the job's params no longer fit {handler.name}: {faults}") from None
 
 
-def _attach(notifier: Notifier, picture: Showing, receipt: Receipt) -> str | None:
+def _attach(notifier: Notifier, picture: PictureSource, receipt: Receipt) -> str | None:
     made = picture() if callable(picture) else picture
     if made is None:
         return None
@@ -283,7 +288,7 @@ def _attach(notifier: Notifier, picture: Showing, receipt: Receipt) -> str | Non
     return made.filename
 
 
-def _made(message: Telling, site: str) -> Message:
+def _made(message: MessageSource, site: str) -> Message:
     made = message() if callable(message) else as_message(message)
     return replace(made, facts=(("Site", site), *made.facts)) if site else made
 

@@ -1,4 +1,4 @@
-"""The announce action: tells people about jobs that died, all that there are in one message."""
+"""The dead_letters action: tells people about jobs that died, all that there are in one message."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field
 from notifiers import Message, NotifierError
 from webhooks.context import Context
 from webhooks.destinations import Destination
-from webhooks.errors import Later, Skip
+from webhooks.errors import RetryLater, Skip
 from webhooks.event import Event
 from webhooks.inbox import JobRecord
 from webhooks.messages.event_message import as_text
@@ -18,14 +18,14 @@ from webhooks.registry import Params, action
 LISTED = 10
 
 
-class AnnounceParams(Params):
+class DeadLettersParams(Params):
     """Who is told."""
 
     to: tuple[Destination, ...] = Field(min_length=1, description="where the announcement goes")
 
 
-@action("announce", params=AnnounceParams, in_rules=False)
-def announce(context: Context, params: AnnounceParams) -> None:
+@action("dead_letters", params=DeadLettersParams, in_rules=False)
+def dead_letters(context: Context, params: DeadLettersParams) -> None:
     """Several deaths of a moment make one message; a job that another announcement tells of is not told of again."""
     dead = context.inbox.tell(context.job)
     if not dead:
@@ -41,10 +41,10 @@ def _tell_all(context: Context, destinations: tuple[str, ...], text: Message) ->
         raise (passing or errors)[0]
 
 
-def _tell(context: Context, to: str, text: Message) -> NotifierError | Later | None:
+def _tell(context: Context, to: str, text: Message) -> NotifierError | RetryLater | None:
     try:
         context.notify(to, text, site=False)
-    except (NotifierError, Later) as error:
+    except (NotifierError, RetryLater) as error:
         context.log.warning("Dead jobs could not be told to %s: %s", to, error)
         return error
     return None

@@ -1,4 +1,4 @@
-"""The tell action: tells people what the watch has found."""
+"""The monitor_alert action: tells people what the watch has found."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from webhooks.destinations import Destination
 from webhooks.registry import Params, action
 
 
-class TellParams(Params):
+class MonitorAlertParams(Params):
     """Who is told."""
 
     to: Destination
 
 
-@action("tell", params=TellParams, in_rules=False)
-def tell(context: Context, params: TellParams) -> None:
+@action("monitor_alert", params=MonitorAlertParams, in_rules=False)
+def monitor_alert(context: Context, params: MonitorAlertParams) -> None:
     """One message; the event holds the words."""
     event = context.event
     text = str(event.payload.get("text", ""))

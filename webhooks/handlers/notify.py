@@ -10,7 +10,7 @@ from pydantic import Field
 
 from notifiers import Message, Picture
 from tableau_rest import NotFound, TableauError
-from webhooks.context import Context, Found
+from webhooks.context import Context, Lookup
 from webhooks.destinations import DEFAULT, Destination
 from webhooks.event import Event
 from webhooks.inbox import Resource
@@ -43,19 +43,19 @@ def notify(context: Context, params: NotifyParams) -> None:
 
 def _message(context: Context, params: NotifyParams) -> Message:
     event = context.event
-    found = context.found if _can_be_looked_up(event) else Found()
-    told, why_not = _reason(context, found) if event.event_type.endswith("RefreshFailed") else ("", "")
-    problems = tuple(filter(None, [found.problem, why_not]))
-    was = _remembered(context, found)
-    project = _project(context, found) or (was.project if was else "")
-    owner = _owner(context, found) or (was.owner if was else "")
-    known = Known(found.content, project, owner, told, problems)
+    lookup = context.lookup if _can_be_looked_up(event) else Lookup()
+    told, why_not = _reason(context, lookup) if event.event_type.endswith("RefreshFailed") else ("", "")
+    problems = tuple(filter(None, [lookup.problem, why_not]))
+    was = _remembered(context, lookup)
+    project = _project(context, lookup) or (was.project if was else "")
+    owner = _owner(context, lookup) or (was.owner if was else "")
+    known = Known(lookup.content, project, owner, told, problems)
     return compose(event, known, rule=context.job.rule, title=params.title, text=params.text)
 
 
-def _remembered(context: Context, found: Found) -> Resource | None:
+def _remembered(context: Context, lookup: Lookup) -> Resource | None:
     """What is gone, as the watch last saw it."""
-    return context.inbox.remembered(context.luid) if found.content is None and context.luid else None
+    return context.inbox.remembered(context.luid) if lookup.content is None and context.luid else None
 
 
 def _can_be_looked_up(event: Event) -> bool:
@@ -64,31 +64,31 @@ def _can_be_looked_up(event: Event) -> bool:
     return not gone and event.content_type not in {None, "site"}
 
 
-def _project(context: Context, found: Found) -> str:
-    project = getattr(found.content, "project", None)
+def _project(context: Context, lookup: Lookup) -> str:
+    project = getattr(lookup.content, "project", None)
     return context.project_path(project) if project else ""
 
 
-def _owner(context: Context, found: Found) -> str:
+def _owner(context: Context, lookup: Lookup) -> str:
     """The owner with full name and address, which workbooks and data sources do not tell."""
-    owner = getattr(found.content, "owner", None)
+    owner = getattr(lookup.content, "owner", None)
     if owner is None:
         return ""
     user, _ = _asked(context, lambda: context.tableau.user(owner)) if owner.luid else (None, "")
     return (person(user) if user else "") or str(owner.name)
 
 
-def _reason(context: Context, found: Found) -> tuple[str, str]:
-    """Why the refresh failed, or why nobody knows. Raises Later while the job list may still catch up."""
+def _reason(context: Context, lookup: Lookup) -> tuple[str, str]:
+    """Why the refresh failed, or why nobody knows. Raises RetryLater while the job list may still catch up."""
     luid, at, name = context.luid, happened_at(context.event), as_text(context.event.resource_name)
-    if luid is None or at is None or found.refused:
+    if luid is None or at is None or lookup.refused:
         return "", ""
     job, problem = _asked(context, lambda: context.tableau.failed_job(luid, at=at, name=name))
     if job is not None:
         return reason(job.notes) or "Tableau gives no reason.", ""
     if problem:
         return "", f"the reason could not be looked up: {problem}"
-    if found.content is not None:
+    if lookup.content is not None:
         context.wait("reason", LOOKS, "Tableau's job list does not show the failed refresh yet")
     return "", "Tableau's job list does not show the reason"
 

@@ -32,13 +32,13 @@ def tag(context: Context, params: TagParams) -> None:
     """
     if context.event.content_type not in KINDS:
         raise Skip(f"a {context.event.content_type or 'thing of this kind'} has no tags")
-    if context.found.refused:
-        raise context.found.refused
-    if context.found.content is None:
-        raise Skip(context.found.problem)
-    present = {one.casefold() for one in context.found.content.tags}
+    if context.lookup.refused:
+        raise context.lookup.refused
+    if context.lookup.content is None:
+        raise Skip(context.lookup.problem)
+    present = {one.casefold() for one in context.lookup.content.tags}
     wanted = [one for one in params.tags if one.casefold() not in present]
     if not wanted:
         raise Skip("it has these tags already")
-    context.tableau.add_tags(context.found.content, wanted)
+    context.tableau.add_tags(context.lookup.content, wanted)
     context.log.info("Tagged %s", ", ".join(wanted))

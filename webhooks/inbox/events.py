@@ -134,7 +134,7 @@ def _jobs_for(event: Event, matching: Matching) -> Sequence[NewJob]:
         return matching(event)
     except Exception as error:
         log.exception("Planning event %s failed", event.id)
-        return [NewJob("planning", "planning", params={"error": f"{type(error).__name__}: {error}"})]
+        return [NewJob("planning_failed", "planning_failed", params={"error": f"{type(error).__name__}: {error}"})]
 
 
 def job_row(event_id: int | None, job: NewJob) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def _origin(record: JobRecord) -> Part:
     job = record.job
     if job.handler == ANNOUNCE:
         return Part("announcement", job.rule or job.key, TOLD, "somebody, about jobs that died")
-    if job.handler == "planning":
+    if job.handler == "planning_failed":
         return Part("planning", "planning", FAILED, str(job.params.get("error", "nobody knows why")))
     if job.rule:
         return Part("rule", job.rule, GONE, "no longer in the rules")

@@ -28,7 +28,7 @@ Line = tuple[str, str]
 """A rule (empty for a handler's own) and what it does."""
 
 DEFAULT_DAYS = 7
-NOT_OURS = {ANNOUNCE, "planning"}
+NOT_OURS = {ANNOUNCE, "planning_failed"}
 
 
 @dataclass
