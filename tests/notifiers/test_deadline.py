@@ -17,7 +17,7 @@ import pytest
 from notifiers import Message, NotifierError, Picture, Receipt, SlackConfig, Unanswered
 from notifiers.slack import SlackNotifier
 from notifiers.transport import call
-from tests.hooks import certificates
+from tests.support import certificates
 
 PAUSE = 0.02
 HEADS = {
@@ -96,7 +96,7 @@ def slow() -> Iterator[Slow]:
 @pytest.fixture
 def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
     """A slow server behind TLS, which both clients trust."""
-    files = certificates.make(tmp_path)
+    files = certificates.issue(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(files.root))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(files.root))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

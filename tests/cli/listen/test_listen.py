@@ -21,8 +21,8 @@ import requests
 
 from simulator import Running
 from tests.acceptance.server import free_port, wait_for
-from tests.hooks import certificates
-from tests.hooks.conftest import NEEDED, fault, hooks, slack
+from tests.support import certificates
+from tests.support.simulated_site import DESIRED, inject_fault, registered_webhooks, slack_messages
 from webhooks.config.settings import ROOT
 
 
@@ -103,11 +103,11 @@ def test_listen_registers_serves_tells_and_cleans_up(site: Running, tmp_path: Pa
     """With nothing but options; Ctrl-C and SIGTERM remove the webhooks within seconds."""
     words = [*options(site), *SLACK, "--events", "WorkbookCreated,*RefreshFailed"]
     with listening(site, tmp_path, *words) as running:
-        assert {one.event for one in hooks(site)} == NEEDED
+        assert {one.event for one in registered_webhooks(site)} == DESIRED
         happen(site, event_type="WorkbookCreated", name="Heard of")
-        wait_for(lambda: any("Heard of" in text for text in slack(site)), what="the message")
+        wait_for(lambda: any("Heard of" in text for text in slack_messages(site)), what="the message")
         took = running.end(number)
-    assert (running.process.returncode, hooks(site)) == (0, [])
+    assert (running.process.returncode, registered_webhooks(site)) == (0, [])
     assert took < 8
     said = running.log.read_text()
     assert "Traceback" not in said
@@ -119,25 +119,25 @@ def test_listen_leaves_other_webhooks_alone(site: Running, tmp_path: Path) -> No
     """Those of the server that runs for good, too."""
     site_hooks = site.world.home.webhooks
     with listening(site, tmp_path, *options(site), "--events", "WorkbookCreated") as running:
-        mine = hooks(site)[0]
+        mine = registered_webhooks(site)[0]
         other = replace(mine, luid=site.world.luid(), name="tableau-webhooks WorkbookCreated")
         site_hooks[other.luid] = other
         running.end()
-    assert [one.name for one in hooks(site)] == ["tableau-webhooks WorkbookCreated"]
+    assert [one.name for one in registered_webhooks(site)] == ["tableau-webhooks WorkbookCreated"]
 
 
 def test_listen_after_kill_9_makes_no_twins_and_gets_its_port(site: Running, tmp_path: Path) -> None:
     """What a killed run left is taken over, also with another address; its server is gone by itself."""
     words = [*options(site), "--events", "WorkbookCreated"]
     with listening(site, tmp_path, *words) as first:
-        left = hooks(site)[0]
+        left = registered_webhooks(site)[0]
         first.end(signal.SIGKILL)
-    assert hooks(site) == [left]
+    assert registered_webhooks(site) == [left]
     with listening(site, tmp_path, *words, "--url", "https://new-tunnel.example.org", port=first.port) as second:
-        (found,) = hooks(site)
+        (found,) = registered_webhooks(site)
         assert (found.luid, found.url) == (left.luid, "https://new-tunnel.example.org/webhook")
         second.end()
-    assert hooks(site) == []
+    assert registered_webhooks(site) == []
 
 
 def test_listen_takes_credentials_from_the_environment(site: Running, tmp_path: Path) -> None:
@@ -148,14 +148,14 @@ def test_listen_takes_credentials_from_the_environment(site: Running, tmp_path: 
     pat = {"TS_PAT_NAME": config.pat_name, "TS_PAT_SECRET": config.pat_secret, "SLACK_TOKEN": config.slack_token}
     words = ["--server", site.url, "--site", config.content_url]
     with listening(site, tmp_path, *words, RULES_FILE=str(rules), **pat):
-        assert "ViewDeleted" in {one.event for one in hooks(site)}
+        assert "ViewDeleted" in {one.event for one in registered_webhooks(site)}
         happen(site, event_type="ViewDeleted")
-        wait_for(lambda: slack(site), what="the message")
+        wait_for(lambda: slack_messages(site), what="the message")
 
 
 def test_listen_speaks_https_and_a_stuck_client_blocks_nobody(site: Running, tmp_path: Path) -> None:
     """--cert and --key: the hook answers over TLS while others hang in their handshakes."""
-    files = certificates.make(tmp_path)
+    files = certificates.issue(tmp_path)
     words = [*options(site), "--events", "WorkbookCreated", "--cert", str(files.chain), "--key", str(files.key)]
     with listening(site, tmp_path, *words, "--url", "https://hooks.example.org", "--host", "127.0.0.1") as running:
         stuck = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(60)]
@@ -168,13 +168,13 @@ def test_listen_speaks_https_and_a_stuck_client_blocks_nobody(site: Running, tmp
         for one in stuck:
             one.close()
     assert took < 8
-    assert hooks(site) == []
+    assert registered_webhooks(site) == []
 
 
 def test_listen_that_cannot_reach_tableau_any_more_ends_all_the_same(site: Running, tmp_path: Path) -> None:
     """It says what it leaves behind, and does not hang."""
     with listening(site, tmp_path, *options(site), "--events", "WorkbookCreated") as running:
-        fault(site, kind="delay", target="tableau", seconds=60)
+        inject_fault(site, kind="delay", target="tableau", seconds=60)
         took = running.end()
     assert took < 15
     assert "could not be removed" in running.log.read_text()
@@ -216,7 +216,7 @@ def test_listen_says_what_is_wrong_before_it_starts(site: Running, tmp_path: Pat
     words = [*options(site), "--url", "https://x.example.org", "--cert", str(broken)]
     unreadable = flask(site, tmp_path, *words)
     assert (unreadable.returncode, "--cert" in unreadable.stderr) == (2, True)
-    assert hooks(site) == []
+    assert registered_webhooks(site) == []
 
 
 def test_listen_asks_for_what_is_missing_on_a_terminal(site: Running, tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_listen_asks_for_what_is_missing_on_a_terminal(site: Running, tmp_path: 
             said += _until(ours, question)
             os.write(ours, f"{answer}\n".encode())
         said += _until(ours, "Ctrl-C removes")
-        assert [one.event for one in hooks(site)] == ["WorkbookCreated"]
+        assert [one.event for one in registered_webhooks(site)] == ["WorkbookCreated"]
         process.send_signal(signal.SIGINT)
         wait_for(lambda: process.poll() is not None or _drained(ours), what="the end")
     finally:
@@ -246,7 +246,7 @@ def test_listen_asks_for_what_is_missing_on_a_terminal(site: Running, tmp_path: 
             process.wait()
         os.close(ours)
     assert config.pat_secret not in said
-    assert hooks(site) == []
+    assert registered_webhooks(site) == []
 
 
 def _until(terminal: int, text: str, seconds: float = 40) -> str:
@@ -273,7 +273,7 @@ def test_listen_with_a_refused_event_leaves_nothing(site: Running, tmp_path: Pat
     """Tableau does not know one of them: said, and the others are removed again."""
     words = [*options(site), "--events", "WorkbookCreated,NoSuchThing", "--url", "https://x.example.org"]
     ended = flask(site, tmp_path, *words)
-    assert (ended.returncode, "NoSuchThing" in ended.stderr, hooks(site)) == (1, True, [])
+    assert (ended.returncode, "NoSuchThing" in ended.stderr, registered_webhooks(site)) == (1, True, [])
 
 
 def _answers(port: int) -> bool:

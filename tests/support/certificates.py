@@ -1,4 +1,4 @@
-"""Certificates for tests: a root of our own, and servers' certificates that it has signed."""
+"""Certificates for tests: a root authority, and server certificates that it has signed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Files:
-    """A server's chain and key, and the root that signed it, as PEM files."""
+    """A server's certificate chain and key, and the root that signed it, as PEM files."""
 
     chain: Path
     key: Path
@@ -27,25 +27,25 @@ class Files:
 def _root() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test root")])
-    made = _builder(name, name, key.public_key(), timedelta(days=400)).add_extension(
+    builder = _builder(name, name, key.public_key(), timedelta(days=400)).add_extension(
         x509.BasicConstraints(ca=True, path_length=None), critical=True
     )
-    return made.sign(key, hashes.SHA256()), key
+    return builder.sign(key, hashes.SHA256()), key
 
 
-def make(folder: Path, *, valid: timedelta = timedelta(days=90), began: timedelta = timedelta(days=1)) -> Files:
-    """A certificate for localhost and 127.0.0.1 that ends in `valid`."""
-    root, signing = _root()
+def issue(folder: Path, *, valid_for: timedelta = timedelta(days=90), age: timedelta = timedelta(days=1)) -> Files:
+    """Write a certificate for localhost and 127.0.0.1 that was issued `age` ago and expires in `valid_for`."""
+    root, root_key = _root()
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
-    made = _builder(name, root.subject, key.public_key(), valid, began).add_extension(names, critical=False)
+    alternatives = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
+    builder = _builder(name, root.subject, key.public_key(), valid_for, age).add_extension(alternatives, critical=False)
     files = Files(folder / "chain.pem", folder / "key.pem", folder / "root.pem")
     pem = serialization.Encoding.PEM
-    files.chain.write_bytes(made.sign(signing, hashes.SHA256()).public_bytes(pem))
+    files.chain.write_bytes(builder.sign(root_key, hashes.SHA256()).public_bytes(pem))
     files.root.write_bytes(root.public_bytes(pem))
-    plain = serialization.NoEncryption()
-    files.key.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
+    unencrypted = serialization.NoEncryption()
+    files.key.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, unencrypted))
     return files
 
 
@@ -53,8 +53,8 @@ def _builder(
     subject: x509.Name,
     issuer: x509.Name,
     key: ec.EllipticCurvePublicKey,
-    valid: timedelta,
-    began: timedelta = timedelta(days=1),
+    valid_for: timedelta,
+    age: timedelta = timedelta(days=1),
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
@@ -63,6 +63,6 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - began)
-        .not_valid_after(now + valid)
+        .not_valid_before(now - age)
+        .not_valid_after(now + valid_for)
     )

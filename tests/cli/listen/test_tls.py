@@ -13,7 +13,7 @@ import requests
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from tests.hooks import certificates
+from tests.support import certificates
 from webhooks.cli.listen.tls import Front, Refused, context, read_head
 from webhooks.cli.support.server_process import bound
 
@@ -38,7 +38,7 @@ def behind() -> Iterator[int]:
 
 @pytest.fixture
 def files(tmp_path: Path) -> certificates.Files:
-    return certificates.make(tmp_path)
+    return certificates.issue(tmp_path)
 
 
 @pytest.fixture

@@ -12,14 +12,12 @@ import pytest
 from click.testing import Result
 
 from simulator import Running
-from tests.hooks import certificates
-from tests.hooks.conftest import TOKEN, Run, fault, hooks
+from tests.support import certificates
+from tests.support.simulated_site import TOKEN, MakeFlask, RunFlask, inject_fault, registered_webhooks
 from webhooks.cli.listen.tls import Front, context
 from webhooks.cli.support.server_process import bound
 from webhooks.config.settings import Settings
 from webhooks.monitor import certificate
-
-Make = Callable[[Settings], Run]
 
 
 def found(result: Result) -> dict[str, dict[str, Any]]:
@@ -37,7 +35,7 @@ def states(result: Result) -> dict[str, str]:
     return {check: one["state"] for check, one in found(result).items()}
 
 
-def test_all_is_well(flask: Run, server: str) -> None:
+def test_all_is_well(flask: RunFlask, server: str) -> None:
     """A server that is set up, with its webhooks in place: ends with 0; only what cannot be in a test is a warning."""
     flask("webhooks", "sync", "--url", server)
     result = flask("doctor", "--url", server, "--json")
@@ -62,7 +60,7 @@ def test_all_is_well(flask: Run, server: str) -> None:
     }
 
 
-def test_lines_for_people(flask: Run, server: str) -> None:
+def test_lines_for_people(flask: RunFlask, server: str) -> None:
     """A line each, the advice below, a sum at the end, and no secret."""
     result = flask("doctor", "--url", server)
     assert result.exit_code == 1
@@ -72,10 +70,10 @@ def test_lines_for_people(flask: Run, server: str) -> None:
     assert TOKEN not in result.output
 
 
-def test_without_credentials_what_can_be_is_checked(make: Make, tmp_path: Path, rules_file: Path) -> None:
+def test_without_credentials_what_can_be_is_checked(make_flask: MakeFlask, tmp_path: Path, rules_file: Path) -> None:
     """Nothing but an inbox: it says what is missing, and skips what needs it."""
     bare = Settings(_env_file=None, database_url=f"sqlite:///{tmp_path / 'i'}", rules_file=rules_file, worker_threads=0)
-    result = make(bare)("doctor", "--json")
+    result = make_flask(bare)("doctor", "--json")
     assert result.exit_code == 1
     said = found(result)
     assert "TABLEAU_DOMAIN, TABLEAU_PAT_NAME, TABLEAU_PAT_SECRET" in said["settings"]["text"]
@@ -85,37 +83,39 @@ def test_without_credentials_what_can_be_is_checked(make: Make, tmp_path: Path, 
     assert said["database"]["state"] == "ok"
 
 
-def test_database_that_cannot_be_written(make: Make, settings: Settings) -> None:
+def test_database_that_cannot_be_written(make_flask: MakeFlask, settings: Settings) -> None:
     """Said in words, and the rest is looked at all the same."""
     broken = settings.model_copy(update={"database_url": type(settings.database_url)("sqlite:////proc/nothing/i")})
-    result = make(broken)("doctor", "--json")
+    result = make_flask(broken)("doctor", "--json")
     assert result.exit_code == 1
     assert states(result)["database"] == "failed"
     assert states(result)["tableau"] == "ok"
 
 
-def test_rules_that_are_broken(make: Make, settings: Settings, rules_file: Path) -> None:
+def test_rules_that_are_broken(make_flask: MakeFlask, settings: Settings, rules_file: Path) -> None:
     """The fault itself is in the line."""
     rules_file.write_text("[[rule]]\nname = 'x'\n")
-    said = found(make(settings)("doctor", "--json"))
+    said = found(make_flask(settings)("doctor", "--json"))
     assert said["rules"]["state"] == "failed"
     assert "on is missing" in said["rules"]["text"]
 
 
-def test_slack_without_a_channel(make: Make, settings: Settings, rules_file: Path) -> None:
+def test_slack_without_a_channel(make_flask: MakeFlask, settings: Settings, rules_file: Path) -> None:
     """A token alone sends nothing to `slack`, and `default` to the console; both are said."""
     rules_file.write_text("[[rule]]\nname = 'x'\non = '*'\nnotify = ['slack', 'default']\n")
-    result = make(settings.model_copy(update={"slack_channel": ""}))("doctor", "--json")
+    result = make_flask(settings.model_copy(update={"slack_channel": ""}))("doctor", "--json")
     said = [one["text"] for one in map(json.loads, result.stdout.splitlines()) if one["check"] == "rules"]
     assert "rules tell people by slack without an address, and SLACK_CHANNEL is not set" in said
     assert "default goes to the console: SLACK_TOKEN is set, and SLACK_CHANNEL is not" in said
     assert result.exit_code == 1
 
 
-def test_tableau_that_is_away_or_refuses(flask: Run, make: Make, settings: Settings, site: Running) -> None:
+def test_tableau_that_is_away_or_refuses(
+    flask: RunFlask, make_flask: MakeFlask, settings: Settings, site: Running
+) -> None:
     """No answer, a wrong token, and a user who is no administrator are three different things."""
     wrong = settings.model_copy(update={"tableau_pat_secret": type(settings.tableau_pat_secret)("wrong")})
-    assert "expired" in found(make(wrong)("doctor", "--json"))["sign-in"]["advice"]
+    assert "expired" in found(make_flask(wrong)("doctor", "--json"))["sign-in"]["advice"]
     with site.world.lock:
         for user in site.world.home.users.values():
             if user.name == site.world.config.username:
@@ -123,11 +123,11 @@ def test_tableau_that_is_away_or_refuses(flask: Run, make: Make, settings: Setti
     said = found(flask("doctor", "--json"))
     assert "role is Creator" in said["sign-in"]["text"]
     assert said["webhooks"]["state"] == "failed"
-    fault(site, kind="refuse", target="tableau")
+    inject_fault(site, kind="refuse", target="tableau")
     assert found(flask("doctor", "--json"))["tableau"]["text"].endswith("no answer")
 
 
-def test_clock_that_is_wrong(flask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clock_that_is_wrong(flask: RunFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against the Date header of Tableau's answer."""
     from webhooks.cli.doctor.remote_checks import Outside
 
@@ -139,25 +139,25 @@ def test_clock_that_is_wrong(flask: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     assert unknown.state.value == "skipped"
 
 
-def test_disabled_webhook_and_bad_notifier_are_found(flask: Run, site: Running, server: str) -> None:
+def test_disabled_webhook_and_bad_notifier_are_found(flask: RunFlask, site: Running, server: str) -> None:
     """With Tableau's reason, and Slack's."""
     flask("webhooks", "sync", "--url", server)
     with site.world.lock:
-        hook = hooks(site)[0]
+        hook = registered_webhooks(site)[0]
         hook.is_enabled, hook.status_change_reason = False, "too many failures"
-    fault(site, kind="unauthorized", target="slack")
+    inject_fault(site, kind="unauthorized", target="slack")
     said = found(flask("doctor", "--url", server, "--json"))
     assert "too many failures" in said["webhooks"]["text"]
     assert said["slack"]["state"] == "failed"
 
 
 @pytest.mark.parametrize(("path", "text"), [("/webhook/wrong", "refuses the token"), ("/nothing", "answers 404")])
-def test_address_that_is_not_ours(flask: Run, server: str, path: str, text: str) -> None:
+def test_address_that_is_not_ours(flask: RunFlask, server: str, path: str, text: str) -> None:
     """Somebody else's server, or another token."""
     assert text in found(flask("doctor", "--url", f"{server}{path}", "--json"))["address"]["text"]
 
 
-def test_address_where_nobody_answers(flask: Run) -> None:
+def test_address_where_nobody_answers(flask: RunFlask) -> None:
     """Nothing listens there."""
     said = found(flask("doctor", "--url", "https://127.0.0.1:9", "--json"))
     assert (said["address"]["state"], said["certificate"]["state"]) == ("failed", "failed")
@@ -169,7 +169,7 @@ def secured(tmp_path: Path) -> Iterator[Callable[[timedelta], tuple[str, certifi
     fronts: list[Front] = []
 
     def serve(valid: timedelta) -> tuple[str, certificates.Files]:
-        files = certificates.make(tmp_path, valid=valid, began=timedelta(days=100))
+        files = certificates.issue(tmp_path, valid_for=valid, age=timedelta(days=100))
         listener = bound("127.0.0.1", 0)
         front = Front(listener, context(str(files.chain), str(files.key)), 9)
         url = f"https://localhost:{listener.getsockname()[1]}"
@@ -205,7 +205,7 @@ def test_address_that_speaks_no_tls(server: str) -> None:
 
 
 def test_certificate_that_ends_soon_is_a_warning(
-    secured: Callable[[timedelta], tuple[str, certificates.Files]], flask: Run, monkeypatch: pytest.MonkeyPatch
+    secured: Callable[[timedelta], tuple[str, certificates.Files]], flask: RunFlask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three weeks before its end."""
     url, files = secured(timedelta(days=9, hours=1))
@@ -214,7 +214,7 @@ def test_certificate_that_ends_soon_is_a_warning(
     assert (said["certificate"]["state"], "9 days" in said["certificate"]["text"]) == ("warning", True)
 
 
-def test_dead_letters_are_told_of(flask: Run, services: Any) -> None:
+def test_dead_letters_are_told_of(flask: RunFlask, services: Any) -> None:
     """With how to see them and how to try again."""
     from webhooks.event import parse
     from webhooks.job import NewJob
