@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from tests.cli.conftest import Run
-from webhooks.cli.commands import COMMANDS, Deferred
+from webhooks.cli.commands import COMMANDS, LazyCommand
 from webhooks.cli.support.exit_codes import MEANINGS
 from webhooks.config.settings import ROOT
 
@@ -30,7 +30,7 @@ def commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tu
 ALL = [
     pytest.param(path, command, id=" ".join(path))
     for name in COMMANDS
-    for path, command in commands(Deferred(name).load(), (name,))
+    for path, command in commands(LazyCommand(name).load(), (name,))
 ]
 
 
@@ -38,7 +38,7 @@ def test_the_table_names_every_command_that_is_registered(app: Flask) -> None:
     """`flask --help` shows each with its first sentence, without loading it."""
     for name, text in COMMANDS.items():
         command = app.cli.commands[name]
-        assert isinstance(command, Deferred)
+        assert isinstance(command, LazyCommand)
         assert command.help == text
         assert (command.load().help or "").startswith(text.rstrip("."))
 

@@ -49,7 +49,7 @@ def test_trigger_shows_no_path_that_may_be_a_token(flask: Run, server: str, word
 def test_our_secrets_are_hidden_anywhere_in_a_url(app: Flask) -> None:
     """A tunnel may have the token in the name of its host."""
     with app.app_context():
-        assert application.shown(f"https://{TOKEN}.example.org/webhook/x") == "https://***.example.org/webhook/***"
+        assert application.redact_url(f"https://{TOKEN}.example.org/webhook/x") == "https://***.example.org/webhook/***"
 
 
 def test_trigger_with_a_wrong_token_ends_with_1(flask: Run, server: str) -> None:

@@ -15,7 +15,7 @@ from simulator import Running
 from tests.acceptance.server import Server
 from tests.docs.pages import ROOT, Block, blocks, flask_commands, is_pattern, words_of
 from webhooks.app import create_app
-from webhooks.cli.commands import Deferred
+from webhooks.cli.commands import LazyCommand
 from webhooks.config.settings import Settings
 
 Shell = Callable[[str], subprocess.CompletedProcess[str]]
@@ -49,7 +49,7 @@ def find(group: click.Group, words: list[str]) -> tuple[click.Command, list[str]
         known = command.commands
         assert words[0] in known, f"there is no {words[0]!r} among {', '.join(known)}"
         command = known[words[0]]
-        command = command.load() if isinstance(command, Deferred) else command
+        command = command.load() if isinstance(command, LazyCommand) else command
         words = words[1:]
     return command, words
 

@@ -32,7 +32,7 @@ MODULES = {
 """The modules of the commands that have a folder; the others are in the module of the same name."""
 
 
-class Deferred(click.Command):
+class LazyCommand(click.Command):
     """Stands for a command until it is used; knows its name and what it is for."""
 
     def load(self) -> click.Command:
@@ -50,4 +50,4 @@ class Deferred(click.Command):
 def register(app: Flask) -> None:
     """Adds every command of ours to `flask`."""
     for name, help_text in COMMANDS.items():
-        app.cli.add_command(Deferred(name, help=help_text))
+        app.cli.add_command(LazyCommand(name, help=help_text))

@@ -56,7 +56,7 @@ def move_inbox(target: str) -> None:
     try:
         box = Inbox.open(url)
     except (RuntimeError, OSError) as error:
-        raise Failure(f"The new inbox cannot be opened: {application.hide(str(error))}") from error
+        raise Failure(f"The new inbox cannot be opened: {application.redact(str(error))}") from error
     try:
         counts = move(source.store, box.store, _tell)
     except RuntimeError as error:

@@ -88,8 +88,8 @@ def _destination(name: str, to: str | None) -> Destination:
 def _try(destination: Destination, *, quiet: bool) -> tuple[str, Receipt]:
     notifier = application.services().notifiers[destination.kind]
     try:
-        checked = application.hide(notifier.check())
+        checked = application.redact(notifier.check())
         click.echo(checked, err=quiet)
         return checked, notifier.send(MESSAGE, destination.to)
     except NotifierError as error:
-        raise Failure(application.hide(str(error))) from None
+        raise Failure(application.redact(str(error))) from None

@@ -29,7 +29,7 @@ def worker(threads: int | None) -> None:
         raise Unavailable(str(error)) from None
     application.rules()
     application.inbox()
-    with signals.signals() as stop:
+    with signals.stop_on_signals() as stop:
         services.start_watch()
         services.worker(threads or services.settings.worker_threads or THREADS).run_forever(stop)
     services.stop()

@@ -84,10 +84,10 @@ def _named(site: Site, name: str, check: Check) -> Iterator[Finding]:
 
 
 def _show(finding: Finding) -> None:
-    text = application.hide(terminal.one_line(finding.text))
+    text = application.redact(terminal.one_line(finding.text))
     terminal.show(Text.assemble((f"{finding.state:<8}", MARKS[finding.state]), f" {finding.check:<12} {text}"))
     if finding.advice:
-        terminal.show(Text(f"{'':21} {application.hide(finding.advice)}", style="dim"))
+        terminal.show(Text(f"{'':21} {application.redact(finding.advice)}", style="dim"))
 
 
 def _write(finding: Finding) -> None:
@@ -95,7 +95,7 @@ def _write(finding: Finding) -> None:
         {
             "check": finding.check,
             "state": finding.state.value,
-            "text": application.hide(finding.text),
-            "advice": application.hide(finding.advice),
+            "text": application.redact(finding.text),
+            "advice": application.redact(finding.advice),
         }
     )

@@ -50,7 +50,7 @@ def list_events(filters: options.Filters, limit: int, as_json: bool) -> None:
     found = filters.newest(inbox, limit)
     if as_json:
         for record in found:
-            terminal.print_json(event_object(record, application.hide))
+            terminal.print_json(event_object(record, application.redact))
     elif found:
         terminal.show(render.listing(found, utc_now()))
         _say_if_more(found, limit)
@@ -66,11 +66,11 @@ def show(event_id: int, as_json: bool) -> None:
 
     What came in is shown word for word.
     """
-    record = application.find(event_id)
+    record = application.get_event(event_id)
     if as_json:
-        terminal.print_json(event_object(record, application.hide))
+        terminal.print_json(event_object(record, application.redact))
     else:
-        terminal.show(*render.event_page(record, utc_now(), application.hide))
+        terminal.show(*render.event_page(record, utc_now(), application.redact))
 
 
 @events.command("explain")
@@ -81,17 +81,17 @@ def explain_event(event_id: int, as_json: bool) -> None:
 
     Rules and handlers are asked as they are now; jobs are those that were made when the event was planned.
     """
-    record = application.find(event_id)
+    record = application.get_event(event_id)
     rules, handlers = verdicts(record.event)
     parts = explain(record, rules, handlers, looked(record))
     if as_json:
         terminal.print_json(
-            event_object(record, application.hide) | {"explanation": [part.as_object() for part in parts]}
+            event_object(record, application.redact) | {"explanation": [part.as_object() for part in parts]}
         )
         return
     now = utc_now()
     terminal.show(
-        render.headline(record, now), render.explanation(parts, now, application.hide, unmade=_unmade(record))
+        render.headline(record, now), render.explanation(parts, now, application.redact, unmade=_unmade(record))
     )
     _advise(record, parts)
 
@@ -111,7 +111,7 @@ def looked(record: EventRecord) -> dict[int, str]:
     """Why conditions that only Tableau can answer were met, by the ids of the jobs that looked."""
     asked = [job.job for job in record.jobs if job.job.where]
     found = {job.id: application.inbox().recorded(job, CONDITIONS) for job in asked}
-    return {job_id: application.hide(str(why)) for job_id, why in found.items() if why is not MISSING}
+    return {job_id: application.redact(str(why)) for job_id, why in found.items() if why is not MISSING}
 
 
 def _unmade(record: EventRecord) -> str:

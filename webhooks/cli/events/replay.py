@@ -10,7 +10,7 @@ from flask.cli import with_appcontext
 
 from webhooks.cli.support import application, options, terminal
 from webhooks.cli.support.commands import Command
-from webhooks.cli.support.consent import ask
+from webhooks.cli.support.consent import require_consent
 from webhooks.cli.support.exit_codes import Failure
 from webhooks.cli.support.progress import progress
 from webhooks.inbox import EventRecord, Inbox
@@ -75,7 +75,7 @@ def _check_usage(event_ids: Sequence[int], dead: bool, filters: options.Filters)
 
 def _chosen(event_ids: Sequence[int]) -> list[EventRecord]:
     """The events of these ids; ends the command, before anything is done, if one is not there."""
-    found = {event_id: application.lookup(event_id) for event_id in dict.fromkeys(event_ids)}
+    found = {event_id: application.find_event(event_id) for event_id in dict.fromkeys(event_ids)}
     missing = [str(event_id) for event_id, record in found.items() if record is None]
     if missing:
         raise Failure(f"There is no event {', '.join(missing)}; nothing was replayed.")
@@ -91,7 +91,7 @@ def _matching(inbox: Inbox, filters: options.Filters, limit: int) -> list[EventR
 
 def _replay(inbox: Inbox, event_ids: Sequence[int], *, yes: bool) -> str:
     what = count(len(event_ids), "event")
-    _ask(len(event_ids), f"Run {what} again?", yes=yes)
+    _require_consent(len(event_ids), f"Run {what} again?", yes=yes)
     with progress(len(event_ids), "Replaying") as step:
         for start in range(0, len(event_ids), BATCH):
             step(inbox.replay(event_ids[start : start + BATCH]))
@@ -104,7 +104,7 @@ def _replay_dead(
     """Revives dead jobs, the ones dead longest first; gives their events and a sentence."""
     deaths = [one for one in _deaths(inbox, since) if event_ids is None or one[1].event.id in event_ids]
     wanted = deaths[:limit]
-    _ask(len(wanted), f"Run {count(len(wanted), 'dead job')} again?", yes=yes)
+    _require_consent(len(wanted), f"Run {count(len(wanted), 'dead job')} again?", yes=yes)
     done = 0
     with progress(len(wanted), "Replaying") as step:
         while done < len(wanted) and (revived := _revive(inbox, since, len(wanted) - done, event_ids)):
@@ -131,12 +131,12 @@ def _deaths(inbox: Inbox, since: datetime | None) -> list[tuple[datetime, EventR
     return sorted((one for one in found if since is None or one[0] >= since), key=lambda one: one[0])
 
 
-def _ask(number: int, question: str, *, yes: bool) -> None:
+def _require_consent(number: int, question: str, *, yes: bool) -> None:
     if number > MANY and not yes:
-        ask(question)
+        require_consent(question)
 
 
 def _write_again(record: EventRecord) -> None:
     """The event as it stands now."""
-    if now := application.lookup(record.event.id or 0):
-        terminal.print_json(event_object(now, application.hide))
+    if now := application.find_event(record.event.id or 0):
+        terminal.print_json(event_object(now, application.redact))

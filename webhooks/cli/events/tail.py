@@ -75,7 +75,7 @@ def tail(filters: options.Filters, last: int, as_json: bool) -> None:
     following = Following(inbox, filters, _start(inbox, filters, last))
     if terminal.is_terminal():
         click.secho("Waiting for events; Ctrl-C ends.", dim=True, err=True)
-    with signals.signals() as stop:
+    with signals.stop_on_signals() as stop:
         _follow(following, stop, as_json=as_json)
     if terminal.is_terminal():
         click.echo(err=True)
@@ -90,7 +90,7 @@ def _start(inbox: Inbox, filters: options.Filters, last: int) -> int:
 
 def _follow(following: Following, stop: Flag, *, as_json: bool) -> None:
     away = False
-    while not stop.is_set() and not signals.reader_gone():
+    while not stop.is_set() and not signals.output_closed():
         try:
             for record, news in following.look():
                 _tell(record, news, as_json=as_json)
@@ -106,7 +106,7 @@ def _tell(record: EventRecord, news: JobRecord | str, *, as_json: bool) -> None:
     if not as_json:
         terminal.show(_line(record, news))
     elif news == CAME:
-        terminal.print_json(event_object(record, application.hide))
+        terminal.print_json(event_object(record, application.redact))
 
 
 def _line(record: EventRecord, news: JobRecord | str) -> Text:
@@ -130,7 +130,7 @@ def _job_line(record: EventRecord, job: JobRecord, now: datetime) -> Text:
     title = terminal.printable(wording.title(job.job))
     state = terminal.styled_state(job.job.state.word)
     state.pad_right(max(0, 9 - state.cell_len))
-    told = terminal.one_line(application.hide(wording.story(job, now)))
+    told = terminal.one_line(application.redact(wording.story(job, now)))
     return Text.assemble(*_margin(record, job.job.finished_at), f"  {title}  ", state, told)
 
 

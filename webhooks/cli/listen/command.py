@@ -164,7 +164,7 @@ def _run(settings: Settings, wish: Wish) -> None:
 @contextmanager
 def _signals() -> Iterator[threading.Event]:
     """Set by Ctrl-C, by SIGTERM, and when the terminal is closed."""
-    with signals.signals() as stop:
+    with signals.stop_on_signals() as stop:
         before = signal.signal(signal.SIGHUP, lambda *_: stop.set())
         try:
             yield stop
@@ -220,14 +220,14 @@ def _registered(wish: Wish) -> Iterator[Registered]:
     finally:
         left = registered.remove()
         if left:
-            click.secho(f"{application.hide(left)} The next flask listen takes them over.", fg="yellow", err=True)
+            click.secho(f"{application.redact(left)} The next flask listen takes them over.", fg="yellow", err=True)
         else:
             click.echo("The webhooks are removed.")
 
 
 def _welcome(registered: Registered, wish: Wish, address: str) -> None:
     click.echo(
-        f"Listening on {'https' if wish.tls else 'http'}://{address}, events come to {application.shown(wish.url)}"
+        f"Listening on {'https' if wish.tls else 'http'}://{address}, events come to {application.redact_url(wish.url)}"
     )
     click.echo(f"{formats.count(len(registered.events), 'webhook')}: {', '.join(registered.events)}")
     click.echo("Ctrl-C removes them and ends.")
@@ -239,7 +239,7 @@ def _try(registered: Registered, stop: threading.Event) -> None:
     def tell() -> None:
         problem = registered.problem()
         if problem and not stop.is_set():
-            click.secho(application.hide(problem), fg="yellow", err=True)
+            click.secho(application.redact(problem), fg="yellow", err=True)
 
     threading.Thread(target=tell, name="test", daemon=True).start()
 

@@ -153,7 +153,7 @@ def _event(given: str, name: str | None) -> Event:
     if Path(given).is_file():
         return _parsed(Path(given).read_bytes(), given)
     if given.isdecimal():
-        return application.find(int(given)).event
+        return application.get_event(int(given)).event
     if given in EVENT_TYPES:
         return _parsed(encode(customize(sample(given), at=wording.utc_now(), name=name)), given)
     raise click.BadParameter(
@@ -175,7 +175,7 @@ def _foretell(event: Event, parts: list[Part]) -> None:
     head = Text.assemble(
         terminal.styled_event_type(event.event_type), "  ", (terminal.printable(event.resource_name), "bold")
     )
-    body = render.explanation(parts, wording.utc_now(), application.hide, unmade="would run: ")
+    body = render.explanation(parts, wording.utc_now(), application.redact, unmade="would run: ")
     made = sum(len(part.unmade) for part in parts)
     terminal.show(head, body, "", f"{formats.count(made, 'job')} would be made." if made else "It would be ignored.")
 

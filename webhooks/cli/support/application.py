@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from flask import current_app
 
+from webhooks import logs
 from webhooks.cli.support.exit_codes import Failure, Unavailable
-from webhooks.logs import SHORTEST, redact
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 from webhooks.webhook_url import masked
@@ -36,7 +36,7 @@ def inbox() -> Inbox:
     try:
         return services().inbox
     except (RuntimeError, OSError) as error:
-        raise Unavailable(f"The inbox cannot be opened: {hide(str(error))}") from error
+        raise Unavailable(f"The inbox cannot be opened: {redact(str(error))}") from error
 
 
 def registry() -> Registry:
@@ -56,25 +56,25 @@ def rules() -> Rules:
         raise Failure(str(error)) from error
 
 
-def lookup(event_id: int) -> EventRecord | None:
+def find_event(event_id: int) -> EventRecord | None:
     """The event of that id, whatever number it is."""
     return inbox().event(event_id) if 0 < event_id <= LARGEST_ID else None
 
 
-def find(event_id: int) -> EventRecord:
+def get_event(event_id: int) -> EventRecord:
     """The event of that id; ends the command where there is none."""
-    record = lookup(event_id)
+    record = find_event(event_id)
     if record is None:
         raise Failure(f"There is no event {event_id}. flask events list shows those there are.")
     return record
 
 
-def hide(text: str) -> str:
+def redact(text: str) -> str:
     """The text without any of the server's secrets."""
-    hidden = [secret for secret in settings().secrets() if len(secret) >= SHORTEST]
-    return redact(text, sorted(hidden, key=len, reverse=True))
+    hidden = [secret for secret in settings().secrets() if len(secret) >= logs.SHORTEST]
+    return logs.redact(text, sorted(hidden, key=len, reverse=True))
 
 
-def shown(url: str) -> str:
+def redact_url(url: str) -> str:
     """A URL for people: masked, and without any of the server's secrets, wherever in it they stand."""
-    return hide(masked(url))
+    return redact(masked(url))

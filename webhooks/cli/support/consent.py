@@ -9,7 +9,7 @@ import click
 from webhooks.cli.support.exit_codes import Failure
 
 
-def ask(question: str) -> None:
+def require_consent(question: str) -> None:
     """Returns for a yes; ends the command for a no, and where standard input is no terminal."""
     if not sys.stdin.isatty():
         raise click.UsageError(f"{question} Nobody is there to answer; add --yes.")

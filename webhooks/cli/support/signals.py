@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def signals() -> Iterator[threading.Event]:
+def stop_on_signals() -> Iterator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set. A second Ctrl-C ends the process at once."""
     stopping = threading.Event()
 
@@ -28,7 +28,7 @@ def signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def reader_gone() -> bool:
+def output_closed() -> bool:
     """Whether whoever read our output has gone away, as in `… | head -1`."""
     try:
         output = sys.stdout.fileno()

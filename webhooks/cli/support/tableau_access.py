@@ -74,7 +74,7 @@ def asking(site: Site) -> Iterator[Tableau]:
         yield application.services().client(site)
     except (TableauError, ValueError) as error:
         away = isinstance(error, NoAnswer) or getattr(error, "status", None) in TEMPORARY
-        raise (Unavailable if away else Failure)(of_site(site, application.hide(str(error)))) from None
+        raise (Unavailable if away else Failure)(of_site(site, application.redact(str(error)))) from None
     except RuntimeError as error:
         if isinstance(error, click.exceptions.Exit | click.Abort):
             raise

@@ -130,7 +130,7 @@ def _template(event_type: str | None, source: int | None) -> Payload:
         _warn(event_type)
     if source is None:
         return sample(event_type or "")
-    kept = application.find(source)
+    kept = application.get_event(source)
     changed = {"event_type": event_type, "resource": sample(event_type)["resource"]} if event_type else {}
     return {**kept.event.payload, **changed}
 
@@ -172,4 +172,4 @@ def _send(bodies: Sequence[Payload], target: str) -> Iterator[tuple[Payload, Res
             try:
                 yield body, sender.post(encode(body))
             except NoResponse as error:
-                raise Unavailable(application.hide(str(error))) from None
+                raise Unavailable(application.redact(str(error))) from None

@@ -50,15 +50,19 @@ def announce(bodies: Sequence[Payload], target: str) -> None:
         head = (
             f"{terminal.printable(bodies[-1].get('event_type'))}  {terminal.printable(bodies[-1].get('resource_name'))}"
         )
-    click.echo(application.hide(f"{head}  to {application.shown(target)}"))
+    click.echo(application.redact(f"{head}  to {application.redact_url(target)}"))
 
 
 def write(exchanges: Iterable[Exchange], target: str) -> list[Response]:
     """The same for programs: one object an event."""
     answers = []
     for body, answer in exchanges:
-        said = json.loads(application.hide(json.dumps(dict(answer.content)))) or application.hide(answer.body[:SHOWN])
-        terminal.print_json({"status": answer.status, "answer": said, "url": application.shown(target), "sent": body})
+        said = json.loads(application.redact(json.dumps(dict(answer.content)))) or application.redact(
+            answer.body[:SHOWN]
+        )
+        terminal.print_json(
+            {"status": answer.status, "answer": said, "url": application.redact_url(target), "sent": body}
+        )
         answers.append(answer)
     return answers
 
@@ -87,7 +91,7 @@ def _said(answer: Response) -> str:
     if answer.status == 200 and "status" in content:
         event = f", event {content['event']}" if "event" in content else ", a test is not kept"
         return terminal.one_line(f"{content['status']}{event}")
-    return application.hide(terminal.one_line(str(content.get("detail") or answer.body[:SHOWN])))
+    return application.redact(terminal.one_line(str(content.get("detail") or answer.body[:SHOWN])))
 
 
 def _word(answer: Response) -> str:

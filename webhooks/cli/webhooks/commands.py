@@ -11,7 +11,7 @@ from tableau_rest import NoAnswer, TableauError
 from tableau_rest.models import Webhook, WebhookTest
 from webhooks.cli.support import application, tableau_access, terminal
 from webhooks.cli.support.commands import Group
-from webhooks.cli.support.consent import ask
+from webhooks.cli.support.consent import require_consent
 from webhooks.cli.support.exit_codes import FAILED, Failure
 from webhooks.cli.support.options import EventType, as_json
 from webhooks.cli.webhooks.sync import sync
@@ -99,7 +99,7 @@ def delete(webhook: str, yes: bool, site_name: str | None, as_json: bool) -> Non
     site, found = tableau_access.find(site_name, webhook)
     with tableau_access.asking(site) as tableau:
         if not _ours(found) and not yes:
-            ask(f"{found.name!r} is not one of ours. Delete it?")
+            require_consent(f"{found.name!r} is not one of ours. Delete it?")
         tableau.delete_webhook(found)
     _tell("Deleted", site, found, as_json=as_json)
 
@@ -172,8 +172,8 @@ class Outcome:
     @classmethod
     def of(cls, result: WebhookTest | TableauError) -> Self:
         if isinstance(result, TableauError):
-            return cls(result.status, None, application.hide(str(result)), ok=False)
-        return cls(result.call_status, result.status, application.hide(result.body), result.ok)
+            return cls(result.status, None, application.redact(str(result)), ok=False)
+        return cls(result.call_status, result.status, application.redact(result.body), result.ok)
 
     @property
     def advice(self) -> str:
@@ -215,7 +215,7 @@ def _tell(verb: str, site: Site, webhook: Webhook, *, as_json: bool) -> None:
     if as_json:
         terminal.print_json(_object(site, webhook))
     else:
-        click.echo(f"{verb} {_place(site, webhook.name)} ({webhook.event}) to {application.shown(webhook.url)}")
+        click.echo(f"{verb} {_place(site, webhook.name)} ({webhook.event}) to {application.redact_url(webhook.url)}")
 
 
 def _row(webhook: Webhook) -> list[Any]:
@@ -224,7 +224,7 @@ def _row(webhook: Webhook) -> list[Any]:
         if webhook.is_enabled
         else terminal.styled_state("dead", f"no: {webhook.reason}")
     )
-    name, url = terminal.printable(webhook.name), terminal.printable(application.shown(webhook.url))
+    name, url = terminal.printable(webhook.name), terminal.printable(application.redact_url(webhook.url))
     return [name, terminal.styled_event_type(webhook.event), state, url, webhook.luid]
 
 
@@ -242,7 +242,7 @@ def _object(site: Site, webhook: Webhook) -> dict[str, Any]:
         "luid": webhook.luid,
         "name": webhook.name,
         "event": webhook.event,
-        "url": application.shown(webhook.url),
+        "url": application.redact_url(webhook.url),
         "is_enabled": webhook.is_enabled,
         "reason": webhook.reason,
         "owner": webhook.owner.name,

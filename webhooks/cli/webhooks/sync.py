@@ -14,7 +14,7 @@ from rich.text import Text
 
 from webhooks.cli.support import application, tableau_access, terminal
 from webhooks.cli.support.commands import Command
-from webhooks.cli.support.consent import ask
+from webhooks.cli.support.consent import require_consent
 from webhooks.cli.support.exit_codes import FAILED
 from webhooks.cli.support.options import as_json
 from webhooks.config.site import Site
@@ -69,10 +69,10 @@ class _One:
         there = tableau.webhooks()
         steps = compare(there, services.wanted(site), url=self._target, label=application.settings().webhook_label)
         if not self._as_json:
-            _show(steps, tableau_access.of_site(site, f"Events go to {application.shown(self._target)}"))
+            _show(steps, tableau_access.of_site(site, f"Events go to {application.redact_url(self._target)}"))
         changes = [step for step in steps if step.verb is not Verb.KEEP]
         if not self._dry_run and changes and not self._yes:
-            _ask(changes)
+            _require_consent(changes)
         outcomes = [] if self._dry_run else _carry_out(changes, tableau, quiet=self._as_json)
         if self._as_json:
             _write(site, steps, outcomes, dry_run=self._dry_run)
@@ -93,13 +93,13 @@ def _show(steps: Sequence[Step], title: str) -> None:
 
 
 def _why(step: Step) -> str:
-    return application.hide(terminal.one_line(step.why))
+    return application.redact(terminal.one_line(step.why))
 
 
-def _ask(changes: Sequence[Step]) -> None:
+def _require_consent(changes: Sequence[Step]) -> None:
     """On a terminal, before anything that takes events away from where they go now."""
     if sys.stdin.isatty() and any(step.verb is Verb.DELETE or _moves(step) for step in changes):
-        ask("Go ahead?")
+        require_consent("Go ahead?")
 
 
 def _moves(step: Step) -> bool:
@@ -116,7 +116,7 @@ def _carry_out(changes: Sequence[Step], tableau: Tableau, *, quiet: bool) -> lis
 
 
 def _error(one: Outcome) -> str | None:
-    return application.hide(terminal.one_line(str(one.error))) if one.error else None
+    return application.redact(terminal.one_line(str(one.error))) if one.error else None
 
 
 def _conclude(changes: Sequence[Step], outcomes: Sequence[Outcome], *, dry_run: bool) -> None:
@@ -143,7 +143,7 @@ def _object(step: Step, one: Outcome | None, *, dry_run: bool) -> dict[str, Any]
         "action": step.verb.value,
         "event": step.event,
         "name": step.name,
-        "url": application.shown(step.url),
+        "url": application.redact_url(step.url),
         "why": _why(step),
         "done": done,
         "error": _error(one) if one else None,
