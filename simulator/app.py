@@ -8,12 +8,12 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from simulator import fault_injection, slack, tableau, twilio
-from simulator.browse import browse
 from simulator.config import VARIABLES, Config, from_environment
-from simulator.control import control
-from simulator.page import page
+from simulator.control.content_card import browse
+from simulator.control.http_api import control
+from simulator.control.page import page
 from simulator.tableau.wire import ApiError, refusal
-from simulator.world import World
+from simulator.world.world import World
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -25,7 +25,7 @@ def create_app(config: Config | None = None) -> Flask:
     if config is None:
         config, made_up = from_environment(os.environ)
         announce(_addresses(config) | made_up)
-    app = Flask(__name__)
+    app = Flask(__name__, template_folder="control/templates", static_folder="control/static")
     app.json.sort_keys = False  # type: ignore[attr-defined]
     world = World(config)
     app.extensions["simulator"] = world

@@ -6,14 +6,14 @@ from contextlib import suppress
 
 from flask import Flask, Response, g, request
 
-from simulator.calls import Call
-from simulator.faults import Fault
 from simulator.slack import api as slack_api
 from simulator.slack.workspace import SlackError
 from simulator.tableau.wire import ApiError, refusal
 from simulator.twilio import api as twilio_api
 from simulator.twilio.account import TwilioError
-from simulator.world import World
+from simulator.world.calls import Call
+from simulator.world.faults import Fault
+from simulator.world.world import World
 
 SHAPES = {"strings", "single", "bare", "lists", "empty"}
 PAGE = "<html><head><title>{status}</title></head><body><center><h1>{status} {words}</h1></center><hr></body></html>"

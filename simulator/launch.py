@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from simulator import demo
+from simulator.demo import play as demo
 
 ROOT = Path(__file__).resolve().parent.parent
 

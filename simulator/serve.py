@@ -10,7 +10,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from simulator.app import create_app
 from simulator.config import Config
-from simulator.world import World
+from simulator.world.world import World
 
 
 class _Quiet(WSGIRequestHandler):

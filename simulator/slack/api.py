@@ -11,7 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, request
 
 from simulator.slack.workspace import SlackError
-from simulator.world import World
+from simulator.world.world import World
 
 Arguments = dict[str, Any]
 Method = Callable[[World, Arguments], Arguments]

@@ -8,7 +8,7 @@ from flask import Response, current_app, request
 from simulator.slack.api import Arguments, method, parsed, slack
 from simulator.slack.messages import allowed, find
 from simulator.slack.workspace import File, SlackError
-from simulator.world import World
+from simulator.world.world import World
 
 MOST_BYTES = 1 << 30
 

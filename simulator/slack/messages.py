@@ -6,7 +6,7 @@ https://docs.slack.dev/reference/methods/chat.postMessage
 from simulator.slack import blocks as block_kit
 from simulator.slack.api import Arguments, method, parsed, whole
 from simulator.slack.workspace import BOT, BOT_NAME, BOT_USER, TEAM, Message, SlackError
-from simulator.world import World
+from simulator.world.world import World
 
 MOST_TEXT = 40_000
 

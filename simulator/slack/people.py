@@ -5,7 +5,7 @@ https://docs.slack.dev/reference/methods/conversations.list
 
 from simulator.slack.api import Arguments, method, whole
 from simulator.slack.workspace import BOT, BOT_USER, TEAM, Channel, Member, SlackError
-from simulator.world import World
+from simulator.world.world import World
 
 
 @method("auth.test")

@@ -2,25 +2,25 @@
 
 from flask import Flask
 
-from simulator.tableau import (
+from simulator.tableau.endpoints import (
     auth,
     content,
     exports,
     jobs,
     labels,
-    mails,
-    people,
     permissions,
     publishing,
+    subscriptions,
     tags,
     tasks,
+    users,
     webhooks,
 )
-from simulator.tableau.metadata import metadata
+from simulator.tableau.endpoints.metadata import metadata
 from simulator.tableau.route import blueprint
 
 # Importing a topic announces its routes.
-TOPICS = (auth, content, exports, jobs, labels, mails, people, permissions, publishing, tags, tasks, webhooks)
+TOPICS = (auth, content, exports, jobs, labels, permissions, publishing, subscriptions, tags, tasks, users, webhooks)
 
 
 def register(app: Flask) -> None:

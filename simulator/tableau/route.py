@@ -8,10 +8,10 @@ from typing import Any
 from flask import Blueprint, Response, current_app, g, request
 from werkzeug.routing import Map, Rule
 
-from simulator.sessions import Session
-from simulator.site import Site, User
 from simulator.tableau.wire import Answer, ApiError, answer, read_body
-from simulator.world import World
+from simulator.world.sessions import Session
+from simulator.world.site import Site, User
+from simulator.world.world import World
 
 Result = Answer | tuple[Answer, int] | Response
 ANY_SCOPE = "*"  # what a JWT session may do whatever its scopes

@@ -14,7 +14,7 @@ from flask import Blueprint, Response, current_app, request
 
 from simulator.twilio.account import Sms, TwilioError
 from simulator.twilio.callback import call_back
-from simulator.world import World
+from simulator.world.world import World
 
 VERSION = "2010-04-01"
 twilio = Blueprint("twilio", __name__, url_prefix=f"/twilio/{VERSION}/Accounts/<sid>")

@@ -13,7 +13,7 @@ from functools import partial
 import requests
 
 from simulator.twilio.account import Sms
-from simulator.world import World
+from simulator.world.world import World
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from simulator import Config, Running, running
-from simulator.payload import RESOURCES
+from simulator.world.payload import RESOURCES
 from tests.acceptance.server import Server
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import simulator
 from notifiers import Notifiers, SlackConfig
-from simulator.events import Wish, happen
+from simulator.world.events import EventRequest, simulate_event
 from tableau_rest import PersonalAccessToken, Tableau
 from webhooks import rules
 from webhooks.config.settings import Settings
@@ -43,7 +43,7 @@ class Scene:
 
     def happen(self, event_type: str, **wish: str) -> Event:
         """Something happens in Tableau; the webhook's event."""
-        payload = happen(self.running.world, self.running.world.home, Wish(event_type, **wish))
+        payload = simulate_event(self.running.world, self.running.world.home, EventRequest(event_type, **wish))
         return self.event(**payload)
 
     def plan(self, event: Event, action: str) -> list[Job]:

@@ -13,9 +13,9 @@ import slack_sdk
 import twilio.rest
 
 from simulator import Config, Running, running
-from simulator import control as control_module
 from simulator.config import from_environment, manner, manners
-from simulator.timer import Timer
+from simulator.control import http_api as control_module
+from simulator.world.timer import Timer
 
 
 def test_messages_show_what_was_received(slack: slack_sdk.WebClient, sms: twilio.rest.Client, control: Any) -> None:
@@ -191,7 +191,7 @@ def test_manner_reads_text_and_json() -> None:
 
 def test_flask_serves_it_from_the_command_line(tmp_path: Path) -> None:
     """`flask --app simulator run` prints what it made up and answers."""
-    root = Path(control_module.__file__).parent.parent
+    root = Path(control_module.__file__).parents[2]
     ours = {"SLACK_TOKEN": "xoxb-given", "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(root)}
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | ours
     command = [sys.executable, "-m", "flask", "--app", "simulator", "run", "--port", "0"]
@@ -212,7 +212,7 @@ def test_flask_serves_it_from_the_command_line(tmp_path: Path) -> None:
 
 def test_module_serves_it_and_says_what_a_server_needs(tmp_path: Path) -> None:
     """`python -m simulator` prints the three addresses with the credentials, ready for an .env."""
-    root = Path(control_module.__file__).parent.parent
+    root = Path(control_module.__file__).parents[2]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from simulator import Config, Running, running
-from simulator.events import HAPPENINGS
-from simulator.payload import RESOURCES, SOURCES, payload
-from simulator.site import Webhook
+from simulator.world.events import HAPPENINGS
+from simulator.world.payload import RESOURCES, SOURCES, payload
+from simulator.world.site import Webhook
 
 
 def _listen(simulator: Running, url: str, *events: str) -> None:

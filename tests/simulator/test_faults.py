@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 from twilio.base.exceptions import TwilioRestException
 
 from simulator import Running
-from simulator.faults import KINDS, Faults
+from simulator.world.faults import KINDS, Faults
 
 SLOW = 0.15
 

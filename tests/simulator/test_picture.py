@@ -8,9 +8,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from simulator.canvas import Canvas, plain
-from simulator.documents import csv, numbers, pdf, pptx, xlsx
-from simulator.picture import chart
+from simulator.render.canvas import Canvas, plain
+from simulator.render.chart import chart
+from simulator.render.documents import csv, numbers, pdf, pptx, xlsx
 
 
 def _chunks(png: bytes) -> dict[bytes, bytes]:

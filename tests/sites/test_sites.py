@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from simulator import Running
-from simulator.events import Wish, happen
+from simulator.world.events import EventRequest, simulate_event
 from tests.acceptance.server import serving, wait_for
 from tests.hooks.conftest import Run, slack
 from webhooks.config.settings import Settings
@@ -34,7 +34,7 @@ def happens(world: Running) -> Happens:
     def make(event_type: str, site: str, **wish: str) -> Event:
         there = world.world.site_at(site)
         assert there
-        fields: dict[str, Any] = happen(world.world, there, Wish(event_type, **wish))
+        fields: dict[str, Any] = simulate_event(world.world, there, EventRequest(event_type, **wish))
         fields.pop("event_type")
         return build(event_type, origin="test", **fields)
 

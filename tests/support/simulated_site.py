@@ -17,7 +17,7 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from simulator import Running, running
-from simulator.site import Webhook
+from simulator.world.site import Webhook
 from webhooks.app import create_app
 from webhooks.config.settings import Settings
 from webhooks.inbox import Inbox

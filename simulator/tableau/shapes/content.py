@@ -1,8 +1,8 @@
 """How content is described to callers. Numbers are text where Tableau's JSON has text."""
 
-from simulator.site import Content, Datasource, Flow, Site, View, Workbook
 from simulator.tableau.shapes.people import owner, reference
 from simulator.tableau.wire import Answer, stamp
+from simulator.world.site import Content, Datasource, Flow, Site, View, Workbook
 
 
 def tags(item: Content) -> Answer:

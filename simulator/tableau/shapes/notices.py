@@ -1,8 +1,8 @@
 """How webhooks, labels, subscriptions and alerts are described to callers."""
 
-from simulator.site import DataAlert, Label, Site, Subscription, Webhook
 from simulator.tableau.shapes.people import owner, reference
 from simulator.tableau.wire import Answer, stamp
+from simulator.world.site import DataAlert, Label, Site, Subscription, Webhook
 
 
 def webhook(site: Site, item: Webhook, source: str) -> Answer:

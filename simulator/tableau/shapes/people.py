@@ -1,7 +1,7 @@
 """How people, projects and sites are described to callers."""
 
-from simulator.site import Group, Project, Site, User
 from simulator.tableau.wire import Answer, stamp
+from simulator.world.site import Group, Project, Site, User
 
 
 def reference(things: dict[str, User] | dict[str, Project], luid: str) -> Answer:

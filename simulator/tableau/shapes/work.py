@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from simulator.site import FlowRun, Job, LinkedTask, Site, Task
 from simulator.tableau.wire import Answer, stamp
+from simulator.world.site import FlowRun, Job, LinkedTask, Site, Task
 
 
 def listed_job(item: Job, now: datetime) -> Answer:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from simulator.demo import VARIABLES
-from simulator.demo_file import lent
+from simulator.demo.play import SETTINGS_FILE
+from simulator.demo.settings_file import settings_file
 from webhooks.cli.support import demo_settings
 from webhooks.config.settings import ROOT, Settings
 
@@ -25,7 +25,7 @@ DEMO = {
     "PORT": "8017",
     "DATABASE_URL": "sqlite:////tmp/demo.sqlite3",
 }
-WAIT = "print('lent', flush=True); time.sleep(60)"
+WAIT = "print('holding', flush=True); time.sleep(60)"
 
 
 @pytest.fixture
@@ -38,13 +38,13 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def demo(file: Path) -> Iterator[Path]:
     """The file of a demo that runs."""
-    with lent(DEMO, file):
+    with settings_file(DEMO, file):
         yield file
 
 
 def test_both_sides_mean_the_same_file() -> None:
     """The simulator and the commands do not know each other."""
-    assert ROOT / VARIABLES == demo_settings.LENT
+    assert ROOT / SETTINGS_FILE == demo_settings.LENT
 
 
 def test_commands_take_the_variables_of_a_running_demo(demo: Path) -> None:
@@ -58,7 +58,7 @@ def test_commands_take_the_variables_of_a_running_demo(demo: Path) -> None:
 
 def test_nothing_is_left_of_a_demo_that_ended(file: Path) -> None:
     """The file is gone, and without one there are the settings alone; another demo's file stays."""
-    with lent(DEMO, file), lent({**DEMO, "PORT": "8027"}, file):
+    with settings_file(DEMO, file), settings_file({**DEMO, "PORT": "8027"}, file):
         assert demo_settings.read(file).port == 8027
     assert not file.exists()
     assert demo_settings.read(file) == Settings.read()
@@ -66,11 +66,11 @@ def test_nothing_is_left_of_a_demo_that_ended(file: Path) -> None:
 
 def test_file_of_a_killed_demo_is_not_believed(file: Path) -> None:
     """Its lock went with the process."""
-    script = f"from simulator.demo_file import lent\nwith lent({DEMO!r}, Path({str(file)!r})):\n    {WAIT}"
-    script = f"import time\nfrom pathlib import Path\n{script}"
+    imports = "import time\nfrom pathlib import Path\nfrom simulator.demo.settings_file import settings_file"
+    script = f"{imports}\nwith settings_file({DEMO!r}, Path({str(file)!r})):\n    {WAIT}"
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE) as killed:
         assert killed.stdout
-        assert killed.stdout.readline() == b"lent\n"
+        assert killed.stdout.readline() == b"holding\n"
         assert demo_settings.read(file).port == 8017
         killed.send_signal(signal.SIGKILL)
     assert file.exists()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from simulator import Running
-from simulator.site import Webhook
+from simulator.world.site import Webhook
 from tests.support.simulated_site import DESIRED, TOKEN, MakeFlask, RunFlask, inject_fault, registered_webhooks
 from webhooks.config.settings import Settings
 

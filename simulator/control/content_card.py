@@ -4,10 +4,10 @@ from typing import Any
 
 from flask import Blueprint, Response, url_for
 
-from simulator.control import world_here
-from simulator.picture import chart
-from simulator.site import Content, Datasource, Site, View, Workbook
-from simulator.world import World
+from simulator.control.http_api import world_here
+from simulator.render.chart import chart
+from simulator.world.site import Content, Datasource, Site, View, Workbook
+from simulator.world.world import World
 
 browse = Blueprint("browse", __name__, url_prefix="/simulator/content")
 KINDS = {"workbooks": "workbook", "datasources": "datasource", "flows": "flow"}

@@ -6,14 +6,14 @@ https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_jobs_tasks
 import re
 from datetime import timedelta
 
-from simulator import refresh
-from simulator.site import Task
 from simulator.tableau import shapes
-from simulator.tableau.content import found, paged
-from simulator.tableau.jobs import start
+from simulator.tableau.endpoints.content import found, paged
+from simulator.tableau.endpoints.jobs import start
 from simulator.tableau.query import page
 from simulator.tableau.route import Call, Result, route, thing
 from simulator.tableau.wire import Answer, ApiError, part, stamp, text
+from simulator.world import refresh
+from simulator.world.site import Task
 
 READ, RUN, WRITE = "tableau:tasks:read", "tableau:tasks:run", "tableau:tasks:write"
 RUNS = "tableau:flow_runs:read"

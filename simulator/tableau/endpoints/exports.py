@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from flask import Response
 
-from simulator import documents
-from simulator.picture import chart
-from simulator.site import View, Workbook
-from simulator.tableau.content import READ, found
+from simulator.render import documents
+from simulator.render.chart import chart
+from simulator.tableau.endpoints.content import READ, found
 from simulator.tableau.route import Call, route
 from simulator.tableau.wire import ApiError
+from simulator.world.site import View, Workbook
 
 DOWNLOAD = "tableau:views:download"
 THUMBNAIL = (480, 300)

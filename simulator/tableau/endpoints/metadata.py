@@ -10,11 +10,11 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from simulator.site import Content, Datasource, Site, User, View, Workbook
-from simulator.tableau.content import READ
+from simulator.tableau.endpoints.content import READ
 from simulator.tableau.graphql import Field, Malformed, parse
 from simulator.tableau.route import authenticate, granted, world_here
 from simulator.tableau.wire import ApiError, read_body, stamp, text
+from simulator.world.site import Content, Datasource, Site, User, View, Workbook
 
 metadata = Blueprint("metadata", __name__, url_prefix="/api/metadata")
 Thing = Content | User | str  # a string is a table

@@ -6,11 +6,11 @@ https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_workbooks_
 import re
 from collections.abc import Iterable
 
-from simulator.site import Content
 from simulator.tableau import shapes
-from simulator.tableau.content import FOUR, KINDS, found
+from simulator.tableau.endpoints.content import FOUR, KINDS, found
 from simulator.tableau.route import Call, Result, route, scoped
 from simulator.tableau.wire import Answer, ApiError, listed, part, text
+from simulator.world.site import Content
 
 # An unquoted label ends at a blank or a comma; quotes hold one together.
 LABEL = re.compile(r'"([^"]*)"|([^\s,"]+)')

@@ -5,12 +5,22 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from simulator import refresh
-from simulator.changes import CONTENT, Payload, delete, label, publish, remove_user, set_role, tell_label, tell_site
-from simulator.payload import RESOURCES
-from simulator.seed import content_url
-from simulator.site import Content, Datasource, Label, Project, Site, User, Workbook
-from simulator.world import World
+from simulator.world import refresh
+from simulator.world.changes import (
+    CONTENT,
+    Payload,
+    delete,
+    label,
+    publish,
+    remove_user,
+    set_role,
+    tell_label,
+    tell_site,
+)
+from simulator.world.payload import RESOURCES
+from simulator.world.seed import content_url
+from simulator.world.site import Content, Datasource, Label, Project, Site, User, Workbook
+from simulator.world.world import World
 
 T = TypeVar("T")
 
@@ -23,7 +33,7 @@ class Impossible(ValueError):
 
 
 @dataclass(frozen=True)
-class Wish:
+class EventRequest:
     """What should happen, and to what: `name` or `luid` choose it; `project` and `owner` are for something new."""
 
     event_type: str
@@ -35,7 +45,7 @@ class Wish:
     value: str = ""  # of a label
 
 
-def happen(world: World, site: Site, wish: Wish) -> Payload:
+def simulate_event(world: World, site: Site, wish: EventRequest) -> Payload:
     """Make one event happen and deliver it; gives the payload. Raises Impossible."""
     if wish.event_type not in HAPPENINGS:
         raise Impossible(f"{wish.event_type!r} is not an event; there are {', '.join(RESOURCES)}")
@@ -43,7 +53,9 @@ def happen(world: World, site: Site, wish: Wish) -> Payload:
         return HAPPENINGS[wish.event_type](world, site, wish)
 
 
-def _choose(world: World, things: Mapping[str, T], wish: Wish, suits: Callable[[T], bool] = lambda _: True) -> T:
+def _choose(
+    world: World, things: Mapping[str, T], wish: EventRequest, suits: Callable[[T], bool] = lambda _: True
+) -> T:
     """The thing the wish names, or one of those that suit, by chance."""
     if wish.luid or wish.name:
         for luid, thing in things.items():
@@ -60,16 +72,16 @@ def _names(thing: object) -> tuple[str, str]:
     return getattr(thing, "name", ""), getattr(thing, "full_name", "")
 
 
-def _created(kind: str, world: World, site: Site, wish: Wish) -> Payload:
+def _created(kind: str, world: World, site: Site, wish: EventRequest) -> Payload:
     names = NEW_WORKBOOKS if kind == "workbook" else NEW_DATASOURCES
     taken = {item.name for item in site.content(kind).values()}
     name = wish.name or next((name for name in names if name not in taken), f"{names[0]} {len(taken)}")
-    project = _choose(world, site.projects, Wish(wish.event_type, wish.project))
-    owner = _choose(world, site.users, Wish(wish.event_type, wish.owner), _publishes)
+    project = _choose(world, site.projects, EventRequest(wish.event_type, wish.project))
+    owner = _choose(world, site.users, EventRequest(wish.event_type, wish.owner), _publishes)
     return publish(world, site, kind, name=name, project=project.luid, owner=owner.luid)
 
 
-def _updated(kind: str, world: World, site: Site, wish: Wish) -> Payload:
+def _updated(kind: str, world: World, site: Site, wish: EventRequest) -> Payload:
     item = _choose(world, site.content(kind), wish)
     item.updated_at = world.now()
     if isinstance(item, Workbook | Datasource):
@@ -77,81 +89,81 @@ def _updated(kind: str, world: World, site: Site, wish: Wish) -> Payload:
     return world.emit(site, wish.event_type, name=item.name, luid=item.luid)
 
 
-def _deleted(kind: str, world: World, site: Site, wish: Wish) -> Payload:
+def _deleted(kind: str, world: World, site: Site, wish: EventRequest) -> Payload:
     return delete(world, site, kind, _choose(world, site.content(kind), wish).luid)
 
 
-def _refresh_started(kind: str, world: World, site: Site, wish: Wish) -> Payload:
+def _refresh_started(kind: str, world: World, site: Site, wish: EventRequest) -> Payload:
     item = _choose(
         world, site.content(kind), wish, lambda item: item.has_extracts and not refresh.running(site, item.luid)
     )
     return refresh.started(world, site, refresh.queue(world, site, kind, item))
 
 
-def _refresh_succeeded(kind: str, world: World, site: Site, wish: Wish) -> Payload:
+def _refresh_succeeded(kind: str, world: World, site: Site, wish: EventRequest) -> Payload:
     return _refresh_ended(kind, world, site, wish, "")
 
 
-def _refresh_failed(kind: str, world: World, site: Site, wish: Wish) -> Payload:
+def _refresh_failed(kind: str, world: World, site: Site, wish: EventRequest) -> Payload:
     return _refresh_ended(kind, world, site, wish, wish.reason or world.random.choice(refresh.REASONS))
 
 
-def _refresh_ended(kind: str, world: World, site: Site, wish: Wish, reason: str) -> Payload:
+def _refresh_ended(kind: str, world: World, site: Site, wish: EventRequest, reason: str) -> Payload:
     item = _choose(world, site.content(kind), wish, lambda item: item.has_extracts)
     job = refresh.running(site, item.luid) or refresh.queue(world, site, kind, item)
     return refresh.finish(world, site, job, reason=reason)
 
 
-def _promoted(world: World, site: Site, wish: Wish) -> Payload:
+def _promoted(world: World, site: Site, wish: EventRequest) -> Payload:
     user = _choose(world, site.users, wish, lambda user: not user.is_admin)
     return set_role(world, site, user, "SiteAdministratorExplorer")
 
 
-def _demoted(world: World, site: Site, wish: Wish) -> Payload:
+def _demoted(world: World, site: Site, wish: EventRequest) -> Payload:
     user = _choose(world, site.users, wish, lambda user: user.is_admin and not _is_us(world, user))
     return set_role(world, site, user, "Creator")
 
 
-def _user_deleted(world: World, site: Site, wish: Wish) -> Payload:
+def _user_deleted(world: World, site: Site, wish: EventRequest) -> Payload:
     user = _choose(world, site.users, wish, lambda user: not user.is_admin)
     if _is_us(world, user):
         raise Impossible(f"{user.name} is who the server signs in as")
     return remove_user(world, site, user)
 
 
-def _label_created(world: World, site: Site, wish: Wish) -> Payload:
+def _label_created(world: World, site: Site, wish: EventRequest) -> Payload:
     kind, item = _labelled(world, site, wish)
     user = next(user for user in site.users.values() if user.is_admin)
     value = wish.value or world.random.choice(("Deprecated", "Stale data", "Under maintenance", "Sensitive data"))
     return label(world, site, kind=kind, item=item, value=value, message=wish.reason, user=user.luid)
 
 
-def _label_updated(world: World, site: Site, wish: Wish) -> Payload:
+def _label_updated(world: World, site: Site, wish: EventRequest) -> Payload:
     put = _label_of(world, site, wish)
     put.message, put.updated_at = wish.reason or "Looked at again", world.now()
     return tell_label(world, site, put, "LabelUpdated")
 
 
-def _label_deleted(world: World, site: Site, wish: Wish) -> Payload:
+def _label_deleted(world: World, site: Site, wish: EventRequest) -> Payload:
     put = _label_of(world, site, wish)
     del site.labels[put.luid]
     return tell_label(world, site, put, "LabelDeleted")
 
 
-def _label_of(world: World, site: Site, wish: Wish) -> Label:
+def _label_of(world: World, site: Site, wish: EventRequest) -> Label:
     if not wish.luid and not wish.name:
         return _choose(world, site.labels, wish, lambda put: put.content_kind in CONTENT)
     _, item = _labelled(world, site, wish)
-    return _choose(world, site.labels, Wish(wish.event_type), lambda put: put.content == item.luid)
+    return _choose(world, site.labels, EventRequest(wish.event_type), lambda put: put.content == item.luid)
 
 
-def _labelled(world: World, site: Site, wish: Wish) -> tuple[str, Content]:
+def _labelled(world: World, site: Site, wish: EventRequest) -> tuple[str, Content]:
     things = {luid: (kind, item) for kind in CONTENT for luid, item in site.content(kind).items()}
     item = _choose(world, {luid: item for luid, (_, item) in things.items()}, wish)
     return things[item.luid]
 
 
-def _site_created(world: World, site: Site, wish: Wish) -> Payload:
+def _site_created(world: World, site: Site, wish: EventRequest) -> Payload:
     number = len(world.sites) + 1
     name = wish.name or f"Team {number}"
     made = Site(world.luid(), name, content_url(name))
@@ -163,12 +175,12 @@ def _site_created(world: World, site: Site, wish: Wish) -> Payload:
     return world.emit(site, "SiteCreated", name=made.name, luid=made.luid)
 
 
-def _site_updated(world: World, site: Site, wish: Wish) -> Payload:
+def _site_updated(world: World, site: Site, wish: EventRequest) -> Payload:
     site.name = wish.name or site.name
     return tell_site(world, site)
 
 
-def _site_deleted(world: World, site: Site, wish: Wish) -> Payload:
+def _site_deleted(world: World, site: Site, wish: EventRequest) -> Payload:
     gone = _choose(world, world.sites, wish, lambda other: other is not site)
     if gone is site:
         raise Impossible(f"{site.name} is the site this happens on")
@@ -184,7 +196,7 @@ def _is_us(world: World, user: User) -> bool:
     return user.name == world.config.username
 
 
-Happening = Callable[[World, Site, Wish], Payload]
+Happening = Callable[[World, Site, EventRequest], Payload]
 HAPPENINGS: dict[str, Happening] = {
     "AdminPromoted": _promoted,
     "AdminDemoted": _demoted,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 @contextmanager
-def lent(variables: Mapping[str, str], path: Path) -> Iterator[None]:
+def settings_file(variables: Mapping[str, str], path: Path) -> Iterator[None]:
     """The file at `path` holds `variables` as a JSON object, for the length of a `with` block.
 
     The system lets go of the lock of a process that was killed, so what such a one leaves behind is not believed.

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from hmac import compare_digest
 
-from simulator.jwt import Refused, verify
-from simulator.sessions import Session, lifetime
-from simulator.site import Site, User
 from simulator.tableau import shapes
+from simulator.tableau.jwt import Refused, verify
 from simulator.tableau.route import ANY_SCOPE, Call, Result, authenticate, opening, route
 from simulator.tableau.wire import Answer, ApiError, part, read_body, text
-from simulator.world import World
+from simulator.world.sessions import Session, lifetime
+from simulator.world.site import Site, User
+from simulator.world.world import World
 
 Claim = tuple[str, str, tuple[str, ...] | None]  # user name, credential, scopes
 

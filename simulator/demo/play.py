@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from simulator.config import Config
-from simulator.console import Told
-from simulator.demo_file import lent
-from simulator.payload import RESOURCES
+from simulator.demo.console import Told
+from simulator.demo.settings_file import settings_file
 from simulator.serve import Running, running
+from simulator.world.payload import RESOURCES
 
 DATA = Path("data")
 LOG = DATA / "demo.log"
-VARIABLES = DATA / "demo.json"
+SETTINGS_FILE = DATA / "demo.json"
 START_SECONDS = 30
 PAUSE_SECONDS = 2.0
 
@@ -54,7 +54,7 @@ def play(*, port: int, simulator_port: int) -> None:
     with (
         running(config, port=simulator_port) as site,
         _server(variables := _variables(site, port)) as server,
-        lent(variables, VARIABLES),
+        settings_file(variables, SETTINGS_FILE),
     ):
         _register(site, f"http://127.0.0.1:{port}/webhook")
         print(_welcome(port, simulator_port), flush=True)

@@ -3,11 +3,11 @@
 https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_subscriptions.htm
 """
 
-from simulator.site import DataAlert, Subscription
 from simulator.tableau import shapes
-from simulator.tableau.content import paged
+from simulator.tableau.endpoints.content import paged
 from simulator.tableau.route import Call, Result, route, thing
 from simulator.tableau.wire import Answer, ApiError, flag, part, text
+from simulator.world.site import DataAlert, Subscription
 
 READ, WRITE = "tableau:subscriptions:read", "tableau:subscriptions:write"
 ALERTS = "tableau:data_driven_alerts"

@@ -5,13 +5,13 @@ https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_notificati
 
 import re
 
-from simulator.delivery import post
-from simulator.payload import EVENTS, SOURCES
-from simulator.site import Webhook
 from simulator.tableau import shapes
-from simulator.tableau.content import paged
+from simulator.tableau.endpoints.content import paged
 from simulator.tableau.route import Call, Result, route, thing
 from simulator.tableau.wire import Answer, ApiError, answer, flag, part, text
+from simulator.world.delivery import post
+from simulator.world.payload import EVENTS, SOURCES
+from simulator.world.site import Webhook
 
 READ, WRITE = "tableau:webhooks:read", "tableau:webhooks:write"
 ADDRESS = re.compile(r"https?://[^\s/?#]+\S*$", re.IGNORECASE)

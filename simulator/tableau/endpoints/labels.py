@@ -3,12 +3,12 @@
 https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_metadata.htm
 """
 
-from simulator.changes import label, tell_label
-from simulator.site import Content, Label
 from simulator.tableau import shapes
-from simulator.tableau.content import KINDS, found
+from simulator.tableau.endpoints.content import KINDS, found
 from simulator.tableau.route import Call, Result, route, thing
 from simulator.tableau.wire import Answer, ApiError, flag, listed, part, text
+from simulator.world.changes import label, tell_label
+from simulator.world.site import Content, Label
 
 READ, UPDATE = "tableau:labels:read", "tableau:labels:update"
 WARNINGS_READ, WARNINGS_UPDATE = "tableau:data_quality_warnings:read", "tableau:data_quality_warnings:update"

@@ -3,10 +3,10 @@
 https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_permissions.htm
 """
 
-from simulator.site import Permissions
-from simulator.tableau.content import KINDS, found
+from simulator.tableau.endpoints.content import KINDS, found
 from simulator.tableau.route import Call, Result, route, scoped, thing
 from simulator.tableau.wire import Answer, ApiError, listed, part, text
+from simulator.world.site import Permissions
 
 FIVE = "<any(workbooks,datasources,views,flows,projects):kind>"
 EVERYBODY = ("Read", "Filter", "ViewComments", "ExportImage")

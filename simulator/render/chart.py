@@ -5,7 +5,7 @@ import math
 import random
 from functools import lru_cache
 
-from simulator.canvas import Canvas, Colour, blend
+from simulator.render.canvas import Canvas, Colour, blend
 
 PALETTES: tuple[tuple[Colour, ...], ...] = (
     ((78, 121, 167), (242, 142, 43), (225, 87, 89), (118, 183, 178)),

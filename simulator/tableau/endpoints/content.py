@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.changes import delete
-from simulator.site import Content, Datasource, Workbook
 from simulator.tableau import shapes
 from simulator.tableau.query import page, project, select
 from simulator.tableau.route import Call, Result, route, scoped, thing
 from simulator.tableau.wire import Answer, ApiError, flag, part, stamp, text
+from simulator.world.changes import delete
+from simulator.world.site import Content, Datasource, Workbook
 
 READ = "tableau:content:read"
 COMMON = (

@@ -27,13 +27,13 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, current_app, request
 
 from simulator.config import manners
-from simulator.events import Impossible, Wish, happen
-from simulator.faults import KINDS
-from simulator.payload import RESOURCES
-from simulator.report import call_report, delivery_report, message_report, sms_report
-from simulator.site import Site
+from simulator.control.reports import call_report, delivery_report, message_report, sms_report
 from simulator.slack.files import mimetype
-from simulator.world import World
+from simulator.world.events import EventRequest, Impossible, simulate_event
+from simulator.world.faults import KINDS
+from simulator.world.payload import RESOURCES
+from simulator.world.site import Site
+from simulator.world.world import World
 
 control = Blueprint("control", __name__, url_prefix="/simulator")
 Answer = dict[str, Any]
@@ -86,17 +86,17 @@ def events() -> Result:
     """Make something happen."""
     body, world = _body(), world_here()
     where = body.pop("site", None)
-    known = Wish.__dataclass_fields__
+    known = EventRequest.__dataclass_fields__
     if unknown := set(body) - set(known):
         raise Unclear(f"unknown {', '.join(sorted(unknown))}; an event takes {', '.join(known)}")
     if "event_type" not in body:
         raise Unclear(f"event_type is missing; there are {', '.join(RESOURCES)}")
     if odd := [name for name, value in body.items() if not isinstance(value, str)]:
         raise Unclear(f"{', '.join(odd)} must be text")
-    wish = Wish(**body)
+    wish = EventRequest(**body)
     with world.lock:
         before = world.sender.count
-        fields = happen(world, _site(world, where), wish)
+        fields = simulate_event(world, _site(world, where), wish)
         return {"event": fields, "deliveries": world.sender.count - before}
 
 

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 from functools import partial
 
-from simulator.site import Content, FlowRun, Job, Site
-from simulator.world import World
+from simulator.world.site import Content, FlowRun, Job, Site
+from simulator.world.world import World
 
 LOGIN = "com.tableausoftware.nativeapi.dll.TableauCOMException: [Microsoft][ODBC Driver 18 for SQL Server]Login failed"
 REASONS = (

@@ -5,12 +5,12 @@ https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_jobs_tasks
 
 from datetime import timedelta
 
-from simulator import refresh
-from simulator.site import Content, Job
 from simulator.tableau import shapes
-from simulator.tableau.content import KINDS, found, paged
+from simulator.tableau.endpoints.content import KINDS, found, paged
 from simulator.tableau.route import Call, Result, route, thing
 from simulator.tableau.wire import Answer, ApiError, flag, part
+from simulator.world import refresh
+from simulator.world.site import Content, Job
 
 READ = "tableau:jobs:read"
 FIELDS = (

@@ -6,17 +6,17 @@ import uuid
 from dataclasses import replace
 from datetime import datetime
 
-from simulator.calls import Calls
 from simulator.config import Config, manner
-from simulator.delivery import Delivery, Sender
-from simulator.faults import Faults
-from simulator.payload import RESOURCES, body, payload
-from simulator.seed import Seeding
-from simulator.sessions import Sessions
-from simulator.site import Site
 from simulator.slack.workspace import Workspace
-from simulator.timer import Timer
 from simulator.twilio.account import Account
+from simulator.world.calls import Calls
+from simulator.world.delivery import Delivery, Sender
+from simulator.world.faults import Faults
+from simulator.world.payload import RESOURCES, body, payload
+from simulator.world.seed import Seeding
+from simulator.world.sessions import Sessions
+from simulator.world.site import Site
+from simulator.world.timer import Timer
 
 DISABLED = "Webhook disabled after repeated delivery failures"
 

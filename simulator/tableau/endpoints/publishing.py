@@ -8,11 +8,11 @@ from email.parser import BytesParser
 
 from flask import request
 
-from simulator.changes import publish
-from simulator.site import Datasource, Workbook
-from simulator.tableau.content import KINDS
+from simulator.tableau.endpoints.content import KINDS
 from simulator.tableau.route import Call, Result, route, scoped, thing
 from simulator.tableau.wire import ApiError, flag, part, read, text
+from simulator.world.changes import publish
+from simulator.world.site import Datasource, Workbook
 
 TWO = "<any(workbooks,datasources):kind>"
 

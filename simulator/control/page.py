@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, render_template, request
 
-from simulator import control
-from simulator.report import call_report, delivery_report, message_report, sms_report
-from simulator.world import World
+from simulator.control import http_api as control
+from simulator.control.reports import call_report, delivery_report, message_report, sms_report
+from simulator.world.world import World
 
 page = Blueprint("page", __name__)
 MESSAGES, SMS, DELIVERIES, CALLS = 150, 50, 60, 40  # so many of each are shown

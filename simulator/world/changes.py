@@ -1,8 +1,8 @@
 """Changes to a site that webhooks tell of, whoever makes them: a caller of the REST API, or the control."""
 
-from simulator.seed import add_view, content_url
-from simulator.site import ADMIN_ROLES, Content, Datasource, Label, Site, User, Workbook
-from simulator.world import World
+from simulator.world.seed import add_view, content_url
+from simulator.world.site import ADMIN_ROLES, Content, Datasource, Label, Site, User, Workbook
+from simulator.world.world import World
 
 Payload = dict[str, object]
 CONTENT = ("workbook", "datasource")

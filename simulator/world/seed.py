@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from simulator.config import Config
-from simulator.site import (
+from simulator.world.site import (
     DataAlert,
     Datasource,
     Flow,

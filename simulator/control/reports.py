@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from simulator.calls import Call
-from simulator.delivery import Delivery
 from simulator.slack.files import mimetype
 from simulator.slack.workspace import Message
 from simulator.twilio.account import Sms
-from simulator.world import World
+from simulator.world.calls import Call
+from simulator.world.delivery import Delivery
+from simulator.world.world import World
 
 Report = dict[str, Any]
 

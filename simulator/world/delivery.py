@@ -10,8 +10,8 @@ from functools import partial
 import requests
 
 from simulator.config import Config
-from simulator.site import Webhook
-from simulator.timer import Timer
+from simulator.world.site import Webhook
+from simulator.world.timer import Timer
 
 # The sender is Java's HttpURLConnection; these are its manners as captured.
 HEADERS = {

@@ -3,12 +3,12 @@
 https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_users_and_groups.htm
 """
 
-from simulator.changes import remove_user, set_role, tell_site
-from simulator.site import Group, Project, Site, User
 from simulator.tableau import shapes
-from simulator.tableau.content import READ, paged
+from simulator.tableau.endpoints.content import READ, paged
 from simulator.tableau.route import Call, Result, route, thing
 from simulator.tableau.wire import Answer, ApiError, part, text
+from simulator.world.changes import remove_user, set_role, tell_site
+from simulator.world.site import Group, Project, Site, User
 
 ROLES = (
     "Creator",

@@ -1,0 +1,1 @@
+"""Pictures and office documents for exports and previews."""

@@ -1,0 +1,1 @@
+"""The state of the simulated world and everything that changes it."""
