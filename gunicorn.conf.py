@@ -14,7 +14,7 @@ from gunicorn import util
 from gunicorn.workers.gthread import ThreadWorker
 
 from webhooks import logs
-from webhooks.config.settings import Settings, processes
+from webhooks.config.settings import Settings, web_concurrency
 
 LEAVE_SECONDS = 0.005
 NOBODY = 1_000_000
@@ -39,7 +39,7 @@ class Fair(ThreadWorker):
 
 try:
     settings = Settings.read()
-    workers = processes()
+    workers = web_concurrency()
 except RuntimeError as error:
     sys.exit(f"Error: {error}")
 

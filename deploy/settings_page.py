@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from webhooks.config.settings import NEEDED, ROOT, Settings
+from webhooks.config.settings import REQUIRED, ROOT, Settings
 
 PAGE = ROOT / "docs" / "settings.md"
 SECTIONS = {
@@ -54,7 +54,7 @@ These are read by the programs around the server.
 
 def page() -> str:
     """The page's text."""
-    needs = "".join(f"| `{way}` | {', '.join(f'`{n.upper()}`' for n in names)} |\n" for way, names in NEEDED.items())
+    needs = "".join(f"| `{way}` | {', '.join(f'`{n.upper()}`' for n in names)} |\n" for way, names in REQUIRED.items())
     return HEAD + needs + "".join(map(section, [*SECTIONS, REST])) + TAIL
 
 

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from webhooks.app import create_app
-from webhooks.config.settings import NEEDED, Settings, processes
+from webhooks.config.settings import REQUIRED, Settings, web_concurrency
 from webhooks.inbox import Inbox
 
 
-@pytest.mark.parametrize("auth", NEEDED)
+@pytest.mark.parametrize("auth", REQUIRED)
 def test_missing_variables_are_named_in_one_error(auth: str) -> None:
     """Empty counts as missing, and only what the chosen sign-in uses is asked for."""
     settings = Settings.read(_env_file=None, tableau_auth=auth, tableau_domain=" ")
     with pytest.raises(RuntimeError) as raised:
         settings.require_tableau()
-    for name in NEEDED[auth]:
+    for name in REQUIRED[auth]:
         assert name.upper() in str(raised.value)
 
 
@@ -149,7 +149,7 @@ def test_dotenv_that_is_not_utf8_is_told(tmp_path: Path) -> None:
 def test_number_of_processes(monkeypatch: pytest.MonkeyPatch, given: str, expected: int) -> None:
     """Two where nobody says otherwise."""
     monkeypatch.setenv("WEB_CONCURRENCY", given)
-    assert processes() == expected
+    assert web_concurrency() == expected
 
 
 @pytest.mark.parametrize("given", ["abc", "0", "-1", "1.5", "9999"])
@@ -157,7 +157,7 @@ def test_wrong_number_of_processes_is_told(monkeypatch: pytest.MonkeyPatch, give
     """The message names the variable."""
     monkeypatch.setenv("WEB_CONCURRENCY", given)
     with pytest.raises(RuntimeError, match="WEB_CONCURRENCY"):
-        processes()
+        web_concurrency()
 
 
 @pytest.mark.parametrize("given", ["new,old", "new, old", " new ,, old ,"])

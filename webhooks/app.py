@@ -12,7 +12,7 @@ from werkzeug.serving import is_running_from_reloader
 
 from webhooks import cli, health, logs, problem
 from webhooks.cli.support import demo_settings
-from webhooks.config.settings import Settings, from_command_line
+from webhooks.config.settings import Settings, is_flask_command
 from webhooks.receiver import Receiver
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
@@ -31,7 +31,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     logs.configure(debug=settings.flask_env == "development", secrets=settings.secrets())
     app = Flask("webhooks", static_folder=None)
     services = app.extensions["webhooks"] = Services(settings)
-    if not from_command_line():
+    if not is_flask_command():
         _require_fit(services)
     app.register_blueprint(health.blueprint)
     app.register_error_handler(HTTPException, _refused)
@@ -51,7 +51,7 @@ def develop(app: Flask) -> None:
 
 def _read_settings() -> Settings:
     """The settings; under the `flask` command a fault in them is a sentence and no traceback."""
-    if not from_command_line():
+    if not is_flask_command():
         return Settings.read()
     try:
         return demo_settings.read()

@@ -14,7 +14,7 @@ ADDRESSES = {"slack": "SLACK_CHANNEL", "twilio": "TWILIO_TO"}
 """The variables that say where a message without an address goes."""
 
 
-def check(text: str) -> str:
+def normalize(text: str) -> str:
     """The destination, written in its one way, so that the same place is told once.
 
     Raises ValueError with what would be right.
@@ -27,21 +27,21 @@ def check(text: str) -> str:
         raise ValueError(f"{error}; or {DEFAULT}") from None
 
 
-def resolve(text: str, addressed: Container[str]) -> str:
+def resolve_default(text: str, addressed: Container[str]) -> str:
     """`default` is Slack's default channel where Slack has one, and the console where it has none."""
     if text != DEFAULT:
         return text
     return "slack" if "slack" in addressed else "console"
 
 
-def troubles(texts: Iterable[str], notifiers: Notifiers) -> list[str]:
+def delivery_warnings(texts: Iterable[str], notifiers: Notifiers) -> list[str]:
     """Why messages to these destinations cannot go out, or do not go where they are expected; a sentence each."""
     found = [_trouble(text, notifiers) for text in sorted(set(texts))]
     return list(dict.fromkeys(filter(None, found)))
 
 
 def _trouble(text: str, notifiers: Notifiers) -> str:
-    kind, to = (one := parse_destination(resolve(text, notifiers.addressed))).kind, one.to
+    kind, to = (one := parse_destination(resolve_default(text, notifiers.addressed))).kind, one.to
     if kind not in notifiers.configured:
         return f"rules tell people by {kind}, which is not set up"
     if to is None and kind not in notifiers.addressed:
@@ -51,4 +51,4 @@ def _trouble(text: str, notifiers: Notifiers) -> str:
     return ""
 
 
-Destination = Annotated[str, AfterValidator(check)]
+Destination = Annotated[str, AfterValidator(normalize)]

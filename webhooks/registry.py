@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from webhooks.errors import Permanent
 from webhooks.event import Event
 from webhooks.job import NewJob
-from webhooks.rules.conditions import Trigger, Verdict, Where, as_patterns
+from webhooks.rules.conditions import EventFilter, Verdict, Where, parse_patterns
 from webhooks.spelling import hint
 
 ARGUMENTS = {
@@ -52,19 +52,19 @@ class UnknownHandler(Permanent):
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """A function with the name that jobs remember it by. `trigger` is None for actions: rules decide about those."""
+    """A function with the name that jobs remember it by. For actions `event_filter` is None: rules decide."""
 
     name: str
     function: Callable[..., object]
     arguments: tuple[str, ...]
-    trigger: Trigger | None = None
+    event_filter: EventFilter | None = None
     params: type[BaseModel] = Params
     max_attempts: int | None = None
     in_rules: bool = False
 
     def job(self, event: Event, default_attempts: int) -> NewJob:
         """The job that an event of its own makes."""
-        where = self.trigger.where.left_open(event) if self.trigger else {}
+        where = self.event_filter.where.deferred(event) if self.event_filter else {}
         return NewJob(self.name, self.name, where=where, max_attempts=self.max_attempts or default_attempts)
 
 
@@ -89,14 +89,14 @@ class Registry:
         if not event_types or not all(isinstance(one, str) for one in event_types):
             raise RegistrationError('@on needs event types: @on("WorkbookCreated", "WorkbookUpdated")')
         try:
-            trigger = Trigger(as_patterns(event_types), Where.read(where or {}))
+            event_filter = EventFilter(parse_patterns(event_types), Where.parse(where or {}))
         except ValueError as error:
             raise RegistrationError(f"@on({', '.join(event_types)}): {error}") from None
 
         def register(function: Function) -> Function:
             known = name or _durable_name(function)
             arguments = _arguments(function, but={"params"})
-            self._add(Handler(known, function, arguments, trigger, max_attempts=max_attempts))
+            self._add(Handler(known, function, arguments, event_filter, max_attempts=max_attempts))
             return function
 
         return register
@@ -145,7 +145,7 @@ class Registry:
 
     def handlers_for(self, event: Event) -> list[Handler]:
         """The @on handlers that `event` concerns, as far as its payload can tell."""
-        return [one for one in self.announced() if one.trigger and one.trigger.judge(event).matched]
+        return [one for one in self.announced() if one.event_filter and one.event_filter.match(event).matched]
 
     def matching(self, event: Event, max_attempts: int = 20) -> list[NewJob]:
         """The jobs that `event` makes because of @on; `max_attempts` for those that say nothing themselves."""
@@ -153,11 +153,16 @@ class Registry:
 
     def explain(self, event: Event, max_attempts: int = 20) -> list[Verdict]:
         """For each @on handler, whether `event` concerns it and why."""
-        return [_verdict(one, one.trigger, event, max_attempts) for one in self.announced() if one.trigger]
+        return [_verdict(one, one.event_filter, event, max_attempts) for one in self.announced() if one.event_filter]
 
     def warnings(self) -> list[str]:
         """What is probably not meant, such as an event type that nobody knows."""
-        return [f"{one.name}: {text}" for one in self.announced() if one.trigger for text in one.trigger.warnings()]
+        return [
+            f"{one.name}: {text}"
+            for one in self.announced()
+            if one.event_filter
+            for text in one.event_filter.warnings()
+        ]
 
     def load(self, package: str = "webhooks.handlers") -> None:
         """Imports every module of `package`, in the order of their names, so that each can announce its handlers.
@@ -185,11 +190,11 @@ class Registry:
 
     def announced(self) -> list[Handler]:
         """The handlers that announced themselves with @on."""
-        return [handler for handler in self._handlers.values() if handler.trigger]
+        return [handler for handler in self._handlers.values() if handler.event_filter]
 
 
-def _verdict(handler: Handler, trigger: Trigger, event: Event, max_attempts: int) -> Verdict:
-    finding = trigger.judge(event)
+def _verdict(handler: Handler, event_filter: EventFilter, event: Event, max_attempts: int) -> Verdict:
+    finding = event_filter.match(event)
     jobs = (handler.job(event, max_attempts),) if finding.matched else ()
     return Verdict(handler.name, finding.matched, finding.reason, jobs)
 

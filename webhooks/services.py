@@ -16,14 +16,23 @@ from webhooks import rules
 from webhooks.config.settings import Settings
 from webhooks.config.site import Site
 from webhooks.context import Context, call
-from webhooks.destinations import troubles
+from webhooks.destinations import delivery_warnings
 from webhooks.event import Event
 from webhooks.inbox import Inbox
 from webhooks.job import Job, NewJob
-from webhooks.monitor import RECONCILED, Aims, Lapse, Look, Reconcile, Rounds, Watch, is_notice
+from webhooks.monitor import (
+    RECONCILED,
+    Check,
+    CredentialCheck,
+    DesiredWebhooks,
+    Monitor,
+    Reconciler,
+    WebhookCheck,
+    is_alert,
+)
 from webhooks.registration import desired_event_types
 from webhooks.registry import Registry, registry
-from webhooks.rules.conditions import SITE, fits
+from webhooks.rules.conditions import SITE, matches
 from webhooks.sites import Sites, UnknownSite
 from webhooks.webhook_url import public_url
 from webhooks.worker.worker import Worker
@@ -61,7 +70,7 @@ class Services:
         self.starting = threading.RLock()
         self._worker: Worker | None = None
         self._worker_pid: int | None = None
-        self._watch: Watch | None = None
+        self._watch: Monitor | None = None
 
     @shared
     def inbox(self) -> Inbox:
@@ -115,7 +124,7 @@ class Services:
 
         What the watch found goes to whom dead letters go to; an event that was made up for before it came makes none.
         """
-        if is_notice(event):
+        if is_alert(event):
             return [NewJob(f"watch/{to}", TELL, rule="watch", params={"to": to}) for to in self.rules.dead_letters]
         if self._made_up_for(event):
             return []
@@ -132,13 +141,13 @@ class Services:
 
     def wanted(self, site: Site | None = None) -> tuple[str, ...]:
         """The event types that the rules and the `@on` handlers are about; of a site, those that are about it."""
-        by_rules = [rule.trigger for rule in self.rules.rules if rule.enabled]
-        by_handlers = [one.trigger for one in self.registry.announced() if one.trigger]
-        triggers = [*by_rules, *by_handlers]
+        by_rules = [rule.event_filter for rule in self.rules.rules if rule.enabled]
+        by_handlers = [one.event_filter for one in self.registry.announced() if one.event_filter]
+        filters = [*by_rules, *by_handlers]
         if site and site.name:
             known = [site.name, self.sites.known_luid(site)]
-            triggers = [one for one in triggers if fits(one.where.payload.get(SITE, ()), known)]
-        return desired_event_types(triggers)
+            filters = [one for one in filters if matches(one.where.payload.get(SITE, ()), known)]
+        return desired_event_types(filters)
 
     def run(self, job: Job, still_mine: Callable[[], bool] = lambda: True) -> None:
         """Does a job once; raises what its handler raises."""
@@ -173,7 +182,7 @@ class Services:
         size = self.settings.worker_threads if threads is None else threads
         given = self.settings
         self.inbox.announcements = _announcements(self.rules.dead_letters)
-        for trouble in troubles(self.rules.destinations, self.notifiers):
+        for trouble in delivery_warnings(self.rules.destinations, self.notifiers):
             log.warning("Not everybody can be told: %s", trouble)
         return Worker(
             self.inbox,
@@ -208,10 +217,10 @@ class Services:
         if self._watch is not None or given.missing():
             return
         looks = [*(self._lapse(site) for site in self.sites.all), *self._webhook_looks()]
-        self._watch = Watch(self.inbox, looks, given.watch_minutes or CREDENTIAL_MINUTES)
+        self._watch = Monitor(self.inbox, looks, given.watch_minutes or CREDENTIAL_MINUTES)
         self._watch.start()
 
-    def _webhook_looks(self) -> list[Look]:
+    def _webhook_looks(self) -> list[Check]:
         given = self.settings
         if not self._watches:
             return []
@@ -222,17 +231,17 @@ class Services:
             return []
         return [look for site in self.sites.all for look in self._looks(site, url)]
 
-    def _lapse(self, site: Site) -> Look:
-        return Lapse(self.inbox, lambda: self.client(site), site=site.name, key=_key(site)).look
+    def _lapse(self, site: Site) -> Check:
+        return CredentialCheck(self.inbox, lambda: self.client(site), site=site.name, key=_key(site)).look
 
-    def _looks(self, site: Site, url: str) -> list[Look]:
+    def _looks(self, site: Site, url: str) -> list[Check]:
         """What the watch does for one site; what is about our own side it does with the first."""
         given = self.settings
-        aims = Aims(self.wanted(site), url, given.webhook_label, given.watch_repair, site.name)
-        rounds = Rounds(self.inbox, lambda: self.client(site), aims, key=_key(site))
-        looks: list[Look] = [rounds.look if site is self.sites.all[0] else rounds.look_at_site]
+        aims = DesiredWebhooks(self.wanted(site), url, given.webhook_label, given.watch_repair, site.name)
+        rounds = WebhookCheck(self.inbox, lambda: self.client(site), aims, key=_key(site))
+        looks: list[Check] = [rounds.look if site is self.sites.all[0] else rounds.look_at_site]
         if given.reconcile:
-            looks.append(Reconcile(self.inbox, lambda: self.client(site), aims.wanted, key=_key(site)).look)
+            looks.append(Reconciler(self.inbox, lambda: self.client(site), aims.wanted, key=_key(site)).look)
         return looks
 
     def working(self) -> bool:

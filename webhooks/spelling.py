@@ -17,4 +17,4 @@ def hint(word: str, options: Iterable[str]) -> str:
     """`did you mean X?`, or the list of all options."""
     options = sorted(options)
     found = closest(word, options)
-    return f"did you mean {found}?" if found else f"there is {', '.join(options) or 'none'}"
+    return f"did you mean {found}?" if found else f"choose one of: {', '.join(options) or 'none'}"

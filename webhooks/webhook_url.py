@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 
-def hook_url(given: str, token: str, *, explicit: bool = False) -> str:
+def webhook_url(given: str, token: str, *, explicit: bool = False) -> str:
     """The hook's URL. One with a path stays as it stands; else `/webhook/<token>` is added.
 
     An `explicit` token goes to a URL with a path too, as `?token=`. Raises ValueError where it is no web address.
@@ -25,10 +25,10 @@ def hook_url(given: str, token: str, *, explicit: bool = False) -> str:
 
 def public_url(given: str, token: str) -> str:
     """The hook's URL as Tableau is to be told it; without a scheme it is https. Raises ValueError."""
-    return hook_url(given if "://" in given else f"https://{given}", token)
+    return webhook_url(given if "://" in given else f"https://{given}", token)
 
 
-def masked(url: str) -> str:
+def mask_url(url: str) -> str:
     """The URL without what may be secret in it: all of the path but a `/webhook` it begins with, the query, a
     password. A token may be any other word of a path, also the first."""
     parts: SplitResult = urlsplit(url)

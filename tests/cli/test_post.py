@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webhooks.webhook_url import hook_url, masked
+from webhooks.webhook_url import mask_url, webhook_url
 
 
 @pytest.mark.parametrize(
@@ -23,30 +23,30 @@ from webhooks.webhook_url import hook_url, masked
 )
 def test_hook_url_adds_the_hook_only_where_there_is_no_path(given: str, url: str) -> None:
     """A URL with a path stays as it stands."""
-    assert hook_url(given, "tok", explicit=False) == url
+    assert webhook_url(given, "tok", explicit=False) == url
 
 
 def test_hook_url_without_a_token_is_the_open_hook() -> None:
     """No token: /webhook."""
-    assert hook_url("http://127.0.0.1:8000", "", explicit=False) == "http://127.0.0.1:8000/webhook"
+    assert webhook_url("http://127.0.0.1:8000", "", explicit=False) == "http://127.0.0.1:8000/webhook"
 
 
 def test_hook_url_quotes_the_token() -> None:
     """A token with characters of its own meaning arrives as it is."""
-    assert hook_url("http://h", "a/b?c#d", explicit=False) == "http://h/webhook/a%2Fb%3Fc%23d"
+    assert webhook_url("http://h", "a/b?c#d", explicit=False) == "http://h/webhook/a%2Fb%3Fc%23d"
 
 
 def test_hook_url_puts_a_token_that_was_asked_for_into_the_query() -> None:
     """--token beside a URL with a path is meant."""
-    assert hook_url("http://h/webhook", "a b", explicit=True) == "http://h/webhook?token=a+b"
-    assert hook_url("http://h/webhook?x=1", "t", explicit=True) == "http://h/webhook?x=1&token=t"
+    assert webhook_url("http://h/webhook", "a b", explicit=True) == "http://h/webhook?token=a+b"
+    assert webhook_url("http://h/webhook?x=1", "t", explicit=True) == "http://h/webhook?x=1&token=t"
 
 
 @pytest.mark.parametrize("given", ["", "http://", "ftp://h/", "http://h:port", "http://h:99999", "/webhook"])
 def test_hook_url_refuses_what_is_no_web_address(given: str) -> None:
     """A word on what is wrong, before anything is sent."""
     with pytest.raises(ValueError, match=r".+"):
-        hook_url(given, "", explicit=False)
+        webhook_url(given, "", explicit=False)
 
 
 @pytest.mark.parametrize(
@@ -63,4 +63,4 @@ def test_hook_url_refuses_what_is_no_web_address(given: str) -> None:
 )
 def test_masked_shows_where_but_no_secret(url: str, shown: str) -> None:
     """The token may stand in the path, in the query, or before the host."""
-    assert masked(url) == shown
+    assert mask_url(url) == shown

@@ -211,4 +211,4 @@ def test_backtest_of_a_faulty_file_ends_with_1(flask: Run, tmp_path: Path) -> No
     file = tmp_path / "broken.toml"
     file.write_text(BROKEN, encoding="utf-8")
     result = flask("rules", "backtest", file)
-    assert (result.exit_code, "2 faults" in result.stderr or "faults" in result.stderr) == (1, True)
+    assert (result.exit_code, "2 errors" in result.stderr or "errors" in result.stderr) == (1, True)

@@ -21,7 +21,7 @@ from simulator import Running
 from tests.acceptance.server import TOKEN, free_port, wait_for
 from tests.deploy.tools import ROOT, run
 from webhooks.cli.trigger.sample import sample
-from webhooks.config.settings import NEEDED, Settings
+from webhooks.config.settings import REQUIRED, Settings
 
 BIN = Path(sys.executable).parent
 PROCFILE = dict(re.findall(r"(?m)^(\w+): (.+)$", (ROOT / "Procfile").read_text(encoding="utf-8")))
@@ -81,7 +81,7 @@ def test_app_json_names_known_variables_and_asks_for_what_is_needed() -> None:
     required = {name for name, given in APP["env"].items() if given.get("required", "value" not in given)}
     generated = {name for name, given in APP["env"].items() if given.get("generator") == "secret"}
     assert set(APP["env"]) <= {name.upper() for name in Settings.model_fields}
-    assert required - generated == {name.upper() for name in NEEDED["pat"]}
+    assert required - generated == {name.upper() for name in REQUIRED["pat"]}
     assert generated == {"WEBHOOK_TOKEN", "ADMIN_PASSWORD"}
 
 

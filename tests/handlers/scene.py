@@ -48,7 +48,7 @@ class Scene:
 
     def plan(self, event: Event, action: str) -> list[Job]:
         """The jobs of a rule with this action, claimed."""
-        read = rules.read(RULE + action, registry.actions)
+        read = rules.parse(RULE + action, registry.actions)
         self.inbox.receive(event)
         self.inbox.plan(read.matching)
         return self.inbox.claim("tests", 10, 60)

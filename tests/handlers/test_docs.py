@@ -16,7 +16,7 @@ from webhooks.context import Context, call
 from webhooks.event import Event
 from webhooks.job import Job
 from webhooks.registry import ARGUMENTS, registry
-from webhooks.rules import read
+from webhooks.rules import parse
 
 MANUAL = (Path(__file__).parents[2] / "docs" / "handlers.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", MANUAL, re.DOTALL)
@@ -92,7 +92,7 @@ def test_action_of_the_manual_is_checked_and_works(
     """The rule of the manual reads, and its job moves the workbook."""
     (text,) = re.findall(r"```toml\n(.*?)```", MANUAL, re.DOTALL)
     copied = event("WorkbookCreated", resource_name="Copy of Sales")
-    (new,) = read(text, registry.actions).matching(copied)
+    (new,) = parse(text, registry.actions).matching(copied)
     site = Site()
     claimed = job(copied, handler=new.handler, rule=new.rule, key=new.key, params=new.params)
     call(registry.handler("move"), context(claimed, tableau=lambda: site))

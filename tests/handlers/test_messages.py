@@ -128,10 +128,10 @@ def test_compose_does_not_obey_braces_in_a_name(event: Events) -> None:
     ("text", "message"),
     [
         ("{nmae}", "{nmae} is not known; did you mean name?"),
-        ("{name.__class__}", "{name.__class__} is not known; there is created_at"),
+        ("{name.__class__}", "{name.__class__} is not known; choose one of: created_at"),
         ("{name!r}", "{name} takes nothing behind its name"),
         ("{name:>999999999}", "{name} takes nothing behind its name"),
-        ("{}", "{} is not known; there is created_at, event_type, link"),
+        ("{}", "{} is not known; choose one of: created_at, event_type, link"),
         ("{name", "write {{ and }} for braces that are meant as such"),
         ("name}", "write {{ and }} for braces that are meant as such"),
     ],

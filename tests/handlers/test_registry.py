@@ -136,7 +136,7 @@ def test_on_refuses_what_it_cannot_call(function: Callable[..., object], message
         ((), {}, '@on needs event types: @on("WorkbookCreated", "WorkbookUpdated")'),
         ((with_unknown,), {}, "@on needs event types"),
         (("WorkbookCreated",), {"projekt": "A"}, "@on(WorkbookCreated): projekt is not a condition; did you mean"),
-        (("",), {}, "@on(): an empty text fits nothing"),
+        (("",), {}, "@on(): an empty text matches nothing"),
     ],
 )
 def test_on_refuses_what_it_cannot_understand(

@@ -11,10 +11,10 @@ import pytest
 from simulator import Running
 from tableau_rest import PersonalAccessToken, Tableau
 from webhooks.inbox import Inbox
-from webhooks.monitor import Lapse, is_notice
+from webhooks.monitor import CredentialCheck, is_alert
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
-Look = Callable[..., list[str]]
+Check = Callable[..., list[str]]
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def inbox(tmp_path: Path) -> Iterator[Inbox]:
 
 
 @pytest.fixture
-def look(inbox: Inbox, site: Running) -> Look:
+def look(inbox: Inbox, site: Running) -> Check:
     """One look, some days later, with a token that ends on a day; gives what is told."""
 
     def once(days: float = 0, *, expires: date | None = None, secret: str | None = None, server: str = "") -> list[str]:
@@ -36,9 +36,9 @@ def look(inbox: Inbox, site: Running) -> Look:
         with Tableau(
             server or site.url, config.content_url, token, clock=lambda: now, sessions=inbox.sessions
         ) as tableau:
-            Lapse(inbox, lambda: tableau).look(now)
+            CredentialCheck(inbox, lambda: tableau).look(now)
         found = [record.event for record in inbox.events(limit=100) if record.event.id not in known]
-        assert all(is_notice(event) for event in found)
+        assert all(is_alert(event) for event in found)
         return [str(event.payload["text"]) for event in found]
 
     return once
@@ -48,7 +48,7 @@ def sign_ins(site: Running) -> int:
     return site.world.sessions.sign_ins.total()
 
 
-def test_used_once_a_day(look: Look, site: Running) -> None:
+def test_used_once_a_day(look: Check, site: Running) -> None:
     """A token lapses after 15 days without a sign-in; asking more often than daily would be noise."""
     assert look() == []
     assert sign_ins(site) == 1
@@ -58,7 +58,7 @@ def test_used_once_a_day(look: Look, site: Running) -> None:
     assert sign_ins(site) == 2
 
 
-def test_near_end_is_told_once(look: Look) -> None:
+def test_near_end_is_told_once(look: Check) -> None:
     """Not again on each day that it comes nearer."""
     ends = date(2026, 2, 10)
     (told,) = look(expires=ends)
@@ -66,7 +66,7 @@ def test_near_end_is_told_once(look: Look) -> None:
     assert look(2, expires=ends) == []
 
 
-def test_refused_token_is_told_once(look: Look) -> None:
+def test_refused_token_is_told_once(look: Check) -> None:
     """An expired or revoked token stops everything that asks Tableau; somebody has to know."""
     (told,) = look(secret="no-longer-good")
     assert "no-longer-good" not in told
@@ -74,7 +74,7 @@ def test_refused_token_is_told_once(look: Look) -> None:
     assert look(4) == []
 
 
-def test_away_is_no_news_and_tried_again(look: Look, site: Running) -> None:
+def test_away_is_no_news_and_tried_again(look: Check, site: Running) -> None:
     """Tableau is down at night; the token is used when it is back."""
     assert look(server="http://127.0.0.1:9") == []
     assert look(0.1) == []

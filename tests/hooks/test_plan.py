@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tableau_rest.models import Webhook
-from webhooks.registration import Step, Verb, compare, desired_event_types, is_ours
-from webhooks.rules.conditions import Trigger, Where
+from webhooks.registration import Change, ChangeKind, compare, desired_event_types, is_ours
+from webhooks.rules.conditions import EventFilter, Where
 
 URL = "https://hooks.example.org/webhook/new-token"
 LABEL = "tableau-webhooks"
@@ -20,8 +20,8 @@ def hook(event: str, *, luid: str = "1", url: str = URL, name: str = "", on: boo
     return Webhook(luid, name or f"{LABEL} {event}", event, url, on, reason)
 
 
-def verbs(steps: list[Step]) -> dict[str, str]:
-    return {f"{step.event}/{step.webhook.luid if step.webhook else ''}": step.verb.value for step in steps}
+def verbs(steps: list[Change]) -> dict[str, str]:
+    return {f"{step.event_type}/{step.webhook.luid if step.webhook else ''}": step.kind.value for step in steps}
 
 
 @pytest.mark.parametrize(
@@ -36,20 +36,20 @@ def verbs(steps: list[Step]) -> dict[str, str]:
 )
 def test_wanted_expands_patterns_over_the_catalogue(patterns: tuple[str, ...], expected: tuple[str, ...]) -> None:
     """Patterns take in what is known; a type that is written out is wanted even if nobody knows it."""
-    assert desired_event_types([Trigger(patterns, Where())]) == expected
+    assert desired_event_types([EventFilter(patterns, Where())]) == expected
 
 
 def test_wanted_has_each_type_once() -> None:
     """Two rules about the same event need one webhook."""
     assert desired_event_types(
-        [Trigger(("WorkbookCreated",)), Trigger(("Workbook*ed", "!*Refresh*", "!*Updated", "!*Deleted"))]
+        [EventFilter(("WorkbookCreated",)), EventFilter(("Workbook*ed", "!*Refresh*", "!*Updated", "!*Deleted"))]
     ) == ("WorkbookCreated",)
 
 
 def test_plan_for_an_empty_site_creates_one_webhook_an_event() -> None:
     """Named so that ours are known."""
     (step,) = compare([], ["WorkbookCreated"], url=URL, label=LABEL)
-    assert (step.verb, step.name, step.url) == (Verb.CREATE, "tableau-webhooks WorkbookCreated", URL)
+    assert (step.kind, step.name, step.url) == (ChangeKind.CREATE, "tableau-webhooks WorkbookCreated", URL)
 
 
 def test_plan_changes_what_differs_and_only_that() -> None:
@@ -67,7 +67,7 @@ def test_plan_changes_what_differs_and_only_that() -> None:
         "WorkbookDeleted/off": "enable",
         "ViewDeleted/unneeded": "delete",
     }
-    assert "too many failures" in next(step.why for step in steps if step.verb is Verb.ENABLE)
+    assert "too many failures" in next(step.reason for step in steps if step.kind is ChangeKind.ENABLE)
 
 
 def test_plan_removes_twins_and_keeps_the_one_that_is_right() -> None:
@@ -89,7 +89,7 @@ def test_plan_never_shows_a_token() -> None:
     (step,) = compare(
         [hook("WorkbookCreated", url=URL.replace("new", "old"))], ["WorkbookCreated"], url=URL, label=LABEL
     )
-    assert step.verb is Verb.UPDATE
+    assert step.kind is ChangeKind.UPDATE
     assert "token" not in repr(step).replace("it has another token", "")
 
 
@@ -126,18 +126,18 @@ def test_plan_carried_out_changes_nothing_the_second_time(there: list[Webhook], 
     asked = sorted(events)
     after = _carried_out(there, compare(there, asked, url=URL, label=LABEL))
     again = compare(random.sample(after, len(after)), asked, url=URL, label=LABEL)
-    assert [step.verb for step in again] == [Verb.KEEP] * len(asked)
+    assert [step.kind for step in again] == [ChangeKind.KEEP] * len(asked)
     others = [one for one in there if not is_ours(one, LABEL)]
     assert [one for one in after if not is_ours(one, LABEL)] == others
 
 
-def _carried_out(there: list[Webhook], steps: list[Step]) -> list[Webhook]:
+def _carried_out(there: list[Webhook], steps: list[Change]) -> list[Webhook]:
     known = {one.luid: one for one in there}
     for number, step in enumerate(steps):
         if step.webhook is None:
-            known[f"new {number}"] = Webhook(f"new {number}", step.name, step.event, step.url)
-        elif step.verb is Verb.DELETE:
+            known[f"new {number}"] = Webhook(f"new {number}", step.name, step.event_type, step.url)
+        elif step.kind is ChangeKind.DELETE:
             del known[step.webhook.luid]
-        elif step.verb is not Verb.KEEP:
-            known[step.webhook.luid] = Webhook(step.webhook.luid, step.name, step.event, step.url)
+        elif step.kind is not ChangeKind.KEEP:
+            known[step.webhook.luid] = Webhook(step.webhook.luid, step.name, step.event_type, step.url)
     return list(known.values())

@@ -17,8 +17,8 @@ from tests.hooks.conftest import fault, slack
 from webhooks.config.settings import Settings
 from webhooks.event import parse
 from webhooks.inbox import Arrival, Inbox, Resource
-from webhooks.monitor import Reconcile, reconcile
-from webhooks.monitor.missed import Ended, Happening, Seen, announced, came, changes
+from webhooks.monitor import Reconciler, reconcile
+from webhooks.monitor.missed import EndedRefresh, ListedContent, MissedEvent, content_changes, has_event, was_received
 from webhooks.services import Services
 
 T = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
@@ -54,43 +54,43 @@ def arrival(event_type: str, luid: str = "w", name: str = "Sales", at: datetime 
 def test_event_that_came_is_known_by_type_resource_and_time(event_type: str, at: datetime, expected: bool) -> None:
     """A deletion happens once, so there the time does not matter."""
     arrivals = [arrival("WorkbookUpdated"), arrival("WorkbookDeleted"), arrival("WorkbookCreated", luid="other")]
-    assert came(Happening(event_type, "W", "Sales", at), arrivals) is expected
+    assert was_received(MissedEvent(event_type, "W", "Sales", at), arrivals) is expected
 
 
 def test_refresh_is_known_by_name_and_time() -> None:
     """Without asking for the job: the list does not say which content it was."""
-    ended = Ended("j", "", "Sales", succeeded=False, at=T)
-    assert announced(ended, [arrival("DatasourceRefreshFailed", at=T + minutes(1))])
-    assert not announced(ended, [arrival("DatasourceRefreshSucceeded")])
-    assert not announced(ended, [arrival("DatasourceRefreshFailed", name="Costs")])
+    ended = EndedRefresh("j", "", "Sales", succeeded=False, at=T)
+    assert has_event(ended, [arrival("DatasourceRefreshFailed", at=T + minutes(1))])
+    assert not has_event(ended, [arrival("DatasourceRefreshSucceeded")])
+    assert not has_event(ended, [arrival("DatasourceRefreshFailed", name="Costs")])
 
 
 def test_changes_are_told_apart_from_refreshes_and_from_what_was_known() -> None:
     """New is created; changed is updated, unless a refresh did it, or it was seen like this before."""
     old = T - minutes(6000)
     seen = [
-        Seen("workbook", "new", "New", T, T),
-        Seen("workbook", "changed", "Changed", old, T),
-        Seen("workbook", "refreshed", "Refreshed", old, T),
-        Seen("workbook", "seen", "Seen", old, T),
-        Seen("workbook", "long ago", "Long ago", old, old),
-        Seen("workbook", "too young", "Too young", T + minutes(9), T + minutes(9)),
+        ListedContent("workbook", "new", "New", T, T),
+        ListedContent("workbook", "changed", "Changed", old, T),
+        ListedContent("workbook", "refreshed", "Refreshed", old, T),
+        ListedContent("workbook", "seen", "Seen", old, T),
+        ListedContent("workbook", "long ago", "Long ago", old, old),
+        ListedContent("workbook", "too young", "Too young", T + minutes(9), T + minutes(9)),
     ]
     known = {"seen": Resource("seen", "workbook", "s", "Seen", updated_at=T.timestamp())}
-    refreshed = [Ended("j", "workbook", "Refreshed", succeeded=True, at=T + minutes(1))]
-    found = changes(seen, known, refreshed, since=T - minutes(5), until=T + minutes(5))
+    refreshed = [EndedRefresh("j", "workbook", "Refreshed", succeeded=True, at=T + minutes(1))]
+    found = content_changes(seen, known, refreshed, since=T - minutes(5), until=T + minutes(5))
     assert [(one.event_type, one.luid) for one in found] == [("WorkbookCreated", "new"), ("WorkbookUpdated", "changed")]
 
 
 @pytest.fixture
 def look(services: Services) -> Callable[..., list[dict[str, Any]]]:
     """One round, `later` minutes from now; gives the payloads of the events that were made."""
-    rounds: dict[int, Reconcile] = {}
+    rounds: dict[int, Reconciler] = {}
 
     def once(later: float = 0, *, restarted: bool = True) -> list[dict[str, Any]]:
         inbox = services.inbox
         if restarted or not rounds:
-            rounds[0] = Reconcile(inbox, lambda: services.tableau, EVERYTHING, grace=timedelta(0))
+            rounds[0] = Reconciler(inbox, lambda: services.tableau, EVERYTHING, grace=timedelta(0))
         before = {record.event.id for record in inbox.events(limit=500)}
         rounds[0].look(datetime.now(UTC) + minutes(later))
         made = [record.event for record in inbox.events(limit=500) if record.event.id not in before]
@@ -110,10 +110,10 @@ def about(payload: dict[str, Any]) -> tuple[str, str, str]:
     return payload["event_type"], payload["resource_luid"], payload["resource_name"]
 
 
-Look = Callable[..., list[dict[str, Any]]]
+Check = Callable[..., list[dict[str, Any]]]
 
 
-def test_first_round_only_takes_note(look: Look, inbox: Inbox, site: Running) -> None:
+def test_first_round_only_takes_note(look: Check, inbox: Inbox, site: Running) -> None:
     """A new server tells nobody of last week; but it knows whose everything is."""
     assert look() == []
     workbook = next(iter(site.world.home.workbooks.values()))
@@ -125,7 +125,7 @@ def test_first_round_only_takes_note(look: Look, inbox: Inbox, site: Running) ->
     assert known.project == site.world.home.projects[workbook.project].name
 
 
-def test_what_was_missed_is_made(look: Look, site: Running) -> None:
+def test_what_was_missed_is_made(look: Check, site: Running) -> None:
     """Refreshes, new, changed and deleted content, each as Tableau would have sent it, and marked."""
     look(-1)
     events = [
@@ -152,7 +152,7 @@ def receive(inbox: Inbox, payload: dict[str, Any]) -> None:
     inbox.receive(event)
 
 
-def test_what_came_is_not_made_again(look: Look, inbox: Inbox, site: Running) -> None:
+def test_what_came_is_not_made_again(look: Check, inbox: Inbox, site: Running) -> None:
     """Also where the times differ by seconds."""
     look(-1)
     for kind in ("WorkbookCreated", "DatasourceUpdated", "WorkbookRefreshFailed", "DatasourceDeleted"):
@@ -166,7 +166,7 @@ def test_only_wanted_events_are_made_and_no_job_is_asked_for_in_vain(
     services: Services, inbox: Inbox, site: Running
 ) -> None:
     """Events that nothing needs have no webhook either."""
-    catching_up = Reconcile(inbox, lambda: services.tableau, ["ViewDeleted"], grace=timedelta(0))
+    catching_up = Reconciler(inbox, lambda: services.tableau, ["ViewDeleted"], grace=timedelta(0))
     catching_up.look(datetime.now(UTC) - minutes(1))
     happen(site, event_type="WorkbookRefreshFailed")
     happen(site, event_type="WorkbookCreated")
@@ -175,7 +175,9 @@ def test_only_wanted_events_are_made_and_no_job_is_asked_for_in_vain(
     assert not [call for call in site.world.calls.log if "/jobs/" in call.path]
 
 
-def test_many_missed_refreshes_are_made_in_portions(look: Look, site: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_missed_refreshes_are_made_in_portions(
+    look: Check, site: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The site's budget of job queries is everybody's; the next round goes on where this one ended."""
     monkeypatch.setattr(reconcile, "MOST_JOBS", 2)
     look(-1)
@@ -187,14 +189,14 @@ def test_many_missed_refreshes_are_made_in_portions(look: Look, site: Running, m
     assert sorted(payload["resource_name"] for portion in portions for payload in portion) == sorted(names)
 
 
-def test_refresh_is_not_taken_for_an_update(look: Look, site: Running) -> None:
+def test_refresh_is_not_taken_for_an_update(look: Check, site: Running) -> None:
     """It changes the content's time, too."""
     look(-1)
     happen(site, event_type="WorkbookRefreshSucceeded")
     assert [payload["event_type"] for payload in look(1)] == ["WorkbookRefreshSucceeded"]
 
 
-def test_round_that_fails_half_way_loses_nothing(look: Look, site: Running) -> None:
+def test_round_that_fails_half_way_loses_nothing(look: Check, site: Running) -> None:
     """Tableau goes away in the middle: the next round finds it all, and makes nothing twice."""
     look(-1)
     happen(site, event_type="WorkbookCreated", name="Born meanwhile")
@@ -206,7 +208,7 @@ def test_round_that_fails_half_way_loses_nothing(look: Look, site: Running) -> N
     assert look(3) == []
 
 
-def test_without_a_restart_only_news_are_listed(look: Look, site: Running) -> None:
+def test_without_a_restart_only_news_are_listed(look: Check, site: Running) -> None:
     """Between restarts a round asks for what changed, not for everything."""
     look(-1)
     look(0)
@@ -215,7 +217,7 @@ def test_without_a_restart_only_news_are_listed(look: Look, site: Running) -> No
 
 
 def test_real_event_behind_a_made_one_leads_to_nothing(
-    services: Services, settings: Settings, look: Look, site: Running
+    services: Services, settings: Settings, look: Check, site: Running
 ) -> None:
     """Tableau's last try comes after we caught up: kept, and not told again."""
     object.__setattr__(services, "settings", settings.model_copy(update={"webhook_url": "https://h.example.org"}))

@@ -14,13 +14,13 @@ from tests.acceptance.server import serving, wait_for
 from tests.hooks.conftest import NEEDED, TOKEN, Run, fault, hooks, slack
 from webhooks.event import parse
 from webhooks.inbox import Inbox
-from webhooks.monitor import Aims, Rounds, Watch, is_notice
-from webhooks.monitor.certificate import Certificate, Untrusted
+from webhooks.monitor import DesiredWebhooks, Monitor, WebhookCheck, is_alert
+from webhooks.monitor.certificate import Certificate, CertificateError
 from webhooks.services import Services
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 URL = f"https://hooks.example.org/webhook/{TOKEN}"
-Look = Callable[..., list[str]]
+Check = Callable[..., list[str]]
 
 
 def good(_: str) -> Certificate:
@@ -28,15 +28,17 @@ def good(_: str) -> Certificate:
 
 
 @pytest.fixture
-def look(services: Services) -> Look:
+def look(services: Services) -> Check:
     """One round, later by `minutes`; gives the texts of what it found worth telling."""
 
     def once(minutes: float = 0, *, repair: bool = True, shown: Callable[[str], Certificate] = good) -> list[str]:
         before = {record.event.id for record in services.inbox.events(limit=100)}
-        aims = Aims(services.wanted(), URL, "tableau-webhooks", repair)
-        Rounds(services.inbox, lambda: services.tableau, aims, look_at=shown).look(NOW + timedelta(minutes=minutes))
+        aims = DesiredWebhooks(services.wanted(), URL, "tableau-webhooks", repair)
+        WebhookCheck(services.inbox, lambda: services.tableau, aims, look_at=shown).look(
+            NOW + timedelta(minutes=minutes)
+        )
         found = [record.event for record in services.inbox.events(limit=100) if record.event.id not in before]
-        assert all(is_notice(event) for event in found)
+        assert all(is_alert(event) for event in found)
         return [str(event.payload["text"]) for event in found]
 
     return once
@@ -56,13 +58,13 @@ def disable(site: Running, reason: str = "too many failures") -> str:
 
 
 @pytest.mark.usefixtures("in_place")
-def test_all_in_place_is_no_news(look: Look) -> None:
+def test_all_in_place_is_no_news(look: Check) -> None:
     """Nothing is told."""
     assert look() == []
 
 
 @pytest.mark.usefixtures("in_place")
-def test_disabled_webhook_is_switched_on_again_and_told(look: Look, site: Running) -> None:
+def test_disabled_webhook_is_switched_on_again_and_told(look: Check, site: Running) -> None:
     """With Tableau's reason; and again each time it happens."""
     luid = disable(site)
     (text,) = look()
@@ -74,7 +76,7 @@ def test_disabled_webhook_is_switched_on_again_and_told(look: Look, site: Runnin
 
 
 @pytest.mark.usefixtures("in_place")
-def test_webhook_that_is_switched_off_again_and_again_stays_off(look: Look, site: Running) -> None:
+def test_webhook_that_is_switched_off_again_and_again_stays_off(look: Check, site: Running) -> None:
     """After three times in a day a person has to look; that is told once."""
     for minute in (0, 5, 10):
         disable(site)
@@ -89,7 +91,7 @@ def test_webhook_that_is_switched_off_again_and_again_stays_off(look: Look, site
 
 
 @pytest.mark.usefixtures("in_place")
-def test_repair_can_be_switched_off(look: Look, site: Running) -> None:
+def test_repair_can_be_switched_off(look: Check, site: Running) -> None:
     """Then it is only told, once."""
     luid = disable(site)
     (text,) = look(repair=False)
@@ -99,7 +101,7 @@ def test_repair_can_be_switched_off(look: Look, site: Running) -> None:
 
 
 @pytest.mark.usefixtures("in_place")
-def test_missing_and_moved_webhooks_are_told_once_per_change(look: Look, site: Running) -> None:
+def test_missing_and_moved_webhooks_are_told_once_per_change(look: Check, site: Running) -> None:
     """In one message; another change is another message, and being right again is none."""
     with site.world.lock:
         gone, moved, _ = hooks(site)
@@ -118,7 +120,7 @@ def test_missing_and_moved_webhooks_are_told_once_per_change(look: Look, site: R
 
 
 @pytest.mark.usefixtures("in_place")
-def test_certificate_is_told_at_its_stages(look: Look) -> None:
+def test_certificate_is_told_at_its_stages(look: Check) -> None:
     """Two weeks, a week, three days and a day before its end, each once; a new one is no news."""
 
     def old(_: str) -> Certificate:
@@ -130,12 +132,12 @@ def test_certificate_is_told_at_its_stages(look: Look) -> None:
 
 
 @pytest.mark.usefixtures("in_place")
-def test_untrusted_certificate_is_told_unreachable_is_not(look: Look) -> None:
+def test_untrusted_certificate_is_told_unreachable_is_not(look: Check) -> None:
     """From inside, our own address may well be out of reach."""
 
     def refused(text: str) -> Callable[[str], Certificate]:
         def look_at(_: str) -> Certificate:
-            raise Untrusted(text)
+            raise CertificateError(text)
 
         return look_at
 
@@ -145,7 +147,7 @@ def test_untrusted_certificate_is_told_unreachable_is_not(look: Look) -> None:
     assert look(2, shown=expired) == []
 
 
-def test_tableau_that_is_away_is_no_news_one_that_refuses_is(look: Look, site: Running) -> None:
+def test_tableau_that_is_away_is_no_news_one_that_refuses_is(look: Check, site: Running) -> None:
     """Told once, and again only after it went well in between."""
     fault(site, kind="html", target="tableau", path="webhooks", status=503, times=20)
     assert look() == []
@@ -156,7 +158,7 @@ def test_tableau_that_is_away_is_no_news_one_that_refuses_is(look: Look, site: R
 
 
 @pytest.mark.usefixtures("in_place")
-def test_silence_is_told_once(look: Look, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silence_is_told_once(look: Check, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until something comes, and then longer than usual nothing again."""
     last = NOW.timestamp()
     times = [last - hour * 3600.0 for hour in range(100)]
@@ -170,12 +172,12 @@ def test_silence_is_told_once(look: Look, services: Services, monkeypatch: pytes
 
 
 @pytest.fixture
-def watches(services: Services) -> Iterator[Callable[..., Watch]]:
+def watches(services: Services) -> Iterator[Callable[..., Monitor]]:
     """Starts watches on one inbox, as many processes do."""
-    started: list[Watch] = []
+    started: list[Monitor] = []
 
-    def start(look: Callable[[datetime], None], inbox: Inbox | None = None) -> Watch:
-        watch = Watch(inbox or services.inbox, [look], 0.002)
+    def start(look: Callable[[datetime], None], inbox: Inbox | None = None) -> Monitor:
+        watch = Monitor(inbox or services.inbox, [look], 0.002)
         watch.start()
         started.append(watch)
         return watch
@@ -185,7 +187,7 @@ def watches(services: Services) -> Iterator[Callable[..., Watch]]:
         watch.stop()
 
 
-def test_one_of_many_looks_and_another_takes_over(watches: Callable[..., Watch]) -> None:
+def test_one_of_many_looks_and_another_takes_over(watches: Callable[..., Monitor]) -> None:
     """When the first stops, the next begins at once."""
     seen: list[str] = []
     first = watches(lambda _: seen.append("first"))
@@ -197,7 +199,7 @@ def test_one_of_many_looks_and_another_takes_over(watches: Callable[..., Watch])
     wait_for(lambda: "second" in seen, what="the second to take over")
 
 
-def test_look_that_fails_does_not_end_the_watch(watches: Callable[..., Watch]) -> None:
+def test_look_that_fails_does_not_end_the_watch(watches: Callable[..., Monitor]) -> None:
     """It is logged, and the next round tries again."""
     seen: list[datetime] = []
 

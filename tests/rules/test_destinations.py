@@ -9,7 +9,7 @@ import pytest
 
 from notifiers import Notifiers, SlackConfig, TwilioConfig
 from webhooks.config.settings import Settings
-from webhooks.destinations import check, troubles
+from webhooks.destinations import delivery_warnings, normalize
 from webhooks.services import Services
 
 RULES = """
@@ -37,22 +37,22 @@ enabled = false
 )
 def test_destination_has_one_spelling(written: str, checked: str) -> None:
     """The same place is the same text, so that nobody is told twice."""
-    assert check(written) == checked
+    assert normalize(written) == checked
 
 
 def test_troubles_say_what_is_not_set() -> None:
     """What is not set up, what needs an address, and where the default goes instead."""
     sms = TwilioConfig(account_sid="AC1", auth_token="x", sender="+15550100")
     notifiers = Notifiers(slack=SlackConfig("xoxb-1"), twilio=sms)
-    assert troubles(["slack:#a", "console"], notifiers) == []
-    assert troubles(["default", "slack", "twilio", "apprise"], notifiers) == [
+    assert delivery_warnings(["slack:#a", "console"], notifiers) == []
+    assert delivery_warnings(["default", "slack", "twilio", "apprise"], notifiers) == [
         "rules tell people by apprise, which is not set up",
         "default goes to the console: SLACK_TOKEN is set, and SLACK_CHANNEL is not",
         "rules tell people by slack without an address, and SLACK_CHANNEL is not set",
         "rules tell people by twilio without an address, and TWILIO_TO is not set",
     ]
-    assert troubles(["default", "slack"], Notifiers(slack=SlackConfig("xoxb-1", "#a"))) == []
-    assert troubles(["default"], Notifiers()) == []
+    assert delivery_warnings(["default", "slack"], Notifiers(slack=SlackConfig("xoxb-1", "#a"))) == []
+    assert delivery_warnings(["default"], Notifiers()) == []
 
 
 def test_start_warns_of_places_that_cannot_be_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

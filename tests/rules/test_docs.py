@@ -10,7 +10,7 @@ import pytest
 from webhooks.event import EVENT_TYPES
 from webhooks.messages.event_message import PLACEHOLDERS
 from webhooks.registry import registry
-from webhooks.rules import RulesError, read
+from webhooks.rules import RulesError, parse
 from webhooks.rules.conditions import ALIASES, PAYLOAD_FIELDS, TABLEAU_FIELDS
 from webhooks.rules.file import Entry
 
@@ -23,13 +23,13 @@ def test_example_of_the_manual_reads_without_a_warning(example: str) -> None:
     """Every example can be copied as it stands; what is about no rule stands beside one."""
     registry.load()
     beside = "" if "[[rule]]" in example else EXAMPLES[0]
-    assert read(beside + example, registry.actions).warnings == ()
+    assert parse(beside + example, registry.actions).warnings == ()
 
 
 def test_examples_of_the_manual_work_together() -> None:
     """All examples in one file are a sound file."""
     registry.load()
-    assert len(read("\n".join(EXAMPLES), registry.actions).rules) == len(re.findall(r"(?m)^\[\[rule\]\]", MANUAL))
+    assert len(parse("\n".join(EXAMPLES), registry.actions).rules) == len(re.findall(r"(?m)^\[\[rule\]\]", MANUAL))
 
 
 def test_manual_names_every_word_of_the_rules_file() -> None:
@@ -45,10 +45,10 @@ def test_manual_names_every_word_of_the_rules_file() -> None:
 def test_refusal_in_the_manual_is_what_is_printed() -> None:
     """The faults that the manual shows are those that such a file gets."""
     registry.load()
-    shown = re.search(r"^rules.toml has 3 faults:\n(?:  .*\n)+", MANUAL, re.MULTILINE)
+    shown = re.search(r"^rules.toml has 3 errors:\n(?:  .*\n)+", MANUAL, re.MULTILINE)
     assert shown
     first = '[[rule]]\nname = "Finance refresh failures"\non = "*"\nwhere.projekt = "F"\nnotify = "slack"\n'
     second = '[[rule]]\nname = "Published"\non = "WorkbookCreatd"\nnotfy = "slack"\n'
     with pytest.raises(RulesError) as caught:
-        read("\n" * 13 + first + "\n" + second, registry.actions)
+        parse("\n" * 13 + first + "\n" + second, registry.actions)
     assert str(caught.value) == shown[0].strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel
 
-from webhooks.rules import RulesError, read
+from webhooks.rules import RulesError, parse
 
 Actions = dict[str, type[BaseModel]]
 GOOD = '[[rule]]\nname = "A"\non = "*"\nnotify = "slack"\n'
@@ -13,8 +13,8 @@ GOOD = '[[rule]]\nname = "A"\non = "*"\nnotify = "slack"\n'
 
 def faults(text: str, actions: Actions) -> list[str]:
     with pytest.raises(RulesError) as caught:
-        read(text, actions)
-    return list(map(str, caught.value.faults))
+        parse(text, actions)
+    return list(map(str, caught.value.errors))
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def faults(text: str, actions: Actions) -> list[str]:
         ('name = "A"', 'name = " "', 'rule 1 " " (line 1): name: " " is empty or too short (at least 1)'),
         ('name = "A"', "name = 7", 'rule 1 "7" (line 1): name: 7 should be text in quotes'),
         ('on = "*"', "", 'rule 1 "A" (line 1): on is missing; for example on = ['),
-        ('on = "*"', "on = []", 'rule 1 "A" (line 1): on: an empty list fits nothing'),
+        ('on = "*"', "on = []", 'rule 1 "A" (line 1): on: an empty list matches nothing'),
         ('on = "*"', "on = [7]", 'rule 1 "A" (line 1): on: 7 should be text in quotes'),
         ('on = "*"', 'on = "*"\nwhere = "Finance"', "where: should be a table, such as { project = "),
         ('on = "*"', 'on = "*"\nwhere.projekt = "F"', "where: projekt is not a condition; did you mean project?"),
@@ -73,7 +73,7 @@ def test_fault_says_what_would_be_right(old: str, new: str, fault: str, actions:
         ("rule = [3]", "write [[rule]], with two brackets on each side"),
         ("[dead_letter]\nnotify = 'slack'", "dead_letter is not known here; did you mean dead_letters?"),
         ("[dead_letters]\nnotify = 'slak'", "dead_letters: notify: 'slak' is no destination"),
-        ("[dead_letters]\nto = 'slack'", "dead_letters: to is not known here; there is notify"),
+        ("[dead_letters]\nto = 'slack'", "dead_letters: to is not known here; choose one of: notify"),
         ("name = ", "not TOML: Invalid value (at end of document)"),
         ("[[rule]]\nname = \u201cA\u201d", "(at line 2, column 8); use straight quotation marks"),
     ],
@@ -88,9 +88,9 @@ def test_every_fault_is_named_at_once(actions: Actions) -> None:
     """One look at the message is enough to mend the file: each fault stands on a line of its own."""
     second = GOOD.replace("name", "nmae").replace("slack", "slak").replace('"A"', '"B"')
     with pytest.raises(RulesError) as caught:
-        read(f"# a comment\n{GOOD.replace('on =', 'no =')}\n{second}", actions, source="my-rules.toml")
+        parse(f"# a comment\n{GOOD.replace('on =', 'no =')}\n{second}", actions, source="my-rules.toml")
     lines = str(caught.value).splitlines()
-    assert lines[0] == "my-rules.toml has 5 faults:"
+    assert lines[0] == "my-rules.toml has 5 errors:"
     assert [line.split(":")[0].strip() for line in lines[1:]] == [
         *['rule 1 "A" (line 2)'] * 2,
         *['rule 2 "" (line 7)'] * 3,
@@ -109,8 +109,8 @@ def test_slip_in_an_event_type_is_told_beside_the_faults(actions: Actions) -> No
         '"*"', '"UserDeletd"\nwhere = 3'
     )
     with pytest.raises(RulesError) as caught:
-        read(text, actions)
-    assert len(caught.value.faults) == 2
+        parse(text, actions)
+    assert len(caught.value.errors) == 2
     assert 'and perhaps rule 1 "A" (line 1): WorkbookCreatd is not an event type' in str(caught.value)
     assert "did you mean UserDeleted?" in str(caught.value)
 
@@ -124,5 +124,5 @@ def test_slip_in_an_event_type_is_told_beside_the_faults(actions: Actions) -> No
 )
 def test_rules_that_tell_nobody_are_pointed_out(text: str, words: str, actions: Actions) -> None:
     """No fault, but hardly what its author wants."""
-    (warning,) = read(text, actions).warnings
+    (warning,) = parse(text, actions).warnings
     assert warning == f"{words}: events are kept, and no rule tells anybody of them"

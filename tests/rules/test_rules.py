@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from webhooks.event import Event
 from webhooks.job import NewJob
-from webhooks.rules import Rules, RulesError, load, read
+from webhooks.rules import Rules, RulesError, load, parse
 
 Actions = dict[str, type[BaseModel]]
 
@@ -35,7 +35,7 @@ def one(action: str) -> str:
 
 def test_matching_gives_one_job_per_rule_and_destination(actions: Actions, event: Callable[..., Event]) -> None:
     """Each destination of a rule is a job of its own, with a key of its own, and carries what only Tableau knows."""
-    jobs = read(DESIGN, actions).matching(event("DatasourceRefreshFailed"))
+    jobs = parse(DESIGN, actions).matching(event("DatasourceRefreshFailed"))
     assert jobs == [
         NewJob(
             key=f"Finance refresh failures/notify/{to}",
@@ -51,7 +51,7 @@ def test_matching_gives_one_job_per_rule_and_destination(actions: Actions, event
 
 def test_matching_gives_the_params_of_a_table(actions: Actions, event: Callable[..., Event]) -> None:
     """What a table says beside the destination goes into the job."""
-    (job,) = read(DESIGN, actions).matching(event("WorkbookUpdated"))
+    (job,) = parse(DESIGN, actions).matching(event("WorkbookUpdated"))
     assert job.params == {"to": "slack:#bi", "picture": True}
     assert job.where == {}
 
@@ -59,7 +59,7 @@ def test_matching_gives_the_params_of_a_table(actions: Actions, event: Callable[
 @pytest.mark.parametrize("event_type", ["WorkbookRefreshStarted", "FlowCompleted", "", "workbook created"])
 def test_matching_gives_nothing_without_a_rule(event_type: str, actions: Actions, event: Callable[..., Event]) -> None:
     """An event that no rule is about makes no job."""
-    assert read(DESIGN, actions).matching(event(event_type)) == []
+    assert parse(DESIGN, actions).matching(event(event_type)) == []
 
 
 @pytest.mark.parametrize(
@@ -89,20 +89,20 @@ def test_actions_are_written_as_is_shortest(
     action: str, params: list[dict[str, Any]], actions: Actions, event: Callable[..., Event]
 ) -> None:
     """A plain value, a list, a table, a list of tables and true all mean what they look like."""
-    assert [dict(job.params) for job in read(one(action), actions).matching(event())] == params
+    assert [dict(job.params) for job in parse(one(action), actions).matching(event())] == params
 
 
 def test_keys_name_rule_action_and_destination(actions: Actions, event: Callable[..., Event]) -> None:
     """The key of a job tells what it is for, to people as well."""
     text = one('notify = ["slack", "default"]\ntag = ["gold", "new"]\nrefresh = true\nwait = 7')
-    keys = [job.key for job in read(text, actions).matching(event())]
+    keys = [job.key for job in parse(text, actions).matching(event())]
     assert keys == ["R/notify/slack", "R/notify/default", "R/tag/gold,new", "R/refresh", "R/wait"]
 
 
 def test_max_attempts_of_a_rule_wins(actions: Actions, event: Callable[..., Event]) -> None:
     """A rule says how often its jobs are tried, or the server's setting does."""
     text = one('notify = "slack"') + one('notify = "slack"\nmax_attempts = 3').replace('"R"', '"S"')
-    jobs = read(text, actions, max_attempts=7).matching(event())
+    jobs = parse(text, actions, max_attempts=7).matching(event())
     assert [job.max_attempts for job in jobs] == [7, 3]
 
 
@@ -110,7 +110,7 @@ def test_explain_gives_a_reason_for_every_rule(actions: Actions, event: Callable
     """Rules that did not match say why, rules that are switched off too, in the order of the file."""
     off = one('notify = "slack"\nenabled = false')
     named = '[[rule]]\nname = "S"\non = "*Failed"\nwhere.name = "X*"\nnotify = "slack"\n'
-    verdicts = read(DESIGN + off + named, actions).explain(event("WorkbookRefreshFailed"))
+    verdicts = parse(DESIGN + off + named, actions).explain(event("WorkbookRefreshFailed"))
     assert [(verdict.name, verdict.matched, verdict.reason, len(verdict.jobs)) for verdict in verdicts] == [
         ("Finance refresh failures", True, "if project ~ Finance*", 2),
         ("New on the site", False, "not one of its events", 0),
@@ -131,13 +131,13 @@ def test_explain_gives_a_reason_for_every_rule(actions: Actions, event: Callable
 )
 def test_dead_letters_are_told_to_the_default_unless_said(text: str, told: tuple[str, ...], actions: Actions) -> None:
     """Somebody is told about dead jobs, unless the file says nobody."""
-    assert read(text, actions).dead_letters == told
+    assert parse(text, actions).dead_letters == told
 
 
 def test_warnings_name_the_rule(actions: Actions) -> None:
     """An unknown event type is no fault, but it is pointed out."""
     text = DESIGN.replace('"WorkbookCreated"', '"WorkbokCreated"')
-    (warning,) = read(text, actions).warnings
+    (warning,) = parse(text, actions).warnings
     assert warning.startswith('rule 2 "New on the site" (line 8): WorkbokCreated is not an event type')
     assert warning.endswith("did you mean WorkbookCreated?")
 
@@ -161,7 +161,7 @@ TAKEN_UP = [
 def test_shipped_rules_to_copy_are_sound(root: Path, actions: Actions) -> None:
     """What the shipped file offers for copying works once the # is taken away."""
     text = (root / "rules.toml").read_text(encoding="utf-8").partition("Rules to copy")[2].partition("\n")[2]
-    rules = read("\n".join(line.removeprefix("#").removeprefix(" ") for line in text.splitlines()), actions)
+    rules = parse("\n".join(line.removeprefix("#").removeprefix(" ") for line in text.splitlines()), actions)
     assert len(rules.rules) == 2
     assert rules.warnings == ()
 

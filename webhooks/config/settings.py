@@ -14,13 +14,13 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from webhooks.config import site
 from webhooks.config import sites_file as sites_reader
 from webhooks.config.site import Site
-from webhooks.config.variables import from_command_line, inbox_address, processes, with_files
+from webhooks.config.variables import inbox_address, is_flask_command, web_concurrency, with_files
 
-__all__ = ["NEEDED", "ROOT", "Settings", "from_command_line", "processes"]
+__all__ = ["REQUIRED", "ROOT", "Settings", "is_flask_command", "web_concurrency"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
-NEEDED = {way: tuple(f"tableau_{name}" for name in names) for way, names in site.NEEDED.items()}
+REQUIRED = {way: tuple(f"tableau_{name}" for name in names) for way, names in site.REQUIRED.items()}
 """What each way to sign in uses; all the rest may be absent or empty."""
 
 BY_VARIABLES = tuple(name for name in Site.model_fields if name not in {"name", "site_luid"})
@@ -130,7 +130,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on")
     simulator_port: int = Field(8100, ge=0, le=65535, description="Port of the simulator in the demo")
 
-    _sites: sites_reader.Sitefile | None = PrivateAttr(None)
+    _sites: sites_reader.SitesFile | None = PrivateAttr(None)
 
     @classmethod
     def settings_customise_sources(
@@ -188,7 +188,7 @@ class Settings(BaseSettings):
     def _read_sites(self) -> Self:
         """What is wrong with the file is told when Tableau is needed, as with the variables."""
         if self.sites_file:
-            self._sites = sites_reader.read(self.sites_file, {**dotenv_values(".env"), **os.environ})
+            self._sites = sites_reader.load(self.sites_file, {**dotenv_values(".env"), **os.environ})
         return self
 
     def sites(self) -> tuple[Site, ...]:
@@ -201,7 +201,7 @@ class Settings(BaseSettings):
         """The variables that the chosen way to sign in to Tableau needs and that are empty; or SITES_FILE's faults."""
         if self._sites:
             return self._sites.faults
-        return [name.upper() for name in NEEDED[self.tableau_auth] if not _text(getattr(self, name))]
+        return [name.upper() for name in REQUIRED[self.tableau_auth] if not _text(getattr(self, name))]
 
     def require_tableau(self) -> None:
         """Raises one RuntimeError that names every missing variable of the chosen sign-in, or fault of SITES_FILE."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 if TYPE_CHECKING:
     from tableau_rest.credentials import Credential
 
-NEEDED = {
+REQUIRED = {
     "pat": ("domain", "pat_name", "pat_secret"),
     "password": ("domain", "username", "password"),
     "jwt": ("domain", "username", "ca_client", "ca_secret_id", "ca_secret_value"),
@@ -71,7 +71,7 @@ class Site(BaseModel):
 
     def missing(self) -> list[str]:
         """The fields that its way to sign in needs and that are empty."""
-        return [name for name in NEEDED[self.auth] if not _text(getattr(self, name))]
+        return [name for name in REQUIRED[self.auth] if not _text(getattr(self, name))]
 
     def credential(self) -> Credential:
         """What signs in, for the client. Raises ValueError where a part is empty."""

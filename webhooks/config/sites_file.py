@@ -18,7 +18,7 @@ KEYS = (*Site.model_fields, *(f"{name}_{way}" for name in SECRETS for way in ("e
 
 
 @dataclass
-class Sitefile:
+class SitesFile:
     """The sites of a file as far as they can be read, and all that is wrong with it."""
 
     path: Path
@@ -32,9 +32,9 @@ class Sitefile:
         return "\n  ".join([f"{self.path} has {count}:", *self.faults])
 
 
-def read(path: Path, environment: Mapping[str, str | None]) -> Sitefile:
+def load(path: Path, environment: Mapping[str, str | None]) -> SitesFile:
     """The file at `path`; `environment` is where `…_env` of a secret looks. Raises nothing: `faults` has it all."""
-    found = Sitefile(path)
+    found = SitesFile(path)
     try:
         document = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
@@ -49,7 +49,7 @@ def read(path: Path, environment: Mapping[str, str | None]) -> Sitefile:
 class _Reading:
     """One pass that goes on where something is wrong, and collects it."""
 
-    def __init__(self, found: Sitefile, environment: Mapping[str, str | None]) -> None:
+    def __init__(self, found: SitesFile, environment: Mapping[str, str | None]) -> None:
         self._found, self._environment = found, environment
 
     def document(self, document: Mapping[str, Any]) -> None:

@@ -55,12 +55,12 @@ def inbox_address(url: str) -> str:
     return url
 
 
-def from_command_line() -> bool:
+def is_flask_command() -> bool:
     """Whether this process is a `flask …` command."""
     return os.environ.get("FLASK_RUN_FROM_CLI") == "true"
 
 
-def processes() -> int:
+def web_concurrency() -> int:
     """How many server processes; WEB_CONCURRENCY is what Heroku and others call it. Raises RuntimeError."""
     given = os.environ.get("WEB_CONCURRENCY", "").strip() or "2"
     if not re.fullmatch("[1-9][0-9]{0,2}", given):

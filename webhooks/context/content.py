@@ -10,7 +10,7 @@ from tableau_rest.errors import NotFound, TableauError
 from tableau_rest.luid import luid_of
 from webhooks.errors import Permanent, Skip
 from webhooks.event import Event
-from webhooks.rules.conditions import SITE, compare, compare_payload
+from webhooks.rules.conditions import SITE, match_payload, match_values
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -84,7 +84,7 @@ def check(where: Mapping[str, Sequence[str]], lookup: Lookup, path: Callable[[Re
 
 def check_site(patterns: Sequence[str], event: Event) -> str:
     """Why the condition on the site holds, now that its name is known. Raises Skip with the reason if it does not."""
-    finding = compare_payload(SITE, event, tuple(patterns))
+    finding = match_payload(SITE, event, tuple(patterns))
     if not finding.matched:
         raise Skip(finding.reason)
     return finding.reason
@@ -92,7 +92,7 @@ def check_site(patterns: Sequence[str], event: Event) -> str:
 
 def _met(name: str, patterns: tuple[str, ...], content: Any, path: Callable[[Reference], str]) -> str:
     values, shown = _values(name, content, path)
-    finding = compare(name, patterns, values, shown=shown)
+    finding = match_values(name, patterns, values, shown=shown)
     if not finding.matched:
         raise Skip(finding.reason)
     return finding.reason

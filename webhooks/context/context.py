@@ -18,7 +18,7 @@ from tableau_rest.errors import TableauError
 from webhooks.config.settings import Settings
 from webhooks.context.content import Lookup, check, check_site, look_up, luid
 from webhooks.context.projects import path_of
-from webhooks.destinations import resolve
+from webhooks.destinations import resolve_default
 from webhooks.errors import LeaseLost, Permanent, RetryLater, StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import MISSING, Inbox
@@ -199,7 +199,7 @@ class Context:
 
     def _destination(self, to: str) -> Destination:
         try:
-            return parse_destination(resolve(to, self.notifiers.addressed))
+            return parse_destination(resolve_default(to, self.notifiers.addressed))
         except ValueError as error:
             raise Permanent(str(error)) from None
 

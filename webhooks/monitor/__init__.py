@@ -1,10 +1,19 @@
 """The watch over our webhooks: are they there, are they on, does anything come; and what was missed meanwhile."""
 
-from webhooks.monitor.alert_events import is_notice
-from webhooks.monitor.checks import Aims, Rounds
-from webhooks.monitor.credential import Lapse
+from webhooks.monitor.alerts import is_alert
+from webhooks.monitor.checks import DesiredWebhooks, WebhookCheck
+from webhooks.monitor.credential import CredentialCheck
 from webhooks.monitor.missed import ORIGIN as RECONCILED
-from webhooks.monitor.monitor import Look, Watch
-from webhooks.monitor.reconcile import Reconcile
+from webhooks.monitor.monitor import Check, Monitor
+from webhooks.monitor.reconcile import Reconciler
 
-__all__ = ["RECONCILED", "Aims", "Lapse", "Look", "Reconcile", "Rounds", "Watch", "is_notice"]
+__all__ = [
+    "RECONCILED",
+    "Check",
+    "CredentialCheck",
+    "DesiredWebhooks",
+    "Monitor",
+    "Reconciler",
+    "WebhookCheck",
+    "is_alert",
+]

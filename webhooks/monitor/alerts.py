@@ -1,35 +1,78 @@
-"""How the watch tells what it found: once for each change, and kept before it is noted as told."""
+"""The monitor's alerts: events of its own, stored and planned like all others, one for each change."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime
 
+from webhooks.event import Event, build
 from webhooks.inbox import Inbox
-from webhooks.monitor.alert_events import ORIGIN, Notice
 
 log = logging.getLogger(__name__)
 
+# The value of `origin` in the payload of these events.
+ORIGIN = "watch"
 
-def tell(inbox: Inbox, notice: Notice, now: datetime) -> None:
-    """Makes an event of the notice; it is planned and retried like every other."""
-    log.warning("%s: %s", notice.kind, notice.text)
-    inbox.make(notice.event(now), ORIGIN, now)
+WEBHOOKS = "OurWebhooksChanged"
+CERTIFICATE = "OurCertificateEnds"
+SILENCE = "NothingReceived"
+BLIND = "WatchIsBlind"
+CREDENTIAL = "CredentialEnds"
+TITLES = {
+    WEBHOOKS: "Our webhooks at Tableau's side are not as they should be",
+    CERTIFICATE: "The certificate of our address needs a look",
+    SILENCE: "Nothing has come from Tableau for longer than usual",
+    BLIND: "Our webhooks cannot be looked at",
+    CREDENTIAL: "The sign-in to Tableau needs a look",
+}
 
 
-def tell_change(inbox: Inbox, kind: str, found: str | None, now: datetime, text: str, *, key: str = "") -> None:
-    """Tells what is found when it is something else than last time; that it has passed is not told. `key` stands behind
-    the kind in what is noted, where each site has a note of its own.
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that people need to know; `kind` is the event type, `text` says what happened and what to do."""
 
-    First kept, then noted as told: whoever dies in between tells it twice, and not never.
+    kind: str
+    text: str
+
+    def event(self, now: datetime) -> Event:
+        """Return the event that announces the alert."""
+        # Two alerts of the same second must have different fingerprints, so the LUID holds microseconds.
+        return build(
+            self.kind,
+            origin=ORIGIN,
+            resource="WEBHOOK",
+            resource_name=TITLES[self.kind],
+            resource_luid=f"watch-{now.timestamp():.6f}",
+            created_at=f"{now:%Y-%m-%dT%H:%M:%S}Z",
+            text=self.text,
+        )
+
+
+def is_alert(event: Event) -> bool:
+    """Return whether the monitor made this event."""
+    return event.event_type in TITLES and event.payload.get("origin") == ORIGIN
+
+
+def raise_alert(inbox: Inbox, alert: Alert, now: datetime) -> None:
+    """Store the alert as an event; the worker plans and retries it like any other."""
+    log.warning("%s: %s", alert.kind, alert.text)
+    inbox.make(alert.event(now), ORIGIN, now)
+
+
+def alert_on_change(inbox: Inbox, kind: str, found: str | None, now: datetime, text: str, *, key: str = "") -> None:
+    """Raise an alert if `found` differs from the last check and is not None (None means that all is well).
+
+    `key` is appended to the kind in the stored state, so that each site has a state of its own. The alert is stored
+    before the state: a crash in between repeats the alert instead of losing it.
     """
     if found == inbox.noted(kind + key):
         return
     if found is not None:
-        tell(inbox, Notice(kind, text), now)
+        raise_alert(inbox, Alert(kind, text), now)
     inbox.note(kind + key, found)
 
 
-def of_site(site: str, text: str) -> str:
-    """The text, with the site's name before it where it has one."""
+def prefix_site(site: str, text: str) -> str:
+    """Return the text, preceded by the site's name if there is one."""
     return f"Site {site}: {text}" if site else text

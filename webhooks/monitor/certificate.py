@@ -17,7 +17,7 @@ ADVICE = {
 }
 
 
-class Untrusted(Exception):
+class CertificateError(Exception):
     """The address cannot be reached over TLS, or shows a certificate that is not trusted; the text says why."""
 
 
@@ -33,10 +33,10 @@ class Certificate:
         return (self.ends_at - now).days
 
 
-def look(url: str, *, timeout: float = TIMEOUT_SECONDS) -> Certificate:
+def fetch(url: str, *, timeout: float = TIMEOUT_SECONDS) -> Certificate:
     """The certificate that the https address in `url` shows, checked as Tableau does: chain, dates and name.
 
-    Raises Untrusted. SSL_CERT_FILE names other authorities than the machine's own.
+    Raises CertificateError. SSL_CERT_FILE names other authorities than the machine's own.
     """
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or 443
@@ -48,11 +48,11 @@ def look(url: str, *, timeout: float = TIMEOUT_SECONDS) -> Certificate:
             shown = secured.getpeercert() or {}
     except ssl.SSLCertVerificationError as error:
         why = error.verify_message.rstrip(".")
-        raise Untrusted(f"the certificate of {host} is not trusted: {why}; {_advice(why)}") from None
+        raise CertificateError(f"the certificate of {host} is not trusted: {why}; {_advice(why)}") from None
     except ssl.SSLError as error:
-        raise Untrusted(f"{host}:{port} does not speak TLS: {error.reason or error}") from None
+        raise CertificateError(f"{host}:{port} does not speak TLS: {error.reason or error}") from None
     except OSError as error:
-        raise Untrusted(f"{host}:{port} cannot be reached: {error.strerror or error}") from None
+        raise CertificateError(f"{host}:{port} cannot be reached: {error.strerror or error}") from None
     return Certificate(host, datetime.fromtimestamp(ssl.cert_time_to_seconds(str(shown["notAfter"])), UTC))
 
 

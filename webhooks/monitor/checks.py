@@ -11,10 +11,18 @@ from typing import TYPE_CHECKING
 from tableau_rest.errors import TableauError
 from webhooks.inbox import Inbox
 from webhooks.monitor import certificate, gaps
-from webhooks.monitor.alert_events import BLIND, CERTIFICATE, SILENCE, WEBHOOKS, Notice
-from webhooks.monitor.alerts import of_site, tell, tell_change
-from webhooks.registration import Step, Verb, carry_out, compare
-from webhooks.webhook_url import masked
+from webhooks.monitor.alerts import (
+    BLIND,
+    CERTIFICATE,
+    SILENCE,
+    WEBHOOKS,
+    Alert,
+    alert_on_change,
+    prefix_site,
+    raise_alert,
+)
+from webhooks.registration import Change, ChangeKind, apply_changes, compare
+from webhooks.webhook_url import mask_url
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -30,7 +38,7 @@ STAGES = (14, 7, 3, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Aims:
+class DesiredWebhooks:
     """What should be: these event types come to this URL, from webhooks with this label."""
 
     wanted: Sequence[str]
@@ -41,7 +49,7 @@ class Aims:
     """The site's name, where people have to be told which one."""
 
 
-class Rounds:
+class WebhookCheck:
     """Looks and tells, for one site. It may be called by one process at a time; what was told is noted in the inbox,
     with `key` behind what is about the site."""
 
@@ -49,10 +57,10 @@ class Rounds:
         self,
         inbox: Inbox,
         tableau: Callable[[], Tableau],
-        aims: Aims,
+        aims: DesiredWebhooks,
         *,
         key: str = "",
-        look_at: Callable[[str], certificate.Certificate] = certificate.look,
+        look_at: Callable[[str], certificate.Certificate] = certificate.fetch,
     ) -> None:
         self._inbox, self._tableau, self._aims, self._key, self._look_at = inbox, tableau, aims, key, look_at
 
@@ -71,33 +79,37 @@ class Rounds:
                 log.warning("Our webhooks could not be looked at this time: %s", error)
                 return
             text = f"{error} Nobody notices now if Tableau switches a webhook off."
-            tell_change(self._inbox, BLIND, str(error), now, of_site(self._aims.site, text), key=self._key)
+            alert_on_change(self._inbox, BLIND, str(error), now, prefix_site(self._aims.site, text), key=self._key)
         else:
-            tell_change(self._inbox, BLIND, None, now, "", key=self._key)
+            alert_on_change(self._inbox, BLIND, None, now, "", key=self._key)
 
     def _webhooks(self, now: datetime) -> None:
         aims = self._aims
         steps = compare(self._tableau().webhooks(), aims.wanted, url=aims.url, label=aims.label)
-        wrong = [step for step in steps if step.verb in {Verb.CREATE, Verb.UPDATE, Verb.ENABLE}]
-        repaired = self._repair([step for step in wrong if step.verb is Verb.ENABLE], now)
-        left = [step for step in wrong if step.event not in repaired]
+        wrong = [step for step in steps if step.kind in {ChangeKind.CREATE, ChangeKind.UPDATE, ChangeKind.ENABLE}]
+        repaired = self._repair([step for step in wrong if step.kind is ChangeKind.ENABLE], now)
+        left = [step for step in wrong if step.event_type not in repaired]
         before = set(self._inbox.noted(WEBHOOKS + self._key) or [])
-        news = [f"{step.event}: {_state(step)}. {SYNC}" for step in left if _key(step) not in before]
-        told = [f"{step.event}: {step.why}. It is switched on again." for step in wrong if step.event in repaired]
+        news = [f"{step.event_type}: {_state(step)}. {SYNC}" for step in left if _key(step) not in before]
+        told = [
+            f"{step.event_type}: {step.reason}. It is switched on again."
+            for step in wrong
+            if step.event_type in repaired
+        ]
         if news or told:
-            tell(self._inbox, Notice(WEBHOOKS, of_site(aims.site, "\n".join([*told, *news]))), now)
+            raise_alert(self._inbox, Alert(WEBHOOKS, prefix_site(aims.site, "\n".join([*told, *news]))), now)
         if before != {_key(step) for step in left}:
             self._inbox.note(WEBHOOKS + self._key, sorted(_key(step) for step in left))
 
-    def _repair(self, disabled: Sequence[Step], now: datetime) -> set[str]:
+    def _repair(self, disabled: Sequence[Change], now: datetime) -> set[str]:
         """Switches on again what Tableau has switched off, unless it was often already; gives those event types."""
         if not disabled or not self._aims.repair:
             return set()
         day_ago = (now - timedelta(days=1)).timestamp()
         noted: dict[str, list[float]] = self._inbox.noted(REPAIRS + self._key) or {}
         recent = {event: [at for at in times if at > day_ago] for event, times in noted.items()}
-        chosen = [step for step in disabled if len(recent.get(step.event, [])) < REPAIRS_A_DAY]
-        done = {one.step.event for one in carry_out(chosen, self._tableau()) if one.error is None}
+        chosen = [step for step in disabled if len(recent.get(step.event_type, [])) < REPAIRS_A_DAY]
+        done = {one.change.event_type for one in apply_changes(chosen, self._tableau()) if one.error is None}
         for event in done:
             recent[event] = [*recent.get(event, []), now.timestamp()]
         self._inbox.note(REPAIRS + self._key, recent)
@@ -108,32 +120,36 @@ class Rounds:
             return
         try:
             shown = self._look_at(self._aims.url)
-        except certificate.Untrusted as error:
+        except certificate.CertificateError as error:
             # From here it may be out of reach although Tableau reaches it: only what it shows counts.
             found = str(error) if "not trusted" in str(error) else None
-            tell_change(
-                self._inbox, CERTIFICATE, found, now, f"{found}. Tableau does not deliver to {masked(self._aims.url)}."
+            alert_on_change(
+                self._inbox,
+                CERTIFICATE,
+                found,
+                now,
+                f"{found}. Tableau does not deliver to {mask_url(self._aims.url)}.",
             )
             return
         days = shown.days_left(now)
         stage = min((stage for stage in STAGES if days < stage), default=None)
         key = None if stage is None else f"{shown.ends_at:%Y-%m-%d} {stage}"
         text = f"The certificate of {shown.host} ends on {shown.ends_at:%Y-%m-%d}, in {max(days, 0)} days. Renew it."
-        tell_change(self._inbox, CERTIFICATE, key, now, text)
+        alert_on_change(self._inbox, CERTIFICATE, key, now, text)
 
     def _silence(self, now: datetime) -> None:
         times = self._inbox.sent()
-        quiet = gaps.too_long(times, now.timestamp())
+        quiet = gaps.unusual_gap(times, now.timestamp())
         key = f"{times[0]:.0f}" if quiet is not None else None
         hours = (quiet or 0.0) / 3600
         text = f"The last event came {hours:.0f} hours ago. Look at flask webhooks list and flask doctor."
-        tell_change(self._inbox, SILENCE, key, now, text)
+        alert_on_change(self._inbox, SILENCE, key, now, text)
 
 
-def _key(step: Step) -> str:
-    return f"{step.event} {step.verb} {step.why}"
+def _key(step: Change) -> str:
+    return f"{step.event_type} {step.kind} {step.reason}"
 
 
-def _state(step: Step) -> str:
-    said: dict[Verb, str] = {Verb.CREATE: "there is no webhook for it"}
-    return said.get(step.verb, step.why)
+def _state(step: Change) -> str:
+    said: dict[ChangeKind, str] = {ChangeKind.CREATE: "there is no webhook for it"}
+    return said.get(step.kind, step.reason)

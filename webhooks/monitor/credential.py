@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from tableau_rest.errors import TableauError
 from webhooks.inbox import Inbox
-from webhooks.monitor.alert_events import CREDENTIAL
-from webhooks.monitor.alerts import of_site, tell_change
+from webhooks.monitor.alerts import CREDENTIAL, alert_on_change, prefix_site
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -23,7 +22,7 @@ EVERY = timedelta(days=1)
 https://help.tableau.com/current/server/en-us/security_personal_access_tokens.htm"""
 
 
-class Lapse:
+class CredentialCheck:
     """`look` may be called often; it asks Tableau once a day, and at the next call after a failure that passes.
 
     `site` is the site's name, where people have to be told which one; `key` stands behind what is noted of it.
@@ -45,8 +44,8 @@ class Lapse:
                 return
             warning = str(error)
         # The days that are left change daily; the date and the refusal do not.
-        text = of_site(self._site, warning)
-        tell_change(self._inbox, CREDENTIAL, _without_days(warning) or None, now, text, key=self._key)
+        text = prefix_site(self._site, warning)
+        alert_on_change(self._inbox, CREDENTIAL, _without_days(warning) or None, now, text, key=self._key)
         self._inbox.note(USED + self._key, now.timestamp())
 
 

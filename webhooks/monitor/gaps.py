@@ -13,7 +13,7 @@ FACTOR = 1.5
 LEAST_SECONDS = 2 * 3600.0
 
 
-def usual(times: Sequence[float]) -> float | None:
+def usual_gap(times: Sequence[float]) -> float | None:
     """So many seconds without an event are nothing special: half as long again as the longest pause so far.
 
     `times` are those of the last events, newest first, in seconds. None where they are too few to say.
@@ -24,9 +24,9 @@ def usual(times: Sequence[float]) -> float | None:
     return max(FACTOR * longest, LEAST_SECONDS)
 
 
-def too_long(times: Sequence[float], now: float) -> float | None:
+def unusual_gap(times: Sequence[float], now: float) -> float | None:
     """The seconds since the last event, where that is longer than usual."""
-    limit = usual(times)
+    limit = usual_gap(times)
     if limit is None or now - times[0] <= limit:
         return None
     return now - times[0]

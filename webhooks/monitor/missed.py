@@ -17,7 +17,7 @@ ONCE = ("Created", "Deleted")
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class MissedEvent:
     """Something that Tableau would have sent an event about."""
 
     event_type: str
@@ -39,7 +39,7 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ListedContent:
     """A workbook or data source as it is now."""
 
     kind: str
@@ -50,7 +50,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedRefresh:
     """A refresh that ended: how, when, and of what, as far as the list of jobs says. `kind` may be empty."""
 
     job_luid: str
@@ -67,7 +67,7 @@ class Ended:
         return tuple(f"{kind.title()}{ending}" for kind in kinds)
 
 
-def came(happening: Happening, arrivals: Iterable[Arrival]) -> bool:
+def was_received(happening: MissedEvent, arrivals: Iterable[Arrival]) -> bool:
     """Whether the event about it came, or was made already."""
     return any(
         one.event_type == happening.event_type
@@ -77,7 +77,7 @@ def came(happening: Happening, arrivals: Iterable[Arrival]) -> bool:
     )
 
 
-def announced(ended: Ended, arrivals: Iterable[Arrival]) -> bool:
+def has_event(ended: EndedRefresh, arrivals: Iterable[Arrival]) -> bool:
     """Whether an event about a refresh of that name came at its end: then nobody has to ask which content it was."""
     return any(
         one.event_type in ended.event_types and one.resource_name == ended.name and _near(one, ended.at)
@@ -85,25 +85,25 @@ def announced(ended: Ended, arrivals: Iterable[Arrival]) -> bool:
     )
 
 
-def changes(
-    seen: Iterable[Seen],
+def content_changes(
+    seen: Iterable[ListedContent],
     known: dict[str, Resource],
-    refreshed: Sequence[Ended],
+    refreshed: Sequence[EndedRefresh],
     *,
     since: datetime,
     until: datetime,
-) -> list[Happening]:
+) -> list[MissedEvent]:
     """What was created and updated from `since` on and before `until`. A refresh changes content too, and is none."""
     found = []
     for one in seen:
         if one.luid not in known and _between(one.created_at, since, until):
-            found.append(Happening(f"{one.kind.title()}Created", one.luid, one.name, one.created_at or until))
+            found.append(MissedEvent(f"{one.kind.title()}Created", one.luid, one.name, one.created_at or until))
         elif _between(one.updated_at, since, until) and not _explained(one, known, refreshed):
-            found.append(Happening(f"{one.kind.title()}Updated", one.luid, one.name, one.updated_at or until))
+            found.append(MissedEvent(f"{one.kind.title()}Updated", one.luid, one.name, one.updated_at or until))
     return found
 
 
-def _explained(one: Seen, known: dict[str, Resource], refreshed: Sequence[Ended]) -> bool:
+def _explained(one: ListedContent, known: dict[str, Resource], refreshed: Sequence[EndedRefresh]) -> bool:
     at = one.updated_at
     assert at is not None
     before = known.get(one.luid)

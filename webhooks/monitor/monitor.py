@@ -23,21 +23,21 @@ TICK_SECONDS = 15.0
 """Between looks at whose turn it is; a killed watcher is replaced after a lease and a tick."""
 STOP_SECONDS = 2.0
 
-Look = Callable[[datetime], None]
+Check = Callable[[datetime], None]
 
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Watch:
+class Monitor:
     """Calls each of `looks` every `minutes`, and at once when it becomes the one that does so.
 
     A look that fails is logged; the others, and the next round, go on.
     """
 
     def __init__(
-        self, inbox: Inbox, looks: Sequence[Look], minutes: float, *, clock: Callable[[], datetime] = utc_now
+        self, inbox: Inbox, looks: Sequence[Check], minutes: float, *, clock: Callable[[], datetime] = utc_now
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._inbox, self._looks, self._seconds, self._clock = inbox, looks, minutes * 60, clock

@@ -13,7 +13,15 @@ from tableau_rest.errors import NotFound, TableauError
 from tableau_rest.models import Datasource, Workbook
 from tableau_rest.query import where
 from webhooks.inbox import Arrival, Inbox, Resource
-from webhooks.monitor.missed import ORIGIN, Ended, Happening, Seen, announced, came, changes
+from webhooks.monitor.missed import (
+    ORIGIN,
+    EndedRefresh,
+    ListedContent,
+    MissedEvent,
+    content_changes,
+    has_event,
+    was_received,
+)
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -46,7 +54,7 @@ class Span:
     whole: bool
 
 
-class Reconcile:
+class Reconciler:
     """`look` is one round for one site, which `key` tells from others; it may be called by one process at a time."""
 
     def __init__(
@@ -110,7 +118,7 @@ class Reconcile:
             found, there = self._contents(kind, span, ended)
             happenings += found
             listed += there
-        self._make(one for one in happenings if one.event_type in self._wanted and not came(one, arrivals))
+        self._make(one for one in happenings if one.event_type in self._wanted and not was_received(one, arrivals))
         self._remember(listed, span.until)
         self._inbox.gone([one.luid for one in happenings if one.event_type.endswith("Deleted")])
         return until
@@ -121,21 +129,23 @@ class Reconcile:
         return [one for one in self._inbox.arrivals(since) if str(one.site_luid or site).lower() == site]
 
     def _contents(
-        self, kind: str, span: Span, ended: list[Ended]
-    ) -> tuple[list[Happening], list[Workbook | Datasource]]:
+        self, kind: str, span: Span, ended: list[EndedRefresh]
+    ) -> tuple[list[MissedEvent], list[Workbook | Datasource]]:
         """What became of the workbooks or data sources, and those that are listed."""
         known = self._inbox.on_site(self._site(), kind)
         listed = self._list(kind, None if span.whole else span.since)
-        seen = [Seen(kind, one.luid, one.name, one.created_at, one.updated_at) for one in listed]
-        found = changes(seen, known, ended, since=span.since, until=span.until)
+        seen = [ListedContent(kind, one.luid, one.name, one.created_at, one.updated_at) for one in listed]
+        found = content_changes(seen, known, ended, since=span.since, until=span.until)
         if span.whole:
             found += self._gone(kind, known.keys() - {one.luid for one in listed}, known, span.until)
         return found, listed
 
-    def _gone(self, kind: str, missing: Iterable[str], known: dict[str, Resource], until: datetime) -> list[Happening]:
+    def _gone(
+        self, kind: str, missing: Iterable[str], known: dict[str, Resource], until: datetime
+    ) -> list[MissedEvent]:
         """What Tableau itself says is not there; a list alone may be incomplete."""
         lost = sorted(luid for luid in missing if self._is_gone(kind, luid))
-        return [Happening(f"{kind.title()}Deleted", luid, known[luid].name, until) for luid in lost]
+        return [MissedEvent(f"{kind.title()}Deleted", luid, known[luid].name, until) for luid in lost]
 
     def _is_gone(self, kind: str, luid: str) -> bool:
         tableau = self._tableau()
@@ -145,28 +155,28 @@ class Reconcile:
             return True
         return False
 
-    def _ended(self, span: Span) -> list[Ended]:
+    def _ended(self, span: Span) -> list[EndedRefresh]:
         """The refreshes that ended in the span, oldest first."""
         listed = self._tableau().jobs(where("jobType", "in", REFRESHES), where("completedAt", "gte", span.since))
         found = [
-            Ended(job.luid, _kind(job.subtitle), job.title, job.status == "Success", job.ended_at)
+            EndedRefresh(job.luid, _kind(job.subtitle), job.title, job.status == "Success", job.ended_at)
             for job in listed
             if job.status in {"Success", "Failed"} and job.ended_at and span.since <= job.ended_at < span.until
         ]
         return sorted(found, key=lambda one: one.at)
 
     def _refreshes(
-        self, ended: list[Ended], arrivals: list[Arrival], until: datetime
-    ) -> tuple[list[Happening], datetime]:
+        self, ended: list[EndedRefresh], arrivals: list[Arrival], until: datetime
+    ) -> tuple[list[MissedEvent], datetime]:
         """The refreshes that no event told of, and until when that is all: one job is asked for after the other, at
         most so many. Those found now are known in the next round, so it gets on in any case."""
-        missed = [one for one in ended if self._wanted.intersection(one.event_types) and not announced(one, arrivals)]
+        missed = [one for one in ended if self._wanted.intersection(one.event_types) and not has_event(one, arrivals)]
         if len(missed) > MOST_JOBS:
             log.warning("%d refreshes were missed; the first %d now, the rest next time", len(missed), MOST_JOBS)
             until = missed[MOST_JOBS].at
         return [found for one in missed[:MOST_JOBS] if (found := self._refresh(one))], until
 
-    def _refresh(self, one: Ended) -> Happening | None:
+    def _refresh(self, one: EndedRefresh) -> MissedEvent | None:
         try:
             content = self._tableau().job(one.job_luid).content
         except NotFound:
@@ -174,9 +184,9 @@ class Reconcile:
         if content is None or content.kind not in KINDS:
             return None
         ending = one.event_types[0].partition("Refresh")[2]
-        return Happening(f"{content.kind.title()}Refresh{ending}", content.luid, one.name, one.at)
+        return MissedEvent(f"{content.kind.title()}Refresh{ending}", content.luid, one.name, one.at)
 
-    def _make(self, happenings: Iterable[Happening]) -> None:
+    def _make(self, happenings: Iterable[MissedEvent]) -> None:
         site = self._site()
         for one in sorted(happenings, key=lambda one: one.at):
             receipt = self._inbox.make(one.event(site), ORIGIN, one.at)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tableau_rest.errors import NoAnswer, NotFound, SignInFailed, TableauError, UnknownUri
 from tableau_rest.models import Webhook
-from webhooks.registration.diff import Step, Verb
+from webhooks.registration.diff import Change, ChangeKind
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -20,15 +20,15 @@ NO_SUCH_METHOD = "405000"
 class Outcome:
     """What became of a step; `error` is None where it is done."""
 
-    step: Step
+    change: Change
     error: TableauError | ValueError | None = None
 
 
-def carry_out(steps: Iterable[Step], tableau: Tableau) -> Iterator[Outcome]:
+def apply_changes(steps: Iterable[Change], tableau: Tableau) -> Iterator[Outcome]:
     """Does the steps that change something, and tells of each. Raises what makes the rest hopeless: Tableau does not
     answer, or does not let us in."""
     for step in steps:
-        if step.verb is Verb.KEEP:
+        if step.kind is ChangeKind.KEEP:
             continue
         try:
             _do(step, tableau)
@@ -40,10 +40,10 @@ def carry_out(steps: Iterable[Step], tableau: Tableau) -> Iterator[Outcome]:
             yield Outcome(step)
 
 
-def _do(step: Step, tableau: Tableau) -> None:
+def _do(step: Change, tableau: Tableau) -> None:
     if step.webhook is None:
-        tableau.create_webhook(step.name, step.event, step.url)
-    elif step.verb is Verb.DELETE:
+        tableau.create_webhook(step.name, step.event_type, step.url)
+    elif step.kind is ChangeKind.DELETE:
         _delete(step.webhook, tableau)
     else:
         _change(step, step.webhook, tableau)
@@ -58,7 +58,7 @@ def _delete(webhook: Webhook, tableau: Tableau) -> None:
         return  # somebody was faster
 
 
-def _change(step: Step, webhook: Webhook, tableau: Tableau) -> None:
+def _change(step: Change, webhook: Webhook, tableau: Tableau) -> None:
     """By PUT; a server before 2020.2 has none, so there the new one comes before the old one goes: for a moment there
     are two, which costs duplicates; the other way round would cost events."""
     try:
@@ -66,5 +66,5 @@ def _change(step: Step, webhook: Webhook, tableau: Tableau) -> None:
     except TableauError as error:
         if not isinstance(error, UnknownUri) and error.code != NO_SUCH_METHOD:
             raise
-        tableau.create_webhook(step.name, step.event, step.url)
+        tableau.create_webhook(step.name, step.event_type, step.url)
         _delete(webhook, tableau)

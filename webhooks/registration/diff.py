@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tableau_rest.models import Webhook
-from webhooks.webhook_url import masked
+from webhooks.webhook_url import mask_url
 
 EVENT_NAME = re.compile(r"[A-Z][A-Za-z]+")
 
 
-class Verb(StrEnum):
+class ChangeKind(StrEnum):
     """What becomes of a webhook."""
 
     CREATE = "create"
@@ -28,15 +28,15 @@ class Verb(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Change:
     """One thing to do, and why. `webhook` is the one that is there; None where there is none yet."""
 
-    verb: Verb
-    event: str
+    kind: ChangeKind
+    event_type: str
     name: str
     url: str = field(repr=False)
     webhook: Webhook | None = None
-    why: str = ""
+    reason: str = ""
 
 
 def is_ours(webhook: Webhook, label: str) -> bool:
@@ -45,13 +45,13 @@ def is_ours(webhook: Webhook, label: str) -> bool:
     return start == label and EVENT_NAME.fullmatch(event) is not None
 
 
-def compare(there: Iterable[Webhook], wanted: Sequence[str], *, url: str, label: str) -> list[Step]:
+def compare(there: Iterable[Webhook], wanted: Sequence[str], *, url: str, label: str) -> list[Change]:
     """What to do so that there is exactly one enabled webhook of ours to `url` for each event type in `wanted`.
 
     Carried out whole, a second plan only keeps. Webhooks of other people do not appear in it.
     """
     ours = sorted((one for one in there if is_ours(one, label)), key=lambda one: _rank(one, url))
-    steps: list[Step] = []
+    steps: list[Change] = []
     for event in wanted:
         of_event = [one for one in ours if one.event == event]
         steps.append(_settle(of_event[0] if of_event else None, event, url=url, label=label))
@@ -65,24 +65,26 @@ def _rank(webhook: Webhook, url: str) -> tuple[bool, bool, str]:
     return webhook.url != url, not webhook.is_enabled, webhook.luid
 
 
-def _settle(found: Webhook | None, event: str, *, url: str, label: str) -> Step:
+def _settle(found: Webhook | None, event: str, *, url: str, label: str) -> Change:
     name = f"{label} {event}"
     if found is None:
-        return Step(Verb.CREATE, event, name, url)
+        return Change(ChangeKind.CREATE, event, name, url)
     if found.url != url:
-        return Step(Verb.UPDATE, event, name, url, found, _moved(found.url, url))
+        return Change(ChangeKind.UPDATE, event, name, url, found, _moved(found.url, url))
     if found.name != name:
-        return Step(Verb.UPDATE, event, name, url, found, f"it is called {found.name}")
+        return Change(ChangeKind.UPDATE, event, name, url, found, f"it is called {found.name}")
     if not found.is_enabled:
-        return Step(Verb.ENABLE, event, name, url, found, f"it is switched off: {found.reason or 'no reason given'}")
-    return Step(Verb.KEEP, event, name, url, found)
+        return Change(
+            ChangeKind.ENABLE, event, name, url, found, f"it is switched off: {found.reason or 'no reason given'}"
+        )
+    return Change(ChangeKind.KEEP, event, name, url, found)
 
 
-def _delete(webhook: Webhook, why: str) -> Step:
-    return Step(Verb.DELETE, webhook.event, webhook.name, webhook.url, webhook, why)
+def _delete(webhook: Webhook, why: str) -> Change:
+    return Change(ChangeKind.DELETE, webhook.event, webhook.name, webhook.url, webhook, why)
 
 
 def _moved(old: str, new: str) -> str:
-    if masked(old) == masked(new):
+    if mask_url(old) == mask_url(new):
         return "it has another token"
-    return f"it points to {masked(old)}"
+    return f"it points to {mask_url(old)}"

@@ -7,29 +7,29 @@ from typing import Any, get_origin
 
 from pydantic import BaseModel
 
-from webhooks.rules.errors import Faulty, checked
-from webhooks.rules.rules import Step
+from webhooks.rules.errors import InvalidValue, checked
+from webhooks.rules.rules import RuleAction
 
 Actions = Mapping[str, type[BaseModel]]
 """The actions that a rule may name, each with the model of its params."""
 
 
-def plan(action: str, value: object, model: type[BaseModel]) -> list[Step]:
-    """The steps that `action = value` asks for; a list means once for each. Raises Faulty.
+def plan(action: str, value: object, model: type[BaseModel]) -> list[RuleAction]:
+    """The steps that `action = value` asks for; a list means once for each. Raises InvalidValue.
 
     A plain value stands for the model's first field; `true` asks for nothing in particular, `false` for nothing.
     """
     try:
         return [_step(action, given, model) for given in _spread(value, model)]
-    except Faulty as fault:
-        raise Faulty(*(f"{action}: {message}" for message in fault.messages)) from None
+    except InvalidValue as fault:
+        raise InvalidValue(*(f"{action}: {message}" for message in fault.messages)) from None
 
 
-def _step(action: str, given: Mapping[str, Any], model: type[BaseModel]) -> Step:
+def _step(action: str, given: Mapping[str, Any], model: type[BaseModel]) -> RuleAction:
     params = checked(model, given)
     main = _main(model)
     label = _label(getattr(params, main)) if main else ""
-    return Step(action, label, params.model_dump(mode="json", exclude_unset=True))
+    return RuleAction(action, label, params.model_dump(mode="json", exclude_unset=True))
 
 
 def _spread(value: object, model: type[BaseModel]) -> list[Mapping[str, Any]]:
@@ -40,10 +40,10 @@ def _spread(value: object, model: type[BaseModel]) -> list[Mapping[str, Any]]:
     main = _main(model)
     if isinstance(value, list) and not (main and _takes_list(model, main) and not _tables(value)):
         if not value:
-            raise Faulty("an empty list does nothing; leave it out, or name something")
+            raise InvalidValue("an empty list does nothing; leave it out, or name something")
         return [given for one in value for given in _spread(one, model)]
     if not main:
-        raise Faulty("has nothing to set; write true")
+        raise InvalidValue("has nothing to set; write true")
     return [{main: value}]
 
 
@@ -54,7 +54,7 @@ def _spread_table(table: Mapping[str, Any], model: type[BaseModel]) -> list[Mapp
     if main is None or not isinstance(several, list) or _takes_list(model, main):
         return [table]
     if not several:
-        raise Faulty(f"{main}: an empty list does nothing; leave it out, or name something")
+        raise InvalidValue(f"{main}: an empty list does nothing; leave it out, or name something")
     return [{**table, main: one} for one in several]
 
 

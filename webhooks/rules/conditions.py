@@ -23,12 +23,12 @@ PAYLOAD_FIELDS = {
 """What the webhook itself says: compared when the event is planned."""
 
 SITE = "site_luid"
-"""The one that also fits the name people gave to the site; the job looks at it where that is not known yet."""
+"""The one that also matches the name people gave to the site; the job looks at it where that is not known yet."""
 
 TABLEAU_FIELDS = {
     "project": "the name of the project, or its whole path such as Finance/Reports",
     "owner": "the owner's name; on Tableau Cloud that is an e-mail address",
-    "tags": "the tags; one that fits is enough",
+    "tags": "the tags; one that matches is enough",
     "certified": "true or false; data sources only",
 }
 """What only Tableau knows: looked up by the job itself."""
@@ -44,8 +44,8 @@ class ConditionError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """Whether something fits, and the reason in words."""
+class Match:
+    """Whether something matches, and the reason in words."""
 
     matched: bool
     reason: str
@@ -69,7 +69,7 @@ class Where:
     tableau: Mapping[str, Patterns] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, given: Mapping[str, Any]) -> Self:
+    def parse(cls, given: Mapping[str, Any]) -> Self:
         """Conditions as people write them: `{"project": "Finance*", "tags": ["gold", "!draft"]}`.
 
         Raises ConditionError naming every fault.
@@ -92,19 +92,17 @@ class Where:
             {name: patterns for name, patterns in found.items() if name in TABLEAU_FIELDS},
         )
 
-    def judge(self, event: Event) -> Finding:
+    def match(self, event: Event) -> Match:
         """Whether the payload's part holds for `event`; what only Tableau knows is left open and named."""
-        late = self.left_open(event)
-        findings = [
-            compare_payload(name, event, patterns) for name, patterns in self.payload.items() if name not in late
-        ]
+        late = self.deferred(event)
+        findings = [match_payload(name, event, patterns) for name, patterns in self.payload.items() if name not in late]
         unmet = [finding.reason for finding in findings if not finding.matched]
         if unmet:
-            return Finding(matched=False, reason="; ".join(unmet))
-        open_ones = [f"if {name} ~ {join(patterns)}" for name, patterns in late.items()]
-        return Finding(matched=True, reason="; ".join([*(finding.reason for finding in findings), *open_ones]))
+            return Match(matched=False, reason="; ".join(unmet))
+        open_ones = [f"if {name} ~ {describe_patterns(patterns)}" for name, patterns in late.items()]
+        return Match(matched=True, reason="; ".join([*(finding.reason for finding in findings), *open_ones]))
 
-    def left_open(self, event: Event) -> Mapping[str, Patterns]:
+    def deferred(self, event: Event) -> Mapping[str, Patterns]:
         """What the job has to look at before it runs."""
         if event.site is not None or SITE not in self.payload:
             return self.tableau
@@ -112,18 +110,18 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
-class Trigger:
+class EventFilter:
     """Event types and conditions together: what a rule and an @on have in common."""
 
     on: Patterns
     where: Where = field(default_factory=Where)
 
-    def judge(self, event: Event) -> Finding:
+    def match(self, event: Event) -> Match:
         """Whether `event` is one of these, as far as its payload can tell, and why."""
-        if not fits(self.on, [event.event_type]):
-            return Finding(matched=False, reason="not one of its events")
-        finding = self.where.judge(event)
-        return finding if finding.reason else Finding(matched=True, reason="one of its events")
+        if not matches(self.on, [event.event_type]):
+            return Match(matched=False, reason="not one of its events")
+        finding = self.where.match(event)
+        return finding if finding.reason else Match(matched=True, reason="one of its events")
 
     def warnings(self) -> list[str]:
         """What is probably not meant. Tableau's list of events grows, so an unknown one is no error."""
@@ -131,7 +129,7 @@ class Trigger:
 
     def _out_of_reach(self) -> list[str]:
         """Events for which a condition can never be looked at; of those that a `*` takes in only if it is all."""
-        types = [name for name in EVENT_TYPES if fits(self.on, [name])]
+        types = [name for name in EVENT_TYPES if matches(self.on, [name])]
         why = {name: reason for name in types if (reason := _why_not(name))} if self.where.tableau else {}
         plain = {glob.casefold() for glob in self.on}
         named = [name for name in why if len(why) == len(types) or name.casefold() in plain]
@@ -139,51 +137,51 @@ class Trigger:
         return [f"{name}: {asked} cannot be looked up, {why[name]}" for name in named]
 
 
-def fits(patterns: Patterns, values: Iterable[object]) -> bool:
-    """Whether one of `values` fits one of the globs, and none of them fits a glob with `!`."""
+def matches(patterns: Patterns, values: Iterable[object]) -> bool:
+    """Whether one of `values` matches one of the globs, and none of them matches a glob with `!`."""
     texts = [_fold(str(value)) for value in values if value is not None]
     wanted = [pattern for pattern in patterns if not pattern.startswith("!")]
     refused = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
     return (not wanted or _any(wanted, texts)) and not _any(refused, texts)
 
 
-def compare(name: str, patterns: Patterns, values: Sequence[object], *, shown: str = "") -> Finding:
+def match_values(name: str, patterns: Patterns, values: Sequence[object], *, shown: str = "") -> Match:
     """Whether the field's values fit, in words: `project Finance ~ Finance*`, `project is Sales, not Finance*`."""
     known = [str(value) for value in values if value is not None and value != ""]
     shown = shown or ", ".join(known) or "unknown"
-    if fits(patterns, known):
-        return Finding(matched=True, reason=f"{name} {shown} ~ {join(patterns)}")
+    if matches(patterns, known):
+        return Match(matched=True, reason=f"{name} {shown} ~ {describe_patterns(patterns)}")
     wanted = tuple(pattern for pattern in patterns if not pattern.startswith("!"))
-    if wanted and not fits(wanted, known):
-        return Finding(matched=False, reason=f"{name} is {shown}, not {join(wanted)}")
-    refusing = [pattern for pattern in patterns if not fits((pattern,), known) and pattern not in wanted]
-    return Finding(matched=False, reason=f"{name} is {shown}, which {' or '.join(refusing)} refuses")
+    if wanted and not matches(wanted, known):
+        return Match(matched=False, reason=f"{name} is {shown}, not {describe_patterns(wanted)}")
+    refusing = [pattern for pattern in patterns if not matches((pattern,), known) and pattern not in wanted]
+    return Match(matched=False, reason=f"{name} is {shown}, which {' or '.join(refusing)} refuses")
 
 
-def compare_payload(name: str, event: Event, patterns: Patterns) -> Finding:
-    """Whether a field of the payload fits; a site by its name or by its LUID."""
+def match_payload(name: str, event: Event, patterns: Patterns) -> Match:
+    """Whether a field of the payload matches; a site by its name or by its LUID."""
     if name != SITE or not event.site:
-        return compare(name, patterns, [getattr(event, name)])
-    return compare("site", patterns, [event.site, event.site_luid], shown=event.site)
+        return match_values(name, patterns, [getattr(event, name)])
+    return match_values("site", patterns, [event.site, event.site_luid], shown=event.site)
 
 
-def join(patterns: Patterns) -> str:
+def describe_patterns(patterns: Patterns) -> str:
     """`*Created, not Site* nor View*`."""
     wanted = " or ".join(pattern for pattern in patterns if not pattern.startswith("!"))
     refused = " nor ".join(pattern[1:] for pattern in patterns if pattern.startswith("!"))
     return ", ".join(filter(None, [wanted, refused and f"not {refused}"]))
 
 
-def as_patterns(value: object) -> Patterns:
+def parse_patterns(value: object) -> Patterns:
     """One glob or a list of globs. Raises ConditionError."""
     items = value if isinstance(value, list | tuple) else [value]
     if not items:
-        raise ConditionError("an empty list fits nothing; leave it out, or name something")
+        raise ConditionError("an empty list matches nothing; leave it out, or name something")
     for item in items:
         if not isinstance(item, str):
             raise ConditionError(f"{item!r} should be text in quotes")
         if not item.removeprefix("!").strip():
-            raise ConditionError("an empty text fits nothing; leave it out, or name something")
+            raise ConditionError("an empty text matches nothing; leave it out, or name something")
     return tuple(items)
 
 
@@ -200,7 +198,7 @@ def _patterns(name: str, value: object) -> Patterns:
             raise ConditionError("certified is true or false, without quotes")
         return (str(value).lower(),)
     try:
-        return as_patterns(value)
+        return parse_patterns(value)
     except ConditionError as error:
         raise ConditionError(f"{name}: {error}") from None
 
@@ -211,12 +209,12 @@ def _unknown_types(patterns: Patterns) -> list[str]:
 
 
 def _known(glob: str) -> bool:
-    return any(fits((glob,), [name]) for name in EVENT_TYPES)
+    return any(matches((glob,), [name]) for name in EVENT_TYPES)
 
 
 def _unknown_type(glob: str) -> str:
     if "*" in glob or "?" in glob:
-        return f"{glob} fits none of the event types known so far"
+        return f"{glob} matches none of the event types known so far"
     meant = closest(glob, EVENT_TYPES)
     return f"{glob} is not an event type known so far" + (f"; did you mean {meant}?" if meant else "")
 

@@ -44,7 +44,7 @@ LONGEST = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Diagnostic:
     """One thing that is wrong: where (`rule 2 "Finance" (line 14)`), and what would have been right."""
 
     place: str
@@ -55,18 +55,18 @@ class Fault:
 
 
 class RulesError(Exception):
-    """The rules file cannot be used; `faults` holds all that is wrong with it. `warnings`, what is probably not meant
+    """The rules file cannot be used; `errors` holds all that is wrong with it. `warnings`, what is probably not meant
     besides, stand in the message too, so that one look is enough."""
 
-    def __init__(self, source: str, faults: Sequence[Fault], warnings: Sequence[str] = ()) -> None:
-        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    def __init__(self, source: str, errors: Sequence[Diagnostic], warnings: Sequence[str] = ()) -> None:
+        count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
         besides = [f"and perhaps {warning}" for warning in warnings]
-        super().__init__("\n  ".join([f"{source} has {count}:", *map(str, faults), *besides]))
+        super().__init__("\n  ".join([f"{source} has {count}:", *map(str, errors), *besides]))
         self.source = source
-        self.faults = tuple(faults)
+        self.errors = tuple(errors)
 
 
-class Faulty(ValueError):
+class InvalidValue(ValueError):
     """A part of the file that cannot be used; `messages` say why."""
 
     def __init__(self, *messages: str) -> None:
@@ -75,11 +75,11 @@ class Faulty(ValueError):
 
 
 def checked(model: type[Model], given: Mapping[str, Any]) -> Model:
-    """`given` as `model`. Raises Faulty in words for people."""
+    """`given` as `model`. Raises InvalidValue in words for people."""
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise Faulty(*(_sentence(one, model) for one in error.errors(include_url=False))) from None
+        raise InvalidValue(*(_sentence(one, model) for one in error.errors(include_url=False))) from None
 
 
 def _sentence(error: Mapping[str, Any], model: type[BaseModel]) -> str:

@@ -14,9 +14,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from webhooks.destinations import DEFAULT, Destination
 from webhooks.rules.actions import Actions, plan
-from webhooks.rules.conditions import ConditionError, Trigger, Where, as_patterns
-from webhooks.rules.errors import Fault, Faulty, RulesError, checked
-from webhooks.rules.rules import Rule, Rules, Step
+from webhooks.rules.conditions import ConditionError, EventFilter, Where, parse_patterns
+from webhooks.rules.errors import Diagnostic, InvalidValue, RulesError, checked
+from webhooks.rules.rules import Rule, RuleAction, Rules
 from webhooks.spelling import hint
 
 HEADER = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
@@ -27,7 +27,7 @@ CURLY = re.compile("[\u201c\u201d\u201e\u2018\u2019]")
 def _where(given: object) -> Where:
     if not isinstance(given, Mapping):
         raise ConditionError('should be a table, such as { project = "Finance*" }')
-    return Where.read(given)
+    return Where.parse(given)
 
 
 class Entry(BaseModel):
@@ -36,7 +36,7 @@ class Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, strict=True)
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-    on: Annotated[tuple[str, ...], BeforeValidator(as_patterns)]
+    on: Annotated[tuple[str, ...], BeforeValidator(parse_patterns)]
     where: Annotated[Where, BeforeValidator(_where)] = Where()
     enabled: bool = True
     max_attempts: int | None = Field(default=None, ge=1, le=100)
@@ -55,18 +55,18 @@ class DeadLetters(BaseModel):
 
 
 def load(path: Path, actions: Actions, max_attempts: int = 20) -> Rules:
-    """The rules in the file at `path`; as `read`. A file that is not there or not UTF-8 is a fault like any other."""
+    """The rules in the file at `path`; as `parse`. A file that is not there or not UTF-8 is a fault like any other."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise RulesError(str(path), [Fault("", f"cannot be read: {error.strerror}")]) from None
+        raise RulesError(str(path), [Diagnostic("", f"cannot be read: {error.strerror}")]) from None
     except UnicodeDecodeError as error:
         message = f"byte {error.start} is not UTF-8; save the file as UTF-8"
-        raise RulesError(str(path), [Fault("", message)]) from None
-    return read(text, actions, source=str(path), max_attempts=max_attempts)
+        raise RulesError(str(path), [Diagnostic("", message)]) from None
+    return parse(text, actions, source=str(path), max_attempts=max_attempts)
 
 
-def read(text: str, actions: Actions, source: str = "rules.toml", max_attempts: int = 20) -> Rules:
+def parse(text: str, actions: Actions, source: str = "rules.toml", max_attempts: int = 20) -> Rules:
     """The rules in `text`. `actions` holds the params model of each action that a rule may name; `max_attempts` is for
     rules that say nothing themselves.
 
@@ -75,7 +75,7 @@ def read(text: str, actions: Actions, source: str = "rules.toml", max_attempts: 
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise RulesError(source, [Fault("", f"not TOML: {error}{_advice(text, str(error))}")]) from None
+        raise RulesError(source, [Diagnostic("", f"not TOML: {error}{_advice(text, str(error))}")]) from None
     reading = Reading(actions, max_attempts)
     rules = reading.document(document, text)
     if reading.faults:
@@ -89,7 +89,7 @@ class Reading:
 
     actions: Actions
     max_attempts: int
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[Diagnostic] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     named: dict[str, str] = field(default_factory=dict)
 
@@ -117,11 +117,11 @@ class Reading:
         self._name(place, given.get("name"))
         entry = self._entry(place, given)
         steps = self._steps(place, given)
-        trigger = Trigger(entry.on, entry.where) if entry else _only_on(given)
-        self.warnings += [f"{place}: {warning}" for warning in trigger.warnings()]
+        event_filter = EventFilter(entry.on, entry.where) if entry else _only_on(given)
+        self.warnings += [f"{place}: {warning}" for warning in event_filter.warnings()]
         if entry is None or len(self.faults) > before:
             return None
-        return Rule(entry.name, trigger, steps, entry.enabled, entry.max_attempts or self.max_attempts)
+        return Rule(entry.name, event_filter, steps, entry.enabled, entry.max_attempts or self.max_attempts)
 
     def _name(self, place: str, name: object) -> None:
         """Jobs are remembered by it."""
@@ -133,21 +133,21 @@ class Reading:
             self._fault(place, f"{key} is not known; {hint(key, [*Entry.model_fields, *self.actions])}")
         try:
             return checked(Entry, {key: given[key] for key in Entry.model_fields if key in given})
-        except Faulty as fault:
+        except InvalidValue as fault:
             self._fault(place, *fault.messages)
             return None
 
-    def _steps(self, place: str, given: Mapping[str, Any]) -> tuple[Step, ...]:
+    def _steps(self, place: str, given: Mapping[str, Any]) -> tuple[RuleAction, ...]:
         named = [action for action in self.actions if action in given]
         if not named:
             self._fault(
                 place, f'does nothing; add what to do ({", ".join(self.actions)}), for example notify = "slack"'
             )
-        steps: list[Step] = []
+        steps: list[RuleAction] = []
         for action in named:
             try:
                 steps += plan(action, given[action], self.actions[action])
-            except Faulty as fault:
+            except InvalidValue as fault:
                 self._fault(place, *fault.messages)
         for what, count in Counter(f"{step.action} {step.label}" for step in steps).items():
             if count > 1:
@@ -157,20 +157,20 @@ class Reading:
     def _dead_letters(self, given: object) -> tuple[str, ...]:
         try:
             return checked(DeadLetters, given if isinstance(given, Mapping) else {"notify": given}).notify
-        except Faulty as fault:
+        except InvalidValue as fault:
             self._fault("dead_letters", *fault.messages)
             return ()
 
     def _fault(self, place: str, *messages: str) -> None:
-        self.faults += [Fault(place, message) for message in messages]
+        self.faults += [Diagnostic(place, message) for message in messages]
 
 
-def _only_on(given: Mapping[str, Any]) -> Trigger:
+def _only_on(given: Mapping[str, Any]) -> EventFilter:
     """What a rule with faults elsewhere is about, so that a slip there is told at once as well."""
     try:
-        return Trigger(as_patterns(given["on"]))
+        return EventFilter(parse_patterns(given["on"]))
     except (KeyError, ConditionError):
-        return Trigger(("*",))
+        return EventFilter(("*",))
 
 
 def _places(entries: list[Mapping[str, Any]], text: str) -> list[str]:

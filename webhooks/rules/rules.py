@@ -9,11 +9,11 @@ from typing import Any
 from webhooks.destinations import DEFAULT
 from webhooks.event import Event
 from webhooks.job import NewJob
-from webhooks.rules.conditions import Trigger, Verdict
+from webhooks.rules.conditions import EventFilter, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RuleAction:
     """One thing that a rule does: an action, and for whom or with what. `label` tells two of the same kind apart."""
 
     action: str
@@ -26,8 +26,8 @@ class Rule:
     """An entry of the rules file: which events, under which conditions, lead to which steps."""
 
     name: str
-    trigger: Trigger
-    steps: tuple[Step, ...]
+    event_filter: EventFilter
+    actions: tuple[RuleAction, ...]
     enabled: bool
     max_attempts: int
 
@@ -36,22 +36,22 @@ class Rule:
         """One job per step; the same for every event, so that keys can be checked when the file is read."""
         return tuple(
             NewJob(
-                key="/".join(filter(None, (self.name, step.action, step.label))),
-                handler=step.action,
+                key="/".join(filter(None, (self.name, action.action, action.label))),
+                handler=action.action,
                 rule=self.name,
-                params=step.params,
-                where=self.trigger.where.tableau,
+                params=action.params,
+                where=self.event_filter.where.tableau,
                 max_attempts=self.max_attempts,
             )
-            for step in self.steps
+            for action in self.actions
         )
 
     def explain(self, event: Event) -> Verdict:
         """Whether the rule takes up `event`, why, and which jobs that makes."""
         if not self.enabled:
             return Verdict(self.name, matched=False, reason="switched off (enabled = false)")
-        finding = self.trigger.judge(event)
-        where = self.trigger.where.left_open(event)
+        finding = self.event_filter.match(event)
+        where = self.event_filter.where.deferred(event)
         jobs = tuple(replace(job, where=where) for job in self.jobs) if finding.matched else ()
         return Verdict(self.name, finding.matched, finding.reason, jobs)
 
@@ -67,8 +67,10 @@ class Rules:
     @property
     def destinations(self) -> tuple[str, ...]:
         """Where enabled rules, and the announcements of dead jobs, send messages."""
-        steps = [step for rule in self.rules if rule.enabled for step in rule.steps if step.action == "notify"]
-        return (*(str(step.params.get("to", DEFAULT)) for step in steps), *self.dead_letters)
+        actions = [
+            action for rule in self.rules if rule.enabled for action in rule.actions if action.action == "notify"
+        ]
+        return (*(str(action.params.get("to", DEFAULT)) for action in actions), *self.dead_letters)
 
     def matching(self, event: Event) -> list[NewJob]:
         """The jobs that `event` makes: one per rule, action and destination. Looks at the payload only."""

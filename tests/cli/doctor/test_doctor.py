@@ -187,21 +187,21 @@ def test_certificate_is_looked_at_as_tableau_does(
 ) -> None:
     """Trusted with its days; refused where the authority is unknown, the name differs, or it has ended."""
     url, files = secured(timedelta(days=40, hours=1))
-    with pytest.raises(certificate.Untrusted, match=r"not trusted: .*; "):
-        certificate.look(url)
+    with pytest.raises(certificate.CertificateError, match=r"not trusted: .*; "):
+        certificate.fetch(url)
     monkeypatch.setenv("SSL_CERT_FILE", str(files.root))
-    assert certificate.look(url).days_left(datetime.now(UTC)) == 40
-    with pytest.raises(certificate.Untrusted, match=r"127\.0\.0\.2"):
-        certificate.look(url.replace("localhost", "127.0.0.2"))
+    assert certificate.fetch(url).days_left(datetime.now(UTC)) == 40
+    with pytest.raises(certificate.CertificateError, match=r"127\.0\.0\.2"):
+        certificate.fetch(url.replace("localhost", "127.0.0.2"))
     url, _ = secured(timedelta(days=-1))
-    with pytest.raises(certificate.Untrusted, match="expired; it has to be renewed"):
-        certificate.look(url)
+    with pytest.raises(certificate.CertificateError, match="expired; it has to be renewed"):
+        certificate.fetch(url)
 
 
 def test_address_that_speaks_no_tls(server: str) -> None:
     """Plain HTTP behind an https address."""
-    with pytest.raises(certificate.Untrusted, match="does not speak TLS"):
-        certificate.look(server.replace("http://", "https://"))
+    with pytest.raises(certificate.CertificateError, match="does not speak TLS"):
+        certificate.fetch(server.replace("http://", "https://"))
 
 
 def test_certificate_that_ends_soon_is_a_warning(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from webhooks.cli.doctor.finding import Finding, failed, ok, skipped, warning
-from webhooks.destinations import troubles
+from webhooks.destinations import delivery_warnings
 from webhooks.errors import StoreUnavailable
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
@@ -95,7 +95,7 @@ class Inside:
         yield ok("rules", f"{formats.count(len(rules.rules), 'rule')} in {self._services.settings.rules_file.name}")
         for text in (*rules.warnings, *self._services.registry.warnings()):
             yield warning("rules", text, "flask rules test EVENT.json tells what a rule would do.")
-        for text in troubles(rules.destinations, self._services.notifiers):
+        for text in delivery_warnings(rules.destinations, self._services.notifiers):
             yield failed("rules", text, "flask notify test slack, and the like, tries one.")
 
     def backlog(self) -> Iterator[Finding]:

@@ -16,12 +16,12 @@ from webhooks.cli.doctor.local_checks import INBOX_FAULTS
 from webhooks.cli.trigger.post import NoResponse, Sender
 from webhooks.config.site import Site
 from webhooks.monitor import certificate
-from webhooks.registration import Step, Verb, compare, is_ours
+from webhooks.registration import Change, ChangeKind, compare, is_ours
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 from webhooks.services import Services
 from webhooks.views import formats
-from webhooks.webhook_url import masked, public_url
+from webhooks.webhook_url import mask_url, public_url
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 10.0
 CLOCK_SECONDS = 30
@@ -133,7 +133,7 @@ class Outside:
             yield skipped("webhooks", f"{count} of ours are there; with --url or WEBHOOK_URL they are compared")
             return
         steps = compare(there, wanted, url=self._url, label=label)
-        wrong = [step for step in steps if step.verb is not Verb.KEEP]
+        wrong = [step for step in steps if step.kind is not ChangeKind.KEEP]
         for step in wrong:
             yield failed("webhooks", _wrong(step), SYNC)
         if not wrong:
@@ -150,7 +150,7 @@ class Outside:
         if not self._url:
             yield skipped("address", "give --url or set WEBHOOK_URL to have it tried")
             return
-        shown = masked(self._url)
+        shown = mask_url(self._url)
         try:
             with closing(Sender(self._url)) as sender:
                 answer = sender.post(b"")
@@ -172,8 +172,8 @@ class Outside:
             )
             return
         try:
-            shown = certificate.look(self._url)
-        except certificate.Untrusted as error:
+            shown = certificate.fetch(self._url)
+        except certificate.CertificateError as error:
             yield failed("certificate", str(error), "Tableau would not deliver to it.")
             return
         days = shown.days_left(datetime.now(UTC))
@@ -184,14 +184,14 @@ class Outside:
             yield ok("certificate", text)
 
 
-def _wrong(step: Step) -> str:
+def _wrong(step: Change) -> str:
     said = {
-        Verb.CREATE: "is missing",
-        Verb.UPDATE: step.why,
-        Verb.ENABLE: step.why,
-        Verb.DELETE: f"is too many: {step.why}",
+        ChangeKind.CREATE: "is missing",
+        ChangeKind.UPDATE: step.reason,
+        ChangeKind.ENABLE: step.reason,
+        ChangeKind.DELETE: f"is too many: {step.reason}",
     }
-    return f"{step.event}: {said[step.verb]}"
+    return f"{step.event_type}: {said[step.kind]}"
 
 
 def our_address(services: Services, given: str | None) -> str:

@@ -29,7 +29,7 @@ from webhooks.cli.support.server_process import bound, serving
 from webhooks.config.settings import Settings
 from webhooks.config.site import Site
 from webhooks.registration import desired_event_types
-from webhooks.rules.conditions import Trigger
+from webhooks.rules.conditions import EventFilter
 from webhooks.services import Services
 from webhooks.views import formats
 
@@ -210,7 +210,7 @@ def _served(
 def _registered(wish: Wish) -> Iterator[Registered]:
     """The webhooks, made or found; removed at the end, whatever ends it. Ends the command where Tableau refuses."""
     services = application.services()
-    events = desired_event_types([Trigger(wish.events)]) if wish.events else services.wanted()
+    events = desired_event_types([EventFilter(wish.events)]) if wish.events else services.wanted()
     registered = Registered(services, wish.sites, wish.label, events)
     try:
         for site in wish.sites:

@@ -19,7 +19,7 @@ from tableau_rest import TableauError
 from webhooks.cli.support.exit_codes import Failure
 from webhooks.config.settings import Settings
 from webhooks.config.site import Site
-from webhooks.registration import carry_out, compare, is_ours
+from webhooks.registration import apply_changes, compare, is_ours
 from webhooks.services import Services
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Registered:
             raise Failure("No rule and no handler needs an event, so there is nothing to listen to; see --events.")
         there, events = tableau.webhooks(), self._wanted(site)
         steps = compare(there, events, url=url, label=self._label)
-        refused = [f"{one.step.event}: {one.error}" for one in carry_out(steps, tableau) if one.error]
+        refused = [f"{one.change.event_type}: {one.error}" for one in apply_changes(steps, tableau) if one.error]
         if refused:
             raise Failure("Tableau refuses webhooks. " + " ".join(refused))
 
@@ -110,6 +110,6 @@ class Registered:
         try:
             tableau = self._services.client(site)
             steps = compare(tableau.webhooks(), [], url="", label=self._label)
-            return [str(one.error) for one in carry_out(steps, tableau) if one.error]
+            return [str(one.error) for one in apply_changes(steps, tableau) if one.error]
         except (TableauError, RuntimeError) as error:
             return [str(error)]

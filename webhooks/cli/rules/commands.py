@@ -19,7 +19,7 @@ from webhooks.cli.support.exit_codes import FAILED, Failure
 from webhooks.cli.trigger.sample import customize, encode, sample
 from webhooks.event import EVENT_TYPES, Event, Malformed, Unprocessable, parse
 from webhooks.rules import Rule, Rules, RulesError
-from webhooks.rules.conditions import join
+from webhooks.rules.conditions import describe_patterns
 from webhooks.spelling import hint
 from webhooks.views import formats, wording
 
@@ -50,7 +50,7 @@ def check(file: Path | None, as_json: bool) -> None:
         read = read_rules(file)
     except RulesError as error:
         if as_json:
-            for fault in error.faults:
+            for fault in error.errors:
                 terminal.print_json({"place": fault.place, "message": fault.message})
         raise Failure(str(error)) from None
     warnings = [*read.warnings, *(f"handler {warning}" for warning in application.registry().warnings())]
@@ -94,7 +94,7 @@ def read_rules(file: Path | None) -> Rules:
     """The rules in `file`, in RULES_FILE, or on stdin. Raises RulesError."""
     settings, actions = application.settings(), application.registry().actions
     if file is not None and str(file) == "-":
-        return rulebook.read(sys.stdin.read(), actions, source="stdin", max_attempts=settings.max_attempts)
+        return rulebook.parse(sys.stdin.read(), actions, source="stdin", max_attempts=settings.max_attempts)
     return rulebook.load(file or settings.rules_file, actions, settings.max_attempts)
 
 
@@ -122,27 +122,29 @@ def _summarize(read: Rules, file: Path | None, verdict: str) -> None:
 
 def _row(rule: Rule) -> list[Text | str]:
     style = "" if rule.enabled else "dim"
-    where = ", ".join(f"{name} {join(patterns)}" for name, patterns in _where(rule).items())
-    cells = (rule.name, join(rule.trigger.on), ", ".join(_steps(rule)), where)
+    where = ", ".join(f"{name} {describe_patterns(patterns)}" for name, patterns in _where(rule).items())
+    cells = (rule.name, describe_patterns(rule.event_filter.on), ", ".join(_steps(rule)), where)
     return [Text(terminal.printable(cell), style=style) for cell in cells]
 
 
 def _steps(rule: Rule) -> list[str]:
-    return [f"{step.action} {step.label}".strip() for step in rule.steps]
+    return [f"{action.action} {action.label}".strip() for action in rule.actions]
 
 
 def _where(rule: Rule) -> dict[str, Any]:
-    return {**rule.trigger.where.payload, **rule.trigger.where.tableau}
+    return {**rule.event_filter.where.payload, **rule.event_filter.where.tableau}
 
 
 def _rule_object(rule: Rule) -> dict[str, Any]:
     return {
         "name": rule.name,
-        "on": list(rule.trigger.on),
+        "on": list(rule.event_filter.on),
         "where": {name: list(patterns) for name, patterns in _where(rule).items()},
         "enabled": rule.enabled,
         "max_attempts": rule.max_attempts,
-        "steps": [{"action": step.action, "label": step.label, "params": dict(step.params)} for step in rule.steps],
+        "steps": [
+            {"action": action.action, "label": action.label, "params": dict(action.params)} for action in rule.actions
+        ],
     }
 
 

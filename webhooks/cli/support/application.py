@@ -10,7 +10,7 @@ from webhooks import logs
 from webhooks.cli.support.exit_codes import Failure, Unavailable
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
-from webhooks.webhook_url import masked
+from webhooks.webhook_url import mask_url
 
 if TYPE_CHECKING:
     from webhooks.config.settings import Settings
@@ -77,4 +77,4 @@ def redact(text: str) -> str:
 
 def redact_url(url: str) -> str:
     """A URL for people: masked, and without any of the server's secrets, wherever in it they stand."""
-    return redact(masked(url))
+    return redact(mask_url(url))

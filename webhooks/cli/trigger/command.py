@@ -22,7 +22,7 @@ from webhooks.cli.trigger.sample import Payload, customize, encode, sample
 from webhooks.cli.trigger.scenario import SCENARIOS
 from webhooks.event import EVENT_TYPES
 from webhooks.spelling import closest
-from webhooks.webhook_url import hook_url
+from webhooks.webhook_url import webhook_url
 
 Happened = tuple[Payload, datetime, str | None]
 """A template, when it happened, and to what."""
@@ -149,7 +149,7 @@ def _target(url: str | None, token: str | None) -> str:
     if url is None and not settings.port:
         raise click.UsageError("PORT is 0, so the server's port is not known; give --url.")
     try:
-        return hook_url(
+        return webhook_url(
             url or f"http://127.0.0.1:{settings.port}", known if token is None else token, explicit=token is not None
         )
     except ValueError as error:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from webhooks.webhook_url import masked
+from webhooks.webhook_url import mask_url
 
 # Seen at Tableau Server 2020.3: webhooks.http.timeout.connect and .read.
 CONNECT_SECONDS = 5.0
@@ -71,7 +71,7 @@ class Sender:
                 self._url, data=body, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False
             )
         except requests.RequestException as error:
-            raise NoResponse(_why(error, masked(self._url))) from None
+            raise NoResponse(_why(error, mask_url(self._url))) from None
         return Response(answer.status_code, answer.text[: SHOWN * 10], time.monotonic() - started)
 
     def close(self) -> None:

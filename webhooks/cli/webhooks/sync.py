@@ -18,14 +18,25 @@ from webhooks.cli.support.consent import require_consent
 from webhooks.cli.support.exit_codes import FAILED
 from webhooks.cli.support.options import as_json
 from webhooks.config.site import Site
-from webhooks.registration import Outcome, Step, Verb, carry_out, compare
+from webhooks.registration import Change, ChangeKind, Outcome, apply_changes, compare
 from webhooks.views import formats
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
 
-STYLES = {Verb.CREATE: "green", Verb.UPDATE: "cyan", Verb.ENABLE: "yellow", Verb.DELETE: "red", Verb.KEEP: "dim"}
-DONE = {Verb.CREATE: "created", Verb.UPDATE: "updated", Verb.ENABLE: "enabled", Verb.DELETE: "deleted"}
+STYLES = {
+    ChangeKind.CREATE: "green",
+    ChangeKind.UPDATE: "cyan",
+    ChangeKind.ENABLE: "yellow",
+    ChangeKind.DELETE: "red",
+    ChangeKind.KEEP: "dim",
+}
+DONE = {
+    ChangeKind.CREATE: "created",
+    ChangeKind.UPDATE: "updated",
+    ChangeKind.ENABLE: "enabled",
+    ChangeKind.DELETE: "deleted",
+}
 
 
 @click.command(cls=Command)
@@ -70,10 +81,10 @@ class _One:
         steps = compare(there, services.wanted(site), url=self._target, label=application.settings().webhook_label)
         if not self._as_json:
             _show(steps, tableau_access.of_site(site, f"Events go to {application.redact_url(self._target)}"))
-        changes = [step for step in steps if step.verb is not Verb.KEEP]
+        changes = [step for step in steps if step.kind is not ChangeKind.KEEP]
         if not self._dry_run and changes and not self._yes:
             _require_consent(changes)
-        outcomes = [] if self._dry_run else _carry_out(changes, tableau, quiet=self._as_json)
+        outcomes = [] if self._dry_run else _apply(changes, tableau, quiet=self._as_json)
         if self._as_json:
             _write(site, steps, outcomes, dry_run=self._dry_run)
         else:
@@ -81,37 +92,38 @@ class _One:
         self.failed = self.failed or any(one.error for one in outcomes)
 
 
-def _show(steps: Sequence[Step], title: str) -> None:
+def _show(steps: Sequence[Change], title: str) -> None:
     click.echo(terminal.printable(title))
     if not steps:
         click.secho("No rule and no handler needs an event.", fg="yellow", err=True)
         return
     rows: list[list[Text | str]] = [
-        [Text(step.verb, style=STYLES[step.verb]), terminal.styled_event_type(step.event), _why(step)] for step in steps
+        [Text(step.kind, style=STYLES[step.kind]), terminal.styled_event_type(step.event_type), _why(step)]
+        for step in steps
     ]
     terminal.show(terminal.table(["", "EVENT", ""], rows))
 
 
-def _why(step: Step) -> str:
-    return application.redact(terminal.one_line(step.why))
+def _why(step: Change) -> str:
+    return application.redact(terminal.one_line(step.reason))
 
 
-def _require_consent(changes: Sequence[Step]) -> None:
+def _require_consent(changes: Sequence[Change]) -> None:
     """On a terminal, before anything that takes events away from where they go now."""
-    if sys.stdin.isatty() and any(step.verb is Verb.DELETE or _moves(step) for step in changes):
+    if sys.stdin.isatty() and any(step.kind is ChangeKind.DELETE or _moves(step) for step in changes):
         require_consent("Go ahead?")
 
 
-def _moves(step: Step) -> bool:
+def _moves(step: Change) -> bool:
     return step.webhook is not None and urlsplit(step.webhook.url).netloc != urlsplit(step.url).netloc
 
 
-def _carry_out(changes: Sequence[Step], tableau: Tableau, *, quiet: bool) -> list[Outcome]:
+def _apply(changes: Sequence[Change], tableau: Tableau, *, quiet: bool) -> list[Outcome]:
     outcomes = []
-    for one in carry_out(changes, tableau):
+    for one in apply_changes(changes, tableau):
         outcomes.append(one)
         if one.error and not quiet:
-            click.secho(f"{one.step.event}: {_error(one)}", fg="red", err=True)
+            click.secho(f"{one.change.event_type}: {_error(one)}", fg="red", err=True)
     return outcomes
 
 
@@ -119,29 +131,29 @@ def _error(one: Outcome) -> str | None:
     return application.redact(terminal.one_line(str(one.error))) if one.error else None
 
 
-def _conclude(changes: Sequence[Step], outcomes: Sequence[Outcome], *, dry_run: bool) -> None:
+def _conclude(changes: Sequence[Change], outcomes: Sequence[Outcome], *, dry_run: bool) -> None:
     if not changes:
         click.secho("All is as it should be; nothing was changed.", fg="green")
     elif dry_run:
         click.echo(f"{formats.count(len(changes), 'change')} to make; nothing was done (--dry-run).")
     else:
-        counts = Counter("failed" if one.error else DONE[one.step.verb] for one in outcomes)
+        counts = Counter("failed" if one.error else DONE[one.change.kind] for one in outcomes)
         click.echo(", ".join(f"{number} {word}" for word, number in counts.items()))
 
 
-def _write(site: Site, steps: Sequence[Step], outcomes: Sequence[Outcome], *, dry_run: bool) -> None:
+def _write(site: Site, steps: Sequence[Change], outcomes: Sequence[Outcome], *, dry_run: bool) -> None:
     """One object a webhook: what is planned, and what became of it."""
-    became = {id(one.step): one for one in outcomes}
+    became = {id(one.change): one for one in outcomes}
     for step in steps:
         named = {"site": site.name} if site.name else {}
         terminal.print_json({**_object(step, became.get(id(step)), dry_run=dry_run), **named})
 
 
-def _object(step: Step, one: Outcome | None, *, dry_run: bool) -> dict[str, Any]:
-    done = step.verb is not Verb.KEEP and not dry_run and one is not None and one.error is None
+def _object(step: Change, one: Outcome | None, *, dry_run: bool) -> dict[str, Any]:
+    done = step.kind is not ChangeKind.KEEP and not dry_run and one is not None and one.error is None
     return {
-        "action": step.verb.value,
-        "event": step.event,
+        "action": step.kind.value,
+        "event": step.event_type,
         "name": step.name,
         "url": application.redact_url(step.url),
         "why": _why(step),
