@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from tableau_rest.credentials import PersonalAccessToken as PersonalAccessToken
     from tableau_rest.endpoints.exports import Export as Export
     from tableau_rest.errors import AlreadyRunning as AlreadyRunning
-    from tableau_rest.errors import BadAnswer as BadAnswer
     from tableau_rest.errors import BadRequest as BadRequest
     from tableau_rest.errors import Conflict as Conflict
+    from tableau_rest.errors import ConnectionFailed as ConnectionFailed
     from tableau_rest.errors import Forbidden as Forbidden
+    from tableau_rest.errors import InvalidResponse as InvalidResponse
     from tableau_rest.errors import MetadataError as MetadataError
-    from tableau_rest.errors import NoAnswer as NoAnswer
     from tableau_rest.errors import NotFound as NotFound
     from tableau_rest.errors import NotIndexed as NotIndexed
-    from tableau_rest.errors import ServerFault as ServerFault
+    from tableau_rest.errors import ServerError as ServerError
     from tableau_rest.errors import SignInBusy as SignInBusy
     from tableau_rest.errors import SignInFailed as SignInFailed
     from tableau_rest.errors import StillRunning as StillRunning
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from tableau_rest.errors import TooManyRequests as TooManyRequests
     from tableau_rest.errors import Unauthorized as Unauthorized
     from tableau_rest.errors import UnknownUri as UnknownUri
-    from tableau_rest.query import Filter as Filter
-    from tableau_rest.query import where as where
+    from tableau_rest.protocol.query import Filter as Filter
+    from tableau_rest.protocol.query import where as where
     from tableau_rest.sessions.filestore import FileSessions as FileSessions
     from tableau_rest.sessions.store import MemorySessions as MemorySessions
     from tableau_rest.sessions.store import SessionStore as SessionStore
@@ -40,23 +40,23 @@ if TYPE_CHECKING:
 _HOMES = {
     "SCOPES": "credentials",
     "AlreadyRunning": "errors",
-    "BadAnswer": "errors",
+    "InvalidResponse": "errors",
     "BadRequest": "errors",
     "Conflict": "errors",
     "ConnectedApp": "credentials",
     "Credential": "credentials",
     "Export": "endpoints.exports",
     "FileSessions": "sessions.filestore",
-    "Filter": "query",
+    "Filter": "protocol.query",
     "Forbidden": "errors",
     "MemorySessions": "sessions.store",
     "MetadataError": "errors",
-    "NoAnswer": "errors",
+    "ConnectionFailed": "errors",
     "NotFound": "errors",
     "NotIndexed": "errors",
     "Password": "credentials",
     "PersonalAccessToken": "credentials",
-    "ServerFault": "errors",
+    "ServerError": "errors",
     "SessionStore": "sessions.store",
     "SignInBusy": "errors",
     "SignInFailed": "errors",
@@ -66,7 +66,7 @@ _HOMES = {
     "TooManyRequests": "errors",
     "Unauthorized": "errors",
     "UnknownUri": "errors",
-    "where": "query",
+    "where": "protocol.query",
 }
 __all__ = list(_HOMES)
 __getattr__ = lazy(__name__, _HOMES)

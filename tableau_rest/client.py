@@ -8,19 +8,19 @@ from tableau_rest.endpoints.datasources import Datasources
 from tableau_rest.endpoints.exports import Exports
 from tableau_rest.endpoints.flows import Flows
 from tableau_rest.endpoints.jobs import Jobs
+from tableau_rest.endpoints.keep_alive import KeepAlive
 from tableau_rest.endpoints.labels import Labels
 from tableau_rest.endpoints.metadata import Metadata
 from tableau_rest.endpoints.permissions import Permissions
-from tableau_rest.endpoints.previews import Pictures
+from tableau_rest.endpoints.previews import Previews
 from tableau_rest.endpoints.projects import Projects
 from tableau_rest.endpoints.refreshes import Refreshes
-from tableau_rest.endpoints.subscriptions import Notices
+from tableau_rest.endpoints.subscriptions import Subscriptions
 from tableau_rest.endpoints.tags import Tags
 from tableau_rest.endpoints.users import Users
 from tableau_rest.endpoints.views import Views
 from tableau_rest.endpoints.webhooks import Webhooks
 from tableau_rest.endpoints.workbooks import Workbooks
-from tableau_rest.keepalive import KeepAlive
 
 if TYPE_CHECKING:
     import tableauserverclient as TSC  # noqa: N812  so everybody calls it
@@ -39,10 +39,10 @@ class Tableau(
     Tags,
     Labels,
     Permissions,
-    Pictures,
+    Previews,
     Exports,
     Metadata,
-    Notices,
+    Subscriptions,
     KeepAlive,
 ):
     """One site of Tableau Cloud or Server; one object serves all threads of a process.

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import BinaryIO, NoReturn, Self
 
-from tableau_rest import errors, query, version, wire
+from tableau_rest import errors
 from tableau_rest.credentials import Credential
-from tableau_rest.redaction import redact
+from tableau_rest.protocol import query, responses, version
+from tableau_rest.protocol.redaction import redact
 from tableau_rest.sessions.session import Session, SharedSession, utc_now
 from tableau_rest.sessions.signin import SignIn, server_url
 from tableau_rest.sessions.store import MemorySessions, SessionStore
-from tableau_rest.transport import CALL, TOKEN, Answer, Door, Patience
+from tableau_rest.transport import CALL_TIMEOUTS, TOKEN, Response, Timeouts, Transport
 
 USER_AGENT = "tableau-webhooks/0.1 (tableau_rest)"
 _EVERYBODY = MemorySessions()  # two clients of one process must not knock each other's session out
@@ -53,9 +54,9 @@ class Connection:
         self._api_version = _fitting(api_version, credential)
         self.verify, self._clock, self._sleep = verify, clock, sleep
         self._site_key = f"{base}\n{site}"
-        self._door = Door(user_agent, verify=verify, sleep=sleep)
+        self._transport = Transport(user_agent, verify=verify, sleep=sleep)
         self._sign_in = SignIn(
-            self._door,
+            self._transport,
             server=base,
             site=site,
             credential=credential,
@@ -76,7 +77,7 @@ class Connection:
 
     def close(self) -> None:
         """Closes idle connections. The session stays: others share it."""
-        self._door.close()
+        self._transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -88,7 +89,7 @@ class Connection:
         """The signed-in session in use; signs in if there is none."""
         return self._sessions.current()
 
-    def renewed_token(self, dead: str) -> str:
+    def renew_token(self, dead: str) -> str:
         """The token to use instead of a dead one; signs in only if nobody else has."""
         return self._sessions.renewed(dead).session.token
 
@@ -105,8 +106,8 @@ class Connection:
         params: Mapping[str, object] | None = None,
         json: object = None,
         repeat: bool | None = None,
-        patience: Patience = CALL,
-    ) -> wire.Json:
+        timeouts: Timeouts = CALL_TIMEOUTS,
+    ) -> responses.Json:
         """Any other call of the REST API: its JSON document, `{}` where the answer is empty.
 
         `path` is under the site, as in "workbooks/…/revisions"; one that starts with "/" is under the server, and may
@@ -115,10 +116,10 @@ class Connection:
         """
         body = None if json is None else jsonlib.dumps(json).encode()
         target = path if not params else f"{path}?{query.encode(params)}"
-        answer = self._answer(method.upper(), target, body, repeat=repeat, patience=patience)
+        answer = self._answer(method.upper(), target, body, repeat=repeat, timeouts=timeouts)
         try:
-            return wire.document(answer.body)
-        except errors.BadAnswer as error:
+            return responses.document(answer.body)
+        except errors.InvalidResponse as error:
             error.status = answer.status
             raise
 
@@ -130,24 +131,24 @@ class Connection:
         *,
         accept: str = "application/json",
         repeat: bool | None = None,
-        patience: Patience = CALL,
+        timeouts: Timeouts = CALL_TIMEOUTS,
         into: BinaryIO | None = None,
-        fine: Callable[[Answer], bool] = lambda answer: answer.status < 300,
-    ) -> Answer:
-        def send(session: Session) -> Answer:
-            return self._door.send(
+        fine: Callable[[Response], bool] = lambda answer: answer.status < 300,
+    ) -> Response:
+        def send(session: Session) -> Response:
+            return self._transport.send(
                 method,
                 self._url(session, path),
                 headers=self._headers(session, accept),
                 body=body,
                 repeat=repeat,
-                patience=patience,
+                timeouts=timeouts,
                 into=into,
             )
 
         return self._signed_in(path, send, fine)
 
-    def _signed_in(self, path: str, send: Callable[[Session], Answer], fine: Callable[[Answer], bool]) -> Answer:
+    def _signed_in(self, path: str, send: Callable[[Session], Response], fine: Callable[[Response], bool]) -> Response:
         session, fresh = self._sessions.current(), False
         for _ in range(_RENEWALS):
             answer = send(session)
@@ -160,22 +161,22 @@ class Connection:
         answer = send(session)
         return answer if fine(answer) else self._refuse(answer, session)
 
-    def _new_home(self, url: str, answer: Answer) -> str | None:
+    def _new_home(self, url: str, answer: Response) -> str | None:
         if answer.status not in {301, 302, 307, 308}:
             return None
-        return wire.moved(url.partition("?")[0], answer.headers.get("Location", "").partition("?")[0])
+        return responses.moved(url.partition("?")[0], answer.headers.get("Location", "").partition("?")[0])
 
-    def _is_dead(self, session: Session, answer: Answer) -> bool:
+    def _is_dead(self, session: Session, answer: Response) -> bool:
         """401 always means so. Some servers say 403 as well, so there the session itself is asked about."""
         if answer.status != 403:
             return answer.status == 401
         url = self._url(session, "/api/{version}/sessions/current")
-        status = self._door.send("GET", url, headers=self._headers(session, "application/json")).status
+        status = self._transport.send("GET", url, headers=self._headers(session, "application/json")).status
         # Whether a connected app may ask this at all is not documented, so its 403 proves nothing.
         return status == 401 or (status == 403 and self.credential.kind != "jwt")
 
-    def _refuse(self, answer: Answer, session: Session) -> NoReturn:
-        error = wire.error(answer.status, answer.headers, answer.body, now=self._clock())
+    def _refuse(self, answer: Response, session: Session) -> NoReturn:
+        error = responses.error(answer.status, answer.headers, answer.body, now=self._clock())
         error.detail = redact(error.detail, session.token, self.credential.secret)
         if isinstance(error, errors.SignInFailed):  # 401001 belongs to sign-ins; here it is one more dead session
             error = errors.Unauthorized(error.summary, detail=error.detail, status=error.status, code=error.code)
@@ -199,6 +200,6 @@ def _fitting(api_version: str | None, credential: Credential) -> str | None:
     if not api_version:
         return None
     needed = credential.since
-    if version.older(version.known(api_version), needed):
+    if version.is_older(version.validate(api_version), needed):
         raise ValueError(f"signing in with {credential.kind} needs REST API {needed}, not {api_version}")
     return api_version

@@ -1,8 +1,8 @@
 """Everything that can go wrong with Tableau, told apart by type, with the two facts a caller acts on.
 
 TableauError
-├── NoAnswer           refused, no such host, TLS, timed out, cut off half-way
-├── BadAnswer          an answer that is not Tableau's (a proxy's page, broken JSON)
+├── ConnectionFailed           refused, no such host, TLS, timed out, cut off half-way
+├── InvalidResponse          an answer that is not Tableau's (a proxy's page, broken JSON)
 ├── SignInFailed       the credential was refused
 ├── SignInBusy         somebody else holds the sign-in lock for too long
 ├── Unauthorized       401 with a session that is minutes old
@@ -13,7 +13,7 @@ TableauError
 ├── Conflict           409
 │   └── AlreadyRunning 409093: a refresh of that content is queued or running
 ├── TooManyRequests    429, and the Metadata API's RATE_EXCEEDED
-├── ServerFault        5xx
+├── ServerError        5xx
 ├── MetadataError      the Metadata API answered with errors
 │   └── NotIndexed     the Metadata API does not know that content (yet)
 └── StillRunning       wait_for_job gave up; the job goes on
@@ -55,7 +55,7 @@ class TableauError(Exception):
         return f"{named}. {self.advice}" if self.advice else named
 
 
-class NoAnswer(TableauError):
+class ConnectionFailed(TableauError):
     """No whole answer came.
 
     `unsent`: the request never left, so repeating it is safe whatever it was. `again`: another try at once may help.
@@ -65,7 +65,7 @@ class NoAnswer(TableauError):
     again = True
 
 
-class BadAnswer(TableauError):
+class InvalidResponse(TableauError):
     """Something answered that is not Tableau's REST API: a proxy, a login page, or half a document."""
 
 
@@ -119,7 +119,7 @@ class TooManyRequests(TableauError):
     """A rate or concurrency limit was hit (429); `retry_at` says when to come back where Tableau said so."""
 
 
-class ServerFault(TableauError):
+class ServerError(TableauError):
     """Tableau, or the gateway before it, failed (5xx)."""
 
 

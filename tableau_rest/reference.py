@@ -11,9 +11,9 @@ from typing import Any
 from tableau_rest import credentials, errors, models
 from tableau_rest.client import Tableau
 from tableau_rest.connection import Connection
-from tableau_rest.endpoints.endpoint import Call
+from tableau_rest.endpoints.endpoint import Endpoint
 from tableau_rest.endpoints.exports import Export
-from tableau_rest.query import where
+from tableau_rest.protocol.query import where
 from tableau_rest.sessions.filestore import FileSessions
 from tableau_rest.sessions.store import MemorySessions, SessionStore
 
@@ -82,8 +82,8 @@ def _members(topic: type) -> Iterator[str]:
         if name.startswith("_") or not (inspect.isfunction(member) or isinstance(member, property)):
             continue
         shown = f"`{name}`" if isinstance(member, property) else f"`{name}{_signature(member)}`"
-        call = getattr(member, "call", None)
-        line = f"\n\n`{call.line}`" if isinstance(call, Call) else ""
+        call = getattr(member, "endpoint", None)
+        line = f"\n\n`{call.line}`" if isinstance(call, Endpoint) else ""
         yield f"**{shown}**\n\n{_text(member, call)}{line}\n"
 
 
@@ -116,12 +116,12 @@ def _default(value: object) -> str:
 
 def _type(annotation: object) -> str:
     text = str(getattr(annotation, "__forward_arg__", annotation))
-    for prefix in ("models.", "query.", "wire."):
+    for prefix in ("models.", "query.", "responses."):
         text = text.replace(prefix, "")
     return text
 
 
-def _text(thing: object, call: Call | None = None) -> str:
+def _text(thing: object, call: Endpoint | None = None) -> str:
     text = inspect.getdoc(thing) or ""
     return text.replace(call.line, "").strip() if call else text
 

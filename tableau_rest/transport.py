@@ -25,23 +25,23 @@ PAUSES = (0.2, 0.8)  # seconds before the second and the third try
 _QUICK = 5.0  # seconds: what took longer to fail is left to the caller's own retries
 _CONNECTIONS = 256  # kept for each host; worker threads beyond that open their own
 _PASSING = {502, 503, 504}  # a gateway's words for "not now"
-LARGEST_ANSWER = 64 * 1024 * 1024  # bytes held in memory; exports go to files and have no limit
+MAX_BODY = 64 * 1024 * 1024  # bytes held in memory; exports go to files and have no limit
 _CHUNK = 64 * 1024
 
 
-class Patience(NamedTuple):
+class Timeouts(NamedTuple):
     """How long to wait, in seconds: for a connection, for the next bytes, and for the whole answer."""
 
     connect: float = 5.0
     read: float = 30.0
-    whole: float = 60.0
+    total: float = 60.0
 
 
-CALL = Patience()
-EXPORT = Patience(read=180.0, whole=900.0)  # a dashboard may take minutes to draw before its first byte comes
+CALL_TIMEOUTS = Timeouts()
+EXPORT_TIMEOUTS = Timeouts(read=180.0, total=900.0)  # a dashboard may take minutes to draw before its first byte comes
 
 
-class Outgoing(NamedTuple):
+class Request(NamedTuple):
     """A request."""
 
     method: str
@@ -50,7 +50,7 @@ class Outgoing(NamedTuple):
     body: bytes | None
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """A whole answer, read."""
 
     status: int
@@ -66,7 +66,7 @@ class Stream(NamedTuple):
     chunks: Iterator[bytes]
 
 
-class Door:
+class Transport:
     """Sends requests; thread-safe. `sleep` is called between repeats, with seconds."""
 
     def __init__(
@@ -88,41 +88,43 @@ class Door:
         headers: Mapping[str, str],
         body: bytes | None = None,
         repeat: bool | None = None,
-        patience: Patience = CALL,
+        timeouts: Timeouts = CALL_TIMEOUTS,
         into: BinaryIO | None = None,
-    ) -> Answer:
-        """The whole answer, whatever its status. Raises NoAnswer. `repeat`: safe to send twice (default: GET only).
+    ) -> Response:
+        """The whole response, whatever its status. Raises ConnectionFailed.
+
+        `repeat`: safe to send twice (default: GET only).
 
         A body that was asked for goes `into` a file where one is given; after a repeat it holds the last try only.
         """
         repeat = method == "GET" if repeat is None else repeat
-        outgoing = Outgoing(method, url, headers, body)
+        outgoing = Request(method, url, headers, body)
         too_late = time.monotonic() + _QUICK
         for pause in PAUSES:
             try:
-                answer = self._whole(outgoing, patience, into)
-            except errors.NoAnswer as error:
+                answer = self._whole(outgoing, timeouts, into)
+            except errors.ConnectionFailed as error:
                 if not (error.again and (repeat or error.unsent)) or time.monotonic() > too_late:
                     raise
             else:
                 if not (repeat and _passes(answer)) or time.monotonic() > too_late:
                     return answer
             self._sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311  spreads load, keeps no secret
-        return self._whole(outgoing, patience, into)
+        return self._whole(outgoing, timeouts, into)
 
-    def _whole(self, outgoing: Outgoing, patience: Patience, into: BinaryIO | None) -> Answer:
-        with self._open(outgoing, patience) as stream:
+    def _whole(self, outgoing: Request, timeouts: Timeouts, into: BinaryIO | None) -> Response:
+        with self._open(outgoing, timeouts) as stream:
             if into is None or stream.status >= 300:
-                return Answer(stream.status, stream.headers, _in_memory(stream.chunks))
+                return Response(stream.status, stream.headers, _in_memory(stream.chunks))
             into.seek(0)
             into.truncate()
             for chunk in stream.chunks:
                 into.write(chunk)
-            return Answer(stream.status, stream.headers, b"")
+            return Response(stream.status, stream.headers, b"")
 
     @contextmanager
-    def _open(self, outgoing: Outgoing, patience: Patience) -> Iterator[Stream]:
-        """One try; the body is read as it comes, and the connection given back at the end. Raises NoAnswer."""
+    def _open(self, outgoing: Request, timeouts: Timeouts) -> Iterator[Stream]:
+        """One try; the body is read as it comes, and the connection given back at the end. Raises ConnectionFailed."""
         started = time.monotonic()
         method, url = outgoing.method, outgoing.url
         headers = {"User-Agent": self._user_agent, "Accept-Encoding": "gzip, deflate", **outgoing.headers}
@@ -133,10 +135,10 @@ class Door:
                 asked.prepare(),
                 stream=True,
                 allow_redirects=False,
-                timeout=(patience.connect, patience.read),
+                timeout=(timeouts.connect, timeouts.read),
                 **self._around(url),  # type: ignore[arg-type]
             )
-            yield Stream(answer.status_code, answer.headers, _chunks(answer, started + patience.whole))
+            yield Stream(answer.status_code, answer.headers, _chunks(answer, started + timeouts.total))
         except (requests.RequestException, HTTPError) as exc:
             _no_answer(exc, url)
         finally:
@@ -160,7 +162,7 @@ class Door:
 
 
 class _Wakeful(HTTPAdapter):
-    """Keeps idle connections alive: a firewall that forgets one would cost the next call its whole patience."""
+    """Keeps idle connections alive: a firewall that forgets one would cost the next call its whole timeouts."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         options = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
@@ -169,7 +171,7 @@ class _Wakeful(HTTPAdapter):
         super().init_poolmanager(*args, socket_options=options, **kwargs)
 
 
-def _passes(answer: Answer) -> bool:
+def _passes(answer: Response) -> bool:
     """Is it likely to be gone in a second? Not where the server itself says how long it takes."""
     return answer.status in _PASSING and "Retry-After" not in answer.headers
 
@@ -179,8 +181,8 @@ def _in_memory(chunks: Iterator[bytes]) -> bytes:
     for chunk in chunks:
         parts.append(chunk)
         size += len(chunk)
-        if size > LARGEST_ANSWER:
-            raise errors.BadAnswer("Tableau's answer is larger than 64 MiB", permanent=True)
+        if size > MAX_BODY:
+            raise errors.InvalidResponse("Tableau's answer is larger than 64 MiB", permanent=True)
     return b"".join(parts)
 
 
@@ -204,7 +206,7 @@ def _no_answer(exc: requests.RequestException | HTTPError, url: str) -> NoReturn
         exc.request = exc.response = None  # they carry the session token
     cause = exc.args[0] if exc.args else None
     cause = getattr(cause, "reason", cause)
-    error = errors.NoAnswer(f"{url[: url.find('/', 8)]} {_what_happened(exc, cause)}")
+    error = errors.ConnectionFailed(f"{url[: url.find('/', 8)]} {_what_happened(exc, cause)}")
     error.unsent = isinstance(cause, NewConnectionError | ConnectTimeoutError)
     error.again = not any(isinstance(one, requests.Timeout | ReadTimeoutError | SSL) for one in (exc, cause))
     error.advice = _TLS_ADVICE if isinstance(exc, SSL) else ""

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 import tableauserverclient as TSC  # noqa: N812  so everybody calls it
 
 from tableau_rest.connection import Connection
-from tableau_rest.transport import EXPORT, RenewingSession
+from tableau_rest.transport import EXPORT_TIMEOUTS, RenewingSession
 
 
 class SharedServer(TSC.Server):
@@ -20,8 +20,8 @@ class SharedServer(TSC.Server):
         self._ours = ours
         super().__init__(  # type: ignore[no-untyped-call]
             ours.session().server,
-            http_options={"verify": ours.verify, "timeout": (EXPORT.connect, EXPORT.read)},
-            session_factory=lambda: RenewingSession(ours.renewed_token),
+            http_options={"verify": ours.verify, "timeout": (EXPORT_TIMEOUTS.connect, EXPORT_TIMEOUTS.read)},
+            session_factory=lambda: RenewingSession(ours.renew_token),
         )
         self.version = ours.version
         # Whoever signs out ends the session for everybody; whoever signs in with a shared token does too.

@@ -7,13 +7,13 @@ from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from tableau_rest import errors
-from tableau_rest.version import older
+from tableau_rest.protocol.version import is_older
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Call(NamedTuple):
+class Endpoint(NamedTuple):
     """A method of the REST API: its URI, the oldest version that has it, the JWT scope, the codes to expect."""
 
     uri: str
@@ -27,9 +27,9 @@ class Call(NamedTuple):
         return " · ".join(filter(None, (self.uri, f"API {self.since}", scope, self.codes)))
 
 
-def rest(uri: str, *, since: str, scope: str = "", codes: str = "") -> Callable[[Callable[P, R]], Callable[P, R]]:
+def endpoint(uri: str, *, since: str, scope: str = "", codes: str = "") -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Marks a method as that call of Tableau's: appends it to the docstring, and explains refusals with it."""
-    call = Call(uri, since, scope, codes)
+    call = Endpoint(uri, since, scope, codes)
 
     def mark(method: Callable[P, R]) -> Callable[P, R]:
         @wraps(method)
@@ -42,13 +42,13 @@ def rest(uri: str, *, since: str, scope: str = "", codes: str = "") -> Callable[
             return _explaining(result, call, args[0]) if isinstance(result, Iterator) else result  # type: ignore[return-value]
 
         explained.__doc__ = f"{method.__doc__}\n\n        {call.line}\n        "
-        explained.call = call  # type: ignore[attr-defined]
+        explained.endpoint = call  # type: ignore[attr-defined]
         return explained
 
     return mark
 
 
-def _explaining(result: Iterator[Any], call: Call, client: Any) -> Iterator[Any]:
+def _explaining(result: Iterator[Any], call: Endpoint, client: Any) -> Iterator[Any]:
     try:
         yield from result
     except errors.TableauError as error:
@@ -56,7 +56,7 @@ def _explaining(result: Iterator[Any], call: Call, client: Any) -> Iterator[Any]
         raise
 
 
-def _explain(error: errors.TableauError, call: Call, client: Any) -> None:
+def _explain(error: errors.TableauError, call: Endpoint, client: Any) -> None:
     if error.advice:
         return
     if isinstance(error, errors.UnknownUri) or error.code == "405000":
@@ -65,13 +65,13 @@ def _explain(error: errors.TableauError, call: Call, client: Any) -> None:
         error.advice = _rights(call, client)
 
 
-def _unknown(call: Call, spoken: str) -> str:
-    if older(spoken, call.since):
+def _unknown(call: Endpoint, spoken: str) -> str:
+    if is_older(spoken, call.since):
         return f"The call needs REST API {call.since}; {spoken} is spoken with this server."
     return "The server's REST API should have this call: is a proxy in the way, or the feature switched off?"
 
 
-def _rights(call: Call, client: Any) -> str:
+def _rights(call: Endpoint, client: Any) -> str:
     if client.credential.kind != "jwt":
         return "The signed-in user lacks the right to do this on the content or the site."
     if not call.scope:

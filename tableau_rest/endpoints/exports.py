@@ -11,15 +11,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from tableau_rest import errors, query, wire
+from tableau_rest import errors
 from tableau_rest.connection import Connection
-from tableau_rest.endpoints.endpoint import rest
-from tableau_rest.luid import HasLuid, luid_of
-from tableau_rest.transport import EXPORT, LARGEST_ANSWER
+from tableau_rest.endpoints.endpoint import endpoint
+from tableau_rest.protocol import query, responses
+from tableau_rest.protocol.luid import HasLuid, luid_of
+from tableau_rest.transport import EXPORT_TIMEOUTS, MAX_BODY
 
 # Cloud lets a site have that many under way; what comes on top is refused with 429.
 # https://kb.tableau.com/articles/issue/concurrency-limits-in-rest-apis-on-tableau-cloud
-MOST_AT_ONCE = 20
+MAX_CONCURRENT_EXPORTS = 20
 PAGES = ("A3", "A4", "A5", "B4", "B5", "Executive", "Folio", "Ledger", "Legal", "Letter", "Note", "Quarto", "Tabloid")
 _SPOOLED = 4 * 1024 * 1024  # bytes kept in memory before a temporary file is made
 _DOWNLOAD = "tableau:views:download"
@@ -49,11 +50,11 @@ class Export:
             unfinished.unlink(missing_ok=True)
 
     def read(self) -> bytes:
-        """The file as bytes; BadAnswer where it is larger than 64 MiB."""
+        """The file as bytes; InvalidResponse where it is larger than 64 MiB."""
         with self.open() as file:
-            found = file.read(LARGEST_ANSWER + 1)
-        if len(found) > LARGEST_ANSWER:
-            raise errors.BadAnswer(f"{self._name} is larger than 64 MiB: save() it", permanent=True)
+            found = file.read(MAX_BODY + 1)
+        if len(found) > MAX_BODY:
+            raise errors.InvalidResponse(f"{self._name} is larger than 64 MiB: save() it", permanent=True)
         return found
 
     @contextmanager
@@ -69,7 +70,7 @@ class Export:
 class Exports(Connection):
     """Exports."""
 
-    @rest("GET views/{id}/image", since="2.5", scope=_DOWNLOAD, codes=_CODES)
+    @endpoint("GET views/{id}/image", since="2.5", scope=_DOWNLOAD, codes=_CODES)
     def view_image(
         self,
         luid: str | HasLuid,
@@ -99,7 +100,7 @@ class Exports(Connection):
         }
         return self._export(f"views/{luid_of(luid)}/image", params, max_age, filters)
 
-    @rest("GET views/{id}/pdf", since="2.7", scope=_DOWNLOAD, codes=_CODES)
+    @endpoint("GET views/{id}/pdf", since="2.7", scope=_DOWNLOAD, codes=_CODES)
     def view_pdf(
         self,
         luid: str | HasLuid,
@@ -112,21 +113,21 @@ class Exports(Connection):
         """The view as a PDF. `type` is the paper, as in "A4" or "Letter"; the rest as for `view_image`."""
         return self._export(f"views/{luid_of(luid)}/pdf", _paper(type, orientation), max_age, filters)
 
-    @rest("GET views/{id}/data", since="2.7", scope=_DOWNLOAD, codes=_CODES)
+    @endpoint("GET views/{id}/data", since="2.7", scope=_DOWNLOAD, codes=_CODES)
     def view_csv(
         self, luid: str | HasLuid, *, max_age: int | None = None, filters: Mapping[str, object] | None = None
     ) -> Export:
         """The summary data of a view as CSV; of a dashboard it is that of the first sheet only."""
         return self._export(f"views/{luid_of(luid)}/data", {}, max_age, filters)
 
-    @rest("GET views/{id}/crosstab/excel", since="3.8", scope=_DOWNLOAD, codes=_CODES)
+    @endpoint("GET views/{id}/crosstab/excel", since="3.8", scope=_DOWNLOAD, codes=_CODES)
     def view_crosstab(
         self, luid: str | HasLuid, *, max_age: int | None = None, filters: Mapping[str, object] | None = None
     ) -> Export:
         """The view as an Excel crosstab."""
         return self._export(f"views/{luid_of(luid)}/crosstab/excel", {}, max_age, filters)
 
-    @rest("GET workbooks/{id}/pdf", since="3.4", scope="tableau:workbooks:download", codes=_CODES)
+    @endpoint("GET workbooks/{id}/pdf", since="3.4", scope="tableau:workbooks:download", codes=_CODES)
     def workbook_pdf(
         self,
         luid: str | HasLuid,
@@ -138,22 +139,22 @@ class Exports(Connection):
         """All views of a workbook as one PDF."""
         return self._export(f"workbooks/{luid_of(luid)}/pdf", _paper(type, orientation), max_age)
 
-    @rest("GET workbooks/{id}/powerpoint", since="3.8", scope="tableau:workbooks:download", codes=_CODES)
+    @endpoint("GET workbooks/{id}/powerpoint", since="3.8", scope="tableau:workbooks:download", codes=_CODES)
     def workbook_powerpoint(self, luid: str | HasLuid, *, max_age: int | None = None) -> Export:
         """All views of a workbook as PowerPoint slides."""
         return self._export(f"workbooks/{luid_of(luid)}/powerpoint", {}, max_age)
 
-    @rest("GET workbooks/{id}/content", since="2.0", scope="tableau:workbooks:download", codes=_CODES)
+    @endpoint("GET workbooks/{id}/content", since="2.0", scope="tableau:workbooks:download", codes=_CODES)
     def download_workbook(self, luid: str | HasLuid, *, include_extract: bool = True) -> Export:
         """The workbook itself, a .twb or .twbx."""
         return self._export(f"workbooks/{luid_of(luid)}/content", {"includeExtract": include_extract})
 
-    @rest("GET datasources/{id}/content", since="2.0", scope="tableau:datasources:download", codes=_CODES)
+    @endpoint("GET datasources/{id}/content", since="2.0", scope="tableau:datasources:download", codes=_CODES)
     def download_datasource(self, luid: str | HasLuid, *, include_extract: bool = True) -> Export:
         """The data source itself, a .tds or .tdsx."""
         return self._export(f"datasources/{luid_of(luid)}/content", {"includeExtract": include_extract})
 
-    @rest("GET flows/{id}/content", since="3.3", scope="tableau:flows:download", codes=_CODES)
+    @endpoint("GET flows/{id}/content", since="3.3", scope="tableau:flows:download", codes=_CODES)
     def download_flow(self, luid: str | HasLuid) -> Export:
         """The flow itself, a .tfl or .tflx."""
         return self._export(f"flows/{luid_of(luid)}/content", {})
@@ -171,18 +172,20 @@ class Exports(Connection):
 
         def fetch(file: BinaryIO) -> None:
             with self._place():
-                answer = self._answer("GET", target, accept="*/*", patience=EXPORT, into=file)
-            wire.refuse_page(answer.headers)
+                answer = self._answer("GET", target, accept="*/*", timeouts=EXPORT_TIMEOUTS, into=file)
+            responses.refuse_page(answer.headers)
 
         return Export(fetch, path)
 
     @contextmanager
     def _place(self) -> Iterator[None]:
         """One of the exports the site may have under way; waits as long as an export may take."""
-        places = _places.setdefault(self._site_key, threading.BoundedSemaphore(MOST_AT_ONCE))
-        if not places.acquire(timeout=EXPORT.read):
+        places = _places.setdefault(self._site_key, threading.BoundedSemaphore(MAX_CONCURRENT_EXPORTS))
+        if not places.acquire(timeout=EXPORT_TIMEOUTS.read):
             retry_at = self._clock() + timedelta(minutes=1)
-            raise errors.TooManyRequests(f"{MOST_AT_ONCE} exports are under way and none ended", retry_at=retry_at)
+            raise errors.TooManyRequests(
+                f"{MAX_CONCURRENT_EXPORTS} exports are under way and none ended", retry_at=retry_at
+            )
         try:
             yield
         finally:

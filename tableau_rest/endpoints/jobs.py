@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
-from tableau_rest import errors, models, query
-from tableau_rest.endpoints.endpoint import rest
-from tableau_rest.endpoints.listing import Filters, Lists
-from tableau_rest.fields import child
-from tableau_rest.luid import HasLuid, luid_of
-from tableau_rest.query import where
+from tableau_rest import errors, models
+from tableau_rest.endpoints.endpoint import endpoint
+from tableau_rest.endpoints.listing import Filters, Listing
+from tableau_rest.protocol import query
+from tableau_rest.protocol.fields import child
+from tableau_rest.protocol.luid import HasLuid, luid_of
+from tableau_rest.protocol.query import where
 
 # Seconds between looks: the whole site shares 20,000 job queries a day.
 POLLS = (5.0, 10.0, 30.0, 60.0)
@@ -19,15 +20,15 @@ _REFRESHES = ("refresh_extracts", "increment_extracts")
 _LOOKED_AT = 10  # candidates of a failure that are queried one by one
 
 
-class Jobs(Lists):
+class Jobs(Listing):
     """Jobs."""
 
-    @rest("GET jobs/{id}", since="2.6", scope="tableau:jobs:read", codes="404031 NotFound, 400031 BadRequest")
+    @endpoint("GET jobs/{id}", since="2.6", scope="tableau:jobs:read", codes="404031 NotFound, 400031 BadRequest")
     def job(self, luid: str | HasLuid) -> models.Job:
         """One job, with the content it is about and, where it failed, the reason in `notes`."""
         return models.Job.from_json(child(self.request("GET", f"jobs/{luid_of(luid)}"), "job"))
 
-    @rest("GET jobs", since="3.1", scope="tableau:jobs:read", codes="403004 Forbidden: administrators only")
+    @endpoint("GET jobs", since="3.1", scope="tableau:jobs:read", codes="403004 Forbidden: administrators only")
     def jobs(
         self, *filters: Filters, sort: str | Iterable[str] = "", page_size: int = query.PAGE
     ) -> Iterator[models.BackgroundJob]:
@@ -35,7 +36,7 @@ class Jobs(Lists):
         names = ("backgroundJobs", "backgroundJob")
         return self._list("jobs", names, models.BackgroundJob.from_json, filters, sort=sort, page_size=page_size)
 
-    @rest("GET jobs and GET jobs/{id}", since="3.1", scope="tableau:jobs:read", codes="403004 Forbidden")
+    @endpoint("GET jobs and GET jobs/{id}", since="3.1", scope="tableau:jobs:read", codes="403004 Forbidden")
     def failed_job(
         self,
         content_luid: str | HasLuid,
@@ -52,7 +53,7 @@ class Jobs(Lists):
         luid = luid_of(content_luid).lower()
         since = where("createdAt", "gt", at - timedelta(hours=24))
         filters = [where("jobType", "in", _REFRESHES), where("status", "eq", "Failed"), since]
-        titled = [*filters, where("title", "eq", name)] if query.expressible(name) else filters
+        titled = [*filters, where("title", "eq", name)] if query.is_expressible(name) else filters
         found = self._nearest(luid, titled, at, tolerance)
         # A title can be missing or translated, so what the name did not find is looked for without it.
         return found or (self._nearest(luid, filters, at, tolerance) if titled is not filters else None)
@@ -105,7 +106,7 @@ class Jobs(Lists):
         retry_at = self._clock() + timedelta(seconds=POLLS[-1])
         raise errors.StillRunning(f"job {job.luid} has not finished after {wait:g} s", retry_at=retry_at)
 
-    @rest("PUT jobs/{id}", since="3.1", scope="tableau:jobs:edit", codes="404031 NotFound")
+    @endpoint("PUT jobs/{id}", since="3.1", scope="tableau:jobs:edit", codes="404031 NotFound")
     def cancel_job(self, luid: str | HasLuid) -> None:
         """Cancels a job that is queued or running; only refreshes of extracts and runs of flows can be."""
         self.request("PUT", f"jobs/{luid_of(luid)}", repeat=True)

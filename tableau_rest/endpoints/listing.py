@@ -1,19 +1,19 @@
-"""Lists, page by page, as iterators that fetch a page when its first item is asked for."""
+"""Listing, page by page, as iterators that fetch a page when its first item is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from tableau_rest import query
 from tableau_rest.connection import Connection
-from tableau_rest.fields import Data, child, number, objects, text
+from tableau_rest.protocol import query
+from tableau_rest.protocol.fields import Data, child, number, objects, text
 
 T = TypeVar("T")
 Filters = query.Filter | str
 
 
-class Lists(Connection):
+class Listing(Connection):
     """A connection that can list."""
 
     def _list(

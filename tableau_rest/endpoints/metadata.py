@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from tableau_rest import errors, models, wire
+from tableau_rest import errors, models
 from tableau_rest.connection import Connection
-from tableau_rest.endpoints.endpoint import rest
-from tableau_rest.fields import child, flag, items, objects, text
-from tableau_rest.luid import HasLuid, luid_of
+from tableau_rest.endpoints.endpoint import endpoint
+from tableau_rest.protocol import responses
+from tableau_rest.protocol.fields import boolean, child, items, objects, text
+from tableau_rest.protocol.luid import HasLuid, luid_of
 
 _SCOPE = "tableau:content:read"
 _WORKBOOK = "luid name projectName owner { name email }"
@@ -45,12 +46,12 @@ _ADVICE = {
 class Metadata(Connection):
     """Lineage."""
 
-    @rest("POST /api/metadata/graphql", since="3.5", scope=_SCOPE, codes="MetadataError, TooManyRequests")
-    def metadata(self, query: str, variables: Mapping[str, Any] | None = None) -> wire.Json:
+    @endpoint("POST /api/metadata/graphql", since="3.5", scope=_SCOPE, codes="MetadataError, TooManyRequests")
+    def metadata(self, query: str, variables: Mapping[str, Any] | None = None) -> responses.Json:
         """The `data` of any GraphQL query; also where it came with a mere warning, as while the index is built."""
         return self._graphql(query, variables or {})[0]
 
-    @rest("POST /api/metadata/graphql", since="3.5", scope=_SCOPE, codes="NotIndexed, MetadataError")
+    @endpoint("POST /api/metadata/graphql", since="3.5", scope=_SCOPE, codes="NotIndexed, MetadataError")
     def downstream_workbooks(self, datasource: str | HasLuid) -> models.Downstream:
         """The workbooks that a published data source feeds, with their projects and owners.
 
@@ -68,7 +69,7 @@ class Metadata(Connection):
         workbooks = tuple(map(models.Dependent.from_json, found))
         return models.Downstream(luid, text(source, "name"), workbooks, complete)
 
-    def _in_pages(self, luid: str) -> tuple[wire.Json, list[Any], bool]:
+    def _in_pages(self, luid: str) -> tuple[responses.Json, list[Any], bool]:
         found: list[Any] = []
         after: str | None = None
         complete = True
@@ -78,11 +79,11 @@ class Metadata(Connection):
             page = child(source, "downstreamWorkbooksConnection")
             found += objects(page, "nodes")
             complete, after = complete and whole, text(child(page, "pageInfo"), "endCursor")
-            if not after or not flag(child(page, "pageInfo"), "hasNextPage"):
+            if not after or not boolean(child(page, "pageInfo"), "hasNextPage"):
                 return source, found, complete
         return source, found, False
 
-    @rest("POST /api/metadata/graphql", since="3.5", scope=_SCOPE, codes="NotIndexed, MetadataError")
+    @endpoint("POST /api/metadata/graphql", since="3.5", scope=_SCOPE, codes="NotIndexed, MetadataError")
     def upstream(self, workbook: str | HasLuid) -> models.Upstream:
         """The published data sources and the database tables a workbook lives on. Raises NotIndexed as above."""
         luid = luid_of(workbook)
@@ -92,7 +93,7 @@ class Metadata(Connection):
         tables = tuple(filter(None, (text(item, "fullName") for item in _of(book, "Tables"))))
         return models.Upstream(luid, text(book, "name"), sources, tables, complete)
 
-    def _only(self, data: wire.Json, name: str, luid: str) -> wire.Json:
+    def _only(self, data: responses.Json, name: str, luid: str) -> responses.Json:
         found = items(data, name)
         if not found:
             retry_at = self._clock() + timedelta(minutes=2)
@@ -100,11 +101,11 @@ class Metadata(Connection):
             raise errors.NotIndexed(said, retry_at=retry_at)
         return dict(found[0])
 
-    def _graphql(self, query: str, variables: Mapping[str, Any]) -> tuple[wire.Json, bool]:
+    def _graphql(self, query: str, variables: Mapping[str, Any]) -> tuple[responses.Json, bool]:
         """The data, and whether it is complete."""
         body = json.dumps({"query": query, "variables": variables}).encode()
         try:
-            document = wire.document(self._answer("POST", "/api/metadata/graphql", body, repeat=True).body)
+            document = responses.document(self._answer("POST", "/api/metadata/graphql", body, repeat=True).body)
         except errors.NotFound as exc:  # the whole API is missing, not some content
             advice = _ADVICE["FEATURE_DISABLED"]
             raise errors.MetadataError("no Metadata API here", status=404, permanent=True, advice=advice) from exc
@@ -126,7 +127,7 @@ class Metadata(Connection):
         raise error
 
 
-def _of(book: wire.Json, what: str) -> list[Any]:
+def _of(book: responses.Json, what: str) -> list[Any]:
     return list(objects(book, f"upstream{what}"))
 
 

@@ -6,9 +6,9 @@ from typing import Protocol
 
 from tableau_rest import models
 from tableau_rest.connection import Connection
-from tableau_rest.endpoints.endpoint import rest
-from tableau_rest.fields import objects
-from tableau_rest.luid import luid_of
+from tableau_rest.endpoints.endpoint import endpoint
+from tableau_rest.protocol.fields import objects
+from tableau_rest.protocol.luid import luid_of
 
 KINDS = ("workbook", "datasource", "view", "flow", "project")
 
@@ -25,7 +25,7 @@ class Permitted(Protocol):
 class Permissions(Connection):
     """Permissions."""
 
-    @rest(
+    @endpoint(
         "GET workbooks|datasources|views|flows|projects/{id}/permissions",
         since="2.0",
         scope="tableau:permissions:read",

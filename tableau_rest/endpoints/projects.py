@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tableau_rest import errors, models, query
-from tableau_rest.endpoints.endpoint import rest
-from tableau_rest.endpoints.listing import Filters, Lists
-from tableau_rest.luid import HasLuid, luid_of
+from tableau_rest import errors, models
+from tableau_rest.endpoints.endpoint import endpoint
+from tableau_rest.endpoints.listing import Filters, Listing
+from tableau_rest.protocol import query
+from tableau_rest.protocol.luid import HasLuid, luid_of
 
 
-class Projects(Lists):
+class Projects(Listing):
     """Projects."""
 
-    @rest("GET projects", since="2.0", scope="tableau:content:read")
+    @endpoint("GET projects", since="2.0", scope="tableau:content:read")
     def projects(
         self, *filters: Filters, sort: str | Iterable[str] = "", page_size: int = query.PAGE
     ) -> Iterator[models.Project]:
@@ -21,7 +22,7 @@ class Projects(Lists):
         names, model = ("projects", "project"), models.Project.from_json
         return self._list("projects", names, model, filters, sort=sort, page_size=page_size)
 
-    @rest("GET projects", since="2.0", scope="tableau:content:read", codes="404005 NotFound")
+    @endpoint("GET projects", since="2.0", scope="tableau:content:read", codes="404005 NotFound")
     def project(self, luid: str | HasLuid) -> models.Project:
         """One project. Tableau has no call for one, so this looks through the list."""
         wanted = luid_of(luid).lower()

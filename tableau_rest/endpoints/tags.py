@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Protocol
 from urllib.parse import quote
 
-from tableau_rest import wire
 from tableau_rest.connection import Connection
-from tableau_rest.endpoints.endpoint import rest
-from tableau_rest.fields import tags as labels
-from tableau_rest.luid import luid_of
+from tableau_rest.endpoints.endpoint import endpoint
+from tableau_rest.protocol import responses
+from tableau_rest.protocol.fields import tags as labels
+from tableau_rest.protocol.luid import luid_of
 
 _SCOPE = "tableau:workbook_tags:update or tableau:datasource_tags:update"
 KINDS = ("workbook", "datasource", "view", "flow")
@@ -28,7 +28,7 @@ class Taggable(Protocol):
 class Tags(Connection):
     """Tags."""
 
-    @rest(
+    @endpoint(
         "PUT workbooks|datasources|views|flows/{id}/tags",
         since="2.6",
         scope=_SCOPE,
@@ -42,7 +42,7 @@ class Tags(Connection):
         body = {"tags": {"tag": [{"label": _quoted(tag)} for tag in _several(tags)]}}
         return labels(self.request("PUT", f"{_place(content)}/tags", json=body, repeat=True))
 
-    @rest(
+    @endpoint(
         "DELETE workbooks|datasources|views|flows/{id}/tags/{tag}",
         since="2.6",
         scope=_SCOPE,
@@ -52,18 +52,18 @@ class Tags(Connection):
         """Takes one tag off the content."""
         self.request("DELETE", f"{_place(content)}/tags/{quote(_checked(tag), safe='')}")
 
-    @rest("PUT tags:batchCreate", since="3.9", scope=_SCOPE, codes="404 NotFound")
+    @endpoint("PUT tags:batchCreate", since="3.9", scope=_SCOPE, codes="404 NotFound")
     def add_tags_to(self, contents: Iterable[Taggable], tags: Iterable[str]) -> None:
         """Adds the same tags to many pieces of content in one call."""
         self.request("PUT", "tags:batchCreate", json=_batch(contents, tags), repeat=True)
 
-    @rest("PUT tags:batchDelete", since="3.9", scope=_SCOPE, codes="404 NotFound")
+    @endpoint("PUT tags:batchDelete", since="3.9", scope=_SCOPE, codes="404 NotFound")
     def delete_tags_from(self, contents: Iterable[Taggable], tags: Iterable[str]) -> None:
         """Takes the same tags off many pieces of content in one call."""
         self.request("PUT", "tags:batchDelete", json=_batch(contents, tags), repeat=True)
 
 
-def _batch(contents: Iterable[Taggable], tags: Iterable[str]) -> wire.Json:
+def _batch(contents: Iterable[Taggable], tags: Iterable[str]) -> responses.Json:
     labels = [{"label": _quoted(tag)} for tag in _several(tags)]
     listed = [{"id": luid_of(content), "contentType": content.kind.capitalize()} for content in contents]
     if not listed:

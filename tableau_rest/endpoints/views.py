@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tableau_rest import models, query
-from tableau_rest.endpoints.endpoint import rest
-from tableau_rest.endpoints.listing import Filters, Lists
-from tableau_rest.fields import child
-from tableau_rest.luid import HasLuid, luid_of
+from tableau_rest import models
+from tableau_rest.endpoints.endpoint import endpoint
+from tableau_rest.endpoints.listing import Filters, Listing
+from tableau_rest.protocol import query
+from tableau_rest.protocol.fields import child
+from tableau_rest.protocol.luid import HasLuid, luid_of
 
 
-class Views(Lists):
+class Views(Listing):
     """Views: sheets, dashboards and stories."""
 
-    @rest("GET views/{id}", since="3.1", scope="tableau:content:read", codes="404011 NotFound")
+    @endpoint("GET views/{id}", since="3.1", scope="tableau:content:read", codes="404011 NotFound")
     def view(self, luid: str | HasLuid) -> models.View:
         """One view, with the workbook it belongs to."""
         return models.View.from_json(child(self.request("GET", f"views/{luid_of(luid)}"), "view"))
 
-    @rest("GET views", since="2.2", scope="tableau:content:read")
+    @endpoint("GET views", since="2.2", scope="tableau:content:read")
     def views(
         self,
         *filters: Filters,
@@ -31,7 +32,7 @@ class Views(Lists):
         names, model = ("views", "view"), models.View.from_json
         return self._list("views", names, model, filters, sort=sort, page_size=page_size, fields=fields)
 
-    @rest("DELETE views/{id}", since="3.27", scope="tableau:views:delete", codes="404011 NotFound")
+    @endpoint("DELETE views/{id}", since="3.27", scope="tableau:views:delete", codes="404011 NotFound")
     def delete_view(self, luid: str | HasLuid) -> None:
         """Deletes one view; the rest of its workbook stays."""
         self.request("DELETE", f"views/{luid_of(luid)}")

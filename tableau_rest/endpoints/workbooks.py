@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tableau_rest import models, query
-from tableau_rest.endpoints.endpoint import rest
-from tableau_rest.endpoints.listing import Filters, Lists
+from tableau_rest import models
+from tableau_rest.endpoints.endpoint import endpoint
+from tableau_rest.endpoints.listing import Filters, Listing
 from tableau_rest.endpoints.update_body import changes
-from tableau_rest.fields import child, objects
-from tableau_rest.luid import HasLuid, luid_of
+from tableau_rest.protocol import query
+from tableau_rest.protocol.fields import child, objects
+from tableau_rest.protocol.luid import HasLuid, luid_of
 
 _UPDATE = "tableau:workbooks:update"
 
 
-class Workbooks(Lists):
+class Workbooks(Listing):
     """Workbooks."""
 
-    @rest("GET workbooks/{id}", since="2.0", scope="tableau:content:read", codes="404006 NotFound")
+    @endpoint("GET workbooks/{id}", since="2.0", scope="tableau:content:read", codes="404006 NotFound")
     def workbook(self, luid: str | HasLuid) -> models.Workbook:
         """One workbook, with its owner, project, tags and views."""
         return models.Workbook.from_json(child(self.request("GET", f"workbooks/{luid_of(luid)}"), "workbook"))
 
-    @rest("GET workbooks", since="2.0", scope="tableau:content:read")
+    @endpoint("GET workbooks", since="2.0", scope="tableau:content:read")
     def workbooks(
         self,
         *filters: Filters,
@@ -34,13 +35,13 @@ class Workbooks(Lists):
         names, model = ("workbooks", "workbook"), models.Workbook.from_json
         return self._list("workbooks", names, model, filters, sort=sort, page_size=page_size, fields=fields)
 
-    @rest("GET workbooks/{id}/connections", since="2.0", scope="tableau:content:read", codes="404006 NotFound")
+    @endpoint("GET workbooks/{id}/connections", since="2.0", scope="tableau:content:read", codes="404006 NotFound")
     def workbook_connections(self, luid: str | HasLuid) -> tuple[models.Connection, ...]:
         """What the workbook connects to."""
         found = self.request("GET", f"workbooks/{luid_of(luid)}/connections")
         return tuple(map(models.Connection.from_json, objects(found, "connections", "connection")))
 
-    @rest("PUT workbooks/{id}", since="2.0", scope=_UPDATE, codes="404006 NotFound, 403004 Forbidden")
+    @endpoint("PUT workbooks/{id}", since="2.0", scope=_UPDATE, codes="404006 NotFound, 403004 Forbidden")
     def update_workbook(
         self,
         luid: str | HasLuid,
@@ -56,7 +57,7 @@ class Workbooks(Lists):
         answer = self.request("PUT", f"workbooks/{luid_of(luid)}", json={"workbook": body}, repeat=True)
         return models.Workbook.from_json(child(answer, "workbook"))
 
-    @rest("DELETE workbooks/{id}", since="2.0", scope="tableau:workbooks:delete", codes="404006 NotFound")
+    @endpoint("DELETE workbooks/{id}", since="2.0", scope="tableau:workbooks:delete", codes="404006 NotFound")
     def delete_workbook(self, luid: str | HasLuid) -> None:
         """Deletes a workbook. Cloud may keep it in its recycle bin; Server does not."""
         self.request("DELETE", f"workbooks/{luid_of(luid)}")

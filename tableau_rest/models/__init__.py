@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from tableau_rest.models.lineage import Dependent as Dependent
     from tableau_rest.models.lineage import Downstream as Downstream
     from tableau_rest.models.lineage import Upstream as Upstream
+    from tableau_rest.models.people import CredentialStatus as CredentialStatus
     from tableau_rest.models.people import Group as Group
     from tableau_rest.models.people import Permission as Permission
     from tableau_rest.models.people import ServerInfo as ServerInfo
     from tableau_rest.models.people import Site as Site
-    from tableau_rest.models.people import Standing as Standing
     from tableau_rest.models.people import User as User
     from tableau_rest.models.quality import Label as Label
     from tableau_rest.models.quality import QualityWarning as QualityWarning
@@ -58,7 +58,7 @@ _HOMES = {
     "Reference": "content",
     "ServerInfo": "people",
     "Site": "people",
-    "Standing": "people",
+    "CredentialStatus": "people",
     "Subscription": "subscriptions",
     "Task": "work",
     "Upstream": "lineage",

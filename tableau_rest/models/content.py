@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from tableau_rest.fields import Data, child, flag, moment, number, objects, tags, text
+from tableau_rest.protocol.fields import Data, boolean, child, number, objects, tags, text, timestamp
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Reference:
         return cls(text(data, "id"), text(data, "name"))
 
 
-NOBODY = Reference()
+NO_REFERENCE = Reference()
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class View:
     luid: str
     name: str = ""
     content_url: str = ""
-    workbook: Reference = NOBODY
-    owner: Reference = NOBODY
-    project: Reference = NOBODY
+    workbook: Reference = NO_REFERENCE
+    owner: Reference = NO_REFERENCE
+    project: Reference = NO_REFERENCE
     tags: tuple[str, ...] = ()
     created_at: datetime | None = None
     updated_at: datetime | None = None
@@ -57,8 +57,8 @@ class View:
             owner=Reference.from_json(child(data, "owner")),
             project=Reference.from_json(child(data, "project")),
             tags=tags(data),
-            created_at=moment(data, "createdAt"),
-            updated_at=moment(data, "updatedAt"),
+            created_at=timestamp(data, "createdAt"),
+            updated_at=timestamp(data, "updatedAt"),
         )
 
 
@@ -71,8 +71,8 @@ class Workbook:
     description: str = ""
     content_url: str = ""
     webpage_url: str = ""
-    project: Reference = NOBODY
-    owner: Reference = NOBODY
+    project: Reference = NO_REFERENCE
+    owner: Reference = NO_REFERENCE
     tags: tuple[str, ...] = ()
     views: tuple[View, ...] = ()
     default_view_luid: str = ""
@@ -96,11 +96,11 @@ class Workbook:
             tags=tags(data),
             views=tuple(map(View.from_json, objects(data, "views", "view"))),
             default_view_luid=text(data, "defaultViewId"),
-            show_tabs=flag(data, "showTabs"),
-            has_extracts=flag(data, "hasExtracts"),
+            show_tabs=boolean(data, "showTabs"),
+            has_extracts=boolean(data, "hasExtracts"),
             size_megabytes=number(data, "size"),
-            created_at=moment(data, "createdAt"),
-            updated_at=moment(data, "updatedAt"),
+            created_at=timestamp(data, "createdAt"),
+            updated_at=timestamp(data, "updatedAt"),
         )
 
 
@@ -114,8 +114,8 @@ class Datasource:
     content_url: str = ""
     webpage_url: str = ""
     type: str = ""
-    project: Reference = NOBODY
-    owner: Reference = NOBODY
+    project: Reference = NO_REFERENCE
+    owner: Reference = NO_REFERENCE
     tags: tuple[str, ...] = ()
     is_certified: bool = False
     certification_note: str = ""
@@ -137,12 +137,12 @@ class Datasource:
             project=Reference.from_json(child(data, "project")),
             owner=Reference.from_json(child(data, "owner")),
             tags=tags(data),
-            is_certified=flag(data, "isCertified") or False,
+            is_certified=boolean(data, "isCertified") or False,
             certification_note=text(data, "certificationNote"),
-            has_extracts=flag(data, "hasExtracts"),
+            has_extracts=boolean(data, "hasExtracts"),
             size_megabytes=number(data, "size"),
-            created_at=moment(data, "createdAt"),
-            updated_at=moment(data, "updatedAt"),
+            created_at=timestamp(data, "createdAt"),
+            updated_at=timestamp(data, "updatedAt"),
         )
 
 
@@ -155,8 +155,8 @@ class Flow:
     description: str = ""
     webpage_url: str = ""
     file_type: str = ""
-    project: Reference = NOBODY
-    owner: Reference = NOBODY
+    project: Reference = NO_REFERENCE
+    owner: Reference = NO_REFERENCE
     tags: tuple[str, ...] = ()
     created_at: datetime | None = None
     updated_at: datetime | None = None
@@ -173,8 +173,8 @@ class Flow:
             project=Reference.from_json(child(data, "project")),
             owner=Reference.from_json(child(data, "owner")),
             tags=tags(data),
-            created_at=moment(data, "createdAt"),
-            updated_at=moment(data, "updatedAt"),
+            created_at=timestamp(data, "createdAt"),
+            updated_at=timestamp(data, "updatedAt"),
         )
 
 
@@ -186,7 +186,7 @@ class Project:
     name: str = ""
     description: str = ""
     parent_luid: str = ""
-    owner: Reference = NOBODY
+    owner: Reference = NO_REFERENCE
     content_permissions: str = ""
     created_at: datetime | None = None
     updated_at: datetime | None = None
@@ -200,8 +200,8 @@ class Project:
             parent_luid=text(data, "parentProjectId"),
             owner=Reference.from_json(child(data, "owner")),
             content_permissions=text(data, "contentPermissions"),
-            created_at=moment(data, "createdAt"),
-            updated_at=moment(data, "updatedAt"),
+            created_at=timestamp(data, "createdAt"),
+            updated_at=timestamp(data, "updatedAt"),
         )
 
 
@@ -215,7 +215,7 @@ class Connection:
     port: str = ""
     username: str = ""
     embeds_password: bool | None = None
-    datasource: Reference = NOBODY
+    datasource: Reference = NO_REFERENCE
 
     @classmethod
     def from_json(cls, data: Data) -> Self:
@@ -225,6 +225,6 @@ class Connection:
             server=text(data, "serverAddress"),
             port=text(data, "serverPort"),
             username=text(data, "userName"),
-            embeds_password=flag(data, "embedPassword"),
+            embeds_password=boolean(data, "embedPassword"),
             datasource=Reference.from_json(child(data, "datasource")),
         )

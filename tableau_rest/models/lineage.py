@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from tableau_rest.fields import Data, child, text
 from tableau_rest.models.content import Reference
+from tableau_rest.protocol.fields import Data, child, text
 
 
 @dataclass(frozen=True)

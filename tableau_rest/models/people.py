@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from tableau_rest.fields import Data, child, moment, objects, text
+from tableau_rest.protocol.fields import Data, child, objects, text, timestamp
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class User:
             site_role=text(data, "siteRole"),
             auth_setting=text(data, "authSetting"),
             domain=text(child(data, "domain"), "name"),
-            last_login=moment(data, "lastLogin"),
+            last_login=timestamp(data, "lastLogin"),
         )
 
 
@@ -102,7 +102,7 @@ class ServerInfo:
 
 
 @dataclass(frozen=True)
-class Standing:
+class CredentialStatus:
     """How the sign-in stands. `warning` is for people, empty when there is nothing to say."""
 
     user_luid: str

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from tableau_rest.fields import Data, flag, moment, text
 from tableau_rest.models.content import Content
+from tableau_rest.protocol.fields import Data, boolean, text, timestamp
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Label:
             category=text(data, "category"),
             message=text(data, "message"),
             content=_content(data),
-            active=flag(data, "active") is not False,
-            elevated=flag(data, "elevated") or False,
+            active=boolean(data, "active") is not False,
+            elevated=boolean(data, "elevated") or False,
             author_name=text(data, "userDisplayName"),
-            created_at=moment(data, "createdAt"),
-            updated_at=moment(data, "updatedAt"),
+            created_at=timestamp(data, "createdAt"),
+            updated_at=timestamp(data, "updatedAt"),
         )
 
 
@@ -62,11 +62,11 @@ class QualityWarning:
             type=text(data, "type"),
             message=text(data, "message"),
             content=_content(data),
-            is_active=flag(data, "isActive") is not False,
-            is_severe=flag(data, "isSevere") or False,
+            is_active=boolean(data, "isActive") is not False,
+            is_severe=boolean(data, "isSevere") or False,
             author_name=text(data, "userDisplayName"),
-            created_at=moment(data, "createdAt"),
-            updated_at=moment(data, "updatedAt"),
+            created_at=timestamp(data, "createdAt"),
+            updated_at=timestamp(data, "updatedAt"),
         )
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from tableau_rest.fields import Data, child, flag, moment, objects, text
-from tableau_rest.models.content import NOBODY, Content, Reference
+from tableau_rest.models.content import NO_REFERENCE, Content, Reference
+from tableau_rest.protocol.fields import Data, boolean, child, objects, text, timestamp
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Subscription:
     subject: str = ""
     message: str = ""
     content: Content | None = None
-    user: Reference = NOBODY
-    schedule: Reference = NOBODY
+    user: Reference = NO_REFERENCE
+    schedule: Reference = NO_REFERENCE
     attach_image: bool | None = None
     attach_pdf: bool | None = None
     suspended: bool | None = None
@@ -34,9 +34,9 @@ class Subscription:
             content=Content(text(about, "type").lower(), text(about, "id")) if about else None,
             user=Reference.from_json(child(data, "user")),
             schedule=Reference.from_json(child(data, "schedule")),
-            attach_image=flag(data, "attachImage"),
-            attach_pdf=flag(data, "attachPdf"),
-            suspended=flag(data, "suspended"),
+            attach_image=boolean(data, "attachImage"),
+            attach_pdf=boolean(data, "attachPdf"),
+            suspended=boolean(data, "suspended"),
         )
 
 
@@ -48,10 +48,10 @@ class DataAlert:
     subject: str = ""
     frequency: str = ""
     public: bool | None = None
-    owner: Reference = NOBODY
-    view: Reference = NOBODY
-    workbook: Reference = NOBODY
-    project: Reference = NOBODY
+    owner: Reference = NO_REFERENCE
+    view: Reference = NO_REFERENCE
+    workbook: Reference = NO_REFERENCE
+    project: Reference = NO_REFERENCE
     recipients: tuple[Reference, ...] = ()
     created_at: datetime | None = None
     updated_at: datetime | None = None
@@ -63,12 +63,12 @@ class DataAlert:
             luid=text(data, "id"),
             subject=text(data, "subject"),
             frequency=text(data, "frequency"),
-            public=flag(data, "public"),
+            public=boolean(data, "public"),
             owner=Reference.from_json(child(data, "owner")),
             view=Reference.from_json(view),
             workbook=Reference.from_json(child(view, "workbook")),
             project=Reference.from_json(child(view, "project")),
             recipients=tuple(map(Reference.from_json, objects(data, "recipients", "recipient"))),
-            created_at=moment(data, "createdAt"),
-            updated_at=moment(data, "updatedAt"),
+            created_at=timestamp(data, "createdAt"),
+            updated_at=timestamp(data, "updatedAt"),
         )

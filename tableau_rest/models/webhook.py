@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
-from tableau_rest.events import event_of
-from tableau_rest.fields import Data, child, flag, moment, number, text
-from tableau_rest.models.content import NOBODY, Reference
+from tableau_rest.models.content import NO_REFERENCE, Reference
+from tableau_rest.protocol.fields import Data, boolean, child, number, text, timestamp
+from tableau_rest.protocol.webhook_events import event_of
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,14 @@ class Webhook:
     url: str = field(default="", repr=False)
     is_enabled: bool = True
     reason: str = ""
-    owner: Reference = NOBODY
+    owner: Reference = NO_REFERENCE
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
     @classmethod
     def from_json(cls, data: Data) -> Self:
         source = next(iter(child(data, "webhook-source")), "")
-        enabled = flag(data, "isEnabled")
+        enabled = boolean(data, "isEnabled")
         return cls(
             luid=text(data, "id"),
             name=text(data, "name"),
@@ -37,8 +37,8 @@ class Webhook:
             is_enabled=True if enabled is None else enabled,  # servers before 2020.2 do not say
             reason=text(data, "statusChangeReason"),
             owner=Reference.from_json(child(data, "owner")),
-            created_at=moment(data, "createdAt"),
-            updated_at=moment(data, "updatedAt"),
+            created_at=timestamp(data, "createdAt"),
+            updated_at=timestamp(data, "updatedAt"),
         )
 
 

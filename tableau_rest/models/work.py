@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from tableau_rest.fields import Data, anywhere, child, moment, number, objects, text
-from tableau_rest.models.content import NOBODY, Content, Reference
+from tableau_rest.models.content import NO_REFERENCE, Content, Reference
+from tableau_rest.protocol.fields import Data, child, find_objects, number, objects, text, timestamp
 
 _KINDS = ("workbook", "datasource", "flow", "view", "virtualConnection")
 _STATES = {0: "Success", 1: "Failed", 2: "Cancelled", 3: "Success"}  # 3 is "completed" in Tableau's own client
@@ -58,9 +58,9 @@ class Job:
             finish_code=number(data, "finishCode"),
             notes=_notes(data, details),
             content=next(filter(None, map(_content, details)), None),
-            created_at=moment(data, "createdAt"),
-            started_at=moment(data, "startedAt"),
-            completed_at=moment(data, "completedAt"),
+            created_at=timestamp(data, "createdAt"),
+            started_at=timestamp(data, "startedAt"),
+            completed_at=timestamp(data, "completedAt"),
         )
 
 
@@ -98,9 +98,9 @@ class BackgroundJob:
             title=text(data, "title"),
             subtitle=text(data, "subtitle"),
             priority=number(data, "priority"),
-            created_at=moment(data, "createdAt"),
-            started_at=moment(data, "startedAt"),
-            ended_at=moment(data, "endedAt") or moment(data, "completedAt"),
+            created_at=timestamp(data, "createdAt"),
+            started_at=timestamp(data, "startedAt"),
+            ended_at=timestamp(data, "endedAt") or timestamp(data, "completedAt"),
         )
 
 
@@ -113,7 +113,7 @@ class Task:
     content: Content | None = None
     priority: int | None = None
     consecutive_failed_count: int = 0
-    schedule: Reference = NOBODY  # empty on Cloud, where every task has a schedule of its own
+    schedule: Reference = NO_REFERENCE  # empty on Cloud, where every task has a schedule of its own
     frequency: str = ""
     next_run_at: datetime | None = None
 
@@ -129,7 +129,7 @@ class Task:
             consecutive_failed_count=number(inner, "consecutiveFailedCount") or 0,
             schedule=Reference.from_json(schedule),
             frequency=text(schedule, "frequency"),
-            next_run_at=moment(schedule, "nextRunAt"),
+            next_run_at=timestamp(schedule, "nextRunAt"),
         )
 
 
@@ -153,8 +153,8 @@ class FlowRun:
             status=text(data, "status"),
             progress=number(data, "progress"),
             job_luid=text(data, "backgroundJobId"),
-            started_at=moment(data, "startedAt"),
-            completed_at=moment(data, "completedAt"),
+            started_at=timestamp(data, "startedAt"),
+            completed_at=timestamp(data, "completedAt"),
         )
 
 
@@ -164,7 +164,7 @@ class LinkedTask:
 
     luid: str
     steps: int = 0
-    schedule: Reference = NOBODY
+    schedule: Reference = NO_REFERENCE
     flows: tuple[Reference, ...] = ()
 
     @classmethod
@@ -173,5 +173,5 @@ class LinkedTask:
             luid=text(data, "id"),
             steps=number(data, "numSteps") or 0,
             schedule=Reference.from_json(child(data, "schedule")),
-            flows=tuple(map(Reference.from_json, anywhere(data.get("linkedTaskSteps"), "flow"))),
+            flows=tuple(map(Reference.from_json, find_objects(data.get("linkedTaskSteps"), "flow"))),
         )

@@ -16,7 +16,7 @@ from tableau_rest import errors
 from tableau_rest.sessions.store import LOCK_SECONDS, SessionStore
 
 if TYPE_CHECKING:
-    from tableau_rest.sessions.encryption import Seal
+    from tableau_rest.sessions.encryption import SessionCipher
 
 
 class Session(NamedTuple):
@@ -127,7 +127,7 @@ class SharedSession:
         session = self._sign_in(server)
         if stored:
             session = session._replace(first_used_at=min(stored.first_used_at, session.first_used_at))
-        self._store.save(self._key, self._seal.lock(session.to_bytes()))
+        self._store.save(self._key, self._cipher.encrypt(session.to_bytes()))
         return Renewal(session, signed_in=True)
 
     def _alive(self, session: Session, dead: str) -> bool:
@@ -135,14 +135,14 @@ class SharedSession:
 
     def _load(self) -> Session | None:
         value = self._store.load(self._key)
-        opened = self._seal.unlock(value) if value else None
+        opened = self._cipher.decrypt(value) if value else None
         return Session.from_bytes(opened) if opened else None
 
     @cached_property
-    def _seal(self) -> Seal:
-        from tableau_rest.sessions.encryption import Seal  # noqa: PLC0415  cryptography is slow to import
+    def _cipher(self) -> SessionCipher:
+        from tableau_rest.sessions.encryption import SessionCipher  # noqa: PLC0415  cryptography is slow to import
 
-        return Seal(self._secret, self._key)
+        return SessionCipher(self._secret, self._key)
 
 
 def utc_now() -> datetime:

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from tableau_rest import errors, version, wire
+from tableau_rest import errors
 from tableau_rest.credentials import Credential
-from tableau_rest.fields import child, text
-from tableau_rest.redaction import redact
+from tableau_rest.protocol import responses, version
+from tableau_rest.protocol.fields import child, text
+from tableau_rest.protocol.redaction import redact
 from tableau_rest.sessions.session import Session
-from tableau_rest.transport import Answer, Door, Patience
+from tableau_rest.transport import Response, Timeouts, Transport
 
 log = logging.getLogger("tableau_rest")
 
@@ -24,7 +25,7 @@ JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"
 # Cloud ends a session after 120 minutes; ten of them are for calls that are under way.
 LONGEST_SESSION = timedelta(minutes=110)
 # Others wait for the lock meanwhile, and a lock may end after a minute: no step begins later than this.
-SIGN_IN = Patience(connect=5.0, read=10.0, whole=15.0)
+SIGN_IN_TIMEOUTS = Timeouts(connect=5.0, read=10.0, total=15.0)
 _LAST_STEP = 30.0
 _HOPS = 3
 _REDIRECTS = {301, 302, 307, 308}
@@ -46,7 +47,7 @@ class SignIn:
 
     def __init__(
         self,
-        door: Door,
+        door: Transport,
         *,
         server: str,
         site: str,
@@ -55,7 +56,7 @@ class SignIn:
         minutes: float,
         clock: Callable[[], datetime],
     ) -> None:
-        self._door, self._server, self._site, self._credential = door, server, site, credential
+        self._transport, self._server, self._site, self._credential = door, server, site, credential
         self._api_version, self._clock = api_version, clock
         self._lifetime = min(timedelta(minutes=minutes), LONGEST_SESSION)
 
@@ -80,18 +81,20 @@ class SignIn:
             return server, self._api_version
         server, info = self._server_info(server, until)
         try:
-            return server, version.choose(text(info, "restApiVersion"))
+            return server, version.negotiate(text(info, "restApiVersion"))
         except ValueError as exc:
-            raise errors.BadAnswer(f"{server} does not tell its REST API version", advice="Configure one.") from exc
+            raise errors.InvalidResponse(
+                f"{server} does not tell its REST API version", advice="Configure one."
+            ) from exc
 
     def _server_info(self, server: str, until: float) -> tuple[str, Mapping[str, object]]:
         path = f"/api/{version.SERVER_INFO}/serverinfo"
         server, answer = _follow(server, path, lambda at: self._send("GET", at + path, None, until))
         if answer.status != 200:
-            raise wire.error(answer.status, answer.headers, answer.body, now=self._clock())
-        return server, child(wire.document(answer.body), "serverInfo")
+            raise responses.error(answer.status, answer.headers, answer.body, now=self._clock())
+        return server, child(responses.document(answer.body), "serverInfo")
 
-    def _prove(self, server: str, path: str, now: datetime, until: float) -> Answer:
+    def _prove(self, server: str, path: str, now: datetime, until: float) -> Response:
         """The answer to the first proof that is not refused; made anew for each host, as a JWT is good for one use."""
         refused: errors.TableauError = errors.SignInFailed("the credential offers no way to sign in")
         for proof in self._credential.sign_ins(now):
@@ -104,21 +107,23 @@ class SignIn:
                 break
         raise refused
 
-    def _send(self, method: str, url: str, body: bytes | None, until: float) -> Answer:
+    def _send(self, method: str, url: str, body: bytes | None, until: float) -> Response:
         if time.monotonic() > until:
-            raise errors.NoAnswer(f"{url} takes too long")
+            raise errors.ConnectionFailed(f"{url} takes too long")
         repeat = method == "GET" or self._credential.kind != "jwt"  # signing in twice does no other harm
-        return self._door.send(method, url, headers=JSON_HEADERS, body=body, repeat=repeat, patience=SIGN_IN)
+        return self._transport.send(
+            method, url, headers=JSON_HEADERS, body=body, repeat=repeat, timeouts=SIGN_IN_TIMEOUTS
+        )
 
-    def _session(self, answer: Answer, server: str, offered: str, now: datetime) -> Session:
-        said = child(wire.document(answer.body), "credentials")
+    def _session(self, answer: Response, server: str, offered: str, now: datetime) -> Session:
+        said = child(responses.document(answer.body), "credentials")
         token, site, user = text(said, "token"), text(child(said, "site"), "id"), text(child(said, "user"), "id")
         if not token or not site:
-            raise errors.BadAnswer(f"{server} answered the sign-in without a token")
+            raise errors.InvalidResponse(f"{server} answered the sign-in without a token")
         return Session(token, site, user, server, offered, now, now + self._lifetime, now)
 
-    def _refusal(self, answer: Answer, server: str) -> errors.TableauError:
-        error = wire.error(answer.status, answer.headers, answer.body, now=self._clock())
+    def _refusal(self, answer: Response, server: str) -> errors.TableauError:
+        error = responses.error(answer.status, answer.headers, answer.body, now=self._clock())
         if error.status in {401, 403} and not isinstance(error, errors.SignInFailed):
             error = errors.SignInFailed(error.summary, detail=error.detail, status=error.status, code=error.code)
         error.detail = redact(error.detail, self._credential.secret)
@@ -143,7 +148,7 @@ class SignIn:
             return f"Check user name and password. {mfa} do not work: use a personal access token. {site}"
         return f"{_app_advice(error.detail)} {site}"
 
-    def _skew(self, answer: Answer) -> str:
+    def _skew(self, answer: Response) -> str:
         try:
             skew = self._clock() - parsedate_to_datetime(answer.headers.get("Date", ""))
         except (TypeError, ValueError):
@@ -153,14 +158,14 @@ class SignIn:
         return f"This machine's clock differs from the server's by {round(abs(skew).total_seconds() / 60)} minutes."
 
 
-def _follow(server: str, path: str, ask: Callable[[str], Answer]) -> tuple[str, Answer]:
+def _follow(server: str, path: str, ask: Callable[[str], Response]) -> tuple[str, Response]:
     """The answer, and the server that gave it: Cloud's generic host sends to the pod of the site."""
     for _ in range(_HOPS):
         answer = ask(server)
         if answer.status not in _REDIRECTS:
             return server, answer
-        server = wire.moved(server + path, answer.headers.get("Location", ""))
-    raise errors.BadAnswer("Tableau sends sign-ins in a circle", detail=server)
+        server = responses.moved(server + path, answer.headers.get("Location", ""))
+    raise errors.InvalidResponse("Tableau sends sign-ins in a circle", detail=server)
 
 
 # https://help.tableau.com/current/online/en-us/connected_apps_troubleshoot.htm

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from notifiers import Message, NotifierError, Picture, Unanswered
-from tableau_rest import Forbidden, NoAnswer, NotFound
+from tableau_rest import ConnectionFailed, Forbidden, NotFound
 from tableau_rest.models import Datasource, Project, Reference, Workbook
 from tests.handlers.conftest import NOW, Board
 from webhooks.config.settings import Settings
@@ -425,8 +425,8 @@ def test_call_does_not_guess_where_tableau_refuses(context: Contexts, job: Jobs)
 
 def test_call_raises_what_may_pass(context: Contexts, job: Jobs) -> None:
     """While Tableau is down the job waits."""
-    with pytest.raises(NoAnswer):
-        ran(context, job, Site(NoAnswer("connection refused")), {"project": ["A"]})
+    with pytest.raises(ConnectionFailed):
+        ran(context, job, Site(ConnectionFailed("connection refused")), {"project": ["A"]})
 
 
 def test_conditions_are_looked_at_once_and_their_reason_is_kept(context: Contexts, job: Jobs, inbox: Inbox) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tableau_rest import Forbidden, NoAnswer
+from tableau_rest import ConnectionFailed, Forbidden
 from tests.handlers.conftest import NOW
 from tests.handlers.scene import Scene
 from webhooks.context import call
@@ -135,11 +135,11 @@ def test_message_waits_while_tableau_is_down(scene: Scene) -> None:
     """An outage is waited out; on its last attempt the job sends what it has."""
 
     def down() -> Any:
-        raise NoAnswer("connection refused")
+        raise ConnectionFailed("connection refused")
 
     (job,) = scene.plan(scene.happen("WorkbookUpdated", name="Sales"), 'notify = "slack"\nmax_attempts = 1')
     patient = Job(**{**{name: getattr(job, name) for name in job.__slots__}, "max_attempts": 2})
-    with pytest.raises(NoAnswer):
+    with pytest.raises(ConnectionFailed):
         call(registry.handler("notify"), scene.context(patient, tableau=down))
     assert scene.messages == []
     call(registry.handler("notify"), scene.context(job, tableau=down))

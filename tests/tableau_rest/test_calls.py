@@ -14,12 +14,12 @@ import pytest
 
 from tableau_rest import (
     AlreadyRunning,
-    BadAnswer,
+    ConnectionFailed,
+    InvalidResponse,
     MemorySessions,
-    NoAnswer,
     NotFound,
     PersonalAccessToken,
-    ServerFault,
+    ServerError,
     StillRunning,
     Tableau,
     TooManyRequests,
@@ -27,7 +27,7 @@ from tableau_rest import (
     where,
 )
 from tableau_rest.models import Content, Webhook
-from tableau_rest.transport import Patience
+from tableau_rest.transport import Timeouts
 from tests.tableau_rest.tiny import LUID, OTHER, SITE, Reply, TinyTableau
 
 WORKBOOK = {
@@ -141,7 +141,7 @@ def test_a_passing_gateway_error_is_tried_again(tiny: TinyTableau, client: Table
 def test_a_lasting_gateway_error_is_told(tiny: TinyTableau, client: Tableau) -> None:
     """Three tries, then the error, which is not final."""
     tiny.answers[f"GET workbooks/{LUID}"] = Reply(b"<html><title>502 Bad Gateway</title></html>", 502)
-    with pytest.raises(ServerFault, match="502 Bad Gateway") as raised:
+    with pytest.raises(ServerError, match="502 Bad Gateway") as raised:
         client.workbook(LUID)
     assert len(tiny.calls(f"GET workbooks/{LUID}")) == 3
     assert not raised.value.permanent
@@ -150,7 +150,7 @@ def test_a_lasting_gateway_error_is_told(tiny: TinyTableau, client: Tableau) -> 
 def test_a_post_is_not_sent_twice(tiny: TinyTableau, client: Tableau) -> None:
     """What may have been done already is not repeated."""
     tiny.answers["POST webhooks"] = Reply(b"", 502)
-    with pytest.raises(ServerFault):
+    with pytest.raises(ServerError):
         client.create_webhook("n", "WorkbookCreated", "https://example.org/x")
     assert len(tiny.calls("POST webhooks")) == 1
 
@@ -171,14 +171,14 @@ def test_a_page_instead_of_json_is_a_bad_answer(tiny: TinyTableau, client: Table
     tiny.answers[f"GET workbooks/{LUID}"] = Reply(
         b"<!doctype html><title>Sign in</title>", 200, {"Content-Type": "text/html"}
     )
-    with pytest.raises(BadAnswer, match="Sign in"):
+    with pytest.raises(InvalidResponse, match="Sign in"):
         client.workbook(LUID)
 
 
 def test_an_answer_cut_off_is_no_answer(tiny: TinyTableau, client: Tableau) -> None:
     """Half a document is an error, not half a workbook."""
     tiny.answers[f"GET workbooks/{LUID}"] = Reply({"workbook": WORKBOOK}, cut=30)
-    with pytest.raises(NoAnswer, match="half-way"):
+    with pytest.raises(ConnectionFailed, match="half-way"):
         client.workbook(LUID)
 
 
@@ -186,8 +186,8 @@ def test_an_answer_in_drops_is_not_waited_for_for_ever(tiny: TinyTableau, client
     """Every byte comes in time, the whole does not: an error that is not final, and not tried again."""
     tiny.slow["GET drops"] = lambda _: Reply({"a": "b" * 200}, drip=0.01)
     started = time.monotonic()
-    with pytest.raises(NoAnswer, match="in time") as raised:
-        client.request("GET", "drops", patience=Patience(whole=0.1))
+    with pytest.raises(ConnectionFailed, match="in time") as raised:
+        client.request("GET", "drops", timeouts=Timeouts(total=0.1))
     assert time.monotonic() - started < 1
     assert len(tiny.calls("GET drops")) == 1
     assert not raised.value.permanent
@@ -196,8 +196,8 @@ def test_an_answer_in_drops_is_not_waited_for_for_ever(tiny: TinyTableau, client
 def test_a_server_that_says_nothing_is_not_waited_for_for_ever(tiny: TinyTableau, client: Tableau) -> None:
     """The read timeout, once."""
     tiny.slow["GET silence"] = lambda _: (time.sleep(0.3), Reply({}))[1]
-    with pytest.raises(NoAnswer, match="in time"):
-        client.request("GET", "silence", patience=Patience(read=0.1))
+    with pytest.raises(ConnectionFailed, match="in time"):
+        client.request("GET", "silence", timeouts=Timeouts(read=0.1))
     assert len(tiny.calls("GET silence")) == 1
 
 
@@ -209,7 +209,7 @@ def test_compressed_and_chunked_answers_are_read(tiny: TinyTableau, client: Tabl
     tiny.answers[f"GET workbooks/{LUID}"] = Reply({"workbook": WORKBOOK}, chunked=True)
     assert client.workbook(LUID).name == "Sales"
     tiny.answers[f"GET workbooks/{LUID}"] = Reply({"workbook": WORKBOOK}, chunked=True, cut=50)
-    with pytest.raises(NoAnswer, match="half-way"):
+    with pytest.raises(ConnectionFailed, match="half-way"):
         client.workbook(LUID)
 
 
@@ -239,7 +239,7 @@ def test_preview_image_is_bytes(tiny: TinyTableau, client: Tableau) -> None:
 def test_a_page_is_not_taken_for_a_picture(tiny: TinyTableau, client: Tableau) -> None:
     """A login page with status 200 is an error, not a broken PNG in somebody's channel."""
     tiny.answers[f"GET workbooks/{LUID}/previewImage"] = Reply(b"<html>", headers={"Content-Type": "text/html"})
-    with pytest.raises(BadAnswer, match="web page"):
+    with pytest.raises(InvalidResponse, match="web page"):
         client.workbook_preview_image(LUID)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tableau_rest import BadAnswer, NoAnswer, NotFound, Tableau
+from tableau_rest import ConnectionFailed, InvalidResponse, NotFound, Tableau
 from tests.tableau_rest.tiny import EXPIRED, LUID, Asked, Reply, TinyTableau
 
 PDF = Reply(b"%PDF" + b"x" * 300_000, headers={"Content-Type": "application/pdf"})
@@ -19,7 +19,7 @@ PATH = f"GET views/{LUID}/pdf"
 def test_a_half_read_export_leaves_no_file(tiny: TinyTableau, client: Tableau, tmp_path: Path) -> None:
     """Cut off three times: an error, and neither file nor temporary file."""
     tiny.answers[PATH] = HALF
-    with pytest.raises(NoAnswer, match="half-way") as raised:
+    with pytest.raises(ConnectionFailed, match="half-way") as raised:
         client.view_pdf(LUID).save(tmp_path / "view.pdf")
     assert list(tmp_path.iterdir()) == []
     assert not raised.value.permanent
@@ -58,7 +58,7 @@ def test_an_interrupted_export_leaves_no_file(tiny: TinyTableau, client: Tableau
 @pytest.mark.parametrize(
     ("reply", "kind"),
     [
-        (Reply(b"<html>login</html>", headers={"Content-Type": "text/html; charset=utf-8"}), BadAnswer),
+        (Reply(b"<html>login</html>", headers={"Content-Type": "text/html; charset=utf-8"}), InvalidResponse),
         (Reply({"error": {"code": "404011", "summary": "Not found"}}, 404), NotFound),
     ],
 )

@@ -69,12 +69,12 @@ def test_the_reference_page_is_current() -> None:
 
 def test_every_call_says_what_it_is_at_tableaus_side() -> None:
     """URI, version and scope stand in its docstring; only what makes several calls has none."""
-    combined = {"find_failed_job", "wait_for_job", "as_tsc", "close", "session", "renewed_token", "request"}
+    combined = {"find_failed_job", "wait_for_job", "as_tsc", "close", "session", "renew_token", "request"}
     for name in dir(Whole):
         method = getattr(Whole, name)
         if name.startswith("_") or isinstance(method, property) or name in combined:
             continue
-        assert method.call.line in (method.__doc__ or ""), name
+        assert method.endpoint.line in (method.__doc__ or ""), name
 
 
 def test_errors_survive_pickling_and_copying() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tableau_rest import Filter, Tableau, query, where
+from tableau_rest import Filter, Tableau, where
+from tableau_rest.protocol import query
 from tests.tableau_rest.tiny import Reply, TinyTableau
 
 AT = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tableau_rest import (
-    BadAnswer,
     ConnectedApp,
+    ConnectionFailed,
     FileSessions,
+    InvalidResponse,
     MemorySessions,
-    NoAnswer,
     PersonalAccessToken,
     SessionStore,
     SignInBusy,
@@ -250,7 +250,7 @@ def test_a_refused_pat_says_what_to_do_and_not_the_secret(tiny: TinyTableau, cli
 def test_nobody_there_is_not_final() -> None:
     """Connection refused: come back later."""
     client = Tableau("http://127.0.0.1:9", "mk", PAT, sessions=MemorySessions(), sleep=lambda _: None)
-    with client, pytest.raises(NoAnswer, match="cannot be reached") as raised:
+    with client, pytest.raises(ConnectionFailed, match="cannot be reached") as raised:
         client.workbook(LUID)
     assert not raised.value.permanent
 
@@ -258,7 +258,10 @@ def test_nobody_there_is_not_final() -> None:
 def test_a_server_without_tls_must_be_called_so(tiny: TinyTableau) -> None:
     """Without a scheme it is https; the error says what to write, and nothing was sent in the clear."""
     host = tiny.url.removeprefix("http://")
-    with Tableau(host, "mk", PAT, sessions=MemorySessions()) as client, pytest.raises(NoAnswer, match="http://"):
+    with (
+        Tableau(host, "mk", PAT, sessions=MemorySessions()) as client,
+        pytest.raises(ConnectionFailed, match="http://"),
+    ):
         client.session()
     assert tiny.asked == []
 
@@ -289,7 +292,7 @@ def test_a_jwt_is_made_anew_for_the_pod(tiny: TinyTableau, another: TinyTableau)
 def test_sign_ins_sent_in_a_circle_end(tiny: TinyTableau, client: Tableau) -> None:
     """Three hops are enough."""
     tiny.answers["GET /api/2.4/serverinfo"] = Reply(b"", 302, {"Location": f"{tiny.url}/api/2.4/serverinfo"})
-    with pytest.raises(BadAnswer, match="circle"):
+    with pytest.raises(InvalidResponse, match="circle"):
         client.session()
     assert len(tiny.asked) == 3
 
@@ -307,7 +310,7 @@ def test_sign_in_does_not_follow_a_stranger(tiny: TinyTableau, client: Tableau) 
     tiny.answers["POST /api/3.27/auth/signin"] = Reply(
         b"", 301, {"Location": "https://evil.example.org/api/3.27/auth/signin"}
     )
-    with pytest.raises(BadAnswer, match=r"evil\.example\.org") as raised:
+    with pytest.raises(InvalidResponse, match=r"evil\.example\.org") as raised:
         client.workbook(LUID)
     assert raised.value.permanent
 

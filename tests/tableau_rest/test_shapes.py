@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tableau_rest import TableauError, fields, models, wire
+from tableau_rest import TableauError, models
+from tableau_rest.protocol import fields, responses
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 NAMES = st.sampled_from(
@@ -41,7 +42,7 @@ def test_every_model_reads_any_object(data: dict[str, Any]) -> None:
 def read_or_refused(body: bytes) -> bool:
     """Is it a document, or an error that can be read?"""
     try:
-        return isinstance(wire.document(body), dict)
+        return isinstance(responses.document(body), dict)
     except TableauError as error:
         return bool(str(error))
 
@@ -50,7 +51,7 @@ def read_or_refused(body: bytes) -> bool:
 def test_any_bytes_become_a_document_or_an_error(body: bytes) -> None:
     """An error of ours, with a readable text."""
     assert read_or_refused(body)
-    assert wire.error(500, {"Retry-After": body.decode("latin-1")}, body, now=NOW).status == 500
+    assert responses.error(500, {"Retry-After": body.decode("latin-1")}, body, now=NOW).status == 500
 
 
 @given(body=st.text(alphabet='<>/="abc &;!-[]?x', max_size=60))
@@ -91,4 +92,4 @@ def test_a_list_is_found_in_every_shape(shape: dict[str, Any], found: int) -> No
 )
 def test_times_are_utc(value: object, time: datetime | None) -> None:
     """Or there is none."""
-    assert fields.moment({"at": value}, "at") == time
+    assert fields.timestamp({"at": value}, "at") == time

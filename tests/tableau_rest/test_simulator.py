@@ -19,16 +19,16 @@ from simulator import Config, Running, running
 from tableau_rest import (
     AlreadyRunning,
     ConnectedApp,
+    ConnectionFailed,
     Credential,
     Forbidden,
     MemorySessions,
     MetadataError,
-    NoAnswer,
     NotFound,
     NotIndexed,
     Password,
     PersonalAccessToken,
-    ServerFault,
+    ServerError,
     SignInFailed,
     Tableau,
     TooManyRequests,
@@ -510,7 +510,7 @@ def test_a_failed_export_leaves_no_file(simulated: Running, tableau: Tableau, tm
     old.write_bytes(b"old")
     control(simulated, "faults", {"kind": "html", "path": "pdf"})
     for target in (old, tmp_path / "new.pdf"):
-        with pytest.raises(ServerFault):
+        with pytest.raises(ServerError):
             tableau.view_pdf(next(tableau.views())).save(target)
     assert list(tmp_path.iterdir()) == [old]
     assert old.read_bytes() == b"old"
@@ -546,7 +546,7 @@ def test_a_broken_connection_is_tried_again_where_that_is_safe(simulated: Runnin
     control(simulated, "faults", {"kind": "refuse", "path": "workbooks", "times": 2})
     assert list(tableau.workbooks())
     control(simulated, "faults", {"kind": "lost", "path": "webhooks", "method": "POST", "times": 1})
-    with pytest.raises(NoAnswer) as raised:
+    with pytest.raises(ConnectionFailed) as raised:
         tableau.create_webhook("once", "WorkbookCreated", "https://hooks.example.org/x")
     assert not raised.value.permanent
     assert [hook.name for hook in tableau.webhooks()].count("once") == 1

@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tableau_rest import errors, wire
+from tableau_rest import errors
+from tableau_rest.protocol import responses
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 
 
 def error(status: int, body: bytes = b"", **headers: str) -> errors.TableauError:
-    return wire.error(status, {name.replace("_", "-"): value for name, value in headers.items()}, body, now=NOW)
+    return responses.error(status, {name.replace("_", "-"): value for name, value in headers.items()}, body, now=NOW)
 
 
 def coded(code: str, detail: str = "") -> errors.TableauError:
@@ -34,7 +35,7 @@ def coded(code: str, detail: str = "") -> errors.TableauError:
         ("409004", errors.Conflict, True),
         ("409093", errors.AlreadyRunning, True),
         ("429000", errors.TooManyRequests, False),
-        ("500000", errors.ServerFault, False),
+        ("500000", errors.ServerError, False),
     ],
 )
 def test_a_code_becomes_its_error(code: str, kind: type[errors.TableauError], permanent: bool) -> None:
@@ -54,12 +55,12 @@ def test_xml_says_the_same_as_json() -> None:
 
 
 def test_xml_document_reads_like_json() -> None:
-    """Lists, attributes and texts of XML stand where JSON has them."""
+    """Listing, attributes and texts of XML stand where JSON has them."""
     body = b"""<tsResponse xmlns="http://tableau.com/api"><pagination totalAvailable="2"/>
         <workbooks><workbook id="1"><tags><tag label="a"/></tags></workbook>
         <workbook id="2"/><workbook id="3"/></workbooks>
         </tsResponse>"""
-    found = wire.document(body)
+    found = responses.document(body)
     assert found["pagination"] == {"totalAvailable": "2"}
     assert [book["id"] for book in found["workbooks"]["workbook"]] == ["1", "2", "3"]
     assert found["workbooks"]["workbook"][0]["tags"] == {"tag": {"label": "a"}}
@@ -76,7 +77,7 @@ def test_xml_document_reads_like_json() -> None:
 def test_a_gateways_page_is_told_in_its_own_words(body: bytes) -> None:
     """HTML and plain text become a short, readable error that is not final."""
     found = error(502, body, Content_Type="text/html")
-    assert type(found) is errors.ServerFault
+    assert type(found) is errors.ServerError
     assert "502 Bad Gateway" in found.detail
     assert "<" not in found.detail
 
@@ -90,8 +91,8 @@ def test_any_body_gives_an_error(body: bytes) -> None:
 def test_entities_in_xml_are_refused() -> None:
     """A document that defines entities is not expanded."""
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">]><tsResponse>&a;</tsResponse>'
-    with pytest.raises(errors.BadAnswer):
-        wire.document(bomb)
+    with pytest.raises(errors.InvalidResponse):
+        responses.document(bomb)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ def test_when_to_come_back(detail: str, headers: dict[str, str], seconds: int | 
 )
 def test_a_redirect_within_the_house_is_followed(url: str, location: str, home: str) -> None:
     """From Cloud's generic host to a pod, from http to https, on loopback."""
-    assert wire.moved(url, location) == home
+    assert responses.moved(url, location) == home
 
 
 @pytest.mark.parametrize(
@@ -157,8 +158,8 @@ def test_a_redirect_within_the_house_is_followed(url: str, location: str, home: 
 )
 def test_a_redirect_out_of_the_house_is_refused(url: str, location: str) -> None:
     """Never to http, never to a foreign domain, never to a login page."""
-    with pytest.raises(errors.BadAnswer, match="Not followed"):
-        wire.moved(url, location)
+    with pytest.raises(errors.InvalidResponse, match="Not followed"):
+        responses.moved(url, location)
 
 
 def test_tokens_are_masked_in_details() -> None:

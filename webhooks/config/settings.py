@@ -166,9 +166,9 @@ class Settings(BaseSettings):
     @field_validator("tableau_restapi_version")
     @classmethod
     def _known_version(cls, version: str) -> str:
-        from tableau_rest.version import known  # noqa: PLC0415 — few set it
+        from tableau_rest.protocol.version import validate  # noqa: PLC0415 — few set it
 
-        return known(version) if version else ""
+        return validate(version) if version else ""
 
     @field_validator("database_url", mode="after")
     @classmethod

@@ -53,14 +53,14 @@ class Site(BaseModel):
     @field_validator("restapi_version")
     @classmethod
     def _known_version(cls, version: str) -> str:
-        from tableau_rest.version import known  # noqa: PLC0415 — few set it
+        from tableau_rest.protocol.version import validate  # noqa: PLC0415 — few set it
 
-        return known(version) if version else ""
+        return validate(version) if version else ""
 
     @field_validator("site_luid")
     @classmethod
     def _a_luid(cls, luid: str) -> str:
-        from tableau_rest.luid import luid_of  # noqa: PLC0415 — few set it
+        from tableau_rest.protocol.luid import luid_of  # noqa: PLC0415 — few set it
 
         return luid_of(luid).lower() if luid else ""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tableau_rest.errors import NotFound, TableauError
-from tableau_rest.luid import luid_of
+from tableau_rest.protocol.luid import luid_of
 from webhooks.errors import Permanent, Skip
 from webhooks.event import Event
 from webhooks.rules.conditions import SITE, match_payload, match_values

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tableau_rest.errors import NotFound, TableauError
 from tableau_rest.models import Datasource, Workbook
-from tableau_rest.query import where
+from tableau_rest.protocol.query import where
 from webhooks.inbox import Arrival, Inbox, Resource
 from webhooks.monitor.missed import (
     ORIGIN,

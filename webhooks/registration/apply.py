@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tableau_rest.errors import NoAnswer, NotFound, SignInFailed, TableauError, UnknownUri
+from tableau_rest.errors import ConnectionFailed, NotFound, SignInFailed, TableauError, UnknownUri
 from tableau_rest.models import Webhook
 from webhooks.registration.diff import Change, ChangeKind
 
@@ -32,7 +32,7 @@ def apply_changes(steps: Iterable[Change], tableau: Tableau) -> Iterator[Outcome
             continue
         try:
             _do(step, tableau)
-        except (NoAnswer, SignInFailed):
+        except (ConnectionFailed, SignInFailed):
             raise
         except (TableauError, ValueError) as error:
             yield Outcome(step, error)

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 import requests
 
 from notifiers import NotifierError
-from tableau_rest import Forbidden, NoAnswer, SignInFailed, TableauError
+from tableau_rest import ConnectionFailed, Forbidden, SignInFailed, TableauError
 from webhooks.cli.doctor.finding import Finding, failed, ok, skipped, warning
 from webhooks.cli.doctor.local_checks import INBOX_FAULTS
 from webhooks.cli.trigger.post import NoResponse, Sender
@@ -117,7 +117,7 @@ class Outside:
             yield failed("webhooks", str(error), "Sign in with the personal access token of a site administrator.")
             return
         except (TableauError, ValueError) as error:
-            yield failed("webhooks", str(error), "" if not isinstance(error, NoAnswer) else "Is Tableau up?")
+            yield failed("webhooks", str(error), "" if not isinstance(error, ConnectionFailed) else "Is Tableau up?")
             return
         except INBOX_FAULTS:
             yield skipped("webhooks", "the inbox, where the session is kept, cannot be used")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tableau_rest import NoAnswer, TableauError
+from tableau_rest import ConnectionFailed, TableauError
 from tableau_rest.models import Webhook
 from webhooks.cli.support import application
 from webhooks.cli.support.exit_codes import Failure, Unavailable
@@ -73,7 +73,7 @@ def asking(site: Site) -> Iterator[Tableau]:
     try:
         yield application.services().client(site)
     except (TableauError, ValueError) as error:
-        away = isinstance(error, NoAnswer) or getattr(error, "status", None) in TEMPORARY
+        away = isinstance(error, ConnectionFailed) or getattr(error, "status", None) in TEMPORARY
         raise (Unavailable if away else Failure)(of_site(site, application.redact(str(error)))) from None
     except RuntimeError as error:
         if isinstance(error, click.exceptions.Exit | click.Abort):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from tableau_rest import NoAnswer, TableauError
+from tableau_rest import ConnectionFailed, TableauError
 from tableau_rest.models import Webhook, WebhookTest
 from webhooks.cli.support import application, tableau_access, terminal
 from webhooks.cli.support.commands import Group
@@ -150,10 +150,10 @@ def test(webhook: str | None, site_name: str | None, as_json: bool) -> None:
 
 
 def _test(tableau: Any, webhook: Webhook) -> WebhookTest | TableauError:
-    """What came of the test; a refusal by Tableau itself is a result, too. Raises NoAnswer."""
+    """What came of the test; a refusal by Tableau itself is a result, too. Raises ConnectionFailed."""
     try:
         result: WebhookTest = tableau.test_webhook(webhook)
-    except NoAnswer:
+    except ConnectionFailed:
         raise
     except TableauError as error:
         return error

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from tableau_rest import errors, models
 from tableau_rest.connection import Connection
 from tableau_rest.credentials import Credential, PersonalAccessToken
-from tableau_rest.endpoints.endpoint import rest
+from tableau_rest.endpoints.endpoint import endpoint
 
 WARN_BEFORE = timedelta(days=30)
 # Tableau offers 180 days when a token is made, and a year at most; its REST API tells neither.
@@ -18,8 +18,8 @@ WARN_AFTER = timedelta(days=150)
 class KeepAlive(Connection):
     """The sign-in itself."""
 
-    @rest("GET /sessions/current", since="3.1", scope="none", codes="401 is answered by a new sign-in")
-    def keep_alive(self) -> models.Standing:
+    @endpoint("GET /sessions/current", since="3.1", scope="none", codes="401 is answered by a new sign-in")
+    def keep_alive(self) -> models.CredentialStatus:
         """Makes sure that the credential works and was used: call it once a day.
 
         A personal access token lapses after 15 days without a sign-in. This uses the shared session if it lives, which
@@ -34,7 +34,7 @@ class KeepAlive(Connection):
                 raise
         session = self.session()
         warning = warning_of(self.credential, session.first_used_at, self._clock())
-        return models.Standing(session.user_luid, session.signed_in_at, session.first_used_at, warning)
+        return models.CredentialStatus(session.user_luid, session.signed_in_at, session.first_used_at, warning)
 
 
 def warning_of(credential: Credential, first_used_at: datetime, now: datetime) -> str:

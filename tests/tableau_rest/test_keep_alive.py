@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from tableau_rest import MemorySessions, Password, PersonalAccessToken, Tableau
-from tableau_rest.keepalive import warning_of
+from tableau_rest.endpoints.keep_alive import warning_of
 from tests.tableau_rest.tiny import Reply, TinyTableau
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -27,7 +27,7 @@ def number(data: Data, name: str) -> int | None:
         return None
 
 
-def flag(data: Data, name: str) -> bool | None:
+def boolean(data: Data, name: str) -> bool | None:
     """True or False, also from `"true"` and `"FALSE"`; None where nothing was said."""
     value = data.get(name)
     if isinstance(value, str):
@@ -35,7 +35,7 @@ def flag(data: Data, name: str) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def moment(data: Data, name: str) -> datetime | None:
+def timestamp(data: Data, name: str) -> datetime | None:
     """An aware UTC time, from `2026-01-31T09:30:00Z` and its relatives; None where there is none."""
     value = text(data, name)
     try:
@@ -75,14 +75,14 @@ def tags(data: Data) -> tuple[str, ...]:
     return tuple(label for tag in objects(data, "tags", "tag") if (label := text(tag, "label")))
 
 
-def anywhere(data: Any, name: str) -> Iterator[Data]:
+def find_objects(data: Any, name: str) -> Iterator[Data]:
     """The objects under that name, however deep: for lists whose wrapping differs from server to server."""
     if isinstance(data, list):
         for item in data:
-            yield from anywhere(item, name)
+            yield from find_objects(item, name)
     elif isinstance(data, Mapping):
         for key, value in data.items():
             found = list(objects(value)) if key == name else []
             yield from (item for item in found if item)
             if not any(found):
-                yield from anywhere(value, name)
+                yield from find_objects(value, name)

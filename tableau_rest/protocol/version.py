@@ -11,7 +11,7 @@ NEWEST = "3.29"
 SERVER_INFO = "2.4"  # the oldest version that tells about itself; every server still speaks it
 
 
-def number(version: str) -> tuple[int, int]:
+def parse(version: str) -> tuple[int, int]:
     """`"3.21"` as `(3, 21)`, for comparing. Raises ValueError for anything else."""
     match = re.fullmatch(r"(\d{1,3})\.(\d{1,3})", version)
     if not match:
@@ -19,9 +19,9 @@ def number(version: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def known(version: str) -> str:
+def validate(version: str) -> str:
     """The version itself when it is one of Tableau's that this client knows. Raises ValueError otherwise."""
-    major, minor = number(version)
+    major, minor = parse(version)
     if minor > _LAST_MINOR.get(major, -1):
         raise ValueError(
             f"unknown REST API version {version}: known are 2.0 to 2.8 and 3.0 to {NEWEST};"
@@ -30,11 +30,11 @@ def known(version: str) -> str:
     return version
 
 
-def choose(offered: str) -> str:
+def negotiate(offered: str) -> str:
     """The version to speak with a server that offers `offered`: its own, or the newest we know if that is older."""
-    return min(offered, NEWEST, key=number)
+    return min(offered, NEWEST, key=parse)
 
 
-def older(spoken: str, needed: str) -> bool:
+def is_older(spoken: str, needed: str) -> bool:
     """Is the version that is spoken older than the one needed?"""
-    return number(spoken) < number(needed)
+    return parse(spoken) < parse(needed)

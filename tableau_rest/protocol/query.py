@@ -50,7 +50,7 @@ def where(field: str, operator: str, value: Value | Iterable[Value]) -> Filter:
     return Filter(field, "in", f"[{','.join(_written(item, ',&[]') for item in values)}]")
 
 
-def expressible(value: str) -> bool:
+def is_expressible(value: str) -> bool:
     """Can a filter hold this text?"""
     try:
         return bool(_written(value, ",&"))

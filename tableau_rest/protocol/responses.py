@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from tableau_rest import errors
-from tableau_rest.fields import BARE, items, text
-from tableau_rest.redaction import redact
+from tableau_rest.protocol.fields import BARE, items, text
+from tableau_rest.protocol.redaction import redact
 
 Json = dict[str, Any]
 
@@ -39,7 +39,7 @@ _LONGEST_WAIT = timedelta(days=1)
 def document(body: bytes) -> Json:
     """The JSON object of an answer; `{}` for an empty body. XML, which some servers send unasked, reads the same.
 
-    Raises BadAnswer for a page of HTML, for half a document and for anything that is neither object nor list.
+    Raises InvalidResponse for a page of HTML, for half a document and for anything that is neither object nor list.
     """
     stripped = body.strip()
     if not stripped:
@@ -49,11 +49,11 @@ def document(body: bytes) -> Json:
     try:
         value = json.loads(stripped)
     except (ValueError, RecursionError) as exc:
-        raise errors.BadAnswer("Tableau's answer is not JSON", detail=_excerpt(stripped)) from exc
+        raise errors.InvalidResponse("Tableau's answer is not JSON", detail=_excerpt(stripped)) from exc
     if isinstance(value, list):
         return {BARE: value}
     if not isinstance(value, dict):
-        raise errors.BadAnswer("Tableau's answer is not a JSON object", detail=_excerpt(stripped))
+        raise errors.InvalidResponse("Tableau's answer is not a JSON object", detail=_excerpt(stripped))
     return value
 
 
@@ -61,7 +61,7 @@ def error(status: int, headers: Mapping[str, str], body: bytes, *, now: datetime
     """The error an answer of 300 or more stands for, whatever its body is: JSON, XML, HTML or nothing."""
     try:
         said = document(body).get("error") or {}
-    except errors.BadAnswer as exc:
+    except errors.InvalidResponse as exc:
         said = {"detail": exc.detail}
     said = said if isinstance(said, Mapping) else {"detail": str(said)}
     summary, detail, code = text(said, "summary"), redact(text(said, "detail")), text(said, "code")
@@ -72,7 +72,7 @@ def error(status: int, headers: Mapping[str, str], body: bytes, *, now: datetime
         status=status,
         code=code,
         permanent=False if status == 408 else None,
-        retry_at=_retry_at(headers, detail, now) if kind in (errors.TooManyRequests, errors.ServerFault) else None,
+        retry_at=_retry_at(headers, detail, now) if kind in (errors.TooManyRequests, errors.ServerError) else None,
     )
 
 
@@ -81,8 +81,8 @@ def _kind(status: int, code: str) -> type[errors.TableauError]:
     if found:
         return found
     if status >= 500:
-        return errors.ServerFault
-    return errors.BadRequest if status >= 400 else errors.BadAnswer
+        return errors.ServerError
+    return errors.BadRequest if status >= 400 else errors.InvalidResponse
 
 
 def _retry_at(headers: Mapping[str, str], detail: str, now: datetime) -> datetime | None:
@@ -108,13 +108,13 @@ def _wait_of_text(detail: str) -> timedelta | None:
 
 
 def refuse_page(headers: Mapping[str, str]) -> None:
-    """Raises BadAnswer where a file was asked for and a web page came, such as that of a login."""
+    """Raise InvalidResponse if a web page, such as a login page, came instead of a file."""
     if headers.get("Content-Type", "").lower().startswith("text/html"):
-        raise errors.BadAnswer("Tableau sent a web page instead of a file", status=200)
+        raise errors.InvalidResponse("Tableau sent a web page instead of a file", status=200)
 
 
 def moved(url: str, location: str) -> str:
-    """The new base URL when an answer sends us from `url` to `location`. Raises BadAnswer where we must not follow.
+    """Return the base URL to which `location` redirects `url`. Raise InvalidResponse for a redirect not to be followed.
 
     Followed is only the same path on the same host or one of the same house: Tableau Cloud sends sign-ins from its
     generic host to the pod of the site. Never from https to http, never to a foreign domain, never to a login page.
@@ -131,7 +131,7 @@ def moved(url: str, location: str) -> str:
         reason = f"a redirect to another page, {new.hostname}{new.path}"
     if reason:
         advice = "Use the address of your site's own server, and keep login pages and proxies away from /api."
-        raise errors.BadAnswer(f"Not followed: {reason}", permanent=True, advice=advice)
+        raise errors.InvalidResponse(f"Not followed: {reason}", permanent=True, advice=advice)
     return f"{new.scheme}://{new.netloc}"
 
 
@@ -151,11 +151,11 @@ def _from_xml(body: bytes) -> Json:
     head = body[:2000].lower()
     # Tableau never sends a document type, and entities are how XML is used to attack.
     if b"<!doctype" in head or b"<!entity" in body.lower() or b"<html" in head:
-        raise errors.BadAnswer("Not Tableau's REST API answered, but a web page", detail=_excerpt(body))
+        raise errors.InvalidResponse("Not Tableau's REST API answered, but a web page", detail=_excerpt(body))
     try:
         root = ET.fromstring(body)  # noqa: S314  no document type, no entities: see above
     except (ET.ParseError, RecursionError) as exc:
-        raise errors.BadAnswer("Tableau's answer is broken XML", detail=_excerpt(body)) from exc
+        raise errors.InvalidResponse("Tableau's answer is broken XML", detail=_excerpt(body)) from exc
     value = _from_element(root)
     return value if isinstance(value, dict) else {}
 
