@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from webhooks.cli.trigger.sample import sample
-from webhooks.event import EVENT_TYPES
+from webhooks.event_types import EVENT_TYPES
 
 Item = dict[str, Any]
 

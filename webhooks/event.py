@@ -1,4 +1,4 @@
-"""Turns the bytes that Tableau sent into an Event, or says why not; knows the catalogue of event types."""
+"""Turn the bytes that Tableau sent into an Event."""
 
 from __future__ import annotations
 
@@ -11,38 +11,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-# https://help.tableau.com/current/developer/webhooks/en-us/docs/webhooks-events-payload.html
-EVENT_TYPES: Mapping[str, str] = {
-    "AdminPromoted": "USER",
-    "AdminDemoted": "USER",
-    "UserDeleted": "USER",
-    "DatasourceCreated": "DATASOURCE",
-    "DatasourceUpdated": "DATASOURCE",
-    "DatasourceDeleted": "DATASOURCE",
-    "DatasourceRefreshStarted": "EXTRACTS",
-    "DatasourceRefreshSucceeded": "EXTRACTS",
-    "DatasourceRefreshFailed": "EXTRACTS",
-    "LabelCreated": "WORKBOOK",
-    "LabelUpdated": "WORKBOOK",
-    "LabelDeleted": "WORKBOOK",
-    "SiteCreated": "SITE",
-    "SiteUpdated": "SITE",
-    "SiteDeleted": "SITE",
-    "ViewDeleted": "VIEW",
-    "WorkbookCreated": "WORKBOOK",
-    "WorkbookUpdated": "WORKBOOK",
-    "WorkbookDeleted": "WORKBOOK",
-    "WorkbookRefreshStarted": "EXTRACTS",
-    "WorkbookRefreshSucceeded": "EXTRACTS",
-    "WorkbookRefreshFailed": "EXTRACTS",
-}
-"""Every documented event type with its `resource`; labels may also say DATASOURCE. The list has grown before, so an
-event type that is not in it is an event all the same."""
+from webhooks.event_types import EventType, event_type
 
+# Values of `resource` that say what the LUID names.
+CONTENT_RESOURCES = ("WORKBOOK", "DATASOURCE", "VIEW", "USER", "SITE")
 CORE_FIELDS = ("resource", "event_type", "resource_name", "site_luid", "resource_luid", "created_at")
 MAX_BYTES = 64 * 1024
+# Tableau's events are flat; deeper nesting than this is an attack on the parser.
 MAX_DEPTH = 64
-"""Tableau's events are flat; deeper nesting than this is an attack on the parser."""
+
+# The values of `Event.origin`.
+MONITOR = "monitor"
+RECONCILED = "reconciled"
 
 
 class Malformed(ValueError):
@@ -57,8 +37,9 @@ class Unprocessable(ValueError):
 class Event:
     """What Tableau sent. Fields hold the payload's own values, unchanged; a missing field is None.
 
-    `id` and `received_at` (UTC) are the inbox's and absent before the event is kept. `site` is the name that people
-    gave to the site in SITES_FILE: empty without one, None where nobody knows as yet which site it is.
+    `id` and `received_at` (UTC) are set once the event is stored. `site` is its site's name in SITES_FILE, empty
+    without that file and None while it is not known which site sent the event. `origin` is MONITOR or RECONCILED for an
+    event of the server's own, else None; the inbox sets it, whatever the payload claims.
     """
 
     event_type: str
@@ -68,6 +49,7 @@ class Event:
     id: int | None = None
     received_at: datetime | None = None
     site: str | None = field(default="", compare=False)
+    origin: str | None = field(default=None, compare=False)
 
     @property
     def resource(self) -> Any:
@@ -90,19 +72,20 @@ class Event:
         return self.payload.get("created_at")
 
     @property
-    def content_type(self) -> str | None:
-        """`workbook`, `datasource`, `view`, `user` or `site`: what `resource_luid` names, or None if unknown.
+    def type(self) -> EventType:
+        """What the event type means."""
+        return event_type(self.event_type)
 
-        `resource` says EXTRACTS for all refreshes, so the event type's first word decides.
+    @property
+    def content_kind(self) -> str | None:
+        """Return what `resource_luid` names (workbook, datasource, view, user, site), or None if that is unknown.
+
+        The event type decides where it can: `resource` says EXTRACTS for all refreshes.
         """
-        for word in ("Workbook", "Datasource", "View", "User", "Site"):
-            if self.event_type.startswith(word):
-                return word.lower()
-        if self.event_type.startswith("Admin"):
-            return "user"
-        resource = self.resource
-        known = ("WORKBOOK", "DATASOURCE", "VIEW", "USER", "SITE")
-        return resource.lower() if isinstance(resource, str) and resource in known else None
+        if kind := self.type.kind:
+            return kind
+        kind = self.resource.lower() if isinstance(self.resource, str) else None
+        return kind if self.resource in CONTENT_RESOURCES else None
 
 
 def parse(body: bytes) -> Event | None:
@@ -118,13 +101,13 @@ def parse(body: bytes) -> Event | None:
         return None
     if not isinstance(payload, dict):
         raise Unprocessable(f"expected a JSON object, got {_kind(payload)}")
-    event_type = payload.get("event_type")
-    if not isinstance(event_type, str):
-        given = f"is {_kind(event_type)}" if "event_type" in payload else "is missing"
+    name = payload.get("event_type")
+    if not isinstance(name, str):
+        given = f"is {_kind(name)}" if "event_type" in payload else "is missing"
         raise Unprocessable(f"event_type {given}; expected a string such as WorkbookRefreshFailed")
-    if event_type == "Test":
+    if name == "Test":
         return None
-    return Event(event_type, payload, body, fingerprint(payload))
+    return Event(name, payload, body, fingerprint(payload))
 
 
 def load(body: bytes) -> Any:
@@ -158,10 +141,11 @@ def instant(created_at: object) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def build(event_type: str, *, origin: str, **fields: str) -> Event:
-    """An event of our own, as if it had been sent; `origin` in its payload says why we made it."""
-    payload = {"event_type": event_type, **fields, "origin": origin}
-    return Event(event_type, payload, json.dumps(payload, ensure_ascii=False).encode(), fingerprint(payload))
+def build(name: str, *, origin: str, **fields: str) -> Event:
+    """Return an event of the server's own, of the type `name`, as if Tableau had sent it."""
+    payload = {"event_type": name, **fields, "origin": origin}
+    body = json.dumps(payload, ensure_ascii=False).encode()
+    return Event(name, payload, body, fingerprint(payload), origin=origin)
 
 
 def fingerprint(payload: Mapping[str, Any]) -> bytes:

@@ -17,18 +17,16 @@ from webhooks.config.settings import Settings
 from webhooks.config.site import Site
 from webhooks.context import Context, call
 from webhooks.destinations import delivery_warnings
-from webhooks.event import Event
+from webhooks.event import MONITOR, RECONCILED, Event
 from webhooks.inbox import Inbox
 from webhooks.job import Job, NewJob
 from webhooks.monitor import (
-    RECONCILED,
     Check,
     CredentialCheck,
     DesiredWebhooks,
     Monitor,
     Reconciler,
     WebhookCheck,
-    is_alert,
 )
 from webhooks.registration import desired_event_types
 from webhooks.registry import Registry, registry
@@ -124,15 +122,23 @@ class Services:
 
         What the watch found goes to whom dead letters go to; an event that was made up for before it came makes none.
         """
-        if is_alert(event):
+        event = self._with_origin(event)
+        if event.origin == MONITOR:
             return [NewJob(f"watch/{to}", TELL, rule="watch", params={"to": to}) for to in self.rules.dead_letters]
         if self._made_up_for(event):
             return []
         event = self.sites.labelled(event)
         return [*self.rules.matching(event), *self.registry.matching(event, self.settings.max_attempts)]
 
+    def _with_origin(self, event: Event) -> Event:
+        """The event with its origin from the inbox; what the payload claims is not trusted."""
+        if event.origin or event.id is None or "origin" not in event.payload:
+            return event
+        found = self.inbox.origin(event.id)
+        return replace(event, origin=MONITOR if found == "watch" else found)
+
     def _made_up_for(self, event: Event) -> bool:
-        if not self._watches or not self.settings.reconcile or event.payload.get("origin") == RECONCILED:
+        if not self._watches or not self.settings.reconcile or event.origin == RECONCILED:
             return False
         twin = self.inbox.stands_for(event)
         if twin is not None:
@@ -165,7 +171,7 @@ class Services:
 
     def _labelled(self, job: Job) -> Job:
         """With the site's name, which may have to be learnt first. Raises what may pass, unless it has to go on."""
-        event = self.sites.labelled(job.event)
+        event = self.sites.labelled(self._with_origin(job.event))
         if event.site is None:
             try:
                 event = replace(event, site=self.sites.of(event).name)

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from webhooks.cli.trigger.sample import FOLDER, SITE, created_at, customize, kind_of, luid, sample, text
-from webhooks.event import CORE_FIELDS, EVENT_TYPES, parse
+from webhooks.event import CORE_FIELDS, parse
+from webhooks.event_types import EVENT_TYPES
 
 AT = datetime(2026, 1, 31, 9, 30, 0, 941000, tzinfo=UTC)
 
@@ -25,12 +26,12 @@ def test_sample_is_what_tableau_sends(event_type: str) -> None:
     payload = json.loads((FOLDER / f"{event_type}.json").read_text(encoding="utf-8"))
     assert sorted(payload) == sorted([*CORE_FIELDS, "text"])
     assert payload["event_type"] == event_type
-    assert payload["resource"] == EVENT_TYPES[event_type]
+    assert payload["resource"] == EVENT_TYPES[event_type].resource
     assert payload["resource_luid"] == luid(kind_of(event_type), payload["resource_name"])
     assert payload["site_luid"] == luid("site", SITE)
     event = parse(json.dumps(payload).encode())
     assert event
-    assert event.content_type == kind_of(event_type)
+    assert event.content_kind == kind_of(event_type)
     at = datetime.fromisoformat(payload["text"].rpartition(" ")[2])
     assert payload["text"] == text(payload, at)
     assert payload["created_at"] == created_at(at)

@@ -14,7 +14,7 @@ from flask import Flask
 from tests.cli.conftest import TOKEN, Receive, Run, kept, objects
 from webhooks.cli.support import application
 from webhooks.cli.trigger.scenario import bad_monday
-from webhooks.event import EVENT_TYPES
+from webhooks.event_types import EVENT_TYPES
 from webhooks.inbox import Inbox
 
 
@@ -25,7 +25,11 @@ def test_trigger_sends_every_type(flask: Run, server: str, inbox: Inbox, event_t
     assert result.exit_code == 0
     assert "200 accepted, event 1" in result.stdout
     event = kept(inbox, 1)
-    assert (event.event_type, event.resource_name, event.resource) == (event_type, "Marge", EVENT_TYPES[event_type])
+    assert (event.event_type, event.resource_name, event.resource) == (
+        event_type,
+        "Marge",
+        EVENT_TYPES[event_type].resource,
+    )
     assert abs(datetime.fromisoformat(event.created_at) - datetime.now(UTC)) < timedelta(seconds=30)
 
 

@@ -15,7 +15,7 @@ import requests
 from simulator import Running, running
 from tests.acceptance.server import ROOT, Server, serving, wait_for
 from webhooks.cli.trigger.sample import sample
-from webhooks.event import EVENT_TYPES
+from webhooks.event_types import EVENT_TYPES
 
 KEPT = 45
 """So many events have come in, so that there is an event 41."""

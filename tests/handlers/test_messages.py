@@ -12,44 +12,21 @@ import pytest
 
 from notifiers import Link, Message
 from tableau_rest.models import Reference, User, Workbook
-from webhooks.event import EVENT_TYPES, Event
+from webhooks.event import Event
+from webhooks.event_types import EVENT_TYPES
 from webhooks.messages.event_message import (
     Known,
     check_template,
     compose,
     happened_at,
-    headline,
     instant,
     moment,
-    severity,
 )
 
 Events = Callable[..., Event]
 WORKBOOK = Workbook(
     "l", "Sales now", webpage_url="https://tableau.example/#/workbooks/1", project=Reference("p", "Reports")
 )
-
-
-@pytest.mark.parametrize(
-    ("event_type", "title", "level"),
-    [
-        ("WorkbookCreated", "Workbook created", "info"),
-        ("WorkbookRefreshFailed", "Workbook refresh failed", "bad"),
-        ("DatasourceRefreshSucceeded", "Data source refresh succeeded", "good"),
-        ("DatasourceDeleted", "Data source deleted", "warning"),
-        ("AdminPromoted", "Now a site administrator", "warning"),
-        ("AdminDemoted", "No longer a site administrator", "warning"),
-        ("LabelUpdated", "Label updated", "info"),
-        ("FlowRunCompleted", "Flow run completed", "info"),
-        ("PDFExport2Failed", "PDF export 2 failed", "bad"),
-        ("something_else", "Something else", "info"),
-        ("…", "Event", "info"),
-        ("", "Event", "info"),
-    ],
-)
-def test_headline_reads_the_event_type(event_type: str, title: str, level: str) -> None:
-    """Event types of today and of the future become words, and a colour."""
-    assert (headline(event_type), severity(event_type)) == (title, level)
 
 
 def test_compose_says_what_is_known(event: Events) -> None:
@@ -86,7 +63,7 @@ def test_compose_names_people_as_tableau_does(event: Events) -> None:
 @pytest.mark.parametrize("event_type", [*EVENT_TYPES, "FlowCompleted"])
 def test_compose_needs_nothing_but_the_webhook(event_type: str, event: Events) -> None:
     """Without a word from Tableau every event still makes a message with name, time and what could not be found."""
-    happened = event(event_type, resource=EVENT_TYPES.get(event_type, "FLOW"))
+    happened = event(event_type, resource=EVENT_TYPES[event_type].resource if event_type in EVENT_TYPES else "FLOW")
     message = compose(happened, Known(problems=("the workbook is gone",)))
     assert message.title.endswith(": Sales")
     assert (message.text, message.facts) == ("The workbook is gone.", (("When", "2026-01-31 09:30 UTC"),))

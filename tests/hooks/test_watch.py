@@ -12,9 +12,9 @@ import pytest
 from simulator import Running
 from tests.acceptance.server import serving, wait_for
 from tests.hooks.conftest import NEEDED, TOKEN, Run, fault, hooks, slack
-from webhooks.event import parse
+from webhooks.event import MONITOR, build
 from webhooks.inbox import Inbox
-from webhooks.monitor import DesiredWebhooks, Monitor, WebhookCheck, is_alert
+from webhooks.monitor import DesiredWebhooks, Monitor, WebhookCheck
 from webhooks.monitor.certificate import Certificate, CertificateError
 from webhooks.services import Services
 
@@ -38,7 +38,7 @@ def look(services: Services) -> Check:
             NOW + timedelta(minutes=minutes)
         )
         found = [record.event for record in services.inbox.events(limit=100) if record.event.id not in before]
-        assert all(is_alert(event) for event in found)
+        assert all(event.type.from_monitor and services.inbox.origin(event.id) == MONITOR for event in found)
         return [str(event.payload["text"]) for event in found]
 
     return once
@@ -213,10 +213,7 @@ def test_look_that_fails_does_not_end_the_watch(watches: Callable[..., Monitor])
 
 def test_notice_goes_to_whom_dead_letters_go_to(services: Services, site: Running) -> None:
     """Rules are not asked, so that `on = "*"` does not tell it twice."""
-    event = parse(
-        b'{"event_type": "OurWebhooksChanged", "resource_name": "x", "resource_luid": "1", "origin": "watch"}'
-    )
-    assert event
+    event = build("WebhooksDrifted", origin="monitor", resource_name="x", resource_luid="1")
     assert [(job.handler, dict(job.params)) for job in services.matching(event)] == [
         ("monitor_alert", {"to": "slack:#bi"})
     ]

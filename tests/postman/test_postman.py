@@ -16,7 +16,7 @@ from postman import build
 from simulator import Running, running
 from tests.acceptance.server import TOKEN, Server, serving
 from tests.deploy.tools import missing, run, tool
-from webhooks.event import EVENT_TYPES
+from webhooks.event_types import EVENT_TYPES
 
 KEYS = (
     "server api content-url username password pat-name pat-secret site-id tableau-auth-token webhook-id webhook-name "

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhooks.event import EVENT_TYPES, MAX_DEPTH, Malformed, Unprocessable, fingerprint, parse
+from webhooks.event import MAX_DEPTH, Malformed, Unprocessable, fingerprint, parse
+from webhooks.event_types import EVENT_TYPES
 
 SIX = {
     "resource": "WORKBOOK",
@@ -140,11 +141,11 @@ def test_without_created_at_the_whole_body_counts() -> None:
         ({"event_type": "Unheard", "resource": "EXTRACTS"}, None),
     ],
 )
-def test_content_type_says_what_the_luid_names(changes: dict[str, object], content: str | None) -> None:
+def test_content_kind_says_what_the_luid_names(changes: dict[str, object], content: str | None) -> None:
     """`resource` alone does not: it is EXTRACTS for every refresh."""
     event = parse(body(**changes))
     assert event is not None
-    assert event.content_type == content
+    assert event.content_kind == content
 
 
 @given(st.binary(max_size=300))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from webhooks.event import EVENT_TYPES
+from webhooks.event_types import EVENT_TYPES
 from webhooks.messages.event_message import PLACEHOLDERS
 from webhooks.registry import registry
 from webhooks.rules import RulesError, parse

@@ -44,7 +44,7 @@ def look_up(event: Event, tableau: Callable[[], Tableau], *, patient: bool = Tru
 
     A trouble that may pass (Tableau is down) is raised if we are `patient`, and like a refusal if not.
     """
-    kind, known = event.content_type, luid(event)
+    kind, known = event.content_kind, luid(event)
     if kind is None or known is None:
         return Lookup(problem="the event does not say what it is about")
     try:

@@ -44,7 +44,7 @@ def notify(context: Context, params: NotifyParams) -> None:
 def _message(context: Context, params: NotifyParams) -> Message:
     event = context.event
     lookup = context.lookup if _can_be_looked_up(event) else Lookup()
-    told, why_not = _reason(context, lookup) if event.event_type.endswith("RefreshFailed") else ("", "")
+    told, why_not = _reason(context, lookup) if event.type.refresh == "failed" else ("", "")
     problems = tuple(filter(None, [lookup.problem, why_not]))
     was = _remembered(context, lookup)
     project = _project(context, lookup) or (was.project if was else "")
@@ -60,8 +60,7 @@ def _remembered(context: Context, lookup: Lookup) -> Resource | None:
 
 def _can_be_looked_up(event: Event) -> bool:
     """Not what was deleted; nor sites, of which a session sees its own only and whose name is in the webhook."""
-    gone = event.event_type.endswith("Deleted") and not event.event_type.startswith("Label")
-    return not gone and event.content_type not in {None, "site"}
+    return not event.type.content_gone and event.content_kind not in {None, "site"}
 
 
 def _project(context: Context, lookup: Lookup) -> str:
@@ -106,7 +105,7 @@ def _asked(context: Context, question: Callable[[], Answer]) -> tuple[Answer | N
 
 
 def _has_picture(event: Event) -> bool:
-    return event.content_type == "workbook" and event.event_type != "WorkbookDeleted"
+    return event.content_kind == "workbook" and not event.type.content_gone
 
 
 def _preview(context: Context) -> Picture | None:

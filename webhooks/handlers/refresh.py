@@ -31,7 +31,7 @@ def refresh(context: Context, params: RefreshParams) -> None:
 
     A refresh that is started because one failed may fail as well, and lead here again: `per_day` ends that.
     """
-    if context.event.content_type not in {"workbook", "datasource"} or context.luid is None:
+    if context.event.content_kind not in {"workbook", "datasource"} or context.luid is None:
         raise Skip("only workbooks and data sources can be refreshed")
     if params.after:
         context.wait("after", [60.0 * params.after], f"it is to start after {params.after} minutes")
@@ -43,12 +43,12 @@ def refresh(context: Context, params: RefreshParams) -> None:
     except AlreadyRunning:
         raise Skip("a refresh is queued or running already") from None
     except NotFound:
-        raise Skip(f"the {context.event.content_type} is not there any more") from None
+        raise Skip(f"the {context.event.content_kind} is not there any more") from None
 
 
 def _start(context: Context, params: RefreshParams) -> str:
     tableau, luid = context.tableau, str(context.luid)
-    start = tableau.refresh_workbook if context.event.content_type == "workbook" else tableau.refresh_datasource
+    start = tableau.refresh_workbook if context.event.content_kind == "workbook" else tableau.refresh_datasource
     job = start(luid, incremental=params.incremental)
     context.log.info("Refresh of %s started, job %s", context.event.resource_name, job.luid)
     return job.luid

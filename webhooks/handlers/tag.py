@@ -30,8 +30,8 @@ def tag(context: Context, params: TagParams) -> None:
 
     A tag may make Tableau send an Updated event, which may lead here again; that ends the circle.
     """
-    if context.event.content_type not in KINDS:
-        raise Skip(f"a {context.event.content_type or 'thing of this kind'} has no tags")
+    if context.event.content_kind not in KINDS:
+        raise Skip(f"a {context.event.content_kind or 'thing of this kind'} has no tags")
     if context.lookup.refused:
         raise context.lookup.refused
     if context.lookup.content is None:

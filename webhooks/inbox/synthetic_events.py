@@ -17,8 +17,6 @@ from webhooks.inbox.schema import events, made
 PAGE = 500
 SAME_SECONDS = 120.0
 """The real event and the one made in its place may differ by so much in their time."""
-ONCE = ("Created", "Deleted")
-"""What happens to a LUID once; there the time does not matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ class Made:
         at = instant(event.created_at)
         for row in rows:
             near = at is not None and abs(at.timestamp() - row.happened_at) <= SAME_SECONDS
-            if near or event.event_type.endswith(ONCE):
+            if near or event.type.happens_once:
                 return int(row.event_id)
         return None
 

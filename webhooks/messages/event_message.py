@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,32 +11,12 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from notifiers import Link, Message, Severity
-from webhooks.event import Event
+from notifiers import Link, Message
+from webhooks.event import RECONCILED, Event
 from webhooks.spelling import hint
-
-TITLES = {
-    "AdminPromoted": "Now a site administrator",
-    "AdminDemoted": "No longer a site administrator",
-}
-"""Headlines that the event type's own words do not give."""
-
-SEVERITIES: Mapping[str, Severity] = {
-    "Failed": "bad",
-    "Succeeded": "good",
-    "Deleted": "warning",
-    "Promoted": "warning",
-    "Demoted": "warning",
-}
-"""By the last word of the event type; everything else is information."""
-
-PUBLISHED = ("WorkbookCreated", "DatasourceCreated")
-"""Of these the owner is who published it; later on somebody else may have."""
 
 FAR = timedelta(days=30)
 """A webhook comes within minutes, and what was missed is made up for within days: a time further off is a mistake."""
-
-WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 PLACEHOLDERS = {
     "name": "the name of the workbook, data source, view, user or site",
@@ -69,26 +48,15 @@ def compose(
     values = _values(event, known)
     body = text.format_map(values) if text else known.reason
     return Message(
-        title=title.format_map(values) if title else f"{headline(event.event_type)}: {values['name']}",
+        title=title.format_map(values) if title else f"{event.type.headline}: {values['name']}",
         text="\n".join(filter(None, [body, *map(_sentence, known.problems)])),
         facts=tuple(_facts(event, known, values)),
         link=Link(values["link"], "Open in Tableau") if values["link"] else None,
-        severity=severity(event.event_type),
+        severity=event.type.severity,
         footer=" · ".join(
             filter(None, [rule, f"event {event.id}" if event.id else "", event.event_type, _lateness(event)])
         ),
     )
-
-
-def headline(event_type: str) -> str:
-    """`WorkbookRefreshFailed` -> `Workbook refresh failed`, for event types of the future too."""
-    words = WORD.findall(event_type.replace("Datasource", "DataSource"))
-    sentence = " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in words)
-    return TITLES.get(event_type) or sentence[:1].upper() + sentence[1:] or "Event"
-
-
-def severity(event_type: str) -> Severity:
-    return next((level for ending, level in SEVERITIES.items() if event_type.endswith(ending)), "info")
 
 
 def person(user: Any) -> str:
@@ -143,7 +111,7 @@ Template = Annotated[str, AfterValidator(check_template)]
 
 
 def _lateness(event: Event) -> str:
-    return "found later: reconciled" if event.payload.get("origin") == "reconciled" else ""
+    return "found later: reconciled" if event.origin == RECONCILED else ""
 
 
 def _sentence(text: str) -> str:
@@ -165,14 +133,14 @@ def _values(event: Event, known: Known) -> dict[str, str]:
 
 def _name(event: Event, content: Any) -> str:
     """The name at the time of the event; for users what Tableau says, as the webhook may give anything there."""
-    if event.content_type == "user" and content is not None:
+    if event.content_kind == "user" and content is not None:
         return person(content)
     known = getattr(content, "name", "")
     return as_text(event.resource_name) or known or as_text(event.resource_luid) or "(no name)"
 
 
 def _facts(event: Event, known: Known, values: Mapping[str, str]) -> list[tuple[str, str]]:
-    owner = "Published by" if event.event_type in PUBLISHED else "Owner"
+    owner = "Published by" if event.type.published else "Owner"
     facts = [
         ("Project", values["project"]),
         (owner, values["owner"]),

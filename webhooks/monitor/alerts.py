@@ -6,25 +6,24 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from webhooks.event import Event, build
+from webhooks.event import MONITOR, Event, build
+from webhooks.event_types import (
+    CERTIFICATE_EXPIRING,
+    CREDENTIAL_EXPIRING,
+    NO_EVENTS_RECEIVED,
+    WEBHOOK_CHECK_FAILED,
+    WEBHOOKS_DRIFTED,
+)
 from webhooks.inbox import Inbox
 
 log = logging.getLogger(__name__)
 
-# The value of `origin` in the payload of these events.
-ORIGIN = "watch"
-
-WEBHOOKS = "OurWebhooksChanged"
-CERTIFICATE = "OurCertificateEnds"
-SILENCE = "NothingReceived"
-BLIND = "WatchIsBlind"
-CREDENTIAL = "CredentialEnds"
 TITLES = {
-    WEBHOOKS: "Our webhooks at Tableau's side are not as they should be",
-    CERTIFICATE: "The certificate of our address needs a look",
-    SILENCE: "Nothing has come from Tableau for longer than usual",
-    BLIND: "Our webhooks cannot be looked at",
-    CREDENTIAL: "The sign-in to Tableau needs a look",
+    WEBHOOKS_DRIFTED: "The webhooks in Tableau differ from the configuration",
+    CERTIFICATE_EXPIRING: "The certificate of the webhook URL needs attention",
+    NO_EVENTS_RECEIVED: "No events received for an unusually long time",
+    WEBHOOK_CHECK_FAILED: "The webhooks in Tableau cannot be checked",
+    CREDENTIAL_EXPIRING: "The credential for Tableau needs attention",
 }
 
 
@@ -40,7 +39,7 @@ class Alert:
         # Two alerts of the same second must have different fingerprints, so the LUID holds microseconds.
         return build(
             self.kind,
-            origin=ORIGIN,
+            origin=MONITOR,
             resource="WEBHOOK",
             resource_name=TITLES[self.kind],
             resource_luid=f"watch-{now.timestamp():.6f}",
@@ -49,15 +48,10 @@ class Alert:
         )
 
 
-def is_alert(event: Event) -> bool:
-    """Return whether the monitor made this event."""
-    return event.event_type in TITLES and event.payload.get("origin") == ORIGIN
-
-
 def raise_alert(inbox: Inbox, alert: Alert, now: datetime) -> None:
     """Store the alert as an event; the worker plans and retries it like any other."""
     log.warning("%s: %s", alert.kind, alert.text)
-    inbox.make(alert.event(now), ORIGIN, now)
+    inbox.make(alert.event(now), MONITOR, now)
 
 
 def alert_on_change(inbox: Inbox, kind: str, found: str | None, now: datetime, text: str, *, key: str = "") -> None:

@@ -9,13 +9,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tableau_rest.errors import TableauError
+from webhooks.event_types import CERTIFICATE_EXPIRING, NO_EVENTS_RECEIVED, WEBHOOK_CHECK_FAILED, WEBHOOKS_DRIFTED
 from webhooks.inbox import Inbox
 from webhooks.monitor import certificate, gaps
 from webhooks.monitor.alerts import (
-    BLIND,
-    CERTIFICATE,
-    SILENCE,
-    WEBHOOKS,
     Alert,
     alert_on_change,
     prefix_site,
@@ -79,9 +76,9 @@ class WebhookCheck:
                 log.warning("Our webhooks could not be looked at this time: %s", error)
                 return
             text = f"{error} Nobody notices now if Tableau switches a webhook off."
-            alert_on_change(self._inbox, BLIND, str(error), now, prefix_site(self._aims.site, text), key=self._key)
+            alert_on_change(self._inbox, WEBHOOK_CHECK_FAILED, str(error), now, prefix_site(self._aims.site, text), key=self._key)
         else:
-            alert_on_change(self._inbox, BLIND, None, now, "", key=self._key)
+            alert_on_change(self._inbox, WEBHOOK_CHECK_FAILED, None, now, "", key=self._key)
 
     def _webhooks(self, now: datetime) -> None:
         aims = self._aims
@@ -89,7 +86,7 @@ class WebhookCheck:
         wrong = [step for step in steps if step.kind in {ChangeKind.CREATE, ChangeKind.UPDATE, ChangeKind.ENABLE}]
         repaired = self._repair([step for step in wrong if step.kind is ChangeKind.ENABLE], now)
         left = [step for step in wrong if step.event_type not in repaired]
-        before = set(self._inbox.noted(WEBHOOKS + self._key) or [])
+        before = set(self._inbox.noted(WEBHOOKS_DRIFTED + self._key) or [])
         news = [f"{step.event_type}: {_state(step)}. {SYNC}" for step in left if _key(step) not in before]
         told = [
             f"{step.event_type}: {step.reason}. It is switched on again."
@@ -97,9 +94,9 @@ class WebhookCheck:
             if step.event_type in repaired
         ]
         if news or told:
-            raise_alert(self._inbox, Alert(WEBHOOKS, prefix_site(aims.site, "\n".join([*told, *news]))), now)
+            raise_alert(self._inbox, Alert(WEBHOOKS_DRIFTED, prefix_site(aims.site, "\n".join([*told, *news]))), now)
         if before != {_key(step) for step in left}:
-            self._inbox.note(WEBHOOKS + self._key, sorted(_key(step) for step in left))
+            self._inbox.note(WEBHOOKS_DRIFTED + self._key, sorted(_key(step) for step in left))
 
     def _repair(self, disabled: Sequence[Change], now: datetime) -> set[str]:
         """Switches on again what Tableau has switched off, unless it was often already; gives those event types."""
@@ -125,7 +122,7 @@ class WebhookCheck:
             found = str(error) if "not trusted" in str(error) else None
             alert_on_change(
                 self._inbox,
-                CERTIFICATE,
+                CERTIFICATE_EXPIRING,
                 found,
                 now,
                 f"{found}. Tableau does not deliver to {mask_url(self._aims.url)}.",
@@ -135,7 +132,7 @@ class WebhookCheck:
         stage = min((stage for stage in STAGES if days < stage), default=None)
         key = None if stage is None else f"{shown.ends_at:%Y-%m-%d} {stage}"
         text = f"The certificate of {shown.host} ends on {shown.ends_at:%Y-%m-%d}, in {max(days, 0)} days. Renew it."
-        alert_on_change(self._inbox, CERTIFICATE, key, now, text)
+        alert_on_change(self._inbox, CERTIFICATE_EXPIRING, key, now, text)
 
     def _silence(self, now: datetime) -> None:
         times = self._inbox.sent()
@@ -143,7 +140,7 @@ class WebhookCheck:
         key = f"{times[0]:.0f}" if quiet is not None else None
         hours = (quiet or 0.0) / 3600
         text = f"The last event came {hours:.0f} hours ago. Look at flask webhooks list and flask doctor."
-        alert_on_change(self._inbox, SILENCE, key, now, text)
+        alert_on_change(self._inbox, NO_EVENTS_RECEIVED, key, now, text)
 
 
 def _key(step: Change) -> str:

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tableau_rest.errors import TableauError
+from webhooks.event_types import CREDENTIAL_EXPIRING
 from webhooks.inbox import Inbox
-from webhooks.monitor.alerts import CREDENTIAL, alert_on_change, prefix_site
+from webhooks.monitor.alerts import alert_on_change, prefix_site
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -45,7 +46,7 @@ class CredentialCheck:
             warning = str(error)
         # The days that are left change daily; the date and the refusal do not.
         text = prefix_site(self._site, warning)
-        alert_on_change(self._inbox, CREDENTIAL, _without_days(warning) or None, now, text, key=self._key)
+        alert_on_change(self._inbox, CREDENTIAL_EXPIRING, _without_days(warning) or None, now, text, key=self._key)
         self._inbox.note(USED + self._key, now.timestamp())
 
 

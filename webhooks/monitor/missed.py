@@ -6,14 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from webhooks.event import EVENT_TYPES, Event, build
+from webhooks.event import RECONCILED, Event, build
+from webhooks.event_types import RefreshOutcome, content_event_type, event_type, refresh_event_type
 from webhooks.inbox import Arrival, Resource
 
-ORIGIN = "reconciled"
 NEAR = timedelta(minutes=2)
 """The times of an event, a job and a change of content that belong together differ by no more."""
-ONCE = ("Created", "Deleted")
-"""What happens to a LUID once; there the time does not matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +27,8 @@ class MissedEvent:
         """The event as Tableau would have sent it, and what it is."""
         return build(
             self.event_type,
-            origin=ORIGIN,
-            resource=EVENT_TYPES[self.event_type],
+            origin=RECONCILED,
+            resource=str(event_type(self.event_type).resource),
             resource_name=self.name,
             site_luid=site_luid,
             resource_luid=self.luid,
@@ -62,9 +60,12 @@ class EndedRefresh:
     @property
     def event_types(self) -> tuple[str, ...]:
         """What it may have been announced as."""
-        ending = "RefreshSucceeded" if self.succeeded else "RefreshFailed"
         kinds = (self.kind,) if self.kind else ("workbook", "datasource")
-        return tuple(f"{kind.title()}{ending}" for kind in kinds)
+        return tuple(refresh_event_type(kind, self.outcome).name for kind in kinds)
+
+    @property
+    def outcome(self) -> RefreshOutcome:
+        return "succeeded" if self.succeeded else "failed"
 
 
 def was_received(happening: MissedEvent, arrivals: Iterable[Arrival]) -> bool:
@@ -72,7 +73,7 @@ def was_received(happening: MissedEvent, arrivals: Iterable[Arrival]) -> bool:
     return any(
         one.event_type == happening.event_type
         and str(one.resource_luid).lower() == happening.luid.lower()
-        and (happening.event_type.endswith(ONCE) or _near(one, happening.at))
+        and (event_type(happening.event_type).happens_once or _near(one, happening.at))
         for one in arrivals
     )
 
@@ -97,9 +98,9 @@ def content_changes(
     found = []
     for one in seen:
         if one.luid not in known and _between(one.created_at, since, until):
-            found.append(MissedEvent(f"{one.kind.title()}Created", one.luid, one.name, one.created_at or until))
+            found.append(MissedEvent(content_event_type(one.kind, "created").name, one.luid, one.name, one.created_at or until))
         elif _between(one.updated_at, since, until) and not _explained(one, known, refreshed):
-            found.append(MissedEvent(f"{one.kind.title()}Updated", one.luid, one.name, one.updated_at or until))
+            found.append(MissedEvent(content_event_type(one.kind, "updated").name, one.luid, one.name, one.updated_at or until))
     return found
 
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from tableau_rest.errors import NotFound, TableauError
 from tableau_rest.models import Datasource, Workbook
 from tableau_rest.protocol.query import where
+from webhooks.event import RECONCILED
+from webhooks.event_types import content_event_type, event_type, refresh_event_type
 from webhooks.inbox import Arrival, Inbox, Resource
 from webhooks.monitor.missed import (
-    ORIGIN,
     EndedRefresh,
     ListedContent,
     MissedEvent,
@@ -120,7 +121,7 @@ class Reconciler:
             listed += there
         self._make(one for one in happenings if one.event_type in self._wanted and not was_received(one, arrivals))
         self._remember(listed, span.until)
-        self._inbox.gone([one.luid for one in happenings if one.event_type.endswith("Deleted")])
+        self._inbox.gone([one.luid for one in happenings if event_type(one.event_type).content_gone])
         return until
 
     def _arrivals(self, since: datetime) -> list[Arrival]:
@@ -145,7 +146,8 @@ class Reconciler:
     ) -> list[MissedEvent]:
         """What Tableau itself says is not there; a list alone may be incomplete."""
         lost = sorted(luid for luid in missing if self._is_gone(kind, luid))
-        return [MissedEvent(f"{kind.title()}Deleted", luid, known[luid].name, until) for luid in lost]
+        deleted = content_event_type(kind, "deleted").name
+        return [MissedEvent(deleted, luid, known[luid].name, until) for luid in lost]
 
     def _is_gone(self, kind: str, luid: str) -> bool:
         tableau = self._tableau()
@@ -183,13 +185,12 @@ class Reconciler:
             return None
         if content is None or content.kind not in KINDS:
             return None
-        ending = one.event_types[0].partition("Refresh")[2]
-        return MissedEvent(f"{content.kind.title()}Refresh{ending}", content.luid, one.name, one.at)
+        return MissedEvent(refresh_event_type(content.kind, one.outcome).name, content.luid, one.name, one.at)
 
     def _make(self, happenings: Iterable[MissedEvent]) -> None:
         site = self._site()
         for one in sorted(happenings, key=lambda one: one.at):
-            receipt = self._inbox.make(one.event(site), ORIGIN, one.at)
+            receipt = self._inbox.make(one.event(site), RECONCILED, one.at)
             if not receipt.duplicate:
                 log.info("Missed and made up for: %s %r as event %s", one.event_type, one.name, receipt.id)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from webhooks.event import EVENT_TYPES
+from webhooks.event_types import EVENT_TYPES
 from webhooks.rules.conditions import EventFilter, matches
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Self
 
-from webhooks.event import EVENT_TYPES, Event
+from webhooks.event import Event
+from webhooks.event_types import EVENT_TYPES, EventType
 from webhooks.job import NewJob
 from webhooks.spelling import closest, hint
 
@@ -129,8 +130,8 @@ class EventFilter:
 
     def _out_of_reach(self) -> list[str]:
         """Events for which a condition can never be looked at; of those that a `*` takes in only if it is all."""
-        types = [name for name in EVENT_TYPES if matches(self.on, [name])]
-        why = {name: reason for name in types if (reason := _why_not(name))} if self.where.tableau else {}
+        types = [one for one in EVENT_TYPES.values() if matches(self.on, [one.name])]
+        why = {one.name: reason for one in types if (reason := _why_not(one))} if self.where.tableau else {}
         plain = {glob.casefold() for glob in self.on}
         named = [name for name in why if len(why) == len(types) or name.casefold() in plain]
         asked = " and ".join(self.where.tableau)
@@ -219,11 +220,11 @@ def _unknown_type(glob: str) -> str:
     return f"{glob} is not an event type known so far" + (f"; did you mean {meant}?" if meant else "")
 
 
-def _why_not(event_type: str) -> str:
+def _why_not(event_type: EventType) -> str:
     """Why Tableau cannot say more about what such an event concerns; empty if it can."""
-    if event_type.endswith("Deleted") and not event_type.startswith("Label"):
+    if event_type.content_gone:
         return "it is gone by then"
-    return "it has none" if event_type.startswith(("Admin", "Site")) else ""
+    return "" if event_type.has_owner_and_project else "it has none"
 
 
 def _any(globs: Iterable[str], texts: Sequence[str]) -> bool:

@@ -17,7 +17,8 @@ from webhooks.cli.support import application, options, terminal
 from webhooks.cli.support.commands import Group
 from webhooks.cli.support.exit_codes import FAILED, Failure
 from webhooks.cli.trigger.sample import customize, encode, sample
-from webhooks.event import EVENT_TYPES, Event, Malformed, Unprocessable, parse
+from webhooks.event import Event, Malformed, Unprocessable, parse
+from webhooks.event_types import EVENT_TYPES
 from webhooks.rules import Rule, Rules, RulesError
 from webhooks.rules.conditions import describe_patterns
 from webhooks.spelling import hint

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from webhooks.event import EVENT_TYPES
+from webhooks.event_types import EVENT_TYPES
 from webhooks.inbox import STATES, EventRecord, Inbox
 from webhooks.spelling import hint
 

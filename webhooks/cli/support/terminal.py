@@ -15,6 +15,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from webhooks import event_types
 from webhooks.views import formats
 
 # Characters that some programs take for the end of a line, and those that a terminal interprets.
@@ -41,6 +42,7 @@ STYLES = {
     "failed": "bold red",
     "not made": "yellow",
 }
+SEVERITY_STYLES = {"bad": "red", "good": "green", "warning": "yellow", "info": "cyan"}
 
 
 def show(*parts: RenderableType, stream: TextIO | None = None) -> None:
@@ -97,11 +99,8 @@ def _visible(character: str) -> str:
 
 
 def _event_style(event_type: str) -> str:
-    """Red for what failed, green for what succeeded, yellow for what is gone."""
-    for ending, style in (("Failed", "red"), ("Succeeded", "green"), ("Deleted", "yellow")):
-        if event_type.endswith(ending):
-            return style
-    return "cyan"
+    """Return the colour of the event type's severity."""
+    return SEVERITY_STYLES[event_types.event_type(event_type).severity]
 
 
 def styled_event_type(name: str) -> Text:

@@ -20,7 +20,7 @@ from webhooks.cli.trigger import report
 from webhooks.cli.trigger.post import NoResponse, Response, Sender
 from webhooks.cli.trigger.sample import Payload, customize, encode, sample
 from webhooks.cli.trigger.scenario import SCENARIOS
-from webhooks.event import EVENT_TYPES
+from webhooks.event_types import EVENT_TYPES
 from webhooks.spelling import closest
 from webhooks.webhook_url import webhook_url
 

@@ -11,11 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from webhooks.event import EVENT_TYPES
+from webhooks import event_types
+from webhooks.event_types import EVENT_TYPES
 
 FOLDER = Path(__file__).parent / "samples"
 SITE = "Marketing"
-KINDS = ("Workbook", "Datasource", "View", "User", "Site")
 
 Payload = dict[str, Any]
 
@@ -78,18 +78,11 @@ def luid(kind: str, name: str) -> str:
 
 
 def kind_of(event_type: str) -> str:
-    """What the LUID names: `workbook`, `datasource`, …; for a type not known so far, its first word."""
-    if event_type.startswith("Admin"):
-        return "user"
-    if event_type.startswith("Label"):
+    """Return what the LUID names (workbook, datasource, …), or the type's first word where that is unknown."""
+    known = event_types.event_type(event_type)
+    if known.subject == "label":
         return "workbook"
-    known = next((kind.lower() for kind in KINDS if event_type.startswith(kind)), None)
-    return known or _first_word(event_type).lower() or "content"
-
-
-def _first_word(event_type: str) -> str:
-    end = next((i for i, letter in enumerate(event_type[1:], 1) if letter.isupper()), len(event_type))
-    return event_type[:end]
+    return known.kind or known.subject or "content"
 
 
 def created_at(at: datetime) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from webhooks.event_types import refresh_event_type
+
 SUBJECTS = (
     "Sales",
     "Margin",
@@ -20,7 +22,7 @@ SUBJECTS = (
     "Claims",
 )
 PLACES = ("Berlin", "Lyon", "Oslo", "Porto", "Quito", "Riga", "Seoul", "Turin", "Utrecht", "Wuhan")
-KINDS = ("Workbook", "Datasource")
+KINDS = ("workbook", "datasource")
 
 REFRESHES, FAILURES, RECOVERIES = 200, 17, 5
 
@@ -51,10 +53,10 @@ def bad_monday() -> list[Scene]:
 
 def _refresh(kind: str, name: str, start: int, length: int, *, failed: bool) -> list[Scene]:
     """A refresh that starts `start` seconds before the story's end and takes `length` seconds."""
-    ending = "Failed" if failed else "Succeeded"
+    end = refresh_event_type(kind, "failed" if failed else "succeeded")
     return [
-        Scene(f"{kind}RefreshStarted", name, timedelta(seconds=start)),
-        Scene(f"{kind}Refresh{ending}", name, timedelta(seconds=max(start - length, 1))),
+        Scene(refresh_event_type(kind, "started").name, name, timedelta(seconds=start)),
+        Scene(end.name, name, timedelta(seconds=max(start - length, 1))),
     ]
 
 

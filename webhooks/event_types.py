@@ -1,0 +1,171 @@
+"""What each event type means: one table for the documented types and the monitor's own, and a rule for unknown ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+Severity = Literal["info", "good", "warning", "bad"]
+RefreshOutcome = Literal["started", "succeeded", "failed"]
+
+# The kinds of content a LUID can name, by the subject of an event type. A label belongs to a workbook, data source or
+# other asset; only the payload's `resource` says which.
+KINDS = {
+    "workbook": "workbook",
+    "datasource": "datasource",
+    "view": "view",
+    "user": "user",
+    "admin": "user",
+    "site": "site",
+}
+OWNED_SUBJECTS = ("workbook", "datasource", "view", "label")
+
+WEBHOOKS_DRIFTED = "WebhooksDrifted"
+NO_EVENTS_RECEIVED = "NoEventsReceived"
+WEBHOOK_CHECK_FAILED = "WebhookCheckFailed"
+CERTIFICATE_EXPIRING = "CertificateExpiring"
+CREDENTIAL_EXPIRING = "CredentialExpiring"
+
+_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """The meaning of one event type.
+
+    `resource` is the value that Tableau puts into the payload's field of that name, None where it is not known.
+    `subject` is what the event is about (workbook, admin, label …) and `verb` what happened to it (created, failed …).
+    `refresh` is the outcome if the event reports a refresh.
+    """
+
+    name: str
+    resource: str | None
+    subject: str
+    verb: str
+    severity: Severity = "info"
+    refresh: RefreshOutcome | None = None
+    title: str = ""
+
+    @property
+    def kind(self) -> str | None:
+        """The kind of content that `resource_luid` names; None if only the payload's `resource` can say."""
+        return KINDS.get(self.subject)
+
+    @property
+    def content_gone(self) -> bool:
+        """Whether Tableau no longer has the content. A deleted label leaves its asset in place."""
+        return self.verb == "deleted" and self.subject != "label"
+
+    @property
+    def happens_once(self) -> bool:
+        """Whether it happens only once to a LUID, so that its time need not be compared."""
+        return self.verb in {"created", "deleted"} and self.subject != "label"
+
+    @property
+    def has_owner_and_project(self) -> bool:
+        """Whether the content belongs to an owner and a project, gone or not."""
+        return self.subject in OWNED_SUBJECTS
+
+    @property
+    def published(self) -> bool:
+        """Whether the event reports a publication, so that the content's owner is the person who published it."""
+        return self.verb == "created" and self.subject in {"workbook", "datasource"}
+
+    @property
+    def from_monitor(self) -> bool:
+        """Whether this is one of the monitor's own types, which Tableau never sends."""
+        return self.subject == "monitor"
+
+    @property
+    def headline(self) -> str:
+        """The event type in words, such as "Workbook refresh failed"."""
+        if self.title:
+            return self.title
+        words = _WORD.findall(self.name.replace("Datasource", "DataSource"))
+        sentence = " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in words)
+        return sentence[:1].upper() + sentence[1:] or "Event"
+
+
+# https://help.tableau.com/current/developer/webhooks/en-us/docs/webhooks-events-payload.html
+# Labels may also say DATASOURCE. The list has grown before, so a type that is not in it is an event, too.
+_DOCUMENTED = (
+    EventType("AdminPromoted", "USER", "admin", "promoted", "warning", title="Now a site administrator"),
+    EventType("AdminDemoted", "USER", "admin", "demoted", "warning", title="No longer a site administrator"),
+    EventType("UserDeleted", "USER", "user", "deleted", "warning"),
+    EventType("DatasourceCreated", "DATASOURCE", "datasource", "created"),
+    EventType("DatasourceUpdated", "DATASOURCE", "datasource", "updated"),
+    EventType("DatasourceDeleted", "DATASOURCE", "datasource", "deleted", "warning"),
+    EventType("DatasourceRefreshStarted", "EXTRACTS", "datasource", "started", "info", "started"),
+    EventType("DatasourceRefreshSucceeded", "EXTRACTS", "datasource", "succeeded", "good", "succeeded"),
+    EventType("DatasourceRefreshFailed", "EXTRACTS", "datasource", "failed", "bad", "failed"),
+    EventType("LabelCreated", "WORKBOOK", "label", "created"),
+    EventType("LabelUpdated", "WORKBOOK", "label", "updated"),
+    EventType("LabelDeleted", "WORKBOOK", "label", "deleted", "warning"),
+    EventType("SiteCreated", "SITE", "site", "created"),
+    EventType("SiteUpdated", "SITE", "site", "updated"),
+    EventType("SiteDeleted", "SITE", "site", "deleted", "warning"),
+    EventType("ViewDeleted", "VIEW", "view", "deleted", "warning"),
+    EventType("WorkbookCreated", "WORKBOOK", "workbook", "created"),
+    EventType("WorkbookUpdated", "WORKBOOK", "workbook", "updated"),
+    EventType("WorkbookDeleted", "WORKBOOK", "workbook", "deleted", "warning"),
+    EventType("WorkbookRefreshStarted", "EXTRACTS", "workbook", "started", "info", "started"),
+    EventType("WorkbookRefreshSucceeded", "EXTRACTS", "workbook", "succeeded", "good", "succeeded"),
+    EventType("WorkbookRefreshFailed", "EXTRACTS", "workbook", "failed", "bad", "failed"),
+)
+
+# Found by the monitor: it stores them as events, so that they are planned and retried like all others.
+_MONITOR = (
+    EventType(WEBHOOKS_DRIFTED, "WEBHOOK", "monitor", "drifted", "warning"),
+    EventType(NO_EVENTS_RECEIVED, "WEBHOOK", "monitor", "missed", "warning"),
+    EventType(WEBHOOK_CHECK_FAILED, "WEBHOOK", "monitor", "failed", "warning"),
+    EventType(CERTIFICATE_EXPIRING, "WEBHOOK", "monitor", "expiring", "warning"),
+    EventType(CREDENTIAL_EXPIRING, "WEBHOOK", "monitor", "expiring", "warning"),
+)
+
+EVENT_TYPES: Mapping[str, EventType] = MappingProxyType({one.name: one for one in _DOCUMENTED})
+MONITOR_EVENT_TYPES: Mapping[str, EventType] = MappingProxyType({one.name: one for one in _MONITOR})
+
+_VERBS: Mapping[str, Severity] = {one.verb: one.severity for one in _DOCUMENTED}
+_OUTCOMES: Mapping[str, RefreshOutcome] = {one.verb: one.refresh for one in _DOCUMENTED if one.refresh}
+
+
+def event_type(name: str) -> EventType:
+    """Return what the event type means, for an unknown one as far as its words tell.
+
+    `FlowRefreshFailed` is a failed refresh of a flow: the first word names the subject, the last one what happened.
+    """
+    known = EVENT_TYPES.get(name) or MONITOR_EVENT_TYPES.get(name)
+    if known:
+        return known
+    words = [word.lower() for word in _WORD.findall(name)]
+    subject, verb = (words[0], words[-1]) if words else ("", "")
+    refresh = _OUTCOMES.get(verb) if words[-2:-1] == ["refresh"] else None
+    kind = "workbook" if subject == "label" else KINDS.get(subject)
+    resource = "EXTRACTS" if refresh else kind.upper() if kind else None
+    return EventType(name, resource, subject, verb, _VERBS.get(verb, "info"), refresh)
+
+
+def refresh_event_type(kind: str, outcome: RefreshOutcome) -> EventType:
+    """Return the documented type of a refresh of this kind of content (`workbook` or `datasource`).
+
+    Raises KeyError if there is none.
+    """
+    return _find(kind, outcome, refresh=True)
+
+
+def content_event_type(kind: str, verb: str) -> EventType:
+    """Return the documented type that reports `verb` (created, updated, deleted) for this kind of content.
+
+    Raises KeyError if there is none.
+    """
+    return _find(kind, verb, refresh=False)
+
+
+def _find(subject: str, verb: str, *, refresh: bool) -> EventType:
+    for one in _DOCUMENTED:
+        if (one.subject, one.verb, one.refresh is not None) == (subject, verb, refresh):
+            return one
+    raise KeyError(f"Tableau documents no event type for {verb!r} of {subject!r}")
