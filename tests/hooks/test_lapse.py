@@ -11,7 +11,7 @@ import pytest
 from simulator import Running
 from tableau_rest import PersonalAccessToken, Tableau
 from webhooks.inbox import Inbox
-from webhooks.monitor import CredentialCheck, is_alert
+from webhooks.monitor import CredentialCheck
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 Check = Callable[..., list[str]]
@@ -38,7 +38,7 @@ def look(inbox: Inbox, site: Running) -> Check:
         ) as tableau:
             CredentialCheck(inbox, lambda: tableau).look(now)
         found = [record.event for record in inbox.events(limit=100) if record.event.id not in known]
-        assert all(is_alert(event) for event in found)
+        assert all(event.type.from_monitor for event in found)
         return [str(event.payload["text"]) for event in found]
 
     return once
