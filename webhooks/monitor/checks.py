@@ -76,7 +76,9 @@ class WebhookCheck:
                 log.warning("Our webhooks could not be looked at this time: %s", error)
                 return
             text = f"{error} Nobody notices now if Tableau switches a webhook off."
-            alert_on_change(self._inbox, WEBHOOK_CHECK_FAILED, str(error), now, prefix_site(self._aims.site, text), key=self._key)
+            alert_on_change(
+                self._inbox, WEBHOOK_CHECK_FAILED, str(error), now, prefix_site(self._aims.site, text), key=self._key
+            )
         else:
             alert_on_change(self._inbox, WEBHOOK_CHECK_FAILED, None, now, "", key=self._key)
 

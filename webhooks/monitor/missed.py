@@ -98,9 +98,13 @@ def content_changes(
     found = []
     for one in seen:
         if one.luid not in known and _between(one.created_at, since, until):
-            found.append(MissedEvent(content_event_type(one.kind, "created").name, one.luid, one.name, one.created_at or until))
+            found.append(
+                MissedEvent(content_event_type(one.kind, "created").name, one.luid, one.name, one.created_at or until)
+            )
         elif _between(one.updated_at, since, until) and not _explained(one, known, refreshed):
-            found.append(MissedEvent(content_event_type(one.kind, "updated").name, one.luid, one.name, one.updated_at or until))
+            found.append(
+                MissedEvent(content_event_type(one.kind, "updated").name, one.luid, one.name, one.updated_at or until)
+            )
     return found
 
 
