@@ -188,6 +188,11 @@ class Registry:
         kept = {name: one for name, one in self._handlers.items() if one.function.__module__ != module}
         self._handlers = kept
 
+    @property
+    def event_filters(self) -> list[EventFilter]:
+        """The event filters of all @on handlers."""
+        return [handler.event_filter for handler in self._handlers.values() if handler.event_filter]
+
     def announced(self) -> list[Handler]:
         """The handlers that announced themselves with @on."""
         return [handler for handler in self._handlers.values() if handler.event_filter]

@@ -30,7 +30,7 @@ from webhooks.monitor import (
 )
 from webhooks.registration import desired_event_types
 from webhooks.registry import Registry, registry
-from webhooks.rules.conditions import SITE, matches
+from webhooks.rules.conditions import SITE
 from webhooks.sites import Sites, UnknownSite
 from webhooks.webhook_url import public_url
 from webhooks.worker.worker import Worker
@@ -147,13 +147,9 @@ class Services:
 
     def wanted(self, site: Site | None = None) -> tuple[str, ...]:
         """The event types that the rules and the `@on` handlers are about; of a site, those that are about it."""
-        by_rules = [rule.event_filter for rule in self.rules.rules if rule.enabled]
-        by_handlers = [one.event_filter for one in self.registry.announced() if one.event_filter]
-        filters = [*by_rules, *by_handlers]
-        if site and site.name:
-            known = [site.name, self.sites.known_luid(site)]
-            filters = [one for one in filters if matches(one.where.payload.get(SITE, ()), known)]
-        return desired_event_types(filters)
+        filters = [*self.rules.event_filters, *self.registry.event_filters]
+        named = (site.name, self.sites.known_luid(site)) if site and site.name else ()
+        return desired_event_types(filters, site=named)
 
     def run(self, job: Job, still_mine: Callable[[], bool] = lambda: True) -> None:
         """Does a job once; raises what its handler raises."""

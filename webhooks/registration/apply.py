@@ -1,4 +1,4 @@
-"""Carries out a plan step by step at Tableau's side; a step that fails does not stop the others."""
+"""Apply changes to the webhooks in Tableau, one by one; a change that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -13,58 +13,60 @@ from webhooks.registration.diff import Change, ChangeKind
 if TYPE_CHECKING:
     from tableau_rest import Tableau
 
-NO_SUCH_METHOD = "405000"
+METHOD_NOT_ALLOWED = "405000"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a step; `error` is None where it is done."""
+    """The result of a change; `error` is None if it was applied."""
 
     change: Change
     error: TableauError | ValueError | None = None
 
 
-def apply_changes(steps: Iterable[Change], tableau: Tableau) -> Iterator[Outcome]:
-    """Does the steps that change something, and tells of each. Raises what makes the rest hopeless: Tableau does not
-    answer, or does not let us in."""
-    for step in steps:
-        if step.kind is ChangeKind.KEEP:
+def apply_changes(changes: Iterable[Change], tableau: Tableau) -> Iterator[Outcome]:
+    """Apply each change and yield its outcome; changes of kind KEEP are skipped.
+
+    Raises ConnectionFailed and SignInFailed, because the remaining changes would fail in the same way.
+    """
+    for change in changes:
+        if change.kind is ChangeKind.KEEP:
             continue
         try:
-            _do(step, tableau)
+            if change.webhook is None:
+                tableau.create_webhook(change.name, change.event_type, change.url)
+            elif change.kind is ChangeKind.DELETE:
+                _delete(change.webhook, tableau)
+            else:
+                _update(change, change.webhook, tableau)
         except (ConnectionFailed, SignInFailed):
             raise
         except (TableauError, ValueError) as error:
-            yield Outcome(step, error)
+            yield Outcome(change, error)
         else:
-            yield Outcome(step)
-
-
-def _do(step: Change, tableau: Tableau) -> None:
-    if step.webhook is None:
-        tableau.create_webhook(step.name, step.event_type, step.url)
-    elif step.kind is ChangeKind.DELETE:
-        _delete(step.webhook, tableau)
-    else:
-        _change(step, step.webhook, tableau)
+            yield Outcome(change)
 
 
 def _delete(webhook: Webhook, tableau: Tableau) -> None:
+    """Delete the webhook; it is no error if it no longer exists."""
     try:
         tableau.delete_webhook(webhook)
     except UnknownUri:
         raise
     except NotFound:
-        return  # somebody was faster
+        pass
 
 
-def _change(step: Change, webhook: Webhook, tableau: Tableau) -> None:
-    """By PUT; a server before 2020.2 has none, so there the new one comes before the old one goes: for a moment there
-    are two, which costs duplicates; the other way round would cost events."""
+def _update(change: Change, webhook: Webhook, tableau: Tableau) -> None:
+    """Update and enable the webhook, or replace it on servers older than 2020.2, which cannot update one.
+
+    The replacement is created before the old webhook is deleted: the overlap causes duplicates, which are harmless,
+    while a gap would lose events.
+    """
     try:
-        tableau.update_webhook(webhook, name=step.name, url=step.url, is_enabled=True)
+        tableau.update_webhook(webhook, name=change.name, url=change.url, is_enabled=True)
     except TableauError as error:
-        if not isinstance(error, UnknownUri) and error.code != NO_SUCH_METHOD:
+        if not isinstance(error, UnknownUri) and error.code != METHOD_NOT_ALLOWED:
             raise
-        tableau.create_webhook(step.name, step.event_type, step.url)
+        tableau.create_webhook(change.name, change.event_type, change.url)
         _delete(webhook, tableau)

@@ -1,7 +1,7 @@
-"""Compares the webhooks that are there with those that are wanted: what to create, change, switch on and delete. Pure.
+"""Compare the webhooks present in Tableau with the desired ones: what to create, update, enable and delete. Pure.
 
-Ours are known by their names, `<label> <event type>`: the name is at Tableau's side and survives whatever happens to
-us, so a run that was killed half-way leaves nothing that the next one does not find. Everything else is somebody's.
+Our webhooks are recognized by their names, `<label> <event type>`. The name is stored in Tableau, so a run that was
+killed half-way leaves nothing that the next run does not find. All other webhooks are left alone.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from enum import StrEnum
 from tableau_rest.models import Webhook
 from webhooks.webhook_url import mask_url
 
-EVENT_NAME = re.compile(r"[A-Z][A-Za-z]+")
+EVENT_TYPE = re.compile(r"[A-Z][A-Za-z]+")
 
 
 class ChangeKind(StrEnum):
-    """What becomes of a webhook."""
+    """The kinds of changes to a webhook."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -29,7 +29,10 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing to do, and why. `webhook` is the one that is there; None where there is none yet."""
+    """A change to one webhook, and its reason, which completes the sentence "The webhook …".
+
+    `name` and `url` are those after the change. `webhook` is the present one, or None if there is none yet.
+    """
 
     kind: ChangeKind
     event_type: str
@@ -40,51 +43,46 @@ class Change:
 
 
 def is_ours(webhook: Webhook, label: str) -> bool:
-    """Whether the name is one that we give: the label, a blank, and an event type."""
-    start, _, event = webhook.name.rpartition(" ")
-    return start == label and EVENT_NAME.fullmatch(event) is not None
+    """Return whether this server created the webhook: its name is the label, a blank, and an event type."""
+    prefix, _, event_type = webhook.name.rpartition(" ")
+    return prefix == label and EVENT_TYPE.fullmatch(event_type) is not None
 
 
-def compare(there: Iterable[Webhook], wanted: Sequence[str], *, url: str, label: str) -> list[Change]:
-    """What to do so that there is exactly one enabled webhook of ours to `url` for each event type in `wanted`.
+def compare(present: Iterable[Webhook], desired: Sequence[str], *, url: str, label: str) -> list[Change]:
+    """Return the changes that lead to exactly one enabled webhook to `url` for each event type in `desired`.
 
-    Carried out whole, a second plan only keeps. Webhooks of other people do not appear in it.
+    After all of them are applied, a second comparison returns only KEEP. Webhooks that are not ours do not appear.
     """
-    ours = sorted((one for one in there if is_ours(one, label)), key=lambda one: _rank(one, url))
-    steps: list[Change] = []
-    for event in wanted:
-        of_event = [one for one in ours if one.event == event]
-        steps.append(_settle(of_event[0] if of_event else None, event, url=url, label=label))
-        steps += [_delete(one, "a twin of another one of ours") for one in of_event[1:]]
-    steps += [_delete(one, "no rule or handler needs it") for one in ours if one.event not in wanted]
-    return steps
+    # The best one of several duplicates comes first; the LUID makes two runs choose the same one.
+    ours = sorted(
+        (webhook for webhook in present if is_ours(webhook, label)),
+        key=lambda webhook: (webhook.url != url, not webhook.is_enabled, webhook.luid),
+    )
+    changes = []
+    for event_type in desired:
+        candidates = [webhook for webhook in ours if webhook.event == event_type]
+        changes.append(_correct(candidates[0] if candidates else None, event_type, url, label))
+        changes += [_delete(webhook, "duplicates another webhook of this server") for webhook in candidates[1:]]
+    unneeded = [webhook for webhook in ours if webhook.event not in desired]
+    return changes + [_delete(webhook, "is not needed by any rule or handler") for webhook in unneeded]
 
 
-def _rank(webhook: Webhook, url: str) -> tuple[bool, bool, str]:
-    """Of twins the one that is right already stays; and always the same one, so that two runs agree."""
-    return webhook.url != url, not webhook.is_enabled, webhook.luid
+def _correct(webhook: Webhook | None, event_type: str, url: str, label: str) -> Change:
+    """Return the change that makes the webhook correct; None stands for a missing webhook."""
+    name = f"{label} {event_type}"
+    if webhook is None:
+        return Change(ChangeKind.CREATE, event_type, name, url, None, "is missing")
+    if webhook.url != url:
+        old = mask_url(webhook.url)
+        reason = "has another token" if old == mask_url(url) else f"points to {old}"
+        return Change(ChangeKind.UPDATE, event_type, name, url, webhook, reason)
+    if webhook.name != name:
+        return Change(ChangeKind.UPDATE, event_type, name, url, webhook, f"is named {webhook.name}")
+    if not webhook.is_enabled:
+        reason = f"is disabled: {webhook.reason or 'Tableau gives no reason'}"
+        return Change(ChangeKind.ENABLE, event_type, name, url, webhook, reason)
+    return Change(ChangeKind.KEEP, event_type, name, url, webhook)
 
 
-def _settle(found: Webhook | None, event: str, *, url: str, label: str) -> Change:
-    name = f"{label} {event}"
-    if found is None:
-        return Change(ChangeKind.CREATE, event, name, url)
-    if found.url != url:
-        return Change(ChangeKind.UPDATE, event, name, url, found, _moved(found.url, url))
-    if found.name != name:
-        return Change(ChangeKind.UPDATE, event, name, url, found, f"it is called {found.name}")
-    if not found.is_enabled:
-        return Change(
-            ChangeKind.ENABLE, event, name, url, found, f"it is switched off: {found.reason or 'no reason given'}"
-        )
-    return Change(ChangeKind.KEEP, event, name, url, found)
-
-
-def _delete(webhook: Webhook, why: str) -> Change:
-    return Change(ChangeKind.DELETE, webhook.event, webhook.name, webhook.url, webhook, why)
-
-
-def _moved(old: str, new: str) -> str:
-    if mask_url(old) == mask_url(new):
-        return "it has another token"
-    return f"it points to {mask_url(old)}"
+def _delete(webhook: Webhook, reason: str) -> Change:
+    return Change(ChangeKind.DELETE, webhook.event, webhook.name, webhook.url, webhook, reason)

@@ -72,6 +72,11 @@ class Rules:
         ]
         return (*(str(action.params.get("to", DEFAULT)) for action in actions), *self.dead_letters)
 
+    @property
+    def event_filters(self) -> list[EventFilter]:
+        """The event filters of all enabled rules."""
+        return [rule.event_filter for rule in self.rules if rule.enabled]
+
     def matching(self, event: Event) -> list[NewJob]:
         """The jobs that `event` makes: one per rule, action and destination. Looks at the payload only."""
         return [job for verdict in self.explain(event) for job in verdict.jobs]

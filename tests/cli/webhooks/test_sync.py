@@ -88,7 +88,7 @@ def test_sync_repairs_what_is_wrong(flask: RunFlask, site: Running) -> None:
     assert len(registered_webhooks(site)) == len(DESIRED)
     assert all(one.is_enabled and one.url == target for one in registered_webhooks(site))
     assert {off.luid} < {one.luid for one in registered_webhooks(site)}
-    assert "it points to https://old.example.org/webhook/***" in said.stdout
+    assert "points to https://old.example.org/webhook/***" in said.stdout
 
 
 def test_sync_after_a_rotated_token_changes_the_urls_in_place(
@@ -99,7 +99,7 @@ def test_sync_after_a_rotated_token_changes_the_urls_in_place(
     before = {one.luid for one in registered_webhooks(site)}
     rotated = settings.model_copy(update={"webhook_token": type(settings.webhook_token)(f"fresh-token,{TOKEN}")})
     said = make_flask(rotated)("webhooks", "sync", "--url", OURS)
-    assert "it has another token" in said.stdout
+    assert "has another token" in said.stdout
     assert {one.luid for one in registered_webhooks(site)} == before
     assert {one.url for one in registered_webhooks(site)} == {f"{OURS}/webhook/fresh-token"}
     assert "fresh-token" not in said.output

@@ -185,13 +185,7 @@ class Outside:
 
 
 def _wrong(step: Change) -> str:
-    said = {
-        ChangeKind.CREATE: "is missing",
-        ChangeKind.UPDATE: step.reason,
-        ChangeKind.ENABLE: step.reason,
-        ChangeKind.DELETE: f"is too many: {step.reason}",
-    }
-    return f"{step.event_type}: {said[step.kind]}"
+    return f"{step.event_type}: {step.reason}"
 
 
 def our_address(services: Services, given: str | None) -> str:

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.hooks.conftest import NEEDED, TOKEN, Run, fault, hooks, slack
 
 from simulator import Running
 from tests.acceptance.server import serving, wait_for
-from tests.hooks.conftest import NEEDED, TOKEN, Run, fault, hooks, slack
 from webhooks.event import MONITOR, build
 from webhooks.inbox import Inbox
 from webhooks.monitor import DesiredWebhooks, Monitor, WebhookCheck

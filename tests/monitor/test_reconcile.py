@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import requests
+from tests.hooks.conftest import fault, slack
 
 from simulator import Running
 from tests.acceptance.server import serving, wait_for
-from tests.hooks.conftest import fault, slack
 from webhooks.config.settings import Settings
 from webhooks.event import parse
 from webhooks.inbox import Arrival, Inbox, Resource
