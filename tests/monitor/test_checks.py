@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.hooks.conftest import NEEDED, TOKEN, Run, fault, hooks, slack
 
 from simulator import Running
 from tests.acceptance.server import serving, wait_for
+from tests.support.simulated_site import DESIRED, TOKEN, RunFlask, inject_fault, registered_webhooks, slack_messages
 from webhooks.event import MONITOR, build
 from webhooks.inbox import Inbox
 from webhooks.monitor import DesiredWebhooks, Monitor, WebhookCheck
@@ -45,14 +45,14 @@ def look(services: Services) -> Check:
 
 
 @pytest.fixture
-def in_place(flask: Run) -> None:
+def in_place(flask: RunFlask) -> None:
     """The webhooks that the rules need."""
     assert flask("webhooks", "sync", "--url", "https://hooks.example.org").exit_code == 0
 
 
 def disable(site: Running, reason: str = "too many failures") -> str:
     with site.world.lock:
-        hook = next(one for one in hooks(site) if one.event == "WorkbookCreated")
+        hook = next(one for one in registered_webhooks(site) if one.event == "WorkbookCreated")
         hook.is_enabled, hook.status_change_reason = False, reason
     return hook.luid
 
@@ -104,7 +104,7 @@ def test_repair_can_be_switched_off(look: Check, site: Running) -> None:
 def test_missing_and_moved_webhooks_are_told_once_per_change(look: Check, site: Running) -> None:
     """In one message; another change is another message, and being right again is none."""
     with site.world.lock:
-        gone, moved, _ = hooks(site)
+        gone, moved, _ = registered_webhooks(site)
         del site.world.home.webhooks[gone.luid]
         before, moved.url = moved.url, "https://elsewhere.example.org/webhook/their-secret"
     (text,) = look()
@@ -149,10 +149,10 @@ def test_untrusted_certificate_is_told_unreachable_is_not(look: Check) -> None:
 
 def test_tableau_that_is_away_is_no_news_one_that_refuses_is(look: Check, site: Running) -> None:
     """Told once, and again only after it went well in between."""
-    fault(site, kind="html", target="tableau", path="webhooks", status=503, times=20)
+    inject_fault(site, kind="html", target="tableau", path="webhooks", status=503, times=20)
     assert look() == []
     site.world.faults.remove()
-    fault(site, kind="error", target="tableau", path="webhooks", code="403004")
+    inject_fault(site, kind="error", target="tableau", path="webhooks", code="403004")
     assert "403004" in look(5)[0]
     assert look(10) == []
 
@@ -219,17 +219,17 @@ def test_notice_goes_to_whom_dead_letters_go_to(services: Services, site: Runnin
     ]
 
 
-def test_server_watches_and_tells(site: Running, tmp_path: Path, rules_file: Path, flask: Run) -> None:
+def test_server_watches_and_tells(site: Running, tmp_path: Path, rules_file: Path, flask: RunFlask) -> None:
     """The real server with two processes: one webhook is switched off, somebody reads of it, it is on again."""
     assert flask("webhooks", "sync", "--url", "https://hooks.example.org").exit_code == 0
     disable(site)
     more = {"WEBHOOK_URL": URL, "RULES_FILE": str(rules_file), "WATCH_MINUTES": "0.02"}
     with serving(tmp_path, site.environment, **more):
-        wait_for(lambda: slack(site), seconds=30, what="the message")
-        wait_for(lambda: all(one.is_enabled for one in hooks(site)), what="the repair")
+        wait_for(lambda: slack_messages(site), seconds=30, what="the message")
+        wait_for(lambda: all(one.is_enabled for one in registered_webhooks(site)), what="the repair")
         time.sleep(1.5)
-    (message,) = slack(site)
+    (message,) = slack_messages(site)
     assert "too many failures" in message
-    assert len(hooks(site)) == len(NEEDED)
+    assert len(registered_webhooks(site)) == len(DESIRED)
     sign_ins = site.world.sessions.sign_ins
     assert sum(count for who, count in sign_ins.items() if who.startswith("pat")) <= 2

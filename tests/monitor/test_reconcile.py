@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import requests
-from tests.hooks.conftest import fault, slack
 
 from simulator import Running
 from tests.acceptance.server import serving, wait_for
+from tests.support.simulated_site import inject_fault, slack_messages
 from webhooks.config.settings import Settings
 from webhooks.event import parse
 from webhooks.inbox import Arrival, Inbox, Resource
@@ -201,7 +201,7 @@ def test_round_that_fails_half_way_loses_nothing(look: Check, site: Running) -> 
     look(-1)
     happen(site, event_type="WorkbookCreated", name="Born meanwhile")
     happen(site, event_type="WorkbookRefreshFailed")
-    fault(site, kind="error", target="tableau", path="/datasources", code="500000")
+    inject_fault(site, kind="error", target="tableau", path="/datasources", code="500000")
     assert look(1) == []
     site.world.faults.remove()
     assert len(look(2)) == 2
@@ -240,13 +240,13 @@ def test_server_catches_up_and_tells_whose_it_was(site: Running, tmp_path: Path,
     more = {"WEBHOOK_URL": "http://hooks.example.org", "RULES_FILE": str(rules_file), "WATCH_MINUTES": "0.02"}
     with serving(tmp_path, site.environment, **more) as server:
         wait_for(lambda: _noted(server.environment["DATABASE_URL"]), what="the first round")
-        wait_for(lambda: slack(site), what="the notice that webhooks are missing")
+        wait_for(lambda: slack_messages(site), what="the notice that webhooks are missing")
     happen(site, event_type="WorkbookDeleted", name=workbook.name)
     happen(site, event_type="WorkbookCreated", name="Published meanwhile")
     _age(site, tmp_path)
     with serving(tmp_path, site.environment, **more):
-        wait_for(lambda: len(slack(site)) >= 3, seconds=40, what="both messages")
-    told = "\n".join(slack(site))
+        wait_for(lambda: len(slack_messages(site)) >= 3, seconds=40, what="both messages")
+    told = "\n".join(slack_messages(site))
     assert f"Workbook deleted: {workbook.name}" in told
     assert owner.split("'")[0] in told
     assert "Workbook created: Published meanwhile" in told

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from simulator import Config, Running, running
-from tests.hooks.conftest import flask, inbox, make, make_flask, services
+from tests.support.simulated_site import flask, inbox, make_flask, services
 from webhooks.config.settings import Settings
 
-__all__ = ["flask", "inbox", "make", "make_flask", "services"]
+__all__ = ["flask", "inbox", "make_flask", "services"]
 
 BRANCH_SECRET = "branch-pat-secret"
 RULES = """

@@ -14,7 +14,7 @@ import requests
 from simulator import Running
 from simulator.world.events import EventRequest, simulate_event
 from tests.acceptance.server import serving, wait_for
-from tests.hooks.conftest import Run, slack
+from tests.support.simulated_site import MakeFlask, RunFlask, slack_messages
 from webhooks.config.settings import Settings
 from webhooks.errors import Skip
 from webhooks.event import Event, build
@@ -59,7 +59,7 @@ def test_each_event_is_asked_about_at_its_own_site(services: Services, happens: 
         (job,) = jobs(services, happens("WorkbookCreated", url, name=f"Made at {url}"))
         services.run(job)
         services.inbox.finish(job)
-        told = slack(world)[-1]
+        told = slack_messages(world)[-1]
         assert f"Made at {url}" in told
         assert name in told
         assert "Open in Tableau" in told  # what only that site knows
@@ -95,7 +95,7 @@ def test_message_about_an_unknown_site_goes_out_and_says_so(services: Services, 
     fields = {"resource_name": "Alien", "resource_luid": STRANGER, "created_at": "2026-01-31T09:30:00Z"}
     (job,) = jobs(services, build("WorkbookCreated", origin="test", site_luid=STRANGER, **fields))
     services.run(job)
-    (told,) = slack(world)
+    (told,) = slack_messages(world)
     assert "Alien" in told
     assert f"the site {STRANGER} is none of those the server knows: Head Office" in told
 
@@ -128,7 +128,7 @@ def test_rule_that_names_a_site_waits_for_who_can_tell(services: Services, happe
     services.inbox.skip(job, "tested")
 
 
-def test_explain_says_it_by_name(flask: Run, services: Services, happens: Happens) -> None:
+def test_explain_says_it_by_name(flask: RunFlask, services: Services, happens: Happens) -> None:
     """Not by a LUID that nobody knows."""
     learn(services)
     event_id = services.inbox.receive(happens("WorkbookDeleted", "acme")).id
@@ -141,7 +141,7 @@ def hooks(world: Running, site: str) -> set[str]:
     return {one.event for one in there.webhooks.values()}
 
 
-def test_sync_gives_each_site_what_the_rules_want_of_it(flask: Run, world: Running) -> None:
+def test_sync_gives_each_site_what_the_rules_want_of_it(flask: RunFlask, world: Running) -> None:
     """All sites in one run; --site is one of them; a second run changes nothing."""
     only = flask("webhooks", "sync", "--url", URL, "--yes", "--site", "branch")
     assert only.exit_code == 0, only.output
@@ -155,7 +155,7 @@ def test_sync_gives_each_site_what_the_rules_want_of_it(flask: Run, world: Runni
     assert flask("webhooks", "sync", "--url", URL).stdout.count("nothing was changed") == 2
 
 
-def test_list_shows_all_sites_or_one(flask: Run) -> None:
+def test_list_shows_all_sites_or_one(flask: RunFlask) -> None:
     """JSON says the site of each."""
     flask("webhooks", "sync", "--url", URL, "--yes")
     listed = [json.loads(line) for line in flask("webhooks", "list", "--json").stdout.splitlines()]
@@ -165,7 +165,7 @@ def test_list_shows_all_sites_or_one(flask: Run) -> None:
     assert (unknown.exit_code, "did you mean Branch?" in unknown.output) == (2, True)
 
 
-def test_webhook_is_found_by_its_luid_wherever_it_is(flask: Run, world: Running) -> None:
+def test_webhook_is_found_by_its_luid_wherever_it_is(flask: RunFlask, world: Running) -> None:
     """A name that two sites have is not enough."""
     flask("webhooks", "sync", "--url", URL, "--yes")
     assert flask("webhooks", "delete", "tableau-webhooks WorkbookCreated").exit_code == 1
@@ -179,19 +179,19 @@ def test_webhook_is_found_by_its_luid_wherever_it_is(flask: Run, world: Running)
 
 
 def test_site_that_refuses_does_not_stop_the_others(
-    make: Any, settings: Settings, sites_file: Path, world: Running
+    make_flask: MakeFlask, settings: Settings, sites_file: Path, world: Running
 ) -> None:
     """The command says which one, and fails at its end."""
     sites_file.write_text(sites_file.read_text(encoding="utf-8").replace(world.world.config.pat_secret, "wrong-one"))
     fresh = Settings.read(**{**settings.model_dump(), "_env_file": None})
-    result = make(fresh)("webhooks", "sync", "--url", URL, "--yes")
+    result = make_flask(fresh)("webhooks", "sync", "--url", URL, "--yes")
     assert result.exit_code == 1
     assert "Head Office: " in result.stderr
     assert "wrong-one" not in result.output
     assert hooks(world, "branch") == {"WorkbookCreated", "WorkbookDeleted"}
 
 
-def test_doctor_examines_every_site(flask: Run) -> None:
+def test_doctor_examines_every_site(flask: RunFlask) -> None:
     """Each by its name."""
     result = flask("doctor", "--json")
     said = [json.loads(line) for line in result.stdout.splitlines()]
@@ -202,7 +202,7 @@ def test_doctor_examines_every_site(flask: Run) -> None:
     assert "Head Office: " not in one.stdout
 
 
-def test_watch_tells_which_site_and_each_once(flask: Run, services: Services, world: Running) -> None:
+def test_watch_tells_which_site_and_each_once(flask: RunFlask, services: Services, world: Running) -> None:
     """What is noted of one site is not taken for the other's."""
     flask("webhooks", "sync", "--url", URL, "--yes", "--site", "Head Office")
     now = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
@@ -224,7 +224,7 @@ def test_whole_way_with_two_sites(outside: dict[str, str], world: Running, tmp_p
             wish = {"event_type": "WorkbookCreated", "name": f"New at {site}", "site": site}
             made = requests.post(f"{world.url}/simulator/events", json=wish, timeout=5)
             assert made.json()["deliveries"] == 1, made.text
-        told = wait_for(lambda: (texts := slack(world)) and len(texts) == 2 and texts, what="two messages")
+        told = wait_for(lambda: (texts := slack_messages(world)) and len(texts) == 2 and texts, what="two messages")
         assert any("New at acme" in text and "Head Office" in text for text in told)
         assert any("New at branch" in text and "Branch" in text for text in told)
         log = server.log.read_text(encoding="utf-8")

@@ -1,0 +1,7 @@
+"""The monitor's checks against a simulated site."""
+
+from __future__ import annotations
+
+from tests.support.simulated_site import flask, inbox, make_flask, rules_file, server, services, settings, site
+
+__all__ = ["flask", "inbox", "make_flask", "rules_file", "server", "services", "settings", "site"]
