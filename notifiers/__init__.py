@@ -9,14 +9,14 @@ This package knows messages and nothing of Tableau or of the application.
 
 from notifiers.apprise.notifier import AppriseConfig
 from notifiers.console.notifier import ConsoleConfig
-from notifiers.errors import NotifierError, Unanswered
-from notifiers.kinds import NOTIFIERS, Destination, Notifiers, parse_destination
+from notifiers.errors import NotifierError
+from notifiers.kinds import KINDS, Destination, Notifiers, parse_destination
 from notifiers.message import Link, Message, Notifier, Picture, Receipt, Severity, plain
 from notifiers.slack import SlackConfig
 from notifiers.twilio import TwilioConfig
 
 __all__ = [
-    "NOTIFIERS",
+    "KINDS",
     "AppriseConfig",
     "ConsoleConfig",
     "Destination",
@@ -30,7 +30,6 @@ __all__ = [
     "Severity",
     "SlackConfig",
     "TwilioConfig",
-    "Unanswered",
     "parse_destination",
     "plain",
 ]

@@ -1,4 +1,4 @@
-"""What goes wrong when somebody is told something, with the two answers a caller needs: final, and come back when."""
+"""The error of all notifiers: whether it is permanent, when to retry, and whether the message may have arrived."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ MASK = "***"
 
 
 class NotifierError(Exception):
-    """A message was not delivered, or nobody can tell whether it was.
+    """A message was not delivered, or its delivery could not be confirmed.
 
-    `permanent`: trying again cannot help. `retry_at` (aware, UTC): not before then; None leaves it to the
-    caller's back-off. `uncertain`: the message may have arrived all the same.
+    `permanent`: retrying cannot help. `retry_at` (aware, UTC): not before then; None: by the caller's back-off.
+    `sent` is False where the request surely did not reach the service, for example because the connection failed: it
+    is safe to retry for as long as an outage lasts. `uncertain`: the message may have arrived, so a retry may deliver
+    it twice.
     """
 
     def __init__(
@@ -25,19 +27,14 @@ class NotifierError(Exception):
         *,
         permanent: bool = False,
         retry_at: datetime | None = None,
+        sent: bool = True,
         uncertain: bool = False,
     ) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.retry_at = retry_at
+        self.sent = sent
         self.uncertain = uncertain
-
-
-class Unanswered(NotifierError):
-    """The request may have been carried out; no answer says so. Whoever repeats it may do it twice."""
-
-    def __init__(self, message: str, *, permanent: bool = False, retry_at: datetime | None = None) -> None:
-        super().__init__(message, permanent=permanent, retry_at=retry_at, uncertain=True)
 
 
 def utc_now() -> datetime:

@@ -15,7 +15,7 @@ from notifiers.message import Notifier
 from notifiers.slack import SlackConfig, SlackNotifier
 from notifiers.twilio import TwilioConfig, TwilioNotifier
 
-NOTIFIERS: dict[str, type[Notifier]] = {
+KINDS: dict[str, type[Notifier]] = {
     "slack": SlackNotifier,
     "twilio": TwilioNotifier,
     "apprise": AppriseNotifier,
@@ -37,11 +37,11 @@ class Destination:
 def parse_destination(text: str) -> Destination:
     """`kind` or `kind:address` as a Destination; raises ValueError saying what would be right."""
     kind, colon, to = (part.strip() for part in text.partition(":"))
-    if kind not in NOTIFIERS:
-        raise ValueError(f"{text!r} is no destination; it begins with one of {', '.join(NOTIFIERS)}")
+    if kind not in KINDS:
+        raise ValueError(f"{text!r} is no destination; it begins with one of {', '.join(KINDS)}")
     if colon and not to:
         raise ValueError(f"{text!r} has nothing after the colon; write {kind} alone for the default")
-    return Destination(kind, NOTIFIERS[kind].address(to) if to else None)
+    return Destination(kind, KINDS[kind].address(to) if to else None)
 
 
 class Notifiers:
@@ -75,26 +75,26 @@ class Notifiers:
         return tuple(kind for kind, config in self._configs.items() if config.complete)
 
     @property
-    def addressed(self) -> tuple[str, ...]:
+    def with_default_address(self) -> tuple[str, ...]:
         """The kinds that can be told without an address: set up, and with a default one."""
         return tuple(kind for kind, config in self._configs.items() if config.addressed)
 
     def get(self, kind: str) -> Notifier:
         """The notifier of that kind; raises a permanent NotifierError naming the kinds if there is none."""
-        if kind not in NOTIFIERS:
-            raise NotifierError(f"There is no notifier {kind!r}; there are {', '.join(NOTIFIERS)}", permanent=True)
+        if kind not in KINDS:
+            raise NotifierError(f"There is no notifier {kind!r}; there are {', '.join(KINDS)}", permanent=True)
         with self._lock:
             if kind not in self._made:
-                self._made[kind] = NOTIFIERS[kind](self._configs[kind], clock=self._clock)
+                self._made[kind] = KINDS[kind](self._configs[kind], clock=self._clock)
             return self._made[kind]
 
     __getitem__ = get
 
     def __contains__(self, kind: object) -> bool:
-        return kind in NOTIFIERS
+        return kind in KINDS
 
     def __iter__(self) -> Iterator[str]:
-        return iter(NOTIFIERS)
+        return iter(KINDS)
 
     def __len__(self) -> int:
-        return len(NOTIFIERS)
+        return len(KINDS)

@@ -16,7 +16,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from notifiers.deadline import Deadline
-from notifiers.errors import MASK, NotifierError, Unanswered, cause, hushed
+from notifiers.errors import MASK, NotifierError, cause, hushed
 
 TIMEOUT = (5, 10)  # seconds to connect, and between two reads
 LONGEST = 30.0  # seconds for a request and its answer
@@ -61,7 +61,7 @@ def call(
 ) -> Answer:
     """Ask once and give the answer, whatever its status.
 
-    Raises NotifierError where there is none: Unanswered if the request may have been received, a permanent one if
+    Raises NotifierError where there is none: an uncertain one if the request may have been received, a permanent one if
     the address cannot be one. `service` is the name to say; the second part of `auth` is kept secret.
     """
     try:
@@ -129,8 +129,8 @@ def _translated(error: Exception, service: str) -> NotifierError:
     if isinstance(error, MISCONFIGURED):
         return NotifierError(f"{service} cannot be called: {error}", permanent=True)
     if not_sent(error):
-        return NotifierError(f"{service} cannot be reached: {_reason(error)}")
-    return Unanswered(f"{service} did not answer: {_reason(error)}")
+        return NotifierError(f"{service} cannot be reached: {_reason(error)}", sent=False)
+    return NotifierError(f"{service} did not answer: {_reason(error)}", uncertain=True)
 
 
 def not_sent(error: Exception) -> bool:

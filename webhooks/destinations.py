@@ -41,10 +41,10 @@ def delivery_warnings(texts: Iterable[str], notifiers: Notifiers) -> list[str]:
 
 
 def _trouble(text: str, notifiers: Notifiers) -> str:
-    kind, to = (one := parse_destination(resolve_default(text, notifiers.addressed))).kind, one.to
+    kind, to = (one := parse_destination(resolve_default(text, notifiers.with_default_address))).kind, one.to
     if kind not in notifiers.configured:
         return f"rules tell people by {kind}, which is not set up"
-    if to is None and kind not in notifiers.addressed:
+    if to is None and kind not in notifiers.with_default_address:
         return f"rules tell people by {kind} without an address, and {ADDRESSES[kind]} is not set"
     if text == DEFAULT and kind != "slack" and "slack" in notifiers.configured:
         return f"{DEFAULT} goes to the {kind}: SLACK_TOKEN is set, and {ADDRESSES['slack']} is not"

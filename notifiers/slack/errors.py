@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from notifiers.errors import NotifierError, Unanswered, come_back
+from notifiers.errors import NotifierError, come_back
 
 # Slack's passing troubles. Every other name it gives is final until somebody changes something.
 PASSING = frozenset(
@@ -55,10 +55,6 @@ class Refusal(NotifierError):
         return self.name in BLOCKS_REFUSED
 
 
-class HalfDone(Refusal, Unanswered):
-    """Slack gave up, perhaps after it had posted."""
-
-
 def refusal(status: int, data: object, headers: Mapping[str, str], now: datetime) -> NotifierError:
     """The error for an answer of Slack's Web API that is not `ok`.
 
@@ -69,11 +65,11 @@ def refusal(status: int, data: object, headers: Mapping[str, str], now: datetime
     if not ERROR_NAME.fullmatch(name):
         return _nameless(status, headers, now)
     final = name not in PASSING and status < 500 and status != 429
-    kind = HalfDone if name in HALF_DONE else Refusal
-    error = kind(
+    error = Refusal(
         f"Slack answered {name}{_advice(name, answer)}",
         permanent=final,
         retry_at=None if final else _retry_at(headers, now),
+        uncertain=name in HALF_DONE,
     )
     error.name = name
     return error
@@ -85,9 +81,8 @@ def _nameless(status: int, headers: Mapping[str, str], now: datetime) -> Notifie
     hint = "; is SLACK_API_URL right?" if final or status < 300 else ""
     words = f"Slack answered status {status} and no reason{hint}"
     retry_at = None if final else _retry_at(headers, now)
-    if status < 300 or status == GATEWAY_TIMEOUT:
-        return Unanswered(words, retry_at=retry_at)
-    return NotifierError(words, permanent=final, retry_at=retry_at, uncertain=status >= 500)
+    uncertain = status < 300 or status == GATEWAY_TIMEOUT
+    return NotifierError(words, permanent=final, retry_at=retry_at, uncertain=uncertain)
 
 
 def _advice(name: str, answer: Mapping[str, Any]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,14 +15,13 @@ from urllib.error import HTTPError, URLError
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web import SlackResponse
 
-from notifiers.errors import NotifierError, Unanswered, cause, hushed
+from notifiers.errors import NotifierError, cause, hushed
 from notifiers.message import Picture
 from notifiers.slack.client import Client
 from notifiers.slack.errors import refusal
 from notifiers.text import one_line
 
 TIMEOUT = 10  # seconds, for every single step on the wire
-QUICK_SECONDS = 1.0
 ALT_TEXT, TITLE = 1000, 100  # characters; the second is ours, for the line above the picture
 
 # What happens before the first byte is sent; after anything else Slack may have what we said.
@@ -73,18 +71,16 @@ class Web:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        started = time.monotonic()
         try:
             yield
         except (SlackClientError, OSError, HTTPException) as error:
-            quick = time.monotonic() - started < QUICK_SECONDS
-            raise hushed(self._error(error, quick=quick), [self._token]) from cause(error, [self._token])
+            raise hushed(self._error(error), [self._token]) from cause(error, [self._token])
         except (ValueError, AttributeError, LookupError, TypeError) as error:
             # An answer that slack_sdk cannot read: not UTF-8, not an object, without what it must have.
             reason = f"Slack's answer cannot be read ({type(error).__name__}); is SLACK_API_URL right?"
-            raise Unanswered(reason) from cause(error, [self._token])
+            raise NotifierError(reason, uncertain=True) from cause(error, [self._token])
 
-    def _error(self, error: Exception, *, quick: bool) -> NotifierError:
+    def _error(self, error: Exception) -> NotifierError:
         if isinstance(error, SlackApiError):
             response = error.response
             return refusal(response.status_code, response.data, response.headers, self._clock())
@@ -93,11 +89,8 @@ class Web:
                 return refusal(error.code, None, dict(error.headers.items()), self._clock())
         reason = error.reason if isinstance(error, URLError) else error
         if isinstance(error, URLError) and isinstance(reason, UNSENT):
-            return NotifierError(f"Slack cannot be reached: {reason}")
-        if isinstance(reason, ConnectionError) and quick:
-            # Cut off at once, and not after a silence, is how an outage looks; it is tried as long as one lasts.
-            return NotifierError(f"Slack broke the connection: {reason}", uncertain=True)
-        return Unanswered(f"Slack did not answer: {reason}")
+            return NotifierError(f"Slack cannot be reached: {reason}", sent=False)
+        return NotifierError(f"Slack did not answer: {reason}", uncertain=True)
 
 
 def _data(response: SlackResponse) -> dict[str, Any]:

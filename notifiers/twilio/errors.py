@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from notifiers.errors import NotifierError, Unanswered, come_back
+from notifiers.errors import NotifierError, come_back
 from notifiers.transport import Answer
 
 # https://www.twilio.com/docs/api/errors
@@ -25,26 +25,34 @@ ADVICE = {
 TOO_MANY = frozenset([20429, 21611])  # too many requests; the sender's queue is full
 
 
-def refusal(answer: Answer, now: datetime) -> NotifierError:
-    """The error for an answer that is not a success."""
+class Refusal(NotifierError):
+    """Twilio answered and did not accept the request."""
+
+    def __init__(self, message: str, *, permanent: bool, retry_at: datetime | None, status: int) -> None:
+        super().__init__(message, permanent=permanent, retry_at=retry_at)
+        self.status = status
+
+
+def refusal(answer: Answer, now: datetime) -> Refusal:
+    """Return the error for an answer that is not a success."""
     said = answer.json()
     code = said["code"] if isinstance(said.get("code"), int) else None
     words = f"{code} {ADVICE.get(code) or said.get('message')}" if code else f"status {answer.status}"
     hint = "" if code or answer.status >= 400 else "; is TWILIO_API_URL right?"
     passing = answer.status >= 500 or answer.status in (408, 429) or code in TOO_MANY
-    return NotifierError(
+    return Refusal(
         f"Twilio answered {words}{hint}",
         permanent=not passing,
         retry_at=come_back(answer.headers.get("Retry-After"), now) if passing else None,
-        uncertain=answer.status >= 500,
+        status=answer.status,
     )
 
 
 def sid_of(answer: Answer) -> str:
-    """The SID of the message an answer describes; Unanswered if it names none."""
+    """The SID of the message an answer describes; an uncertain NotifierError if it names none."""
     sid = answer.json().get("sid")
     if not isinstance(sid, str):
-        raise Unanswered("Twilio's answer names no message")
+        raise NotifierError("Twilio's answer names no message", uncertain=True)
     return sid
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from notifiers.errors import NotifierError, Unanswered, demand, utc_now
+from notifiers.errors import NotifierError, demand, utc_now
 from notifiers.message import Message, Picture, Receipt
 from notifiers.transport import Answer, call
-from notifiers.twilio.errors import date_of, refusal, sid_in_list, sid_of
+from notifiers.twilio.errors import Refusal, date_of, refusal, sid_in_list, sid_of
 from notifiers.twilio.sms import sms
 
 TWILIO_API_URL = "https://api.twilio.com"
@@ -71,10 +71,12 @@ class TwilioNotifier:
             answer = self._call("POST", "/Messages.json", form={"To": number, by: sender, "Body": body})
             return Receipt(number, sid_of(answer))
         except NotifierError as error:
-            sid = self._sid_since(started, number, body) if error.uncertain else None
+            # After a server error too the message may have been taken.
+            failed = isinstance(error, Refusal) and error.status >= 500
+            sid = self._sid_since(started, number, body) if error.uncertain or failed else None
             if sid:
                 return Receipt(number, sid)
-            if not isinstance(error, Unanswered):
+            if not error.uncertain:
                 raise
             words = f"{error}. The SMS to {number} may have been sent; it is not repeated. Replay to send it again"
             raise NotifierError(words, permanent=True, uncertain=True) from error

@@ -49,9 +49,9 @@ class Recording:
 
 
 class Board(dict[str, Recording]):
-    """Slack and the console, of which `addressed` says what needs no address."""
+    """Slack and the console, of which `with_default_address` says which need no address."""
 
-    addressed: tuple[str, ...] = ("slack", "console")
+    with_default_address: tuple[str, ...] = ("slack", "console")
 
     def __init__(self) -> None:
         super().__init__({kind: Recording(kind) for kind in ("slack", "twilio", "console")})

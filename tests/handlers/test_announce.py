@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from notifiers import NotifierError, Unanswered
+from notifiers import NotifierError
 from tests.handlers.conftest import Board
 from webhooks.context import Context, call
 from webhooks.errors import RetryLater, Skip
@@ -104,7 +104,7 @@ def test_announcement_under_way_leaves_further_deaths_to_the_next(
 ) -> None:
     """While Slack is slow, a job that dies is told of once, and so is each that was being told of."""
     slow = announcement(to=("slack",))
-    board["slack"].troubles = [Unanswered("Slack did not answer")]
+    board["slack"].troubles = [NotifierError("Slack did not answer", uncertain=True)]
     with pytest.raises(RetryLater):
         announce(context(slow))
     inbox.bury(job(key="R/notify/late"), "one more")
@@ -120,7 +120,7 @@ def test_announcement_that_waits_for_one_place_goes_to_the_others(
     announcement: Callable[..., Job], context: Contexts, board: Board
 ) -> None:
     """A message that may be out is tried again later; the other places do not wait for it."""
-    board["slack"].troubles = [Unanswered("Slack did not answer")]
+    board["slack"].troubles = [NotifierError("Slack did not answer", uncertain=True)]
     with pytest.raises(RetryLater):
         announce(context(announcement()))
     assert len(board["console"].sent) == 1

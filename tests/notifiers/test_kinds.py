@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from notifiers import (
-    NOTIFIERS,
+    KINDS,
     AppriseConfig,
     ConsoleConfig,
     Destination,
@@ -71,8 +71,8 @@ def test_parse_destination_says_what_would_be_right(text: str, right: str) -> No
 def test_notifiers_has_every_kind_of_the_table() -> None:
     """Each kind is there, set up or not, and says of itself what it is."""
     notifiers = Notifiers()
-    assert list(notifiers) == list(NOTIFIERS)
-    assert len(notifiers) == len(NOTIFIERS)
+    assert list(notifiers) == list(KINDS)
+    assert len(notifiers) == len(KINDS)
     assert all(kind in notifiers and notifiers[kind].kind == kind for kind in notifiers)
     assert notifiers.configured == ("console",)
 
@@ -91,9 +91,9 @@ def test_addressed_names_what_needs_no_address() -> None:
     """A token is not enough where nobody says which channel, or which number."""
     account = {"account_sid": "AC1", "auth_token": "x", "sender": "+15550100"}
     without = Notifiers(slack=SlackConfig(token="xoxb-1"), twilio=TwilioConfig(**account))
-    assert without.addressed == ("console",)
+    assert without.with_default_address == ("console",)
     both = Notifiers(slack=SlackConfig("xoxb-1", "#a"), twilio=TwilioConfig(**account, to="+15550101"))
-    assert both.addressed == ("slack", "twilio", "console")
+    assert both.with_default_address == ("slack", "twilio", "console")
 
 
 def test_unknown_kind_is_a_permanent_error() -> None:

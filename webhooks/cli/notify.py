@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 import click
 from rich.text import Text
 
-from notifiers import NOTIFIERS, Destination, Message, NotifierError, Receipt, parse_destination
+from notifiers import KINDS, Destination, Message, NotifierError, Receipt, parse_destination
 from webhooks.cli.support import application, terminal
 from webhooks.cli.support.commands import Group
 from webhooks.cli.support.exit_codes import Failure
@@ -34,7 +34,7 @@ def list_notifiers(as_json: bool) -> None:
     """List the notifiers, and whether each is set up."""
     configured = application.services().notifiers.configured
     if as_json:
-        for kind in NOTIFIERS:
+        for kind in KINDS:
             terminal.print_json({"name": kind, "set_up": kind in configured})
         return
     rows: list[list[str | Text]] = [
@@ -44,7 +44,7 @@ def list_notifiers(as_json: bool) -> None:
             if kind in configured
             else terminal.styled_state("no", "not set up"),
         ]
-        for kind in NOTIFIERS
+        for kind in KINDS
     ]
     terminal.show(terminal.table(["NAME", "STATE"], rows))
 
@@ -75,8 +75,8 @@ def test(name: str, to: str | None, as_json: bool) -> None:
 
 def _destination(name: str, to: str | None) -> Destination:
     kind = name.partition(":")[0]
-    if kind not in NOTIFIERS:
-        raise click.BadParameter(f"{kind!r} is no notifier; {hint(kind, NOTIFIERS)}", param_hint="NAME")
+    if kind not in KINDS:
+        raise click.BadParameter(f"{kind!r} is no notifier; {hint(kind, KINDS)}", param_hint="NAME")
     if to and ":" in name:
         raise click.UsageError("NAME says already where to; leave --to out.")
     try:

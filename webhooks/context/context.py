@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from notifiers import Destination, Message, Notifier, Notifiers, Picture, Receipt, Unanswered, parse_destination
+from notifiers import Destination, Message, Notifier, NotifierError, Notifiers, Picture, Receipt, parse_destination
 from tableau_rest.errors import TableauError
 from webhooks.config.settings import Settings
 from webhooks.context.content import Lookup, check, check_site, look_up, luid
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 PICTURE_WAITS = (10.0, 30.0)
 """Seconds until a picture that failed is tried again."""
-UNANSWERED_WAITS = (15.0, 120.0, 900.0)
-"""Seconds until a message that may be out is sent again: few and far apart, since each may be one too many."""
+UNCERTAIN_WAITS = (120.0, 1800.0)
+"""Seconds until a message that may have arrived is sent again: each repeat may be a second copy."""
 TITLE = 150
 """Characters that fit into the headline of a message."""
 
@@ -167,7 +167,7 @@ class Context:
 
         Where the server knows several sites, the message says which one the event is from, unless `site` is False.
 
-        A message of which nobody says whether it is out is sent again a few times, far apart.
+        A message that may have arrived (the error is `uncertain`) is sent again at most twice, far apart.
 
         Raises NotifierError as the medium has it, Permanent for a destination that is none.
         """
@@ -185,13 +185,13 @@ class Context:
     def _send(self, key: str, send: Callable[[], dict[str, str]]) -> dict[str, str]:
         try:
             return dict(self.once(key, send))
-        except Unanswered as error:
-            if error.permanent:
+        except NotifierError as error:
+            if error.permanent or not error.uncertain:
                 raise
-            why = f"{error}; the message may be out, and is sent again"
-            self.wait(f"{key} unanswered", UNANSWERED_WAITS, why, not_before=error.retry_at)
+            why = f"{error}; the message may have arrived, and is sent again"
+            self.wait(f"{key} uncertain", UNCERTAIN_WAITS, why, not_before=error.retry_at)
             over = "The message may have arrived, perhaps more than once; it is not repeated. Replay to send it again"
-            raise Unanswered(f"{error}. {over}", permanent=True) from error
+            raise NotifierError(f"{error}. {over}", permanent=True, uncertain=True) from error
 
     def _ordinal(self, to: str) -> str:
         self._told[to] += 1
@@ -199,7 +199,7 @@ class Context:
 
     def _destination(self, to: str) -> Destination:
         try:
-            return parse_destination(resolve_default(to, self.notifiers.addressed))
+            return parse_destination(resolve_default(to, self.notifiers.with_default_address))
         except ValueError as error:
             raise Permanent(str(error)) from None
 
