@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NoReturn
 
 from webhooks.event_types import EventType, event_type
@@ -128,17 +128,6 @@ def load(body: bytes) -> Any:
     except ValueError as error:
         raise Malformed(f"not JSON: {error}") from error
     return value
-
-
-def instant(created_at: object) -> datetime | None:
-    """An event's `created_at` as an aware time; None for what is no time."""
-    if not isinstance(created_at, str):
-        return None
-    try:
-        at = datetime.fromisoformat(created_at)
-    except ValueError:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def build(name: str, *, origin: str, **fields: str) -> Event:

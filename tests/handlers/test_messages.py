@@ -12,6 +12,7 @@ import pytest
 
 from notifiers import Link, Message
 from tableau_rest.models import Reference, User, Workbook
+from webhooks.clock import parse_time
 from webhooks.event import Event
 from webhooks.event_types import EVENT_TYPES
 from webhooks.messages.event_message import (
@@ -19,7 +20,6 @@ from webhooks.messages.event_message import (
     check_template,
     compose,
     happened_at,
-    instant,
     moment,
 )
 
@@ -151,7 +151,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_time_without_a_zone_is_utc_everywhere() -> None:
     """Wherever the server stands, a time without a zone means UTC, in messages and in questions to Tableau."""
     assert moment("2026-01-31T09:30:00") == "2026-01-31 09:30 UTC"
-    assert instant("2026-01-31T09:30:00") == datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
+    assert parse_time("2026-01-31T09:30:00") == datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 
 
 RECEIVED = datetime(2026, 1, 31, 9, 31, tzinfo=UTC)

@@ -15,6 +15,7 @@ from webhooks.config import site
 from webhooks.config import sites_file as sites_reader
 from webhooks.config.site import Site
 from webhooks.config.variables import inbox_address, is_flask_command, web_concurrency, with_files
+from webhooks.validation import describe_values
 
 __all__ = ["REQUIRED", "ROOT", "Settings", "is_flask_command", "web_concurrency"]
 
@@ -153,8 +154,8 @@ class Settings(BaseSettings):
         try:
             return cls(**given)
         except ValidationError as error:
-            faults = "; ".join(f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
-            raise RuntimeError(f"Settings are wrong: {faults.replace('Input should', 'should')}") from None
+            faults = "; ".join(describe_values(error, name=str.upper))
+            raise RuntimeError(f"Settings are wrong: {faults}") from None
         except UnicodeDecodeError:
             raise RuntimeError(".env is not UTF-8") from None
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from webhooks.config.site import SECRETS, Site
 from webhooks.spelling import hint
+from webhooks.validation import describe_values
 
 KEYS = (*Site.model_fields, *(f"{name}_{way}" for name in SECRETS for way in ("env", "file")))
 
@@ -72,7 +73,7 @@ class _Reading:
         try:
             site = Site(**{"name": "", **plain, **{name: text for name, text in secrets.items() if text}})
         except ValidationError as error:
-            self._fault(place, *(_sentence(one) for one in error.errors(include_url=False, include_input=False)))
+            self._fault(place, *describe_values(error))
             return None
         missing = [name for name in ("name",) if not site.name] + site.missing()
         told = " ".join(self._found.faults[before:])
@@ -140,11 +141,6 @@ class _Reading:
 def _place(number: int, entry: Mapping[str, Any]) -> str:
     name = entry.get("name")
     return f'site {number} "{name}"' if isinstance(name, str) and name else f"site {number}"
-
-
-def _sentence(error: Mapping[str, Any]) -> str:
-    message = error["msg"].removeprefix("Value error, ").replace("Input should", "should")
-    return f"{'.'.join(map(str, error['loc']))}: {message}"
 
 
 def _and(names: list[str]) -> str:

@@ -7,7 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from notifiers import Destination, Message, Notifier, NotifierError, Notifiers, Picture, Receipt, parse_destination
 from tableau_rest.errors import TableauError
+from webhooks.clock import utc_now
 from webhooks.config.settings import Settings
 from webhooks.context.content import Lookup, check, check_site, look_up, luid
 from webhooks.context.projects import path_of
@@ -26,6 +27,7 @@ from webhooks.job import Job
 from webhooks.registry import Handler
 from webhooks.retry import costs_no_attempt
 from webhooks.rules.conditions import SITE
+from webhooks.validation import describe_values
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -47,10 +49,6 @@ PictureSource = Picture | Callable[[], Picture | None]
 
 class NoCredentials(Permanent):
     """The server has nothing to sign in to Tableau with."""
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Context:
@@ -276,7 +274,7 @@ def _params(handler: Handler, context: Context) -> BaseModel:
     try:
         return handler.params.model_validate(dict(context.job.params))
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        faults = "; ".join(describe_values(error))
         raise Permanent(f"the job's params no longer fit {handler.name}: {faults}") from None
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from webhooks.clock import from_timestamp
 from webhooks.event import Event
-from webhooks.inbox.databases.store import instant, moment
+from webhooks.inbox.databases.store import moment
 from webhooks.inbox.schema import EVENT_STATES
 from webhooks.job import Job, JobState
 
@@ -61,7 +62,7 @@ def event_of(row: Row) -> Event:
     """The event of a row that has `event_id`, `body`, `fingerprint` and `received_at`."""
     body = bytes(row["body"])
     payload = json.loads(body)
-    received_at = instant(row["received_at"])
+    received_at = from_timestamp(row["received_at"])
     return Event(payload["event_type"], payload, body, bytes(row["fingerprint"]), row["event_id"], received_at)
 
 
@@ -77,7 +78,7 @@ def job_of(row: Row, event: Event) -> Job:
         state=JobState(row["state"]),
         attempts=row["attempts"],
         max_attempts=row["max_attempts"],
-        due_at=instant(row["due_at"]),
+        due_at=from_timestamp(row["due_at"]),
         owner=row["owner"],
         error=row["error"],
         created_at=moment(row["created_at"]),
@@ -94,8 +95,8 @@ def attempt_of(row: Row) -> Attempt:
     return Attempt(
         number=row["number"],
         worker=row["worker"],
-        started_at=instant(row["started_at"]),
-        finished_at=instant(row["finished_at"]),
+        started_at=from_timestamp(row["started_at"]),
+        finished_at=from_timestamp(row["finished_at"]),
         outcome=row["outcome"],
         error=row["error"],
     )

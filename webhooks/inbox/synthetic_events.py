@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from webhooks.event import Event, instant
+from webhooks.clock import parse_time
+from webhooks.event import Event
 from webhooks.inbox.databases.store import Store, upsert
 from webhooks.inbox.records import Receipt, event_of
 from webhooks.inbox.schema import events, made
@@ -65,7 +66,7 @@ class Made:
         about = (made.c.resource_luid == event.resource_luid, made.c.event_type == event.event_type)
         found = select(made.c.event_id, made.c.happened_at).where(*about, made.c.event_id != event.id)
         rows = self.store.read(lambda connection: connection.execute(found).all())
-        at = instant(event.created_at)
+        at = parse_time(event.created_at)
         for row in rows:
             near = at is not None and abs(at.timestamp() - row.happened_at) <= SAME_SECONDS
             if near or event.type.happens_once:
@@ -104,7 +105,7 @@ class Made:
 
 
 def _arrival(event: Event) -> Arrival:
-    at = instant(event.created_at)
+    at = parse_time(event.created_at)
     received = event.received_at.timestamp() if event.received_at else 0.0
     happened = at.timestamp() if at else None
     return Arrival(event.event_type, event.resource_luid, event.resource_name, happened, received, event.site_luid)

@@ -6,12 +6,13 @@ import json
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
 from notifiers import Link, Message
+from webhooks.clock import parse_time
 from webhooks.event import RECONCILED, Event
 from webhooks.spelling import hint
 
@@ -65,24 +66,15 @@ def person(user: Any) -> str:
     return f"{name} ({address})" if address and address != name else name
 
 
-def instant(created_at: object) -> datetime | None:
-    """The time that a payload gives, aware and in UTC, which is meant where no zone is named; None if it is none."""
-    try:
-        at = datetime.fromisoformat(created_at) if isinstance(created_at, str) else None
-        return at and (at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return None
-
-
 def happened_at(event: Event) -> datetime | None:
     """When it happened; when it was received where the payload gives no time, or one that cannot be right."""
-    at, received = instant(event.created_at), event.received_at
+    at, received = parse_time(event.created_at), event.received_at
     return received if at is None or (received and abs(received - at) > FAR) else at
 
 
 def moment(created_at: object) -> str:
     """`2026-01-31 09:30 UTC`; what is no time stays as it is."""
-    at = instant(created_at)
+    at = parse_time(created_at)
     return f"{at:%Y-%m-%d %H:%M} UTC" if at else as_text(created_at)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import socket
 import ssl
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import urlsplit
+
+from webhooks.clock import from_timestamp
 
 TIMEOUT_SECONDS = 5.0
 ADVICE = {
@@ -53,7 +55,7 @@ def fetch(url: str, *, timeout: float = TIMEOUT_SECONDS) -> Certificate:
         raise CertificateError(f"{host}:{port} does not speak TLS: {error.reason or error}") from None
     except OSError as error:
         raise CertificateError(f"{host}:{port} cannot be reached: {error.strerror or error}") from None
-    return Certificate(host, datetime.fromtimestamp(ssl.cert_time_to_seconds(str(shown["notAfter"])), UTC))
+    return Certificate(host, from_timestamp(ssl.cert_time_to_seconds(str(shown["notAfter"]))))
 
 
 def _advice(why: str) -> str:

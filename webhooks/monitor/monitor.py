@@ -10,8 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 
+from webhooks.clock import utc_now
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox import Inbox
 
@@ -24,10 +25,6 @@ TICK_SECONDS = 15.0
 STOP_SECONDS = 2.0
 
 Check = Callable[[datetime], None]
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Monitor:

@@ -6,12 +6,13 @@ import logging
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tableau_rest.errors import NotFound, TableauError
 from tableau_rest.models import Datasource, Workbook
 from tableau_rest.protocol.query import where
+from webhooks.clock import from_timestamp
 from webhooks.event import RECONCILED
 from webhooks.event_types import content_event_type, event_type, refresh_event_type
 from webhooks.inbox import Arrival, Inbox, Resource
@@ -87,8 +88,8 @@ class Reconciler:
         noted = self._inbox.noted(self._cursor)
         if noted is None:
             return None
-        since = max(datetime.fromtimestamp(noted["until"], UTC), now - FURTHEST)
-        listed = datetime.fromtimestamp(noted["listed"], UTC)
+        since = max(from_timestamp(noted["until"]), now - FURTHEST)
+        listed = from_timestamp(noted["listed"])
         until = max(self._settled(now), since)
         whole = self._first or until - since > DOWNTIME or now - listed > LIST_ALL
         return Span(since, until, listed, whole)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
 
 from webhooks.inbox import EventRecord, JobRecord
 from webhooks.job import Job, JobState, NewJob
@@ -77,7 +77,3 @@ def _ready(record: JobRecord, now: datetime) -> str:
         return due
     again = f"attempt {job.attempts + 1} of {job.max_attempts} {due}"
     return f"{again}; {job.error}" if job.error else again
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)

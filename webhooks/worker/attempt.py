@@ -8,9 +8,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from webhooks import retry
+from webhooks.clock import utc_now
 from webhooks.errors import LeaseLost, Skip, StoreUnavailable
 from webhooks.inbox import MISSING, Inbox
 from webhooks.job import Job
@@ -65,7 +65,7 @@ class Attempts:
             self.settle(job, lambda: inbox.finish(job))
 
     def _failed(self, job: Job, error: BaseException) -> None:
-        now = datetime.now(UTC)
+        now = utc_now()
         free = retry.costs_no_attempt(error, created_at=job.created_at or now, now=now)
         limit = job.max_attempts + 1 if free else job.max_attempts
         chance = random.random()  # noqa: S311 — jitter

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import requests
@@ -14,6 +13,7 @@ from tableau_rest import ConnectionFailed, Forbidden, SignInFailed, TableauError
 from webhooks.cli.doctor.finding import Finding, failed, ok, skipped, warning
 from webhooks.cli.doctor.local_checks import INBOX_FAULTS
 from webhooks.cli.trigger.post import NoResponse, Sender
+from webhooks.clock import utc_now
 from webhooks.config.site import Site
 from webhooks.monitor import certificate
 from webhooks.registration import Change, ChangeKind, compare, is_ours
@@ -69,7 +69,7 @@ class Outside:
     def _clock(self, date: str) -> Iterator[Finding]:
         """Against the Date header, which has whole seconds."""
         try:
-            off = abs((datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds())
+            off = abs((utc_now() - parsedate_to_datetime(date)).total_seconds())
         except (ValueError, TypeError):
             yield skipped("clock", "Tableau does not say what time it is")
             return
@@ -176,7 +176,7 @@ class Outside:
         except certificate.CertificateError as error:
             yield failed("certificate", str(error), "Tableau would not deliver to it.")
             return
-        days = shown.days_left(datetime.now(UTC))
+        days = shown.days_left(utc_now())
         text = f"trusted, ends in {formats.count(days, 'day')} ({shown.ends_at:%Y-%m-%d})"
         if days < SOON_DAYS:
             yield warning("certificate", text, "Renew it, or find out why it does not renew itself.")

@@ -12,6 +12,7 @@ from webhooks.cli.events.replay import replay
 from webhooks.cli.events.tail import tail
 from webhooks.cli.support import application, options, terminal
 from webhooks.cli.support.commands import Group
+from webhooks.clock import utc_now
 from webhooks.context import CONDITIONS
 from webhooks.event import Event
 from webhooks.inbox import MISSING, EventRecord
@@ -19,7 +20,6 @@ from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 from webhooks.rules.conditions import Verdict
 from webhooks.views.json_objects import event_object
-from webhooks.views.wording import utc_now
 
 
 @click.group(cls=Group)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from webhooks.cli.support import application, options, signals, terminal
 from webhooks.cli.support.commands import Command
+from webhooks.clock import utc_now
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox import EventRecord, Inbox, JobRecord
 from webhooks.job import JobState
@@ -113,7 +114,7 @@ def _line(record: EventRecord, news: JobRecord | str) -> Text:
     if news == CAME:
         return _event_line(record)
     if isinstance(news, JobRecord):
-        return _job_line(record, news, wording.utc_now())
+        return _job_line(record, news, utc_now())
     return Text.assemble(*_margin(record, record.event.received_at), ("  ignored, no rule or handler wanted it", "dim"))
 
 

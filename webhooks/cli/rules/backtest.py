@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -16,6 +16,7 @@ from webhooks import rules as rulebook
 from webhooks.cli.support import application, options, terminal
 from webhooks.cli.support.commands import Command
 from webhooks.cli.support.exit_codes import Failure
+from webhooks.clock import utc_now
 from webhooks.event import Event
 from webhooks.inbox import EventRecord, JobRecord
 from webhooks.job import Job, JobState, NewJob
@@ -77,7 +78,7 @@ def backtest(file: Path | None, filters: options.Filters, as_json: bool) -> None
     project, owner or tags count as fulfilled.
     """
     matching = _matching(file)
-    since = filters.since or datetime.now(UTC) - timedelta(days=DEFAULT_DAYS)
+    since = filters.since or utc_now() - timedelta(days=DEFAULT_DAYS)
     chosen = options.Filters(filters.event_type, filters.resource, since=since)
     inbox = application.inbox()
     chosen.check(inbox)

@@ -17,6 +17,7 @@ from webhooks.cli.support import application, options, terminal
 from webhooks.cli.support.commands import Group
 from webhooks.cli.support.exit_codes import FAILED, Failure
 from webhooks.cli.trigger.sample import customize, encode, sample
+from webhooks.clock import utc_now
 from webhooks.event import Event, Malformed, Unprocessable, parse
 from webhooks.event_types import EVENT_TYPES
 from webhooks.rules import Rule, Rules, RulesError
@@ -158,7 +159,7 @@ def _event(given: str, name: str | None) -> Event:
     if given.isdecimal():
         return application.get_event(int(given)).event
     if given in EVENT_TYPES:
-        return _parsed(encode(customize(sample(given), at=wording.utc_now(), name=name)), given)
+        return _parsed(encode(customize(sample(given), at=utc_now(), name=name)), given)
     raise click.BadParameter(
         f"{given!r} is no file, no ID and no event type; {hint(given, EVENT_TYPES)}", param_hint="EVENT"
     )
@@ -178,7 +179,7 @@ def _foretell(event: Event, parts: list[Part]) -> None:
     head = Text.assemble(
         terminal.styled_event_type(event.event_type), "  ", (terminal.printable(event.resource_name), "bold")
     )
-    body = render.explanation(parts, wording.utc_now(), application.redact, unmade="would run: ")
+    body = render.explanation(parts, utc_now(), application.redact, unmade="would run: ")
     made = sum(len(part.unmade) for part in parts)
     terminal.show(head, body, "", f"{formats.count(made, 'job')} would be made." if made else "It would be ignored.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import wraps
 from itertools import islice
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from webhooks.clock import parse_time, utc_now
 from webhooks.event_types import EVENT_TYPES
 from webhooks.inbox import STATES, EventRecord, Inbox
 from webhooks.spelling import hint
@@ -83,12 +84,15 @@ def instant(text: str, now: datetime) -> datetime:
     try:
         if DURATION.fullmatch(short):
             return now - _duration(short)
-        given = datetime.fromisoformat(text.strip())
-        return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
+    except OverflowError:
+        parsed = None
+    else:
+        parsed = parse_time(text.strip())
+    if parsed is None:
         raise ValueError(
             f"{text!r} is no time; write how long ago (30m, 2h, 7d) or when (2026-01-31, 2026-01-31T09:30)"
-        ) from None
+        )
+    return parsed
 
 
 def _duration(text: str) -> timedelta:
@@ -105,7 +109,7 @@ class When(click.ParamType):  # type: ignore[type-arg]  # generic in new version
         if isinstance(value, datetime):
             return value
         try:
-            return instant(str(value), datetime.now(UTC))
+            return instant(str(value), utc_now())
         except ValueError as error:
             self.fail(str(error), param, ctx)
 

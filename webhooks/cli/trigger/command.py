@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 import click
@@ -20,6 +20,7 @@ from webhooks.cli.trigger import report
 from webhooks.cli.trigger.post import NoResponse, Response, Sender
 from webhooks.cli.trigger.sample import Payload, customize, encode, sample
 from webhooks.cli.trigger.scenario import SCENARIOS
+from webhooks.clock import utc_now
 from webhooks.event_types import EVENT_TYPES
 from webhooks.spelling import closest
 from webhooks.webhook_url import webhook_url
@@ -119,7 +120,7 @@ def _happened(
 
 
 def _story(scenario: str) -> list[Happened]:
-    now = datetime.now(UTC)
+    now = utc_now()
     return [(sample(scene.event_type), now - scene.before, scene.name) for scene in SCENARIOS[scenario]()]
 
 
@@ -161,7 +162,7 @@ def _moments(count: int) -> list[datetime]:
 
     They are spread by chance, so that sending some more hardly meets those that were sent before.
     """
-    now = datetime.now(UTC)
+    now = utc_now()
     earlier = random.sample(range(1, max(3600, 10 * count)), count - 1)
     return [now - timedelta(seconds=seconds) for seconds in sorted(earlier, reverse=True)] + [now]
 

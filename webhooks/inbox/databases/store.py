@@ -7,13 +7,14 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 from weakref import WeakSet
 
 from sqlalchemy import ColumnElement, Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
+from webhooks.clock import from_timestamp
 from webhooks.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -141,10 +142,5 @@ def upsert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.I
     return sqlite.insert(table)
 
 
-def instant(seconds: float) -> datetime:
-    """An aware UTC time from the database's seconds."""
-    return datetime.fromtimestamp(seconds, UTC)
-
-
 def moment(seconds: float | None) -> datetime | None:
-    return None if seconds is None else instant(seconds)
+    return None if seconds is None else from_timestamp(seconds)
