@@ -1,4 +1,4 @@
-"""The commands on a real inbox and real rules, in this process; and a server for those that need one."""
+"""Run commands in this process on a real inbox and real rules, and a server for those that need one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Receive = Callable[..., int]
 
 @pytest.fixture
 def rules_file(tmp_path: Path) -> Path:
-    """Two rules: one with two destinations and a condition, one that prints."""
+    """Write two rules: one with two destinations and a condition, one that prints."""
     file = tmp_path / "rules.toml"
     file.write_text(RULES, encoding="utf-8")
     return file
@@ -53,7 +53,7 @@ def rules_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings(tmp_path: Path, rules_file: Path) -> Settings:
-    """A server without credentials for anything, but with secrets of its own."""
+    """Return the settings of a server without credentials for other services, but with secrets of its own."""
     return Settings(
         _env_file=None,
         database_url=f"sqlite:///{tmp_path / 'inbox.sqlite3'}",
@@ -67,7 +67,7 @@ def settings(tmp_path: Path, rules_file: Path) -> Settings:
 
 @pytest.fixture
 def app(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
-    """The application as a `flask` command makes it."""
+    """Return the application as a `flask` command creates it."""
     monkeypatch.setenv("FLASK_RUN_FROM_CLI", "true")
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
@@ -77,7 +77,7 @@ def app(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
 
 @pytest.fixture
 def services(app: Flask) -> Iterator[Services]:
-    """The application's parts, closed at the end."""
+    """Return the services of the application, closed at the end."""
     made: Services = app.extensions["webhooks"]
     yield made
     made.stop()
@@ -85,7 +85,7 @@ def services(app: Flask) -> Iterator[Services]:
 
 @pytest.fixture
 def flask(app: Flask, services: Services) -> Run:
-    """Runs a command: `flask("events", "list")`; the result has exit_code, stdout and stderr."""
+    """Run a command: `flask("events", "list")`; the result has exit_code, stdout and stderr."""
 
     def run(*words: object, stdin: str | None = None) -> Result:
         result = app.test_cli_runner().invoke(args=[str(word) for word in words], input=stdin)
@@ -98,16 +98,16 @@ def flask(app: Flask, services: Services) -> Run:
 
 @pytest.fixture
 def inbox(services: Services) -> Inbox:
-    """The inbox that the commands read."""
+    """Return the inbox that the commands read."""
     return services.inbox
 
 
 @pytest.fixture
 def receive(inbox: Inbox) -> Receive:
-    """Keeps an event of this type, each call another one, and gives its id."""
+    """Store an event of this type, a different one at each call, and return its id."""
     seconds = itertools.count()
 
-    def keep(event_type: str = "WorkbookRefreshFailed", **fields: Any) -> int:
+    def store(event_type: str = "WorkbookRefreshFailed", **fields: Any) -> int:
         payload = {
             "resource": "EXTRACTS",
             "event_type": event_type,
@@ -121,12 +121,12 @@ def receive(inbox: Inbox) -> Receive:
         assert event
         return inbox.receive(event).id
 
-    return keep
+    return store
 
 
 @pytest.fixture
 def claim(services: Services) -> Callable[[], list[Job]]:
-    """Plans what has come in by the rules, and claims all jobs that are due."""
+    """Plan the received events by the rules, and claim all jobs that are due."""
 
     def plan_and_claim() -> list[Job]:
         services.inbox.plan(services.matching)
@@ -137,7 +137,7 @@ def claim(services: Services) -> Callable[[], list[Job]]:
 
 @pytest.fixture
 def server(app: Flask, services: Services) -> Iterator[str]:
-    """The receiver over real HTTP; gives its address without a path."""
+    """Serve the application over real HTTP, and return its address without a path."""
     made = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -148,11 +148,12 @@ def server(app: Flask, services: Services) -> Iterator[str]:
 
 
 def objects(text: str) -> list[dict[str, Any]]:
-    """One JSON object a line."""
+    """Return the JSON objects of a text with one per line."""
     return [json.loads(line) for line in text.splitlines()]
 
 
-def kept(inbox: Inbox, event_id: int) -> Event:
+def stored(inbox: Inbox, event_id: int) -> Event:
+    """Return the event of this id."""
     record = inbox.event(event_id)
     assert record
     return record.event

@@ -1,79 +1,106 @@
-"""What became of jobs, in words. Pure."""
+"""Describe events and jobs in words: what an event came to, what a job does, how it ended or what comes next."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 
-from webhooks.inbox import EventRecord, JobRecord
+from webhooks.inbox import Attempt, EventRecord, JobRecord
 from webhooks.job import Job, JobState, NewJob
 from webhooks.services import ANNOUNCE
 from webhooks.views.formats import count, duration
 
-ORDER = (JobState.DEAD, JobState.RUNNING, JobState.READY, JobState.DONE, JobState.SKIPPED, JobState.CANCELLED)
-"""What a reader wants to know of first."""
+# States in the order in which they matter to a reader.
+ORDER = ("dead", "running", "retrying", "ready", "done", "skipped", "cancelled")
+RETRYING = "retrying"
+RECEPTION = {
+    "received": "accepted, not planned yet",
+    "planned": "accepted",
+    "ignored": "accepted, no rule or handler matched",
+}
 
 
-def summary(record: EventRecord) -> list[tuple[str, str]]:
-    """The event in a few words, each with the state that it speaks of: `1 dead`, `2 done`."""
+def reception(record: EventRecord) -> str:
+    """Return what became of the event itself: `accepted, 2 duplicates`."""
+    duplicates = f", {count(record.duplicates, 'duplicate')}" if record.duplicates else ""
+    return RECEPTION[record.state] + duplicates
+
+
+def event_summary(record: EventRecord, now: datetime) -> list[tuple[str, str]]:
+    """Return the states of the event's jobs as pairs of text and state: `1 dead`, `2 done`.
+
+    A single job that waits for its next attempt gives more: `retrying (3 failed attempts, next in 7 s)`. An event
+    without jobs has its own state.
+    """
     if not record.jobs or record.state == "received":
         return [(record.state, record.state)]
-    counts = Counter(job.job.state for job in record.jobs)
-    if len(record.jobs) == 1:
-        return [_alone(record.jobs[0].job)]
-    return [(f"{counts[state]} {state.word}", state.word) for state in ORDER if counts[state]]
+    states = Counter(job_state(job.job) for job in record.jobs)
+    if len(record.jobs) > 1:
+        return [(f"{states[state]} {state}", state) for state in ORDER if states[state]]
+    (job,) = record.jobs
+    (state,) = states
+    return [(f"retrying ({next_attempt(job, now)})" if state == RETRYING else state, state)]
 
 
-def _alone(job: Job) -> tuple[str, str]:
-    tried = f", tried {job.attempts}" if job.state is JobState.READY and job.attempts else ""
-    return f"{job.state.word}{tried}", job.state.word
+def job_state(job: Job) -> str:
+    """Return the job's state in words; a ready job that was attempted before is `retrying`."""
+    return RETRYING if job.state is JobState.READY and job.attempts else job.state.word
 
 
-def title(job: Job | NewJob) -> str:
-    """What the job is called beside its rule: `notify slack:#bi`, or the handler's name."""
+def job_title(job: Job | NewJob) -> str:
+    """Return what the job does, without its rule: `notify slack:#bi`, or the name of an `@on` handler."""
     if job.handler == ANNOUNCE:
         return f"{ANNOUNCE} {', '.join(job.params.get('to', ()))}".rstrip()
-    rest = job.key.removeprefix(f"{job.rule}/") if job.rule else job.key
-    return rest.replace("/", " ", 1) if job.rule else rest
+    if not job.rule:
+        return job.key
+    return job.key.removeprefix(f"{job.rule}/").replace("/", " ", 1)
 
 
-def story(record: JobRecord, now: datetime) -> str:
-    """How the job came to its state, and what comes next."""
+def job_outcome(record: JobRecord, now: datetime) -> str:
+    """Return how the job ended, or what comes next, in addition to its state."""
     job = record.job
-    told = {
-        JobState.DONE: _done,
-        JobState.DEAD: _dead,
-        JobState.RUNNING: _running,
-        JobState.READY: _ready,
-    }
-    return told[job.state](record, now) if job.state in told else job.error or ""
+    attempts = count(job.attempts, "attempt")
+    outcome = job.error or ""
+    if job.state is JobState.DONE:
+        outcome = ", ".join([attempts, *(attempt_duration(attempt) for attempt in record.attempts_made[-1:])])
+    elif job.state is JobState.DEAD:
+        permanent = job.attempts <= 1 < job.max_attempts
+        outcome = f"{job.error or 'unknown reason'} ({'permanent' if permanent else f'after {attempts}'})"
+    elif job.state is JobState.RUNNING and job.due_at < now:
+        outcome = f"attempt {job.attempts}; the worker's lease has expired, another worker takes over"
+    elif job.state is JobState.RUNNING:
+        since = duration((now - (job.started_at or now)).total_seconds())
+        outcome = f"attempt {job.attempts}, for {since} on {job.owner or 'an unknown worker'}"
+    elif job.state is JobState.READY and job.attempts:
+        outcome = "; ".join(filter(None, [next_attempt(record, now), job.error]))
+    elif job.state is JobState.READY:
+        wait = (job.due_at - now).total_seconds()
+        outcome = f"due in {duration(wait)}" if wait > 0 else "due now, waiting for a worker"
+    return outcome
 
 
-def _done(record: JobRecord, _now: datetime) -> str:
-    took = record.attempts_made[-1] if record.attempts_made else None
-    seconds = f", {duration((took.finished_at - took.started_at).total_seconds())}" if took else ""
-    return f"{count(record.job.attempts, 'attempt')}{seconds}"
+def next_attempt(record: JobRecord, now: datetime) -> str:
+    """Return how often a job that is due again has failed and when it is attempted next.
+
+    The attempts that are left are not promised: an error may turn out to be permanent, and waiting on request of the
+    other side costs none.
+    """
+    failed = sum(attempt.outcome != "released" for attempt in attempts_by_replay(record.attempts_made)[-1])
+    wait = (record.job.due_at - now).total_seconds()
+    due = f"next in {duration(wait)}" if wait > 0 else "next one due now"
+    return f"{count(failed, 'failed attempt')}, {due}" if failed else due
 
 
-def _dead(record: JobRecord, _now: datetime) -> str:
-    job = record.job
-    reason = "permanent" if job.attempts <= 1 < job.max_attempts else f"after {count(job.attempts, 'attempt')}"
-    return f"{job.error or 'no reason known'} ({reason})"
+def attempts_by_replay(attempts: Sequence[Attempt]) -> list[list[Attempt]]:
+    """Return the attempts before the first replay, those before the second, and so on; each part counts from 1."""
+    parts: list[list[Attempt]] = [[]]
+    for attempt in attempts:
+        if attempt.number == 1 and parts[-1]:
+            parts.append([])
+        parts[-1].append(attempt)
+    return parts
 
 
-def _running(record: JobRecord, now: datetime) -> str:
-    job = record.job
-    if job.due_at < now:
-        return f"attempt {job.attempts}; its worker is gone, another one takes over"
-    since = duration((now - (job.started_at or now)).total_seconds())
-    return f"attempt {job.attempts}, for {since} by {job.owner or 'a worker'}"
-
-
-def _ready(record: JobRecord, now: datetime) -> str:
-    job = record.job
-    wait = (job.due_at - now).total_seconds()
-    due = f"in {duration(wait)}" if wait > 0 else "now, waits for a worker"
-    if not job.attempts:
-        return due
-    again = f"attempt {job.attempts + 1} of {job.max_attempts} {due}"
-    return f"{again}; {job.error}" if job.error else again
+def attempt_duration(attempt: Attempt) -> str:
+    return duration((attempt.finished_at - attempt.started_at).total_seconds())

@@ -1,8 +1,6 @@
-"""`flask events`: what came in, what became of it, why, and once more."""
+"""`flask events`: list, show and explain events; `replay` and `tail` have modules of their own."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 import click
 
@@ -24,9 +22,9 @@ from webhooks.views.json_objects import event_object
 
 @click.group(cls=Group)
 def events() -> None:
-    """What came in, and what became of it.
+    """List, follow, explain and replay events.
 
-    All times are UTC, as Tableau's own. Needs no credentials of Tableau.
+    All times are UTC, as in Tableau's events. No Tableau credentials are needed.
     """
 
 
@@ -36,7 +34,9 @@ events.add_command(tail)
 
 @events.command("list")
 @options.filters()
-@click.option("--limit", type=click.IntRange(1, options.MOST), default=50, show_default=True, help="At most so many.")
+@click.option(
+    "--limit", type=click.IntRange(1, options.MOST), default=50, show_default=True, help="Maximum number of events."
+)
 @options.as_json
 def list_events(filters: options.Filters, limit: int, as_json: bool) -> None:
     """List events, newest first.
@@ -52,8 +52,9 @@ def list_events(filters: options.Filters, limit: int, as_json: bool) -> None:
         for record in found:
             terminal.print_json(event_object(record, application.redact))
     elif found:
-        terminal.show(render.listing(found, utc_now()))
-        _say_if_more(found, limit)
+        terminal.show(render.event_list(found, utc_now()))
+        if len(found) == limit and terminal.is_terminal():
+            click.secho(f"The newest {limit}; --limit shows more.", dim=True)
     else:
         click.echo("No such events." if filters else "No events yet. Try: flask trigger WorkbookCreated", err=True)
 
@@ -62,10 +63,7 @@ def list_events(filters: options.Filters, limit: int, as_json: bool) -> None:
 @click.argument("event_id", type=int, metavar="ID")
 @options.as_json
 def show(event_id: int, as_json: bool) -> None:
-    """Show one event and every try of its jobs.
-
-    What came in is shown word for word.
-    """
+    """Show one event with its payload, its jobs and their attempts."""
     record = application.get_event(event_id)
     if as_json:
         terminal.print_json(event_object(record, application.redact))
@@ -77,56 +75,43 @@ def show(event_id: int, as_json: bool) -> None:
 @click.argument("event_id", type=int, metavar="ID")
 @options.as_json
 def explain_event(event_id: int, as_json: bool) -> None:
-    """Tell why an event led to what it did, or to nothing.
+    """Explain why an event led to its jobs, or to none.
 
-    Rules and handlers are asked as they are now; jobs are those that were made when the event was planned.
+    Rules and handlers are evaluated as they are now; jobs were created when the event was planned.
     """
     record = application.get_event(event_id)
     rules, handlers = verdicts(record.event)
-    parts = explain(record, rules, handlers, looked(record))
+    parts = explain(record, rules, handlers, checked_conditions(record))
     if as_json:
-        terminal.print_json(
-            event_object(record, application.redact) | {"explanation": [part.as_object() for part in parts]}
-        )
+        explanation = [part.as_object() for part in parts]
+        terminal.print_json(event_object(record, application.redact) | {"explanation": explanation})
         return
     now = utc_now()
-    terminal.show(
-        render.headline(record, now), render.explanation(parts, now, application.redact, unmade=_unmade(record))
-    )
-    _advise(record, parts)
+    unmade = f"not made: did not match when the event was planned; flask events replay {event_id} creates it"
+    if record.state == "received":
+        unmade = "ready: created when a worker plans the event"
+    terminal.show(render.headline(record, now), render.explanation(parts, now, application.redact, unmade=unmade))
+    if _has_dead_jobs(parts) and terminal.is_terminal():
+        click.secho(f"\nOnce the cause is fixed: flask events replay {event_id}", dim=True)
 
 
 def verdicts(event: Event) -> tuple[list[Verdict], list[Verdict]]:
-    """What rules and handlers make of the event now. Where they cannot be read, a note on stderr and none."""
+    """Return what rules and handlers decide about the event now; none, with a warning, where they cannot be read."""
     services = application.services()
     event = services.sites.labelled(event)
     try:
         return services.rules.explain(event), services.registry.explain(event)
     except (RulesError, RegistrationError) as error:
-        click.secho(f"The rules cannot be asked, so only jobs are shown. {error}\n", fg="yellow", err=True)
+        click.secho(f"Cannot evaluate the rules, so only jobs are shown. {error}\n", fg="yellow", err=True)
         return [], []
 
 
-def looked(record: EventRecord) -> dict[int, str]:
-    """Why conditions that only Tableau can answer were met, by the ids of the jobs that looked."""
-    asked = [job.job for job in record.jobs if job.job.where]
-    found = {job.id: application.inbox().recorded(job, CONDITIONS) for job in asked}
-    return {job_id: application.redact(str(why)) for job_id, why in found.items() if why is not MISSING}
+def checked_conditions(record: EventRecord) -> dict[int, str]:
+    """Return why conditions that only Tableau can answer were met, by the ids of the jobs that asked."""
+    conditional = [job.job for job in record.jobs if job.job.where]
+    found = {job.id: application.inbox().recorded(job, CONDITIONS) for job in conditional}
+    return {job_id: application.redact(str(reason)) for job_id, reason in found.items() if reason is not MISSING}
 
 
-def _unmade(record: EventRecord) -> str:
-    if record.state == "received":
-        return "ready: will be made when a worker plans the event"
-    return f"not made: was not so when the event was planned; flask events replay {record.event.id} makes it"
-
-
-def _advise(record: EventRecord, parts: Iterable[Part]) -> None:
-    """The next thing to do, for people only."""
-    dead = any(job.job.state.word == "dead" for part in parts for job in part.jobs)
-    if dead and terminal.is_terminal():
-        click.secho(f"\nOnce the cause is mended: flask events replay {record.event.id}", dim=True)
-
-
-def _say_if_more(found: list[EventRecord], limit: int) -> None:
-    if len(found) == limit and terminal.is_terminal():
-        click.secho(f"The newest {limit}; --limit shows more.", dim=True)
+def _has_dead_jobs(parts: list[Part]) -> bool:
+    return any(job.job.state.word == "dead" for part in parts for job in part.jobs)

@@ -1,8 +1,8 @@
-"""What `flask events` shows to people: the list, one event, and why it was treated as it was."""
+"""Lay out events for people: the list, one event with its jobs and attempts, and the explanation of an event."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from rich.console import RenderableType
@@ -13,6 +13,7 @@ from rich.text import Text
 from webhooks.cli.events.explain import MATCHED, Part
 from webhooks.cli.support import terminal
 from webhooks.inbox import Attempt, EventRecord, JobRecord
+from webhooks.job import Job, NewJob
 from webhooks.views import formats, wording
 
 Hide = Callable[[str], str]
@@ -20,114 +21,106 @@ Hide = Callable[[str], str]
 OUTCOMES = {"done": "green", "dead": "bold red", "later": "yellow", "lost": "red", "skipped": "dim", "released": "dim"}
 
 
-def listing(records: Sequence[EventRecord], now: datetime) -> RenderableType:
-    """One event a line, newest first."""
+def event_list(records: Sequence[EventRecord], now: datetime) -> RenderableType:
+    """Return a table with one event per line."""
     repeated = any(record.duplicates for record in records)
-    headings = ["ID", "RECEIVED UTC", "EVENT", "RESOURCE", "STATE", *(["DUPLICATES"] if repeated else [])]
-    rows = [_row(record, now)[: len(headings)] for record in records]
+    headings = ["ID", "RECEIVED UTC", "EVENT", "RESOURCE", "STATE", *(["DUP."] if repeated else [])]
+    rows = [event_row(record, now)[: len(headings)] for record in records]
     return terminal.table(headings, rows, flexible=["RESOURCE"])
 
 
-def _row(record: EventRecord, now: datetime) -> list[Text | str]:
+def event_row(record: EventRecord, now: datetime) -> list[Text | str]:
+    """Return the cells of an event in the list."""
     event = record.event
+    states = [terminal.styled_state(state, text) for text, state in wording.event_summary(record, now)]
     return [
         str(event.id),
         terminal.short_time(event.received_at, now),
         terminal.styled_event_type(event.event_type),
         terminal.shortened(event.resource_name),
-        state_of(record),
+        Text(", ").join(states),
         f"+{record.duplicates}" if record.duplicates else "",
     ]
 
 
-def state_of(record: EventRecord) -> Text:
-    parts = [terminal.styled_state(word, text) for text, word in wording.summary(record)]
-    return Text(", ").join(parts)
-
-
 def headline(record: EventRecord, now: datetime) -> Text:
+    """Return the event in one line: id, type, name, time of receipt, and what became of it."""
     event = record.event
-    name = (terminal.shortened(event.resource_name), "bold")
-    head = Text.assemble((str(event.id), "bold"), "  ", terminal.styled_event_type(event.event_type), "  ", name, "  ")
-    return head.append(terminal.short_time(event.received_at, now) + "  ").append(_reception(record))
-
-
-def _reception(record: EventRecord) -> Text:
-    """What the event's own state means."""
-    words = {
-        "received": "accepted, not planned yet",
-        "planned": "accepted",
-        "ignored": "accepted, no rule or handler wanted it",
-    }
-    text = words[record.state]
-    if record.duplicates:
-        text += f", {formats.count(record.duplicates, 'duplicate')}"
-    return Text(text, style=terminal.STYLES[record.state])
+    return Text.assemble(
+        (str(event.id), "bold"),
+        "  ",
+        terminal.styled_event_type(event.event_type),
+        "  ",
+        (terminal.shortened(event.resource_name), "bold"),
+        "  ",
+        terminal.short_time(event.received_at, now),
+        "  ",
+        (wording.reception(record), terminal.STYLES[record.state]),
+    )
 
 
 def event_page(record: EventRecord, now: datetime, hide: Hide) -> list[RenderableType]:
-    """Everything about one event: what came in, word for word, and each try of each job."""
+    """Return everything about one event: the payload as received, then each job with its attempts."""
     event = record.event
     grid = Table.grid(padding=(0, 2))
     for name, value in event.payload.items():
         grid.add_row(Text(terminal.printable(name), style="dim"), Text(terminal.printable(value, "null")))
-    received = f"{formats.date_time(event.received_at)} UTC"
+    received = f"  received {formats.date_time(event.received_at)} UTC"
     if event.received_at:
         received += f", {formats.ago(event.received_at, now)}"
-    parts: list[RenderableType] = [headline(record, now), Padding(grid, (1, 0, 1, 2)), Text(f"  received {received}")]
+    parts: list[RenderableType] = [headline(record, now), Padding(grid, (1, 0, 1, 2)), Text(received)]
     for job in record.jobs:
-        parts += ["", *_job(job, now, hide)]
+        parts += ["", Padding(job_headline(job, now, hide), (0, 0, 0, 2))]
+        if job.attempts_made:
+            parts.append(Padding(attempt_grid(job.attempts_made, now, hide), (0, 0, 0, 4)))
     return parts
 
 
-def _job(record: JobRecord, now: datetime, hide: Hide) -> list[RenderableType]:
+def job_headline(record: JobRecord, now: datetime, hide: Hide) -> Text:
+    """Return a job in one line: id, what it does, its rule, its state and outcome."""
     job = record.job
-    rule = f" ({terminal.printable(job.rule)})" if job.rule else ""
-    head = Text.assemble(
+    return Text.assemble(
         f"job {job.id}  ",
-        (terminal.printable(wording.title(job)), "bold"),
-        f"{rule}  ",
-        terminal.styled_state(job.state.word),
+        (terminal.printable(wording.job_title(job)), "bold"),
+        f" ({terminal.printable(job.rule)})  " if job.rule else "  ",
+        terminal.styled_state(wording.job_state(job)),
         "  ",
-        terminal.one_line(hide(wording.story(record, now))),
+        terminal.one_line(hide(wording.job_outcome(record, now))),
     )
-    tries = Padding(_attempts(record.attempts_made, now, hide), (0, 0, 0, 4))
-    return [Padding(head, (0, 0, 0, 2)), *([tries] if record.attempts_made else [])]
 
 
-def _attempts(attempts: Iterable[Attempt], now: datetime, hide: Hide) -> Table:
+def attempt_grid(attempts: Sequence[Attempt], now: datetime, hide: Hide) -> Table:
+    """Return one line per attempt; each replay starts with a line of its own, because attempts then count from 1."""
     grid = Table.grid(padding=(0, 2))
-    for attempt in attempts:
-        took = (attempt.finished_at - attempt.started_at).total_seconds()
-        grid.add_row(
-            Text(f"attempt {attempt.number}", no_wrap=True),
-            Text(terminal.short_time(attempt.started_at, now), no_wrap=True),
-            Text(attempt.outcome, style=OUTCOMES.get(attempt.outcome, "")),
-            Text(formats.duration(took), no_wrap=True),
-            Text(terminal.one_line(hide(attempt.error or ""))),
-        )
+    for replays, part in enumerate(wording.attempts_by_replay(attempts)):
+        if replays:
+            grid.add_row(Text("replayed", style="dim", no_wrap=True))
+        for attempt in part:
+            grid.add_row(
+                Text(f"attempt {attempt.number}", no_wrap=True),
+                Text(terminal.short_time(attempt.started_at, now), no_wrap=True),
+                Text(attempt.outcome, style=OUTCOMES.get(attempt.outcome, "")),
+                Text(wording.attempt_duration(attempt), no_wrap=True),
+                Text(terminal.one_line(hide(attempt.error or ""))),
+            )
     return grid
 
 
 def explanation(parts: Sequence[Part], now: datetime, hide: Hide, *, unmade: str) -> RenderableType:
-    """What each rule and handler made of the event. `unmade` says what jobs are that nobody has made."""
+    """Return what each rule and handler decided, with its jobs; `unmade` is the state and text of jobs not created."""
     grid = Table.grid(padding=(0, 2))
     for part in parts:
         style = "bold" if part.word == MATCHED or part.jobs else "dim"
         reason = Text(terminal.one_line(part.reason), style="" if style == "bold" else "dim")
         grid.add_row(Text("  " + terminal.printable(part.name), style=style), terminal.styled_state(part.word), reason)
         for record in part.jobs:
-            told = terminal.one_line(hide(wording.story(record, now)))
-            grid.add_row(_step(wording.title(record.job)), terminal.styled_state(record.job.state.word), Text(told))
+            outcome = Text(terminal.one_line(hide(wording.job_outcome(record, now))))
+            grid.add_row(_action(record.job), terminal.styled_state(wording.job_state(record.job)), outcome)
         for new in part.unmade:
-            grid.add_row(_step(wording.title(new)), *_unmade(unmade))
+            state, _, text = unmade.partition(": ")
+            grid.add_row(_action(new), terminal.styled_state(state), Text(text))
     return grid
 
 
-def _step(title: str) -> Text:
-    return Text("    " + terminal.printable(title))
-
-
-def _unmade(text: str) -> tuple[Text, Text]:
-    word, _, rest = text.partition(": ")
-    return terminal.styled_state(word), Text(rest)
+def _action(job: Job | NewJob) -> Text:
+    return Text("    " + terminal.printable(wording.job_title(job)))

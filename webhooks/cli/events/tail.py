@@ -1,4 +1,4 @@
-"""`flask events tail`: events as they come in, and what becomes of them."""
+"""`flask events tail`: follow events and their jobs."""
 
 from __future__ import annotations
 
@@ -20,121 +20,108 @@ from webhooks.views import formats, wording
 from webhooks.views.json_objects import event_object
 
 POLL_SECONDS = 0.5
+# Newest events that are read again: PostgreSQL may commit a smaller id after a greater one, and jobs end later.
 LOOK_BACK = 50
-"""Ids looked at again: PostgreSQL may commit a smaller id after a greater one, and jobs end after their event came."""
+# Most events that are read at a time.
 PAGE = 1000
+TYPE_WIDTH = 28
+STATE_WIDTH = 9
 
-CAME, IGNORED = "came", "ignored"
-News = tuple[EventRecord, JobRecord | str]
-"""An event that came in or was ignored, or one of its jobs of which an attempt has ended."""
+RECEIVED, IGNORED = "received", "ignored"
+# An event that was received or ignored, or one of its jobs after an attempt has ended.
+Update = tuple[EventRecord, JobRecord | str]
 
 
-class Following:
-    """What is new in the inbox since the last look; `start` is the last id that is not."""
+class Follower:
+    """Find what has happened in the inbox since the last poll; `start` is the last event id that is not reported."""
 
     def __init__(self, inbox: Inbox, filters: options.Filters, start: int) -> None:
         self._inbox, self._filters, self._start = inbox, filters, start
         self._newest = start
-        self._known: dict[int, set[tuple[object, ...]]] = {}
+        self._reported: dict[int, set[tuple[object, ...]]] = {}
 
-    def look(self) -> Iterator[News]:
-        """Each new event before the news of its jobs; events in the order of their ids."""
+    def poll(self) -> Iterator[Update]:
+        """Yield each new event before the updates of its jobs, in the order of the event ids."""
         after = max(self._start, self._newest - LOOK_BACK)
         for record in self._filters.after(self._inbox, after, PAGE):
             event_id = record.event.id or 0
-            if event_id not in self._known:
-                self._known[event_id] = set()
+            if event_id not in self._reported:
+                self._reported[event_id] = set()
                 self._newest = max(self._newest, event_id)
-                yield record, CAME
-            yield from self._news(record, self._known[event_id])
-        self._known = {known: told for known, told in self._known.items() if known > self._newest - LOOK_BACK}
+                yield record, RECEIVED
+            yield from self._updates(record, self._reported[event_id])
+        self._reported = {known: seen for known, seen in self._reported.items() if known > self._newest - LOOK_BACK}
 
-    def _news(self, record: EventRecord, told: set[tuple[object, ...]]) -> Iterator[News]:
-        if record.state == IGNORED and (IGNORED,) not in told:
-            told.add((IGNORED,))
+    def _updates(self, record: EventRecord, reported: set[tuple[object, ...]]) -> Iterator[Update]:
+        """Yield what has happened to the event and its jobs, except for what was reported before."""
+        if record.state == IGNORED and (IGNORED,) not in reported:
+            reported.add((IGNORED,))
             yield record, IGNORED
         for job in record.jobs:
             ending = (job.job.id, job.job.state, job.job.attempts, job.job.finished_at)
-            open_still = job.job.state is JobState.RUNNING or (job.job.state is JobState.READY and not job.job.attempts)
-            if not open_still and ending not in told:
-                told.add(ending)
+            unattempted = job.job.state is JobState.READY and not job.job.attempts
+            if job.job.state is not JobState.RUNNING and not unattempted and ending not in reported:
+                reported.add(ending)
                 yield record, job
 
 
 @click.command(cls=Command)
 @options.filters("event_type", "resource")
-@click.option("--last", type=click.IntRange(0, PAGE), default=0, help="Begin with the last so many events.")
+@click.option("--last", type=click.IntRange(0, PAGE), default=0, help="Start with this many past events.")
 @options.as_json
 @with_appcontext
 def tail(filters: options.Filters, last: int, as_json: bool) -> None:
-    """Show events as they come in.
+    """Follow events and their jobs until Ctrl-C.
 
-    And what becomes of their jobs, until Ctrl-C. With --json one event a line, as it came in; what becomes of it:
-    flask events show ID --json.
+    With --json, print one object per received event; use `flask events show ID --json` for its jobs.
     """
     inbox = application.inbox()
-    following = Following(inbox, filters, _start(inbox, filters, last))
+    filters.check(inbox)
+    newest = filters.newest(inbox, last) if last else inbox.events(limit=1)
+    start = (newest[-1].event.id or 0) if newest else 0
+    follower = Follower(inbox, filters, start - 1 if newest and last else start)
     if terminal.is_terminal():
-        click.secho("Waiting for events; Ctrl-C ends.", dim=True, err=True)
-    with signals.stop_on_signals() as stop:
-        _follow(following, stop, as_json=as_json)
+        click.secho("Waiting for events; press Ctrl-C to stop.", dim=True, err=True)
+    with signals.stop_on_signals() as stopping:
+        _follow(follower, stopping, as_json=as_json)
     if terminal.is_terminal():
         click.echo(err=True)
 
 
-def _start(inbox: Inbox, filters: options.Filters, last: int) -> int:
-    newest = filters.newest(inbox, last) if last else inbox.events(limit=1)
-    if not newest:
-        return 0
-    return (newest[-1].event.id or 0) - (1 if last else 0)
-
-
-def _follow(following: Following, stop: Flag, *, as_json: bool) -> None:
-    away = False
-    while not stop.is_set() and not signals.output_closed():
+def _follow(follower: Follower, stopping: Flag, *, as_json: bool) -> None:
+    """Print updates until a signal or until the reader of the output has gone."""
+    available = True
+    while not stopping.is_set() and not signals.output_closed():
         try:
-            for record, news in following.look():
-                _tell(record, news, as_json=as_json)
-            away = False
+            for record, update in follower.poll():
+                if not as_json:
+                    terminal.show(update_row(record, update, utc_now()))
+                elif update == RECEIVED:
+                    terminal.print_json(event_object(record, application.redact))
+            available = True
         except StoreUnavailable as error:
-            if not away:
-                click.secho(f"The inbox does not answer, trying again: {error}", fg="yellow", err=True)
-            away = True
-        stop.wait(POLL_SECONDS)
+            if available:
+                click.secho(f"Inbox unavailable, retrying: {error}", fg="yellow", err=True)
+            available = False
+        stopping.wait(POLL_SECONDS)
 
 
-def _tell(record: EventRecord, news: JobRecord | str, *, as_json: bool) -> None:
-    if not as_json:
-        terminal.show(_line(record, news))
-    elif news == CAME:
-        terminal.print_json(event_object(record, application.redact))
-
-
-def _line(record: EventRecord, news: JobRecord | str) -> Text:
-    if news == CAME:
-        return _event_line(record)
-    if isinstance(news, JobRecord):
-        return _job_line(record, news, utc_now())
-    return Text.assemble(*_margin(record, record.event.received_at), ("  ignored, no rule or handler wanted it", "dim"))
-
-
-def _event_line(record: EventRecord) -> Text:
-    event = record.event
-    name = terminal.styled_event_type(event.event_type)
-    name.pad_right(max(0, 28 - name.cell_len))
-    return Text.assemble(
-        *_margin(record, record.event.received_at), name, (terminal.printable(event.resource_name), "bold")
-    )
-
-
-def _job_line(record: EventRecord, job: JobRecord, now: datetime) -> Text:
-    title = terminal.printable(wording.title(job.job))
-    state = terminal.styled_state(job.job.state.word)
-    state.pad_right(max(0, 9 - state.cell_len))
-    told = terminal.one_line(application.redact(wording.story(job, now)))
-    return Text.assemble(*_margin(record, job.job.finished_at), f"  {title}  ", state, told)
-
-
-def _margin(record: EventRecord, at: datetime | None) -> tuple[tuple[str, str], str]:
-    moment = formats.date_time(at)
-    return (moment[11:] if terminal.is_terminal() else moment, "dim"), f"  {record.event.id:>5}  "
+def update_row(record: EventRecord, update: JobRecord | str, now: datetime) -> Text:
+    """Return the line about an update: time, event id, then the event or what became of a job."""
+    if isinstance(update, JobRecord):
+        at = update.job.finished_at
+        state = terminal.styled_state(wording.job_state(update.job))
+        state.pad_right(max(0, STATE_WIDTH - state.cell_len))
+        title = terminal.printable(wording.job_title(update.job))
+        outcome = terminal.one_line(application.redact(wording.job_outcome(update, now)))
+        content = Text.assemble(f"  {title}  ", state, outcome)
+    elif update == RECEIVED:
+        at = record.event.received_at
+        event_type = terminal.styled_event_type(record.event.event_type)
+        event_type.pad_right(max(0, TYPE_WIDTH - event_type.cell_len))
+        content = Text.assemble(event_type, (terminal.printable(record.event.resource_name), "bold"))
+    else:
+        at = record.event.received_at
+        content = Text("  ignored, no rule or handler matched", style="dim")
+    moment = formats.clock_time(at) if terminal.is_terminal() else formats.date_time(at)
+    return Text.assemble((moment, "dim"), f"  {record.event.id:>5}  ", content)

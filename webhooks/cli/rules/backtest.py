@@ -63,7 +63,7 @@ def _made(jobs: Iterable[JobRecord]) -> list[Job]:
 
 
 def _line(job: Job | NewJob) -> Line:
-    return job.rule or "", wording.title(job)
+    return job.rule or "", wording.job_title(job)
 
 
 @click.command(cls=Command)

@@ -185,7 +185,7 @@ def _foretell(event: Event, parts: list[Part]) -> None:
 
 
 def _compare(expected: tuple[str, ...], parts: list[Part]) -> None:
-    would = [wording.title(new) for part in parts for new in part.unmade]
+    would = [wording.job_title(new) for part in parts for new in part.unmade]
     missing = [text for text in expected if text not in would]
     if missing:
         click.echo(f"Expected, but would not be done: {', '.join(missing)}", err=True)

@@ -1,9 +1,10 @@
-"""What several commands take: times, event types, states, `--json`, and the filters for events."""
+"""Parameters that several commands share: times, event types, states, `--json`, and the filters for events."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
@@ -16,19 +17,21 @@ from click.shell_completion import CompletionItem
 from webhooks.clock import parse_time, utc_now
 from webhooks.event_types import EVENT_TYPES
 from webhooks.inbox import STATES, EventRecord, Inbox
-from webhooks.spelling import hint
+from webhooks.spelling import closest
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 DURATION = re.compile(r"(?:\d{1,9}[smhdw])+")
+# Most events that one command changes or reads into memory.
 MOST = 10_000
-"""Events that one command lists; more is what a script with --since is for."""
+# Events that are read at a time.
+PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which events are meant."""
+    """The filters for events that a command was given."""
 
     event_type: str | None = None
     resource: str | None = None
@@ -39,34 +42,33 @@ class Filters:
         return any((self.event_type, self.resource, self.state, self.since))
 
     def newest(self, inbox: Inbox, limit: int) -> list[EventRecord]:
-        return inbox.events(**self._wanted(), limit=limit)
+        """Return at most `limit` events, newest first."""
+        return inbox.events(**self._query(), limit=limit)
 
     def after(self, inbox: Inbox, event_id: int, limit: int) -> list[EventRecord]:
-        """Those with a greater id, oldest first."""
-        return inbox.events(**self._wanted(), after=event_id, limit=limit)
+        """Return at most `limit` events with a greater id, oldest first."""
+        return inbox.events(**self._query(), after=event_id, limit=limit)
 
-    def each(self, inbox: Inbox, page: int = 200) -> Iterator[EventRecord]:
-        """All of them, oldest first, fetched page by page."""
+    def each(self, inbox: Inbox) -> Iterator[EventRecord]:
+        """Yield all events, oldest first, read page by page."""
         last = 0
-        while records := self.after(inbox, last, page):
+        while records := self.after(inbox, last, PAGE):
             yield from records
             last = records[-1].event.id or 0
 
     def oldest(self, inbox: Inbox, limit: int) -> list[EventRecord]:
+        """Return at most `limit` events, oldest first."""
         return list(islice(self.each(inbox), limit))
 
     def check(self, inbox: Inbox) -> None:
-        """Raises a usage error for an event type that nobody knows and the inbox does not hold either."""
-        if self.event_type and self.event_type not in EVENT_TYPES:
-            held = inbox.events(event_type=self.event_type, limit=1)
-            if not held:
-                raise click.BadParameter(
-                    f"{self.event_type!r} is no event type, and no such event has come in; "
-                    f"{hint(self.event_type, EVENT_TYPES)}",
-                    param_hint="--type",
-                )
+        """Raise a usage error for an event type that is neither known nor in the inbox."""
+        if not self.event_type or self.event_type in EVENT_TYPES:
+            return
+        if not inbox.events(event_type=self.event_type, limit=1):
+            message = unknown("event type", self.event_type, EVENT_TYPES)
+            raise click.BadParameter(f"{message} No such event has been received either.", param_hint="--type")
 
-    def _wanted(self) -> dict[str, Any]:
+    def _query(self) -> dict[str, Any]:
         return {
             "event_type": self.event_type,
             "resource": self.resource,
@@ -75,54 +77,58 @@ class Filters:
         }
 
 
-def instant(text: str, now: datetime) -> datetime:
-    """The time that people mean by `2h`, `1d12h`, `2026-01-31` or `2026-01-31T09:30`; without a zone it is UTC.
+def unknown(kind: str, value: str, options: Iterable[str]) -> str:
+    """Return the sentence for a value that is not among the options, with the nearest one or all of them."""
+    options = sorted(options)
+    nearest = closest(value, options)
+    return f"Unknown {kind} {value!r}. " + (
+        f"Did you mean {nearest}?" if nearest else f"Choose one of: {', '.join(options)}."
+    )
 
-    Raises ValueError with what would be right.
+
+def past_time(text: str, now: datetime) -> datetime:
+    """Return the time meant by `2h`, `1d12h` (before `now`), `2026-01-31` or `2026-01-31T09:30`, in UTC without a zone.
+
+    Raises ValueError with examples of what is accepted.
     """
-    short = text.strip().lower()
-    try:
-        if DURATION.fullmatch(short):
-            return now - _duration(short)
-    except OverflowError:
-        parsed = None
+    given = text.strip()
+    moment: datetime | None = None
+    if DURATION.fullmatch(given.lower()):
+        parts = re.findall(r"(\d+)([smhdw])", given.lower())
+        with suppress(OverflowError):
+            moment = now - sum((timedelta(**{UNITS[unit]: int(number)}) for number, unit in parts), timedelta())
     else:
-        parsed = parse_time(text.strip())
-    if parsed is None:
+        moment = parse_time(given)
+    if moment is None:
         raise ValueError(
-            f"{text!r} is no time; write how long ago (30m, 2h, 7d) or when (2026-01-31, 2026-01-31T09:30)"
+            f"{text!r} is not a time. Give a duration before now (30m, 2h, 7d) or a date (2026-01-31, 2026-01-31T09:30)"
         )
-    return parsed
+    return moment
 
 
-def _duration(text: str) -> timedelta:
-    parts = re.findall(r"(\d+)([smhdw])", text)
-    return sum((timedelta(**{UNITS[unit]: int(count)}) for count, unit in parts), timedelta())
-
-
-class When(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
+class Time(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
     """A time in the past, as an aware datetime."""
 
-    name = "when"
+    name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         if isinstance(value, datetime):
             return value
         try:
-            return instant(str(value), utc_now())
+            return past_time(str(value), utc_now())
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
 class EventType(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
-    """The name of an event type. Tableau's list grows, so an unknown one is for the command to judge."""
+    """The name of an event type. Tableau's list grows, so each command decides about unknown ones."""
 
     name = "event_type"
 
-    def shell_complete(  # click hands over more than is needed
+    def shell_complete(
         self,
-        ctx: click.Context,  # noqa: ARG002
-        param: click.Parameter,  # noqa: ARG002
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002 - click's signature
         incomplete: str,
     ) -> list[CompletionItem]:
         start = incomplete.casefold()
@@ -136,32 +142,35 @@ class State(click.ParamType):  # type: ignore[type-arg]  # generic in new versio
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if value not in STATES:
-            self.fail(f"{value!r} is no state; {hint(str(value), STATES)}", param, ctx)
+            self.fail(unknown("state", str(value), STATES), param, ctx)
         return str(value)
 
-    def shell_complete(  # click hands over more than is needed
+    def shell_complete(
         self,
-        ctx: click.Context,  # noqa: ARG002
-        param: click.Parameter,  # noqa: ARG002
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002 - click's signature
         incomplete: str,
     ) -> list[CompletionItem]:
         return [CompletionItem(state) for state in STATES if state.startswith(incomplete)]
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, and nothing else.")
-since = click.option("--since", type=When(), help="Not before: how long ago (30m, 2h, 7d) or an ISO time, UTC.")
-
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, and nothing else.")
+since = click.option(
+    "--since", type=Time(), help="Start of the period: a duration before now (30m, 2h, 7d) or an ISO time in UTC."
+)
 
 FILTERS = {
-    "event_type": click.option("--type", "event_type", type=EventType(), help="An event type, e.g. WorkbookCreated."),
-    "resource": click.option("--resource", metavar="NAME", help="A LUID, or a name with * and ?; case is ignored."),
-    "state": click.option("--state", type=State(), help=f"{', '.join(STATES)}: an event's own or one of its jobs'."),
+    "event_type": click.option("--type", "event_type", type=EventType(), help="Event type, such as WorkbookCreated."),
+    "resource": click.option("--resource", metavar="NAME", help="LUID, or name with * and ?; case is ignored."),
+    "state": click.option(
+        "--state", type=State(), help=f"State of the event or of one of its jobs: {', '.join(STATES)}."
+    ),
     "since": since,
 }
 
 
 def filters(*names: str) -> Callable[[F], F]:
-    """Adds these of FILTERS to a command (all, if none is named); they arrive as one argument `filters`."""
+    """Add these of FILTERS to a command, all of them by default; they arrive as one argument `filters`."""
     chosen = names or tuple(FILTERS)
 
     def decorate(command: F) -> F:

@@ -1,4 +1,4 @@
-"""A bar on stderr while a person waits; nothing for pipes and programs."""
+"""Show a progress bar on stderr to people, and nothing to pipes and programs."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from contextlib import contextmanager
 
 import click
 
-SHORT = 20
-"""So few are done before anybody has read a bar."""
+# Fewer steps than this are done before anyone could read a bar.
+MIN_STEPS = 20
 
-Step = Callable[[int], object]
+Advance = Callable[[int], object]
 
 
 @contextmanager
-def progress(total: int, label: str) -> Iterator[Step]:
-    """Gives the function to call with the number of things just done."""
-    if total <= SHORT or not sys.stderr.isatty():
-        yield lambda _number: None
+def progress(total: int, label: str) -> Iterator[Advance]:
+    """Yield the function to call with the number of steps just done."""
+    if total <= MIN_STEPS or not sys.stderr.isatty():
+        yield lambda _steps: None
         return
     with click.progressbar(length=total, label=label, file=sys.stderr) as bar:
         yield bar.update

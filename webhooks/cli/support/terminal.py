@@ -1,35 +1,47 @@
-"""Print tables and colours on a terminal, the same text plain and unshortened in a pipe, and JSON for programs."""
+"""Print tables and colours on a terminal, the same text plain and unshortened in a pipe, and JSON for programs.
+
+rich is imported where something is printed for people, so that `--json` starts without it.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
-from webhooks import event_types
+from webhooks.event_types import event_type
 from webhooks.views import formats
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+# Longest name from outside in a table, in characters; `--json` has the whole of it.
+MAX_NAME = 120
+# Narrowest width to which a flexible column is shortened.
+MIN_WIDTH = 8
+# Width of a pipe: lines are never wrapped or shortened there.
+PIPE_WIDTH = 10_000
+GAP = "  "
 # Characters that some programs take for the end of a line, and those that a terminal interprets.
 UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-NAME = 120
-WIDE = 10_000
+# Zero-width joiners are parts of words and emoji; every other invisible character is shown by its number.
 JOINERS = "\u200c\u200d"
-"""Parts of words and emoji; every other invisible character is shown by its number."""
+INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 STYLES = {
     "received": "yellow",
     "planned": "",
     "ignored": "dim",
     "ready": "yellow",
+    "retrying": "yellow",
     "running": "cyan",
     "done": "green",
     "skipped": "dim",
@@ -46,74 +58,112 @@ SEVERITY_STYLES = {"bad": "red", "good": "green", "warning": "yellow", "info": "
 
 
 def show(*parts: RenderableType, stream: TextIO | None = None) -> None:
-    """Prints the parts below one another."""
+    """Print the parts below one another."""
+    from rich.console import Console, Group  # noqa: PLC0415 - see above
+
     out = stream or sys.stdout
     console = Console(file=out, highlight=False, markup=False, emoji=False, soft_wrap=False)
     if not console.is_terminal:
-        console.width = WIDE
+        console.width = PIPE_WIDTH
     with console.capture() as captured:
         console.print(Group(*parts))
-    # Rich fills every line up to the table's width.
+    # rich pads every line to the width of its table.
     out.write("".join(f"{line.rstrip()}\n" for line in captured.get().split("\n")[:-1]))
     out.flush()
 
 
 def is_terminal() -> bool:
+    """Return whether a person reads standard output."""
     return sys.stdout.isatty()
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[Text | str]], *, flexible: Sequence[str] = ()) -> Table:
-    """Columns under headings; where the terminal is too narrow, the `flexible` ones are shortened."""
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in headings:
-        narrow = {"overflow": "ellipsis", "ratio": None} if heading in flexible else {"min_width": len(heading)}
-        made.add_column(heading, no_wrap=True, justify="right" if heading == "ID" else "left", **narrow)
-    for row in rows:
-        made.add_row(*row)
-    return made
+def table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[Text | str]],
+    *,
+    flexible: Sequence[str] = (),
+    width: int | None = None,
+) -> Text:
+    """Return columns under headings, the column ID aligned right.
+
+    Where they do not fit in `width`, by default that of the terminal, `flexible` columns are shortened first, the
+    widest of them first; the others keep their content as long as that is enough.
+    """
+    from rich.text import Text  # noqa: PLC0415 - see above
+
+    lines = [[Text(heading, style="dim") for heading in headings]]
+    lines += [[cell.copy() if isinstance(cell, Text) else Text(cell) for cell in row] for row in rows]
+    natural = [max(line[column].cell_len for line in lines) for column in range(len(headings))]
+    available = width or (shutil.get_terminal_size().columns if is_terminal() else PIPE_WIDTH)
+    widths = _fitted(natural, headings, flexible, available - len(GAP) * (len(headings) - 1))
+    for line in lines:
+        for heading, cell, cell_width in zip(headings, line, widths, strict=True):
+            cell.truncate(cell_width, overflow="ellipsis")
+            cell.align("right" if heading == "ID" else "left", cell_width)
+    return Text("\n").join(Text(GAP).join(line) for line in lines)
+
+
+def _fitted(widths: Sequence[int], headings: Sequence[str], flexible: Sequence[str], available: int) -> list[int]:
+    """Return the widths of the columns, reduced until their sum is at most `available`, if that is possible."""
+    fitted = list(widths)
+    first = {column: MIN_WIDTH for column, heading in enumerate(headings) if heading in flexible}
+    then = {column: len(heading) for column, heading in enumerate(headings)}
+    for smallest in (first, then):
+        while sum(fitted) > available:
+            reducible = [column for column, width in smallest.items() if fitted[column] > width]
+            if not reducible:
+                break
+            fitted[max(reducible, key=lambda column: fitted[column])] -= 1
+    return fitted
 
 
 def printable(value: Any, missing: str = "-") -> str:
-    """A value from outside as text for a terminal: nothing in it can move the cursor or hide what follows."""
+    """Return a value from outside as text in which nothing can move the cursor or hide what follows."""
     if value is None:
         return missing
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return "".join(map(_visible, text)) if text else '""'
+    return _without_invisible(text) if text else '""'
 
 
 def shortened(value: Any) -> str:
-    """A name from outside, cut where it would push everything else out of sight; `--json` has the whole of it."""
+    """Return a name from outside, printable and at most `MAX_NAME` characters long."""
     text = printable(value)
-    return text if len(text) <= NAME else text[: NAME - 1] + "…"
+    return text if len(text) <= MAX_NAME else text[: MAX_NAME - 1] + "…"
 
 
 def one_line(text: str) -> str:
-    """A text of ours (an error, a reason), cleaned and on one line."""
-    return "".join(map(_visible, " ".join(text.split())))
+    """Return an error or a reason, printable and on one line."""
+    return _without_invisible(" ".join(text.split()))
 
 
-def _visible(character: str) -> str:
-    if character in JOINERS or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
-        return character
-    return character.encode("unicode_escape").decode("ascii")
-
-
-def _event_style(event_type: str) -> str:
-    """Return the colour of the event type's severity."""
-    return SEVERITY_STYLES[event_types.event_type(event_type).severity]
+def _without_invisible(text: str) -> str:
+    return "".join(
+        character.encode("unicode_escape").decode("ascii")
+        if character not in JOINERS and unicodedata.category(character) in INVISIBLE
+        else character
+        for character in text
+    )
 
 
 def styled_event_type(name: str) -> Text:
-    return Text(printable(name), style=_event_style(name))
+    """Return an event type in the colour of its severity."""
+    from rich.text import Text  # noqa: PLC0415 - see above
+
+    return Text(printable(name), style=SEVERITY_STYLES[event_type(name).severity])
 
 
-def styled_state(word: str, text: str | None = None) -> Text:
-    return Text(text or word, style=STYLES.get(word, ""))
+def styled_state(state: str, text: str = "") -> Text:
+    """Return a state, or a text about it, in the state's colour."""
+    from rich.text import Text  # noqa: PLC0415 - see above
+
+    return Text(text or state, style=STYLES.get(state, ""))
 
 
 def short_time(moment: datetime | None, now: datetime) -> str:
     """Return the short form of a time on a terminal, date and time in a pipe; both in UTC."""
-    return formats.short_date_time(moment, now) if is_terminal() else formats.date_time(moment)
+    if not is_terminal():
+        return formats.date_time(moment)
+    return formats.short_date_time(moment, now)
 
 
 def print_json(value: Mapping[str, Any]) -> None:

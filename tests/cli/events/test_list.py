@@ -1,4 +1,4 @@
-"""`flask events list` and `show`."""
+"""Test `flask events list` and `flask events show`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.cli.conftest import PAT, TOKEN, Receive, Run, kept, objects
+from tests.cli.conftest import PAT, TOKEN, Receive, Run, objects, stored
 from webhooks.event import parse
 from webhooks.inbox import Inbox
 from webhooks.job import Job
@@ -29,8 +29,8 @@ EVENT_FIELDS = {
 JOB_FIELDS = {"id", "rule", "handler", "state", "attempts", "max_attempts", "due_at", "error"}
 
 
-def test_list_gives_events_newest_first(flask: Run, receive: Receive) -> None:
-    """One line an event under a line of headings."""
+def test_events_are_listed_newest_first(flask: Run, receive: Receive) -> None:
+    """There is one line per event under a line of headings."""
     first, second = receive(), receive("SiteUpdated", resource_name="Branch")
     result = flask("events", "list")
     lines = result.stdout.splitlines()
@@ -40,14 +40,14 @@ def test_list_gives_events_newest_first(flask: Run, receive: Receive) -> None:
     assert lines[2].split()[0] == str(first)
 
 
-def test_list_of_nothing_says_what_to_do(flask: Run) -> None:
-    """An empty inbox: nothing on stdout, a hint on stderr."""
+def test_an_empty_inbox_leads_to_a_hint(flask: Run) -> None:
+    """With an empty inbox, stdout is empty and stderr has a hint."""
     result = flask("events", "list")
     assert (result.exit_code, result.stdout) == (0, "")
     assert "flask trigger" in result.stderr
 
 
-def test_list_json_has_the_promised_fields(flask: Run, receive: Receive, claim: Callable[[], list[Job]]) -> None:
+def test_json_has_the_documented_fields(flask: Run, receive: Receive, claim: Callable[[], list[Job]]) -> None:
     """Events and jobs have at least the fields that other programs rely on."""
     event_id = receive()
     claim()
@@ -66,8 +66,8 @@ def test_list_json_has_the_promised_fields(flask: Run, receive: Receive, claim: 
         )
 
 
-def test_list_json_gives_back_what_came_in(flask: Run, inbox: Inbox) -> None:
-    """Empty texts, nulls, numbers, objects, absent fields and characters of every kind come out unchanged."""
+def test_json_has_the_payload_unchanged(flask: Run, inbox: Inbox) -> None:
+    """Empty strings, nulls, numbers, objects, missing fields and unusual characters are printed unchanged."""
     payload = {
         "event_type": "Something\u2028New\x85\u202e",
         "resource_name": "",
@@ -86,18 +86,18 @@ def test_list_json_gives_back_what_came_in(flask: Run, inbox: Inbox) -> None:
     assert shown["payload"] == payload
 
 
-def test_list_json_tells_times_in_utc(flask: Run, receive: Receive, inbox: Inbox) -> None:
-    """received_at is ISO 8601 with a Z."""
+def test_json_has_times_in_utc(flask: Run, receive: Receive, inbox: Inbox) -> None:
+    """`received_at` is ISO 8601 with a Z."""
     event_id = receive()
     (event,) = objects(flask("events", "list", "--json").stdout)
     assert event["received_at"].endswith("Z")
-    received = kept(inbox, event_id).received_at
+    received = stored(inbox, event_id).received_at
     assert received
     assert abs(datetime.fromisoformat(event["received_at"]) - received) < timedelta(milliseconds=1)
 
 
-def test_list_filters(flask: Run, receive: Receive) -> None:
-    """By type, by name with *, by LUID, by time, and so many at most."""
+def test_events_can_be_filtered(flask: Run, receive: Receive) -> None:
+    """Events are filtered by type, by name with *, by LUID and by time, and limited in number."""
     sales = receive("WorkbookCreated", resource_name="Sales", resource_luid="luid-1")
     orders = receive("DatasourceCreated", resource_name="Orders")
 
@@ -113,10 +113,10 @@ def test_list_filters(flask: Run, receive: Receive) -> None:
     assert ids("--type", "WorkbookCreated", "--resource", "Orders") == []
 
 
-def test_list_filters_by_the_state_of_jobs(
+def test_events_can_be_filtered_by_the_state_of_jobs(
     flask: Run, receive: Receive, claim: Callable[[], list[Job]], inbox: Inbox
 ) -> None:
-    """An event is found by its own state and by that of any of its jobs."""
+    """An event is found by its own state and by the state of any of its jobs."""
     failed, ignored = receive(), receive("SiteUpdated")
     for job in claim():
         inbox.bury(job, "no such channel")
@@ -130,40 +130,40 @@ def test_list_filters_by_the_state_of_jobs(
 @pytest.mark.parametrize(
     ("options", "hint"),
     [
-        (("--state", "ded"), "did you mean dead?"),
-        (("--state", "xyz"), "cancelled, dead, done"),
-        (("--type", "WorkbookCreatd"), "did you mean WorkbookCreated?"),
+        (("--state", "ded"), "Unknown state 'ded'. Did you mean dead?"),
+        (("--state", "failed"), "Unknown state 'failed'. Choose one of: cancelled, dead, done, ignored, "),
+        (("--type", "WorkbookCreatd"), "Unknown event type 'WorkbookCreatd'. Did you mean WorkbookCreated?"),
         (("--since", "yesterweek"), "30m, 2h, 7d"),
         (("--limit", "0"), "1<=x"),
         (("--limit", "many"), "not a valid integer"),
         (("--colour", "red"), "No such option"),
     ],
 )
-def test_list_refuses_unknown_values(flask: Run, options: tuple[str, ...], hint: str) -> None:
-    """What nobody can mean ends with 2 and a word on what would be right; nothing is printed on stdout."""
+def test_unknown_values_are_refused(flask: Run, options: tuple[str, ...], hint: str) -> None:
+    """An invalid option ends with exit code 2 and says what is valid; nothing is printed on stdout."""
     result = flask("events", "list", *options)
     assert (result.exit_code, result.stdout) == (2, "")
     assert hint in result.stderr
 
 
-def test_list_takes_an_unknown_type_that_has_come_in(flask: Run, receive: Receive) -> None:
-    """Tableau's list of event types grows; one that is here can be asked for."""
+def test_an_unknown_type_that_was_received_is_a_valid_filter(flask: Run, receive: Receive) -> None:
+    """Tableau's list of event types grows, so a type in the inbox can be asked for."""
     event_id = receive("FlowCompleted")
     assert [event["id"] for event in objects(flask("events", "list", "--type", "FlowCompleted", "--json").stdout)] == [
         event_id
     ]
 
 
-def test_list_counts_duplicates(flask: Run, receive: Receive, inbox: Inbox) -> None:
-    """The same event again is counted on its line."""
+def test_duplicates_are_counted_in_the_list(flask: Run, receive: Receive, inbox: Inbox) -> None:
+    """An event received again is counted on its line."""
     event_id = receive()
-    inbox.receive(kept(inbox, event_id))
+    inbox.receive(stored(inbox, event_id))
     assert objects(flask("events", "list", "--json").stdout)[0]["duplicates"] == 1
     assert flask("events", "list").stdout.splitlines()[1].endswith("+1")
 
 
-def test_list_summarizes_jobs(flask: Run, receive: Receive, claim: Callable[[], list[Job]], inbox: Inbox) -> None:
-    """What is dead comes first."""
+def test_the_list_summarizes_jobs(flask: Run, receive: Receive, claim: Callable[[], list[Job]], inbox: Inbox) -> None:
+    """The number of dead jobs comes first."""
     receive()
     done, dead = claim()
     inbox.finish(done)
@@ -171,10 +171,10 @@ def test_list_summarizes_jobs(flask: Run, receive: Receive, claim: Callable[[], 
     assert flask("events", "list").stdout.splitlines()[1].endswith("1 dead, 1 done")
 
 
-def test_show_tells_all_of_one_event(
+def test_show_has_everything_about_one_event(
     flask: Run, receive: Receive, claim: Callable[[], list[Job]], inbox: Inbox
 ) -> None:
-    """The payload word for word, then each job with each of its tries."""
+    """The payload is shown unchanged, then each job with each of its attempts."""
     event_id = receive(resource_name="", note="\x1b[31m")
     other = receive()
     for job in claim():
@@ -182,7 +182,7 @@ def test_show_tells_all_of_one_event(
     text = flask("events", "show", other).stdout
     assert "resource_luid  e3417f6a-1c11-4a07-9f2e-0d3b5a6c7d8e" in text
     assert text.count("Slack answered status 503") == 4
-    assert "attempt 2 of 20 now" in text
+    assert text.count("retrying  1 failed attempt, next one due now; Slack answered status 503") == 2
     plain = flask("events", "show", event_id).stdout
     assert '""' in plain
     assert "\\x1b[31m" in plain
@@ -190,7 +190,7 @@ def test_show_tells_all_of_one_event(
 
 
 def test_show_json_has_the_attempts(flask: Run, receive: Receive, claim: Callable[[], list[Job]], inbox: Inbox) -> None:
-    """Each try of a job says when, how and why."""
+    """Each attempt of a job has its number, outcome and error."""
     event_id = receive()
     job = claim()[0]
     inbox.bury(job, "no such channel")
@@ -201,8 +201,8 @@ def test_show_json_has_the_attempts(flask: Run, receive: Receive, claim: Callabl
 
 @pytest.mark.parametrize("command", ["show", "explain", "replay"])
 @pytest.mark.parametrize("event_id", ["41", "0", "9" * 40])
-def test_unknown_id_ends_with_1(flask: Run, command: str, event_id: str) -> None:
-    """An event that is not there is named on stderr, and nothing else is said."""
+def test_an_unknown_id_ends_with_1(flask: Run, command: str, event_id: str) -> None:
+    """An event that does not exist is named on stderr, and stdout is empty."""
     result = flask("events", command, event_id)
     assert (result.exit_code, result.stdout) == (1, "")
     assert f"no event {event_id}" in result.stderr
@@ -211,7 +211,7 @@ def test_unknown_id_ends_with_1(flask: Run, command: str, event_id: str) -> None
 def test_secrets_in_errors_are_masked(
     flask: Run, receive: Receive, claim: Callable[[], list[Job]], inbox: Inbox
 ) -> None:
-    """What the server wrote down about its tries is shown without its secrets, for people and programs."""
+    """Errors recorded by the server are shown without its secrets, for people and programs."""
     event_id = receive()
     job, other = claim()
     inbox.bury(job, f"401 for Bearer {PAT}")
@@ -222,3 +222,17 @@ def test_secrets_in_errors_are_masked(
         assert TOKEN not in text
         if "list" not in words:
             assert "***" in text
+
+
+def test_show_separates_the_attempts_after_a_replay(
+    flask: Run, receive: Receive, claim: Callable[[], list[Job]], inbox: Inbox
+) -> None:
+    """Attempts count from 1 again after a replay, so a line between them says that the job was replayed."""
+    event_id = receive("WorkbookCreated")
+    (job,) = claim()
+    inbox.bury(job, "channel_not_found")
+    inbox.replay([event_id])
+    (job,) = claim()
+    inbox.finish(job)
+    attempts = [line.split()[0] for line in flask("events", "show", event_id).stdout.splitlines()[-3:]]
+    assert attempts == ["attempt", "replayed", "attempt"]

@@ -1,4 +1,4 @@
-"""`flask events explain`: why, and why not."""
+"""Test `flask events explain`: why an event led to its jobs, or to none."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Claim = Callable[[], list[Job]]
 
 
 def lines(flask: Run, event_id: int) -> list[list[str]]:
-    """The explanation's lines, each in its columns."""
+    """Return the lines of the explanation, each as a list of its columns."""
     text = flask("events", "explain", event_id).stdout
     return [[cell.strip() for cell in line.strip().split("  ") if cell.strip()] for line in text.splitlines()]
 
 
-def test_explain_tells_of_every_rule(flask: Run, receive: Receive, claim: Claim, inbox: Inbox) -> None:
-    """Which rules matched and why, what became of their jobs, and which rules did not match."""
+def test_every_rule_is_explained(flask: Run, receive: Receive, claim: Claim, inbox: Inbox) -> None:
+    """The explanation has the rules that matched and why, the outcome of their jobs, and the other rules."""
     event_id = receive()
     slack, sms = claim()
     inbox.finish(slack)
@@ -35,27 +35,27 @@ def test_explain_tells_of_every_rule(flask: Run, receive: Receive, claim: Claim,
     assert published == ["Published", "no", "not one of its events"]
 
 
-def test_explain_of_an_ignored_event_says_why_nothing_happened(flask: Run, receive: Receive, claim: Claim) -> None:
-    """The condition that did not hold is named."""
+def test_the_explanation_of_an_ignored_event_has_the_reason(flask: Run, receive: Receive, claim: Claim) -> None:
+    """The condition that was not met is named."""
     event_id = receive(resource_name="Sales")
     claim()
     head, finance, _ = lines(flask, event_id)
-    assert head[-1] == "accepted, no rule or handler wanted it"
+    assert head[-1] == "accepted, no rule or handler matched"
     assert finance == ["Finance failures", "no", "resource_name is Sales, not Finance*"]
 
 
-def test_explain_before_planning_says_what_will_be(flask: Run, receive: Receive) -> None:
-    """An event that no worker has seen yet shows the jobs it will make."""
+def test_an_unplanned_event_shows_the_jobs_to_come(flask: Run, receive: Receive) -> None:
+    """An event that no worker has planned yet shows the jobs that will be created."""
     event_id = receive("WorkbookCreated")
     text = lines(flask, event_id)
     assert text[0][-1] == "accepted, not planned yet"
-    assert ["notify console", "ready", "will be made when a worker plans the event"] in text
+    assert ["notify console", "ready", "created when a worker plans the event"] in text
 
 
-def test_explain_tells_of_rules_that_changed_since(
+def test_changed_rules_are_explained(
     flask: Run, receive: Receive, claim: Claim, services: Services, rules_file: Path
 ) -> None:
-    """Jobs of a rule that is gone are shown as such; a rule that is new offers a replay."""
+    """Jobs of a removed rule are shown as such; for a new rule a replay is proposed."""
     event_id = receive()
     claim()
     del services.rules
@@ -66,10 +66,10 @@ def test_explain_tells_of_rules_that_changed_since(
     assert f"flask events replay {event_id}" in text[2][2]
 
 
-def test_explain_with_a_broken_rules_file_still_shows_jobs(
+def test_jobs_are_shown_in_spite_of_an_invalid_rules_file(
     flask: Run, receive: Receive, claim: Claim, services: Services, rules_file: Path
 ) -> None:
-    """The fault is told on stderr; what was done is told all the same."""
+    """The error in the file is printed on stderr, the jobs on stdout."""
     event_id = receive()
     claim()
     del services.rules
@@ -80,30 +80,30 @@ def test_explain_with_a_broken_rules_file_still_shows_jobs(
     assert "notify slack:#finance" in result.stdout
 
 
-def test_explain_tells_when_a_job_is_tried_again(flask: Run, receive: Receive, claim: Claim, inbox: Inbox) -> None:
-    """A job that failed says which attempt comes when, and what was wrong."""
+def test_a_retrying_job_has_its_failed_attempts_and_the_next_time(
+    flask: Run, receive: Receive, claim: Claim, inbox: Inbox
+) -> None:
+    """A job that failed shows how often, when the next attempt is due, and the last error."""
     event_id = receive()
     job = claim()[0]
     inbox.postpone(job, 300, "Slack answered status 503")
     (line,) = [line for line in lines(flask, event_id) if line[0] == "notify slack:#finance"]
-    assert line[1] == "ready"
-    assert line[2].startswith("attempt 2 of 20 in ")
+    assert line[1] == "retrying"
+    assert line[2].startswith("1 failed attempt, next in ")
     assert line[2].endswith("; Slack answered status 503")
 
 
-def test_explain_of_a_job_that_was_skipped_gives_the_reason(
-    flask: Run, receive: Receive, claim: Claim, inbox: Inbox
-) -> None:
-    """Skipped: the condition that only Tableau could answer did not hold."""
+def test_a_skipped_job_has_its_reason(flask: Run, receive: Receive, claim: Claim, inbox: Inbox) -> None:
+    """A job is skipped with the condition that only Tableau could answer and that was not met."""
     event_id = receive()
     inbox.skip(claim()[0], "project is Sales, not Finance*")
     assert ["notify slack:#finance", "skipped", "project is Sales, not Finance*"] in lines(flask, event_id)
 
 
-def test_explain_tells_what_tableau_was_asked(
+def test_the_answer_of_tableau_replaces_the_open_condition(
     flask: Run, receive: Receive, claim: Claim, inbox: Inbox, rules_file: Path
 ) -> None:
-    """A condition on the project is open at first; later it reads as the job found it."""
+    """A condition on the project is open until the job has asked Tableau, then it has the project."""
     rules_file.write_text(
         '[[rule]]\nname = "R"\non = "*Failed"\nwhere = { name = "F*", project = "Fin*" }\nnotify = "console"\n',
         encoding="utf-8",
@@ -116,8 +116,8 @@ def test_explain_tells_what_tableau_was_asked(
     assert ["R", "matched", "resource_name Finance 2026 ~ F*; project Finance/Reports ~ Fin*"] in lines(flask, event_id)
 
 
-def test_explain_shows_a_failed_planning(flask: Run, receive: Receive, inbox: Inbox) -> None:
-    """When the rules themselves broke, the error is there to read."""
+def test_a_failed_planning_is_explained(flask: Run, receive: Receive, inbox: Inbox) -> None:
+    """When the evaluation of the rules failed, the error is shown."""
     event_id = receive()
 
     def broken(_: object) -> list[NewJob]:
@@ -127,20 +127,20 @@ def test_explain_shows_a_failed_planning(flask: Run, receive: Receive, inbox: In
     assert any("ZeroDivisionError: in a handler's condition" in " ".join(line) for line in lines(flask, event_id))
 
 
-def test_explain_tells_who_heard_of_a_dead_job(flask: Run, receive: Receive, services: Services, inbox: Inbox) -> None:
-    """The announcement of a dead job stands apart from rules."""
+def test_the_dead_letter_notice_is_explained(flask: Run, receive: Receive, services: Services, inbox: Inbox) -> None:
+    """The job that reports a dead job is shown apart from the rules."""
     event_id = receive("WorkbookCreated")
     services.worker()
     inbox.plan(services.matching)
     (job,) = inbox.claim("host:1:test", 1, 60)
-    inbox.bury(job, "in vain")
+    inbox.bury(job, "channel_not_found")
     text = lines(flask, event_id)
     assert text[-2] == ["dead letters", "told", "somebody, about jobs that died"]
     assert text[-1][:2] == ["dead_letters default", "ready"]
 
 
-def test_explain_json_adds_the_verdicts(flask: Run, receive: Receive, claim: Claim) -> None:
-    """One object: the event as everywhere, and what each rule made of it."""
+def test_json_has_the_verdicts(flask: Run, receive: Receive, claim: Claim) -> None:
+    """There is one object: the event, and the decision of each rule about it."""
     event_id = receive()
     jobs = claim()
     (event,) = objects(flask("events", "explain", event_id, "--json").stdout)

@@ -1,4 +1,4 @@
-"""`flask events replay`: one, many, the dead."""
+"""Test `flask events replay` with ids, filters and dead jobs."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ def states(inbox: Inbox, event_id: int) -> list[JobState]:
 
 @pytest.fixture
 def all_dead(receive: Receive, claim: Claim, inbox: Inbox) -> Callable[[int], list[int]]:
-    """Keeps so many events, the jobs of which (two each) all die; gives the ids."""
+    """Return a function that stores events whose jobs, two each, are all dead-lettered, and returns the ids."""
 
     def make(count: int) -> list[int]:
         ids = [receive(site_luid=str(number)) for number in range(count)]
         for job in claim():
-            inbox.bury(job, "in vain")
+            inbox.bury(job, "channel_not_found")
         return ids
 
     return make
 
 
-def test_replay_runs_events_again(flask: Run, receive: Receive, claim: Claim, inbox: Inbox) -> None:
-    """Every ended job of the event is ready anew; other events are left alone."""
+def test_replay_queues_all_ended_jobs(flask: Run, receive: Receive, claim: Claim, inbox: Inbox) -> None:
+    """Every ended job of the event is ready again; other events are unchanged."""
     first, second = receive(), receive()
     for job in claim():
         inbox.finish(job)
     result = flask("events", "replay", first)
-    assert (result.exit_code, result.stdout) == (0, "Replayed 1 event.\n")
+    assert (result.exit_code, result.stdout) == (0, "Queued 1 event to run again.\n")
     assert states(inbox, first) == [JobState.READY] * 2
     assert states(inbox, second) == [JobState.DONE] * 2
 
 
-def test_replay_of_an_unknown_id_does_nothing_at_all(flask: Run, receive: Receive, claim: Claim, inbox: Inbox) -> None:
-    """One wrong id among right ones: none is replayed."""
+def test_replay_with_an_unknown_id_changes_nothing(flask: Run, receive: Receive, claim: Claim, inbox: Inbox) -> None:
+    """If one of several ids does not exist, no event is replayed."""
     event_id = receive()
     for job in claim():
         inbox.finish(job)
@@ -56,59 +56,57 @@ def test_replay_of_an_unknown_id_does_nothing_at_all(flask: Run, receive: Receiv
 
 
 def test_replay_json_prints_each_event(flask: Run, receive: Receive, claim: Claim, inbox: Inbox) -> None:
-    """One event a line, as it stands afterwards; the sentence for people goes to stderr."""
+    """There is one event per line in its new state; the sentence for people is on stderr."""
     event_id = receive()
     for job in claim():
         inbox.finish(job)
     result = flask("events", "replay", event_id, "--json")
     (event,) = objects(result.stdout)
     assert (event["id"], event["state"], event["jobs"][0]["state"]) == (event_id, "received", "ready")
-    assert "Replayed 1 event" in result.stderr
+    assert "Queued 1 event" in result.stderr
 
 
-def test_replay_dead_revives_only_dead_jobs(flask: Run, receive: Receive, claim: Claim, inbox: Inbox) -> None:
-    """What is done stays done."""
+def test_replay_dead_queues_only_dead_jobs(flask: Run, receive: Receive, claim: Claim, inbox: Inbox) -> None:
+    """A job that is done stays done."""
     event_id = receive()
     done, dead = claim()
     inbox.finish(done)
-    inbox.bury(dead, "in vain")
+    inbox.bury(dead, "channel_not_found")
     result = flask("events", "replay", "--dead")
-    assert (result.exit_code, result.stdout) == (0, "Replayed 1 dead job.\n")
+    assert (result.exit_code, result.stdout) == (0, "Queued 1 dead job to run again.\n")
     assert states(inbox, event_id) == [JobState.DONE, JobState.READY]
 
 
-def test_replay_dead_since_leaves_older_deaths(flask: Run, all_dead: Callable[[int], list[int]]) -> None:
-    """Only jobs that died since then."""
+def test_replay_dead_since_leaves_older_dead_jobs(flask: Run, all_dead: Callable[[int], list[int]]) -> None:
+    """Only jobs that are dead since that time are queued."""
     all_dead(1)
     later = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
-    assert flask("events", "replay", "--dead", "--since", later).stdout == "Nothing is dead.\n"
-    assert flask("events", "replay", "--dead", "--since", "1h").stdout == "Replayed 2 dead jobs.\n"
+    assert flask("events", "replay", "--dead", "--since", later).stdout == "There are no dead jobs.\n"
+    assert flask("events", "replay", "--dead", "--since", "1h").stdout == "Queued 2 dead jobs to run again.\n"
 
 
-def test_replay_dead_stops_at_the_cap_and_says_so(
-    flask: Run, all_dead: Callable[[int], list[int]], inbox: Inbox
-) -> None:
-    """--limit is never passed; what is left is told."""
+def test_replay_dead_stops_at_the_limit(flask: Run, all_dead: Callable[[int], list[int]], inbox: Inbox) -> None:
+    """No more than --limit jobs are queued, and the number of the others is printed."""
     all_dead(4)
     result = flask("events", "replay", "--dead", "--limit", 3)
-    assert result.stdout == "Replayed 3 dead jobs; 5 are left, run it again for those.\n"
+    assert result.stdout == "Queued 3 dead jobs to run again. 5 more are dead; run the command again for those.\n"
     assert inbox.counts()["dead"] == 5
 
 
-def test_replay_of_many_asks_first(flask: Run, all_dead: Callable[[int], list[int]], inbox: Inbox) -> None:
-    """Where nobody can answer, many are replayed only with --yes."""
+def test_replay_of_many_needs_consent(flask: Run, all_dead: Callable[[int], list[int]], inbox: Inbox) -> None:
+    """Without a terminal to ask at, many jobs are queued only with --yes."""
     all_dead(6)
     refused = flask("events", "replay", "--dead")
     assert refused.exit_code == 2
     assert "12 dead jobs" in refused.stderr
     assert "--yes" in refused.stderr
     assert inbox.counts()["dead"] == 12
-    assert flask("events", "replay", "--dead", "--yes").stdout == "Replayed 12 dead jobs.\n"
+    assert flask("events", "replay", "--dead", "--yes").stdout == "Queued 12 dead jobs to run again.\n"
     assert inbox.counts()["dead"] == 0
 
 
 def test_replay_by_filter(flask: Run, receive: Receive, claim: Claim, inbox: Inbox) -> None:
-    """All events that match, whole."""
+    """All jobs of the matching events are queued."""
     created, failed = receive("WorkbookCreated"), receive()
     for job in claim():
         inbox.finish(job)
@@ -117,8 +115,8 @@ def test_replay_by_filter(flask: Run, receive: Receive, claim: Claim, inbox: Inb
     assert states(inbox, failed) == [JobState.DONE] * 2
 
 
-def test_replay_by_filter_refuses_more_than_the_cap(flask: Run, receive: Receive, claim: Claim, inbox: Inbox) -> None:
-    """More than --limit events match: none is replayed, for a part of them would be arbitrary."""
+def test_replay_by_filter_refuses_more_than_the_limit(flask: Run, receive: Receive, claim: Claim, inbox: Inbox) -> None:
+    """If more than --limit events match, none is replayed, because a part of them would be arbitrary."""
     ids = [receive() for _ in range(3)]
     for job in claim():
         inbox.finish(job)
@@ -129,6 +127,6 @@ def test_replay_by_filter_refuses_more_than_the_cap(flask: Run, receive: Receive
 
 
 @pytest.mark.parametrize("words", [(), ("1", "--since", "2h"), ("--dead", "--type", "WorkbookCreated")])
-def test_replay_wants_to_know_which(flask: Run, words: tuple[str, ...]) -> None:
-    """Nothing named, or two ways to name events at once, is a usage error."""
+def test_replay_needs_ids_or_filters(flask: Run, words: tuple[str, ...]) -> None:
+    """It is a usage error to name no events, or to name them in two ways."""
     assert flask("events", "replay", *words).exit_code == 2

@@ -1,4 +1,4 @@
-"""`flask events tail`: live, and quiet when piped."""
+"""Test `flask events tail`, on a terminal and in a pipe."""
 
 from __future__ import annotations
 
@@ -12,90 +12,90 @@ from contextlib import contextmanager
 import pytest
 
 from tests.cli.conftest import Receive, objects
-from webhooks.cli.events.tail import LOOK_BACK, Following
+from webhooks.cli.events.tail import LOOK_BACK, Follower
 from webhooks.cli.support.options import Filters
 from webhooks.config.settings import ROOT, Settings
 from webhooks.inbox import Inbox, JobRecord
 from webhooks.job import Job
 
 Claim = Callable[[], list[Job]]
-Told = tuple[int | None, str]
+Update = tuple[int | None, str]
 
 
-def told(following: Following) -> list[Told]:
-    """The news in short: the event's id with `came`, `ignored`, or what became of a job."""
+def updates(follower: Follower) -> list[Update]:
+    """Return the updates in short: the event id with `received`, `ignored`, or a job and its state."""
     return [
         (
             record.event.id,
-            f"{news.job.key.rpartition('/')[2]} {news.job.state.word}" if isinstance(news, JobRecord) else news,
+            f"{update.job.key.rpartition('/')[2]} {update.job.state.word}" if isinstance(update, JobRecord) else update,
         )
-        for record, news in following.look()
+        for record, update in follower.poll()
     ]
 
 
-def test_following_tells_each_thing_once(inbox: Inbox, receive: Receive, claim: Claim) -> None:
-    """An event when it comes, its jobs when they end, in the end nothing more."""
+def test_each_update_is_reported_once(inbox: Inbox, receive: Receive, claim: Claim) -> None:
+    """An event is reported when it is received, its jobs when they end, and then nothing more."""
     receive()
-    following = Following(inbox, Filters(), start=1)
-    assert told(following) == []
+    follower = Follower(inbox, Filters(), start=1)
+    assert updates(follower) == []
     event_id, other = receive(), receive("SiteUpdated")
-    assert told(following) == [(event_id, "came"), (other, "came")]
+    assert updates(follower) == [(event_id, "received"), (other, "received")]
     jobs = [job for job in claim() if job.event.id == event_id]
-    assert told(following) == [(other, "ignored")]
+    assert updates(follower) == [(other, "ignored")]
     inbox.finish(jobs[0])
     inbox.postpone(jobs[1], 0, "503")
-    assert told(following) == [(event_id, "slack:#finance done"), (event_id, "twilio:+15550100 ready")]
-    assert told(following) == []
+    assert updates(follower) == [(event_id, "slack:#finance done"), (event_id, "twilio:+15550100 ready")]
+    assert updates(follower) == []
 
 
-def test_following_tells_of_a_second_failure_and_of_a_replay(inbox: Inbox, receive: Receive, claim: Claim) -> None:
-    """Each ended attempt is news, and so is what a replay does."""
+def test_each_failed_attempt_and_each_replay_is_reported(inbox: Inbox, receive: Receive, claim: Claim) -> None:
+    """Each ended attempt is an update, also after a replay."""
     event_id = receive("WorkbookCreated")
-    following = Following(inbox, Filters(), start=0)
-    told(following)
+    follower = Follower(inbox, Filters(), start=0)
+    updates(follower)
     for _ in range(2):
         (job,) = claim()
         inbox.postpone(job, 0, "503")
-        assert told(following) == [(event_id, "console ready")]
+        assert updates(follower) == [(event_id, "console ready")]
     (job,) = claim()
     inbox.finish(job)
-    assert told(following) == [(event_id, "console done")]
+    assert updates(follower) == [(event_id, "console done")]
     inbox.replay([event_id])
-    told(following)
+    updates(follower)
     (job,) = claim()
     inbox.finish(job)
-    assert told(following) == [(event_id, "console done")]
+    assert updates(follower) == [(event_id, "console done")]
 
 
-def test_following_forgets_what_is_long_past(inbox: Inbox, receive: Receive) -> None:
-    """Memory does not grow with the events that went by."""
-    following = Following(inbox, Filters(), start=0)
+def test_memory_does_not_grow_with_past_events(inbox: Inbox, receive: Receive) -> None:
+    """Only the newest events are remembered."""
+    follower = Follower(inbox, Filters(), start=0)
     for number in range(LOOK_BACK + 20):
         receive(site_luid=str(number))
-    assert len(told(following)) == LOOK_BACK + 20
-    assert told(following) == []
-    assert len(following._known) == LOOK_BACK
+    assert len(updates(follower)) == LOOK_BACK + 20
+    assert updates(follower) == []
+    assert len(follower._reported) == LOOK_BACK
 
 
-def test_following_filters(inbox: Inbox, receive: Receive) -> None:
-    """Only what was asked for."""
-    following = Following(inbox, Filters(event_type="SiteUpdated", resource="Br*"), start=0)
+def test_only_matching_events_are_followed(inbox: Inbox, receive: Receive) -> None:
+    """Events that do not match the filters are not reported."""
+    follower = Follower(inbox, Filters(event_type="SiteUpdated", resource="Br*"), start=0)
     receive()
-    wanted = receive("SiteUpdated", resource_name="Branch")
+    branch = receive("SiteUpdated", resource_name="Branch")
     receive("SiteUpdated", resource_name="Main")
-    assert told(following) == [(wanted, "came")]
+    assert updates(follower) == [(branch, "received")]
 
 
 @pytest.fixture
 def environment(settings: Settings) -> dict[str, str]:
-    """What a real process needs to use this test's inbox."""
+    """Return the variables of a real process that uses the inbox of this test."""
     mine = {"DATABASE_URL": settings.database_url.get_secret_value(), "FLASK_APP": "index"}
     return {**os.environ, **mine, "RULES_FILE": str(settings.rules_file), "PYTHONUNBUFFERED": "1"}
 
 
 @contextmanager
 def tail(environment: dict[str, str], *words: str) -> Iterator[subprocess.Popen[str]]:
-    """A real `flask events tail` with pipes for its output."""
+    """Start a real `flask events tail` with pipes for its output."""
     command = [sys.executable, "-m", "flask", "events", "tail", *words]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=ROOT, env=environment, **pipes) as process:  # type: ignore[call-overload]
@@ -106,7 +106,7 @@ def tail(environment: dict[str, str], *words: str) -> Iterator[subprocess.Popen[
 
 
 def test_tail_ends_on_sigterm_with_0(inbox: Inbox, receive: Receive, environment: dict[str, str]) -> None:
-    """In a pipe: one object a line, at once, and nothing else; a signal ends it in good order."""
+    """In a pipe there is one object per line, at once, and nothing else; a signal ends the command with 0."""
     old = receive()
     with tail(environment, "--json", "--last", "1") as process:
         assert process.stdout
@@ -119,8 +119,8 @@ def test_tail_ends_on_sigterm_with_0(inbox: Inbox, receive: Receive, environment
     assert (process.returncode, out, errors) == (0, "", "")
 
 
-def test_tail_ends_when_its_reader_goes(inbox: Inbox, receive: Receive, environment: dict[str, str]) -> None:
-    """`… | head -1` leaves no process behind, even if nothing more comes."""
+def test_tail_ends_when_its_output_is_closed(inbox: Inbox, receive: Receive, environment: dict[str, str]) -> None:
+    """`… | head -1` leaves no process behind, even if no more events are received."""
     event_id = receive()
     with tail(environment, "--last", "1") as process:
         assert process.stdout

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 from flask import Flask
 
-from tests.cli.conftest import TOKEN, Receive, Run, kept, objects
+from tests.cli.conftest import TOKEN, Receive, Run, objects, stored
 from webhooks.cli.support import application
 from webhooks.cli.trigger.scenario import bad_monday
 from webhooks.event_types import EVENT_TYPES
@@ -24,12 +24,9 @@ def test_trigger_sends_every_type(flask: Run, server: str, inbox: Inbox, event_t
     result = flask("trigger", event_type, "--name", "Marge", "--url", server)
     assert result.exit_code == 0
     assert "200 accepted, event 1" in result.stdout
-    event = kept(inbox, 1)
-    assert (event.event_type, event.resource_name, event.resource) == (
-        event_type,
-        "Marge",
-        EVENT_TYPES[event_type].resource,
-    )
+    event = stored(inbox, 1)
+    resource = EVENT_TYPES[event_type].resource
+    assert (event.event_type, event.resource_name, event.resource) == (event_type, "Marge", resource)
     assert abs(datetime.fromisoformat(event.created_at) - datetime.now(UTC)) < timedelta(seconds=30)
 
 
@@ -77,7 +74,7 @@ def test_trigger_sets_and_leaves_out_fields(flask: Run, server: str, inbox: Inbo
     """key=text is a text, key:=JSON any value; --unset leaves a field out."""
     words = ["--set", "resource_name=", "--set", "site_luid:=null", "--set", 'more:={"a": [1]}', "--set", "n=7=8"]
     assert flask("trigger", "WorkbookCreated", "--url", server, *words, "--unset", "text").exit_code == 0
-    payload = kept(inbox, 1).payload
+    payload = stored(inbox, 1).payload
     assert (payload["resource_name"], payload["site_luid"], payload["more"]) == ("", None, {"a": [1]})
     assert payload["n"] == "7=8"
     assert "text" not in payload
@@ -94,7 +91,7 @@ def test_trigger_sends_unknown_types_with_a_warning(flask: Run, server: str, inb
     result = flask("trigger", "WorkbookCreatd", "--url", server)
     assert result.exit_code == 0
     assert "did you mean WorkbookCreated?" in result.stderr
-    assert kept(inbox, 1).event_type == "WorkbookCreatd"
+    assert stored(inbox, 1).event_type == "WorkbookCreatd"
 
 
 def test_trigger_test_is_answered_and_not_kept(flask: Run, server: str, inbox: Inbox) -> None:
@@ -111,7 +108,7 @@ def test_trigger_json_tells_what_was_sent_and_answered(flask: Run, server: str, 
     (told,) = objects(result.stdout)
     assert told["status"] == 200
     assert told["answer"] == {"status": "accepted", "event": 1}
-    assert told["sent"] == kept(inbox, 1).payload
+    assert told["sent"] == stored(inbox, 1).payload
 
 
 def test_trigger_count_sends_events_and_not_duplicates(flask: Run, server: str, inbox: Inbox) -> None:
@@ -130,7 +127,7 @@ def test_trigger_from_sends_a_kept_event_again_with_the_time_of_now(
     """The same thing happens again: another event with the same values but its time."""
     first = receive(extra="kept")
     assert flask("trigger", "--from", first, "--url", server).exit_code == 0
-    old, new = kept(inbox, first), inbox.events(limit=1)[0].event
+    old, new = stored(inbox, first), inbox.events(limit=1)[0].event
     assert new.id != first
     assert {**new.payload, "created_at": old.created_at} == old.payload
 
@@ -143,7 +140,7 @@ def test_trigger_from_with_a_type_makes_the_next_chapter(
     assert flask("trigger", "WorkbookRefreshSucceeded", "--from", first, "--url", server).exit_code == 0
     new = inbox.events(limit=1)[0].event
     assert (new.event_type, new.resource) == ("WorkbookRefreshSucceeded", "EXTRACTS")
-    assert new.resource_luid == kept(inbox, first).resource_luid
+    assert new.resource_luid == stored(inbox, first).resource_luid
 
 
 def test_trigger_from_an_unknown_id_ends_with_1(flask: Run) -> None:

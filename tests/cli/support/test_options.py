@@ -1,4 +1,4 @@
-"""What people write for times."""
+"""Test the times that are accepted by `--since`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cli.conftest import NOW
-from webhooks.cli.support.options import instant
+from webhooks.cli.support.options import past_time
 
 
 @pytest.mark.parametrize(
@@ -25,9 +25,9 @@ from webhooks.cli.support.options import instant
         (" 7D ", timedelta(days=7)),
     ],
 )
-def test_instant_reads_how_long_ago(text: str, past: timedelta) -> None:
-    """A length of time is counted back from now."""
-    assert instant(text, NOW) == NOW - past
+def test_a_duration_is_counted_back_from_now(text: str, past: timedelta) -> None:
+    """A duration means a time before now."""
+    assert past_time(text, NOW) == NOW - past
 
 
 @pytest.mark.parametrize(
@@ -40,22 +40,22 @@ def test_instant_reads_how_long_ago(text: str, past: timedelta) -> None:
         ("2026-01-31T09:30:00+02:00", datetime(2026, 1, 31, 7, 30, tzinfo=UTC)),
     ],
 )
-def test_instant_reads_iso_times_as_utc(text: str, meant: datetime) -> None:
-    """A time without a zone is UTC, one with a zone is converted."""
-    assert instant(text, NOW) == meant
+def test_an_iso_time_is_utc(text: str, meant: datetime) -> None:
+    """A time without a zone is UTC, and one with a zone is converted."""
+    assert past_time(text, NOW) == meant
 
 
 @pytest.mark.parametrize(
     "text", ["", "foo", "7", "d7", "-7d", "7x", "2026-13-01", "999999999d", "0001-01-01T00:00+09:00"]
 )
-def test_instant_refuses_what_is_no_time(text: str) -> None:
-    """Anything else is refused in words that show what would be right."""
+def test_an_invalid_time_is_refused(text: str) -> None:
+    """Any other text is refused with examples of valid times."""
     with pytest.raises(ValueError, match="30m, 2h, 7d"):
-        instant(text, NOW)
+        past_time(text, NOW)
 
 
 @given(st.text())
-def test_instant_gives_a_time_or_says_why(text: str) -> None:
-    """Whatever is written, it is an aware time or a ValueError."""
+def test_any_text_is_a_time_or_an_error(text: str) -> None:
+    """Every text leads to an aware time or a ValueError."""
     with suppress(ValueError):
-        assert instant(text, NOW).tzinfo is not None
+        assert past_time(text, NOW).tzinfo is not None
