@@ -20,6 +20,9 @@ MAX_BYTES = 64 * 1024
 # Tableau's events are flat; deeper nesting than this is an attack on the parser.
 MAX_DEPTH = 64
 
+# The payload's field that marks an event sent by `flask trigger`; its messages are marked as a test.
+TEST_FIELD = "test"
+
 # The values of `Event.origin`.
 MONITOR = "monitor"
 RECONCILED = "reconciled"
@@ -70,6 +73,11 @@ class Event:
     @property
     def created_at(self) -> Any:
         return self.payload.get("created_at")
+
+    @property
+    def is_test(self) -> bool:
+        """Whether the event was sent by `flask trigger`, not by Tableau."""
+        return self.payload.get(TEST_FIELD) is True
 
     @property
     def type(self) -> EventType:

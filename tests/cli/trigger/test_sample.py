@@ -1,4 +1,4 @@
-"""The sample events: one for each type, as Tableau sends them."""
+"""Test the sample payloads of `flask trigger`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from webhooks.event_types import EVENT_TYPES
 AT = datetime(2026, 1, 31, 9, 30, 0, 941000, tzinfo=UTC)
 
 
-def test_there_is_one_sample_for_each_event_type() -> None:
-    """The files under samples/ are the catalogue's event types, all of them and no other."""
+def test_each_event_type_has_a_sample() -> None:
+    """There is one file under samples/ for each documented event type, and no other."""
     assert sorted(file.stem for file in FOLDER.iterdir()) == sorted(EVENT_TYPES)
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
-def test_sample_is_what_tableau_sends(event_type: str) -> None:
-    """Seven fields, the right resource, real LUIDs, and a text that repeats the others."""
+def test_a_sample_has_the_form_of_tableaus_payloads(event_type: str) -> None:
+    """A sample has seven fields, the documented resource, valid LUIDs, and a text that repeats the others."""
     payload = json.loads((FOLDER / f"{event_type}.json").read_text(encoding="utf-8"))
     assert sorted(payload) == sorted([*CORE_FIELDS, "text"])
     assert payload["event_type"] == event_type
@@ -37,25 +37,25 @@ def test_sample_is_what_tableau_sends(event_type: str) -> None:
     assert payload["created_at"] == created_at(at)
 
 
-def test_luids_are_stable_and_tell_kinds_apart() -> None:
-    """A refresh of Sales and the publication of Sales are about one workbook; a data source Sales is another thing."""
-    one = customize(sample("WorkbookCreated"), at=AT, name="Marge")
-    other = customize(sample("WorkbookRefreshFailed"), at=AT, name="Marge")
-    assert one["resource_luid"] == other["resource_luid"]
-    assert customize(sample("DatasourceCreated"), at=AT, name="Marge")["resource_luid"] != one["resource_luid"]
-    assert uuid.UUID(one["resource_luid"]).version == 4
+def test_luids_depend_on_name_and_kind() -> None:
+    """Refresh and publication of a workbook have the same LUID; a data source of that name has another."""
+    workbook = customize(sample("WorkbookCreated"), at=AT, name="Marge")
+    refresh = customize(sample("WorkbookRefreshFailed"), at=AT, name="Marge")
+    assert workbook["resource_luid"] == refresh["resource_luid"]
+    assert customize(sample("DatasourceCreated"), at=AT, name="Marge")["resource_luid"] != workbook["resource_luid"]
+    assert uuid.UUID(workbook["resource_luid"]).version == 4
 
 
-def test_fresh_tells_the_time_as_tableau_does() -> None:
-    """Whole seconds in created_at, rounded; milliseconds in text."""
+def test_times_have_the_form_of_tableaus() -> None:
+    """created_at has whole seconds, rounded; text has milliseconds."""
     payload = customize(sample("WorkbookCreated"), at=AT, name="Marge")
     assert payload["created_at"] == "2026-01-31T09:30:01Z"
     assert payload["text"].startswith(f"Event WorkbookCreated for resource Marge: {payload['resource_luid']} on site ")
     assert payload["text"].endswith(" posted at 2026-01-31T09:30:00.941Z")
 
 
-def test_fresh_obeys_changes_last() -> None:
-    """Changes win over name and time, text follows them, and a key can be left out."""
+def test_changes_override_name_and_time() -> None:
+    """Changes override name and time, text repeats them, and a field can be left out."""
     changes = {"created_at": "never", "resource_name": None, "added": [1]}
     payload = customize(sample("SiteUpdated"), at=AT, name="x", changes=changes, without=["site_luid"])
     assert (payload["created_at"], payload["resource_name"], payload["added"]) == ("never", None, [1])
@@ -64,8 +64,8 @@ def test_fresh_obeys_changes_last() -> None:
 
 
 @pytest.mark.parametrize(("event_type", "resource"), [("FlowCompleted", "FLOW"), ("", "CONTENT"), ("test", "TEST")])
-def test_sample_of_an_unknown_type_is_like_the_others(event_type: str, resource: str) -> None:
-    """Tableau's list grows; what is not known yet gets the same seven fields."""
+def test_an_unknown_type_has_a_sample_like_the_others(event_type: str, resource: str) -> None:
+    """The payload of an unknown type has the same seven fields."""
     payload = sample(event_type)
     assert sorted(payload) == sorted([*CORE_FIELDS, "text"])
     assert (payload["event_type"], payload["resource"]) == (event_type, resource)

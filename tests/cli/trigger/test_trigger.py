@@ -1,4 +1,4 @@
-"""`flask trigger`: realistic events over real HTTP."""
+"""Test `flask trigger` over real HTTP."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from threading import Thread
 
 import pytest
 from flask import Flask
+from pydantic import SecretStr
 
 from tests.cli.conftest import TOKEN, Receive, Run, objects, stored
 from webhooks.cli.support import application
 from webhooks.cli.trigger.scenario import bad_monday
+from webhooks.config.settings import Settings
 from webhooks.event_types import EVENT_TYPES
 from webhooks.inbox import Inbox
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
 def test_trigger_sends_every_type(flask: Run, server: str, inbox: Inbox, event_type: str) -> None:
-    """The event is accepted and kept, with the time of now."""
+    """The event is accepted and stored, with the current time."""
     result = flask("trigger", event_type, "--name", "Marge", "--url", server)
     assert result.exit_code == 0
     assert "200 accepted, event 1" in result.stdout
@@ -30,8 +32,8 @@ def test_trigger_sends_every_type(flask: Run, server: str, inbox: Inbox, event_t
     assert abs(datetime.fromisoformat(event.created_at) - datetime.now(UTC)) < timedelta(seconds=30)
 
 
-def test_trigger_shows_no_token(flask: Run, server: str) -> None:
-    """Neither the server's own nor one that was given is printed, for people or programs."""
+def test_no_token_is_printed(flask: Run, server: str) -> None:
+    """Neither the server's token nor a given one is printed, for people or programs."""
     for words in ((), ("--json",), ("--token", "wrong-tok-77"), ("--token", "wrong-tok-77", "--json")):
         result = flask("trigger", "SiteUpdated", "--url", server, *words)
         for secret in (TOKEN, "wrong-tok-77"):
@@ -40,29 +42,29 @@ def test_trigger_shows_no_token(flask: Run, server: str) -> None:
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)])
-def test_trigger_shows_no_path_that_may_be_a_token(flask: Run, server: str, words: tuple[str, ...]) -> None:
-    """Not every server has its token behind /webhook, and not every token is ours."""
+def test_no_path_that_may_be_a_token_is_printed(flask: Run, server: str, words: tuple[str, ...]) -> None:
+    """The URL of another server may have its token anywhere in the path, so the path is masked."""
     result = flask("trigger", "SiteUpdated", "--url", f"{server}/their-token/x", *words)
     assert f"{server}/***" in result.stdout
     assert "their-token" not in result.output
 
 
-def test_our_secrets_are_hidden_anywhere_in_a_url(app: Flask) -> None:
-    """A tunnel may have the token in the name of its host."""
+def test_secrets_are_masked_anywhere_in_a_url(app: Flask) -> None:
+    """The token is masked even in the host name of a tunnel."""
     with app.app_context():
         assert application.redact_url(f"https://{TOKEN}.example.org/webhook/x") == "https://***.example.org/webhook/***"
 
 
 def test_trigger_with_a_wrong_token_ends_with_1(flask: Run, server: str) -> None:
-    """Anything but 200 is no success; the hint says what may be wrong."""
+    """Any response other than 200 ends the command with 1, and a hint gives the probable reason."""
     result = flask("trigger", "SiteUpdated", "--url", server, "--token", "wrong")
     assert result.exit_code == 1
     assert "401" in result.stdout
     assert "WEBHOOK_TOKEN" in result.stderr
 
 
-def test_trigger_url_with_a_path_stands_as_it_is(flask: Run, server: str) -> None:
-    """Nothing is added to a hook's URL."""
+def test_a_url_with_a_path_is_not_changed(flask: Run, server: str) -> None:
+    """Nothing is added to a URL with a path, except for a token that was asked for."""
     assert flask("trigger", "SiteUpdated", "--url", f"{server}/webhook").exit_code == 1
     assert flask("trigger", "SiteUpdated", "--url", f"{server}/webhook?token={TOKEN}").exit_code == 0
     assert flask("trigger", "SiteCreated", "--url", f"{server}/webhook", "--token", TOKEN).exit_code == 0
@@ -70,8 +72,8 @@ def test_trigger_url_with_a_path_stands_as_it_is(flask: Run, server: str) -> Non
     assert (missing.exit_code, "404" in missing.stdout) == (1, True)
 
 
-def test_trigger_sets_and_leaves_out_fields(flask: Run, server: str, inbox: Inbox) -> None:
-    """key=text is a text, key:=JSON any value; --unset leaves a field out."""
+def test_fields_can_be_set_and_left_out(flask: Run, server: str, inbox: Inbox) -> None:
+    """key=text sets a string, key:=JSON any value; --unset leaves a field out."""
     words = ["--set", "resource_name=", "--set", "site_luid:=null", "--set", 'more:={"a": [1]}', "--set", "n=7=8"]
     assert flask("trigger", "WorkbookCreated", "--url", server, *words, "--unset", "text").exit_code == 0
     payload = stored(inbox, 1).payload
@@ -81,38 +83,98 @@ def test_trigger_sets_and_leaves_out_fields(flask: Run, server: str, inbox: Inbo
 
 
 @pytest.mark.parametrize("change", ["nothing", "=x", ":=1", "a:={", "a:=NaN"])
-def test_trigger_refuses_changes_that_are_none(flask: Run, change: str) -> None:
-    """A change that cannot be meant is a usage error, before anything is sent."""
+def test_an_invalid_field_is_refused(flask: Run, change: str) -> None:
+    """An invalid --set is a usage error, before anything is sent."""
     assert flask("trigger", "WorkbookCreated", "--set", change).exit_code == 2
 
 
-def test_trigger_sends_unknown_types_with_a_warning(flask: Run, server: str, inbox: Inbox) -> None:
-    """A type not known so far may be a new one, or a slip."""
+def test_a_misspelt_type_is_refused_unless_forced(flask: Run, server: str, inbox: Inbox) -> None:
+    """A misspelt event type is sent only with --force."""
     result = flask("trigger", "WorkbookCreatd", "--url", server)
-    assert result.exit_code == 0
-    assert "did you mean WorkbookCreated?" in result.stderr
+    assert result.exit_code == 2
+    assert "Unknown event type 'WorkbookCreatd'. Did you mean WorkbookCreated? --force sends it anyway." in " ".join(
+        result.stderr.split()
+    )
+    assert inbox.events() == []
+    assert flask("trigger", "WorkbookCreatd", "--force", "--url", server).exit_code == 0
     assert stored(inbox, 1).event_type == "WorkbookCreatd"
 
 
-def test_trigger_test_is_answered_and_not_kept(flask: Run, server: str, inbox: Inbox) -> None:
-    """Tableau's test request can be tried as well."""
+def test_an_unknown_type_is_sent_with_a_warning(flask: Run, server: str, inbox: Inbox) -> None:
+    """Tableau's list of event types grows, so a type that is like no other may be a new one."""
+    result = flask("trigger", "FlowArchived", "--url", server)
+    assert result.exit_code == 0
+    assert "unknown event type 'FlowArchived'" in result.stderr
+    assert stored(inbox, 1).event_type == "FlowArchived"
+
+
+def test_events_are_marked_as_a_test(flask: Run, server: str, inbox: Inbox) -> None:
+    """A triggered event is recognizable as a test, unless the mark is left out."""
+    assert flask("trigger", "SiteUpdated", "--url", server).exit_code == 0
+    assert flask("trigger", "SiteCreated", "--url", server, "--unset", "test").exit_code == 0
+    assert (stored(inbox, 1).is_test, stored(inbox, 2).is_test) == (True, False)
+    assert "test" not in stored(inbox, 2).payload
+
+
+@pytest.fixture
+def real_services(settings: Settings) -> None:
+    """Set up Slack at its real address; nothing is sent there, because no worker runs."""
+    settings.__dict__.update(slack_token=SecretStr("xoxb-1-secret"), slack_channel="#finance")
+
+
+@pytest.mark.usefixtures("real_services")
+def test_real_messages_need_consent(flask: Run, server: str, inbox: Inbox) -> None:
+    """If a rule would send a real message, the command asks, and without a terminal it needs --yes."""
+    words = ("trigger", "WorkbookRefreshFailed", "--name", "Finance 2026", "--url", server)
+    refused = flask(*words)
+    assert refused.exit_code == 2
+    question = " ".join(refused.stderr.split())
+    assert "This runs real actions: notify slack:#finance. Send 1 event marked as a test?" in question
+    assert inbox.events() == []
+    assert flask(*words, "--yes").exit_code == 0
+    assert len(inbox.events()) == 1
+
+
+@pytest.mark.usefixtures("real_services")
+@pytest.mark.parametrize("words", [("WorkbookRefreshFailed", "--name", "Sales"), ("WorkbookCreated",), ("Test",)])
+def test_events_without_real_messages_need_no_consent(flask: Run, server: str, words: tuple[str, ...]) -> None:
+    """An event that no rule matches, or that is only printed, is sent at once."""
+    assert flask("trigger", *words, "--url", server).exit_code == 0
+
+
+def test_notifiers_on_this_machine_are_not_real(flask: Run, server: str, settings: Settings) -> None:
+    """The services of a demo receive events without consent."""
+    demo = {"slack_token": SecretStr("xoxb-demo"), "slack_api_url": "http://127.0.0.1:8100/slack/api/"}
+    settings.__dict__.update(demo)
+    assert flask("trigger", "WorkbookRefreshFailed", "--name", "Finance", "--url", server).exit_code == 0
+
+
+def test_another_machine_needs_consent(flask: Run) -> None:
+    """The rules of another machine are unknown, so sending there needs consent."""
+    result = flask("trigger", "SiteUpdated", "--url", "https://hooks.example.org")
+    assert result.exit_code == 2
+    assert "hooks.example.org may send real messages" in " ".join(result.stderr.split())
+
+
+def test_a_test_request_is_not_stored(flask: Run, server: str, inbox: Inbox) -> None:
+    """Tableau's test request can be sent, too; the server does not store it."""
     result = flask("trigger", "Test", "--url", server)
     assert (result.exit_code, result.stderr) == (0, "")
     assert "200 test" in result.stdout
     assert inbox.events() == []
 
 
-def test_trigger_json_tells_what_was_sent_and_answered(flask: Run, server: str, inbox: Inbox) -> None:
-    """One object a line: status, answer, what was sent."""
+def test_json_has_the_payload_and_the_response(flask: Run, server: str, inbox: Inbox) -> None:
+    """There is one object per event with status, answer and payload."""
     result = flask("trigger", "WorkbookCreated", "--name", 'Ümläut "x"', "--url", server, "--json")
-    (told,) = objects(result.stdout)
-    assert told["status"] == 200
-    assert told["answer"] == {"status": "accepted", "event": 1}
-    assert told["sent"] == stored(inbox, 1).payload
+    (exchange,) = objects(result.stdout)
+    assert exchange["status"] == 200
+    assert exchange["answer"] == {"status": "accepted", "event": 1}
+    assert exchange["sent"] == stored(inbox, 1).payload
 
 
-def test_trigger_count_sends_events_and_not_duplicates(flask: Run, server: str, inbox: Inbox) -> None:
-    """So many events about one thing, at different times, the last one now."""
+def test_count_sends_different_events(flask: Run, server: str, inbox: Inbox) -> None:
+    """--count sends events about the same content at different times, the last one now."""
     result = flask("trigger", "WorkbookRefreshFailed", "--url", server, "--count", 20)
     assert result.stdout.splitlines()[-1] == "20 sent: 20 accepted"
     events = [record.event for record in inbox.events()]
@@ -121,21 +183,22 @@ def test_trigger_count_sends_events_and_not_duplicates(flask: Run, server: str, 
     assert max(event.created_at for event in events) == events[0].created_at
 
 
-def test_trigger_from_sends_a_kept_event_again_with_the_time_of_now(
+def test_from_sends_a_stored_event_with_the_current_time(
     flask: Run, server: str, inbox: Inbox, receive: Receive
 ) -> None:
-    """The same thing happens again: another event with the same values but its time."""
-    first = receive(extra="kept")
+    """--from sends a new event with the same values, except for its time and the mark of a test."""
+    first = receive(extra="value")
     assert flask("trigger", "--from", first, "--url", server).exit_code == 0
     old, new = stored(inbox, first), inbox.events(limit=1)[0].event
     assert new.id != first
-    assert {**new.payload, "created_at": old.created_at} == old.payload
+    assert new.payload == {**old.payload, "created_at": new.created_at, "test": True}
+    assert new.created_at != old.created_at
 
 
-def test_trigger_from_with_a_type_makes_the_next_chapter(
+def test_from_with_a_type_sends_another_event_about_the_content(
     flask: Run, server: str, inbox: Inbox, receive: Receive
 ) -> None:
-    """A failed refresh of a kept event succeeds: same LUID, other type."""
+    """--from with an event type keeps the LUID of the stored event."""
     first = receive("WorkbookCreated", resource="WORKBOOK")
     assert flask("trigger", "WorkbookRefreshSucceeded", "--from", first, "--url", server).exit_code == 0
     new = inbox.events(limit=1)[0].event
@@ -143,20 +206,20 @@ def test_trigger_from_with_a_type_makes_the_next_chapter(
     assert new.resource_luid == stored(inbox, first).resource_luid
 
 
-def test_trigger_from_an_unknown_id_ends_with_1(flask: Run) -> None:
-    """There is nothing to start from."""
+def test_from_an_unknown_id_ends_with_1(flask: Run) -> None:
+    """The stored event must exist."""
     assert flask("trigger", "--from", 41).exit_code == 1
 
 
 def test_trigger_without_a_type_lists_them(flask: Run) -> None:
-    """The usage error names what there is."""
+    """The usage error names the event types."""
     result = flask("trigger")
     assert result.exit_code == 2
     assert "WorkbookRefreshFailed" in result.stderr
 
 
 def test_trigger_without_a_server_says_how_to_start_one(flask: Run) -> None:
-    """Connection refused: a sentence and exit code 3, no traceback and no token."""
+    """If the connection is refused, the command ends with a sentence and exit code 3, without a token."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -167,7 +230,7 @@ def test_trigger_without_a_server_says_how_to_start_one(flask: Run) -> None:
 
 
 def test_trigger_looks_like_tableau() -> None:
-    """The headers are those of Tableau's sender; the body is compact JSON."""
+    """The headers are those of Tableau's sender, the body is compact JSON, and redirects are not followed."""
     seen: dict[str, str] = {}
     bodies: list[bytes] = []
 
@@ -190,17 +253,17 @@ def test_trigger_looks_like_tableau() -> None:
     thread = Thread(target=listener.handle_request)
     thread.start()
     sender = Sender(f"http://127.0.0.1:{listener.server_port}/webhook")
-    answer = sender.post(encode({"resource_name": "Ü", "half": "\ud800"}))
+    response = sender.post(encode({"resource_name": "Ü", "half": "\ud800"}))
     sender.close()
     thread.join()
     listener.server_close()
-    assert answer.status == 302
+    assert response.status == 302
     assert (seen["User-Agent"], seen["Content-Type"]) == ("TableauWebhooks/1.0", "application/json")
     assert json.loads(bodies[0]) == {"resource_name": "Ü", "half": "\ud800"}
 
 
-def test_trigger_scenario_tells_a_story(flask: Run, server: str, inbox: Inbox) -> None:
-    """A bad Monday: 200 refreshes of 200 things, 17 fail, 5 of those are well again; not one is a duplicate."""
+def test_a_scenario_sends_its_events(flask: Run, server: str, inbox: Inbox) -> None:
+    """The bad Monday has 200 refreshes: 17 fail, 5 of these succeed later, and no event is a duplicate."""
     result = flask("trigger", "--scenario", "bad-monday", "--url", server, "--set", "site_luid=x")
     assert result.stdout.splitlines()[-1] == "410 sent: 410 accepted"
     events = [record.event for record in inbox.events(limit=1000)]
@@ -211,21 +274,21 @@ def test_trigger_scenario_tells_a_story(flask: Run, server: str, inbox: Inbox) -
     assert {event.site_luid for event in events} == {"x"}
 
 
-def test_trigger_scenario_ends_what_it_starts() -> None:
-    """Each refresh ends after it started, each recovery comes after its failure, and nothing is in the future."""
-    open_ones: dict[str, str] = {}
+def test_a_scenario_is_consistent() -> None:
+    """Each refresh ends after its start, each success after its failure, and no event is in the future."""
+    running: dict[str, str] = {}
     for scene in bad_monday():
         assert scene.before.total_seconds() > 0
-        thing = scene.event_type.partition("Refresh")[0] + scene.name
+        content = scene.event_type.partition("Refresh")[0] + scene.name
         if scene.event_type.endswith("Started"):
-            assert open_ones.get(thing) in {None, "Failed"}, scene
-            open_ones[thing] = "Started"
+            assert running.get(content) in {None, "Failed"}, scene
+            running[content] = "Started"
         else:
-            assert open_ones[thing] == "Started", scene
-            open_ones[thing] = scene.event_type.partition("Refresh")[2]
+            assert running[content] == "Started", scene
+            running[content] = scene.event_type.partition("Refresh")[2]
 
 
 @pytest.mark.parametrize("words", [("--name", "x"), ("SiteUpdated",), ("--count", "2"), ("--from", "1")])
-def test_trigger_scenario_goes_alone(flask: Run, words: tuple[str, ...]) -> None:
-    """A story says itself what happens and to what."""
+def test_a_scenario_is_not_combined(flask: Run, words: tuple[str, ...]) -> None:
+    """A scenario defines its event types, names and numbers."""
     assert flask("trigger", "--scenario", "bad-monday", *words).exit_code == 2

@@ -1,4 +1,4 @@
-"""Posts an event to a server as Tableau does: with its headers, its patience, and no redirects."""
+"""Post an event to a server as Tableau does: with its headers and timeouts, and without following redirects."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import requests
 
 from webhooks.webhook_url import mask_url
 
-# Seen at Tableau Server 2020.3: webhooks.http.timeout.connect and .read.
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 3.0
+# In seconds, as in the configuration of Tableau Server 2020.3: webhooks.http.timeout.connect and .read.
+CONNECT_TIMEOUT = 5.0
+READ_TIMEOUT = 3.0
 
-# The sender is Java's HttpURLConnection, which explains the odd ones.
+# Tableau's sender is Java's HttpURLConnection, which explains the odd ones.
 HEADERS = {
     "User-Agent": "TableauWebhooks/1.0",
     "Content-Type": "application/json",
@@ -26,17 +26,18 @@ HEADERS = {
     "Cache-Control": "no-cache",
     "Pragma": "no-cache",
 }
-SHOWN = 500
-"""Characters of an unexpected answer that are shown."""
+# Characters of an unexpected response that are shown, and those that are kept.
+MAX_SHOWN = 500
+MAX_BODY = 5000
 
 
 class NoResponse(Exception):
-    """The server did not answer; the text says why and what to do, without the URL's secret."""
+    """The server did not respond; the text gives the reason and what to do, without the secret in the URL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a server said: its status, its body as text, how long it took in seconds."""
+    """A response of the server: its status, the beginning of its body, and how long it took in seconds."""
 
     status: int
     body: str
@@ -44,7 +45,7 @@ class Response:
 
     @property
     def content(self) -> Mapping[str, Any]:
-        """The body's JSON object; empty where it is none."""
+        """The body's JSON object; empty if it is none."""
         try:
             value = json.loads(self.body)
         except ValueError:
@@ -53,38 +54,39 @@ class Response:
 
 
 class Sender:
-    """Posts bodies to one URL over one connection."""
+    """Post events to one URL over one connection."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._session = requests.Session()
         self._session.headers.clear()
         self._session.headers.update(HEADERS)
-        # A proxy for the outside world must not get between two programs on one machine.
+        # A proxy for outgoing traffic must not be used between two programs on one machine.
         self._session.trust_env = urlsplit(url).hostname not in {"127.0.0.1", "localhost", "::1"}
 
     def post(self, body: bytes) -> Response:
-        """The server's answer, whatever its status. Raises NoResponse."""
+        """Return the response of the server, whatever its status. Raises NoResponse."""
         started = time.monotonic()
         try:
-            answer = self._session.post(
-                self._url, data=body, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False
+            response = self._session.post(
+                self._url, data=body, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), allow_redirects=False
             )
         except requests.RequestException as error:
-            raise NoResponse(_why(error, mask_url(self._url))) from None
-        return Response(answer.status_code, answer.text[: SHOWN * 10], time.monotonic() - started)
+            raise NoResponse(_reason(error, mask_url(self._url))) from None
+        return Response(response.status_code, response.text[:MAX_BODY], time.monotonic() - started)
 
     def close(self) -> None:
         self._session.close()
 
 
-def _why(error: requests.RequestException, url: str) -> str:
+def _reason(error: requests.RequestException, url: str) -> str:
+    """Return why there is no response, and what to do."""
     if isinstance(error, requests.exceptions.SSLError):
-        return f"The certificate of {url} is not trusted; Tableau would refuse it too."
+        return f"The certificate of {url} is not trusted; Tableau would refuse it, too."
     if isinstance(error, requests.ReadTimeout):
-        return f"{url} took longer than {READ_SECONDS:g} s; Tableau would give up here, and try again three times."
+        return f"{url} did not respond within {READ_TIMEOUT:g} s; Tableau would time out and retry three times."
     if isinstance(error, requests.ConnectTimeout):
-        return f"{url} cannot be reached within {CONNECT_SECONDS:g} s."
+        return f"Cannot connect to {url} within {CONNECT_TIMEOUT:g} s."
     if isinstance(error, requests.ConnectionError):
-        return f"Nothing answers at {url}. Is the server running? Start it with make run or gunicorn index:app."
-    return f"{url} cannot be asked: {type(error).__name__}."
+        return f"No server responds at {url}. Is it running? Start it with make run or gunicorn index:app."
+    return f"Cannot send to {url}: {type(error).__name__}."

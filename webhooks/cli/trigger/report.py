@@ -1,98 +1,92 @@
-"""What `flask trigger` says: where an event goes, what was answered, how it all ended. No token is in it."""
+"""Output of `flask trigger`: target, responses, summary. No token is printed."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 
 import click
 
 from webhooks.cli.support import application, terminal
-from webhooks.cli.support.exit_codes import FAILED
+from webhooks.cli.support.exit_codes import FAILED, Unavailable
 from webhooks.cli.support.progress import progress
-from webhooks.cli.trigger.post import SHOWN, Response
-from webhooks.cli.trigger.sample import Payload
+from webhooks.cli.trigger.post import MAX_SHOWN, NoResponse, Response, Sender
+from webhooks.cli.trigger.sample import Payload, encode
 from webhooks.views import formats
 
+# Up to this number, every response is printed; of more, only those that are not 200, and the summary.
 MANY = 20
-"""Answers that are told one by one; of more than that only the bad ones are, and the sum."""
 
 HINTS = {
-    400: "The body is not what the server takes for JSON.",
+    400: "The server does not accept the body as JSON.",
     401: "The token differs from the server's WEBHOOK_TOKEN; see --token.",
-    404: "There is a server, but no hook at this path.",
-    405: "There is something at this path, but it takes no events.",
-    422: "The server misses an event_type that is a text.",
-    503: "The server cannot keep events now; Tableau would try again.",
+    404: "The server has no webhook at this path.",
+    405: "The server does not accept POST at this path.",
+    422: "The server needs an event_type that is a string.",
+    503: "The server cannot store events now; Tableau would retry.",
 }
 
-Exchange = tuple[Payload, Response]
 
-
-def tell(exchanges: Iterable[Exchange], total: int) -> list[Response]:
-    """Says for people what each event was answered; gives the answers."""
-    answers = []
-    with progress(total, "Sending") as step:
-        for _, answer in exchanges:
-            step(1)
-            answers.append(answer)
-            if total <= MANY or answer.status != 200:
-                _say(answer)
-    return answers
-
-
-def announce(bodies: Sequence[Payload], target: str) -> None:
-    """What is sent, and where to."""
-    if len(bodies) > MANY:
-        head = formats.count(len(bodies), "event")
-    else:
-        head = (
-            f"{terminal.printable(bodies[-1].get('event_type'))}  {terminal.printable(bodies[-1].get('resource_name'))}"
+def send_and_report(payloads: Sequence[Payload], target: str, *, as_json: bool) -> None:
+    """Send the events and print the responses. Ends the command with 1 unless every response is 200."""
+    if not as_json:
+        print_target(payloads, target)
+    responses = []
+    with closing(Sender(target)) as sender, progress(0 if as_json else len(payloads), "Sending") as advance:
+        for payload in payloads:
+            try:
+                response = sender.post(encode(payload))
+            except NoResponse as error:
+                raise Unavailable(application.redact(str(error))) from None
+            advance(1)
+            responses.append(response)
+            if as_json:
+                print_exchange(payload, response, target)
+            elif len(payloads) <= MANY or response.status != 200:
+                print_response(response)
+    if not as_json and len(responses) > 1:
+        counts = Counter(
+            str(response.content.get("status", "200")) if response.status == 200 else str(response.status)
+            for response in responses
         )
-    click.echo(application.redact(f"{head}  to {application.redact_url(target)}"))
-
-
-def write(exchanges: Iterable[Exchange], target: str) -> list[Response]:
-    """The same for programs: one object an event."""
-    answers = []
-    for body, answer in exchanges:
-        said = json.loads(application.redact(json.dumps(dict(answer.content)))) or application.redact(
-            answer.body[:SHOWN]
-        )
-        terminal.print_json(
-            {"status": answer.status, "answer": said, "url": application.redact_url(target), "sent": body}
-        )
-        answers.append(answer)
-    return answers
-
-
-def conclude(answers: Sequence[Response], *, quiet: bool) -> None:
-    """The sum of many, a hint where something was refused, and then the end with 1."""
-    refused = [answer for answer in answers if answer.status != 200]
-    if not quiet and len(answers) > 1:
-        counts = Counter(map(_word, answers))
-        click.echo(f"{len(answers)} sent: {', '.join(f'{number} {word}' for word, number in counts.items())}")
+        click.echo(f"{len(responses)} sent: {', '.join(f'{number} {word}' for word, number in counts.items())}")
+    refused = [response.status for response in responses if response.status != 200]
     if refused:
-        if hint := HINTS.get(refused[-1].status):
-            click.echo(hint, err=True)
+        if refused[-1] in HINTS:
+            click.echo(HINTS[refused[-1]], err=True)
         raise click.exceptions.Exit(FAILED)
-    if not quiet and terminal.is_terminal() and (event := answers[-1].content.get("event")):
-        click.secho(f"What becomes of it: flask events explain {event}", dim=True)
+    event_id = responses[-1].content.get("event")
+    if event_id and not as_json and terminal.is_terminal():
+        click.secho(f"See what happened: flask events explain {event_id}", dim=True)
 
 
-def _say(answer: Response) -> None:
-    click.secho(f"{answer.status} {_said(answer)}", fg="green" if answer.status == 200 else "red", nl=False)
-    click.echo(f"  ({formats.duration(answer.seconds)})")
+def print_target(payloads: Sequence[Payload], target: str) -> None:
+    """Print the events that are sent, and the URL without its token."""
+    if len(payloads) > MANY:
+        events = formats.count(len(payloads), "event")
+    else:
+        last = payloads[-1]
+        events = f"{terminal.printable(last.get('event_type'))}  {terminal.printable(last.get('resource_name'))}"
+    click.echo(application.redact(f"{events}  to {application.redact_url(target)}"))
 
 
-def _said(answer: Response) -> str:
-    content = answer.content
-    if answer.status == 200 and "status" in content:
-        event = f", event {content['event']}" if "event" in content else ", a test is not kept"
-        return terminal.one_line(f"{content['status']}{event}")
-    return application.redact(terminal.one_line(str(content.get("detail") or answer.body[:SHOWN])))
+def print_response(response: Response) -> None:
+    """Print the status, what the server did with the event, and the time it took."""
+    content = response.content
+    if response.status == 200 and "status" in content:
+        event = f", event {content['event']}" if "event" in content else ", test requests are not stored"
+        text = terminal.one_line(f"{content['status']}{event}")
+    else:
+        text = application.redact(terminal.one_line(str(content.get("detail") or response.body[:MAX_SHOWN])))
+    click.secho(f"{response.status} {text}", fg="green" if response.status == 200 else "red", nl=False)
+    click.echo(f"  ({formats.duration(response.seconds)})")
 
 
-def _word(answer: Response) -> str:
-    return str(answer.content.get("status", "answered 200")) if answer.status == 200 else f"answered {answer.status}"
+def print_exchange(payload: Payload, response: Response, target: str) -> None:
+    """Print the payload and the response as one JSON object."""
+    content = json.loads(application.redact(json.dumps(dict(response.content))))
+    answer = content or application.redact(response.body[:MAX_SHOWN])
+    url = application.redact_url(target)
+    terminal.print_json({"status": response.status, "answer": answer, "url": url, "sent": payload})

@@ -1,4 +1,4 @@
-"""Realistic events: a sample of each type under samples/, made fresh with a name, a time and more. Pure."""
+"""Build realistic payloads from the samples under samples/, one for each documented event type."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Payload = dict[str, Any]
 
 
 def sample(event_type: str) -> Payload:
-    """A payload as Tableau sends it for this type; for a type not known so far, one like the others."""
+    """Return a payload as Tableau sends it for this type; for an unknown type, one with the same fields."""
     if event_type in EVENT_TYPES:
         return dict(_read(event_type))
     kind = kind_of(event_type)
@@ -50,29 +50,30 @@ def customize(
     changes: Mapping[str, Any] | None = None,
     without: Sequence[str] = (),
 ) -> Payload:
-    """The payload as of `at` (aware, UTC), about the content called `name`; then `changes`, then `without` keys.
+    """Return the payload at the time `at` about the content `name`, then with `changes` and without `without`.
 
-    `text` repeats the other fields as Tableau's does, unless it is among the changes.
+    The field `text` repeats the others, as Tableau's does, unless it is one of the changes.
     """
-    made = dict(payload)
+    customized = dict(payload)
     if name is not None:
-        made |= {"resource_name": name, "resource_luid": luid(kind_of(str(made.get("event_type"))), name)}
-    made |= {"created_at": created_at(at), **(changes or {})}
-    if "text" in made and "text" not in (changes or {}):
-        made["text"] = text(made, at)
-    return {key: value for key, value in made.items() if key not in without}
+        kind = kind_of(str(customized.get("event_type")))
+        customized |= {"resource_name": name, "resource_luid": luid(kind, name)}
+    customized |= {"created_at": created_at(at), **(changes or {})}
+    if "text" in customized and "text" not in (changes or {}):
+        customized["text"] = text(customized, at)
+    return {key: value for key, value in customized.items() if key not in without}
 
 
-def encode(body: Payload) -> bytes:
+def encode(payload: Payload) -> bytes:
     """Return the payload as compact JSON in UTF-8, as Tableau sends it; a lone surrogate stays an escape."""
     try:
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:
-        return json.dumps(body, separators=(",", ":")).encode()
+        return json.dumps(payload, separators=(",", ":")).encode()
 
 
 def luid(kind: str, name: str) -> str:
-    """The same LUID for the same kind and name, always; in the form of Tableau's own."""
+    """Return a LUID in Tableau's form, always the same one for the same kind and name."""
     digest = hashlib.sha256(f"{kind.lower()}/{name}".encode()).digest()
     return str(uuid.UUID(bytes=digest[:16], version=4))
 
@@ -86,11 +87,12 @@ def kind_of(event_type: str) -> str:
 
 
 def created_at(at: datetime) -> str:
-    """Whole seconds, rounded, as Tableau writes them."""
+    """Return the time in whole seconds, rounded, as Tableau does."""
     return (at + timedelta(milliseconds=500)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def text(payload: Mapping[str, Any], at: datetime) -> str:
+    """Return the sentence that Tableau puts into the field `text`, with milliseconds."""
     moment = f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
     about = f"{payload.get('resource_name') or ''}: {payload.get('resource_luid')} on site {payload.get('site_luid')}"
     return f"Event {payload.get('event_type')} for resource {about} posted at {moment}"

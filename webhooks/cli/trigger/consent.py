@@ -1,0 +1,90 @@
+"""Ask before triggered events lead to real messages, or to changes in a real Tableau site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
+
+import click
+
+from notifiers import parse_destination
+from webhooks.cli.support import application
+from webhooks.cli.support.consent import require_consent
+from webhooks.cli.trigger.sample import Payload, encode
+from webhooks.destinations import DEFAULT, resolve_default
+from webhooks.event import TEST_FIELD, Malformed, Unprocessable, parse
+from webhooks.job import NewJob
+from webhooks.registry import RegistrationError
+from webhooks.rules import RulesError
+from webhooks.services import Services
+from webhooks.views.formats import count
+from webhooks.views.wording import job_title
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+# Most actions that the question names.
+NAMED = 5
+
+
+def require_consent_to_effects(payloads: Sequence[Payload], target: str) -> None:
+    """Return if the events have no effect outside of this machine, or if the user agrees to it.
+
+    The server on this machine is expected to use the same settings and rules as this command. What another machine does
+    is unknown, so that sending there always needs consent. Raises a usage error where nobody can be asked.
+    """
+    payloads = [payload for payload in payloads if payload.get("event_type") != "Test"]
+    host = urlsplit(target).hostname or ""
+    if not payloads:
+        return
+    if host in LOOPBACK:
+        actions = _real_actions(application.services(), payloads)
+        more = f" and {len(actions) - NAMED} more" if len(actions) > NAMED else ""
+        effects = f"This runs real actions: {', '.join(actions[:NAMED])}{more}." if actions else ""
+    else:
+        effects = f"The server {host} may send real messages."
+    if effects:
+        marked = " marked as a test" if all(payload.get(TEST_FIELD) is True for payload in payloads) else ""
+        require_consent(f"{effects} Send {count(len(payloads), 'event')}{marked}?")
+
+
+def _real_actions(services: Services, payloads: Sequence[Payload]) -> list[str]:
+    """Return the titles of the jobs that reach a service on another machine."""
+    real = _real_services(services)
+    if not real:
+        return []
+    addressed = services.notifiers.with_default_address
+    titles: dict[str, None] = {}
+    try:
+        for job in _jobs(services, payloads):
+            to = str(job.params.get("to", DEFAULT))
+            reached = {parse_destination(resolve_default(to, addressed)).kind} if job.handler == "notify" else real
+            if reached & real:
+                titles[job_title(job)] = None
+    except (RulesError, RegistrationError) as error:
+        click.secho(f"warning: cannot read the rules: {error}", fg="yellow", err=True)
+        return sorted(real)
+    return list(titles)
+
+
+def _jobs(services: Services, payloads: Sequence[Payload]) -> Iterator[NewJob]:
+    """Yield the jobs that the rules and handlers create for the events, as far as these are valid."""
+    for payload in payloads:
+        try:
+            event = parse(encode(payload))
+        except (Malformed, Unprocessable):
+            continue
+        if event:
+            yield from services.matching(event)
+
+
+def _real_services(services: Services) -> set[str]:
+    """Return the notifiers that are set up, and `Tableau`, unless they are on this machine, as those of a demo are."""
+    settings = services.settings
+    urls = {
+        "slack": [settings.slack_api_url],
+        "twilio": [settings.twilio_api_url],
+        "apprise": settings.apprise_urls.get_secret_value().replace(",", " ").split(),
+    }
+    configured = {kind: urls.get(kind, []) for kind in services.notifiers.configured}
+    if not settings.missing():
+        configured["Tableau"] = [site.domain for site in settings.sites()]
+    return {name for name, found in configured.items() if any(urlsplit(url).hostname not in LOOPBACK for url in found)}
