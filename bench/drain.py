@@ -53,7 +53,7 @@ def _fill(inbox: Inbox, series: int, count: int) -> None:
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: inbox.receive(event(series, number)), range(count)))
+        list(pool.map(lambda number: inbox.events.receive(event(series, number)), range(count)))
 
 
 def _empty(inbox: Inbox) -> bool:

@@ -71,15 +71,15 @@ def _figures(url: str, folder: Path, series: int) -> dict[str, float]:
     inbox = Inbox.open(url)
     began, worked = time.monotonic(), time.process_time()
     for number in range(RECEIVED):
-        inbox.receive(event(series, number))
+        inbox.events.receive(event(series, number))
     received = (time.monotonic() - began) / RECEIVED * 1000
     cpu = (time.process_time() - worked) / RECEIVED * 1000
-    inbox.plan(lambda _: [], limit=10 * RECEIVED)
+    inbox.events.plan(lambda _: [], limit=10 * RECEIVED)
     began = time.monotonic()
     inbox.counts()
     counted = (time.monotonic() - began) * 1000
     began = time.monotonic()
-    inbox.events()
+    inbox.events.list()
     listed = (time.monotonic() - began) * 1000
     inbox.close()
     return {
@@ -109,5 +109,5 @@ def fill(url: str, many: int = MILLION) -> None:
 
     for table in FILL:
         inbox.store.write(lambda connection, table=table: insert(connection, table), timeout=600)  # type: ignore[misc]
-    inbox.store.tidy()
+    inbox.store.reclaim_space()
     inbox.close()

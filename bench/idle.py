@@ -43,7 +43,7 @@ def within(url: str, series: int = 1) -> list[float]:
     def run(job: Job, _: object) -> None:
         began[job.event.id] = time.monotonic()
 
-    worker = Worker(inbox, matching=lambda _: [NewJob("nothing", "nothing")], run=run)
+    worker = Worker(inbox, planner=lambda _: [NewJob("nothing", "nothing")], run=run)
     worker.start()
     acknowledged = _send(inbox, series)
     worker.stop()
@@ -57,7 +57,7 @@ def across(url: str, folder: Path, series: int = 2) -> list[float]:
     log.touch()
     inbox = Inbox.open(url)
     with workers(url, log, processes=1):
-        inbox.receive(event(series + 100, 0))
+        inbox.events.receive(event(series + 100, 0))
         while log.stat().st_size == 0:
             time.sleep(0.01)
         acknowledged = _send(inbox, series)
@@ -69,7 +69,7 @@ def across(url: str, folder: Path, series: int = 2) -> list[float]:
 def _send(inbox: Inbox, series: int) -> dict[int, float]:
     acknowledged = {}
     for number in range(EVENTS):
-        receipt = inbox.receive(event(series, number))
+        receipt = inbox.events.receive(event(series, number))
         acknowledged[receipt.id] = time.monotonic()
         time.sleep(PAUSE_SECONDS)
     time.sleep(0.5)

@@ -48,7 +48,7 @@ def _work(url: str, log: Path) -> None:
     with log.open("ab", buffering=0) as file:
         worker = Worker(
             inbox,
-            matching=lambda _: [NewJob("nothing", "nothing")],
+            planner=lambda _: [NewJob("nothing", "nothing")],
             run=lambda job, _: void(file.write(f"{job.event.id} {time.monotonic()}\n".encode())),
             threads=THREADS,
         )

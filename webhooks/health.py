@@ -90,7 +90,7 @@ def metrics() -> Response:
 
 def _writable(services: Services) -> bool:
     try:
-        services.inbox.prove()
+        services.inbox.check_writable()
     except AWAY:
         return False
     return True

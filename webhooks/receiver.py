@@ -73,7 +73,7 @@ class Receiver:
         if event is None:
             log.info("A test request from %s", environ.get("REMOTE_ADDR"))
             return accepted({"status": "test"})
-        receipt = self._services.inbox.receive(event)
+        receipt = self._services.inbox.events.receive(event)
         self._services.start_worker()
         if receipt.duplicate:
             log.info("Event %s came again", receipt.id)

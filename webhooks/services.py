@@ -122,25 +122,17 @@ class Services:
 
         What the watch found goes to whom dead letters go to; an event that was made up for before it came makes none.
         """
-        event = self._with_origin(event)
         if event.origin == MONITOR:
-            return [NewJob(f"watch/{to}", TELL, rule="watch", params={"to": to}) for to in self.rules.dead_letters]
+            return [NewJob(f"monitor/{to}", TELL, rule="monitor", params={"to": to}) for to in self.rules.dead_letters]
         if self._made_up_for(event):
             return []
         event = self.sites.labelled(event)
         return [*self.rules.matching(event), *self.registry.matching(event, self.settings.max_attempts)]
 
-    def _with_origin(self, event: Event) -> Event:
-        """The event with its origin from the inbox; what the payload claims is not trusted."""
-        if event.origin or event.id is None or "origin" not in event.payload:
-            return event
-        found = self.inbox.origin(event.id)
-        return replace(event, origin=MONITOR if found == "watch" else found)
-
     def _made_up_for(self, event: Event) -> bool:
         if not self._watches or not self.settings.reconcile or event.origin == RECONCILED:
             return False
-        twin = self.inbox.stands_for(event)
+        twin = self.inbox.synthetic_events.find_twin(event)
         if twin is not None:
             log.info("Event %s is what event %s was made for", event.id, twin)
         return twin is not None
@@ -167,7 +159,7 @@ class Services:
 
     def _labelled(self, job: Job) -> Job:
         """With the site's name, which may have to be learnt first. Raises what may pass, unless it has to go on."""
-        event = self.sites.labelled(self._with_origin(job.event))
+        event = self.sites.labelled(job.event)
         if event.site is None:
             try:
                 event = replace(event, site=self.sites.of(event).name)
@@ -183,12 +175,12 @@ class Services:
         """A new worker, not started."""
         size = self.settings.worker_threads if threads is None else threads
         given = self.settings
-        self.inbox.announcements = _announcements(self.rules.dead_letters)
+        self.inbox.dead_letters.announcements = _announcements(self.rules.dead_letters)
         for trouble in delivery_warnings(self.rules.destinations, self.notifiers):
             log.warning("Not everybody can be told: %s", trouble)
         return Worker(
             self.inbox,
-            matching=self.matching,
+            planner=self.matching,
             run=self.run,
             threads=size,
             lease=given.lease_seconds,

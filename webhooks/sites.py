@@ -67,13 +67,13 @@ class Sites:
         """Also for one that is known: a site may be made anew under its old address."""
         luid = self.client(site).session().site_luid.lower()
         if luid != self._luids.get(site.key):
-            self._inbox().note(f"{LEARNT} {site.key}", luid)
+            self._inbox().state.set(f"{LEARNT} {site.key}", luid)
             self._luids[site.key] = luid
         return luid
 
     def known_luid(self, site: Site) -> str:
         """The site's LUID; empty as long as nobody has signed in there. Asks the inbox at most."""
-        if site.key not in self._luids and (noted := self._inbox().noted(f"{LEARNT} {site.key}")):
+        if site.key not in self._luids and (noted := self._inbox().state.get(f"{LEARNT} {site.key}")):
             self._luids[site.key] = noted
         return self._luids.get(site.key, "")
 

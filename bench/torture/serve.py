@@ -69,7 +69,7 @@ def run(job: Job, still_mine: Callable[[], bool]) -> None:
 def watch(inbox: Inbox) -> None:
     """Puts the places where it may die, and the full disk, between the receiver and the database."""
     store = inbox.store
-    keep = store.keep
+    keep = store.insert_event
     if isinstance(store, SqliteStore):
         _watch_sqlite(store)
 
@@ -80,7 +80,7 @@ def watch(inbox: Inbox) -> None:
         reached("after the commit")
         return kept
 
-    store.keep = watched  # type: ignore[method-assign]
+    store.insert_event = watched  # type: ignore[method-assign]
 
 
 def _watch_sqlite(store: SqliteStore) -> None:

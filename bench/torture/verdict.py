@@ -89,7 +89,7 @@ def _read(log: Path) -> tuple[dict[str, list[Run]], list[tuple[float, str]]]:
 
 def _all(inbox: Inbox) -> Iterator[EventRecord]:
     last = 0
-    while page := inbox.events(after=last, limit=PAGE):
+    while page := inbox.events.list(after=last, limit=PAGE):
         yield from page
         last = page[-1].event.id or 0
 

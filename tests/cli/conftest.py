@@ -119,7 +119,7 @@ def receive(inbox: Inbox) -> Receive:
         }
         event = parse(json.dumps(payload, ensure_ascii=False).encode())
         assert event
-        return inbox.receive(event).id
+        return inbox.events.receive(event).id
 
     return store
 
@@ -129,8 +129,8 @@ def claim(services: Services) -> Callable[[], list[Job]]:
     """Plan the received events by the rules, and claim all jobs that are due."""
 
     def plan_and_claim() -> list[Job]:
-        services.inbox.plan(services.matching)
-        return services.inbox.claim("host:1:test", 100, 60)
+        services.inbox.events.plan(services.matching)
+        return services.inbox.jobs.claim("host:1:test", 100, 60)
 
     return plan_and_claim
 
@@ -154,7 +154,7 @@ def objects(text: str) -> list[dict[str, Any]]:
 
 def stored(inbox: Inbox, event_id: int) -> Event:
     """Return the event of this id."""
-    record = inbox.event(event_id)
+    record = inbox.events.get(event_id)
     assert record
     return record.event
 

@@ -139,6 +139,6 @@ def test_worker_works_until_sigterm(settings: Settings, simulator: Running, inbo
 
 
 def _states(inbox: Inbox, event_id: int) -> list[str]:
-    record = inbox.event(event_id)
+    record = inbox.events.get(event_id)
     assert record
     return [job.job.state.word for job in record.jobs]

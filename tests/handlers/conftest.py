@@ -103,9 +103,9 @@ def job(inbox: Inbox, event: Callable[..., Event]) -> Callable[..., Job]:
 
     def make(happened: Event | None = None, **new: Any) -> Job:
         planned = NewJob(**{"key": "R/notify/slack", "handler": "notify", "rule": "R", **new})
-        inbox.receive(happened or event())
-        inbox.plan(lambda _: [planned])
-        (claimed,) = inbox.claim("tests", 1, 60)
+        inbox.events.receive(happened or event())
+        inbox.events.plan(lambda _: [planned])
+        (claimed,) = inbox.jobs.claim("tests", 1, 60)
         return claimed
 
     return make

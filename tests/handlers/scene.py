@@ -49,9 +49,9 @@ class Scene:
     def plan(self, event: Event, action: str) -> list[Job]:
         """The jobs of a rule with this action, claimed."""
         read = rules.parse(RULE + action, registry.actions)
-        self.inbox.receive(event)
-        self.inbox.plan(read.matching)
-        return self.inbox.claim("tests", 10, 60)
+        self.inbox.events.receive(event)
+        self.inbox.events.plan(read.matching)
+        return self.inbox.jobs.claim("tests", 10, 60)
 
     def job(self, event: Event, action: str = 'notify = "slack"') -> Job:
         """The only job of such a rule."""
@@ -67,7 +67,7 @@ class Scene:
     def run(self, event: Event, action: str = 'notify = "slack"', **given: Any) -> None:
         for job in self.plan(event, action):
             call(registry.handler(job.handler), self.context(job, **given))
-            self.inbox.finish(job)
+            self.inbox.jobs.finish(job)
 
     @property
     def messages(self) -> list[Any]:

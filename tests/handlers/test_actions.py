@@ -63,7 +63,7 @@ def test_refresh_ends_its_own_circle(scene: Scene) -> None:
 def test_refresh_counts_when_it_was_started(scene: Scene) -> None:
     """A refresh that waited counts from its start, not from its event; one of yesterday counts no more."""
     scene.run(failure(scene, 1), "refresh = 1")
-    (started,) = (job.job for record in scene.inbox.events() for job in record.jobs)
+    (started,) = (job.job for record in scene.inbox.events.list() for job in record.jobs)
     assert started.finished_at
     old = started.finished_at - timedelta(days=2)
     scene.inbox.store.write(lambda connection: connection.execute(update(events).values(received_at=old.timestamp())))
@@ -81,9 +81,9 @@ def test_planning_dies_with_the_reason(scene: Scene) -> None:
     def matching(_: Event) -> list[NewJob]:
         raise KeyError("oops")
 
-    scene.inbox.receive(failure(scene, 1))
-    scene.inbox.plan(matching)
-    (job,) = scene.inbox.claim("tests", 1, 60)
+    scene.inbox.events.receive(failure(scene, 1))
+    scene.inbox.events.plan(matching)
+    (job,) = scene.inbox.jobs.claim("tests", 1, 60)
     with pytest.raises(Permanent, match="no job could be made: KeyError: 'oops'"):
         call(registry.handler(job.handler), scene.context(job))
     assert "planning_failed" not in registry.actions

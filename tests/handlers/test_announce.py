@@ -24,11 +24,13 @@ def announcement(inbox: Inbox, job: Callable[..., Job]) -> Callable[..., Job]:
 
     def make(dead: int = 1, to: tuple[str, ...] = ("slack:#ops", "console")) -> Job:
         registry.load()
-        inbox.announcements = (NewJob("dead letters", "dead_letters", rule="dead letters", params={"to": to}),)
+        inbox.dead_letters.announcements = (
+            NewJob("dead letters", "dead_letters", rule="dead letters", params={"to": to}),
+        )
         claimed_ones = [job(key=f"R/notify/{number}") for number in range(dead)]
         for number, one in enumerate(claimed_ones):
-            inbox.bury(one, f"trouble {number}")
-        (claimed,) = inbox.claim("tests", 10, 60)
+            inbox.dead_letters.dead_letter(one, f"trouble {number}")
+        (claimed,) = inbox.jobs.claim("tests", 10, 60)
         return claimed
 
     return make
@@ -39,7 +41,7 @@ def announce(context: Context) -> None:
 
 
 def told(inbox: Inbox) -> bool:
-    return not inbox.untold_dead(except_handler="dead_letters")
+    return not inbox.dead_letters.unannounced(except_handler="dead_letters")
 
 
 def test_announcement_goes_to_every_destination(
@@ -95,7 +97,7 @@ def test_announcement_that_nobody_can_hear_is_an_error(
     claimed = announcement(to=("slack",))
     with pytest.raises(NotifierError):
         announce(context(claimed))
-    inbox.bury(claimed, "nobody can be told")
+    inbox.dead_letters.dead_letter(claimed, "nobody can be told")
     assert not told(inbox)
 
 
@@ -107,8 +109,8 @@ def test_announcement_under_way_leaves_further_deaths_to_the_next(
     board["slack"].troubles = [NotifierError("Slack did not answer", uncertain=True)]
     with pytest.raises(RetryLater):
         announce(context(slow))
-    inbox.bury(job(key="R/notify/late"), "one more")
-    (following,) = inbox.claim("tests", 1, 60)
+    inbox.dead_letters.dead_letter(job(key="R/notify/late"), "one more")
+    (following,) = inbox.jobs.claim("tests", 1, 60)
     announce(context(following))
     announce(context(slow, attempts=2))
     first, second = [message for _, message in board["slack"].sent]

@@ -21,7 +21,7 @@ from webhooks.config.settings import Settings
 from webhooks.context import CONDITIONS, Context, NoCredentials, call
 from webhooks.errors import LeaseLost, Permanent, RetryLater, Skip
 from webhooks.event import Event
-from webhooks.inbox import Inbox
+from webhooks.inbox import Inbox, Namespace
 from webhooks.job import Job
 from webhooks.registry import Params, Registry
 
@@ -62,7 +62,15 @@ def test_once_refuses_what_is_not_json(context: Contexts, job: Jobs, inbox: Inbo
     claimed = job()
     with pytest.raises(Permanent, match=r"once\('a'\) has to give a JSON value"):
         context(claimed).once("a", lambda: NOW)
-    assert inbox.recorded(claimed, "a") is None
+    assert inbox.checkpoints.get(claimed, "a", namespace=Namespace.HANDLER) is None
+
+
+def test_keys_of_handlers_do_not_collide_with_the_frameworks(context: Contexts, job: Jobs, inbox: Inbox) -> None:
+    """A handler that uses the key of a recorded condition runs its own function and gets its own result."""
+    claimed = job()
+    inbox.checkpoints.set(claimed, CONDITIONS, "tags gold ~ gold")
+    assert context(claimed).once(CONDITIONS, lambda: "mine") == "mine"
+    assert inbox.checkpoints.get(claimed, CONDITIONS) == "tags gold ~ gold"
 
 
 def test_once_does_nothing_without_the_lease(context: Contexts, job: Jobs) -> None:
@@ -155,7 +163,7 @@ def test_picture_that_fails_for_good_is_left_out(
     board["slack"].picture_troubles = [final()]
     context(claimed).notify("slack", "hello", picture=PNG, key="k")
     assert board.titles == ["hello"]
-    assert inbox.recorded(claimed, "notify k picture") == {"problem": "Slack answered not_in_channel"}
+    assert inbox.checkpoints.get(claimed, "notify k picture") == {"problem": "Slack answered not_in_channel"}
     assert "No picture: Slack answered not_in_channel" in caplog.text
 
 
@@ -437,7 +445,7 @@ def test_conditions_are_looked_at_once_and_their_reason_is_kept(context: Context
     for attempt in (1, 2):
         call(own.handler("h"), context(claimed, attempts=attempt, tableau=lambda: site))
     assert site.asked.count("workbook") == 1
-    assert inbox.recorded(claimed, CONDITIONS) == "project Finance/Reports ~ Finance*; tags gold, old ~ gold"
+    assert inbox.checkpoints.get(claimed, CONDITIONS) == "project Finance/Reports ~ Finance*; tags gold, old ~ gold"
 
 
 def test_projects_are_listed_once_in_five_minutes(context: Contexts, job: Jobs, event: Callable[..., Event]) -> None:

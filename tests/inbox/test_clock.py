@@ -28,7 +28,7 @@ def box(tmp_path: Path, clock: Clock) -> Iterator[Inbox]:
 def _opened(folder: Path, wall: Clock) -> Iterator[Inbox]:
     store = SqliteStore(make_url(f"sqlite:///{folder / 'inbox.sqlite3'}"), wall=wall)
     store.prepare = lambda: upgrade(store)
-    store.ensure()
+    store.ensure_ready()
     inbox = Inbox(store)
     yield inbox
     inbox.close()
@@ -40,25 +40,25 @@ def test_clock_set_keeps_leases_and_due_times(
 ) -> None:
     """After a jump of an hour, back or forth, a running job is still its worker's and what is due is still due."""
     for _ in range(2):
-        box.receive(event())
-    box.plan(lambda _: [NOTIFY])
-    (running,) = box.claim("me", 1, 30)
+        box.events.receive(event())
+    box.events.plan(lambda _: [NOTIFY])
+    (running,) = box.jobs.claim("me", 1, 30)
     clock.forward(jump)
-    (ready,) = box.claim("other", 5, 30)
+    (ready,) = box.jobs.claim("other", 5, 30)
     assert ready.id != running.id
-    box.finish(running)
-    box.postpone(ready, 0, "again")
-    assert len(box.claim("other", 5, 30)) == 1
+    box.jobs.finish(running)
+    box.jobs.postpone(ready, 0, "again")
+    assert len(box.jobs.claim("other", 5, 30)) == 1
 
 
 def test_clock_set_shows_in_what_people_read(box: Inbox, clock: Clock, event: Callable[..., Event]) -> None:
     """When something happened is told by the clock that people know."""
     clock.forward(-HOUR)
-    box.receive(event())
-    box.plan(lambda _: [NOTIFY])
-    (job,) = box.claim("me", 1, 30)
-    box.finish(job)
-    (record,) = box.events()
+    box.events.receive(event())
+    box.events.plan(lambda _: [NOTIFY])
+    (job,) = box.jobs.claim("me", 1, 30)
+    box.jobs.finish(job)
+    (record,) = box.events.list()
     now = datetime.fromtimestamp(clock(), UTC)
     assert record.event.received_at == now
     times = [record.jobs[0].job.created_at, record.jobs[0].job.finished_at, record.jobs[0].attempts_made[0].started_at]
@@ -69,7 +69,7 @@ def test_clock_is_one_for_all_processes(box: Inbox, tmp_path: Path, clock: Clock
     """A process that starts after the clock was set goes by the same time as those before it."""
     clock.forward(-HOUR)
     for other in _opened(tmp_path, clock):
-        first, second = (one.store.write(one.store.seconds) for one in (box, other))
+        first, second = (one.store.write(one.store.now) for one in (box, other))
         assert abs(first - second) < 5
 
 
@@ -78,15 +78,15 @@ def test_start_of_the_machine_frees_what_its_workers_held(
 ) -> None:
     """After the machine started anew, with a clock that is wrong by years, its jobs are due at once."""
     for _ in range(2):
-        box.receive(event())
-    box.plan(lambda _: [NOTIFY])
-    (running, postponed) = box.claim("gone", 2, 30)
-    box.postpone(postponed, 10 * HOUR, "later")
+        box.events.receive(event())
+    box.events.plan(lambda _: [NOTIFY])
+    (running, postponed) = box.jobs.claim("gone", 2, 30)
+    box.jobs.postpone(postponed, 10 * HOUR, "later")
     box.close()
     clock.seconds = 1000.0
     for fresh in _opened_after_boot(tmp_path, clock):
-        assert [job.id for job in fresh.claim("new", 5, 30)] == [running.id]
-        due_in = fresh.events()[0].jobs[0].job.due_at.timestamp() - fresh.store.write(fresh.store.seconds)
+        assert [job.id for job in fresh.jobs.claim("new", 5, 30)] == [running.id]
+        due_in = fresh.events.list()[0].jobs[0].job.due_at.timestamp() - fresh.store.write(fresh.store.now)
         assert due_in <= steady.FURTHEST_SECONDS
 
 

@@ -31,10 +31,10 @@ def filled(app: Flask, settings: Settings, opened: Callable[..., Inbox]) -> Inbo
     url = settings.database_url.get_secret_value()
     old = opened(url, clock=lambda: time.time() - 100 * 86400)
     for number in range(5):
-        old.receive(some_event(number))
-    old.plan(lambda _: [])
+        old.events.receive(some_event(number))
+    old.events.plan(lambda _: [])
     fresh = opened(url)
-    fresh.receive(some_event(6))
+    fresh.events.receive(some_event(6))
     return fresh
 
 
@@ -47,7 +47,7 @@ def flask(app: Flask, *words: str) -> tuple[int, str]:
 def test_vacuum_deletes_what_is_old(app: Flask, filled: Inbox) -> None:
     """Without options RETENTION_DAYS decides; the size before and after is told."""
     code, output = flask(app, "inbox", "vacuum")
-    assert (code, len(filled.events())) == (0, 1)
+    assert (code, len(filled.events.list())) == (0, 1)
     assert "Deleted 5 events older than 90 days. The inbox takes" in output
 
 
@@ -55,7 +55,7 @@ def test_vacuum_deletes_what_is_old(app: Flask, filled: Inbox) -> None:
 def test_vacuum_days_decide(app: Flask, filled: Inbox, days: str) -> None:
     """`--days` may say otherwise; 0 deletes nothing."""
     assert flask(app, "inbox", "vacuum", "--days", days)[0] == 0
-    assert len(filled.events()) == 6
+    assert len(filled.events.list()) == 6
 
 
 def test_housekeeping_deletes_by_itself(filled: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,12 +65,12 @@ def test_housekeeping_deletes_by_itself(filled: Inbox, monkeypatch: pytest.Monke
     thread = threading.Thread(target=keep_house, args=(filled, 90, stopping))
     thread.start()
     deadline = time.monotonic() + 10
-    while len(filled.events()) > 1 and time.monotonic() < deadline:
+    while len(filled.events.list()) > 1 and time.monotonic() < deadline:
         time.sleep(0.02)
     stopping.set()
     thread.join(2)
     assert not thread.is_alive()
-    assert len(filled.events()) == 1
+    assert len(filled.events.list()) == 1
 
 
 def test_housekeeping_zero_days_keeps_all(filled: Inbox) -> None:
@@ -89,7 +89,7 @@ def test_move_counts_and_says_what_is_next(
     assert "events: 6 of 6" in output
     assert "Moved: 6 events" in output
     assert "Now set DATABASE_URL" in output
-    assert opened(url).events() == filled.events()
+    assert opened(url).events.list() == filled.events.list()
 
 
 def test_move_to_itself_is_refused(app: Flask, filled: Inbox, settings: Settings) -> None:

@@ -18,17 +18,17 @@ def box(url: str, opened: Callable[..., Inbox], clock: Clock, event: Callable[..
     """Events 1 to 6, two seconds apart: done, dead, ready, running, ignored, received."""
     inbox = opened(url, clock=clock)
     ends: dict[int, Callable[[Job], None]] = {
-        1: inbox.finish,
-        2: lambda job: inbox.bury(job, "no use"),
-        3: lambda job: inbox.postpone(job, 1000, "later"),
+        1: inbox.jobs.finish,
+        2: lambda job: inbox.dead_letters.dead_letter(job, "no use"),
+        3: lambda job: inbox.jobs.postpone(job, 1000, "later"),
     }
     for name in ["Sales", "Sales_EU", "100% Finance", "Sales", "Other", "Late"]:
-        number = inbox.receive(
+        number = inbox.events.receive(
             event("WorkbookDeleted" if name == "Other" else "WorkbookCreated", resource_name=name)
         ).id
         if name != "Late":
-            inbox.plan(lambda planned: [] if planned.event_type == "WorkbookDeleted" else [NOTIFY])
-        for job in inbox.claim("me", 1, 900):
+            inbox.events.plan(lambda planned: [] if planned.event_type == "WorkbookDeleted" else [NOTIFY])
+        for job in inbox.jobs.claim("me", 1, 900):
             if number in ends:
                 ends[number](job)
         clock.forward(2)
@@ -36,7 +36,7 @@ def box(url: str, opened: Callable[..., Inbox], clock: Clock, event: Callable[..
 
 
 def ids(box: Inbox, **wanted: object) -> list[int | None]:
-    return [record.event.id for record in box.events(**wanted)]  # type: ignore[arg-type]
+    return [record.event.id for record in box.events.list(**wanted)]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -71,44 +71,44 @@ def test_events_filters(box: Inbox, wanted: dict[str, object], found: list[int])
 
 def test_events_unknown_state_is_refused(box: Inbox) -> None:
     """A state that does not exist is told together with those that do."""
-    with pytest.raises(ValueError, match="no such state: ended; there are received"):
-        box.events(state="ended")
+    with pytest.raises(ValueError, match="Unknown state 'ended'"):
+        box.events.list(state="ended")
 
 
 def test_event_unknown_is_none(box: Inbox) -> None:
     """There is no event of that id."""
-    assert box.event(99) is None
+    assert box.events.get(99) is None
 
 
 def test_replay_runs_everything_again(box: Inbox) -> None:
     """Ended jobs are ready anew with all their attempts, and rules that are new since then get theirs."""
-    assert box.replay([1, 2]) == 2
-    assert box.plan(lambda _: [NOTIFY, NewJob("new", "tag")]) == 3
+    assert box.events.replay([1, 2]) == 2
+    assert box.events.plan(lambda _: [NOTIFY, NewJob("new", "tag")]) == 3
     for event_id in (1, 2):
-        record = box.event(event_id)
+        record = box.events.get(event_id)
         assert record
         assert [(job.job.key, job.job.state, job.job.attempts) for job in record.jobs] == [
             ("R/notify/slack", JobState.READY, 0),
             ("new", JobState.READY, 0),
         ]
-    record = box.event(2)
+    record = box.events.get(2)
     assert record
     assert [attempt.outcome for attempt in record.jobs[0].attempts_made] == ["dead"]
 
 
 def test_replay_leaves_running_alone(box: Inbox) -> None:
     """A job that runs now is not run beside itself."""
-    assert box.replay([4]) == 1
-    record = box.event(4)
+    assert box.events.replay([4]) == 1
+    record = box.events.get(4)
     assert record
     assert record.jobs[0].job.state is JobState.RUNNING
 
 
 def test_replay_ends_the_waiting(box: Inbox, clock: Clock) -> None:
     """Who replays an event wants it now, and not when its next attempt was due; and gives it new patience."""
-    assert box.claim("me", 5, 30) == []
-    box.replay([2, 3])
-    again = {job.event.id: job for job in box.claim("me", 5, 30)}
+    assert box.jobs.claim("me", 5, 30) == []
+    box.events.replay([2, 3])
+    again = {job.event.id: job for job in box.jobs.claim("me", 5, 30)}
     assert set(again) == {2, 3}
     assert again[2].created_at is not None
     assert again[2].created_at.timestamp() == clock()
@@ -116,51 +116,51 @@ def test_replay_ends_the_waiting(box: Inbox, clock: Clock) -> None:
 
 def test_replay_dead_of_some_events(box: Inbox) -> None:
     """Only what died of these events runs again."""
-    assert box.replay_dead(event_ids=[1, 3]) == 0
-    assert box.replay_dead(event_ids=[2]) == 1
+    assert box.dead_letters.requeue(event_ids=[1, 3]) == 0
+    assert box.dead_letters.requeue(event_ids=[2]) == 1
 
 
 def test_error_with_a_nul_can_be_written_down(box: Inbox) -> None:
     """A name from outside may hold one, and PostgreSQL's text cannot."""
-    box.replay([2])
-    (job,) = box.claim("me", 1, 30)
-    box.bury(job, "no such name: a\0b")
-    record = box.event(2)
+    box.events.replay([2])
+    (job,) = box.jobs.claim("me", 1, 30)
+    box.dead_letters.dead_letter(job, "no such name: a\0b")
+    record = box.events.get(2)
     assert record
     assert record.jobs[0].job.error == "no such name: a\ufffdb"
 
 
 def test_replay_unknown_is_none(box: Inbox) -> None:
     """Nothing to replay is no error."""
-    assert box.replay([99]) == 0
+    assert box.events.replay([99]) == 0
 
 
 def test_replay_forgets_steps(box: Inbox) -> None:
     """A replayed job does again what it had done."""
-    record = box.event(1)
+    record = box.events.get(1)
     assert record
-    box.record(record.jobs[0].job, "sent", {"ts": "1"})
-    assert box.recorded(record.jobs[0].job, "sent") == {"ts": "1"}
-    box.replay([1])
-    assert box.recorded(record.jobs[0].job, "sent") is MISSING
+    box.checkpoints.set(record.jobs[0].job, "sent", {"ts": "1"})
+    assert box.checkpoints.get(record.jobs[0].job, "sent") == {"ts": "1"}
+    box.events.replay([1])
+    assert box.checkpoints.get(record.jobs[0].job, "sent") is MISSING
 
 
 def test_replay_dead_since(box: Inbox, clock: Clock) -> None:
     """Only those that died since then."""
-    assert box.replay_dead(datetime.fromtimestamp(clock(), UTC)) == 0
-    assert box.replay_dead(datetime.fromtimestamp(clock() - 60, UTC)) == 1
+    assert box.dead_letters.requeue(datetime.fromtimestamp(clock(), UTC)) == 0
+    assert box.dead_letters.requeue(datetime.fromtimestamp(clock() - 60, UTC)) == 1
     assert ids(box, state="dead") == []
 
 
 def test_steps_first_result_stays(box: Inbox) -> None:
     """A step is recorded once; null is a result too."""
-    record = box.event(3)
+    record = box.events.get(3)
     assert record
     job = record.jobs[0].job
-    assert box.recorded(job, "a") is MISSING
-    box.record(job, "a", None)
-    box.record(job, "a", 2)
-    assert box.recorded(job, "a") is None
+    assert box.checkpoints.get(job, "a") is MISSING
+    box.checkpoints.set(job, "a", None)
+    box.checkpoints.set(job, "a", 2)
+    assert box.checkpoints.get(job, "a") is None
 
 
 def test_counts_are_right(box: Inbox) -> None:
@@ -180,6 +180,6 @@ def test_counts_are_right(box: Inbox) -> None:
 
 def test_counts_age_of_oldest_due(box: Inbox, clock: Clock) -> None:
     """How long the oldest due job has been waiting."""
-    box.replay([1])
+    box.events.replay([1])
     clock.forward(42)
     assert box.counts()["oldest_due"] == pytest.approx(42)

@@ -46,34 +46,34 @@ def test_each_sender_is_told_its_own_id(box: Inbox, event: Callable[..., Event])
     """The ids of a batch are those under which the events are found."""
     sent = [event() for _ in range(12)]
     with held(box) as pool:
-        receipts = [pool.submit(box.receive, one) for one in sent]
-    found = {record.event.id: record.event.fingerprint for record in box.events()}
+        receipts = [pool.submit(box.events.receive, one) for one in sent]
+    found = {record.event.id: record.event.fingerprint for record in box.events.list()}
     assert [found[number] for number in kept(receipts)] == [one.fingerprint for one in sent]
 
 
 def test_duplicates_in_a_batch_are_counted(box: Inbox, event: Callable[..., Event]) -> None:
     """Twins in one batch, and one that was there before, beside new ones."""
     before, twin = event(), event()
-    first = box.receive(before)
+    first = box.events.receive(before)
     with held(box) as pool:
-        receipts = [pool.submit(box.receive, one) for one in (event(), twin, before, twin, event())]
+        receipts = [pool.submit(box.events.receive, one) for one in (event(), twin, before, twin, event())]
     told = [receipt.result() for receipt in receipts]
     assert sorted(receipt.duplicate for receipt in told) == [False, False, False, True, True]
     assert (told[1].id, told[2].id) == (told[3].id, first.id)
-    counted = {record.event.id: record.duplicates for record in box.events()}
+    counted = {record.event.id: record.duplicates for record in box.events.list()}
     assert counted == {first.id: 1, told[0].id: 0, told[1].id: 1, told[4].id: 0}
 
 
 def test_events_and_other_writes_share_a_batch(box: Inbox, event: Callable[..., Event]) -> None:
     """A plan between two events is put down, and both events are kept."""
-    planned = box.receive(event())
+    planned = box.events.receive(event())
     with held(box) as pool:
-        receipts = [pool.submit(box.receive, event())]
-        count = pool.submit(box.plan, lambda _: [NewJob("nothing", "nothing")])
-        receipts.append(pool.submit(box.receive, event()))
+        receipts = [pool.submit(box.events.receive, event())]
+        count = pool.submit(box.events.plan, lambda _: [NewJob("nothing", "nothing")])
+        receipts.append(pool.submit(box.events.receive, event()))
     assert count.result() >= 1
-    first = box.event(planned.id)
+    first = box.events.get(planned.id)
     assert first is not None
     assert [record.job.key for record in first.jobs] == ["nothing"]
     assert len(set(kept(receipts))) == 2
-    assert len(box.events()) == 3
+    assert len(box.events.list()) == 3

@@ -32,13 +32,13 @@ def look(services: Services) -> Check:
     """One round, later by `minutes`; gives the texts of what it found worth telling."""
 
     def once(minutes: float = 0, *, repair: bool = True, shown: Callable[[str], Certificate] = good) -> list[str]:
-        before = {record.event.id for record in services.inbox.events(limit=100)}
+        before = {record.event.id for record in services.inbox.events.list(limit=100)}
         aims = DesiredWebhooks(services.wanted(), URL, "tableau-webhooks", repair)
         WebhookCheck(services.inbox, lambda: services.tableau, aims, look_at=shown).look(
             NOW + timedelta(minutes=minutes)
         )
-        found = [record.event for record in services.inbox.events(limit=100) if record.event.id not in before]
-        assert all(event.type.from_monitor and services.inbox.origin(event.id) == MONITOR for event in found)
+        found = [record.event for record in services.inbox.events.list(limit=100) if record.event.id not in before]
+        assert all(event.type.from_monitor and event.origin == MONITOR for event in found)
         return [str(event.payload["text"]) for event in found]
 
     return once
@@ -162,7 +162,7 @@ def test_silence_is_told_once(look: Check, services: Services, monkeypatch: pyte
     """Until something comes, and then longer than usual nothing again."""
     last = NOW.timestamp()
     times = [last - hour * 3600.0 for hour in range(100)]
-    monkeypatch.setattr(services.inbox, "sent", lambda: times)
+    monkeypatch.setattr(services.inbox.events, "received_times", lambda: times)
     assert look(30) == []
     (text,) = look(60 * 10)
     assert "10 hours ago" in text

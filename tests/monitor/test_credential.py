@@ -32,12 +32,12 @@ def look(inbox: Inbox, site: Running) -> Check:
         config = site.world.config
         token = PersonalAccessToken(config.pat_name, secret or config.pat_secret, expires)
         now = NOW + timedelta(days=days)
-        known = {record.event.id for record in inbox.events(limit=100)}
+        known = {record.event.id for record in inbox.events.list(limit=100)}
         with Tableau(
             server or site.url, config.content_url, token, clock=lambda: now, sessions=inbox.sessions
         ) as tableau:
             CredentialCheck(inbox, lambda: tableau).look(now)
-        found = [record.event for record in inbox.events(limit=100) if record.event.id not in known]
+        found = [record.event for record in inbox.events.list(limit=100) if record.event.id not in known]
         assert all(event.type.from_monitor for event in found)
         return [str(event.payload["text"]) for event in found]
 

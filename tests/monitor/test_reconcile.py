@@ -16,7 +16,7 @@ from tests.acceptance.server import serving, wait_for
 from tests.support.simulated_site import inject_fault, slack_messages
 from webhooks.config.settings import Settings
 from webhooks.event import parse
-from webhooks.inbox import Arrival, Inbox, Resource
+from webhooks.inbox import EventSummary, Inbox, Resource
 from webhooks.monitor import Reconciler, reconcile
 from webhooks.monitor.missed import EndedRefresh, ListedContent, MissedEvent, content_changes, has_event, was_received
 from webhooks.services import Services
@@ -38,8 +38,8 @@ def minutes(count: float) -> timedelta:
     return timedelta(minutes=count)
 
 
-def arrival(event_type: str, luid: str = "w", name: str = "Sales", at: datetime = T) -> Arrival:
-    return Arrival(event_type, luid, name, at.timestamp(), at.timestamp())
+def arrival(event_type: str, luid: str = "w", name: str = "Sales", at: datetime = T) -> EventSummary:
+    return EventSummary(event_type, luid, name, at.timestamp(), at.timestamp())
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,9 @@ def look(services: Services) -> Callable[..., list[dict[str, Any]]]:
         inbox = services.inbox
         if restarted or not rounds:
             rounds[0] = Reconciler(inbox, lambda: services.tableau, EVERYTHING, grace=timedelta(0))
-        before = {record.event.id for record in inbox.events(limit=500)}
+        before = {record.event.id for record in inbox.events.list(limit=500)}
         rounds[0].look(datetime.now(UTC) + minutes(later))
-        made = [record.event for record in inbox.events(limit=500) if record.event.id not in before]
+        made = [record.event for record in inbox.events.list(limit=500) if record.event.id not in before]
         return [dict(event.payload) for event in reversed(made)]
 
     return once
@@ -117,7 +117,7 @@ def test_first_round_only_takes_note(look: Check, inbox: Inbox, site: Running) -
     """A new server tells nobody of last week; but it knows whose everything is."""
     assert look() == []
     workbook = next(iter(site.world.home.workbooks.values()))
-    known = inbox.remembered(workbook.luid)
+    known = inbox.resources.get(workbook.luid)
     assert known
     owner = site.world.home.users[workbook.owner]
     assert known.name == workbook.name
@@ -149,7 +149,7 @@ def _other_workbook(site: Running, events: list[dict[str, Any]]) -> str:
 def receive(inbox: Inbox, payload: dict[str, Any]) -> None:
     event = parse(json.dumps(payload).encode())
     assert event
-    inbox.receive(event)
+    inbox.events.receive(event)
 
 
 def test_what_came_is_not_made_again(look: Check, inbox: Inbox, site: Running) -> None:
@@ -171,7 +171,7 @@ def test_only_wanted_events_are_made_and_no_job_is_asked_for_in_vain(
     happen(site, event_type="WorkbookRefreshFailed")
     happen(site, event_type="WorkbookCreated")
     catching_up.look(datetime.now(UTC) + minutes(1))
-    assert inbox.events() == []
+    assert inbox.events.list() == []
     assert not [call for call in site.world.calls.log if "/jobs/" in call.path]
 
 
@@ -224,11 +224,11 @@ def test_real_event_behind_a_made_one_leads_to_nothing(
     look(-1)
     sent = happen(site, event_type="WorkbookRefreshFailed")
     assert len(look(1)) == 1
-    assert services.inbox.plan(services.matching) == 1
+    assert services.inbox.events.plan(services.matching) == 1
     at = datetime.fromisoformat(sent["created_at"]) + timedelta(seconds=4)
     receive(services.inbox, {**sent, "created_at": f"{at:%Y-%m-%dT%H:%M:%SZ}"})
-    services.inbox.plan(services.matching)
-    real, made = services.inbox.events()
+    services.inbox.events.plan(services.matching)
+    real, made = services.inbox.events.list()
     assert (real.state, made.state) == ("ignored", "planned")
 
 
@@ -256,7 +256,7 @@ def test_server_catches_up_and_tells_whose_it_was(site: Running, tmp_path: Path,
 def _noted(url: str) -> bool:
     inbox = Inbox.open(url)
     try:
-        return inbox.noted("reconcile") is not None
+        return inbox.state.get("reconcile") is not None
     finally:
         inbox.close()
 
@@ -268,6 +268,6 @@ def _age(site: Running, folder: Path) -> None:
         for one in site.world.home.workbooks.values():
             one.created_at, one.updated_at = one.created_at - past, one.updated_at - past
     inbox = Inbox.open(f"sqlite:///{folder / 'inbox.sqlite3'}")
-    noted = inbox.noted("reconcile")
-    inbox.note("reconcile", {name: at - past.total_seconds() for name, at in noted.items()})
+    noted = inbox.state.get("reconcile")
+    inbox.state.set("reconcile", {name: at - past.total_seconds() for name, at in noted.items()})
     inbox.close()

@@ -47,7 +47,7 @@ def test_event_is_accepted_and_on_disk(client: FlaskClient) -> None:
     assert (answer.status_code, answer.mimetype) == (200, "application/json")
     assert answer.json is not None
     assert answer.json["status"] == "accepted"
-    kept = services(client).inbox.event(answer.json["event"])
+    kept = services(client).inbox.events.get(answer.json["event"])
     assert kept is not None
     assert dict(kept.event.payload) == EVENT
 
@@ -58,7 +58,7 @@ def test_same_event_again_is_a_duplicate(client: FlaskClient) -> None:
     again = client.post(HOOK, data=json.dumps(dict(reversed(EVENT.items())) | {"text": "x"})).json
     assert first is not None
     assert again == {"status": "duplicate", "event": first["event"]}
-    kept = services(client).inbox.event(first["event"])
+    kept = services(client).inbox.events.get(first["event"])
     assert kept is not None
     assert kept.duplicates == 1
 
@@ -94,7 +94,7 @@ def test_test_requests_are_answered_and_not_kept(client: FlaskClient, body: byte
     """Tableau copies the answer into its test result, so it is short."""
     answer = client.post(HOOK, data=body)
     assert (answer.status_code, answer.json) == (200, {"status": "test"})
-    assert services(client).inbox.events() == []
+    assert services(client).inbox.events.list() == []
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_store_that_cannot_commit_is_503(client: FlaskClient, monkeypatch: pytes
     def unavailable(*_: object, **__: object) -> None:
         raise StoreUnavailable("disk full")
 
-    monkeypatch.setattr(services(client).inbox.store, "keep", unavailable)
+    monkeypatch.setattr(services(client).inbox.store, "insert_event", unavailable)
     answer = client.post(HOOK, json=EVENT)
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
@@ -180,7 +180,7 @@ def test_mistake_of_ours_is_a_problem_without_details(client: FlaskClient, monke
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(services(client).inbox.store, "keep", broken)
+    monkeypatch.setattr(services(client).inbox.store, "insert_event", broken)
     answer = client.post(HOOK, json=EVENT)
     assert (answer.status_code, answer.mimetype) == (500, "application/problem+json")
     assert "secret detail" not in answer.text
@@ -233,7 +233,7 @@ def test_head_has_no_body(client: FlaskClient) -> None:
 def test_not_ready_while_no_event_can_be_kept(client: FlaskClient, settings: Settings) -> None:
     """Another process holds the write lock: reading goes on, keeping does not."""
     assert client.get("/readyz").status_code == 200
-    services(client).inbox._proved = -10.0
+    services(client).inbox._checked_at = -10.0
     file = settings.database_url.get_secret_value().removeprefix("sqlite:///")
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -43,9 +43,9 @@ def happens(world: Running) -> Happens:
 
 def jobs(services: Services, event: Event) -> list[Job]:
     """The jobs that the event makes, claimed."""
-    services.inbox.receive(event)
-    services.inbox.plan(services.matching)
-    return services.inbox.claim("tests", 10, 60)
+    services.inbox.events.receive(event)
+    services.inbox.events.plan(services.matching)
+    return services.inbox.jobs.claim("tests", 10, 60)
 
 
 def learn(services: Services) -> None:
@@ -58,7 +58,7 @@ def test_each_event_is_asked_about_at_its_own_site(services: Services, happens: 
     for url, name in (("branch", "Branch"), ("acme", "Head Office")):
         (job,) = jobs(services, happens("WorkbookCreated", url, name=f"Made at {url}"))
         services.run(job)
-        services.inbox.finish(job)
+        services.inbox.jobs.finish(job)
         told = slack_messages(world)[-1]
         assert f"Made at {url}" in told
         assert name in told
@@ -77,7 +77,7 @@ def test_what_was_learnt_is_noted_for_other_processes(services: Services, settin
 def test_site_that_was_made_anew_is_learnt_anew(services: Services, happens: Happens) -> None:
     """What is noted may be of one that is gone."""
     branch = services.sites.all[1]
-    services.inbox.note(f"site_luid {branch.key}", STRANGER)
+    services.inbox.state.set(f"site_luid {branch.key}", STRANGER)
     assert services.sites.known_luid(branch) == STRANGER
     assert services.sites.of(happens("WorkbookCreated", "branch")) is branch
     assert services.sites.known_luid(branch) != STRANGER
@@ -125,13 +125,13 @@ def test_rule_that_names_a_site_waits_for_who_can_tell(services: Services, happe
     assert "site_luid" in job.where
     with pytest.raises(Skip, match=r"site is Head Office, not Branch\*"):
         services.run(job)
-    services.inbox.skip(job, "tested")
+    services.inbox.jobs.skip(job, "tested")
 
 
 def test_explain_says_it_by_name(flask: RunFlask, services: Services, happens: Happens) -> None:
     """Not by a LUID that nobody knows."""
     learn(services)
-    event_id = services.inbox.receive(happens("WorkbookDeleted", "acme")).id
+    event_id = services.inbox.events.receive(happens("WorkbookDeleted", "acme")).id
     assert "site is Head Office, not Branch*" in flask("events", "explain", event_id).stdout
 
 
@@ -209,7 +209,7 @@ def test_watch_tells_which_site_and_each_once(flask: RunFlask, services: Service
     looks = [services._looks(site, f"{URL}/webhook/sites-tok-4f1d") for site in services.sites.all]
     for _ in range(2):
         looks[1][0](now)
-    found = [str(record.event.payload.get("text")) for record in services.inbox.events()]
+    found = [str(record.event.payload.get("text")) for record in services.inbox.events.list()]
     assert len(found) == 1
     assert found[0].startswith("Site Branch: WorkbookCreated: there is no webhook for it")
     assert len(looks[0]) == len(looks[1]) == 2

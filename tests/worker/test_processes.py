@@ -30,7 +30,7 @@ def run(job, still_mine):
     time.sleep(float(sys.argv[3]))
     with log.open("a") as file:
         file.write(f"{os.getpid()} {'ended' if still_mine() else 'lost'}\\n")
-Worker(Inbox.open(url), matching=lambda event: [], run=run, threads=1, lease=1.0).run_forever(threading.Event())
+Worker(Inbox.open(url), planner=lambda event: [], run=run, threads=1, lease=1.0).run_forever(threading.Event())
 """
 
 
@@ -67,13 +67,13 @@ def wait_for(log: Path, line: str) -> None:
 @pytest.fixture
 def planned(inbox: Inbox, event: Callable[..., Event]) -> Inbox:
     """An inbox with one job that is due."""
-    inbox.receive(event())
-    inbox.plan(lambda _: [NOTIFY])
+    inbox.events.receive(event())
+    inbox.events.plan(lambda _: [NOTIFY])
     return inbox
 
 
 def outcomes(inbox: Inbox) -> list[str]:
-    return [attempt.outcome for attempt in inbox.events()[0].jobs[0].attempts_made]
+    return [attempt.outcome for attempt in inbox.events.list()[0].jobs[0].attempts_made]
 
 
 def test_worker_killed_in_mid_job_another_takes_over(
@@ -104,12 +104,12 @@ def test_worker_asleep_past_its_lease_cannot_complete(
     os.kill(first, signal.SIGCONT)
     wait_for(log, f"{first} lost")
     time.sleep(0.2)
-    assert planned.events()[0].jobs[0].job.state is JobState.DONE
+    assert planned.events.list()[0].jobs[0].job.state is JobState.DONE
     assert outcomes(planned) == ["lost", "done"]
 
 
 def _wait_done(inbox: Inbox) -> None:
     deadline = time.monotonic() + 10
-    while inbox.events()[0].jobs[0].job.state is not JobState.DONE:
+    while inbox.events.list()[0].jobs[0].job.state is not JobState.DONE:
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -33,7 +33,7 @@ def working(inbox: Inbox) -> Iterator[Callable[..., Worker]]:
     workers: list[Worker] = []
 
     def start(run: Run, *, box: Inbox = inbox, lease: float = 5.0, threads: int = 2, **more: float) -> Worker:
-        workers.append(Worker(box, matching=lambda _: [NOTIFY], run=run, threads=threads, lease=lease, **more))
+        workers.append(Worker(box, planner=lambda _: [NOTIFY], run=run, threads=threads, lease=lease, **more))
         workers[-1].start()
         return workers[-1]
 
@@ -50,13 +50,15 @@ def wait_for(true: Callable[[], bool], what: str = "") -> None:
 
 
 def only(inbox: Inbox) -> JobRecord:
-    (record,) = inbox.events()
+    (record,) = inbox.events.list()
     return record.jobs[0]
 
 
 def ended(inbox: Inbox, state: JobState) -> JobRecord:
     """The one job, once it is in that state."""
-    wait_for(lambda: any(record.jobs and record.jobs[0].job.state is state for record in inbox.events()), state.word)
+    wait_for(
+        lambda: any(record.jobs and record.jobs[0].job.state is state for record in inbox.events.list()), state.word
+    )
     return only(inbox)
 
 
@@ -72,7 +74,7 @@ def test_job_returned_is_done(inbox: Inbox, event: Callable[..., Event], working
     """A handler that returns has done its job, and it ran once."""
     seen: list[Job] = []
     working(lambda job, _: seen.append(job))
-    inbox.receive(event())
+    inbox.events.receive(event())
     assert outcomes(ended(inbox, JobState.DONE)) == ["done"]
     assert [job.event.resource_name for job in seen] == ["Sales 1"]
 
@@ -83,7 +85,7 @@ def test_many_jobs_each_run_once(inbox: Inbox, event: Callable[..., Event], work
     for _ in range(2):
         working(lambda job, _: seen.append(job.id), threads=4)
     for _ in range(100):
-        inbox.receive(event())
+        inbox.events.receive(event())
     wait_for(lambda: len(seen) >= 100)
     wait_for(lambda: inbox.counts()["running"] == 0)
     assert len(seen) == len(set(seen)) == 100
@@ -92,7 +94,7 @@ def test_many_jobs_each_run_once(inbox: Inbox, event: Callable[..., Event], work
 def test_skip_ends_with_its_reason(inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]) -> None:
     """A handler that skips says why."""
     working(lambda *_: _raise(Skip("project Sales, not Finance")))
-    inbox.receive(event())
+    inbox.events.receive(event())
     assert ended(inbox, JobState.SKIPPED).job.error == "project Sales, not Finance"
 
 
@@ -101,7 +103,7 @@ def test_permanent_error_is_dead_at_once(
 ) -> None:
     """An error that says that trying again cannot help is believed."""
     working(lambda *_: _raise(Permanent("21211 not a valid number")))
-    inbox.receive(event())
+    inbox.events.receive(event())
     record = ended(inbox, JobState.DEAD)
     assert (record.job.error, outcomes(record)) == ("21211 not a valid number", ["dead"])
 
@@ -112,7 +114,7 @@ def test_passing_error_is_tried_again(
     """What fails once and then works is done, about a second later."""
     troubles = [RetryLater("Slack is away")]
     working(lambda *_: _raise(troubles.pop()) if troubles else None)
-    inbox.receive(event())
+    inbox.events.receive(event())
     record = ended(inbox, JobState.DONE)
     assert outcomes(record) == ["later", "done"]
     first, second = record.attempts_made
@@ -123,8 +125,8 @@ def test_passing_error_is_tried_again(
 def test_named_time_costs_no_attempt(inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]) -> None:
     """A service that says when to come back is obeyed, and the job may be tried as often as before."""
     working(lambda *_: _raise(RetryLater("rate limited", datetime.now(UTC) + timedelta(hours=1))))
-    inbox.receive(event())
-    wait_for(lambda: bool(inbox.events()[0].jobs and outcomes(only(inbox)) == ["later"]))
+    inbox.events.receive(event())
+    wait_for(lambda: bool(inbox.events.list()[0].jobs and outcomes(only(inbox)) == ["later"]))
     job = only(inbox).job
     assert (job.state, job.attempts, job.max_attempts) == (JobState.READY, 1, 21)
     assert 3500 < (job.due_at - datetime.now(UTC)).total_seconds() < 3700
@@ -134,12 +136,12 @@ def test_unexpected_error_dies_early(
     inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A mistake in a handler is named with its type and tried five times, not twenty."""
-    inbox.receive(event())
-    inbox.plan(lambda _: [NOTIFY])
+    inbox.events.receive(event())
+    inbox.events.plan(lambda _: [NOTIFY])
     for _ in range(4):
-        (job,) = inbox.claim("before", 1, 30)
-        inbox.record(job, f"surprise {job.attempts}", None)
-        inbox.postpone(job, 0, "KeyError: 'x'")
+        (job,) = inbox.jobs.claim("before", 1, 30)
+        inbox.checkpoints.set(job, f"surprise {job.attempts}", None)
+        inbox.jobs.postpone(job, 0, "KeyError: 'x'")
     with caplog.at_level(logging.CRITICAL):
         working(lambda *_: _raise(KeyError("x")))
         assert ended(inbox, JobState.DEAD).job.error == "KeyError: 'x'"
@@ -161,8 +163,8 @@ def test_error_that_confuses_the_worker_costs_no_thread(
             raise Odd
 
     working(run, threads=1, lease=60)
-    inbox.receive(event())
-    inbox.receive(event())
+    inbox.events.receive(event())
+    inbox.events.receive(event())
     wait_for(lambda: 2 in seen)
 
 
@@ -176,7 +178,7 @@ def test_heartbeat_keeps_a_long_job(inbox: Inbox, event: Callable[..., Event], w
 
     for _ in range(2):
         working(run, lease=0.4)
-    inbox.receive(event())
+    inbox.events.receive(event())
     assert outcomes(ended(inbox, JobState.DONE)) == ["done"]
     assert seen == [True]
 
@@ -196,7 +198,7 @@ def test_hung_handler_loses_its_lease_and_its_place(
 
     with caplog.at_level(logging.CRITICAL):
         working(run, lease=0.4, threads=1, longest=0.3)
-        inbox.receive(event())
+        inbox.events.receive(event())
         ended(inbox, JobState.DONE)
         free.set()
         late.wait(PATIENCE)
@@ -208,7 +210,7 @@ def test_still_mine_ends_with_the_lease(
     inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that cannot renew knows by its own clock that the job is no longer its own."""
-    monkeypatch.setattr(inbox, "renew", lambda *_: _raise(StoreUnavailable("away")))
+    monkeypatch.setattr(inbox.jobs, "renew", lambda *_: _raise(StoreUnavailable("away")))
     mine: list[bool] = []
 
     def run(_: Job, still_mine: Callable[[], bool]) -> None:
@@ -217,7 +219,7 @@ def test_still_mine_ends_with_the_lease(
         mine.append(still_mine())
 
     working(run, lease=0.3)
-    inbox.receive(event())
+    inbox.events.receive(event())
     wait_for(lambda: len(mine) >= 2)
     assert mine[:2] == [True, False]
 
@@ -233,11 +235,11 @@ def test_stop_lets_a_running_job_finish(
         time.sleep(0.3)
 
     worker = working(run, threads=1)
-    inbox.receive(event())
+    inbox.events.receive(event())
     began.wait(PATIENCE)
-    inbox.receive(event())
+    inbox.events.receive(event())
     worker.stop(5)
-    second, first = inbox.events()
+    second, first = inbox.events.list()
     assert first.jobs[0].job.state is JobState.DONE
     assert not second.jobs or second.jobs[0].job.state is JobState.READY
 
@@ -253,10 +255,10 @@ def test_stop_gives_back_what_does_not_finish(
         free.wait(PATIENCE)
 
     worker = working(run, lease=60)
-    inbox.receive(event())
+    inbox.events.receive(event())
     began.wait(PATIENCE)
     worker.stop(0.1)
-    (job,) = inbox.claim("other", 1, 30)
+    (job,) = inbox.jobs.claim("other", 1, 30)
     assert (job.attempts, job.max_attempts) == (2, 21)
     free.set()
 
@@ -265,16 +267,16 @@ def test_inbox_away_in_mid_job_result_is_kept(
     inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the database is away a finished job waits to be written down, and is not run again."""
-    finish, refusals, runs = inbox.finish, [StoreUnavailable("away")], []
+    finish, refusals, runs = inbox.jobs.finish, [StoreUnavailable("away")], []
 
     def refuse_once(job: Job) -> None:
         if refusals:
             raise refusals.pop()
         finish(job)
 
-    monkeypatch.setattr(inbox, "finish", refuse_once)
+    monkeypatch.setattr(inbox.jobs, "finish", refuse_once)
     working(lambda job, _: runs.append(job.id))
-    inbox.receive(event())
+    inbox.events.receive(event())
     assert outcomes(ended(inbox, JobState.DONE)) == ["done"]
     assert len(runs) == 1
 
@@ -287,16 +289,18 @@ def test_inbox_away_says_so_once_and_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The worker outlives a database that is away, with one line at each end of it."""
-    plans, away = inbox.plans, threading.Event()
+    plans, away = inbox.events.plans, threading.Event()
     away.set()
-    monkeypatch.setattr(inbox, "plans", lambda *a: _raise(StoreUnavailable("gone")) if away.is_set() else plans(*a))
+    monkeypatch.setattr(
+        inbox.events, "plans", lambda *a: _raise(StoreUnavailable("gone")) if away.is_set() else plans(*a)
+    )
     with caplog.at_level(logging.WARNING):
         working(lambda *_: None)
         for _ in range(5):
             inbox.news.set()
             time.sleep(0.02)
         away.clear()
-        inbox.receive(event())
+        inbox.events.receive(event())
         ended(inbox, JobState.DONE)
     assert [record.message for record in caplog.records if "The inbox is" in record.message] == [
         "The inbox is away, trying again: gone",

@@ -9,7 +9,7 @@ from webhooks.cli.support.commands import Group
 from webhooks.cli.support.exit_codes import Failure
 from webhooks.config.settings import Settings
 from webhooks.inbox import Inbox
-from webhooks.inbox.transfer import move
+from webhooks.inbox.transfer import transfer
 from webhooks.views.formats import count
 from webhooks.worker import cleanup
 
@@ -30,7 +30,7 @@ def vacuum(days: float | None) -> None:
     wanted = application.settings().retention_days if days is None else days
     before = box.store.size()
     gone = cleanup.clean(box, wanted)
-    box.store.tidy()
+    box.store.reclaim_space()
     after = box.store.size()
     older = f" older than {wanted:g} days" if wanted else ""
     click.echo(
@@ -58,7 +58,7 @@ def move_inbox(target: str) -> None:
     except (RuntimeError, OSError) as error:
         raise Failure(f"The new inbox cannot be opened: {application.redact(str(error))}") from error
     try:
-        counts = move(source.store, box.store, _tell)
+        counts = transfer(source.store, box.store, _tell)
     except RuntimeError as error:
         raise Failure(str(error)) from error
     finally:

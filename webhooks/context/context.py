@@ -22,7 +22,7 @@ from webhooks.context.projects import path_of
 from webhooks.destinations import resolve_default
 from webhooks.errors import LeaseLost, Permanent, RetryLater, StoreUnavailable
 from webhooks.event import Event
-from webhooks.inbox import MISSING, Inbox
+from webhooks.inbox import MISSING, Inbox, Namespace
 from webhooks.job import Job
 from webhooks.registry import Handler
 from webhooks.retry import costs_no_attempt
@@ -134,7 +134,11 @@ class Context:
         It runs again only if the process dies, or the inbox cannot write, between its end and the record of it.
         Raises Permanent for a result that is not JSON, LeaseLost where another worker has the job by now.
         """
-        known = self.inbox.recorded(self.job, key)
+        return self.checkpoint(key, function, Namespace.HANDLER)
+
+    def checkpoint(self, key: str, function: Callable[[], Any], namespace: Namespace = Namespace.FRAMEWORK) -> Any:
+        """Do what `once` does with a key of the framework, which no handler's key can collide with."""
+        known = self.inbox.checkpoints.get(self.job, key, namespace=namespace)
         if known is not MISSING:
             return known
         if not self.still_mine():
@@ -143,9 +147,9 @@ class Context:
         try:
             json.dumps(value)
         except (TypeError, ValueError) as error:
-            self.inbox.record(self.job, key, None)
+            self.inbox.checkpoints.set(self.job, key, None, namespace=namespace)
             raise Permanent(f"once({key!r}) has to give a JSON value: {error}") from error
-        self.inbox.record(self.job, key, value)
+        self.inbox.checkpoints.set(self.job, key, value, namespace=namespace)
         return value
 
     def notify(
@@ -182,7 +186,7 @@ class Context:
 
     def _send(self, key: str, send: Callable[[], dict[str, str]]) -> dict[str, str]:
         try:
-            return dict(self.once(key, send))
+            return dict(self.checkpoint(key, send))
         except NotifierError as error:
             if error.permanent or not error.uncertain:
                 raise
@@ -203,7 +207,7 @@ class Context:
 
     def _show(self, key: str, attach: Callable[[], str | None]) -> None:
         try:
-            self.once(key, attach)
+            self.checkpoint(key, attach)
         except (LeaseLost, StoreUnavailable):
             raise
         except Exception as error:  # noqa: BLE001 — whatever is wrong with a picture, the message is out
@@ -215,7 +219,7 @@ class Context:
             why = f"the message is out, its picture is not: {error}"
             self.wait(key, PICTURE_WAITS, why, not_before=getattr(error, "retry_at", None))
         self.log.warning("No picture: %s", error)
-        self.inbox.record(self.job, key, {"problem": str(error)})
+        self.inbox.checkpoints.set(self.job, key, {"problem": str(error)})
 
     def wait(self, key: str, waits: Sequence[float], why: str, not_before: datetime | None = None) -> None:
         """Raise RetryLater for each of `waits` (seconds) in turn, over all attempts; return once they are used up.
@@ -226,8 +230,8 @@ class Context:
         if self.last_attempt and not self._waits_for_nothing:
             return
         for number, seconds in enumerate(waits, 1):
-            if self.inbox.recorded(self.job, f"{key} wait {number}") is MISSING:
-                self.inbox.record(self.job, f"{key} wait {number}", why)
+            if self.inbox.checkpoints.get(self.job, f"{key} wait {number}") is MISSING:
+                self.inbox.checkpoints.set(self.job, f"{key} wait {number}", why)
                 due_at = self.now() + timedelta(seconds=seconds)
                 raise RetryLater(why, max(due_at, not_before) if not_before else due_at)
 
@@ -252,7 +256,7 @@ def call(handler: Handler, context: Context) -> None:
     Raises Skip where one of the job's conditions does not hold, and whatever the handler raises.
     """
     if context.job.where:
-        context.once(CONDITIONS, lambda: _conditions(context))
+        context.checkpoint(CONDITIONS, lambda: _conditions(context))
     given = {name: getattr(context, name) for name in handler.arguments if name not in {"params", "context"}}
     if "params" in handler.arguments:
         given["params"] = _params(handler, context)

@@ -27,7 +27,7 @@ class DeadLettersParams(Params):
 @action("dead_letters", params=DeadLettersParams, in_rules=False)
 def dead_letters(context: Context, params: DeadLettersParams) -> None:
     """Several deaths of a moment make one message; a job that another announcement tells of is not told of again."""
-    dead = context.inbox.tell(context.job)
+    dead = context.inbox.dead_letters.announce(context.job)
     if not dead:
         raise Skip("told of already, with others")
     _tell_all(context, params.to, message(dead, context.label))

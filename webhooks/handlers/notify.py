@@ -55,7 +55,7 @@ def _message(context: Context, params: NotifyParams) -> Message:
 
 def _remembered(context: Context, lookup: Lookup) -> Resource | None:
     """What is gone, as the watch last saw it."""
-    return context.inbox.remembered(context.luid) if lookup.content is None and context.luid else None
+    return context.inbox.resources.get(context.luid) if lookup.content is None and context.luid else None
 
 
 def _can_be_looked_up(event: Event) -> bool:

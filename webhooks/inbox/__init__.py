@@ -1,4 +1,4 @@
-"""The inbox: everything that was received and promised, in one database. All the SQL is in here."""
+"""The inbox: all received events and all jobs, in one database. All SQL is in this package."""
 
 from __future__ import annotations
 
@@ -12,97 +12,115 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from webhooks.errors import StoreUnavailable
-from webhooks.inbox.checkpoints import MISSING, Steps
+from webhooks.inbox import figures
+from webhooks.inbox.checkpoints import MISSING, Checkpoints, Namespace
 from webhooks.inbox.databases.store import Clock, Store
-from webhooks.inbox.events import Matching
-from webhooks.inbox.locks import Turns
+from webhooks.inbox.dead_letters import DeadLetters
+from webhooks.inbox.events import Events, JobPlanner
+from webhooks.inbox.jobs import Jobs
+from webhooks.inbox.locks import Locks
 from webhooks.inbox.migrate import upgrade
-from webhooks.inbox.queries import STATES, History
-from webhooks.inbox.records import Attempt, EventRecord, JobRecord, Receipt
+from webhooks.inbox.queries import STATES
+from webhooks.inbox.records import Attempt, EventRecord, EventSummary, JobRecord, Receipt
 from webhooks.inbox.resources import Resource, Resources
 from webhooks.inbox.retention import Retention
-from webhooks.inbox.rounds import Rounds
 from webhooks.inbox.sessions import Sessions
-from webhooks.inbox.synthetic_events import Arrival, Made
+from webhooks.inbox.state import State
+from webhooks.inbox.synthetic_events import SyntheticEvents
 
 __all__ = [
     "MISSING",
     "STATES",
-    "Arrival",
     "Attempt",
     "EventRecord",
+    "EventSummary",
     "Inbox",
+    "JobPlanner",
     "JobRecord",
-    "Matching",
+    "Namespace",
     "Receipt",
     "Resource",
 ]
 
+# A successful write check is valid for this long.
+CHECK_SECONDS = 1.0
 
-PROOF_SECONDS = 1.0
-"""Whoever asks more often than that if the inbox is well gets the answer of before."""
 
+class Inbox:
+    """One database with its parts; safe for many threads, processes and machines.
 
-class Inbox(Rounds, History, Steps, Retention, Made, Resources, Turns):
-    """Events, jobs, attempts, steps and sessions of one database; safe for many threads, processes and machines.
-
-    `news` is set after each commit that brings work.
+    `news` is set after each commit that adds work.
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.sessions = Sessions(store)
         self.news = threading.Event()
-        self._proved = -PROOF_SECONDS
+        self.events = Events(store, self.news)
+        self.dead_letters = DeadLetters(store)
+        self.jobs = Jobs(store, self.events, self.dead_letters)
+        self.checkpoints = Checkpoints(store)
+        self.locks = Locks(store)
+        self.state = State(store)
+        self.synthetic_events = SyntheticEvents(store, self.news)
+        self.resources = Resources(store)
+        self.sessions = Sessions(store)
+        self.retention = Retention(store)
+        self._checked_at = -CHECK_SECONDS
 
     @classmethod
     def open(cls, url: str, clock: Clock | None = None) -> Self:
-        """Opens `sqlite:///FILE` or `postgresql+psycopg://…` and brings its schema up to date.
+        """Open `sqlite:///FILE` or `postgresql+psycopg://…` and migrate its schema.
 
-        A database that cannot be reached now is brought up to date when it can; until then everything else here raises
-        StoreUnavailable. `clock` (seconds since 1970) is for tests; the default is this machine's on SQLite, the
-        database's on PostgreSQL. Raises RuntimeError for any other URL, and for a schema newer than this server.
+        A database that cannot be reached now is migrated as soon as it can be; until then everything else raises
+        StoreUnavailable. `clock` (seconds since 1970) is for tests; the default is this machine's clock for SQLite and
+        the database's for PostgreSQL. Raises RuntimeError for any other URL, and for a schema newer than this server.
         """
         store = _store(url, clock)
         store.prepare = partial(upgrade, store)
         try:
             with suppress(StoreUnavailable):
-                store.ensure()
+                store.ensure_ready()
         except BaseException:
             store.close()
             raise
         return cls(store)
 
-    def prove(self) -> None:
-        """Commits a few bytes on the way that events take, at most once a second. Raises StoreUnavailable within
-        seconds where an event could not be kept: reading goes on where another process holds the database's lock, and
-        on a full disk."""
-        if time.monotonic() < self._proved + PROOF_SECONDS:
+    def check_writable(self) -> None:
+        """Commit a few bytes on the acknowledgement path, at most once a second. Raises StoreUnavailable.
+
+        A read would succeed while another process holds the database's lock, and on a full disk.
+        """
+        if time.monotonic() < self._checked_at + CHECK_SECONDS:
             return
-        stamp, moment = self.store.stamp()
+        now, values = self.store.wall_sql()
         mark = self.store.placeholder
-        self.store.insert(
-            f"INSERT INTO notes (key, value, noted_at) VALUES ({mark}, {mark}, {stamp}) ON CONFLICT (key) "  # noqa: S608
-            "DO UPDATE SET noted_at = excluded.noted_at RETURNING key",
-            ("written", "true", *moment),
+        self.store.acknowledge(
+            f"INSERT INTO state (key, value, updated_at) VALUES ({mark}, {mark}, {now}) ON CONFLICT (key) "  # noqa: S608 - no values
+            "DO UPDATE SET updated_at = excluded.updated_at RETURNING key",
+            ("written", "true", *values),
         )
-        self._proved = time.monotonic()
+        self._checked_at = time.monotonic()
+
+    def counts(self) -> dict[str, float]:
+        """Return figures for metrics, see `figures.count`."""
+        return figures.count(self.store)
 
     def close(self) -> None:
+        """Close all connections."""
         self.store.close()
 
 
 def _store(url: str, clock: Clock | None) -> Store:
     try:
         parsed = make_url(url)
-    except (ArgumentError, ValueError):  # the latter for a port that is no number; both may quote the password
-        raise RuntimeError("DATABASE_URL is no address such as sqlite:///FILE or postgres://HOST/NAME") from None
+    except (ArgumentError, ValueError):  # ValueError: the port is not a number; both may contain the password
+        raise RuntimeError("DATABASE_URL is not an address such as sqlite:///FILE or postgres://HOST/NAME") from None
     if parsed.get_backend_name() == "sqlite":
-        from webhooks.inbox.databases.sqlite import SqliteStore  # noqa: PLC0415 — a driver is imported where it is used
+        from webhooks.inbox.databases.sqlite import SqliteStore  # noqa: PLC0415 - only the used driver is imported
 
         return SqliteStore(parsed, clock)
     if parsed.get_backend_name() == "postgresql":
-        from webhooks.inbox.databases.postgres import PostgresStore  # noqa: PLC0415
+        from webhooks.inbox.databases.postgres import PostgresStore  # noqa: PLC0415 - only the used driver is imported
 
         return PostgresStore(parsed, clock)
     raise RuntimeError(f"DATABASE_URL: {parsed.get_backend_name()} is not supported; use sqlite:/// or postgres://")

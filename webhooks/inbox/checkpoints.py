@@ -1,41 +1,47 @@
-"""What a job has already done, so that its next attempt does not do it again."""
+"""Recorded results of the steps of a job, so that its next attempt does not repeat them."""
 
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
-from webhooks.inbox.databases.store import Store, upsert
-from webhooks.inbox.schema import steps
+from webhooks.inbox.databases.store import Store
+from webhooks.inbox.schema import checkpoints
 from webhooks.job import Job
 
 
+class Namespace(StrEnum):
+    """Who chose a checkpoint's key. The values are in the database: never change one."""
+
+    FRAMEWORK = "framework"
+    HANDLER = "handler"
+
+
 class Missing:
-    """Stands for a step that has not been recorded; None is a result like any other."""
+    """The type of MISSING."""
 
 
+# Returned for a key without a checkpoint; None is a result like any other.
 MISSING = Missing()
 
 
-class Steps:
-    """The table behind `once(key, function)`."""
+class Checkpoints:
+    """JSON values by job, namespace and key."""
 
-    store: Store
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
-    def recorded(self, job: Job, key: str) -> Any:
-        """The JSON value that the step gave, or MISSING."""
-        found = select(steps.c.value).where(steps.c.job_id == job.id, steps.c.key == key)
-        value = self.store.read(lambda connection: connection.execute(found).scalar())
+    def get(self, job: Job, key: str, *, namespace: Namespace = Namespace.FRAMEWORK) -> Any:
+        """Return the recorded JSON value, or MISSING."""
+        this = (checkpoints.c.job_id == job.id, checkpoints.c.namespace == namespace, checkpoints.c.key == key)
+        value = self._store.scalar(select(checkpoints.c.value).where(*this))
         return MISSING if value is None else json.loads(value)
 
-    def record(self, job: Job, key: str, value: Any) -> None:
-        """Keeps the step's result (any JSON value); the first one stays."""
-        row = {"job_id": job.id, "key": key, "value": json.dumps(value)}
-
-        def keep(connection: Connection) -> None:
-            stamped = upsert(connection, steps).values(**row, recorded_at=self.store.now())
-            connection.execute(stamped.on_conflict_do_nothing(index_elements=["job_id", "key"]))
-
-        self.store.write(keep)
+    def set(self, job: Job, key: str, value: Any, *, namespace: Namespace = Namespace.FRAMEWORK) -> None:
+        """Record a JSON value; a value that is already recorded is not replaced."""
+        row = {"job_id": job.id, "namespace": namespace, "key": key, "value": json.dumps(value)}
+        insert = self._store.upsert(checkpoints).values(**row, recorded_at=self._store.now_sql())
+        self._store.execute(insert.on_conflict_do_nothing(index_elements=["job_id", "namespace", "key"]))

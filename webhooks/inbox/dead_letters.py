@@ -1,79 +1,135 @@
-"""Dead jobs that somebody has to be told of, each by one announcement."""
+"""Dead jobs: record them, announce each of them once, requeue them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, insert, select, text, update
 
-from webhooks.inbox.databases.store import Store, moment
-from webhooks.inbox.records import JobRecord, event_of, job_of
-from webhooks.inbox.schema import DEAD, events, jobs, steps
-from webhooks.job import Job
+from webhooks.inbox.attempts import end_attempt
+from webhooks.inbox.checkpoints import Namespace
+from webhooks.inbox.databases.store import Store
+from webhooks.inbox.job_rows import insert_jobs, job_row, requeue_jobs
+from webhooks.inbox.queries import JOB_QUERY, job_records
+from webhooks.inbox.records import JobRecord
+from webhooks.inbox.schema import DEAD, OPEN, checkpoints, jobs
+from webhooks.job import Job, JobState, NewJob
 
-TOLD = "told"
-"""The step of an announcement that holds which jobs it tells of."""
+# The checkpoint of an announcement with the ids of the dead jobs that it includes.
+ANNOUNCED = "announced"
+
+DEAD_JOBS = JOB_QUERY.where(text(DEAD)).order_by(jobs.c.finished_at)
 
 
-class Deaths:
-    """What died, and whose announcement it is in."""
+class DeadLetters:
+    """Jobs that used up their attempts or met a permanent error.
 
-    store: Store
+    `announcements` are the jobs that notify someone about a dead job; their event is the dead job's.
+    """
 
-    def untold_dead(self, limit: int = 50, *, except_handler: str = "") -> list[JobRecord]:
-        """Dead jobs that no announcement tells of, oldest first."""
-        return self.store.read(lambda connection: _records(connection, _untold(except_handler).limit(limit)))
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.announcements: Sequence[NewJob] = ()
 
-    def tell(self, announcement: Job, limit: int = 500) -> list[JobRecord]:
-        """The dead jobs that `announcement` tells of, oldest first: those that were no other's when it first asked.
+    def dead_letter(self, job: Job, error: str) -> None:
+        """Mark the job as dead and add its announcement. Raises LeaseLost if another worker has the job by now."""
 
-        They are its own from now on; only if it dies itself are they untold again. What has been replayed meanwhile is
-        left out.
+        def announce(connection: Connection, now: float) -> None:
+            self.add_announcements(connection, job, now)
+
+        end_attempt(self._store, job, JobState.DEAD, "dead", error, then=announce)
+
+    def unannounced(self, limit: int = 50, *, except_handler: str = "") -> list[JobRecord]:
+        """Return dead jobs that no announcement includes, oldest first."""
+        return job_records(self._store.rows(_unannounced(except_handler).limit(limit)))
+
+    def announce(self, announcement: Job, limit: int = 500) -> list[JobRecord]:
+        """Return the dead jobs that `announcement` includes, oldest first.
+
+        The first call assigns it all dead jobs that no other announcement includes. They become unannounced again only
+        if the announcement dies itself. Jobs that were requeued since then are left out.
         """
-        return self.store.write(lambda connection: self._tell(connection, announcement, limit))
 
-    def _tell(self, connection: Connection, announcement: Job, limit: int) -> list[JobRecord]:
-        held = _held(connection, announcement.id)
-        if held is not None:
-            return _records(connection, _dead().where(held))
-        untold = _untold(announcement.handler).limit(limit).with_for_update(skip_locked=True, of=jobs)
-        found = _records(connection, untold)
-        ids = [record.job.id for record in found]
-        wall = self.store.wall(self.store.seconds(connection))
-        connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(told_at=wall))
-        row = {"job_id": announcement.id, "key": TOLD, "value": json.dumps(ids), "recorded_at": wall}
-        connection.execute(insert(steps).values(row))
-        return found
+        def announce(connection: Connection) -> list[JobRecord]:
+            included = _included(connection, announcement.id)
+            if included is not None:
+                return job_records(connection.execute(DEAD_JOBS.where(included)).mappings())
+            unannounced = _unannounced(announcement.handler).limit(limit).with_for_update(skip_locked=True, of=jobs)
+            found = job_records(connection.execute(unannounced).mappings())
+            ids = [record.job.id for record in found]
+            wall = self._store.to_wall(self._store.now(connection))
+            connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(announced_at=wall))
+            row = _checkpoint(announcement.id) | {"value": json.dumps(ids), "recorded_at": wall}
+            connection.execute(insert(checkpoints).values(row))
+            return found
+
+        return self._store.write(announce)
+
+    def requeue(
+        self, since: datetime | None = None, limit: int = 1000, *, event_ids: Sequence[int] | None = None
+    ) -> int:
+        """Make dead jobs ready again and return how many: those that died at or after `since`, of these events."""
+        query = select(jobs.c.id).where(text(DEAD)).order_by(jobs.c.finished_at).limit(limit)
+        if since is not None:
+            query = query.where(jobs.c.finished_at >= since.timestamp())
+        if event_ids is not None:
+            query = query.where(jobs.c.event_id.in_(event_ids))
+
+        def requeue(connection: Connection) -> int:
+            now = self._store.now(connection)
+            ids = connection.execute(query).scalars().all()
+            return requeue_jobs(connection, ids, now=now, wall=self._store.to_wall(now))
+
+        return self._store.write(requeue)
+
+    def add_announcements(self, connection: Connection, dead: Job, now: float) -> None:
+        """Add the announcements for a job that has died, unless one is waiting that will include it.
+
+        If an announcement has died itself, the jobs that it included are unannounced again.
+        """
+        if dead.handler in {new.handler for new in self.announcements}:
+            _withdraw(connection, dead.id)
+        wall = self._store.to_wall(now)
+        for new in self.announcements:
+            if dead.handler == new.handler:
+                continue
+            row = job_row(dead.event.id, replace(new, key=f"{new.key} {dead.id}"))
+            same = and_(jobs.c.handler == new.handler, jobs.c.params == row["params"])
+            waiting = exists().where(text(OPEN), jobs.c.state == int(JobState.READY), same)
+            if connection.execute(select(waiting)).scalar():
+                continue
+            # The job may have died, been requeued, and died again.
+            existing = select(jobs.c.id).where(jobs.c.event_id == dead.event.id, jobs.c.key == row["key"])
+            if (job_id := connection.execute(existing).scalar()) is not None:
+                requeue_jobs(connection, [job_id], now=now, wall=wall)
+            else:
+                insert_jobs(connection, [row | {"due_at": now, "created_at": wall}])
 
 
-def untell(connection: Connection, announcement: int) -> None:
-    """The announcement has died: nobody has been told of what it held."""
-    held = _held(connection, announcement)
-    if held is not None:
-        connection.execute(update(jobs).where(held, text(DEAD)).values(told_at=None))
-        connection.execute(delete(steps).where(steps.c.job_id == announcement, steps.c.key == TOLD))
+def _checkpoint(announcement_id: int) -> dict[str, Any]:
+    return {"job_id": announcement_id, "namespace": Namespace.FRAMEWORK, "key": ANNOUNCED}
 
 
-def _held(connection: Connection, announcement: int) -> ColumnElement[bool] | None:
-    """Which jobs are the announcement's, if it has asked; one that died anew since then is another's."""
-    asked = select(steps.c.value, steps.c.recorded_at).where(steps.c.job_id == announcement, steps.c.key == TOLD)
-    known = connection.execute(asked).first()
-    return and_(jobs.c.id.in_(json.loads(known.value)), jobs.c.told_at == known.recorded_at) if known else None
+def _included(connection: Connection, announcement_id: int) -> ColumnElement[bool] | None:
+    """Return the condition for the dead jobs of the announcement, or None if it has none yet.
+
+    A job that was requeued and has died again since then has another time or none.
+    """
+    this = select(checkpoints.c.value, checkpoints.c.recorded_at).filter_by(**_checkpoint(announcement_id))
+    row = connection.execute(this).first()
+    return and_(jobs.c.id.in_(json.loads(row.value)), jobs.c.announced_at == row.recorded_at) if row else None
 
 
-def _dead() -> Select[tuple[object, ...]]:
-    return (
-        select(jobs, events.c.body, events.c.fingerprint, events.c.received_at)
-        .join_from(jobs, events)
-        .where(text(DEAD))
-        .order_by(jobs.c.finished_at)
-    )
+def _withdraw(connection: Connection, announcement_id: int) -> None:
+    included = _included(connection, announcement_id)
+    if included is not None:
+        connection.execute(update(jobs).where(included, text(DEAD)).values(announced_at=None))
+        connection.execute(delete(checkpoints).filter_by(**_checkpoint(announcement_id)))
 
 
-def _untold(except_handler: str) -> Select[tuple[object, ...]]:
-    return _dead().where(jobs.c.told_at.is_(None), jobs.c.handler != except_handler)
-
-
-def _records(connection: Connection, found: Select[tuple[object, ...]]) -> list[JobRecord]:
-    rows = connection.execute(found).mappings().all()
-    return [JobRecord(job_of(row, event_of(row)), (), moment(row["told_at"])) for row in rows]
+def _unannounced(except_handler: str) -> Select[Any]:
+    return DEAD_JOBS.where(jobs.c.announced_at.is_(None), jobs.c.handler != except_handler)

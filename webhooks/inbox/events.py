@@ -1,4 +1,4 @@
-"""Events come in: kept once, then planned into jobs."""
+"""Receive events, plan them into jobs, find them, replay them."""
 
 from __future__ import annotations
 
@@ -6,159 +6,201 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, and_, bindparam, select, text, update
 
+from webhooks.clock import parse_time
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.records import Receipt, event_of
-from webhooks.inbox.schema import IGNORED, PLANNED, RECEIVED, UNPLANNED, events, jobs
-from webhooks.job import JobState, NewJob
+from webhooks.inbox.job_rows import insert_jobs, job_row, requeue_jobs
+from webhooks.inbox.queries import EVENT_QUERY, RECORD_QUERY, event_filters, event_records
+from webhooks.inbox.records import EventRecord, EventSummary, Receipt, event_of
+from webhooks.inbox.schema import IGNORED, PLANNED, RECEIVED, UNPLANNED, events, jobs, synthetic_events
+from webhooks.job import OPEN_STATES, JobState, NewJob
 
 log = logging.getLogger(__name__)
 
-ROWS = 500
-"""Jobs in one transaction, or a few more: acknowledgements wait for it."""
-Matching = Callable[[Event], Sequence[NewJob]]
+JobPlanner = Callable[[Event], Sequence[NewJob]]
+# The rows of jobs for each event, by its id; none for an event that is ignored.
 Plans = Mapping[int | None, list[dict[str, Any]]]
-"""The rows of jobs for each event, by its id; none for one that is ignored."""
+Records = list[EventRecord]
+
+# Jobs in one transaction, or a few more: acknowledgements wait for it.
+MAX_JOBS = 500
+PAGE = 500
+
+UNPLANNED_EVENTS = EVENT_QUERY.where(text(UNPLANNED)).order_by(events.c.id).limit(bindparam("most"))
+MARK = (
+    update(events)
+    .where(events.c.id.in_(bindparam("ids", expanding=True)), events.c.state == RECEIVED)
+    .values(state=bindparam("new_state"))
+    .returning(events.c.id)
+)
 
 
-class Arrivals:
-    """`receive` on the way to an acknowledgement, `plan` behind it."""
+class Events:
+    """Stored events. `news` is set after each commit that adds work."""
 
-    store: Store
-    news: threading.Event
-    away: bool = False
+    def __init__(self, store: Store, news: threading.Event) -> None:
+        self._store, self._news = store, news
+        self._unavailable = False
 
     def receive(self, event: Event) -> Receipt:
-        """Keeps the event and returns when it is on disk. Raises StoreUnavailable when that takes too long."""
-        row = (event.fingerprint, event.body, *map(_searchable, _search_fields(event)))
+        """Store the event and return when it is on disk. Raises StoreUnavailable when that takes too long."""
+        fields = (event.event_type, event.resource_luid, event.resource_name, event.site_luid)
+        row = (event.fingerprint, event.body, *map(_searchable, fields))
         try:
-            kept_id, duplicates = self.store.keep(row)
+            event_id, duplicates = self._store.insert_event(row)
         except StoreUnavailable as error:
-            self._away(error)
+            # Logged once: all senders retry while the database is unavailable.
+            if not self._unavailable:
+                self._unavailable = True
+                log.error("Cannot store events, responding 503: %s", error)  # noqa: TRY400 - the cause is in the text
             raise
-        if self.away:
-            self._back()
+        if self._unavailable:
+            self._unavailable = False
+            log.warning("Events can be stored again")
         if not duplicates:
-            self.news.set()
-        return Receipt(kept_id, duplicates > 0)
+            self._news.set()
+        return Receipt(event_id, duplicates > 0)
 
-    def _away(self, error: StoreUnavailable) -> None:
-        """Says it once: while the database is away every sender tries again and again."""
-        if not self.away:
-            self.away = True
-            log.error("Events cannot be kept, senders are asked to come again: %s", error)
+    def get(self, event_id: int) -> EventRecord | None:
+        """Return an event with its jobs and their attempts, or None."""
+        query = RECORD_QUERY.where(events.c.id == event_id)
+        found = self._store.read(lambda connection: event_records(connection, query))
+        return found[0] if found else None
 
-    def _back(self) -> None:
-        self.away = False
-        log.warning("Events are kept again")
+    def list(
+        self,
+        *,
+        event_type: str | None = None,
+        resource: str | None = None,
+        state: str | None = None,
+        since: datetime | None = None,
+        after: int | None = None,
+        limit: int = 50,
+    ) -> Records:
+        """Return stored events, newest first.
 
-    def plan(self, matching: Matching, limit: int = 100) -> int:
-        """Turns received events into jobs, as `matching` says, or marks them ignored. Returns how many."""
-        return self.put(self.plans(matching, limit))
-
-    def plans(self, matching: Matching, limit: int) -> Plans:
-        """The jobs of events that nobody has planned yet, of `limit` at most; nothing is written down.
-
-        Everything but the SQL is done here, outside the transaction: other processes wait for that.
+        `resource` is a LUID or a name with `*` and `?`; `state` is one of STATES; `after` returns those with a greater
+        id, oldest first. Raises ValueError for an unknown state.
         """
-        fresh = self.store.read(lambda connection: _unplanned(connection, limit))
-        plans: dict[int | None, list[dict[str, Any]]] = {}
-        left = ROWS
-        for event in fresh:
-            plans[event.id] = [job_row(event.id, job) for job in _jobs_for(event, matching)]
+        order = events.c.id if after is not None else events.c.id.desc()
+        filters = event_filters(event_type, resource, state, since, after)
+        query = RECORD_QUERY.where(*filters).order_by(order).limit(limit)
+        return self._store.read(lambda connection: event_records(connection, query))
+
+    def replay(self, event_ids: Sequence[int]) -> int:
+        """Run the jobs of these events again and plan the events again, by the rules of now.
+
+        Returns the number of events found.
+        """
+        finished = select(jobs.c.id).where(jobs.c.event_id.in_(event_ids), jobs.c.state.not_in(OPEN_STATES))
+        again = update(events).where(events.c.id.in_(event_ids)).values(state=RECEIVED)
+
+        def replay(connection: Connection) -> int:
+            now = self._store.now(connection)
+            ids = connection.execute(finished).scalars().all()
+            requeue_jobs(connection, ids, now=now, wall=self._store.to_wall(now))
+            # A job that waits for its next attempt is due at once.
+            waits = and_(jobs.c.event_id.in_(event_ids), jobs.c.state == int(JobState.READY), jobs.c.due_at > now)
+            connection.execute(update(jobs).where(waits).values(due_at=now))
+            return connection.execute(again).rowcount
+
+        return self._store.write(replay)
+
+    def plan(self, planner: JobPlanner, limit: int = 100) -> int:
+        """Turn received events into the jobs that `planner` returns, or mark them as ignored. Returns how many."""
+        return self.save_plans(self.plans(planner, limit))
+
+    def plans(self, planner: JobPlanner, limit: int) -> Plans:
+        """Return the jobs of up to `limit` unplanned events without storing them.
+
+        This does everything but the SQL outside the transaction, for which other processes wait.
+        """
+        plans: dict[int | None, Any] = {}
+        left = MAX_JOBS
+        for row in self._store.rows(UNPLANNED_EVENTS, {"most": limit}):
+            event = event_of(row)
+            plans[event.id] = [job_row(event.id, job) for job in _jobs_of(event, planner)]
             left -= len(plans[event.id])
             if left <= 0:
                 break
         return plans
 
-    def put(self, plans: Plans) -> int:
-        """Writes the plans down, but those with which another process was first. Returns how many."""
-        return self.store.write(lambda c: self._put(c, plans, self.store.seconds(c))) if plans else 0
+    def save_plans(self, plans: Plans) -> int:
+        """Store the plans and return how many events were planned, without those that another process planned."""
+        if not plans:
+            return 0
+        return self._store.write(lambda connection: self.insert_plans(connection, plans, self._store.now(connection)))
 
-    def _put(self, connection: Connection, plans: Plans, now: float) -> int:
-        ours = _mark(connection, PLANNED, [event_id for event_id, rows in plans.items() if rows])
+    def insert_plans(self, connection: Connection, plans: Plans, now: float) -> int:
+        """Do the same within a transaction, at the time `now`."""
+        planned = _mark(connection, PLANNED, [event_id for event_id, rows in plans.items() if rows])
         ignored = _mark(connection, IGNORED, [event_id for event_id, rows in plans.items() if not rows])
-        times = {"due_at": now, "created_at": self.store.wall(now)}
-        add_jobs(connection, [row | times for event_id, rows in plans.items() if event_id in ours for row in rows])
-        return len(ours) + len(ignored)
+        times = {"due_at": now, "created_at": self._store.to_wall(now)}
+        insert_jobs(
+            connection, [row | times for event_id, rows in plans.items() if event_id in planned for row in rows]
+        )
+        return len(planned) + len(ignored)
+
+    def received_since(self, since: datetime) -> Sequence[EventSummary]:
+        """Return the events received since that time, newest first, including synthetic ones.
+
+        Reads page by page from the end, because only ids have an index.
+        """
+        oldest = since.timestamp()
+        found: list[EventSummary] = []
+        query = EVENT_QUERY.order_by(events.c.id.desc()).limit(PAGE)
+        page = query
+        while True:
+            rows = self._store.rows(page)
+            found += [_summary(event_of(row)) for row in rows if row["received_at"] >= oldest]
+            if len(rows) < PAGE or rows[-1]["received_at"] < oldest:
+                return found
+            page = query.where(events.c.id < rows[-1]["event_id"])
+
+    def received_times(self, limit: int = 1000) -> Sequence[float]:
+        """Return when the last `limit` events were received from outside, newest first, in seconds since 1970."""
+        outside = events.c.id.not_in(select(synthetic_events.c.event_id))
+        query = select(events.c.received_at).where(outside).order_by(events.c.id.desc()).limit(limit)
+        return [row["received_at"] for row in self._store.rows(query)]
 
 
-MARK = (
-    update(events)
-    .where(events.c.id.in_(bindparam("ids", expanding=True)), events.c.state == RECEIVED)
-    .values(state=bindparam("planned_as"))
-    .returning(events.c.id)
-)
-
-
-def _mark(connection: Connection, state: int, ids: list[int | None]) -> set[int]:
-    """Gives received events their state; returns those that no other process was first with."""
-    if not ids:
+def _mark(connection: Connection, state: int, event_ids: Sequence[int | None]) -> set[int]:
+    """Give received events their state, and return the ids of those that no other process planned before."""
+    if not event_ids:
         return set()
-    return set(connection.execute(MARK, {"ids": ids, "planned_as": state}).scalars())
+    return set(connection.execute(MARK, {"ids": event_ids, "new_state": state}).scalars())
 
 
-def add_jobs(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    """Inserts jobs; one whose key its event has already is left as it is."""
-    if rows:
-        connection.execute(ADD_JOBS[connection.dialect.name], rows)
-
-
-ADD_JOBS = {
-    name: dialect.insert(jobs).on_conflict_do_nothing(index_elements=["event_id", "key"])
-    for name, dialect in {"postgresql": postgresql, "sqlite": sqlite}.items()
-}
-
-
-UNPLANNED_EVENTS = (
-    select(events.c.id.label("event_id"), events.c.body, events.c.fingerprint, events.c.received_at)
-    .where(text(UNPLANNED))
-    .order_by(events.c.id)
-    .limit(bindparam("most"))
-)
-
-
-def _unplanned(connection: Connection, limit: int) -> list[Event]:
-    return [event_of(row) for row in connection.execute(UNPLANNED_EVENTS, {"most": limit}).mappings()]
-
-
-def _jobs_for(event: Event, matching: Matching) -> Sequence[NewJob]:
-    """What `matching` says; if it fails, one job that is dead from the start, so that somebody is told."""
+def _jobs_of(event: Event, planner: JobPlanner) -> Sequence[NewJob]:
+    """Return the planner's jobs; if it fails, one job that dies with the error, so that someone is notified."""
     try:
-        return matching(event)
+        return planner(event)
     except Exception as error:
-        log.exception("Planning event %s failed", event.id)
+        log.exception("Planning failed: event=%s", event.id)
         return [NewJob("planning_failed", "planning_failed", params={"error": f"{type(error).__name__}: {error}"})]
 
 
-def job_row(event_id: int | None, job: NewJob) -> dict[str, Any]:
-    """A new job's columns, without its times."""
-    return {
-        "event_id": event_id,
-        "key": job.key,
-        "rule": job.rule,
-        "handler": job.handler,
-        "params": json.dumps(dict(job.params)),
-        "conditions": json.dumps(dict(job.where)),
-        "state": int(JobState.READY),
-        "attempts": 0,
-        "max_attempts": job.max_attempts,
-    }
-
-
-def _search_fields(event: Event) -> tuple[Any, ...]:
-    return event.event_type, event.resource_luid, event.resource_name, event.site_luid
-
-
 def _searchable(value: Any) -> str | None:
-    """A payload's value as text to search by; PostgreSQL's text has no NUL."""
+    """Return a payload's value as searchable text; PostgreSQL's text type has no NUL."""
     if value is None:
         return None
     text = value if isinstance(value, str) else json.dumps(value)
     return text.replace("\0", "\ufffd")
+
+
+def _summary(event: Event) -> EventSummary:
+    created_at = parse_time(event.created_at)
+    return EventSummary(
+        event_type=event.event_type,
+        resource_luid=event.resource_luid,
+        resource_name=event.resource_name,
+        happened_at=created_at.timestamp() if created_at else None,
+        received_at=event.received_at.timestamp() if event.received_at else 0.0,
+        site_luid=event.site_luid,
+    )

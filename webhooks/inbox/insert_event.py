@@ -1,4 +1,4 @@
-"""The statements that keep an event, by hand: to compile one would cost as much as to run it."""
+"""SQL that stores events, written by hand: compiling a statement would take as long as running it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ COLUMNS = ("fingerprint", "body", "event_type", "resource_luid", "resource_name"
 
 
 @cache
-def upsert(mark: str, now: str) -> str:
-    """Keeps one event or counts its duplicate, and tells which: also when both come at once. `mark` stands for a value
-    in the driver's language, `now` for the time."""
-    values = [now if column == "received_at" else mark for column in COLUMNS]
+def upsert(placeholder: str, now: str) -> str:
+    """Return the statement that stores one event or counts its duplicate, and returns its id and duplicates.
+
+    `placeholder` is the driver's mark for a value, `now` the SQL for the time.
+    """
+    values = [now if column == "received_at" else placeholder for column in COLUMNS]
     return (
-        f"INSERT INTO events ({', '.join(COLUMNS)}, state) VALUES ({', '.join(values)}, 0) "  # noqa: S608
+        f"INSERT INTO events ({', '.join(COLUMNS)}, state) VALUES ({', '.join(values)}, 0) "  # noqa: S608 - our own names
         "ON CONFLICT (fingerprint) DO UPDATE SET duplicates = events.duplicates + 1 RETURNING id, duplicates"
     )
 
 
 @cache
-def all_new(count: int) -> str:
-    """Keeps so many events that nobody has sent before, on SQLite; fails whole if one of them was."""
+def insert_new(count: int) -> str:
+    """Return the statement that stores `count` new events in SQLite; it fails as a whole if one is a duplicate."""
     row = f"({', '.join('?' for _ in COLUMNS)}, 0)"
-    return f"INSERT INTO events ({', '.join(COLUMNS)}, state) VALUES {', '.join([row] * count)}"  # noqa: S608
+    return f"INSERT INTO events ({', '.join(COLUMNS)}, state) VALUES {', '.join([row] * count)}"  # noqa: S608 - no values

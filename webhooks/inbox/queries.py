@@ -1,18 +1,15 @@
-"""What happened: lists of events and jobs, dead letters, and replay."""
+"""Queries for events and jobs, and their conversion to records."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, select, text
 
 from webhooks.event import Event
-from webhooks.inbox.databases.store import moment
-from webhooks.inbox.dead_letters import Deaths
-from webhooks.inbox.jobs import revive
 from webhooks.inbox.records import (
     Attempt,
     EventRecord,
@@ -21,158 +18,93 @@ from webhooks.inbox.records import (
     event_of,
     event_record,
     job_of,
+    optional_time,
 )
-from webhooks.inbox.schema import (
-    DEAD,
-    EVENT_STATES,
-    OPEN,
-    RECEIVED,
-    UNPLANNED,
-    attempts,
-    events,
-    jobs,
-)
+from webhooks.inbox.schema import DEAD, EVENT_STATES, OPEN, attempts, events, jobs, synthetic_events
 from webhooks.job import OPEN_STATES, JobState
 
 JOB_STATES = {state.word: state for state in JobState}
+# Few jobs are open or dead, most are done.
 RARE = {JobState.READY.word, JobState.RUNNING.word, JobState.DEAD.word}
+# Values of the filter `state`: the state of an event, or of one of its jobs.
 STATES = (*EVENT_STATES.values(), *JOB_STATES)
-"""Words that `state` filters by: an event's own, or the state of one of its jobs."""
+
+# The columns and the table of `event_of`.
+EVENT = (
+    events.c.id.label("event_id"),
+    events.c.body,
+    events.c.fingerprint,
+    events.c.received_at,
+    synthetic_events.c.origin,
+)
+EVENTS: FromClause = events.outerjoin(synthetic_events, synthetic_events.c.event_id == events.c.id)
+EVENT_QUERY: Select[Any] = select(*EVENT).select_from(EVENTS)
+# Jobs with their events; the column `event_id` is the job's.
+JOB_QUERY: Select[Any] = select(jobs, *EVENT[1:]).select_from(
+    jobs.join(events).outerjoin(synthetic_events, synthetic_events.c.event_id == events.c.id)
+)
+RECORD_QUERY: Select[Any] = select(*EVENT, events.c.state, events.c.duplicates).select_from(EVENTS)
 
 
-class History(Deaths):
-    """Everything that is asked of the inbox after the fact."""
-
-    def events(
-        self,
-        *,
-        event_type: str | None = None,
-        resource: str | None = None,
-        state: str | None = None,
-        since: datetime | None = None,
-        after: int | None = None,
-        limit: int = 50,
-    ) -> list[EventRecord]:
-        """Kept events, newest first.
-
-        `resource` is a LUID or a name with `*` and `?`; `state` is one of STATES; `after` gives those with a greater
-        id, oldest first. Raises ValueError for an unknown state.
-        """
-        found = select(events).limit(limit).order_by(events.c.id if after is not None else events.c.id.desc())
-        for condition in _conditions(event_type, resource, state, since, after):
-            found = found.where(condition)
-        return self.store.read(lambda connection: _records(connection, found))
-
-    def event(self, event_id: int) -> EventRecord | None:
-        """One event with its jobs and their attempts, or None."""
-        found = self.store.read(lambda connection: _records(connection, select(events).where(events.c.id == event_id)))
-        return found[0] if found else None
-
-    def replay(self, event_ids: Sequence[int]) -> int:
-        """Runs the events again: every ended job is ready anew, and rules that are new since then are planned.
-
-        Returns the number of events that there were to replay.
-        """
-        return self.store.write(lambda connection: self._replay(connection, event_ids))
-
-    def replay_dead(
-        self, since: datetime | None = None, limit: int = 1000, *, event_ids: Sequence[int] | None = None
-    ) -> int:
-        """Makes dead jobs ready again, those that died at or after `since`, of these events; returns how many."""
-        found = select(jobs.c.id).where(text(DEAD)).order_by(jobs.c.finished_at).limit(limit)
-        if since is not None:
-            found = found.where(jobs.c.finished_at >= since.timestamp())
-        if event_ids is not None:
-            found = found.where(jobs.c.event_id.in_(event_ids))
-
-        def again(connection: Connection) -> int:
-            now = self.store.seconds(connection)
-            return revive(connection, connection.execute(found).scalars().all(), now, self.store.wall(now))
-
-        return self.store.write(again)
-
-    def counts(self) -> dict[str, float]:
-        """Figures for metrics: backlog, dead letters, age of the oldest due job in seconds, newest event, bytes."""
-        now = self.store.now()
-        wanted: dict[str, Select[Any]] = {
-            "events": select(func.max(events.c.id)),
-            "unplanned": select(func.count()).select_from(events).where(text(UNPLANNED)),
-            "ready": select(func.count()).select_from(jobs).where(text(OPEN), jobs.c.state == JobState.READY),
-            "running": select(func.count()).select_from(jobs).where(text(OPEN), jobs.c.state == JobState.RUNNING),
-            "dead": select(func.count()).select_from(jobs).where(text(DEAD)),
-            "oldest_due": select(now - func.min(jobs.c.due_at)).where(text(OPEN)),
-            "newest_event": select(events.c.received_at).order_by(events.c.id.desc()).limit(1),
-        }
-        figures = self.store.read(
-            lambda connection: {name: connection.execute(query).scalar() for name, query in wanted.items()}
-        )
-        return {name: max(float(value or 0), 0.0) for name, value in figures.items()} | {"bytes": self.store.size()}
-
-    def _replay(self, connection: Connection, event_ids: Sequence[int]) -> int:
-        ended = select(jobs.c.id).where(jobs.c.event_id.in_(event_ids), jobs.c.state.not_in(OPEN_STATES))
-        now = self.store.seconds(connection)
-        revive(connection, connection.execute(ended).scalars().all(), now, self.store.wall(now))
-        # One that waits for its next attempt need not wait any longer.
-        waits = and_(jobs.c.event_id.in_(event_ids), jobs.c.state == int(JobState.READY), jobs.c.due_at > now)
-        connection.execute(update(jobs).where(waits).values(due_at=now))
-        again = update(events).where(events.c.id.in_(event_ids)).values(state=RECEIVED)
-        return connection.execute(again).rowcount
+def job_records(rows: Iterable[RowMapping]) -> list[JobRecord]:
+    """Return the jobs of rows of JOB_QUERY, without their attempts."""
+    return [JobRecord(job_of(row, event_of(row)), (), optional_time(row["announced_at"])) for row in rows]
 
 
-def _conditions(
+def event_records(connection: Connection, query: Select[Any]) -> list[EventRecord]:
+    """Return the events of a query based on RECORD_QUERY, with their jobs and attempts."""
+    rows = connection.execute(query).mappings().all()
+    if not rows:
+        return []
+    jobs_by_event = _jobs_by_event(connection, {row["event_id"]: event_of(row) for row in rows})
+    return [event_record(row, tuple(jobs_by_event[row["event_id"]])) for row in rows]
+
+
+def _jobs_by_event(connection: Connection, stored: Mapping[int, Event]) -> dict[int, list[JobRecord]]:
+    condition = jobs.c.event_id.in_(list(stored))
+    rows = connection.execute(select(jobs).where(condition).order_by(jobs.c.id)).mappings().all()
+    attempts_by_job: dict[int, list[Attempt]] = defaultdict(list)
+    all_attempts = select(attempts).join_from(attempts, jobs).where(condition).order_by(attempts.c.id)
+    for row in connection.execute(all_attempts).mappings():
+        attempts_by_job[row["job_id"]].append(attempt_of(row))
+    found: dict[int, list[JobRecord]] = defaultdict(list)
+    for row in rows:
+        job = job_of(row, stored[row["event_id"]])
+        record = JobRecord(job, tuple(attempts_by_job[row["id"]]), optional_time(row["announced_at"]))
+        found[row["event_id"]].append(record)
+    return found
+
+
+def event_filters(
     event_type: str | None, resource: str | None, state: str | None, since: datetime | None, after: int | None
-) -> Iterable[ColumnElement[bool]]:
+) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions of a search for events. Raises ValueError for an unknown state."""
     if event_type:
         yield events.c.event_type == event_type
     if resource:
-        pattern = _like(resource)
-        yield (events.c.resource_luid == resource) | events.c.resource_name.ilike(pattern, escape="\\")
+        yield (events.c.resource_luid == resource) | events.c.resource_name.ilike(_like(resource), escape="\\")
     if state:
-        yield _state(state)
+        yield _state_filter(state)
     if since:
         yield events.c.received_at >= since.timestamp()
     if after is not None:
         yield events.c.id > after
 
 
-def _state(word: str) -> ColumnElement[bool]:
+def _state_filter(state: str) -> ColumnElement[bool]:
     for number, name in EVENT_STATES.items():
-        if name == word:
+        if name == state:
             return events.c.state == number
-    if word not in JOB_STATES:
-        raise ValueError(f"no such state: {word}; there are {', '.join(STATES)}")
-    # The number stands in the text, so that a partial index serves: few jobs are open or dead, most are done.
-    state = text(f"jobs.state = {JOB_STATES[word].value}")
-    if word in RARE:
-        return events.c.id.in_(
-            select(jobs.c.event_id).where(text(OPEN) if JOB_STATES[word] in OPEN_STATES else text(DEAD), state)
-        )
-    return select(jobs.c.id).where(jobs.c.event_id == events.c.id, state).exists()
+    if state not in JOB_STATES:
+        raise ValueError(f"Unknown state '{state}'. Choose one of: {', '.join(STATES)}")
+    # The number is part of the text, so that a partial index can be used.
+    condition = text(f"jobs.state = {JOB_STATES[state].value}")
+    if state in RARE:
+        index = text(OPEN) if JOB_STATES[state] in OPEN_STATES else text(DEAD)
+        return events.c.id.in_(select(jobs.c.event_id).where(index, condition))
+    return select(jobs.c.id).where(jobs.c.event_id == events.c.id, condition).exists()
 
 
 def _like(pattern: str) -> str:
     escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return escaped.replace("*", "%").replace("?", "_")
-
-
-def _records(connection: Connection, found: Select[Any]) -> list[EventRecord]:
-    rows = [dict(row) | {"event_id": row["id"]} for row in connection.execute(found).mappings()]
-    if not rows:
-        return []
-    kept = {row["id"]: event_of(row) for row in rows}
-    jobs_of = _jobs(connection, kept)
-    return [event_record(row, tuple(jobs_of[row["id"]])) for row in rows]
-
-
-def _jobs(connection: Connection, kept: dict[int, Event]) -> dict[int, list[JobRecord]]:
-    of_these = jobs.c.event_id.in_(list(kept))
-    rows = connection.execute(select(jobs).where(of_these).order_by(jobs.c.id)).mappings().all()
-    tries: dict[int, list[Attempt]] = defaultdict(list)
-    made = select(attempts).join_from(attempts, jobs).where(of_these).order_by(attempts.c.id)
-    for row in connection.execute(made).mappings():
-        tries[row["job_id"]].append(attempt_of(row))
-    found: dict[int, list[JobRecord]] = defaultdict(list)
-    for row in rows:
-        job = job_of(row, kept[row["event_id"]])
-        found[row["event_id"]].append(JobRecord(job, tuple(tries[row["id"]]), moment(row["told_at"])))
-    return found

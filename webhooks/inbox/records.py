@@ -1,4 +1,4 @@
-"""What the inbox gives back when somebody asks: events with their jobs, jobs with their attempts."""
+"""Results of the inbox: receipts, events with their jobs, jobs with their attempts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from sqlalchemy import RowMapping
 
 from webhooks.clock import from_timestamp
 from webhooks.event import Event
-from webhooks.inbox.databases.store import moment
 from webhooks.inbox.schema import EVENT_STATES
 from webhooks.job import Job, JobState
 
@@ -21,7 +20,7 @@ Row = Mapping[str, Any] | RowMapping
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the sender is told: the event's id, and whether we had it already."""
+    """The id of a stored event, and whether it was stored before."""
 
     id: int
     duplicate: bool
@@ -29,7 +28,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of a job. `outcome` is done, skipped, later, dead, released or lost (its worker died)."""
+    """One attempt at a job. `outcome` is done, skipped, later, dead, released or lost (its worker died)."""
 
     number: int
     worker: str
@@ -41,16 +40,16 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A job with its history; `attempts_made` also holds the tries before a replay."""
+    """A job with its history; `attempts_made` includes the attempts before a replay."""
 
     job: Job
     attempts_made: tuple[Attempt, ...]
-    told_at: datetime | None = None
+    announced_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """A kept event; `state` is received, planned or ignored."""
+    """A stored event with its jobs; `state` is received, planned or ignored."""
 
     event: Event
     state: str
@@ -58,15 +57,35 @@ class EventRecord:
     jobs: tuple[JobRecord, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class EventSummary:
+    """A stored event in short; `happened_at` is Tableau's time and `received_at` ours, both in seconds since 1970."""
+
+    event_type: str
+    resource_luid: Any
+    resource_name: Any
+    happened_at: float | None
+    received_at: float
+    site_luid: Any = None
+
+
 def event_of(row: Row) -> Event:
-    """The event of a row that has `event_id`, `body`, `fingerprint` and `received_at`."""
+    """Return the event of a row that has the columns of `queries.EVENT`."""
     body = bytes(row["body"])
     payload = json.loads(body)
-    received_at = from_timestamp(row["received_at"])
-    return Event(payload["event_type"], payload, body, bytes(row["fingerprint"]), row["event_id"], received_at)
+    return Event(
+        event_type=payload["event_type"],
+        payload=payload,
+        body=body,
+        fingerprint=bytes(row["fingerprint"]),
+        id=row["event_id"],
+        received_at=from_timestamp(row["received_at"]),
+        origin=row["origin"],
+    )
 
 
 def job_of(row: Row, event: Event) -> Job:
+    """Return the job of a row of the table `jobs`."""
     return Job(
         id=row["id"],
         event=event,
@@ -81,17 +100,19 @@ def job_of(row: Row, event: Event) -> Job:
         due_at=from_timestamp(row["due_at"]),
         owner=row["owner"],
         error=row["error"],
-        created_at=moment(row["created_at"]),
-        started_at=moment(row["started_at"]),
-        finished_at=moment(row["finished_at"]),
+        created_at=optional_time(row["created_at"]),
+        started_at=optional_time(row["started_at"]),
+        finished_at=optional_time(row["finished_at"]),
     )
 
 
 def event_record(row: Row, jobs: tuple[JobRecord, ...]) -> EventRecord:
+    """Return the record of a row that has `state` and `duplicates` too."""
     return EventRecord(event_of(row), EVENT_STATES[row["state"]], row["duplicates"], jobs)
 
 
 def attempt_of(row: Row) -> Attempt:
+    """Return the attempt of a row of the table `attempts`."""
     return Attempt(
         number=row["number"],
         worker=row["worker"],
@@ -100,3 +121,8 @@ def attempt_of(row: Row) -> Attempt:
         outcome=row["outcome"],
         error=row["error"],
     )
+
+
+def optional_time(seconds: float | None) -> datetime | None:
+    """Return the time at `seconds` since 1970, or None for None."""
+    return None if seconds is None else from_timestamp(seconds)

@@ -1,13 +1,13 @@
-"""What is on the site, as far as we have seen it: names, owners and projects, also of what is gone by now."""
+"""Names, owners and projects of content as last seen on the site, also of deleted content."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 
-from webhooks.inbox.databases.store import Store, upsert
+from webhooks.inbox.databases.store import Store
 from webhooks.inbox.schema import resources
 
 PAGE = 500
@@ -15,7 +15,7 @@ PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A workbook, data source or user as we last saw it; `updated_at` is in seconds since 1970."""
+    """A workbook, data source or user as last seen; `updated_at` is in seconds since 1970."""
 
     luid: str
     kind: str
@@ -26,43 +26,36 @@ class Resource:
     updated_at: float | None = None
 
 
-class Resources:
-    """`remember`, look up, and note what is gone."""
-
-    store: Store
-
-    def remember(self, seen: Iterable[Resource]) -> None:
-        """Keeps these as they are now; what was gone is there again."""
-        rows = [asdict(one) for one in seen]
-        for start in range(0, len(rows), PAGE):
-            self.store.write(lambda connection, page=rows[start : start + PAGE]: _keep(connection, page))  # type: ignore[misc]
-
-    def remembered(self, luid: str) -> Resource | None:
-        """What we know of that LUID, also where it is gone."""
-        found = select(*COLUMNS).where(resources.c.luid == luid)
-        row = self.store.read(lambda connection: connection.execute(found).first())
-        return Resource(*row) if row else None
-
-    def on_site(self, site_luid: str, kind: str) -> dict[str, Resource]:
-        """All of that kind that were there when we last looked, by LUID."""
-        here = (resources.c.site_luid == site_luid, resources.c.kind == kind, resources.c.gone_at.is_(None))
-        found = select(*COLUMNS).where(*here)
-        rows = self.store.read(lambda connection: connection.execute(found).all())
-        return {row.luid: Resource(*row) for row in rows}
-
-    def gone(self, luids: Collection[str]) -> None:
-        """These are there no more; what we know of them stays."""
-        if luids:
-            rows = [{"this": luid} for luid in luids]
-            lost = update(resources).where(resources.c.luid == bindparam("this")).values(gone_at=self.store.now())
-            self.store.write(lambda connection: connection.execute(lost, rows).rowcount)
-
-
 COLUMNS = tuple(resources.c[name] for name in Resource.__slots__)
 
 
-def _keep(connection: Connection, rows: list[dict[str, object]]) -> None:
-    insert = upsert(connection, resources)
-    newer = {name: insert.excluded[name] for name in Resource.__slots__ if name != "luid"}
-    kept = insert.on_conflict_do_update(index_elements=["luid"], set_={**newer, "gone_at": None})
-    connection.execute(kept, rows)
+class Resources:
+    """Resources by LUID."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def save(self, seen: Iterable[Resource]) -> None:
+        """Store the resources as they are now; one that was marked as deleted exists again."""
+        insert = self._store.upsert(resources)
+        new = {name: insert.excluded[name] for name in Resource.__slots__ if name != "luid"}
+        statement = insert.on_conflict_do_update(index_elements=["luid"], set_={**new, "gone_at": None})
+        rows = [asdict(resource) for resource in seen]
+        for start in range(0, len(rows), PAGE):
+            self._store.execute(statement, rows[start : start + PAGE])
+
+    def get(self, luid: str) -> Resource | None:
+        """Return the resource as last seen, also if it has been deleted; None if it was never seen."""
+        rows = self._store.rows(select(*COLUMNS).where(resources.c.luid == luid))
+        return Resource(**rows[0]) if rows else None
+
+    def on_site(self, site_luid: str, kind: str) -> dict[str, Resource]:
+        """Return the resources of that kind that existed when last seen, by LUID."""
+        here = (resources.c.site_luid == site_luid, resources.c.kind == kind, resources.c.gone_at.is_(None))
+        return {row["luid"]: Resource(**row) for row in self._store.rows(select(*COLUMNS).where(*here))}
+
+    def mark_deleted(self, luids: Collection[str]) -> None:
+        """Mark the resources as deleted; what is known about them is kept."""
+        if luids:
+            deleted = update(resources).where(resources.c.luid == bindparam("this"))
+            self._store.execute(deleted.values(gone_at=self._store.now_sql()), [{"this": luid} for luid in luids])

@@ -1,4 +1,4 @@
-"""The inbox's tables. Times are seconds since 1970 (UTC) as floats, so that both databases compare them alike."""
+"""The tables of the inbox. Times are seconds since 1970 (UTC) as floats, which both databases compare alike."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
-# SQLite counts rows by itself only in a column of exactly this type.
+# SQLite generates ids only in a column of exactly this type.
 Id = BigInteger().with_variant(Integer(), "sqlite")
 
 RECEIVED, PLANNED, IGNORED = 0, 1, 2
@@ -32,7 +32,7 @@ events = Table(
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("fingerprint", LargeBinary, nullable=False, unique=True),
     Column("body", LargeBinary, nullable=False),
-    # For searching only; what came in is in `body`.
+    # For searching only; `body` holds the request as received.
     Column("event_type", Text, nullable=False),
     Column("resource_luid", Text),
     Column("resource_name", Text),
@@ -40,10 +40,10 @@ events = Table(
     Column("received_at", Double, nullable=False),
     Column("state", SmallInteger, nullable=False, server_default="0"),
     Column("duplicates", Integer, nullable=False, server_default="0"),
-    # An id is a promise to the outside (idempotency keys), so none is used twice.
+    # Ids are used outside as idempotency keys, so none may be used twice.
     sqlite_autoincrement=True,
 )
-# These conditions stand as text in statements too: a partial index is not used for a value handed over.
+# Statements contain these conditions as text too: a partial index is not used for a bound parameter.
 UNPLANNED = "events.state = 0"
 Index("events_unplanned", events.c.id, sqlite_where=text("state = 0"), postgresql_where=text("state = 0"))
 
@@ -60,18 +60,18 @@ jobs = Table(
     Column("state", SmallInteger, nullable=False, server_default="0"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("max_attempts", Integer, nullable=False),
-    # Ready: when it may run. Running: when the lease ends.
+    # For a ready job the time it may run, for a running job the end of its lease.
     Column("due_at", Double, nullable=False),
     Column("owner", Text),
     Column("error", Text),
     Column("created_at", Double, nullable=False),
     Column("started_at", Double),
     Column("finished_at", Double),
-    # Dead: when somebody was told.
-    Column("told_at", Double),
+    # For a dead job the time an announcement included it.
+    Column("announced_at", Double),
     UniqueConstraint("event_id", "key"),
 )
-# One index serves what is ready and what a dead worker left, and stays as small as the backlog.
+# One index serves ready jobs and expired leases, and stays as small as the backlog.
 OPEN = "jobs.state IN (0, 1)"
 Index(
     "jobs_open",
@@ -96,10 +96,12 @@ attempts = Table(
     Column("error", Text),
 )
 
-steps = Table(
-    "steps",
+checkpoints = Table(
+    "checkpoints",
     metadata,
     Column("job_id", Id, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    # Keys chosen by handlers must not collide with those of the framework.
+    Column("namespace", Text, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
     Column("recorded_at", Double, nullable=False),
@@ -121,7 +123,7 @@ locks = Table(
     Column("until", Double, nullable=False),
 )
 
-# The clock of leases in a SQLite file; PostgreSQL has its own.
+# The clock of leases in a SQLite file; PostgreSQL has a clock of its own.
 clock = Table(
     "clock",
     metadata,
@@ -129,16 +131,16 @@ clock = Table(
     Column("offset", Double, nullable=False),
 )
 
-# What the server has to know from one start to the next: how far it has caught up, what it has told.
-notes = Table(
-    "notes",
+# A small persistent key-value store, for example for the time until which events were reconciled.
+state = Table(
+    "state",
     metadata,
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
-    Column("noted_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
 )
 
-# What was on the site when we last looked, so that a deletion can say what it was and whose.
+# Content as last seen on the site, so that the message about a deletion can name it and its owner.
 resources = Table(
     "resources",
     metadata,
@@ -152,9 +154,9 @@ resources = Table(
     Column("gone_at", Double),
 )
 
-# Events that we made ourselves, and why; what they are about, so that the real one is known when it comes after all.
-made = Table(
-    "made",
+# Events that the server created itself, with their reason, and what identifies the real event if it arrives later.
+synthetic_events = Table(
+    "synthetic_events",
     metadata,
     Column("event_id", Id, ForeignKey("events.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     Column("origin", Text, nullable=False),
@@ -162,4 +164,4 @@ made = Table(
     Column("resource_luid", Text),
     Column("happened_at", Double, nullable=False),
 )
-Index("made_about", made.c.resource_luid, made.c.event_type)
+Index("synthetic_events_resource", synthetic_events.c.resource_luid, synthetic_events.c.event_type)

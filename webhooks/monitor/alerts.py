@@ -42,7 +42,7 @@ class Alert:
             origin=MONITOR,
             resource="WEBHOOK",
             resource_name=TITLES[self.kind],
-            resource_luid=f"watch-{now.timestamp():.6f}",
+            resource_luid=f"monitor-{now.timestamp():.6f}",
             created_at=f"{now:%Y-%m-%dT%H:%M:%S}Z",
             text=self.text,
         )
@@ -51,7 +51,7 @@ class Alert:
 def raise_alert(inbox: Inbox, alert: Alert, now: datetime) -> None:
     """Store the alert as an event; the worker plans and retries it like any other."""
     log.warning("%s: %s", alert.kind, alert.text)
-    inbox.make(alert.event(now), MONITOR, now)
+    inbox.synthetic_events.add(alert.event(now), MONITOR, now)
 
 
 def alert_on_change(inbox: Inbox, kind: str, found: str | None, now: datetime, text: str, *, key: str = "") -> None:
@@ -60,11 +60,11 @@ def alert_on_change(inbox: Inbox, kind: str, found: str | None, now: datetime, t
     `key` is appended to the kind in the stored state, so that each site has a state of its own. The alert is stored
     before the state: a crash in between repeats the alert instead of losing it.
     """
-    if found == inbox.noted(kind + key):
+    if found == inbox.state.get(kind + key):
         return
     if found is not None:
         raise_alert(inbox, Alert(kind, text), now)
-    inbox.note(kind + key, found)
+    inbox.state.set(kind + key, found)
 
 
 def prefix_site(site: str, text: str) -> str:

@@ -88,7 +88,7 @@ class WebhookCheck:
         wrong = [step for step in steps if step.kind in {ChangeKind.CREATE, ChangeKind.UPDATE, ChangeKind.ENABLE}]
         repaired = self._repair([step for step in wrong if step.kind is ChangeKind.ENABLE], now)
         left = [step for step in wrong if step.event_type not in repaired]
-        before = set(self._inbox.noted(WEBHOOKS_DRIFTED + self._key) or [])
+        before = set(self._inbox.state.get(WEBHOOKS_DRIFTED + self._key) or [])
         news = [f"{step.event_type}: {_state(step)}. {SYNC}" for step in left if _key(step) not in before]
         told = [
             f"{step.event_type}: {step.reason}. It is switched on again."
@@ -98,20 +98,20 @@ class WebhookCheck:
         if news or told:
             raise_alert(self._inbox, Alert(WEBHOOKS_DRIFTED, prefix_site(aims.site, "\n".join([*told, *news]))), now)
         if before != {_key(step) for step in left}:
-            self._inbox.note(WEBHOOKS_DRIFTED + self._key, sorted(_key(step) for step in left))
+            self._inbox.state.set(WEBHOOKS_DRIFTED + self._key, sorted(_key(step) for step in left))
 
     def _repair(self, disabled: Sequence[Change], now: datetime) -> set[str]:
         """Switches on again what Tableau has switched off, unless it was often already; gives those event types."""
         if not disabled or not self._aims.repair:
             return set()
         day_ago = (now - timedelta(days=1)).timestamp()
-        noted: dict[str, list[float]] = self._inbox.noted(REPAIRS + self._key) or {}
+        noted: dict[str, list[float]] = self._inbox.state.get(REPAIRS + self._key) or {}
         recent = {event: [at for at in times if at > day_ago] for event, times in noted.items()}
         chosen = [step for step in disabled if len(recent.get(step.event_type, [])) < REPAIRS_A_DAY]
         done = {one.change.event_type for one in apply_changes(chosen, self._tableau()) if one.error is None}
         for event in done:
             recent[event] = [*recent.get(event, []), now.timestamp()]
-        self._inbox.note(REPAIRS + self._key, recent)
+        self._inbox.state.set(REPAIRS + self._key, recent)
         return done
 
     def _certificate(self, now: datetime) -> None:
@@ -137,7 +137,7 @@ class WebhookCheck:
         alert_on_change(self._inbox, CERTIFICATE_EXPIRING, key, now, text)
 
     def _silence(self, now: datetime) -> None:
-        times = self._inbox.sent()
+        times = self._inbox.events.received_times()
         quiet = gaps.unusual_gap(times, now.timestamp())
         key = f"{times[0]:.0f}" if quiet is not None else None
         hours = (quiet or 0.0) / 3600

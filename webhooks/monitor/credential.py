@@ -34,7 +34,7 @@ class CredentialCheck:
 
     def look(self, now: datetime) -> None:
         """Makes sure that the credential works. A refusal or a near end is told once; Tableau being away is no news."""
-        used = self._inbox.noted(USED + self._key)
+        used = self._inbox.state.get(USED + self._key)
         if used is not None and now.timestamp() - used < EVERY.total_seconds():
             return
         try:
@@ -47,7 +47,7 @@ class CredentialCheck:
         # The days that are left change daily; the date and the refusal do not.
         text = prefix_site(self._site, warning)
         alert_on_change(self._inbox, CREDENTIAL_EXPIRING, _without_days(warning) or None, now, text, key=self._key)
-        self._inbox.note(USED + self._key, now.timestamp())
+        self._inbox.state.set(USED + self._key, now.timestamp())
 
 
 def _without_days(warning: str) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from webhooks.event import RECONCILED, Event, build
 from webhooks.event_types import RefreshOutcome, content_event_type, event_type, refresh_event_type
-from webhooks.inbox import Arrival, Resource
+from webhooks.inbox import EventSummary, Resource
 
 NEAR = timedelta(minutes=2)
 """The times of an event, a job and a change of content that belong together differ by no more."""
@@ -68,7 +68,7 @@ class EndedRefresh:
         return "succeeded" if self.succeeded else "failed"
 
 
-def was_received(happening: MissedEvent, arrivals: Iterable[Arrival]) -> bool:
+def was_received(happening: MissedEvent, arrivals: Iterable[EventSummary]) -> bool:
     """Whether the event about it came, or was made already."""
     return any(
         one.event_type == happening.event_type
@@ -78,7 +78,7 @@ def was_received(happening: MissedEvent, arrivals: Iterable[Arrival]) -> bool:
     )
 
 
-def has_event(ended: EndedRefresh, arrivals: Iterable[Arrival]) -> bool:
+def has_event(ended: EndedRefresh, arrivals: Iterable[EventSummary]) -> bool:
     """Whether an event about a refresh of that name came at its end: then nobody has to ask which content it was."""
     return any(
         one.event_type in ended.event_types and one.resource_name == ended.name and _near(one, ended.at)
@@ -123,5 +123,5 @@ def _between(at: datetime | None, since: datetime, until: datetime) -> bool:
     return at is not None and since <= at < until
 
 
-def _near(one: Arrival, at: datetime) -> bool:
+def _near(one: EventSummary, at: datetime) -> bool:
     return one.happened_at is not None and abs(one.happened_at - at.timestamp()) <= NEAR.total_seconds()

@@ -18,7 +18,7 @@ from webhooks.inbox import Inbox
 
 log = logging.getLogger(__name__)
 
-TASK = "watch"
+TASK = "monitor"
 LEASE_SECONDS = 60.0
 TICK_SECONDS = 15.0
 """Between looks at whose turn it is; a killed watcher is replaced after a lease and a tick."""
@@ -54,7 +54,7 @@ class Monitor:
         for thread in (self._keeper, self._thread):
             thread.join(STOP_SECONDS)
         with suppress(StoreUnavailable):
-            self._inbox.let_go(TASK, self.name)
+            self._inbox.locks.release(TASK, self.name)
 
     def alive(self) -> bool:
         """Whether it runs in this process; threads do not survive a fork."""
@@ -64,7 +64,7 @@ class Monitor:
         """Takes the turn and keeps it, also while a round waits for Tableau."""
         while True:
             try:
-                self._held = self._inbox.hold(TASK, self.name, LEASE_SECONDS)
+                self._held = self._inbox.locks.acquire(TASK, self.name, LEASE_SECONDS)
             except StoreUnavailable:
                 self._held = False
             if self._stopping.wait(self._tick):

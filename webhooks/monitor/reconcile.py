@@ -15,7 +15,7 @@ from tableau_rest.protocol.query import where
 from webhooks.clock import from_timestamp
 from webhooks.event import RECONCILED
 from webhooks.event_types import content_event_type, event_type, refresh_event_type
-from webhooks.inbox import Arrival, Inbox, Resource
+from webhooks.inbox import EventSummary, Inbox, Resource
 from webhooks.monitor.missed import (
     EndedRefresh,
     ListedContent,
@@ -82,10 +82,10 @@ class Reconciler:
             return
         self._first = False
         listed = now if span is None or span.whole else span.listed
-        self._inbox.note(self._cursor, {"until": until.timestamp(), "listed": listed.timestamp()})
+        self._inbox.state.set(self._cursor, {"until": until.timestamp(), "listed": listed.timestamp()})
 
     def _span(self, now: datetime) -> Span | None:
-        noted = self._inbox.noted(self._cursor)
+        noted = self._inbox.state.get(self._cursor)
         if noted is None:
             return None
         since = max(from_timestamp(noted["until"]), now - FURTHEST)
@@ -122,19 +122,19 @@ class Reconciler:
             listed += there
         self._make(one for one in happenings if one.event_type in self._wanted and not was_received(one, arrivals))
         self._remember(listed, span.until)
-        self._inbox.gone([one.luid for one in happenings if event_type(one.event_type).content_gone])
+        self._inbox.resources.mark_deleted([one.luid for one in happenings if event_type(one.event_type).content_gone])
         return until
 
-    def _arrivals(self, since: datetime) -> list[Arrival]:
+    def _arrivals(self, since: datetime) -> list[EventSummary]:
         """Of this site, and of those that do not say of which: another one may have content of the same name."""
         site = self._site().lower()
-        return [one for one in self._inbox.arrivals(since) if str(one.site_luid or site).lower() == site]
+        return [one for one in self._inbox.events.received_since(since) if str(one.site_luid or site).lower() == site]
 
     def _contents(
         self, kind: str, span: Span, ended: list[EndedRefresh]
     ) -> tuple[list[MissedEvent], list[Workbook | Datasource]]:
         """What became of the workbooks or data sources, and those that are listed."""
-        known = self._inbox.on_site(self._site(), kind)
+        known = self._inbox.resources.on_site(self._site(), kind)
         listed = self._list(kind, None if span.whole else span.since)
         seen = [ListedContent(kind, one.luid, one.name, one.created_at, one.updated_at) for one in listed]
         found = content_changes(seen, known, ended, since=span.since, until=span.until)
@@ -169,7 +169,7 @@ class Reconciler:
         return sorted(found, key=lambda one: one.at)
 
     def _refreshes(
-        self, ended: list[EndedRefresh], arrivals: list[Arrival], until: datetime
+        self, ended: list[EndedRefresh], arrivals: list[EventSummary], until: datetime
     ) -> tuple[list[MissedEvent], datetime]:
         """The refreshes that no event told of, and until when that is all: one job is asked for after the other, at
         most so many. Those found now are known in the next round, so it gets on in any case."""
@@ -191,7 +191,7 @@ class Reconciler:
     def _make(self, happenings: Iterable[MissedEvent]) -> None:
         site = self._site()
         for one in sorted(happenings, key=lambda one: one.at):
-            receipt = self._inbox.make(one.event(site), RECONCILED, one.at)
+            receipt = self._inbox.synthetic_events.add(one.event(site), RECONCILED, one.at)
             if not receipt.duplicate:
                 log.info("Missed and made up for: %s %r as event %s", one.event_type, one.name, receipt.id)
 
@@ -208,10 +208,10 @@ class Reconciler:
     def _remember(self, contents: Iterable[Workbook | Datasource], until: datetime) -> None:
         """As far as they are accounted for; what is newer is still to be compared with what was before."""
         old = [one for one in contents if (at := one.updated_at or one.created_at) is None or at < until]
-        self._inbox.remember([self._resource(one) for one in old])
+        self._inbox.resources.save([self._resource(one) for one in old])
 
     def _resource(self, one: Workbook | Datasource) -> Resource:
-        owner = self._inbox.remembered(one.owner.luid) if one.owner.luid else None
+        owner = self._inbox.resources.get(one.owner.luid) if one.owner.luid else None
         updated = one.updated_at.timestamp() if one.updated_at else None
         name = owner.name if owner else one.owner.name
         return Resource(one.luid, one.kind, self._site(), one.name, name, one.project.name, updated)
@@ -223,7 +223,7 @@ class Reconciler:
             people = [
                 (user.luid, user.full_name or user.name, user.email or user.name) for user in self._tableau().users()
             ]
-            self._inbox.remember(
+            self._inbox.resources.save(
                 Resource(luid, "user", site, name if name == mail or not mail else f"{name} ({mail})")
                 for luid, name, mail in people
             )

@@ -51,7 +51,7 @@ def job_object(record: JobRecord, hide: Hide) -> dict[str, Any]:
         "created_at": iso(job.created_at),
         "started_at": iso(job.started_at),
         "finished_at": iso(job.finished_at),
-        "told_at": iso(record.told_at),
+        "announced_at": iso(record.announced_at),
         "attempts_made": [attempt_object(attempt, hide) for attempt in record.attempts_made],
     }
 

@@ -55,14 +55,14 @@ class Attempts:
         except Skip as reason:
             text = str(reason)
             log.info("%s skipped: %s", title_of(job), text)
-            self.settle(job, lambda: inbox.skip(job, text))
+            self.settle(job, lambda: inbox.jobs.skip(job, text))
         except LeaseLost:
             log.warning("%s is another worker's now", title_of(job))
         except (Exception, SystemExit) as error:  # noqa: BLE001 — whatever a handler raises decides its job's fate
             self._failed(job, error)
         else:
             log.info("%s done", title_of(job))
-            self.settle(job, lambda: inbox.finish(job))
+            self.settle(job, lambda: inbox.jobs.finish(job))
 
     def _failed(self, job: Job, error: BaseException) -> None:
         now = utc_now()
@@ -77,19 +77,19 @@ class Attempts:
         expected = not retry.is_surprise(error)
         if due_at is None:
             log.error("%s is dead: %s", title_of(job), text, exc_info=None if expected else error)
-            self.settle(job, lambda: self._inbox.bury(job, text))
+            self.settle(job, lambda: self._inbox.dead_letters.dead_letter(job, text))
         else:
             seconds = (due_at - now).total_seconds()
             log.warning("%s again in %.1f s: %s", title_of(job), seconds, text, exc_info=None if expected else error)
-            self.settle(job, lambda: self._inbox.postpone(job, seconds, text, free=free))
+            self.settle(job, lambda: self._inbox.jobs.postpone(job, seconds, text, free=free))
 
     def _count_surprise(self, job: Job) -> int:
         """How many errors that nobody foresaw the job has met since its last replay, with this one."""
         number = 1
         try:
-            while self._inbox.recorded(job, f"surprise {number}") is not MISSING:
+            while self._inbox.checkpoints.get(job, f"surprise {number}") is not MISSING:
                 number += 1
-            self._inbox.record(job, f"surprise {number}", None)
+            self._inbox.checkpoints.set(job, f"surprise {number}", None)
         except StoreUnavailable:
             log.warning("%s: this error could not be counted", title_of(job))
         return number

@@ -33,8 +33,8 @@ def keep_house(inbox: Inbox, days: float, stopping: threading.Event) -> None:
 def clean(inbox: Inbox, days: float, stopping: threading.Event | None = None) -> int:
     """Deletes what is older than so many days (0: nothing) and gives its disk space back. Returns how many events."""
     before = time.time() - days * DAY_SECONDS
-    gone = inbox.forget(before, stopping=stopping.is_set if stopping else lambda: False) if days else 0
+    gone = inbox.retention.delete_before(before, stopping=stopping.is_set if stopping else lambda: False) if days else 0
     if gone:
-        inbox.store.tidy()
+        inbox.store.reclaim_space()
         log.info("%d events older than %g days were deleted", gone, days)
     return gone

@@ -11,8 +11,8 @@ import threading
 import time
 
 from webhooks.errors import StoreUnavailable
-from webhooks.inbox import Inbox, Matching
-from webhooks.inbox.rounds import PLAN
+from webhooks.inbox import Inbox, JobPlanner
+from webhooks.inbox.jobs import PLAN_LIMIT
 from webhooks.worker.attempt import Attempts, Run, Running, title_of
 from webhooks.worker.cleanup import keep_house
 
@@ -35,7 +35,7 @@ KEEPERS_SECONDS = 2.0
 class Worker:
     """Plans events, claims jobs and runs them in `threads` threads, until `stop`.
 
-    `matching` says which jobs an event makes, `run` does one. A lease of `lease` seconds is renewed three times in its
+    `planner` returns the jobs of an event, `run` does one. A lease of `lease` seconds is renewed three times in its
     length; another worker takes over what this one does not renew, and a job that runs for `longest` seconds.
     Events older than `retention` days are deleted now and then; 0 keeps them all.
     """
@@ -44,7 +44,7 @@ class Worker:
         self,
         inbox: Inbox,
         *,
-        matching: Matching,
+        planner: JobPlanner,
         run: Run,
         threads: int = 4,
         lease: float = 30.0,
@@ -52,7 +52,7 @@ class Worker:
         retention: float = 0.0,
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-        self._inbox, self._matching = inbox, matching
+        self._inbox, self._planner = inbox, planner
         self._size, self._lease, self._longest = threads, lease, longest
         self._queue: queue.SimpleQueue[Running | None] = queue.SimpleQueue()
         self._running: dict[int, Running] = {}
@@ -137,13 +137,15 @@ class Worker:
     def _take(self) -> bool:
         """One round; True if there may be more to do at once."""
         asked = time.monotonic()
-        plan = PLAN if asked >= self._plan_at else 0
-        planned, jobs = self._inbox.take(self.name, self._matching, room=self._room(), lease=self._lease, plan=plan)
+        plan = PLAN_LIMIT if asked >= self._plan_at else 0
+        planned, jobs = self._inbox.jobs.plan_and_claim(
+            self.name, self._planner, room=self._room(), lease=self._lease, plan=plan
+        )
         for job in jobs:
             running = self._running[job.id] = Running(job, asked, asked + self._lease)
             self._queue.put(running)
         log.debug("Planned %d events, claimed %d jobs", planned, len(jobs))
-        if POURING <= planned < PLAN:
+        if POURING <= planned < PLAN_LIMIT:
             self._plan_at = asked + POURING_SECONDS
         return planned > 0 or len(jobs) > 0 or asked < self._plan_at
 
@@ -180,7 +182,7 @@ class Worker:
     def _give_back(self, running: Running) -> None:
         running.lost = True
         self._forget(running)
-        self._attempts.settle(running.job, lambda: self._inbox.release(running.job))
+        self._attempts.settle(running.job, lambda: self._inbox.jobs.release(running.job))
 
     # Keeping: leases renewed, news heard.
 
@@ -214,7 +216,7 @@ class Worker:
         if not held:
             return
         until = time.monotonic() + self._lease
-        lost = self._inbox.renew(self.name, held, self._lease)
+        lost = self._inbox.jobs.renew(self.name, held, self._lease)
         for job_id, running in held.items():
             if job_id in lost:
                 running.lost = True

@@ -221,9 +221,9 @@ def test_dead_letters_are_told_of(flask: RunFlask, services: Any) -> None:
 
     event = parse(b'{"event_type": "ViewDeleted", "resource": "VIEW", "resource_luid": "1"}')
     assert event
-    services.inbox.receive(event)
-    services.inbox.plan(lambda _: [NewJob("k", "notify")])
-    (job,) = services.inbox.claim("me", 1, 60)
-    services.inbox.bury(job, "it was in vain")
+    services.inbox.events.receive(event)
+    services.inbox.events.plan(lambda _: [NewJob("k", "notify")])
+    (job,) = services.inbox.jobs.claim("me", 1, 60)
+    services.inbox.dead_letters.dead_letter(job, "it was in vain")
     said = found(flask("doctor", "--json"))
     assert (said["dead letters"]["state"], "1 job" in said["dead letters"]["text"]) == ("warning", True)

@@ -24,8 +24,8 @@ def test_every_rule_is_explained(flask: Run, receive: Receive, claim: Claim, inb
     """The explanation has the rules that matched and why, the outcome of their jobs, and the other rules."""
     event_id = receive()
     slack, sms = claim()
-    inbox.finish(slack)
-    inbox.bury(sms, "21211 not a valid number")
+    inbox.jobs.finish(slack)
+    inbox.dead_letters.dead_letter(sms, "21211 not a valid number")
     head, finance, done, dead, published = lines(flask, event_id)
     assert head[:3] == [str(event_id), "WorkbookRefreshFailed", "Finance 2026"]
     assert finance == ["Finance failures", "matched", "resource_name Finance 2026 ~ Finance*"]
@@ -86,7 +86,7 @@ def test_a_retrying_job_has_its_failed_attempts_and_the_next_time(
     """A job that failed shows how often, when the next attempt is due, and the last error."""
     event_id = receive()
     job = claim()[0]
-    inbox.postpone(job, 300, "Slack answered status 503")
+    inbox.jobs.postpone(job, 300, "Slack answered status 503")
     (line,) = [line for line in lines(flask, event_id) if line[0] == "notify slack:#finance"]
     assert line[1] == "retrying"
     assert line[2].startswith("1 failed attempt, next in ")
@@ -96,7 +96,7 @@ def test_a_retrying_job_has_its_failed_attempts_and_the_next_time(
 def test_a_skipped_job_has_its_reason(flask: Run, receive: Receive, claim: Claim, inbox: Inbox) -> None:
     """A job is skipped with the condition that only Tableau could answer and that was not met."""
     event_id = receive()
-    inbox.skip(claim()[0], "project is Sales, not Finance*")
+    inbox.jobs.skip(claim()[0], "project is Sales, not Finance*")
     assert ["notify slack:#finance", "skipped", "project is Sales, not Finance*"] in lines(flask, event_id)
 
 
@@ -111,8 +111,8 @@ def test_the_answer_of_tableau_replaces_the_open_condition(
     event_id = receive()
     (job,) = claim()
     assert ["R", "matched", "resource_name Finance 2026 ~ F*; if project ~ Fin*"] in lines(flask, event_id)
-    inbox.record(job, CONDITIONS, "project Finance/Reports ~ Fin*")
-    inbox.finish(job)
+    inbox.checkpoints.set(job, CONDITIONS, "project Finance/Reports ~ Fin*")
+    inbox.jobs.finish(job)
     assert ["R", "matched", "resource_name Finance 2026 ~ F*; project Finance/Reports ~ Fin*"] in lines(flask, event_id)
 
 
@@ -123,7 +123,7 @@ def test_a_failed_planning_is_explained(flask: Run, receive: Receive, inbox: Inb
     def broken(_: object) -> list[NewJob]:
         raise ZeroDivisionError("in a handler's condition")
 
-    inbox.plan(broken)
+    inbox.events.plan(broken)
     assert any("ZeroDivisionError: in a handler's condition" in " ".join(line) for line in lines(flask, event_id))
 
 
@@ -131,9 +131,9 @@ def test_the_dead_letter_notice_is_explained(flask: Run, receive: Receive, servi
     """The job that reports a dead job is shown apart from the rules."""
     event_id = receive("WorkbookCreated")
     services.worker()
-    inbox.plan(services.matching)
-    (job,) = inbox.claim("host:1:test", 1, 60)
-    inbox.bury(job, "channel_not_found")
+    inbox.events.plan(services.matching)
+    (job,) = inbox.jobs.claim("host:1:test", 1, 60)
+    inbox.dead_letters.dead_letter(job, "channel_not_found")
     text = lines(flask, event_id)
     assert text[-2] == ["dead letters", "told", "somebody, about jobs that died"]
     assert text[-1][:2] == ["dead_letters default", "ready"]

@@ -78,7 +78,7 @@ def test_json_has_the_payload_unchanged(flask: Run, inbox: Inbox) -> None:
     }
     event = parse(json.dumps(payload, ensure_ascii=False).encode())
     assert event
-    inbox.receive(event)
+    inbox.events.receive(event)
     (line,) = flask("events", "list", "--json").stdout.splitlines()
     shown = json.loads(line)
     assert {key: shown[key] for key in payload if key != "extra"} == {k: v for k, v in payload.items() if k != "extra"}
@@ -119,7 +119,7 @@ def test_events_can_be_filtered_by_the_state_of_jobs(
     """An event is found by its own state and by the state of any of its jobs."""
     failed, ignored = receive(), receive("SiteUpdated")
     for job in claim():
-        inbox.bury(job, "no such channel")
+        inbox.dead_letters.dead_letter(job, "no such channel")
 
     def ids(state: str) -> list[int]:
         return [event["id"] for event in objects(flask("events", "list", "--json", "--state", state).stdout)]
@@ -157,7 +157,7 @@ def test_an_unknown_type_that_was_received_is_a_valid_filter(flask: Run, receive
 def test_duplicates_are_counted_in_the_list(flask: Run, receive: Receive, inbox: Inbox) -> None:
     """An event received again is counted on its line."""
     event_id = receive()
-    inbox.receive(stored(inbox, event_id))
+    inbox.events.receive(stored(inbox, event_id))
     assert objects(flask("events", "list", "--json").stdout)[0]["duplicates"] == 1
     assert flask("events", "list").stdout.splitlines()[1].endswith("+1")
 
@@ -166,8 +166,8 @@ def test_the_list_summarizes_jobs(flask: Run, receive: Receive, claim: Callable[
     """The number of dead jobs comes first."""
     receive()
     done, dead = claim()
-    inbox.finish(done)
-    inbox.bury(dead, "gone")
+    inbox.jobs.finish(done)
+    inbox.dead_letters.dead_letter(dead, "gone")
     assert flask("events", "list").stdout.splitlines()[1].endswith("1 dead, 1 done")
 
 
@@ -178,7 +178,7 @@ def test_show_has_everything_about_one_event(
     event_id = receive(resource_name="", note="\x1b[31m")
     other = receive()
     for job in claim():
-        inbox.postpone(job, 0, "Slack answered status 503")
+        inbox.jobs.postpone(job, 0, "Slack answered status 503")
     text = flask("events", "show", other).stdout
     assert "resource_luid  e3417f6a-1c11-4a07-9f2e-0d3b5a6c7d8e" in text
     assert text.count("Slack answered status 503") == 4
@@ -193,7 +193,7 @@ def test_show_json_has_the_attempts(flask: Run, receive: Receive, claim: Callabl
     """Each attempt of a job has its number, outcome and error."""
     event_id = receive()
     job = claim()[0]
-    inbox.bury(job, "no such channel")
+    inbox.dead_letters.dead_letter(job, "no such channel")
     (event,) = objects(flask("events", "show", event_id, "--json").stdout)
     (attempt,) = event["jobs"][0]["attempts_made"]
     assert (attempt["number"], attempt["outcome"], attempt["error"]) == (1, "dead", "no such channel")
@@ -214,8 +214,8 @@ def test_secrets_in_errors_are_masked(
     """Errors recorded by the server are shown without its secrets, for people and programs."""
     event_id = receive()
     job, other = claim()
-    inbox.bury(job, f"401 for Bearer {PAT}")
-    inbox.postpone(other, 0, f"POST /webhook/{TOKEN} failed")
+    inbox.dead_letters.dead_letter(job, f"401 for Bearer {PAT}")
+    inbox.jobs.postpone(other, 0, f"POST /webhook/{TOKEN} failed")
     for words in (("show", event_id), ("explain", event_id), ("list", "--json"), ("show", event_id, "--json")):
         text = flask("events", *words).stdout
         assert PAT not in text
@@ -230,9 +230,9 @@ def test_show_separates_the_attempts_after_a_replay(
     """Attempts count from 1 again after a replay, so a line between them says that the job was replayed."""
     event_id = receive("WorkbookCreated")
     (job,) = claim()
-    inbox.bury(job, "channel_not_found")
-    inbox.replay([event_id])
+    inbox.dead_letters.dead_letter(job, "channel_not_found")
+    inbox.events.replay([event_id])
     (job,) = claim()
-    inbox.finish(job)
+    inbox.jobs.finish(job)
     attempts = [line.split()[0] for line in flask("events", "show", event_id).stdout.splitlines()[-3:]]
     assert attempts == ["attempt", "replayed", "attempt"]

@@ -15,7 +15,7 @@ Claim = Callable[[], list[Job]]
 
 
 def states(inbox: Inbox, event_id: int) -> list[JobState]:
-    record = inbox.event(event_id)
+    record = inbox.events.get(event_id)
     assert record
     return [job.job.state for job in record.jobs]
 
@@ -27,7 +27,7 @@ def all_dead(receive: Receive, claim: Claim, inbox: Inbox) -> Callable[[int], li
     def make(count: int) -> list[int]:
         ids = [receive(site_luid=str(number)) for number in range(count)]
         for job in claim():
-            inbox.bury(job, "channel_not_found")
+            inbox.dead_letters.dead_letter(job, "channel_not_found")
         return ids
 
     return make
@@ -37,7 +37,7 @@ def test_replay_queues_all_ended_jobs(flask: Run, receive: Receive, claim: Claim
     """Every ended job of the event is ready again; other events are unchanged."""
     first, second = receive(), receive()
     for job in claim():
-        inbox.finish(job)
+        inbox.jobs.finish(job)
     result = flask("events", "replay", first)
     assert (result.exit_code, result.stdout) == (0, "Queued 1 event to run again.\n")
     assert states(inbox, first) == [JobState.READY] * 2
@@ -48,7 +48,7 @@ def test_replay_with_an_unknown_id_changes_nothing(flask: Run, receive: Receive,
     """If one of several ids does not exist, no event is replayed."""
     event_id = receive()
     for job in claim():
-        inbox.finish(job)
+        inbox.jobs.finish(job)
     result = flask("events", "replay", event_id, 999)
     assert result.exit_code == 1
     assert "999; nothing was replayed" in result.stderr
@@ -59,7 +59,7 @@ def test_replay_json_prints_each_event(flask: Run, receive: Receive, claim: Clai
     """There is one event per line in its new state; the sentence for people is on stderr."""
     event_id = receive()
     for job in claim():
-        inbox.finish(job)
+        inbox.jobs.finish(job)
     result = flask("events", "replay", event_id, "--json")
     (event,) = objects(result.stdout)
     assert (event["id"], event["state"], event["jobs"][0]["state"]) == (event_id, "received", "ready")
@@ -70,8 +70,8 @@ def test_replay_dead_queues_only_dead_jobs(flask: Run, receive: Receive, claim: 
     """A job that is done stays done."""
     event_id = receive()
     done, dead = claim()
-    inbox.finish(done)
-    inbox.bury(dead, "channel_not_found")
+    inbox.jobs.finish(done)
+    inbox.dead_letters.dead_letter(dead, "channel_not_found")
     result = flask("events", "replay", "--dead")
     assert (result.exit_code, result.stdout) == (0, "Queued 1 dead job to run again.\n")
     assert states(inbox, event_id) == [JobState.DONE, JobState.READY]
@@ -109,7 +109,7 @@ def test_replay_by_filter(flask: Run, receive: Receive, claim: Claim, inbox: Inb
     """All jobs of the matching events are queued."""
     created, failed = receive("WorkbookCreated"), receive()
     for job in claim():
-        inbox.finish(job)
+        inbox.jobs.finish(job)
     assert flask("events", "replay", "--type", "WorkbookCreated", "--since", "1h").exit_code == 0
     assert states(inbox, created) == [JobState.READY]
     assert states(inbox, failed) == [JobState.DONE] * 2
@@ -119,7 +119,7 @@ def test_replay_by_filter_refuses_more_than_the_limit(flask: Run, receive: Recei
     """If more than --limit events match, none is replayed, because a part of them would be arbitrary."""
     ids = [receive() for _ in range(3)]
     for job in claim():
-        inbox.finish(job)
+        inbox.jobs.finish(job)
     result = flask("events", "replay", "--type", "WorkbookRefreshFailed", "--limit", 2)
     assert result.exit_code == 1
     assert "More than 2 events" in result.stderr

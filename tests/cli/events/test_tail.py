@@ -42,8 +42,8 @@ def test_each_update_is_reported_once(inbox: Inbox, receive: Receive, claim: Cla
     assert updates(follower) == [(event_id, "received"), (other, "received")]
     jobs = [job for job in claim() if job.event.id == event_id]
     assert updates(follower) == [(other, "ignored")]
-    inbox.finish(jobs[0])
-    inbox.postpone(jobs[1], 0, "503")
+    inbox.jobs.finish(jobs[0])
+    inbox.jobs.postpone(jobs[1], 0, "503")
     assert updates(follower) == [(event_id, "slack:#finance done"), (event_id, "twilio:+15550100 ready")]
     assert updates(follower) == []
 
@@ -55,15 +55,15 @@ def test_each_failed_attempt_and_each_replay_is_reported(inbox: Inbox, receive: 
     updates(follower)
     for _ in range(2):
         (job,) = claim()
-        inbox.postpone(job, 0, "503")
+        inbox.jobs.postpone(job, 0, "503")
         assert updates(follower) == [(event_id, "console ready")]
     (job,) = claim()
-    inbox.finish(job)
+    inbox.jobs.finish(job)
     assert updates(follower) == [(event_id, "console done")]
-    inbox.replay([event_id])
+    inbox.events.replay([event_id])
     updates(follower)
     (job,) = claim()
-    inbox.finish(job)
+    inbox.jobs.finish(job)
     assert updates(follower) == [(event_id, "console done")]
 
 

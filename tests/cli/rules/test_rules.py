@@ -126,7 +126,7 @@ def test_test_foretells_what_a_file_would_lead_to(flask: Run, tmp_path: Path, in
     text = flask("rules", "test", file).stdout
     assert re.search("notify slack:#finance +would run", text)
     assert "2 jobs would be made." in text
-    assert inbox.events() == []
+    assert inbox.events.list() == []
 
 
 def test_test_takes_ids_types_and_stdin(flask: Run, receive: Receive) -> None:
@@ -182,7 +182,7 @@ def test_backtest_compares_then_and_now(
         receive()
     receive(resource_name="Sales")
     receive("WorkbookCreated")
-    inbox.skip(claim()[0], "project is Sales")
+    inbox.jobs.skip(claim()[0], "project is Sales")
     file = tmp_path / "new.toml"
     file.write_text(NEW, encoding="utf-8")
     found = {(line["rule"], line["step"]): line for line in objects(flask("rules", "backtest", file, "--json").stdout)}

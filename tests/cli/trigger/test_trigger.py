@@ -161,7 +161,7 @@ def test_a_test_request_is_not_stored(flask: Run, server: str, inbox: Inbox) -> 
     result = flask("trigger", "Test", "--url", server)
     assert (result.exit_code, result.stderr) == (0, "")
     assert "200 test" in result.stdout
-    assert inbox.events() == []
+    assert inbox.events.list() == []
 
 
 def test_json_has_the_payload_and_the_response(flask: Run, server: str, inbox: Inbox) -> None:
@@ -177,7 +177,7 @@ def test_count_sends_different_events(flask: Run, server: str, inbox: Inbox) -> 
     """--count sends events about the same content at different times, the last one now."""
     result = flask("trigger", "WorkbookRefreshFailed", "--url", server, "--count", 20)
     assert result.stdout.splitlines()[-1] == "20 sent: 20 accepted"
-    events = [record.event for record in inbox.events()]
+    events = [record.event for record in inbox.events.list()]
     assert len({event.created_at for event in events}) == 20
     assert len({event.resource_luid for event in events}) == 1
     assert max(event.created_at for event in events) == events[0].created_at
@@ -189,7 +189,7 @@ def test_from_sends_a_stored_event_with_the_current_time(
     """--from sends a new event with the same values, except for its time and the mark of a test."""
     first = receive(extra="value")
     assert flask("trigger", "--from", first, "--url", server).exit_code == 0
-    old, new = stored(inbox, first), inbox.events(limit=1)[0].event
+    old, new = stored(inbox, first), inbox.events.list(limit=1)[0].event
     assert new.id != first
     assert new.payload == {**old.payload, "created_at": new.created_at, "test": True}
     assert new.created_at != old.created_at
@@ -201,7 +201,7 @@ def test_from_with_a_type_sends_another_event_about_the_content(
     """--from with an event type keeps the LUID of the stored event."""
     first = receive("WorkbookCreated", resource="WORKBOOK")
     assert flask("trigger", "WorkbookRefreshSucceeded", "--from", first, "--url", server).exit_code == 0
-    new = inbox.events(limit=1)[0].event
+    new = inbox.events.list(limit=1)[0].event
     assert (new.event_type, new.resource) == ("WorkbookRefreshSucceeded", "EXTRACTS")
     assert new.resource_luid == stored(inbox, first).resource_luid
 
@@ -266,7 +266,7 @@ def test_a_scenario_sends_its_events(flask: Run, server: str, inbox: Inbox) -> N
     """The bad Monday has 200 refreshes: 17 fail, 5 of these succeed later, and no event is a duplicate."""
     result = flask("trigger", "--scenario", "bad-monday", "--url", server, "--set", "site_luid=x")
     assert result.stdout.splitlines()[-1] == "410 sent: 410 accepted"
-    events = [record.event for record in inbox.events(limit=1000)]
+    events = [record.event for record in inbox.events.list(limit=1000)]
     failed = [event for event in events if event.event_type.endswith("Failed")]
     succeeded = {event.resource_luid for event in events if event.event_type.endswith("Succeeded")}
     assert (len(failed), len({event.resource_luid for event in failed})) == (17, 17)

@@ -109,7 +109,7 @@ def verdicts(event: Event) -> tuple[list[Verdict], list[Verdict]]:
 def checked_conditions(record: EventRecord) -> dict[int, str]:
     """Return why conditions that only Tableau can answer were met, by the ids of the jobs that asked."""
     conditional = [job.job for job in record.jobs if job.job.where]
-    found = {job.id: application.inbox().recorded(job, CONDITIONS) for job in conditional}
+    found = {job.id: application.inbox().checkpoints.get(job, CONDITIONS) for job in conditional}
     return {job_id: application.redact(str(reason)) for job_id, reason in found.items() if reason is not MISSING}
 
 

@@ -105,7 +105,7 @@ def _replay_events(inbox: Inbox, event_ids: Sequence[int], *, yes: bool) -> str:
         require_consent(f"Run the actions of {events} again?")
     with progress(len(event_ids), "Queueing") as advance:
         for start in range(0, len(event_ids), BATCH):
-            advance(inbox.replay(event_ids[start : start + BATCH]))
+            advance(inbox.events.replay(event_ids[start : start + BATCH]))
     return f"Queued {events} to run again." if event_ids else "No such events."
 
 
@@ -132,7 +132,9 @@ def _replay_dead(
     event_ids = [record.event.id or 0 for record in events] if events else None
     queued = 0
     with progress(number, "Queueing") as advance:
-        while queued < number and (batch := inbox.replay_dead(since, min(BATCH, number - queued), event_ids=event_ids)):
+        while queued < number and (
+            batch := inbox.dead_letters.requeue(since, min(BATCH, number - queued), event_ids=event_ids)
+        ):
             queued += batch
             advance(batch)
     records = {record.event.id: record for _, record in dead[:number]}

@@ -58,7 +58,7 @@ def rules() -> Rules:
 
 def find_event(event_id: int) -> EventRecord | None:
     """The event of that id, whatever number it is."""
-    return inbox().event(event_id) if 0 < event_id <= LARGEST_ID else None
+    return inbox().events.get(event_id) if 0 < event_id <= LARGEST_ID else None
 
 
 def get_event(event_id: int) -> EventRecord:

@@ -43,11 +43,11 @@ class Filters:
 
     def newest(self, inbox: Inbox, limit: int) -> list[EventRecord]:
         """Return at most `limit` events, newest first."""
-        return inbox.events(**self._query(), limit=limit)
+        return inbox.events.list(**self._query(), limit=limit)
 
     def after(self, inbox: Inbox, event_id: int, limit: int) -> list[EventRecord]:
         """Return at most `limit` events with a greater id, oldest first."""
-        return inbox.events(**self._query(), after=event_id, limit=limit)
+        return inbox.events.list(**self._query(), after=event_id, limit=limit)
 
     def each(self, inbox: Inbox) -> Iterator[EventRecord]:
         """Yield all events, oldest first, read page by page."""
@@ -64,7 +64,7 @@ class Filters:
         """Raise a usage error for an event type that is neither known nor in the inbox."""
         if not self.event_type or self.event_type in EVENT_TYPES:
             return
-        if not inbox.events(event_type=self.event_type, limit=1):
+        if not inbox.events.list(event_type=self.event_type, limit=1):
             message = unknown("event type", self.event_type, EVENT_TYPES)
             raise click.BadParameter(f"{message} No such event has been received either.", param_hint="--type")
 

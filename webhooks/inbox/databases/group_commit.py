@@ -188,7 +188,7 @@ def _kept_together(driver: Any, batch: list[Waiting[Any]]) -> bool:
         return True
     try:
         values = [value for waiting in batch for value in waiting.row or ()]
-        cursor = driver.execute(insert_event.all_new(len(batch)), values)
+        cursor = driver.execute(insert_event.insert_new(len(batch)), values)
     except Exception as error:
         if not is_mistake(error):
             raise

@@ -8,15 +8,15 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
-from sqlalchemy import ColumnElement, Connection, Double, cast, create_engine, event, func, literal, select, text
+from sqlalchemy import ColumnElement, Connection, Double, Table, cast, create_engine, event, func, literal, select, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from webhooks.inbox import insert_event
+from webhooks.inbox import insert_event, migrate
 from webhooks.inbox.databases.errors import unavailable
 from webhooks.inbox.databases.postgres_pool import Patient, Spares
-from webhooks.inbox.databases.store import ACK_SECONDS, LEFT_BEHIND, WRITE_SECONDS, Clock, Operation, Store
-from webhooks.inbox.migrate import revision
+from webhooks.inbox.databases.store import ACK_SECONDS, PARENT_CONNECTIONS, WRITE_SECONDS, Clock, Operation, Store
 
 T = TypeVar("T")
 
@@ -59,9 +59,9 @@ class PostgresStore(Store):
         # Connections of their own: an acknowledgement must not wait behind the workers.
         self._spares = Spares(self._connect)
 
-    def forked(self) -> None:
-        super().forked()
-        LEFT_BEHIND.extend([self._engine.pool, self._spares])
+    def after_fork(self) -> None:
+        super().after_fork()
+        PARENT_CONNECTIONS.extend([self._engine.pool, self._spares])
         self._engine.dispose(close=False)
         self._spares = Spares(self._connect)
 
@@ -73,16 +73,16 @@ class PostgresStore(Store):
             with self._engine.begin() as connection:
                 return _within(connection, operation, timeout)
 
-        self.ensure()
+        self.ensure_ready()
         return _insistent(transaction)
 
-    def keep(self, row: Sequence[Any]) -> tuple[int, int]:
-        now, values = self.stamp()
-        kept_id, duplicates = self.insert(insert_event.upsert(self.placeholder, now), (*row, *values))
+    def insert_event(self, row: Sequence[Any]) -> tuple[int, int]:
+        now, values = self.wall_sql()
+        kept_id, duplicates = self.acknowledge(insert_event.upsert(self.placeholder, now), (*row, *values))
         return kept_id, duplicates
 
-    def insert(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
-        self.ensure()
+    def acknowledge(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
+        self.ensure_ready()
         return self._spares.run(statement, values, ACK_SECONDS)
 
     def read(self, operation: Operation[T]) -> T:
@@ -90,25 +90,28 @@ class PostgresStore(Store):
             with self._reading.connect() as connection:
                 return _within(connection, operation, WRITE_SECONDS)
 
-        self.ensure()
+        self.ensure_ready()
         return _insistent(reading)
 
-    def now(self) -> ColumnElement[float]:
+    def upsert(self, table: Table) -> postgresql.Insert:
+        return postgresql.insert(table)
+
+    def now_sql(self) -> ColumnElement[float]:
         if self._clock is not None:
             return literal(self._clock(), Double)
         # As a subquery it is asked once; the planner uses no index for a value that may change from row to row.
         return select(cast(func.extract("epoch", func.clock_timestamp()), Double)).scalar_subquery()
 
-    def seconds(self, connection: Connection) -> float:
-        return self._clock() if self._clock else float(connection.execute(select(self.now())).scalar_one())
+    def now(self, connection: Connection) -> float:
+        return self._clock() if self._clock else float(connection.execute(select(self.now_sql())).scalar_one())
 
-    def stamp(self) -> tuple[str, tuple[float, ...]]:
+    def wall_sql(self) -> tuple[str, tuple[float, ...]]:
         return ("%s", (self._clock(),)) if self._clock else ("extract(epoch from clock_timestamp())", ())
 
-    def version(self) -> str | None:
+    def revision(self) -> str | None:
         def look() -> str | None:
             with self._engine.connect() as connection:
-                return revision(connection)
+                return migrate.revision(connection)
 
         return _insistent(look)
 
@@ -125,23 +128,23 @@ class PostgresStore(Store):
     def size(self) -> int:
         return self.read(lambda c: int(c.execute(text("SELECT pg_database_size(current_database())")).scalar_one()))
 
-    def listen(self, heard: Callable[[], None], stopping: Callable[[], bool]) -> None:
+    def listen(self, on_change: Callable[[], None], stopping: Callable[[], bool]) -> None:
         while not stopping():
             # Whatever goes wrong: the slow poll of the worker is the truth, the listener only saves it time.
             with suppress(psycopg.Error, OSError), self._connect() as connection:
                 connection.execute(f"LISTEN {CHANNEL}")
-                heard()
+                on_change()
                 while not stopping():
                     for _ in connection.notifies(timeout=LISTEN_SECONDS, stop_after=1):
-                        heard()
+                        on_change()
             time.sleep(LISTEN_SECONDS if not stopping() else 0)
 
-    def tidy(self) -> None:
+    def reclaim_space(self) -> None:
         """PostgreSQL cleans up by itself; after many rows went it need not wait for its turn."""
         connection = self._connect()
         try:
             connection.patience = MIGRATION_SECONDS
-            connection.execute("VACUUM (ANALYZE) steps, attempts, jobs, events")
+            connection.execute("VACUUM (ANALYZE) checkpoints, attempts, jobs, events")
         except psycopg.Error as error:
             raise unavailable(error) from error
         finally:

@@ -9,17 +9,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Double, create_engine, event, literal
+from sqlalchemy import ColumnElement, Connection, Double, Table, create_engine, event, literal
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from webhooks.inbox import insert_event
+from webhooks.inbox import insert_event, migrate
 from webhooks.inbox.databases import sqlite_clock as steady
 from webhooks.inbox.databases.errors import unavailable
 from webhooks.inbox.databases.group_commit import GroupCommit, locked
-from webhooks.inbox.databases.store import ACK_SECONDS, LEFT_BEHIND, WRITE_SECONDS, Clock, Operation, Store
-from webhooks.inbox.migrate import revision
+from webhooks.inbox.databases.store import ACK_SECONDS, PARENT_CONNECTIONS, WRITE_SECONDS, Clock, Operation, Store
 
 T = TypeVar("T")
 
@@ -64,15 +64,15 @@ class SqliteStore(Store):
         self._starting = threading.Lock()
         self._commit: GroupCommit | None = None
 
-    def forked(self) -> None:
-        super().forked()
-        LEFT_BEHIND.extend([self._readers.pool, self._commit])
+    def after_fork(self) -> None:
+        super().after_fork()
+        PARENT_CONNECTIONS.extend([self._readers.pool, self._commit])
         self._readers.dispose(close=False)
         self._starting = threading.Lock()
         self._commit = None
 
-    def ensure(self) -> None:
-        super().ensure()
+    def ensure_ready(self) -> None:
+        super().ensure_ready()
         if self._offset is None and self._fixed is None and steady.boot():
             with self.connected() as connection:
                 self._offset = steady.offset(connection)
@@ -83,49 +83,52 @@ class SqliteStore(Store):
     def write(self, operation: Operation[T], *, timeout: float = WRITE_SECONDS) -> T:
         return (self._commit or self._start()).write(operation, timeout)
 
-    def keep(self, row: Sequence[Any]) -> tuple[int, int]:
+    def insert_event(self, row: Sequence[Any]) -> tuple[int, int]:
         whole = (*row, self._wall())
         kept: tuple[int, int] = (self._commit or self._start()).write(
             lambda connection: _execute(connection, insert_event.upsert("?", "?"), whole), ACK_SECONDS, whole
         )
         return kept
 
-    def insert(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
+    def acknowledge(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
         return self.write(lambda connection: _execute(connection, statement, values), timeout=ACK_SECONDS)
 
     def _start(self) -> GroupCommit:
         """Threads do not survive a fork, so the writer starts with the first write and not with the store."""
-        self.ensure()
+        self.ensure_ready()
         with self._starting:
             self._commit = self._commit or GroupCommit(self._writer.connect, self._lock_file)
         return self._commit
 
     def read(self, operation: Operation[T]) -> T:
-        self.ensure()
+        self.ensure_ready()
         try:
             with self._readers.connect() as connection:
                 return operation(connection)
         except SQLAlchemyError as error:
             raise unavailable(error) from error
 
-    def now(self) -> ColumnElement[float]:
+    def upsert(self, table: Table) -> sqlite.Insert:
+        return sqlite.insert(table)
+
+    def now_sql(self) -> ColumnElement[float]:
         return literal(self._now(), Double)
 
-    def seconds(self, connection: Connection) -> float:  # noqa: ARG002 — on one machine the clock is at hand
+    def now(self, connection: Connection) -> float:  # noqa: ARG002 — on one machine the clock is at hand
         return self._now()
 
     def _now(self) -> float:
         return self._wall() if self._offset is None else time.monotonic() + self._offset
 
-    def wall(self, seconds: float) -> float:
-        return seconds if self._offset is None else seconds + (self._wall() - self._now())
+    def to_wall(self, now: float) -> float:
+        return now if self._offset is None else now + (self._wall() - self._now())
 
-    def stamp(self) -> tuple[str, tuple[float, ...]]:
+    def wall_sql(self) -> tuple[str, tuple[float, ...]]:
         return "?", (self._wall(),)
 
-    def version(self) -> str | None:
+    def revision(self) -> str | None:
         with self.connected() as connection:
-            return revision(connection)
+            return migrate.revision(connection)
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
@@ -151,24 +154,24 @@ class SqliteStore(Store):
         files = (self._path.with_name(self._path.name + end) for end in ("", "-wal"))
         return sum(file.stat().st_size for file in files if file.exists())
 
-    def listen(self, heard: Callable[[], None], stopping: Callable[[], bool]) -> None:
+    def listen(self, on_change: Callable[[], None], stopping: Callable[[], bool]) -> None:
         """Looks at SQLite's own counter of other connections' commits, https://sqlite.org/pragma.html#pragma_data_version"""
         while not stopping():
             with suppress(Exception), self.connected() as connection:
                 driver: Any = connection.connection.driver_connection
-                self._look(driver, heard, stopping)
+                self._look(driver, on_change, stopping)
             time.sleep(LISTEN_SECONDS)
 
-    def _look(self, driver: Any, heard: Callable[[], None], stopping: Callable[[], bool]) -> None:
+    def _look(self, driver: Any, on_change: Callable[[], None], stopping: Callable[[], bool]) -> None:
         seen = None
         while not stopping():
             version = driver.execute("PRAGMA data_version").fetchone()
             if version != seen:
                 seen = version
-                heard()
+                on_change()
             time.sleep(LISTEN_SECONDS)
 
-    def tidy(self) -> None:
+    def reclaim_space(self) -> None:
         """A few pages to a transaction; then the log of the last writes is emptied into the file."""
         free = 1
         while free:

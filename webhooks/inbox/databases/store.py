@@ -1,73 +1,71 @@
-"""What the inbox asks of a database: read, write, and what time it is."""
+"""The interface between the inbox and its database: reads, writes, transactions, clocks and migrations."""
 
 from __future__ import annotations
 
 import os
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from sqlalchemy import ColumnElement, Connection, Table
+from sqlalchemy import ColumnElement, Connection, Executable, RowMapping, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-from webhooks.clock import from_timestamp
 from webhooks.errors import StoreUnavailable
 
 T = TypeVar("T")
 Operation = Callable[[Connection], T]
+# Returns seconds since 1970, UTC.
 Clock = Callable[[], float]
-"""Gives seconds since 1970, UTC."""
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
+# Tableau gives up after 3 s; an event that is not committed by then is refused with 503.
 ACK_SECONDS = 2.0
-"""Tableau gives up after 3 s; an event that is not safe by then gets an honest 503."""
 WRITE_SECONDS = 30.0
 
-
 OPEN_STORES: WeakSet[Store] = WeakSet()
-LEFT_BEHIND: list[object] = []
-"""A parent's connections, kept from being collected in its child: that would close them for the parent."""
+# The parent process's connections. A child must not garbage-collect them: that would close them for the parent.
+PARENT_CONNECTIONS: list[object] = []
 
 
 def _after_fork() -> None:
     for store in list(OPEN_STORES):
-        store.forked()
+        store.after_fork()
 
 
-# A server that loads the application before it forks may have asked the inbox something by then.
+# A server that loads the application before it forks may have used the inbox by then.
 os.register_at_fork(after_in_child=_after_fork)
 
 
 class Store(ABC):
-    """One database, open. `write` and `read` run a function with a connection and give back what it returns.
+    """One open database. `read` and `write` run a function with a connection and return its result.
 
-    An operation may be run again after a failure, so it must do nothing but SQL. All raise StoreUnavailable when the
-    database does not answer in `timeout` seconds.
+    An operation may be repeated after a failure, so it must contain nothing but SQL. All methods raise StoreUnavailable
+    when the database does not respond within the timeout.
 
-    There are two clocks. Leases and due times go by `now`, which never jumps; what people read (`wall`) goes by the
-    clock that they know.
+    There are two clocks. Leases and due times use `now`, which never jumps; times that people read use the wall clock
+    (`to_wall`).
     """
 
+    # The driver's own placeholder for a value, for the few statements that are written by hand.
     placeholder: str
-    """The driver's own mark for a value, for the one statement that is written by hand."""
 
+    # Migrates the schema; called once, before the first read or write that reaches the database.
     prepare: Callable[[], None] = staticmethod(lambda: None)
-    """Brings the schema up to date; run once, before the first read or write that reaches the database."""
 
     def __init__(self) -> None:
         self._ready = False
         self._preparing = threading.Lock()
         OPEN_STORES.add(self)
 
-    def forked(self) -> None:
-        """In a child process: the parent's connections, threads and locks are left alone, new ones are made."""
+    def after_fork(self) -> None:
+        """Replace the parent's connections, threads and locks in a child process, without touching the parent's."""
         self._preparing = threading.Lock()
 
-    def ensure(self) -> None:
-        """Prepares the database unless that is done. A server may start before its database does."""
+    def ensure_ready(self) -> None:
+        """Prepare the database unless that is done; a server may start before its database does."""
         if self._ready:
             return
         if not self._preparing.acquire(timeout=ACK_SECONDS / 2):
@@ -80,67 +78,79 @@ class Store(ABC):
             self._preparing.release()
 
     @abstractmethod
-    def write(self, operation: Operation[T], *, timeout: float = WRITE_SECONDS) -> T: ...
+    def read(self, operation: Operation[T]) -> T:
+        """Run queries on a connection and return the operation's result."""
 
     @abstractmethod
-    def keep(self, row: Sequence[Any]) -> tuple[int, int]:
-        """Commits an event, or counts its duplicate; gives its id and the number of duplicates. `row` has the values of
-        `keeping.COLUMNS` but the last, the time."""
+    def write(self, operation: Operation[T], *, timeout: float = WRITE_SECONDS) -> T:
+        """Run the operation in a transaction, commit it and return its result."""
+
+    def rows(self, query: Executable, parameters: Parameters = None) -> Sequence[RowMapping]:
+        """Return all rows of the query."""
+        return self.read(lambda connection: connection.execute(query, parameters).mappings().all())
+
+    def scalar(self, query: Executable, parameters: Parameters = None) -> Any:
+        """Return the first column of the first row, or None if there is no row."""
+        return self.read(lambda connection: connection.execute(query, parameters).scalar())
+
+    def execute(self, statement: Executable, parameters: Parameters = None) -> int:
+        """Commit one statement and return the number of rows it matched."""
+        return self.write(lambda connection: connection.execute(statement, parameters).rowcount)
 
     @abstractmethod
-    def insert(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
-        """Commits one statement on the way to an acknowledgement, and gives the row that it returns."""
+    def upsert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
+        """Return an INSERT into the table that may continue with ON CONFLICT."""
 
     @abstractmethod
-    def read(self, operation: Operation[T]) -> T: ...
+    def insert_event(self, row: Sequence[Any]) -> tuple[int, int]:
+        """Commit an event or count its duplicate, and return its id and its number of duplicates.
+
+        `row` has the values of `insert_event.COLUMNS` without the last one, the time.
+        """
 
     @abstractmethod
-    def now(self) -> ColumnElement[float]:
-        """The time by the clock that all users of this database share."""
+    def acknowledge(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
+        """Commit one statement on the acknowledgement path and return the row that it returns."""
 
     @abstractmethod
-    def seconds(self, connection: Connection) -> float:
-        """`now` as a number, for several statements that are to agree on it."""
-
-    def wall(self, seconds: float) -> float:
-        """The time on people's clock at `seconds` of `now`."""
-        return seconds
+    def now_sql(self) -> ColumnElement[float]:
+        """Return an expression for the time by the clock that all users of this database share."""
 
     @abstractmethod
-    def stamp(self) -> tuple[str, tuple[float, ...]]:
-        """People's time for a statement written by hand: its text and the values that go with it."""
+    def now(self, connection: Connection) -> float:
+        """Return that time as a number, for several statements that have to agree on it."""
+
+    def to_wall(self, now: float) -> float:
+        """Return the wall clock's time at `now`."""
+        return now
 
     @abstractmethod
-    def version(self) -> str | None:
-        """The revision of the schema; None in a fresh database."""
+    def wall_sql(self) -> tuple[str, tuple[float, ...]]:
+        """Return the wall clock's time for a statement written by hand: its text and its values."""
+
+    @abstractmethod
+    def revision(self) -> str | None:
+        """Return the revision of the schema; None for an empty database."""
 
     @abstractmethod
     def migrating(self) -> AbstractContextManager[Connection]:
-        """A connection in a transaction that no other process migrates beside."""
+        """Return a connection in a transaction that excludes migrations by other processes."""
 
     @abstractmethod
     def size(self) -> int:
-        """Bytes on disk."""
+        """Return the size of the database in bytes."""
 
     @abstractmethod
-    def listen(self, heard: Callable[[], None], stopping: Callable[[], bool]) -> None:
-        """Calls `heard` soon after another process commits something, until `stopping()`. A hint; polling is the
-        truth."""
+    def listen(self, on_change: Callable[[], None], stopping: Callable[[], bool]) -> None:
+        """Call `on_change` soon after another process commits, until `stopping()` is true.
+
+        This is a hint that saves time; callers must poll as well.
+        """
 
     @abstractmethod
-    def tidy(self) -> None:
-        """Gives disk space back that deleted rows left; in small steps, while others work."""
+    def reclaim_space(self) -> None:
+        """Return the disk space of deleted rows in small steps, while other threads and processes work."""
 
     @abstractmethod
-    def close(self) -> None: ...
-
-
-def upsert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT that may go on with ON CONFLICT, in this connection's dialect."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
-
-
-def moment(seconds: float | None) -> datetime | None:
-    return None if seconds is None else from_timestamp(seconds)
+    def close(self) -> None:
+        """Close all connections."""

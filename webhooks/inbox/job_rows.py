@@ -1,0 +1,53 @@
+"""Rows of the table `jobs`: insert new jobs, and make finished jobs ready again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from webhooks.inbox.schema import checkpoints, jobs
+from webhooks.job import OPEN_STATES, JobState, NewJob
+
+# Built once, because building a statement takes longer than running it.
+INSERT_JOBS = {
+    name: dialect.insert(jobs).on_conflict_do_nothing(index_elements=["event_id", "key"])
+    for name, dialect in {"postgresql": postgresql, "sqlite": sqlite}.items()
+}
+
+
+def job_row(event_id: int | None, job: NewJob) -> dict[str, Any]:
+    """Return the columns of a new job without its times."""
+    return {
+        "event_id": event_id,
+        "key": job.key,
+        "rule": job.rule,
+        "handler": job.handler,
+        "params": json.dumps(dict(job.params)),
+        "conditions": json.dumps(dict(job.where)),
+        "state": int(JobState.READY),
+        "attempts": 0,
+        "max_attempts": job.max_attempts,
+    }
+
+
+def insert_jobs(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Insert jobs; a job whose event already has its key is not changed."""
+    if rows:
+        connection.execute(INSERT_JOBS[connection.dialect.name], rows)
+
+
+def requeue_jobs(connection: Connection, job_ids: Sequence[int], *, now: float, wall: float) -> int:
+    """Make finished jobs ready as if they were new, created at `wall`, and return how many.
+
+    Their checkpoints are deleted, so that they do everything again.
+    """
+    finished = and_(jobs.c.id.in_(job_ids), jobs.c.state.not_in(OPEN_STATES))
+    ids = connection.execute(select(jobs.c.id).where(finished).with_for_update()).scalars().all()
+    connection.execute(delete(checkpoints).where(checkpoints.c.job_id.in_(ids)))
+    new = {"state": int(JobState.READY), "attempts": 0, "error": None, "finished_at": None, "announced_at": None}
+    requeue = update(jobs).where(jobs.c.id.in_(ids)).values(**new, due_at=now, created_at=wall)
+    return connection.execute(requeue).rowcount

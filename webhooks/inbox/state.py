@@ -1,0 +1,29 @@
+"""A small persistent key-value store for what the server has to know after a restart."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import select
+
+from webhooks.inbox.databases.store import Store
+from webhooks.inbox.schema import state
+
+
+class State:
+    """JSON values by key."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, key: str) -> Any:
+        """Return the value of the key, or None if there is none."""
+        value = self._store.scalar(select(state.c.value).where(state.c.key == key))
+        return None if value is None else json.loads(value)
+
+    def set(self, key: str, value: Any) -> None:
+        """Store a JSON value under the key, replacing the previous one."""
+        row = self._store.upsert(state).values(key=key, value=json.dumps(value), updated_at=self._store.now_sql())
+        new = {"value": row.excluded.value, "updated_at": row.excluded.updated_at}
+        self._store.execute(row.on_conflict_do_update(index_elements=["key"], set_=new))
