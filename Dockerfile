@@ -1,4 +1,4 @@
-# The server in a container: docs/deploy/docker.md. Nothing secret is in it; variables come at the start.
+# The server in a container: docs/deploy/docker.md. The image contains no secret; settings are given at start.
 FROM python:3.12-slim AS packages
 COPY requirements.txt /
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --disable-pip-version-check -r /requirements.txt
@@ -8,7 +8,7 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     HOST=0.0.0.0 \
     PORT=8000
-# A number, so that platforms which forbid root can tell that it is none.
+# A numeric user, so that platforms that forbid root can verify it.
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin webhooks \
     && install -d -o webhooks -g webhooks /app/data
 WORKDIR /app
@@ -22,6 +22,6 @@ RUN python -m compileall -q /app
 USER 10001:10001
 VOLUME /app/data
 EXPOSE 8000
-# The first look may find the inbox still being brought up to date.
+# The schema may still be migrated when the first check runs.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["python", "deploy/healthcheck.py"]
 CMD ["gunicorn", "index:app"]

@@ -1,4 +1,4 @@
-"""`python deploy/healthcheck.py`: ends with 0 while the server on this machine is ready, for containers."""
+"""Exit with 0 while the server on this machine is ready, for containers: `python deploy/healthcheck.py`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 import sys
 from http.client import HTTPConnection, HTTPException
 
-SECONDS = 4
+TIMEOUT_SECONDS = 4
 
 
 def main() -> None:
-    """Ends with 1 and the reason unless /readyz answers 200."""
-    # No proxy of the environment gets between, as it would with urllib.
-    connection = HTTPConnection("127.0.0.1", int(os.environ.get("PORT") or 8000), timeout=SECONDS)
+    """Exit with 1 and the reason unless /readyz answers 200."""
+    # http.client ignores the proxy settings of the environment, which urllib would use.
+    connection = HTTPConnection("127.0.0.1", int(os.environ.get("PORT") or 8000), timeout=TIMEOUT_SECONDS)
     try:
         connection.request("GET", "/readyz")
         answer = connection.getresponse()

@@ -1,4 +1,4 @@
-"""`python -m deploy.release`: refuses a version that could not serve, and brings the inbox's schema up to date."""
+"""Refuse a version that cannot serve, and migrate the inbox's schema: `python -m deploy.release`."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 from webhooks.services import Services
 
-UNFIT = (RuntimeError, OSError, RegistrationError, RulesError, StoreUnavailable)
-"""What faulty variables, rules, handlers or databases raise; each says what to do."""
+# Invalid settings, rules, handlers and databases raise these; each message says what to do.
+RELEASE_ERRORS = (RuntimeError, OSError, RegistrationError, RulesError, StoreUnavailable)
 
 
 def release(settings: Settings) -> str:
-    """Checks variables, handlers and rules and opens the inbox, which upgrades it; gives a line on what was found.
+    """Check settings, handlers and rules, open the inbox, which migrates it, and return a summary.
 
-    Raises one of UNFIT.
+    Raise one of RELEASE_ERRORS if the version cannot serve.
     """
     settings.require_tableau()
     settings.require_durable()
     dialect = settings.database_url.get_secret_value().partition(":")[0].partition("+")[0]
     services = Services(settings)
-    found = services.rules
+    rules = services.rules
     services.inbox.counts()
     services.stop()
-    return f"Ready to serve: {len(found.rules)} rules, the inbox ({dialect}) is up to date."
+    return f"Ready to serve: {len(rules.rules)} rules, the inbox ({dialect}) is up to date."
 
 
 def main() -> None:
-    """Ends with 0, or with 1 and the reason. https://devcenter.heroku.com/articles/release-phase"""
+    """Exit with 0, or with 1 and the reason. https://devcenter.heroku.com/articles/release-phase"""
     settings = None
     try:
         settings = Settings.read()
         print(release(settings), flush=True)
-    except UNFIT as error:
+    except RELEASE_ERRORS as error:
         sys.exit(f"Not released. {redact(str(error), settings.secrets() if settings else ())}")
     if "HONCHO_PROCESS_NAME" in os.environ:
-        # `honcho start` runs every line of the Procfile, and ends all as soon as one of them ends.
+        # `honcho start` runs every line of the Procfile and stops all of them when one exits.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pause()
 

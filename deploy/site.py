@@ -1,4 +1,4 @@
-"""Fits the pages to the documentation's site; MkDocs calls these functions as hooks.
+"""Adapt the pages to the documentation's site; MkDocs calls these functions as hooks.
 
 https://www.mkdocs.org/user-guide/configuration/#hooks
 """
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)")
+# In the navigation: all pages that it does not name.
 REMAINING = "*"
-"""Stands in the navigation for the pages that it does not name."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Puts all pages of a folder where the navigation names the folder, and the remaining ones where it says `*`."""
+    """Return the configuration with folders and `*` in the navigation replaced by their pages."""
     docs = Path(config.docs_dir)
     pages = {file.relative_to(docs).as_posix() for file in docs.rglob("*.md")}
     navigation = [_expanded(entry, sorted(pages)) for entry in config.nav or []]
@@ -51,7 +51,7 @@ def _filled(entry: Any, rest: list[str]) -> Any:
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 — by name
-    """Turns links to files of the repository, which a reader of the repository can follow, into their names."""
+    """Return the page with links to files outside the documentation replaced by links to the repository, or names."""
     folder = (Path(config.docs_dir) / page.file.src_uri).parent
 
     def fitted(match: re.Match[str]) -> str:
