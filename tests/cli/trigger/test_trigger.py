@@ -95,7 +95,7 @@ def test_a_misspelt_type_is_refused_unless_forced(flask: Run, server: str, inbox
     assert "Unknown event type 'WorkbookCreatd'. Did you mean WorkbookCreated? --force sends it anyway." in " ".join(
         result.stderr.split()
     )
-    assert inbox.events() == []
+    assert inbox.events.list() == []
     assert flask("trigger", "WorkbookCreatd", "--force", "--url", server).exit_code == 0
     assert stored(inbox, 1).event_type == "WorkbookCreatd"
 
@@ -130,9 +130,9 @@ def test_real_messages_need_consent(flask: Run, server: str, inbox: Inbox) -> No
     assert refused.exit_code == 2
     question = " ".join(refused.stderr.split())
     assert "This runs real actions: notify slack:#finance. Send 1 event marked as a test?" in question
-    assert inbox.events() == []
+    assert inbox.events.list() == []
     assert flask(*words, "--yes").exit_code == 0
-    assert len(inbox.events()) == 1
+    assert len(inbox.events.list()) == 1
 
 
 @pytest.mark.usefixtures("real_services")
