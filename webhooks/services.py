@@ -20,19 +20,11 @@ from webhooks.destinations import delivery_warnings
 from webhooks.event import MONITOR, RECONCILED, Event
 from webhooks.inbox import Inbox
 from webhooks.job import Job, NewJob
-from webhooks.monitor import (
-    Check,
-    CredentialCheck,
-    DesiredWebhooks,
-    Monitor,
-    Reconciler,
-    WebhookCheck,
-)
+from webhooks.monitor import Monitor, build_monitor, monitors_webhooks
 from webhooks.registration import desired_event_types
 from webhooks.registry import Registry, registry
 from webhooks.rules.conditions import SITE
 from webhooks.sites import Sites, UnknownSite
-from webhooks.webhook_url import public_url
 from webhooks.worker.worker import Worker
 
 if TYPE_CHECKING:
@@ -43,8 +35,6 @@ T = TypeVar("T")
 
 ANNOUNCE = "dead_letters"
 """The action that tells people about dead jobs."""
-CREDENTIAL_MINUTES = 60
-"""Between looks at the credential where nothing else is watched."""
 TELL = "monitor_alert"
 """The action that tells people what the watch has found."""
 
@@ -68,7 +58,7 @@ class Services:
         self.starting = threading.RLock()
         self._worker: Worker | None = None
         self._worker_pid: int | None = None
-        self._watch: Monitor | None = None
+        self._monitor: Monitor | None = None
 
     @shared
     def inbox(self) -> Inbox:
@@ -130,7 +120,7 @@ class Services:
         return [*self.rules.matching(event), *self.registry.matching(event, self.settings.max_attempts)]
 
     def _made_up_for(self, event: Event) -> bool:
-        if not self._watches or not self.settings.reconcile or event.origin == RECONCILED:
+        if not monitors_webhooks(self.settings) or not self.settings.reconcile or event.origin == RECONCILED:
             return False
         twin = self.inbox.synthetic_events.find_twin(event)
         if twin is not None:
@@ -195,48 +185,18 @@ class Services:
             if self._worker_pid != os.getpid():
                 self._worker = self.worker()
                 self._worker.start()
-                self._watch = None
-                self.start_watch()
+                self._monitor = None
+                self.start_monitor()
                 self._worker_pid = os.getpid()
 
-    @property
-    def _watches(self) -> bool:
-        given = self.settings
-        return bool(given.webhook_url and given.watch_minutes) and not given.missing()
-
-    def start_watch(self) -> None:
-        """Starts the watch in this process: over the credential where there is one, over our webhooks where WEBHOOK_URL
-        says which address is ours."""
-        given = self.settings
-        if self._watch is not None or given.missing():
-            return
-        looks = [*(self._lapse(site) for site in self.sites.all), *self._webhook_looks()]
-        self._watch = Monitor(self.inbox, looks, given.watch_minutes or CREDENTIAL_MINUTES)
-        self._watch.start()
-
-    def _webhook_looks(self) -> list[Check]:
-        given = self.settings
-        if not self._watches:
-            return []
-        try:
-            url = public_url(given.webhook_url, next(iter(given.webhook_tokens()), ""))
-        except ValueError as error:
-            log.error("Our webhooks are not watched, WEBHOOK_URL cannot be used: %s", error)  # noqa: TRY400
-            return []
-        return [look for site in self.sites.all for look in self._looks(site, url)]
-
-    def _lapse(self, site: Site) -> Check:
-        return CredentialCheck(self.inbox, lambda: self.client(site), site=site.name, key=_key(site)).look
-
-    def _looks(self, site: Site, url: str) -> list[Check]:
-        """What the watch does for one site; what is about our own side it does with the first."""
-        given = self.settings
-        aims = DesiredWebhooks(self.wanted(site), url, given.webhook_label, given.watch_repair, site.name)
-        rounds = WebhookCheck(self.inbox, lambda: self.client(site), aims, key=_key(site))
-        looks: list[Check] = [rounds.look if site is self.sites.all[0] else rounds.look_at_site]
-        if given.reconcile:
-            looks.append(Reconciler(self.inbox, lambda: self.client(site), aims.wanted, key=_key(site)).look)
-        return looks
+    def start_monitor(self) -> None:
+        """Start the periodic checks in this process, unless they run or there is no credential for Tableau."""
+        if self._monitor is None:
+            self._monitor = build_monitor(
+                self.settings, self.inbox, self.sites.all, client=self.client, desired=self.wanted
+            )
+            if self._monitor:
+                self._monitor.start()
 
     def working(self) -> bool:
         """Whether the embedded worker takes jobs, where there has to be one."""
@@ -249,8 +209,8 @@ class Services:
 
     def stop(self, grace: float = 20.0) -> None:
         """Stops the watch and, within `grace` seconds, the worker, then closes the inbox."""
-        if self._watch is not None and self._watch.alive():
-            self._watch.stop()
+        if self._monitor is not None and self._monitor.alive():
+            self._monitor.stop()
         if self._worker is not None and self._worker_pid == os.getpid():
             self._worker.stop(grace)
         if "inbox" in self.__dict__:
@@ -260,8 +220,3 @@ class Services:
 def _announcements(destinations: tuple[str, ...]) -> tuple[NewJob, ...]:
     """One job for all destinations, so that nobody is left out because another was told first."""
     return (NewJob("dead letters", ANNOUNCE, rule="dead letters", params={"to": destinations}),) if destinations else ()
-
-
-def _key(site: Site) -> str:
-    """What the watch's notes about the site end with: nothing for the one of the variables, as it always was."""
-    return f" {site.key}" if site.name else ""

@@ -19,6 +19,9 @@ from webhooks.config.settings import Settings
 from webhooks.errors import Skip
 from webhooks.event import Event, build
 from webhooks.job import Job
+from webhooks.monitor.assembly import build_checks
+from webhooks.monitor.checks import WebhookCheck
+from webhooks.monitor.reconcile import Reconciler
 from webhooks.services import Services
 from webhooks.sites import UnknownSite
 
@@ -202,17 +205,19 @@ def test_doctor_examines_every_site(flask: RunFlask) -> None:
     assert "Head Office: " not in one.stdout
 
 
-def test_watch_tells_which_site_and_each_once(flask: RunFlask, services: Services, world: Running) -> None:
-    """What is noted of one site is not taken for the other's."""
+def test_alert_names_the_site_and_is_sent_once(flask: RunFlask, services: Services, world: Running) -> None:
+    """The stored state of one site is not mistaken for that of another."""
     flask("webhooks", "sync", "--url", URL, "--yes", "--site", "Head Office")
-    now = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
-    looks = [services._looks(site, f"{URL}/webhook/sites-tok-4f1d") for site in services.sites.all]
-    for _ in range(2):
-        looks[1][0](now)
-    found = [str(record.event.payload.get("text")) for record in services.inbox.events.list()]
-    assert len(found) == 1
-    assert found[0].startswith("Site Branch: WorkbookCreated: there is no webhook for it")
-    assert len(looks[0]) == len(looks[1]) == 2
+    settings = services.settings.model_copy(update={"webhook_url": URL})
+    sites = services.sites.all
+    checks = build_checks(settings, services.inbox, sites, client=services.client, desired=services.wanted)
+    head_office, branch = (check for check in checks if isinstance(check, WebhookCheck))
+    for check in (head_office, branch, head_office, branch):
+        check.run(datetime(2026, 1, 31, 9, 30, tzinfo=UTC))
+    alerts = [str(record.event.payload.get("text")) for record in services.inbox.events.list()]
+    assert len(alerts) == 1
+    assert alerts[0].startswith("Site Branch: The webhook for WorkbookCreated is missing.")
+    assert sum(isinstance(check, Reconciler) for check in checks) == 2
 
 
 def test_whole_way_with_two_sites(outside: dict[str, str], world: Running, tmp_path: Path) -> None:

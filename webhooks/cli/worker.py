@@ -30,6 +30,6 @@ def worker(threads: int | None) -> None:
     application.rules()
     application.inbox()
     with signals.stop_on_signals() as stop:
-        services.start_watch()
+        services.start_monitor()
         services.worker(threads or services.settings.worker_threads or THREADS).run_forever(stop)
     services.stop()

@@ -1,15 +1,9 @@
-"""The watch over our webhooks: are they there, are they on, does anything come; and what was missed meanwhile."""
+"""Periodic checks of our webhooks in Tableau, the certificate, the credential and the stream of events.
 
-from webhooks.monitor.checks import DesiredWebhooks, WebhookCheck
-from webhooks.monitor.credential import CredentialCheck
+The checks raise alerts, which are events of their own, and reconcile the events that were missed.
+"""
+
+from webhooks.monitor.assembly import build_monitor, monitors_webhooks
 from webhooks.monitor.monitor import Check, Monitor
-from webhooks.monitor.reconcile import Reconciler
 
-__all__ = [
-    "Check",
-    "CredentialCheck",
-    "DesiredWebhooks",
-    "Monitor",
-    "Reconciler",
-    "WebhookCheck",
-]
+__all__ = ["Check", "Monitor", "build_monitor", "monitors_webhooks"]

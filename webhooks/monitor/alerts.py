@@ -5,68 +5,67 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from webhooks.event import MONITOR, Event, build
-from webhooks.event_types import (
-    CERTIFICATE_EXPIRING,
-    CREDENTIAL_EXPIRING,
-    NO_EVENTS_RECEIVED,
-    WEBHOOK_CHECK_FAILED,
-    WEBHOOKS_DRIFTED,
-)
+from webhooks.event import MONITOR, build
 from webhooks.inbox import Inbox
 
 log = logging.getLogger(__name__)
 
-TITLES = {
-    WEBHOOKS_DRIFTED: "The webhooks in Tableau differ from the configuration",
-    CERTIFICATE_EXPIRING: "The certificate of the webhook URL needs attention",
-    NO_EVENTS_RECEIVED: "No events received for an unusually long time",
-    WEBHOOK_CHECK_FAILED: "The webhooks in Tableau cannot be checked",
-    CREDENTIAL_EXPIRING: "The credential for Tableau needs attention",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something that people need to know; `kind` is the event type, `text` says what happened and what to do."""
+    """A finding that people need to know, and what to do; `event_type` is one of the monitor's own event types."""
 
-    kind: str
+    event_type: str
+    title: str
     text: str
 
-    def event(self, now: datetime) -> Event:
-        """Return the event that announces the alert."""
-        # Two alerts of the same second must have different fingerprints, so the LUID holds microseconds.
-        return build(
-            self.kind,
+
+class Alerts:
+    """Raise alerts about one site (or about the server itself) and remember what was raised.
+
+    `site` is the site's name, empty if there is only one; `key` is appended to the names of what is remembered, so that
+    each site has a memory of its own.
+    """
+
+    def __init__(self, inbox: Inbox, *, site: str = "", key: str = "") -> None:
+        self.inbox, self.site, self._key = inbox, site, key
+
+    def send(self, alert: Alert, now: datetime) -> None:
+        """Store the alert as an event; the worker plans and retries it like any other."""
+        text = f"Site {self.site}: {alert.text}" if self.site else alert.text
+        log.warning("%s: %s: %s", alert.event_type, alert.title, text)
+        event = build(
+            alert.event_type,
             origin=MONITOR,
             resource="WEBHOOK",
-            resource_name=TITLES[self.kind],
+            resource_name=alert.title,
+            # Two alerts of the same second must have different fingerprints.
             resource_luid=f"monitor-{now.timestamp():.6f}",
             created_at=f"{now:%Y-%m-%dT%H:%M:%S}Z",
-            text=self.text,
+            text=text,
         )
+        self.inbox.synthetic_events.add(event, MONITOR, now)
 
+    def send_on_change(self, alert: Alert, state: str, now: datetime) -> None:
+        """Send the alert unless the last one of its type was sent in the same `state`.
 
-def raise_alert(inbox: Inbox, alert: Alert, now: datetime) -> None:
-    """Store the alert as an event; the worker plans and retries it like any other."""
-    log.warning("%s: %s", alert.kind, alert.text)
-    inbox.synthetic_events.add(alert.event(now), MONITOR, now)
+        The alert is stored before the state: a crash in between repeats the alert instead of losing it.
+        """
+        if state != self.recall(alert.event_type):
+            self.send(alert, now)
+            self.remember(alert.event_type, state)
 
+    def clear(self, event_type: str) -> None:
+        """Remember that all is well, so that the next alert of this type is sent; this sends nothing."""
+        if self.recall(event_type) is not None:
+            self.remember(event_type, None)
 
-def alert_on_change(inbox: Inbox, kind: str, found: str | None, now: datetime, text: str, *, key: str = "") -> None:
-    """Raise an alert if `found` differs from the last check and is not None (None means that all is well).
+    def recall(self, name: str) -> Any:
+        """Return the remembered JSON value, or None."""
+        return self.inbox.state.get(name + self._key)
 
-    `key` is appended to the kind in the stored state, so that each site has a state of its own. The alert is stored
-    before the state: a crash in between repeats the alert instead of losing it.
-    """
-    if found == inbox.state.get(kind + key):
-        return
-    if found is not None:
-        raise_alert(inbox, Alert(kind, text), now)
-    inbox.state.set(kind + key, found)
-
-
-def prefix_site(site: str, text: str) -> str:
-    """Return the text, preceded by the site's name if there is one."""
-    return f"Site {site}: {text}" if site else text
+    def remember(self, name: str, value: Any) -> None:
+        """Remember a JSON value in the inbox, for all processes and starts."""
+        self.inbox.state.set(name + self._key, value)

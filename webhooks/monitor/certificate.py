@@ -1,4 +1,4 @@
-"""Looks at the certificate that an address shows: is it trusted, and how long is it good for?"""
+"""Fetch the certificate of an https address: whether Tableau would trust it, and when it expires."""
 
 from __future__ import annotations
 
@@ -11,52 +11,56 @@ from urllib.parse import urlsplit
 from webhooks.clock import from_timestamp
 
 TIMEOUT_SECONDS = 5.0
+# By OpenSSL's words for the fault, https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/.
 ADVICE = {
-    "unable to get local issuer certificate": "the server has to send the whole chain, or the issuer is not trusted",
-    "self-signed certificate": "Tableau trusts certificates of public authorities only",
-    "self-signed certificate in certificate chain": "Tableau trusts certificates of public authorities only",
-    "certificate has expired": "it has to be renewed",
+    "unable to get local issuer certificate": "configure the server to send the whole chain, with the intermediate "
+    "certificates, or use an issuer that Tableau trusts",
+    "self-signed certificate": "use a certificate of a public authority; Tableau trusts no other",
+    "self-signed certificate in certificate chain": "use a certificate of a public authority; Tableau trusts no other",
+    "certificate has expired": "renew it",
 }
 
 
 class CertificateError(Exception):
-    """The address cannot be reached over TLS, or shows a certificate that is not trusted; the text says why."""
+    """The certificate cannot be fetched."""
+
+
+class Untrusted(CertificateError):
+    """The address presents a certificate that is not trusted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A trusted certificate: for which host it was shown, and when (UTC) it ends."""
+    """A trusted certificate: the host that presented it, and when (UTC) it expires."""
 
     host: str
-    ends_at: datetime
+    expires_at: datetime
 
     def days_left(self, now: datetime) -> int:
-        """Whole days; negative once it has ended."""
-        return (self.ends_at - now).days
+        """Return the number of whole days until it expires; negative if it has expired."""
+        return (self.expires_at - now).days
 
 
 def fetch(url: str, *, timeout: float = TIMEOUT_SECONDS) -> Certificate:
-    """The certificate that the https address in `url` shows, checked as Tableau does: chain, dates and name.
+    """Return the certificate of the https address in `url`, verified as Tableau does: chain, dates and host name.
 
-    Raises CertificateError. SSL_CERT_FILE names other authorities than the machine's own.
+    The environment variable SSL_CERT_FILE replaces the machine's own certificate authorities. Raises Untrusted, and
+    CertificateError if no certificate is presented.
     """
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or 443
     try:
         with (
             socket.create_connection((host, port), timeout) as connection,
-            ssl.create_default_context().wrap_socket(connection, server_hostname=host) as secured,
+            ssl.create_default_context().wrap_socket(connection, server_hostname=host) as tls,
         ):
-            shown = secured.getpeercert() or {}
+            presented = tls.getpeercert() or {}
     except ssl.SSLCertVerificationError as error:
-        why = error.verify_message.rstrip(".")
-        raise CertificateError(f"the certificate of {host} is not trusted: {why}; {_advice(why)}") from None
+        reason = error.verify_message.rstrip(".")
+        advice = ADVICE.get(reason, "Tableau would reject it, too")
+        raise Untrusted(f"the certificate of {host} is not trusted: {reason}; {advice}") from None
     except ssl.SSLError as error:
         raise CertificateError(f"{host}:{port} does not speak TLS: {error.reason or error}") from None
     except OSError as error:
-        raise CertificateError(f"{host}:{port} cannot be reached: {error.strerror or error}") from None
-    return Certificate(host, from_timestamp(ssl.cert_time_to_seconds(str(shown["notAfter"]))))
-
-
-def _advice(why: str) -> str:
-    return ADVICE.get(why, "Tableau would refuse it too")
+        raise CertificateError(f"cannot connect to {host}:{port}: {error.strerror or error}") from None
+    return Certificate(host, from_timestamp(ssl.cert_time_to_seconds(str(presented["notAfter"]))))

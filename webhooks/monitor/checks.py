@@ -1,4 +1,4 @@
-"""One round of the watch: looks at our webhooks, our certificate and the stream of events; tells what changed, once."""
+"""Check our webhooks in Tableau, our certificate and the stream of events; alert once per change."""
 
 from __future__ import annotations
 
@@ -9,15 +9,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tableau_rest.errors import TableauError
+from webhooks.clock import from_timestamp
 from webhooks.event_types import CERTIFICATE_EXPIRING, NO_EVENTS_RECEIVED, WEBHOOK_CHECK_FAILED, WEBHOOKS_DRIFTED
-from webhooks.inbox import Inbox
 from webhooks.monitor import certificate, gaps
-from webhooks.monitor.alerts import (
-    Alert,
-    alert_on_change,
-    prefix_site,
-    raise_alert,
-)
+from webhooks.monitor.alerts import Alert, Alerts
 from webhooks.registration import Change, ChangeKind, apply_changes, compare
 from webhooks.webhook_url import mask_url
 
@@ -26,129 +21,166 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SYNC = "flask webhooks sync puts it right."
 REPAIRS = "repairs"
-REPAIRS_A_DAY = 3
-"""One that Tableau switches off again and again has a reason; then a person has to look."""
-STAGES = (14, 7, 3, 1)
-"""Days before a certificate's end at which it is told, each once."""
+# If Tableau disables a webhook more often than that, there is a reason that a person has to find.
+REPAIRS_PER_DAY = 3
+# An alert is sent when this many days are left until the certificate expires, each once.
+EXPIRY_STAGES = (14, 7, 3, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredWebhooks:
-    """What should be: these event types come to this URL, from webhooks with this label."""
+    """The webhooks that a site should have: one to `url` per event type, named with `label`.
 
-    wanted: Sequence[str]
+    With `repair`, a webhook that Tableau disabled is enabled again.
+    """
+
+    event_types: Sequence[str]
     url: str
     label: str
     repair: bool = True
-    site: str = ""
-    """The site's name, where people have to be told which one."""
 
 
 class WebhookCheck:
-    """Looks and tells, for one site. It may be called by one process at a time; what was told is noted in the inbox,
-    with `key` behind what is about the site."""
+    """Compare our webhooks on one site with the desired ones, and enable those that Tableau disabled."""
+
+    def __init__(self, alerts: Alerts, tableau: Callable[[], Tableau], desired: DesiredWebhooks) -> None:
+        self._alerts, self._tableau, self._desired = alerts, tableau, desired
+
+    def run(self, now: datetime) -> None:
+        """Alert about each difference once. That Tableau is unavailable is only logged, a refusal is alerted."""
+        try:
+            self._compare(now)
+        except TableauError as error:
+            if not error.permanent:
+                log.warning("Webhook check postponed: %s", error)
+                return
+            advice = "Until this is fixed, a webhook that Tableau disables goes unnoticed. Run flask doctor."
+            alert = Alert(WEBHOOK_CHECK_FAILED, "The webhooks in Tableau cannot be checked", f"{error} {advice}")
+            self._alerts.send_on_change(alert, str(error), now)
+        else:
+            self._alerts.clear(WEBHOOK_CHECK_FAILED)
+
+    def _compare(self, now: datetime) -> None:
+        desired = self._desired
+        changes = [
+            change
+            for change in compare(self._tableau().webhooks(), desired.event_types, url=desired.url, label=desired.label)
+            if change.kind in {ChangeKind.CREATE, ChangeKind.UPDATE, ChangeKind.ENABLE}
+        ]
+        repaired, exhausted = self._repair([one for one in changes if one.kind is ChangeKind.ENABLE], now)
+        remaining = {
+            f"{change.event_type} {change.kind} {change.reason}": change
+            for change in changes
+            if change.event_type not in repaired
+        }
+        alerted = set(self._alerts.recall(WEBHOOKS_DRIFTED) or [])
+        new = [change for state, change in remaining.items() if state not in alerted]
+        enabled = [change for change in changes if change.event_type in repaired]
+        if new or enabled:
+            self._alerts.send(_drift_alert(enabled, new, exhausted), now)
+        if alerted != remaining.keys():
+            self._alerts.remember(WEBHOOKS_DRIFTED, sorted(remaining))
+
+    def _repair(self, disabled: Sequence[Change], now: datetime) -> tuple[set[str], set[str]]:
+        """Enable the disabled webhooks; return the event types of those, and of those that were enabled too often."""
+        if not disabled or not self._desired.repair:
+            return set(), set()
+        day_ago = (now - timedelta(days=1)).timestamp()
+        repairs: dict[str, list[float]] = self._alerts.recall(REPAIRS) or {}
+        recent = {event_type: [at for at in times if at > day_ago] for event_type, times in repairs.items()}
+        exhausted = {one.event_type for one in disabled if len(recent.get(one.event_type, [])) >= REPAIRS_PER_DAY}
+        chosen = [change for change in disabled if change.event_type not in exhausted]
+        outcomes = apply_changes(chosen, self._tableau())
+        repaired = {outcome.change.event_type for outcome in outcomes if outcome.error is None}
+        for event_type in repaired:
+            recent[event_type] = [*recent.get(event_type, []), now.timestamp()]
+        self._alerts.remember(REPAIRS, recent)
+        return repaired, exhausted
+
+
+class CertificateCheck:
+    """Check the certificate of the webhook URL."""
 
     def __init__(
         self,
-        inbox: Inbox,
-        tableau: Callable[[], Tableau],
-        aims: DesiredWebhooks,
+        alerts: Alerts,
+        url: str,
         *,
-        key: str = "",
-        look_at: Callable[[str], certificate.Certificate] = certificate.fetch,
+        fetch: Callable[[str], certificate.Certificate] = certificate.fetch,
     ) -> None:
-        self._inbox, self._tableau, self._aims, self._key, self._look_at = inbox, tableau, aims, key, look_at
+        self._alerts, self._url, self._fetch = alerts, url, fetch
 
-    def look(self, now: datetime) -> None:
-        """One round, with our own side: the certificate, and whether anything comes."""
-        self._certificate(now)
-        self._silence(now)
-        self.look_at_site(now)
-
-    def look_at_site(self, now: datetime) -> None:
-        """Our webhooks there. A Tableau that is away now is no news; one that refuses us is told once."""
-        try:
-            self._webhooks(now)
-        except TableauError as error:
-            if not error.permanent:
-                log.warning("Our webhooks could not be looked at this time: %s", error)
-                return
-            text = f"{error} Nobody notices now if Tableau switches a webhook off."
-            alert_on_change(
-                self._inbox, WEBHOOK_CHECK_FAILED, str(error), now, prefix_site(self._aims.site, text), key=self._key
-            )
-        else:
-            alert_on_change(self._inbox, WEBHOOK_CHECK_FAILED, None, now, "", key=self._key)
-
-    def _webhooks(self, now: datetime) -> None:
-        aims = self._aims
-        steps = compare(self._tableau().webhooks(), aims.wanted, url=aims.url, label=aims.label)
-        wrong = [step for step in steps if step.kind in {ChangeKind.CREATE, ChangeKind.UPDATE, ChangeKind.ENABLE}]
-        repaired = self._repair([step for step in wrong if step.kind is ChangeKind.ENABLE], now)
-        left = [step for step in wrong if step.event_type not in repaired]
-        before = set(self._inbox.state.get(WEBHOOKS_DRIFTED + self._key) or [])
-        news = [f"{step.event_type}: {_state(step)}. {SYNC}" for step in left if _key(step) not in before]
-        told = [
-            f"{step.event_type}: {step.reason}. It is switched on again."
-            for step in wrong
-            if step.event_type in repaired
-        ]
-        if news or told:
-            raise_alert(self._inbox, Alert(WEBHOOKS_DRIFTED, prefix_site(aims.site, "\n".join([*told, *news]))), now)
-        if before != {_key(step) for step in left}:
-            self._inbox.state.set(WEBHOOKS_DRIFTED + self._key, sorted(_key(step) for step in left))
-
-    def _repair(self, disabled: Sequence[Change], now: datetime) -> set[str]:
-        """Switches on again what Tableau has switched off, unless it was often already; gives those event types."""
-        if not disabled or not self._aims.repair:
-            return set()
-        day_ago = (now - timedelta(days=1)).timestamp()
-        noted: dict[str, list[float]] = self._inbox.state.get(REPAIRS + self._key) or {}
-        recent = {event: [at for at in times if at > day_ago] for event, times in noted.items()}
-        chosen = [step for step in disabled if len(recent.get(step.event_type, [])) < REPAIRS_A_DAY]
-        done = {one.change.event_type for one in apply_changes(chosen, self._tableau()) if one.error is None}
-        for event in done:
-            recent[event] = [*recent.get(event, []), now.timestamp()]
-        self._inbox.state.set(REPAIRS + self._key, recent)
-        return done
-
-    def _certificate(self, now: datetime) -> None:
-        if not self._aims.url.startswith("https://"):
+    def run(self, now: datetime) -> None:
+        """Alert 14, 7, 3 and 1 days before the certificate expires, and once if it is not trusted."""
+        if not self._url.startswith("https://"):
             return
         try:
-            shown = self._look_at(self._aims.url)
-        except certificate.CertificateError as error:
-            # From here it may be out of reach although Tableau reaches it: only what it shows counts.
-            found = str(error) if "not trusted" in str(error) else None
-            alert_on_change(
-                self._inbox,
-                CERTIFICATE_EXPIRING,
-                found,
-                now,
-                f"{found}. Tableau does not deliver to {mask_url(self._aims.url)}.",
-            )
+            found = self._fetch(self._url)
+        except certificate.Untrusted as error:
+            text = f"Tableau does not deliver to {mask_url(self._url)}: {error}."
+            alert = Alert(CERTIFICATE_EXPIRING, "The certificate of the webhook URL is not trusted", text)
+            self._alerts.send_on_change(alert, str(error), now)
             return
-        days = shown.days_left(now)
-        stage = min((stage for stage in STAGES if days < stage), default=None)
-        key = None if stage is None else f"{shown.ends_at:%Y-%m-%d} {stage}"
-        text = f"The certificate of {shown.host} ends on {shown.ends_at:%Y-%m-%d}, in {max(days, 0)} days. Renew it."
-        alert_on_change(self._inbox, CERTIFICATE_EXPIRING, key, now, text)
+        except certificate.CertificateError:
+            # The address may be unreachable from here although Tableau reaches it.
+            self._alerts.clear(CERTIFICATE_EXPIRING)
+            return
+        days = found.days_left(now)
+        stage = min((stage for stage in EXPIRY_STAGES if days < stage), default=None)
+        if stage is None:
+            self._alerts.clear(CERTIFICATE_EXPIRING)
+            return
+        when = f"in {days} day{'' if days == 1 else 's'}" if days > 0 else "today"
+        text = (
+            f"The certificate of {found.host} expires on {found.expires_at:%Y-%m-%d} ({when}). Renew it: Tableau does "
+            "not deliver to an address whose certificate has expired."
+        )
+        alert = Alert(CERTIFICATE_EXPIRING, f"The certificate of {found.host} expires soon", text)
+        self._alerts.send_on_change(alert, f"{found.expires_at:%Y-%m-%d} {stage}", now)
 
-    def _silence(self, now: datetime) -> None:
-        times = self._inbox.events.received_times()
-        quiet = gaps.unusual_gap(times, now.timestamp())
-        key = f"{times[0]:.0f}" if quiet is not None else None
-        hours = (quiet or 0.0) / 3600
-        text = f"The last event came {hours:.0f} hours ago. Look at flask webhooks list and flask doctor."
-        alert_on_change(self._inbox, NO_EVENTS_RECEIVED, key, now, text)
+
+class GapCheck:
+    """Check that events keep coming in."""
+
+    def __init__(self, alerts: Alerts) -> None:
+        self._alerts = alerts
+
+    def run(self, now: datetime) -> None:
+        """Alert once if the last event was received unusually long ago."""
+        times = self._alerts.inbox.events.received_times()
+        seconds = gaps.unusual_gap(times, now.timestamp())
+        if seconds is None:
+            self._alerts.clear(NO_EVENTS_RECEIVED)
+            return
+        hours = f"{seconds / 3600:.0f} hours"
+        last = from_timestamp(times[0])
+        text = (
+            f"The last event was received at {last:%Y-%m-%d %H:%M} UTC. That is longer ago than usual for this server. "
+            "Check the webhooks with flask webhooks list, and the server with flask doctor."
+        )
+        alert = Alert(NO_EVENTS_RECEIVED, f"No events received for {hours}", text)
+        self._alerts.send_on_change(alert, f"{times[0]:.0f}", now)
 
 
-def _key(step: Change) -> str:
-    return f"{step.event_type} {step.kind} {step.reason}"
+def _drift_alert(enabled: Sequence[Change], new: Sequence[Change], exhausted: set[str]) -> Alert:
+    lines = [f"The webhook for {one.event_type} {one.reason}. It has been enabled again." for one in enabled]
+    for change in new:
+        limit = f" It was enabled {REPAIRS_PER_DAY} times within a day and stays disabled now."
+        lines.append(
+            f"The webhook for {change.event_type} {change.reason}." + (limit if change.event_type in exhausted else "")
+        )
+    if new:
+        lines.append("To correct this, run flask webhooks sync.")
+    count, were = _count(new), "is" if len(new) == 1 else "are"
+    if not new:
+        title = f"{_count(enabled)} enabled again in Tableau"
+    elif all(change.kind is ChangeKind.CREATE for change in new):
+        title = f"{count} {were} missing in Tableau"
+    else:
+        title = f"{count} in Tableau {'needs' if len(new) == 1 else 'need'} attention"
+    return Alert(WEBHOOKS_DRIFTED, title, "\n".join(lines))
 
 
-def _state(step: Change) -> str:
-    said: dict[ChangeKind, str] = {ChangeKind.CREATE: "there is no webhook for it"}
-    return said.get(step.kind, step.reason)
+def _count(changes: Sequence[Change]) -> str:
+    return f"{len(changes)} webhook{'' if len(changes) == 1 else 's'}"

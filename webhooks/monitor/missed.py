@@ -1,8 +1,8 @@
-"""What happened at Tableau's side, compared with the events that came: what was missed. Pure."""
+"""Find the events that were missed: compare what happened in Tableau with the events that were received. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,21 +10,21 @@ from webhooks.event import RECONCILED, Event, build
 from webhooks.event_types import RefreshOutcome, content_event_type, event_type, refresh_event_type
 from webhooks.inbox import EventSummary, Resource
 
-NEAR = timedelta(minutes=2)
-"""The times of an event, a job and a change of content that belong together differ by no more."""
+# The times of an event, of a job and of a change of content that belong together differ by no more than this.
+TOLERANCE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
 class MissedEvent:
-    """Something that Tableau would have sent an event about."""
+    """An event that Tableau would have sent."""
 
     event_type: str
     luid: str
     name: str
     at: datetime
 
-    def event(self, site_luid: str) -> Event:
-        """The event as Tableau would have sent it, and what it is."""
+    def as_event(self, site_luid: str) -> Event:
+        """Return the event as Tableau would have sent it, marked as reconciled."""
         return build(
             self.event_type,
             origin=RECONCILED,
@@ -38,7 +38,7 @@ class MissedEvent:
 
 @dataclass(frozen=True, slots=True)
 class ListedContent:
-    """A workbook or data source as it is now."""
+    """A workbook or data source as Tableau lists it."""
 
     kind: str
     luid: str
@@ -49,7 +49,7 @@ class ListedContent:
 
 @dataclass(frozen=True, slots=True)
 class EndedRefresh:
-    """A refresh that ended: how, when, and of what, as far as the list of jobs says. `kind` may be empty."""
+    """A refresh that has ended, as far as the list of jobs tells; `kind` is empty if it does not tell the kind."""
 
     job_luid: str
     kind: str
@@ -58,70 +58,79 @@ class EndedRefresh:
     at: datetime
 
     @property
-    def event_types(self) -> tuple[str, ...]:
-        """What it may have been announced as."""
-        kinds = (self.kind,) if self.kind else ("workbook", "datasource")
-        return tuple(refresh_event_type(kind, self.outcome).name for kind in kinds)
-
-    @property
     def outcome(self) -> RefreshOutcome:
         return "succeeded" if self.succeeded else "failed"
 
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        """The event types that may have reported it."""
+        kinds = (self.kind,) if self.kind else ("workbook", "datasource")
+        return tuple(refresh_event_type(kind, self.outcome).name for kind in kinds)
 
-def was_received(happening: MissedEvent, arrivals: Iterable[EventSummary]) -> bool:
-    """Whether the event about it came, or was made already."""
+
+def was_received(missed: MissedEvent, arrivals: Iterable[EventSummary]) -> bool:
+    """Return whether the event is among those received or reconciled before."""
     return any(
-        one.event_type == happening.event_type
-        and str(one.resource_luid).lower() == happening.luid.lower()
-        and (event_type(happening.event_type).happens_once or _near(one, happening.at))
-        for one in arrivals
+        arrival.event_type == missed.event_type
+        and str(arrival.resource_luid).lower() == missed.luid.lower()
+        and (event_type(missed.event_type).happens_once or _at_time(arrival, missed.at))
+        for arrival in arrivals
     )
 
 
-def has_event(ended: EndedRefresh, arrivals: Iterable[EventSummary]) -> bool:
-    """Whether an event about a refresh of that name came at its end: then nobody has to ask which content it was."""
+def has_event(refresh: EndedRefresh, arrivals: Iterable[EventSummary]) -> bool:
+    """Return whether an event about a refresh of this name was received when it ended.
+
+    If so, Tableau need not be asked which content was refreshed.
+    """
     return any(
-        one.event_type in ended.event_types and one.resource_name == ended.name and _near(one, ended.at)
-        for one in arrivals
+        arrival.event_type in refresh.event_types
+        and arrival.resource_name == refresh.name
+        and _at_time(arrival, refresh.at)
+        for arrival in arrivals
     )
 
 
 def content_changes(
-    seen: Iterable[ListedContent],
-    known: dict[str, Resource],
-    refreshed: Sequence[EndedRefresh],
+    listed: Iterable[ListedContent],
+    known: Mapping[str, Resource],
+    refreshes: Sequence[EndedRefresh],
     *,
     since: datetime,
     until: datetime,
 ) -> list[MissedEvent]:
-    """What was created and updated from `since` on and before `until`. A refresh changes content too, and is none."""
-    found = []
-    for one in seen:
-        if one.luid not in known and _between(one.created_at, since, until):
-            found.append(
-                MissedEvent(content_event_type(one.kind, "created").name, one.luid, one.name, one.created_at or until)
-            )
-        elif _between(one.updated_at, since, until) and not _explained(one, known, refreshed):
-            found.append(
-                MissedEvent(content_event_type(one.kind, "updated").name, one.luid, one.name, one.updated_at or until)
-            )
-    return found
+    """Return what was created or updated from `since` on and before `until`.
+
+    `known` is the content as it was before, by LUID. A refresh changes the time of the content, but is no update.
+    """
+    changes = []
+    for content in listed:
+        created, updated = content.created_at, content.updated_at
+        if content.luid not in known and created and since <= created < until:
+            created_type = content_event_type(content.kind, "created").name
+            changes.append(MissedEvent(created_type, content.luid, content.name, created))
+        elif updated and since <= updated < until and not _explained(content, updated, known, refreshes):
+            updated_type = content_event_type(content.kind, "updated").name
+            changes.append(MissedEvent(updated_type, content.luid, content.name, updated))
+    return changes
 
 
-def _explained(one: ListedContent, known: dict[str, Resource], refreshed: Sequence[EndedRefresh]) -> bool:
-    at = one.updated_at
-    assert at is not None
-    before = known.get(one.luid)
-    if before is not None and before.updated_at == at.timestamp():
+def _explained(
+    content: ListedContent, updated: datetime, known: Mapping[str, Resource], refreshes: Sequence[EndedRefresh]
+) -> bool:
+    """Return whether the time of the update is known from before, or was set by the creation or by a refresh."""
+    before = known.get(content.luid)
+    if before is not None and before.updated_at == updated.timestamp():
         return True
-    if one.created_at is not None and abs(at - one.created_at) <= NEAR:
+    if content.created_at is not None and abs(updated - content.created_at) <= TOLERANCE:
         return True
-    return any(job.name == one.name and job.kind in {"", one.kind} and abs(job.at - at) <= NEAR for job in refreshed)
+    return any(
+        refresh.name == content.name and refresh.kind in {"", content.kind} and abs(refresh.at - updated) <= TOLERANCE
+        for refresh in refreshes
+    )
 
 
-def _between(at: datetime | None, since: datetime, until: datetime) -> bool:
-    return at is not None and since <= at < until
-
-
-def _near(one: EventSummary, at: datetime) -> bool:
-    return one.happened_at is not None and abs(one.happened_at - at.timestamp()) <= NEAR.total_seconds()
+def _at_time(arrival: EventSummary, at: datetime) -> bool:
+    if arrival.happened_at is None:
+        return False
+    return abs(arrival.happened_at - at.timestamp()) <= TOLERANCE.total_seconds()

@@ -1,4 +1,4 @@
-"""The thread that watches: in every process that works, but only one of them at a time looks."""
+"""The thread that runs the checks: every process with a worker has one, but only one of them at a time checks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from typing import Protocol
 
 from webhooks.clock import utc_now
 from webhooks.errors import StoreUnavailable
@@ -18,74 +19,79 @@ from webhooks.inbox import Inbox
 
 log = logging.getLogger(__name__)
 
-TASK = "monitor"
+LOCK = "monitor"
 LEASE_SECONDS = 60.0
-TICK_SECONDS = 15.0
-"""Between looks at whose turn it is; a killed watcher is replaced after a lease and a tick."""
+# Seconds between attempts to get the lock, and between renewals. If the process that checks is killed, another one
+# takes over after a lease and such an interval.
+RENEW_SECONDS = 15.0
 STOP_SECONDS = 2.0
 
-Check = Callable[[datetime], None]
+
+class Check(Protocol):
+    """One periodic check."""
+
+    def run(self, now: datetime) -> None:
+        """Check, and send alerts."""
 
 
 class Monitor:
-    """Calls each of `looks` every `minutes`, and at once when it becomes the one that does so.
+    """Run all `checks` every `minutes`, and at once when this process becomes the one that checks.
 
-    A look that fails is logged; the others, and the next round, go on.
+    A check that fails is logged; the other checks and the next run are not affected.
     """
 
     def __init__(
-        self, inbox: Inbox, looks: Sequence[Check], minutes: float, *, clock: Callable[[], datetime] = utc_now
+        self, inbox: Inbox, checks: Sequence[Check], minutes: float, *, clock: Callable[[], datetime] = utc_now
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-        self._inbox, self._looks, self._seconds, self._clock = inbox, looks, minutes * 60, clock
-        self._tick = min(TICK_SECONDS, self._seconds)
+        self._inbox, self._checks, self._interval, self._clock = inbox, checks, minutes * 60, clock
+        self._renew_seconds = min(RENEW_SECONDS, self._interval)
         self._stopping = threading.Event()
-        self._held = False
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
-        self._keeper = threading.Thread(target=self._keep, name="watch-turn", daemon=True)
+        self._has_lock = False
+        self._thread = threading.Thread(target=self._run, name="monitor", daemon=True)
+        self._lock_thread = threading.Thread(target=self._keep_lock, name="monitor-lock", daemon=True)
 
     def start(self) -> None:
-        self._keeper.start()
+        self._lock_thread.start()
         self._thread.start()
 
     def stop(self) -> None:
-        """Lets another process take over at once. A round under way is left behind."""
+        """Stop checking and let another process take over at once; a check that is running is abandoned."""
         self._stopping.set()
-        for thread in (self._keeper, self._thread):
+        for thread in (self._lock_thread, self._thread):
             thread.join(STOP_SECONDS)
         with suppress(StoreUnavailable):
-            self._inbox.locks.release(TASK, self.name)
+            self._inbox.locks.release(LOCK, self.name)
 
     def alive(self) -> bool:
-        """Whether it runs in this process; threads do not survive a fork."""
+        """Return whether the monitor runs in this process; threads do not survive a fork."""
         return self._thread.is_alive()
 
-    def _keep(self) -> None:
-        """Takes the turn and keeps it, also while a round waits for Tableau."""
+    def _keep_lock(self) -> None:
+        """Acquire the lock and renew it, also while a check waits for Tableau."""
         while True:
             try:
-                self._held = self._inbox.locks.acquire(TASK, self.name, LEASE_SECONDS)
+                self._has_lock = self._inbox.locks.acquire(LOCK, self.name, LEASE_SECONDS)
             except StoreUnavailable:
-                self._held = False
-            if self._stopping.wait(self._tick):
+                self._has_lock = False
+            if self._stopping.wait(self._renew_seconds):
                 return
 
     def _run(self) -> None:
         due = 0.0
-        while not self._stopping.wait(min(0.5, self._tick)):
-            if not self._held:
+        while not self._stopping.wait(min(0.5, self._renew_seconds)):
+            if not self._has_lock:
                 due = 0.0
             elif time.monotonic() >= due:
-                due = time.monotonic() + self._seconds
-                self._round()
+                due = time.monotonic() + self._interval
+                for check in self._checks:
+                    if not self._stopping.is_set():
+                        self._run_check(check)
 
-    def _round(self) -> None:
-        for look in self._looks:
-            try:
-                look(self._clock())
-            except StoreUnavailable as error:
-                log.warning("The watch cannot reach the inbox: %s", error)
-            except Exception:
-                log.exception("A round of the watch failed")
-            if self._stopping.is_set():
-                return
+    def _run_check(self, check: Check) -> None:
+        try:
+            check.run(self._clock())
+        except StoreUnavailable as error:
+            log.warning("Inbox unavailable, check postponed: %s: %s", type(check).__name__, error)
+        except Exception:
+            log.exception("Check failed: %s", type(check).__name__)

@@ -1,4 +1,4 @@
-"""Catches up: finds out what Tableau did while nothing reached us, and makes the events that were missed."""
+"""Reconcile after downtime: find out what happened in Tableau meanwhile, and store the events that were missed."""
 
 from __future__ import annotations
 
@@ -31,205 +31,213 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CURSOR = "reconcile"
+# Younger events may still come by themselves: Tableau tries four times, and its list of jobs lags behind.
 GRACE = timedelta(minutes=3)
-"""What is younger may still come by itself: Tableau tries four times, and its job list lags behind."""
+# After a longer pause all content is listed, because only then is deleted content noticed; and every six hours.
 DOWNTIME = timedelta(minutes=15)
-"""A gap after which everything is listed, so that what is gone is noticed as well."""
-LIST_ALL = timedelta(hours=6)
-FURTHEST = timedelta(days=7)
-"""After a longer downtime nobody wants to hear of it all."""
-MOST_JOBS = 200
-"""Jobs asked for one by one in a round; the site has 20,000 such calls a day for everybody."""
+FULL_LIST_INTERVAL = timedelta(hours=6)
+# What happened earlier is not reported: after a longer downtime it is of no interest.
+MAX_AGE = timedelta(days=7)
+# Tableau is asked for each missed refresh; a site allows 20,000 such requests a day, for all its clients together.
+MAX_JOBS = 200
+# Events are compared with those received up to this long before the window.
 MARGIN = timedelta(hours=1)
 KINDS = ("workbook", "datasource")
-REFRESHES = ("refresh_extracts", "increment_extracts")
+REFRESH_JOBS = ("refresh_extracts", "increment_extracts")
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """What a round is about: from `since` on, before `until`; `whole` lists all content. `listed` is when that was
-    last done."""
+class Window:
+    """The time that one run covers: from `since` on and before `until`.
+
+    With `full`, all content is listed, not only what changed. `listed_at` is when that was last done.
+    """
 
     since: datetime
     until: datetime
-    listed: datetime
-    whole: bool
+    listed_at: datetime
+    full: bool
 
 
 class Reconciler:
-    """`look` is one round for one site, which `key` tells from others; it may be called by one process at a time."""
+    """Store the events of one site that were missed.
+
+    `key` is appended to the name of the stored cursor, so that each site has one. Only events of the types in `desired`
+    are stored.
+    """
 
     def __init__(
         self,
         inbox: Inbox,
         tableau: Callable[[], Tableau],
-        wanted: Collection[str],
+        desired: Collection[str],
         *,
         key: str = "",
         grace: timedelta = GRACE,
     ) -> None:
-        self._inbox, self._tableau, self._wanted, self._grace = inbox, tableau, frozenset(wanted), grace
+        self._inbox, self._tableau, self._desired, self._grace = inbox, tableau, frozenset(desired), grace
         self._cursor = CURSOR + key
-        self._first = True
+        self._first_run = True
 
-    def look(self, now: datetime) -> None:
-        """Makes what was missed since the last round. The first round ever only takes note of what is there."""
+    def run(self, now: datetime) -> None:
+        """Store what was missed since the last run. The very first run only remembers what is there."""
+        # Tableau's times are whole seconds.
+        until = (now - self._grace).replace(microsecond=0)
         try:
-            span = self._span(now)
-            until = self._catch_up(span) if span else self._begin(now)
+            window = self._window(now, until)
+            if window is None:
+                self._remember_users()
+                for kind in KINDS:
+                    self._remember(self._list(kind), until)
+            else:
+                until = self._reconcile(window)
         except TableauError as error:
-            log.warning("What was missed could not be looked for this time: %s", error)
+            log.warning("Reconciliation skipped: %s", error)
             return
-        self._first = False
-        listed = now if span is None or span.whole else span.listed
-        self._inbox.state.set(self._cursor, {"until": until.timestamp(), "listed": listed.timestamp()})
+        self._first_run = False
+        listed_at = now if window is None or window.full else window.listed_at
+        self._inbox.state.set(self._cursor, {"until": until.timestamp(), "listed": listed_at.timestamp()})
 
-    def _span(self, now: datetime) -> Span | None:
-        noted = self._inbox.state.get(self._cursor)
-        if noted is None:
+    def _window(self, now: datetime, until: datetime) -> Window | None:
+        cursor = self._inbox.state.get(self._cursor)
+        if cursor is None:
             return None
-        since = max(from_timestamp(noted["until"]), now - FURTHEST)
-        listed = from_timestamp(noted["listed"])
-        until = max(self._settled(now), since)
-        whole = self._first or until - since > DOWNTIME or now - listed > LIST_ALL
-        return Span(since, until, listed, whole)
+        since = max(from_timestamp(cursor["until"]), now - MAX_AGE)
+        listed_at = from_timestamp(cursor["listed"])
+        until = max(until, since)
+        full = self._first_run or until - since > DOWNTIME or now - listed_at > FULL_LIST_INTERVAL
+        return Window(since, until, listed_at, full)
 
-    def _settled(self, now: datetime) -> datetime:
-        """A whole second, as Tableau's times are: what happened before it is all there to be seen."""
-        return (now - self._grace).replace(microsecond=0)
+    def _reconcile(self, window: Window) -> datetime:
+        """Store the missed events and return the time until which all of them are stored.
 
-    def _begin(self, now: datetime) -> datetime:
-        until = self._settled(now)
-        self._remember_people()
-        for kind in KINDS:
-            self._remember(self._list(kind, None), until)
-        return until
-
-    def _catch_up(self, span: Span) -> datetime:
-        """Makes the missed events; gives the time until which all is accounted for.
-
-        Only then is remembered what is there now: whoever dies in between finds it all again, and makes nothing twice.
+        What is there now is remembered last, so that a run that is interrupted is repeated; the inbox recognizes events
+        that it has already stored.
         """
-        arrivals = self._arrivals(min(span.since, span.listed) - MARGIN)
-        if span.whole:
-            self._remember_people()
-        ended = self._ended(span)
-        happenings, until = self._refreshes(ended, arrivals, span.until)
+        site_luid = self._site_luid()
+        # An event that does not name its site may be of this one.
+        arrivals = [
+            arrival
+            for arrival in self._inbox.events.received_since(min(window.since, window.listed_at) - MARGIN)
+            if str(arrival.site_luid or site_luid).lower() == site_luid.lower()
+        ]
+        if window.full:
+            self._remember_users()
+        refreshes = self._ended_refreshes(window)
+        missed, until = self._missed_refreshes(refreshes, arrivals, window.until)
         listed: list[Workbook | Datasource] = []
         for kind in KINDS:
-            found, there = self._contents(kind, span, ended)
-            happenings += found
-            listed += there
-        self._make(one for one in happenings if one.event_type in self._wanted and not was_received(one, arrivals))
-        self._remember(listed, span.until)
-        self._inbox.resources.mark_deleted([one.luid for one in happenings if event_type(one.event_type).content_gone])
+            known = self._inbox.resources.on_site(site_luid, kind)
+            contents = self._list(kind, None if window.full else window.since)
+            current = [ListedContent(kind, one.luid, one.name, one.created_at, one.updated_at) for one in contents]
+            missed += content_changes(current, known, refreshes, since=window.since, until=window.until)
+            if window.full:
+                absent = known.keys() - {content.luid for content in contents}
+                missed += self._deleted(kind, absent, known, window.until)
+            listed += contents
+        for one in sorted(missed, key=lambda one: one.at):
+            if one.event_type in self._desired and not was_received(one, arrivals):
+                receipt = self._inbox.synthetic_events.add(one.as_event(site_luid), RECONCILED, one.at)
+                if not receipt.duplicate:
+                    log.info("Missed event reconciled: id=%s type=%s name=%r", receipt.id, one.event_type, one.name)
+        self._remember(listed, window.until)
+        self._inbox.resources.mark_deleted([one.luid for one in missed if event_type(one.event_type).content_gone])
         return until
 
-    def _arrivals(self, since: datetime) -> list[EventSummary]:
-        """Of this site, and of those that do not say of which: another one may have content of the same name."""
-        site = self._site().lower()
-        return [one for one in self._inbox.events.received_since(since) if str(one.site_luid or site).lower() == site]
+    def _ended_refreshes(self, window: Window) -> list[EndedRefresh]:
+        """Return the refreshes that ended within the window, oldest first."""
+        jobs = self._tableau().jobs(where("jobType", "in", REFRESH_JOBS), where("completedAt", "gte", window.since))
+        refreshes = []
+        for job in jobs:
+            if job.status not in {"Success", "Failed"} or not job.ended_at:
+                continue
+            if window.since <= job.ended_at < window.until:
+                # "Workbook" or "Data Source"; other words leave the kind open.
+                kind = job.subtitle.replace(" ", "").lower()
+                kind = kind if kind in KINDS else ""
+                refreshes.append(EndedRefresh(job.luid, kind, job.title, job.status == "Success", job.ended_at))
+        return sorted(refreshes, key=lambda refresh: refresh.at)
 
-    def _contents(
-        self, kind: str, span: Span, ended: list[EndedRefresh]
-    ) -> tuple[list[MissedEvent], list[Workbook | Datasource]]:
-        """What became of the workbooks or data sources, and those that are listed."""
-        known = self._inbox.resources.on_site(self._site(), kind)
-        listed = self._list(kind, None if span.whole else span.since)
-        seen = [ListedContent(kind, one.luid, one.name, one.created_at, one.updated_at) for one in listed]
-        found = content_changes(seen, known, ended, since=span.since, until=span.until)
-        if span.whole:
-            found += self._gone(kind, known.keys() - {one.luid for one in listed}, known, span.until)
-        return found, listed
-
-    def _gone(
-        self, kind: str, missing: Iterable[str], known: dict[str, Resource], until: datetime
-    ) -> list[MissedEvent]:
-        """What Tableau itself says is not there; a list alone may be incomplete."""
-        lost = sorted(luid for luid in missing if self._is_gone(kind, luid))
-        deleted = content_event_type(kind, "deleted").name
-        return [MissedEvent(deleted, luid, known[luid].name, until) for luid in lost]
-
-    def _is_gone(self, kind: str, luid: str) -> bool:
-        tableau = self._tableau()
-        try:
-            (tableau.workbook if kind == "workbook" else tableau.datasource)(luid)
-        except NotFound:
-            return True
-        return False
-
-    def _ended(self, span: Span) -> list[EndedRefresh]:
-        """The refreshes that ended in the span, oldest first."""
-        listed = self._tableau().jobs(where("jobType", "in", REFRESHES), where("completedAt", "gte", span.since))
-        found = [
-            EndedRefresh(job.luid, _kind(job.subtitle), job.title, job.status == "Success", job.ended_at)
-            for job in listed
-            if job.status in {"Success", "Failed"} and job.ended_at and span.since <= job.ended_at < span.until
-        ]
-        return sorted(found, key=lambda one: one.at)
-
-    def _refreshes(
-        self, ended: list[EndedRefresh], arrivals: list[EventSummary], until: datetime
+    def _missed_refreshes(
+        self, refreshes: list[EndedRefresh], arrivals: list[EventSummary], until: datetime
     ) -> tuple[list[MissedEvent], datetime]:
-        """The refreshes that no event told of, and until when that is all: one job is asked for after the other, at
-        most so many. Those found now are known in the next round, so it gets on in any case."""
-        missed = [one for one in ended if self._wanted.intersection(one.event_types) and not has_event(one, arrivals)]
-        if len(missed) > MOST_JOBS:
-            log.warning("%d refreshes were missed; the first %d now, the rest next time", len(missed), MOST_JOBS)
-            until = missed[MOST_JOBS].at
-        return [found for one in missed[:MOST_JOBS] if (found := self._refresh(one))], until
+        """Return the refreshes without an event, and the time until which these are all.
 
-    def _refresh(self, one: EndedRefresh) -> MissedEvent | None:
-        try:
-            content = self._tableau().job(one.job_luid).content
-        except NotFound:
-            return None
-        if content is None or content.kind not in KINDS:
-            return None
-        return MissedEvent(refresh_event_type(content.kind, one.outcome).name, content.luid, one.name, one.at)
+        At most MAX_JOBS are looked up. Those have an event in the next run, which therefore gets further.
+        """
+        missing = [
+            refresh
+            for refresh in refreshes
+            if self._desired.intersection(refresh.event_types) and not has_event(refresh, arrivals)
+        ]
+        if len(missing) > MAX_JOBS:
+            log.warning("Many missed refreshes: total=%d, reconciled in this run=%d", len(missing), MAX_JOBS)
+            until = missing[MAX_JOBS].at
+        missed = []
+        for refresh in missing[:MAX_JOBS]:
+            with suppress(NotFound):
+                content = self._tableau().job(refresh.job_luid).content
+                if content is not None and content.kind in KINDS:
+                    name = refresh_event_type(content.kind, refresh.outcome).name
+                    missed.append(MissedEvent(name, content.luid, refresh.name, refresh.at))
+        return missed, until
 
-    def _make(self, happenings: Iterable[MissedEvent]) -> None:
-        site = self._site()
-        for one in sorted(happenings, key=lambda one: one.at):
-            receipt = self._inbox.synthetic_events.add(one.event(site), RECONCILED, one.at)
-            if not receipt.duplicate:
-                log.info("Missed and made up for: %s %r as event %s", one.event_type, one.name, receipt.id)
+    def _deleted(self, kind: str, absent: Iterable[str], known: dict[str, Resource], at: datetime) -> list[MissedEvent]:
+        """Return the deletions among the content that is no longer listed.
 
-    # Remembering what is there.
+        Tableau is asked for each one, because a list may be incomplete.
+        """
+        deleted = content_event_type(kind, "deleted").name
+        missed = []
+        for luid in sorted(absent):
+            tableau = self._tableau()
+            try:
+                (tableau.workbook if kind == "workbook" else tableau.datasource)(luid)
+            except NotFound:
+                missed.append(MissedEvent(deleted, luid, known[luid].name, at))
+        return missed
 
-    def _site(self) -> str:
+    def _site_luid(self) -> str:
         return self._tableau().session().site_luid
 
-    def _list(self, kind: str, since: datetime | None) -> list[Workbook | Datasource]:
+    def _list(self, kind: str, since: datetime | None = None) -> list[Workbook | Datasource]:
+        """Return the workbooks or data sources, all of them or those updated since then."""
         tableau = self._tableau()
-        ask = tableau.workbooks if kind == "workbook" else tableau.datasources
-        return list(ask(where("updatedAt", "gte", since))) if since else list(ask())
+        query = tableau.workbooks if kind == "workbook" else tableau.datasources
+        return list(query(where("updatedAt", "gte", since))) if since else list(query())
 
     def _remember(self, contents: Iterable[Workbook | Datasource], until: datetime) -> None:
-        """As far as they are accounted for; what is newer is still to be compared with what was before."""
-        old = [one for one in contents if (at := one.updated_at or one.created_at) is None or at < until]
-        self._inbox.resources.save([self._resource(one) for one in old])
-
-    def _resource(self, one: Workbook | Datasource) -> Resource:
-        owner = self._inbox.resources.get(one.owner.luid) if one.owner.luid else None
-        updated = one.updated_at.timestamp() if one.updated_at else None
-        name = owner.name if owner else one.owner.name
-        return Resource(one.luid, one.kind, self._site(), one.name, name, one.project.name, updated)
-
-    def _remember_people(self) -> None:
-        """So that a deletion can name the owner as people know them. A connected app may not be allowed to look."""
-        site = self._site()
-        with suppress(TableauError):
-            people = [
-                (user.luid, user.full_name or user.name, user.email or user.name) for user in self._tableau().users()
-            ]
-            self._inbox.resources.save(
-                Resource(luid, "user", site, name if name == mail or not mail else f"{name} ({mail})")
-                for luid, name, mail in people
+        """Remember the content; what changed after `until` is left to be compared in the next run."""
+        site_luid = self._site_luid()
+        resources = []
+        for content in contents:
+            changed_at = content.updated_at or content.created_at
+            if changed_at is not None and changed_at >= until:
+                continue
+            owner = self._inbox.resources.get(content.owner.luid) if content.owner.luid else None
+            resources.append(
+                Resource(
+                    content.luid,
+                    content.kind,
+                    site_luid,
+                    content.name,
+                    owner.name if owner else content.owner.name,
+                    content.project.name,
+                    content.updated_at.timestamp() if content.updated_at else None,
+                )
             )
+        self._inbox.resources.save(resources)
 
+    def _remember_users(self) -> None:
+        """Remember the users' names, so that a message about a deletion can name the owner.
 
-def _kind(subtitle: str) -> str:
-    """`workbook` or `datasource`, from the job's subtitle; empty where that says something else."""
-    word = subtitle.replace(" ", "").lower()
-    return word if word in KINDS else ""
+        A connected app may not be permitted to list users; then the owners' user names are used.
+        """
+        site_luid = self._site_luid()
+        with suppress(TableauError):
+            users = []
+            for user in self._tableau().users():
+                name, email = user.full_name or user.name, user.email or user.name
+                shown = name if name == email or not email else f"{name} ({email})"
+                users.append(Resource(user.luid, "user", site_luid, shown))
+            self._inbox.resources.save(users)

@@ -177,7 +177,7 @@ class Outside:
             yield failed("certificate", str(error), "Tableau would not deliver to it.")
             return
         days = shown.days_left(utc_now())
-        text = f"trusted, ends in {formats.count(days, 'day')} ({shown.ends_at:%Y-%m-%d})"
+        text = f"trusted, expires in {formats.count(days, 'day')} ({shown.expires_at:%Y-%m-%d})"
         if days < SOON_DAYS:
             yield warning("certificate", text, "Renew it, or find out why it does not renew itself.")
         else:

@@ -1,0 +1,79 @@
+"""Build the monitor from the settings: which checks run, for which sites."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from webhooks.config.settings import Settings
+from webhooks.config.site import Site
+from webhooks.inbox import Inbox
+from webhooks.monitor.alerts import Alerts
+from webhooks.monitor.checks import CertificateCheck, DesiredWebhooks, GapCheck, WebhookCheck
+from webhooks.monitor.credential import CredentialCheck
+from webhooks.monitor.monitor import Check, Monitor
+from webhooks.monitor.reconcile import Reconciler
+from webhooks.webhook_url import public_url
+
+if TYPE_CHECKING:
+    from tableau_rest import Tableau
+
+log = logging.getLogger(__name__)
+
+# Minutes between the checks if only the credential is checked.
+CREDENTIAL_MINUTES = 60
+
+
+def build_monitor(
+    settings: Settings,
+    inbox: Inbox,
+    sites: Sequence[Site],
+    *,
+    client: Callable[[Site], Tableau],
+    desired: Callable[[Site], Sequence[str]],
+) -> Monitor | None:
+    """Return the monitor, not started; None without a credential for Tableau. Arguments as for `build_checks`."""
+    if settings.missing():
+        return None
+    checks = build_checks(settings, inbox, sites, client=client, desired=desired)
+    return Monitor(inbox, checks, settings.watch_minutes or CREDENTIAL_MINUTES)
+
+
+def monitors_webhooks(settings: Settings) -> bool:
+    """Return whether our webhooks in Tableau are checked."""
+    return bool(settings.webhook_url and settings.watch_minutes) and not settings.missing()
+
+
+def build_checks(
+    settings: Settings,
+    inbox: Inbox,
+    sites: Sequence[Site],
+    *,
+    client: Callable[[Site], Tableau],
+    desired: Callable[[Site], Sequence[str]],
+) -> list[Check]:
+    """Return all checks that the settings ask for.
+
+    `client` returns the Tableau client of a site, `desired` the event types that rules and handlers need from it.
+    """
+    # Nothing is appended to the names of what is stored about the site of the TABLEAU_… variables.
+    keys = {site.key: f" {site.key}" if site.name else "" for site in sites}
+    alerts = {site.key: Alerts(inbox, site=site.name, key=keys[site.key]) for site in sites}
+    clients = {site.key: partial(client, site) for site in sites}
+    checks: list[Check] = [CredentialCheck(alerts[site.key], clients[site.key]) for site in sites]
+    if not monitors_webhooks(settings):
+        return checks
+    try:
+        url = public_url(settings.webhook_url, next(iter(settings.webhook_tokens()), ""))
+    except ValueError as error:
+        log.error("Webhooks are not monitored, WEBHOOK_URL is invalid: %s", error)  # noqa: TRY400 - needs no traceback
+        return checks
+    checks += [CertificateCheck(Alerts(inbox), url), GapCheck(Alerts(inbox))]
+    for site in sites:
+        webhooks = DesiredWebhooks(desired(site), url, settings.webhook_label, settings.watch_repair)
+        checks.append(WebhookCheck(alerts[site.key], clients[site.key], webhooks))
+        if settings.reconcile:
+            checks.append(Reconciler(inbox, clients[site.key], webhooks.event_types, key=keys[site.key]))
+    return checks
