@@ -1,4 +1,4 @@
-"""What is written down for users says what the code does."""
+"""Test that example-env and the documentation agree with the settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VARIABLES = [name.upper() for name in Settings.model_fields]
 
 
 def pages() -> str:
-    """The README and every page under docs/, as one text."""
+    """Return the README and every page under docs/ as one text."""
     files = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     return "\n".join(file.read_text(encoding="utf-8") for file in files if file.exists())
 
@@ -28,14 +28,14 @@ def test_example_env_names_exactly_the_variables() -> None:
 
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_example_env_has_a_line_on_each_variable(variable: str) -> None:
-    """The line above a variable says what it is for."""
+    """The line above a variable explains it."""
     lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
     place = next(number for number, line in enumerate(lines) if line.startswith(f"{variable}="))
     assert re.match(r"# \S.{8,}", lines[place - 1]), f"{variable} has no line of its own"
 
 
 def test_example_env_as_it_stands_gives_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever copies example-env unchanged changes nothing."""
+    """An unchanged copy of example-env changes no setting."""
     for variable in VARIABLES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.chdir(ROOT)
@@ -46,7 +46,7 @@ def test_example_env_as_it_stands_gives_the_defaults(monkeypatch: pytest.MonkeyP
 
 
 def test_example_env_holds_no_secret() -> None:
-    """Nothing that looks like a credential is filled in."""
+    """example-env contains no credential."""
     values = dotenv_values(EXAMPLE)
     filled = {name for name, value in values.items() if value}
     secret = {name.upper() for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
@@ -55,5 +55,5 @@ def test_example_env_holds_no_secret() -> None:
 
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_every_variable_is_documented(variable: str) -> None:
-    """README.md or a page under docs/ tells of each variable."""
+    """README.md or a page under docs/ mentions each variable."""
     assert re.search(rf"\b{variable}\b", pages()), f"{variable} is in neither README.md nor docs/"

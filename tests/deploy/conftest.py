@@ -1,4 +1,4 @@
-"""A simulated site, and a server against it."""
+"""Provide a simulated site and a server connected to it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def site() -> Iterator[Running]:
 
 @pytest.fixture
 def server(site: Running, tmp_path: Path) -> Iterator[Server]:
-    """A server without a worker: what a proxy needs to have something behind it."""
+    """Yield a server without a worker, as the upstream of a proxy."""
     with serving(tmp_path, site.environment, WORKER_THREADS="0", WEB_CONCURRENCY="1") as server:
         yield server

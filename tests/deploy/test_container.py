@@ -1,4 +1,4 @@
-"""The Dockerfile and compose.yaml: sound in a linter's eyes, and what they copy and start can serve."""
+"""Test the Dockerfile and compose.yaml: they pass their linters, and the files they copy can serve."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ BIN = Path(sys.executable).parent
 
 
 def instructions(name: str) -> list[str]:
-    """What follows this instruction in the image that is shipped."""
+    """Return the arguments of an instruction in the final stage."""
     return re.findall(rf"(?m)^{name} (.+)$", FINAL)
 
 
 def copied() -> Iterator[tuple[str, str]]:
-    """Source and target of everything copied from the checkout."""
+    """Yield source and target of everything copied from the checkout."""
     for line in instructions("COPY"):
         if not line.startswith("--from"):
             *sources, target = line.split()
@@ -54,7 +54,7 @@ def test_compose_file_fits_its_specification() -> None:
 
 
 def test_only_what_the_server_needs_is_sent_to_the_builder() -> None:
-    """All is left out but what is named, so neither `.env` nor an inbox can end up in an image."""
+    """Only named files are sent to the builder, so neither `.env` nor an inbox can end up in an image."""
     lines = [line for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line[:1] != "#"]
     admitted = [line[1:] for line in lines if line.startswith("!")]
     assert lines[0] == "*"
@@ -64,19 +64,19 @@ def test_only_what_the_server_needs_is_sent_to_the_builder() -> None:
 
 
 def test_image_names_no_secret() -> None:
-    """No variable that is a secret has a value in it."""
+    """No secret variable has a value in the Dockerfile."""
     secret = [name.upper() for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)]
     assert not [name for name in secret if re.search(rf"\b{name}\b", TEXT)]
 
 
 def test_image_does_not_run_as_root() -> None:
-    """The last user is a number other than 0, so Kubernetes' runAsNonRoot can check it."""
+    """The last user is numeric and not 0, so Kubernetes' runAsNonRoot can check it."""
     assert int(instructions("USER")[-1].split(":")[0]) > 0
 
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    """The folder /app of the image, made by the Dockerfile's own COPY lines."""
+    """Return the folder /app of the image, created by the Dockerfile's own COPY lines."""
     app = tmp_path / "app"
     for source, target in copied():
         found = sorted(ROOT.glob(source))
@@ -92,7 +92,7 @@ def put(source: Path, target: Path) -> None:
 
 
 def test_what_is_copied_serves_and_is_healthy(image: Path, site: Running, tmp_path: Path) -> None:
-    """CMD starts the server, HEALTHCHECK finds it ready, and not any more once it is gone."""
+    """CMD starts the server; HEALTHCHECK succeeds while it runs and fails after it has stopped."""
     settings = dict(pair.split("=", 1) for line in instructions("ENV") for pair in shlex.split(line))
     mine = {"PORT": str(free_port()), "DATABASE_URL": f"sqlite:///{tmp_path / 'data' / 'inbox.sqlite3'}"}
     environment = {**os.environ, **site.environment, **settings, **mine, "HOST": "127.0.0.1"}
@@ -112,13 +112,13 @@ def test_what_is_copied_serves_and_is_healthy(image: Path, site: Running, tmp_pa
 
 
 def test_compose_gives_only_known_variables() -> None:
-    """A misspelt variable would be ignored in silence."""
+    """A misspelt variable would be ignored silently."""
     known = {name.upper() for name in Settings.model_fields} | {"PGPASSWORD", "FORWARDED_ALLOW_IPS"}
     assert not {name for part in ("web", "worker") for name in SERVICES[part]["environment"]} - known
 
 
 def test_compose_runs_each_handler_in_one_place() -> None:
-    """The worker runs them, the server does not."""
+    """The worker runs the jobs, the server does not."""
     assert SERVICES["web"]["environment"]["WORKER_THREADS"] == 0
     assert SERVICES["worker"]["environment"]["WORKER_THREADS"] > 0
     assert SERVICES["worker"]["command"] == ["flask", "worker"]
@@ -130,11 +130,11 @@ def test_compose_waits_longer_than_the_server_needs_to_stop() -> None:
 
 
 def test_compose_publishes_nothing_to_the_network() -> None:
-    """The public comes through a proxy with https; the database is for the other containers alone."""
+    """Public traffic arrives through a proxy with https; only the other containers can reach the database."""
     assert all(port.startswith("127.0.0.1:") for service in SERVICES.values() for port in service.get("ports", []))
     assert "ports" not in SERVICES["db"]
 
 
 def test_compose_starts_only_with_a_database_password() -> None:
-    """There is no default that everybody knows."""
+    """The database password has no default."""
     assert SERVICES["db"]["environment"]["POSTGRES_PASSWORD"].startswith("${POSTGRES_PASSWORD:?")

@@ -1,4 +1,4 @@
-"""Procfile and app.json: what Heroku, and honcho on one's own machine, start."""
+"""Test the Procfile and app.json, which Heroku and a local honcho use."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ APP: dict[str, Any] = json.loads((ROOT / "app.json").read_text(encoding="utf-8")
 
 
 def release(tmp_path: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """The release command, with just these variables."""
+    """Run the release command with only these variables."""
     url = {"DATABASE_URL": f"sqlite:///{tmp_path / 'inbox.sqlite3'}"}
     environment = {"PATH": os.environ["PATH"], **url, **variables}
     return run(sys.executable, "-m", "deploy.release", env=environment)
 
 
 def test_procfile_has_the_three_processes() -> None:
-    """The server comes first: honcho gives the first one $PORT, and each other one 100 more."""
+    """The server is the first line: honcho gives the first process $PORT and each next one 100 more."""
     assert list(PROCFILE) == ["web", "worker", "release"]
     assert "$PORT" in PROCFILE["web"]
 
@@ -49,7 +49,7 @@ def test_release_prepares_a_fresh_database(tmp_path: Path, site: Running) -> Non
 
 
 def test_release_names_what_is_missing(tmp_path: Path) -> None:
-    """A version that could not sign in does not take the place of one that can."""
+    """A version that cannot sign in is not released."""
     ended = release(tmp_path, TABLEAU_DOMAIN="tableau.example")
     assert ended.returncode == 1
     assert "TABLEAU_PAT_NAME, TABLEAU_PAT_SECRET" in ended.stderr
@@ -63,7 +63,7 @@ def test_release_refuses_rules_with_a_fault(tmp_path: Path, site: Running) -> No
 
 
 def test_release_refuses_a_database_that_does_not_answer(tmp_path: Path, site: Running) -> None:
-    """And keeps its password to itself."""
+    """An unreachable database stops the release without showing its password."""
     ended = release(tmp_path, **site.environment, DATABASE_URL="postgres://u:s3kret@127.0.0.1:9/inbox")
     assert ended.returncode == 1
     assert "Not released." in ended.stderr
@@ -71,7 +71,7 @@ def test_release_refuses_a_database_that_does_not_answer(tmp_path: Path, site: R
 
 
 def test_release_refuses_a_file_on_a_dyno(tmp_path: Path, site: Running) -> None:
-    """A dyno's disk does not outlive the day; the promise to keep events does."""
+    """A dyno's disk is ephemeral, so SQLite is refused there."""
     ended = release(tmp_path, **site.environment, DYNO="release.1")
     assert ended.returncode == 1
     assert "PostgreSQL" in ended.stderr
@@ -93,7 +93,7 @@ def test_app_json_starts_processes_of_the_procfile_with_a_database() -> None:
 def test_gunicorn_keeps_the_token_out_of_the_log_even_where_heroku_switches_it_on(
     site: Running, tmp_path: Path
 ) -> None:
-    """Heroku's Python buildpack sets GUNICORN_CMD_ARGS to log every request with its address."""
+    """Heroku's Python buildpack enables the access log with GUNICORN_CMD_ARGS; the token is not logged anyway."""
     with honcho(site, tmp_path, "web", GUNICORN_CMD_ARGS="--access-logfile -") as started:
         assert started.post().status_code == 200
     assert TOKEN not in started.log.read_text(encoding="utf-8")
@@ -101,11 +101,12 @@ def test_gunicorn_keeps_the_token_out_of_the_log_even_where_heroku_switches_it_o
 
 @pytest.mark.timeout(180)
 def test_honcho_starts_everything_on_the_port_it_is_given(site: Running, tmp_path: Path) -> None:
-    """An event sent to $PORT becomes a message; the end of honcho is the end of all."""
+    """An event sent to $PORT becomes a message; when honcho stops, every process stops."""
     with honcho(site, tmp_path) as started:
         answer = started.post()
         assert answer.json()["status"] == "accepted"
         wait_for(lambda: site.world.slack.messages, what="a message in Slack")
+        wait_for(lambda: "Ready to serve" in started.log.read_text(encoding="utf-8"), what="the release")
         below = psutil.Process(started.process.pid).children(recursive=True)
         assert len(below) >= 3
     assert not psutil.wait_procs(below, timeout=5)[1]
@@ -116,7 +117,7 @@ def test_honcho_starts_everything_on_the_port_it_is_given(site: Running, tmp_pat
 
 @dataclass
 class Started:
-    """What honcho runs."""
+    """A running honcho and its log."""
 
     process: subprocess.Popen[bytes]
     port: int
@@ -136,7 +137,7 @@ class Started:
 
 @contextmanager
 def honcho(site: Running, folder: Path, *processes: str, **more: str) -> Iterator[Started]:
-    """`honcho start` with these processes, or all, for the length of a `with` block."""
+    """Run `honcho start` with these processes, or all, during a `with` block."""
     port = free_port()
     mine = {"PORT": str(port), "DATABASE_URL": f"sqlite:///{folder / 'inbox.sqlite3'}", "WEBHOOK_TOKEN": TOKEN}
     path = {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"}

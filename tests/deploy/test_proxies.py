@@ -1,4 +1,4 @@
-"""nginx and Caddy with our examples, before a real server: what comes through, what does not, and what is logged."""
+"""Test the nginx and Caddy examples with a real server: what is forwarded, refused and logged."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ EVENT = json.dumps(sample("WorkbookCreated") | {"created_at": "2026-01-31T09:30:
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy that listens on `port` and keeps its logs in `folder`."""
+    """A proxy that listens on `port` and writes its logs to `folder`."""
 
     port: int
     folder: Path
@@ -41,7 +41,7 @@ class Proxy:
     def ask(
         self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
     ) -> tuple[int, bytes]:
-        """Status and body of what it answers over https; its certificate is its own and not checked."""
+        """Return status and body of its answer over https; its self-signed certificate is not verified."""
         trusting = ssl._create_unverified_context()
         connection = HTTPSConnection("127.0.0.1", self.port, timeout=10, context=trusting)
         # Caddy chooses the site by the name in the handshake.
@@ -56,7 +56,7 @@ class Proxy:
             connection.close()
 
     def logs(self) -> str:
-        """Everything it has logged."""
+        """Return everything it has logged."""
         return "\n".join(file.read_text(encoding="utf-8") for file in sorted(self.folder.glob("*.log")))
 
 
@@ -80,7 +80,7 @@ def _listens(port: int) -> bool:
 
 @contextmanager
 def nginx(folder: Path, upstream: int) -> Iterator[Proxy]:
-    """nginx with our file, its ports, paths and certificate made this test's own."""
+    """Run nginx with our file, with ports, paths and certificate replaced for the test."""
     port, plain = free_port(), free_port()
     certificate(folder)
     text = (ROOT / "deploy" / "nginx" / "tableau-webhooks.conf").read_text(encoding="utf-8")
@@ -112,7 +112,7 @@ def nginx(folder: Path, upstream: int) -> Iterator[Proxy]:
 
 @contextmanager
 def caddy(folder: Path, upstream: int) -> Iterator[Proxy]:
-    """Caddy with our file; it makes its certificate itself, as nobody outside can be asked for one."""
+    """Run Caddy with our file and a certificate from its internal issuer."""
     port = free_port()
     text = (ROOT / "deploy" / "caddy" / "Caddyfile").read_text(encoding="utf-8")
     mine = f"\n{{\n\tadmin off\n\tauto_https disable_redirects\n\tskip_install_trust\n\thttps_port {port}"
@@ -140,7 +140,7 @@ def certified(proxy: Proxy) -> bool:
 
 
 def certificate(folder: Path) -> None:
-    """A key and a certificate by nobody, where nginx looks for them."""
+    """Write a self-signed certificate and its key where nginx expects them."""
     key = ec.generate_private_key(ec.SECP256R1())
     name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)]), datetime.now(UTC)
     made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
@@ -155,14 +155,14 @@ both = pytest.mark.parametrize("proxy", [nginx, caddy])
 
 
 def test_caddyfile_is_valid_and_formatted() -> None:
-    """As `caddy fmt` would write it."""
+    """The Caddyfile is formatted as by `caddy fmt`."""
     file = ROOT / "deploy" / "caddy" / "Caddyfile"
     assert run(tool("caddy"), "fmt", file).stdout == file.read_text(encoding="utf-8")
 
 
 @both
-def test_event_comes_through_and_its_token_is_not_logged(proxy: Start, server: Server, tmp_path: Path) -> None:
-    """In the path or in the query: the log has the event's line, never the token."""
+def test_event_is_forwarded_and_its_token_is_not_logged(proxy: Start, server: Server, tmp_path: Path) -> None:
+    """The log has a line for each request, never the token, whether it is in the path or in the query."""
     (tmp_path / "proxy").mkdir()
     with proxy(tmp_path / "proxy", int(server.url.rpartition(":")[2])) as running:
         assert running.ask("POST", f"/webhook/{TOKEN}", EVENT)[0] == 200
@@ -175,8 +175,8 @@ def test_event_comes_through_and_its_token_is_not_logged(proxy: Start, server: S
 
 
 @both
-def test_server_that_is_away_does_not_bring_the_token_into_the_log(proxy: Start, tmp_path: Path) -> None:
-    """Proxies write the whole address of a request that failed, unless they are told not to."""
+def test_token_is_not_logged_when_the_server_is_unavailable(proxy: Start, tmp_path: Path) -> None:
+    """The token is not logged when the upstream is unavailable."""
     with proxy(tmp_path, free_port()) as running:
         assert running.ask("POST", f"/webhook/{TOKEN}?token={TOKEN}", EVENT)[0] == 502
         wait_for(lambda: "502" in running.logs(), what="the log")
@@ -184,19 +184,19 @@ def test_server_that_is_away_does_not_bring_the_token_into_the_log(proxy: Start,
 
 
 @both
-def test_server_hears_who_is_asking_from_the_proxy_alone(proxy: Start, tmp_path: Path) -> None:
-    """What a sender claims in such headers is replaced."""
-    with echo() as (port, heard), proxy(tmp_path, port) as running:
+def test_client_address_is_set_by_the_proxy_only(proxy: Start, tmp_path: Path) -> None:
+    """Forwarding headers sent by a client are replaced."""
+    with echo() as (port, received), proxy(tmp_path, port) as running:
         lies = {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "gopher", "X-Forwarded-Host": "evil.example"}
         assert running.ask("POST", "/webhook/x", EVENT, lies)[0] == 200
-    told = {name.lower(): value for name, value in heard[-1].items()}
-    assert told["host"] == told["x-forwarded-host"] == NAME
-    assert (told["x-forwarded-for"], told["x-forwarded-proto"]) == ("127.0.0.1", "https")
+    headers = {name.lower(): value for name, value in received[-1].items()}
+    assert headers["host"] == headers["x-forwarded-host"] == NAME
+    assert (headers["x-forwarded-for"], headers["x-forwarded-proto"]) == ("127.0.0.1", "https")
 
 
 @both
-def test_figures_are_for_this_machine(proxy: Start, server: Server, tmp_path: Path) -> None:
-    """/metrics from here is answered (tests can only come from here); the rule for others stands in the file."""
+def test_metrics_are_served_to_this_machine(proxy: Start, server: Server, tmp_path: Path) -> None:
+    """/metrics is served to this machine; the restriction for others is in the file."""
     (tmp_path / "proxy").mkdir()
     with proxy(tmp_path / "proxy", int(server.url.rpartition(":")[2])) as running:
         status, body = running.ask("GET", "/metrics")
@@ -205,24 +205,24 @@ def test_figures_are_for_this_machine(proxy: Start, server: Server, tmp_path: Pa
 
 @contextmanager
 def echo() -> Iterator[tuple[int, list[dict[str, str]]]]:
-    """A server that says ok and remembers the headers it got."""
-    heard: list[dict[str, str]] = []
+    """Run a server that answers 200 and records the headers of each request."""
+    received: list[dict[str, str]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            heard.append(dict(self.headers))
+            received.append(dict(self.headers))
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
         def log_message(self, *_args: object) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    yield server.server_port, heard
+    yield server.server_port, received
     server.shutdown()
     thread.join()
     server.server_close()

@@ -1,4 +1,4 @@
-"""The units are right in systemd's own eyes, and what the install script lays down can serve."""
+"""Test the systemd units and the installer: the units are valid, and the installed files can serve."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ names = pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
 
 
 def lay_down(stage: Path) -> Path:
-    """Runs the install script for a folder; gives the code's place in it."""
+    """Run the installer for a folder and return the path of the code in it."""
     ended = run(INSTALL, env={**os.environ, "STAGE": str(stage)})
     assert (ended.returncode, ended.stderr) == (0, "")
     return stage / "opt" / "tableau-webhooks"
 
 
 def test_units_are_understood_without_a_word() -> None:
-    """systemd-analyze verify has nothing to say."""
+    """systemd-analyze verify reports nothing."""
     ended = run(tool("systemd-analyze"), "verify", *UNITS)
     assert (ended.returncode, ended.stdout + ended.stderr) == (0, "")
 
 
 @names
 def test_exposure_is_below_3(unit: Path) -> None:
-    """systemd-analyze security: the service may do little more than it needs."""
+    """systemd-analyze security rates the exposure of the service as low."""
     ended = run(tool("systemd-analyze"), "security", "--offline=yes", "--threshold=29", "--no-pager", unit)
     assert ended.returncode == 0, ended.stdout.splitlines()[-1]
 
 
 @names
 def test_systemd_waits_longer_than_the_server_needs_to_stop(unit: Path) -> None:
-    """A kill in the middle of a clean stop would cost every running job its attempt."""
+    """systemd waits longer than the server needs to stop."""
     (seconds,) = re.findall(r"(?m)^TimeoutStopSec=(\d+)$", unit.read_text(encoding="utf-8"))
     assert int(seconds) > runpy.run_path(str(ROOT / "gunicorn.conf.py"))["graceful_timeout"]
 
 
 def test_what_people_edit_survives_an_update(tmp_path: Path) -> None:
-    """A second run brings new code and leaves variables and rules alone; a handler that is gone is gone."""
+    """A second run installs new code, keeps settings and rules, and removes deleted handlers."""
     code = lay_down(tmp_path)
     etc = tmp_path / "etc" / "tableau-webhooks"
     (etc / "env").write_text("PORT=8123\n", encoding="utf-8")
@@ -65,13 +65,13 @@ def test_what_people_edit_survives_an_update(tmp_path: Path) -> None:
 
 
 def test_secrets_are_for_the_service_alone(tmp_path: Path) -> None:
-    """Nobody else on the machine may read the variables."""
+    """Other users of the machine cannot read the settings."""
     lay_down(tmp_path)
     assert (tmp_path / "etc" / "tableau-webhooks" / "env").stat().st_mode & 0o777 == 0o640
 
 
 def test_account_can_be_made(tmp_path: Path) -> None:
-    """systemd-sysusers takes the file and makes the account that the units name."""
+    """systemd-sysusers accepts the file and creates the account that the units use."""
     lay_down(tmp_path)
     (tmp_path / "etc").mkdir(exist_ok=True)
     ended = run(tool("systemd-sysusers"), f"--root={tmp_path}")
@@ -82,7 +82,7 @@ def test_account_can_be_made(tmp_path: Path) -> None:
 
 
 def test_installed_server_tells_systemd_that_it_is_ready_and_serves(tmp_path: Path, site: Running) -> None:
-    """The unit's own command, in what was installed: READY=1, answers also over a reload, a clean end."""
+    """The unit's command serves from the installed files: READY=1, no failed request during a reload, a clean stop."""
     code = lay_down(tmp_path)
     (command,) = re.findall(r"(?m)^ExecStart=/usr/bin/env (.+)$", UNITS[0].read_text(encoding="utf-8"))
     port, rules = free_port(), tmp_path / "etc" / "tableau-webhooks" / "rules.toml"

@@ -1,4 +1,4 @@
-"""Programs that a test needs beside Python, and the simulated site it runs against."""
+"""Find and run the programs that a test needs in addition to Python."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ WHERE = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 def tool(name: str) -> str:
-    """The path of a program; without it the test is skipped, or fails with REQUIRE_ALL=1."""
+    """Return the path of a program; skip the test if it is missing, or fail it with REQUIRE_ALL=1."""
     return shutil.which(name, path=WHERE) or missing(f"{name} is not installed")
 
 
 def missing(what: str) -> NoReturn:
-    """Skips the test, or fails it with REQUIRE_ALL=1."""
+    """Skip the test, or fail it with REQUIRE_ALL=1."""
     if os.environ.get("REQUIRE_ALL"):
         pytest.fail(what)
     pytest.skip(what)
 
 
 def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end, whatever that is."""
+    """Run a command and return its result, whatever its exit code."""
     given = {"cwd": ROOT, "capture_output": True, "text": True, "timeout": 60, **options}
     return subprocess.run([str(word) for word in command], check=False, **given)  # type: ignore[call-overload, no-any-return]

@@ -1,4 +1,4 @@
-"""A project's folder to run commands in, with a server, a simulated site, and what has come in so far."""
+"""Provide a project folder to run commands in, with a server, a simulated site and stored events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from webhooks.cli.trigger.sample import sample
 from webhooks.event_types import EVENT_TYPES
 
 KEPT = 45
-"""So many events have come in, so that there is an event 41."""
+# Number of stored events, so that there is an event 41.
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def site() -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def server(site: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server without a token, as in the demo."""
+    """Yield a server without a token, as in the demo."""
     folder = tmp_path_factory.mktemp("documentation")
     with serving(folder, site.environment, WEBHOOK_TOKEN="", NO_COLOR="1") as server:
         for number in range(KEPT):
@@ -43,7 +43,7 @@ def server(site: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of the project's folder, in which a command may write."""
+    """Return a copy of the project's folder that a command may modify."""
     for entry in ROOT.iterdir():
         if entry.name not in {".git", ".venv", ".env", "data", "rules.toml"}:
             (tmp_path / entry.name).symlink_to(entry)
@@ -55,12 +55,12 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shell(server: Server, folder: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
-    """Runs lines of shell there, with the port that the documentation names turned into the server's."""
+    """Return a function that runs shell lines there, with the documented port replaced by the server's."""
     environment = server.environment | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
     def run(lines: str) -> subprocess.CompletedProcess[str]:
         here = lines.replace("http://127.0.0.1:8000", server.url)
-        # What runs already in a test is only looked at.
+        # `make` would start what already runs in a test.
         here = re.sub(r"(?m)^((?:\w+=\S+ )*)make ", r"\1make --dry-run ", here)
         command = ["bash", "-euo", "pipefail", "-c", here]
         return subprocess.run(

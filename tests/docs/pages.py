@@ -1,4 +1,4 @@
-"""The commands that the documentation shows, and where."""
+"""Find the commands in the documentation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHELL = {"", "sh", "console"}
 
 @dataclass(frozen=True)
 class Block:
-    """A block of code; `elsewhere` says why it cannot run here, if it cannot."""
+    """A block of code; `elsewhere` is the reason why it cannot run in a test, if it cannot."""
 
     page: Path
     line: int
@@ -37,7 +37,7 @@ class Block:
 
     @property
     def commands(self) -> Iterator[str]:
-        """The command lines: all of a shell block, those behind `$` of a session, those that look like it elsewhere."""
+        """Yield the command lines: all of a shell block, those after `$` in a session, and similar ones elsewhere."""
         for line in re.sub(r"\\\n\s*", "", self.text).splitlines():
             if line.startswith("$ "):
                 yield line[2:]
@@ -46,7 +46,7 @@ class Block:
 
 
 def blocks() -> list[Block]:
-    """Every block that may hold commands."""
+    """Return every block that may contain commands."""
     found = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
@@ -59,7 +59,7 @@ def blocks() -> list[Block]:
 
 
 def flask_commands() -> dict[str, str]:
-    """Every `flask …` that is written anywhere -> a place where it is; without explanations behind it."""
+    """Return every documented `flask …` command, without its comment, with a place where it occurs."""
     found: dict[str, str] = {}
     for block in blocks():
         for line in block.commands:
@@ -73,13 +73,13 @@ def flask_commands() -> dict[str, str]:
 
 
 def flask_part(line: str) -> str:
-    """`flask …` out of a line of shell, without what stands before, after and in the column beside it."""
+    """Return the `flask …` part of a shell line, without text before, after and in a second column."""
     match = re.search(r"(?:^|[\s/(])(flask (?:(?!\s{2,}|\s#).)+)", line)
     return match[1].strip() if match else ""
 
 
 def alternatives(command: str) -> list[str]:
-    """`flask events list|show` is two commands."""
+    """Expand `flask events list|show` to two commands."""
     words = command.replace("\\|", "|").split()
     if len(words) > 2 and "|" in words[2]:
         return [" ".join([*words[:2], choice, *words[3:]]) for choice in words[2].split("|")]
@@ -87,11 +87,11 @@ def alternatives(command: str) -> list[str]:
 
 
 def words_of(command: str) -> list[str]:
-    """The words of one command, up to a pipe."""
+    """Return the words of a command, up to a pipe."""
     words = shlex.split(command)
     return words[: next((place for place, word in enumerate(words) if word in END), len(words))]
 
 
 def is_pattern(command: str) -> bool:
-    """Whether it is a form to be filled in, such as `flask events show ID`."""
+    """Return whether it contains placeholders, such as `flask events show ID`."""
     return bool(re.search(r"…|\.\.\.|\[|\b(?:ID|FILE|NAME|EVENT|EVENT_TYPE|WEBHOOK|URL)\b", command))

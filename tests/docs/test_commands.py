@@ -1,4 +1,4 @@
-"""Every command in the documentation exists as written, and what can run here does."""
+"""Test that every command in the documentation exists, and run those that can run here."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ Shell = Callable[[str], subprocess.CompletedProcess[str]]
 COMMANDS = flask_commands()
 BLOCKS = blocks()
 RUNNABLE = [block for block in BLOCKS if block.language == "sh" and not block.elsewhere]
+# Commands that may be run wherever they are documented, because they change nothing.
 READING = re.compile(r"flask (events list|events (show|explain) \d|rules (check|test \w|backtest)|notify list)")
-"""Commands that may be run wherever they stand, because they change nothing."""
+
 FLASKS_OWN = {"run", "routes", "shell", "--app"}
 READABLE = {
     command: place
@@ -35,7 +36,7 @@ READABLE = {
 
 @pytest.fixture(scope="module")
 def flask(tmp_path_factory: pytest.TempPathFactory) -> click.Group:
-    """The command `flask`, with ours."""
+    """Return the `flask` command with ours."""
     url = f"sqlite:///{tmp_path_factory.mktemp('inbox') / 'inbox.sqlite3'}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FLASK_RUN_FROM_CLI", "true")
@@ -43,7 +44,7 @@ def flask(tmp_path_factory: pytest.TempPathFactory) -> click.Group:
 
 
 def find(group: click.Group, words: list[str]) -> tuple[click.Command, list[str]]:
-    """The command that the words name, and the words after its name."""
+    """Return the command that the words name, and the remaining words."""
     command: click.Command = group
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         known = command.commands
@@ -56,7 +57,7 @@ def find(group: click.Group, words: list[str]) -> tuple[click.Command, list[str]
 
 @pytest.mark.parametrize("written", COMMANDS, ids=str)
 def test_command_exists_with_its_options(written: str, flask: click.Group) -> None:
-    """A command that was renamed, or an option that is gone, is found in the page that still names it."""
+    """Every documented command and option exists."""
     words = words_of(written.replace("[", "").replace("]", ""))[1:]
     if words and words[0] in FLASKS_OWN:
         return
@@ -70,7 +71,7 @@ def test_command_exists_with_its_options(written: str, flask: click.Group) -> No
 
 
 def test_there_are_commands() -> None:
-    """The search has not gone blind."""
+    """The search finds commands."""
     assert len(COMMANDS) > 40
     assert len(RUNNABLE) > 12
     assert len(READABLE) > 10
@@ -78,14 +79,14 @@ def test_there_are_commands() -> None:
 
 @pytest.mark.parametrize("block", RUNNABLE, ids=lambda block: block.title)
 def test_block_runs(block: Block, shell: Shell) -> None:
-    """Whoever copies it gets what it promises, not an error."""
+    """A documented block succeeds when it is copied and run."""
     ended = shell(block.text)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 @pytest.fixture(scope="module")
 def runner(server: Server, site: Running) -> Iterator[FlaskCliRunner]:
-    """Runs commands in this process, which is quicker, on the server's own inbox."""
+    """Yield a runner of commands in this process, on the server's inbox."""
     given = {"database_url": server.environment["DATABASE_URL"], **site.environment}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FLASK_RUN_FROM_CLI", "true")
@@ -98,7 +99,7 @@ def runner(server: Server, site: Running) -> Iterator[FlaskCliRunner]:
 def test_command_that_only_reads_runs(
     command: str, runner: FlaskCliRunner, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also in a table or in the middle of a sentence."""
+    """A read-only command succeeds, also if it is documented in a table or a sentence."""
     monkeypatch.chdir(folder)
     ended = runner.invoke(args=words_of(command)[1:])
     assert ended.exit_code == 0, f"{READABLE[command]}: {ended.output}"
@@ -106,7 +107,7 @@ def test_command_that_only_reads_runs(
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.title)
 def test_files_and_targets_that_commands_name_are_there(block: Block) -> None:
-    """Also where the command itself cannot run here."""
+    """Every file and make target named in a command exists."""
     for line in block.commands:
         for path in re.findall(r"(?<![\w/])((?:deploy|postman|docs|bench)/[\w./-]*\w)", line):
             assert (ROOT / path).exists(), f"{block.title}: there is no {path}"

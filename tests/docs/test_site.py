@@ -1,4 +1,4 @@
-"""The site of the documentation is whole, and what it says about variables and figures is so."""
+"""Test that the documentation's site is complete and agrees with settings, metrics and responses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAGES = sorted((ROOT / "docs").rglob("*.md"))
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """The site, and what was said while it was built."""
+    """Return the folder of the site and the result of building it."""
     folder = tmp_path_factory.mktemp("site")
     command = [Path(sys.executable).parent / "mkdocs", "build", "--strict", "--site-dir", folder]
     # The theme's maker advertises on standard error otherwise.
@@ -29,7 +29,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Co
 
 
 def test_site_is_built_without_a_warning(built: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    """No page is left out, no link and no anchor leads nowhere."""
+    """The site contains every page and no broken link or anchor."""
     folder, ended = built
     said = ended.stdout + ended.stderr
     assert ended.returncode == 0, said
@@ -41,18 +41,18 @@ def test_site_is_built_without_a_warning(built: tuple[Path, subprocess.Completed
 
 
 def test_site_fetches_nothing_from_elsewhere(built: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    """Nobody else hears who reads it."""
+    """The site makes no third-party request."""
     html = (built[0] / "index.html").read_text(encoding="utf-8")
     assert not re.findall(r'(?:<script[^>]*src|<link[^>]*rel="stylesheet"[^>]*href)="(https?:[^"]+)', html)
 
 
 def test_page_of_variables_is_current() -> None:
-    """After a change of webhooks/config/settings.py: python -m deploy.settings_page"""
+    """The page of settings is current; if not, run `python -m deploy.settings_page`."""
     assert settings_page.PAGE.read_text(encoding="utf-8") == settings_page.page()
 
 
 def test_figures_that_pages_name_are_given() -> None:
-    """An alarm on a figure that does not exist never rings."""
+    """Every metric named in the documentation exists."""
     given = {f"tableau_webhooks_{name}" for name, _ in GAUGES.values()} | {"tableau_webhooks_inbox_up"}
     for page in PAGES:
         named = set(re.findall(r"\btableau_webhooks_\w+", page.read_text(encoding="utf-8")))
@@ -60,7 +60,7 @@ def test_figures_that_pages_name_are_given() -> None:
 
 
 def test_answers_that_the_table_names_are_those_of_the_receiver() -> None:
-    """docs/http.md has a row for each status that the receiver gives."""
+    """docs/http.md has a row for each status of the receiver."""
     source = (ROOT / "webhooks" / "receiver.py").read_text(encoding="utf-8")
     given = set(re.findall(r"refused\((\d{3})", source))
     table = set(re.findall(r"\| `(\d{3})`", (ROOT / "docs" / "http.md").read_text(encoding="utf-8")))
