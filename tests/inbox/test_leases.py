@@ -274,6 +274,30 @@ def test_tell_gives_each_dead_job_to_one_announcement(box: Inbox, planned: Calla
     ]
 
 
+def test_waiting_announcement_includes_later_deaths_until_it_has_sent_a_message(
+    box: Inbox, planned: Callable[..., None], clock: Clock
+) -> None:
+    """During an outage of Slack one announcement collects all deaths; after its first message a new one is added."""
+    box.dead_letters.announcements = [ANNOUNCE]
+    planned(3)
+    jobs = box.jobs.claim("me", 3, 30)
+    box.dead_letters.dead_letter(jobs[0], "first")
+    (announcement,) = box.jobs.claim("me", 5, 30)
+    assert len(box.dead_letters.announce(announcement)) == 1
+    box.jobs.postpone(announcement, 10, "Slack answered status 503")
+    box.dead_letters.dead_letter(jobs[1], "second")
+    assert box.jobs.claim("me", 5, 30) == []
+    clock.forward(10)
+    (announcement,) = box.jobs.claim("me", 5, 30)
+    assert [record.job.error for record in box.dead_letters.announce(announcement)] == ["first", "second"]
+    box.checkpoints.set(announcement, "notify slack 1", {"ts": "1"})
+    box.jobs.postpone(announcement, 10, "Twilio answered status 503")
+    box.dead_letters.dead_letter(jobs[2], "third")
+    (following,) = box.jobs.claim("me", 5, 30)
+    assert [record.job.error for record in box.dead_letters.announce(following)] == ["third"]
+    assert len(box.dead_letters.announce(announcement)) == 2
+
+
 def test_tell_is_taken_back_if_the_announcement_dies(box: Inbox, planned: Callable[..., None]) -> None:
     """What nobody could be told of is in the next announcement; what was replayed meanwhile is not."""
     box.dead_letters.announcements = [ANNOUNCE]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -15,13 +20,20 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Executable, create_engine, insert, text
 
-from tests.support.databases import NOTIFY
+from tests.support.databases import NOTIFY, Clock
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
-from webhooks.inbox import Inbox, migrate
+from webhooks.inbox import MISSING, Inbox, Namespace, Resource, migrate
 from webhooks.inbox.schema import events, metadata
+from webhooks.job import Job, NewJob
+from webhooks.worker.worker import Worker
 
 ROOT = Path(__file__).parents[2]
+DATA = Path(__file__).parent / "data"
+# The time at which the databases in DATA were made.
+MADE_AT = 1_795_594_211.0
+DAY = 86_400.0
+RESOURCE = ("workbook", "s", "Sales", "Ann", "Finance", 2.5)
 OPEN_AND_RECEIVE = """
 import sys
 from tests.support.databases import some_event
@@ -66,6 +78,94 @@ def test_open_older_schema_is_migrated(url: str, opened: Callable[..., Inbox], e
     again = opened(url)
     assert again.events.plan(lambda _: [NOTIFY]) == 1
     assert len(again.jobs.claim("me", 1, 30)) == 1
+
+
+@pytest.fixture
+def old_url(url: str, sqlite_url: str) -> str:
+    """The DATABASE_URL of a database that was made by revision 0003, the last one with the old names."""
+    if url == sqlite_url:
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+            connection.executescript((DATA / "revision_0003.sqlite.sql").read_text())
+    else:
+        with psycopg.connect(url.replace("postgresql+psycopg", "postgresql"), autocommit=True) as connection:
+            connection.execute((DATA / "revision_0003.postgres.sql").read_text())
+    return url
+
+
+def test_names_are_migrated_with_all_data(old_url: str, opened: Callable[..., Inbox], clock: Clock) -> None:
+    """Jobs, checkpoints, state and alerts of revision 0003 keep their meaning under the new names."""
+    clock.seconds = MADE_AT
+    box = opened(old_url, clock=clock)
+    records = {record.event.id: record for record in box.events.list(limit=100)}
+    jobs = {record.job.id: record for entry in records.values() for record in entry.jobs}
+    assert {number: (record.job.key, record.job.handler, record.job.rule) for number, record in jobs.items()} == {
+        1: ("R/notify/slack:#bi", "notify", "R"),
+        2: ("R/notify/slack:#bi", "notify", "R"),
+        3: ("dead letters 2", "dead_letters", "dead letters"),
+        4: ("R/notify/slack:#bi", "notify", "R"),
+        5: ("dead letters 4", "dead_letters", "dead letters"),
+        6: ("R/notify/slack:#bi", "notify", "R"),
+        7: ("planning_failed", "planning_failed", None),
+        8: ("F/notify/slack:#finance", "notify", "F"),
+        9: ("ticket", "ticket", None),
+        10: ("monitor/slack:#bi", "monitor_alert", "monitor"),
+    }
+    assert [number for number, record in jobs.items() if record.announced_at] == [4, 2]
+    framework, handler = Namespace.FRAMEWORK, Namespace.HANDLER
+    conditions, ticket = jobs[8].job, jobs[9].job
+    assert box.checkpoints.get(conditions, "conditions", namespace=framework) == "project Finance ~ Finance*"
+    assert box.checkpoints.get(conditions, "conditions", namespace=handler) is MISSING
+    assert box.checkpoints.get(conditions, "notify slack:#finance 1", namespace=framework) == {"ts": "3.4"}
+    assert box.checkpoints.get(ticket, "ticket", namespace=handler) == {"id": 17}
+    assert box.checkpoints.get(ticket, "conditions", namespace=handler) == "mine"
+    assert box.checkpoints.get(ticket, "surprise 1", namespace=framework) is None
+    assert box.checkpoints.get(ticket, "notify slack 1 unanswered wait 1", namespace=framework) == "no answer"
+    state = {"WebhooksDrifted", "WebhooksDrifted https://emea.example acme", "CredentialExpiring"}
+    state |= {"reconcile", "credential used", "site_luid https://emea.example acme"}
+    assert all(box.state.get(key) is not None for key in state)
+    assert box.state.get("WebhooksDrifted") == ["WorkbookDeleted disabled"]
+    alert, credential, reconciled, sent = (records[number].event for number in (8, 9, 10, 11))
+    assert (alert.event_type, alert.origin, alert.payload["origin"]) == ("WebhooksDrifted", "monitor", "monitor")
+    assert (credential.event_type, credential.origin) == ("CredentialExpiring", "monitor")
+    assert credential.payload["text"] == "The token expires in 5 days: über"
+    assert (reconciled.event_type, reconciled.origin) == ("WorkbookRefreshFailed", "reconciled")
+    assert (sent.origin, sent.payload["origin"]) == (None, "watch")
+    assert [record.event.id for record in box.events.list(event_type="CredentialExpiring")] == [9]
+    assert box.synthetic_events.find_twin(replace(reconciled, id=99)) == 10
+    assert (box.sessions.load("k"), box.resources.get("w-1")) == (b"\x00secret\xff", Resource("w-1", *RESOURCE))
+
+
+def test_migrated_backlog_is_worked_off(old_url: str, opened: Callable[..., Inbox], clock: Clock) -> None:
+    """Unplanned events, ready jobs and the job of a dead worker run after the migration, and each dead job is announced."""
+    clock.seconds = MADE_AT + DAY
+    box = opened(old_url, clock=clock)
+    box.dead_letters.announcements = [NewJob("dead letters", "dead_letters", params={"to": ["slack:#bi"]})]
+    ran: dict[int, list[int | None]] = {}
+
+    def run(job: Job, _: Callable[[], bool]) -> None:
+        included = box.dead_letters.announce(job) if job.handler == "dead_letters" else []
+        ran[job.id] = [record.job.id for record in included]
+
+    worker = Worker(box, planner=lambda _: [NOTIFY], run=run, threads=1)
+    worker.start()
+    try:
+        deadline = time.monotonic() + 20
+        while box.counts()["ready"] + box.counts()["running"] + box.counts()["unplanned"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        worker.stop(1)
+    assert ran == {5: [4, 6, 7], 8: [], 9: [], 10: [], 11: [], 12: [], 13: []}
+    lost = box.events.get(6)
+    assert lost
+    assert [attempt.outcome for attempt in lost.jobs[0].attempts_made] == ["lost", "done"]
+    assert box.dead_letters.unannounced() == []
+    # Only alerts whose job exists under its new key can be replayed without a second job.
+    box.events.replay([8])
+    box.events.plan(lambda _: [NewJob("monitor/slack:#bi", "monitor_alert", rule="monitor")])
+    replayed = box.events.get(8)
+    assert replayed
+    assert len(replayed.jobs) == 1
 
 
 def test_open_newer_schema_is_refused(url: str, opened: Callable[..., Inbox]) -> None:

@@ -23,6 +23,7 @@ from webhooks.destinations import resolve_default
 from webhooks.errors import LeaseLost, Permanent, RetryLater, StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import MISSING, Inbox, Namespace
+from webhooks.inbox.checkpoints import MESSAGE_PREFIX
 from webhooks.job import Job
 from webhooks.registry import Handler
 from webhooks.retry import costs_no_attempt
@@ -173,7 +174,7 @@ class Context:
 
         Raises NotifierError as the medium has it, Permanent for a destination that is none.
         """
-        key = f"notify {key or self._ordinal(to)}"
+        key = f"{MESSAGE_PREFIX}{key or self._ordinal(to)}"
         destination = self._destination(to)
         notifier = self.notifiers[destination.kind]
         label = self.label(self.event) if site else ""

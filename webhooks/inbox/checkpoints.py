@@ -12,6 +12,9 @@ from webhooks.inbox.databases.store import Store
 from webhooks.inbox.schema import checkpoints
 from webhooks.job import Job
 
+# The keys of the framework's checkpoints for messages begin with this.
+MESSAGE_PREFIX = "notify "
+
 
 class Namespace(StrEnum):
     """Who chose a checkpoint's key. The values are in the database: never change one."""

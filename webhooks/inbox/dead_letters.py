@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, insert, select, text, update
 
 from webhooks.inbox.attempts import end_attempt
-from webhooks.inbox.checkpoints import Namespace
+from webhooks.inbox.checkpoints import MESSAGE_PREFIX, Namespace
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.job_rows import insert_jobs, job_row, requeue_jobs
 from webhooks.inbox.queries import JOB_QUERY, job_records
@@ -50,19 +50,25 @@ class DeadLetters:
     def announce(self, announcement: Job, limit: int = 500) -> list[JobRecord]:
         """Return the dead jobs that `announcement` includes, oldest first.
 
-        The first call assigns it all dead jobs that no other announcement includes. They become unannounced again only
-        if the announcement dies itself. Jobs that were requeued since then are left out.
+        Each call adds the dead jobs that no announcement includes, until the announcement has sent its first message.
+        They become unannounced again only if the announcement dies itself. Jobs that were requeued since then are left
+        out.
         """
 
         def announce(connection: Connection) -> list[JobRecord]:
             included = _included(connection, announcement.id)
-            if included is not None:
-                return job_records(connection.execute(DEAD_JOBS.where(included)).mappings())
+            found = _dead_jobs(connection, DEAD_JOBS.where(included)) if included is not None else []
+            if connection.execute(select(_has_sent(announcement.id))).scalar():
+                return found
             unannounced = _unannounced(announcement.handler).limit(limit).with_for_update(skip_locked=True, of=jobs)
-            found = job_records(connection.execute(unannounced).mappings())
+            new = _dead_jobs(connection, unannounced)
+            if not new and included is not None:
+                return found
+            found += new
             ids = [record.job.id for record in found]
             wall = self._store.to_wall(self._store.now(connection))
             connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(announced_at=wall))
+            connection.execute(delete(checkpoints).filter_by(**_checkpoint(announcement.id)))
             row = _checkpoint(announcement.id) | {"value": json.dumps(ids), "recorded_at": wall}
             connection.execute(insert(checkpoints).values(row))
             return found
@@ -99,7 +105,8 @@ class DeadLetters:
                 continue
             row = job_row(dead.event.id, replace(new, key=f"{new.key} {dead.id}"))
             same = and_(jobs.c.handler == new.handler, jobs.c.params == row["params"])
-            waiting = exists().where(text(OPEN), jobs.c.state == int(JobState.READY), same)
+            ready = and_(text(OPEN), jobs.c.state == int(JobState.READY))
+            waiting = exists().where(ready, same, ~_has_sent(jobs.c.id))
             if connection.execute(select(waiting)).scalar():
                 continue
             # The job may have died, been requeued, and died again.
@@ -112,6 +119,16 @@ class DeadLetters:
 
 def _checkpoint(announcement_id: int) -> dict[str, Any]:
     return {"job_id": announcement_id, "namespace": Namespace.FRAMEWORK, "key": ANNOUNCED}
+
+
+def _has_sent(announcement_id: int | ColumnElement[int]) -> ColumnElement[bool]:
+    """Return the condition that the announcement has sent a message, or has tried to with an uncertain result."""
+    this = (checkpoints.c.job_id == announcement_id, checkpoints.c.namespace == Namespace.FRAMEWORK)
+    return exists().where(*this, checkpoints.c.key.like(f"{MESSAGE_PREFIX}%"))
+
+
+def _dead_jobs(connection: Connection, query: Select[Any]) -> list[JobRecord]:
+    return job_records(connection.execute(query).mappings())
 
 
 def _included(connection: Connection, announcement_id: int) -> ColumnElement[bool] | None:
