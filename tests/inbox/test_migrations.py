@@ -136,7 +136,7 @@ def test_names_are_migrated_with_all_data(old_url: str, opened: Callable[..., In
 
 
 def test_migrated_backlog_is_worked_off(old_url: str, opened: Callable[..., Inbox], clock: Clock) -> None:
-    """Unplanned events, ready jobs and the job of a dead worker run after the migration, and each dead job is announced."""
+    """Unplanned events, ready jobs and the job of a dead worker run after the migration; dead jobs are announced."""
     clock.seconds = MADE_AT + DAY
     box = opened(old_url, clock=clock)
     box.dead_letters.announcements = [NewJob("dead letters", "dead_letters", params={"to": ["slack:#bi"]})]
