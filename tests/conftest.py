@@ -1,4 +1,4 @@
-"""What every test starts from: an environment without the developer's own settings."""
+"""Isolate every test from the developer's own settings, and assign the long tests to the second stage."""
 
 from __future__ import annotations
 
@@ -9,6 +9,17 @@ import pytest
 from webhooks.config.settings import Settings
 
 NAMES = [name.upper() for name in Settings.model_fields] + ["TS_PAT_NAME", "TS_PAT_SECRET", "WEB_CONCURRENCY", "DYNO"]
+TESTS = Path(__file__).parent
+# Folders and files whose tests kill servers or start other large programs.
+SECOND_STAGE = tuple(
+    TESTS / name for name in ("reliability", "acceptance/test_load.py", "postman", "simulator/test_page.py")
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if any(item.path.is_relative_to(path) for path in SECOND_STAGE):
+            item.add_marker(pytest.mark.second_stage)
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +32,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Settings that name a site where nobody answers, a token, and an inbox of this test's own."""
+    """Return settings with an unreachable Tableau, a token and an inbox in the test's folder."""
     return Settings.read(
         _env_file=None,
         tableau_domain="http://127.0.0.1:9",
