@@ -1,72 +1,112 @@
-"""A connection with one end for all of it: a server that drips its answer, or takes ours in drips, holds no thread.
+"""Sockets with a total time limit, so that a slow server cannot block a thread.
 
-The time limits of http.client are for each single step on the wire, and begin anew with every byte that comes.
+The timeout of a socket limits each single operation and starts over with every byte, so a server that sends one byte
+now and then never exceeds it. Inside `time_limit` each operation gets at most the rest of the whole time.
+
+Only documented interfaces are used: methods of `socket.socket`, and `SSLContext.sslsocket_class` for TLS
+(https://docs.python.org/3/library/ssl.html#ssl.SSLContext.sslsocket_class). See docs/decisions/012-deadlines.md.
 """
 
 from __future__ import annotations
 
+import math
+import socket
+import ssl
 import time
-from collections.abc import Callable
-from functools import partial
-from http.client import HTTPConnection, HTTPResponse
-from io import BufferedReader, RawIOBase
-from socket import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
-PIECE = 16 * 1024  # bytes; a TLS record holds as many, and a step on the wire sends one
+_end: ContextVar[float] = ContextVar("end", default=math.inf)
 
 
-class Deadline(HTTPConnection):
-    """To stand before a class of connections: from `until` (of the monotonic clock) on, whatever it does is too late.
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Let all socket operations of this thread inside the block together take at most `seconds`.
 
-    Too late is a TimeoutError. Finding the address and connecting have limits of their own.
+    An operation that would exceed them raises TimeoutError. Resolving a name is limited by the resolver only.
     """
-
-    def __init__(self, *args: Any, until: float, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._until = until
-        self.response_class = partial(_Answer, until=until)  # type: ignore[assignment]
-
-    def send(self, data: Any) -> None:
-        """Send the bytes, a piece at a time."""
-        if self.sock is None:
-            self.connect()
-        for start in range(0, len(data), PIECE):
-            _hurry(self.sock, self._until)
-            super().send(data[start : start + PIECE])
+    token = _end.set(min(_end.get(), time.monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _end.reset(token)
 
 
-class _Answer(HTTPResponse):
-    """Head and body, read by steps of which none goes beyond `until`."""
+class LimitedSocket(socket.socket):
+    """A socket whose operations obey `time_limit`, beside its own timeout for each of them."""
 
-    def __init__(self, sock: socket, *args: Any, until: float, **options: Any) -> None:
-        super().__init__(sock, *args, **options)
-        self.fp = BufferedReader(_Steps(self.fp.detach(), partial(_hurry, sock, until)))
+    @contextmanager
+    def _limited(self) -> Iterator[None]:
+        own = self.gettimeout()
+        left = _end.get() - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the call as a whole took too long")
+        if left < math.inf:
+            self.settimeout(left if own is None else min(left, own))
+        try:
+            yield
+        finally:
+            self.settimeout(own)
+
+    def connect(self, address: Any, /) -> None:
+        """Connect to `address`."""
+        with self._limited():
+            super().connect(address)
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        """Send some of `data` and return how many bytes."""
+        with self._limited():
+            return super().send(data, flags)
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """Send all of `data`."""
+        with self._limited():
+            super().sendall(data, flags)
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """Return the bytes that arrive next, at most `buflen`."""
+        with self._limited():
+            return super().recv(buflen, flags)
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        """Read the bytes that arrive next into `buffer`; files made by `makefile` read with it."""
+        with self._limited():
+            return super().recv_into(buffer, nbytes or 0, flags)
 
 
-class _Steps(RawIOBase):
-    """The bytes of a socket's own file, with something done before each step."""
+class LimitedTLSSocket(LimitedSocket, ssl.SSLSocket):
+    """The same for TLS, its handshake included."""
 
-    def __init__(self, file: RawIOBase, before: Callable[[], None]) -> None:
-        super().__init__()
-        self._file = file
-        self._before = before
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._before()
-        return self._file.readinto(buffer)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
+    def do_handshake(self, block: bool = False) -> None:
+        """Perform the TLS handshake."""
+        with self._limited():
+            super().do_handshake(block)
 
 
-def _hurry(sock: socket, until: float) -> None:
-    """Let the next step take no longer than there is time."""
-    left = until - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("the call as a whole took too long")
-    sock.settimeout(min(left, sock.gettimeout() or left))
+def limited(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Let `context` make sockets that obey `time_limit`, and return it."""
+    context.sslsocket_class = LimitedTLSSocket
+    return context
+
+
+def connect(host: str, port: int, timeout: float) -> LimitedSocket:
+    """Return a socket connected to the first address of `host` that accepts a connection within `timeout` seconds.
+
+    Raises the OSError of the last address, and that of the resolver for an unknown name.
+    """
+    failure = OSError(f"no address found for {host}")
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        connection = LimitedSocket(family, kind, protocol)
+        connection.settimeout(timeout)
+        try:
+            connection.connect(address)
+        except OSError as error:
+            connection.close()
+            failure = error
+        else:
+            # A request is written in two parts; without this the second would wait for an acknowledgement of the first.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connection
+    raise failure

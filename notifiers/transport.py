@@ -1,48 +1,68 @@
-"""The one door to the network: requests with time limits, our name, and every failure told as a NotifierError."""
+"""HTTP for all notifiers: one request, a total time limit, and errors that say whether the request was sent.
+
+The connection is opened before the request is written, and the request is written before the response is read, so
+which of the three failed is known without looking at the kind of error: a request that was not written completely has
+not been carried out; once it was, a missing response says nothing. See docs/decisions/012-deadlines.md.
+"""
 
 from __future__ import annotations
 
 import json
 import ssl
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead, InvalidURL
+from typing import Any, NamedTuple
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-import requests
-import urllib3.exceptions
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
+import certifi
 
-from notifiers.deadline import Deadline
-from notifiers.errors import MASK, NotifierError, cause, hushed
+from notifiers import deadline
+from notifiers.errors import MASK, NotifierError, cause, redacted
 
-TIMEOUT = (5, 10)  # seconds to connect, and between two reads
-LONGEST = 30.0  # seconds for a request and its answer
-LARGEST = 1024 * 1024  # bytes of an answer; Twilio's list of fifty messages has a twentieth of that
-CHUNK = 64 * 1024
 USER_AGENT = "tableau-webhooks"
+# Bytes of a response; Twilio's list of fifty messages has a twentieth of that.
+LARGEST = 1024 * 1024
+# Bytes of a proxy's answer to CONNECT.
+LARGEST_HEAD = 64 * 1024
+PORTS = {"http": 80, "https": 443}
 
 
-MISCONFIGURED = (
-    requests.exceptions.InvalidURL,
-    requests.exceptions.MissingSchema,
-    requests.exceptions.InvalidSchema,
-    UnicodeError,
-)
+class Timeouts(NamedTuple):
+    """Time limits in seconds: to connect to one address, for each step on the wire, and for the whole call."""
+
+    connect: float = 5.0
+    step: float = 10.0
+    total: float = 30.0
+
+
+CALL_TIMEOUTS = Timeouts()
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a server said."""
+class Request:
+    """An HTTP request."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Response:
+    """An HTTP response; the names of its headers are in lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def json(self) -> dict[str, Any]:
-        """The body as a JSON object; empty if it is none."""
+        """Return the body as a JSON object; an empty one if it is none."""
         try:
             value = json.loads(self.body)
         except ValueError:
@@ -50,102 +70,176 @@ class Answer:
         return value if isinstance(value, dict) else {}
 
 
-def call(
-    method: str,
-    url: str,
-    *,
-    service: str,
-    auth: tuple[str, str],
-    form: Mapping[str, str] | None = None,
-    query: Mapping[str, str] | None = None,
-) -> Answer:
-    """Ask once and give the answer, whatever its status.
+class Transport:
+    """Sends requests to one service. Thread-safe; each request has its own connection.
 
-    Raises NotifierError where there is none: an uncertain one if the request may have been received, a permanent one if
-    the address cannot be one. `service` is the name to say; the second part of `auth` is kept secret.
+    A connection that is kept open can be closed by the service just when the next request is written, which looks like
+    a lost response. Notifications are rare enough to connect for each.
+
+    `ca_bundle` names a file of certificates that are trusted beside the usual ones. `secrets` are masked in responses
+    and errors.
     """
-    try:
-        # A session for one call: a kept connection that the server has just closed looks like a request that was lost.
-        with (
-            _session(time.monotonic() + LONGEST) as session,
-            session.request(
-                method,
-                url,
-                data=form,
-                params=query,
-                auth=auth,
-                headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
-                timeout=TIMEOUT,
-                allow_redirects=False,
-                stream=True,
-            ) as response,
-        ):
-            content = _whole(response)
-    except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
-        raise hushed(_translated(error, service), [auth[1]]) from cause(error, [auth[1]])
-    # An answer may quote the request.
-    return Answer(response.status_code, response.headers, content.replace(auth[1].encode(), MASK.encode()))
+
+    def __init__(self, service: str, *, secrets: Iterable[str] = (), ca_bundle: str | None = None) -> None:
+        self._service = service
+        self._secrets = [secret for secret in secrets if secret]
+        self._ca_bundle = ca_bundle
+
+    def send(self, request: Request, timeouts: Timeouts | None = None) -> Response:
+        """Send the request once, follow no redirect, and return the response, whatever its status.
+
+        Raises a permanent NotifierError for an invalid URL, one with `sent` False where the request surely was not
+        received, and an uncertain one where it was sent and no complete response came back.
+        """
+        url = self._parsed(request.url)
+        limits = timeouts or CALL_TIMEOUTS
+        sent = False
+        try:
+            with deadline.time_limit(limits.total), closing(self._connection(url, limits)) as connection:
+                connection.connect()
+                # A server that refuses early may stop reading; its response says why.
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    target = request.url if connection.by_proxy else _origin_form(url)
+                    connection.request(request.method, target, request.body, self._headers(request, connection))
+                    sent = True
+                with connection.getresponse() as response:
+                    body = _read(response)
+        except (OSError, HTTPException, ValueError) as error:
+            raise self._error(error, sent=sent) from cause(error, self._secrets)
+        for secret in self._secrets:
+            body = body.replace(secret.encode(), MASK.encode())
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return Response(response.status, headers, body)
+
+    def _parsed(self, url: str) -> SplitResult:
+        try:
+            parts = urlsplit(url)
+            _ = parts.port
+            (parts.hostname or "").encode("idna")
+            _origin_form(parts).encode("ascii")
+        except ValueError as error:
+            raise self._misconfigured(str(error)) from cause(error, self._secrets)
+        if parts.scheme not in PORTS or not parts.hostname:
+            raise self._misconfigured(f"{url} is not an http:// or https:// address")
+        return parts
+
+    def _connection(self, url: SplitResult, timeouts: Timeouts) -> Connection:
+        proxy = _proxy(url)
+        if proxy and (proxy.scheme != "http" or not proxy.hostname):
+            raise self._misconfigured(f"the proxy for {url.hostname} is not an http:// address ({proxy.scheme}://…)")
+        return Connection(url, proxy, self._tls if url.scheme == "https" else None, timeouts)
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        # Some systems have no certificates where OpenSSL looks for them.
+        context.load_verify_locations(certifi.where())
+        if self._ca_bundle:
+            try:
+                context.load_verify_locations(self._ca_bundle)
+            except OSError as error:
+                raise self._misconfigured(f"the CA bundle {self._ca_bundle} is not readable: {error}") from error
+        return deadline.limited(context)
+
+    def _headers(self, request: Request, connection: Connection) -> dict[str, str]:
+        headers = {"User-Agent": USER_AGENT, "Accept": "application/json", "Connection": "close"}
+        if connection.by_proxy:
+            headers |= connection.proxy_headers
+        return headers | dict(request.headers)
+
+    def _misconfigured(self, reason: str) -> NotifierError:
+        words = redacted(f"{self._service} cannot be called: {reason}", self._secrets)
+        return NotifierError(words, permanent=True, sent=False)
+
+    def _error(self, error: Exception, *, sent: bool) -> NotifierError:
+        if isinstance(error, InvalidURL) or not isinstance(error, OSError | HTTPException):
+            return self._misconfigured(str(error))
+        reason = redacted(str(error) or type(error).__name__, self._secrets)
+        if sent:
+            return NotifierError(f"{self._service} did not answer: {reason}", uncertain=True)
+        advice = ""
+        if isinstance(error, ssl.SSLCertVerificationError):
+            advice = "; if a proxy of your network opens TLS, set CA_BUNDLE to the file with its certificate"
+        return NotifierError(f"{self._service} cannot be reached: {reason}{advice}", sent=False)
 
 
-def _session(until: float) -> requests.Session:
-    session, adapter = requests.Session(), _Adapter(until)
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    return session
+class Connection(HTTPConnection):
+    """A connection to `url`, through a proxy where one is given, that obeys the time limit of its thread."""
+
+    def __init__(
+        self, url: SplitResult, proxy: SplitResult | None, tls: ssl.SSLContext | None, timeouts: Timeouts
+    ) -> None:
+        self._target = (url.hostname or "", url.port or PORTS[url.scheme])
+        super().__init__(*self._target, timeout=timeouts.connect)
+        self.default_port = PORTS[url.scheme]
+        self._proxy, self._tls, self._timeouts = proxy, tls, timeouts
+
+    @property
+    def by_proxy(self) -> bool:
+        """Whether the proxy reads the request; through a tunnel it does not."""
+        return self._proxy is not None and self._tls is None
+
+    @property
+    def proxy_headers(self) -> dict[str, str]:
+        """The credentials for the proxy, from its address."""
+        if self._proxy is None or self._proxy.username is None:
+            return {}
+        user = f"{unquote(self._proxy.username)}:{unquote(self._proxy.password or '')}"
+        return {"Proxy-Authorization": f"Basic {b64encode(user.encode()).decode()}"}
+
+    def connect(self) -> None:
+        """Open the connection, with its tunnel and its TLS. Raises OSError."""
+        host, port = self._target
+        if self._proxy:
+            host, port = self._proxy.hostname or "", self._proxy.port or PORTS["http"]
+        self.sock = connection = deadline.connect(host, port, self._timeouts.connect)
+        connection.settimeout(self._timeouts.step)
+        if self._tls:
+            if self._proxy:
+                self._open_tunnel(connection)
+            self.sock = self._tls.wrap_socket(connection, server_hostname=self._target[0])
+
+    def _open_tunnel(self, connection: deadline.LimitedSocket) -> None:
+        """Ask the proxy for a tunnel. https://www.rfc-editor.org/rfc/rfc9110#CONNECT"""
+        host = self._target[0].encode("idna").decode()
+        authority = f"[{host}]:{self._target[1]}" if ":" in host else f"{host}:{self._target[1]}"
+        headers = "".join(f"{name}: {value}\r\n" for name, value in self.proxy_headers.items())
+        connection.sendall(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{headers}\r\n".encode())
+        head = b""
+        while b"\r\n\r\n" not in head:
+            # The server speaks only after the client, so nothing of its TLS can be among these bytes.
+            piece = connection.recv(4096)
+            head += piece
+            if not piece or len(head) > LARGEST_HEAD:
+                raise OSError("the proxy did not open a tunnel")
+        status = head.split(b"\r\n", 1)[0].decode("latin-1")
+        if not status.startswith("HTTP/1.") or status.split()[1:2] != ["200"]:
+            raise OSError(f"the proxy did not open a tunnel: {status}")
 
 
-class _Adapter(HTTPAdapter):
-    """The way of requests to the wire, with connections that end."""
-
-    def __init__(self, until: float) -> None:
-        super().__init__()
-        self._until = until
-
-    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
-        pool: Any = super().get_connection_with_tls_context(*args, **options)
-        pool.ConnectionCls = partial(_Secure if pool.scheme == "https" else _Plain, until=self._until)
-        return pool
+def basic_auth(user: str, password: str) -> dict[str, str]:
+    """Return the header of HTTP Basic authentication."""
+    return {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
 
 
-class _Plain(Deadline, HTTPConnection):
-    """http://"""
+def _proxy(url: SplitResult) -> SplitResult | None:
+    """Return the proxy that the environment names for `url` (https_proxy, no_proxy, …)."""
+    proxies = getproxies()
+    address = proxies.get(url.scheme) or proxies.get("all")
+    if not address or proxy_bypass(url.netloc.rpartition("@")[2]):
+        return None
+    return urlsplit(address if "://" in address else f"http://{address}")
 
 
-class _Secure(Deadline, HTTPSConnection):
-    """https://"""
+def _origin_form(url: SplitResult) -> str:
+    return (url.path or "/") + (f"?{url.query}" if url.query else "")
 
 
-def _whole(response: requests.Response) -> bytes:
-    """The body, as it comes: a server that floods must not fill the memory."""
-    content = b""
-    while chunk := response.raw.read1(CHUNK, decode_content=True):
-        content += chunk
-        if len(content) > LARGEST:
-            raise requests.exceptions.ContentDecodingError("the answer is larger than 1 MiB")
-    return content
-
-
-def _translated(error: Exception, service: str) -> NotifierError:
-    if isinstance(error, MISCONFIGURED):
-        return NotifierError(f"{service} cannot be called: {error}", permanent=True)
-    if not_sent(error):
-        return NotifierError(f"{service} cannot be reached: {_reason(error)}", sent=False)
-    return NotifierError(f"{service} did not answer: {_reason(error)}", uncertain=True)
-
-
-def not_sent(error: Exception) -> bool:
-    """Whether the error struck before the first byte of the request left; otherwise nobody can tell."""
-    if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError):
-        return True
-    reason = _reason(error)
-    if isinstance(error, requests.exceptions.SSLError):
-        return any(isinstance(part, ssl.SSLCertVerificationError) for part in (reason, *reason.args))
-    return isinstance(reason, urllib3.exceptions.NewConnectionError)
-
-
-def _reason(error: BaseException) -> BaseException:
-    """The innermost error that says something; requests wraps urllib3's, which wraps the first."""
-    inner = error.args[0] if error.args else None
-    if isinstance(error, urllib3.exceptions.MaxRetryError):
-        inner = error.reason
-    return _reason(inner) if isinstance(inner, BaseException) else error
+def _read(response: HTTPResponse) -> bytes:
+    """Return the whole body; a server that floods must not fill the memory."""
+    body = response.read(LARGEST + 1)
+    if len(body) > LARGEST:
+        raise HTTPException("the response is larger than 1 MiB")
+    if response.length:
+        raise IncompleteRead(body, response.length)
+    return body

@@ -1,70 +1,110 @@
-"""slack_sdk's client with another way to the wire: each request has one end, and no redirect takes the token along."""
+"""Slack's Web API: slack_sdk's methods, sent by our own transport.
+
+All methods of slack_sdk's client call `api_call`, which is public and documented; everything below it is not used:
+it has no total time limit, follows redirects with the token, and repeats a post whose response was lost.
+"""
 
 from __future__ import annotations
 
-import time
-from functools import partial
-from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
-from io import BytesIO
+import json as json_codec
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import AbstractHTTPHandler, OpenerDirector, ProxyHandler, Request, UnknownHandler
+from urllib.parse import urlencode
 
-from slack_sdk.web import WebClient
-from slack_sdk.web.file_upload_v2_result import FileUploadV2Result
+from slack_sdk.web import SlackResponse, WebClient
 
-from notifiers.deadline import Deadline
+from notifiers.errors import NotifierError
+from notifiers.message import Picture
+from notifiers.slack.errors import refusal
+from notifiers.text import one_line
+from notifiers.transport import Request, Timeouts, Transport
 
-WHOLE = 30.0  # seconds for a request and its answer
-UPLOAD = 60.0  # seconds, where the request is a picture
+UPLOAD_TIMEOUTS = Timeouts(total=60.0)
+# Characters. The second is our own limit, for the line above the picture.
+ALT_TEXT, TITLE = 1000, 100
 
 
 class Client(WebClient):
-    """Overrides the two places in which slack_sdk opens an address."""
+    """slack_sdk's client; every failure is a NotifierError. Thread-safe."""
 
-    def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:  # noqa: ARG002
-        return self._exchange(req, WHOLE)
+    def __init__(self, *, token: str, api_url: str, transport: Transport, clock: Callable[[], datetime]) -> None:
+        super().__init__(token=token, base_url=api_url, retry_handlers=[])
+        self._transport = transport
+        self._clock = clock
 
-    def _upload_file(self, *, url: str, data: bytes, **_: Any) -> FileUploadV2Result:
-        said = self._exchange(Request(url, data, method="POST"), UPLOAD)  # noqa: S310 — _opener knows HTTP only
-        if said["status"] != 200:
-            raise HTTPError(url, said["status"], "", said["headers"], BytesIO())
-        return FileUploadV2Result(status=said["status"], body=said["body"])
+    def api_call(
+        self,
+        api_method: str,
+        *,
+        http_verb: str = "POST",  # noqa: ARG002 - POST works for every method, and keeps arguments out of logs
+        files: dict[str, Any] | None = None,  # noqa: ARG002 - no method that we use sends any
+        data: dict[str, Any] | None = None,
+        params: dict[str, Any] | None = None,
+        json: dict[str, Any] | None = None,
+        headers: dict[str, Any] | None = None,
+        auth: dict[str, Any] | None = None,  # noqa: ARG002 - for methods that take no token
+    ) -> SlackResponse:
+        """Call a method of the Web API and return Slack's response. Raises NotifierError for any other than `ok`."""
+        body, content_type = _encoded({**(params or {}), **(data or {})}, json)
+        sent = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type, **(headers or {})}
+        url = f"{self.base_url}{api_method}"
+        response = self._transport.send(Request("POST", url, sent, body))
+        said = response.json()
+        if response.status != 200 or said.get("ok") is not True:
+            raise refusal(response.status, said, response.headers, self._clock())
+        return SlackResponse(
+            client=self,
+            http_verb="POST",
+            api_url=url,
+            req_args={},
+            data=said,
+            headers=dict(response.headers),
+            status_code=response.status,
+        )
 
-    def _exchange(self, request: Request, seconds: float) -> dict[str, Any]:
-        """Whatever the status is."""
-        with _opener(self.proxy, time.monotonic() + seconds).open(request, timeout=self.timeout) as answer:
-            text = answer.read().decode(answer.headers.get_content_charset() or "utf-8")
-            return {"status": answer.status, "headers": answer.headers, "body": text}
+    def post(self, channel: str, text: str, blocks: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+        """Post a message with its names and links as they are written, and return Slack's response."""
+        response = self.chat_postMessage(
+            channel=channel, text=text, blocks=blocks, unfurl_links=False, unfurl_media=False, link_names=False
+        )
+        return {"channel": response.get("channel"), "ts": response.get("ts")}
+
+    def user_id(self, email: str) -> str:
+        """Return the id of the user with that e-mail address."""
+        try:
+            user = self.users_lookupByEmail(email=email).get("user")
+        except NotifierError as error:
+            error.uncertain = False  # nothing was posted yet
+            raise
+        if not isinstance(user, dict) or "id" not in user:
+            raise NotifierError("Slack's response names no user; is SLACK_API_URL right?")
+        return str(user["id"])
+
+    def upload(self, picture: Picture, *, channel: str, thread: str) -> None:
+        """Add a file to the thread of a message; `channel` is an id.
+
+        https://docs.slack.dev/messaging/working-with-files#upload
+        """
+        alt, filename = one_line(picture.alt), one_line(picture.filename)
+        place = self.files_getUploadURLExternal(
+            filename=filename, length=len(picture.data), alt_txt=alt[:ALT_TEXT] or None
+        )
+        upload = Request(
+            "POST", str(place.get("upload_url")), {"Content-Type": "application/octet-stream"}, picture.data
+        )
+        response = self._transport.send(upload, UPLOAD_TIMEOUTS)
+        if response.status != 200:
+            raise refusal(response.status, None, response.headers, self._clock())
+        file: dict[str, str | None] = {"id": str(place.get("file_id")), "title": alt[:TITLE] or filename}
+        self.files_completeUploadExternal(files=[file], channel_id=channel, thread_ts=thread)
 
 
-class _Http(AbstractHTTPHandler):
-    """Opens http:// and https:// with a connection that ends."""
-
-    def __init__(self, until: float) -> None:
-        super().__init__()
-        self._until = until
-
-    http_request = https_request = AbstractHTTPHandler.do_request_
-
-    def http_open(self, request: Request) -> HTTPResponse:
-        return self.do_open(partial(_Plain, until=self._until), request)
-
-    def https_open(self, request: Request) -> HTTPResponse:
-        return self.do_open(partial(_Secure, until=self._until), request)
-
-
-class _Plain(Deadline, HTTPConnection):
-    """http://"""
-
-
-class _Secure(Deadline, HTTPSConnection):
-    """https://"""
-
-
-def _opener(proxy: str | None, until: float) -> OpenerDirector:
-    """Without files, FTP and redirects: a redirected post is none, and the token would go where it leads."""
-    opener = OpenerDirector()
-    for handler in (ProxyHandler({"http": proxy, "https": proxy} if proxy else None), _Http(until), UnknownHandler()):
-        opener.add_handler(handler)
-    return opener
+def _encoded(form: Mapping[str, Any], json: Mapping[str, Any] | None) -> tuple[bytes, str]:
+    """Return the body and its content type, as Slack reads them."""
+    if json is not None:
+        return json_codec.dumps(json).encode(), "application/json; charset=utf-8"
+    fields = {name: int(value) if isinstance(value, bool) else value for name, value in form.items()}
+    return urlencode({name: value for name, value in fields.items() if value is not None}).encode(), (
+        "application/x-www-form-urlencoded"
+    )

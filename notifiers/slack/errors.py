@@ -58,7 +58,7 @@ class Refusal(NotifierError):
 def refusal(status: int, data: object, headers: Mapping[str, str], now: datetime) -> NotifierError:
     """The error for an answer of Slack's Web API that is not `ok`.
 
-    `data` is the decoded body, `headers` are the answer's in any case of letters.
+    `data` is the decoded body; the names in `headers` are in lower case.
     """
     answer: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
     name = str(answer.get("error") or "")
@@ -96,5 +96,4 @@ def _advice(name: str, answer: Mapping[str, Any]) -> str:
 
 
 def _retry_at(headers: Mapping[str, str], now: datetime) -> datetime | None:
-    by_name = {name.lower(): value for name, value in headers.items()}
-    return come_back(by_name.get("retry-after"), now)
+    return come_back(headers.get("retry-after"), now)

@@ -14,9 +14,10 @@ from notifiers.errors import NotifierError, demand, utc_now
 from notifiers.message import Message, Picture, Receipt
 from notifiers.slack.blocks import blocks, fallback
 from notifiers.slack.errors import Refusal
+from notifiers.transport import Transport
 
 if TYPE_CHECKING:
-    from notifiers.slack.web import Web
+    from notifiers.slack.client import Client
 
 log = logging.getLogger(__name__)
 
@@ -75,26 +76,29 @@ class SlackNotifier:
         """Upload the picture into the thread of the message; the bot must be a member of the channel."""
         if not picture.data:
             raise NotifierError(f"The picture {picture.filename} is empty", permanent=True)
-        self._web.upload(picture, channel=receipt.channel, thread=receipt.id)
+        self._client.upload(picture, channel=receipt.channel, thread=receipt.id)
 
     def check(self) -> str:
         """Ask Slack who we are (`auth.test`) and which scopes are missing."""
-        answer = self._web.whoami()
+        answer = self._client.auth_test()
         line = f"Slack: {answer.get('user')} in {answer.get('team')} ({answer.get('url')})"
-        header = {name.lower(): value for name, value in answer.headers.items()}.get("x-oauth-scopes", "")
+        header = answer.headers.get("x-oauth-scopes", "")
         granted = {scope.strip() for scope in header.split(",")}
         missing = [f"{scope} for {use}" for scope, use in SCOPES.items() if header and scope not in granted]
         return f"{line}; scopes it has not: {', '.join(missing)}" if missing else line
 
     @cached_property
-    def _web(self) -> Web:
-        from notifiers.slack.web import Web  # noqa: PLC0415 (slack_sdk is slow to import; most commands need none)
+    def _client(self) -> Client:
+        from notifiers.slack.client import Client  # noqa: PLC0415 - slack_sdk is slow to import; few commands need it
 
         demand("Slack", SLACK_TOKEN=self._config.token)
         token = (self._config.token or "").strip()
         if not TOKEN.fullmatch(token) or token.startswith("http"):
             raise NotifierError("SLACK_TOKEN is not a token; it looks like xoxb-… and stands alone", permanent=True)
-        return Web(token=token, api_url=self._config.api_url or SLACK_API_URL, clock=self._clock)
+        transport = Transport("Slack", secrets=[token])
+        return Client(
+            token=token, api_url=self._config.api_url or SLACK_API_URL, transport=transport, clock=self._clock
+        )
 
     def _channel(self, to: str | None) -> str:
         place = to or self._config.channel
@@ -104,15 +108,15 @@ class SlackNotifier:
 
     def _user_id(self, email: str) -> str:
         if email not in self._user_ids:
-            self._user_ids[email] = self._web.user_id(email)
+            self._user_ids[email] = self._client.user_id(email)
         return self._user_ids[email]
 
     def _post(self, channel: str, message: Message) -> dict[str, Any]:
         text = fallback(message)
         try:
-            return self._web.post(channel=channel, text=text, blocks=blocks(message))
+            return self._client.post(channel, text, blocks(message))
         except Refusal as error:
             if not error.blocks_refused:
                 raise
             log.warning("Slack refused the layout of a message; it is posted as text: %s", error)
-            return self._web.post(channel=channel, text=text)
+            return self._client.post(channel, text)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from notifiers.errors import NotifierError, come_back
-from notifiers.transport import Answer
+from notifiers.transport import Response
 
 # https://www.twilio.com/docs/api/errors
 ADVICE = {
@@ -33,32 +33,32 @@ class Refusal(NotifierError):
         self.status = status
 
 
-def refusal(answer: Answer, now: datetime) -> Refusal:
+def refusal(response: Response, now: datetime) -> Refusal:
     """Return the error for an answer that is not a success."""
-    said = answer.json()
+    said = response.json()
     code = said["code"] if isinstance(said.get("code"), int) else None
-    words = f"{code} {ADVICE.get(code) or said.get('message')}" if code else f"status {answer.status}"
-    hint = "" if code or answer.status >= 400 else "; is TWILIO_API_URL right?"
-    passing = answer.status >= 500 or answer.status in (408, 429) or code in TOO_MANY
+    words = f"{code} {ADVICE.get(code) or said.get('message')}" if code else f"status {response.status}"
+    hint = "" if code or response.status >= 400 else "; is TWILIO_API_URL right?"
+    passing = response.status >= 500 or response.status in (408, 429) or code in TOO_MANY
     return Refusal(
         f"Twilio answered {words}{hint}",
         permanent=not passing,
-        retry_at=come_back(answer.headers.get("Retry-After"), now) if passing else None,
-        status=answer.status,
+        retry_at=come_back(response.headers.get("retry-after"), now) if passing else None,
+        status=response.status,
     )
 
 
-def sid_of(answer: Answer) -> str:
+def sid_of(response: Response) -> str:
     """The SID of the message an answer describes; an uncertain NotifierError if it names none."""
-    sid = answer.json().get("sid")
+    sid = response.json().get("sid")
     if not isinstance(sid, str):
         raise NotifierError("Twilio's answer names no message", uncertain=True)
     return sid
 
 
-def sid_in_list(answer: Answer, body: str, since: datetime) -> str | None:
+def sid_in_list(response: Response, body: str, since: datetime) -> str | None:
     """The SID of the listed message with that body that was created at `since` or later."""
-    listed = answer.json().get("messages")
+    listed = response.json().get("messages")
     for item in listed if isinstance(listed, list) else []:
         if not isinstance(item, dict):
             continue

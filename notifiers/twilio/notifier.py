@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from notifiers.errors import NotifierError, demand, utc_now
 from notifiers.message import Message, Picture, Receipt
-from notifiers.transport import Answer, call
+from notifiers.transport import Request, Response, Transport, basic_auth
 from notifiers.twilio.errors import Refusal, date_of, refusal, sid_in_list, sid_of
 from notifiers.twilio.sms import sms
 
@@ -68,7 +68,7 @@ class TwilioNotifier:
         by = "MessagingServiceSid" if sender.startswith("MG") else "From"
         started = time.monotonic()
         try:
-            answer = self._call("POST", "/Messages.json", form={"To": number, by: sender, "Body": body})
+            answer = self._call("POST", {"To": number, by: sender, "Body": body})
             return Receipt(number, sid_of(answer))
         except NotifierError as error:
             # After a server error too the message may have been taken.
@@ -86,7 +86,7 @@ class TwilioNotifier:
 
     def check(self) -> str:
         """Read one entry of the account's message log, which takes the same credentials as sending."""
-        self._call("GET", "/Messages.json", query={"PageSize": "1"})
+        self._call("GET", {"PageSize": "1"})
         return f"Twilio: account {self._config.account_sid}, sending from {self._config.sender}"
 
     def _number(self, to: str | None) -> str:
@@ -97,24 +97,31 @@ class TwilioNotifier:
         except ValueError as error:
             raise NotifierError(str(error), permanent=True) from error
 
-    def _call(self, method: str, path: str, **content: Mapping[str, str]) -> Answer:
+    def _call(self, method: str, fields: dict[str, str]) -> Response:
+        """Call the Messages resource, with `fields` as the form of a POST or the query of a GET."""
         sid, secret = self._config.account_sid or "", self._config.auth_token or ""
         demand("Twilio", TWILIO_ACCOUNT_SID=sid, TWILIO_AUTH_TOKEN=secret, TWILIO_FROM=self._config.sender)
         base = (self._config.api_url or TWILIO_API_URL).rstrip("/")
-        url = f"{base}/2010-04-01/Accounts/{quote(sid, safe='')}{path}"
-        answer = call(method, url, service="Twilio", auth=(sid, secret), **content)
-        if not 200 <= answer.status < 300:
-            raise refusal(answer, self._clock())
-        return answer
+        url = f"{base}/2010-04-01/Accounts/{quote(sid, safe='')}/Messages.json"
+        headers, encoded = basic_auth(sid, secret), urlencode(fields)
+        if method == "GET":
+            request = Request(method, f"{url}?{encoded}", headers)
+        else:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+            request = Request(method, url, headers, encoded.encode())
+        response = Transport("Twilio", secrets=[secret]).send(request)
+        if not 200 <= response.status < 300:
+            raise refusal(response, self._clock())
+        return response
 
     def _sid_since(self, started: float, number: str, body: str) -> str | None:
         """The SID of this message if Twilio has it although we were not told; None also where we cannot look."""
         try:
             # Not filtered by DateSent, which is empty until a message has left.
-            answer = self._call("GET", "/Messages.json", query={"To": number, "PageSize": "50"})
+            answer = self._call("GET", {"To": number, "PageSize": "50"})
         except NotifierError:
             return None
         # Twilio's own clock, as ours may differ.
-        now = date_of(answer.headers.get("Date")) or self._clock()
+        now = date_of(answer.headers.get("date")) or self._clock()
         since = now - timedelta(seconds=time.monotonic() - started) - CLOCK_GRAIN
         return sid_in_list(answer, body, since)

@@ -13,6 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from notifiers.transport import Timeouts
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -131,5 +133,4 @@ def says() -> type[Says]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time limits short enough for a test."""
-    monkeypatch.setattr("notifiers.transport.TIMEOUT", (5, 0.5))
-    monkeypatch.setattr("notifiers.slack.web.TIMEOUT", 0.5)
+    monkeypatch.setattr("notifiers.transport.CALL_TIMEOUTS", Timeouts(step=0.5))

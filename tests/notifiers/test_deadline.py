@@ -1,89 +1,70 @@
-"""One end for every call: against servers that send, or take, a little now and then and never finish."""
+"""A total time limit for every call, against servers that send, or take, a few bytes now and then and never finish."""
 
 from __future__ import annotations
 
-import gc
+import math
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import pytest
 
 from notifiers import Message, NotifierError, Picture, Receipt, SlackConfig
+from notifiers.deadline import LimitedSocket, time_limit
 from notifiers.slack import SlackNotifier
-from notifiers.transport import call
+from notifiers.transport import Request, Timeouts, Transport
+from tests.notifiers.raw_server import raw_server, read_head
 from tests.support import certificates
 
 PAUSE = 0.02
-HEADS = {
+RESPONSES = {
     "head": (b"HTTP/1.1 200 OK\r\nX-Long: ", b"a"),
-    "interim answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "interim responses": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
     "body": (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b" "),
     "body without a length": (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", b" "),
     "chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
     "body of an error": (b"HTTP/1.1 500 Oh\r\nContent-Length: 100000\r\n\r\n", b" "),
 }
-BODY = HEADS["body"]
+BODY = RESPONSES["body"]
 
 
-class Slow(ThreadingTCPServer):
+class Slow:
     """Sends `first`, then `again` and again; or, where `takes`, reads so many bytes at a time and sends nothing."""
-
-    block_on_close = True
-    first, again, takes = b"", b"", 0
 
     def __init__(self, context: ssl.SSLContext | None) -> None:
         self.over, self.context = threading.Event(), context
-        super().__init__(("127.0.0.1", 0), Slowly)
+        self.first, self.again, self.takes, self.url = b"", b"", 0, ""
 
-    @property
-    def url(self) -> str:
-        return f"{'https' if self.context else 'http'}://127.0.0.1:{self.server_address[1]}"
-
-    def says(self, first: bytes, again: bytes) -> str:
-        """What it says to whoever asks; gives its address."""
+    def responding(self, first: bytes, again: bytes) -> str:
+        """Set the response, and return the server's address."""
         self.first, self.again = first, again
         return self.url
 
-
-class Slowly(StreamRequestHandler):
-    server: Slow
-
-    def setup(self) -> None:
-        if self.server.context:
-            self.request = self.server.context.wrap_socket(self.request, server_side=True)
-        super().setup()
-
-    def handle(self) -> None:
-        self.connection.recv(65536)
-        with suppress(OSError):
-            self.connection.sendall(self.server.first)
-            while not self.server.over.wait(PAUSE):
-                if self.server.takes:
-                    self.connection.recv(self.server.takes)
+    def serve(self, connection: socket.socket) -> None:
+        if self.context:
+            connection = self.context.wrap_socket(connection, server_side=True)
+        with connection:
+            read_head(connection)
+            connection.sendall(self.first)
+            while not self.over.wait(PAUSE):
+                if self.takes:
+                    connection.recv(self.takes)
                 else:
-                    self.connection.sendall(self.server.again)
-
-    def finish(self) -> None:
-        with suppress(OSError):
-            super().finish()
-        self.connection.close()
+                    connection.sendall(self.again)
 
 
 @contextmanager
 def serving(context: ssl.SSLContext | None = None) -> Iterator[Slow]:
-    with Slow(context) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.over.set()
-        server.shutdown()
-        thread.join()
+    slow = Slow(context)
+    with raw_server(slow.serve) as server:
+        slow.url = f"{'https' if context else 'http'}://127.0.0.1:{server.port}"
+        yield slow
+        slow.over.set()
 
 
 @pytest.fixture
@@ -95,10 +76,9 @@ def slow() -> Iterator[Slow]:
 
 @pytest.fixture
 def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
-    """A slow server behind TLS, which both clients trust."""
+    """A slow server behind TLS, which the clients trust."""
     files = certificates.issue(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(files.root))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(files.root))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(files.chain, files.key)
     with serving(context) as server:
@@ -108,9 +88,8 @@ def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole calls end soon; the single steps keep their seconds, which no byte here ever uses up."""
-    monkeypatch.setattr("notifiers.slack.client.WHOLE", 0.3)
-    monkeypatch.setattr("notifiers.slack.client.UPLOAD", 0.3)
-    monkeypatch.setattr("notifiers.transport.LONGEST", 0.3)
+    monkeypatch.setattr("notifiers.transport.CALL_TIMEOUTS", Timeouts(total=0.3))
+    monkeypatch.setattr("notifiers.slack.client.UPLOAD_TIMEOUTS", Timeouts(total=0.3))
 
 
 def slack(url: str) -> SlackNotifier:
@@ -121,55 +100,69 @@ def by_slack(url: str) -> None:
     slack(url).send(Message("Refresh failed"), None)
 
 
-def by_door(url: str) -> None:
-    call("POST", f"{url}/x", service="S", auth=("user", "very-secret"), form={"a": "b"})
+def by_transport(url: str) -> None:
+    Transport("S").send(Request("POST", f"{url}/x", body=b"a=b"))
 
 
-CLIENTS = [by_slack, by_door]
+CLIENTS = [by_slack, by_transport]
 
 
 @contextmanager
 def ending() -> Iterator[None]:
-    """What stands inside ends within two seconds."""
+    """Fail where the block takes two seconds or more."""
     started = time.monotonic()
     yield
     assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-@pytest.mark.parametrize("part", HEADS)
-def test_dripping_answer_holds_no_thread(slow: Slow, part: str, client: Callable[[str], None]) -> None:
-    """Whatever drips, the call ends at its time, and whether it was carried out nobody knows."""
-    with ending(), pytest.raises(NotifierError, match=r"did not answer") as caught:
-        client(slow.says(*HEADS[part]))
-    assert (caught.value.permanent, caught.value.uncertain) == (False, True)
+@pytest.mark.parametrize("part", RESPONSES)
+def test_dripping_response_holds_no_thread(slow: Slow, part: str, client: Callable[[str], None]) -> None:
+    """Whichever part drips, the call ends in time, and whether it was carried out is unknown."""
+    with ending(), pytest.raises(NotifierError, match="did not answer") as caught:
+        client(slow.responding(*RESPONSES[part]))
+    assert (caught.value.permanent, caught.value.sent, caught.value.uncertain) == (False, True, True)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_dripping_answer_through_tls(secure: Slow, client: Callable[[str], None]) -> None:
-    """The same where it is encrypted."""
-    with ending(), pytest.raises(NotifierError, match=r"did not answer"):
-        client(secure.says(*BODY))
+def test_dripping_response_through_tls(secure: Slow, client: Callable[[str], None]) -> None:
+    """The same holds for an encrypted connection."""
+    with ending(), pytest.raises(NotifierError, match="did not answer") as caught:
+        client(secure.responding(*BODY))
+    assert caught.value.uncertain
 
 
-# http.client of Python 3.11 leaves a tunnel that fails to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+def dripping_handshake(connection: socket.socket) -> None:
+    """Send the header of a TLS record of 16 KiB, then its bytes one by one."""
+    connection.recv(4096)
+    connection.sendall(b"\x16\x03\x03\x40\x00")
+    while True:
+        connection.sendall(b"\x02")
+        time.sleep(PAUSE)
+
+
+def test_dripping_handshake_has_surely_not_sent() -> None:
+    """A server that never finishes its TLS handshake holds no thread either, and has not seen the request."""
+    with raw_server(dripping_handshake) as server:
+        with ending(), pytest.raises(NotifierError, match="cannot be reached") as caught:
+            by_transport(f"https://127.0.0.1:{server.port}")
+    assert (caught.value.permanent, caught.value.sent, caught.value.uncertain) == (False, False, False)
+
+
 def test_dripping_proxy_has_surely_not_sent(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before the tunnel stands nothing has left: trying again is safe."""
-    monkeypatch.setenv("https_proxy", slow.says(*HEADS["head"]))
+    """Before the tunnel is open nothing has left: it is safe to retry."""
+    monkeypatch.setenv("https_proxy", slow.responding(*RESPONSES["head"]))
     monkeypatch.delenv("no_proxy", raising=False)
     with ending(), pytest.raises(NotifierError, match="cannot be reached") as caught:
         by_slack("https://slack.example.org")
-    assert (caught.value.permanent, caught.value.uncertain) == (False, False)
-    del caught
-    gc.collect()
+    assert (caught.value.permanent, caught.value.sent, caught.value.uncertain) == (False, False, False)
 
 
 @pytest.mark.parametrize("kind", ["slow", "secure"])
 def test_server_that_takes_a_picture_in_drips(
     vendor: Any, says: Any, kind: str, request: pytest.FixtureRequest
 ) -> None:
-    """A picture is sent for its time; one that is not out by then is not there."""
+    """The time for sending a picture is limited; one that was not sent whole has not arrived."""
     server: Slow = request.getfixturevalue(kind)
     server.takes = 1000
     vendor.on("files.getUploadURLExternal", says({"ok": True, "upload_url": f"{server.url}/up", "file_id": "F1"}))
@@ -179,10 +172,32 @@ def test_server_that_takes_a_picture_in_drips(
     assert vendor.paths() == ["files.getUploadURLExternal"]
 
 
-def test_upload_has_a_time_of_its_own(vendor: Any, says: Any, slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An upload whose answer drips ends as well."""
-    monkeypatch.setattr("notifiers.slack.client.WHOLE", 20)
-    address = slow.says(*BODY)
+def test_upload_has_its_own_time_limit(vendor: Any, says: Any, slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upload whose response drips ends as well."""
+    monkeypatch.setattr("notifiers.transport.CALL_TIMEOUTS", Timeouts(total=20))
+    address = slow.responding(*BODY)
     vendor.on("files.getUploadURLExternal", says({"ok": True, "upload_url": f"{address}/up", "file_id": "F1"}))
-    with ending(), pytest.raises(NotifierError, match="did not answer"):
+    with ending(), pytest.raises(NotifierError, match="did not answer") as caught:
         slack(vendor.url).attach(Picture(b"\x89PNG", "sales.png"), Receipt("C0123", "1"))
+    assert caught.value.uncertain
+
+
+def test_threads_are_left_behind_by_no_call(slow: Slow) -> None:
+    """The limit needs no helper thread that would wait for the server in place of the caller."""
+    before = threading.active_count()
+    with pytest.raises(NotifierError):
+        by_transport(slow.responding(*BODY))
+    # The server's own thread for the connection goes on.
+    assert threading.active_count() <= before + 1
+
+
+def test_limits_nest_and_end_with_their_block() -> None:
+    """An inner limit cannot extend an outer one, and a socket's own timeout is as before afterwards."""
+    near, far = socket.socketpair()
+    with far, LimitedSocket(fileno=near.detach()) as limited:
+        limited.settimeout(5)
+        with ending(), time_limit(0.1), time_limit(math.inf), pytest.raises(TimeoutError):
+            limited.recv(1)
+        assert limited.gettimeout() == 5
+        far.sendall(b"a")
+        assert limited.recv(1) == b"a"

@@ -276,7 +276,7 @@ def test_token_does_not_follow_a_redirect(slack: SlackNotifier, vendor: Any, say
 def test_upload_goes_by_http_only(slack: SlackNotifier, vendor: Any, says: Any, url: str) -> None:
     """An address of another kind, which only a false Slack would name, is not opened."""
     vendor.on("files.getUploadURLExternal", says({"ok": True, "upload_url": url, "file_id": "F1"}))
-    with pytest.raises(NotifierError, match="unknown url type"):
+    with pytest.raises(NotifierError, match="not an http:// or https:// address"):
         slack.attach(PICTURE, Receipt("C0123", "1"))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from notifiers import Message, NotifierError, Picture, Receipt, TwilioConfig
-from notifiers.transport import Answer
+from notifiers.transport import Response
 from notifiers.twilio import TwilioNotifier
 from notifiers.twilio.errors import refusal
 
@@ -80,7 +80,7 @@ def test_send_through_a_messaging_service(vendor: Any, says: Any) -> None:
 def test_refusal_knows_what_is_final(status: int, code: Any, permanent: bool, words: str) -> None:
     """Bad and opted-out numbers and wrong credentials are final; load and server trouble pass."""
     body = b"{}" if code is None else b'{"code": %s, "message": "said so"}' % str(code).replace("'", '"').encode()
-    error = refusal(Answer(status, {"Retry-After": "7"}, body), NOW)
+    error = refusal(Response(status, {"retry-after": "7"}, body), NOW)
     assert words in str(error)
     assert error.permanent is permanent
     assert error.retry_at == (None if permanent else NOW + timedelta(seconds=7))
