@@ -143,9 +143,12 @@ def dripping_handshake(connection: socket.socket) -> None:
 
 def test_dripping_handshake_has_surely_not_sent() -> None:
     """A server that never finishes its TLS handshake holds no thread either, and has not seen the request."""
-    with raw_server(dripping_handshake) as server:
-        with ending(), pytest.raises(NotifierError, match="cannot be reached") as caught:
-            by_transport(f"https://127.0.0.1:{server.port}")
+    with (
+        raw_server(dripping_handshake) as server,
+        ending(),
+        pytest.raises(NotifierError, match="cannot be reached") as caught,
+    ):
+        by_transport(f"https://127.0.0.1:{server.port}")
     assert (caught.value.permanent, caught.value.sent, caught.value.uncertain) == (False, False, False)
 
 

@@ -89,7 +89,7 @@ def test_untrusted_certificate_was_not_sent_and_names_the_variable(tmp_path: Pat
             secure.sendall(OK)
 
     with raw_server(serve) as server:
-        with pytest.raises(NotifierError, match="CERTIFICATE_VERIFY_FAILED.*CA_BUNDLE") as caught:
+        with pytest.raises(NotifierError, match=r"CERTIFICATE_VERIFY_FAILED.*CA_BUNDLE") as caught:
             send(f"https://127.0.0.1:{server.port}/x")
         assert (caught.value.sent, caught.value.uncertain) == (False, False)
         assert send(f"https://127.0.0.1:{server.port}/x", ca_bundle=root, body=b"").status == 200
@@ -181,7 +181,8 @@ def test_early_refusal_is_the_response() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["no-scheme/x", "ftp://example.org/x", "http://", "http://a b/", "http://[::1/x", "http://h:port/", "http://h/ü"]
+    "url",
+    ["no-scheme/x", "ftp://example.org/x", "http://", "http://a b/", "http://[::1/x", "http://h:port/", "http://h/ü"],
 )
 def test_impossible_address_is_permanent(url: str) -> None:
     """A wrong setting does not get better by itself."""
@@ -283,7 +284,7 @@ def test_proxy_of_another_kind_is_permanent(monkeypatch: pytest.MonkeyPatch, pro
     """A proxy that we cannot speak to is a wrong setting."""
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("http_proxy", proxy)
-    with pytest.raises(NotifierError, match="the proxy for service.invalid") as caught:
+    with pytest.raises(NotifierError, match=r"the proxy for service\.invalid") as caught:
         send("http://service.invalid/x")
     assert caught.value.permanent
 
