@@ -63,7 +63,7 @@ def list_events(filters: options.Filters, limit: int, as_json: bool) -> None:
 @click.argument("event_id", type=int, metavar="ID")
 @options.as_json
 def show(event_id: int, as_json: bool) -> None:
-    """Show one event with its payload, its jobs and their attempts."""
+    """Show one event with its payload, jobs and attempts."""
     record = application.get_event(event_id)
     if as_json:
         terminal.print_json(event_object(record, application.redact))
