@@ -41,7 +41,7 @@ def checks_then_inserts(inbox: Inbox) -> None:
 
     def look_and_keep(row: Sequence[Any]) -> tuple[int, int]:
         name, luid = row[4], row[3]
-        known = [one for one in inbox.events.list(resource=luid, limit=1) if one.event.resource_name == name]
+        known = [one for one in inbox.events.list(resources=[luid], limit=1) if one.event.resource_name == name]
         if known:
             return known[0].event.id or 0, 1
         return keep((secrets.token_bytes(32), *row[1:]))

@@ -72,9 +72,9 @@ def test_the_page_tells_of_every_command_and_option(path: tuple[str, ...], comma
     for parameter in command.params:
         if isinstance(parameter, click.Option) and parameter.name not in {
             "as_json",
-            "event_type",
-            "resource",
-            "state",
+            "event_types",
+            "resources",
+            "states",
             "since",
         }:
             assert parameter.opts[0] in found[1], f"docs/cli.md is silent on {parameter.opts[0]} of {' '.join(path)}"

@@ -44,35 +44,40 @@ def ids(box: Inbox, **wanted: object) -> list[int | None]:
     [
         ({}, [6, 5, 4, 3, 2, 1]),
         ({"limit": 2}, [6, 5]),
-        ({"event_type": "WorkbookDeleted"}, [5]),
-        ({"resource": "sales"}, [4, 1]),
-        ({"resource": "Sales*"}, [4, 2, 1]),
-        ({"resource": "Sales_EU"}, [2]),
-        ({"resource": "100% ?inance"}, [3]),
-        ({"resource": "e3417f6a-1c11-4a07-9f2e-0d3b5a6c7d8e", "limit": 1}, [6]),
-        ({"state": "received"}, [6]),
-        ({"state": "ignored"}, [5]),
-        ({"state": "planned"}, [4, 3, 2, 1]),
-        ({"state": "done"}, [1]),
-        ({"state": "dead"}, [2]),
-        ({"state": "ready"}, [3]),
-        ({"state": "running"}, [4]),
-        ({"state": "skipped"}, []),
+        ({"event_types": ["WorkbookDeleted"]}, [5]),
+        ({"resources": ["sales"]}, [4, 1]),
+        ({"resources": ["Sales*"]}, [4, 2, 1]),
+        ({"resources": ["Sales_EU"]}, [2]),
+        ({"resources": ["100% ?inance"]}, [3]),
+        ({"resources": ["e3417f6a-1c11-4a07-9f2e-0d3b5a6c7d8e"], "limit": 1}, [6]),
+        ({"states": ["received"]}, [6]),
+        ({"states": ["ignored"]}, [5]),
+        ({"states": ["planned"]}, [4, 3, 2, 1]),
+        ({"states": ["done"]}, [1]),
+        ({"states": ["dead"]}, [2]),
+        ({"states": ["ready"]}, [3]),
+        ({"states": ["running"]}, [4]),
+        ({"states": ["skipped"]}, []),
         ({"after": 3}, [4, 5, 6]),
         ({"after": 1, "limit": 2}, [2, 3]),
         ({"since": datetime.fromtimestamp(1_800_000_006, UTC)}, [6, 5, 4]),
-        ({"state": "dead", "resource": "Sales*"}, [2]),
+        ({"states": ["dead"], "resources": ["Sales*"]}, [2]),
+        ({"states": ["dead", "done", "ignored"]}, [5, 2, 1]),
+        ({"resources": ["sales", "Sales_EU"]}, [4, 2, 1]),
+        ({"event_types": ["WorkbookDeleted", "NoSuchType"]}, [5]),
+        ({"before": 3}, [2, 1]),
+        ({"before": 6, "limit": 2}, [5, 4]),
     ],
 )
 def test_events_filters(box: Inbox, wanted: dict[str, object], found: list[int]) -> None:
-    """Each filter narrows the list as its word says; `*` and `?` are wild, `%` and `_` are not."""
+    """Each filter narrows the list to one of its values; `*` and `?` are wildcards, `%` and `_` are not."""
     assert ids(box, **wanted) == found
 
 
 def test_events_unknown_state_is_refused(box: Inbox) -> None:
     """A state that does not exist is told together with those that do."""
     with pytest.raises(ValueError, match="Unknown state 'ended'"):
-        box.events.list(state="ended")
+        box.events.list(states=["ended"])
 
 
 def test_event_unknown_is_none(box: Inbox) -> None:
@@ -149,7 +154,7 @@ def test_replay_dead_since(box: Inbox, clock: Clock) -> None:
     """Only those that died since then."""
     assert box.dead_letters.requeue(datetime.fromtimestamp(clock(), UTC)) == 0
     assert box.dead_letters.requeue(datetime.fromtimestamp(clock() - 60, UTC)) == 1
-    assert ids(box, state="dead") == []
+    assert ids(box, states=["dead"]) == []
 
 
 def test_steps_first_result_stays(box: Inbox) -> None:

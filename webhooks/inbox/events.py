@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -76,20 +76,24 @@ class Events:
     def list(
         self,
         *,
-        event_type: str | None = None,
-        resource: str | None = None,
-        state: str | None = None,
+        event_types: Collection[str] = (),
+        resources: Collection[str] = (),
+        states: Collection[str] = (),
         since: datetime | None = None,
         after: int | None = None,
+        before: int | None = None,
         limit: int = 50,
     ) -> Records:
         """Return stored events, newest first.
 
-        `resource` is a LUID or a name with `*` and `?`; `state` is one of STATES; `after` returns those with a greater
-        id, oldest first. Raises ValueError for an unknown state.
+        A resource is a LUID or a name with `*` and `?`, a state one of STATES; of several values, one has to match.
+        `before` returns events with a smaller id, `after` those with a greater one, oldest first. Raises ValueError for
+        an unknown state.
         """
         order = events.c.id if after is not None else events.c.id.desc()
-        filters = event_filters(event_type, resource, state, since, after)
+        filters = event_filters(
+            event_types=event_types, resources=resources, states=states, since=since, after=after, before=before
+        )
         query = RECORD_QUERY.where(*filters).order_by(order).limit(limit)
         return self._store.read(lambda connection: event_records(connection, query))
 

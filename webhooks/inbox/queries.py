@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, select, text
+from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, or_, select, text
 
 from webhooks.event import Event
 from webhooks.inbox.records import (
@@ -76,19 +76,34 @@ def _jobs_by_event(connection: Connection, stored: Mapping[int, Event]) -> dict[
 
 
 def event_filters(
-    event_type: str | None, resource: str | None, state: str | None, since: datetime | None, after: int | None
+    *,
+    event_types: Collection[str],
+    resources: Collection[str],
+    states: Collection[str],
+    since: datetime | None,
+    after: int | None,
+    before: int | None,
 ) -> Iterator[ColumnElement[bool]]:
-    """Yield the conditions of a search for events. Raises ValueError for an unknown state."""
-    if event_type:
-        yield events.c.event_type == event_type
-    if resource:
-        yield (events.c.resource_luid == resource) | events.c.resource_name.ilike(_like(resource), escape="\\")
-    if state:
-        yield _state_filter(state)
+    """Yield the conditions of a search for events; of several values, one has to match.
+
+    Raises ValueError for an unknown state.
+    """
+    if event_types:
+        yield events.c.event_type.in_(event_types)
+    if resources:
+        yield or_(*(_resource_filter(resource) for resource in resources))
+    if states:
+        yield or_(*(_state_filter(state) for state in states))
     if since:
         yield events.c.received_at >= since.timestamp()
     if after is not None:
         yield events.c.id > after
+    if before is not None:
+        yield events.c.id < before
+
+
+def _resource_filter(resource: str) -> ColumnElement[bool]:
+    return (events.c.resource_luid == resource) | events.c.resource_name.ilike(_like(resource), escape="\\")
 
 
 def _state_filter(state: str) -> ColumnElement[bool]:

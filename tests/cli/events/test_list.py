@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.cli.conftest import PAT, TOKEN, Receive, Run, objects, stored
+from webhooks.cli.support.options import PAGE
 from webhooks.event import parse
 from webhooks.inbox import Inbox
 from webhooks.job import Job
@@ -111,6 +112,16 @@ def test_events_can_be_filtered(flask: Run, receive: Receive) -> None:
     assert ids("--since", (datetime.now(UTC) + timedelta(hours=1)).isoformat()) == []
     assert ids("--limit", "1") == [orders]
     assert ids("--type", "WorkbookCreated", "--resource", "Orders") == []
+    assert ids("--type", "WorkbookCreated", "--type", "DatasourceCreated", "--type", "SiteUpdated") == [orders, sales]
+    assert ids("--resource", "luid-1", "--resource", "ord*") == [orders, sales]
+
+
+def test_limit_0_lists_all_events(flask: Run, receive: Receive) -> None:
+    """--limit 0 has no maximum, and a limit above the size of a page is kept exactly."""
+    ids = [receive(site_luid=str(number)) for number in range(PAGE + 10)]
+    assert [event["id"] for event in objects(flask("events", "list", "--json", "--limit", 0).stdout)] == ids[::-1]
+    assert len(flask("events", "list", "--limit", 0).stdout.splitlines()) == len(ids) + 1
+    assert len(objects(flask("events", "list", "--json", "--limit", PAGE + 5).stdout)) == PAGE + 5
 
 
 def test_events_can_be_filtered_by_the_state_of_jobs(
@@ -121,10 +132,12 @@ def test_events_can_be_filtered_by_the_state_of_jobs(
     for job in claim():
         inbox.dead_letters.dead_letter(job, "no such channel")
 
-    def ids(state: str) -> list[int]:
-        return [event["id"] for event in objects(flask("events", "list", "--json", "--state", state).stdout)]
+    def ids(*states: str) -> list[int]:
+        words = [word for state in states for word in ("--state", state)]
+        return [event["id"] for event in objects(flask("events", "list", "--json", *words).stdout)]
 
     assert (ids("dead"), ids("planned"), ids("ignored"), ids("done")) == ([failed], [failed], [ignored], [])
+    assert ids("dead", "ignored") == [ignored, failed]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +147,7 @@ def test_events_can_be_filtered_by_the_state_of_jobs(
         (("--state", "failed"), "Unknown state 'failed'. Choose one of: cancelled, dead, done, ignored, "),
         (("--type", "WorkbookCreatd"), "Unknown event type 'WorkbookCreatd'. Did you mean WorkbookCreated?"),
         (("--since", "yesterweek"), "30m, 2h, 7d"),
-        (("--limit", "0"), "1<=x"),
+        (("--limit", "-1"), "x>=0"),
         (("--limit", "many"), "not a valid integer"),
         (("--colour", "red"), "No such option"),
     ],

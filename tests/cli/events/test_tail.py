@@ -79,7 +79,7 @@ def test_memory_does_not_grow_with_past_events(inbox: Inbox, receive: Receive) -
 
 def test_only_matching_events_are_followed(inbox: Inbox, receive: Receive) -> None:
     """Events that do not match the filters are not reported."""
-    follower = Follower(inbox, Filters(event_type="SiteUpdated", resource="Br*"), start=0)
+    follower = Follower(inbox, Filters(event_types=("SiteUpdated",), resources=("Br*",)), start=0)
     receive()
     branch = receive("SiteUpdated", resource_name="Branch")
     receive("SiteUpdated", resource_name="Main")

@@ -35,26 +35,27 @@ events.add_command(tail)
 @events.command("list")
 @options.filters()
 @click.option(
-    "--limit", type=click.IntRange(1, options.MOST), default=50, show_default=True, help="Maximum number of events."
+    "--limit", type=click.IntRange(0), default=50, show_default=True, help="Maximum number of events; 0 means all."
 )
 @options.as_json
 def list_events(filters: options.Filters, limit: int, as_json: bool) -> None:
     """List events, newest first.
 
     \b
-    flask events list --type WorkbookRefreshFailed --since 7d
+    flask events list --type WorkbookRefreshFailed --type DatasourceRefreshFailed --since 7d
     flask events list --state dead --json | jq .id
     """
     inbox = application.inbox()
     filters.check(inbox)
-    found = filters.newest(inbox, limit)
     if as_json:
-        for record in found:
+        for record in filters.newest(inbox, limit):
             terminal.print_json(event_object(record, application.redact))
-    elif found:
-        terminal.show(render.event_list(found, utc_now()))
-        if len(found) == limit and terminal.is_terminal():
-            click.secho(f"The newest {limit}; --limit shows more.", dim=True)
+        return
+    records = list(filters.newest(inbox, limit))
+    if records:
+        terminal.show(render.event_list(records, utc_now()))
+        if len(records) == limit and terminal.is_terminal():
+            click.secho(f"The newest {limit}; --limit 0 lists all.", dim=True)
     else:
         click.echo("No such events." if filters else "No events yet. Try: flask trigger WorkbookCreated", err=True)
 

@@ -74,7 +74,7 @@ def replay(
 def _check_usage(event_ids: Sequence[int], filters: options.Filters, *, dead: bool) -> None:
     if event_ids and filters:
         raise click.UsageError("Give IDs or filters, not both.")
-    if dead and (filters.event_type or filters.resource or filters.state):
+    if dead and (filters.event_types or filters.resources or filters.states):
         raise click.UsageError("--dead can be combined with IDs or --since, not with other filters.")
     if not (event_ids or dead or filters):
         raise click.UsageError("Which events? Give IDs, --dead, or filters such as --type and --since.")
@@ -83,7 +83,7 @@ def _check_usage(event_ids: Sequence[int], filters: options.Filters, *, dead: bo
 def _matching_events(inbox: Inbox, filters: options.Filters, limit: int) -> list[EventRecord]:
     """Return the events that match the filters. Raises Failure if there are more than `limit`."""
     filters.check(inbox)
-    records = filters.oldest(inbox, limit + 1)
+    records = list(filters.oldest(inbox, limit + 1))
     if len(records) > limit:
         raise Failure(f"More than {limit} events match; nothing was replayed. Narrow the filters or raise --limit.")
     return records
@@ -119,7 +119,7 @@ def _replay_dead(
     dead = sorted(
         (
             (job.job.finished_at or job.job.due_at, record)
-            for record in events or options.Filters(state=JobState.DEAD.word).oldest(inbox, options.MOST)
+            for record in events or options.Filters(states=(JobState.DEAD.word,)).oldest(inbox)
             for job in record.jobs
             if job.job.state is JobState.DEAD
         ),

@@ -66,7 +66,7 @@ class Follower:
 
 
 @click.command(cls=Command)
-@options.filters("event_type", "resource")
+@options.filters("event_types", "resources")
 @click.option("--last", type=click.IntRange(0, PAGE), default=0, help="Start with this many past events.")
 @options.as_json
 @with_appcontext
@@ -77,7 +77,7 @@ def tail(filters: options.Filters, last: int, as_json: bool) -> None:
     """
     inbox = application.inbox()
     filters.check(inbox)
-    newest = filters.newest(inbox, last) if last else inbox.events.list(limit=1)
+    newest = list(filters.newest(inbox, last)) if last else inbox.events.list(limit=1)
     start = (newest[-1].event.id or 0) if newest else 0
     follower = Follower(inbox, filters, start - 1 if newest and last else start)
     if terminal.is_terminal():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def _line(job: Job | NewJob) -> Line:
 
 @click.command(cls=Command)
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@options.filters("since", "event_type", "resource")
+@options.filters("since", "event_types", "resources")
 @options.as_json
 @with_appcontext
 def backtest(file: Path | None, filters: options.Filters, as_json: bool) -> None:
@@ -79,11 +79,11 @@ def backtest(file: Path | None, filters: options.Filters, as_json: bool) -> None
     """
     matching = _matching(file)
     since = filters.since or utc_now() - timedelta(days=DEFAULT_DAYS)
-    chosen = options.Filters(filters.event_type, filters.resource, since=since)
+    chosen = replace(filters, since=since)
     inbox = application.inbox()
     chosen.check(inbox)
     tally = Tally()
-    for record in chosen.each(inbox):
+    for record in chosen.oldest(inbox):
         tally.add(record, matching)
     _print(tally, since, as_json=as_json)
 

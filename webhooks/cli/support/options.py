@@ -31,50 +31,51 @@ PAGE = 200
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """The filters for events that a command was given."""
+    """The filters for events that a command was given; of several values, one has to match."""
 
-    event_type: str | None = None
-    resource: str | None = None
-    state: str | None = None
+    event_types: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
     since: datetime | None = None
 
     def __bool__(self) -> bool:
-        return any((self.event_type, self.resource, self.state, self.since))
+        return any((self.event_types, self.resources, self.states, self.since))
 
-    def newest(self, inbox: Inbox, limit: int) -> list[EventRecord]:
-        """Return at most `limit` events, newest first."""
-        return inbox.events.list(**self._query(), limit=limit)
+    def newest(self, inbox: Inbox, limit: int = 0) -> Iterator[EventRecord]:
+        """Yield at most `limit` events, newest first; 0 means all. They are read page by page."""
+        before, left = None, limit
+        while records := self._list(inbox, before=before, limit=min(left, PAGE) if limit else PAGE):
+            yield from records
+            before, left = records[-1].event.id, left - len(records)
+            if limit and left <= 0:
+                return
+
+    def oldest(self, inbox: Inbox, limit: int = 0) -> Iterator[EventRecord]:
+        """Yield at most `limit` events, oldest first; 0 means all. They are read page by page."""
+        return islice(self._from_oldest(inbox), limit or None)
 
     def after(self, inbox: Inbox, event_id: int, limit: int) -> list[EventRecord]:
         """Return at most `limit` events with a greater id, oldest first."""
-        return inbox.events.list(**self._query(), after=event_id, limit=limit)
+        return self._list(inbox, after=event_id, limit=limit)
 
-    def each(self, inbox: Inbox) -> Iterator[EventRecord]:
-        """Yield all events, oldest first, read page by page."""
+    def check(self, inbox: Inbox) -> None:
+        """Raise a usage error for an event type that is neither known nor in the inbox."""
+        for event_type in self.event_types:
+            if event_type not in EVENT_TYPES and not inbox.events.list(event_types=[event_type], limit=1):
+                message = unknown("event type", event_type, EVENT_TYPES)
+                raise click.BadParameter(f"{message} No such event has been received either.", param_hint="--type")
+
+    def _from_oldest(self, inbox: Inbox) -> Iterator[EventRecord]:
         last = 0
         while records := self.after(inbox, last, PAGE):
             yield from records
             last = records[-1].event.id or 0
 
-    def oldest(self, inbox: Inbox, limit: int) -> list[EventRecord]:
-        """Return at most `limit` events, oldest first."""
-        return list(islice(self.each(inbox), limit))
-
-    def check(self, inbox: Inbox) -> None:
-        """Raise a usage error for an event type that is neither known nor in the inbox."""
-        if not self.event_type or self.event_type in EVENT_TYPES:
-            return
-        if not inbox.events.list(event_type=self.event_type, limit=1):
-            message = unknown("event type", self.event_type, EVENT_TYPES)
-            raise click.BadParameter(f"{message} No such event has been received either.", param_hint="--type")
-
-    def _query(self) -> dict[str, Any]:
-        return {
-            "event_type": self.event_type,
-            "resource": self.resource,
-            "state": self.state,
-            "since": self.since,
+    def _list(self, inbox: Inbox, **page: int | None) -> list[EventRecord]:
+        filters: dict[str, Any] = {
+            name: getattr(self, name) for name in ("event_types", "resources", "states", "since")
         }
+        return inbox.events.list(**filters, **page)
 
 
 def unknown(kind: str, value: str, options: Iterable[str]) -> str:
@@ -160,10 +161,26 @@ since = click.option(
 )
 
 FILTERS = {
-    "event_type": click.option("--type", "event_type", type=EventType(), help="Event type, such as WorkbookCreated."),
-    "resource": click.option("--resource", metavar="NAME", help="LUID, or name with * and ?; case is ignored."),
-    "state": click.option(
-        "--state", type=State(), help=f"State of the event or of one of its jobs: {', '.join(STATES)}."
+    "event_types": click.option(
+        "--type",
+        "event_types",
+        type=EventType(),
+        multiple=True,
+        help="Event type, such as WorkbookCreated; repeatable.",
+    ),
+    "resources": click.option(
+        "--resource",
+        "resources",
+        metavar="NAME",
+        multiple=True,
+        help="LUID, or name with * and ? (case is ignored); repeatable.",
+    ),
+    "states": click.option(
+        "--state",
+        "states",
+        type=State(),
+        multiple=True,
+        help=f"State of the event or of one of its jobs: {', '.join(STATES)}; repeatable.",
     ),
     "since": since,
 }
