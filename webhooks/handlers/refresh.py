@@ -57,7 +57,7 @@ def _start(context: Context, params: RefreshParams) -> str:
 def _started(context: Context) -> int:
     """How many refreshes of this content other jobs have started within 24 hours, whenever their events came."""
     since = context.now() - DAY
-    events = context.inbox.events.list(resources=[context.luid], limit=LOOKED_BACK)
+    events = context.inbox.events.list(resources=[str(context.luid)], limit=LOOKED_BACK)
     jobs = [record.job for event in events for record in event.jobs if record.job.id != context.job.id]
     done = [job for job in jobs if job.handler == context.job.handler and job.state is JobState.DONE]
     return sum(job.finished_at is not None and job.finished_at >= since for job in done)

@@ -71,11 +71,10 @@ class Filters:
             yield from records
             last = records[-1].event.id or 0
 
-    def _list(self, inbox: Inbox, **page: int | None) -> list[EventRecord]:
-        filters: dict[str, Any] = {
-            name: getattr(self, name) for name in ("event_types", "resources", "states", "since")
-        }
-        return inbox.events.list(**filters, **page)
+    def _list(self, inbox: Inbox, **page: Any) -> list[EventRecord]:
+        return inbox.events.list(
+            event_types=self.event_types, resources=self.resources, states=self.states, since=self.since, **page
+        )
 
 
 def unknown(kind: str, value: str, options: Iterable[str]) -> str:
