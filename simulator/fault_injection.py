@@ -133,7 +133,12 @@ def _unauthorized(fault: Fault) -> Response:
     return refusal(ApiError(code, "Invalid authentication credentials were provided."))
 
 
+def _document(fault: Fault) -> Response:
+    return Response(fault.document, mimetype="application/json")
+
+
 ANSWERS = {
+    "document": _document,
     "refuse": _refuse,
     "redirect": _redirect,
     "html": _html,

@@ -23,6 +23,7 @@ KINDS = {
     "bare": "JSON: a collection arrives as the list itself",
     "lists": "JSON: an empty collection arrives as an empty list instead of {}",
     "empty": "JSON: collections arrive empty, as {}",
+    "document": "answer 200 with the JSON text `document`, whatever was asked",
     "late_jobs": "a job shows how it ended `seconds` later; with `form` absent it is not listed before",
 }
 FORMS = {"unauthorized": ("401002", "401000", "403", "html", "empty"), "late_jobs": ("running", "absent")}
@@ -46,6 +47,7 @@ class Fault:
     status: int = 502
     header: bool = True
     location: str = ""
+    document: str = "{}"
     hits: int = 0
 
     def meets(self, target: str, method: str, path: str) -> bool:
@@ -127,7 +129,7 @@ def _checked(wish: dict[str, object]) -> dict[str, object]:
     fault["method"] = str(fault.get("method", "")).upper()
     fault["path"] = _pattern(str(fault.get("path", "")))
     fault["header"] = fault.get("header", True) not in (False, "false", 0)
-    return fault | {name: str(fault[name]) for name in ("code", "location") if name in fault}
+    return fault | {name: str(fault[name]) for name in ("code", "location", "document") if name in fault}
 
 
 def _number(value: object, name: str, *, least: float) -> float:

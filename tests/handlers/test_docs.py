@@ -1,4 +1,4 @@
-"""The handlers of the manual can be copied into a file, and work."""
+"""The handlers of docs/handlers.md can be copied into a file, and work."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Any
 import pytest
 
 from tableau_rest.models import Reference, Workbook
-from tests.handlers.conftest import Board
+from tests.support.handler_context import RecordingNotifiers
 from webhooks.context import Context, call
 from webhooks.event import Event
 from webhooks.job import Job
 from webhooks.registry import ARGUMENTS, registry
 from webhooks.rules import parse
 
-MANUAL = (Path(__file__).parents[2] / "docs" / "handlers.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```python\n(.*?)```", MANUAL, re.DOTALL)
+PAGE = (Path(__file__).parents[2] / "docs" / "handlers.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 NAMES = ("check_name", "ticket", "move")
 
 
 @pytest.fixture
 def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The manual's handlers, each in a file of its own, loaded."""
-    package = tmp_path / "handlers_of_the_manual"
+    """The handlers of the page, each in its own file, loaded."""
+    package = tmp_path / "handlers_of_the_page"
     package.mkdir()
     (package / "__init__.py").touch()
     for name, text in zip(NAMES, EXAMPLES, strict=True):
@@ -40,67 +40,66 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     del sys.modules[package.name]
 
 
-class Site:
-    """A Tableau with one workbook that anybody may change."""
+class FakeTableau:
+    """A Tableau client with one workbook, which records the changes."""
 
     def __init__(self) -> None:
-        self.workbooks = Workbook("w", "Sales", owner=Reference("u", "ann"), project=Reference("", "Finance"))
-        self.done: list[Any] = []
+        self.changes: list[Any] = []
 
     def workbook(self, luid: str) -> Workbook:
-        return self.workbooks
+        return Workbook(luid, "Sales", owner=Reference("u", "ann"), project=Reference("", "Finance"))
 
     datasource = view = user = site = workbook
 
     def add_tags(self, workbook: Workbook, tags: list[str]) -> None:
-        self.done.append(tags)
+        self.changes.append(tags)
 
     def request(self, method: str, path: str, **given: Any) -> None:
-        self.done.append((method, path, given["json"]))
+        self.changes.append((method, path, given["json"]))
 
 
 @pytest.mark.usefixtures("examples")
-def test_first_handler_of_the_manual_works(
-    context: Callable[..., Context], job: Callable[..., Job], event: Callable[..., Event], board: Board
+def test_first_handler_of_the_page_works(
+    context: Callable[..., Context], job: Callable[..., Job], event: Callable[..., Event], notifiers: RecordingNotifiers
 ) -> None:
-    """It tags what is named badly and tells the stewards, under the condition it names."""
+    """It tags a badly named workbook and notifies the stewards, under its condition."""
     (new,) = [one for one in registry.matching(event("WorkbookUpdated")) if one.handler == "check_name.check_name"]
-    site = Site()
+    tableau = FakeTableau()
     claimed = job(handler=new.handler, where=new.where, rule=None, key=new.key)
-    call(registry.handler(new.handler), context(claimed, tableau=lambda: site))
-    assert site.done == [["badly-named"]]
-    assert [(to, message.title) for to, message in board["slack"].sent] == [
+    call(registry.handler(new.handler), context(claimed, tableau=lambda: tableau))
+    assert tableau.changes == [["badly-named"]]
+    assert [(to, message.title) for to, message in notifiers["slack"].sent] == [
         ("#bi-stewards", "Sales by ann needs a team")
     ]
 
 
 @pytest.mark.usefixtures("examples")
-def test_ticket_of_the_manual_is_opened_once(
-    context: Callable[..., Context], job: Callable[..., Job], event: Callable[..., Event], board: Board
+def test_ticket_of_the_page_is_opened_once(
+    context: Callable[..., Context], job: Callable[..., Job], event: Callable[..., Event], notifiers: RecordingNotifiers
 ) -> None:
-    """Two attempts make one ticket and one message."""
+    """Two attempts open one ticket and send one message."""
     claimed = job(event("WorkbookRefreshFailed"), handler="ticket", rule=None, key="ticket")
     for attempt in (1, 2):
         call(registry.handler("ticket"), context(claimed, attempts=attempt))
-    assert board.titles == ["Ticket 4711 for Sales"]
+    assert notifiers.titles == ["Ticket 4711 for Sales"]
 
 
 @pytest.mark.usefixtures("examples")
-def test_action_of_the_manual_is_checked_and_works(
+def test_action_of_the_page_is_validated_and_works(
     context: Callable[..., Context], job: Callable[..., Job], event: Callable[..., Event]
 ) -> None:
-    """The rule of the manual reads, and its job moves the workbook."""
-    (text,) = re.findall(r"```toml\n(.*?)```", MANUAL, re.DOTALL)
+    """The rule of the page is valid, and its job moves the workbook."""
+    (text,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     copied = event("WorkbookCreated", resource_name="Copy of Sales")
     (new,) = parse(text, registry.actions).matching(copied)
-    site = Site()
+    tableau = FakeTableau()
     claimed = job(copied, handler=new.handler, rule=new.rule, key=new.key, params=new.params)
-    call(registry.handler("move"), context(claimed, tableau=lambda: site))
-    ((method, path, body),) = site.done
+    call(registry.handler("move"), context(claimed, tableau=lambda: tableau))
+    ((method, path, body),) = tableau.changes
     assert (method, path) == ("PUT", f"workbooks/{copied.resource_luid}")
     assert body == {"workbook": {"project": {"id": "1f2f3e4e-5d6d-4c8c-9b0b-a1a2a3a4a5a6"}}}
 
 
-def test_manual_names_every_argument() -> None:
-    """Whatever a handler may name is in the manual's table."""
-    assert [name for name in ARGUMENTS if f"| `{name}` |" not in MANUAL] == []
+def test_page_names_every_argument() -> None:
+    """Every argument that a handler can name is in the table."""
+    assert [name for name in ARGUMENTS if f"| `{name}` |" not in PAGE] == []

@@ -2,183 +2,188 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tableau_rest import ConnectionFailed, Forbidden
-from tests.handlers.conftest import NOW
-from tests.handlers.scene import Scene
+from tests.support.handler_context import NOW
+from tests.support.simulated_actions import Simulation
 from webhooks.context import call
 from webhooks.errors import Permanent, RetryLater, Skip
 from webhooks.event import parse
-from webhooks.job import Job
 from webhooks.registry import registry
 
 
-def test_published_workbook_is_announced_with_link_and_picture(scene: Scene) -> None:
-    """Who published it, where it lies, where to look, and the preview in the message's thread."""
-    scene.run(scene.happen("WorkbookCreated", name="Margins", project="Reports"), "notify = { picture = true }")
-    assert scene.text.startswith("Workbook created: Margins")
-    assert "Project: Finance/Reports" in scene.text
-    assert "Published by: " in scene.text
-    assert "@" in scene.text
-    assert f"Open in Tableau: {scene.running.url}" in scene.text
-    (file,) = scene.running.world.slack.files.values()
+def test_published_workbook_has_link_and_picture(simulation: Simulation) -> None:
+    """The message names publisher and project and links to the workbook; the preview is in its thread."""
+    event = simulation.cause("WorkbookCreated", name="Margins", project="Reports")
+    simulation.run(event, "notify = { picture = true }")
+    assert simulation.text.startswith("Workbook created: Margins")
+    assert "Project: Finance/Reports" in simulation.text
+    assert "Published by: " in simulation.text
+    assert "@" in simulation.text
+    assert f"Open in Tableau: {simulation.running.url}" in simulation.text
+    (file,) = simulation.running.world.slack.files.values()
     assert file.name == "Margins.png"
     assert file.data
     assert file.data.startswith(b"\x89PNG")
 
 
-def test_failed_refresh_is_announced_with_its_reason(scene: Scene) -> None:
+def test_failed_refresh_has_its_reason(simulation: Simulation) -> None:
     """The reason comes from the job behind the event."""
-    scene.run(scene.happen("WorkbookRefreshFailed", name="Sales", reason="java.lang.X: Disk full on db7"))
-    assert scene.text.startswith(
+    event = simulation.cause("WorkbookRefreshFailed", name="Sales", reason="java.lang.X: Disk full on db7")
+    simulation.run(event)
+    assert simulation.text.startswith(
         "Workbook refresh failed: Sales\nDisk full on db7\nProject: Finance\nOwner: Ben Duarte"
     )
 
 
-def test_reason_is_waited_for_without_holding_a_thread(scene: Scene) -> None:
-    """While the job list does not show the failure the job comes back; then the message goes without the reason."""
-    job = scene.job(scene.happen("DatasourceRefreshFailed", name="Orders"))
-    scene.running.world.home.jobs.clear()
+def test_waiting_for_the_reason_occupies_no_thread(simulation: Simulation) -> None:
+    """While the job list does not show the failure the job is retried; then the message goes out without the reason."""
+    job = simulation.job(simulation.cause("DatasourceRefreshFailed", name="Orders"))
+    simulation.running.world.home.jobs.clear()
     waits = []
     for _ in range(3):
         with pytest.raises(RetryLater, match="does not show the failed refresh yet") as caught:
-            call(registry.handler("notify"), scene.context(job, clock=lambda: NOW))
+            call(registry.handler("notify"), simulation.context(job, clock=lambda: NOW))
         assert caught.value.retry_at
         waits.append((caught.value.retry_at - NOW).total_seconds())
-        assert scene.messages == []
-    call(registry.handler("notify"), scene.context(job))
+        assert simulation.messages == []
+    call(registry.handler("notify"), simulation.context(job))
     assert waits == [2.0, 5.0, 10.0]
-    assert "Tableau's job list does not show the reason." in scene.text
+    assert "The reason is unknown: Tableau's job list does not show this refresh." in simulation.text
 
 
-def test_reason_that_comes_late_is_in_the_message(scene: Scene) -> None:
+def test_late_reason_is_in_the_message(simulation: Simulation) -> None:
     """A webhook that is faster than the job list still leads to the reason."""
-    job = scene.job(scene.happen("WorkbookRefreshFailed", name="Sales", reason="Late but true"))
-    hidden = dict(scene.running.world.home.jobs)
-    scene.running.world.home.jobs.clear()
+    job = simulation.job(simulation.cause("WorkbookRefreshFailed", name="Sales", reason="Late but true"))
+    hidden = dict(simulation.running.world.home.jobs)
+    simulation.running.world.home.jobs.clear()
     with pytest.raises(RetryLater):
-        call(registry.handler("notify"), scene.context(job))
-    scene.running.world.home.jobs.update(hidden)
-    call(registry.handler("notify"), scene.context(job))
-    assert "Late but true" in scene.text
+        call(registry.handler("notify"), simulation.context(job))
+    simulation.running.world.home.jobs.update(hidden)
+    call(registry.handler("notify"), simulation.context(job))
+    assert "Late but true" in simulation.text
 
 
 @pytest.mark.parametrize("event_type", ["WorkbookUpdated", "DatasourceRefreshFailed", "LabelCreated"])
-def test_content_that_is_gone_still_leads_to_its_message(event_type: str, scene: Scene) -> None:
-    """A 404 makes no dead job: the message says what the webhook said, and that there is no more."""
-    happened = scene.happen(event_type)
+def test_content_that_is_gone_still_leads_to_its_message(event_type: str, simulation: Simulation) -> None:
+    """A 404 does not fail the job: the message has the webhook's facts, and says that the content is gone."""
+    event = simulation.cause(event_type)
     for kind in ("workbook", "datasource"):
-        scene.running.world.home.content(kind).clear()
-    scene.run(happened, 'notify = { to = "slack", picture = true }')
-    assert str(happened.resource_name) in scene.text
-    assert "is not there any more, or this server's user may not see it." in scene.text
+        simulation.running.world.home.content(kind).clear()
+    simulation.run(event, 'notify = { to = "slack", picture = true }')
+    assert str(event.resource_name) in simulation.text
+    noun = {"workbook": "workbook", "datasource": "data source"}[str(event.content_kind)]
+    assert f"This {noun} no longer exists, or the server's Tableau user cannot see it." in simulation.text
 
 
 @pytest.mark.parametrize("event_type", ["WorkbookDeleted", "DatasourceDeleted", "ViewDeleted", "UserDeleted"])
-def test_deletion_is_announced_without_asking(event_type: str, scene: Scene) -> None:
-    """What is deleted cannot be looked up, so nobody tries."""
-    happened = scene.happen(event_type)
-    scene.run(happened)
-    assert str(happened.resource_name) in scene.text
-    assert [one for one in scene.running.world.calls.log if one.target == "tableau"] == []
+def test_deletion_needs_no_lookup(event_type: str, simulation: Simulation) -> None:
+    """Deleted content cannot be looked up, so Tableau is not asked."""
+    event = simulation.cause(event_type)
+    simulation.run(event)
+    assert str(event.resource_name) in simulation.text
+    assert [one for one in simulation.running.world.calls.log if one.target == "tableau"] == []
 
 
-def test_new_administrator_is_named(scene: Scene) -> None:
-    """Full name, address and role of who was promoted."""
-    scene.run(scene.happen("AdminPromoted", name="ben@acme.example"))
-    assert scene.text.startswith("Now a site administrator: Ben Duarte (ben@acme.example)")
-    assert "Site role: SiteAdministratorExplorer" in scene.text
+def test_new_administrator_is_named(simulation: Simulation) -> None:
+    """The message has the full name, address and role of the promoted user."""
+    simulation.run(simulation.cause("AdminPromoted", name="ben@acme.example"))
+    assert simulation.text.startswith("Now a site administrator: Ben Duarte (ben@acme.example)")
+    assert "Site role: SiteAdministratorExplorer" in simulation.text
 
 
-def test_label_is_announced_with_the_content_it_is_on(scene: Scene) -> None:
+def test_label_event_names_the_labelled_content(simulation: Simulation) -> None:
     """The LUID of a label event is that of the labelled content."""
-    scene.run(scene.happen("LabelCreated"))
-    assert scene.text.startswith("Label created: ")
-    assert "Owner: " in scene.text
+    simulation.run(simulation.cause("LabelCreated"))
+    assert simulation.text.startswith("Label created: ")
+    assert "Owner: " in simulation.text
 
 
-def test_event_of_the_future_is_announced(scene: Scene) -> None:
-    """An event type that nobody knows yet makes a message of what it says itself."""
+def test_unknown_event_type_leads_to_a_message(simulation: Simulation) -> None:
+    """An event type that is not documented yet makes a message from its payload."""
     future = parse(b'{"event_type":"FlowRunCompleted","resource":"FLOW","resource_name":"Clean Orders"}')
     assert future
-    scene.run(future)
-    assert scene.text.startswith("Flow run completed: Clean Orders")
+    simulation.run(future)
+    assert simulation.text.startswith("Flow run completed: Clean Orders")
 
 
 @pytest.mark.parametrize(
     "error", [Forbidden("403004 Forbidden", permanent=True), Permanent("TABLEAU_PAT_NAME is missing")]
 )
-def test_message_is_not_lost_where_tableau_refuses(error: Exception, scene: Scene) -> None:
-    """Without rights or credentials the message says what the webhook says, and what could not be looked up."""
+def test_refusal_does_not_lose_the_message(error: Exception, simulation: Simulation) -> None:
+    """Without rights or credentials the message has the webhook's facts, and says what could not be looked up."""
 
     def refuse() -> Any:
         raise error
 
-    scene.run(scene.happen("WorkbookRefreshFailed", name="Sales"), "notify = { picture = true }", tableau=refuse)
-    assert scene.text.startswith(f"Workbook refresh failed: Sales\nTableau could not be asked: {error}")
-    assert scene.running.world.slack.files == {}
+    event = simulation.cause("WorkbookRefreshFailed", name="Sales")
+    simulation.run(event, "notify = { picture = true }", tableau=refuse)
+    expected = f"Workbook refresh failed: Sales\nCould not look up the workbook in Tableau: {error}"
+    assert simulation.text.startswith(expected)
+    assert simulation.running.world.slack.files == {}
 
 
-def test_reason_needs_an_administrator(scene: Scene) -> None:
-    """A user who may see the workbook but not the jobs still gets all the rest into the message."""
-    happened = scene.happen("WorkbookRefreshFailed", name="Sales")
-    scene.running.world.faults.add({"kind": "error", "target": "tableau", "path": "/jobs", "code": "403004"})
-    scene.run(happened)
-    assert "The reason could not be looked up: 403004" in scene.text
-    assert "Owner: Ben Duarte" in scene.text
+def test_reason_needs_an_administrator(simulation: Simulation) -> None:
+    """A user who can see the workbook but not the jobs still gets all other details into the message."""
+    event = simulation.cause("WorkbookRefreshFailed", name="Sales")
+    simulation.inject(kind="error", path="/jobs", code="403004")
+    simulation.run(event)
+    assert "Could not look up the reason: 403004" in simulation.text
+    assert "Owner: Ben Duarte" in simulation.text
 
 
-def test_message_waits_while_tableau_is_down(scene: Scene) -> None:
-    """An outage is waited out; on its last attempt the job sends what it has."""
+def test_message_waits_while_tableau_is_down(simulation: Simulation) -> None:
+    """An outage is waited out; on its last attempt the job sends the details it has."""
 
     def down() -> Any:
         raise ConnectionFailed("connection refused")
 
-    (job,) = scene.plan(scene.happen("WorkbookUpdated", name="Sales"), 'notify = "slack"\nmax_attempts = 1')
-    patient = Job(**{**{name: getattr(job, name) for name in job.__slots__}, "max_attempts": 2})
+    (job,) = simulation.plan(simulation.cause("WorkbookUpdated", name="Sales"), 'notify = "slack"\nmax_attempts = 1')
     with pytest.raises(ConnectionFailed):
-        call(registry.handler("notify"), scene.context(patient, tableau=down))
-    assert scene.messages == []
-    call(registry.handler("notify"), scene.context(job, tableau=down))
-    assert "Tableau could not be asked: connection refused." in scene.text
+        call(registry.handler("notify"), simulation.context(replace(job, max_attempts=2), tableau=down))
+    assert simulation.messages == []
+    call(registry.handler("notify"), simulation.context(job, tableau=down))
+    assert "Could not look up the workbook in Tableau: connection refused." in simulation.text
 
 
-def test_retry_for_the_picture_does_not_repeat_the_message(scene: Scene) -> None:
-    """While previews cannot be had the message stands alone; the picture follows in its thread."""
-    job = scene.job(scene.happen("WorkbookUpdated", name="Sales"), "notify = { picture = true }")
-    fault = scene.running.world.faults.add({"kind": "html", "target": "tableau", "path": "previewImage", "status": 503})
+def test_retry_for_the_picture_does_not_repeat_the_message(simulation: Simulation) -> None:
+    """While previews are unavailable the message is sent alone; the picture follows in its thread."""
+    job = simulation.job(simulation.cause("WorkbookUpdated", name="Sales"), "notify = { picture = true }")
+    fault = simulation.inject(kind="html", path="previewImage", status=503)
     with pytest.raises(RetryLater):
-        call(registry.handler("notify"), scene.context(job))
-    scene.running.world.faults.remove(fault.id)
-    call(registry.handler("notify"), scene.context(job))
-    assert scene.text.startswith("Workbook updated: Sales")
-    assert len(scene.running.world.slack.files) == 1
+        call(registry.handler("notify"), simulation.context(job))
+    simulation.running.world.faults.remove(fault)
+    call(registry.handler("notify"), simulation.context(job))
+    assert simulation.text.startswith("Workbook updated: Sales")
+    assert len(simulation.running.world.slack.files) == 1
 
 
-def test_rule_says_it_in_its_own_words(scene: Scene) -> None:
-    """Headline and text of a rule replace ours."""
-    scene.run(
-        scene.happen("WorkbookRefreshFailed", name="Sales", reason="Disk full"),
+def test_rule_can_set_title_and_text(simulation: Simulation) -> None:
+    """Headline and text of a rule replace the standard ones."""
+    simulation.run(
+        simulation.cause("WorkbookRefreshFailed", name="Sales", reason="Disk full"),
         'notify = { title = "{name} is stale", text = "{owner}, look: {reason}" }',
     )
-    assert scene.text.startswith("Sales is stale\nBen Duarte (ben@acme.example), look: Disk full\n")
+    assert simulation.text.startswith("Sales is stale\nBen Duarte (ben@acme.example), look: Disk full\n")
 
 
-def test_condition_on_a_project_is_looked_at_by_the_job(scene: Scene) -> None:
-    """A workbook of another project makes no message, and the job says why."""
-    happened = scene.happen("WorkbookUpdated", name="Campaign Results")
+def test_condition_on_a_project_is_evaluated_by_the_job(simulation: Simulation) -> None:
+    """A workbook of another project makes no message, and the job has the reason."""
+    event = simulation.cause("WorkbookUpdated", name="Campaign Results")
+    rule = 'where = { project = "Finance*" }\nnotify = "slack"'
     with pytest.raises(Skip, match=r"project is Marketing, not Finance\*"):
-        scene.run(happened, 'where = { project = "Finance*" }\nnotify = "slack"')
-    scene.run(scene.happen("WorkbookUpdated", name="Cash Flow"), 'where = { project = "Finance*" }\nnotify = "slack"')
-    assert scene.text.startswith("Workbook updated: Cash Flow")
+        simulation.run(event, rule)
+    simulation.run(simulation.cause("WorkbookUpdated", name="Cash Flow"), rule)
+    assert simulation.text.startswith("Workbook updated: Cash Flow")
 
 
 @pytest.mark.parametrize("created_at", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59Z"])
-def test_odd_time_does_not_keep_the_message(created_at: str, scene: Scene) -> None:
-    """A failure whose webhook gives an impossible time is told all the same, with its reason."""
-    happened = scene.happen("WorkbookRefreshFailed", name="Sales", reason="Disk full")
-    scene.run(scene.event(**{**happened.payload, "created_at": created_at}))
-    assert scene.text.startswith("Workbook refresh failed: Sales\nDisk full")
+def test_impossible_time_does_not_prevent_the_message(created_at: str, simulation: Simulation) -> None:
+    """A failure whose webhook gives an impossible time is reported, with its reason."""
+    event = simulation.cause("WorkbookRefreshFailed", name="Sales", reason="Disk full")
+    simulation.run(simulation.event(**{**event.payload, "created_at": created_at}))
+    assert simulation.text.startswith("Workbook refresh failed: Sales\nDisk full")

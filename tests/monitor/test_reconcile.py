@@ -200,7 +200,7 @@ def test_server_reconciles_and_names_the_owner(site: Running, tmp_path: Path, ru
     assert f"Workbook deleted: {workbook.name}" in messages
     assert owner.split("'")[0] in messages
     assert "Workbook created: Published meanwhile" in messages
-    assert "found later: reconciled" in messages
+    assert "missed webhook, found by reconciliation" in messages
 
 
 def has_cursor(url: str) -> bool:

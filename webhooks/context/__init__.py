@@ -1,6 +1,7 @@
-"""What a handler may use, for one running job: tableau, notify, log, once, and how a handler is called."""
+"""The tools of a handler for one running job: Tableau, notifications, checkpoints, log."""
 
-from webhooks.context.content import Lookup
-from webhooks.context.context import CONDITIONS, Context, NoCredentials, call
+from webhooks.context.conditions import CONDITIONS
+from webhooks.context.context import Context, NoCredentials, call
+from webhooks.context.lookup import Lookup, kind_noun
 
-__all__ = ["CONDITIONS", "Context", "Lookup", "NoCredentials", "call"]
+__all__ = ["CONDITIONS", "Context", "Lookup", "NoCredentials", "call", "kind_noun"]

@@ -1,4 +1,4 @@
-"""Paths of projects, such as Finance/Reports: content names only the project it lies in."""
+"""Find the paths of projects, such as Finance/Reports: content names only the project that contains it."""
 
 from __future__ import annotations
 
@@ -12,60 +12,63 @@ if TYPE_CHECKING:
     from tableau_rest import Tableau
     from tableau_rest.models import Reference
 
-FRESH = timedelta(minutes=5)
-"""Projects are moved seldom, and the list of a big site is long."""
-PAGE = 1000
-"""The most that Tableau gives at a time."""
-DEEPEST = 50
+# Projects are moved rarely, and the list of a large site is long.
+MAX_AGE = timedelta(minutes=5)
+# The largest page that Tableau offers.
+PAGE_SIZE = 1000
+# Ends the walk upwards if a list should contain a cycle.
+MAX_DEPTH = 50
 
+# The LUID of a project -> its name and its parent's LUID, which is empty at the top.
 Tree = dict[str, tuple[str, str]]
-"""A project's LUID -> its name and its parent's LUID, which is empty at the top."""
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """The projects of a site as they were at a time; `unseen` are those that the signed-in user may not see."""
+class ProjectPath:
+    """The names from the top down; not `complete` if Tableau does not list the project or one of its parents."""
+
+    path: str
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The projects of a site at a time; `invisible` are those that the signed-in user cannot see."""
 
     tree: Tree
     at: datetime
-    unseen: frozenset[str] = frozenset()
+    invisible: frozenset[str] = frozenset()
 
     def serves(self, luid: str, now: datetime) -> bool:
-        """Whether the list need not be fetched again because of this project."""
-        return now - self.at <= FRESH and (luid in self.tree or luid in self.unseen)
+        """Return whether the listing is fresh enough for this project."""
+        return now - self.at <= MAX_AGE and (luid in self.tree or luid in self.invisible)
 
 
-_known: WeakKeyDictionary[Tableau, Listed] = WeakKeyDictionary()
+_listings: WeakKeyDictionary[Tableau, Listing] = WeakKeyDictionary()
+# One thread fetches a list and the others wait for it, as long as a call of Tableau may take.
 _fetching = Lock()
-"""One thread fetches; the others wait for its list, as long as a call of Tableau may take."""
 
 
-def path_of(project: Reference, tableau: Tableau, now: datetime) -> str:
-    """`Finance/Reports`; as far up as the signed-in user may see. The list of projects is kept for five minutes.
+def find_path(project: Reference, tableau: Tableau, now: datetime) -> ProjectPath:
+    """Return the path of a project, from a list of all projects that is cached for five minutes.
 
     Raises TableauError.
     """
-    tree = _tree(project.luid, tableau, now)
+    listing = _listings.get(tableau)
+    if listing is None or not listing.serves(project.luid, now):
+        with _fetching:
+            listing = _listings.get(tableau)
+            if listing is None or not listing.serves(project.luid, now):
+                listing = _listings[tableau] = _fetch(project.luid, tableau, now, listing)
     names: list[str] = []
     luid = project.luid
-    while luid in tree and len(names) < DEEPEST:
-        name, luid = tree[luid]
+    while luid in listing.tree and len(names) < MAX_DEPTH:
+        name, luid = listing.tree[luid]
         names.insert(0, name)
-    return "/".join(names) or project.name
+    return ProjectPath("/".join(names) or project.name, complete=bool(names) and not luid)
 
 
-def _tree(luid: str, tableau: Tableau, now: datetime) -> Tree:
-    """The list, fetched anew where it is old, or where it lacks the project and was not fetched because of that."""
-    listed = _known.get(tableau)
-    if listed is None or not listed.serves(luid, now):
-        with _fetching:
-            listed = _known.get(tableau)
-            if listed is None or not listed.serves(luid, now):
-                listed = _known[tableau] = _fetched(luid, tableau, now, listed)
-    return listed.tree
-
-
-def _fetched(luid: str, tableau: Tableau, now: datetime, before: Listed | None) -> Listed:
-    tree = {one.luid: (one.name, one.parent_luid) for one in tableau.projects(page_size=PAGE)}
-    asked = {luid, *(before.unseen if before else ())}
-    return Listed(tree, now, frozenset(asked - tree.keys()))
+def _fetch(luid: str, tableau: Tableau, now: datetime, previous: Listing | None) -> Listing:
+    tree = {one.luid: (one.name, one.parent_luid) for one in tableau.projects(page_size=PAGE_SIZE)}
+    requested = {luid, *(previous.invisible if previous else ())}
+    return Listing(tree, now, frozenset(requested - tree.keys()))

@@ -1,1 +1,1 @@
-"""Handler functions, one behaviour a file: every module in this folder is loaded when the server starts."""
+"""Handlers, one behaviour per file: every module in this folder is loaded when the server starts."""

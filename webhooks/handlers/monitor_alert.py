@@ -1,4 +1,4 @@
-"""The monitor_alert action: tells people what the watch has found."""
+"""The monitor_alert action: send what the monitor found."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from webhooks.registry import Params, action
 
 
 class MonitorAlertParams(Params):
-    """Who is told."""
+    """The destination of the alert."""
 
     to: Destination
 
 
 @action("monitor_alert", params=MonitorAlertParams, in_rules=False)
 def monitor_alert(context: Context, params: MonitorAlertParams) -> None:
-    """One message; the event holds the words."""
+    """Send one message; the monitor wrote its headline and text into the event."""
     event = context.event
     text = str(event.payload.get("text", ""))
-    footer = f"Found by the watch · event {event.id} · {event.event_type}"
-    context.notify(params.to, Message(str(event.resource_name), text, severity="warning", footer=footer), key=params.to)
+    footer = f"Monitor · event {event.id} · {event.event_type}"
+    message = Message(str(event.resource_name), text, severity=event.type.severity, footer=footer)
+    context.notify(params.to, message, key=params.to)

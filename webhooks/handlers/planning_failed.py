@@ -1,4 +1,4 @@
-"""The planning_failed action: stands for an event that could not be planned, so that somebody is told why."""
+"""The planning_failed action: report an event for which no jobs could be planned."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from webhooks.registry import Params, action
 
 
 class PlanningFailedParams(Params):
-    """What went wrong."""
+    """The error that stopped the planning."""
 
-    error: str = Field("nobody knows why", description="the error of the rule or handler that looked at the event")
+    error: str = Field("unknown error", description="the error of the rule or handler that looked at the event")
 
 
 @action("planning_failed", params=PlanningFailedParams, in_rules=False)
 def planning_failed(params: PlanningFailedParams) -> None:
-    """Dies with the reason; a replay of the event plans it anew. Raises Permanent."""
-    raise Permanent(f"no job could be made: {params.error}")
+    """Fail permanently with the error, so that it is announced; a replay plans the event again. Raises Permanent."""
+    raise Permanent(f"Could not plan the event: {params.error}")

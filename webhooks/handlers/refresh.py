@@ -1,4 +1,4 @@
-"""The refresh action: starts a refresh of the workbook or data source that an event is about."""
+"""The refresh action: start a refresh of the workbook or data source that an event is about."""
 
 from __future__ import annotations
 
@@ -7,57 +7,57 @@ from datetime import timedelta
 from pydantic import Field
 
 from tableau_rest import AlreadyRunning, NotFound
-from webhooks.context import Context
+from webhooks.context import Context, kind_noun
 from webhooks.errors import Skip
 from webhooks.job import JobState
 from webhooks.registry import Params, action
 
 DAY = timedelta(days=1)
-LOOKED_BACK = 1000
-"""Events of one content; they may have come days before their refresh starts."""
+# The events of one content that are searched for earlier refreshes; an event can be days older than its refresh.
+MAX_EVENTS = 1000
 
 
 class RefreshParams(Params):
-    """How soon, and how often at most."""
+    """The limits and kind of a refresh."""
 
-    per_day: int = Field(3, ge=1, le=100, description="at most so many starts for the same content within 24 hours")
-    after: int = Field(0, ge=0, le=1440, description="minutes to wait first")
-    incremental: bool = Field(default=False, description="only what is new; needs REST API 3.25")
+    per_day: int = Field(3, ge=1, le=100, description="maximum number of refreshes of the same content in 24 hours")
+    after: int = Field(0, ge=0, le=1440, description="minutes to wait before the start")
+    incremental: bool = Field(default=False, description="add new rows only; needs REST API 3.25")
 
 
 @action("refresh", params=RefreshParams)
 def refresh(context: Context, params: RefreshParams) -> None:
-    """Starts it once. Raises Skip where one runs already, or where enough were started.
+    """Start one refresh. Raises Skip if one is running, or if the content was refreshed `per_day` times in 24 hours.
 
-    A refresh that is started because one failed may fail as well, and lead here again: `per_day` ends that.
+    A refresh that is started because one failed may fail as well and start the next one: `per_day` ends this loop.
     """
     if context.event.content_kind not in {"workbook", "datasource"} or context.luid is None:
         raise Skip("only workbooks and data sources can be refreshed")
     if params.after:
-        context.wait("after", [60.0 * params.after], f"it is to start after {params.after} minutes")
-    started = _started(context)
+        context.wait("after", [60.0 * params.after], f"Waiting {params.after} minutes before the refresh")
+    started = _count_refreshes(context)
     if started >= params.per_day:
-        raise Skip(f"refreshed {started} times within 24 hours, which is enough (per_day = {params.per_day})")
+        raise Skip(f"limit reached: refreshed {started} times within 24 hours (per_day = {params.per_day})")
     try:
         context.once("refresh", lambda: _start(context, params))
     except AlreadyRunning:
         raise Skip("a refresh is queued or running already") from None
     except NotFound:
-        raise Skip(f"the {context.event.content_kind} is not there any more") from None
+        raise Skip(f"this {kind_noun(context.event.content_kind)} no longer exists") from None
 
 
 def _start(context: Context, params: RefreshParams) -> str:
     tableau, luid = context.tableau, str(context.luid)
     start = tableau.refresh_workbook if context.event.content_kind == "workbook" else tableau.refresh_datasource
     job = start(luid, incremental=params.incremental)
-    context.log.info("Refresh of %s started, job %s", context.event.resource_name, job.luid)
+    context.log.info("Refresh started: content=%s tableau_job=%s", luid, job.luid)
     return job.luid
 
 
-def _started(context: Context) -> int:
-    """How many refreshes of this content other jobs have started within 24 hours, whenever their events came."""
+def _count_refreshes(context: Context) -> int:
+    """Return how many refreshes of this content other jobs have started within 24 hours, however old their events."""
     since = context.now() - DAY
-    events = context.inbox.events.list(resources=[str(context.luid)], limit=LOOKED_BACK)
+    events = context.inbox.events.list(resources=[str(context.luid)], limit=MAX_EVENTS)
     jobs = [record.job for event in events for record in event.jobs if record.job.id != context.job.id]
     done = [job for job in jobs if job.handler == context.job.handler and job.state is JobState.DONE]
     return sum(job.finished_at is not None and job.finished_at >= since for job in done)

@@ -1,4 +1,4 @@
-"""The tag action: puts tags on the workbook, data source or view that an event is about."""
+"""The tag action: add tags to the workbook, data source or view that an event is about."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from webhooks.context import Context
+from webhooks.context import Context, kind_noun
 from webhooks.errors import Skip
 from webhooks.registry import Params, action
 
@@ -15,7 +15,7 @@ Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_
 
 
 class TagParams(Params):
-    """Which tags."""
+    """The tags to add."""
 
     tags: Annotated[
         tuple[Tag, ...],
@@ -26,19 +26,20 @@ class TagParams(Params):
 
 @action("tag", params=TagParams)
 def tag(context: Context, params: TagParams) -> None:
-    """Adds the tags that are not there yet. Raises Skip where there is nothing to add.
+    """Add the tags that are missing. Raises Skip if none is missing or the content cannot have tags.
 
-    A tag may make Tableau send an Updated event, which may lead here again; that ends the circle.
+    A tag may make Tableau send an Updated event, which may run this again: the skip ends that loop.
     """
     if context.event.content_kind not in KINDS:
-        raise Skip(f"a {context.event.content_kind or 'thing of this kind'} has no tags")
-    if context.lookup.refused:
-        raise context.lookup.refused
-    if context.lookup.content is None:
-        raise Skip(context.lookup.problem)
-    present = {one.casefold() for one in context.lookup.content.tags}
-    wanted = [one for one in params.tags if one.casefold() not in present]
-    if not wanted:
+        raise Skip(f"a {kind_noun(context.event.content_kind)} has no tags")
+    lookup = context.lookup
+    if lookup.error:
+        raise lookup.error
+    if lookup.content is None:
+        raise Skip(lookup.problem)
+    present = {one.casefold() for one in lookup.content.tags}
+    missing = [one for one in params.tags if one.casefold() not in present]
+    if not missing:
         raise Skip("it has these tags already")
-    context.tableau.add_tags(context.lookup.content, wanted)
-    context.log.info("Tagged %s", ", ".join(wanted))
+    context.tableau.add_tags(lookup.content, missing)
+    context.log.info("Tags added: content=%s tags=%s", context.luid, ", ".join(missing))

@@ -1,1 +1,1 @@
-"""Turn events into messages."""
+"""Turn events, failed jobs and Tableau's notes into messages."""

@@ -1,10 +1,10 @@
-"""Out of Tableau's notes, the sentence that says what went wrong."""
+"""The reason of a failure, extracted from Tableau's notes."""
 
 from __future__ import annotations
 
 import pytest
 
-from webhooks.messages.reasons import LONGEST, reason
+from webhooks.messages.failure_reason import MAX_LENGTH, failure_reason
 
 STACK = """com.tableausoftware.core.exceptions.RefreshException: The refresh failed
 \tat com.tableausoftware.Refresh.run(Refresh.java:12)
@@ -28,7 +28,7 @@ Caused by: java.net.UnknownHostException: warehouse.acme.example: Name or servic
         ("java.lang.NullPointerException", "java.lang.NullPointerException"),
         ("java.lang.RuntimeException:\nThe disk is full", "The disk is full"),
         (STACK, "The refresh failed: warehouse.acme.example: Name or service not known"),
-        ("Error:   too    many\tblanks", "Error: too many blanks"),
+        ("Error:   too    many\tspaces", "Error: too many spaces"),
         (
             "[Microsoft][ODBC Driver 18 for SQL Server]Login failed",
             "[Microsoft][ODBC Driver 18 for SQL Server]Login failed",
@@ -48,10 +48,10 @@ Caused by: java.net.UnknownHostException: warehouse.acme.example: Name or servic
         ("Login failed for 'x' with password hunter2", "Login failed for 'x' with password ***"),
         ("Login with password authentication failed", "Login with password authentication failed"),
         ("The password has expired", "The password has expired"),
-        ("https://db.example:8443/x is away", "https://db.example:8443/x is away"),
-        ("x" * 600, "x" * (LONGEST - 1) + "…"),
+        ("https://db.example:8443/x is unavailable", "https://db.example:8443/x is unavailable"),
+        ("x" * 600, "x" * (MAX_LENGTH - 1) + "…"),
     ],
 )
 def test_reason_is_the_root_cause_on_one_line(notes: str, expected: str) -> None:
-    """Class names, stack traces and passwords are left out; the deepest cause is kept."""
-    assert reason(notes) == expected
+    """Class names and stack traces are left out, passwords masked; the deepest cause is kept."""
+    assert failure_reason(notes) == expected

@@ -1,16 +1,19 @@
-"""A simulated Tableau and Slack, and what the shipped actions make of what happens there."""
+"""A simulated Tableau and Slack with the shipped actions."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+import pytest
 
 import simulator
 from notifiers import Notifiers, SlackConfig
 from simulator.world.events import EventRequest, simulate_event
 from tableau_rest import PersonalAccessToken, Tableau
+from tests.support.handler_context import MakeEvent
 from webhooks import rules
 from webhooks.config.settings import Settings
 from webhooks.context import Context, call
@@ -27,12 +30,12 @@ on = "*"
 
 
 @dataclass
-class Scene:
-    """A Tableau where things happen, a rule about them, and what Slack shows then."""
+class Simulation:
+    """Cause events in the simulated Tableau, run a rule's jobs for them, read the messages in Slack."""
 
     running: simulator.Running
     inbox: Inbox
-    event: Callable[..., Event]
+    event: MakeEvent
     settings: Settings
     tableau: Tableau = field(init=False)
 
@@ -41,20 +44,24 @@ class Scene:
         credential = PersonalAccessToken(config.pat_name, config.pat_secret)
         self.tableau = Tableau(self.running.url, config.content_url, credential)
 
-    def happen(self, event_type: str, **wish: str) -> Event:
-        """Something happens in Tableau; the webhook's event."""
+    def cause(self, event_type: str, **wish: str) -> Event:
+        """Cause an event in Tableau and return it as the webhook reports it."""
         payload = simulate_event(self.running.world, self.running.world.home, EventRequest(event_type, **wish))
         return self.event(**payload)
 
+    def inject(self, **fault: object) -> int:
+        """Switch on a fault of the simulated Tableau and return its id."""
+        return self.running.world.faults.add({"target": "tableau", **fault}).id
+
     def plan(self, event: Event, action: str) -> list[Job]:
-        """The jobs of a rule with this action, claimed."""
-        read = rules.parse(RULE + action, registry.actions)
+        """Return the claimed jobs of a rule with this action."""
+        parsed = rules.parse(RULE + action, registry.actions)
         self.inbox.events.receive(event)
-        self.inbox.events.plan(read.matching)
+        self.inbox.events.plan(parsed.matching)
         return self.inbox.jobs.claim("tests", 10, 60)
 
     def job(self, event: Event, action: str = 'notify = "slack"') -> Job:
-        """The only job of such a rule."""
+        """Return the only job of such a rule."""
         (job,) = self.plan(event, action)
         return job
 
@@ -75,6 +82,13 @@ class Scene:
 
     @property
     def text(self) -> str:
-        """The one message there is, as people read it."""
+        """The text of the only message, as Slack shows it."""
         (message,) = [one for one in self.messages if not one.thread_ts]
         return html.unescape(message.text)
+
+
+@pytest.fixture
+def simulation(inbox: Inbox, event: MakeEvent, settings: Settings) -> Iterator[Simulation]:
+    registry.load()
+    with simulator.running() as running:
+        yield Simulation(running, inbox, event, settings)

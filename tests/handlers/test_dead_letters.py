@@ -1,0 +1,154 @@
+"""The dead_letters action announces jobs that failed permanently."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from notifiers import NotifierError
+from tests.support.handler_context import MakeContext, MakeError, MakeJob, RecordingNotifiers
+from webhooks.context import Context, call
+from webhooks.errors import RetryLater, Skip
+from webhooks.inbox import Inbox
+from webhooks.job import Job, NewJob
+from webhooks.registry import registry
+
+
+@pytest.fixture
+def announcement(inbox: Inbox, job: MakeJob) -> Callable[..., Job]:
+    """Dead-letter some jobs and claim their announcement."""
+
+    def make(dead: int = 1, to: tuple[str, ...] = ("slack:#ops", "console")) -> Job:
+        registry.load()
+        inbox.dead_letters.announcements = (
+            NewJob("dead letters", "dead_letters", rule="dead letters", params={"to": to}),
+        )
+        claimed_ones = [job(key=f"R/notify/{number}") for number in range(dead)]
+        for number, one in enumerate(claimed_ones):
+            inbox.dead_letters.dead_letter(one, f"error {number}")
+        (claimed,) = inbox.jobs.claim("tests", 10, 60)
+        return claimed
+
+    return make
+
+
+def announce(context: Context) -> None:
+    call(registry.handler("dead_letters"), context)
+
+
+def all_announced(inbox: Inbox) -> bool:
+    return not inbox.dead_letters.unannounced(except_handler="dead_letters")
+
+
+def test_announcement_goes_to_every_destination(
+    announcement: Callable[..., Job], context: MakeContext, notifiers: RecordingNotifiers, inbox: Inbox
+) -> None:
+    """One message about all dead jobs, to each destination of the rules."""
+    announce(context(announcement(dead=3)))
+    for kind, to in (("slack", "#ops"), ("console", None)):
+        ((address, message),) = notifiers[kind].sent
+        assert (address, message.title) == (to, "3 actions failed permanently")
+        assert 'Event 3, rule R: Could not deliver "Sales" to default. error 2' in message.text
+    assert all_announced(inbox)
+
+
+def test_dead_job_is_announced_once(
+    announcement: Callable[..., Job], context: MakeContext, inbox: Inbox, job: MakeJob
+) -> None:
+    """A second announcement has nothing to announce."""
+    claimed = announcement()
+    announce(context(claimed))
+    with pytest.raises(Skip, match="already announced"):
+        announce(context(job(key="again", handler="dead_letters", params={"to": ["slack"]})))
+
+
+def test_failing_destination_does_not_affect_the_others(
+    *,
+    announcement: Callable[..., Job],
+    context: MakeContext,
+    notifiers: RecordingNotifiers,
+    inbox: Inbox,
+    permanent_error: MakeError,
+) -> None:
+    """A channel that is closed permanently does not keep the announcement from the other destinations."""
+    notifiers["slack"].errors = [permanent_error()]
+    announce(context(announcement()))
+    assert len(notifiers["console"].sent) == 1
+    assert all_announced(inbox)
+
+
+def test_announcement_is_retried_after_a_transient_error(
+    *,
+    announcement: Callable[..., Job],
+    context: MakeContext,
+    notifiers: RecordingNotifiers,
+    inbox: Inbox,
+    transient_error: MakeError,
+) -> None:
+    """A destination that was notified is not notified again when the job is retried for the others."""
+    claimed = announcement()
+    notifiers["slack"].errors = [transient_error()]
+    with pytest.raises(NotifierError):
+        announce(context(claimed))
+    announce(context(claimed, attempts=2))
+    assert (len(notifiers["slack"].sent), len(notifiers["console"].sent)) == (1, 1)
+    assert all_announced(inbox)
+
+
+def test_announcement_that_reaches_no_destination_is_an_error(
+    *,
+    announcement: Callable[..., Job],
+    context: MakeContext,
+    notifiers: RecordingNotifiers,
+    inbox: Inbox,
+    permanent_error: MakeError,
+) -> None:
+    """If no destination can be notified, the dead jobs are unannounced again once the announcement is dead."""
+    notifiers["slack"].errors = [permanent_error()]
+    claimed = announcement(to=("slack",))
+    with pytest.raises(NotifierError):
+        announce(context(claimed))
+    inbox.dead_letters.dead_letter(claimed, "no destination")
+    assert not all_announced(inbox)
+
+
+def test_job_that_dies_during_an_announcement_is_in_the_next_one(
+    *,
+    announcement: Callable[..., Job],
+    context: MakeContext,
+    notifiers: RecordingNotifiers,
+    inbox: Inbox,
+    job: MakeJob,
+) -> None:
+    """While Slack is slow, a job that dies is announced once, and so is each job of the announcement under way."""
+    slow = announcement(to=("slack",))
+    notifiers["slack"].errors = [NotifierError("Slack did not answer", uncertain=True)]
+    with pytest.raises(RetryLater):
+        announce(context(slow))
+    inbox.dead_letters.dead_letter(job(key="R/notify/late"), "late error")
+    (following,) = inbox.jobs.claim("tests", 1, 60)
+    announce(context(following))
+    announce(context(slow, attempts=2))
+    first, second = [message.text for _, message in notifiers["slack"].sent]
+    assert (first, second) == ("late error", "error 0")
+
+
+def test_uncertain_destination_does_not_delay_the_others(
+    announcement: Callable[..., Job], context: MakeContext, notifiers: RecordingNotifiers
+) -> None:
+    """A message that may have arrived is repeated later; the other destinations do not wait for it."""
+    notifiers["slack"].errors = [NotifierError("Slack did not answer", uncertain=True)]
+    with pytest.raises(RetryLater):
+        announce(context(announcement()))
+    assert len(notifiers["console"].sent) == 1
+
+
+def test_announcement_has_the_command_to_run_it_again(
+    announcement: Callable[..., Job], context: MakeContext, notifiers: RecordingNotifiers
+) -> None:
+    """The message contains the commands for the details and for the replay."""
+    announce(context(announcement()))
+    ((_, message),) = notifiers["slack"].sent
+    assert message.title == 'Could not deliver "Sales" to default'
+    assert message.footer == "Details: flask events explain 1 · Run again: flask events replay --dead 1"

@@ -1,0 +1,93 @@
+"""Look up in Tableau the content that an event is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tableau_rest.errors import InvalidResponse, NotFound, TableauError, UnknownUri
+from tableau_rest.protocol.luid import luid_of
+from webhooks.errors import Permanent
+from webhooks.event import Event
+from webhooks.messages.event_message import as_text
+
+if TYPE_CHECKING:
+    from tableau_rest import Tableau
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """The workbook, data source, view, user or site that an event is about.
+
+    Without `content`, `problem` is the reason in words, and `error` is set if Tableau did not answer the question.
+    `other_site` is true if the event comes from a site that the server is not signed in to.
+    """
+
+    content: Any = None
+    problem: str = ""
+    error: Exception | None = None
+    other_site: bool = False
+
+
+def kind_noun(kind: str | None) -> str:
+    """Return the word for a kind of content in a sentence: "data source" for datasource."""
+    return "data source" if kind == "datasource" else kind or "content"
+
+
+def resource_luid(event: Event) -> str | None:
+    """Return the event's `resource_luid`, or None if that is missing or not a LUID."""
+    try:
+        return luid_of(event.resource_luid)
+    except ValueError:
+        return None
+
+
+def look_up(event: Event, tableau: Callable[[], Tableau], *, last_attempt: bool = False) -> Lookup:
+    """Return the content that `event` is about, or the reason why there is none.
+
+    Raises an error that may pass, such as an outage of Tableau, unless this is the job's last attempt.
+    """
+    kind, luid = event.content_kind, resource_luid(event)
+    if kind is None:
+        return Lookup(problem=f"it is unknown what the LUID of an event of type {event.event_type} refers to")
+    if luid is None:
+        given = as_text(event.resource_luid)[:100]
+        problem = f"the event's resource_luid {given} is not a LUID" if given else "the event has no resource_luid"
+        return Lookup(problem=f"{problem}, so that it cannot be looked up in Tableau")
+    client = None
+    try:
+        client = tableau()
+        return Lookup(_get(client, kind, luid))
+    except (TableauError, Permanent) as error:
+        if client and isinstance(error, NotFound) and not isinstance(error, UnknownUri):
+            return _not_found(event, client, kind)
+        if not error.permanent and not last_attempt:
+            raise
+        return Lookup(problem=f"could not look up the {kind_noun(kind)} in Tableau: {error}", error=error)
+
+
+def _get(tableau: Tableau, kind: str, luid: str) -> Any:
+    getters: Mapping[str, Callable[[str], Any]] = {
+        "workbook": tableau.workbook,
+        "datasource": tableau.datasource,
+        "view": tableau.view,
+        "user": tableau.user,
+        "site": tableau.site,
+    }
+    content = getters[kind](luid)
+    if content.luid.lower() != luid.lower():
+        raise InvalidResponse(f"Tableau's response does not contain the {kind_noun(kind)} {luid}")
+    return content
+
+
+def _not_found(event: Event, tableau: Tableau, kind: str) -> Lookup:
+    """Return why Tableau does not find the content: another site sent the event, or the content is gone or hidden."""
+    signed_in = tableau.session().site_luid
+    sender = event.site_luid
+    if isinstance(sender, str) and sender and sender.lower() != signed_in.lower():
+        site = f'"{tableau.site_name}"' if tableau.site_name else "the default site"
+        problem = f"this event comes from another site ({sender}); the server signs in to {site} ({signed_in})"
+        return Lookup(problem=problem, other_site=True)
+    problem = f"this {kind_noun(kind)} no longer exists, or the server's Tableau user cannot see it"
+    return Lookup(problem=problem)

@@ -1,0 +1,52 @@
+"""Write the message about jobs that failed permanently: which, why, and the command that runs them again. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from notifiers import Message
+from webhooks.event import Event
+from webhooks.job import Job
+from webhooks.messages.event_message import as_text
+
+MAX_LISTED = 10
+
+
+def dead_letter_message(jobs: Sequence[Job], label: Callable[[Event], str] = lambda _: "") -> Message:
+    """Return one message about all `jobs`; `label` returns the name of an event's site if there are several sites."""
+    listed = jobs[:MAX_LISTED]
+    events = " ".join(dict.fromkeys(str(job.event.id) for job in listed))
+    footer = f"Details: flask events explain {jobs[0].event.id} · Run again: flask events replay --dead {events}"
+    if len(jobs) == 1:
+        (job,) = jobs
+        facts = {
+            "Event": f"{job.event.id} · {job.event.event_type}",
+            "Rule": job.rule or "",
+            "Site": label(job.event),
+            "Attempts": str(job.attempts) if job.attempts > 1 else "",
+        }
+        shown = tuple((name, value) for name, value in facts.items() if value)
+        return Message(failed_action(job), job.error or "", facts=shown, severity="bad", footer=footer)
+    lines = [_line(job, label(job.event)) for job in listed]
+    if len(jobs) > MAX_LISTED:
+        lines.append(f"… and {len(jobs) - MAX_LISTED} more: flask events list --state dead")
+    return Message(f"{len(jobs)} actions failed permanently", "\n".join(lines), severity="bad", footer=footer)
+
+
+def failed_action(job: Job) -> str:
+    """Return what the job could not do, such as `Could not deliver "Sales" to #bi`."""
+    name = as_text(job.event.resource_name) or as_text(job.event.resource_luid) or job.event.event_type
+    if job.handler == "notify":
+        destination = str(job.params.get("to", "default"))
+        return f'Could not deliver "{name}" to {destination.partition(":")[2] or destination}'
+    if job.handler == "planning_failed":
+        return f'Could not plan the actions for "{name}"'
+    if job.handler == "refresh":
+        return f'Could not refresh "{name}"'
+    return f'Could not run {job.handler} for "{name}"'
+
+
+def _line(job: Job, site: str) -> str:
+    event = f"Event {job.event.id} ({site})" if site else f"Event {job.event.id}"
+    rule = f", rule {job.rule}" if job.rule else ""
+    return f"{event}{rule}: {failed_action(job)}. {job.error or ''}".rstrip()
