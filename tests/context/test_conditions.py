@@ -179,7 +179,7 @@ def test_broken_project_list_is_retried(simulation: Simulation) -> None:
 @pytest.mark.parametrize("document", ["{}", "[]", '{"workbook": {}}', '{"workbook": []}', '"none"'])
 @pytest.mark.parametrize("pattern", ["Finance*", "!Finance*"])
 def test_condition_on_an_empty_workbook_fails_the_job(document: str, pattern: str, simulation: Simulation) -> None:
-    """A response without the workbook is no answer: the job is retried and fails, but neither passes nor skips."""
+    """A response without the workbook is invalid: the job is retried and fails, but neither passes nor skips."""
     event = workbook(simulation)
     simulation.inject(kind="document", path="/workbooks/", document=document)
     rule = f'where = {{ project = "{pattern}" }}\nnotify = "slack"\nmax_attempts = 1'

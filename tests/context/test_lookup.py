@@ -52,7 +52,7 @@ def test_content_that_is_gone_is_named(site_luid: object, simulation: Simulation
         ({"resource_luid": ""}, "the event has no resource_luid, so that it cannot be looked up in Tableau"),
         (
             {"event_type": "FlowRunCompleted", "resource": "FLOW"},
-            "it is unknown what the LUID of an event of type FlowRunCompleted refers to",
+            "an event of type FlowRunCompleted does not say which kind of content its LUID belongs to",
         ),
     ],
 )

@@ -36,7 +36,7 @@ def test_tag_skips_content_without_tags(event_type: str, reason: str, simulation
 
 
 def failure(simulation: Simulation, minute: int, name: str = "Sales") -> Event:
-    """Let the refresh of a workbook fail; each failure has a time of its own, as in Tableau."""
+    """Cause a failed refresh of a workbook at this minute: each event of Tableau has another time."""
     event = simulation.cause("WorkbookRefreshFailed", name=name)
     return simulation.event(**{**event.payload, "created_at": f"2026-01-31T10:{minute:02}:00Z"})
 

@@ -25,7 +25,7 @@ NAMES = ("check_name", "ticket", "move")
 
 @pytest.fixture
 def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The handlers of the page, each in its own file, loaded."""
+    """Load the handlers of the page, each from its own file."""
     package = tmp_path / "handlers_of_the_page"
     package.mkdir()
     (package / "__init__.py").touch()

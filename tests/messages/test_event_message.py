@@ -135,7 +135,7 @@ def test_time_is_shown_in_utc(given: object, shown: str) -> None:
 
 @pytest.fixture
 def new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A server in the time zone of New York."""
+    """Set the time zone of New York."""
     monkeypatch.setenv("TZ", "America/New_York")
     time.tzset()
     yield
@@ -167,7 +167,7 @@ RECEIVED = datetime(2026, 1, 31, 9, 31, tzinfo=UTC)
     ],
 )
 def test_happened_at_replaces_impossible_times(given: object, at: datetime, event: MakeEvent) -> None:
-    """A value that is no time, or a time far from the receipt, is replaced by the time of the receipt."""
+    """An invalid time, or one far from the receipt, is replaced by the time of the receipt."""
     assert happened_at(replace(event(created_at=given), received_at=RECEIVED)) == at
 
 

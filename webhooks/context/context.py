@@ -50,7 +50,7 @@ class NoCredentials(Permanent):
 
 
 class Context:
-    """What the handler of one job can use. Created for one attempt and used by one thread.
+    """The tools of the handler of one job. Created for one attempt and used by one thread.
 
     `tableau` returns the client of the event's site and is called on first use. `still_mine` returns whether the
     worker still holds the job's lease. `label` returns the name of an event's site, empty if there is only one site.

@@ -59,16 +59,12 @@ def find_path(project: Reference, tableau: Tableau, now: datetime) -> ProjectPat
         with _fetching:
             listing = _listings.get(tableau)
             if listing is None or not listing.serves(project.luid, now):
-                listing = _listings[tableau] = _fetch(project.luid, tableau, now, listing)
+                tree = {one.luid: (one.name, one.parent_luid) for one in tableau.projects(page_size=PAGE_SIZE)}
+                requested = {project.luid, *(listing.invisible if listing else ())}
+                listing = _listings[tableau] = Listing(tree, now, frozenset(requested - tree.keys()))
     names: list[str] = []
     luid = project.luid
     while luid in listing.tree and len(names) < MAX_DEPTH:
         name, luid = listing.tree[luid]
         names.insert(0, name)
     return ProjectPath("/".join(names) or project.name, complete=bool(names) and not luid)
-
-
-def _fetch(luid: str, tableau: Tableau, now: datetime, previous: Listing | None) -> Listing:
-    tree = {one.luid: (one.name, one.parent_luid) for one in tableau.projects(page_size=PAGE_SIZE)}
-    requested = {luid, *(previous.invisible if previous else ())}
-    return Listing(tree, now, frozenset(requested - tree.keys()))

@@ -38,20 +38,20 @@ def refresh(context: Context, params: RefreshParams) -> None:
     started = _count_refreshes(context)
     if started >= params.per_day:
         raise Skip(f"limit reached: refreshed {started} times within 24 hours (per_day = {params.per_day})")
+
+    def start() -> str:
+        is_workbook = context.event.content_kind == "workbook"
+        start_refresh = context.tableau.refresh_workbook if is_workbook else context.tableau.refresh_datasource
+        job = start_refresh(str(context.luid), incremental=params.incremental)
+        context.log.info("Refresh started: content=%s tableau_job=%s", context.luid, job.luid)
+        return job.luid
+
     try:
-        context.once("refresh", lambda: _start(context, params))
+        context.once("refresh", start)
     except AlreadyRunning:
         raise Skip("a refresh is queued or running already") from None
     except NotFound:
         raise Skip(f"this {kind_noun(context.event.content_kind)} no longer exists") from None
-
-
-def _start(context: Context, params: RefreshParams) -> str:
-    tableau, luid = context.tableau, str(context.luid)
-    start = tableau.refresh_workbook if context.event.content_kind == "workbook" else tableau.refresh_datasource
-    job = start(luid, incremental=params.incremental)
-    context.log.info("Refresh started: content=%s tableau_job=%s", luid, job.luid)
-    return job.luid
 
 
 def _count_refreshes(context: Context) -> int:

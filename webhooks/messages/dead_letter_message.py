@@ -27,7 +27,12 @@ def dead_letter_message(jobs: Sequence[Job], label: Callable[[Event], str] = lam
         }
         shown = tuple((name, value) for name, value in facts.items() if value)
         return Message(failed_action(job), job.error or "", facts=shown, severity="bad", footer=footer)
-    lines = [_line(job, label(job.event)) for job in listed]
+    lines = []
+    for job in listed:
+        site = label(job.event)
+        event = f"Event {job.event.id} ({site})" if site else f"Event {job.event.id}"
+        rule = f", rule {job.rule}" if job.rule else ""
+        lines.append(f"{event}{rule}: {failed_action(job)}. {job.error or ''}".rstrip())
     if len(jobs) > MAX_LISTED:
         lines.append(f"… and {len(jobs) - MAX_LISTED} more: flask events list --state dead")
     return Message(f"{len(jobs)} actions failed permanently", "\n".join(lines), severity="bad", footer=footer)
@@ -44,9 +49,3 @@ def failed_action(job: Job) -> str:
     if job.handler == "refresh":
         return f'Could not refresh "{name}"'
     return f'Could not run {job.handler} for "{name}"'
-
-
-def _line(job: Job, site: str) -> str:
-    event = f"Event {job.event.id} ({site})" if site else f"Event {job.event.id}"
-    rule = f", rule {job.rule}" if job.rule else ""
-    return f"{event}{rule}: {failed_action(job)}. {job.error or ''}".rstrip()

@@ -51,8 +51,12 @@ def event_message(
 ) -> Message:
     """Return the message about `event`. `title` and `text` are a rule's own, with PLACEHOLDERS."""
     content, link = details.content, getattr(details.content, "webpage_url", "")
+    # The name at the time of the event; for users Tableau's, as the webhook's may be anything.
+    name = as_text(event.resource_name) or getattr(content, "name", "") or as_text(event.resource_luid) or "(no name)"
+    if event.content_kind == "user" and content is not None:
+        name = format_user(content)
     values = {
-        "name": _name(event, content),
+        "name": name,
         "event_type": event.event_type,
         "project": details.project,
         "owner": details.owner,
@@ -68,14 +72,14 @@ def event_message(
         ("Site role", getattr(content, "site_role", "")),
         ("When", values["created_at"]),
     ]
-    headline = title.format_map(values) if title else f"{event.type.headline}: {values['name']}"
+    headline = title.format_map(values) if title else f"{event.type.headline}: {name}"
     event_id = f"event {event.id}" if event.id else ""
     origin = "missed webhook, found by reconciliation" if event.origin == RECONCILED else ""
     return Message(
         # An event of `flask trigger` may reach people who must not act on it.
         title=f"[Test] {headline}" if event.is_test else headline,
         text="\n".join(filter(None, [body, *problems])),
-        facts=tuple((name, value) for name, value in facts if value),
+        facts=tuple(fact for fact in facts if fact[1]),
         link=Link(link, "Open in Tableau") if link else None,
         severity=event.type.severity,
         footer=" · ".join(filter(None, [rule, event_id, event.event_type, origin])),
@@ -122,10 +126,3 @@ def check_template(text: str) -> str:
 
 
 Template = Annotated[str, AfterValidator(check_template)]
-
-
-def _name(event: Event, content: Any) -> str:
-    """Return the name at the time of the event; for users Tableau's, as the webhook's may be anything."""
-    if event.content_kind == "user" and content is not None:
-        return format_user(content)
-    return as_text(event.resource_name) or getattr(content, "name", "") or as_text(event.resource_luid) or "(no name)"
