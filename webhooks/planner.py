@@ -1,0 +1,107 @@
+"""Decide which jobs an event leads to, and why. The worker, `explain`, `rules test` and `backtest` all ask here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from webhooks.errors import StoreUnavailable
+from webhooks.event import MONITOR, RECONCILED, Event
+from webhooks.job import NewJob, Verdict
+from webhooks.registry import Registry
+from webhooks.rules import Rules
+
+log = logging.getLogger(__name__)
+
+# The actions of jobs that the server plans without a rule.
+MONITOR_ALERT = "monitor_alert"
+PLANNING_FAILED = "planning_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What follows from an event: a verdict for each rule and handler, with the jobs it leads to."""
+
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def jobs(self) -> tuple[NewJob, ...]:
+        """All jobs, in the order of the verdicts."""
+        return tuple(job for verdict in self.verdicts for job in verdict.jobs)
+
+
+def no_twin(event: Event) -> int | None:  # noqa: ARG001 - the default look-up
+    """Return None: there are no synthetic events."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Plans events by the rules and the `@on` handlers; looks at the event and asks the look-ups, nothing else.
+
+    `with_site` fills in the event's site as far as it is known. `find_twin` returns the id of the synthetic event that
+    was created because this one had not arrived, or None. `max_attempts` is for handlers that do not say themselves.
+    """
+
+    rules: Rules
+    registry: Registry
+    with_site: Callable[[Event], Event] = lambda event: event
+    find_twin: Callable[[Event], int | None] = no_twin
+    max_attempts: int = 20
+
+    def plan(self, event: Event) -> Plan:
+        """Return the event's jobs and the reasons. If a rule or handler fails, one job reports that.
+
+        Raises StoreUnavailable if a look-up cannot read the inbox; the event can be planned later.
+        """
+        try:
+            return Plan(self._verdicts(event))
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            log.exception("Planning failed: event=%s", event.id)
+            return failed_plan(error)
+
+    def jobs(self, event: Event) -> tuple[NewJob, ...]:
+        """Return only the jobs of the plan."""
+        return self.plan(event).jobs
+
+    def _verdicts(self, event: Event) -> tuple[Verdict, ...]:
+        if event.origin == MONITOR:
+            return (self._monitor_verdict(),)
+        twin = self._earlier_twin(event)
+        if twin is not None:
+            reason = f"reconciliation found it missing and created event {twin} in its place before it arrived"
+            return (Verdict("reconciled", f"event {twin}", matched=False, reason=reason),)
+        event = self.with_site(event)
+        return (*self.rules.explain(event), *self.registry.explain(event, self.max_attempts))
+
+    def _monitor_verdict(self) -> Verdict:
+        """Alerts go to the destinations of dead letters, whatever the rules say: rules are about Tableau's events."""
+        destinations = self.rules.dead_letters
+        if not destinations:
+            reason = "an alert of the monitor, but [dead_letters] names no destination"
+            return Verdict("monitor", "monitor", matched=False, reason=reason)
+        new = partial(NewJob, handler=MONITOR_ALERT, rule="monitor")
+        jobs = tuple(new(f"monitor/{to}", params={"to": to}) for to in destinations)
+        return Verdict("monitor", "monitor", matched=True, reason="an alert of the monitor", jobs=jobs)
+
+    def _earlier_twin(self, event: Event) -> int | None:
+        """Return the synthetic event that ran in place of this one.
+
+        One that was created after this event was stored does not count: this event has run already by then, and what
+        was planned once must not be explained in another way later.
+        """
+        if event.id is None or event.origin == RECONCILED:
+            return None
+        twin = self.find_twin(event)
+        return twin if twin is not None and twin < event.id else None
+
+
+def failed_plan(error: Exception) -> Plan:
+    """Return the plan of an event that could not be planned: one job that dead-letters with the error."""
+    text = f"{type(error).__name__}: {error}"
+    job = NewJob(PLANNING_FAILED, PLANNING_FAILED, params={"error": text})
+    return Plan((Verdict("planning", PLANNING_FAILED, matched=True, reason=text, jobs=(job,)),))
