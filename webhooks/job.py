@@ -1,4 +1,4 @@
-"""A job: the promise that one handler will do its part about one event."""
+"""A job is one handler run for one event. A verdict says which jobs a rule or handler plans for an event, and why."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from typing import Any
+from typing import Any, Literal
 
 from webhooks.event import Event
 
+# The handlers of jobs that the server plans itself, without a rule.
+MONITOR_ALERT = "monitor_alert"
+DEAD_LETTERS = "dead_letters"
+PLANNING_FAILED = "planning_failed"
+BUILT_IN_HANDLERS = frozenset({MONITOR_ALERT, DEAD_LETTERS, PLANNING_FAILED})
+
+VerdictKind = Literal["rule", "handler", "monitor", "reconciled", "planning"]
+
 
 class JobState(IntEnum):
-    """Where a job is. The numbers are in the database: never change one."""
+    """The state of a job. The numbers are stored in the database: never change one."""
 
     READY = 0
     RUNNING = 1
@@ -23,6 +31,7 @@ class JobState(IntEnum):
 
     @property
     def word(self) -> str:
+        """Return the state as commands and JSON write it."""
         return self.name.lower()
 
 
@@ -31,10 +40,10 @@ OPEN_STATES = (JobState.READY, JobState.RUNNING)
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What planning makes: one handler for one event, because of one rule (or of `@on`, then `rule` is None).
+    """A planned job: one handler for one event, because of one rule, or without a rule for an `@on` handler.
 
-    `key` is unique within the event, so that planning twice cannot make twins. `where` holds the conditions that only
-    Tableau can answer (project, owner, tags); the job looks at them before it runs.
+    `key` is unique within the event, so that planning an event twice adds no second job. `where` holds the conditions
+    that only Tableau can answer (project, owner, tags); the job checks them before it runs.
     """
 
     key: str
@@ -46,10 +55,21 @@ class NewJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """A job as it stands in the inbox, with its event. `attempts` counts the running one; times are aware, UTC.
+class Verdict:
+    """The decision of one rule or handler about one event: whether it matches, why, and the jobs it plans."""
 
-    `due_at` says when a ready job may run and when a running job's lease ends.
+    kind: VerdictKind
+    name: str
+    matched: bool
+    reason: str
+    jobs: tuple[NewJob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as stored in the inbox, with its event. `attempts` includes the running one; times are aware and in UTC.
+
+    `due_at` is the time from which a ready job may run, and the end of the lease of a running one.
     """
 
     id: int

@@ -9,15 +9,11 @@ from functools import partial
 
 from webhooks.errors import StoreUnavailable
 from webhooks.event import MONITOR, RECONCILED, Event
-from webhooks.job import NewJob, Verdict
+from webhooks.job import MONITOR_ALERT, PLANNING_FAILED, NewJob, Verdict
 from webhooks.registry import Registry
 from webhooks.rules import Rules
 
 log = logging.getLogger(__name__)
-
-# The actions of jobs that the server plans without a rule.
-MONITOR_ALERT = "monitor_alert"
-PLANNING_FAILED = "planning_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +65,13 @@ class Planner:
         return self.plan(event).jobs
 
     def _verdicts(self, event: Event) -> tuple[Verdict, ...]:
+        event = self.with_site(event)
         if event.origin == MONITOR:
             return (self._monitor_verdict(),)
         twin = self._earlier_twin(event)
         if twin is not None:
             reason = f"reconciliation found it missing and created event {twin} in its place before it arrived"
             return (Verdict("reconciled", f"event {twin}", matched=False, reason=reason),)
-        event = self.with_site(event)
         return (*self.rules.explain(event), *self.registry.explain(event, self.max_attempts))
 
     def _monitor_verdict(self) -> Verdict:

@@ -1,10 +1,11 @@
-"""Where handlers announce themselves: @on("WorkbookCreated") for events, @action("notify") for rules to name."""
+"""Register handlers: @on("WorkbookCreated") runs a function for events, @action("notify") lets rules name one."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 import pkgutil
+import traceback
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,22 +14,22 @@ from pydantic import BaseModel, ConfigDict
 
 from webhooks.errors import Permanent
 from webhooks.event import Event
-from webhooks.job import NewJob
-from webhooks.rules.conditions import EventFilter, Verdict, Where, parse_patterns
+from webhooks.job import NewJob, Verdict
+from webhooks.rules.conditions import EventFilter, Where, parse_patterns
 from webhooks.spelling import hint
 
+# The arguments that a handler may name.
 ARGUMENTS = {
-    "event": "what Tableau sent",
+    "event": "the event that Tableau sent",
     "tableau": "the client of Tableau's REST API, signed in when first used",
-    "notify": 'notify("slack:#bi", "text"): tells somebody, once per job',
+    "notify": 'notify("slack:#bi", "text"): sends a message, once per job',
     "log": "a logger that names the event and the job",
-    "once": 'once("key", function): runs it once per job, whatever is retried',
-    "params": "what the rule says, as the action's params model (actions only)",
-    "job": "the job that runs: its rule, attempts and key",
+    "once": 'once("key", function): runs the function once per job and repeats its result on retries',
+    "params": "the rule's settings for the action, as the action's params model (actions only)",
+    "job": "the running job: its rule, attempts and key",
     "context": "all of these in one",
     "settings": "every variable of the server",
 }
-"""What a handler may name among its arguments."""
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -36,23 +37,23 @@ Function = TypeVar("Function", bound=Callable[..., object])
 class Params(BaseModel):
     """The base of an action's params model: frozen, and strict about names.
 
-    A plain value in a rule stands for the first field: `notify = "slack"` is `notify = { to = "slack" }`.
+    A plain value in a rule is the value of the first field: `notify = "slack"` is `notify = { to = "slack" }`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class RegistrationError(Exception):
-    """A handler that could not work; found when it is registered, not when an event comes."""
+    """A handler that cannot work. It is found when the handler is registered, before an event arrives."""
 
 
 class UnknownHandler(Permanent):
-    """A job names a handler that is there no more."""
+    """A job names a handler that no longer exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """A function with the name that jobs remember it by. For actions `event_filter` is None: rules decide."""
+    """A function with the name under which jobs store it. Actions have no `event_filter`: rules decide about them."""
 
     name: str
     function: Callable[..., object]
@@ -62,14 +63,9 @@ class Handler:
     max_attempts: int | None = None
     in_rules: bool = False
 
-    def job(self, event: Event, default_attempts: int) -> NewJob:
-        """The job that an event of its own makes."""
-        where = self.event_filter.where.deferred(event) if self.event_filter else {}
-        return NewJob(self.name, self.name, where=where, max_attempts=self.max_attempts or default_attempts)
-
 
 class Registry:
-    """Handlers by their durable names. The module's own `registry` serves the decorators; tests make theirs."""
+    """Handlers by their stored names. The decorators use this module's `registry`; tests create their own."""
 
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
@@ -81,10 +77,11 @@ class Registry:
         name: str | None = None,
         max_attempts: int | None = None,
     ) -> Callable[[Function], Function]:
-        """Runs the function for each event of these types (patterns such as `*RefreshFailed` too) for which `where`
-        holds, e.g. `where={"project": "Finance*"}`. Jobs remember it as `file.function`, or as `name`.
+        """Run the function for each event of these types for which `where` holds.
 
-        Raises RegistrationError when something about it could not work.
+        Event types may be patterns such as `*RefreshFailed`; `where` is written as in rules, for example
+        `{"project": "Finance*"}`. Jobs store the handler as `file.function`, or as `name`. Raises RegistrationError if
+        the handler cannot work.
         """
         if not event_types or not all(isinstance(one, str) for one in event_types):
             raise RegistrationError('@on needs event types: @on("WorkbookCreated", "WorkbookUpdated")')
@@ -94,9 +91,9 @@ class Registry:
             raise RegistrationError(f"@on({', '.join(event_types)}): {error}") from None
 
         def register(function: Function) -> Function:
-            known = name or _durable_name(function)
-            arguments = _arguments(function, but={"params"})
-            self._add(Handler(known, function, arguments, event_filter, max_attempts=max_attempts))
+            stored = name or f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+            arguments = _arguments(function, without={"params"})
+            self._add(Handler(stored, function, arguments, event_filter, max_attempts=max_attempts))
             return function
 
         return register
@@ -109,17 +106,15 @@ class Registry:
         max_attempts: int | None = None,
         in_rules: bool = True,
     ) -> Callable[[Function], Function]:
-        """Lets rules name the function: `name` is its key in a rule, `params` the model of what may stand there.
-        With `in_rules=False` only the application makes jobs for it.
+        """Let rules name the function: `name` is its key in a rule, `params` the model of the value.
 
-        Raises RegistrationError when something about it could not work.
+        With `in_rules=False` only the server plans jobs for it. Raises RegistrationError if the action cannot work.
         """
         if not isinstance(name, str) or not name.isidentifier():
             raise RegistrationError('@action needs a name of letters, digits and _: @action("open_ticket")')
 
         def register(function: Function) -> Function:
-            arguments = _arguments(function)
-            self._add(Handler(name, function, arguments, None, params, max_attempts, in_rules))
+            self._add(Handler(name, function, _arguments(function), None, params, max_attempts, in_rules))
             return function
 
         return register
@@ -133,95 +128,77 @@ class Registry:
 
     @property
     def actions(self) -> dict[str, type[BaseModel]]:
-        """What rules may name, each with the model of its params."""
+        """The actions that rules may name, each with its params model."""
         return {one.name: one.params for one in self._handlers.values() if one.in_rules}
 
+    @property
+    def on_handlers(self) -> dict[str, EventFilter]:
+        """The filters of the `@on` handlers, by the handlers' names."""
+        return {one.name: one.event_filter for one in self._handlers.values() if one.event_filter}
+
+    @property
+    def event_filters(self) -> list[EventFilter]:
+        """The event filters of all `@on` handlers."""
+        return list(self.on_handlers.values())
+
     def handler(self, name: str) -> Handler:
-        """The handler of that name. Raises UnknownHandler, which is permanent."""
+        """Return the handler of that name. Raises UnknownHandler, which is permanent."""
         try:
             return self._handlers[name]
         except KeyError:
             raise UnknownHandler(f"no handler is called {name}; {hint(name, self._handlers)}") from None
 
-    def handlers_for(self, event: Event) -> list[Handler]:
-        """The @on handlers that `event` concerns, as far as its payload can tell."""
-        return [one for one in self.announced() if one.event_filter and one.event_filter.match(event).matched]
-
-    def matching(self, event: Event, max_attempts: int = 20) -> list[NewJob]:
-        """The jobs that `event` makes because of @on; `max_attempts` for those that say nothing themselves."""
-        return [handler.job(event, max_attempts) for handler in self.handlers_for(event)]
-
     def explain(self, event: Event, max_attempts: int = 20) -> list[Verdict]:
-        """For each @on handler, whether `event` concerns it and why."""
-        return [_verdict(one, one.event_filter, event, max_attempts) for one in self.announced() if one.event_filter]
+        """Return the verdict of each `@on` handler. `max_attempts` is for handlers without a number of their own."""
+        verdicts = []
+        for name, event_filter in self.on_handlers.items():
+            finding = event_filter.match(event)
+            attempts = self._handlers[name].max_attempts or max_attempts
+            job = NewJob(name, name, where=event_filter.where.deferred(event), max_attempts=attempts)
+            jobs = (job,) if finding.matched else ()
+            verdicts.append(Verdict("handler", name, finding.matched, finding.reason, jobs))
+        return verdicts
 
     def warnings(self) -> list[str]:
-        """What is probably not meant, such as an event type that nobody knows."""
-        return [
-            f"{one.name}: {text}"
-            for one in self.announced()
-            if one.event_filter
-            for text in one.event_filter.warnings()
-        ]
+        """Return what is probably a mistake, such as an event type that Tableau does not document."""
+        return [f"{name}: {text}" for name, one in self.on_handlers.items() for text in one.warnings()]
 
     def load(self, package: str = "webhooks.handlers") -> None:
-        """Imports every module of `package`, in the order of their names, so that each can announce its handlers.
-        A file whose name begins with `_` is left alone.
+        """Import every module of `package` in alphabetical order, except those whose names begin with `_`.
 
         Raises RegistrationError naming the file that is broken, and how.
         """
         folder = importlib.import_module(package)
         for name in sorted(module.name for module in pkgutil.iter_modules(folder.__path__)):
-            if not name.startswith("_"):
-                self._import(f"{package}.{name}")
+            if name.startswith("_"):
+                continue
+            module = f"{package}.{name}"
+            try:
+                importlib.import_module(module)
+            except (Exception, SystemExit) as error:
+                # So that the module can be loaded again once it is repaired.
+                self.remove(module)
+                file = module.replace(".", "/") + ".py"
+                raise RegistrationError(f"{file} cannot be loaded: {_cause(error, module)}") from error
 
-    def _import(self, module: str) -> None:
-        try:
-            importlib.import_module(module)
-        except (Exception, SystemExit) as error:
-            self._forget(module)
-            file = module.replace(".", "/") + ".py"
-            raise RegistrationError(f"{file} cannot be loaded: {_cause(error, module)}") from error
-
-    def _forget(self, module: str) -> None:
-        """Drops what a module registered before it broke, so that it can be loaded again once mended."""
-        kept = {name: one for name, one in self._handlers.items() if one.function.__module__ != module}
-        self._handlers = kept
-
-    @property
-    def event_filters(self) -> list[EventFilter]:
-        """The event filters of all @on handlers."""
-        return [handler.event_filter for handler in self._handlers.values() if handler.event_filter]
-
-    def announced(self) -> list[Handler]:
-        """The handlers that announced themselves with @on."""
-        return [handler for handler in self._handlers.values() if handler.event_filter]
+    def remove(self, module: str) -> None:
+        """Remove all handlers of a module."""
+        self._handlers = {name: one for name, one in self._handlers.items() if one.function.__module__ != module}
 
 
-def _verdict(handler: Handler, event_filter: EventFilter, event: Event, max_attempts: int) -> Verdict:
-    finding = event_filter.match(event)
-    jobs = (handler.job(event, max_attempts),) if finding.matched else ()
-    return Verdict(handler.name, finding.matched, finding.reason, jobs)
-
-
-def _durable_name(function: Callable[..., object]) -> str:
-    return f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
-
-
-def _arguments(function: Callable[..., object], but: Collection[str] = ()) -> tuple[str, ...]:
-    """The names that the function wants. An unknown one with a default of its own is left to that default."""
+def _arguments(function: Callable[..., object], without: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the names of the arguments to pass; one that is unknown and has a default keeps its default."""
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
         raise RegistrationError(f"{_place(function)}: a handler is a plain function, without async and yield")
-    known = [name for name in ARGUMENTS if name not in but]
-    wanted = []
+    known = [name for name in ARGUMENTS if name not in without]
+    arguments = []
     for parameter in inspect.signature(function).parameters.values():
         if parameter.name in known and parameter.kind is not parameter.POSITIONAL_ONLY:
-            wanted.append(parameter.name)
+            arguments.append(parameter.name)
         elif parameter.default is parameter.empty:
-            raise RegistrationError(
-                f"{_place(function)}: a handler cannot have {parameter}; {hint(parameter.name, known)}"
-            )
-    return tuple(wanted)
+            place, advice = _place(function), hint(parameter.name, known)
+            raise RegistrationError(f"{place}: a handler cannot have the argument {parameter}; {advice}")
+    return tuple(arguments)
 
 
 def _place(function: Callable[..., object]) -> str:
@@ -230,21 +207,16 @@ def _place(function: Callable[..., object]) -> str:
 
 
 def _cause(error: BaseException, module: str) -> str:
-    """What went wrong, with the line of the module itself where it can be told."""
+    """Return the error with the last line of the module itself that it passed through, if any."""
     if isinstance(error, RegistrationError):
         return str(error)
-    line = error.lineno if isinstance(error, SyntaxError) else _line_in(error, module)
-    where = f"line {line}: " if line else ""
-    return f"{where}{type(error).__name__}: {error}"
-
-
-def _line_in(error: BaseException, module: str) -> int | None:
-    trace, line = error.__traceback__, None
-    while trace:
-        if trace.tb_frame.f_globals.get("__name__") == module:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
+    if isinstance(error, SyntaxError):
+        line = error.lineno
+    else:
+        frames = traceback.walk_tb(error.__traceback__)
+        lines = [number for frame, number in frames if frame.f_globals.get("__name__") == module]
+        line = lines[-1] if lines else None
+    return f"{f'line {line}: ' if line else ''}{type(error).__name__}: {error}"
 
 
 registry = Registry()

@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from notifiers import AppriseConfig, Notifiers, SlackConfig, TwilioConfig
 from tableau_rest.errors import TableauError
-from webhooks import rules
+from webhooks import rules as rules_file
 from webhooks.config.settings import Settings
 from webhooks.config.site import Site
 from webhooks.context import Context, call
 from webhooks.destinations import delivery_warnings
-from webhooks.event import MONITOR, RECONCILED, Event
+from webhooks.event import Event
 from webhooks.inbox import Inbox
-from webhooks.job import Job, NewJob
+from webhooks.job import DEAD_LETTERS, Job, NewJob
 from webhooks.monitor import Monitor, build_monitor, monitors_webhooks
+from webhooks.planner import Planner, no_twin
 from webhooks.registration import desired_event_types
 from webhooks.registry import Registry, registry
+from webhooks.rules import Rules
 from webhooks.rules.conditions import SITE
 from webhooks.sites import Sites, UnknownSite
 from webhooks.worker.worker import Worker
@@ -32,11 +34,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-ANNOUNCE = "dead_letters"
-"""The action that tells people about dead jobs."""
-TELL = "monitor_alert"
-"""The action that tells people what the watch has found."""
 
 
 class shared(cached_property[T]):  # noqa: N801 — a decorator, as cached_property is
@@ -72,9 +69,9 @@ class Services:
         return registry
 
     @shared
-    def rules(self) -> rules.Rules:
+    def rules(self) -> Rules:
         """The rules file, checked whole. Raises RulesError with every fault."""
-        return rules.load(self.settings.rules_file, self.registry.actions, self.settings.max_attempts)
+        return rules_file.load(self.settings.rules_file, self.registry.actions, self.settings.max_attempts)
 
     @shared
     def notifiers(self) -> Notifiers:
@@ -107,25 +104,20 @@ class Services:
         self.settings.require_tableau()
         return self.sites.client(self.sites.all[0])
 
-    def matching(self, event: Event) -> list[NewJob]:
-        """Which jobs an event makes: those of the rules, then those of the `@on` handlers.
+    @property
+    def planner(self) -> Planner:
+        """The planner that uses the rules file. Raises RulesError or RegistrationError."""
+        return self.planner_for(self.rules)
 
-        What the watch found goes to whom dead letters go to; an event that was made up for before it came makes none.
-        """
-        if event.origin == MONITOR:
-            return [NewJob(f"monitor/{to}", TELL, rule="monitor", params={"to": to}) for to in self.rules.dead_letters]
-        if self._made_up_for(event):
-            return []
-        event = self.sites.labelled(event)
-        return [*self.rules.matching(event), *self.registry.matching(event, self.settings.max_attempts)]
+    def planner_for(self, rules: Rules) -> Planner:
+        """Return a planner that uses these rules instead of the rules file."""
 
-    def _made_up_for(self, event: Event) -> bool:
-        if not monitors_webhooks(self.settings) or not self.settings.reconcile or event.origin == RECONCILED:
-            return False
-        twin = self.inbox.synthetic_events.find_twin(event)
-        if twin is not None:
-            log.info("Event %s is what event %s was made for", event.id, twin)
-        return twin is not None
+        def find_twin(event: Event) -> int | None:
+            return self.inbox.synthetic_events.find_twin(event)
+
+        reconciles = monitors_webhooks(self.settings) and self.settings.reconcile
+        twins = find_twin if reconciles else no_twin
+        return Planner(rules, self.registry, self.sites.labelled, twins, self.settings.max_attempts)
 
     def wanted(self, site: Site | None = None) -> tuple[str, ...]:
         """The event types that the rules and the `@on` handlers are about; of a site, those that are about it."""
@@ -170,7 +162,7 @@ class Services:
             log.warning("Not everybody can be told: %s", trouble)
         return Worker(
             self.inbox,
-            planner=self.matching,
+            planner=self.planner.jobs,
             run=self.run,
             threads=size,
             lease=given.lease_seconds,
@@ -218,5 +210,7 @@ class Services:
 
 
 def _announcements(destinations: tuple[str, ...]) -> tuple[NewJob, ...]:
-    """One job for all destinations, so that nobody is left out because another was told first."""
-    return (NewJob("dead letters", ANNOUNCE, rule="dead letters", params={"to": destinations}),) if destinations else ()
+    """Return one job for all destinations, so that none is left out because another was notified first."""
+    if not destinations:
+        return ()
+    return (NewJob("dead letters", DEAD_LETTERS, rule="dead letters", params={"to": destinations}),)

@@ -23,7 +23,9 @@ from webhooks.errors import LeaseLost
 from webhooks.inbox import Inbox
 from webhooks.inbox.databases import group_commit
 from webhooks.inbox.databases.sqlite import SqliteStore
-from webhooks.job import Job, NewJob
+from webhooks.job import Job
+from webhooks.registry import Registry
+from webhooks.rules import Rules
 from webhooks.services import Services
 
 LOG = Path(os.environ["TORTURE_LOG"])
@@ -106,7 +108,9 @@ def _watch_sqlite(store: SqliteStore) -> None:
 
 app = create_app()
 services: Services = app.extensions["webhooks"]
-services.matching = lambda event: [NewJob("torture", "torture")]  # type: ignore[method-assign]  # noqa: ARG005
+handlers = Registry()
+handlers.on("*", name="torture")(lambda event: None)  # noqa: ARG005 - `run` below does the work
+services.rules, services.registry = Rules(), handlers
 services.run = run  # type: ignore[method-assign,assignment]
 watch(services.inbox)
 if flaw := os.environ.get("TORTURE_FLAW"):

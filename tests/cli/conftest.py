@@ -129,7 +129,7 @@ def claim(services: Services) -> Callable[[], list[Job]]:
     """Plan the received events by the rules, and claim all jobs that are due."""
 
     def plan_and_claim() -> list[Job]:
-        services.inbox.events.plan(services.matching)
+        services.inbox.events.plan(services.planner.jobs)
         return services.inbox.jobs.claim("host:1:test", 100, 60)
 
     return plan_and_claim

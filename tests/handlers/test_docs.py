@@ -35,7 +35,7 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     registry.load(package.name)
     yield
     for name in NAMES:
-        registry._forget(f"{package.name}.{name}")
+        registry.remove(f"{package.name}.{name}")
         del sys.modules[f"{package.name}.{name}"]
     del sys.modules[package.name]
 
@@ -63,7 +63,8 @@ def test_first_handler_of_the_page_works(
     context: Callable[..., Context], job: Callable[..., Job], event: Callable[..., Event], notifiers: RecordingNotifiers
 ) -> None:
     """It tags a badly named workbook and notifies the stewards, under its condition."""
-    (new,) = [one for one in registry.matching(event("WorkbookUpdated")) if one.handler == "check_name.check_name"]
+    verdicts = registry.explain(event("WorkbookUpdated"))
+    (new,) = [job for verdict in verdicts for job in verdict.jobs if job.handler == "check_name.check_name"]
     tableau = FakeTableau()
     claimed = job(handler=new.handler, where=new.where, rule=None, key=new.key)
     call(registry.handler(new.handler), context(claimed, tableau=lambda: tableau))

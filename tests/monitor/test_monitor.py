@@ -75,7 +75,7 @@ def test_failing_check_does_not_stop_the_monitor(start: Start) -> None:
 def test_alert_goes_to_the_dead_letter_destinations(services: Services) -> None:
     """Rules do not apply to alerts, so that `on = "*"` does not announce them twice."""
     event = build("WebhooksDrifted", origin=MONITOR, resource_name="x", resource_luid="1")
-    jobs = [(job.handler, dict(job.params)) for job in services.matching(event)]
+    jobs = [(job.handler, dict(job.params)) for job in services.planner.jobs(event)]
     assert jobs == [("monitor_alert", {"to": "slack:#bi"})]
 
 

@@ -175,9 +175,9 @@ def test_late_original_of_a_reconciled_event_makes_no_job(
     run(-1)
     original = cause(site, event_type="WorkbookRefreshFailed")
     assert len(run(1)) == 1
-    assert services.inbox.events.plan(services.matching) == 1
+    assert services.inbox.events.plan(services.planner.jobs) == 1
     receive(services.inbox, original, seconds=4)
-    services.inbox.events.plan(services.matching)
+    services.inbox.events.plan(services.planner.jobs)
     received, reconciled = services.inbox.events.list()
     assert (received.state, reconciled.state) == ("ignored", "planned")
 

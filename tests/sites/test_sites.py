@@ -47,7 +47,7 @@ def happens(world: Running) -> Happens:
 def jobs(services: Services, event: Event) -> list[Job]:
     """The jobs that the event makes, claimed."""
     services.inbox.events.receive(event)
-    services.inbox.events.plan(services.matching)
+    services.inbox.events.plan(services.planner.jobs)
     return services.inbox.jobs.claim("tests", 10, 60)
 
 

@@ -12,7 +12,6 @@ from typing import Any, Self
 
 from webhooks.event import Event
 from webhooks.event_types import EVENT_TYPES, EventType
-from webhooks.job import NewJob
 from webhooks.spelling import closest, hint
 
 PAYLOAD_FIELDS = {
@@ -50,16 +49,6 @@ class Match:
 
     matched: bool
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a rule (or a handler that announced itself with @on) makes of one event, and why."""
-
-    name: str
-    matched: bool
-    reason: str
-    jobs: tuple[NewJob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

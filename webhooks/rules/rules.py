@@ -8,8 +8,8 @@ from typing import Any
 
 from webhooks.destinations import DEFAULT
 from webhooks.event import Event
-from webhooks.job import NewJob
-from webhooks.rules.conditions import EventFilter, Verdict
+from webhooks.job import NewJob, Verdict
+from webhooks.rules.conditions import EventFilter
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ class Rule:
     def explain(self, event: Event) -> Verdict:
         """Whether the rule takes up `event`, why, and which jobs that makes."""
         if not self.enabled:
-            return Verdict(self.name, matched=False, reason="switched off (enabled = false)")
+            return Verdict("rule", self.name, matched=False, reason="switched off (enabled = false)")
         finding = self.event_filter.match(event)
         where = self.event_filter.where.deferred(event)
         jobs = tuple(replace(job, where=where) for job in self.jobs) if finding.matched else ()
-        return Verdict(self.name, finding.matched, finding.reason, jobs)
+        return Verdict("rule", self.name, finding.matched, finding.reason, jobs)
 
 
 @dataclass(frozen=True, slots=True)

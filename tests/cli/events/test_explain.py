@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from tests.cli.conftest import Receive, Run, objects
+from webhooks.clock import utc_now
 from webhooks.context import CONDITIONS
+from webhooks.event import build
 from webhooks.inbox import Inbox
 from webhooks.job import Job, NewJob
 from webhooks.services import Services
@@ -131,7 +136,7 @@ def test_the_dead_letter_notice_is_explained(flask: Run, receive: Receive, servi
     """The job that reports a dead job is shown apart from the rules."""
     event_id = receive("WorkbookCreated")
     services.worker()
-    inbox.events.plan(services.matching)
+    inbox.events.plan(services.planner.jobs)
     (job,) = inbox.jobs.claim("host:1:test", 1, 60)
     inbox.dead_letters.dead_letter(job, "channel_not_found")
     text = lines(flask, event_id)
@@ -152,3 +157,38 @@ def test_json_has_the_verdicts(flask: Run, receive: Receive, claim: Claim) -> No
         [job.id for job in jobs],
     )
     assert (published["verdict"], published["jobs"]) == ("no", [])
+
+
+def test_an_alert_of_the_monitor_is_explained(flask: Run, services: Services, inbox: Inbox, claim: Claim) -> None:
+    """Its jobs belong to the monitor: they are not called jobs of a rule that is gone."""
+    alert = build("WebhooksDrifted", origin="monitor", resource_name="Drift", resource_luid="monitor-1")
+    event_id = inbox.synthetic_events.add(alert, "monitor", utc_now()).id
+    claim()
+    (part,) = objects(flask("events", "explain", event_id, "--json").stdout)[0]["explanation"]
+    assert (part["kind"], part["verdict"], part["reason"]) == ("monitor", "matched", "an alert of the monitor")
+    assert len(part["jobs"]) == 1
+    assert part["unmade"] == []
+
+
+def test_an_event_whose_reconciled_twin_ran_is_explained(
+    flask: Run, receive: Receive, services: Services, inbox: Inbox, claim: Claim
+) -> None:
+    """The twin is named, and no replay is promised that would create nothing."""
+    settings = services.settings.model_copy(
+        update={"webhook_url": "https://h.example.org", "tableau_domain": "t", "tableau_pat_name": "n"}
+        | {"tableau_pat_secret": SecretStr("secret")}
+    )
+    object.__setattr__(services, "settings", settings)
+    at = "2026-01-31T09:30:00Z"
+    twin = build("WorkbookRefreshFailed", origin="reconciled", resource_luid="l-1", resource_name="Finance 1")
+    twin_id = inbox.synthetic_events.add(twin, "reconciled", datetime.fromisoformat(at)).id
+    event_id = receive(resource_luid="l-1", resource_name="Finance 1", created_at=at)
+    claim()
+    result = flask("events", "explain", event_id)
+    assert f"event {twin_id}" in result.stdout
+    assert "replay" not in result.stdout
+    (shown,) = objects(flask("events", "explain", event_id, "--json").stdout)
+    assert [(part["kind"], part["verdict"], part["unmade"]) for part in shown["explanation"]] == [
+        ("reconciled", "no", [])
+    ]
+    assert (shown["state"], shown["jobs"]) == ("ignored", [])

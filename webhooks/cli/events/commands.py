@@ -14,9 +14,9 @@ from webhooks.clock import utc_now
 from webhooks.context import CONDITIONS
 from webhooks.event import Event
 from webhooks.inbox import MISSING, EventRecord
+from webhooks.planner import Plan
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
-from webhooks.rules.conditions import Verdict
 from webhooks.views.json_objects import event_object
 
 
@@ -81,8 +81,7 @@ def explain_event(event_id: int, as_json: bool) -> None:
     Rules and handlers are evaluated as they are now; jobs were created when the event was planned.
     """
     record = application.get_event(event_id)
-    rules, handlers = verdicts(record.event)
-    parts = explain(record, rules, handlers, checked_conditions(record))
+    parts = explain(record, current_plan(record.event), checked_conditions(record))
     if as_json:
         explanation = [part.as_object() for part in parts]
         terminal.print_json(event_object(record, application.redact) | {"explanation": explanation})
@@ -96,15 +95,14 @@ def explain_event(event_id: int, as_json: bool) -> None:
         click.secho(f"\nOnce the cause is fixed: flask events replay {event_id}", dim=True)
 
 
-def verdicts(event: Event) -> tuple[list[Verdict], list[Verdict]]:
-    """Return what rules and handlers decide about the event now; none, with a warning, where they cannot be read."""
+def current_plan(event: Event) -> Plan:
+    """Return the event's plan by the rules of now; an empty one, with a warning, if they cannot be read."""
     services = application.services()
-    event = services.sites.labelled(event)
     try:
-        return services.rules.explain(event), services.registry.explain(event)
+        return services.planner.plan(event)
     except (RulesError, RegistrationError) as error:
         click.secho(f"Cannot evaluate the rules, so only jobs are shown. {error}\n", fg="yellow", err=True)
-        return [], []
+        return Plan()
 
 
 def checked_conditions(record: EventRecord) -> dict[int, str]:

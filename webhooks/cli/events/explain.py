@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from webhooks.inbox import EventRecord, JobRecord
-from webhooks.job import NewJob
-from webhooks.rules.conditions import Verdict
-from webhooks.services import ANNOUNCE
+from webhooks.job import DEAD_LETTERS, PLANNING_FAILED, Job, NewJob, Verdict
+from webhooks.planner import Plan
 
 MATCHED, NO, GONE, TOLD, FAILED = "matched", "no", "gone", "told", "failed"
 
@@ -37,39 +36,38 @@ class Part:
         }
 
 
-def explain(
-    record: EventRecord, rules: Sequence[Verdict], handlers: Sequence[Verdict], looked: Mapping[int, str]
-) -> list[Part]:
-    """Rules in their file's order, then handlers, then jobs whose rule or handler is there no more.
+def explain(record: EventRecord, plan: Plan, looked: Mapping[int, str]) -> list[Part]:
+    """Return the plan's verdicts with the event's jobs, then the jobs that the plan of now does not contain.
 
     `looked` holds, by the job's id, why conditions that only Tableau can answer were met.
     """
-    parts = [_rule(verdict, record.jobs) for verdict in rules] + [
-        _handler(verdict, record.jobs) for verdict in handlers
-    ]
+    parts = [_part(verdict, record.jobs) for verdict in plan.verdicts]
     explained = {job.job.id for part in parts for job in part.jobs}
     parts = [_with_looks(part, looked) for part in parts]
-    return parts + _left([job for job in record.jobs if job.job.id not in explained])
+    asked = all(verdict.kind in {"rule", "handler"} for verdict in plan.verdicts)
+    return parts + _left([job for job in record.jobs if job.job.id not in explained], asked=asked)
 
 
-def foresee(rules: Sequence[Verdict], handlers: Sequence[Verdict]) -> list[Part]:
-    """The same for an event that never came in: every job is one that would be made."""
-    return [_rule(verdict, ()) for verdict in rules] + [_handler(verdict, ()) for verdict in handlers]
+def foresee(plan: Plan) -> list[Part]:
+    """Return the plan of an event that was not received: every job is one that would be created."""
+    return [_part(verdict, ()) for verdict in plan.verdicts]
 
 
-def _rule(verdict: Verdict, jobs: Iterable[JobRecord]) -> Part:
-    return _part("rule", verdict, tuple(job for job in jobs if job.job.rule == verdict.name))
+def _belongs(job: Job, verdict: Verdict) -> bool:
+    """Return whether the verdict, or an earlier one of the same rule or handler, planned the job."""
+    if verdict.kind == "rule":
+        return job.rule == verdict.name
+    if verdict.kind == "handler":
+        return job.rule is None and job.handler == verdict.name
+    return job.handler in {new.handler for new in verdict.jobs}
 
 
-def _handler(verdict: Verdict, jobs: Iterable[JobRecord]) -> Part:
-    mine = tuple(job for job in jobs if job.job.rule is None and job.job.handler == verdict.name)
-    return _part("handler", verdict, mine)
-
-
-def _part(kind: str, verdict: Verdict, jobs: tuple[JobRecord, ...]) -> Part:
+def _part(verdict: Verdict, records: Iterable[JobRecord]) -> Part:
+    jobs = tuple(record for record in records if _belongs(record.job, verdict))
     made = {job.job.key for job in jobs}
     unmade = tuple(new for new in verdict.jobs if new.key not in made)
-    part = Part(kind, verdict.name, MATCHED if verdict.matched else NO, verdict.reason, jobs, unmade)
+    word = FAILED if verdict.kind == "planning" else MATCHED if verdict.matched else NO
+    part = Part(verdict.kind, verdict.name, word, verdict.reason, jobs, unmade)
     if jobs and not verdict.matched:
         return replace(part, reason=f"{verdict.reason}; it was otherwise when the event was planned")
     return part
@@ -84,20 +82,22 @@ def _with_looks(part: Part, looked: Mapping[int, str]) -> Part:
     return replace(part, reason="; ".join([*known, found]))
 
 
-def _left(jobs: Iterable[JobRecord]) -> list[Part]:
-    """One part for each rule or handler that is gone; dead letters are told of without a rule."""
+def _left(jobs: Iterable[JobRecord], *, asked: bool) -> list[Part]:
+    """Return a part for each rule or handler of these jobs; `asked` is whether the plan asked rules and handlers."""
     groups: dict[Part, list[JobRecord]] = {}
     for record in jobs:
-        groups.setdefault(_origin(record), []).append(record)
+        groups.setdefault(_origin(record, asked=asked), []).append(record)
     return [replace(part, jobs=tuple(found)) for part, found in groups.items()]
 
 
-def _origin(record: JobRecord) -> Part:
+def _origin(record: JobRecord, *, asked: bool) -> Part:
     job = record.job
-    if job.handler == ANNOUNCE:
+    if job.handler == DEAD_LETTERS:
         return Part("announcement", job.rule or job.key, TOLD, "somebody, about jobs that died")
-    if job.handler == "planning_failed":
-        return Part("planning", "planning", FAILED, str(job.params.get("error", "nobody knows why")))
+    if job.handler == PLANNING_FAILED:
+        return Part("planning", PLANNING_FAILED, FAILED, str(job.params.get("error", "nobody knows why")))
+    if not asked:
+        return Part("rule" if job.rule else "handler", job.rule or job.handler, GONE, "planned by earlier settings")
     if job.rule:
         return Part("rule", job.rule, GONE, "no longer in the rules")
     return Part("handler", job.handler, GONE, "no longer there, or no longer for such events")

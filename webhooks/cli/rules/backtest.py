@@ -19,9 +19,8 @@ from webhooks.cli.support.exit_codes import Failure
 from webhooks.clock import utc_now
 from webhooks.event import Event
 from webhooks.inbox import EventRecord, JobRecord
-from webhooks.job import Job, JobState, NewJob
+from webhooks.job import DEAD_LETTERS, PLANNING_FAILED, Job, JobState, NewJob
 from webhooks.rules import RulesError
-from webhooks.services import ANNOUNCE
 from webhooks.views import formats, wording
 
 Matching = Callable[[Event], Sequence[NewJob]]
@@ -29,7 +28,7 @@ Line = tuple[str, str]
 """A rule (empty for a handler's own) and what it does."""
 
 DEFAULT_DAYS = 7
-NOT_OURS = {ANNOUNCE, "planning_failed"}
+NOT_OURS = {DEAD_LETTERS, PLANNING_FAILED}
 
 
 @dataclass
@@ -90,15 +89,11 @@ def backtest(file: Path | None, filters: options.Filters, as_json: bool) -> None
 
 def _matching(file: Path | None) -> Matching:
     services, registry = application.services(), application.registry()
-    if file is None:
-        application.rules()
-        return services.matching
     try:
-        read = rulebook.load(file, registry.actions, services.settings.max_attempts)
+        read = rulebook.load(file or services.settings.rules_file, registry.actions, services.settings.max_attempts)
     except RulesError as error:
         raise Failure(str(error)) from None
-    labelled = services.sites.labelled
-    return lambda event: [*read.matching(labelled(event)), *registry.matching(labelled(event))]
+    return services.planner_for(read).jobs
 
 
 def _print(tally: Tally, since: datetime, *, as_json: bool) -> None:

@@ -82,8 +82,7 @@ def test(event: str, file: Path | None, name: str | None, expect: tuple[str, ...
     """
     given = _event(event, name)
     known = application.rules() if file is None else _checked(file)
-    given = application.services().sites.labelled(given)
-    parts = foresee(known.explain(given), application.registry().explain(given))
+    parts = foresee(application.services().planner_for(known).plan(given))
     if as_json:
         for part in parts:
             terminal.print_json(part.as_object())
@@ -118,7 +117,7 @@ def _summarize(read: Rules, file: Path | None, verdict: str) -> None:
         rows = [_row(rule)[: len(shown)] for rule in read.rules]
         terminal.show("", terminal.table(shown, rows, flexible=shown))
     told = ", ".join(read.dead_letters) or "nobody"
-    handlers = [handler.name for handler in application.registry().announced()]
+    handlers = list(application.registry().on_handlers)
     terminal.show("", f"Dead jobs are told to {told}.", f"Handlers besides rules: {', '.join(handlers) or 'none'}.")
 
 

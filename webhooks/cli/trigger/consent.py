@@ -73,7 +73,7 @@ def _jobs(services: Services, payloads: Sequence[Payload]) -> Iterator[NewJob]:
         except (Malformed, Unprocessable):
             continue
         if event:
-            yield from services.matching(event)
+            yield from services.planner.jobs(event)
 
 
 def _real_services(services: Services) -> set[str]:
