@@ -12,7 +12,7 @@ from webhooks.context import call
 from webhooks.errors import Permanent, RetryLater, Skip
 from webhooks.event import Event
 from webhooks.inbox.schema import events
-from webhooks.job import NewJob
+from webhooks.planner import failed_plan
 from webhooks.registry import registry
 
 
@@ -84,12 +84,8 @@ def test_refresh_counts_from_its_start(simulation: Simulation) -> None:
 
 def test_planning_failed_reports_the_error(simulation: Simulation) -> None:
     """An event that could not be planned is announced with the error, not with a missing handler."""
-
-    def matching(_: Event) -> list[NewJob]:
-        raise KeyError("oops")
-
     simulation.inbox.events.receive(failure(simulation, 1))
-    simulation.inbox.events.plan(matching)
+    simulation.inbox.events.plan(lambda _: failed_plan(KeyError("oops")).jobs)
     (job,) = simulation.inbox.jobs.claim("tests", 1, 60)
     with pytest.raises(Permanent, match="Could not plan the event: KeyError: 'oops'"):
         call(registry.handler(job.handler), simulation.context(job))

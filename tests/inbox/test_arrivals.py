@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
 import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-import pytest
 
 from tests.support.databases import NOTIFY
 from webhooks.event import Event, parse
@@ -103,26 +100,6 @@ def test_plan_many_at_once_makes_each_job_once(inbox: Inbox, event: Callable[...
         planned = sum(pool.map(lambda _: inbox.events.plan(lambda _: [NOTIFY, NewJob("x", "x")]), range(6)))
     assert planned == 40
     assert {len(record.jobs) for record in inbox.events.list()} == {2}
-
-
-def test_plan_failing_makes_job_that_tells(
-    inbox: Inbox, event: Callable[..., Event], caplog: pytest.LogCaptureFixture
-) -> None:
-    """A mistake in a rule does not hold up the others: its event gets a job that cannot but die, with the reason."""
-
-    def matching(planned: Event) -> list[NewJob]:
-        if planned.event_type == "AdminPromoted":
-            raise KeyError("oops")
-        return [NOTIFY]
-
-    inbox.events.receive(event("AdminPromoted"))
-    inbox.events.receive(event())
-    with caplog.at_level(logging.CRITICAL):
-        assert inbox.events.plan(matching) == 2
-    fine, faulty = inbox.events.list()
-    assert fine.jobs[0].job.handler == "notify"
-    assert faulty.jobs[0].job.handler == "planning_failed"
-    assert "oops" in faulty.jobs[0].job.params["error"]
 
 
 def test_news_is_set_by_new_events_only(inbox: Inbox, event: Callable[..., Event]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from webhooks.errors import StoreUnavailable
 from webhooks.event import MONITOR, RECONCILED, Event, build, parse
+from webhooks.inbox import Inbox
 from webhooks.job import BUILT_IN_HANDLERS, MONITOR_ALERT, PLANNING_FAILED
 from webhooks.planner import Plan, Planner, failed_plan
 from webhooks.registry import Registry, registry
@@ -134,6 +136,25 @@ def test_failure_is_a_job_that_reports_it(rules: Rules, caplog: pytest.LogCaptur
     assert plan == failed_plan(ZeroDivisionError("in a look-up"))
     assert "Planning failed: event=41" in caplog.text
     assert caplog.records[0].exc_info
+
+
+def test_failure_does_not_hold_up_other_events(rules: Rules, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Its event gets the job that reports it, in the same round in which the others get theirs."""
+
+    def broken(given: Event) -> Event:
+        if given.event_type == "AdminPromoted":
+            raise KeyError("oops")
+        return given
+
+    planner = Planner(rules, Registry(), with_site=broken)
+    inbox = Inbox.open(f"sqlite:///{tmp_path / 'inbox.sqlite3'}")
+    inbox.events.receive(event("AdminPromoted"))
+    inbox.events.receive(event())
+    assert inbox.events.plan(planner.jobs) == 2
+    fine, failed = inbox.events.list()
+    inbox.close()
+    assert [record.job.handler for record in fine.jobs] == ["notify", "notify"]
+    assert [record.job.params["error"] for record in failed.jobs] == ["KeyError: 'oops'"]
 
 
 def unavailable(given: Event) -> int | None:

@@ -123,13 +123,14 @@ class Events:
     def plans(self, planner: JobPlanner, limit: int) -> Plans:
         """Return the jobs of up to `limit` unplanned events without storing them.
 
-        This does everything but the SQL outside the transaction, for which other processes wait.
+        This does everything but the SQL outside the transaction, for which other processes wait. The planner reports
+        its own failures as jobs; it raises only StoreUnavailable.
         """
         plans: dict[int | None, Any] = {}
         left = MAX_JOBS
         for row in self._store.rows(UNPLANNED_EVENTS, {"most": limit}):
             event = event_of(row)
-            plans[event.id] = [job_row(event.id, job) for job in _jobs_of(event, planner)]
+            plans[event.id] = [job_row(event.id, job) for job in planner(event)]
             left -= len(plans[event.id])
             if left <= 0:
                 break
@@ -179,15 +180,6 @@ def _mark(connection: Connection, state: int, event_ids: Sequence[int | None]) -
     if not event_ids:
         return set()
     return set(connection.execute(MARK, {"ids": event_ids, "new_state": state}).scalars())
-
-
-def _jobs_of(event: Event, planner: JobPlanner) -> Sequence[NewJob]:
-    """Return the planner's jobs; if it fails, one job that dies with the error, so that someone is notified."""
-    try:
-        return planner(event)
-    except Exception as error:
-        log.exception("Planning failed: event=%s", event.id)
-        return [NewJob("planning_failed", "planning_failed", params={"error": f"{type(error).__name__}: {error}"})]
 
 
 def _searchable(value: Any) -> str | None:

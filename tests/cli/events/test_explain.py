@@ -13,7 +13,8 @@ from webhooks.clock import utc_now
 from webhooks.context import CONDITIONS
 from webhooks.event import build
 from webhooks.inbox import Inbox
-from webhooks.job import Job, NewJob
+from webhooks.job import Job
+from webhooks.planner import failed_plan
 from webhooks.services import Services
 
 Claim = Callable[[], list[Job]]
@@ -124,11 +125,7 @@ def test_the_answer_of_tableau_replaces_the_open_condition(
 def test_a_failed_planning_is_explained(flask: Run, receive: Receive, inbox: Inbox) -> None:
     """When the evaluation of the rules failed, the error is shown."""
     event_id = receive()
-
-    def broken(_: object) -> list[NewJob]:
-        raise ZeroDivisionError("in a handler's condition")
-
-    inbox.events.plan(broken)
+    inbox.events.plan(lambda _: failed_plan(ZeroDivisionError("in a handler's condition")).jobs)
     assert any("ZeroDivisionError: in a handler's condition" in " ".join(line) for line in lines(flask, event_id))
 
 
