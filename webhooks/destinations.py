@@ -1,4 +1,4 @@
-"""Where a message goes: the notifiers' own destinations, and `default`, which the application resolves."""
+"""Destinations of messages: those of the notifiers, and `default`, which the application resolves."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pydantic import AfterValidator
 from notifiers import Notifiers, parse_destination
 
 DEFAULT = "default"
-ADDRESSES = {"slack": "SLACK_CHANNEL", "twilio": "TWILIO_TO"}
-"""The variables that say where a message without an address goes."""
+# The variables with the address of destinations that name none.
+DEFAULT_ADDRESS_VARIABLES = {"slack": "SLACK_CHANNEL", "twilio": "TWILIO_TO"}
 
 
 def normalize(text: str) -> str:
-    """The destination, written in its one way, so that the same place is told once.
+    """Return the destination in its canonical spelling, so that each destination is notified once.
 
-    Raises ValueError with what would be right.
+    Raises ValueError that says what is expected.
     """
     if text.strip() == DEFAULT:
         return DEFAULT
@@ -27,28 +27,31 @@ def normalize(text: str) -> str:
         raise ValueError(f"{error}; or {DEFAULT}") from None
 
 
-def resolve_default(text: str, addressed: Container[str]) -> str:
-    """`default` is Slack's default channel where Slack has one, and the console where it has none."""
+def resolve_default(text: str, with_default_address: Container[str]) -> str:
+    """Return the destination that `default` stands for: Slack if it has a default channel, else the console.
+
+    Other destinations are returned unchanged. `with_default_address` are the notifiers that need no address.
+    """
     if text != DEFAULT:
         return text
-    return "slack" if "slack" in addressed else "console"
+    return "slack" if "slack" in with_default_address else "console"
 
 
-def delivery_warnings(texts: Iterable[str], notifiers: Notifiers) -> list[str]:
-    """Why messages to these destinations cannot go out, or do not go where they are expected; a sentence each."""
-    found = [_trouble(text, notifiers) for text in sorted(set(texts))]
-    return list(dict.fromkeys(filter(None, found)))
-
-
-def _trouble(text: str, notifiers: Notifiers) -> str:
-    kind, to = (one := parse_destination(resolve_default(text, notifiers.with_default_address))).kind, one.to
-    if kind not in notifiers.configured:
-        return f"rules tell people by {kind}, which is not set up"
-    if to is None and kind not in notifiers.with_default_address:
-        return f"rules tell people by {kind} without an address, and {ADDRESSES[kind]} is not set"
-    if text == DEFAULT and kind != "slack" and "slack" in notifiers.configured:
-        return f"{DEFAULT} goes to the {kind}: SLACK_TOKEN is set, and {ADDRESSES['slack']} is not"
-    return ""
+def delivery_warnings(destinations: Iterable[str], notifiers: Notifiers) -> list[str]:
+    """Return a sentence per destination that cannot be notified, or that is not where people expect it."""
+    warnings = []
+    for text in sorted(set(destinations)):
+        destination = parse_destination(resolve_default(text, notifiers.with_default_address))
+        kind = destination.kind
+        if kind not in notifiers.configured:
+            warnings.append(f"rules send messages to {kind}, which is not configured")
+        elif destination.to is None and kind not in notifiers.with_default_address:
+            variable = DEFAULT_ADDRESS_VARIABLES[kind]
+            warnings.append(f"rules send messages to {kind} without an address, but {variable} is not set")
+        elif text == DEFAULT and kind != "slack" and "slack" in notifiers.configured:
+            variable = DEFAULT_ADDRESS_VARIABLES["slack"]
+            warnings.append(f"{DEFAULT} stands for {kind}: SLACK_TOKEN is set, but {variable} is not")
+    return list(dict.fromkeys(warnings))
 
 
 Destination = Annotated[str, AfterValidator(normalize)]

@@ -159,7 +159,7 @@ class Services:
         given = self.settings
         self.inbox.dead_letters.announcements = _announcements(self.rules.dead_letters)
         for trouble in delivery_warnings(self.rules.destinations, self.notifiers):
-            log.warning("Not everybody can be told: %s", trouble)
+            log.warning("Some destinations cannot be notified: %s", trouble)
         return Worker(
             self.inbox,
             planner=self.planner.jobs,

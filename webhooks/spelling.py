@@ -1,4 +1,4 @@
-"""What a person may have meant by a word that is not known."""
+"""Suggest the word that was probably meant."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from difflib import get_close_matches
 
 
 def closest(word: str, options: Iterable[str]) -> str | None:
-    """The option that looks most like `word`, whatever its case; None where none does."""
+    """Return the option most similar to `word`, ignoring case; None if none is similar."""
     by_fold = {option.casefold(): option for option in options}
     found = get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.7)
     return by_fold[found[0]] if found else None
 
 
 def hint(word: str, options: Iterable[str]) -> str:
-    """`did you mean X?`, or the list of all options."""
+    """Return `did you mean X?`, or `choose one of: …` with all options."""
     options = sorted(options)
     found = closest(word, options)
-    return f"did you mean {found}?" if found else f"choose one of: {', '.join(options) or 'none'}"
+    return f"did you mean {found}?" if found else f"choose one of: {', '.join(options) or '(none)'}"

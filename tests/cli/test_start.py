@@ -51,4 +51,4 @@ def test_slips_are_told_at_the_start(tmp_path: Path, caplog: pytest.LogCaptureFi
     known = {"tableau_domain": "http://127.0.0.1:9", "tableau_pat_name": "a", "tableau_pat_secret": "b"}
     with caplog.at_level("WARNING"):
         _require_fit(Services(Settings(_env_file=None, rules_file=file, **known)))
-    assert 'rule 1 "A" (line 1): WorkbookCreatd is not an event type known so far' in caplog.text
+    assert 'rule 1 "A" (line 1): WorkbookCreatd is not a known event type' in caplog.text

@@ -66,8 +66,8 @@ def test_explain_says_why_a_handler_is_concerned(own: Registry, event: Callable[
     own.on("WorkbookDeleted", name="b")(lambda event: None)
     own.action("paint", params=Colour)(lambda params: None)
     assert [(v.name, v.matched, v.reason) for v in own.explain(event())] == [
-        ("a", True, "one of its events"),
-        ("b", False, "not one of its events"),
+        ("a", True, "event type matches"),
+        ("b", False, "event type does not match"),
     ]
 
 
@@ -85,7 +85,7 @@ def test_warnings_name_the_handler(own: Registry) -> None:
     """An event type that is in no catalogue is pointed out."""
     own.on("WorkbokCreated", name="a")(lambda event: None)
     (warning,) = own.warnings()
-    assert warning.startswith("a: WorkbokCreated is not an event type known so far; did you mean WorkbookCreated?")
+    assert warning.startswith("a: WorkbokCreated is not a known event type; did you mean WorkbookCreated?")
 
 
 def test_handler_wants_arguments_in_any_order(own: Registry) -> None:

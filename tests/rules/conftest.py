@@ -1,4 +1,4 @@
-"""Events, and two actions that rules may name."""
+"""Events, and actions that rules may name."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ class Wait(Params):
 
 @pytest.fixture
 def root() -> Path:
-    """The project's folder."""
+    """Return the project's root."""
     return Path(__file__).parents[2]
 
 
 @pytest.fixture
 def actions() -> dict[str, type[BaseModel]]:
-    """One action that takes a place, one that takes a list, one that takes nothing."""
+    """Return an action per kind of first parameter: a text, a list, none, a number."""
     return {"notify": Notify, "tag": Tag, "refresh": Refresh, "wait": Wait}
 
 
 @pytest.fixture
 def event() -> Callable[..., Event]:
-    """Makes the event of a payload."""
+    """Return a function that makes an event from the fields of its payload."""
 
     def make(event_type: str = "WorkbookCreated", **fields: object) -> Event:
         payload = {"event_type": event_type, "resource": "WORKBOOK", "resource_name": "Sales", **fields}
-        made = parse(json.dumps(payload).encode())
-        assert made
-        return made
+        event = parse(json.dumps(payload).encode())
+        assert event
+        return event
 
     return make

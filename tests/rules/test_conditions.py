@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
+from collections.abc import Callable
 
 import pytest
 
-from webhooks.event import Event, parse
+from webhooks.event import Event
 from webhooks.rules.conditions import ConditionError, EventFilter, Where, match_values, matches, parse_patterns
-
-
-def event(event_type: str = "WorkbookCreated", **fields: object) -> Event:
-    payload = {"event_type": event_type, "resource": "WORKBOOK", "resource_name": "Sales", **fields}
-    made = parse(json.dumps(payload).encode())
-    assert made
-    return made
 
 
 @pytest.mark.parametrize(
@@ -41,8 +34,8 @@ def event(event_type: str = "WorkbookCreated", **fields: object) -> Event:
         (("a.c",), "abc", False),
     ],
 )
-def test_glob_fits(patterns: tuple[str, ...], value: str, expected: bool) -> None:
-    """Only * and ? are special, case does not count, and a leading ! refuses."""
+def test_patterns_match_a_value(patterns: tuple[str, ...], value: str, expected: bool) -> None:
+    """Only * and ? are special, case is ignored, and a leading ! excludes."""
     assert matches(patterns, [value]) is expected
 
 
@@ -59,15 +52,13 @@ def test_glob_fits(patterns: tuple[str, ...], value: str, expected: bool) -> Non
         (("7",), [7], True),
     ],
 )
-def test_list_fits_when_one_fits_and_none_is_refused(
-    patterns: tuple[str, ...], values: list[object], expected: bool
-) -> None:
-    """Of several values, as tags are, one has to fit and none may be refused."""
+def test_patterns_match_several_values(patterns: tuple[str, ...], values: list[object], expected: bool) -> None:
+    """Of several values, such as tags, one must match and none may be excluded."""
     assert matches(patterns, values) is expected
 
 
-def test_glob_with_many_stars_is_quick() -> None:
-    """A long name cannot make a pattern with many stars run for ever."""
+def test_pattern_with_many_stars_is_fast() -> None:
+    """A long name cannot make a pattern with many stars run forever."""
     started = time.perf_counter()
     assert not matches(("*a*a*a*a*a*a*a*a*b",), ["a" * 60_000])
     assert time.perf_counter() - started < 2
@@ -81,23 +72,24 @@ def test_glob_with_many_stars_is_quick() -> None:
         (("Finance*", "Sales"), ["Marketing"], "project is Marketing, not Finance* or Sales"),
         (("Finance*",), [], "project is unknown, not Finance*"),
         (("Finance*",), [""], "project is unknown, not Finance*"),
-        (("!Sandbox*",), ["Sandbox 1"], "project is Sandbox 1, which !Sandbox* refuses"),
+        (("!Sandbox*",), ["Sandbox 1"], "project is Sandbox 1, excluded by !Sandbox*"),
+        (("!Sandbox*", "!Old*"), ["Sandbox 1"], "project is Sandbox 1, excluded by !Sandbox*"),
     ],
 )
-def test_compare_says_why(patterns: tuple[str, ...], values: list[str], reason: str) -> None:
-    """A comparison names the value and the pattern."""
+def test_reason_names_value_and_pattern(patterns: tuple[str, ...], values: list[str], reason: str) -> None:
+    """Whether it matches or not, the reason names the value and the pattern that decided."""
     assert match_values("project", patterns, values).reason == reason
 
 
-def test_where_sets_apart_what_only_tableau_knows() -> None:
-    """Conditions on the payload are for planning, those on content for the job; other names for a field are known."""
+def test_conditions_are_divided_into_payload_and_tableau() -> None:
+    """Conditions on the payload are for planning, those on the content for the job; aliases are accepted."""
     where = Where.parse({"name": "Sales*", "site": "6b7a*", "project": ["A", "!B"], "tag": "gold", "certified": True})
     assert where.payload == {"resource_name": ("Sales*",), "site_luid": ("6b7a*",)}
     assert where.tableau == {"project": ("A", "!B"), "tags": ("gold",), "certified": ("true",)}
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("table", "message"),
     [
         ({"projekt": "A"}, "projekt is not a condition; did you mean project?"),
         ({"colour": "A"}, "colour is not a condition; choose one of: certified, luid, name, owner, project"),
@@ -106,15 +98,15 @@ def test_where_sets_apart_what_only_tableau_knows() -> None:
         ({"project": []}, "project: an empty list matches nothing"),
         ({"project": " "}, "project: an empty text matches nothing"),
         ({"project": "!"}, "project: an empty text matches nothing"),
-        ({"certified": "yes"}, "certified is true or false, without quotes"),
-        ({"tag": "a", "tags": "b"}, "tags stands twice"),
+        ({"certified": "yes"}, "certified: should be true or false, without quotes"),
+        ({"tag": "a", "tags": "b"}, "tags is given twice"),
         ({"projekt": "A", "ownr": "B"}, "did you mean owner?"),
     ],
 )
-def test_where_refuses_with_what_would_be_right(given: dict[str, object], message: str) -> None:
-    """Every fault of the conditions is named together with what would have been right."""
+def test_invalid_conditions_are_rejected(table: dict[str, object], message: str) -> None:
+    """Every error is reported together with what is expected."""
     with pytest.raises(ConditionError) as caught:
-        Where.parse(given)
+        Where.parse(table)
     assert message in str(caught.value)
 
 
@@ -130,15 +122,17 @@ def test_where_refuses_with_what_would_be_right(given: dict[str, object], messag
         (["*Refresh*", "!*Started"], "WorkbookRefreshFailed", True),
     ],
 )
-def test_trigger_judges_event_types(on: str | list[str], event_type: str, expected: bool) -> None:
-    """Event types are patterns as well, for events that nobody knows yet too."""
+def test_event_types_are_patterns(
+    on: str | list[str], event_type: str, expected: bool, event: Callable[..., Event]
+) -> None:
+    """They match unknown event types, too."""
     assert EventFilter(parse_patterns(on)).match(event(event_type)).matched is expected
 
 
 @pytest.mark.parametrize(
     ("where", "matched", "reason"),
     [
-        ({}, True, "one of its events"),
+        ({}, True, "event type matches"),
         ({"name": "S*"}, True, "resource_name Sales ~ S*"),
         ({"name": "X*"}, False, "resource_name is Sales, not X*"),
         ({"name": "S*", "project": "Finance*"}, True, "resource_name Sales ~ S*; if project ~ Finance*"),
@@ -146,15 +140,17 @@ def test_trigger_judges_event_types(on: str | list[str], event_type: str, expect
         ({"luid": "0*", "site": "1*"}, False, "resource_luid is unknown, not 0*; site_luid is unknown, not 1*"),
     ],
 )
-def test_trigger_gives_its_reason(where: dict[str, str], matched: bool, reason: str) -> None:
-    """A verdict says which condition decided, and which are left to the job."""
-    finding = EventFilter(("Workbook*",), Where.parse(where)).match(event())
-    assert (finding.matched, finding.reason) == (matched, reason)
+def test_reason_names_all_conditions(
+    where: dict[str, str], matched: bool, reason: str, event: Callable[..., Event]
+) -> None:
+    """The reason says which condition decided, and which ones the job checks."""
+    match = EventFilter(("Workbook*",), Where.parse(where)).match(event())
+    assert (match.matched, match.reason) == (matched, reason)
 
 
 @pytest.mark.parametrize("name", [None, 7, ["a"], {"b": 1}, True, 1.5])
-def test_trigger_bears_any_json_in_a_field(name: object) -> None:
-    """Whatever JSON value stands in a payload's field, judging it raises nothing."""
+def test_any_json_value_can_be_compared(name: object, event: Callable[..., Event]) -> None:
+    """A payload whose field is not text raises nothing."""
     EventFilter(("*",), Where.parse({"name": "x*"})).match(event(resource_name=name))
 
 
@@ -162,22 +158,28 @@ def test_trigger_bears_any_json_in_a_field(name: object) -> None:
     ("on", "where", "warnings"),
     [
         ("WorkbookCreated", {}, []),
-        ("WorkbokCreated", {}, ["WorkbokCreated is not an event type known so far; did you mean WorkbookCreated?"]),
-        ("FlowCompleted", {}, ["FlowCompleted is not an event type known so far"]),
-        ("Metric*", {}, ["Metric* matches none of the event types known so far"]),
-        (["*", "!WorkbokCreated"], {}, ["WorkbokCreated is not an event type known so far; did you mean"]),
-        ("WorkbookDeleted", {"project": "A"}, ["WorkbookDeleted: project cannot be looked up, it is gone by then"]),
-        ("AdminPromoted", {"owner": "A", "tag": "b"}, ["AdminPromoted: owner and tags cannot be looked up, it has"]),
+        ("WorkbokCreated", {}, ["WorkbokCreated is not a known event type; did you mean WorkbookCreated?"]),
+        ("FlowCompleted", {}, ["FlowCompleted is not a known event type"]),
+        ("Metric*", {}, ["Metric* matches no known event type"]),
+        (["*", "!WorkbokCreated"], {}, ["WorkbokCreated is not a known event type; did you mean"]),
+        (
+            "WorkbookDeleted",
+            {"project": "A"},
+            ["WorkbookDeleted: project cannot be looked up, because the content no longer exists"],
+        ),
+        (
+            "AdminPromoted",
+            {"owner": "A", "tag": "b"},
+            ["AdminPromoted: owner and tags cannot be looked up, because these events have none"],
+        ),
         ("LabelDeleted", {"project": "A"}, []),
         ("*Created", {"project": "A"}, []),
         ("*Deleted", {"project": "A", "name": "B"}, []),
         ("Site*", {"project": "A"}, ["SiteCreated: project", "SiteUpdated: project", "SiteDeleted: project"]),
     ],
 )
-def test_trigger_warns_of_what_is_probably_not_meant(
-    on: str | list[str], where: dict[str, str], warnings: list[str]
-) -> None:
-    """An event type that is in no catalogue, or a condition that can never hold, is a warning and no error."""
+def test_probable_mistakes_are_warnings(on: str | list[str], where: dict[str, str], warnings: list[str]) -> None:
+    """An unknown event type, or a condition that can never hold, is a warning and not an error."""
     found = EventFilter(parse_patterns(on), Where.parse(where)).warnings()
     assert len(found) == len(warnings)
     assert all(text.startswith(start) for text, start in zip(found, warnings, strict=True))

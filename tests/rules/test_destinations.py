@@ -1,4 +1,4 @@
-"""Where messages go, and what is said where they could not go there."""
+"""Destinations: their canonical spelling, and warnings about those that cannot be notified."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ enabled = false
 
 
 @pytest.mark.parametrize(
-    ("written", "checked"),
+    ("text", "canonical"),
     [
         (" default ", "default"),
         ("slack: #bi", "slack:#bi"),
@@ -35,28 +35,28 @@ enabled = false
         ("twilio:+1 (555) 010-0", "twilio:+15550100"),
     ],
 )
-def test_destination_has_one_spelling(written: str, checked: str) -> None:
-    """The same place is the same text, so that nobody is told twice."""
-    assert normalize(written) == checked
+def test_each_destination_has_one_spelling(text: str, canonical: str) -> None:
+    """Two spellings of a destination become the same text, so that it is not notified twice."""
+    assert normalize(text) == canonical
 
 
-def test_troubles_say_what_is_not_set() -> None:
-    """What is not set up, what needs an address, and where the default goes instead."""
-    sms = TwilioConfig(account_sid="AC1", auth_token="x", sender="+15550100")
-    notifiers = Notifiers(slack=SlackConfig("xoxb-1"), twilio=sms)
+def test_unreachable_destinations_are_warnings() -> None:
+    """The warnings say what is not configured, what needs an address, and where `default` sends instead."""
+    twilio = TwilioConfig(account_sid="AC1", auth_token="x", sender="+15550100")
+    notifiers = Notifiers(slack=SlackConfig("xoxb-1"), twilio=twilio)
     assert delivery_warnings(["slack:#a", "console"], notifiers) == []
     assert delivery_warnings(["default", "slack", "twilio", "apprise"], notifiers) == [
-        "rules tell people by apprise, which is not set up",
-        "default goes to the console: SLACK_TOKEN is set, and SLACK_CHANNEL is not",
-        "rules tell people by slack without an address, and SLACK_CHANNEL is not set",
-        "rules tell people by twilio without an address, and TWILIO_TO is not set",
+        "rules send messages to apprise, which is not configured",
+        "default stands for console: SLACK_TOKEN is set, but SLACK_CHANNEL is not",
+        "rules send messages to slack without an address, but SLACK_CHANNEL is not set",
+        "rules send messages to twilio without an address, but TWILIO_TO is not set",
     ]
     assert delivery_warnings(["default", "slack"], Notifiers(slack=SlackConfig("xoxb-1", "#a"))) == []
     assert delivery_warnings(["default"], Notifiers()) == []
 
 
-def test_start_warns_of_places_that_cannot_be_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Not only the first message finds out; rules that are switched off do not count."""
+def test_worker_warns_of_unreachable_destinations(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The warnings are logged at start, not with the first message; disabled rules do not count."""
     (tmp_path / "rules.toml").write_text(RULES)
     services = Services(
         Settings(
@@ -70,6 +70,6 @@ def test_start_warns_of_places_that_cannot_be_told(tmp_path: Path, caplog: pytes
     with caplog.at_level(logging.WARNING, "webhooks"):
         services.worker(1)
     services.stop()
-    assert "slack without an address, and SLACK_CHANNEL is not set" in caplog.text
-    assert "default goes to the console" in caplog.text
+    assert "slack without an address, but SLACK_CHANNEL is not set" in caplog.text
+    assert "default stands for console" in caplog.text
     assert "twilio" not in caplog.text

@@ -1,4 +1,4 @@
-"""What the manual says about rules is true."""
+"""The documentation of the rules file is correct."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from webhooks.messages.event_message import PLACEHOLDERS
 from webhooks.registry import registry
 from webhooks.rules import RulesError, parse
 from webhooks.rules.conditions import ALIASES, PAYLOAD_FIELDS, TABLEAU_FIELDS
-from webhooks.rules.file import Entry
+from webhooks.rules.file import RuleModel
 
-MANUAL = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```toml\n(.*?)```", MANUAL, re.DOTALL)
+PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[text.splitlines()[1] for text in EXAMPLES])
-def test_example_of_the_manual_reads_without_a_warning(example: str) -> None:
-    """Every example can be copied as it stands; what is about no rule stands beside one."""
+def test_each_example_is_valid_without_warnings(example: str) -> None:
+    """Every example can be copied unchanged; one without a rule is valid beside a rule."""
     registry.load()
-    beside = "" if "[[rule]]" in example else EXAMPLES[0]
-    assert parse(beside + example, registry.actions).warnings == ()
+    rule = "" if "[[rule]]" in example else EXAMPLES[0]
+    assert parse(rule + example, registry.actions).warnings == ()
 
 
-def test_examples_of_the_manual_work_together() -> None:
-    """All examples in one file are a sound file."""
+def test_all_examples_together_are_valid() -> None:
+    """All examples in one file are a valid file."""
     registry.load()
-    assert len(parse("\n".join(EXAMPLES), registry.actions).rules) == len(re.findall(r"(?m)^\[\[rule\]\]", MANUAL))
+    assert len(parse("\n".join(EXAMPLES), registry.actions).rules) == len(re.findall(r"(?m)^\[\[rule\]\]", PAGE))
 
 
-def test_manual_names_every_word_of_the_rules_file() -> None:
-    """Keys, actions with their params, conditions, events and placeholders are all in the manual."""
+def test_every_word_of_the_rules_file_is_documented() -> None:
+    """Keys, actions with their parameters, conditions, event types and placeholders are all on the page."""
     registry.load()
     params = [name for model in registry.actions.values() for name in list(model.model_fields)]
-    words = [*Entry.model_fields, *PAYLOAD_FIELDS, *TABLEAU_FIELDS, *ALIASES, *EVENT_TYPES, *registry.actions]
-    missing = [word for word in [*words, *params] if f"`{word}`" not in MANUAL]
-    missing += [word for word in PLACEHOLDERS if f"`{{{word}}}`" not in MANUAL]
+    words = [*RuleModel.model_fields, *PAYLOAD_FIELDS, *TABLEAU_FIELDS, *ALIASES, *EVENT_TYPES, *registry.actions]
+    missing = [word for word in [*words, *params] if f"`{word}`" not in PAGE]
+    missing += [word for word in PLACEHOLDERS if f"`{{{word}}}`" not in PAGE]
     assert missing == []
 
 
-def test_refusal_in_the_manual_is_what_is_printed() -> None:
-    """The faults that the manual shows are those that such a file gets."""
+def test_documented_errors_are_those_that_are_printed() -> None:
+    """The errors on the page are exactly those of such a file."""
     registry.load()
-    shown = re.search(r"^rules.toml has 3 errors:\n(?:  .*\n)+", MANUAL, re.MULTILINE)
-    assert shown
+    documented = re.search(r"^rules.toml has 3 errors:\n(?:  .*\n)+", PAGE, re.MULTILINE)
+    assert documented
     first = '[[rule]]\nname = "Finance refresh failures"\non = "*"\nwhere.projekt = "F"\nnotify = "slack"\n'
     second = '[[rule]]\nname = "Published"\non = "WorkbookCreatd"\nnotfy = "slack"\n'
     with pytest.raises(RulesError) as caught:
         parse("\n" * 13 + first + "\n" + second, registry.actions)
-    assert str(caught.value) == shown[0].strip()
+    assert str(caught.value) == documented[0].strip()

@@ -15,7 +15,7 @@ from webhooks.rules import Rules, RulesError, load, parse
 
 Actions = dict[str, type[BaseModel]]
 
-DESIGN = """
+RULES = """
 [[rule]]
 name = "Finance refresh failures"
 on = ["WorkbookRefreshFailed", "DatasourceRefreshFailed"]
@@ -29,13 +29,13 @@ notify = { to = "slack:#bi", picture = true }
 """
 
 
-def one(action: str) -> str:
+def rule(action: str) -> str:
     return f'[[rule]]\nname = "R"\non = "*"\n{action}\n'
 
 
-def test_matching_gives_one_job_per_rule_and_destination(actions: Actions, event: Callable[..., Event]) -> None:
-    """Each destination of a rule is a job of its own, with a key of its own, and carries what only Tableau knows."""
-    jobs = parse(DESIGN, actions).matching(event("DatasourceRefreshFailed"))
+def test_each_destination_of_a_rule_is_a_job(actions: Actions, event: Callable[..., Event]) -> None:
+    """Each destination is a job with its own key, and with the conditions that only Tableau can answer."""
+    jobs = parse(RULES, actions).matching(event("DatasourceRefreshFailed"))
     assert jobs == [
         NewJob(
             key=f"Finance refresh failures/notify/{to}",
@@ -49,17 +49,19 @@ def test_matching_gives_one_job_per_rule_and_destination(actions: Actions, event
     ]
 
 
-def test_matching_gives_the_params_of_a_table(actions: Actions, event: Callable[..., Event]) -> None:
-    """What a table says beside the destination goes into the job."""
-    (job,) = parse(DESIGN, actions).matching(event("WorkbookUpdated"))
+def test_table_of_an_action_becomes_the_parameters_of_the_job(actions: Actions, event: Callable[..., Event]) -> None:
+    """The other keys of the table are parameters, like the destination."""
+    (job,) = parse(RULES, actions).matching(event("WorkbookUpdated"))
     assert job.params == {"to": "slack:#bi", "picture": True}
     assert job.where == {}
 
 
 @pytest.mark.parametrize("event_type", ["WorkbookRefreshStarted", "FlowCompleted", "", "workbook created"])
-def test_matching_gives_nothing_without_a_rule(event_type: str, actions: Actions, event: Callable[..., Event]) -> None:
-    """An event that no rule is about makes no job."""
-    assert parse(DESIGN, actions).matching(event(event_type)) == []
+def test_event_without_a_matching_rule_makes_no_job(
+    event_type: str, actions: Actions, event: Callable[..., Event]
+) -> None:
+    """Also if its event type is unknown."""
+    assert parse(RULES, actions).matching(event(event_type)) == []
 
 
 @pytest.mark.parametrize(
@@ -85,42 +87,42 @@ def test_matching_gives_nothing_without_a_rule(event_type: str, actions: Actions
         ('refresh = false\nnotify = "slack"', [{"to": "slack"}]),
     ],
 )
-def test_actions_are_written_as_is_shortest(
+def test_actions_have_short_forms(
     action: str, params: list[dict[str, Any]], actions: Actions, event: Callable[..., Event]
 ) -> None:
-    """A plain value, a list, a table, a list of tables and true all mean what they look like."""
-    assert [dict(job.params) for job in parse(one(action), actions).matching(event())] == params
+    """A plain value, a list, a table, a list of tables, and true or false are all understood."""
+    assert [dict(job.params) for job in parse(rule(action), actions).matching(event())] == params
 
 
-def test_keys_name_rule_action_and_destination(actions: Actions, event: Callable[..., Event]) -> None:
-    """The key of a job tells what it is for, to people as well."""
-    text = one('notify = ["slack", "default"]\ntag = ["gold", "new"]\nrefresh = true\nwait = 7')
+def test_job_key_consists_of_rule_action_and_destination(actions: Actions, event: Callable[..., Event]) -> None:
+    """People can read from the key of a job what it does."""
+    text = rule('notify = ["slack", "default"]\ntag = ["gold", "new"]\nrefresh = true\nwait = 7')
     keys = [job.key for job in parse(text, actions).matching(event())]
     assert keys == ["R/notify/slack", "R/notify/default", "R/tag/gold,new", "R/refresh", "R/wait"]
 
 
-def test_max_attempts_of_a_rule_wins(actions: Actions, event: Callable[..., Event]) -> None:
-    """A rule says how often its jobs are tried, or the server's setting does."""
-    text = one('notify = "slack"') + one('notify = "slack"\nmax_attempts = 3').replace('"R"', '"S"')
+def test_max_attempts_of_a_rule_overrides_the_setting(actions: Actions, event: Callable[..., Event]) -> None:
+    """The setting applies to rules without their own."""
+    text = rule('notify = "slack"') + rule('notify = "slack"\nmax_attempts = 3').replace('"R"', '"S"')
     jobs = parse(text, actions, max_attempts=7).matching(event())
     assert [job.max_attempts for job in jobs] == [7, 3]
 
 
-def test_explain_gives_a_reason_for_every_rule(actions: Actions, event: Callable[..., Event]) -> None:
-    """Rules that did not match say why, rules that are switched off too, in the order of the file."""
-    off = one('notify = "slack"\nenabled = false')
-    named = '[[rule]]\nname = "S"\non = "*Failed"\nwhere.name = "X*"\nnotify = "slack"\n'
-    verdicts = parse(DESIGN + off + named, actions).explain(event("WorkbookRefreshFailed"))
+def test_every_rule_has_a_verdict_with_a_reason(actions: Actions, event: Callable[..., Event]) -> None:
+    """Rules that did not match, or are disabled, say why; the order is that of the file."""
+    disabled = rule('notify = "slack"\nenabled = false')
+    by_name = '[[rule]]\nname = "S"\non = "*Failed"\nwhere.name = "X*"\nnotify = "slack"\n'
+    verdicts = parse(RULES + disabled + by_name, actions).explain(event("WorkbookRefreshFailed"))
     assert [(verdict.name, verdict.matched, verdict.reason, len(verdict.jobs)) for verdict in verdicts] == [
         ("Finance refresh failures", True, "if project ~ Finance*", 2),
-        ("New on the site", False, "not one of its events", 0),
-        ("R", False, "switched off (enabled = false)", 0),
+        ("New on the site", False, "event type does not match", 0),
+        ("R", False, "disabled (enabled = false)", 0),
         ("S", False, "resource_name is Sales, not X*", 0),
     ]
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "destinations"),
     [
         ("", ("default",)),
         ("[dead_letters]\nnotify = []", ()),
@@ -129,47 +131,49 @@ def test_explain_gives_a_reason_for_every_rule(actions: Actions, event: Callable
         ("dead_letters.notify = ['slack', 'twilio']", ("slack", "twilio")),
     ],
 )
-def test_dead_letters_are_told_to_the_default_unless_said(text: str, told: tuple[str, ...], actions: Actions) -> None:
-    """Somebody is told about dead jobs, unless the file says nobody."""
-    assert parse(text, actions).dead_letters == told
+def test_dead_letters_are_reported_to_default_unless_the_file_says_otherwise(
+    text: str, destinations: tuple[str, ...], actions: Actions
+) -> None:
+    """An empty list disables the reports."""
+    assert parse(text, actions).dead_letters == destinations
 
 
 def test_warnings_name_the_rule(actions: Actions) -> None:
-    """An unknown event type is no fault, but it is pointed out."""
-    text = DESIGN.replace('"WorkbookCreated"', '"WorkbokCreated"')
+    """An unknown event type is a warning, not an error."""
+    text = RULES.replace('"WorkbookCreated"', '"WorkbokCreated"')
     (warning,) = parse(text, actions).warnings
-    assert warning.startswith('rule 2 "New on the site" (line 8): WorkbokCreated is not an event type')
+    assert warning.startswith('rule 2 "New on the site" (line 8): WorkbokCreated is not a known event type')
     assert warning.endswith("did you mean WorkbookCreated?")
 
 
-def test_shipped_rules_are_sound(root: Path, actions: Actions, event: Callable[..., Event]) -> None:
-    """The rules that come with the server read without a warning and take up what they promise."""
+def test_shipped_rules_are_valid(root: Path, actions: Actions, event: Callable[..., Event]) -> None:
+    """The rules that come with the server have no warnings and act on the events that they promise."""
     rules = load(root / "rules.toml", actions)
     assert rules.warnings == ()
-    taken = [name for name in TAKEN_UP if len(rules.matching(event(name))) == 1]
-    assert taken == TAKEN_UP
+    acted_on = [name for name in SHIPPED if len(rules.matching(event(name))) == 1]
+    assert acted_on == SHIPPED
     assert not rules.matching(event("WorkbookRefreshSucceeded"))
 
 
-TAKEN_UP = [
+SHIPPED = [
     *("WorkbookCreated", "WorkbookUpdated", "WorkbookDeleted", "WorkbookRefreshFailed"),
     *("DatasourceCreated", "DatasourceUpdated", "DatasourceDeleted", "DatasourceRefreshFailed"),
     *("ViewDeleted", "UserDeleted", "AdminPromoted", "AdminDemoted"),
 ]
 
 
-def test_shipped_rules_to_copy_are_sound(root: Path, actions: Actions) -> None:
-    """What the shipped file offers for copying works once the # is taken away."""
-    text = (root / "rules.toml").read_text(encoding="utf-8").partition("Rules to copy")[2].partition("\n")[2]
+def test_shipped_examples_are_valid(root: Path, actions: Actions) -> None:
+    """The examples in the shipped file are valid rules once their # is removed."""
+    text = (root / "rules.toml").read_text(encoding="utf-8").partition("# Examples")[2].partition("\n")[2]
     rules = parse("\n".join(line.removeprefix("#").removeprefix(" ") for line in text.splitlines()), actions)
     assert len(rules.rules) == 2
     assert rules.warnings == ()
 
 
-def test_load_reads_a_file_with_a_byte_order_mark(tmp_path: Path, actions: Actions) -> None:
-    """Editors that put a byte order mark in front, or end lines with CR LF, do no harm."""
+def test_file_with_a_byte_order_mark_is_read(tmp_path: Path, actions: Actions) -> None:
+    """Some editors write a byte-order mark, and end lines with CR LF."""
     path = tmp_path / "rules.toml"
-    path.write_bytes(b"\xef\xbb\xbf" + DESIGN.replace("\n", "\r\n").encode())
+    path.write_bytes(b"\xef\xbb\xbf" + RULES.replace("\n", "\r\n").encode())
     assert [rule.name for rule in load(path, actions).rules] == ["Finance refresh failures", "New on the site"]
 
 
@@ -177,10 +181,8 @@ def test_load_reads_a_file_with_a_byte_order_mark(tmp_path: Path, actions: Actio
     ("content", "message"),
     [(None, "cannot be read: No such file or directory"), (b"name = '\xe4'", "byte 8 is not UTF-8")],
 )
-def test_load_says_what_is_wrong_with_the_file(
-    content: bytes | None, message: str, tmp_path: Path, actions: Actions
-) -> None:
-    """A file that is not there, or not UTF-8, is named."""
+def test_unreadable_file_is_an_error(content: bytes | None, message: str, tmp_path: Path, actions: Actions) -> None:
+    """A file that does not exist, or is not UTF-8, is named."""
     path = tmp_path / "rules.toml"
     if content is not None:
         path.write_bytes(content)
@@ -191,5 +193,5 @@ def test_load_says_what_is_wrong_with_the_file(
 
 
 def test_no_rules_match_nothing(event: Callable[..., Event]) -> None:
-    """Without rules nothing happens, and that is no error."""
+    """No rules are valid, and make no jobs."""
     assert Rules().matching(event()) == []

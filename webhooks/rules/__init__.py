@@ -1,4 +1,4 @@
-"""The rules file: text -> Rules, and which jobs an event makes. Pure, but for `load`, which reads the file."""
+"""The rules file: its text becomes Rules, which decide the jobs of an event. Pure, apart from `load`."""
 
 from webhooks.rules.errors import Diagnostic, RulesError
 from webhooks.rules.file import load, parse

@@ -1,4 +1,4 @@
-"""What a rule does: from the value that stands behind an action's name to steps with checked params."""
+"""The actions of a rule: from the value of a key such as `notify` to actions with validated parameters."""
 
 from __future__ import annotations
 
@@ -7,71 +7,50 @@ from typing import Any, get_origin
 
 from pydantic import BaseModel
 
-from webhooks.rules.errors import InvalidValue, checked
+from webhooks.rules.errors import InvalidValue, validate
 from webhooks.rules.rules import RuleAction
 
+# The actions that a rule may name, each with the model of its parameters.
 Actions = Mapping[str, type[BaseModel]]
-"""The actions that a rule may name, each with the model of its params."""
 
 
-def plan(action: str, value: object, model: type[BaseModel]) -> list[RuleAction]:
-    """The steps that `action = value` asks for; a list means once for each. Raises InvalidValue.
+def parse_actions(name: str, value: object, model: type[BaseModel]) -> list[RuleAction]:
+    """Return the actions that `name = value` asks for. Raises InvalidValue.
 
-    A plain value stands for the model's first field; `true` asks for nothing in particular, `false` for nothing.
+    A plain value is that of the model's first field, `true` leaves all fields at their defaults, and `false` asks for
+    nothing. A list asks for one action per item, unless the first field itself is a list.
     """
+    main = next(iter(model.model_fields), None)
     try:
-        return [_step(action, given, model) for given in _spread(value, model)]
-    except InvalidValue as fault:
-        raise InvalidValue(*(f"{action}: {message}" for message in fault.messages)) from None
+        actions = []
+        for table in _tables(value, main, model):
+            params = validate(model, table)
+            main_value = getattr(params, main) if main else None
+            # A number says how an action is done, not for whom, so it does not distinguish two actions.
+            label = ",".join(map(str, main_value)) if isinstance(main_value, list | tuple) else main_value
+            params_given = params.model_dump(mode="json", exclude_unset=True)
+            actions.append(RuleAction(name, label if isinstance(label, str) else "", params_given))
+    except InvalidValue as error:
+        raise InvalidValue(*(f"{name}: {message}" for message in error.messages)) from None
+    return actions
 
 
-def _step(action: str, given: Mapping[str, Any], model: type[BaseModel]) -> RuleAction:
-    params = checked(model, given)
-    main = _main(model)
-    label = _label(getattr(params, main)) if main else ""
-    return RuleAction(action, label, params.model_dump(mode="json", exclude_unset=True))
-
-
-def _spread(value: object, model: type[BaseModel]) -> list[Mapping[str, Any]]:
+def _tables(value: object, main: str | None, model: type[BaseModel]) -> list[Mapping[str, Any]]:
+    """Return a table of parameters for each action that `value` asks for; `main` is the model's first field."""
+    main_is_list = main is not None and get_origin(model.model_fields[main].annotation) in {list, tuple}
     if isinstance(value, bool):
         return [{}] if value else []
     if isinstance(value, Mapping):
-        return _spread_table(value, model)
-    main = _main(model)
-    if isinstance(value, list) and not (main and _takes_list(model, main) and not _tables(value)):
+        items = value.get(main) if main and not main_is_list else None
+        if not isinstance(items, list):
+            return [value]
+        if not items:
+            raise InvalidValue(f"{main}: an empty list does nothing; remove it, or add a value")
+        return [{**value, str(main): item} for item in items]
+    if isinstance(value, list) and not (main_is_list and not any(isinstance(item, Mapping) for item in value)):
         if not value:
-            raise InvalidValue("an empty list does nothing; leave it out, or name something")
-        return [given for one in value for given in _spread(one, model)]
+            raise InvalidValue("an empty list does nothing; remove it, or add a value")
+        return [table for item in value for table in _tables(item, main, model)]
     if not main:
-        raise InvalidValue("has nothing to set; write true")
+        raise InvalidValue("has no parameters; write true")
     return [{main: value}]
-
-
-def _spread_table(table: Mapping[str, Any], model: type[BaseModel]) -> list[Mapping[str, Any]]:
-    """`{ to = ["slack", "twilio"], picture = true }` is one table for each destination."""
-    main = _main(model)
-    several = table.get(main) if main else None
-    if main is None or not isinstance(several, list) or _takes_list(model, main):
-        return [table]
-    if not several:
-        raise InvalidValue(f"{main}: an empty list does nothing; leave it out, or name something")
-    return [{**table, main: one} for one in several]
-
-
-def _main(model: type[BaseModel]) -> str | None:
-    return next(iter(model.model_fields), None)
-
-
-def _takes_list(model: type[BaseModel], name: str) -> bool:
-    return get_origin(model.model_fields[name].annotation) in {list, tuple}
-
-
-def _tables(values: list[Any]) -> bool:
-    return any(isinstance(one, Mapping) for one in values)
-
-
-def _label(value: object) -> str:
-    """Texts tell two steps apart; a number only says how."""
-    if isinstance(value, list | tuple):
-        return ",".join(map(str, value))
-    return value if isinstance(value, str) else ""

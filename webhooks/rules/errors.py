@@ -1,4 +1,4 @@
-"""What is wrong with a rules file, said so that the person who wrote it can mend it."""
+"""The errors of a rules file, worded for the person who wrote it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from webhooks.validation import describe_toml
 
 Model = TypeVar("Model", bound=BaseModel)
 
+# Shown if the key is missing.
 EXAMPLES = {
     "name": 'name = "Finance refresh failures"',
     "on": 'on = ["WorkbookRefreshFailed", "DatasourceRefreshFailed"]',
 }
-"""What a missing key could look like."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One thing that is wrong: where (`rule 2 "Finance" (line 14)`), and what would have been right."""
+    """One error: its place (`rule 2 "Finance" (line 14)`), what is wrong, and what is expected."""
 
     place: str
     message: str
@@ -31,28 +31,30 @@ class Diagnostic:
 
 
 class RulesError(Exception):
-    """The rules file cannot be used; `errors` holds all that is wrong with it. `warnings`, what is probably not meant
-    besides, stand in the message too, so that one look is enough."""
+    """The rules file is invalid; `errors` holds everything that is wrong with it.
+
+    The message also contains the warnings, so that one look at it is enough to correct the file.
+    """
 
     def __init__(self, source: str, errors: Sequence[Diagnostic], warnings: Sequence[str] = ()) -> None:
         count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
-        besides = [f"and perhaps {warning}" for warning in warnings]
-        super().__init__("\n  ".join([f"{source} has {count}:", *map(str, errors), *besides]))
+        lines = [f"{source} has {count}:", *map(str, errors), *(f"warning: {warning}" for warning in warnings)]
+        super().__init__("\n  ".join(lines))
         self.source = source
         self.errors = tuple(errors)
 
 
 class InvalidValue(ValueError):
-    """A part of the file that cannot be used; `messages` say why."""
+    """A part of the file is invalid; each of `messages` is an error."""
 
     def __init__(self, *messages: str) -> None:
         super().__init__("; ".join(messages))
         self.messages = messages
 
 
-def checked(model: type[Model], given: Mapping[str, Any]) -> Model:
-    """`given` as `model`. Raises InvalidValue in words for people."""
+def validate(model: type[Model], table: Mapping[str, Any]) -> Model:
+    """Return the table as a `model`. Raises InvalidValue."""
     try:
-        return model.model_validate(given)
+        return model.model_validate(table)
     except ValidationError as error:
         raise InvalidValue(*describe_toml(error, model.model_fields, EXAMPLES)) from None

@@ -1,61 +1,61 @@
-"""Reads a rules file: TOML -> Rules, or every fault in it at once."""
+"""Parse a rules file: its text becomes Rules, or all of its errors are reported at once."""
 
 from __future__ import annotations
 
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from webhooks.destinations import DEFAULT, Destination
-from webhooks.rules.actions import Actions, plan
+from webhooks.rules.actions import Actions, parse_actions
 from webhooks.rules.conditions import ConditionError, EventFilter, Where, parse_patterns
-from webhooks.rules.errors import Diagnostic, InvalidValue, RulesError, checked
+from webhooks.rules.errors import Diagnostic, InvalidValue, RulesError, validate
 from webhooks.rules.rules import Rule, RuleAction, Rules
 from webhooks.spelling import hint
 
+SECTIONS = ("rule", "dead_letters")
 HEADER = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
 AT_LINE = re.compile(r"at line (\d+)")
-CURLY = re.compile("[\u201c\u201d\u201e\u2018\u2019]")
+CURLY_QUOTES = re.compile("[\u201c\u201d\u201e\u2018\u2019]")
 
 
-def _where(given: object) -> Where:
-    if not isinstance(given, Mapping):
+def _parse_where(table: object) -> Where:
+    if not isinstance(table, Mapping):
         raise ConditionError('should be a table, such as { project = "Finance*" }')
-    return Where.parse(given)
+    return Where.parse(table)
 
 
-class Entry(BaseModel):
-    """What a `[[rule]]` may say besides its actions."""
+class RuleModel(BaseModel):
+    """The keys of a `[[rule]]`, apart from its actions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, strict=True)
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     on: Annotated[tuple[str, ...], BeforeValidator(parse_patterns)]
-    where: Annotated[Where, BeforeValidator(_where)] = Where()
+    where: Annotated[Where, BeforeValidator(_parse_where)] = Where()
     enabled: bool = True
     max_attempts: int | None = Field(default=None, ge=1, le=100)
 
 
-class DeadLetters(BaseModel):
-    """`[dead_letters]`: who is told about jobs that died."""
+class DeadLettersModel(BaseModel):
+    """The keys of `[dead_letters]`: the destinations to which dead letters are reported."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     notify: Annotated[
         tuple[Destination, ...],
-        BeforeValidator(lambda given: given if isinstance(given, list) else [given]),
-        AfterValidator(lambda places: tuple(dict.fromkeys(places))),
+        BeforeValidator(lambda value: value if isinstance(value, list) else [value]),
+        AfterValidator(lambda destinations: tuple(dict.fromkeys(destinations))),
     ] = (DEFAULT,)
 
 
 def load(path: Path, actions: Actions, max_attempts: int = 20) -> Rules:
-    """The rules in the file at `path`; as `parse`. A file that is not there or not UTF-8 is a fault like any other."""
+    """Return the rules in the file at `path`; see `parse`. Raises RulesError also if the file cannot be read."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
@@ -67,123 +67,112 @@ def load(path: Path, actions: Actions, max_attempts: int = 20) -> Rules:
 
 
 def parse(text: str, actions: Actions, source: str = "rules.toml", max_attempts: int = 20) -> Rules:
-    """The rules in `text`. `actions` holds the params model of each action that a rule may name; `max_attempts` is for
-    rules that say nothing themselves.
+    """Return the rules in `text`.
 
-    Raises RulesError, which names every fault, where it is, and what would have been right.
+    `actions` holds the model of the parameters of each action that a rule may name; `max_attempts` applies to rules
+    without their own. Raises RulesError that names every error, its place, and what is expected; `source` names the
+    file in it.
     """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise RulesError(source, [Diagnostic("", f"not TOML: {error}{_advice(text, str(error))}")]) from None
-    reading = Reading(actions, max_attempts)
-    rules = reading.document(document, text)
-    if reading.faults:
-        raise RulesError(source, reading.faults, reading.warnings)
+        found = AT_LINE.search(str(error))
+        line = text.splitlines()[int(found[1]) - 1 : int(found[1])] if found else []
+        # Word processors insert curly quotation marks.
+        advice = '; use straight quotation marks: "text"' if line and CURLY_QUOTES.search(line[0]) else ""
+        raise RulesError(source, [Diagnostic("", f"not TOML: {error}{advice}")]) from None
+    parser = _Parser(actions, max_attempts)
+    rules = parser.parse(document, text)
+    if parser.errors:
+        raise RulesError(source, parser.errors, parser.warnings)
     return rules
 
 
-@dataclass
-class Reading:
-    """One pass over a rules file that goes on where something is wrong, and collects it."""
+class _Parser:
+    """One pass over a rules file that continues after an error and collects all of them."""
 
-    actions: Actions
-    max_attempts: int
-    faults: list[Diagnostic] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    named: dict[str, str] = field(default_factory=dict)
+    def __init__(self, actions: Actions, max_attempts: int) -> None:
+        self.errors: list[Diagnostic] = []
+        self.warnings: list[str] = []
+        self._actions, self._max_attempts = actions, max_attempts
+        # The place of each name's first rule. Jobs refer to their rule by its name.
+        self._names: dict[str, str] = {}
 
-    def document(self, document: Mapping[str, Any], text: str) -> Rules:
-        for key in sorted(document.keys() - {"rule", "dead_letters"}):
-            self._fault("", f"{key} is not known here; {hint(key, ['rule', 'dead_letters'])}")
-        rules = [rule for place, entry in self._entries(document, text) if (rule := self._rule(place, entry))]
-        if not self.faults and not any(rule.enabled for rule in rules):
-            what = "every rule is switched off" if rules else "there is no rule in the file"
-            self.warnings.append(f"{what}: events are kept, and no rule tells anybody of them")
-        told = self._dead_letters(document.get("dead_letters", {}))
-        return Rules(tuple(rules), told, tuple(self.warnings))
+    def parse(self, document: Mapping[str, Any], text: str) -> Rules:
+        for key in sorted(document.keys() - set(SECTIONS)):
+            self._error("", f"{key} is not known here; {hint(key, SECTIONS)}")
+        tables = document.get("rule", [])
+        if not isinstance(tables, list) or not all(isinstance(table, Mapping) for table in tables):
+            self._error("", "write [[rule]], with two brackets on each side, above each rule")
+            tables = []
+        rules = [self._rule(place, table) for place, table in zip(_places(tables, text), tables, strict=True)]
+        valid = [rule for rule in rules if rule]
+        if not self.errors and not any(rule.enabled for rule in valid):
+            reason = "all rules are disabled" if rules else "the file contains no rule"
+            self.warnings.append(f"{reason}: events are stored, but no rule acts on them")
+        try:
+            table = document.get("dead_letters", {})
+            # `dead_letters = "slack"` is short for its only key.
+            dead_letters = validate(DeadLettersModel, table if isinstance(table, Mapping) else {"notify": table}).notify
+        except InvalidValue as error:
+            self._error("dead_letters", *error.messages)
+            dead_letters = ()
+        return Rules(tuple(valid), dead_letters, tuple(self.warnings))
 
-    def _entries(self, document: Mapping[str, Any], text: str) -> list[tuple[str, Mapping[str, Any]]]:
-        """Each `[[rule]]` with its place."""
-        entries = document.get("rule", [])
-        if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
-            self._fault("", "write [[rule]], with two brackets on each side, above each rule")
-            return []
-        return list(zip(_places(entries, text), entries, strict=True))
-
-    def _rule(self, place: str, given: Mapping[str, Any]) -> Rule | None:
-        """The rule, or None where something is wrong with it."""
-        before = len(self.faults)
-        self._name(place, given.get("name"))
-        entry = self._entry(place, given)
-        steps = self._steps(place, given)
-        event_filter = EventFilter(entry.on, entry.where) if entry else _only_on(given)
+    def _rule(self, place: str, table: Mapping[str, Any]) -> Rule | None:
+        """Return the rule, or None if it has an error."""
+        before = len(self.errors)
+        name = table.get("name")
+        if isinstance(name, str) and (first := self._names.setdefault(name.strip(), place)) != place:
+            self._error(place, f"{first} has the same name; give each rule its own")
+        for key in sorted(table.keys() - RuleModel.model_fields.keys() - self._actions.keys()):
+            self._error(place, f"{key} is not known; {hint(key, [*RuleModel.model_fields, *self._actions])}")
+        model: RuleModel | None = None
+        try:
+            model = validate(RuleModel, {key: table[key] for key in RuleModel.model_fields if key in table})
+        except InvalidValue as error:
+            self._error(place, *error.messages)
+        actions = self._rule_actions(place, table)
+        event_filter = EventFilter(model.on, model.where) if model else _event_types_only(table)
         self.warnings += [f"{place}: {warning}" for warning in event_filter.warnings()]
-        if entry is None or len(self.faults) > before:
+        if model is None or len(self.errors) > before:
             return None
-        return Rule(entry.name, event_filter, steps, entry.enabled, entry.max_attempts or self.max_attempts)
+        return Rule(model.name, event_filter, actions, model.enabled, model.max_attempts or self._max_attempts)
 
-    def _name(self, place: str, name: object) -> None:
-        """Jobs are remembered by it."""
-        if isinstance(name, str) and (first := self.named.setdefault(name.strip(), place)) != place:
-            self._fault(place, f"{first} has the same name; each rule needs one of its own")
-
-    def _entry(self, place: str, given: Mapping[str, Any]) -> Entry | None:
-        for key in sorted(given.keys() - Entry.model_fields.keys() - self.actions.keys()):
-            self._fault(place, f"{key} is not known; {hint(key, [*Entry.model_fields, *self.actions])}")
-        try:
-            return checked(Entry, {key: given[key] for key in Entry.model_fields if key in given})
-        except InvalidValue as fault:
-            self._fault(place, *fault.messages)
-            return None
-
-    def _steps(self, place: str, given: Mapping[str, Any]) -> tuple[RuleAction, ...]:
-        named = [action for action in self.actions if action in given]
-        if not named:
-            self._fault(
-                place, f'does nothing; add what to do ({", ".join(self.actions)}), for example notify = "slack"'
-            )
-        steps: list[RuleAction] = []
-        for action in named:
+    def _rule_actions(self, place: str, table: Mapping[str, Any]) -> tuple[RuleAction, ...]:
+        names = [name for name in self._actions if name in table]
+        if not names:
+            self._error(place, f'has no action; add one ({", ".join(self._actions)}), for example notify = "slack"')
+        actions: list[RuleAction] = []
+        for name in names:
             try:
-                steps += plan(action, given[action], self.actions[action])
-            except InvalidValue as fault:
-                self._fault(place, *fault.messages)
-        for what, count in Counter(f"{step.action} {step.label}" for step in steps).items():
+                actions += parse_actions(name, table[name], self._actions[name])
+            except InvalidValue as error:
+                self._error(place, *error.messages)
+        for text, count in Counter(f"{action.action} {action.label}".rstrip() for action in actions).items():
             if count > 1:
-                self._fault(place, f"{count} times: {what}; each may stand once")
-        return tuple(steps)
+                self._error(place, f"{text} is given {count} times; once is enough")
+        return tuple(actions)
 
-    def _dead_letters(self, given: object) -> tuple[str, ...]:
-        try:
-            return checked(DeadLetters, given if isinstance(given, Mapping) else {"notify": given}).notify
-        except InvalidValue as fault:
-            self._fault("dead_letters", *fault.messages)
-            return ()
-
-    def _fault(self, place: str, *messages: str) -> None:
-        self.faults += [Diagnostic(place, message) for message in messages]
+    def _error(self, place: str, *messages: str) -> None:
+        self.errors += [Diagnostic(place, message) for message in messages]
 
 
-def _only_on(given: Mapping[str, Any]) -> EventFilter:
-    """What a rule with faults elsewhere is about, so that a slip there is told at once as well."""
+def _event_types_only(table: Mapping[str, Any]) -> EventFilter:
+    """Return the event types of a rule whose other keys have errors, so that its warnings are reported with them."""
     try:
-        return EventFilter(parse_patterns(given["on"]))
+        return EventFilter(parse_patterns(table["on"]))
     except (KeyError, ConditionError):
         return EventFilter(("*",))
 
 
-def _places(entries: list[Mapping[str, Any]], text: str) -> list[str]:
-    """`rule 2 "Finance" (line 14)`; without lines where the rules are not written with `[[rule]]`."""
+def _places(tables: Sequence[Mapping[str, Any]], text: str) -> list[str]:
+    """Return the place of each rule, such as `rule 2 "Finance" (line 14)`.
+
+    The lines are left out if the rules are not written with `[[rule]]`, as inline tables.
+    """
     lines = [text.count("\n", 0, match.start()) + 1 for match in HEADER.finditer(text)]
-    named = [f'rule {number} "{entry.get("name", "")}"' for number, entry in enumerate(entries, 1)]
-    if len(lines) != len(entries):
-        return named
-    return [f"{name} (line {line})" for name, line in zip(named, lines, strict=True)]
-
-
-def _advice(text: str, error: str) -> str:
-    """What often lies behind a line that is not TOML: quotation marks as word processors make them."""
-    found = AT_LINE.search(error)
-    line = text.splitlines()[int(found[1]) - 1 : int(found[1])] if found else []
-    return '; use straight quotation marks: "text"' if line and CURLY.search(line[0]) else ""
+    names = [f'rule {number} "{table.get("name", "")}"' for number, table in enumerate(tables, 1)]
+    if len(lines) != len(tables):
+        return names
+    return [f"{name} (line {line})" for name, line in zip(names, lines, strict=True)]

@@ -1,4 +1,4 @@
-"""Rules, and which jobs an event makes because of them."""
+"""Rules, and the jobs that an event makes because of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from webhooks.rules.conditions import EventFilter
 
 @dataclass(frozen=True, slots=True)
 class RuleAction:
-    """One thing that a rule does: an action, and for whom or with what. `label` tells two of the same kind apart."""
+    """An action of a rule with its parameters; `label` distinguishes two of the same name, such as two destinations."""
 
     action: str
     label: str
@@ -23,7 +23,7 @@ class RuleAction:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """An entry of the rules file: which events, under which conditions, lead to which steps."""
+    """An entry of the rules file: which events, under which conditions, lead to which actions."""
 
     name: str
     event_filter: EventFilter
@@ -33,10 +33,10 @@ class Rule:
 
     @property
     def jobs(self) -> tuple[NewJob, ...]:
-        """One job per step; the same for every event, so that keys can be checked when the file is read."""
+        """One job per action; the same for every event, except for the conditions that are deferred."""
         return tuple(
             NewJob(
-                key="/".join(filter(None, (self.name, action.action, action.label))),
+                key="/".join(part for part in (self.name, action.action, action.label) if part),
                 handler=action.action,
                 rule=self.name,
                 params=action.params,
@@ -47,18 +47,18 @@ class Rule:
         )
 
     def explain(self, event: Event) -> Verdict:
-        """Whether the rule takes up `event`, why, and which jobs that makes."""
+        """Return whether the rule matches `event`, why, and the jobs that this makes."""
         if not self.enabled:
-            return Verdict("rule", self.name, matched=False, reason="switched off (enabled = false)")
-        finding = self.event_filter.match(event)
+            return Verdict("rule", self.name, matched=False, reason="disabled (enabled = false)")
+        match = self.event_filter.match(event)
         where = self.event_filter.where.deferred(event)
-        jobs = tuple(replace(job, where=where) for job in self.jobs) if finding.matched else ()
-        return Verdict("rule", self.name, finding.matched, finding.reason, jobs)
+        jobs = tuple(replace(job, where=where) for job in self.jobs) if match.matched else ()
+        return Verdict("rule", self.name, match.matched, match.reason, jobs)
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All rules of a file, in its order. `dead_letters` are the destinations told about jobs that died."""
+    """All rules of a file, in its order; `dead_letters` are the destinations to which dead letters are reported."""
 
     rules: tuple[Rule, ...] = ()
     dead_letters: tuple[str, ...] = (DEFAULT,)
@@ -66,11 +66,10 @@ class Rules:
 
     @property
     def destinations(self) -> tuple[str, ...]:
-        """Where enabled rules, and the announcements of dead jobs, send messages."""
-        actions = [
-            action for rule in self.rules if rule.enabled for action in rule.actions if action.action == "notify"
-        ]
-        return (*(str(action.params.get("to", DEFAULT)) for action in actions), *self.dead_letters)
+        """Where enabled rules and the reports of dead letters send messages."""
+        enabled = [action for rule in self.rules if rule.enabled for action in rule.actions]
+        notified = [str(action.params.get("to", DEFAULT)) for action in enabled if action.action == "notify"]
+        return (*notified, *self.dead_letters)
 
     @property
     def event_filters(self) -> list[EventFilter]:
@@ -78,9 +77,9 @@ class Rules:
         return [rule.event_filter for rule in self.rules if rule.enabled]
 
     def matching(self, event: Event) -> list[NewJob]:
-        """The jobs that `event` makes: one per rule, action and destination. Looks at the payload only."""
+        """Return the jobs that `event` makes: one per rule, action and destination."""
         return [job for verdict in self.explain(event) for job in verdict.jobs]
 
     def explain(self, event: Event) -> list[Verdict]:
-        """For each rule, in the file's order: whether it matched, why, and which jobs that makes."""
+        """Return a verdict per rule, in the order of the file."""
         return [rule.explain(event) for rule in self.rules]

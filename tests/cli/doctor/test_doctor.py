@@ -78,7 +78,7 @@ def test_without_credentials_what_can_be_is_checked(make_flask: MakeFlask, tmp_p
     said = found(result)
     assert "TABLEAU_DOMAIN, TABLEAU_PAT_NAME, TABLEAU_PAT_SECRET" in said["settings"]["text"]
     assert said["token"]["state"] == "warning"
-    assert "slack, which is not set up" in said["rules"]["text"]
+    assert "slack, which is not configured" in said["rules"]["text"]
     assert {said[name]["state"] for name in ("tableau", "sign-in", "webhooks", "address")} == {"skipped"}
     assert said["database"]["state"] == "ok"
 
@@ -105,8 +105,8 @@ def test_slack_without_a_channel(make_flask: MakeFlask, settings: Settings, rule
     rules_file.write_text("[[rule]]\nname = 'x'\non = '*'\nnotify = ['slack', 'default']\n")
     result = make_flask(settings.model_copy(update={"slack_channel": ""}))("doctor", "--json")
     said = [one["text"] for one in map(json.loads, result.stdout.splitlines()) if one["check"] == "rules"]
-    assert "rules tell people by slack without an address, and SLACK_CHANNEL is not set" in said
-    assert "default goes to the console: SLACK_TOKEN is set, and SLACK_CHANNEL is not" in said
+    assert "rules send messages to slack without an address, but SLACK_CHANNEL is not set" in said
+    assert "default stands for console: SLACK_TOKEN is set, but SLACK_CHANNEL is not" in said
     assert result.exit_code == 1
 
 

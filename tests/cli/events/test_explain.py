@@ -38,7 +38,7 @@ def test_every_rule_is_explained(flask: Run, receive: Receive, claim: Claim, inb
     assert done[:2] == ["notify slack:#finance", "done"]
     assert done[2].startswith("1 attempt, ")
     assert dead == ["notify twilio:+15550100", "dead", "21211 not a valid number (permanent)"]
-    assert published == ["Published", "no", "not one of its events"]
+    assert published == ["Published", "no", "event type does not match"]
 
 
 def test_the_explanation_of_an_ignored_event_has_the_reason(flask: Run, receive: Receive, claim: Claim) -> None:

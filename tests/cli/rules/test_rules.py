@@ -100,7 +100,7 @@ def test_check_warns_of_a_misspelt_handler(flask: Run, services: Services, monke
     monkeypatch.setitem(services.__dict__, "registry", own)
     result = flask("rules", "check", "-", stdin='[[rule]]\nname = "x"\non = "*"\nnotify = true\n')
     assert result.exit_code == 0
-    assert result.stderr.startswith("handler sales.greet: WorkbookCreatd is not an event type known so far")
+    assert result.stderr.startswith("handler sales.greet: WorkbookCreatd is not a known event type")
     assert "1 rule, 1 warning." in result.stdout
 
 
@@ -116,7 +116,7 @@ def test_check_says_that_a_file_without_rules_tells_nobody(flask: Run) -> None:
     """An empty file is sound, and hardly meant."""
     result = flask("rules", "check", "-", stdin="")
     assert (result.exit_code, "stdin: 0 rules, 1 warning." in result.stdout) == (0, True)
-    assert result.stderr == "there is no rule in the file: events are kept, and no rule tells anybody of them\n"
+    assert result.stderr == "the file contains no rule: events are stored, but no rule acts on them\n"
 
 
 def test_test_foretells_what_a_file_would_lead_to(flask: Run, tmp_path: Path, inbox: Inbox) -> None:

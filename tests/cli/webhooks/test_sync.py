@@ -144,7 +144,7 @@ def test_sync_killed_half_way_leaves_no_twins(flask: RunFlask, site: Running) ->
     ("words", "code", "said"),
     [
         ((), 2, "WEBHOOK_URL"),
-        (("--url", "ftp://x"), 2, "no web address"),
+        (("--url", "ftp://x"), 2, "not a web address"),
         (("--url", "https://h:port"), 2, "--url"),
     ],
 )

@@ -1,0 +1,125 @@
+"""The errors of a rules file, as its author reads them."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import BaseModel
+
+from webhooks.rules import RulesError, parse
+
+Actions = dict[str, type[BaseModel]]
+VALID = '[[rule]]\nname = "A"\non = "*"\nnotify = "slack"\n'
+
+
+def errors(text: str, actions: Actions) -> list[str]:
+    with pytest.raises(RulesError) as caught:
+        parse(text, actions)
+    return list(map(str, caught.value.errors))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        ("name", "nmae", 'rule 1 "" (line 1): nmae is not known; did you mean name?'),
+        ("notify", "notfy", 'rule 1 "A" (line 1): notfy is not known; did you mean notify?'),
+        ('name = "A"', "", 'rule 1 "" (line 1): name is missing; for example name = "Finance refresh failures"'),
+        ('name = "A"', 'name = " "', 'rule 1 " " (line 1): name: " " is empty or too short (at least 1)'),
+        ('name = "A"', "name = 7", 'rule 1 "7" (line 1): name: 7 should be text in quotes'),
+        ('on = "*"', "", 'rule 1 "A" (line 1): on is missing; for example on = ['),
+        ('on = "*"', "on = []", 'rule 1 "A" (line 1): on: an empty list matches nothing'),
+        ('on = "*"', "on = [7]", 'rule 1 "A" (line 1): on: 7 should be text in quotes'),
+        ('on = "*"', 'on = "*"\nwhere = "Finance"', "where: should be a table, such as { project = "),
+        ('on = "*"', 'on = "*"\nwhere.projekt = "F"', "where: projekt is not a condition; did you mean project?"),
+        ('on = "*"', 'on = "*"\nenabled = "no"', 'enabled: "no" should be true or false, without quotes'),
+        ('on = "*"', 'on = "*"\nmax_attempts = 0', "max_attempts: 0 should be 1 or more"),
+        ('on = "*"', 'on = "*"\nmax_attempts = "3"', 'max_attempts: "3" should be a whole number, without quotes'),
+        ('notify = "slack"', "", "has no action; add one (notify, tag, refresh, wait), for example notify ="),
+        ('"slack"', '"slak"', "notify: to: 'slak' is"),
+        ('"slack"', '"slack:"', "notify: to: 'slack:' has"),
+        ('"slack"', '"slack:finance data"', "notify: to: 'finance data' is"),
+        ('"slack"', "[]", "notify: an empty list does nothing"),
+        ('"slack"', "{ to = [] }", "notify: to: an empty list does nothing"),
+        ('"slack"', "7", "notify: to: 7 should be text in quotes"),
+        ('"slack"', '{ too = "slack" }', "notify: too is not known here; did you mean to?"),
+        (
+            '"slack"',
+            '{ to = "slack", picture = "yes please" }',
+            'notify: picture: "yes please" should be true or false',
+        ),
+        ('"slack"', '["slack", "slack"]', 'rule 1 "A" (line 1): notify slack is given 2 times; once is enough'),
+        ('"slack"', '["slack:#a", "slack: #a"]', "notify slack:#a is given 2 times; once is enough"),
+        ('"slack"', '["twilio:+15550100", "twilio:+1 555 0100"]', "notify twilio:+15550100 is given 2 times; once is"),
+        ('"slack"', '"slack"\ntag = [7]', "tag: tags: 7 should be text in quotes"),
+        ('"slack"', '"slack"\nrefresh = "soon"', "refresh: has no parameters; write true"),
+        ('"slack"', '"slack"\nrefresh = ["a"]', "refresh: has no parameters; write true"),
+    ],
+)
+def test_error_says_what_is_expected(old: str, new: str, error: str, actions: Actions) -> None:
+    """One mistake in a valid rule is reported with its place and with what is expected."""
+    found = errors(VALID.replace(old, new, 1), actions)
+    assert any(error in one for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        (VALID + VALID, 'rule 2 "A" (line 5): rule 1 "A" (line 1) has the same name; give each rule its own'),
+        (VALID.replace("[[rule]]", "[rule]"), "write [[rule]], with two brackets on each side"),
+        (VALID.replace("[[rule]]", "[[rules]]"), "rules is not known here; did you mean rule?"),
+        ("rule = 3", "write [[rule]], with two brackets on each side"),
+        ("rule = [3]", "write [[rule]], with two brackets on each side"),
+        ("[dead_letter]\nnotify = 'slack'", "dead_letter is not known here; did you mean dead_letters?"),
+        ("[dead_letters]\nnotify = 'slak'", "dead_letters: notify: 'slak' is"),
+        ("[dead_letters]\nto = 'slack'", "dead_letters: to is not known here; choose one of: notify"),
+        ("name = ", "not TOML: Invalid value (at end of document)"),
+        ("[[rule]]\nname = \u201cA\u201d", "(at line 2, column 8); use straight quotation marks"),
+    ],
+)
+def test_errors_outside_of_rules_are_reported(text: str, error: str, actions: Actions) -> None:
+    """Errors that concern the whole file are reported, too."""
+    found = errors(text, actions)
+    assert any(error in one for one in found), found
+
+
+def test_all_errors_are_reported_at_once(actions: Actions) -> None:
+    """One look at the message is enough to correct the file: each error is on a line of its own."""
+    second = VALID.replace("name", "nmae").replace("slack", "slak").replace('"A"', '"B"')
+    with pytest.raises(RulesError) as caught:
+        parse(f"# a comment\n{VALID.replace('on =', 'no =')}\n{second}", actions, source="my-rules.toml")
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "my-rules.toml has 5 errors:"
+    assert [line.split(":")[0].strip() for line in lines[1:]] == [
+        *['rule 1 "A" (line 2)'] * 2,
+        *['rule 2 "" (line 7)'] * 3,
+    ]
+
+
+def test_places_have_no_line_if_rules_are_inline_tables(actions: Actions) -> None:
+    """If rules are not written with [[rule]], no wrong line is claimed."""
+    found = errors('rule = [{ name = "A", on = "*", notify = "slak" }]', actions)
+    assert found[0].startswith('rule 1 "A": notify')
+
+
+def test_warnings_are_reported_with_the_errors(actions: Actions) -> None:
+    """A misspelt event type is no error by itself, but it is reported at once, also if `where` is invalid."""
+    text = VALID.replace('"*"', '"WorkbookCreatd"').replace("slack", "slak") + VALID.replace('"A"', '"B"').replace(
+        '"*"', '"UserDeletd"\nwhere = 3'
+    )
+    with pytest.raises(RulesError) as caught:
+        parse(text, actions)
+    assert len(caught.value.errors) == 2
+    assert 'warning: rule 1 "A" (line 1): WorkbookCreatd is not a known event type' in str(caught.value)
+    assert "did you mean UserDeleted?" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "the file contains no rule"),
+        (VALID + "enabled = false", "all rules are disabled"),
+    ],
+)
+def test_file_without_enabled_rules_is_a_warning(text: str, reason: str, actions: Actions) -> None:
+    """It is valid, but probably not what its author wants."""
+    (warning,) = parse(text, actions).warnings
+    assert warning == f"{reason}: events are stored, but no rule acts on them"
