@@ -1,4 +1,4 @@
-"""A thin client of Tableau's REST API for automation: one shared session, honest errors, typed results."""
+"""A thin client of Tableau's REST API for automation: one shared session, typed results, typed errors."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from tableau_rest.errors import Conflict as Conflict
     from tableau_rest.errors import ConnectionFailed as ConnectionFailed
     from tableau_rest.errors import Forbidden as Forbidden
+    from tableau_rest.errors import IncompleteList as IncompleteList
     from tableau_rest.errors import InvalidResponse as InvalidResponse
     from tableau_rest.errors import MetadataError as MetadataError
     from tableau_rest.errors import NotFound as NotFound
     from tableau_rest.errors import NotIndexed as NotIndexed
+    from tableau_rest.errors import NotPermitted as NotPermitted
     from tableau_rest.errors import ServerError as ServerError
     from tableau_rest.errors import SignInBusy as SignInBusy
     from tableau_rest.errors import SignInFailed as SignInFailed
@@ -33,20 +35,21 @@ if TYPE_CHECKING:
     from tableau_rest.errors import UnknownUri as UnknownUri
     from tableau_rest.protocol.query import Filter as Filter
     from tableau_rest.protocol.query import where as where
-    from tableau_rest.sessions.filestore import FileSessions as FileSessions
+    from tableau_rest.sessions.file_store import FileSessions as FileSessions
     from tableau_rest.sessions.store import MemorySessions as MemorySessions
     from tableau_rest.sessions.store import SessionStore as SessionStore
 
 _HOMES = {
     "SCOPES": "credentials",
     "AlreadyRunning": "errors",
+    "IncompleteList": "errors",
     "InvalidResponse": "errors",
     "BadRequest": "errors",
     "Conflict": "errors",
     "ConnectedApp": "credentials",
     "Credential": "credentials",
     "Export": "endpoints.exports",
-    "FileSessions": "sessions.filestore",
+    "FileSessions": "sessions.file_store",
     "Filter": "protocol.query",
     "Forbidden": "errors",
     "MemorySessions": "sessions.store",
@@ -54,6 +57,7 @@ _HOMES = {
     "ConnectionFailed": "errors",
     "NotFound": "errors",
     "NotIndexed": "errors",
+    "NotPermitted": "errors",
     "Password": "credentials",
     "PersonalAccessToken": "credentials",
     "ServerError": "errors",

@@ -1,4 +1,4 @@
-"""Tableau: everything this package can do, in one object."""
+"""The client: all calls in one class."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tableau_rest.endpoints.webhooks import Webhooks
 from tableau_rest.endpoints.workbooks import Workbooks
 
 if TYPE_CHECKING:
-    import tableauserverclient as TSC  # noqa: N812  so everybody calls it
+    import tableauserverclient as TSC  # noqa: N812 - its usual name
 
 
 class Tableau(
@@ -45,28 +45,28 @@ class Tableau(
     Subscriptions,
     KeepAlive,
 ):
-    """One site of Tableau Cloud or Server; one object serves all threads of a process.
+    """A client of one site on Tableau Cloud or Server; one object serves all threads of a process.
 
         tableau = Tableau("https://10ax.online.tableau.com", "marketing", PersonalAccessToken("bot", secret))
         tableau.workbook(luid).owner.name
 
-    Everything after the credential is optional and keyword-only:
+    `server` may have a scheme; without one it is https, and http is used only if it is written. `site` is the content
+    URL, the part of the site's web address; empty for the default site. All further arguments are keyword-only:
 
-    `server` with or without a scheme; without one it is https, and http only where it is written. `site` is the content
-    URL, the part of the site's web address; empty for the default site. `api_version` None means what the server
-    offers. `sessions` is where the session is shared, by default among all clients of this process; `session_minutes`
-    how long one is used, 110 at most. `verify` is what requests takes: True, False, or the file of your own
-    certificates. Raises ValueError for a server, credential, version or lifetime that cannot be.
+    `api_version` None means the server's own. `sessions` is the store in which the session is shared, by default with
+    all clients of this process; `session_minutes` is how long it is used, 110 at most. `ca_bundle` is the file of the
+    certificate authorities to trust instead of the default ones, `verify` False disables all verification of
+    certificates. Raises ValueError for an invalid server, credential, version, lifetime or a missing file.
     """
 
     def as_tsc(self) -> TSC.Server:
-        """A signed-in `tableauserverclient.Server` that uses our shared session: for what is missing here.
+        """Return a signed-in `tableauserverclient.Server` that uses the shared session, for calls missing here.
 
-        Its sign_in and sign_out do nothing, as the session is everybody's. Raises ImportError where the package
+        Its sign_in and sign_out do nothing, because others share the session. Raises ImportError if the package
         tableauserverclient is not installed.
         """
         try:
-            from tableau_rest.tsc import SharedServer  # noqa: PLC0415  optional, and slow to import
-        except ImportError as exc:
-            raise ImportError("as_tsc() needs tableauserverclient: pip install tableauserverclient") from exc
+            from tableau_rest.tsc import SharedServer  # noqa: PLC0415 - optional, and slow to import
+        except ImportError as error:
+            raise ImportError("as_tsc() needs tableauserverclient: pip install tableauserverclient") from error
         return SharedServer(self)

@@ -1,35 +1,49 @@
-"""The flow around every call: the shared session, the request, 401 → renew → once more, the answer or the error."""
+"""The way of every call: shared session, request, renewal of an ended session, response or typed error."""
 
 from __future__ import annotations
 
 import json as jsonlib
+import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
-from typing import BinaryIO, NoReturn, Self
+from pathlib import Path
+from typing import BinaryIO, Protocol, Self, TypeVar
 
 from tableau_rest import errors
 from tableau_rest.credentials import Credential
-from tableau_rest.protocol import query, responses, version
+from tableau_rest.protocol import query, redirects, responses, version
+from tableau_rest.protocol.fields import Data
 from tableau_rest.protocol.redaction import redact
+from tableau_rest.sessions.refusals import Refusals
 from tableau_rest.sessions.session import Session, SharedSession, utc_now
-from tableau_rest.sessions.signin import SignIn, server_url
+from tableau_rest.sessions.sign_in import SignIn, server_url
 from tableau_rest.sessions.store import MemorySessions, SessionStore
-from tableau_rest.transport import CALL_TIMEOUTS, TOKEN, Response, Timeouts, Transport
+from tableau_rest.transport import CALL_TIMEOUTS, TOKEN_HEADER, Response, Timeouts, Transport
+
+log = logging.getLogger("tableau_rest")
 
 USER_AGENT = "tableau-webhooks/0.1 (tableau_rest)"
-_EVERYBODY = MemorySessions()  # two clients of one process must not knock each other's session out
-_RENEWALS = 2  # one for a session somebody left behind dead, one of our own
+# The default store, so that two clients of one process with one token do not end each other's session.
+_PROCESS_SESSIONS = MemorySessions()
+# One for an ended session that was left in the store, one for a session of our own.
+_RENEWALS = 2
+_CURRENT_SESSION = "/api/{version}/sessions/current"
+
+M_co = TypeVar("M_co", covariant=True)
+
+
+class Readable(Protocol[M_co]):
+    """A model that can be read from JSON."""
+
+    def from_json(self, data: Data, /) -> M_co: ...
 
 
 class Connection:
-    """Signs in, sends, repeats once after a dead session, and turns refusals into errors. Thread-safe.
+    """Signs in, sends calls, repeats one after its session ended, and raises typed errors. Thread-safe.
 
-    `server` comes with or without a scheme (without: https; http only where it is written). `site` is the content URL,
-    the part of the site's web address; empty for the default site. `api_version` None means what the server offers.
-    `sessions` is where the session is shared, by default among all clients of this process; `session_minutes` how long
-    it is used, 110 at most. `verify` is what requests takes: True, False, or the file of your own certificates.
-    Raises ValueError for a server, credential, version or lifetime that cannot be.
+    See `Tableau` for the arguments.
     """
 
     def __init__(
@@ -42,19 +56,25 @@ class Connection:
         sessions: SessionStore | None = None,
         session_minutes: float = 90,
         user_agent: str = USER_AGENT,
-        verify: bool | str = True,
+        ca_bundle: str | Path | None = None,
+        verify: bool = True,
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         if session_minutes <= 0:
             raise ValueError(f"session_minutes must be positive, not {session_minutes!r}")
+        if ca_bundle and not Path(ca_bundle).exists():
+            raise ValueError(f"no such file of certificate authorities: {ca_bundle}")
         base = server_url(server)
         credential.check()
+        if api_version and version.is_older(version.validate(api_version), credential.since):
+            raise ValueError(f"signing in with {credential.kind} needs REST API {credential.since}, not {api_version}")
         self.credential, self.site_name = credential, site
-        self._api_version = _fitting(api_version, credential)
-        self.verify, self._clock, self._sleep = verify, clock, sleep
+        self._api_version = api_version or None
+        self.verify: bool | str = str(ca_bundle) if ca_bundle else verify
+        self._clock, self._sleep = clock, sleep
         self._site_key = f"{base}\n{site}"
-        self._transport = Transport(user_agent, verify=verify, sleep=sleep)
+        self._transport = Transport(user_agent, verify=self.verify, sleep=sleep)
         self._sign_in = SignIn(
             self._transport,
             server=base,
@@ -66,17 +86,18 @@ class Connection:
         )
         self._sessions = SharedSession(
             self._sign_in,
-            sessions or _EVERYBODY,
+            sessions or _PROCESS_SESSIONS,
             identity=f"{self._site_key}\n{credential.identity}",
             secret=credential.secret,
             clock=clock,
         )
+        self._refusals = Refusals(clock)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} site {self.site_name!r} by {self.credential.kind}>"
 
     def close(self) -> None:
-        """Closes idle connections. The session stays: others share it."""
+        """Close idle connections. The session is not signed out, because others share it."""
         self._transport.close()
 
     def __enter__(self) -> Self:
@@ -86,16 +107,24 @@ class Connection:
         self.close()
 
     def session(self) -> Session:
-        """The signed-in session in use; signs in if there is none."""
-        return self._sessions.current()
+        """Return the session in use; sign in if there is none."""
+        with self._redacted_errors():
+            return self._sessions.current()
 
-    def renew_token(self, dead: str) -> str:
-        """The token to use instead of a dead one; signs in only if nobody else has."""
-        return self._sessions.renewed(dead).session.token
+    def renew_token(self, method: str, url: str, ended: str) -> str | None:
+        """Return the token to use instead of an ended one; sign in only if no other user of the session has.
+
+        Return None if Tableau refuses this call with every session, so that another token would not help.
+        """
+        with self._redacted_errors():
+            session = self._sessions.current()
+            if session.token == ended and not self._has_ended(session, 401, method, url):
+                return None
+            return self._sessions.renewed(ended).session.token
 
     @property
     def version(self) -> str:
-        """The REST API version that is spoken."""
+        """The REST API version in use."""
         return self._api_version or self.session().version
 
     def request(
@@ -108,22 +137,32 @@ class Connection:
         repeat: bool | None = None,
         timeouts: Timeouts = CALL_TIMEOUTS,
     ) -> responses.Json:
-        """Any other call of the REST API: its JSON document, `{}` where the answer is empty.
+        """Send any other call of the REST API; return its JSON document, `{}` for an empty response.
 
-        `path` is under the site, as in "workbooks/…/revisions"; one that starts with "/" is under the server, and may
-        hold {version} and {site}, as in "/api/{version}/sessions/current". `json` is the body. `repeat`: safe to send
-        twice when the connection breaks (default: GET only). Raises TableauError.
+        `path` is relative to the site, as in "workbooks/…/revisions". A path that starts with "/" is relative to the
+        server and may contain {version} and {site}, as in "/api/{version}/sessions/current". `json` is the body.
+        `repeat`: the request may be sent twice if the connection breaks (default: GET only). Raises TableauError.
         """
         body = None if json is None else jsonlib.dumps(json).encode()
         target = path if not params else f"{path}?{query.encode(params)}"
-        answer = self._answer(method.upper(), target, body, repeat=repeat, timeouts=timeouts)
-        try:
-            return responses.document(answer.body)
-        except errors.InvalidResponse as error:
-            error.status = answer.status
-            raise
+        response = self._send(method.upper(), target, body, repeat=repeat, timeouts=timeouts)
+        with self._redacted_errors():
+            try:
+                return responses.document(response.body)
+            except errors.InvalidResponse as error:
+                error.status = response.status
+                raise
 
-    def _answer(
+    def _get(self, model: Readable[M_co], path: str, *names: str) -> M_co:
+        """Return the model of the object that a GET returns under one of the names."""
+        return self._read(model, self.request("GET", path), *names)
+
+    def _read(self, model: Readable[M_co], document: responses.Json, *names: str) -> M_co:
+        """Return the model of the object in a response. Raises InvalidResponse if it is missing."""
+        with self._redacted_errors():
+            return model.from_json(responses.only(document, *names))
+
+    def _send(
         self,
         method: str,
         path: str,
@@ -133,73 +172,91 @@ class Connection:
         repeat: bool | None = None,
         timeouts: Timeouts = CALL_TIMEOUTS,
         into: BinaryIO | None = None,
-        fine: Callable[[Response], bool] = lambda answer: answer.status < 300,
+        succeeded: Callable[[Response], bool] = lambda response: response.status < 300,
     ) -> Response:
-        def send(session: Session) -> Response:
-            return self._transport.send(
-                method,
-                self._url(session, path),
-                headers=self._headers(session, accept),
-                body=body,
-                repeat=repeat,
-                timeouts=timeouts,
-                into=into,
-            )
+        """Return the response to a call, sent again with another session if the first one has ended."""
+        with self._redacted_errors():
+            session, signed_in = self._sessions.current(), False
+            for attempt in range(1 + _RENEWALS):
+                url = self._url(session, path)
+                headers = self._headers(session, accept)
+                response = self._transport.send(
+                    method, url, headers=headers, body=body, repeat=repeat, timeouts=timeouts, into=into
+                )
+                if succeeded(response):
+                    return response
+                moved = response.status in redirects.STATUSES
+                server = redirects.new_server(url.partition("?")[0], response.headers) if moved else None
+                ended = moved or self._has_ended(session, response.status, method, path)
+                if signed_in or attempt == _RENEWALS or not ended:
+                    break
+                session, signed_in = self._sessions.renewed(session.token, server)
+            confirmed = signed_in or self._refusals.has(method, path)
+            raise self._refusal(response, session, method, path, confirmed=confirmed)
 
-        return self._signed_in(path, send, fine)
+    def _has_ended(self, session: Session, status: int, method: str, path: str) -> bool:
+        """Return whether a response of this status means that the session has ended.
 
-    def _signed_in(self, path: str, send: Callable[[Session], Response], fine: Callable[[Response], bool]) -> Response:
-        session, fresh = self._sessions.current(), False
-        for _ in range(_RENEWALS):
-            answer = send(session)
-            if fine(answer):
-                return answer
-            server = self._new_home(self._url(session, path), answer)
-            if fresh or not (server or self._is_dead(session, answer)):
-                self._refuse(answer, session)
-            session, fresh = self._sessions.renewed(session.token, server)
-        answer = send(session)
-        return answer if fine(answer) else self._refuse(answer, session)
+        401 says so, unless Tableau refuses this call with every session. Some servers answer 403, which usually means
+        something else. In both cases the session itself is queried; whether a connected app may do that is not
+        documented, so its being refused proves nothing.
+        """
+        if status == 401 and not self._refusals.has(method, path):
+            return True
+        if status == 401 and self.credential.kind != "jwt":
+            return self._session_status(session) == 401
+        if status == 403:
+            found = self._session_status(session)
+            return found == 401 or (found == 403 and self.credential.kind != "jwt")
+        return False
 
-    def _new_home(self, url: str, answer: Response) -> str | None:
-        if answer.status not in {301, 302, 307, 308}:
-            return None
-        return responses.moved(url.partition("?")[0], answer.headers.get("Location", "").partition("?")[0])
+    def _session_status(self, session: Session) -> int:
+        url = self._url(session, _CURRENT_SESSION)
+        return self._transport.send("GET", url, headers=self._headers(session, "application/json")).status
 
-    def _is_dead(self, session: Session, answer: Response) -> bool:
-        """401 always means so. Some servers say 403 as well, so there the session itself is asked about."""
-        if answer.status != 403:
-            return answer.status == 401
-        url = self._url(session, "/api/{version}/sessions/current")
-        status = self._transport.send("GET", url, headers=self._headers(session, "application/json")).status
-        # Whether a connected app may ask this at all is not documented, so its 403 proves nothing.
-        return status == 401 or (status == 403 and self.credential.kind != "jwt")
+    def _refusal(
+        self, response: Response, session: Session, method: str, path: str, *, confirmed: bool
+    ) -> errors.TableauError:
+        """Return the error for a response. `confirmed`: a 401 did not change with a new session."""
+        error = responses.error(response.status, response.headers, response.body, now=self._clock())
+        if not isinstance(error, errors.SignInFailed | errors.Unauthorized):
+            return error
+        status = self._session_status(session) if self.credential.kind != "jwt" else 200
+        kind: type[errors.TableauError] = errors.NotPermitted
+        advice = ""
+        if status == 401:
+            kind = errors.Unauthorized
+            if self.credential.kind == "pat":
+                advice = "A new session was refused too: is the same personal access token used somewhere else?"
+        elif not confirmed:
+            kind = errors.Unauthorized
+        elif self.remember_refusal(method, path):
+            log.warning("Tableau refuses %s %s with a valid session", method, path.partition("?")[0])
+        if status not in {200, 401}:  # this server does not say whether the session is valid
+            advice = "The signed-in user may lack the right to do this, or the same token is used somewhere else."
+        return kind(error.summary, detail=error.detail, status=error.status, code=error.code, advice=advice)
 
-    def _refuse(self, answer: Response, session: Session) -> NoReturn:
-        error = responses.error(answer.status, answer.headers, answer.body, now=self._clock())
-        error.detail = redact(error.detail, session.token, self.credential.secret)
-        if isinstance(error, errors.SignInFailed):  # 401001 belongs to sign-ins; here it is one more dead session
-            error = errors.Unauthorized(error.summary, detail=error.detail, status=error.status, code=error.code)
-        if isinstance(error, errors.Unauthorized) and self.credential.kind == "pat":
-            error.advice = "A new session was refused too: is the same personal access token used somewhere else?"
-        if isinstance(error, errors.Unauthorized) and self.credential.kind == "jwt":
-            error.permanent = True  # nothing knocks these sessions out; what is refused is the scope
-        raise error
+    def remember_refusal(self, method: str, path: str) -> bool:
+        """Remember that Tableau refuses a call with a valid session; return whether that is new."""
+        return self._refusals.add(method, path)
+
+    @contextmanager
+    def _redacted_errors(self) -> Iterator[None]:
+        """Mask secrets that a server repeated in the texts of an error."""
+        try:
+            yield
+        except errors.TableauError as error:
+            error.rewrite(self._redact)
+            raise
+
+    def _redact(self, text: str) -> str:
+        return redact(text, (*self.credential.secrets, *self._sessions.tokens))
 
     def _url(self, session: Session, path: str) -> str:
-        spoken = self._api_version or session.version
+        api_version = self._api_version or session.version
         if path.startswith("/"):
-            return session.server + path.replace("{version}", spoken).replace("{site}", session.site_luid)
-        return f"{session.server}/api/{spoken}/sites/{session.site_luid}/{path}"
+            return session.server + path.replace("{version}", api_version).replace("{site}", session.site_luid)
+        return f"{session.server}/api/{api_version}/sites/{session.site_luid}/{path}"
 
     def _headers(self, session: Session, accept: str) -> dict[str, str]:
-        return {TOKEN: session.token, "Accept": accept, "Content-Type": "application/json"}
-
-
-def _fitting(api_version: str | None, credential: Credential) -> str | None:
-    if not api_version:
-        return None
-    needed = credential.since
-    if version.is_older(version.validate(api_version), needed):
-        raise ValueError(f"signing in with {credential.kind} needs REST API {needed}, not {api_version}")
-    return api_version
+        return {TOKEN_HEADER: session.token, "Accept": accept, "Content-Type": "application/json"}

@@ -1,6 +1,6 @@
-"""The three ways to prove who we are: a personal access token, a password, a connected app's JWT.
+"""Credentials: a personal access token, a user name with password, or a connected app that signs a JWT.
 
-Named tuples, not dataclasses: those would make up a third of the time it takes to import the client.
+Named tuples, not dataclasses, which would take a third of the time to import the client.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
-# What an automation reads, changes and starts. An app that was granted less fails the whole sign-in: name fewer then.
+# Everything this client reads, changes and starts on behalf of an automation. If the app was granted fewer scopes, the
+# whole sign-in fails; request only those it was granted.
 # https://help.tableau.com/current/online/en-us/connected_apps_scopes.htm
 SCOPES = (
     "tableau:content:read",
@@ -23,51 +24,58 @@ SCOPES = (
     "tableau:workbook_tags:update",
     "tableau:datasource_tags:update",
 )
-# Tableau allows ten minutes; half of it leaves as much room for a clock that is slow as for one that is fast.
+# Tableau accepts ten minutes at most; half of that tolerates a slow clock as well as a fast one.
 JWT_LIFETIME = timedelta(minutes=5)
 
 
 class Credential(Protocol):
-    """What signing in needs to know of a credential."""
+    """A way to sign in."""
 
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """`pat`, `password` or `jwt`."""
+        ...
 
     @property
     def since(self) -> str:
-        """The oldest REST API that knows this way to sign in."""
+        """The oldest REST API version that accepts it."""
         ...
 
     @property
     def identity(self) -> str:
-        """Tells credentials apart; holds no secret."""
+        """A text that differs for every credential and contains no secret."""
         ...
 
     @property
     def secret(self) -> str:
-        """What encryption keys are derived from, and what is masked in every text."""
+        """The secret from which encryption keys are derived."""
+        ...
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret, to be masked in all texts."""
         ...
 
     def check(self) -> None:
-        """Raises ValueError where a part is empty."""
+        """Raise ValueError if a part is empty."""
         ...
 
     def sign_ins(self, now: datetime) -> Iterator[dict[str, Any]]:
-        """The `credentials` of a sign-in request, without the site; a second one to try where the first is refused."""
+        """Yield the `credentials` of a sign-in request, without the site; if one is refused, the next is tried."""
         ...
 
 
-def _filled(**values: str) -> None:
+def _require(**values: str) -> None:
     empty = [name for name, value in values.items() if not value or not value.strip()]
     if empty:
         raise ValueError(f"empty: {', '.join(empty)}")
 
 
 class PersonalAccessToken(NamedTuple):
-    """A personal access token (PAT), the usual way. One PAT is one live session: share it, do not use it twice.
+    """A personal access token (PAT), the usual credential. One PAT is one live session: share it, do not use it twice.
 
-    `expires` is the date shown under My Account Settings in Tableau; REST does not tell it, so a warning in time needs
-    it from you. `user_luid` impersonates (Server only, administrators only).
+    `expires` is the date shown under My Account Settings in Tableau. The REST API does not return it, so only with this
+    date a warning can come in time. `user_luid` impersonates a user (Server only, administrators only).
     """
 
     name: str
@@ -87,19 +95,23 @@ class PersonalAccessToken(NamedTuple):
         return f"PersonalAccessToken({self.name!r})"
 
     def check(self) -> None:
-        _filled(name=self.name, secret=self.secret)
+        _require(name=self.name, secret=self.secret)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return (self.secret,)
 
     @property
     def identity(self) -> str:
         return f"pat:{self.name}:{self.user_luid}"
 
-    def sign_ins(self, now: datetime) -> Iterator[dict[str, Any]]:  # noqa: ARG002  the others need the time
+    def sign_ins(self, now: datetime) -> Iterator[dict[str, Any]]:  # noqa: ARG002 - a JWT needs the time
         user = {"user": {"id": self.user_luid}} if self.user_luid else {}
         yield {"personalAccessTokenName": self.name, "personalAccessTokenSecret": self.secret, **user}
 
 
 class Password(NamedTuple):
-    """User name and password. Not possible where users sign in with MFA, which Tableau Cloud demands."""
+    """A user name and password. Does not work for users who sign in with MFA, which Tableau Cloud requires."""
 
     username: str
     password: str
@@ -117,7 +129,7 @@ class Password(NamedTuple):
         return f"Password({self.username!r})"
 
     def check(self) -> None:
-        _filled(username=self.username, password=self.password)
+        _require(username=self.username, password=self.password)
 
     @property
     def identity(self) -> str:
@@ -127,16 +139,21 @@ class Password(NamedTuple):
     def secret(self) -> str:
         return self.password
 
-    def sign_ins(self, now: datetime) -> Iterator[dict[str, Any]]:  # noqa: ARG002
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return (self.password,)
+
+    def sign_ins(self, now: datetime) -> Iterator[dict[str, Any]]:  # noqa: ARG002 - a JWT needs the time
         user = {"user": {"id": self.user_luid}} if self.user_luid else {}
         yield {"name": self.username, "password": self.password, **user}
 
 
 class ConnectedApp(NamedTuple):
-    """A connected app with direct trust: signs a JWT with one of its secrets for every sign-in.
+    """A connected app with direct trust; signs a JWT with one of its secrets for every sign-in.
 
-    `username` is whom we act as (case-sensitive; the e-mail address on Cloud). `scopes` must all be granted to the app.
-    `spare` is the app's other secret as (id, value), tried when the first is refused: rotate without a gap.
+    `username` is the user to act as (case-sensitive; the e-mail address on Cloud). All `scopes` must be granted to the
+    app. `spare` is the app's other secret as (id, value), tried if the first is refused, so that secrets can be rotated
+    without an interruption.
     """
 
     client_id: str
@@ -158,8 +175,8 @@ class ConnectedApp(NamedTuple):
         return f"ConnectedApp({self.client_id!r}, {self.secret_id!r}, for {self.username!r})"
 
     def check(self) -> None:
-        _filled(client_id=self.client_id, secret_id=self.secret_id, secret_value=self.secret_value)
-        _filled(username=self.username, scopes="".join(self.scopes))
+        _require(client_id=self.client_id, secret_id=self.secret_id, secret_value=self.secret_value)
+        _require(username=self.username, scopes="".join(self.scopes))
 
     @property
     def identity(self) -> str:
@@ -169,14 +186,18 @@ class ConnectedApp(NamedTuple):
     def secret(self) -> str:
         return self.secret_value
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return (self.secret_value, self.spare[1]) if self.spare else (self.secret_value,)
+
     def sign_ins(self, now: datetime) -> Iterator[dict[str, Any]]:
         for secret_id, value in filter(None, ((self.secret_id, self.secret_value), self.spare)):
-            yield {"jwt": self._token(secret_id, value, now)}
+            yield {"jwt": self._signed(secret_id, value, now)}
 
-    def _token(self, secret_id: str, value: str, now: datetime) -> str:
-        import jwt  # noqa: PLC0415  only who uses a connected app needs PyJWT
+    def _signed(self, secret_id: str, value: str, now: datetime) -> str:
+        import jwt  # noqa: PLC0415 - only connected apps need PyJWT
 
-        # No iat and no nbf: they are optional, and a fast clock would put them into Tableau's future.
+        # Neither iat nor nbf: both are optional, and with a fast clock they would be in Tableau's future.
         # https://help.tableau.com/current/online/en-us/connected_apps_direct.htm
         claims = {
             "iss": self.client_id,

@@ -1,34 +1,37 @@
-"""Everything that can go wrong with Tableau, told apart by type, with the two facts a caller acts on.
+"""The errors of the client: what went wrong, by type, and the two facts a caller acts on.
 
 TableauError
-├── ConnectionFailed           refused, no such host, TLS, timed out, cut off half-way
-├── InvalidResponse          an answer that is not Tableau's (a proxy's page, broken JSON)
+├── ConnectionFailed   refused, unknown host, proxy, TLS, timed out, cut off half-way
+├── InvalidResponse    a response that is not Tableau's, or without what was asked for
+│   └── IncompleteList a list that changed while it was read, or contradicts itself
 ├── SignInFailed       the credential was refused
-├── SignInBusy         somebody else holds the sign-in lock for too long
-├── Unauthorized       401 with a session that is minutes old
-├── BadRequest         400 and every other 4xx
+├── SignInBusy         another thread or process holds the sign-in lock for too long
+├── Unauthorized       401 although the session is new
+├── BadRequest         400 and the other 4xx
 ├── Forbidden          403
+│   └── NotPermitted   401 for this call only: the session is valid, the call is not allowed
 ├── NotFound           404
 │   └── UnknownUri     404003: the server does not know the call itself
 ├── Conflict           409
-│   └── AlreadyRunning 409093: a refresh of that content is queued or running
+│   └── AlreadyRunning 409093: a refresh of this content is queued or running
 ├── TooManyRequests    429, and the Metadata API's RATE_EXCEEDED
 ├── ServerError        5xx
 ├── MetadataError      the Metadata API answered with errors
-│   └── NotIndexed     the Metadata API does not know that content (yet)
+│   └── NotIndexed     the Metadata API does not know this content (yet)
 └── StillRunning       wait_for_job gave up; the job goes on
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 
 class TableauError(Exception):
     """A call to Tableau failed.
 
-    `permanent`: trying the same again cannot help. `retry_at`: the aware UTC time Tableau asked us to come back at.
-    `status`, `code`, `summary` and `detail` are Tableau's own words where it said any; `advice` is ours: what to do.
+    `permanent`: the same call would fail again. `retry_at`: the aware UTC time after which Tableau asks to try again.
+    `status`, `code`, `summary` and `detail` are Tableau's where it sent any; `advice` says what to do.
     """
 
     permanent = False
@@ -50,27 +53,36 @@ class TableauError(Exception):
         self.retry_at, self.advice = retry_at, advice
 
     def __str__(self) -> str:
-        said = ": ".join(part for part in (self.summary, self.detail) if part).rstrip(". ")
-        named = f"{self.code or self.status} {said}" if self.code or self.status else said
-        return f"{named}. {self.advice}" if self.advice else named
+        text = ": ".join(part for part in (self.summary, self.detail) if part).rstrip(". ")
+        numbered = f"{self.code or self.status} {text}" if self.code or self.status else text
+        return f"{numbered}. {self.advice}" if self.advice else numbered
+
+    def rewrite(self, change: Callable[[str], str]) -> None:
+        """Replace every text that came from the server by `change(text)`."""
+        self.summary, self.detail, self.code = change(self.summary), change(self.detail), change(self.code)
+        self.args = (self.summary,)
 
 
 class ConnectionFailed(TableauError):
-    """No whole answer came.
+    """No complete response was received.
 
-    `unsent`: the request never left, so repeating it is safe whatever it was. `again`: another try at once may help.
+    `unsent`: the request never left, so any call may be repeated. `retry_at_once`: another attempt right now may help.
     """
 
     unsent = False
-    again = True
+    retry_at_once = True
 
 
 class InvalidResponse(TableauError):
-    """Something answered that is not Tableau's REST API: a proxy, a login page, or half a document."""
+    """The response is not one of Tableau's REST API: a proxy's page, a login page, half a document, another object."""
+
+
+class IncompleteList(InvalidResponse):
+    """A list kept changing while it was read, or has fewer items than the server counts; no part of it is an answer."""
 
 
 class SignInFailed(TableauError):
-    """Tableau refused the credential; `advice` says what to look at."""
+    """Tableau refused the credential; `advice` says what to check."""
 
     permanent = True
 
@@ -80,23 +92,30 @@ class SignInBusy(TableauError):
 
 
 class Unauthorized(TableauError):
-    """401 although the session is fresh."""
+    """401 although the session is new: another program uses the same personal access token and ends the session."""
 
 
 class BadRequest(TableauError):
-    """Tableau did not accept what was asked (400 and the other 4xx)."""
+    """Tableau did not accept the request (400 and the other 4xx)."""
 
     permanent = True
 
 
 class Forbidden(TableauError):
-    """The signed-in user, or the scopes of the connected app, may not do this (403)."""
+    """The signed-in user, or the scopes of the connected app, do not permit this (403)."""
 
     permanent = True
 
 
+class NotPermitted(Forbidden, Unauthorized):
+    """Tableau answers this call with 401 although the session is valid: a missing scope or right.
+
+    It is remembered for an hour, so that further calls do not sign in again.
+    """
+
+
 class NotFound(TableauError):
-    """The content is gone, never was, or is not visible to the signed-in user (404)."""
+    """The content was deleted, never existed, or is not visible to the signed-in user (404)."""
 
     permanent = True
 
@@ -112,15 +131,15 @@ class Conflict(TableauError):
 
 
 class AlreadyRunning(Conflict):
-    """A refresh of this content is queued or running already (409093): usually not a failure at all."""
+    """A refresh of this content is queued or running already (409093), which usually is no failure."""
 
 
 class TooManyRequests(TableauError):
-    """A rate or concurrency limit was hit (429); `retry_at` says when to come back where Tableau said so."""
+    """A rate or concurrency limit was reached (429); `retry_at` says when to try again if Tableau said so."""
 
 
 class ServerError(TableauError):
-    """Tableau, or the gateway before it, failed (5xx)."""
+    """Tableau, or the gateway in front of it, failed (5xx)."""
 
 
 class MetadataError(TableauError):
@@ -130,7 +149,7 @@ class MetadataError(TableauError):
 
 
 class NotIndexed(MetadataError):
-    """The Metadata API does not know the content: it is gone, or was published minutes ago."""
+    """The Metadata API does not know the content: it was deleted, or was published minutes ago."""
 
 
 class StillRunning(TableauError):

@@ -1,4 +1,4 @@
-"""Names of a package that are loaded when first asked for, so that importing it costs next to nothing."""
+"""Names of a package that are imported when first used, so that importing the package is fast."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 
 def lazy(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """A `__getattr__` for the package: each name is taken from the module that `homes` names for it."""
+    """Return a `__getattr__` for a package: each name comes from the submodule that `homes` gives for it."""
 
     def load(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         found = getattr(import_module(f"{package}.{homes[name]}"), name)
-        setattr(modules[package], name, found)  # the next time it is found without us
+        setattr(modules[package], name, found)  # further accesses do not come here
         return found
 
     return load

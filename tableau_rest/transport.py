@@ -1,36 +1,50 @@
-"""The one door to the network: timeouts, pool, user agent, repeats of what is safe, and errors of our own kind."""
+"""HTTP transport: timeouts, connection pool, proxies, certificates, repeats of safe requests, and typed errors."""
 
 from __future__ import annotations
 
 import logging
 import random
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, BinaryIO, NamedTuple, NoReturn
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, ReadTimeoutError
+from urllib3.poolmanager import PoolManager, ProxyManager
 
 from tableau_rest import errors
+from tableau_rest.exchange import DeadlineConnection, Exchange, exchange
+from tableau_rest.protocol.redaction import redact
 
 log = logging.getLogger("tableau_rest")
 
-TOKEN = "X-Tableau-Auth"  # noqa: S105  the name of a header
-PAUSES = (0.2, 0.8)  # seconds before the second and the third try
-_QUICK = 5.0  # seconds: what took longer to fail is left to the caller's own retries
-_CONNECTIONS = 256  # kept for each host; worker threads beyond that open their own
-_PASSING = {502, 503, 504}  # a gateway's words for "not now"
-MAX_BODY = 64 * 1024 * 1024  # bytes held in memory; exports go to files and have no limit
+TOKEN_HEADER = "X-Tableau-Auth"  # noqa: S105 - the name of a header
+# Seconds before the second and the third attempt.
+PAUSES = (0.2, 0.8)
+# Seconds since the first attempt after which none is repeated; a slow failure is left to the caller's own retries.
+_LAST_REPEAT = 5.0
+# Idle connections kept for each host; more threads than that open connections of their own.
+_CONNECTIONS = 256
+# What a gateway answers while the server behind it restarts.
+_GATEWAY_ERRORS = {502, 503, 504}
+# Bytes of a response held in memory.
+MAX_BODY = 64 * 1024 * 1024
+# Bytes of a response written to a file. Tableau Cloud stores no workbook or data source larger than 15 GB.
+# https://help.tableau.com/current/online/en-us/to_site_capacity.htm
+MAX_FILE = 16 * 1024 * 1024 * 1024
 _CHUNK = 64 * 1024
 
 
 class Timeouts(NamedTuple):
-    """How long to wait, in seconds: for a connection, for the next bytes, and for the whole answer."""
+    """Limits in seconds: for connecting, for the next bytes of the response, and for the whole exchange."""
 
     connect: float = 5.0
     read: float = 30.0
@@ -38,11 +52,12 @@ class Timeouts(NamedTuple):
 
 
 CALL_TIMEOUTS = Timeouts()
-EXPORT_TIMEOUTS = Timeouts(read=180.0, total=900.0)  # a dashboard may take minutes to draw before its first byte comes
+# A dashboard may take minutes to render before the first byte arrives.
+EXPORT_TIMEOUTS = Timeouts(read=180.0, total=900.0)
 
 
 class Request(NamedTuple):
-    """A request."""
+    """A request to send."""
 
     method: str
     url: str
@@ -51,34 +66,30 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """A whole answer, read."""
+    """A response that was received completely. `body` is empty if it was written to a file."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-class Stream(NamedTuple):
-    """An answer whose body is still to come."""
-
-    status: int
-    headers: Mapping[str, str]
-    chunks: Iterator[bytes]
-
-
 class Transport:
-    """Sends requests; thread-safe. `sleep` is called between repeats, with seconds."""
+    """Sends requests; thread-safe.
+
+    `verify` is True, False, or the path of a file or directory with the certificate authorities to trust. `sleep` is
+    called between repeats, with seconds.
+    """
 
     def __init__(
         self, user_agent: str, *, verify: bool | str = True, sleep: Callable[[float], object] = time.sleep
     ) -> None:
         self._session, self._verify, self._sleep = requests.Session(), verify, sleep
         self._user_agent = user_agent
-        self._surroundings: dict[str, Mapping[str, object]] = {}
-        # A shared cookie jar would let one thread's answer steer another thread's request.
+        self._environments: dict[str, dict[str, Any]] = {}
+        # In a shared cookie jar one thread's response could change another thread's request.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, _Wakeful(pool_connections=8, pool_maxsize=_CONNECTIONS))
+            self._session.mount(scheme, _Adapter(pool_connections=8, pool_maxsize=_CONNECTIONS))
 
     def send(
         self,
@@ -91,159 +102,217 @@ class Transport:
         timeouts: Timeouts = CALL_TIMEOUTS,
         into: BinaryIO | None = None,
     ) -> Response:
-        """The whole response, whatever its status. Raises ConnectionFailed.
+        """Return the complete response, whatever its status. Raises ConnectionFailed or InvalidResponse.
 
-        `repeat`: safe to send twice (default: GET only).
-
-        A body that was asked for goes `into` a file where one is given; after a repeat it holds the last try only.
+        `repeat` says that the request may be sent twice (default: GET only). The body of a success is written `into`
+        the file if one is given; it then holds the last attempt only.
         """
+        request = Request(method, url, {"User-Agent": self._user_agent, **headers}, body)
         repeat = method == "GET" if repeat is None else repeat
-        outgoing = Request(method, url, headers, body)
-        too_late = time.monotonic() + _QUICK
+        last_repeat = time.monotonic() + _LAST_REPEAT
         for pause in PAUSES:
             try:
-                answer = self._whole(outgoing, timeouts, into)
+                response = self._attempt(request, timeouts, into)
             except errors.ConnectionFailed as error:
-                if not (error.again and (repeat or error.unsent)) or time.monotonic() > too_late:
+                if not (error.retry_at_once and (repeat or error.unsent)) or time.monotonic() > last_repeat:
                     raise
             else:
-                if not (repeat and _passes(answer)) or time.monotonic() > too_late:
-                    return answer
-            self._sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311  spreads load, keeps no secret
-        return self._whole(outgoing, timeouts, into)
+                # With Retry-After the server says itself how long it takes.
+                passing = response.status in _GATEWAY_ERRORS and "Retry-After" not in response.headers
+                if not (repeat and passing) or time.monotonic() > last_repeat:
+                    return response
+            self._sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311 - spreads load, protects no secret
+        return self._attempt(request, timeouts, into)
 
-    def _whole(self, outgoing: Request, timeouts: Timeouts, into: BinaryIO | None) -> Response:
-        with self._open(outgoing, timeouts) as stream:
-            if into is None or stream.status >= 300:
-                return Response(stream.status, stream.headers, _in_memory(stream.chunks))
-            into.seek(0)
-            into.truncate()
-            for chunk in stream.chunks:
-                into.write(chunk)
-            return Response(stream.status, stream.headers, b"")
-
-    @contextmanager
-    def _open(self, outgoing: Request, timeouts: Timeouts) -> Iterator[Stream]:
-        """One try; the body is read as it comes, and the connection given back at the end. Raises ConnectionFailed."""
-        started = time.monotonic()
-        method, url = outgoing.method, outgoing.url
-        headers = {"User-Agent": self._user_agent, "Accept-Encoding": "gzip, deflate", **outgoing.headers}
-        asked = requests.Request(method, url, headers=headers, data=outgoing.body)
-        answer = None
+    def _attempt(self, request: Request, timeouts: Timeouts, into: BinaryIO | None) -> Response:
+        started, status = time.monotonic(), "no response"
+        headers = {"Accept-Encoding": "gzip, deflate", **request.headers}
+        prepared = requests.Request(request.method, request.url, headers=headers, data=request.body).prepare()
         try:
-            answer = self._session.send(
-                asked.prepare(),
-                stream=True,
-                allow_redirects=False,
-                timeout=(timeouts.connect, timeouts.read),
-                **self._around(url),  # type: ignore[arg-type]
-            )
-            yield Stream(answer.status_code, answer.headers, _chunks(answer, started + timeouts.total))
-        except (requests.RequestException, HTTPError) as exc:
-            _no_answer(exc, url)
+            with exchange(timeouts.total) as state, _translated_errors(request.url, state):
+                received = self._session.send(
+                    prepared,
+                    stream=True,
+                    allow_redirects=False,
+                    timeout=(timeouts.connect, timeouts.read),
+                    **self._environment(request.url),
+                )
+                with closing(received):
+                    status = str(received.status_code)
+                    return _read(received, into if received.status_code < 300 else None)
         finally:
-            if answer is not None:
-                answer.close()
-            status = "no answer" if answer is None else answer.status_code
-            log.debug("%s %s: %s in %.0f ms", method, _path(url), status, (time.monotonic() - started) * 1000)
+            path = _origin_and_path(request.url)[1].partition("?")[0]
+            log.debug("%s %s: %s in %.0f ms", request.method, path, status, (time.monotonic() - started) * 1000)
 
-    def _around(self, url: str) -> Mapping[str, object]:
-        """Proxies and certificates of this machine's surroundings, looked up once for each host."""
-        base = url[: url.find("/", 8)]
-        found = self._surroundings.get(base)
+    def _environment(self, url: str) -> dict[str, Any]:
+        """Return the proxies and certificates that the environment sets for the URL's origin; read once for each."""
+        origin = _origin_and_path(url)[0]
+        found = self._environments.get(origin)
         if found is None:
-            settings = self._session.merge_environment_settings(base, {}, None, self._verify, None)
-            found = self._surroundings[base] = {name: settings[name] for name in ("proxies", "verify", "cert")}
+            merged = self._session.merge_environment_settings(origin, {}, None, self._verify, None)
+            bundle = merged["verify"]
+            if isinstance(bundle, str) and not Path(bundle).exists():
+                advice = "Correct CA_BUNDLE, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, whichever names it."
+                raise errors.ConnectionFailed(f"No such file of certificate authorities: {bundle}", advice=advice)
+            found = self._environments[origin] = {name: merged[name] for name in ("proxies", "verify", "cert")}
         return found
 
     def close(self) -> None:
-        """Closes the idle connections."""
+        """Close idle connections."""
         self._session.close()
 
 
-class _Wakeful(HTTPAdapter):
-    """Keeps idle connections alive: a firewall that forgets one would cost the next call its whole timeouts."""
+def _read(received: requests.Response, into: BinaryIO | None) -> Response:
+    parts: list[bytes] = []
+    size, limit = 0, MAX_BODY if into is None else MAX_FILE
+    if into is not None:
+        into.seek(0)
+        into.truncate()
+    # read1 returns what has arrived and unpacks no more than it is asked for.
+    while chunk := received.raw.read1(_CHUNK, decode_content=True):
+        size += len(chunk)
+        if size > limit:
+            raise errors.InvalidResponse(f"Tableau's response is larger than {limit // 2**20} MiB", permanent=True)
+        if into is None:
+            parts.append(chunk)
+        else:
+            into.write(chunk)
+    return Response(received.status_code, received.headers, b"".join(parts))
+
+
+class _HTTPConnection(DeadlineConnection, HTTPConnection):
+    """A plain connection with a deadline."""
+
+
+class _HTTPSConnection(DeadlineConnection, HTTPSConnection):
+    """A TLS connection with a deadline."""
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _HTTPConnection
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
+class _Adapter(HTTPAdapter):
+    """Connections with a deadline, kept alive: a firewall that drops an idle one would cost the next call a timeout."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         options = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
-        if hasattr(socket, "TCP_KEEPIDLE"):  # not everywhere; there the system's two hours have to do
+        if hasattr(socket, "TCP_KEEPIDLE"):  # without it the system's own interval applies, often two hours
             options.append((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60))
         super().init_poolmanager(*args, socket_options=options, **kwargs)
+        _use_deadlines(self.poolmanager)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> ProxyManager:
+        manager: ProxyManager = super().proxy_manager_for(*args, **kwargs)
+        if isinstance(manager, ProxyManager):  # a SOCKS proxy has pools of its own
+            _use_deadlines(manager)
+        return manager
 
 
-def _passes(answer: Response) -> bool:
-    """Is it likely to be gone in a second? Not where the server itself says how long it takes."""
-    return answer.status in _PASSING and "Retry-After" not in answer.headers
+def _use_deadlines(manager: PoolManager) -> None:
+    manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
 
-def _in_memory(chunks: Iterator[bytes]) -> bytes:
-    parts, size = [], 0
-    for chunk in chunks:
-        parts.append(chunk)
-        size += len(chunk)
-        if size > MAX_BODY:
-            raise errors.InvalidResponse("Tableau's answer is larger than 64 MiB", permanent=True)
-    return b"".join(parts)
+def _origin_and_path(url: str) -> tuple[str, str]:
+    end = url.find("/", 8)
+    return url[:end], url[end:]
 
 
-def _chunks(answer: requests.Response, deadline: float) -> Iterator[bytes]:
-    # What has arrived, not what fits: a server that sends a byte now and then must not outlast the deadline.
-    while chunk := answer.raw.read1(_CHUNK, decode_content=True):
-        yield chunk
-        if time.monotonic() > deadline:
-            raise requests.ReadTimeout("the answer as a whole took too long")
+_CA_ADVICE = (
+    "If a private certificate authority signed it, or a proxy opens TLS, trust that authority: CA_BUNDLE names its file"
+    " (in Python: ca_bundle=)."
+)
+_TLS_ADVICE = "The address of a server without TLS must begin with http://."
 
 
-def _path(url: str) -> str:
-    return url[url.find("/", 8) :].partition("?")[0]
+class _Cause(NamedTuple):
+    """A kind of failure: the exceptions that show it, its text, whether another attempt at once may help, advice."""
+
+    kinds: type[Exception] | tuple[type[Exception], ...]
+    text: str
+    retry_at_once: bool
+    advice: str = ""
 
 
-SSL = requests.exceptions.SSLError
-
-
-def _no_answer(exc: requests.RequestException | HTTPError, url: str) -> NoReturn:
-    if isinstance(exc, requests.RequestException):
-        exc.request = exc.response = None  # they carry the session token
-    cause = exc.args[0] if exc.args else None
-    cause = getattr(cause, "reason", cause)
-    error = errors.ConnectionFailed(f"{url[: url.find('/', 8)]} {_what_happened(exc, cause)}")
-    error.unsent = isinstance(cause, NewConnectionError | ConnectTimeoutError)
-    error.again = not any(isinstance(one, requests.Timeout | ReadTimeoutError | SSL) for one in (exc, cause))
-    error.advice = _TLS_ADVICE if isinstance(exc, SSL) else ""
-    raise error from exc
-
-
-_TLS_ADVICE = "verify= takes the file of your own certificates; a server without TLS must be written as http://…"
-# The first that fits an exception or its cause; requests and urllib3 both have a say.
-_HAPPENED: tuple[tuple[type[Exception], str], ...] = (
-    (SSL, "has a certificate that is not trusted here, or speaks no TLS"),
-    (requests.exceptions.ProxyError, "cannot be reached through the proxy"),
-    (NewConnectionError, "cannot be reached"),
-    (ConnectTimeoutError, "cannot be reached: timed out while connecting"),
-    (requests.Timeout, "did not answer in time"),
-    (ReadTimeoutError, "did not answer in time"),
+# The first that fits decides. requests wraps what happens before the body; while it is read, urllib3 raises itself.
+_CAUSES = (
+    _Cause(ssl.SSLCertVerificationError, "has a certificate that is not trusted here", False, _CA_ADVICE),
+    _Cause((ssl.SSLEOFError, ssl.SSLZeroReturnError), "closed the connection during TLS", True),
+    _Cause(ssl.SSLError, "does not speak TLS as expected", False, _TLS_ADVICE),
+    _Cause(requests.exceptions.SSLError, "has a certificate that cannot be verified", False, _CA_ADVICE),
+    _Cause(requests.exceptions.ProxyError, "cannot be reached through the proxy", True),
+    _Cause(NameResolutionError, "cannot be reached: the host name does not resolve", True),
+    _Cause(NewConnectionError, "cannot be reached", True),
+    _Cause(ConnectTimeoutError, "cannot be reached: timed out while connecting", False),
+    _Cause((requests.Timeout, ReadTimeoutError, TimeoutError), "did not answer in time", False),
+    _Cause(requests.RequestException, "closed the connection", True),
+    _Cause(Exception, "closed the connection before the response was complete", True),
 )
 
 
-def _what_happened(exc: Exception, cause: object) -> str:
-    fitting = (said for kind, said in _HAPPENED if isinstance(exc, kind) or isinstance(cause, kind))
-    # requests wraps what happens before the answer begins; while it is read, urllib3 speaks for itself.
-    return next(fitting, "broke the answer off half-way" if isinstance(exc, HTTPError) else "broke the connection")
+@contextmanager
+def _translated_errors(url: str, state: Exchange) -> Iterator[None]:
+    try:
+        yield
+    except (requests.RequestException, HTTPError) as error:
+        if isinstance(error, requests.RequestException):
+            error.request = error.response = None  # they hold the session token
+        failure = _failure(error, _origin_and_path(url)[0])
+        failure.unsent = not state.sent
+        raise failure from error
+
+
+def _failure(error: Exception, origin: str) -> errors.ConnectionFailed:
+    chain = list(_chain(error))
+    cause = next(cause for cause in _CAUSES if any(isinstance(one, cause.kinds) for one in chain))
+    # The system's own words are needed to correct certificates and proxies: "self-signed certificate", "407 …".
+    shown = next((one for one in chain if isinstance(one, ssl.SSLError) or type(one) is OSError), None)
+    detail = "" if shown is None else getattr(shown, "verify_message", "") or str(shown)
+    failure = errors.ConnectionFailed(f"{origin} {cause.text}", detail=redact(detail[:200]), advice=cause.advice)
+    failure.retry_at_once = cause.retry_at_once
+    return failure
+
+
+def _chain(error: object) -> Iterator[Exception]:
+    """Yield the error and those it was made from."""
+    seen: list[object] = []
+    waiting = [error]
+    while waiting:
+        one = waiting.pop(0)
+        if isinstance(one, Exception) and one not in seen:
+            seen.append(one)
+            yield one
+            waiting += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]
 
 
 class RenewingSession(requests.Session):
-    """A session for other libraries: when a token turns out dead, `renew(dead)` gives the one to try once more with."""
+    """A session for other libraries that repeats a call once with another token after a 401.
 
-    def __init__(self, renew: Callable[[str], str]) -> None:
+    `renew(method, url, token)` returns the token to use instead, or None if the call is not to be repeated;
+    `refused(method, url)` is called if the repeated call was answered with 401 as well.
+    """
+
+    def __init__(self, renew: Callable[[str, str, str], str | None], refused: Callable[[str, str], object]) -> None:
         super().__init__()
-        self._renew = renew
+        self._renew, self._refused = renew, refused
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        answer = super().send(request, **kwargs)
-        token = request.headers.get(TOKEN)
-        if answer.status_code != 401 or not token:
-            return answer
-        again = request.copy()
-        again.headers[TOKEN] = self._renew(token)
-        answer.close()
-        return super().send(again, **kwargs)
+        response = super().send(request, **kwargs)
+        token = request.headers.get(TOKEN_HEADER)
+        if response.status_code != 401 or not token:
+            return response
+        method, url = request.method or "", request.url or ""
+        renewed = self._renew(method, url, token)
+        if renewed is None:
+            return response
+        repeated = request.copy()
+        repeated.headers[TOKEN_HEADER] = renewed
+        response.close()
+        response = super().send(repeated, **kwargs)
+        if response.status_code == 401:
+            self._refused(method, url)
+        return response

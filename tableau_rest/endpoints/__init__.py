@@ -1,1 +1,1 @@
-"""One module for each group of Tableau's REST endpoints."""
+"""The calls of the REST API, one module per subject."""

@@ -1,4 +1,4 @@
-"""The label on every call: what it is at Tableau's side, written once, for readers, for docs and for errors."""
+"""The decorator of every call: its URI, version, scope and codes, for readers, for the reference and for errors."""
 
 from __future__ import annotations
 
@@ -23,12 +23,29 @@ class Endpoint(NamedTuple):
 
     @property
     def line(self) -> str:
+        """The endpoint in one line of text."""
         scope = f"scope {self.scope}" if self.scope else "no JWT scope is known"
         return " · ".join(filter(None, (self.uri, f"API {self.since}", scope, self.codes)))
 
+    def explain(self, error: errors.TableauError, client: Any) -> None:
+        """Add advice to an error that has none: the version, right or scope that is missing."""
+        if error.advice:
+            return
+        if isinstance(error, errors.UnknownUri) or error.code == "405000":
+            error.advice = "The server's REST API should have this call: is a proxy in the way, or a feature disabled?"
+            if is_older(client.version, self.since):
+                error.advice = f"The call needs REST API {self.since}; this server is used with {client.version}."
+        elif isinstance(error, errors.Forbidden | errors.Unauthorized):
+            if client.credential.kind != "jwt":
+                error.advice = "The signed-in user lacks the right to do this on the content or the site."
+            elif self.scope:
+                error.advice = f"A connected app needs the scope {self.scope}, and its user the right to do this."
+            else:
+                error.advice = "No JWT scope is known for this call: use the personal access token of an administrator."
+
 
 def endpoint(uri: str, *, since: str, scope: str = "", codes: str = "") -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Marks a method as that call of Tableau's: appends it to the docstring, and explains refusals with it."""
+    """Mark a method as a call of Tableau's: append it to the docstring, and explain its errors."""
     call = Endpoint(uri, since, scope, codes)
 
     def mark(method: Callable[P, R]) -> Callable[P, R]:
@@ -37,43 +54,19 @@ def endpoint(uri: str, *, since: str, scope: str = "", codes: str = "") -> Calla
             try:
                 result = method(*args, **kwargs)
             except errors.TableauError as error:
-                _explain(error, call, args[0])
+                call.explain(error, args[0])
                 raise
-            return _explaining(result, call, args[0]) if isinstance(result, Iterator) else result  # type: ignore[return-value]
+            return explained_items(result, args[0]) if isinstance(result, Iterator) else result  # type: ignore[return-value]
+
+        def explained_items(result: Iterator[Any], client: Any) -> Iterator[Any]:
+            try:
+                yield from result
+            except errors.TableauError as error:
+                call.explain(error, client)
+                raise
 
         explained.__doc__ = f"{method.__doc__}\n\n        {call.line}\n        "
         explained.endpoint = call  # type: ignore[attr-defined]
         return explained
 
     return mark
-
-
-def _explaining(result: Iterator[Any], call: Endpoint, client: Any) -> Iterator[Any]:
-    try:
-        yield from result
-    except errors.TableauError as error:
-        _explain(error, call, client)
-        raise
-
-
-def _explain(error: errors.TableauError, call: Endpoint, client: Any) -> None:
-    if error.advice:
-        return
-    if isinstance(error, errors.UnknownUri) or error.code == "405000":
-        error.advice = _unknown(call, client.version)
-    elif isinstance(error, errors.Forbidden | errors.Unauthorized):
-        error.advice = _rights(call, client)
-
-
-def _unknown(call: Endpoint, spoken: str) -> str:
-    if is_older(spoken, call.since):
-        return f"The call needs REST API {call.since}; {spoken} is spoken with this server."
-    return "The server's REST API should have this call: is a proxy in the way, or the feature switched off?"
-
-
-def _rights(call: Endpoint, client: Any) -> str:
-    if client.credential.kind != "jwt":
-        return "The signed-in user lacks the right to do this on the content or the site."
-    if not call.scope:
-        return "No JWT scope is known for this call: sign in with the personal access token of an administrator for it."
-    return f"With a connected app this needs the scope {call.scope}, and a user who may do it."

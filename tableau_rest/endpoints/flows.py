@@ -1,15 +1,15 @@
-"""Prep flows: list, run, follow; and linked tasks, which are flows in a row."""
+"""Prep flows: list, run, follow; and linked tasks, which run several flows in a row."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from tableau_rest import models
+from tableau_rest import errors, models
 from tableau_rest.endpoints.endpoint import endpoint
-from tableau_rest.endpoints.listing import Filters
-from tableau_rest.endpoints.refreshes import Refreshes, started_job
+from tableau_rest.endpoints.listing import Filters, list_items
+from tableau_rest.endpoints.refreshes import Refreshes
 from tableau_rest.protocol import query
-from tableau_rest.protocol.fields import Data, child, find_objects, objects, text
+from tableau_rest.protocol.fields import BARE, Data, child, find_objects, objects, text
 from tableau_rest.protocol.luid import HasLuid, luid_of
 
 _READ = "tableau:flows:read"
@@ -21,81 +21,86 @@ class Flows(Refreshes):
 
     @endpoint("GET flows/{id}", since="3.3", scope=_READ, codes="404032 NotFound")
     def flow(self, luid: str | HasLuid) -> models.Flow:
-        """One flow, with its owner, project and tags."""
-        return models.Flow.from_json(child(self.request("GET", f"flows/{luid_of(luid)}"), "flow"))
+        """Return a flow with its owner, project and tags."""
+        return self._get(models.Flow, f"flows/{luid_of(luid)}", "flow")
 
     @endpoint("GET flows", since="3.3", scope=_READ)
     def flows(
-        self, *filters: Filters, sort: str | Iterable[str] = "", page_size: int = query.PAGE
+        self, *filters: Filters, sort: str | Iterable[str] = "", page_size: int = query.PAGE_SIZE
     ) -> Iterator[models.Flow]:
-        """The flows the user may see. Filters: name, projectName, ownerName, createdAt, updatedAt, …"""
-        names, model = ("flows", "flow"), models.Flow.from_json
-        return self._list("flows", names, model, filters, sort=sort, page_size=page_size)
+        """Iterate over the flows that the user may see. Filters: name, projectName, ownerName, createdAt, …"""
+        return self._list("flows", ("flows", "flow"), models.Flow, filters, sort=sort, page_size=page_size)
 
     @endpoint("POST flows/{id}/run", since="3.3", scope=_RUN, codes="404 NotFound, 409 Conflict")
     def run_flow(self, luid: str | HasLuid, *, parameters: Mapping[str, str] | None = None) -> models.Job:
-        """Runs a flow now; returns its job. `parameters` overrides the flow's own by their LUIDs."""
+        """Run a flow now; return its job. `parameters` overrides the flow's parameters, by their LUIDs."""
         named = [{"parameterId": luid_of(key), "overrideValue": value} for key, value in (parameters or {}).items()]
         body = {"flowRunSpec": {"flowParameterSpecs": {"flowParameterSpec": named}}} if named else {}
-        return started_job(self.request("POST", f"flows/{luid_of(luid)}/run", json=body))
+        return self._start_job(f"flows/{luid_of(luid)}/run", body)
 
     @endpoint("GET flows/runs", since="3.10", scope="tableau:flow_runs:read")
     def flow_runs(
-        self, *filters: Filters, sort: str | Iterable[str] = "", page_size: int = query.PAGE
+        self, *filters: Filters, sort: str | Iterable[str] = "", page_size: int = query.PAGE_SIZE
     ) -> Iterator[models.FlowRun]:
-        """The runs of flows. Filters: flowId, userId, progress, startedAt, completedAt."""
-        params = query.listing(filters, sort=sort, page_size=page_size)
-        # The JSON says flowRuns twice, the XML flowRun; and the paging block may be missing.
-        return self._pages("flows/runs", _runs, models.FlowRun.from_json, params)
+        """Iterate over the runs of flows. Filters: flowId, userId, progress, startedAt, completedAt."""
+        params = query.list_parameters(filters, sort=sort, page_size=page_size)
+
+        def read(page: Data) -> list[Data]:
+            # In JSON the items are called flowRuns like the list; in XML they are called flowRun.
+            inner = "flowRuns" if child(page, "flowRuns").get("flowRuns") else "flowRun"
+            return list_items(page, "flowRuns", inner)
+
+        return self._list_pages("flows/runs", read, models.FlowRun, params)
 
     @endpoint("GET flows/runs/{id}", since="3.10", scope="tableau:flow_runs:read", codes="404 NotFound")
     def flow_run(self, luid: str | HasLuid) -> models.FlowRun:
-        """One run of a flow."""
-        found = self.request("GET", f"flows/runs/{luid_of(luid)}")
-        return models.FlowRun.from_json(child(found, "flowRun") or child(found, "flowRuns"))
+        """Return one run of a flow."""
+        return self._get(models.FlowRun, f"flows/runs/{luid_of(luid)}", "flowRun", "flowRuns")
 
     @endpoint("PUT flows/runs/{id}", since="3.10", scope=_RUN, codes="404 NotFound")
     def cancel_flow_run(self, luid: str | HasLuid) -> None:
-        """Cancels a run of a flow."""
+        """Cancel a run of a flow."""
         self.request("PUT", f"flows/runs/{luid_of(luid)}", repeat=True)
 
     @endpoint("GET tasks/runFlow", since="3.3", scope="tableau:flow_tasks:read")
     def flow_tasks(self) -> Iterator[models.Task]:
-        """The flows on schedules."""
+        """Iterate over the scheduled flows."""
         return self._tasks("tasks/runFlow")
 
     @endpoint("POST tasks/runFlow/{id}/runNow", since="3.3", scope="tableau:flow_tasks:run", codes="404 NotFound")
     def run_flow_task(self, luid: str | HasLuid) -> models.Job:
-        """Runs a scheduled flow now; returns its job."""
-        return started_job(self.request("POST", f"tasks/runFlow/{luid_of(luid)}/runNow", json={}))
+        """Run a scheduled flow now; return its job."""
+        return self._start_job(f"tasks/runFlow/{luid_of(luid)}/runNow")
 
     @endpoint("GET tasks/linked", since="3.15", scope="tableau:linked_tasks:read")
     def linked_tasks(self) -> Iterator[models.LinkedTask]:
-        """The linked tasks of the site."""
-        return (task for task in map(models.LinkedTask.from_json, _linked(self.request("GET", "tasks/linked"))))
+        """Iterate over the linked tasks of the site."""
+        document = self.request("GET", "tasks/linked")
+        if not document.keys() & {"linkedTasks", "linkedTask", BARE}:
+            raise errors.InvalidResponse("Tableau's response has no list of linked tasks")
+        return (models.LinkedTask.from_json(item) for item in _linked_tasks(document))
 
     @endpoint("GET tasks/linked/{id}", since="3.15", scope="tableau:linked_tasks:read", codes="404 NotFound")
     def linked_task(self, luid: str | HasLuid) -> models.LinkedTask:
-        """One linked task, with its flows."""
-        found = list(_linked(self.request("GET", f"tasks/linked/{luid_of(luid)}")))
-        return models.LinkedTask.from_json(found[0] if found else {})
+        """Return one linked task with its flows."""
+        found = next(iter(_linked_tasks(self.request("GET", f"tasks/linked/{luid_of(luid)}"))), {})
+        return self._read(models.LinkedTask, {"linkedTask": found}, "linkedTask")
 
     @endpoint("POST tasks/linked/{id}/runNow", since="3.15", scope="tableau:linked_tasks:run", codes="404 NotFound")
     def run_linked_task(self, luid: str | HasLuid) -> str:
-        """Runs a linked task now; returns the LUID of its job."""
-        found = self.request("POST", f"tasks/linked/{luid_of(luid)}/runNow", json={})
-        return text(child(found, "linkedTaskJob"), "id")
+        """Run a linked task now; return the LUID of its job."""
+        response = self.request("POST", f"tasks/linked/{luid_of(luid)}/runNow", json={})
+        return self._read(models.Reference, response, "linkedTaskJob").luid
 
 
-def _runs(document: Data) -> Iterator[Data]:
-    """The runs of a page: under flowRuns or flowRun, once or twice."""
-    outer = document.get("flowRuns")
-    return objects(outer, "flowRuns") if child(document, "flowRuns").get("flowRuns") else objects(outer, "flowRun")
-
-
-def _linked(document: Data) -> Iterator[Data]:
-    """Linked tasks: the list and its items bear the same name, or one of them is called linkedTask."""
-    found = find_objects(document, "linkedTask") if "linkedTask" in document else find_objects(document, "linkedTasks")
+def _linked_tasks(document: Data) -> Iterator[Data]:
+    """Yield the linked tasks in a document; the list and its items are both called linkedTasks, or one linkedTask."""
+    if BARE in document:
+        yield from objects(document, "linkedTasks")
+        return
+    found = find_objects(document, "linkedTask" if "linkedTask" in document else "linkedTasks")
     for item in found:
-        inner = list(objects(item, "linkedTasks")) or list(objects(item, "linkedTask"))
-        yield from (inner if "id" not in item else [item])
+        if text(item, "id"):
+            yield item
+        else:
+            yield from list(objects(item, "linkedTasks")) or list(objects(item, "linkedTask"))

@@ -1,4 +1,4 @@
-"""Background jobs: look, wait, cancel, and find out why a refresh failed."""
+"""Background jobs: get, list, wait, cancel, and find the reason of a failed refresh."""
 
 from __future__ import annotations
 
@@ -10,31 +10,72 @@ from tableau_rest import errors, models
 from tableau_rest.endpoints.endpoint import endpoint
 from tableau_rest.endpoints.listing import Filters, Listing
 from tableau_rest.protocol import query
-from tableau_rest.protocol.fields import child
 from tableau_rest.protocol.luid import HasLuid, luid_of
 from tableau_rest.protocol.query import where
 
-# Seconds between looks: the whole site shares 20,000 job queries a day.
+# Seconds between two queries; all programs of a site share 20,000 job queries a day.
+# https://help.tableau.com/current/online/en-us/to_site_capacity.htm
 POLLS = (5.0, 10.0, 30.0, 60.0)
 _REFRESHES = ("refresh_extracts", "increment_extracts")
-_LOOKED_AT = 10  # candidates of a failure that are queried one by one
+# Refreshes by Tableau Bridge, which not every server accepts in a filter.
+# https://github.com/tableau/server-client-python/issues/1576
+_BRIDGE_REFRESHES = ("refresh_extracts_via_bridge", "increment_extracts_via_bridge")
+# Every job type that is a refresh of an extract.
+REFRESH_JOB_TYPES = (*_REFRESHES, *_BRIDGE_REFRESHES)
+# Candidates for a failure that are queried one by one.
+_MAX_CANDIDATES = 10
 
 
 class Jobs(Listing):
     """Jobs."""
 
+    _accepts_bridge_types = True
+
     @endpoint("GET jobs/{id}", since="2.6", scope="tableau:jobs:read", codes="404031 NotFound, 400031 BadRequest")
     def job(self, luid: str | HasLuid) -> models.Job:
-        """One job, with the content it is about and, where it failed, the reason in `notes`."""
-        return models.Job.from_json(child(self.request("GET", f"jobs/{luid_of(luid)}"), "job"))
+        """Return a job with its content and, if it failed, the reason in `notes`."""
+        return self._get(models.Job, f"jobs/{luid_of(luid)}", "job")
 
     @endpoint("GET jobs", since="3.1", scope="tableau:jobs:read", codes="403004 Forbidden: administrators only")
     def jobs(
-        self, *filters: Filters, sort: str | Iterable[str] = "", page_size: int = query.PAGE
+        self, *filters: Filters, sort: str | Iterable[str] = "", page_size: int = query.PAGE_SIZE
     ) -> Iterator[models.BackgroundJob]:
-        """The site's jobs, without reason and content. Filters: jobType, status, createdAt, completedAt, title, …"""
-        names = ("backgroundJobs", "backgroundJob")
-        return self._list("jobs", names, models.BackgroundJob.from_json, filters, sort=sort, page_size=page_size)
+        """Iterate over the site's jobs, without reason and content.
+
+        Filters: jobType, status, createdAt, completedAt, title, …
+        """
+        names, model = ("backgroundJobs", "backgroundJob"), models.BackgroundJob
+        return self._list("jobs", names, model, filters, sort=sort, page_size=page_size)
+
+    @endpoint("GET jobs", since="3.1", scope="tableau:jobs:read", codes="403004 Forbidden: administrators only")
+    def refresh_jobs(
+        self, *filters: Filters, sort: str | Iterable[str] = "", page_size: int = query.PAGE_SIZE
+    ) -> Iterator[models.BackgroundJob]:
+        """Iterate over the refreshes of extracts among the site's jobs, also those by Tableau Bridge.
+
+        If the server refuses the job types of Bridge in a filter, they are left out from then on.
+        """
+        query.list_parameters(filters, sort=sort, page_size=page_size)  # raises ValueError before the first item
+        return self._refresh_jobs(filters, sort, page_size)
+
+    def _refresh_jobs(
+        self, filters: Iterable[Filters], sort: str | Iterable[str], page_size: int
+    ) -> Iterator[models.BackgroundJob]:
+        if self._accepts_bridge_types:
+            accepted = False
+            try:
+                every = where("jobType", "in", REFRESH_JOB_TYPES)
+                for job in self.jobs(every, *filters, sort=sort, page_size=page_size):
+                    accepted = True
+                    yield job
+            except errors.BadRequest:
+                if accepted:
+                    raise
+            else:
+                return
+        for job in self.jobs(where("jobType", "in", _REFRESHES), *filters, sort=sort, page_size=page_size):
+            self._accepts_bridge_types = False
+            yield job
 
     @endpoint("GET jobs and GET jobs/{id}", since="3.1", scope="tableau:jobs:read", codes="403004 Forbidden")
     def failed_job(
@@ -45,28 +86,30 @@ class Jobs(Listing):
         name: str = "",
         tolerance: timedelta = timedelta(minutes=10),
     ) -> models.Job | None:
-        """The failed refresh behind an event: that of this content whose end is nearest to `at`. One look, no waiting.
+        """Return the failed refresh behind an event: the one of this content that ended nearest to `at`.
 
-        `at` is the event's created_at, `name` its resource_name, which narrows the search. None where no such job is
-        listed (yet): jobs can appear after their event. A failure further than `tolerance` from `at` is another one.
+        `at` is the event's created_at; `name` is its resource_name, which narrows the search. A failure further than
+        `tolerance` from `at` is another one. Returns None if no such job is listed (yet): jobs may appear later than
+        their event. Does not wait.
         """
         luid = luid_of(content_luid).lower()
-        since = where("createdAt", "gt", at - timedelta(hours=24))
-        filters = [where("jobType", "in", _REFRESHES), where("status", "eq", "Failed"), since]
-        titled = [*filters, where("title", "eq", name)] if query.is_expressible(name) else filters
-        found = self._nearest(luid, titled, at, tolerance)
-        # A title can be missing or translated, so what the name did not find is looked for without it.
-        return found or (self._nearest(luid, filters, at, tolerance) if titled is not filters else None)
+        filters = [where("status", "eq", "Failed"), where("createdAt", "gt", at - timedelta(hours=24))]
+        if query.is_expressible(name):
+            found = self._nearest_job(luid, [*filters, where("title", "eq", name)], at, tolerance)
+            if found:
+                return found
+        # A title may be missing or translated.
+        return self._nearest_job(luid, filters, at, tolerance)
 
-    def _nearest(self, luid: str, filters: list[query.Filter], at: datetime, tolerance: timedelta) -> models.Job | None:
+    def _nearest_job(
+        self, luid: str, filters: list[query.Filter], at: datetime, tolerance: timedelta
+    ) -> models.Job | None:
         def distance(ended: datetime | None) -> timedelta:
-            return abs(ended - at) if ended else tolerance  # an end that is not told may be the right one
+            return abs(ended - at) if ended else tolerance  # a job without an end may be the one
 
-        listed = islice(self.jobs(*filters, sort="createdAt:desc", page_size=100), 100)
-        near = sorted(
-            (job for job in listed if distance(job.ended_at) <= tolerance), key=lambda job: distance(job.ended_at)
-        )
-        for candidate in near[:_LOOKED_AT]:
+        listed = list(islice(self.refresh_jobs(*filters, sort="createdAt:desc", page_size=100), 100))
+        near = sorted((distance(job.ended_at), number) for number, job in enumerate(listed))
+        for candidate in [listed[number] for away, number in near if away <= tolerance][:_MAX_CANDIDATES]:
             job = self.job(candidate.luid)
             if job.content and job.content.luid.lower() == luid and distance(job.completed_at) <= tolerance:
                 return job
@@ -81,42 +124,43 @@ class Jobs(Listing):
         wait: float = 120.0,
         sleep: Callable[[float], object] | None = None,
     ) -> models.Job | None:
-        """Like `failed_job`, looking again after 5, 10, 30, 60, 60, … seconds until `wait` seconds are used up.
+        """Return what `failed_job` finds, queried again after 5, 10, 30, 60, 60, … seconds, `wait` seconds in all.
 
         `sleep` is called with the seconds of each pause; by default it is the client's own.
         """
+        job = self.failed_job(content_luid, at=at, name=name)
         for pause in _pauses(wait):
-            found = self.failed_job(content_luid, at=at, name=name)
-            if found or pause is None:
-                return found
+            if job:
+                break
             (sleep or self._sleep)(pause)
-        return None
+            job = self.failed_job(content_luid, at=at, name=name)
+        return job
 
     def wait_for_job(
         self, luid: str | HasLuid, *, wait: float = 600.0, sleep: Callable[[float], object] | None = None
     ) -> models.Job:
-        """The job once it has finished; its `status` says how. Raises StillRunning after `wait` seconds."""
+        """Return the job when it has finished; its `status` says how. Raises StillRunning after `wait` seconds."""
         job = self.job(luid)
         for pause in _pauses(wait):
             if job.finished:
-                return job
-            if pause is not None:
-                (sleep or self._sleep)(pause)
-                job = self.job(luid)
+                break
+            (sleep or self._sleep)(pause)
+            job = self.job(luid)
+        if job.finished:
+            return job
         retry_at = self._clock() + timedelta(seconds=POLLS[-1])
-        raise errors.StillRunning(f"job {job.luid} has not finished after {wait:g} s", retry_at=retry_at)
+        raise errors.StillRunning(f"Job {job.luid} has not finished after {wait:g} s", retry_at=retry_at)
 
     @endpoint("PUT jobs/{id}", since="3.1", scope="tableau:jobs:edit", codes="404031 NotFound")
     def cancel_job(self, luid: str | HasLuid) -> None:
-        """Cancels a job that is queued or running; only refreshes of extracts and runs of flows can be."""
+        """Cancel a job that is queued or running. Possible only for refreshes of extracts and runs of flows."""
         self.request("PUT", f"jobs/{luid_of(luid)}", repeat=True)
 
 
-def _pauses(wait: float) -> Iterator[float | None]:
-    """The pauses between looks, no longer than `wait` in all, and None for the last look."""
+def _pauses(wait: float) -> Iterator[float]:
+    """Yield the pauses between queries, `wait` seconds in all."""
     index, left = 0, wait
     while left > 0:
         pause = min(POLLS[min(index, len(POLLS) - 1)], left)
         yield pause
         index, left = index + 1, left - pause
-    yield None

@@ -1,4 +1,4 @@
-"""The Metadata API: what depends on a data source, what a workbook lives on.
+"""The Metadata API: the workbooks that use a data source, the data sources and tables that a workbook uses.
 
 https://help.tableau.com/current/api/metadata_api/en-us/index.html
 """
@@ -6,15 +6,16 @@ https://help.tableau.com/current/api/metadata_api/en-us/index.html
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from tableau_rest import errors, models
 from tableau_rest.connection import Connection
 from tableau_rest.endpoints.endpoint import endpoint
 from tableau_rest.protocol import responses
-from tableau_rest.protocol.fields import boolean, child, items, objects, text
+from tableau_rest.protocol.fields import Data, boolean, child, items, objects, text
 from tableau_rest.protocol.luid import HasLuid, luid_of
 
 _SCOPE = "tableau:content:read"
@@ -22,7 +23,7 @@ _WORKBOOK = "luid name projectName owner { name email }"
 _DOWNSTREAM = f"""query ($id: String!) {{
   publishedDatasources(filter: {{luid: $id}}) {{ luid name downstreamWorkbooks {{ {_WORKBOOK} }} }}
 }}"""
-# The same in small pages, for data sources that feed more than the API hands out at once.
+# The same in small pages, for data sources with more workbooks than the API returns at once.
 _DOWNSTREAM_PAGES = f"""query ($id: String!, $after: String) {{
   publishedDatasources(filter: {{luid: $id}}) {{ luid name downstreamWorkbooksConnection(first: 50, after: $after) {{
     nodes {{ {_WORKBOOK} }} pageInfo {{ hasNextPage endCursor }} }} }}
@@ -30,17 +31,29 @@ _DOWNSTREAM_PAGES = f"""query ($id: String!, $after: String) {{
 _UPSTREAM = """query ($id: String!) {
   workbooks(filter: {luid: $id}) { luid name upstreamDatasources { luid name } upstreamTables { fullName } }
 }"""
-_MOST_PAGES = 400
-# Answers with these codes hold what could be found so far.
-_PARTIAL = {"BACKFILL_RUNNING", "INHERITANCE_INCOMPLETE"}
+_MAX_PAGES = 400
+_MAX_MESSAGE = 500
+# Errors after which a query can be sent again in smaller parts.
 _LIMITS = {"NODE_LIMIT_EXCEEDED", "TIME_LIMIT_EXCEEDED"}
+# https://help.tableau.com/current/api/metadata_api/en-us/docs/meta_api_errors.html
 _ADVICE = {
     "ACCESS_DENIED": "The signed-in user may not see this.",
-    "FEATURE_DISABLED": "On Tableau Server switch it on: tsm maintenance metadata-services enable.",
-    "FILTER_REQUIRED": "Who is no administrator must filter.",
-    "NODE_LIMIT_EXCEEDED": "Ask for less, or in pages with …Connection(first:, after:).",
-    "TIME_LIMIT_EXCEEDED": "Ask for less, or in pages with …Connection(first:, after:).",
+    "FEATURE_DISABLED": "On Tableau Server enable it: tsm maintenance metadata-services enable.",
+    "FILTER_REQUIRED": "Users who are not administrators must filter.",
+    "NODE_LIMIT_EXCEEDED": "Query less, or in pages with …Connection(first:, after:).",
+    "TIME_LIMIT_EXCEEDED": "Query less, or in pages with …Connection(first:, after:).",
 }
+# Errors that pass when Tableau has built its index.
+_TEMPORARY = {"BACKFILL_RUNNING", "INHERITANCE_INCOMPLETE"}
+# Errors after which data that came with them is not to be used.
+_FATAL = {*_ADVICE, "RATE_EXCEEDED"}
+
+
+class _Result(NamedTuple):
+    """The data of a query, and the codes of the errors that came with it; incomplete if there are any."""
+
+    data: responses.Json
+    codes: tuple[str, ...]
 
 
 class Metadata(Connection):
@@ -48,89 +61,116 @@ class Metadata(Connection):
 
     @endpoint("POST /api/metadata/graphql", since="3.5", scope=_SCOPE, codes="MetadataError, TooManyRequests")
     def metadata(self, query: str, variables: Mapping[str, Any] | None = None) -> responses.Json:
-        """The `data` of any GraphQL query; also where it came with a mere warning, as while the index is built."""
-        return self._graphql(query, variables or {})[0]
+        """Return the `data` of any GraphQL query, also if it is incomplete, such as while the index is being built."""
+        return self._graphql(query, variables or {}).data
 
     @endpoint("POST /api/metadata/graphql", since="3.5", scope=_SCOPE, codes="NotIndexed, MetadataError")
     def downstream_workbooks(self, datasource: str | HasLuid) -> models.Downstream:
-        """The workbooks that a published data source feeds, with their projects and owners.
+        """Return the workbooks that use a published data source, with their projects and owners.
 
-        Raises NotIndexed where the Metadata API does not know the data source: gone, or published minutes ago.
+        Raises NotIndexed if the Metadata API does not know the data source: it was deleted, or published minutes ago.
         """
         luid = luid_of(datasource)
+        found = None
         try:
-            data, complete = self._graphql(_DOWNSTREAM, {"id": luid})
-            source = self._only(data, "publishedDatasources", luid)
-            found = list(objects(source, "downstreamWorkbooks"))
+            data, codes = self._graphql(_DOWNSTREAM, {"id": luid})
+            source = self._single(data, "publishedDatasources", luid)
+            found = models.Downstream.of(luid, source, objects(source, "downstreamWorkbooks"), complete=not codes)
+            if not _needs_pages(codes):
+                return found
         except errors.MetadataError as error:
-            if not _LIMITS & set(error.codes):
+            if isinstance(error, errors.NotIndexed) or not _needs_pages(error.codes or ("",)):
                 raise
-            source, found, complete = self._in_pages(luid)
-        workbooks = tuple(map(models.Dependent.from_json, found))
-        return models.Downstream(luid, text(source, "name"), workbooks, complete)
+        try:
+            paged = self._downstream_in_pages(luid)
+        except errors.MetadataError:
+            if found is None:
+                raise
+            return found
+        return found if found is not None and len(found.workbooks) > len(paged.workbooks) else paged
 
-    def _in_pages(self, luid: str) -> tuple[responses.Json, list[Any], bool]:
-        found: list[Any] = []
+    def _downstream_in_pages(self, luid: str) -> models.Downstream:
+        found: list[Data] = []
         after: str | None = None
         complete = True
-        for _ in range(_MOST_PAGES):
-            data, whole = self._graphql(_DOWNSTREAM_PAGES, {"id": luid, "after": after})
-            source = self._only(data, "publishedDatasources", luid)
+        for _ in range(_MAX_PAGES):
+            data, codes = self._graphql(_DOWNSTREAM_PAGES, {"id": luid, "after": after})
+            source = self._single(data, "publishedDatasources", luid)
             page = child(source, "downstreamWorkbooksConnection")
             found += objects(page, "nodes")
-            complete, after = complete and whole, text(child(page, "pageInfo"), "endCursor")
+            complete = complete and not codes
+            after = text(child(page, "pageInfo"), "endCursor")
             if not after or not boolean(child(page, "pageInfo"), "hasNextPage"):
-                return source, found, complete
-        return source, found, False
+                break
+        else:
+            complete = False
+        return models.Downstream.of(luid, source, found, complete=complete)
 
     @endpoint("POST /api/metadata/graphql", since="3.5", scope=_SCOPE, codes="NotIndexed, MetadataError")
     def upstream(self, workbook: str | HasLuid) -> models.Upstream:
-        """The published data sources and the database tables a workbook lives on. Raises NotIndexed as above."""
+        """Return the published data sources and the database tables that a workbook uses.
+
+        Raises NotIndexed if the Metadata API does not know the workbook: it was deleted, or published minutes ago.
+        """
         luid = luid_of(workbook)
-        data, complete = self._graphql(_UPSTREAM, {"id": luid})
-        book = self._only(data, "workbooks", luid)
-        sources = tuple(models.Reference(text(item, "luid"), text(item, "name")) for item in _of(book, "Datasources"))
-        tables = tuple(filter(None, (text(item, "fullName") for item in _of(book, "Tables"))))
-        return models.Upstream(luid, text(book, "name"), sources, tables, complete)
+        data, codes = self._graphql(_UPSTREAM, {"id": luid})
+        book = self._single(data, "workbooks", luid)
+        sources = objects(book, "upstreamDatasources")
+        references = tuple(models.Reference(text(source, "luid"), text(source, "name")) for source in sources)
+        tables = tuple(filter(None, (text(table, "fullName") for table in objects(book, "upstreamTables"))))
+        return models.Upstream(luid, text(book, "name"), references, tables, not codes)
 
-    def _only(self, data: responses.Json, name: str, luid: str) -> responses.Json:
-        found = items(data, name)
-        if not found:
+    def _single(self, data: responses.Json, name: str, luid: str) -> Data:
+        """Return the only object of a list. Raises NotIndexed if there is none."""
+        found = next(objects(data, name), None)
+        if found is None:
             retry_at = self._clock() + timedelta(minutes=2)
-            said = f"the Metadata API does not know {luid}; it takes minutes to learn of what was just published"
-            raise errors.NotIndexed(said, retry_at=retry_at)
-        return dict(found[0])
+            message = f"The Metadata API does not know {luid}; content published minutes ago may not be indexed yet"
+            raise errors.NotIndexed(message, retry_at=retry_at)
+        return found
 
-    def _graphql(self, query: str, variables: Mapping[str, Any]) -> tuple[responses.Json, bool]:
-        """The data, and whether it is complete."""
+    def _graphql(self, query: str, variables: Mapping[str, Any]) -> _Result:
+        """Return the data of a query. Raises MetadataError for an error without usable data."""
         body = json.dumps({"query": query, "variables": variables}).encode()
-        try:
-            document = responses.document(self._answer("POST", "/api/metadata/graphql", body, repeat=True).body)
-        except errors.NotFound as exc:  # the whole API is missing, not some content
-            advice = _ADVICE["FEATURE_DISABLED"]
-            raise errors.MetadataError("no Metadata API here", status=404, permanent=True, advice=advice) from exc
-        told = list(objects(document, "errors"))
-        serious = [error for error in told if not _is_partial(error)]
-        data = document.get("data")
-        if serious or not isinstance(data, dict):
-            self._raise(serious or told)
-        return dict(data or {}), not told
+        with self._redacted_errors():
+            try:
+                document = responses.document(self._send("POST", "/api/metadata/graphql", body, repeat=True).body)
+            except (errors.NotFound, errors.InvalidResponse) as error:
+                if error.status != 404:
+                    raise
+                # The API itself is missing, not the content.
+                message, advice = "This server has no Metadata API", _ADVICE["FEATURE_DISABLED"]
+                raise errors.MetadataError(message, status=404, permanent=True, advice=advice) from error
+            if "data" not in document and "errors" not in document:
+                raise errors.InvalidResponse("The response is not one of the Metadata API")
+            data, found = document.get("data"), items(document, "errors")
+            # An error without a code, such as one with `"extensions": null`, does not make the data unusable.
+            codes = tuple(_code(error) for error in found)
+            has_data = isinstance(data, dict) and (not found or any(value is not None for value in data.values()))
+            if not has_data or _FATAL & set(codes):
+                raise self._error(found, codes)
+            return _Result(dict(data or {}), codes)
 
-    def _raise(self, told: list[Any]) -> None:
-        codes = tuple(text(child(error, "extensions"), "code") for error in told)
-        said = "; ".join(filter(None, (text(error, "message") for error in told)))[:500] or "no data came"
-        advice = next((_ADVICE[code] for code in codes if code in _ADVICE), "")
+    def _error(self, found: list[Any], codes: tuple[str, ...]) -> errors.TableauError:
+        messages = (text(error, "message") if isinstance(error, Mapping) else str(error) for error in found)
+        message = "; ".join(filter(None, messages))[:_MAX_MESSAGE] or "no data came"
         if "RATE_EXCEEDED" in codes:
-            raise errors.TooManyRequests(said, code="RATE_EXCEEDED", retry_at=self._clock() + timedelta(minutes=1))
-        error = errors.MetadataError(said, code=codes[0] if codes else "", advice=advice, permanent=bool(codes))
-        error.codes = codes
-        raise error
+            retry_at = self._clock() + timedelta(minutes=1)
+            return errors.TooManyRequests(message, code="RATE_EXCEEDED", retry_at=retry_at)
+        known = tuple(filter(None, codes))
+        advice = next((_ADVICE[code] for code in known if code in _ADVICE), "")
+        error = errors.MetadataError(message, code="".join(known[:1]), advice=advice)
+        error.permanent = bool(set(known) - _TEMPORARY)
+        error.codes = known
+        return error
 
 
-def _of(book: responses.Json, what: str) -> list[Any]:
-    return list(objects(book, f"upstream{what}"))
+def _needs_pages(codes: tuple[str, ...]) -> bool:
+    """Return whether a query in smaller parts may succeed: after a limit, or after an error without a code."""
+    return any(code in _LIMITS or not code for code in codes)
 
 
-def _is_partial(error: Mapping[str, Any]) -> bool:
-    told = child(error, "extensions")
-    return text(told, "code") in _PARTIAL or text(told, "severity").upper() == "WARNING"
+def _code(error: object) -> str:
+    """Return the code of a GraphQL error, empty if it has none."""
+    code = text(child(error, "extensions"), "code") if isinstance(error, Mapping) else ""
+    return code if re.fullmatch(r"[A-Z_]{1,64}", code) else ""

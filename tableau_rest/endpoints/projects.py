@@ -16,15 +16,18 @@ class Projects(Listing):
 
     @endpoint("GET projects", since="2.0", scope="tableau:content:read")
     def projects(
-        self, *filters: Filters, sort: str | Iterable[str] = "", page_size: int = query.PAGE
+        self, *filters: Filters, sort: str | Iterable[str] = "", page_size: int = query.PAGE_SIZE
     ) -> Iterator[models.Project]:
-        """The projects the user may see. Filters: name, parentProjectId, topLevelProject, ownerName, createdAt, …"""
-        names, model = ("projects", "project"), models.Project.from_json
-        return self._list("projects", names, model, filters, sort=sort, page_size=page_size)
+        """Iterate over the projects that the user may see.
+
+        Filters: name, parentProjectId, topLevelProject, ownerName, createdAt, …
+        """
+        names = ("projects", "project")
+        return self._list("projects", names, models.Project, filters, sort=sort, page_size=page_size)
 
     @endpoint("GET projects", since="2.0", scope="tableau:content:read", codes="404005 NotFound")
     def project(self, luid: str | HasLuid) -> models.Project:
-        """One project. Tableau has no call for one, so this looks through the list."""
+        """Return one project. Tableau has no call for one, so the list is searched."""
         wanted = luid_of(luid).lower()
         found = next((project for project in self.projects() if project.luid.lower() == wanted), None)
         if found is None:

@@ -8,7 +8,6 @@ from tableau_rest import models
 from tableau_rest.endpoints.endpoint import endpoint
 from tableau_rest.endpoints.listing import Filters, Listing
 from tableau_rest.protocol import query
-from tableau_rest.protocol.fields import child
 from tableau_rest.protocol.luid import HasLuid, luid_of
 
 _READ = "tableau:users:read"
@@ -19,50 +18,48 @@ class Users(Listing):
 
     @endpoint("GET users/{id}", since="2.0", scope=_READ, codes="404002 NotFound")
     def user(self, luid: str | HasLuid) -> models.User:
-        """One user: the name, the e-mail address where the server knows it, the site role."""
-        return models.User.from_json(child(self.request("GET", f"users/{luid_of(luid)}"), "user"))
+        """Return a user: name, site role, and the e-mail address if the server has it."""
+        return self._get(models.User, f"users/{luid_of(luid)}", "user")
 
     @endpoint("GET users", since="2.0", scope=_READ)
     def users(
         self,
         *filters: Filters,
         sort: str | Iterable[str] = "",
-        page_size: int = query.PAGE,
+        page_size: int = query.PAGE_SIZE,
         fields: str = "_all_",
     ) -> Iterator[models.User]:
-        """The users of the site. Filters: name, friendlyName, siteRole, lastLogin, luid, …"""
-        names, model = ("users", "user"), models.User.from_json
-        return self._list("users", names, model, filters, sort=sort, page_size=page_size, fields=fields)
+        """Iterate over the users of the site. Filters: name, friendlyName, siteRole, lastLogin, luid, …"""
+        names = ("users", "user")
+        return self._list("users", names, models.User, filters, sort=sort, page_size=page_size, fields=fields)
 
     @endpoint("GET groups", since="2.0", scope="tableau:groups:read")
     def groups(
-        self, *filters: Filters, sort: str | Iterable[str] = "", page_size: int = query.PAGE
+        self, *filters: Filters, sort: str | Iterable[str] = "", page_size: int = query.PAGE_SIZE
     ) -> Iterator[models.Group]:
-        """The groups of the site. Filters: name, domainName, minimumSiteRole, userCount, …"""
-        names, model = ("groups", "group"), models.Group.from_json
-        return self._list("groups", names, model, filters, sort=sort, page_size=page_size)
+        """Iterate over the groups of the site. Filters: name, domainName, minimumSiteRole, userCount, …"""
+        return self._list("groups", ("groups", "group"), models.Group, filters, sort=sort, page_size=page_size)
 
     @endpoint("GET groups/{id}/users", since="2.0", scope="tableau:groups:read", codes="404012 NotFound")
-    def group_users(self, luid: str | HasLuid, *, page_size: int = query.PAGE) -> Iterator[models.User]:
-        """The users in a group."""
-        path, names = f"groups/{luid_of(luid)}/users", ("users", "user")
-        return self._list(path, names, models.User.from_json, page_size=page_size)
+    def group_users(self, luid: str | HasLuid, *, page_size: int = query.PAGE_SIZE) -> Iterator[models.User]:
+        """Iterate over the users in a group."""
+        return self._list(f"groups/{luid_of(luid)}/users", ("users", "user"), models.User, page_size=page_size)
 
     @endpoint("GET /sites/{id}", since="2.0", scope="tableau:content:read", codes="404000 NotFound")
     def site(self, luid: str | HasLuid | None = None) -> models.Site:
-        """A site; without a LUID the one we are signed in to. Site administrators see their own site only."""
+        """Return a site, by default the one signed in to. Site administrators can query only their own site."""
         path = "/api/{version}/sites/" + (luid_of(luid) if luid is not None else "{site}")
-        return models.Site.from_json(child(self.request("GET", path), "site"))
+        return self._get(models.Site, path, "site")
 
     @endpoint(
         "GET /sites", since="2.0", scope="tableau:content:read", codes="403 Forbidden: server administrators only"
     )
-    def sites(self, *, page_size: int = query.PAGE) -> Iterator[models.Site]:
-        """All sites of a Server. On Cloud there is no such call for customers."""
-        names = ("sites", "site")
-        return self._list("/api/{version}/sites", names, models.Site.from_json, page_size=page_size)
+    def sites(self, *, page_size: int = query.PAGE_SIZE) -> Iterator[models.Site]:
+        """Iterate over all sites of a Tableau Server. Tableau Cloud does not offer this call to customers."""
+        return self._list("/api/{version}/sites", ("sites", "site"), models.Site, page_size=page_size)
 
     @endpoint("GET /api/2.4/serverinfo", since="2.4", scope="none: needs no session")
     def server_info(self) -> models.ServerInfo:
-        """The version of the server and of its REST API; asked without signing in."""
-        return models.ServerInfo.from_json(self._sign_in.server_info())
+        """Return the versions of the server and of its REST API, without signing in."""
+        with self._redacted_errors():
+            return models.ServerInfo.from_json(self._sign_in.server_info())

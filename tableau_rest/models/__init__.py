@@ -1,6 +1,6 @@
-"""What Tableau's things look like here: frozen dataclasses, each with `from_json`. Loaded when first asked for.
+"""Models of Tableau's objects: frozen dataclasses, read by `from_json`, loaded when first used.
 
-Thirty dataclasses take longer to build than `requests` takes to spare, and most programs use three of them.
+Building thirty dataclasses takes longer than the client may add to the import of requests, and most programs use three.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from tableau_rest.models.content import Datasource as Datasource
     from tableau_rest.models.content import Flow as Flow
     from tableau_rest.models.content import Project as Project
-    from tableau_rest.models.content import Reference as Reference
     from tableau_rest.models.content import View as View
     from tableau_rest.models.content import Workbook as Workbook
     from tableau_rest.models.lineage import Dependent as Dependent
     from tableau_rest.models.lineage import Downstream as Downstream
     from tableau_rest.models.lineage import Upstream as Upstream
+    from tableau_rest.models.model import Reference as Reference
     from tableau_rest.models.people import CredentialStatus as CredentialStatus
     from tableau_rest.models.people import Group as Group
     from tableau_rest.models.people import Permission as Permission
@@ -55,7 +55,7 @@ _HOMES = {
     "LinkedTask": "work",
     "Permission": "people",
     "Project": "content",
-    "Reference": "content",
+    "Reference": "model",
     "ServerInfo": "people",
     "Site": "people",
     "CredentialStatus": "people",

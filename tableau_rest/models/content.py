@@ -1,39 +1,26 @@
-"""Published content: workbooks, data sources, views, and how one thing refers to another."""
+"""Published content: workbooks, data sources, views, flows, and the projects that contain them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import ClassVar
 
-from tableau_rest.protocol.fields import Data, boolean, child, number, objects, tags, text, timestamp
-
-
-@dataclass(frozen=True)
-class Reference:
-    """One thing named by another: the owner of a workbook, the project of a data source. Name may be empty."""
-
-    luid: str = ""
-    name: str = ""
-
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        return cls(text(data, "id"), text(data, "name"))
-
-
-NO_REFERENCE = Reference()
+from tableau_rest.models.model import NO_REFERENCE, Model, Reference, Source
+from tableau_rest.protocol.fields import objects
 
 
 @dataclass(frozen=True)
 class Content:
-    """Content by its kind ("workbook", "datasource", "view", "flow") and LUID, where the whole of it is not at hand."""
+    """Content by its kind ("workbook", "datasource", "view", "flow") and LUID, without further fields."""
 
     kind: str
     luid: str
 
 
 @dataclass(frozen=True)
-class View:
+class View(Model):
     """A sheet, dashboard or story of a workbook."""
 
     luid: str
@@ -47,23 +34,9 @@ class View:
     updated_at: datetime | None = None
     kind = "view"
 
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        return cls(
-            luid=text(data, "id"),
-            name=text(data, "name"),
-            content_url=text(data, "contentUrl"),
-            workbook=Reference.from_json(child(data, "workbook")),
-            owner=Reference.from_json(child(data, "owner")),
-            project=Reference.from_json(child(data, "project")),
-            tags=tags(data),
-            created_at=timestamp(data, "createdAt"),
-            updated_at=timestamp(data, "updatedAt"),
-        )
-
 
 @dataclass(frozen=True)
-class Workbook:
+class Workbook(Model):
     """A workbook. `views` is filled by `workbook()`, and empty in lists."""
 
     luid: str
@@ -83,29 +56,15 @@ class Workbook:
     updated_at: datetime | None = None
     kind = "workbook"
 
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        return cls(
-            luid=text(data, "id"),
-            name=text(data, "name"),
-            description=text(data, "description"),
-            content_url=text(data, "contentUrl"),
-            webpage_url=text(data, "webpageUrl"),
-            project=Reference.from_json(child(data, "project")),
-            owner=Reference.from_json(child(data, "owner")),
-            tags=tags(data),
-            views=tuple(map(View.from_json, objects(data, "views", "view"))),
-            default_view_luid=text(data, "defaultViewId"),
-            show_tabs=boolean(data, "showTabs"),
-            has_extracts=boolean(data, "hasExtracts"),
-            size_megabytes=number(data, "size"),
-            created_at=timestamp(data, "createdAt"),
-            updated_at=timestamp(data, "updatedAt"),
-        )
+    JSON: ClassVar[Mapping[str, Source]] = {
+        "views": lambda data: tuple(map(View.from_json, objects(data, "views", "view"))),
+        "default_view_luid": "defaultViewId",
+        "size_megabytes": "size",
+    }
 
 
 @dataclass(frozen=True)
-class Datasource:
+class Datasource(Model):
     """A published data source. `type` is the connector, as in "sqlserver"."""
 
     luid: str
@@ -125,29 +84,11 @@ class Datasource:
     updated_at: datetime | None = None
     kind = "datasource"
 
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        return cls(
-            luid=text(data, "id"),
-            name=text(data, "name"),
-            description=text(data, "description"),
-            content_url=text(data, "contentUrl"),
-            webpage_url=text(data, "webpageUrl"),
-            type=text(data, "type"),
-            project=Reference.from_json(child(data, "project")),
-            owner=Reference.from_json(child(data, "owner")),
-            tags=tags(data),
-            is_certified=boolean(data, "isCertified") or False,
-            certification_note=text(data, "certificationNote"),
-            has_extracts=boolean(data, "hasExtracts"),
-            size_megabytes=number(data, "size"),
-            created_at=timestamp(data, "createdAt"),
-            updated_at=timestamp(data, "updatedAt"),
-        )
+    JSON: ClassVar[Mapping[str, Source]] = {"size_megabytes": "size"}
 
 
 @dataclass(frozen=True)
-class Flow:
+class Flow(Model):
     """A Prep flow."""
 
     luid: str
@@ -162,25 +103,10 @@ class Flow:
     updated_at: datetime | None = None
     kind = "flow"
 
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        return cls(
-            luid=text(data, "id"),
-            name=text(data, "name"),
-            description=text(data, "description"),
-            webpage_url=text(data, "webpageUrl"),
-            file_type=text(data, "fileType"),
-            project=Reference.from_json(child(data, "project")),
-            owner=Reference.from_json(child(data, "owner")),
-            tags=tags(data),
-            created_at=timestamp(data, "createdAt"),
-            updated_at=timestamp(data, "updatedAt"),
-        )
-
 
 @dataclass(frozen=True)
-class Project:
-    """A project; `parent_luid` is empty at the top."""
+class Project(Model):
+    """A project; `parent_luid` is empty at the top level."""
 
     luid: str
     name: str = ""
@@ -191,23 +117,12 @@ class Project:
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        return cls(
-            luid=text(data, "id"),
-            name=text(data, "name"),
-            description=text(data, "description"),
-            parent_luid=text(data, "parentProjectId"),
-            owner=Reference.from_json(child(data, "owner")),
-            content_permissions=text(data, "contentPermissions"),
-            created_at=timestamp(data, "createdAt"),
-            updated_at=timestamp(data, "updatedAt"),
-        )
+    JSON: ClassVar[Mapping[str, Source]] = {"parent_luid": "parentProjectId"}
 
 
 @dataclass(frozen=True)
-class Connection:
-    """What a workbook or data source connects to. `datasource` is a published one, where it connects to such."""
+class Connection(Model):
+    """A connection of a workbook or data source. `datasource` is the published one that a workbook connects to."""
 
     luid: str
     type: str = ""
@@ -217,14 +132,9 @@ class Connection:
     embeds_password: bool | None = None
     datasource: Reference = NO_REFERENCE
 
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        return cls(
-            luid=text(data, "id"),
-            type=text(data, "type"),
-            server=text(data, "serverAddress"),
-            port=text(data, "serverPort"),
-            username=text(data, "userName"),
-            embeds_password=boolean(data, "embedPassword"),
-            datasource=Reference.from_json(child(data, "datasource")),
-        )
+    JSON: ClassVar[Mapping[str, Source]] = {
+        "server": "serverAddress",
+        "port": "serverPort",
+        "username": "userName",
+        "embeds_password": "embedPassword",
+    }

@@ -1,17 +1,18 @@
-"""What depends on what, as the Metadata API tells it."""
+"""Lineage: the content that a data source or workbook depends on, and that depends on it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
-from tableau_rest.models.content import Reference
-from tableau_rest.protocol.fields import Data, child, text
+from tableau_rest.models.model import Model, Reference, Source
+from tableau_rest.protocol.fields import Data, text
 
 
 @dataclass(frozen=True)
-class Dependent:
-    """A workbook that uses a data source; the owner's e-mail may be empty."""
+class Dependent(Model):
+    """A workbook that uses a data source; the owner's e-mail address may be empty."""
 
     luid: str
     name: str = ""
@@ -19,31 +20,31 @@ class Dependent:
     owner_name: str = ""
     owner_email: str = ""
 
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        owner = child(data, "owner")
-        return cls(
-            luid=text(data, "luid"),
-            name=text(data, "name"),
-            project_name=text(data, "projectName"),
-            owner_name=text(owner, "name"),
-            owner_email=text(owner, "email"),
-        )
+    JSON: ClassVar[Mapping[str, Source]] = {
+        "luid": "luid",
+        "owner_name": ("owner", "name"),
+        "owner_email": ("owner", "email"),
+    }
 
 
 @dataclass(frozen=True)
 class Downstream:
-    """The workbooks a data source feeds. Not `complete` while Tableau is still building its index."""
+    """The workbooks that use a data source. Not `complete` while Tableau is still building its index."""
 
     luid: str
     name: str
     workbooks: tuple[Dependent, ...]
     complete: bool
 
+    @classmethod
+    def of(cls, luid: str, datasource: Data, workbooks: Iterable[Data], *, complete: bool) -> Self:
+        """Return the workbooks of a data source as the Metadata API describes both."""
+        return cls(luid, text(datasource, "name"), tuple(map(Dependent.from_json, workbooks)), complete)
+
 
 @dataclass(frozen=True)
 class Upstream:
-    """The published data sources and the tables a workbook lives on."""
+    """The published data sources and the tables that a workbook uses."""
 
     luid: str
     name: str

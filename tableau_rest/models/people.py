@@ -1,17 +1,18 @@
-"""Users, groups, what they may do, and the site and server they work on."""
+"""Users, groups, their permissions, and the site and server."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import ClassVar, Self
 
-from tableau_rest.protocol.fields import Data, child, objects, text, timestamp
+from tableau_rest.models.model import Model, Source
+from tableau_rest.protocol.fields import Data, child, objects, text
 
 
 @dataclass(frozen=True)
-class User:
+class User(Model):
     """A user of the site. On Tableau Cloud `name` is the e-mail address; on Server `email` may be empty."""
 
     luid: str
@@ -23,22 +24,11 @@ class User:
     domain: str = ""
     last_login: datetime | None = None
 
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        return cls(
-            luid=text(data, "id"),
-            name=text(data, "name"),
-            full_name=text(data, "fullName"),
-            email=text(data, "email"),
-            site_role=text(data, "siteRole"),
-            auth_setting=text(data, "authSetting"),
-            domain=text(child(data, "domain"), "name"),
-            last_login=timestamp(data, "lastLogin"),
-        )
+    JSON: ClassVar[Mapping[str, Source]] = {"domain": ("domain", "name")}
 
 
 @dataclass(frozen=True)
-class Site:
+class Site(Model):
     """A site; `content_url` is its part of every web address, empty for the default site."""
 
     luid: str
@@ -46,24 +36,20 @@ class Site:
     content_url: str = ""
     state: str = ""
 
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        return cls(text(data, "id"), text(data, "name"), text(data, "contentUrl"), text(data, "state"))
-
 
 @dataclass(frozen=True)
-class Group:
-    """A group of users; `domain` is "local", or the directory it comes from."""
+class Group(Model):
+    """A group of users; `domain` is "local" or the directory from which it was imported."""
 
     luid: str
     name: str = ""
     domain: str = ""
     minimum_site_role: str = ""
 
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        role = text(child(data, "import"), "siteRole") or text(data, "minimumSiteRole")
-        return cls(text(data, "id"), text(data, "name"), text(child(data, "domain"), "name"), role)
+    JSON: ClassVar[Mapping[str, Source]] = {
+        "domain": ("domain", "name"),
+        "minimum_site_role": lambda data: text(child(data, "import"), "siteRole") or text(data, "minimumSiteRole"),
+    }
 
 
 _GRANTEES = ("user", "group", "groupSet")
@@ -71,7 +57,7 @@ _GRANTEES = ("user", "group", "groupSet")
 
 @dataclass(frozen=True)
 class Permission:
-    """One capability that a user or group (`grantee_kind`) was allowed or denied (`mode`: Allow or Deny)."""
+    """One capability that is allowed or denied (`mode`: Allow or Deny) to a user or group (`grantee_kind`)."""
 
     grantee_kind: str
     grantee_luid: str
@@ -79,8 +65,8 @@ class Permission:
     mode: str
 
     @classmethod
-    def several(cls, data: Data) -> Iterator[Self]:
-        """The permissions of one `granteeCapabilities`."""
+    def from_grant(cls, data: Data) -> Iterator[Self]:
+        """Yield the permissions of one `granteeCapabilities` object."""
         kind = next((kind for kind in _GRANTEES if child(data, kind)), "")
         luid = text(child(data, kind), "id")
         for item in objects(data, "capabilities", "capability"):
@@ -88,22 +74,22 @@ class Permission:
 
 
 @dataclass(frozen=True)
-class ServerInfo:
-    """The server's own version, as in "2025.3.1", and the REST API it offers."""
+class ServerInfo(Model):
+    """The version of the server, as in "2025.3.1", and of its REST API."""
 
     product_version: str
     build: str
     rest_api_version: str
 
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        product = child(data, "productVersion")
-        return cls(text(product, "value"), text(product, "build"), text(data, "restApiVersion"))
+    JSON: ClassVar[Mapping[str, Source]] = {
+        "product_version": ("productVersion", "value"),
+        "build": ("productVersion", "build"),
+    }
 
 
 @dataclass(frozen=True)
 class CredentialStatus:
-    """How the sign-in stands. `warning` is for people, empty when there is nothing to say."""
+    """The session of a credential that works. `warning` is for people, usually empty."""
 
     user_luid: str
     signed_in_at: datetime

@@ -1,18 +1,25 @@
-"""What people say about data: labels, and the older data quality warnings."""
+"""Statements about the quality of data: labels, and the older data quality warnings."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import ClassVar
 
 from tableau_rest.models.content import Content
-from tableau_rest.protocol.fields import Data, boolean, text, timestamp
+from tableau_rest.models.model import Model, Source
+from tableau_rest.protocol.fields import Data, text
+
+
+def _content(data: Data) -> Content | None:
+    luid = text(data, "contentId")
+    return Content(text(data, "contentType").lower(), luid) if luid else None
 
 
 @dataclass(frozen=True)
-class Label:
-    """A label on an asset. `value` as in "stale"; `category` as in "warning"; an elevated one is shown more loudly."""
+class Label(Model):
+    """A label on an asset. `value` as in "stale"; `category` as in "warning"; `elevated`: shown more prominently."""
 
     luid: str
     value: str = ""
@@ -25,24 +32,11 @@ class Label:
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        return cls(
-            luid=text(data, "id"),
-            value=text(data, "value"),
-            category=text(data, "category"),
-            message=text(data, "message"),
-            content=_content(data),
-            active=boolean(data, "active") is not False,
-            elevated=boolean(data, "elevated") or False,
-            author_name=text(data, "userDisplayName"),
-            created_at=timestamp(data, "createdAt"),
-            updated_at=timestamp(data, "updatedAt"),
-        )
+    JSON: ClassVar[Mapping[str, Source]] = {"content": _content, "author_name": "userDisplayName"}
 
 
 @dataclass(frozen=True)
-class QualityWarning:
+class QualityWarning(Model):
     """A data quality warning. `type` is WARNING, DEPRECATED, STALE, SENSITIVE_DATA or MAINTENANCE."""
 
     luid: str
@@ -55,21 +49,4 @@ class QualityWarning:
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        return cls(
-            luid=text(data, "id"),
-            type=text(data, "type"),
-            message=text(data, "message"),
-            content=_content(data),
-            is_active=boolean(data, "isActive") is not False,
-            is_severe=boolean(data, "isSevere") or False,
-            author_name=text(data, "userDisplayName"),
-            created_at=timestamp(data, "createdAt"),
-            updated_at=timestamp(data, "updatedAt"),
-        )
-
-
-def _content(data: Data) -> Content | None:
-    luid = text(data, "contentId")
-    return Content(text(data, "contentType").lower(), luid) if luid else None
+    JSON: ClassVar[Mapping[str, Source]] = {"content": _content, "author_name": "userDisplayName"}

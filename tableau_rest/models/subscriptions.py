@@ -1,18 +1,25 @@
-"""Mails Tableau sends by itself: subscriptions and data-driven alerts."""
+"""E-mails that Tableau itself sends: subscriptions and data-driven alerts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import ClassVar
 
-from tableau_rest.models.content import NO_REFERENCE, Content, Reference
-from tableau_rest.protocol.fields import Data, boolean, child, objects, text, timestamp
+from tableau_rest.models.content import Content
+from tableau_rest.models.model import NO_REFERENCE, Model, Reference, Source
+from tableau_rest.protocol.fields import Data, child, objects, text
+
+
+def _content(data: Data) -> Content | None:
+    content = child(data, "content")
+    return Content(text(content, "type").lower(), text(content, "id")) if content else None
 
 
 @dataclass(frozen=True)
-class Subscription:
-    """A picture of a view or workbook, mailed on a schedule."""
+class Subscription(Model):
+    """An image of a view or workbook that is e-mailed on a schedule."""
 
     luid: str
     subject: str = ""
@@ -24,25 +31,12 @@ class Subscription:
     attach_pdf: bool | None = None
     suspended: bool | None = None
 
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        about = child(data, "content")
-        return cls(
-            luid=text(data, "id"),
-            subject=text(data, "subject"),
-            message=text(data, "message"),
-            content=Content(text(about, "type").lower(), text(about, "id")) if about else None,
-            user=Reference.from_json(child(data, "user")),
-            schedule=Reference.from_json(child(data, "schedule")),
-            attach_image=boolean(data, "attachImage"),
-            attach_pdf=boolean(data, "attachPdf"),
-            suspended=boolean(data, "suspended"),
-        )
+    JSON: ClassVar[Mapping[str, Source]] = {"content": _content}
 
 
 @dataclass(frozen=True)
-class DataAlert:
-    """A mail when a number passes a threshold."""
+class DataAlert(Model):
+    """An e-mail that is sent when a number crosses a threshold."""
 
     luid: str
     subject: str = ""
@@ -56,19 +50,8 @@ class DataAlert:
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        view = child(data, "view")
-        return cls(
-            luid=text(data, "id"),
-            subject=text(data, "subject"),
-            frequency=text(data, "frequency"),
-            public=boolean(data, "public"),
-            owner=Reference.from_json(child(data, "owner")),
-            view=Reference.from_json(view),
-            workbook=Reference.from_json(child(view, "workbook")),
-            project=Reference.from_json(child(view, "project")),
-            recipients=tuple(map(Reference.from_json, objects(data, "recipients", "recipient"))),
-            created_at=timestamp(data, "createdAt"),
-            updated_at=timestamp(data, "updatedAt"),
-        )
+    JSON: ClassVar[Mapping[str, Source]] = {
+        "workbook": ("view", "workbook"),
+        "project": ("view", "project"),
+        "recipients": lambda data: tuple(map(Reference.from_json, objects(data, "recipients", "recipient"))),
+    }

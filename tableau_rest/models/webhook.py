@@ -1,19 +1,28 @@
-"""Webhooks as Tableau keeps them, and the outcome of a test."""
+"""Webhooks as Tableau stores them, and the result of a test."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Self
+from typing import ClassVar
 
-from tableau_rest.models.content import NO_REFERENCE, Reference
-from tableau_rest.protocol.fields import Data, boolean, child, number, text, timestamp
+from tableau_rest.models.model import NO_REFERENCE, Model, Reference, Source
+from tableau_rest.protocol.fields import Data, child, text
 from tableau_rest.protocol.webhook_events import event_of
 
 
+def _event(data: Data) -> str:
+    source = next(iter(child(data, "webhook-source")), "")
+    return text(data, "event") or (event_of(source) if source else "")
+
+
 @dataclass(frozen=True)
-class Webhook:
-    """One webhook: one event to one URL. The URL often carries a secret, so it is not part of the repr."""
+class Webhook(Model):
+    """A webhook that sends one event to one URL. The URL often contains a secret, so it is not part of the repr.
+
+    Servers before 2020.2 do not say whether a webhook is enabled; there it is taken for enabled.
+    """
 
     luid: str
     name: str = ""
@@ -25,28 +34,18 @@ class Webhook:
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        source = next(iter(child(data, "webhook-source")), "")
-        enabled = boolean(data, "isEnabled")
-        return cls(
-            luid=text(data, "id"),
-            name=text(data, "name"),
-            event=text(data, "event") or (event_of(source) if source else ""),
-            url=text(child(child(data, "webhook-destination"), "webhook-destination-http"), "url"),
-            is_enabled=True if enabled is None else enabled,  # servers before 2020.2 do not say
-            reason=text(data, "statusChangeReason"),
-            owner=Reference.from_json(child(data, "owner")),
-            created_at=timestamp(data, "createdAt"),
-            updated_at=timestamp(data, "updatedAt"),
-        )
+    JSON: ClassVar[Mapping[str, Source]] = {
+        "event": _event,
+        "url": ("webhook-destination", "webhook-destination-http", "url"),
+        "reason": "statusChangeReason",
+    }
 
 
 @dataclass(frozen=True)
 class WebhookTest:
-    """What the receiver answered to a test. 408 is Tableau's own word for "could not reach it in time".
+    """The response of a webhook's receiver to a test; 408 is Tableau's own status for a receiver that did not answer.
 
-    `call_status` is the HTTP status of the call that asked for the test: a test can fail in both places.
+    `call_status` is the HTTP status of the call that started the test: a test can fail in either.
     """
 
     luid: str
@@ -56,8 +55,5 @@ class WebhookTest:
 
     @property
     def ok(self) -> bool:
+        """Whether the receiver accepted the test."""
         return 200 <= self.status < 300 and 200 <= self.call_status < 300
-
-    @classmethod
-    def from_json(cls, data: Data, call_status: int = 200) -> Self:
-        return cls(text(data, "id"), number(data, "status") or 0, text(data, "body"), call_status)

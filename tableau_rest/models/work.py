@@ -3,23 +3,46 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import ClassVar, Self
 
-from tableau_rest.models.content import NO_REFERENCE, Content, Reference
-from tableau_rest.protocol.fields import Data, child, find_objects, number, objects, text, timestamp
+from tableau_rest.models.content import Content
+from tableau_rest.models.model import NO_REFERENCE, Model, Reference, Source
+from tableau_rest.protocol.fields import Data, child, find_objects, objects, text, timestamp
 
 _KINDS = ("workbook", "datasource", "flow", "view", "virtualConnection")
-_STATES = {0: "Success", 1: "Failed", 2: "Cancelled", 3: "Success"}  # 3 is "completed" in Tableau's own client
+# 3 is "completed" in Tableau's own client.
+# https://github.com/tableau/server-client-python/blob/master/tableauserverclient/models/job_item.py
+_FINISH_CODES = {0: "Success", 1: "Failed", 2: "Cancelled", 3: "Success"}
+
+
+def _content(detail: Data) -> Content | None:
+    return next((Content(kind, luid) for kind in _KINDS if (luid := text(child(detail, kind), "id"))), None)
+
+
+def _details(data: Data) -> list[Data]:
+    """Return the objects that belong to the job's type, such as `extractRefreshJob`."""
+    return [value for value in data.values() if isinstance(value, Mapping)]
+
+
+def _job_content(data: Data) -> Content | None:
+    return next(filter(None, map(_content, _details(data))), None)
+
+
+def _notes(data: Data) -> str:
+    found = [text(item, "notes") for item in (data, *_details(data))]
+    found += [text(note, "text") for note in objects(data, "statusNotes", "statusNote")]
+    # Servers write line breaks as a backslash and an n; a Windows path may contain the same two characters.
+    return re.sub(r"(?:\\r)?\\n(?=[A-Z\s]|at |$)", "\n", next(filter(None, found), "")).strip()
 
 
 @dataclass(frozen=True)
-class Job:
-    """A background job, as `job()` tells it.
+class Job(Model):
+    """A background job, as `job()` returns it.
 
-    `notes` is the reason of a failure in the server's words: it may hold names of servers and people.
+    `notes` is the reason of a failure in the server's words: it may contain names of servers and people.
     """
 
     luid: str
@@ -33,51 +56,25 @@ class Job:
     started_at: datetime | None = None
     completed_at: datetime | None = None
 
+    JSON: ClassVar[Mapping[str, Source]] = {"notes": _notes, "content": _job_content}
+
     @property
     def finished(self) -> bool:
-        """Done, well or badly. A progress of 100 alone does not say so."""
+        """Whether the job has ended, successfully or not; a progress of 100 alone does not say so."""
         return self.completed_at is not None
 
     @property
     def status(self) -> str:
-        """Pending, InProgress, Success, Failed or Cancelled."""
-        if self.finished:
-            return _STATES.get(
-                -1 if self.finish_code is None else self.finish_code, "Failed" if self.notes else "Success"
-            )
-        return "InProgress" if self.started_at else "Pending"
-
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        details = [value for value in data.values() if isinstance(value, dict)]
-        return cls(
-            luid=text(data, "id"),
-            type=text(data, "type"),
-            mode=text(data, "mode"),
-            progress=number(data, "progress"),
-            finish_code=number(data, "finishCode"),
-            notes=_notes(data, details),
-            content=next(filter(None, map(_content, details)), None),
-            created_at=timestamp(data, "createdAt"),
-            started_at=timestamp(data, "startedAt"),
-            completed_at=timestamp(data, "completedAt"),
-        )
-
-
-def _content(detail: Data) -> Content | None:
-    return next((Content(kind, luid) for kind in _KINDS if (luid := text(child(detail, kind), "id"))), None)
-
-
-def _notes(data: Data, details: Sequence[Data]) -> str:
-    said = [text(data, "notes"), *(text(detail, "notes") for detail in details)]
-    said += [text(note, "text") for note in objects(data, "statusNotes", "statusNote")]
-    # Servers write line breaks as a backslash and an n; a Windows path may hold the same two characters.
-    return re.sub(r"(?:\\r)?\\n(?=[A-Z\s]|at |$)", "\n", next(filter(None, said), "")).strip()
+        """Pending, InProgress, Success, Failed, Cancelled, or Unknown for a finish code that Tableau has added."""
+        if not self.finished:
+            return "InProgress" if self.started_at else "Pending"
+        known = None if self.finish_code is None else _FINISH_CODES.get(self.finish_code)
+        return known or ("Failed" if self.notes else "Unknown")
 
 
 @dataclass(frozen=True)
-class BackgroundJob:
-    """A job as the list tells it: neither its reason nor its content is in there; ask `job()` for them."""
+class BackgroundJob(Model):
+    """A job in the list of jobs, which has neither its reason nor its content; `job()` returns both."""
 
     luid: str
     status: str = ""
@@ -89,52 +86,44 @@ class BackgroundJob:
     started_at: datetime | None = None
     ended_at: datetime | None = None
 
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        return cls(
-            luid=text(data, "id"),
-            status=text(data, "status"),
-            job_type=text(data, "jobType"),
-            title=text(data, "title"),
-            subtitle=text(data, "subtitle"),
-            priority=number(data, "priority"),
-            created_at=timestamp(data, "createdAt"),
-            started_at=timestamp(data, "startedAt"),
-            ended_at=timestamp(data, "endedAt") or timestamp(data, "completedAt"),
-        )
+    JSON: ClassVar[Mapping[str, Source]] = {
+        "ended_at": lambda data: timestamp(data, "endedAt") or timestamp(data, "completedAt")
+    }
 
 
 @dataclass(frozen=True)
-class Task:
-    """A refresh or a flow on a schedule. `type` is FullRefresh, IncrementalRefresh or RunFlow."""
+class Task(Model):
+    """A refresh or a flow on a schedule. `type` is FullRefresh, IncrementalRefresh or RunFlow.
+
+    `schedule` is empty on Tableau Cloud, where every task has a schedule of its own.
+    """
 
     luid: str
     type: str = ""
     content: Content | None = None
     priority: int | None = None
     consecutive_failed_count: int = 0
-    schedule: Reference = NO_REFERENCE  # empty on Cloud, where every task has a schedule of its own
+    schedule: Reference = NO_REFERENCE
     frequency: str = ""
     next_run_at: datetime | None = None
 
+    JSON: ClassVar[Mapping[str, Source]] = {
+        "content": _content,
+        "frequency": ("schedule", "frequency"),
+        "next_run_at": ("schedule", "nextRunAt"),
+    }
+
     @classmethod
     def from_json(cls, data: Data) -> Self:
-        inner = child(data, "extractRefresh") or child(data, "flowRun") or child(data, "runFlow") or data
-        schedule = child(inner, "schedule")
-        return cls(
-            luid=text(inner, "id"),
-            type=text(inner, "type"),
-            content=_content(inner),
-            priority=number(inner, "priority"),
-            consecutive_failed_count=number(inner, "consecutiveFailedCount") or 0,
-            schedule=Reference.from_json(schedule),
-            frequency=text(schedule, "frequency"),
-            next_run_at=timestamp(schedule, "nextRunAt"),
+        """Return the task in an item of a list, which wraps it by its type."""
+        inner = next(
+            (child(data, name) for name in ("extractRefresh", "flowRun", "runFlow") if child(data, name)), data
         )
+        return super().from_json(inner)
 
 
 @dataclass(frozen=True)
-class FlowRun:
+class FlowRun(Model):
     """One run of a flow. `status` is Pending, InProgress, Success, Failed or Cancelled."""
 
     luid: str
@@ -145,21 +134,11 @@ class FlowRun:
     started_at: datetime | None = None
     completed_at: datetime | None = None
 
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        return cls(
-            luid=text(data, "id"),
-            flow_luid=text(data, "flowId"),
-            status=text(data, "status"),
-            progress=number(data, "progress"),
-            job_luid=text(data, "backgroundJobId"),
-            started_at=timestamp(data, "startedAt"),
-            completed_at=timestamp(data, "completedAt"),
-        )
+    JSON: ClassVar[Mapping[str, Source]] = {"flow_luid": "flowId", "job_luid": "backgroundJobId"}
 
 
 @dataclass(frozen=True)
-class LinkedTask:
+class LinkedTask(Model):
     """Flows that run one after the other."""
 
     luid: str
@@ -167,11 +146,7 @@ class LinkedTask:
     schedule: Reference = NO_REFERENCE
     flows: tuple[Reference, ...] = ()
 
-    @classmethod
-    def from_json(cls, data: Data) -> Self:
-        return cls(
-            luid=text(data, "id"),
-            steps=number(data, "numSteps") or 0,
-            schedule=Reference.from_json(child(data, "schedule")),
-            flows=tuple(map(Reference.from_json, find_objects(data.get("linkedTaskSteps"), "flow"))),
-        )
+    JSON: ClassVar[Mapping[str, Source]] = {
+        "steps": "numSteps",
+        "flows": lambda data: tuple(map(Reference.from_json, find_objects(data.get("linkedTaskSteps"), "flow"))),
+    }

@@ -1,4 +1,4 @@
-"""Reading Tableau's JSON loosely: numbers and truth as strings, `{}` for nothing, an object where a list should be."""
+"""Tolerant reading of Tableau's JSON: numbers and booleans as strings, `{}` for nothing, an object for a list."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 Data = Mapping[str, Any]
-BARE = ""  # the name a document has for its content when that came as a list with no object around it
+# The key of a document's content if that was a list without an object around it.
+BARE = ""
+# Longest text taken over from a response; Tableau's notes on a failed job have a few thousand characters.
+_MAX_TEXT = 64 * 1024
+# Levels to descend in search of an object; Tableau's lists are wrapped three times at most.
+_MAX_DEPTH = 12
 
 
 def text(data: Data, name: str) -> str:
-    """A string; empty where there is none. Numbers become strings, never the word "None"."""
+    """Return a string, empty if there is none. Numbers become strings; null never becomes "None"."""
     value = data.get(name)
     if value is None or isinstance(value, Mapping | list):
         return ""
-    return value if isinstance(value, str) else str(value)
+    return (value if isinstance(value, str) else str(value))[:_MAX_TEXT]
 
 
-def number(data: Data, name: str) -> int | None:
-    """A whole number, also from `"12"` and `12.0`; None where there is none or it is no number."""
+def integer(data: Data, name: str) -> int | None:
+    """Return a whole number, also from `"12"` and `12.0`; None if there is none or it is not a number."""
     value = data.get(name)
     try:
         return int(float(value)) if isinstance(value, str | int | float) and value != "" else None
@@ -28,7 +33,7 @@ def number(data: Data, name: str) -> int | None:
 
 
 def boolean(data: Data, name: str) -> bool | None:
-    """True or False, also from `"true"` and `"FALSE"`; None where nothing was said."""
+    """Return True or False, also from `"true"` and `"FALSE"`; None if there is neither."""
     value = data.get(name)
     if isinstance(value, str):
         return {"true": True, "false": False}.get(value.strip().lower())
@@ -36,7 +41,7 @@ def boolean(data: Data, name: str) -> bool | None:
 
 
 def timestamp(data: Data, name: str) -> datetime | None:
-    """An aware UTC time, from `2026-01-31T09:30:00Z` and its relatives; None where there is none."""
+    """Return an aware UTC time from ISO 8601 such as `2026-01-31T09:30:00Z`; None if there is none."""
     value = text(data, name)
     try:
         time = datetime.fromisoformat(value)
@@ -45,17 +50,18 @@ def timestamp(data: Data, name: str) -> datetime | None:
         return None
 
 
-def child(data: Data, name: str) -> Data:
-    """The object under that name; an empty one where there is none."""
-    value = data.get(name)
-    return value if isinstance(value, Mapping) else {}
+def child(data: Data, *names: str) -> Data:
+    """Return the object at the end of a path of names, an empty one if there is none."""
+    for name in names:
+        value = data.get(name)
+        data = value if isinstance(value, Mapping) else {}
+    return data
 
 
 def items(data: Any, *names: str) -> list[Any]:
-    """The list at the end of a path such as `"workbooks", "workbook"`, however the server shaped it.
+    """Return the list at the end of a path such as `"workbooks", "workbook"`, whichever way the server wrapped it.
 
-    A list, one object instead of a list, `{}` or nothing for an empty one, and a bare list steps too early have all
-    been seen.
+    Servers send a list, one object instead of a list, `{}` or nothing for an empty one, and a list without a wrapper.
     """
     for name in names:
         if isinstance(data, Mapping):
@@ -66,23 +72,25 @@ def items(data: Any, *names: str) -> list[Any]:
 
 
 def objects(data: Any, *names: str) -> Iterator[Data]:
-    """Like `items`, objects only."""
+    """Yield the objects among `items`."""
     return (item for item in items(data, *names) if isinstance(item, Mapping))
 
 
 def tags(data: Data) -> tuple[str, ...]:
-    """The labels under `tags`."""
+    """Return the labels under `tags`."""
     return tuple(label for tag in objects(data, "tags", "tag") if (label := text(tag, "label")))
 
 
-def find_objects(data: Any, name: str) -> Iterator[Data]:
-    """The objects under that name, however deep: for lists whose wrapping differs from server to server."""
+def find_objects(data: Any, name: str, *, depth: int = _MAX_DEPTH) -> Iterator[Data]:
+    """Yield the objects under a name at any level, for lists whose wrapping differs from server to server."""
+    if not depth:
+        return
     if isinstance(data, list):
         for item in data:
-            yield from find_objects(item, name)
+            yield from find_objects(item, name, depth=depth - 1)
     elif isinstance(data, Mapping):
         for key, value in data.items():
             found = list(objects(value)) if key == name else []
             yield from (item for item in found if item)
             if not any(found):
-                yield from find_objects(value, name)
+                yield from find_objects(value, name, depth=depth - 1)

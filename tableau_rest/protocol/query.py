@@ -1,4 +1,4 @@
-"""Filters, sorting and paging as Tableau writes them into a URL, checked before anything is sent.
+"""Filters, sort orders and paging as Tableau writes them in a URL, checked before anything is sent.
 
 https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_concepts_filtering_and_sorting.htm
 """
@@ -12,8 +12,10 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 OPERATORS = ("eq", "gt", "gte", "lt", "lte", "in", "has", "cieq")
-LARGEST_PAGE = 1000
-PAGE = 500  # few requests, and each still answers within the door's patience
+# https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_concepts_paging.htm
+MAX_PAGE_SIZE = 1000
+# Few requests, each of which the server still answers within the read timeout.
+PAGE_SIZE = 500
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
 
 Value = str | int | float | bool | datetime | date
@@ -31,34 +33,35 @@ class Filter(NamedTuple):
 
 
 def where(field: str, operator: str, value: Value | Iterable[Value]) -> Filter:
-    """A condition on Tableau's own field names: `where("createdAt", "gt", time)`, `where("tags", "in", ["a", "b"])`.
+    """Return a condition on one of Tableau's fields.
 
-    Raises ValueError for an operator Tableau does not have and for a value that cannot be written: Tableau takes a
-    comma or an ampersand in it for its own, however encoded. Leave such a condition out and look at the results.
+    For example `where("createdAt", "gt", time)` or `where("tags", "in", ["a", "b"])`. Raises ValueError for an unknown
+    operator and for a value that no filter can hold: Tableau interprets a comma or an ampersand in it, however encoded.
+    Leave such a condition out and compare the results.
     """
     if not _FIELD.fullmatch(field):
         raise ValueError(f"not the name of a field: {field!r}")
     if operator not in OPERATORS:
-        raise ValueError(f"not an operator: {operator!r} (there are {', '.join(OPERATORS)})")
+        raise ValueError(f"unknown operator {operator!r}; choose one of: {', '.join(OPERATORS)}")
     if operator != "in":
         if isinstance(value, Iterable) and not isinstance(value, str):
-            raise ValueError(f"{operator} takes one value, not several; for several there is in")
-        return Filter(field, operator, _written(value, ",&"))
+            raise ValueError(f"{operator} takes one value; for several use in")
+        return Filter(field, operator, _encode_value(value, ",&"))
     values = [value] if isinstance(value, Value) else list(value)
     if not values:
         raise ValueError("in needs at least one value")
-    return Filter(field, "in", f"[{','.join(_written(item, ',&[]') for item in values)}]")
+    return Filter(field, "in", f"[{','.join(_encode_value(item, ',&[]') for item in values)}]")
 
 
 def is_expressible(value: str) -> bool:
-    """Can a filter hold this text?"""
+    """Return whether a filter can hold this text."""
     try:
-        return bool(_written(value, ",&"))
+        return bool(_encode_value(value, ",&"))
     except ValueError:
         return False
 
 
-def _written(value: Value, forbidden: str) -> str:
+def _encode_value(value: Value, forbidden: str) -> str:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError(f"a time without a zone: {value!r}")
@@ -70,59 +73,50 @@ def _written(value: Value, forbidden: str) -> str:
     written = str(value)
     found = next((char for char in written if char in forbidden or not char.isprintable()), None)
     if found is not None or not written.strip():
-        said = f"cannot hold {found!r}" if found else "cannot be empty"
-        raise ValueError(f"a filter value {said}: {written!r}; leave the filter out and compare the results yourself")
+        reason = f"cannot contain {found!r}" if found else "cannot be empty"
+        raise ValueError(f"a filter value {reason}: {written!r}; leave the filter out and compare the results")
     return written
 
 
-def parsed(text: str) -> Filter:
-    """The filter that is written as `field:operator:value`. Raises ValueError."""
+def parse(text: str) -> Filter:
+    """Return the filter written as `field:operator:value`. Raises ValueError."""
     field, _, rest = text.partition(":")
     operator, colon, value = rest.partition(":")
     if not colon:
-        raise ValueError(f"not a filter: {text!r} (expected is field:operator:value)")
+        raise ValueError(f"not a filter: {text!r} (expected field:operator:value)")
     if operator == "in":
         return where(field, operator, value.removeprefix("[").removesuffix("]").split(","))
     return where(field, operator, value)
 
 
-def sorting(sort: str | Iterable[str]) -> str:
-    """`"createdAt:desc"`, or several of the kind, the most important first. Raises ValueError."""
+def sort_order(sort: str | Iterable[str]) -> str:
+    """Return `"createdAt:desc"`, or several such orders, the most important first. Raises ValueError."""
     parts = sort.split(",") if isinstance(sort, str) else list(sort)
     for part in parts:
         field, _, direction = part.partition(":")
         if not _FIELD.fullmatch(field) or direction not in {"asc", "desc"}:
-            raise ValueError(f"not a sort order: {part!r} (expected is createdAt:desc)")
+            raise ValueError(f"not a sort order: {part!r} (expected the form createdAt:desc)")
     return ",".join(parts)
 
 
-def listing(
-    filters: Iterable[Filter | str], *, sort: str | Iterable[str] = "", page_size: int = PAGE, fields: str = ""
+def list_parameters(
+    filters: Iterable[Filter | str], *, sort: str | Iterable[str] = "", page_size: int = PAGE_SIZE, fields: str = ""
 ) -> dict[str, str]:
-    """The parameters of a list. Raises ValueError for what Tableau would not understand."""
-    if not 1 <= page_size <= LARGEST_PAGE:
-        raise ValueError(f"page_size must be 1 to {LARGEST_PAGE}, not {page_size}")
-    conditions = [str(parsed(item) if isinstance(item, str) else where(*_again(item))) for item in filters]
+    """Return the parameters of a list. Raises ValueError for those Tableau would not understand."""
+    if not 1 <= page_size <= MAX_PAGE_SIZE:
+        raise ValueError(f"page_size must be 1 to {MAX_PAGE_SIZE}, not {page_size}")
+    # A Filter may have been made without `where`, so it is checked like text.
+    conditions = [str(parse(str(item))) for item in filters]
     found = {
         "pageSize": str(page_size),
         "filter": ",".join(conditions),
-        "sort": sorting(sort) if sort else "",
+        "sort": sort_order(sort) if sort else "",
         "fields": fields,
     }
     return {name: value for name, value in found.items() if value}
 
 
-def _again(item: Filter) -> tuple[str, str, str | list[str]]:
-    """A filter may have been made without `where`; its parts are checked all the same."""
-    if item.operator == "in":
-        return item.field, "in", item.value.removeprefix("[").removesuffix("]").split(",")
-    return item
-
-
 def encode(params: Mapping[str, object]) -> str:
-    """Parameters as a URL holds them; Tableau's own punctuation stays readable, a blank is %20."""
-    return "&".join(f"{quote(name, safe='')}={quote(_plain(value), safe=':,[]')}" for name, value in params.items())
-
-
-def _plain(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """Return parameters as part of a URL; Tableau's punctuation is not encoded, a blank is %20."""
+    written = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in params.items()}
+    return "&".join(f"{quote(name, safe='')}={quote(value, safe=':,[]')}" for name, value in written.items())

@@ -1,12 +1,15 @@
-"""Takes tokens and secrets out of text before anybody reads it."""
+"""Removal of tokens and secrets from texts that people read."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 MASK = "***"
+# Secrets shorter than this are not masked: the rest of the text would become unreadable.
+_SHORTEST = 4
 
-# What a secret looks like when we do not know its value: a JWT, and a value behind one of Tableau's telling names.
+# Secrets of unknown value: a JWT, and whatever follows a name such as token, secret or password.
 _SHAPES = re.compile(
     r"""eyJ[\w-]{5,}\.[\w-]+\.[\w-]*
     | (?<=x-tableau-auth:\ )\S+
@@ -18,9 +21,9 @@ _SHAPES = re.compile(
 )
 
 
-def redact(text: str, *secrets: str) -> str:
-    """`text` without the given secrets and without anything that has the shape of one."""
-    for secret in secrets:
-        if len(secret) > 3:
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return the text without the given secrets and without anything that looks like one."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        if len(secret) >= _SHORTEST:
             text = text.replace(secret, MASK)
     return _SHAPES.sub(MASK, text)

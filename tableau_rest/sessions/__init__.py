@@ -1,1 +1,1 @@
-"""Sign in, and share the session."""
+"""Signing in, and sharing the session between threads, processes and machines."""

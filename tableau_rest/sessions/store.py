@@ -1,4 +1,4 @@
-"""Where a signed-in session is kept so that threads, processes and machines share it."""
+"""Stores in which threads, processes and machines share a signed-in session."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-LOCK_SECONDS = 90.0  # longer than the slowest sign-in the door allows
+# Seconds to wait for another sign-in; longer than the slowest one, see LAST_STEP in sign_in.py.
+LOCK_SECONDS = 90.0
 
 
 class SessionStore(Protocol):
-    """Three small operations; values are encrypted before they come here, keys hold no secret."""
+    """A store of encrypted sessions. Keys contain no secret."""
 
     def load(self, key: str) -> bytes | None:
-        """What was saved last under the key, or None."""
+        """Return the value last saved under the key, or None."""
         ...
 
     def save(self, key: str, value: bytes) -> None:
-        """Keep the value under the key; whoever loads afterwards sees it."""
+        """Store the value under the key, so that every later `load` returns it."""
         ...
 
     def lock(self, key: str) -> AbstractContextManager[None]:
-        """Exclusive over everybody who shares the store. Waits, and raises TimeoutError rather than wait for ever."""
+        """Return a lock that excludes all others who share the store. Raises TimeoutError after a limited wait."""
         ...
 
 
 class MemorySessions:
-    """Keeps sessions in this process, for all its threads."""
+    """Shares sessions between all threads of this process."""
 
     def __init__(self, *, lock_seconds: float = LOCK_SECONDS) -> None:
         self._values: dict[str, bytes] = {}

@@ -12,7 +12,7 @@ from tests.tableau_rest.tiny import TinyTableau, running
 
 @pytest.fixture
 def tiny() -> Iterator[TinyTableau]:
-    """A running TinyTableau on a port of its own."""
+    """A running TinyTableau on a free port."""
     yield from running()
 
 

@@ -1,4 +1,4 @@
-"""What each way to sign in sends, and refuses to send."""
+"""The sign-in request of each credential, and those that are refused."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ APP = ConnectedApp("client", "secret-id", KEY, "ann@example.org", spare=("other-
 
 
 def claims(token: str, key: str = KEY) -> dict[str, object]:
-    # Made for NOW, and a suite of tests may take longer than it lives; how long that is has a test of its own.
+    # Made for NOW, and the tests may run longer than it is valid, which another test checks.
     return jwt.decode(token, key, algorithms=["HS256"], audience="tableau", options={"verify_exp": False})
 
 
-def test_a_jwt_is_what_tableau_wants() -> None:
-    """HS256, kid and iss in the header, user, audience, scopes; and room for clocks on both sides of ten minutes."""
+def test_a_jwt_has_the_claims_that_tableau_requires() -> None:
+    """HS256, kid and iss in the header, user, audience and scopes; it tolerates clocks that are slow or fast."""
     first, second = (proof["jwt"] for proof in APP.sign_ins(NOW))
     assert jwt.get_unverified_header(first) == {"alg": "HS256", "typ": "JWT", "kid": "secret-id", "iss": "client"}
     found = claims(first)
@@ -42,8 +42,8 @@ def test_a_jwt_is_used_once() -> None:
     assert len(ids) == 50
 
 
-def test_impersonation_is_sent_along() -> None:
-    """For administrators of a Server."""
+def test_impersonation_is_part_of_the_sign_in() -> None:
+    """Administrators of a Server may act as another user."""
     (proof,) = PersonalAccessToken("bot", "x", user_luid="u").sign_ins(NOW)
     assert proof["user"] == {"id": "u"}
     (proof,) = Password("ann", "x", user_luid="u").sign_ins(NOW)
@@ -61,14 +61,14 @@ def test_impersonation_is_sent_along() -> None:
         ConnectedApp("c", "i", KEY, "ann", scopes=()),
     ],
 )
-def test_an_empty_part_is_refused_before_any_request(credential: Credential) -> None:
-    """And named."""
+def test_an_empty_part_of_a_credential_is_refused(credential: Credential) -> None:
+    """The error names it, and nothing is sent."""
     with pytest.raises(ValueError, match="empty: "):
         Tableau("https://tableau.example.org", "mk", credential)
 
 
-def test_identities_differ_and_hold_no_secret() -> None:
-    """What keeps the sessions of different credentials apart."""
+def test_identities_differ_and_contain_no_secret() -> None:
+    """They separate the sessions of different credentials."""
     credentials: list[Credential] = [
         PersonalAccessToken("a", KEY),
         PersonalAccessToken("b", KEY),

@@ -1,4 +1,4 @@
-"""A credential that is used in time, and a warning before it ends."""
+"""A credential that is used in time, and a warning before it expires."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from tableau_rest import MemorySessions, Password, PersonalAccessToken, Tableau
-from tableau_rest.endpoints.keep_alive import warning_of
+from tableau_rest.endpoints.keep_alive import expiry_warning
 from tests.tableau_rest.tiny import Reply, TinyTableau
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -17,33 +17,33 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
     ("expires", "said"),
     [
         (date(2026, 5, 1), ""),
-        (date(2026, 3, 31), "ends in 30 days, on 2026-03-31"),
-        (date(2026, 3, 1), "ends today"),
-        (date(2026, 2, 1), "has ended"),
+        (date(2026, 3, 31), "expires in 30 days, on 2026-03-31"),
+        (date(2026, 3, 1), "expires today"),
+        (date(2026, 2, 1), "has expired"),
     ],
 )
-def test_a_known_end_is_warned_of_in_time(expires: date, said: str) -> None:
-    """Thirty days before, and afterwards."""
-    warning = warning_of(PersonalAccessToken("bot", "x", expires=expires), NOW - timedelta(days=300), NOW)
+def test_a_known_expiry_date_is_warned_of_in_time(expires: date, said: str) -> None:
+    """The warning begins thirty days before and continues afterwards."""
+    warning = expiry_warning(PersonalAccessToken("bot", "x", expires=expires), NOW - timedelta(days=300), NOW)
     assert said in warning
     assert bool(warning) == bool(said)
 
 
 @pytest.mark.parametrize(("days", "warned"), [(1, False), (149, False), (150, True), (364, True)])
-def test_an_unknown_end_is_warned_of_by_age(days: int, warned: bool) -> None:
-    """Tableau does not tell the date, so the time it has been in use has to do."""
-    warning = warning_of(PersonalAccessToken("bot", "x"), NOW - timedelta(days=days), NOW)
+def test_an_unknown_expiry_date_is_warned_of_by_age(days: int, warned: bool) -> None:
+    """Tableau does not return the date, so the time the token has been in use decides."""
+    warning = expiry_warning(PersonalAccessToken("bot", "x"), NOW - timedelta(days=days), NOW)
     assert bool(warning) == warned
     assert not warned or f"{days} days" in warning
 
 
-def test_a_password_does_not_age() -> None:
-    """Not in a way that could be seen."""
-    assert warning_of(Password("ann", "x"), NOW - timedelta(days=900), NOW) == ""
+def test_a_password_causes_no_warning() -> None:
+    """Its age is unknown."""
+    assert expiry_warning(Password("ann", "x"), NOW - timedelta(days=900), NOW) == ""
 
 
 def test_the_age_of_a_token_survives_sessions_and_restarts(tiny: TinyTableau) -> None:
-    """It is kept with the shared session, and begins anew with a new secret."""
+    """It is stored with the shared session; a new secret has age zero."""
     now, store = NOW, MemorySessions()
     tiny.answers["GET /api/3.27/sessions/current"] = Reply({"session": {}})
 
@@ -61,8 +61,8 @@ def test_the_age_of_a_token_survives_sessions_and_restarts(tiny: TinyTableau) ->
         assert client.keep_alive().warning == ""
 
 
-def test_keep_alive_renews_a_dead_session(tiny: TinyTableau, client: Tableau) -> None:
-    """401 is what it is there to find."""
+def test_keep_alive_renews_an_ended_session(tiny: TinyTableau, client: Tableau) -> None:
+    """After a 401 it signs in."""
     tiny.answers["GET /api/3.27/sessions/current"] = Reply({"session": {}})
     client.keep_alive()
     tiny.expire()

@@ -1,4 +1,4 @@
-"""The package as a whole: its names, what importing it loads, its page, and what it never says aloud."""
+"""The package as a whole: its names, what importing it loads, its reference page, and the secrets in its texts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECRET = "s3cr3t-value-of-the-token"
 
 
 @pytest.mark.parametrize("package", [tableau_rest, models])
-def test_the_table_of_names_is_what_type_checkers_see(package: object) -> None:
+def test_lazy_names_are_declared_for_type_checkers(package: object) -> None:
     """Every lazy name exists, and is declared for mypy under the same module."""
     tree = ast.parse(Path(str(package.__file__)).read_text(encoding="utf-8"))  # type: ignore[attr-defined]
     declared = {
@@ -41,7 +41,7 @@ def test_the_table_of_names_is_what_type_checkers_see(package: object) -> None:
 
 
 def test_importing_loads_only_what_is_needed() -> None:
-    """No cryptography, no JWT, no XML, no dataclasses, and the official client not at all."""
+    """Neither cryptography, JWT, XML, dataclasses nor the official client are imported."""
     heavy = {"cryptography", "jwt", "xml", "dataclasses", "inspect", "tableauserverclient", "webhooks", "flask"}
     code = (
         "import sys, requests; before = set(sys.modules)\n"
@@ -52,7 +52,7 @@ def test_importing_loads_only_what_is_needed() -> None:
     assert not {name.partition(".")[0] for name in done.stdout.split()} & heavy
 
 
-def test_only_the_door_knows_the_http_library() -> None:
+def test_only_the_transport_knows_the_http_library() -> None:
     """One module imports requests."""
     knowing = {
         path.name
@@ -63,13 +63,14 @@ def test_only_the_door_knows_the_http_library() -> None:
 
 
 def test_the_reference_page_is_current() -> None:
-    """docs/tableau_rest.md says what the docstrings say: python -m tableau_rest.reference > docs/tableau_rest.md."""
+    """Generate it with: python -m tableau_rest.reference > docs/tableau_rest.md."""
     assert (ROOT / "docs" / "tableau_rest.md").read_text(encoding="utf-8") == page()
 
 
-def test_every_call_says_what_it_is_at_tableaus_side() -> None:
-    """URI, version and scope stand in its docstring; only what makes several calls has none."""
-    combined = {"find_failed_job", "wait_for_job", "as_tsc", "close", "session", "renew_token", "request"}
+def test_every_call_names_its_endpoint() -> None:
+    """URI, version and scope are in its docstring; only methods that make several calls have none."""
+    combined = {"find_failed_job", "wait_for_job", "as_tsc", "close", "session", "request"}
+    combined |= {"renew_token", "remember_refusal"}
     for name in dir(Whole):
         method = getattr(Whole, name)
         if name.startswith("_") or isinstance(method, property) or name in combined:
@@ -78,13 +79,13 @@ def test_every_call_says_what_it_is_at_tableaus_side() -> None:
 
 
 def test_errors_survive_pickling_and_copying() -> None:
-    """Process pools hand them over whole."""
+    """Process pools pass them on complete."""
     error = tableau_rest.TooManyRequests("busy", detail="29 minutes", status=429, code="429000")
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again), again.code) == (type(error), str(error), "429000")
 
 
-def test_secrets_are_never_said_aloud(
+def test_secrets_appear_in_no_text(
     tiny: TinyTableau, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Neither in logs at DEBUG, nor in errors with all their causes, nor in a repr."""

@@ -1,4 +1,4 @@
-"""Several processes, one personal access token, one directory to share the session in."""
+"""Several processes that share the session of one personal access token through a directory."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ with Tableau(url, "mk", PersonalAccessToken("bot", "secret"), sessions=FileSessi
 """
 
 
-def test_three_processes_with_one_pat_do_not_knock_each_other_out(tiny: TinyTableau, tmp_path: Path) -> None:
-    """One sign-in at the start, one for each time the session is ended, none besides."""
+def test_three_processes_with_one_token_do_not_end_each_others_session(tiny: TinyTableau, tmp_path: Path) -> None:
+    """One sign-in at the start, and one for each time the session is ended."""
     tiny.answers[f"GET workbooks/{LUID}"] = Reply({"workbook": {"id": LUID}})
     command = [sys.executable, "-c", WORK, tiny.url, str(tmp_path), LUID]
     workers = [subprocess.Popen(command, cwd=ROOT) for _ in range(3)]

@@ -1,4 +1,4 @@
-"""Filters, sorting, paging: what can be written, and what is refused before anything is sent."""
+"""Filters, sort orders and parameters of lists, checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tableau_rest import Filter, Tableau, where
 from tableau_rest.protocol import query
-from tests.tableau_rest.tiny import Reply, TinyTableau
+from tests.tableau_rest.tiny import TinyTableau
 
 AT = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 
@@ -28,10 +28,10 @@ AT = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
         ("tags", "in", "a", "tags:in:[a]"),
     ],
 )
-def test_a_filter_is_written(field: str, operator: str, value: Any, written: str) -> None:
-    """Times in UTC, truth in lower case, several values in brackets; and read back it is the same."""
+def test_a_filter_is_encoded(field: str, operator: str, value: Any, written: str) -> None:
+    """Times in UTC, booleans in lower case, several values in brackets; parsing returns the same filter."""
     assert str(where(field, operator, value)) == written
-    assert query.parsed(written) == where(field, operator, value)
+    assert query.parse(written) == where(field, operator, value)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_filter_is_written(field: str, operator: str, value: Any, written: str
     ],
 )
 def test_a_filter_that_cannot_be_expressed_is_refused(field: str, operator: str, value: Any) -> None:
-    """A ValueError that says why."""
+    """It raises ValueError with the reason."""
     with pytest.raises(ValueError, match=r".{10}"):
         where(field, operator, value)
 
@@ -73,49 +73,11 @@ def test_a_filter_that_cannot_be_expressed_is_refused(field: str, operator: str,
         {"page_size": 1001},
     ],
 )
-def test_a_list_that_cannot_be_asked_for_is_refused_at_once(
+def test_wrong_parameters_of_a_list_are_refused_at_once(
     tiny: TinyTableau, client: Tableau, wrong: dict[str, Any]
 ) -> None:
-    """When the method is called, not when the first item is asked for; and nothing is sent."""
+    """When the method is called, not when the first item is needed; and nothing is sent."""
     filters = wrong.pop("filters", [])
     with pytest.raises(ValueError, match=r".{10}"):
         client.workbooks(*filters, **wrong)
     assert tiny.asked == []
-
-
-def _page(number: int, total: int, size: int = 2) -> dict[str, Any]:
-    first = (number - 1) * size
-    books = [{"id": f"{index:08d}-0000-4000-8000-000000000000"} for index in range(first, min(first + size, total))]
-    return {"pagination": {"totalAvailable": str(total)}, "workbooks": {"workbook": books} if books else {}}
-
-
-def test_pages_are_fetched_as_they_are_needed(tiny: TinyTableau, client: Tableau) -> None:
-    """Three items in pages of two: two requests, the second only for the third item."""
-    tiny.answers["GET workbooks"] = lambda asked: Reply(_page(int(asked.query[-1]), 3))
-    books = client.workbooks(page_size=2)
-    next(books)
-    next(books)
-    assert len(tiny.calls("GET workbooks")) == 1
-    assert len(list(books)) == 1
-    assert len(tiny.calls("GET workbooks")) == 2
-
-
-def test_an_item_pushed_onto_the_next_page_is_told_once(tiny: TinyTableau, client: Tableau) -> None:
-    """Content that is published while we page shifts the rest; nothing is told twice."""
-    first, second = _page(1, 4), _page(2, 4)
-    second["workbooks"]["workbook"][0] = first["workbooks"]["workbook"][1]
-    tiny.answers["GET workbooks"] = [Reply(first), Reply(second)]
-    luids = [book.luid for book in client.workbooks(page_size=2)]
-    assert len(luids) == len(set(luids)) == 3
-
-
-def test_a_total_that_never_comes_true_ends(tiny: TinyTableau, client: Tableau) -> None:
-    """An empty page is the end, whatever the server counts."""
-    tiny.answers["GET workbooks"] = [Reply(_page(1, 2) | {"pagination": {"totalAvailable": "99"}}), Reply(_page(9, 2))]
-    assert len(list(client.workbooks(page_size=2))) == 2
-
-
-def test_a_list_without_paging_is_one_page(tiny: TinyTableau, client: Tableau) -> None:
-    """Some lists come without a paging block."""
-    tiny.answers["GET flows/runs"] = Reply({"flowRuns": {"flowRun": [{"id": "1"}, {"id": "2"}]}})
-    assert [run.luid for run in client.flow_runs()] == ["1", "2"]

@@ -1,4 +1,4 @@
-"""One session per credential, over real HTTP: shared, renewed once, never knocked out by ourselves."""
+"""One session per credential, over real HTTP: shared, renewed once, never ended by the client itself."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def tableau(tiny: TinyTableau, store: SessionStore, **more: object) -> Tableau:
     return Tableau(tiny.url, "mk", PAT, sessions=store, sleep=lambda _: None, **more)  # type: ignore[arg-type]
 
 
-def test_first_call_signs_in_and_the_next_does_not(tiny: TinyTableau, client: Tableau) -> None:
-    """Version, sign-in, call; afterwards calls only."""
+def test_the_first_call_signs_in_and_the_next_does_not(tiny: TinyTableau, client: Tableau) -> None:
+    """Version, sign-in and call; afterwards only calls."""
     tiny.answers[f"GET workbooks/{LUID}"] = BOOK
     assert client.workbook(LUID).name == "Sales"
     client.workbook(LUID)
@@ -63,8 +63,8 @@ def test_first_call_signs_in_and_the_next_does_not(tiny: TinyTableau, client: Ta
         Reply({"error": {"code": "403004", "summary": "Forbidden"}}, 403),
     ],
 )
-def test_a_dead_session_in_any_form_is_renewed_once(tiny: TinyTableau, client: Tableau, dead: Reply) -> None:
-    """Expired sessions show as 401 of several kinds, and sometimes as 403."""
+def test_an_ended_session_in_any_form_is_renewed_once(tiny: TinyTableau, client: Tableau, dead: Reply) -> None:
+    """Ended sessions show as several kinds of 401, and sometimes as 403."""
     tiny.answers[f"GET workbooks/{LUID}"] = BOOK
     client.workbook(LUID)
     tiny.expire()
@@ -73,8 +73,8 @@ def test_a_dead_session_in_any_form_is_renewed_once(tiny: TinyTableau, client: T
     assert tiny.sign_ins == 2
 
 
-def test_a_truly_forbidden_call_does_not_sign_in_again(tiny: TinyTableau, client: Tableau) -> None:
-    """403 with a living session is an answer, not a reason to knock the session out."""
+def test_a_forbidden_call_does_not_sign_in_again(tiny: TinyTableau, client: Tableau) -> None:
+    """403 with a valid session is an answer, not a reason to replace the session."""
     tiny.answers["GET jobs"] = Reply({"error": {"code": "403004", "summary": "Forbidden"}}, 403)
     tiny.answers["GET /api/3.27/sessions/current"] = Reply({"session": {}})
     with pytest.raises(TableauError, match="lacks the right"):
@@ -92,7 +92,7 @@ def test_a_fresh_session_that_is_refused_stops_the_call(tiny: TinyTableau, clien
 
 
 def test_a_session_in_the_store_is_used_without_signing_in(tiny: TinyTableau) -> None:
-    """What another process signed in is found and used; not even the version is asked again."""
+    """The session of another process is used; even the version is not requested again."""
     tiny.answers[f"GET workbooks/{LUID}"] = BOOK
     store = MemorySessions()
     with tableau(tiny, store) as first, tableau(tiny, store) as second:
@@ -102,8 +102,8 @@ def test_a_session_in_the_store_is_used_without_signing_in(tiny: TinyTableau) ->
     assert [asked.path for asked in tiny.asked[before:]] == [f"workbooks/{LUID}"]
 
 
-def test_a_newer_session_in_the_store_is_taken_after_401(tiny: TinyTableau) -> None:
-    """When somebody else has signed in meanwhile, their session is used: no ping-pong."""
+def test_a_newer_session_in_the_store_is_used_after_401(tiny: TinyTableau) -> None:
+    """If another client has signed in meanwhile, its session is used, so clients do not end each other's session."""
     tiny.answers[f"GET workbooks/{LUID}"] = BOOK
     store = MemorySessions()
     with tableau(tiny, store) as first, tableau(tiny, store) as second:
@@ -115,8 +115,8 @@ def test_a_newer_session_in_the_store_is_taken_after_401(tiny: TinyTableau) -> N
     assert tiny.sign_ins == 2
 
 
-def test_a_dead_session_left_in_the_store_costs_one_more_look(tiny: TinyTableau) -> None:
-    """Mine is dead and the shared one too: the call still succeeds, with one sign-in."""
+def test_an_ended_session_in_the_store_costs_one_more_request(tiny: TinyTableau) -> None:
+    """If the own and the stored session have ended, the call succeeds with one sign-in."""
     tiny.answers[f"GET workbooks/{LUID}"] = BOOK
     store = MemorySessions()
     with tableau(tiny, store) as first, tableau(tiny, store) as second:
@@ -130,7 +130,7 @@ def test_a_dead_session_left_in_the_store_costs_one_more_look(tiny: TinyTableau)
 
 
 def test_two_hundred_calls_on_an_expired_session_sign_in_once(tiny: TinyTableau, client: Tableau) -> None:
-    """However many threads find the session dead at the same moment."""
+    """Any number of threads may find the session expired at the same moment."""
     tiny.answers[f"GET workbooks/{LUID}"] = BOOK
     client.workbook(LUID)
     tiny.expire()
@@ -145,8 +145,8 @@ def test_two_hundred_calls_on_an_expired_session_sign_in_once(tiny: TinyTableau,
     assert tiny.sign_ins == 2
 
 
-def test_a_failing_sign_in_is_not_tried_by_every_waiting_thread(tiny: TinyTableau, client: Tableau) -> None:
-    """Who waited for a sign-in that failed fails with it, so that the account is not locked."""
+def test_a_failed_sign_in_is_not_repeated_by_every_waiting_thread(tiny: TinyTableau, client: Tableau) -> None:
+    """Threads that waited for a failed sign-in fail with it, so that the account is not locked."""
     started, go_on = threading.Event(), threading.Event()
 
     def slowly(_: Asked) -> Reply:
@@ -178,8 +178,8 @@ def test_a_failing_sign_in_is_not_tried_by_every_waiting_thread(tiny: TinyTablea
     assert len(tiny.calls("POST /api/3.27/auth/signin")) <= 2
 
 
-def test_a_session_is_left_before_tableau_ends_it(tiny: TinyTableau) -> None:
-    """After session_minutes, and never later than 110 minutes, a new one is made without waiting for 401."""
+def test_a_session_is_replaced_before_tableau_ends_it(tiny: TinyTableau) -> None:
+    """After session_minutes, and after 110 minutes at most, a new one is made without a 401."""
     now = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
     tiny.answers[f"GET workbooks/{LUID}"] = BOOK
     with tableau(tiny, MemorySessions(), clock=lambda: now, session_minutes=500) as client:
@@ -192,8 +192,8 @@ def test_a_session_is_left_before_tableau_ends_it(tiny: TinyTableau) -> None:
     assert tiny.sign_ins == 2
 
 
-def test_what_is_stored_tells_nothing_without_the_credential(tiny: TinyTableau) -> None:
-    """Neither token nor secret can be read from the store, and another secret does not open it."""
+def test_a_stored_session_cannot_be_read_without_the_credential(tiny: TinyTableau) -> None:
+    """The store contains neither token nor secret, and another secret does not decrypt it."""
     tiny.answers[f"GET workbooks/{LUID}"] = BOOK
     kept: dict[str, bytes] = {}
 
@@ -215,7 +215,7 @@ def test_what_is_stored_tells_nothing_without_the_credential(tiny: TinyTableau) 
 
 
 @pytest.mark.parametrize("rubbish", [b"", b"rubbish", b"\xff" * 100])
-def test_rubbish_in_the_store_is_no_session(tiny: TinyTableau, rubbish: bytes) -> None:
+def test_damaged_bytes_in_the_store_are_no_session(tiny: TinyTableau, rubbish: bytes) -> None:
     """Damaged or foreign bytes lead to a sign-in, not to an error."""
     tiny.answers[f"GET workbooks/{LUID}"] = BOOK
 
@@ -227,16 +227,16 @@ def test_rubbish_in_the_store_is_no_session(tiny: TinyTableau, rubbish: bytes) -
         assert client.workbook(LUID).name == "Sales"
 
 
-def test_a_held_lock_is_not_waited_for_for_ever(tiny: TinyTableau) -> None:
-    """A lock that somebody keeps becomes an error that is not final."""
+def test_waiting_for_the_sign_in_lock_ends(tiny: TinyTableau) -> None:
+    """A lock that is never released becomes an error that is not permanent."""
     store = MemorySessions(lock_seconds=0.05)
     with tableau(tiny, store) as client, store.lock(client._sessions._key), pytest.raises(SignInBusy) as raised:
         client.workbook(LUID)
     assert not raised.value.permanent
 
 
-def test_a_refused_pat_says_what_to_do_and_not_the_secret(tiny: TinyTableau, client: Tableau) -> None:
-    """The error is final, advises, and masks the secret that the server echoed."""
+def test_a_refused_token_comes_with_advice_and_without_the_secret(tiny: TinyTableau, client: Tableau) -> None:
+    """The error is permanent and masks the secret that the server repeated."""
     tiny.answers["POST /api/3.27/auth/signin"] = REFUSED
     with pytest.raises(SignInFailed) as raised:
         client.workbook(LUID)
@@ -247,16 +247,16 @@ def test_a_refused_pat_says_what_to_do_and_not_the_secret(tiny: TinyTableau, cli
     assert "s3cr3t-value" not in repr(client.credential)
 
 
-def test_nobody_there_is_not_final() -> None:
-    """Connection refused: come back later."""
+def test_a_refused_connection_is_not_permanent() -> None:
+    """The server may be up again later."""
     client = Tableau("http://127.0.0.1:9", "mk", PAT, sessions=MemorySessions(), sleep=lambda _: None)
     with client, pytest.raises(ConnectionFailed, match="cannot be reached") as raised:
         client.workbook(LUID)
     assert not raised.value.permanent
 
 
-def test_a_server_without_tls_must_be_called_so(tiny: TinyTableau) -> None:
-    """Without a scheme it is https; the error says what to write, and nothing was sent in the clear."""
+def test_a_server_without_tls_must_be_named_with_http(tiny: TinyTableau) -> None:
+    """Without a scheme it is https; the error says what to write, and nothing was sent unencrypted."""
     host = tiny.url.removeprefix("http://")
     with (
         Tableau(host, "mk", PAT, sessions=MemorySessions()) as client,
@@ -266,8 +266,8 @@ def test_a_server_without_tls_must_be_called_so(tiny: TinyTableau) -> None:
     assert tiny.asked == []
 
 
-def test_sign_in_follows_to_the_pod_and_stays_there(tiny: TinyTableau, another: TinyTableau) -> None:
-    """A 301 at sign-in leads to a POST at the new host, and all calls go there."""
+def test_the_sign_in_follows_the_redirect_to_the_pod(tiny: TinyTableau, another: TinyTableau) -> None:
+    """A 301 leads to a POST at the new host, and all further calls go there."""
     pod = another.url.replace("127.0.0.1", "localhost")
     tiny.answers["POST /api/3.27/auth/signin"] = Reply(b"", 301, {"Location": f"{pod}/api/3.27/auth/signin"})
     another.answers[f"GET workbooks/{LUID}"] = BOOK
@@ -278,8 +278,8 @@ def test_sign_in_follows_to_the_pod_and_stays_there(tiny: TinyTableau, another: 
     assert not tiny.calls(f"GET workbooks/{LUID}")
 
 
-def test_a_jwt_is_made_anew_for_the_pod(tiny: TinyTableau, another: TinyTableau) -> None:
-    """It is good for one use, and the generic host may have used it up."""
+def test_each_server_is_sent_another_jwt(tiny: TinyTableau, another: TinyTableau) -> None:
+    """A JWT is good for one use, and the generic host may have used it."""
     pod = another.url.replace("127.0.0.1", "localhost")
     tiny.answers["POST /api/3.27/auth/signin"] = Reply(b"", 301, {"Location": f"{pod}/api/3.27/auth/signin"})
     app = ConnectedApp("client", "id", "k" * 44, "ann")
@@ -289,24 +289,24 @@ def test_a_jwt_is_made_anew_for_the_pod(tiny: TinyTableau, another: TinyTableau)
     assert first != second
 
 
-def test_sign_ins_sent_in_a_circle_end(tiny: TinyTableau, client: Tableau) -> None:
-    """Three hops are enough."""
+def test_redirects_in_a_circle_end(tiny: TinyTableau, client: Tableau) -> None:
+    """Three redirects are the limit."""
     tiny.answers["GET /api/2.4/serverinfo"] = Reply(b"", 302, {"Location": f"{tiny.url}/api/2.4/serverinfo"})
     with pytest.raises(InvalidResponse, match="circle"):
         client.session()
     assert len(tiny.asked) == 3
 
 
-def test_server_info_needs_no_session_at_any_time(tiny: TinyTableau, client: Tableau) -> None:
-    """Before a sign-in and after it."""
+def test_the_servers_version_needs_no_session(tiny: TinyTableau, client: Tableau) -> None:
+    """It is read before a sign-in and after it."""
     assert client.server_info().rest_api_version == "3.27"
     assert tiny.sign_ins == 0
     client.session()
     assert client.server_info().product_version == "2025.3.1"
 
 
-def test_sign_in_does_not_follow_a_stranger(tiny: TinyTableau, client: Tableau) -> None:
-    """The credential is never sent to a foreign host."""
+def test_a_redirect_to_a_foreign_host_is_not_followed(tiny: TinyTableau, client: Tableau) -> None:
+    """The credential is never sent there."""
     tiny.answers["POST /api/3.27/auth/signin"] = Reply(
         b"", 301, {"Location": "https://evil.example.org/api/3.27/auth/signin"}
     )
@@ -315,8 +315,8 @@ def test_sign_in_does_not_follow_a_stranger(tiny: TinyTableau, client: Tableau) 
     assert raised.value.permanent
 
 
-def test_a_site_that_moved_is_signed_in_to_at_its_new_home(tiny: TinyTableau, another: TinyTableau) -> None:
-    """A redirect of an ordinary call means a new sign-in there, not a token sent after it."""
+def test_a_site_that_moved_is_signed_in_to_at_its_new_server(tiny: TinyTableau, another: TinyTableau) -> None:
+    """A redirect of an ordinary call causes a sign-in there; the old token is not sent to it."""
     pod = another.url.replace("127.0.0.1", "localhost")
     path = f"/api/3.27/sites/{SITE}/workbooks/{LUID}"
     tiny.answers[f"GET workbooks/{LUID}"] = Reply(b"", 301, {"Location": pod + path})
@@ -329,8 +329,8 @@ def test_a_site_that_moved_is_signed_in_to_at_its_new_home(tiny: TinyTableau, an
 @pytest.mark.parametrize(
     "make", [lambda path: MemorySessions(lock_seconds=0.05), lambda path: FileSessions(path, lock_seconds=0.05)]
 )
-def test_stores_keep_and_lock(make: object, tmp_path: object) -> None:
-    """What was saved is loaded; a second holder of the lock is told in time; the lock is given back."""
+def test_stores_save_and_lock(make: object, tmp_path: object) -> None:
+    """A saved value is loaded; a second user of the lock gets an error in time; the lock is released."""
     store: SessionStore = make(tmp_path)  # type: ignore[operator]
     assert store.load("k") is None
     store.save("k", b"1")

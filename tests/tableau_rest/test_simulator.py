@@ -1,4 +1,4 @@
-"""Every call against the simulator over HTTP, and the session under what Tableau does to it."""
+"""Every call against the simulator over HTTP, and sessions that it ends."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ APP = ConnectedApp(CONFIG.ca_client, CONFIG.ca_secret_id, CONFIG.ca_secret_value
 
 @pytest.fixture
 def simulated() -> Iterator[Running]:
-    """A simulator of its own for each test."""
+    """A new simulator for each test."""
     with running(CONFIG) as simulated:
         yield simulated
 
@@ -65,7 +65,7 @@ def tableau(simulated: Running) -> Iterator[Tableau]:
 
 
 def control(simulated: Running, path: str, body: dict[str, Any] | None = None, method: str = "POST") -> Any:
-    """Pulls a string of the simulator over HTTP."""
+    """Call the HTTP API of the simulator."""
     data = None if method == "GET" else json.dumps(body or {}).encode()
     with urllib.request.urlopen(
         urllib.request.Request(f"{simulated.url}/simulator/{path}", data, method=method)
@@ -74,7 +74,7 @@ def control(simulated: Running, path: str, body: dict[str, Any] | None = None, m
 
 
 def sign_ins(simulated: Running) -> int:
-    """How often anybody signed in."""
+    """Return the number of sign-ins."""
     return len(control(simulated, "calls?path=signin&limit=1000", method="GET")["calls"])
 
 
@@ -82,8 +82,8 @@ def sign_ins(simulated: Running) -> int:
 
 
 @pytest.mark.parametrize("credential", [PAT, PASSWORD, APP], ids=["pat", "password", "jwt"])
-def test_each_way_to_sign_in_works(simulated: Running, credential: Credential) -> None:
-    """PAT, password and a connected app's JWT all lead to workbooks."""
+def test_each_credential_signs_in(simulated: Running, credential: Credential) -> None:
+    """A PAT, a password and a connected app's JWT all give access to workbooks."""
     with client_of(simulated, credential) as tableau:
         assert len(list(tableau.workbooks())) > 3
         assert tableau.user(tableau.session().user_luid).name == CONFIG.username
@@ -104,15 +104,15 @@ def test_each_way_to_sign_in_works(simulated: Running, credential: Credential) -
     ],
     ids=["pat", "password", "app", "secret-id", "secret-value", "user"],
 )
-def test_a_refused_credential_says_what_to_do(simulated: Running, credential: Credential, said: str) -> None:
-    """Each refusal is final and comes with advice."""
+def test_a_refused_credential_comes_with_advice(simulated: Running, credential: Credential, said: str) -> None:
+    """Each refusal is permanent and says what to check."""
     with client_of(simulated, credential) as tableau, pytest.raises(SignInFailed, match=said) as raised:
         next(tableau.workbooks())
     assert raised.value.permanent
 
 
 def test_a_wrong_site_is_named(simulated: Running) -> None:
-    """The site that was tried stands in the error."""
+    """The error contains the site."""
     with (
         Tableau(simulated.url, "nowhere", PAT, sessions=MemorySessions()) as tableau,
         pytest.raises(SignInFailed) as raised,
@@ -121,8 +121,8 @@ def test_a_wrong_site_is_named(simulated: Running) -> None:
     assert "'nowhere'" in str(raised.value)
 
 
-def test_the_spare_secret_is_tried_when_the_first_is_gone(simulated: Running) -> None:
-    """Rotating a connected app's secret needs no gap."""
+def test_the_spare_secret_is_used_if_the_first_is_refused(simulated: Running) -> None:
+    """The secret of a connected app can be rotated without an interruption."""
     gone = ConnectedApp(
         CONFIG.ca_client, "deleted-id", "d" * 40, CONFIG.username, spare=(CONFIG.ca_secret_id, CONFIG.ca_secret_value)
     )
@@ -130,7 +130,7 @@ def test_the_spare_secret_is_tried_when_the_first_is_gone(simulated: Running) ->
         assert tableau.session().user_luid
 
 
-def test_a_clock_that_is_off_is_mentioned(simulated: Running) -> None:
+def test_a_wrong_clock_is_mentioned(simulated: Running) -> None:
     """A JWT made in the past is refused; the advice names the difference of the clocks."""
     late = datetime.now(UTC) - timedelta(hours=1)
     with client_of(simulated, APP, clock=lambda: late) as tableau, pytest.raises(SignInFailed, match="60 minutes"):
@@ -138,7 +138,7 @@ def test_a_clock_that_is_off_is_mentioned(simulated: Running) -> None:
 
 
 def test_a_missing_scope_is_named(simulated: Running) -> None:
-    """With a connected app the error says which scope the call needs."""
+    """The error names the scope that the call needs."""
     narrow = ConnectedApp(
         CONFIG.ca_client, CONFIG.ca_secret_id, CONFIG.ca_secret_value, CONFIG.username, scopes=("tableau:content:read",)
     )
@@ -150,7 +150,7 @@ def test_a_missing_scope_is_named(simulated: Running) -> None:
             list(tableau.webhooks())
 
 
-def test_generic_host_leads_to_the_pod(simulated: Running) -> None:
+def test_the_generic_host_leads_to_the_pod(simulated: Running) -> None:
     """A 301 at sign-in is followed with a POST, and later calls go to the new host."""
     pod = simulated.url.replace("127.0.0.1", "localhost")
     control(simulated, "faults", {"kind": "redirect", "path": "auth/signin", "times": 1, "location": pod})
@@ -163,7 +163,7 @@ def test_generic_host_leads_to_the_pod(simulated: Running) -> None:
 
 
 @pytest.mark.parametrize("form", ["401000", "401002", "403", "html", "empty"])
-def test_a_dead_session_in_any_form_is_renewed(simulated: Running, tableau: Tableau, form: str) -> None:
+def test_an_ended_session_in_any_form_is_renewed(simulated: Running, tableau: Tableau, form: str) -> None:
     """The call succeeds, with one more sign-in at most."""
     book = next(tableau.workbooks())
     control(simulated, "sessions/expire")
@@ -173,7 +173,7 @@ def test_a_dead_session_in_any_form_is_renewed(simulated: Running, tableau: Tabl
 
 
 def test_two_hundred_calls_on_an_expired_session_sign_in_once(simulated: Running, tableau: Tableau) -> None:
-    """Against the simulator as against the small server."""
+    """Any number of threads may find the session expired at the same moment."""
     book = next(tableau.workbooks())
     control(simulated, "sessions/expire")
     with ThreadPoolExecutor(50) as pool:
@@ -182,8 +182,8 @@ def test_two_hundred_calls_on_an_expired_session_sign_in_once(simulated: Running
     assert sign_ins(simulated) == 2
 
 
-def test_two_clients_with_one_pat_do_not_knock_each_other_out(simulated: Running) -> None:
-    """As long as they share a store, a hundred calls in turn need one sign-in, and each expiry one more."""
+def test_two_clients_with_one_token_do_not_end_each_others_session(simulated: Running) -> None:
+    """With a shared store, a hundred calls in turn need one sign-in, and each expiry one more."""
     store = MemorySessions()
     with client_of(simulated, sessions=store) as one, client_of(simulated, sessions=store) as other:
         book = next(one.workbooks())
@@ -199,7 +199,7 @@ def test_two_clients_with_one_pat_do_not_knock_each_other_out(simulated: Running
 
 
 def test_content_is_listed_and_read(tableau: Tableau) -> None:
-    """Workbooks, data sources, views, flows, projects, users, groups, site: as a list and one by one."""
+    """Workbooks, data sources, views, flows, projects, users, groups and the site, as a list and one by one."""
     for listed, read in (
         (tableau.workbooks, tableau.workbook),
         (tableau.datasources, tableau.datasource),
@@ -220,7 +220,7 @@ def test_content_is_listed_and_read(tableau: Tableau) -> None:
 
 
 def test_lists_are_paged_filtered_and_sorted(simulated: Running, tableau: Tableau) -> None:
-    """Small pages give the same; filters and sorting are Tableau's."""
+    """Small pages return the same list; Tableau filters and sorts."""
     every = [book.luid for book in tableau.workbooks(sort="name:asc")]
     assert [book.luid for book in tableau.workbooks(sort="name:asc", page_size=2)] == every
     name = next(tableau.workbooks()).name
@@ -231,7 +231,7 @@ def test_lists_are_paged_filtered_and_sorted(simulated: Running, tableau: Tablea
 
 @pytest.mark.parametrize("kind", ["strings", "single", "bare", "lists", "empty"])
 def test_every_shape_of_json_is_read(simulated: Running, tableau: Tableau, kind: str) -> None:
-    """Numbers as strings, one item instead of a list, a bare list, [] and {} for nothing."""
+    """Numbers as strings, one item instead of a list, a list without a wrapper, [] and {} for nothing."""
     calls: list[Callable[[], Any]] = [
         lambda: list(tableau.workbooks()),
         lambda: list(tableau.jobs()),
@@ -258,8 +258,8 @@ def test_every_shape_of_json_is_read(simulated: Running, tableau: Tableau, kind:
         assert after == (type(before)() if kind == "empty" else before)
 
 
-def test_content_is_changed(tableau: Tableau) -> None:
-    """Owner, project, name, certification; only what is given."""
+def test_content_is_updated(tableau: Tableau) -> None:
+    """Owner, project, name and certification; fields that are not given stay."""
     book, source = next(tableau.workbooks()), next(tableau.datasources())
     project = next(project for project in tableau.projects() if project.luid != book.project.luid)
     owner = next(user for user in tableau.users() if user.luid != book.owner.luid)
@@ -274,7 +274,7 @@ def test_content_is_changed(tableau: Tableau) -> None:
 
 
 def test_content_is_deleted(tableau: Tableau) -> None:
-    """And is not found afterwards."""
+    """It is not found afterwards."""
     book, source, view = next(tableau.workbooks()), next(tableau.datasources()), None
     view = tableau.workbook(list(tableau.workbooks())[1]).views[0]
     tableau.delete_view(view)
@@ -285,8 +285,8 @@ def test_content_is_deleted(tableau: Tableau) -> None:
             gone()
 
 
-def test_tags_come_and_go(tableau: Tableau) -> None:
-    """One with a blank in it stays one tag."""
+def test_tags_are_added_and_removed(tableau: Tableau) -> None:
+    """A tag with a blank in it stays one tag."""
     book = next(tableau.workbooks())
     assert {"badly named", "x"} <= set(tableau.add_tags(book, ["badly named", "x"]))
     tableau.delete_tag(book, "badly named")
@@ -299,8 +299,8 @@ def test_tags_come_and_go(tableau: Tableau) -> None:
     assert not any("batch one" in tableau.workbook(book).tags for book in books)
 
 
-def test_labels_and_warnings_come_and_go(tableau: Tableau) -> None:
-    """The new way and the old way."""
+def test_labels_and_quality_warnings_are_added_and_removed(tableau: Tableau) -> None:
+    """Both the new API and the old one work."""
     book, source = next(tableau.workbooks()), next(tableau.datasources())
     (label,) = tableau.put_label("workbook", book, "stale", message="since Monday", elevated=True)
     assert (label.value, label.message, label.elevated, label.content) == (
@@ -319,8 +319,8 @@ def test_labels_and_warnings_come_and_go(tableau: Tableau) -> None:
     assert tableau.quality_warnings("datasource", source) == ()
 
 
-def test_permissions_connections_mails_are_read(tableau: Tableau) -> None:
-    """What is only looked at."""
+def test_permissions_connections_and_subscriptions_are_read(tableau: Tableau) -> None:
+    """These are read only."""
     book = next(tableau.workbooks())
     permissions = tableau.permissions(book)
     assert {permission.mode for permission in permissions} <= {"Allow", "Deny"}
@@ -336,7 +336,7 @@ def test_permissions_connections_mails_are_read(tableau: Tableau) -> None:
 
 
 def test_a_refresh_is_started_and_followed(tableau: Tableau) -> None:
-    """Its job ends; incremental ones are asked for as such."""
+    """Its job ends; incremental ones are requested as such."""
     book = next(book for book in tableau.workbooks() if book.has_extracts)
     job = tableau.wait_for_job(tableau.refresh_workbook(book), sleep=lambda _: None)
     assert (job.status, job.content) == ("Success", Content("workbook", book.luid))
@@ -345,8 +345,8 @@ def test_a_refresh_is_started_and_followed(tableau: Tableau) -> None:
     assert any(listed.luid == job.luid for listed in tableau.jobs(where("status", "eq", "Success")))
 
 
-def test_a_refresh_that_runs_already_is_told_by_type(simulated: Running, tableau: Tableau) -> None:
-    """409093, and the job can be cancelled."""
+def test_a_refresh_that_is_running_has_an_error_of_its_own(simulated: Running, tableau: Tableau) -> None:
+    """409093 is AlreadyRunning, and the job can be cancelled."""
     control(simulated, "settings", {"refresh_seconds": 60})
     book = next(book for book in tableau.workbooks() if book.has_extracts)
     job = tableau.refresh_workbook(book)
@@ -357,7 +357,7 @@ def test_a_refresh_that_runs_already_is_told_by_type(simulated: Running, tableau
 
 
 def test_the_reason_of_a_failed_refresh_is_found(simulated: Running, tableau: Tableau) -> None:
-    """From the event alone: LUID, name and time."""
+    """LUID, name and time of the event are enough."""
     event = control(simulated, "events", {"event_type": "WorkbookRefreshFailed", "reason": "Login failed for 'sa'"})
     payload = event["event"]
     at = datetime.fromisoformat(payload["created_at"])
@@ -367,8 +367,8 @@ def test_the_reason_of_a_failed_refresh_is_found(simulated: Running, tableau: Ta
     assert tableau.failed_job(NOWHERE, name=payload["resource_name"], at=at) is None
 
 
-def test_a_job_that_appears_late_is_waited_for(simulated: Running, tableau: Tableau) -> None:
-    """One look finds nothing, polling does."""
+def test_a_job_that_appears_late_is_found(simulated: Running, tableau: Tableau) -> None:
+    """One query finds nothing, polling does."""
     control(simulated, "faults", {"kind": "late_jobs", "form": "absent", "seconds": 0.3})
     payload = control(simulated, "events", {"event_type": "WorkbookRefreshFailed", "reason": "late"})["event"]
     about: dict[str, Any] = {
@@ -382,7 +382,7 @@ def test_a_job_that_appears_late_is_waited_for(simulated: Running, tableau: Tabl
     assert "late" in job.notes
 
 
-def test_tasks_and_flows_run(tableau: Tableau) -> None:
+def test_tasks_and_flows_are_run(tableau: Tableau) -> None:
     """Scheduled refreshes, flows, their runs, linked tasks."""
     task = next(tableau.extract_refresh_tasks())
     assert task.content is not None
@@ -400,8 +400,8 @@ def test_tasks_and_flows_run(tableau: Tableau) -> None:
     assert tableau.run_linked_task(linked)
 
 
-def test_webhooks_are_kept(tableau: Tableau) -> None:
-    """Create, list, get, switch off with a reason and on again, delete."""
+def test_webhooks_are_managed(tableau: Tableau) -> None:
+    """Create, list, get, disable with a reason, enable, delete."""
     hook = tableau.create_webhook("failures", "WorkbookRefreshFailed", "https://hooks.example.org/t/s3cr3t")
     assert (hook.event, hook.is_enabled, hook.url) == (
         "WorkbookRefreshFailed",
@@ -420,7 +420,7 @@ def test_webhooks_are_kept(tableau: Tableau) -> None:
 
 
 def test_a_webhook_is_tested(simulated: Running, tableau: Tableau) -> None:
-    """Where nobody listens the result says 408."""
+    """If no receiver answers, the result is 408."""
     hook = tableau.create_webhook("dead", "WorkbookCreated", "http://127.0.0.1:9/hook")
     assert not tableau.test_webhook(hook).ok
     with pytest.raises(NotFound):
@@ -430,8 +430,8 @@ def test_a_webhook_is_tested(simulated: Running, tableau: Tableau) -> None:
 # --- lineage ------------------------------------------------------------------------------------------------------
 
 
-def test_lineage_is_told(tableau: Tableau) -> None:
-    """What a data source feeds, and what a workbook lives on."""
+def test_lineage_is_returned(tableau: Tableau) -> None:
+    """The workbooks that use a data source, and the data sources that a workbook uses."""
     fed = [down for down in map(tableau.downstream_workbooks, tableau.datasources()) if down.workbooks]
     assert fed
     dependent = fed[0].workbooks[0]
@@ -439,20 +439,20 @@ def test_lineage_is_told(tableau: Tableau) -> None:
     assert dependent.owner_name
     up = tableau.upstream(dependent.luid)
     assert fed[0].luid in {source.luid for source in up.datasources}
-    paged = tableau._in_pages(fed[0].luid)[1]
-    assert [item["luid"] for item in paged] == [book.luid for book in fed[0].workbooks]
+    paged = tableau._downstream_in_pages(fed[0].luid).workbooks
+    assert [item.luid for item in paged] == [book.luid for book in fed[0].workbooks]
 
 
-def test_lineage_of_what_is_unknown_is_not_indexed(tableau: Tableau) -> None:
-    """It may come: the error is not final and says when to look again."""
+def test_unknown_content_is_not_indexed(tableau: Tableau) -> None:
+    """The error is not permanent and says when to query again."""
     with pytest.raises(NotIndexed) as raised:
         tableau.downstream_workbooks(NOWHERE)
     assert not raised.value.permanent
     assert raised.value.retry_at is not None
 
 
-def test_a_query_that_is_wrong_is_an_error(tableau: Tableau) -> None:
-    """Although the status is 200."""
+def test_a_wrong_query_is_an_error(tableau: Tableau) -> None:
+    """Its status is 200; the errors in the response decide."""
     assert tableau.metadata("{ workbooks { name } }")["workbooks"]
     with pytest.raises(MetadataError) as raised:
         tableau.metadata("{ nonsense { name } }")
@@ -463,7 +463,7 @@ def test_a_query_that_is_wrong_is_an_error(tableau: Tableau) -> None:
 
 
 def test_exports_are_files(tableau: Tableau, tmp_path: Path) -> None:
-    """Each kind has the bytes of its kind."""
+    """Each kind has the first bytes of its format."""
     book = tableau.workbook(next(tableau.workbooks()))
     view = book.views[0]
     assert tableau.workbook_preview_image(book).startswith(b"\x89PNG")
@@ -497,15 +497,17 @@ def test_exports_are_files(tableau: Tableau, tmp_path: Path) -> None:
         {"format": "GIF"},
     ],
 )
-def test_an_export_that_cannot_be_is_refused(simulated: Running, tableau: Tableau, wrong: dict[str, Any]) -> None:
-    """A ValueError before any request."""
+def test_an_export_with_wrong_parameters_is_refused(
+    simulated: Running, tableau: Tableau, wrong: dict[str, Any]
+) -> None:
+    """It raises ValueError before any request."""
     with pytest.raises(ValueError, match=r"cannot|together|must be"):
         tableau.view_image(NOWHERE, **wrong)
     assert sign_ins(simulated) == 0
 
 
 def test_a_failed_export_leaves_no_file(simulated: Running, tableau: Tableau, tmp_path: Path) -> None:
-    """Neither a new one nor a damaged old one."""
+    """Neither a new file nor a damaged old one."""
     old = tmp_path / "old.pdf"
     old.write_bytes(b"old")
     control(simulated, "faults", {"kind": "html", "path": "pdf"})
@@ -516,8 +518,8 @@ def test_a_failed_export_leaves_no_file(simulated: Running, tableau: Tableau, tm
     assert old.read_bytes() == b"old"
 
 
-def test_twenty_exports_at_once_and_no_more(simulated: Running, tableau: Tableau) -> None:
-    """Sixty threads, and Tableau never has to refuse one."""
+def test_the_limit_of_twenty_exports_is_kept(simulated: Running, tableau: Tableau) -> None:
+    """Sixty threads export, and Tableau never has to refuse one."""
     control(simulated, "faults", {"kind": "delay", "path": "/image", "seconds": 0.05})
     view = next(tableau.views())
     with ThreadPoolExecutor(60) as pool:
@@ -529,8 +531,8 @@ def test_twenty_exports_at_once_and_no_more(simulated: Running, tableau: Tableau
 
 
 @pytest.mark.parametrize("header", [True, False])
-def test_429_says_when_to_come_back(simulated: Running, tableau: Tableau, header: bool) -> None:
-    """By the header, or by the minutes in the text."""
+def test_429_says_when_to_retry(simulated: Running, tableau: Tableau, header: bool) -> None:
+    """The header says so, or the minutes in the text."""
     book = next(tableau.workbooks())
     control(simulated, "faults", {"kind": "throttled", "seconds": 1740, "header": header, "path": "refresh"})
     with pytest.raises(TooManyRequests) as raised:
@@ -540,8 +542,8 @@ def test_429_says_when_to_come_back(simulated: Running, tableau: Tableau, header
     assert timedelta(minutes=28) < wait < timedelta(minutes=30)
 
 
-def test_a_broken_connection_is_tried_again_where_that_is_safe(simulated: Running, tableau: Tableau) -> None:
-    """Reads and sign-ins survive it; what may have been done already is not sent twice."""
+def test_only_safe_requests_are_repeated_after_a_broken_connection(simulated: Running, tableau: Tableau) -> None:
+    """Reads and sign-ins succeed; a request that may have been executed is not sent twice."""
     control(simulated, "faults", {"kind": "refuse", "path": "signin", "times": 1})
     control(simulated, "faults", {"kind": "refuse", "path": "workbooks", "times": 2})
     assert list(tableau.workbooks())
@@ -552,9 +554,9 @@ def test_a_broken_connection_is_tried_again_where_that_is_safe(simulated: Runnin
     assert [hook.name for hook in tableau.webhooks()].count("once") == 1
 
 
-def test_an_old_server_says_which_version_a_call_needs() -> None:
+def test_an_old_server_leads_to_the_version_a_call_needs() -> None:
     """Labels do not exist before 3.21."""
-    said = pytest.raises(UnknownUri, match=r"needs REST API 3\.21; 3\.19 is spoken")
+    said = pytest.raises(UnknownUri, match=r"needs REST API 3\.21; this server is used with 3\.19")
     with running(Config(api_version="3.19")) as old, client_of(old) as tableau, said:
         tableau.labels("workbook", NOWHERE)
 
@@ -562,8 +564,8 @@ def test_an_old_server_says_which_version_a_call_needs() -> None:
 # --- keep-alive and the official client ---------------------------------------------------------------------------
 
 
-def test_keep_alive_signs_in_only_where_it_must(simulated: Running, tableau: Tableau) -> None:
-    """With a live session it uses that; with a dead one it signs in."""
+def test_keep_alive_signs_in_only_if_needed(simulated: Running, tableau: Tableau) -> None:
+    """It uses a valid session, and signs in after an ended one."""
     first = tableau.keep_alive()
     assert tableau.keep_alive() == first
     control(simulated, "sessions/expire")
@@ -572,8 +574,8 @@ def test_keep_alive_signs_in_only_where_it_must(simulated: Running, tableau: Tab
     assert sign_ins(simulated) == 2
 
 
-def test_the_official_client_uses_our_session(simulated: Running, tableau: Tableau) -> None:
-    """It reads, survives an expiry, and neither signs in nor signs anybody out."""
+def test_the_official_client_uses_the_shared_session(simulated: Running, tableau: Tableau) -> None:
+    """It reads, survives an expiry, and neither signs in nor ends the session of others."""
     server = tableau.as_tsc()
     books, _ = server.workbooks.get()
     assert {book.id for book in books} == {book.luid for book in tableau.workbooks()}

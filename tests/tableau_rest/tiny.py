@@ -1,4 +1,4 @@
-"""A very small Tableau over real HTTP: signs in, keeps one live session per token, answers what a test tells it to."""
+"""A very small Tableau over real HTTP: signs in, keeps one valid session per credential, answers as a test says."""
 
 from __future__ import annotations
 
@@ -33,12 +33,18 @@ class Asked:
     def json(self) -> Any:
         return json.loads(self.body)
 
+    @property
+    def page(self) -> int:
+        """The number of the requested page."""
+        return int(dict(pair.split("=") for pair in self.query.split("&"))["pageNumber"])
+
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer as a test writes it: a document, or bytes with their type; `cut` breaks off after so many bytes.
+    """A response: a document, or bytes with a type.
 
-    `drip` sends byte by byte, with so many seconds between.
+    `cut` closes the connection after that number of bytes; `drip` sends the body byte by byte with that many seconds in
+    between, `head_drip` the head.
     """
 
     body: Any = b""
@@ -46,6 +52,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
     drip: float = 0
+    head_drip: float = 0
     chunked: bool = False
 
     @property
@@ -56,27 +63,32 @@ class Reply:
 Answering = Reply | Callable[[Asked], Reply]
 
 
+def refused(code: str, detail: str = "") -> Reply:
+    """Return one of Tableau's errors by its code, whose first digits are the status."""
+    return Reply({"error": {"code": code, "summary": f"Error {code}", "detail": detail}}, int(code[:3]))
+
+
 class TinyTableau:
-    """Answers are looked up by "GET path"; a list is used up from the front, its last stays."""
+    """Responses are found by "GET path"; of a list of responses the first is used up, the last remains."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.asked: list[Asked] = []
         self.answers: dict[str, Answering | list[Answering]] = {}
-        self.slow: dict[str, Callable[[Asked], Reply]] = {}  # answered side by side, outside the lock
-        self.tokens: dict[str, str] = {}  # live token of each credential
+        self.slow: dict[str, Callable[[Asked], Reply]] = {}  # answered in parallel, outside the lock
+        self.tokens: dict[str, str] = {}  # the valid token of each credential
         self.sign_ins = self.connections = 0
         self.version = "3.27"
         self.lock = threading.Lock()
         self.expired: Reply = Reply(EXPIRED, 401)
 
     def expire(self) -> None:
-        """Every session is dead from now on."""
+        """End every session."""
         self.tokens.clear()
 
-    def calls(self, what: str) -> list[Asked]:
-        """The requests of that method and path."""
-        method, _, path = what.partition(" ")
+    def calls(self, call: str) -> list[Asked]:
+        """Return the requests of a method and path."""
+        method, _, path = call.partition(" ")
         return [asked for asked in self.asked if (asked.method, asked.path) == (method, path)]
 
     def answer(self, asked: Asked) -> Reply:
@@ -86,33 +98,29 @@ class TinyTableau:
             given = self.answers.get(name)
             if isinstance(given, list):
                 given = given.pop(0) if len(given) > 1 else given[0]
+            reply = given(asked) if callable(given) else given
             if asked.path.endswith("/serverinfo"):
-                return self._told(given, asked) or Reply(
-                    {"serverInfo": {"productVersion": {"value": "2025.3.1"}, "restApiVersion": self.version}}
-                )
+                info = {"productVersion": {"value": "2025.3.1"}, "restApiVersion": self.version}
+                return reply or Reply({"serverInfo": info})
             if asked.path.endswith("/auth/signin"):
-                return self._told(given, asked) or self._sign_in(asked)
+                return reply or self._sign_in(asked)
             if asked.headers.get("x-tableau-auth") not in self.tokens.values():
                 return self.expired
         if name in self.slow:
             return self.slow[name](asked)
-        missing = Reply({"error": {"code": "404003", "summary": "Not Found", "detail": name}}, 404)
-        return self._told(given, asked) or missing
-
-    def _told(self, given: Answering | None, asked: Asked) -> Reply | None:
-        return given(asked) if callable(given) else given
+        return reply or refused("404003", name)
 
     def _sign_in(self, asked: Asked) -> Reply:
-        proof = asked.json["credentials"]
-        who = proof.get("personalAccessTokenName") or proof.get("name") or "jwt"
+        credentials = asked.json["credentials"]
+        who = credentials.get("personalAccessTokenName") or credentials.get("name") or "jwt"
         self.sign_ins += 1
         self.tokens[who] = f"session|{self.sign_ins}|{SITE}"
-        site = {"id": SITE, "contentUrl": proof["site"]["contentUrl"]}
+        site = {"id": SITE, "contentUrl": credentials["site"]["contentUrl"]}
         return Reply({"credentials": {"site": site, "user": {"id": USER}, "token": self.tokens[who]}})
 
 
 def parts_of(reply: Reply, data: bytes) -> Iterator[bytes]:
-    """The body in the pieces it is sent in."""
+    """Yield the body in the pieces in which it is sent."""
     if reply.chunked:
         data = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (data[:20], data[20:])) + b"0\r\n\r\n"
     if reply.drip:
@@ -122,7 +130,7 @@ def parts_of(reply: Reply, data: bytes) -> Iterator[bytes]:
 
 
 def running() -> Iterator[TinyTableau]:
-    """A TinyTableau on a port of its own, until the generator is closed."""
+    """Run a TinyTableau on a free port until the generator is closed."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -145,11 +153,14 @@ def running() -> Iterator[TinyTableau]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             self.reply(tiny.answer(Asked(self.command, short, query, headers, body)))
 
-        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815  the names are http.server's
+        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - the names are http.server's
 
         def reply(self, reply: Reply) -> None:
             data = reply.bytes
             length = {"Transfer-Encoding": "chunked"} if reply.chunked else {"Content-Length": str(len(data))}
+            for byte in b"HTTP/1.1 200 OK\r\nX-Drip: " + b"x" * 1000 if reply.head_drip else b"":
+                self.wfile.write(bytes([byte]))
+                time.sleep(reply.head_drip)
             self.send_response(reply.status)
             for name, value in {"Content-Type": "application/json", **length, **reply.headers}.items():
                 self.send_header(name, value)

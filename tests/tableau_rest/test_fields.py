@@ -1,4 +1,4 @@
-"""Whatever comes from the network is read or refused, never a surprise: any bytes, any JSON."""
+"""Any bytes and any JSON are read or refused, and never raise another error."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ READERS = [getattr(models, name).from_json for name in models.__all__ if hasattr
 
 @given(data=st.dictionaries(NAMES, JSON, max_size=10))
 def test_every_model_reads_any_object(data: dict[str, Any]) -> None:
-    """Nothing a server could send raises."""
+    """No JSON object makes a model fail."""
     for read in READERS:
         assert repr(read(data))
-    assert isinstance(list(models.Permission.several(data)), list)
+    assert isinstance(list(models.Permission.from_grant(data)), list)
 
 
 def read_or_refused(body: bytes) -> bool:
-    """Is it a document, or an error that can be read?"""
+    """Return whether the body is a document, or an error with a text."""
     try:
         return isinstance(responses.document(body), dict)
     except TableauError as error:
@@ -49,14 +49,14 @@ def read_or_refused(body: bytes) -> bool:
 
 @given(body=st.binary(max_size=300))
 def test_any_bytes_become_a_document_or_an_error(body: bytes) -> None:
-    """An error of ours, with a readable text."""
+    """The error is a TableauError with a readable text."""
     assert read_or_refused(body)
     assert responses.error(500, {"Retry-After": body.decode("latin-1")}, body, now=NOW).status == 500
 
 
 @given(body=st.text(alphabet='<>/="abc &;!-[]?x', max_size=60))
 def test_any_markup_becomes_a_document_or_an_error(body: str) -> None:
-    """Broken XML and HTML too."""
+    """So do broken XML and HTML."""
     assert read_or_refused(body.encode())
 
 
@@ -73,7 +73,7 @@ def test_any_markup_becomes_a_document_or_an_error(body: str) -> None:
     ],
 )
 def test_a_list_is_found_in_every_shape(shape: dict[str, Any], found: int) -> None:
-    """Those that have been seen."""
+    """All shapes were sent by real servers."""
     assert len(list(fields.objects(shape, "tasks", "task"))) == found
 
 
@@ -90,6 +90,6 @@ def test_a_list_is_found_in_every_shape(shape: dict[str, Any], found: int) -> No
         (5, None),
     ],
 )
-def test_times_are_utc(value: object, time: datetime | None) -> None:
-    """Or there is none."""
+def test_times_are_in_utc(value: object, time: datetime | None) -> None:
+    """A text that is not a time is None."""
     assert fields.timestamp({"at": value}, "at") == time

@@ -1,4 +1,4 @@
-"""What answers mean, without any network."""
+"""The meaning of responses, without a network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tableau_rest import errors
-from tableau_rest.protocol import responses
+from tableau_rest.protocol import redirects, responses
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 
@@ -39,14 +39,14 @@ def coded(code: str, detail: str = "") -> errors.TableauError:
     ],
 )
 def test_a_code_becomes_its_error(code: str, kind: type[errors.TableauError], permanent: bool) -> None:
-    """Each of Tableau's codes is told by type, and says whether trying again can help."""
+    """Each of Tableau's codes has a type, which says whether trying again can help."""
     found = coded(code)
     assert type(found) is kind
     assert (found.permanent, found.code, found.status) == (permanent, code, int(code[:3]))
 
 
-def test_xml_says_the_same_as_json() -> None:
-    """An XML error body is understood although JSON was asked for."""
+def test_an_error_in_xml_is_read() -> None:
+    """Some servers send XML although JSON was requested."""
     body = b"""<?xml version='1.0'?><tsResponse xmlns="http://tableau.com/api"><error code="404006">
         <summary>Resource Not Found</summary><detail>Workbook could not be found.</detail></error></tsResponse>"""
     found = error(404, body)
@@ -54,8 +54,8 @@ def test_xml_says_the_same_as_json() -> None:
     assert str(found) == "404006 Resource Not Found: Workbook could not be found"
 
 
-def test_xml_document_reads_like_json() -> None:
-    """Listing, attributes and texts of XML stand where JSON has them."""
+def test_a_document_in_xml_is_read_as_json() -> None:
+    """Lists, attributes and texts of XML are found under the names they have in JSON."""
     body = b"""<tsResponse xmlns="http://tableau.com/api"><pagination totalAvailable="2"/>
         <workbooks><workbook id="1"><tags><tag label="a"/></tags></workbook>
         <workbook id="2"/><workbook id="3"/></workbooks>
@@ -74,8 +74,8 @@ def test_xml_document_reads_like_json() -> None:
         b"502 Bad Gateway",
     ],
 )
-def test_a_gateways_page_is_told_in_its_own_words(body: bytes) -> None:
-    """HTML and plain text become a short, readable error that is not final."""
+def test_a_gateways_page_becomes_a_short_error(body: bytes) -> None:
+    """HTML and plain text become a readable error that is not permanent."""
     found = error(502, body, Content_Type="text/html")
     assert type(found) is errors.ServerError
     assert "502 Bad Gateway" in found.detail
@@ -83,8 +83,8 @@ def test_a_gateways_page_is_told_in_its_own_words(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"error":[]}', b'{"error":"no"}', b"\xff\xfe", b"{" * 100_000])
-def test_any_body_gives_an_error(body: bytes) -> None:
-    """However broken the body, the status alone is enough."""
+def test_any_body_becomes_an_error(body: bytes) -> None:
+    """However broken the body is, the status alone is enough."""
     assert error(500, body).status == 500
 
 
@@ -113,8 +113,8 @@ def test_entities_in_xml_are_refused() -> None:
         ("", {"Retry_After": "-3"}, None),
     ],
 )
-def test_when_to_come_back(detail: str, headers: dict[str, str], seconds: int | None) -> None:
-    """The header first, as seconds or a date; else the wait in the text; else nothing."""
+def test_the_time_to_retry(detail: str, headers: dict[str, str], seconds: int | None) -> None:
+    """The header first, as seconds or a date; else the wait in the text; else none."""
     body = f'{{"error":{{"code":"429000","summary":"Too Many Requests","detail":"{detail}"}}}}'.encode()
     found = error(429, body, **headers)
     assert found.retry_at == (None if seconds is None else NOW + timedelta(seconds=seconds))
@@ -138,9 +138,9 @@ def test_when_to_come_back(detail: str, headers: dict[str, str], seconds: int | 
         ("http://127.0.0.1:81/api/x", "http://localhost:82/api/x", "http://localhost:82"),
     ],
 )
-def test_a_redirect_within_the_house_is_followed(url: str, location: str, home: str) -> None:
-    """From Cloud's generic host to a pod, from http to https, on loopback."""
-    assert responses.moved(url, location) == home
+def test_a_redirect_within_the_same_organization_is_followed(url: str, location: str, home: str) -> None:
+    """From Tableau Cloud's generic host to a pod, from http to https, on loopback."""
+    assert redirects.new_server(url, {"Location": location}) == home
 
 
 @pytest.mark.parametrize(
@@ -156,13 +156,13 @@ def test_a_redirect_within_the_house_is_followed(url: str, location: str, home: 
         ("https://bi.example.org/api/x", ""),
     ],
 )
-def test_a_redirect_out_of_the_house_is_refused(url: str, location: str) -> None:
-    """Never to http, never to a foreign domain, never to a login page."""
-    with pytest.raises(errors.InvalidResponse, match="Not followed"):
-        responses.moved(url, location)
+def test_any_other_redirect_is_refused(url: str, location: str) -> None:
+    """Never to http, to a foreign domain, to another port, or to a login page."""
+    with pytest.raises(errors.InvalidResponse, match="not followed"):
+        redirects.new_server(url, {"Location": location})
 
 
 def test_tokens_are_masked_in_details() -> None:
-    """A server that echoes a token does not bring it into our logs."""
+    """A token that a server repeats does not appear in logs."""
     found = error(400, b'{"error":{"code":"400000","summary":"S","detail":"X-Tableau-Auth: abc|def|123 was bad"}}')
     assert "abc|def" not in str(found)

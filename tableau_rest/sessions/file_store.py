@@ -1,4 +1,4 @@
-"""Sessions kept in files: for scripts of one machine that have no database to share."""
+"""Sessions shared through files, for scripts on one machine that have no database."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from pathlib import Path
 
 from tableau_rest.sessions.store import LOCK_SECONDS
 
-_BETWEEN_TRIES = 0.02  # seconds
+# Seconds between two attempts to take the lock.
+_LOCK_INTERVAL = 0.02
 
 
 class FileSessions:
-    """Keeps sessions in a directory, for all processes of one machine; for scripts that have no database.
+    """Shares sessions between all processes of one machine, through files in a directory.
 
-    Files are readable by their owner only. The lock is the operating system's, so a killed process leaves none behind.
+    Only their owner can read the files. The lock is the operating system's, so a killed process leaves none behind.
     """
 
     def __init__(self, directory: str | Path, *, lock_seconds: float = LOCK_SECONDS) -> None:
@@ -44,16 +45,15 @@ class FileSessions:
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
-        with (self._directory / f"{key}.lock").open("wb") as file:
-            self._wait_for(file.fileno())
-            yield  # closing the file gives the lock back
-
-    def _wait_for(self, handle: int) -> None:
         deadline = time.monotonic() + self._lock_seconds
-        while True:
-            try:
-                return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"another process has been signing in for {self._lock_seconds:g} s") from None
-            time.sleep(_BETWEEN_TRIES)
+        with (self._directory / f"{key}.lock").open("wb") as file:
+            while True:
+                try:
+                    fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        message = f"another process has been signing in for {self._lock_seconds:g} s"
+                        raise TimeoutError(message) from None
+                time.sleep(_LOCK_INTERVAL)
+            yield  # closing the file releases the lock

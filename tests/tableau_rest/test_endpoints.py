@@ -1,4 +1,4 @@
-"""The calls, each against what Tableau sends."""
+"""The calls, each against the responses that Tableau sends."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ WORKBOOK = {
 }
 
 
-def test_workbook_is_read_whole(tiny: TinyTableau, client: Tableau) -> None:
-    """Strings become numbers, truth and times; a single view is a list of one."""
+def test_a_workbook_is_read_completely(tiny: TinyTableau, client: Tableau) -> None:
+    """Strings become numbers, booleans and times; a single view becomes a list of one."""
     tiny.answers[f"GET workbooks/{LUID}"] = Reply({"workbook": WORKBOOK})
     book = client.workbook(LUID)
     assert (book.name, book.owner.name, book.project.name) == ("Sales", "ann@example.org", "Finance")
@@ -57,8 +57,8 @@ def test_workbook_is_read_whole(tiny: TinyTableau, client: Tableau) -> None:
     assert [view.name for view in book.views] == ["Overview"]
 
 
-def test_datasource_view_user_site_are_read(tiny: TinyTableau, client: Tableau) -> None:
-    """The other things a handler looks up."""
+def test_a_data_source_a_view_a_user_and_a_site_are_read(tiny: TinyTableau, client: Tableau) -> None:
+    """The other content that handlers look up is read as well."""
     tiny.answers |= {
         f"GET datasources/{LUID}": Reply(
             {"datasource": {"id": LUID, "name": "Orders", "isCertified": "true", "tags": {}}}
@@ -74,8 +74,8 @@ def test_datasource_view_user_site_are_read(tiny: TinyTableau, client: Tableau) 
 
 
 @pytest.mark.parametrize("luid", ["", "12", "../users", LUID + "/x", "e3411111222243338444555566667777", None, 5])
-def test_what_is_no_luid_is_refused_before_any_request(tiny: TinyTableau, client: Tableau, luid: Any) -> None:
-    """A ValueError, and nothing was sent."""
+def test_an_invalid_luid_is_refused_before_any_request(tiny: TinyTableau, client: Tableau, luid: Any) -> None:
+    """It raises ValueError, and nothing is sent."""
     for call in (
         client.workbook,
         client.datasource,
@@ -90,30 +90,30 @@ def test_what_is_no_luid_is_refused_before_any_request(tiny: TinyTableau, client
 
 
 @pytest.mark.parametrize("server", ["", "ftp://x", "https://", "https://u:p@x", "https://x/path", "https://x?y"])
-def test_what_is_no_server_is_refused(server: str) -> None:
-    """A ValueError at once."""
+def test_an_invalid_server_address_is_refused(server: str) -> None:
+    """It raises ValueError when the client is created."""
     with pytest.raises(ValueError, match=r"server|password"):
         Tableau(server, "mk", PersonalAccessToken("a", "b"))
 
 
 @pytest.mark.parametrize("version", ["9.9", "3.99", "3", "x", "2.9", "3.2 ", "3.5"])
 def test_an_unknown_version_is_refused(version: str) -> None:
-    """Also one that is too old for the way to sign in."""
+    """So is a version that is too old for the credential."""
     with pytest.raises(ValueError, match="REST API"):
         Tableau("https://x", "mk", PersonalAccessToken("a", "b"), api_version=version)
 
 
 @pytest.mark.parametrize(("offered", "spoken"), [("3.19", "3.19"), ("3.29", "3.29"), ("3.41", "3.29")])
-def test_the_version_is_the_servers_or_the_newest_we_know(
+def test_the_version_is_the_servers_or_the_newest_supported_one(
     tiny: TinyTableau, client: Tableau, offered: str, spoken: str
 ) -> None:
-    """A newer server is spoken to in a version we were tested with."""
+    """A newer server is used with a version this client was tested with."""
     tiny.version = offered
     assert client.version == spoken
 
 
 def test_deleted_content_is_not_found(tiny: TinyTableau, client: Tableau) -> None:
-    """404 is told apart by type."""
+    """Its 404 has a type of its own, and is permanent."""
     error = {"code": "404006", "summary": "Resource Not Found", "detail": "Workbook"}
     tiny.answers[f"GET workbooks/{LUID}"] = Reply({"error": error}, 404)
     with pytest.raises(NotFound) as raised:
@@ -121,25 +121,25 @@ def test_deleted_content_is_not_found(tiny: TinyTableau, client: Tableau) -> Non
     assert raised.value.permanent
 
 
-def test_a_call_the_server_is_too_old_for_says_so(tiny: TinyTableau) -> None:
-    """404003 names the version that would be needed."""
+def test_a_call_that_is_newer_than_the_server_names_the_version_it_needs(tiny: TinyTableau) -> None:
+    """404003 is explained by the version of the server."""
     tiny.version = "3.7"
     tiny.answers[f"GET webhooks/{LUID}"] = Reply({"webhook": HOOK})
     client = Tableau(tiny.url, "mk", PersonalAccessToken("old", "x"), sessions=MemorySessions())
-    with client, pytest.raises(UnknownUri, match=r"needs REST API 3\.8; 3\.7 is spoken") as raised:
+    with client, pytest.raises(UnknownUri, match=r"needs REST API 3\.8; this server is used with 3\.7") as raised:
         client.update_webhook(LUID, is_enabled=False)
     assert raised.value.code == "404003"
 
 
-def test_a_passing_gateway_error_is_tried_again(tiny: TinyTableau, client: Tableau) -> None:
-    """A GET survives two 502s."""
+def test_a_temporary_gateway_error_is_repeated(tiny: TinyTableau, client: Tableau) -> None:
+    """A GET succeeds after two 502s."""
     bad = Reply(b"<html><title>502 Bad Gateway</title></html>", 502, {"Content-Type": "text/html"})
     tiny.answers[f"GET workbooks/{LUID}"] = [bad, bad, Reply({"workbook": WORKBOOK})]
     assert client.workbook(LUID).name == "Sales"
 
 
-def test_a_lasting_gateway_error_is_told(tiny: TinyTableau, client: Tableau) -> None:
-    """Three tries, then the error, which is not final."""
+def test_a_lasting_gateway_error_is_raised(tiny: TinyTableau, client: Tableau) -> None:
+    """After three attempts the error is raised, and it is not permanent."""
     tiny.answers[f"GET workbooks/{LUID}"] = Reply(b"<html><title>502 Bad Gateway</title></html>", 502)
     with pytest.raises(ServerError, match="502 Bad Gateway") as raised:
         client.workbook(LUID)
@@ -148,15 +148,15 @@ def test_a_lasting_gateway_error_is_told(tiny: TinyTableau, client: Tableau) -> 
 
 
 def test_a_post_is_not_sent_twice(tiny: TinyTableau, client: Tableau) -> None:
-    """What may have been done already is not repeated."""
+    """A request that may have been executed is not repeated."""
     tiny.answers["POST webhooks"] = Reply(b"", 502)
     with pytest.raises(ServerError):
         client.create_webhook("n", "WorkbookCreated", "https://example.org/x")
     assert len(tiny.calls("POST webhooks")) == 1
 
 
-def test_429_says_when_and_is_not_slept_on(tiny: TinyTableau, client: Tableau) -> None:
-    """Raised at once with the time to come back."""
+def test_429_is_raised_with_the_time_to_retry(tiny: TinyTableau, client: Tableau) -> None:
+    """It is raised at once; the client does not sleep."""
     tiny.answers[f"GET workbooks/{LUID}"] = Reply({"error": {"code": "429000"}}, 429, {"Retry-After": "60"})
     before = datetime.now(UTC)
     with pytest.raises(TooManyRequests) as raised:
@@ -166,8 +166,8 @@ def test_429_says_when_and_is_not_slept_on(tiny: TinyTableau, client: Tableau) -
     assert len(tiny.calls(f"GET workbooks/{LUID}")) == 1
 
 
-def test_a_page_instead_of_json_is_a_bad_answer(tiny: TinyTableau, client: Tableau) -> None:
-    """200 with a login page is not taken for an empty workbook."""
+def test_a_web_page_is_an_invalid_response(tiny: TinyTableau, client: Tableau) -> None:
+    """200 with a login page is not an empty workbook."""
     tiny.answers[f"GET workbooks/{LUID}"] = Reply(
         b"<!doctype html><title>Sign in</title>", 200, {"Content-Type": "text/html"}
     )
@@ -175,15 +175,15 @@ def test_a_page_instead_of_json_is_a_bad_answer(tiny: TinyTableau, client: Table
         client.workbook(LUID)
 
 
-def test_an_answer_cut_off_is_no_answer(tiny: TinyTableau, client: Tableau) -> None:
-    """Half a document is an error, not half a workbook."""
+def test_an_incomplete_response_is_an_error(tiny: TinyTableau, client: Tableau) -> None:
+    """Half a document is not half a workbook."""
     tiny.answers[f"GET workbooks/{LUID}"] = Reply({"workbook": WORKBOOK}, cut=30)
-    with pytest.raises(ConnectionFailed, match="half-way"):
+    with pytest.raises(ConnectionFailed, match="before the response was complete"):
         client.workbook(LUID)
 
 
-def test_an_answer_in_drops_is_not_waited_for_for_ever(tiny: TinyTableau, client: Tableau) -> None:
-    """Every byte comes in time, the whole does not: an error that is not final, and not tried again."""
+def test_a_body_that_arrives_byte_by_byte_ends_at_the_deadline(tiny: TinyTableau, client: Tableau) -> None:
+    """Each byte comes in time but the whole does not: an error that is not permanent and not repeated."""
     tiny.slow["GET drops"] = lambda _: Reply({"a": "b" * 200}, drip=0.01)
     started = time.monotonic()
     with pytest.raises(ConnectionFailed, match="in time") as raised:
@@ -193,28 +193,28 @@ def test_an_answer_in_drops_is_not_waited_for_for_ever(tiny: TinyTableau, client
     assert not raised.value.permanent
 
 
-def test_a_server_that_says_nothing_is_not_waited_for_for_ever(tiny: TinyTableau, client: Tableau) -> None:
-    """The read timeout, once."""
+def test_a_silent_server_ends_at_the_read_timeout(tiny: TinyTableau, client: Tableau) -> None:
+    """It is waited for once."""
     tiny.slow["GET silence"] = lambda _: (time.sleep(0.3), Reply({}))[1]
     with pytest.raises(ConnectionFailed, match="in time"):
         client.request("GET", "silence", timeouts=Timeouts(read=0.1))
     assert len(tiny.calls("GET silence")) == 1
 
 
-def test_compressed_and_chunked_answers_are_read(tiny: TinyTableau, client: Tableau) -> None:
-    """As gateways send them."""
+def test_compressed_and_chunked_responses_are_read(tiny: TinyTableau, client: Tableau) -> None:
+    """Gateways send both."""
     zipped = gzip.compress(json.dumps({"workbook": WORKBOOK}).encode())
     tiny.answers[f"GET workbooks/{LUID}"] = Reply(zipped, headers={"Content-Encoding": "gzip"})
     assert client.workbook(LUID).name == "Sales"
     tiny.answers[f"GET workbooks/{LUID}"] = Reply({"workbook": WORKBOOK}, chunked=True)
     assert client.workbook(LUID).name == "Sales"
     tiny.answers[f"GET workbooks/{LUID}"] = Reply({"workbook": WORKBOOK}, chunked=True, cut=50)
-    with pytest.raises(ConnectionFailed, match="half-way"):
+    with pytest.raises(ConnectionFailed, match="before the response was complete"):
         client.workbook(LUID)
 
 
 def test_one_connection_serves_many_calls(tiny: TinyTableau, client: Tableau) -> None:
-    """Also after errors, empty answers and pictures."""
+    """It is reused after errors, empty responses and images, too."""
     tiny.answers |= {
         f"GET workbooks/{LUID}": Reply({"workbook": WORKBOOK}),
         f"GET workbooks/{LUID}/previewImage": Reply(b"x" * 100_000),
@@ -229,21 +229,21 @@ def test_one_connection_serves_many_calls(tiny: TinyTableau, client: Tableau) ->
     assert tiny.connections == 1
 
 
-def test_preview_image_is_bytes(tiny: TinyTableau, client: Tableau) -> None:
-    """Binary calls ask for anything, as some of them refuse JSON."""
+def test_a_preview_image_is_bytes(tiny: TinyTableau, client: Tableau) -> None:
+    """Binary calls accept any type, because some of them refuse JSON."""
     tiny.answers[f"GET workbooks/{LUID}/previewImage"] = Reply(b"\x89PNG...", headers={"Content-Type": "image/png"})
     assert client.workbook_preview_image(LUID) == b"\x89PNG..."
     assert tiny.asked[-1].headers["accept"] == "*/*"
 
 
-def test_a_page_is_not_taken_for_a_picture(tiny: TinyTableau, client: Tableau) -> None:
-    """A login page with status 200 is an error, not a broken PNG in somebody's channel."""
+def test_a_web_page_is_not_an_image(tiny: TinyTableau, client: Tableau) -> None:
+    """A login page with status 200 is an error, not a broken PNG in a channel."""
     tiny.answers[f"GET workbooks/{LUID}/previewImage"] = Reply(b"<html>", headers={"Content-Type": "text/html"})
     with pytest.raises(InvalidResponse, match="web page"):
         client.workbook_preview_image(LUID)
 
 
-def test_add_tags_quotes_what_tableau_would_split(tiny: TinyTableau, client: Tableau) -> None:
+def test_tags_that_tableau_would_split_are_quoted(tiny: TinyTableau, client: Tableau) -> None:
     """A label with a blank or a comma is sent in double quotes."""
     tiny.answers[f"PUT workbooks/{LUID}/tags"] = Reply({"tags": {"tag": {"label": "two words"}}})
     assert client.add_tags(Content("workbook", LUID), ["two words", "plain", "a,b"]) == ("two words",)
@@ -251,21 +251,21 @@ def test_add_tags_quotes_what_tableau_would_split(tiny: TinyTableau, client: Tab
 
 
 @pytest.mark.parametrize("tag", ["", " ", 'a"b', "a\nb"])
-def test_a_tag_that_cannot_be_written_is_refused(tiny: TinyTableau, client: Tableau, tag: str) -> None:
-    """A ValueError before any request."""
+def test_an_invalid_tag_is_refused(tiny: TinyTableau, client: Tableau, tag: str) -> None:
+    """It raises ValueError before any request."""
     with pytest.raises(ValueError, match="tag"):
         client.add_tags(Content("workbook", LUID), [tag])
     assert tiny.asked == []
 
 
-def test_delete_tag_encodes_its_name(tiny: TinyTableau, client: Tableau) -> None:
+def test_a_tag_is_encoded_in_the_path(tiny: TinyTableau, client: Tableau) -> None:
     """A slash in a tag does not become part of the path."""
     tiny.answers[f"DELETE datasources/{LUID}/tags/a%2Fb%20c"] = Reply(b"", 204)
     client.delete_tag(Content("datasource", LUID), "a/b c")
 
 
-def test_request_reaches_everything_else(tiny: TinyTableau, client: Tableau) -> None:
-    """Under the site, under the server, with parameters and a body."""
+def test_request_sends_any_other_call(tiny: TinyTableau, client: Tableau) -> None:
+    """The path is relative to the site or to the server, with parameters and a body."""
     tiny.answers["GET workbooks"] = Reply({"workbooks": {}})
     tiny.answers["POST /api/-/pulse/definitions"] = Reply(b"", 202)
     assert client.request("GET", "workbooks", params={"filter": "name:eq:A B", "x": True}) == {"workbooks": {}}
@@ -296,8 +296,8 @@ def jobs_page(*jobs: dict[str, Any]) -> Reply:
     return Reply({"pagination": {"totalAvailable": str(len(jobs))}, "backgroundJobs": inside})
 
 
-def test_failed_job_is_that_of_the_content(tiny: TinyTableau, client: Tableau) -> None:
-    """Of jobs with the same title the one about our content is taken, and its notes are the reason."""
+def test_the_failed_job_is_the_one_of_the_content(tiny: TinyTableau, client: Tableau) -> None:
+    """Of jobs with the same title the one of this content is returned, with the reason in its notes."""
     tiny.answers |= {
         "GET jobs": jobs_page(listed(JOBS[0]), listed(JOBS[1])),
         f"GET jobs/{JOBS[0]}": queried(JOBS[0], OTHER),
@@ -308,14 +308,18 @@ def test_failed_job_is_that_of_the_content(tiny: TinyTableau, client: Tableau) -
     assert job.notes == "java.lang.RuntimeException: no\nCaused by: C:\\new"
     assert (job.status, job.content) == ("Failed", Content("workbook", LUID))
     query = unquote(tiny.calls("GET jobs")[0].query)
-    assert "jobType:in:[refresh_extracts,increment_extracts],status:eq:Failed" in query
+    assert (
+        "jobType:in:[refresh_extracts,increment_extracts,refresh_extracts_via_bridge,increment_extracts_via_bridge]"
+        in query
+    )
+    assert "status:eq:Failed" in query
     assert "title:eq:Sales" in query
     assert "createdAt:gt:2026-01-30T09:30:01Z" in query
     assert "sort=createdAt:desc" in query
 
 
-def test_failed_job_is_the_one_nearest_in_time(tiny: TinyTableau, client: Tableau) -> None:
-    """Yesterday's failure of the same content is not today's reason."""
+def test_the_failed_job_is_the_one_nearest_in_time(tiny: TinyTableau, client: Tableau) -> None:
+    """Yesterday's failure of the same content is not the reason of today's."""
     tiny.answers |= {
         "GET jobs": jobs_page(
             listed(JOBS[0], AT - timedelta(minutes=5)), listed(JOBS[1], AT), listed(JOBS[2], AT - timedelta(hours=3))
@@ -329,14 +333,14 @@ def test_failed_job_is_the_one_nearest_in_time(tiny: TinyTableau, client: Tablea
     assert job.notes == "this one"
 
 
-def test_an_old_failure_alone_is_not_taken(tiny: TinyTableau, client: Tableau) -> None:
-    """When the job is not listed yet, an earlier one does not stand in for it."""
+def test_an_earlier_failure_alone_is_not_returned(tiny: TinyTableau, client: Tableau) -> None:
+    """While the job is not listed yet, an earlier one does not replace it."""
     tiny.answers["GET jobs"] = jobs_page(listed(JOBS[0], AT - timedelta(hours=1)))
     assert client.failed_job(LUID, name="Sales", at=AT) is None
 
 
-def test_failed_job_is_found_without_its_title(tiny: TinyTableau, client: Tableau) -> None:
-    """A title can be missing or translated: the second list is without it. One with a comma is not even tried."""
+def test_the_failed_job_is_found_without_its_title(tiny: TinyTableau, client: Tableau) -> None:
+    """A title may be missing or translated, so the second list is without it; one with a comma is never sent."""
     tiny.answers |= {
         "GET jobs": [jobs_page(), jobs_page(listed(JOBS[0]))],
         f"GET jobs/{JOBS[0]}": queried(JOBS[0], LUID),
@@ -346,8 +350,8 @@ def test_failed_job_is_found_without_its_title(tiny: TinyTableau, client: Tablea
     assert ["title" in asked.query for asked in tiny.calls("GET jobs")] == [True, False, False]
 
 
-def test_find_failed_job_polls_until_it_appears(tiny: TinyTableau, client: Tableau) -> None:
-    """Jobs that appear late are waited for, 5, 10, 30 seconds apart."""
+def test_a_failed_job_is_polled_for_until_it_appears(tiny: TinyTableau, client: Tableau) -> None:
+    """The list is read again after 5, 10 and 30 seconds."""
     tiny.answers |= {
         "GET jobs": [*[jobs_page()] * 6, jobs_page(listed(JOBS[0]))],
         f"GET jobs/{JOBS[0]}": queried(JOBS[0], LUID),
@@ -357,15 +361,15 @@ def test_find_failed_job_polls_until_it_appears(tiny: TinyTableau, client: Table
     assert pauses == [5, 10, 30]
 
 
-def test_find_failed_job_gives_up(tiny: TinyTableau, client: Tableau) -> None:
-    """After `wait` seconds the answer is None."""
+def test_polling_for_a_failed_job_ends(tiny: TinyTableau, client: Tableau) -> None:
+    """After `wait` seconds the result is None."""
     tiny.answers["GET jobs"] = jobs_page()
     pauses: list[float] = []
     assert client.find_failed_job(LUID, at=AT, wait=100, sleep=pauses.append) is None
     assert pauses == [5, 10, 30, 55]
 
 
-def test_wait_for_job_returns_when_it_has_finished(tiny: TinyTableau, client: Tableau) -> None:
+def test_waiting_ends_when_the_job_has_finished(tiny: TinyTableau, client: Tableau) -> None:
     """Progress 100 is not the end; completedAt is."""
     running = Reply({"job": {"id": JOBS[0], "progress": "100", "startedAt": "2026-01-31T09:30:00Z"}})
     tiny.answers[f"GET jobs/{JOBS[0]}"] = [running, running, queried(JOBS[0], LUID)]
@@ -389,7 +393,7 @@ HOOK = {
 }
 
 
-def test_webhooks_are_listed_whatever_the_shape(tiny: TinyTableau, client: Tableau) -> None:
+def test_webhooks_are_listed_in_every_shape(tiny: TinyTableau, client: Tableau) -> None:
     """With and without paging, none, one instead of a list, and those of old servers."""
     old = {key: HOOK[key] for key in HOOK if key not in {"event", "isEnabled"}}
     old |= {"webhook-source": {"webhook-event-user-promoted-admin": {}}}
@@ -406,8 +410,8 @@ def test_webhooks_are_listed_whatever_the_shape(tiny: TinyTableau, client: Table
     assert (hook.event, hook.is_enabled) == ("AdminPromoted", True)
 
 
-def test_create_webhook_sends_the_event_by_name(tiny: TinyTableau, client: Tableau) -> None:
-    """And, to servers before 2020.3, by the name of its element."""
+def test_a_webhook_is_created_by_the_name_of_its_event(tiny: TinyTableau, client: Tableau) -> None:
+    """Servers before 2020.3 are sent the name of its element."""
     tiny.answers["POST webhooks"] = Reply({"webhook": HOOK}, 201)
     assert isinstance(client.create_webhook("n", "LabelDeleted", "https://x.example.org/y"), Webhook)
     assert tiny.asked[-1].json["webhook"]["event"] == "LabelDeleted"
@@ -416,8 +420,8 @@ def test_create_webhook_sends_the_event_by_name(tiny: TinyTableau, client: Table
     assert tiny.asked[-1].json["webhook"]["webhook-source"] == {"webhook-event-user-demoted-admin": {}}
 
 
-def test_update_webhook_sends_everything(tiny: TinyTableau, client: Tableau) -> None:
-    """What is not given is read first and sent along."""
+def test_an_update_of_a_webhook_is_complete(tiny: TinyTableau, client: Tableau) -> None:
+    """Fields that are not given are read first and sent unchanged."""
     tiny.answers[f"GET webhooks/{LUID}"] = Reply({"webhook": HOOK})
     tiny.answers[f"PUT webhooks/{LUID}"] = Reply({"webhook": {**HOOK, "isEnabled": True}}, 201)
     assert client.update_webhook(LUID, is_enabled=True).is_enabled
@@ -432,17 +436,15 @@ def test_update_webhook_sends_everything(tiny: TinyTableau, client: Tableau) -> 
     ("name", "event", "url"),
     [("", "WorkbookCreated", "https://x"), ("n", "workbook created", "https://x"), ("n", "WorkbookCreated", "x/y")],
 )
-def test_a_webhook_that_cannot_be_is_refused(
-    tiny: TinyTableau, client: Tableau, name: str, event: str, url: str
-) -> None:
-    """A ValueError before any request."""
+def test_an_invalid_webhook_is_refused(tiny: TinyTableau, client: Tableau, name: str, event: str, url: str) -> None:
+    """It raises ValueError before any request."""
     with pytest.raises(ValueError, match=r"webhook|event"):
         client.create_webhook(name, event, url)
     assert tiny.asked == []
 
 
-def test_test_webhook_tells_what_the_receiver_said(tiny: TinyTableau, client: Tableau) -> None:
-    """The status inside counts, whatever that of the call itself."""
+def test_the_test_of_a_webhook_returns_the_receivers_response(tiny: TinyTableau, client: Tableau) -> None:
+    """The status inside counts, whatever the status of the call."""
     inside = {"webhookTestResult": {"id": LUID, "status": "408", "body": "timed out"}}
     for status in (200, 400):
         tiny.answers[f"GET webhooks/{LUID}/test"] = Reply(inside, status)
@@ -453,22 +455,22 @@ def test_test_webhook_tells_what_the_receiver_said(tiny: TinyTableau, client: Ta
         client.test_webhook(LUID)
 
 
-def test_delete_webhook(tiny: TinyTableau, client: Tableau) -> None:
-    """204, no body."""
+def test_a_webhook_is_deleted(tiny: TinyTableau, client: Tableau) -> None:
+    """204 without a body is a success."""
     tiny.answers[f"DELETE webhooks/{LUID}"] = Reply(b"", 204)
     client.delete_webhook(LUID)
     assert re.fullmatch(r"session\|1\|.*", tiny.asked[-1].headers["x-tableau-auth"])
 
 
-def test_already_running_is_told_by_type(tiny: TinyTableau, client: Tableau) -> None:
+def test_a_running_refresh_has_an_error_of_its_own(tiny: TinyTableau, client: Tableau) -> None:
     """409093 is no failure, so it can be caught alone."""
     tiny.answers[f"POST workbooks/{LUID}/refresh"] = Reply({"error": {"code": "409093", "summary": "Conflict"}}, 409)
     with pytest.raises(AlreadyRunning):
         client.request("POST", f"workbooks/{LUID}/refresh", json={})
 
 
-def test_filters_reach_tableau_as_it_reads_them(tiny: TinyTableau, client: Tableau) -> None:
-    """Punctuation stays, blanks are encoded, times are UTC."""
+def test_filters_are_encoded_as_tableau_expects(tiny: TinyTableau, client: Tableau) -> None:
+    """Punctuation stays, blanks are encoded, times are in UTC."""
     tiny.answers["GET jobs"] = jobs_page()
     list(client.jobs(where("title", "eq", "A B+C/ä"), "status:eq:Failed", where("createdAt", "gte", AT)))
     assert (

@@ -1,4 +1,4 @@
-"""Exports over a connection that misbehaves: whole or not at all."""
+"""Exports over a connection that fails: completely or not at all."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ HALF = Reply(PDF.body, headers=PDF.headers, cut=200_000)
 PATH = f"GET views/{LUID}/pdf"
 
 
-def test_a_half_read_export_leaves_no_file(tiny: TinyTableau, client: Tableau, tmp_path: Path) -> None:
-    """Cut off three times: an error, and neither file nor temporary file."""
+def test_an_incomplete_export_leaves_no_file(tiny: TinyTableau, client: Tableau, tmp_path: Path) -> None:
+    """After three broken attempts there is an error, and neither a file nor a temporary one."""
     tiny.answers[PATH] = HALF
-    with pytest.raises(ConnectionFailed, match="half-way") as raised:
+    with pytest.raises(ConnectionFailed, match="before the response was complete") as raised:
         client.view_pdf(LUID).save(tmp_path / "view.pdf")
     assert list(tmp_path.iterdir()) == []
     assert not raised.value.permanent
 
 
-def test_a_half_read_export_is_read_again(tiny: TinyTableau, client: Tableau, tmp_path: Path) -> None:
-    """Cut off once: the second try is whole, and nothing of the first is in it."""
+def test_an_incomplete_export_is_repeated(tiny: TinyTableau, client: Tableau, tmp_path: Path) -> None:
+    """The second attempt is complete and contains nothing of the first one."""
     tiny.answers[PATH] = [HALF, PDF]
     saved = client.view_pdf(LUID).save(tmp_path / "view.pdf")
     assert saved.read_bytes() == PDF.body
 
 
-def test_an_export_on_a_dead_session_is_made_on_a_new_one(tiny: TinyTableau, client: Tableau) -> None:
-    """The 401 is not taken for the file."""
+def test_an_export_with_an_ended_session_is_repeated_with_a_new_one(tiny: TinyTableau, client: Tableau) -> None:
+    """The 401 does not become the file."""
     tiny.answers[PATH] = PDF
     client.session()
     tiny.expire()
@@ -42,7 +42,7 @@ def test_an_export_on_a_dead_session_is_made_on_a_new_one(tiny: TinyTableau, cli
 
 
 def test_an_interrupted_export_leaves_no_file(tiny: TinyTableau, client: Tableau, tmp_path: Path) -> None:
-    """Ctrl-C while the file is written."""
+    """Ctrl-C may come while the file is written."""
 
     def interrupted(_: object) -> None:
         raise KeyboardInterrupt
@@ -62,7 +62,7 @@ def test_an_interrupted_export_leaves_no_file(tiny: TinyTableau, client: Tableau
         (Reply({"error": {"code": "404011", "summary": "Not found"}}, 404), NotFound),
     ],
 )
-def test_what_is_no_file_is_not_saved(
+def test_a_response_without_a_file_is_not_saved(
     tiny: TinyTableau, client: Tableau, tmp_path: Path, reply: Reply, kind: type[Exception]
 ) -> None:
     """Neither a login page nor an error becomes report.pdf."""
@@ -72,8 +72,8 @@ def test_what_is_no_file_is_not_saved(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_parameters_are_written_as_tableau_reads_them(tiny: TinyTableau, client: Tableau) -> None:
-    """Filters of the view are encoded, several values stand between commas, what is not given is not sent."""
+def test_the_parameters_of_an_export_are_encoded(tiny: TinyTableau, client: Tableau) -> None:
+    """Filters of the view are encoded, several values are separated by commas, None is left out."""
     tiny.answers[f"GET views/{LUID}/image"] = Reply(b"\x89PNG")
     client.view_image(LUID, max_age=1, width=300, height=200, filters={"Sub Region": ["Süd", "A&B"]}).read()
     assert tiny.asked[-1].query == (
@@ -84,8 +84,8 @@ def test_parameters_are_written_as_tableau_reads_them(tiny: TinyTableau, client:
     assert tiny.asked[-1].query == ""
 
 
-def test_no_more_than_twenty_exports_are_under_way(tiny: TinyTableau, client: Tableau) -> None:
-    """The limit of Cloud is kept on our side; the others wait their turn."""
+def test_twenty_exports_at_most_run_at_the_same_time(tiny: TinyTableau, client: Tableau) -> None:
+    """Tableau Cloud's limit is kept by the client; further exports wait."""
     lock, under_way, most = threading.Lock(), 0, 0
 
     def slowly(_: Asked) -> Reply:
@@ -105,8 +105,8 @@ def test_no_more_than_twenty_exports_are_under_way(tiny: TinyTableau, client: Ta
     assert 2 <= most <= 20
 
 
-def test_expired_is_still_what_tableau_says(tiny: TinyTableau, client: Tableau, tmp_path: Path) -> None:
-    """A session that stays dead fails the export and leaves no file."""
+def test_an_export_whose_session_is_always_refused_fails(tiny: TinyTableau, client: Tableau, tmp_path: Path) -> None:
+    """It leaves no file."""
     tiny.answers[PATH] = Reply(EXPIRED, 401)
     with pytest.raises(Exception, match="401002"):
         client.view_pdf(LUID).save(tmp_path / "x.pdf")
