@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tableau_rest import ConnectionFailed, InvalidResponse, Forbidden, NotFound
+from tableau_rest import ConnectionFailed, Forbidden, InvalidResponse, NotFound
 from tests.support.fake_tableau import FakeTableau
 from tests.support.handler_context import MakeContext, MakeEvent, MakeJob
 from tests.support.simulated_actions import Simulation
