@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from webhooks.inbox import Attempt, EventRecord, JobRecord
-from webhooks.job import DEAD_LETTERS, Job, JobState, NewJob
+from webhooks.job import DEAD_LETTERS, MONITOR_ALERT, Job, JobState, NewJob
 from webhooks.views.formats import count, duration
 
 # States in the order in which they matter to a reader.
@@ -49,8 +49,9 @@ def job_state(job: Job) -> str:
 
 def job_title(job: Job | NewJob) -> str:
     """Return what the job does, without its rule: `notify slack:#bi`, or the name of an `@on` handler."""
-    if job.handler == DEAD_LETTERS:
-        return f"{DEAD_LETTERS} {', '.join(job.params.get('to', ()))}".rstrip()
+    if job.handler in {DEAD_LETTERS, MONITOR_ALERT}:
+        to = job.params.get("to", "")
+        return f"{job.handler} {to if isinstance(to, str) else ', '.join(to)}".rstrip()
     if not job.rule:
         return job.key
     return job.key.removeprefix(f"{job.rule}/").replace("/", " ", 1)

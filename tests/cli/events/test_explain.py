@@ -67,7 +67,7 @@ def test_changed_rules_are_explained(
     del services.rules
     rules_file.write_text('[[rule]]\nname = "New"\non = "*Failed"\nnotify = "console"\n', encoding="utf-8")
     text = lines(flask, event_id)
-    assert ["Finance failures", "gone", "no longer in the rules"] in text
+    assert ["Finance failures", "removed", "no longer in the rules"] in text
     assert text[2][:2] == ["notify console", "not made"]
     assert f"flask events replay {event_id}" in text[2][2]
 
@@ -136,9 +136,25 @@ def test_the_dead_letter_notice_is_explained(flask: Run, receive: Receive, servi
     inbox.events.plan(services.planner.jobs)
     (job,) = inbox.jobs.claim("host:1:test", 1, 60)
     inbox.dead_letters.dead_letter(job, "channel_not_found")
-    text = lines(flask, event_id)
-    assert text[-2] == ["dead letters", "told", "somebody, about jobs that died"]
-    assert text[-1][:2] == ["dead_letters default", "ready"]
+    assert lines(flask, event_id)[-2] == ["dead letters", "pending", "the notice about dead jobs"]
+    assert lines(flask, event_id)[-1][:2] == ["dead_letters default", "ready"]
+    (notice,) = inbox.jobs.claim("host:1:test", 1, 60)
+    inbox.dead_letters.dead_letter(notice, "not_authed")
+    assert lines(flask, event_id)[-2][:2] == ["dead letters", "failed"]
+
+
+def test_the_dead_letter_notice_is_explained_when_it_was_sent(
+    flask: Run, receive: Receive, services: Services, inbox: Inbox
+) -> None:
+    """Only a notice that was sent counts as a notification."""
+    event_id = receive("WorkbookCreated")
+    services.worker()
+    inbox.events.plan(services.planner.jobs)
+    (job,) = inbox.jobs.claim("host:1:test", 1, 60)
+    inbox.dead_letters.dead_letter(job, "channel_not_found")
+    (notice,) = inbox.jobs.claim("host:1:test", 1, 60)
+    inbox.jobs.finish(notice)
+    assert lines(flask, event_id)[-2][:2] == ["dead letters", "notified"]
 
 
 def test_json_has_the_verdicts(flask: Run, receive: Receive, claim: Claim) -> None:
@@ -157,7 +173,7 @@ def test_json_has_the_verdicts(flask: Run, receive: Receive, claim: Claim) -> No
 
 
 def test_an_alert_of_the_monitor_is_explained(flask: Run, services: Services, inbox: Inbox, claim: Claim) -> None:
-    """Its jobs belong to the monitor: they are not called jobs of a rule that is gone."""
+    """The jobs of an alert belong to the monitor, not to a removed rule."""
     alert = build("WebhooksDrifted", origin="monitor", resource_name="Drift", resource_luid="monitor-1")
     event_id = inbox.synthetic_events.add(alert, "monitor", utc_now()).id
     claim()
@@ -186,6 +202,6 @@ def test_an_event_whose_reconciled_twin_ran_is_explained(
     assert "replay" not in result.stdout
     (shown,) = objects(flask("events", "explain", event_id, "--json").stdout)
     assert [(part["kind"], part["verdict"], part["unmade"]) for part in shown["explanation"]] == [
-        ("reconciled", "no", [])
+        ("reconciled", "replaced", [])
     ]
     assert (shown["state"], shown["jobs"]) == ("ignored", [])

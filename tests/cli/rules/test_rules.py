@@ -1,4 +1,4 @@
-"""`flask rules`: check, test, backtest."""
+"""Test `flask rules check`, `test` and `backtest`."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ notify = "console"
 """
 
 
-def test_check_sums_up_rules_that_are_well(flask: Run, rules_file: Path) -> None:
-    """How many rules, what each listens to, under which conditions, and what it does."""
+def test_check_summarizes_valid_rules(flask: Run, rules_file: Path) -> None:
+    """The summary has the number of rules, and the events, actions and conditions of each."""
     result = flask("rules", "check")
     assert result.exit_code == 0
-    assert f"{rules_file}: 2 rules, all well." in result.stdout
+    assert f"{rules_file}: 2 rules, no errors." in result.stdout
     finance = next(line for line in result.stdout.splitlines() if line.startswith("Finance failures"))
     assert "WorkbookRefreshFailed or DatasourceRefreshFailed" in finance
     assert "notify slack:#finance, notify twilio:+15550100" in finance
     assert finance.endswith("resource_name Finance*")
 
 
-def test_check_names_every_fault(flask: Run, tmp_path: Path) -> None:
-    """All faults of the file at once, each with its rule and line; exit code 1."""
+def test_check_prints_every_error(flask: Run, tmp_path: Path) -> None:
+    """All errors of the file are printed at once, each with its rule and line; the exit code is 1."""
     file = tmp_path / "broken.toml"
     file.write_text(BROKEN, encoding="utf-8")
     result = flask("rules", "check", file)
@@ -62,8 +62,8 @@ def test_check_names_every_fault(flask: Run, tmp_path: Path) -> None:
         assert words in result.stderr
 
 
-def test_check_json_gives_rules_or_faults(flask: Run, tmp_path: Path) -> None:
-    """A rule a line, or a fault a line."""
+def test_check_json_has_rules_or_errors(flask: Run, tmp_path: Path) -> None:
+    """There is one rule per line, or one error per line."""
     rules = objects(flask("rules", "check", "--json").stdout)
     assert [rule["name"] for rule in rules] == ["Finance failures", "Published"]
     assert rules[0]["steps"][1] == {
@@ -75,88 +75,89 @@ def test_check_json_gives_rules_or_faults(flask: Run, tmp_path: Path) -> None:
     file.write_text(BROKEN, encoding="utf-8")
     result = flask("rules", "check", file, "--json")
     assert result.exit_code == 1
-    assert all(fault.keys() == {"place", "message"} for fault in objects(result.stdout))
+    assert all(error.keys() == {"place", "message"} for error in objects(result.stdout))
 
 
-def test_check_reads_stdin_and_misses_files(flask: Run) -> None:
-    """`-` is stdin; a file that is not there is a fault like any other."""
-    assert "1 rule, all well" in flask("rules", "check", "-", stdin=NEW.partition('[[rule]]\nname = "In')[0]).stdout
+def test_check_reads_stdin_and_reports_missing_files(flask: Run) -> None:
+    """`-` is stdin, and a file that does not exist is an error like others."""
+    assert "1 rule, no errors" in flask("rules", "check", "-", stdin=NEW.partition('[[rule]]\nname = "In')[0]).stdout
     missing = flask("rules", "check", "nowhere.toml")
     assert (missing.exit_code, "cannot be read" in missing.stderr) == (1, True)
 
 
-def test_check_warns_of_what_is_probably_not_meant(flask: Run) -> None:
-    """An event type that nobody knows is no fault, but said."""
+def test_check_warns_of_probable_mistakes(flask: Run) -> None:
+    """An unknown event type is a warning, not an error."""
     result = flask("rules", "check", "-", stdin='[[rule]]\nname = "x"\non = "WorkbookCreatd"\nnotify = "console"\n')
     assert result.exit_code == 0
     assert "did you mean WorkbookCreated?" in result.stderr
 
 
 def test_check_warns_of_a_misspelt_handler(flask: Run, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    """@on is looked at as well: its handler would never run."""
+    """The event types of @on are checked, too, because a misspelt one would never match."""
     own = Registry()
     own.on("WorkbookCreatd", name="sales.greet")(lambda event: None)
     own.action("notify")(lambda event: None)
     monkeypatch.setitem(services.__dict__, "registry", own)
     result = flask("rules", "check", "-", stdin='[[rule]]\nname = "x"\non = "*"\nnotify = true\n')
     assert result.exit_code == 0
-    assert result.stderr.startswith("handler sales.greet: WorkbookCreatd is not a known event type")
+    assert result.stderr.startswith("warning: handler sales.greet: WorkbookCreatd is not a known event type")
     assert "1 rule, 1 warning." in result.stdout
 
 
-def test_check_says_which_events_are_left_out(flask: Run) -> None:
-    """`!` reads as "not"; nobody takes it for one of the events."""
+def test_check_shows_excluded_events(flask: Run) -> None:
+    """A pattern with `!` is shown as "not"."""
     text = '[[rule]]\nname = "x"\non = ["*Created", "!Site*", "!View*"]\nwhere.name = "!Copy*"\nnotify = "console"\n'
     shown = flask("rules", "check", "-", stdin=text).stdout
     assert "*Created, not Site* nor View*" in shown
     assert "resource_name not Copy*" in shown
 
 
-def test_check_says_that_a_file_without_rules_tells_nobody(flask: Run) -> None:
-    """An empty file is sound, and hardly meant."""
+def test_check_warns_of_a_file_without_rules(flask: Run) -> None:
+    """An empty file is valid, but probably a mistake."""
     result = flask("rules", "check", "-", stdin="")
     assert (result.exit_code, "stdin: 0 rules, 1 warning." in result.stdout) == (0, True)
-    assert result.stderr == "the file contains no rule: events are stored, but no rule acts on them\n"
+    assert result.stderr == "warning: the file contains no rule: events are stored, but no rule acts on them
+"
 
 
-def test_test_foretells_what_a_file_would_lead_to(flask: Run, tmp_path: Path, inbox: Inbox) -> None:
-    """Rules that match with their jobs, and rules that do not with the reason; nothing is kept or run."""
+def test_test_previews_the_jobs_of_an_event(flask: Run, tmp_path: Path, inbox: Inbox) -> None:
+    """Matching rules are shown with their jobs, others with the reason; nothing is stored and no action runs."""
     file = tmp_path / "event.json"
     file.write_text(json.dumps({"event_type": "WorkbookRefreshFailed", "resource_name": "Finance X"}), encoding="utf-8")
     text = flask("rules", "test", file).stdout
     assert re.search("notify slack:#finance +would run", text)
-    assert "2 jobs would be made." in text
+    assert "2 jobs would be created." in text
     assert inbox.events.list() == []
 
 
-def test_test_takes_ids_types_and_stdin(flask: Run, receive: Receive) -> None:
-    """A kept event, the sample of a type, or JSON on stdin."""
+def test_test_accepts_ids_types_and_stdin(flask: Run, receive: Receive) -> None:
+    """EVENT is a stored event, the sample of an event type, or JSON on stdin."""
     event_id = receive()
-    assert "2 jobs would be made." in flask("rules", "test", event_id).stdout
-    assert "2 jobs would be made." in flask("rules", "test", "WorkbookRefreshFailed", "--name", "Finance").stdout
-    assert "It would be ignored." in flask("rules", "test", "-", stdin='{"event_type": "Other"}').stdout
-    assert "1 job would be made." in flask("rules", "test", FOLDER / "WorkbookCreated.json").stdout
+    assert "2 jobs would be created." in flask("rules", "test", event_id).stdout
+    assert "2 jobs would be created." in flask("rules", "test", "WorkbookRefreshFailed", "--name", "Finance").stdout
+    assert "The event would be ignored." in flask("rules", "test", "-", stdin='{"event_type": "Other"}').stdout
+    assert "1 job would be created." in flask("rules", "test", FOLDER / "WorkbookCreated.json").stdout
 
 
 @pytest.mark.parametrize(
     ("argument", "stdin", "code", "words"),
     [
         ("999", None, 1, "no event 999"),
-        ("WorkbookCreatd", None, 2, "did you mean WorkbookCreated?"),
+        ("WorkbookCreatd", None, 2, "Did you mean WorkbookCreated?"),
         ("-", "{", 1, "not JSON"),
         ("-", "[]", 1, "expected a JSON object"),
         ("-", "", 1, "test request"),
     ],
 )
-def test_test_says_what_is_no_event(flask: Run, argument: str, stdin: str | None, code: int, words: str) -> None:
-    """What cannot be an event is told in words."""
+def test_test_refuses_an_invalid_event(flask: Run, argument: str, stdin: str | None, code: int, words: str) -> None:
+    """An argument that is not an event ends the command with the reason."""
     result = flask("rules", "test", argument, stdin=stdin)
     assert (result.exit_code, result.stdout) == (code, "")
     assert words in result.stderr
 
 
-def test_test_expects(flask: Run) -> None:
-    """--expect makes a test of the rules out of it, for a shell or CI."""
+def test_expected_jobs_are_compared(flask: Run) -> None:
+    """With --expect, the exit code says whether the jobs would be created."""
     words = ("rules", "test", "WorkbookRefreshFailed", "--name", "Finance")
     assert flask(*words, "--expect", "notify slack:#finance").exit_code == 0
     missed = flask(*words, "--expect", "notify slack:#finance", "--expect", "notify slack:#bi")
@@ -164,8 +165,8 @@ def test_test_expects(flask: Run) -> None:
     assert "notify slack:#bi" in missed.stderr
 
 
-def test_test_tries_another_file(flask: Run, tmp_path: Path) -> None:
-    """--rules: what would happen with rules that are not in use yet."""
+def test_test_uses_another_file(flask: Run, tmp_path: Path) -> None:
+    """--rules previews rules that are not in use."""
     file = tmp_path / "new.toml"
     file.write_text(NEW, encoding="utf-8")
     (finance, conditional) = objects(flask("rules", "test", "DatasourceCreated", "--rules", file, "--json").stdout)
@@ -174,10 +175,10 @@ def test_test_tries_another_file(flask: Run, tmp_path: Path) -> None:
     assert conditional["unmade"] == ["In Finance/notify/console"]
 
 
-def test_backtest_compares_then_and_now(
+def test_backtest_compares_files(
     flask: Run, tmp_path: Path, receive: Receive, claim: Callable[[], list[Job]], inbox: Inbox
 ) -> None:
-    """For each step of each rule: how often it was done, and how often another file would have done it."""
+    """For each action there is the number of jobs created, and of those that another file would have created."""
     for _ in range(3):
         receive()
     receive(resource_name="Sales")
@@ -196,18 +197,18 @@ def test_backtest_compares_then_and_now(
     assert "≤ 1" in text
 
 
-def test_backtest_of_the_rules_in_use_changes_nothing(
+def test_backtest_of_the_rules_in_use_has_no_change(
     flask: Run, receive: Receive, claim: Callable[[], list[Job]]
 ) -> None:
-    """The same rules give the same jobs."""
+    """The same rules create the same jobs."""
     receive()
     claim()
     for line in objects(flask("rules", "backtest", "--since", "1h", "--json").stdout):
         assert line["made"] == line["would"] == 1
 
 
-def test_backtest_of_a_faulty_file_ends_with_1(flask: Run, tmp_path: Path) -> None:
-    """A file with faults is not tried."""
+def test_backtest_of_an_invalid_file_ends_with_1(flask: Run, tmp_path: Path) -> None:
+    """A file with errors is not used."""
     file = tmp_path / "broken.toml"
     file.write_text(BROKEN, encoding="utf-8")
     result = flask("rules", "backtest", file)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from webhooks.cli.events import render
-from webhooks.cli.events.explain import Part, explain
 from webhooks.cli.events.replay import replay
 from webhooks.cli.events.tail import tail
 from webhooks.cli.support import application, options, terminal
@@ -14,9 +13,11 @@ from webhooks.clock import utc_now
 from webhooks.context import CONDITIONS
 from webhooks.event import Event
 from webhooks.inbox import MISSING, EventRecord
+from webhooks.job import JobState
 from webhooks.planner import Plan
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
+from webhooks.views.explanation import explain
 from webhooks.views.json_objects import event_object
 
 
@@ -81,17 +82,18 @@ def explain_event(event_id: int, as_json: bool) -> None:
     Rules and handlers are evaluated as they are now; jobs were created when the event was planned.
     """
     record = application.get_event(event_id)
-    parts = explain(record, current_plan(record.event), checked_conditions(record))
+    decisions = explain(record, current_plan(record.event), checked_conditions(record))
     if as_json:
-        explanation = [part.as_object() for part in parts]
+        explanation = [decision.as_object() for decision in decisions]
         terminal.print_json(event_object(record, application.redact) | {"explanation": explanation})
         return
     now = utc_now()
     unmade = f"not made: did not match when the event was planned; flask events replay {event_id} creates it"
     if record.state == "received":
         unmade = "ready: created when a worker plans the event"
-    terminal.show(render.headline(record, now), render.explanation(parts, now, application.redact, unmade=unmade))
-    if _has_dead_jobs(parts) and terminal.is_terminal():
+    terminal.show(render.headline(record, now), render.explanation(decisions, now, application.redact, unmade=unmade))
+    dead = any(job.job.state is JobState.DEAD for job in record.jobs)
+    if dead and terminal.is_terminal():
         click.secho(f"\nOnce the cause is fixed: flask events replay {event_id}", dim=True)
 
 
@@ -110,7 +112,3 @@ def checked_conditions(record: EventRecord) -> dict[int, str]:
     conditional = [job.job for job in record.jobs if job.job.where]
     found = {job.id: application.inbox().checkpoints.get(job, CONDITIONS) for job in conditional}
     return {job_id: application.redact(str(reason)) for job_id, reason in found.items() if reason is not MISSING}
-
-
-def _has_dead_jobs(parts: list[Part]) -> bool:
-    return any(job.job.state.word == "dead" for part in parts for job in part.jobs)

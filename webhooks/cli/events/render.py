@@ -10,11 +10,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from webhooks.cli.events.explain import MATCHED, Part
 from webhooks.cli.support import terminal
 from webhooks.inbox import Attempt, EventRecord, JobRecord
 from webhooks.job import Job, NewJob
 from webhooks.views import formats, wording
+from webhooks.views.explanation import MATCHED, Decision
 
 Hide = Callable[[str], str]
 
@@ -106,18 +106,22 @@ def attempt_grid(attempts: Sequence[Attempt], now: datetime, hide: Hide) -> Tabl
     return grid
 
 
-def explanation(parts: Sequence[Part], now: datetime, hide: Hide, *, unmade: str) -> RenderableType:
-    """Return what each rule and handler decided, with its jobs; `unmade` is the state and text of jobs not created."""
+def explanation(decisions: Sequence[Decision], now: datetime, hide: Hide, *, unmade: str) -> RenderableType:
+    """Return the decision of each rule and handler, with its jobs.
+
+    `unmade` is the state of jobs that do not exist, with a text after a colon.
+    """
     grid = Table.grid(padding=(0, 2))
-    for part in parts:
-        style = "bold" if part.word == MATCHED or part.jobs else "dim"
-        reason = Text(terminal.one_line(part.reason), style="" if style == "bold" else "dim")
-        grid.add_row(Text("  " + terminal.printable(part.name), style=style), terminal.styled_state(part.word), reason)
-        for record in part.jobs:
+    state, _, text = unmade.partition(": ")
+    for decision in decisions:
+        style = "bold" if decision.verdict == MATCHED or decision.jobs else "dim"
+        name = Text("  " + terminal.printable(decision.name), style=style)
+        reason = Text(terminal.one_line(decision.reason), style="" if style == "bold" else "dim")
+        grid.add_row(name, terminal.styled_state(decision.verdict), reason)
+        for record in decision.jobs:
             outcome = Text(terminal.one_line(hide(wording.job_outcome(record, now))))
             grid.add_row(_action(record.job), terminal.styled_state(wording.job_state(record.job)), outcome)
-        for new in part.unmade:
-            state, _, text = unmade.partition(": ")
+        for new in decision.unmade:
             grid.add_row(_action(new), terminal.styled_state(state), Text(text))
     return grid
 

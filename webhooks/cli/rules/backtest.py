@@ -1,124 +1,120 @@
-"""`flask rules backtest`: what a rules file would have done about the events that are kept, beside what was done."""
+"""`flask rules backtest`: compare what a rules file would have done for stored events with what was done."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import click
 from flask.cli import with_appcontext
 from rich.text import Text
 
-from webhooks import rules as rulebook
+from webhooks.cli.rules.read import valid_rules
 from webhooks.cli.support import application, options, terminal
 from webhooks.cli.support.commands import Command
-from webhooks.cli.support.exit_codes import Failure
 from webhooks.clock import utc_now
-from webhooks.event import Event
-from webhooks.inbox import EventRecord, JobRecord
+from webhooks.inbox import EventRecord
 from webhooks.job import DEAD_LETTERS, PLANNING_FAILED, Job, JobState, NewJob
-from webhooks.rules import RulesError
+from webhooks.planner import Planner
 from webhooks.views import formats, wording
 
-Matching = Callable[[Event], Sequence[NewJob]]
-Line = tuple[str, str]
-"""A rule (empty for a handler's own) and what it does."""
+# A rule, empty for an `@on` handler, and what it does.
+Action = tuple[str, str]
 
 DEFAULT_DAYS = 7
-NOT_OURS = {DEAD_LETTERS, PLANNING_FAILED}
+# Handlers whose jobs do not depend on the rules.
+INTERNAL = {DEAD_LETTERS, PLANNING_FAILED}
 
 
 @dataclass
-class Tally:
-    """Jobs counted by rule and step: made then, of these skipped by a condition, and made now."""
+class Comparison:
+    """Numbers of jobs by action: `made` were created, `skipped` of these by a condition, and `would` be created now."""
 
-    made: Counter[Line] = field(default_factory=Counter)
-    skipped: Counter[Line] = field(default_factory=Counter)
-    would: Counter[Line] = field(default_factory=Counter)
-    conditional: set[Line] = field(default_factory=set)
+    made: Counter[Action] = field(default_factory=Counter)
+    skipped: Counter[Action] = field(default_factory=Counter)
+    would: Counter[Action] = field(default_factory=Counter)
+    conditional: set[Action] = field(default_factory=set)
     events: int = 0
 
-    def add(self, record: EventRecord, matching: Matching) -> None:
+    def add(self, record: EventRecord, planner: Planner) -> None:
+        """Count the event's jobs, and those that the planner creates for it now."""
         self.events += 1
-        for job in _made(record.jobs):
-            self.made[_line(job)] += 1
-            self.skipped[_line(job)] += job.state is JobState.SKIPPED
-        for new in matching(record.event):
-            self.would[_line(new)] += 1
+        for job in (job.job for job in record.jobs if job.job.handler not in INTERNAL):
+            self.made[_action(job)] += 1
+            self.skipped[_action(job)] += job.state is JobState.SKIPPED
+        for new in planner.jobs(record.event):
+            self.would[_action(new)] += 1
             if new.where:
-                self.conditional.add(_line(new))
+                self.conditional.add(_action(new))
 
     @property
-    def steps(self) -> list[Line]:
-        """Those that would be done, then those that were done and would be no more."""
+    def actions(self) -> list[Action]:
+        """The actions that would run now, then those that ran and would not run any more."""
         return list(dict.fromkeys([*self.would, *self.made]))
 
 
-def _made(jobs: Iterable[JobRecord]) -> list[Job]:
-    return [record.job for record in jobs if record.job.handler not in NOT_OURS]
-
-
-def _line(job: Job | NewJob) -> Line:
+def _action(job: Job | NewJob) -> Action:
     return job.rule or "", wording.job_title(job)
 
 
 @click.command(cls=Command)
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.argument("file", required=False, type=click.Path(path_type=Path, allow_dash=True))
 @options.filters("since", "event_types", "resources")
 @options.as_json
 @with_appcontext
 def backtest(file: Path | None, filters: options.Filters, as_json: bool) -> None:
     """Compare what FILE would have done with what was done.
 
-    It looks at the events of the last 7 days, or --since. Nothing is run and Tableau is not asked: conditions on
-    project, owner or tags count as fulfilled.
+    The events of the last 7 days are used, or those since --since. No action runs and Tableau is not asked, so that
+    conditions on project, owner or tags count as met.
     """
-    matching = _matching(file)
-    since = filters.since or utc_now() - timedelta(days=DEFAULT_DAYS)
-    chosen = replace(filters, since=since)
+    planner = application.services().planner_for(valid_rules(file))
+    filters = replace(filters, since=filters.since or utc_now() - timedelta(days=DEFAULT_DAYS))
     inbox = application.inbox()
-    chosen.check(inbox)
-    tally = Tally()
-    for record in chosen.oldest(inbox):
-        tally.add(record, matching)
-    _print(tally, since, as_json=as_json)
-
-
-def _matching(file: Path | None) -> Matching:
-    services, registry = application.services(), application.registry()
-    try:
-        read = rulebook.load(file or services.settings.rules_file, registry.actions, services.settings.max_attempts)
-    except RulesError as error:
-        raise Failure(str(error)) from None
-    return services.planner_for(read).jobs
-
-
-def _print(tally: Tally, since: datetime, *, as_json: bool) -> None:
+    filters.check(inbox)
+    comparison = Comparison()
+    for record in filters.oldest(inbox):
+        comparison.add(record, planner)
     if as_json:
-        for line in tally.steps:
-            figures = {"made": tally.made[line], "skipped": tally.skipped[line], "would": tally.would[line]}
-            terminal.print_json(
-                {"rule": line[0] or None, "step": line[1], **figures, "at_most": line in tally.conditional}
-            )
+        for action in comparison.actions:
+            terminal.print_json(comparison_object(comparison, action))
         return
-    click.echo(f"{formats.count(tally.events, 'event')} since {formats.date_time(since)} UTC")
-    if not tally.steps:
-        click.echo("Nothing was done about them, and nothing would be.")
+    click.echo(f"{formats.count(comparison.events, 'event')} since {formats.date_time(filters.since)} UTC")
+    if not comparison.actions:
+        click.echo("No jobs were created for them, and none would be.")
         return
-    headings = ["RULE", "WHAT IS DONE", "THEN", "NOW", "CHANGE"]
-    terminal.show("", terminal.table(headings, [_row(tally, line) for line in tally.steps], flexible=headings[:2]))
-    if tally.conditional:
-        click.echo("\n≤ at most: a condition on project, owner or tags is looked at by the job itself.")
+    headings = ["RULE", "ACTION", "THEN", "NOW", "CHANGE"]
+    rows = [comparison_row(comparison, action) for action in comparison.actions]
+    terminal.show("", terminal.table(headings, rows, flexible=headings[:2]))
+    if comparison.conditional:
+        click.echo("\n≤ upper limit: only Tableau knows project, owner and tags.")
 
 
-def _row(tally: Tally, line: Line) -> list[Text | str]:
-    made, skipped, would = tally.made[line], tally.skipped[line], tally.would[line]
-    then = f"{made} ({skipped} skipped)" if skipped else str(made)
+def comparison_object(comparison: Comparison, action: Action) -> dict[str, object]:
+    """Return the numbers of an action as a JSON object."""
+    rule, title = action
+    return {
+        "rule": rule or None,
+        "step": title,
+        "made": comparison.made[action],
+        "skipped": comparison.skipped[action],
+        "would": comparison.would[action],
+        "at_most": action in comparison.conditional,
+    }
+
+
+def comparison_row(comparison: Comparison, action: Action) -> list[Text | str]:
+    """Return the cells of an action in the table."""
+    made, skipped, would = comparison.made[action], comparison.skipped[action], comparison.would[action]
     change = would - made
-    now = f"≤ {would}" if line in tally.conditional else str(would)
     style = "green" if change > 0 else "yellow" if change < 0 else "dim"
-    rule = Text(terminal.printable(line[0])) if line[0] else Text("(handler)", style="dim")
-    return [rule, terminal.printable(line[1]), then, now, Text(f"{change:+d}" if change else "=", style=style)]
+    rule, title = action
+    return [
+        Text(terminal.printable(rule)) if rule else Text("(handler)", style="dim"),
+        terminal.printable(title),
+        f"{made} ({skipped} skipped)" if skipped else str(made),
+        f"≤ {would}" if action in comparison.conditional else str(would),
+        Text(f"{change:+d}" if change else "=", style=style),
+    ]

@@ -1,4 +1,4 @@
-"""`flask rules`: is the file right, what does it make of an event, what would it have made of the last days."""
+"""`flask rules`: check the rules file, and test it with an event; `backtest` has a module of its own."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any
 import click
 from rich.text import Text
 
-from webhooks import rules as rulebook
 from webhooks.cli.events import render
-from webhooks.cli.events.explain import Part, foresee
-from webhooks.cli.rules import backtest
+from webhooks.cli.rules.backtest import backtest
+from webhooks.cli.rules.read import read_rules, valid_rules
 from webhooks.cli.support import application, options, terminal
 from webhooks.cli.support.commands import Group
 from webhooks.cli.support.exit_codes import FAILED, Failure
@@ -22,125 +21,113 @@ from webhooks.event import Event, Malformed, Unprocessable, parse
 from webhooks.event_types import EVENT_TYPES
 from webhooks.rules import Rule, Rules, RulesError
 from webhooks.rules.conditions import describe_patterns
-from webhooks.spelling import hint
-from webhooks.views import formats, wording
+from webhooks.views import explanation, formats, wording
 
 FILE = click.argument("file", required=False, type=click.Path(path_type=Path, allow_dash=True), metavar="[FILE]")
 
 
 @click.group(cls=Group)
 def rules() -> None:
-    """Check the rules file, and ask what it makes of an event.
+    """Check the rules file and preview what it does.
 
-    FILE is RULES_FILE where none is given. Needs no credentials of Tableau, and runs nothing.
+    FILE defaults to RULES_FILE. No Tableau credentials are needed, and no action runs.
     """
 
 
-rules.add_command(backtest.backtest)
+rules.add_command(backtest)
 
 
 @rules.command()
 @FILE
 @options.as_json
 def check(file: Path | None, as_json: bool) -> None:
-    """Check the rules, and name every fault.
+    """Check the rules and print every error.
 
-    If it finds none it sums the rules up; otherwise it ends with 1. What is probably not meant, also in the handlers,
-    is told on stderr.
+    If there is none, a summary of the rules is printed; else the exit code is 1. Probable mistakes, also those of
+    handlers, are printed as warnings on stderr.
     """
     try:
-        read = read_rules(file)
+        found = read_rules(file)
     except RulesError as error:
         if as_json:
-            for fault in error.errors:
-                terminal.print_json({"place": fault.place, "message": fault.message})
+            for diagnostic in error.errors:
+                terminal.print_json({"place": diagnostic.place, "message": diagnostic.message})
         raise Failure(str(error)) from None
-    warnings = [*read.warnings, *(f"handler {warning}" for warning in application.registry().warnings())]
+    warnings = [*found.warnings, *(f"handler {warning}" for warning in application.registry().warnings())]
     for warning in warnings:
-        click.secho(warning, fg="yellow", err=True)
+        click.secho(f"warning: {warning}", fg="yellow", err=True)
     if as_json:
-        for rule in read.rules:
-            terminal.print_json(_rule_object(rule))
+        for rule in found.rules:
+            terminal.print_json(rule_object(rule))
     else:
-        _summarize(read, file, formats.count(len(warnings), "warning") if warnings else "all well")
+        result = formats.count(len(warnings), "warning") if warnings else "no errors"
+        source = "stdin" if str(file) == "-" else file or application.settings().rules_file
+        print_summary(found, f"{source}: {formats.count(len(found.rules), 'rule')}", result)
 
 
 @rules.command()
 @click.argument("event", metavar="EVENT")
-@click.option("--rules", "file", type=click.Path(path_type=Path, allow_dash=True), help="Another rules file.")
-@click.option("--name", help="The name of the content, where EVENT is an event type.")
-@click.option("--expect", multiple=True, metavar="TEXT", help='Fail unless this would be done: "notify slack:#bi".')
+@click.option("--rules", "file", type=click.Path(path_type=Path, allow_dash=True), help="Test this file instead.")
+@click.option("--name", help="Name of the content, if EVENT is an event type.")
+@click.option("--expect", multiple=True, metavar="TEXT", help='Fail unless this would run, such as "notify slack:#bi".')
 @options.as_json
 def test(event: str, file: Path | None, name: str | None, expect: tuple[str, ...], as_json: bool) -> None:
-    """Tell what would happen for EVENT; nothing is run.
+    """Print what would happen for EVENT.
 
-    EVENT is a JSON file, - for stdin, the ID of a kept event, or an event type.
+    EVENT is a JSON file, - for stdin, the ID of a stored event, or an event type. No action runs.
 
     \b
     flask rules test WorkbookRefreshFailed --name Sales
     flask rules test event.json --expect "notify slack:#finance-data"
     """
     given = _event(event, name)
-    known = application.rules() if file is None else _checked(file)
-    parts = foresee(application.services().planner_for(known).plan(given))
+    planner = application.services().planner_for(valid_rules(file))
+    decisions = explanation.preview(planner.plan(given))
+    jobs = [new for decision in decisions for new in decision.unmade]
     if as_json:
-        for part in parts:
-            terminal.print_json(part.as_object())
+        for decision in decisions:
+            terminal.print_json(decision.as_object())
     else:
-        _foretell(given, parts)
-    _compare(expect, parts)
+        name_of_resource = (terminal.printable(given.resource_name), "bold")
+        head = Text.assemble(terminal.styled_event_type(given.event_type), "  ", name_of_resource)
+        body = render.explanation(decisions, utc_now(), application.redact, unmade="would run: ")
+        result = f"{formats.count(len(jobs), 'job')} would be created." if jobs else "The event would be ignored."
+        terminal.show(head, body, "", result)
+    missing = [text for text in expect if text not in map(wording.job_title, jobs)]
+    if missing:
+        click.echo(f"Expected, but would not run: {', '.join(missing)}", err=True)
+        raise click.exceptions.Exit(FAILED)
 
 
-def read_rules(file: Path | None) -> Rules:
-    """The rules in `file`, in RULES_FILE, or on stdin. Raises RulesError."""
-    settings, actions = application.settings(), application.registry().actions
-    if file is not None and str(file) == "-":
-        return rulebook.parse(sys.stdin.read(), actions, source="stdin", max_attempts=settings.max_attempts)
-    return rulebook.load(file or settings.rules_file, actions, settings.max_attempts)
+def print_summary(rules: Rules, subject: str, result: str) -> None:
+    """Print the rules as a table, where dead letters are reported, and the handlers beside the rules."""
+    disabled = sum(not rule.enabled for rule in rules.rules)
+    click.echo(f"{subject}{f', {disabled} disabled' if disabled else ''}, {result}.")
+    if rules.rules:
+        headings = ["RULE", "EVENTS", "ACTIONS", "CONDITIONS"]
+        if not any(_conditions(rule) for rule in rules.rules):
+            headings.pop()
+        rows = [rule_row(rule)[: len(headings)] for rule in rules.rules]
+        terminal.show("", terminal.table(headings, rows, flexible=headings))
+    destinations = ", ".join(rules.dead_letters) or "no destination"
+    handlers = ", ".join(application.registry().on_handlers) or "none"
+    terminal.show("", f"Dead letters are reported to {destinations}.", f"Handlers with @on: {handlers}.")
 
 
-def _checked(file: Path) -> Rules:
-    try:
-        return read_rules(file)
-    except RulesError as error:
-        raise Failure(str(error)) from None
+def rule_row(rule: Rule) -> list[Text | str]:
+    """Return the cells of a rule in the table, dimmed if it is disabled."""
+    conditions = (f"{name} {describe_patterns(patterns)}" for name, patterns in _conditions(rule).items())
+    actions = (f"{action.action} {action.label}".strip() for action in rule.actions)
+    cells = (rule.name, describe_patterns(rule.event_filter.on), ", ".join(actions), ", ".join(conditions))
+    return [Text(terminal.printable(cell) if cell else "", style="" if rule.enabled else "dim") for cell in cells]
 
 
-def _summarize(read: Rules, file: Path | None, verdict: str) -> None:
-    source = "stdin" if str(file) == "-" else file or application.settings().rules_file
-    on = [rule for rule in read.rules if rule.enabled]
-    off = f", {len(read.rules) - len(on)} switched off" if len(on) < len(read.rules) else ""
-    click.echo(f"{source}: {formats.count(len(read.rules), 'rule')}{off}, {verdict}.")
-    if read.rules:
-        headings = ["RULE", "EVENTS", "WHAT IS DONE", "WHERE"]
-        shown = headings if any(_where(rule) for rule in read.rules) else headings[:3]
-        rows = [_row(rule)[: len(shown)] for rule in read.rules]
-        terminal.show("", terminal.table(shown, rows, flexible=shown))
-    told = ", ".join(read.dead_letters) or "nobody"
-    handlers = list(application.registry().on_handlers)
-    terminal.show("", f"Dead jobs are told to {told}.", f"Handlers besides rules: {', '.join(handlers) or 'none'}.")
-
-
-def _row(rule: Rule) -> list[Text | str]:
-    style = "" if rule.enabled else "dim"
-    where = ", ".join(f"{name} {describe_patterns(patterns)}" for name, patterns in _where(rule).items())
-    cells = (rule.name, describe_patterns(rule.event_filter.on), ", ".join(_steps(rule)), where)
-    return [Text(terminal.printable(cell), style=style) for cell in cells]
-
-
-def _steps(rule: Rule) -> list[str]:
-    return [f"{action.action} {action.label}".strip() for action in rule.actions]
-
-
-def _where(rule: Rule) -> dict[str, Any]:
-    return {**rule.event_filter.where.payload, **rule.event_filter.where.tableau}
-
-
-def _rule_object(rule: Rule) -> dict[str, Any]:
+def rule_object(rule: Rule) -> dict[str, Any]:
+    """Return the rule as a JSON object."""
     return {
         "name": rule.name,
         "on": list(rule.event_filter.on),
-        "where": {name: list(patterns) for name, patterns in _where(rule).items()},
+        "where": {name: list(patterns) for name, patterns in _conditions(rule).items()},
         "enabled": rule.enabled,
         "max_attempts": rule.max_attempts,
         "steps": [
@@ -149,43 +136,28 @@ def _rule_object(rule: Rule) -> dict[str, Any]:
     }
 
 
+def _conditions(rule: Rule) -> dict[str, Any]:
+    return {**rule.event_filter.where.payload, **rule.event_filter.where.tableau}
+
+
 def _event(given: str, name: str | None) -> Event:
-    """The event that the argument means; ends the command where it means none."""
+    """Return the event that the argument means. Raises a usage error or Failure if there is none."""
+    source, path = given, Path(given)
     if given == "-":
-        return _parsed(sys.stdin.buffer.read(), "stdin")
-    if Path(given).is_file():
-        return _parsed(Path(given).read_bytes(), given)
-    if given.isdecimal():
+        body, source = sys.stdin.buffer.read(), "stdin"
+    elif path.is_file():
+        body = path.read_bytes()
+    elif given.isdecimal():
         return application.get_event(int(given)).event
-    if given in EVENT_TYPES:
-        return _parsed(encode(customize(sample(given), at=utc_now(), name=name)), given)
-    raise click.BadParameter(
-        f"{given!r} is no file, no ID and no event type; {hint(given, EVENT_TYPES)}", param_hint="EVENT"
-    )
-
-
-def _parsed(body: bytes, source: str) -> Event:
+    elif given in EVENT_TYPES:
+        body = encode(customize(sample(given), at=utc_now(), name=name))
+    else:
+        message = f"{given!r} is not a file, an ID or an event type."
+        raise click.BadParameter(f"{message} {options.suggestion(given, EVENT_TYPES)}", param_hint="EVENT")
     try:
         event = parse(body)
     except (Malformed, Unprocessable) as error:
-        raise Failure(f"{source} is no event: {error}") from None
+        raise Failure(f"{source} is not an event: {error}") from None
     if event is None:
-        raise Failure(f"{source} is a test request: it is answered, and nothing is run.")
+        raise Failure(f"{source} is a test request: the server responds, and stores no event.")
     return event
-
-
-def _foretell(event: Event, parts: list[Part]) -> None:
-    head = Text.assemble(
-        terminal.styled_event_type(event.event_type), "  ", (terminal.printable(event.resource_name), "bold")
-    )
-    body = render.explanation(parts, utc_now(), application.redact, unmade="would run: ")
-    made = sum(len(part.unmade) for part in parts)
-    terminal.show(head, body, "", f"{formats.count(made, 'job')} would be made." if made else "It would be ignored.")
-
-
-def _compare(expected: tuple[str, ...], parts: list[Part]) -> None:
-    would = [wording.job_title(new) for part in parts for new in part.unmade]
-    missing = [text for text in expected if text not in would]
-    if missing:
-        click.echo(f"Expected, but would not be done: {', '.join(missing)}", err=True)
-        raise click.exceptions.Exit(FAILED)

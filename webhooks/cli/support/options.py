@@ -78,12 +78,15 @@ class Filters:
 
 
 def unknown(kind: str, value: str, options: Iterable[str]) -> str:
-    """Return the sentence for a value that is not among the options, with the nearest one or all of them."""
+    """Return the sentences for a value that is not among the options."""
+    return f"Unknown {kind} {value!r}. {suggestion(value, options)}"
+
+
+def suggestion(value: str, options: Iterable[str]) -> str:
+    """Return the question for the option that resembles the value, or else the list of all options."""
     options = sorted(options)
     nearest = closest(value, options)
-    return f"Unknown {kind} {value!r}. " + (
-        f"Did you mean {nearest}?" if nearest else f"Choose one of: {', '.join(options)}."
-    )
+    return f"Did you mean {nearest}?" if nearest else f"Choose one of: {', '.join(options)}."
 
 
 def past_time(text: str, now: datetime) -> datetime:

@@ -49,8 +49,10 @@ STYLES = {
     "cancelled": "dim",
     "matched": "green",
     "no": "dim",
-    "gone": "dim",
-    "told": "",
+    "removed": "dim",
+    "replaced": "dim",
+    "notified": "",
+    "pending": "yellow",
     "failed": "bold red",
     "not made": "yellow",
 }

@@ -1,0 +1,111 @@
+"""Explain an event: the decision of each rule and handler, the jobs it led to, and those it would lead to now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from webhooks.inbox import EventRecord, JobRecord
+from webhooks.job import DEAD_LETTERS, PLANNING_FAILED, Job, JobState, NewJob, Verdict
+from webhooks.planner import Plan
+
+# What a rule or handler decided, `no` if it did not match. A removed rule or handler is not part of the plan of now; a
+# replaced event was created by reconciliation before it arrived.
+MATCHED, NO, REMOVED, REPLACED = "matched", "no", "removed", "replaced"
+# What became of a notice about dead jobs.
+NOTIFIED, PENDING, FAILED = "notified", "pending", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The decision of one rule or handler about an event.
+
+    `verdict` and `reason` say whether it matches and why. `jobs` exist because of it; `unmade` would be created now,
+    but were not when the event was planned.
+    """
+
+    kind: str
+    name: str
+    verdict: str
+    reason: str
+    jobs: tuple[JobRecord, ...] = ()
+    unmade: tuple[NewJob, ...] = ()
+
+    def as_object(self) -> dict[str, Any]:
+        """Return the decision as a JSON object."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "jobs": [record.job.id for record in self.jobs],
+            "unmade": [new.key for new in self.unmade],
+        }
+
+
+def explain(record: EventRecord, plan: Plan, conditions: Mapping[int, str]) -> list[Decision]:
+    """Return the decisions of the plan of now with the event's jobs, then those about jobs that it does not contain.
+
+    `conditions` has, by the id of a job, why the conditions that only Tableau can answer were met.
+    """
+    decisions = [_decision(verdict, record.jobs, conditions) for verdict in plan.verdicts]
+    explained = {job.job.id for decision in decisions for job in decision.jobs}
+    by_origin: dict[Decision, list[JobRecord]] = {}
+    evaluated = all(verdict.kind in {"rule", "handler"} for verdict in plan.verdicts)
+    for job in record.jobs:
+        if job.job.id not in explained:
+            by_origin.setdefault(_origin(job.job, evaluated=evaluated), []).append(job)
+    return decisions + [replace(origin, jobs=tuple(jobs)) for origin, jobs in by_origin.items()]
+
+
+def preview(plan: Plan) -> list[Decision]:
+    """Return the decisions of the plan of an event that was not received: no job exists, and each would be created."""
+    return [_decision(verdict, (), {}) for verdict in plan.verdicts]
+
+
+def _decision(verdict: Verdict, records: Iterable[JobRecord], conditions: Mapping[int, str]) -> Decision:
+    """Return the verdict with the jobs that it, or an earlier one of the same rule or handler, led to."""
+    handlers = {new.handler for new in verdict.jobs}
+    jobs = []
+    for record in records:
+        job = record.job
+        if verdict.kind == "rule":
+            belongs = job.rule == verdict.name
+        elif verdict.kind == "handler":
+            belongs = job.rule is None and job.handler == verdict.name
+        else:
+            belongs = job.handler in handlers
+        if belongs:
+            jobs.append(record)
+    reason = verdict.reason
+    if jobs and not verdict.matched:
+        reason = f"{reason}; this was different when the event was planned"
+    answer = next((conditions[record.job.id] for record in jobs if record.job.id in conditions), None)
+    if answer is not None:
+        # The condition was open when the event was planned, such as "if project ~ Finance*".
+        known = [part for part in reason.split("; ") if part and not part.startswith("if ")]
+        reason = "; ".join([*known, answer])
+    word = {"planning": FAILED, "reconciled": REPLACED}.get(verdict.kind, MATCHED if verdict.matched else NO)
+    keys = {record.job.key for record in jobs}
+    unmade = tuple(new for new in verdict.jobs if new.key not in keys)
+    return Decision(verdict.kind, verdict.name, word, reason, tuple(jobs), unmade)
+
+
+def _origin(job: Job, *, evaluated: bool) -> Decision:
+    """Return the decision that led to a job that is not in the plan of now.
+
+    `evaluated` is whether the plan of now depends on rules and handlers.
+    """
+    if job.handler == DEAD_LETTERS:
+        verdict = {JobState.DONE: NOTIFIED, JobState.SKIPPED: NOTIFIED, JobState.DEAD: FAILED}.get(job.state, PENDING)
+        return Decision("announcement", job.rule or job.key, verdict, "the notice about dead jobs")
+    if job.handler == PLANNING_FAILED:
+        return Decision("planning", PLANNING_FAILED, FAILED, str(job.params.get("error", "unknown reason")))
+    if not evaluated:
+        reason = "planned with earlier settings"
+    elif job.rule:
+        reason = "no longer in the rules"
+    else:
+        reason = "no longer a handler of such events"
+    return Decision("rule" if job.rule else "handler", job.rule or job.handler, REMOVED, reason)
