@@ -116,8 +116,7 @@ def test_check_warns_of_a_file_without_rules(flask: Run) -> None:
     """An empty file is valid, but probably a mistake."""
     result = flask("rules", "check", "-", stdin="")
     assert (result.exit_code, "stdin: 0 rules, 1 warning." in result.stdout) == (0, True)
-    assert result.stderr == "warning: the file contains no rule: events are stored, but no rule acts on them
-"
+    assert result.stderr == "warning: the file contains no rule: events are stored, but no rule acts on them\n"
 
 
 def test_test_previews_the_jobs_of_an_event(flask: Run, tmp_path: Path, inbox: Inbox) -> None:
