@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from threading import Event as Flag
 
 import click
 from flask.cli import with_appcontext
@@ -82,28 +81,28 @@ def tail(filters: options.Filters, last: int, as_json: bool) -> None:
     follower = Follower(inbox, filters, start - 1 if newest and last else start)
     if terminal.is_terminal():
         click.secho("Waiting for events; press Ctrl-C to stop.", dim=True, err=True)
+    available = True
     with signals.stop_on_signals() as stopping:
-        _follow(follower, stopping, as_json=as_json)
+        while not stopping.is_set() and not signals.output_closed():
+            try:
+                for record, update in follower.poll():
+                    print_update(record, update, as_json=as_json)
+                available = True
+            except StoreUnavailable as error:
+                if available:
+                    click.secho(f"Inbox unavailable, retrying: {error}", fg="yellow", err=True)
+                available = False
+            stopping.wait(POLL_SECONDS)
     if terminal.is_terminal():
         click.echo(err=True)
 
 
-def _follow(follower: Follower, stopping: Flag, *, as_json: bool) -> None:
-    """Print updates until a signal or until the reader of the output has gone."""
-    available = True
-    while not stopping.is_set() and not signals.output_closed():
-        try:
-            for record, update in follower.poll():
-                if not as_json:
-                    terminal.show(update_row(record, update, utc_now()))
-                elif update == RECEIVED:
-                    terminal.print_json(event_object(record, application.redact))
-            available = True
-        except StoreUnavailable as error:
-            if available:
-                click.secho(f"Inbox unavailable, retrying: {error}", fg="yellow", err=True)
-            available = False
-        stopping.wait(POLL_SECONDS)
+def print_update(record: EventRecord, update: JobRecord | str, *, as_json: bool) -> None:
+    """Print a line about the update; with `as_json`, an object for a received event, and nothing for its jobs."""
+    if not as_json:
+        terminal.show(update_row(record, update, utc_now()))
+    elif update == RECEIVED:
+        terminal.print_json(event_object(record, application.redact))
 
 
 def update_row(record: EventRecord, update: JobRecord | str, now: datetime) -> Text:

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
-from itertools import islice
 from typing import Any, TypeVar
 
 import click
@@ -42,17 +41,12 @@ class Filters:
         return any((self.event_types, self.resources, self.states, self.since))
 
     def newest(self, inbox: Inbox, limit: int = 0) -> Iterator[EventRecord]:
-        """Yield at most `limit` events, newest first; 0 means all. They are read page by page."""
-        before, left = None, limit
-        while records := self._list(inbox, before=before, limit=min(left, PAGE) if limit else PAGE):
-            yield from records
-            before, left = records[-1].event.id, left - len(records)
-            if limit and left <= 0:
-                return
+        """Yield at most `limit` events, newest first; 0 means all."""
+        return self._pages(inbox, "before", None, limit)
 
     def oldest(self, inbox: Inbox, limit: int = 0) -> Iterator[EventRecord]:
-        """Yield at most `limit` events, oldest first; 0 means all. They are read page by page."""
-        return islice(self._from_oldest(inbox), limit or None)
+        """Yield at most `limit` events, oldest first; 0 means all."""
+        return self._pages(inbox, "after", 0, limit)
 
     def after(self, inbox: Inbox, event_id: int, limit: int) -> list[EventRecord]:
         """Return at most `limit` events with a greater id, oldest first."""
@@ -65,11 +59,14 @@ class Filters:
                 message = unknown("event type", event_type, EVENT_TYPES)
                 raise click.BadParameter(f"{message} No such event has been received either.", param_hint="--type")
 
-    def _from_oldest(self, inbox: Inbox) -> Iterator[EventRecord]:
-        last = 0
-        while records := self.after(inbox, last, PAGE):
+    def _pages(self, inbox: Inbox, direction: str, event_id: int | None, limit: int) -> Iterator[EventRecord]:
+        """Yield events before or after that id, read page by page; at most `limit`, 0 means all."""
+        found = 0
+        while records := self._list(inbox, limit=min(limit - found, PAGE) if limit else PAGE, **{direction: event_id}):
             yield from records
-            last = records[-1].event.id or 0
+            event_id, found = records[-1].event.id, found + len(records)
+            if found == limit:
+                return
 
     def _list(self, inbox: Inbox, **page: Any) -> list[EventRecord]:
         return inbox.events.list(

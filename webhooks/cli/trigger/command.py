@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
@@ -99,12 +99,18 @@ def trigger(
     if event_type and not force:
         _check_event_type(event_type)
     target = _target(url, token)
+    # The template, time and content of each event.
+    occurrences: list[tuple[Payload, datetime, str | None]]
+    if scenario:
+        now = utc_now()
+        occurrences = [(sample(scene.event_type), now - scene.before, scene.name) for scene in SCENARIOS[scenario]()]
+    else:
+        template = _template(event_type, source)
+        occurrences = [(template, at, name) for at in _times(count)]
     mark = {} if event_type == TEST_REQUEST else {TEST_FIELD: True}
     payloads = [
         customize(template, at=at, name=content, changes={**mark, **dict(changes)}, without=without)
-        for template, at, content in (
-            _scenario(scenario) if scenario else _repeated(_template(event_type, source), name, count)
-        )
+        for template, at, content in occurrences
     ]
     if not yes:
         require_consent_to_effects(payloads, target)
@@ -150,20 +156,12 @@ def _template(event_type: str | None, source: int | None) -> Payload:
     return payload
 
 
-def _scenario(name: str) -> Iterator[tuple[Payload, datetime, str]]:
-    """Yield the template, time and content of each event of the scenario."""
-    now = utc_now()
-    for scene in SCENARIOS[name]():
-        yield sample(scene.event_type), now - scene.before, scene.name
+def _times(count: int) -> list[datetime]:
+    """Return `count` different times, the last of them now.
 
-
-def _repeated(template: Payload, name: str | None, count: int) -> Iterator[tuple[Payload, datetime, str | None]]:
-    """Yield the template, time and content of `count` events, the last of them now.
-
-    Tableau's times have whole seconds, and the same content in the same second is a duplicate, so all times differ.
-    They are random, so that further events hardly ever repeat the times of earlier ones.
+    Tableau's times have whole seconds, and the same content in the same second is a duplicate. The times are random, so
+    that further events hardly ever repeat those of earlier ones.
     """
     now = utc_now()
     earlier = random.sample(range(1, max(3600, 10 * count)), count - 1)
-    for seconds in (*sorted(earlier, reverse=True), 0):
-        yield template, now - timedelta(seconds=seconds), name
+    return [now - timedelta(seconds=seconds) for seconds in (*sorted(earlier, reverse=True), 0)]
