@@ -86,9 +86,9 @@ def watch(inbox: Inbox) -> None:
 
 
 def _watch_sqlite(store: SqliteStore) -> None:
-    commit_plainly, armed = group_commit._commit, threading.Event()  # noqa: SLF001
+    commit_plainly, armed = group_commit.commit, threading.Event()
 
-    def limited(connection: Connection, batch: list[group_commit.Waiting[Any]]) -> None:
+    def limited(connection: Connection, batch: list[group_commit.PendingWrite[Any]]) -> None:
         driver: Any = connection.connection.driver_connection
         driver.execute(f"PRAGMA max_page_count={1 if FULL.exists() else NO_LIMIT}").fetchall()
         armed.set()
@@ -101,7 +101,7 @@ def _watch_sqlite(store: SqliteStore) -> None:
             reached("before the commit")
         return 0
 
-    group_commit._commit = limited  # noqa: SLF001
+    group_commit.commit = limited
     listen(store._writer, "connect", lambda driver, _: driver.set_progress_handler(inside, INSTRUCTIONS))  # noqa: SLF001
     store._wall = lambda: time.time() + (float(CLOCK.read_text() or 0) if CLOCK.exists() else 0.0)  # noqa: SLF001
 

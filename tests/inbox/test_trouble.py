@@ -93,7 +93,7 @@ def test_disk_full_refuses_and_recovers(
         return connection
 
     monkeypatch.setattr(store._commit, "_connect", connect)
-    store._commit._discard()
+    store._commit.discard()
     full.set()
     with pytest.raises(StoreUnavailable, match="full"):
         _fill(box, event)

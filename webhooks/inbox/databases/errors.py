@@ -1,29 +1,89 @@
-"""Which failures are the database's, so that waiting may help, and which are mistakes of ours."""
+"""Tell errors that can pass, such as a full disk, from mistakes in a statement, by the codes of the databases."""
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
 from webhooks.errors import StoreUnavailable
 
-MISTAKES = {"IntegrityError", "DataError", "ProgrammingError", "NotSupportedError"}
-"""Of the statement or its values: the same again would fail again."""
-TROUBLES = {"Error", "DBAPIError", "TimeoutError"}
-"""What all other errors of the drivers, of SQLAlchemy and of its pool derive from."""
+# Primary result codes after which the same statement would fail again, https://sqlite.org/rescode.html
+SQLITE_MISTAKES = {
+    sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_TOOBIG,
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+    sqlite3.SQLITE_MISUSE,
+    sqlite3.SQLITE_RANGE,
+}
+# Classes of SQLSTATE that depend on the state of the server: connection, authorization, transaction rollback,
+# resources, object state, operator intervention, system and internal errors,
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+PASSING_CLASSES = {"08", "28", "3D", "40", "53", "55", "57", "58", "F0", "XX"}
+READ_ONLY = "25006"
+INSUFFICIENT_PRIVILEGE = "42501"
+# Classes after which the session is of no use: the connection is broken, or the server shuts down.
+LOST_SESSION_CLASSES = {"08", "57"}
+QUERY_CANCELED = "57014"
 
 
-def is_mistake(error: BaseException) -> bool:
-    """Whether the operation itself is wrong, so that its neighbours in a transaction are not to blame."""
-    if isinstance(error, (OSError, StoreUnavailable)):
-        return False
-    # By name (https://peps.python.org/pep-0249/#exceptions), so that no driver is loaded that is not used.
-    ours = {"sqlite3", "psycopg", "sqlalchemy"}
-    kinds = {kind.__name__ for kind in type(error).__mro__ if kind.__module__.partition(".")[0] in ours}
-    return not kinds & TROUBLES or bool(kinds & MISTAKES)
+def can_pass(error: BaseException) -> bool:
+    """Return whether the operation may succeed later, so that it is not the operation that is wrong."""
+    if isinstance(error, (StoreUnavailable, OSError, PoolTimeoutError)):
+        return True
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, sqlite3.Error):
+        code = getattr(cause, "sqlite_errorcode", None)
+        return code is not None and code & 0xFF not in SQLITE_MISTAKES
+    if hasattr(cause, "sqlstate"):
+        if cause.sqlstate is None:
+            return _is_client_side_failure(cause)
+        return cause.sqlstate[:2] in PASSING_CLASSES or cause.sqlstate in {READ_ONLY, INSUFFICIENT_PRIVILEGE}
+    return False
 
 
-def unavailable(error: Exception) -> Exception:
-    """The database's own failures become StoreUnavailable; a mistake of the operation stays what it is."""
-    if is_mistake(error) or isinstance(error, StoreUnavailable):
+def lost_session(error: BaseException) -> bool:
+    """Return whether PostgreSQL's session is of no use after this error and another one may work.
+
+    That includes a session that has become read-only, as after a fail-over.
+    """
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    sqlstate: str | None = getattr(cause, "sqlstate", "")
+    if sqlstate is None:
+        return _is_client_side_failure(cause)
+    return sqlstate == READ_ONLY or (sqlstate[:2] in LOST_SESSION_CLASSES and sqlstate != QUERY_CANCELED)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise StoreUnavailable in place of an error that can pass."""
+    try:
+        yield
+    except StoreUnavailable:
+        raise
+    except Exception as error:
+        if not can_pass(error):
+            raise
+        raise unavailable(error) from error
+
+
+def unavailable(error: Exception) -> StoreUnavailable:
+    """Return the error to raise in place of one that can pass."""
+    if isinstance(error, StoreUnavailable):
         return error
     wrapped = StoreUnavailable(str(getattr(error, "orig", None) or error).strip())
     wrapped.__cause__ = error
     return wrapped
+
+
+def _is_client_side_failure(error: BaseException | None) -> bool:
+    """Return whether psycopg could not reach the server or has lost it; it has no SQLSTATE for that.
+
+    The other errors without a SQLSTATE are about values that psycopg cannot send.
+    """
+    # https://peps.python.org/pep-0249/#exceptions; by name, because psycopg is only loaded where it is used.
+    return bool({kind.__name__ for kind in type(error).__mro__} & {"OperationalError", "InterfaceError"})

@@ -1,4 +1,4 @@
-"""One writer thread a process: whatever waits is committed together, behind a lock that all processes share."""
+"""Group commit for SQLite: one writer thread for each process commits all waiting writes in one transaction."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox import insert_event
-from webhooks.inbox.databases.errors import is_mistake, unavailable
+from webhooks.inbox.databases.errors import can_pass, unavailable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+# More waiting writes are refused: Tableau retries, and memory does not grow.
 CAPACITY = 2000
-"""Waiting writes beyond this are refused: Tableau tries again, memory does not grow."""
 BATCH = 100
 CLOSE_SECONDS = 5.0
 
 
-class Waiting(Generic[T]):
-    """A write that waits for its commit, and the outcome that its thread waits for.
+class PendingWrite(Generic[T]):
+    """A write that waits for its commit, and the result for which its thread waits.
 
-    Where `row` is given the write keeps that event, so that it can go in together with others.
+    `row` is set if the write stores an event, so that it can be inserted together with others.
     """
 
-    __slots__ = ("_answered", "abandoned", "error", "operation", "result", "row")
+    __slots__ = ("_completed", "abandoned", "error", "operation", "result", "row")
 
     def __init__(self, operation: Callable[[Connection], T], row: Sequence[Any] | None = None) -> None:
         self.operation = operation
@@ -42,14 +42,16 @@ class Waiting(Generic[T]):
         self.error: Exception | None = None
         self.result: T
         # A bare lock is the cheapest way in Python for one thread to wake another once.
-        self._answered = threading.Lock()
-        self._answered.acquire()
+        self._completed = threading.Lock()
+        self._completed.acquire()
 
-    def answer(self) -> None:
-        self._answered.release()
+    def complete(self) -> None:
+        """Wake the thread that waits."""
+        self._completed.release()
 
     def wait(self, timeout: float) -> T:
-        if not self._answered.acquire(timeout=timeout):
+        """Return the operation's result once it is committed. Raises its error, or StoreUnavailable."""
+        if not self._completed.acquire(timeout=timeout):
             self.abandoned = True
             raise StoreUnavailable(f"the database did not commit within {timeout:g} s")
         if self.error is not None:
@@ -58,10 +60,10 @@ class Waiting(Generic[T]):
 
 
 class GroupCommit:
-    """Runs operations in order, many to a transaction (`BEGIN IMMEDIATE`), one transaction at a time on the machine.
+    """Run operations in order, many to a transaction (`BEGIN IMMEDIATE`), one transaction at a time on the machine.
 
-    SQLite's own waiting is a sleep loop that starves the unlucky; the queue in front of `flock` is what keeps the
-    slowest answer near the median (docs/decisions/002-group-commit.md).
+    SQLite's own waiting is a sleep loop that can starve a writer; a queue in front of `flock` keeps the slowest commit
+    near the median (docs/decisions/002-group-commit.md).
     """
 
     def __init__(self, connect: Callable[[], Connection], lock_file: Path) -> None:
@@ -69,134 +71,130 @@ class GroupCommit:
         self._lock_file = lock_file
         self._lock: TextIO | None = None
         self._connection: Connection | None = None
-        self._closed = self._ended = False
-        self._queue: queue.SimpleQueue[Waiting[Any] | None] = queue.SimpleQueue()
+        self._closed = False
+        self._queue: queue.SimpleQueue[PendingWrite[Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="inbox-writer", daemon=True)
         self._thread.start()
 
     def write(self, operation: Callable[[Connection], T], timeout: float, row: Sequence[Any] | None = None) -> T:
+        """Return the operation's result once it is committed. Raises StoreUnavailable after `timeout` seconds."""
         if self._closed:
             raise StoreUnavailable("the inbox is closed")
         if self._queue.qsize() >= CAPACITY:
-            raise StoreUnavailable(f"{CAPACITY} writes are waiting already")
-        waiting = Waiting(operation, row)
-        self._queue.put(waiting)
-        return waiting.wait(timeout)
+            raise StoreUnavailable(f"{CAPACITY} writes are already waiting")
+        pending = PendingWrite(operation, row)
+        self._queue.put(pending)
+        return pending.wait(timeout)
 
     def close(self) -> None:
-        """Commits what waits, then ends."""
+        """Commit the waiting writes, then stop."""
         self._closed = True
         self._queue.put(None)
         self._thread.join(CLOSE_SECONDS)
 
-    def _run(self) -> None:
-        while not self._ended:
-            batch: list[Waiting[Any]] = []
-            self._take(batch)
-            if batch:
-                self._settle(batch)
-        self._discard()
-
-    def _take(self, batch: list[Waiting[Any]]) -> None:
-        """Waits for the next write, or for the end."""
-        waiting = self._queue.get()
-        if waiting is None:
-            self._ended = True
-        else:
-            batch.append(waiting)
-
-    def _take_more(self, batch: list[Waiting[Any]]) -> None:
-        """Who came while others had the lock rides along: the fuller a batch, the fewer commits."""
-        while len(batch) < BATCH and not self._queue.empty():
-            self._take(batch)
-
-    def _settle(self, batch: list[Waiting[Any]]) -> None:
-        """Commits the batch or says why not; in either case every thread that waits gets its answer."""
-        try:
-            # Opened here and not before, so that a missing folder or a full disk is an answer like any other.
-            self._lock = self._lock or self._lock_file.open("a")
-            self._connection = self._connection or self._connect()
-            with locked(self._lock):
-                self._take_more(batch)
-                _commit(self._connection, batch)
-        except Exception as error:  # noqa: BLE001 — the thread must outlive every failure
-            self._discard()
-            for waiting in batch:
-                waiting.error = waiting.error or unavailable(error)
-        for waiting in batch:
-            waiting.answer()
-
-    def _discard(self) -> None:
+    def discard(self) -> None:
+        """Close connection and lock file; the next write opens new ones."""
         try:
             if self._connection is not None:
                 self._connection.close()
             if self._lock is not None:
                 self._lock.close()
         except (SQLAlchemyError, OSError):
-            log.debug("closing a broken connection", exc_info=True)
+            log.debug("Error while closing a broken connection", exc_info=True)
         self._connection = self._lock = None
 
+    def _run(self) -> None:
+        ended = False
+        while not ended:
+            first = self._queue.get()
+            ended = first is None or self._settle(first)
+        self.discard()
 
-def _commit(connection: Connection, batch: list[Waiting[Any]]) -> None:
-    """One transaction for all; an operation that is a mistake is left out, so that its neighbours do not suffer."""
-    good = [waiting for waiting in batch if not waiting.abandoned]
-    # A statement by itself is a transaction.
-    if all(waiting.row is not None for waiting in good) and _kept_together(_driver(connection), good):
+    def _settle(self, first: PendingWrite[Any]) -> bool:
+        """Commit a batch or set its errors, wake every waiting thread, and return whether the queue has ended."""
+        batch, ended = [first], False
+        try:
+            # Opened here, so that a missing folder or a full disk is an error of this write.
+            self._lock = self._lock or self._lock_file.open("a")
+            self._connection = self._connection or self._connect()
+            with locked(self._lock):
+                # Also take writes queued while waiting for the lock: larger batches need fewer commits.
+                while len(batch) < BATCH and not ended and not self._queue.empty():
+                    pending = self._queue.get()
+                    if pending is None:
+                        ended = True
+                    else:
+                        batch.append(pending)
+                commit(self._connection, batch)
+        except Exception as error:  # noqa: BLE001 - the thread must survive every failure
+            self.discard()
+            for pending in batch:
+                pending.error = pending.error or (unavailable(error) if can_pass(error) else error)
+        for pending in batch:
+            pending.complete()
+        return ended
+
+
+def commit(connection: Connection, batch: list[PendingWrite[Any]]) -> None:
+    """Commit the batch in one transaction, without operations that are mistakes: they get their own error."""
+    pending = [write for write in batch if not write.abandoned]
+    # A single statement is its own transaction.
+    if all(write.row is not None for write in pending) and _insert_together(_driver(connection), pending):
         return
-    while good:
-        wrong = _transact(connection, good)
-        if wrong is None:
+    while pending:
+        mistake = _commit_unless_mistaken(connection, pending)
+        if mistake is None:
             return
-        good.remove(wrong)
+        pending.remove(mistake)
 
 
-def _transact(connection: Connection, batch: list[Waiting[Any]]) -> Waiting[Any] | None:
-    """Commits all and gives None, or nothing and gives the mistaken one. Raises what the database has to say."""
-    # On the driver's connection: SQLAlchemy's way to say these two words costs as much as an insert.
+def _commit_unless_mistaken(connection: Connection, batch: list[PendingWrite[Any]]) -> PendingWrite[Any] | None:
+    """Commit all and return None, or commit nothing and return the mistaken write. Raises errors that can pass."""
+    # On the driver's connection: SQLAlchemy's overhead for these two statements equals the cost of an insert.
     driver = _driver(connection)
     driver.execute("BEGIN IMMEDIATE")
     try:
-        rows = [waiting for waiting in batch if waiting.row is not None]
-        kept = len(rows) < len(batch) and _kept_together(driver, rows)
-        for waiting in batch:
-            if kept and waiting.row is not None:
+        rows = [write for write in batch if write.row is not None]
+        inserted = len(rows) < len(batch) and _insert_together(driver, rows)
+        for write in batch:
+            if inserted and write.row is not None:
                 continue
             try:
-                waiting.result = waiting.operation(connection)
+                write.result = write.operation(connection)
             except Exception as error:
-                if not is_mistake(error):
+                if can_pass(error):
                     raise
-                waiting.error = error
+                write.error = error
                 driver.execute("ROLLBACK")
-                return waiting
+                return write
         driver.execute("COMMIT")
     except BaseException:
-        # SQLite has rolled back by itself where the disk is full.
+        # SQLite has already rolled back if the disk is full.
         if driver.in_transaction:
             driver.execute("ROLLBACK")
         raise
     return None
 
 
-def _kept_together(driver: Any, batch: list[Waiting[Any]]) -> bool:
-    """Keeps all these events with one statement, the common case; or none, where one of them has come before.
+def _insert_together(driver: Any, batch: list[PendingWrite[Any]]) -> bool:
+    """Insert all events with one statement, the common case, or none and return False if one is a duplicate.
 
-    Each statement hands the interpreter to other threads and has to wait for its return, with the lock in hand. One by
-    one the events of a batch took ten times as long under load as alone.
+    Each statement releases the interpreter and has to wait for it while holding the lock. One by one, the events of a
+    batch took ten times as long under load as they do alone.
     """
     if not batch:
         return True
     try:
-        values = [value for waiting in batch for value in waiting.row or ()]
+        values = [value for write in batch for value in write.row or ()]
         cursor = driver.execute(insert_event.insert_new(len(batch)), values)
     except Exception as error:
-        if not is_mistake(error):
+        if can_pass(error):
             raise
         return False
-    # SQLite numbers rows one after the other, https://sqlite.org/autoinc.html
+    # SQLite assigns consecutive ids to the rows, https://sqlite.org/autoinc.html
     first = cursor.lastrowid - len(batch) + 1
-    for number, waiting in enumerate(batch):
-        waiting.result = (first + number, 0)
+    for number, write in enumerate(batch):
+        write.result = (first + number, 0)
     return True
 
 
@@ -206,7 +204,7 @@ def _driver(connection: Connection) -> Any:
 
 @contextmanager
 def locked(file: TextIO) -> Iterator[None]:
-    """Holds the lock that all processes of this machine share."""
+    """Hold the lock that all processes of this machine share."""
     fcntl.flock(file.fileno(), fcntl.LOCK_EX)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The inbox in PostgreSQL: for any number of machines."""
+"""The inbox in PostgreSQL, for any number of machines."""
 
 from __future__ import annotations
 
@@ -10,26 +10,29 @@ from typing import Any, TypeVar
 import psycopg
 from sqlalchemy import ColumnElement, Connection, Double, Table, cast, create_engine, event, func, literal, select, text
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.engine import URL, ExceptionContext
+from sqlalchemy.exc import DBAPIError
 
 from webhooks.inbox import insert_event, migrate
-from webhooks.inbox.databases.errors import unavailable
-from webhooks.inbox.databases.postgres_pool import Patient, Spares
+from webhooks.inbox.databases.errors import lost_session, translated
+from webhooks.inbox.databases.postgres_connection import BoundedConnection
+from webhooks.inbox.databases.postgres_pool import AcknowledgementPool
 from webhooks.inbox.databases.store import ACK_SECONDS, PARENT_CONNECTIONS, WRITE_SECONDS, Clock, Operation, Store
 
 T = TypeVar("T")
 
-POOL = 5
-"""Connections a process for its workers; those for acknowledging and one that listens come on top."""
+# Connections of each process for its workers; those for acknowledgements and the one that listens are extra.
+POOL_SIZE = 5
+# A failed operation is repeated only if it failed this fast, as with a connection that has gone stale.
+REPEAT_SECONDS = 1.0
 MIGRATION_LOCK = 0x7AB1EA0
-MIGRATION_SECONDS = 900
+MIGRATION_SECONDS = 900.0
 CHANNEL = "inbox"
 LISTEN_SECONDS = 1.0
 CONNECTION = {
     "connect_timeout": 2,
     "application_name": "tableau-webhooks",
-    # A connection that a firewall has dropped is noticed: https://www.postgresql.org/docs/current/libpq-connect.html
+    # Detect connections that a firewall has dropped, https://www.postgresql.org/docs/current/libpq-connect.html
     "keepalives_idle": 30,
     "keepalives_interval": 5,
     "keepalives_count": 3,
@@ -38,9 +41,9 @@ CONNECTION = {
 
 
 class PostgresStore(Store):
-    """Autocommit insert on the acknowledgement path; PostgreSQL groups commits by itself.
+    """An acknowledgement is one autocommitted INSERT; PostgreSQL groups commits by itself.
 
-    The database's clock is the clock: machines need not agree on the time.
+    The database's clock is used, so that machines need not agree on the time.
     """
 
     placeholder = "%s"
@@ -48,58 +51,56 @@ class PostgresStore(Store):
     def __init__(self, url: URL, clock: Clock | None = None) -> None:
         super().__init__()
         self._clock = clock
-        self._engine = create_engine(
-            url, pool_size=POOL, max_overflow=0, pool_timeout=5, pool_recycle=1800, connect_args=CONNECTION
-        )
-        event.listen(self._engine, "do_connect", _connect)
-        # A single SELECT needs no transaction around it: that would be three journeys for one.
-        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._engine = create_engine(url, pool_size=POOL_SIZE, max_overflow=0, pool_timeout=5, pool_recycle=1800)
         _, arguments = self._engine.dialect.create_connect_args(url)
-        self._arguments: dict[str, Any] = {**arguments, **CONNECTION}
-        # Connections of their own: an acknowledgement must not wait behind the workers.
-        self._spares = Spares(self._connect)
+        # After a fail-over the old primary may still accept connections.
+        self._arguments: dict[str, Any] = {"target_session_attrs": "read-write", **arguments, **CONNECTION}
+        event.listen(self._engine, "do_connect", self._do_connect)
+        event.listen(self._engine, "handle_error", _mark_lost_sessions)
+        # A single SELECT needs no transaction around it, which would take three round trips instead of one.
+        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._acknowledging = AcknowledgementPool(self._arguments)
 
     def after_fork(self) -> None:
         super().after_fork()
-        PARENT_CONNECTIONS.extend([self._engine.pool, self._spares])
+        PARENT_CONNECTIONS.extend([self._engine.pool, self._acknowledging])
         self._engine.dispose(close=False)
-        self._spares = Spares(self._connect)
+        self._acknowledging = AcknowledgementPool(self._arguments)
 
-    def _connect(self) -> Patient:
-        return Patient.connect(**self._arguments, autocommit=True)
+    def read(self, operation: Operation[T]) -> T:
+        def query() -> T:
+            with self._reading.connect() as connection:
+                _driver(connection).timeout = WRITE_SECONDS
+                return operation(connection)
+
+        self.ensure_ready()
+        return _run(query)
 
     def write(self, operation: Operation[T], *, timeout: float = WRITE_SECONDS) -> T:
         def transaction() -> T:
             with self._engine.begin() as connection:
-                return _within(connection, operation, timeout)
+                _driver(connection).timeout = timeout
+                return operation(connection)
 
         self.ensure_ready()
-        return _insistent(transaction)
-
-    def insert_event(self, row: Sequence[Any]) -> tuple[int, int]:
-        now, values = self.wall_sql()
-        kept_id, duplicates = self.acknowledge(insert_event.upsert(self.placeholder, now), (*row, *values))
-        return kept_id, duplicates
-
-    def acknowledge(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
-        self.ensure_ready()
-        return self._spares.run(statement, values, ACK_SECONDS)
-
-    def read(self, operation: Operation[T]) -> T:
-        def reading() -> T:
-            with self._reading.connect() as connection:
-                return _within(connection, operation, WRITE_SECONDS)
-
-        self.ensure_ready()
-        return _insistent(reading)
+        return _run(transaction)
 
     def upsert(self, table: Table) -> postgresql.Insert:
         return postgresql.insert(table)
 
+    def insert_event(self, row: Sequence[Any]) -> tuple[int, int]:
+        now, values = self.wall_sql()
+        event_id, duplicates = self.acknowledge(insert_event.upsert(self.placeholder, now), (*row, *values))
+        return event_id, duplicates
+
+    def acknowledge(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
+        self.ensure_ready()
+        return self._acknowledging.execute(statement, values, ACK_SECONDS)
+
     def now_sql(self) -> ColumnElement[float]:
         if self._clock is not None:
             return literal(self._clock(), Double)
-        # As a subquery it is asked once; the planner uses no index for a value that may change from row to row.
+        # As a subquery it is evaluated once; the planner uses no index for a value that may change from row to row.
         return select(cast(func.extract("epoch", func.clock_timestamp()), Double)).scalar_subquery()
 
     def now(self, connection: Connection) -> float:
@@ -109,79 +110,72 @@ class PostgresStore(Store):
         return ("%s", (self._clock(),)) if self._clock else ("extract(epoch from clock_timestamp())", ())
 
     def revision(self) -> str | None:
-        def look() -> str | None:
+        def query() -> str | None:
             with self._engine.connect() as connection:
                 return migrate.revision(connection)
 
-        return _insistent(look)
+        return _run(query)
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
-        try:
-            with self._engine.begin() as connection:
-                _driver(connection).patience = MIGRATION_SECONDS
-                connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
-                yield connection
-        except SQLAlchemyError as error:
-            raise unavailable(error) from error
+        with translated(), self._engine.begin() as connection:
+            _driver(connection).timeout = MIGRATION_SECONDS
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+            yield connection
 
     def size(self) -> int:
-        return self.read(lambda c: int(c.execute(text("SELECT pg_database_size(current_database())")).scalar_one()))
+        return int(self.scalar(text("SELECT pg_database_size(current_database())")))
 
     def listen(self, on_change: Callable[[], None], stopping: Callable[[], bool]) -> None:
         while not stopping():
-            # Whatever goes wrong: the slow poll of the worker is the truth, the listener only saves it time.
+            # Errors are ignored: the worker polls as well, this only saves it time.
             with suppress(psycopg.Error, OSError), self._connect() as connection:
+                if connection.pooled:
+                    return  # notifications do not pass through a pooler
                 connection.execute(f"LISTEN {CHANNEL}")
                 on_change()
                 while not stopping():
                     for _ in connection.notifies(timeout=LISTEN_SECONDS, stop_after=1):
                         on_change()
-            time.sleep(LISTEN_SECONDS if not stopping() else 0)
+            if not stopping():
+                time.sleep(LISTEN_SECONDS)
 
     def reclaim_space(self) -> None:
-        """PostgreSQL cleans up by itself; after many rows went it need not wait for its turn."""
-        connection = self._connect()
-        try:
-            connection.patience = MIGRATION_SECONDS
+        """Let PostgreSQL reuse the space of deleted rows now instead of at the next autovacuum."""
+        with translated(), self._connect() as connection:
+            connection.timeout = MIGRATION_SECONDS
             connection.execute("VACUUM (ANALYZE) checkpoints, attempts, jobs, events")
-        except psycopg.Error as error:
-            raise unavailable(error) from error
-        finally:
-            connection.close()
 
     def close(self) -> None:
         self._engine.dispose()
-        self._spares.close()
+        self._acknowledging.close()
+
+    def _connect(self) -> BoundedConnection:
+        return BoundedConnection.connect(**self._arguments, autocommit=True)
+
+    def _do_connect(self, _dialect: object, _record: object, _arguments: object, options: dict[str, Any]) -> Any:
+        return BoundedConnection.connect(**{**options, **self._arguments})
 
 
-def _connect(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> Patient:
-    return Patient.connect(*arguments, **options)
+def _mark_lost_sessions(context: ExceptionContext) -> None:
+    """Let SQLAlchemy replace the connections of a server that has become read-only, too."""
+    if lost_session(context.original_exception):
+        context.is_disconnect = True
 
 
-def _driver(connection: Connection) -> Patient:
+def _driver(connection: Connection) -> BoundedConnection:
     driver = connection.connection.driver_connection
-    assert isinstance(driver, Patient)
+    assert isinstance(driver, BoundedConnection)
     return driver
 
 
-def _within(connection: Connection, operation: Operation[T], seconds: float) -> T:
-    _driver(connection).patience = seconds
-    return operation(connection)
-
-
-def _insistent(transaction: Callable[[], T]) -> T:
-    """Once more when the pool's connection had gone stale, as after a restart of the database."""
+def _run(operation: Callable[[], T]) -> T:
+    """Run the operation, and once more if its connection had gone stale, as after a restart of the database."""
     started = time.monotonic()
-    try:
+    with translated():
         try:
-            return transaction()
+            return operation()
         except DBAPIError as error:
-            if not error.connection_invalidated or time.monotonic() - started > 1:
+            if not error.connection_invalidated or time.monotonic() - started > REPEAT_SECONDS:
                 raise
-            return transaction()
-    except SQLAlchemyError as error:
-        failure = unavailable(error)
-        if failure is error:
-            raise
-        raise failure from error
+            return operation()

@@ -1,146 +1,117 @@
-"""psycopg as the inbox uses it: no answer is waited for too long, and acknowledging has connections of its own."""
+"""Connections for acknowledgements only, so that they do not wait for workers (docs/decisions/010-psycopg-pool.md)."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from contextlib import suppress
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import psycopg
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from webhooks.errors import StoreUnavailable
+from webhooks.inbox.databases.errors import can_pass, lost_session, unavailable
+from webhooks.inbox.databases.postgres_connection import BoundedConnection
 
-SPARE = 5
-"""Connections for acknowledging, a process."""
-CONNECT_SECONDS = 2.0
-"""As long as opening a connection may take; psycopg knows no less."""
-LATE_SECONDS = 0.5
-"""Who had to wait so long does not begin to open a connection: the answer would come too late."""
+# Connections for each process.
+SIZE = 5
+# A connection is replaced after this time.
+LIFETIME_SECONDS = 1800.0
+# No statement begins with less time than this.
 LEAST_SECONDS = 0.2
+# While the database cannot be reached, each caller waits for one attempt to connect and not for its whole timeout.
+PROBE_SECONDS = 0.5
+
+# The pool logs a line for each use of a connection, and during an outage for each attempt to connect.
+logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
 
-class Patient(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that gives up, and closes, when the server says nothing for `patience` seconds.
+class AcknowledgementPool:
+    """A few connections that run one statement each, committed by itself; callers get a connection in turn."""
 
-    The server's own `statement_timeout` does not help against one that is stopped or cut off.
-    """
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        self._arguments = {**arguments, "autocommit": True}
+        self._opening = threading.Lock()
+        self._pool: ConnectionPool[BoundedConnection] | None = None
+        self._closed = False
+        # The error of the last attempt to connect; None if it succeeded.
+        self._failure: Exception | None = None
 
-    patience = 30.0
-
-    def wait(self, gen: Generator[Any, Any, Any], *args: Any, **options: Any) -> Any:
-        return super().wait(self._bounded(gen), *args, **options)
-
-    def _bounded(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        deadline = time.monotonic() + self.patience
-        try:
-            wanted = next(gen)
-            while True:
-                ready = yield wanted
-                if not ready and time.monotonic() > deadline:
-                    self.close()
-                    raise psycopg.OperationalError(f"the server did not answer within {self.patience:g} s")
-                wanted = gen.send(ready)
-        except StopIteration as end:
-            return end.value
-
-
-class Turn:
-    """A thread's place in the queue for a connection."""
-
-    __slots__ = ("connection", "given")
-
-    def __init__(self) -> None:
-        self.connection: Patient | None = None
-        self.given = threading.Lock()
-        self.given.acquire()
-
-
-class Spares:
-    """A few connections that run one statement each, committed by itself, and nothing else.
-
-    Who waits for one gets it in turn: where whoever is quickest gets it, some thread waits until it is too late.
-    """
-
-    def __init__(self, connect: Callable[[], Patient], size: int = SPARE) -> None:
-        self._connect = connect
-        self._lock = threading.Lock()
-        # The last one given back is at the end and used first; None stands for one that is yet to be opened.
-        self._free: list[Patient | None] = [None] * size
-        self._queue: deque[Turn] = deque()
-
-    def run(self, statement: str, values: Sequence[Any], seconds: float) -> tuple[Any, ...]:
-        """The row that the statement returns. Raises StoreUnavailable, or psycopg's error for a mistake in it."""
-        deadline = time.monotonic() + seconds
-        connection = self._take(seconds - LEAST_SECONDS)
-        try:
-            connection, row = self._run(connection, statement, values, deadline)
-        except BaseException:
-            if connection is not None:
-                connection.close()
-            self._give(None)
-            raise
-        self._give(connection)
-        return row
-
-    def _take(self, seconds: float) -> Patient | None:
-        with self._lock:
-            if self._free:
-                return self._free.pop()
-            turn = Turn()
-            self._queue.append(turn)
-        if turn.given.acquire(timeout=seconds):
-            return turn.connection
-        with self._lock:
-            if turn in self._queue:
-                self._queue.remove(turn)
-                raise StoreUnavailable("every connection to the database is waiting for it")
-        return turn.connection  # given at the last moment
-
-    def _give(self, connection: Patient | None) -> None:
-        with self._lock:
-            if self._queue:
-                turn = self._queue.popleft()
-                turn.connection = connection
-                turn.given.release()
-            elif connection is None:
-                self._free.insert(0, None)
+    def execute(self, statement: str, values: Sequence[Any], timeout: float) -> tuple[Any, ...]:
+        """Return the row that the statement returns. Raises StoreUnavailable, or psycopg's error for a mistake."""
+        deadline = time.monotonic() + timeout
+        pool = self._pool or self._open()
+        failure: Exception | None = None
+        # After a restart or a fail-over all pooled connections are of no use, and each is found out by using it.
+        for _ in range(SIZE):
+            connection = self._get(pool, deadline - LEAST_SECONDS - time.monotonic())
+            try:
+                connection.timeout = max(LEAST_SECONDS, deadline - time.monotonic())
+                row = connection.execute(statement, values).fetchone()
+            except psycopg.Error as error:
+                if lost_session(error):
+                    connection.close()
+                    failure = error
+                elif can_pass(error):
+                    raise unavailable(error) from error
+                else:
+                    raise
             else:
-                self._free.append(connection)
-
-    def _run(
-        self, connection: Patient | None, statement: str, values: Sequence[Any], deadline: float
-    ) -> tuple[Patient, tuple[Any, ...]]:
-        if connection is not None:
-            with suppress(psycopg.OperationalError):
-                return connection, _execute(connection, statement, values, deadline)
-            # It had gone stale, as after a restart of the database, or its time is up.
-            connection.close()
-        if time.monotonic() > deadline - CONNECT_SECONDS + LATE_SECONDS:
-            raise StoreUnavailable("the database did not answer in time")
-        fresh = None
-        try:
-            fresh = self._connect()
-            return fresh, _execute(fresh, statement, values, deadline)
-        except psycopg.Error as error:
-            if fresh is not None:
-                fresh.close()
-            if isinstance(error, psycopg.OperationalError):
-                raise StoreUnavailable(str(error).strip()) from error
-            raise
+                assert row is not None
+                return row
+            finally:
+                pool.putconn(connection)
+        assert failure is not None
+        raise unavailable(failure)
 
     def close(self) -> None:
-        with self._lock:
-            for connection in self._free:
-                if connection is not None:
-                    connection.close()
-            self._free = [None] * len(self._free)
+        """Close all connections; later calls raise StoreUnavailable."""
+        with self._opening:
+            self._closed = True
+            if self._pool is not None:
+                self._pool.close()
 
+    def _open(self) -> ConnectionPool[BoundedConnection]:
+        """Open the pool with its first use, because its threads would not survive a fork."""
 
-def _execute(connection: Patient, statement: str, values: Sequence[Any], deadline: float) -> tuple[Any, ...]:
-    connection.patience = max(LEAST_SECONDS, deadline - time.monotonic())
-    row = connection.execute(statement, values).fetchone()
-    assert row is not None
-    return row
+        def record(failure: Exception | None) -> None:
+            self._failure = failure
+
+        class Connection(BoundedConnection):
+            @classmethod
+            def connect(cls, conninfo: str = "", **options: Any) -> Self:
+                try:
+                    connection = super().connect(conninfo, **options)
+                except Exception as error:
+                    record(error)
+                    raise
+                record(None)
+                return connection
+
+        with self._opening:
+            if self._closed:
+                raise StoreUnavailable("the inbox is closed")
+            self._pool = self._pool or ConnectionPool(
+                kwargs=self._arguments,
+                connection_class=Connection,
+                min_size=0,
+                max_size=SIZE,
+                max_lifetime=LIFETIME_SECONDS,
+                # An attempt that fails is repeated by the next caller.
+                reconnect_timeout=0.0,
+                num_workers=1,
+                open=True,
+                name="acknowledgements",
+            )
+            return self._pool
+
+    def _get(self, pool: ConnectionPool[BoundedConnection], timeout: float) -> BoundedConnection:
+        try:
+            return pool.getconn(timeout if self._failure is None else min(timeout, PROBE_SECONDS))
+        except PoolTimeout as error:
+            reason = self._failure or f"all {SIZE} connections are busy"
+            raise StoreUnavailable(str(reason).strip()) from error
+        except psycopg.OperationalError as error:
+            raise StoreUnavailable("the inbox is closed") from error

@@ -1,7 +1,7 @@
-"""A clock that never jumps and that all processes of one machine share, until the machine starts anew.
+"""A clock that never jumps and that all processes of one machine share until it reboots.
 
-Leases and due times in a SQLite file go by it. Somebody sets the wall's clock back an hour: without it no job would run
-for an hour. Somebody sets it forward: without it every lease would end at once, and jobs would run twice.
+Leases and due times in a SQLite file use it. If the wall clock were set back by an hour, no job would run for an hour;
+if it were set forward, all leases would expire at once and jobs would run twice.
 """
 
 from __future__ import annotations
@@ -12,49 +12,49 @@ import time
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, insert, literal_column, select, update
+from sqlalchemy import Connection, delete, insert, select, text, update
 
-from webhooks.inbox.schema import clock, jobs, locks
+from webhooks.inbox.schema import OPEN, clock, jobs, locks
 from webhooks.job import JobState
 
-LINUX_BOOT = Path("/proc/sys/kernel/random/boot_id")
-FURTHEST_SECONDS = 900.0
-"""After a start of the machine with its clock set back, no job has to wait longer than this."""
+LINUX_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+# After a reboot with the wall clock set back, no job waits longer than this.
+MAX_DELAY_SECONDS = 900.0
 
 
 @cache
-def boot() -> str | None:
-    """What names this run of the machine; None where the machine has no name for it."""
-    if LINUX_BOOT.exists():
-        return LINUX_BOOT.read_text().strip()
+def boot_id() -> str | None:
+    """Return the identifier of the machine's current boot; None if the machine has no identifier for it."""
+    if LINUX_BOOT_ID.exists():
+        return LINUX_BOOT_ID.read_text().strip()
     if sys.platform == "darwin":
         command = ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"]
-        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=False).stdout.strip() or None  # noqa: S603
+        result = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)  # noqa: S603 - constant
+        return result.stdout.strip() or None
     return None
 
 
 def offset(connection: Connection) -> float | None:
-    """What to add to `time.monotonic()`, as the first process of this run of the machine found; None before that."""
-    found: float | None = connection.execute(select(clock.c.offset).where(clock.c.boot == boot())).scalar()
+    """Return what to add to `time.monotonic()`, as set by the first process after the boot; None before that."""
+    found: float | None = connection.execute(select(clock.c.offset).where(clock.c.boot == boot_id())).scalar()
     return found
 
 
 def start(connection: Connection, wall: float) -> float:
-    """Sets the clock by the wall's, if nobody has in this run of the machine; gives the offset.
+    """Set the clock by the wall clock, unless that was done since the boot, and return the offset.
 
-    Every worker that held a job is gone with the machine's last run, so their jobs are due at once.
+    All workers that held a job ended with the previous boot, so their jobs are due at once.
     """
     known = offset(connection)
     if known is not None:
         return known
-    fresh = wall - time.monotonic()
+    new = wall - time.monotonic()
     connection.execute(delete(clock))
-    connection.execute(insert(clock).values(boot=boot(), offset=fresh))
+    connection.execute(insert(clock).values(boot=boot_id(), offset=new))
     connection.execute(delete(locks))
-    running = update(jobs).where(literal_column("jobs.state") == literal_column(str(JobState.RUNNING.value)))
+    running = update(jobs).where(text(OPEN), jobs.c.state == JobState.RUNNING)
     connection.execute(running.values(due_at=wall))
-    far = update(jobs).where(
-        literal_column("jobs.state") == literal_column("0"), jobs.c.due_at > wall + FURTHEST_SECONDS
-    )
-    connection.execute(far.values(due_at=wall + FURTHEST_SECONDS))
-    return fresh
+    latest = wall + MAX_DELAY_SECONDS
+    late = update(jobs).where(text(OPEN), jobs.c.state == JobState.READY, jobs.c.due_at > latest)
+    connection.execute(late.values(due_at=latest))
+    return new

@@ -1,0 +1,57 @@
+"""A connection to PostgreSQL that no statement can block for longer than its timeout."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from typing import Any, Self
+
+import psycopg
+
+
+class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection that closes itself when the server does not respond within `timeout` seconds.
+
+    The server's own `statement_timeout` does not help if the server is stopped or cut off.
+    """
+
+    timeout = 30.0
+    # Whether a connection pooler such as PgBouncer is between this process and PostgreSQL.
+    pooled = False
+
+    @classmethod
+    def connect(cls, conninfo: str = "", **options: Any) -> Self:  # type: ignore[override]
+        """Open a connection, and use no prepared statements on it if it leads through a pooler.
+
+        In PgBouncer's transaction mode each transaction may use another session, where a statement that was prepared
+        before does not exist, https://www.pgbouncer.org/features.html
+        """
+        connection = super().connect(conninfo, **options)
+        try:
+            row = connection.execute("SELECT pg_backend_pid()").fetchone()
+            connection.rollback()
+            # A pooler sends a random number, because the session's process can change.
+            connection.pooled = row != (connection.info.backend_pid,)
+        except BaseException:
+            connection.close()
+            raise
+        if connection.pooled:
+            connection.prepare_threshold = None
+        return connection
+
+    def wait(self, gen: Generator[Any, Any, Any], *args: Any, **options: Any) -> Any:
+        """Do what psycopg does, within the timeout."""
+        return super().wait(self._bounded(gen), *args, **options)
+
+    def _bounded(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        deadline = time.monotonic() + self.timeout
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                if not ready and time.monotonic() > deadline:
+                    self.close()
+                    raise psycopg.OperationalError(f"the server did not respond within {self.timeout:g} s")
+                wanted = gen.send(ready)
+        except StopIteration as end:
+            return end.value
