@@ -39,11 +39,10 @@ def can_pass(error: BaseException) -> bool:
     if isinstance(cause, sqlite3.Error):
         code = getattr(cause, "sqlite_errorcode", None)
         return code is not None and code & 0xFF not in SQLITE_MISTAKES
-    if hasattr(cause, "sqlstate"):
-        if cause.sqlstate is None:
-            return _is_client_side_failure(cause)
-        return cause.sqlstate[:2] in PASSING_CLASSES or cause.sqlstate in {READ_ONLY, INSUFFICIENT_PRIVILEGE}
-    return False
+    sqlstate: str | None = getattr(cause, "sqlstate", "")
+    if sqlstate is None:
+        return _is_client_side_failure(cause)
+    return sqlstate[:2] in PASSING_CLASSES or sqlstate in {READ_ONLY, INSUFFICIENT_PRIVILEGE}
 
 
 def lost_session(error: BaseException) -> bool:

@@ -20,7 +20,7 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
     pooled = False
 
     @classmethod
-    def connect(cls, conninfo: str = "", **options: Any) -> Self:  # type: ignore[override]
+    def connect(cls, conninfo: str = "", **options: Any) -> Self:
         """Open a connection, and use no prepared statements on it if it leads through a pooler.
 
         In PgBouncer's transaction mode each transaction may use another session, where a statement that was prepared
