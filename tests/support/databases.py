@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from bench.postgres import Server, binaries
+from webhooks.errors import StoreUnavailable
 from webhooks.event import Event, parse
 from webhooks.inbox import Inbox
 from webhooks.job import NewJob
@@ -91,6 +93,14 @@ def some_event(number: int, event_type: str = "WorkbookCreated", **fields: objec
     made = parse(json.dumps(payload).encode())
     assert made
     return made
+
+
+def refusal_seconds(refused: Callable[[], object]) -> float:
+    """Return how long it takes until the inbox raises StoreUnavailable."""
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        refused()
+    return time.monotonic() - began
 
 
 class Clock:

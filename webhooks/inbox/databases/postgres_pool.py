@@ -45,7 +45,7 @@ class AcknowledgementPool:
         pool = self._pool or self._open()
         failure: Exception | None = None
         # After a restart or a fail-over all pooled connections are of no use, and each is found out by using it.
-        for _ in range(SIZE):
+        for _ in range(SIZE + 1):
             connection = self._get(pool, deadline - LEAST_SECONDS - time.monotonic())
             try:
                 connection.timeout = max(LEAST_SECONDS, deadline - time.monotonic())

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from bench.postgres import Server
-from tests.support.databases import NOTIFY
+from tests.support.databases import refusal_seconds
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox
@@ -55,21 +54,6 @@ sys.exit(0 if statuses == [0, 0, 0] and len(ids) == 41 else 1)
 def box(sqlite_url: str, opened: Callable[..., Inbox]) -> Inbox:
     """An inbox in a SQLite file."""
     return opened(sqlite_url)
-
-
-@pytest.fixture
-def server(postgres_server: Server) -> Iterator[Server]:
-    """A PostgreSQL that a test may stop."""
-    yield postgres_server
-    if not postgres_server.running:
-        postgres_server.start()
-
-
-def _refusal_seconds(refused: Callable[[], object]) -> float:
-    began = time.monotonic()
-    with pytest.raises(StoreUnavailable):
-        refused()
-    return time.monotonic() - began
 
 
 def _fill(box: Inbox, event: Callable[..., Event]) -> None:
@@ -138,7 +122,7 @@ def test_writer_stuck_refuses_in_time(box: Inbox, event: Callable[..., Event], s
     with lock_file.open("a") as lock:
         fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
         refused = event()
-        assert _refusal_seconds(lambda: box.events.receive(refused)) < ACK_SECONDS + 0.5
+        assert refusal_seconds(lambda: box.events.receive(refused)) < ACK_SECONDS + 0.5
         # The next one may already be in the queue when the lock comes free.
         fcntl.flock(lock.fileno(), fcntl.LOCK_UN)
     assert box.events.receive(refused).id
@@ -150,7 +134,7 @@ def test_strange_writer_refuses_in_time(box: Inbox, event: Callable[..., Event],
     box.events.receive(event())
     shell = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
     shell.execute("BEGIN IMMEDIATE")
-    assert _refusal_seconds(lambda: box.events.receive(event())) < ACK_SECONDS + 0.5
+    assert refusal_seconds(lambda: box.events.receive(event())) < ACK_SECONDS + 0.5
     shell.execute("ROLLBACK")
     shell.close()
     assert box.events.receive(event()).id
@@ -159,14 +143,14 @@ def test_strange_writer_refuses_in_time(box: Inbox, event: Callable[..., Event],
 def test_queue_full_refuses_at_once(box: Inbox, event: Callable[..., Event], monkeypatch: pytest.MonkeyPatch) -> None:
     """When too many wait already, the next is refused without waiting."""
     monkeypatch.setattr(group_commit, "CAPACITY", 0)
-    assert _refusal_seconds(lambda: box.events.receive(event())) < 0.1
+    assert refusal_seconds(lambda: box.events.receive(event())) < 0.1
 
 
 def test_closed_inbox_refuses_at_once(box: Inbox, event: Callable[..., Event]) -> None:
     """A request that comes while the server stops is refused, so Tableau sends it again."""
     box.events.receive(event())
     box.close()
-    assert _refusal_seconds(lambda: box.events.receive(event())) < 0.1
+    assert refusal_seconds(lambda: box.events.receive(event())) < 0.1
 
 
 def test_fork_leaves_the_parent_alone(url: str) -> None:
@@ -181,7 +165,7 @@ def test_trouble_is_logged_once(
     with monkeypatch.context() as patched:
         patched.setattr(group_commit, "CAPACITY", 0)
         for _ in range(100):
-            _refusal_seconds(lambda: box.events.receive(event()))
+            refusal_seconds(lambda: box.events.receive(event()))
     with caplog.at_level(logging.WARNING):
         box.events.receive(event())
         box.events.receive(event())
@@ -189,59 +173,3 @@ def test_trouble_is_logged_once(
     assert len(lines) == 2
     assert "Cannot store events" in lines[0]
     assert "can be stored again" in lines[1]
-
-
-@pytest.mark.postgres
-def test_postgres_restarted_goes_on(server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]) -> None:
-    """While the database is away events are refused at once; when it is back everything works, and nothing is lost."""
-    box = opened(server.url())
-    for _ in range(3):
-        box.events.receive(event())
-    box.events.plan(lambda _: [NOTIFY])
-    server.stop()
-    assert _refusal_seconds(lambda: box.events.receive(event())) < 2.5
-    assert _refusal_seconds(lambda: box.jobs.claim("me", 1, 30)) < 5
-    server.start()
-    box.events.receive(event())
-    assert len(box.jobs.claim("me", 10, 30)) == 3
-    assert len(box.events.list()) == 4
-
-
-@pytest.mark.postgres
-def test_postgres_frozen_refuses_in_time(
-    server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
-) -> None:
-    """A server that has stopped answering looks alive to TCP; ten senders at once are refused in time all the same."""
-    box = opened(server.url())
-    box.events.receive(event())
-    server.freeze(frozen=True)
-    try:
-        with ThreadPoolExecutor(10) as pool:
-            waits = list(pool.map(lambda _: _refusal_seconds(lambda: box.events.receive(event())), range(10)))
-    finally:
-        server.freeze(frozen=False)
-    assert max(waits) < 2.9
-    assert not box.events.receive(event()).duplicate
-
-
-@pytest.mark.postgres
-def test_postgres_many_senders_all_have_their_turn(
-    server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
-) -> None:
-    """More senders than connections: each waits its turn, and none is refused."""
-    box = opened(server.url())
-    sent = [event() for _ in range(1500)]
-    with ThreadPoolExecutor(16) as pool:
-        assert len({receipt.id for receipt in pool.map(box.events.receive, sent)}) == 1500
-
-
-@pytest.mark.postgres
-def test_postgres_away_at_the_start(server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]) -> None:
-    """A server that starts before its database refuses until it is there, then migrates and goes on."""
-    url = server.url()
-    server.stop()
-    box = opened(url)
-    with pytest.raises(StoreUnavailable):
-        box.events.receive(event())
-    server.start()
-    assert not box.events.receive(event()).duplicate
