@@ -1,4 +1,6 @@
-"""A small, honest Tableau, Slack and Twilio on loopback, for trying, developing and testing."""
+"""Tableau, Slack and Twilio simulated on loopback, for trials, development and tests."""
+
+from __future__ import annotations
 
 from simulator.app import create_app
 from simulator.config import Config

@@ -12,7 +12,7 @@ from simulator.config import VARIABLES, Config, from_environment
 from simulator.control.content_card import browse
 from simulator.control.http_api import control
 from simulator.control.page import page
-from simulator.tableau.wire import ApiError, refusal
+from simulator.tableau.wire import ApiError, error_response
 from simulator.world.world import World
 
 
@@ -35,7 +35,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.register_blueprint(control)
     app.register_blueprint(page)
     app.register_blueprint(browse)
-    app.register_error_handler(ApiError, refusal)
+    app.register_error_handler(ApiError, error_response)
     app.register_error_handler(HTTPException, _no_such)
     return app
 
@@ -61,8 +61,8 @@ def _no_such(error: HTTPException) -> Response | HTTPException:
     if not request.path.startswith("/api/"):
         return error
     if error.code == 405:
-        return refusal(ApiError("405000", f"Request type {request.method} is not allowed on this resource."))
+        return error_response(ApiError("405000", f"Request type {request.method} is not allowed on this resource."))
     if error.code == 404:
-        return refusal(ApiError("404003", f"{request.path} is not a resource of this API."))
+        return error_response(ApiError("404003", f"{request.path} is not a resource of this API."))
     print(f"simulator: {error}", file=sys.stderr)
     return error

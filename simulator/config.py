@@ -1,11 +1,13 @@
-"""What a simulator is made with: credentials it accepts, its clock and seed, and its manners."""
+"""The configuration of a simulator: the credentials it accepts, clock and seed, and the behaviour of the vendors."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
-# Which variable of the server's environment fills which field. The secrets among them may also come as NAME_FILE.
+# The variables of the server's environment and the fields that they set. A secret may also come as NAME_FILE.
 VARIABLES = {
     "TABLEAU_SITENAME": "content_url",
     "TABLEAU_PAT_NAME": "pat_name",
@@ -24,61 +26,79 @@ VARIABLES = {
 }
 SYNONYMS = {"TABLEAU_PAT_NAME": "TS_PAT_NAME", "TABLEAU_PAT_SECRET": "TS_PAT_SECRET"}
 
+# Fields that neither the environment nor the HTTP API can set.
+CODE_ONLY = ("clock", "more_pats", "more_ca_secrets", "twilio_verified")
+# Fields that are read once, at the start or at a reset.
+FIXED_WHILE_RUNNING = (*VARIABLES.values(), *CODE_ONLY, "seed", "senders")
+
 
 def utc_now() -> datetime:
-    """The real time, aware."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Everything that makes one simulator; the defaults are what it announces when the environment says nothing."""
+    """The settings of one simulator. The defaults apply to all that the environment leaves out."""
 
     # Credentials
     content_url: str = "acme"
     pat_name: str = "webhooks"
     pat_secret: str = field(default="c2ltdWxhdG9y:not-a-secret", repr=False)
-    more_pats: Mapping[str, str] = field(default_factory=dict, repr=False)  # name -> secret: one for each further site
+    # Name -> secret: one token for each further site.
+    more_pats: Mapping[str, str] = field(default_factory=dict, repr=False)
     username: str = "ann@acme.example"
     password: str = field(default="simulator", repr=False)
     ca_client: str = "5f3c1d9e-0000-4000-8000-00000000c11e"
     ca_secret_id: str = "8f2a7b10-0000-4000-8000-0000005ec1d0"
     ca_secret_value: str = field(default="simulated-connected-app-secret-32+", repr=False)
-    more_ca_secrets: Mapping[str, str] = field(
-        default_factory=dict, repr=False
-    )  # id -> value: a connected app has up to two
+    # Id -> value: a connected app has up to two secrets.
+    more_ca_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     slack_token: str = field(default="xoxb-simulator", repr=False)
     slack_channel: str = "#bi"
     twilio_account_sid: str = "AC00000000000000000000000000000001"
     twilio_auth_token: str = field(default="simulated-auth-token", repr=False)
     twilio_from: str = "+15005550006"
     twilio_to: str = "+15550100"
-    twilio_verified: frozenset[str] | None = None  # the only numbers a trial account may send to; None: a paid account
+    # The only numbers that a trial account can send to; None: a paid account.
+    twilio_verified: frozenset[str] | None = None
 
     # Time and chance
     clock: Callable[[], datetime] = utc_now
     seed: int = 7
 
-    # Tableau's manners
+    # Behaviour of the vendors
     api_version: str = "3.27"
     session_minutes: float = 120
-    refresh_seconds: float = 2.0  # how long an extract refresh takes
-    export_limit: int = 20  # exports at a time and site; tableau.com publishes 20 for Cloud
-    refreshes_per_hour: int | None = None  # Cloud starts 60 an hour and site; None: no limit
-    sms_seconds: float = 1.0  # from queued to sent, and from sent to delivered
-    update_events: bool = True  # whether a change by REST (name, owner, project) sends *Updated
+    # Duration of an extract refresh.
+    refresh_seconds: float = 2.0
+    # Concurrent exports per site; Tableau publishes 20 for Cloud.
+    export_limit: int = 20
+    # Refreshes started per hour and site, 60 on Cloud; None: no limit.
+    refreshes_per_hour: int | None = None
+    # Seconds from queued to sent, and again from sent to delivered.
+    sms_seconds: float = 1.0
+    # Whether a change by REST (name, owner, project) causes an Updated event.
+    update_events: bool = True
 
-    # How webhooks are delivered
-    connect_timeout: float = 5.0  # seconds, webhooks.http.timeout.connect
-    read_timeout: float = 3.0  # seconds, webhooks.http.timeout.read
-    retry_waits: tuple[float, ...] = (2.0, 5.0, 10.0)  # seconds before the second, third and fourth attempt
-    duplicates: float = 0.0  # the share of deliveries that are sent twice
-    payload_text: bool = True  # the seventh field, `text`, of newer versions
-    disable_after: int | None = None  # deliveries given up in a row that switch a webhook off; None: never
-    senders: int = 8  # threads that deliver
+    # Delivery of webhooks
+    # Seconds, webhooks.http.timeout.connect
+    connect_timeout: float = 5.0
+    # Seconds, webhooks.http.timeout.read
+    read_timeout: float = 3.0
+    # Seconds before the second, third and fourth attempt.
+    retry_waits: tuple[float, ...] = (2.0, 5.0, 10.0)
+    # Share of deliveries that are sent twice.
+    duplicates: float = 0.0
+    # Whether payloads have the seventh field, `text`, of newer versions.
+    payload_text: bool = True
+    # Consecutive failed deliveries that disable a webhook; None: never.
+    disable_after: int | None = None
+    # Threads that deliver.
+    senders: int = 8
 
     def environment(self, base_url: str) -> dict[str, str]:
-        """The variables a server needs to work against this simulator at `base_url`."""
+        """Return the variables that a server needs to use this simulator at `base_url`."""
         values = {name: getattr(self, attribute) for name, attribute in VARIABLES.items()}
         base = base_url.rstrip("/")
         addresses = {"TABLEAU_DOMAIN": base, "SLACK_API_URL": f"{base}/slack/api/", "TWILIO_API_URL": f"{base}/twilio"}
@@ -86,16 +106,23 @@ class Config:
 
 
 def from_environment(environ: Mapping[str, str]) -> tuple[Config, dict[str, str]]:
-    """The configuration the environment describes, and the credentials it left to us: name -> made-up value.
+    """Return the configuration of the environment, and the default credentials it left out by variable name.
 
-    `SIMULATOR_*` variables set the manners: `SIMULATOR_DUPLICATES=0.2`, `SIMULATOR_RETRY_WAITS=1,2,4` and so on.
+    `SIMULATOR_*` variables set the other fields, such as `SIMULATOR_DUPLICATES=0.2` or `SIMULATOR_RETRY_WAITS=1,2,4`.
     """
-    found = {attribute: value for name, attribute in VARIABLES.items() if (value := _credential(name, environ))}
+    given: dict[str, object] = {"duplicates": 0.1}
+    for entry in fields(Config):
+        text = environ.get(f"SIMULATOR_{entry.name.upper()}", "")
+        if text and entry.name not in VARIABLES.values():
+            given[entry.name] = parse_setting(entry.name, text)
+    for name, attribute in VARIABLES.items():
+        if value := _credential(name, environ):
+            given[attribute] = value
     if "TABLEAU_SITENAME" in environ:
-        found["content_url"] = environ["TABLEAU_SITENAME"]
-    config = Config(**{"duplicates": 0.1} | _manners(environ) | found)  # type: ignore[arg-type]
-    made_up = {name: getattr(config, key) for name, key in VARIABLES.items() if key not in found}
-    return config, made_up
+        given["content_url"] = environ["TABLEAU_SITENAME"]
+    config = Config(**given)  # type: ignore[arg-type]
+    defaults = {name: getattr(config, attribute) for name, attribute in VARIABLES.items() if attribute not in given}
+    return config, defaults
 
 
 def _credential(name: str, environ: Mapping[str, str]) -> str:
@@ -107,42 +134,24 @@ def _credential(name: str, environ: Mapping[str, str]) -> str:
     return ""
 
 
-def _manners(environ: Mapping[str, str]) -> dict[str, object]:
-    given: dict[str, object] = {}
-    for entry in fields(Config):
-        text = environ.get(f"SIMULATOR_{entry.name.upper()}", "")
-        if text and entry.name not in VARIABLES.values():
-            given[entry.name] = manner(entry.name, text)
-    return given
-
-
-def manner(name: str, value: object) -> object:
-    """The value of one manner, read from text or JSON. Raises ValueError when it is none."""
+def parse_setting(name: str, value: object) -> object:
+    """Return the value of a setting, read from text or JSON. Raises ValueError if name or value is invalid."""
     default = getattr(Config(), name, ...)
-    if (
-        name in VARIABLES.values()
-        or name in {"clock", "more_pats", "more_ca_secrets", "twilio_verified"}
-        or default is ...
-    ):
-        raise ValueError(f"{name!r} is not a manner; there are {', '.join(manners())}")
+    if default is ... or name in VARIABLES.values() or name in CODE_ONLY:
+        raise ValueError(f"Unknown setting {name!r}. Choose one of: {', '.join(changeable_settings())}")
     try:
-        return _read(default, value)
+        if default is None:  # the optional limits are whole numbers
+            return int(str(value)) if value not in (None, "") else None
+        if isinstance(default, tuple):
+            parts = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
+            return tuple(float(part) for part in parts)
+        if isinstance(default, bool):
+            return str(value).lower() in {"1", "true", "yes", "on"}
+        return type(default)(value)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} cannot be {value!r}") from error
+        raise ValueError(f"Invalid value for {name}: {value!r}") from error
 
 
-def _read(default: object, value: object) -> object:
-    if default is None:  # the limits that may be absent are whole numbers
-        return int(str(value)) if value not in (None, "") else None
-    if isinstance(default, tuple):
-        parts = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
-        return tuple(float(part) for part in parts)
-    if isinstance(default, bool):
-        return str(value).lower() in {"1", "true", "yes", "on"}
-    return type(default)(value)  # type: ignore[call-arg]
-
-
-def manners() -> list[str]:
-    """The names of what may be changed while a simulator runs."""
-    fixed = {*VARIABLES.values(), "clock", "seed", "senders", "more_pats", "more_ca_secrets", "twilio_verified"}
-    return [entry.name for entry in fields(Config) if entry.name not in fixed]
+def changeable_settings() -> list[str]:
+    """Return the names of the settings that can change while a simulator runs."""
+    return [entry.name for entry in fields(Config) if entry.name not in FIXED_WHILE_RUNNING]

@@ -8,7 +8,7 @@ from flask import Flask, Response, g, request
 
 from simulator.slack import api as slack_api
 from simulator.slack.workspace import SlackError
-from simulator.tableau.wire import ApiError, refusal
+from simulator.tableau.wire import ApiError, error_response
 from simulator.twilio import api as twilio_api
 from simulator.twilio.account import TwilioError
 from simulator.world.calls import Call
@@ -25,7 +25,7 @@ def register(app: Flask, world: World) -> None:
     @app.before_request
     def meet() -> Response | None:
         g.began, g.target = time.monotonic(), target_of(request.path)
-        g.struck = world.faults.meet(g.target, request.method, request.path) if g.target else []
+        g.struck = world.faults.hit(g.target, request.method, request.path) if g.target else []
         g.shapes = SHAPES.intersection(fault.kind for fault in g.struck)
         for fault in g.struck:
             if (response := _strike(world, fault)) is not None:
@@ -95,23 +95,23 @@ def _html(fault: Fault) -> Response:
 def _error(fault: Fault) -> Response:
     code = fault.code
     if g.target == "slack":
-        return slack_api.refusal(SlackError(code or "internal_error"))
+        return slack_api.error_response(SlackError(code or "internal_error"))
     if g.target == "twilio":
         number = int(code) if code.isdigit() else 20500
         statuses = {20003: 401, 20404: 404, 20429: 429, 20500: 500}
-        return twilio_api.refusal(TwilioError(number, "Simulated fault", statuses.get(number, 400)))
+        return twilio_api.error_response(TwilioError(number, "Simulated fault", statuses.get(number, 400)))
     known = code if len(code) == 6 and code.isdigit() and 400 <= int(code[:3]) < 600 else "500000"
-    return refusal(ApiError(known, "Simulated fault"))
+    return error_response(ApiError(known, "Simulated fault"))
 
 
 def _throttled(fault: Fault) -> Response:
     if g.target == "slack":
-        response = slack_api.refusal(SlackError("ratelimited"), 429)
+        response = slack_api.error_response(SlackError("ratelimited"), 429)
     elif g.target == "twilio":
-        response = twilio_api.refusal(TwilioError(20429, "Too Many Requests", 429))
+        response = twilio_api.error_response(TwilioError(20429, "Too Many Requests", 429))
     else:
         minutes = max(1, round(fault.seconds / 60))
-        response = refusal(
+        response = error_response(
             ApiError("429000", f"Too many requests for 'api.rest.default'. Try again in {minutes} minutes.")
         )
     if fault.header:
@@ -122,15 +122,15 @@ def _throttled(fault: Fault) -> Response:
 def _unauthorized(fault: Fault) -> Response:
     form = fault.form
     if g.target == "slack":
-        return slack_api.refusal(SlackError("invalid_auth"))
+        return slack_api.error_response(SlackError("invalid_auth"))
     if g.target == "twilio":
-        return twilio_api.refusal(TwilioError(20003, "Authenticate", 401))
+        return twilio_api.error_response(TwilioError(20003, "Authenticate", 401))
     if form == "html":
         return Response(PAGE.format(status=401, words="Unauthorized"), 401, mimetype="text/html")
     if form == "empty":
         return Response(status=401)
     code = {"401000": "401000", "403": "403004"}.get(form, "401002")
-    return refusal(ApiError(code, "Invalid authentication credentials were provided."))
+    return error_response(ApiError(code, "Invalid authentication credentials were provided."))
 
 
 def _document(fault: Fault) -> Response:

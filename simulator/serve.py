@@ -1,4 +1,6 @@
-"""Serves a simulator in this process on a free port, for tests."""
+"""Serve a simulator in this process, on a free port, for tests."""
+
+from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
@@ -13,14 +15,14 @@ from simulator.config import Config
 from simulator.world.world import World
 
 
-class _Quiet(WSGIRequestHandler):
+class _QuietHandler(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing of what went well."""
+        """Log nothing about requests."""
 
 
 @dataclass(frozen=True)
 class Running:
-    """A simulator that answers at `url`; `world` is what it knows, for looking and for pulling strings."""
+    """A simulator that listens at `url`; `world` is its state, to inspect and to change."""
 
     url: str
     app: Flask
@@ -28,19 +30,19 @@ class Running:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables a server needs to work against it."""
+        """Return the variables that a server needs to use it."""
         return self.world.config.environment(self.url)
 
 
 @contextmanager
 def running(config: Config | None = None, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[Running]:
-    """A simulator for the length of a `with` block; it stops delivering and listening at the end.
+    """Run a simulator for the length of a `with` block; it stops delivering and listening at the end.
 
-    Without a configuration: the defaults, refreshes that end at once and retries that hardly wait.
+    Without a configuration it has the defaults, except that refreshes end at once and retries hardly wait.
     """
     app = create_app(config or Config(refresh_seconds=0, retry_waits=(0.05, 0.1, 0.2)))
     world: World = app.extensions["simulator"]
-    server = make_server(host, port, app, threaded=True, request_handler=_Quiet)
+    server = make_server(host, port, app, threaded=True, request_handler=_QuietHandler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

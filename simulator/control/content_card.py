@@ -4,8 +4,8 @@ from typing import Any
 
 from flask import Blueprint, Response, url_for
 
-from simulator.control.http_api import world_here
 from simulator.render.chart import chart
+from simulator.world.current import current_world
 from simulator.world.site import Content, Datasource, Site, View, Workbook
 from simulator.world.world import World
 
@@ -18,7 +18,7 @@ NOT_HERE = {"error": "There is nothing at this address any more."}, 404
 @browse.get("/<any(workbooks,datasources,flows):many>/<int:number>")
 def numbered(many: str, number: int) -> Card | tuple[Card, int]:
     """The card of what has this number in its address."""
-    world = world_here()
+    world = current_world()
     with world.lock:
         things = world.home.content(KINDS[many]).values()
         return next((_card(world, thing) for thing in things if thing.number == number), NOT_HERE)
@@ -27,7 +27,7 @@ def numbered(many: str, number: int) -> Card | tuple[Card, int]:
 @browse.get("/views/<workbook>/<sheet>")
 def sheet(workbook: str, sheet: str) -> Card | tuple[Card, int]:
     """The card of a view, by the names in its address."""
-    world = world_here()
+    world = current_world()
     with world.lock:
         views = world.home.views.values()
         return next(
@@ -38,7 +38,7 @@ def sheet(workbook: str, sheet: str) -> Card | tuple[Card, int]:
 @browse.get("/picture/<luid>")
 def picture(luid: str) -> Response:
     """What a workbook or view looks like."""
-    home = world_here().home
+    home = current_world().home
     item = home.workbooks.get(luid) or home.views.get(luid)
     if item is None:
         return Response("no such picture\n", 404, mimetype="text/plain")

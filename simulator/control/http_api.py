@@ -24,11 +24,12 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 
-from simulator.config import manners
+from simulator.config import changeable_settings
 from simulator.control.reports import call_report, delivery_report, message_report, sms_report
 from simulator.slack.files import mimetype
+from simulator.world.current import current_world
 from simulator.world.events import EventRequest, Impossible, simulate_event
 from simulator.world.faults import KINDS
 from simulator.world.payload import RESOURCES
@@ -42,12 +43,6 @@ Result = Answer | tuple[Answer, int]
 
 class Unclear(ValueError):
     """A request to the control that cannot be understood."""
-
-
-def world_here() -> World:
-    """The world of the application that answers."""
-    world: World = current_app.extensions["simulator"]
-    return world
 
 
 @control.before_request
@@ -84,7 +79,7 @@ def healthz() -> Result:
 @control.post("/events")
 def events() -> Result:
     """Make something happen."""
-    body, world = _body(), world_here()
+    body, world = _body(), current_world()
     where = body.pop("site", None)
     known = EventRequest.__dataclass_fields__
     if unknown := set(body) - set(known):
@@ -112,7 +107,7 @@ def _site(world: World, content_url: object) -> Site:
 @control.post("/refreshes")
 def refreshes() -> Result:
     """Decide how the next refreshes of some content end."""
-    body, world = _body(), world_here()
+    body, world = _body(), current_world()
     wanted, count = str(body.get("luid") or body.get("name") or ""), body.get("fail", 1)
     if not isinstance(count, int):
         raise Unclear(f"fail must be a whole number, not {count!r}")
@@ -130,7 +125,7 @@ def refreshes() -> Result:
 @control.get("/site")
 def site() -> Result:
     """What is on the site, in short."""
-    world = world_here()
+    world = current_world()
     with world.lock:
         home = world.home
         short = ("projects", "workbooks", "datasources", "views", "flows", "users", "webhooks")
@@ -143,7 +138,7 @@ def site() -> Result:
 @control.get("/messages")
 def messages() -> Result:
     """What Slack and Twilio received."""
-    world = world_here()
+    world = current_world()
     with world.lock:
         files = [
             {"id": file.id, "name": file.name, "title": file.title, "size": file.size}
@@ -156,7 +151,7 @@ def messages() -> Result:
 @control.get("/files/<luid>")
 def file(luid: str) -> Response:
     """The bytes of a file."""
-    known = world_here().slack.files.get(luid)
+    known = current_world().slack.files.get(luid)
     if known is None or known.data is None:
         return Response("no such file\n", 404, mimetype="text/plain")
     # What was uploaded is not ours: it is never run as a page of this origin.
@@ -167,7 +162,7 @@ def file(luid: str) -> Response:
 @control.get("/deliveries")
 def deliveries() -> Result:
     """The webhooks sent."""
-    world = world_here()
+    world = current_world()
     with world.lock:
         shown = [
             delivery_report(delivery)
@@ -181,7 +176,7 @@ def deliveries() -> Result:
 @control.get("/calls")
 def calls() -> Result:
     """The calls of the vendors' APIs."""
-    world, query = world_here(), request.args
+    world, query = current_world(), request.args
     with world.lock:
         chosen = [
             call_report(call)
@@ -206,7 +201,7 @@ def _limit() -> int:
 @control.get("/sessions")
 def sessions() -> Result:
     """Who is signed in; tokens are not shown."""
-    world = world_here()
+    world = current_world()
     with world.lock:
         live = [
             {"credential": s.credential, "site": s.site, "expires_at": s.expires_at.isoformat()}
@@ -218,7 +213,7 @@ def sessions() -> Result:
 @control.post("/sessions/expire")
 def expire() -> Result:
     """End sessions."""
-    world, credential = world_here(), _body().get("credential")
+    world, credential = current_world(), _body().get("credential")
     with world.lock:
         return {"ended": world.sessions.end(str(credential) if credential else None)}
 
@@ -226,13 +221,13 @@ def expire() -> Result:
 @control.get("/faults")
 def faults() -> Result:
     """What is switched on."""
-    return {"on": [asdict(fault) for fault in world_here().faults.on()], "kinds": KINDS}
+    return {"on": [asdict(fault) for fault in current_world().faults.on()], "kinds": KINDS}
 
 
 @control.post("/faults")
 def switch_on() -> Result:
     """Switch a fault on."""
-    world = world_here()
+    world = current_world()
     fault = world.faults.add(_body())
     world.changed()
     return {"fault": asdict(fault)}, 201
@@ -242,7 +237,7 @@ def switch_on() -> Result:
 @control.delete("/faults/<int:number>")
 def switch_off(number: int | None = None) -> Result:
     """Switch one fault off, or all."""
-    world = world_here()
+    world = current_world()
     removed = world.faults.remove(number)
     world.changed()
     return {"removed": removed}
@@ -251,14 +246,14 @@ def switch_off(number: int | None = None) -> Result:
 @control.get("/settings")
 def settings() -> Result:
     """The manners as they are."""
-    config = world_here().config
-    return {name: getattr(config, name) for name in manners()}
+    config = current_world().config
+    return {name: getattr(config, name) for name in changeable_settings()}
 
 
 @control.post("/settings")
 def change_settings() -> Result:
     """Change manners."""
-    world_here().set(_body())
+    current_world().set(_body())
     return settings()
 
 
@@ -269,11 +264,11 @@ def settle() -> Result:
         seconds = min(60.0, float(_body().get("seconds", 10)))
     except (TypeError, ValueError) as error:
         raise Unclear("seconds must be a number") from error
-    return {"settled": world_here().timer.settle(seconds)}
+    return {"settled": current_world().timer.settle(seconds)}
 
 
 @control.post("/reset")
 def reset() -> Result:
     """Begin anew."""
-    world_here().reset()
+    current_world().reset()
     return {"status": "ok"}

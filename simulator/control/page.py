@@ -8,6 +8,7 @@ from flask import Blueprint, Response, render_template, request
 
 from simulator.control import http_api as control
 from simulator.control.reports import call_report, delivery_report, message_report, sms_report
+from simulator.world.current import current_world
 from simulator.world.world import World
 
 page = Blueprint("page", __name__)
@@ -20,14 +21,14 @@ POLICY = "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action
 def index() -> Response:
     """The page, empty; its script fills it."""
     manual = (control.__doc__ or "").partition("\n\n")[2]
-    html = render_template("index.html", site=control.world_here().home, manual=manual)
+    html = render_template("index.html", site=current_world().home, manual=manual)
     return Response(html, headers={"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff"})
 
 
 @page.get("/simulator/feed")
 def feed() -> Response | dict[str, Any]:
     """What the page shows; nothing, if that is what the caller has already seen (`since`)."""
-    world = control.world_here()
+    world = current_world()
     with world.lock:
         stamp = _stamp(world)
         if request.args.get("since") == stamp:
@@ -39,7 +40,7 @@ def _stamp(world: World) -> str:
     now, pace = world.now(), world.config.sms_seconds
     arriving = sum(sms.status(now, pace) != "delivered" for sms in world.twilio.messages[-SMS:])
     tries = sum(len(delivery.attempts) for delivery in list(world.sender.log)[-DELIVERIES:])
-    return f"{world.began}.{world.version}.{world.calls.total}.{arriving}.{tries}"
+    return f"{world.generation}.{world.version}.{world.calls.total}.{arriving}.{tries}"
 
 
 def _content(world: World) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def delivery_report(delivery: Delivery) -> Report:
             "status": a.status,
             "error": a.error,
             "milliseconds": a.milliseconds,
-            "answer": a.answer,
+            "answer": a.response,
         }
         for a in list(delivery.attempts)
     ]

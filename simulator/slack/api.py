@@ -43,7 +43,7 @@ def call(name: str) -> Response:
             answer = {"ok": True} | answering(world, arguments)
             world.changed()
     except SlackError as error:
-        return refusal(error)
+        return error_response(error)
     return respond(answer)
 
 
@@ -58,7 +58,7 @@ def respond(answer: Arguments, status: int = 200) -> Response:
     return response
 
 
-def refusal(error: SlackError, status: int = 200) -> Response:
+def error_response(error: SlackError, status: int = 200) -> Response:
     """The answer that carries an error."""
     answer: Arguments = {"ok": False, "error": error.name}
     if error.messages:

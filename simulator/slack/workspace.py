@@ -25,7 +25,7 @@ ID = re.compile("[CG][A-Z0-9]{3,}")
 
 
 class SlackError(Exception):
-    """A refusal: the name Slack gives it, and what it adds."""
+    """A error_response: the name Slack gives it, and what it adds."""
 
     def __init__(self, name: str, *messages: str, needed: str = "") -> None:
         super().__init__(name)

@@ -1,4 +1,6 @@
-"""The Tableau side of the simulator: its REST API, in JSON and XML."""
+"""The simulated Tableau: its REST API in JSON and XML, and its Metadata API."""
+
+from __future__ import annotations
 
 from flask import Flask
 
@@ -19,11 +21,11 @@ from simulator.tableau.endpoints import (
 from simulator.tableau.endpoints.metadata import metadata
 from simulator.tableau.route import blueprint
 
-# Importing a topic announces its routes.
-TOPICS = (auth, content, exports, jobs, labels, permissions, publishing, subscriptions, tags, tasks, users, webhooks)
+# Importing a module registers its routes.
+MODULES = (auth, content, exports, jobs, labels, permissions, publishing, subscriptions, tags, tasks, users, webhooks)
 
 
 def register(app: Flask) -> None:
-    """Put the REST API into an application."""
+    """Add both APIs to an application."""
     app.register_blueprint(metadata)
     app.register_blueprint(blueprint())

@@ -1,120 +1,118 @@
-"""Reads GraphQL queries: fields, arguments, aliases, variables, nesting. Pure; no fragments, no directives.
+"""Parse GraphQL queries: fields, arguments, aliases, variables, nesting. Pure; no fragments, no directives.
 
 https://spec.graphql.org/October2021/
 """
+
+from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
 TOKEN = re.compile(
-    r"""[\s,﻿]+|\#[^\n]*                     # what means nothing
+    r"""[\s,﻿]+|\#[^\n]*                     # ignored: white space, commas, comments
     |(?P<string>"(?:[^"\\\n]|\\.)*")
     |(?P<number>-?\d+(?:\.\d+)?)
     |(?P<name>[_A-Za-z]\w*)
     |(?P<mark>\.\.\.|[{}()\[\]:=!$@])""",
     re.VERBOSE,
 )
-DEEPEST = 20
+MAX_DEPTH = 20
 
 
 class Malformed(ValueError):
-    """The query cannot be read; the text says where."""
+    """The query cannot be parsed."""
 
 
 @dataclass
 class Field:
-    """One field that is asked for, with what is asked for inside it."""
+    """One requested field with its own fields."""
 
     name: str
     alias: str
     arguments: dict[str, Any] = field(default_factory=dict)
-    fields: "list[Field]" = field(default_factory=list)
+    fields: list[Field] = field(default_factory=list)
 
 
 def parse(query: str, variables: dict[str, Any]) -> list[Field]:
-    """The fields a query asks for at its top. Raises Malformed."""
-    reader = _Reader(_tokens(query), variables)
-    if reader.peek() != "{":
-        if (word := reader.take()) != "query":
-            raise Malformed(f"only queries are answered, not {word!r}")
-        reader.head()
-    fields = reader.selection(0)
-    if reader.peek() is not None:
-        raise Malformed(f"unexpected {reader.peek()!r} after the query")
+    """Return the top-level fields of a query. Raises Malformed."""
+    parser = _Parser(_tokens(query), variables)
+    if parser.peek() != "{":
+        if (word := parser.take()) != "query":
+            raise Malformed(f"only queries are supported, not {word!r}")
+        parser.skip_name_and_read_variables()
+    fields = parser.selection(0)
+    if parser.peek() is not None:
+        raise Malformed(f"unexpected {parser.peek()!r} after the query")
     return fields
 
 
 def _tokens(query: str) -> list[str]:
-    tokens, place = [], 0
-    while place < len(query):
-        found = TOKEN.match(query, place)
-        if found is None:
-            raise Malformed(f"unexpected {query[place]!r} at {place}")
-        if found.lastgroup:
-            tokens.append(found[0])
-        place = found.end()
+    tokens, position = [], 0
+    while position < len(query):
+        match = TOKEN.match(query, position)
+        if match is None:
+            raise Malformed(f"unexpected {query[position]!r} at {position}")
+        if match.lastgroup:
+            tokens.append(match[0])
+        position = match.end()
     return tokens
 
 
-class _Reader:
+class _Parser:
     def __init__(self, tokens: list[str], variables: dict[str, Any]) -> None:
-        self._tokens, self._place = tokens, 0
+        self._tokens, self._position = tokens, 0
         self._variables = dict(variables)
 
     def peek(self) -> str | None:
-        return self._tokens[self._place] if self._place < len(self._tokens) else None
+        return self._tokens[self._position] if self._position < len(self._tokens) else None
 
-    def take(self, wanted: str | None = None) -> str:
+    def take(self, expected: str | None = None) -> str:
         token = self.peek()
-        if token is None or (wanted is not None and token != wanted):
-            raise Malformed(f"expected {wanted or 'more'}, not {token!r}")
-        self._place += 1
+        if token is None or (expected is not None and token != expected):
+            raise Malformed(f"expected {expected or 'more'}, not {token!r}")
+        self._position += 1
         return token
 
-    def head(self) -> None:
-        """The name of the query and its variables with their defaults."""
+    def skip_name_and_read_variables(self) -> None:
+        """Skip the name of the query and read its variables with their defaults."""
         if self.peek() not in {"{", "("}:
             self._name()
-        if self.peek() == "(":
-            self.take()
-            while self.peek() != ")":
-                self._variable()
-            self.take()
-
-    def _variable(self) -> None:
-        self.take("$")
-        name = self._name()
-        self.take(":")
-        while self.peek() not in {"$", ")", "=", None}:  # the type; values are not checked against it
-            self.take()
-        if self.peek() == "=":
-            self.take()
-            self._variables.setdefault(name, self.value())
+        if self.peek() != "(":
+            return
+        self.take()
+        while self.peek() != ")":
+            self.take("$")
+            name = self._name()
+            self.take(":")
+            # The type; values are not checked against it.
+            while self.peek() not in {"$", ")", "=", None}:
+                self.take()
+            if self.peek() == "=":
+                self.take()
+                self._variables.setdefault(name, self.value())
+        self.take()
 
     def selection(self, depth: int) -> list[Field]:
-        """What stands between braces."""
-        if depth > DEEPEST:
+        """Return the fields between braces."""
+        if depth > MAX_DEPTH:
             raise Malformed("the query is nested too deeply")
         self.take("{")
         fields = []
         while self.peek() != "}":
-            fields.append(self._field(depth))
+            name = alias = self._name()
+            if self.peek() == ":":
+                self.take()
+                name = self._name()
+            requested = Field(name, alias)
+            if self.peek() == "(":
+                self.take()
+                requested.arguments = self._pairs(")")
+            if self.peek() == "{":
+                requested.fields = self.selection(depth + 1)
+            fields.append(requested)
         self.take()
         return fields
-
-    def _field(self, depth: int) -> Field:
-        name = alias = self._name()
-        if self.peek() == ":":
-            self.take()
-            name = self._name()
-        made = Field(name, alias)
-        if self.peek() == "(":
-            self.take()
-            made.arguments = self._pairs(")")
-        if self.peek() == "{":
-            made.fields = self.selection(depth + 1)
-        return made
 
     def _name(self) -> str:
         token = self.take()
@@ -132,7 +130,7 @@ class _Reader:
         return pairs
 
     def value(self) -> Any:
-        """A literal, or what a variable stands for."""
+        """Return a literal, or the value of a variable."""
         token = self.take()
         if token == "$":
             return self._variables.get(self._name())

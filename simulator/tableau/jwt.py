@@ -1,39 +1,54 @@
-"""Checks the JWT of a connected app (direct trust): HS256, the claims Tableau asks for, each token used once.
+"""Verify the JWT of a connected app (direct trust): HS256, the claims that Tableau requires, each token used once.
 
 https://help.tableau.com/current/online/en-us/connected_apps_direct.htm
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import jwt
 
 from simulator.config import Config
 
-LONGEST = timedelta(minutes=10)
-SKEW = timedelta(seconds=30)
+MAX_LIFETIME = timedelta(minutes=10)
+CLOCK_SKEW = timedelta(seconds=30)
+# Times are checked against the simulator's clock, which a test may have set.
+NOT_CHECKED_BY_LIBRARY = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False}
 
 
 class Refused(Exception):
-    """The token does not sign anybody in; the text has Tableau's number for why."""
+    """The token does not sign a user in; the text has Tableau's error number."""
 
 
 @dataclass(frozen=True)
 class Claims:
-    """What a token asserts."""
+    """The user and the scopes that a token asserts."""
 
     user: str
     scopes: tuple[str, ...]
 
 
 def verify(token: str, config: Config, used: dict[str, datetime], now: datetime) -> Claims:
-    """Check a token against the connected app; its `jti` goes into `used`. Raises Refused."""
-    claims = _decoded(token, _secret(token, config))
+    """Verify a token against the connected app and add its `jti` to `used`. Raises Refused."""
+    secret = _secret(token, config)
+    try:
+        claims = jwt.decode(token, secret, algorithms=["HS256"], options=NOT_CHECKED_BY_LIBRARY)  # type: ignore[arg-type]
+    except jwt.InvalidTokenError as error:
+        raise Refused("Signin Error (16): the signature does not match") from error
     if claims.get("iss") != config.ca_client or claims.get("aud") != "tableau":
         raise Refused("Signin Error (16): issuer or audience do not match")
-    _timely(claims, now)
-    _once(str(claims.get("jti") or ""), used, now)
+    try:
+        expires = datetime.fromtimestamp(float(claims["exp"]), UTC)
+        earliest = datetime.fromtimestamp(float(claims.get("nbf", 0)), UTC)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise Refused("Signin Error (16): the token has no valid expiry time") from error
+    if not now - CLOCK_SKEW < expires <= now + MAX_LIFETIME + CLOCK_SKEW or earliest > now + CLOCK_SKEW:
+        raise Refused(
+            "Signin Error (16): the token has expired, is not valid yet, or is valid for more than ten minutes"
+        )
+    _use(str(claims.get("jti") or ""), used, now)
     scopes = claims.get("scp")
     if not isinstance(scopes, list) or not all(str(scope).startswith("tableau:") for scope in scopes):
         raise Refused("Signin Error (16): the scopes are not a list of Tableau's scopes")
@@ -41,10 +56,11 @@ def verify(token: str, config: Config, used: dict[str, datetime], now: datetime)
 
 
 def _secret(token: str, config: Config) -> str:
+    """Return the secret that the token's header names."""
     try:
         header = jwt.get_unverified_header(token)
     except jwt.InvalidTokenError as error:
-        raise Refused("Signin Error (10): the token is no JWT") from error
+        raise Refused("Signin Error (10): the token is not a JWT") from error
     if header.get("alg") != "HS256":
         raise Refused("Signin Error (16): the algorithm must be HS256")
     if header.get("iss") != config.ca_client:
@@ -55,30 +71,8 @@ def _secret(token: str, config: Config) -> str:
     return secrets[header["kid"]]
 
 
-def _decoded(token: str, secret: str) -> dict[str, Any]:
-    try:
-        # Times are checked against our own clock, which a test may have set.
-        unchecked = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False}
-        claims: dict[str, Any] = jwt.decode(token, secret, algorithms=["HS256"], options=unchecked)  # type: ignore[arg-type]
-    except jwt.InvalidTokenError as error:
-        raise Refused("Signin Error (16): the signature does not fit") from error
-    return claims
-
-
-def _timely(claims: dict[str, Any], now: datetime) -> None:
-    try:
-        expires = datetime.fromtimestamp(float(claims["exp"]), UTC)
-        earliest = datetime.fromtimestamp(float(claims.get("nbf", 0)), UTC)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise Refused("Signin Error (16): the token does not say when it expires") from error
-    if not now - SKEW < expires <= now + LONGEST + SKEW or earliest > now + SKEW:
-        raise Refused(
-            "Signin Error (16): the token has expired, is not valid yet, or is valid for more than ten minutes"
-        )
-
-
-def _once(jti: str, used: dict[str, datetime], now: datetime) -> None:
-    for old in [name for name, at in used.items() if now - at > LONGEST + 2 * SKEW]:
+def _use(jti: str, used: dict[str, datetime], now: datetime) -> None:
+    for old in [name for name, at in used.items() if now - at > MAX_LIFETIME + 2 * CLOCK_SKEW]:
         del used[old]
     if not jti or jti in used:
         raise Refused("Signin Error (16): the token has been used before, or has no jti")

@@ -1,14 +1,16 @@
-"""Tableau's side of HTTP: reads what was sent, answers in JSON or XML, and says no the way Tableau says no."""
+"""Requests and responses of Tableau's API: read bodies, respond in JSON or XML, refuse in Tableau's words."""
+
+from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from flask import Request, Response, g, request
+from flask import Response, g, request
 
 from simulator.tableau.xml import NotXml, from_xml, to_xml
 
-Answer = dict[str, object]
+Document = dict[str, object]
 
 SUMMARIES = {
     "400": "Bad Request",
@@ -22,7 +24,7 @@ SUMMARIES = {
 
 
 class ApiError(Exception):
-    """A refusal. The first three digits of the code are the HTTP status."""
+    """An error response. The first three digits of the code are the HTTP status."""
 
     def __init__(self, code: str, detail: str, summary: str = "", headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{code}: {detail}")
@@ -32,14 +34,14 @@ class ApiError(Exception):
 
     @property
     def status(self) -> int:
-        """The HTTP status this refusal comes with."""
+        """Return the HTTP status."""
         return int(self.code[:3])
 
 
-def answer(content: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A described answer, in JSON if the caller accepts it, else in XML as it always was."""
-    if wants_json(request):
-        body = json.dumps(tidy(content, g.get("shapes", ())), ensure_ascii=False).encode()
+def respond(content: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a response in JSON if the caller accepts that, else in XML; `*/*` means XML here."""
+    if "application/json" in request.headers.get("Accept", "").lower():
+        body = json.dumps(to_json(content, g.get("shapes", ())), ensure_ascii=False).encode()
         mimetype = "application/json;charset=utf-8"
     else:
         body, mimetype = to_xml(content), "application/xml;charset=utf-8"
@@ -48,24 +50,19 @@ def answer(content: Mapping[str, object], status: int = 200, headers: Mapping[st
     return response
 
 
-def refusal(error: ApiError) -> Response:
-    """The answer that carries an error."""
-    described = {"error": {"code": error.code, "summary": error.summary, "detail": error.detail}}
-    return answer(described, error.status, error.headers)
+def error_response(error: ApiError) -> Response:
+    """Return the response of an error."""
+    content = {"error": {"code": error.code, "summary": error.summary, "detail": error.detail}}
+    return respond(content, error.status, error.headers)
 
 
-def wants_json(asked: Request) -> bool:
-    """Whether the caller said so; `*/*` means XML here."""
-    return "application/json" in asked.headers.get("Accept", "").lower()
-
-
-def read_body() -> Answer:
-    """The request's body as a dictionary; an absent one is empty. Raises ApiError."""
+def read_body() -> Document:
+    """Return the request's body as a dictionary, empty if there is none. Raises ApiError."""
     return read(request.get_data(), request.content_type or "")
 
 
-def read(raw: bytes, content_type: str) -> Answer:
-    """A body in JSON or XML as a dictionary. Raises ApiError."""
+def read(raw: bytes, content_type: str) -> Document:
+    """Return a body in JSON or XML as a dictionary. Raises ApiError."""
     if not raw.strip():
         return {}
     try:
@@ -79,53 +76,49 @@ def read(raw: bytes, content_type: str) -> Answer:
     return inner if isinstance(inner, dict) else {}
 
 
-def part(body: Mapping[str, object], *path: str) -> Answer:
-    """The object at a path inside a body; empty where there is none."""
+def object_at(body: Mapping[str, object], *path: str) -> Document:
+    """Return the object at a path inside a body, empty if there is none."""
     value: object = body
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
     return dict(value) if isinstance(value, Mapping) else {}
 
 
-def listed(value: object) -> list[Answer]:
-    """A list of objects, whether one, many or none of them came."""
+def as_list(value: object) -> list[Document]:
+    """Return a list of objects, also for a single one and for none."""
     values = value if isinstance(value, list) else [value]
     return [dict(entry) for entry in values if isinstance(entry, Mapping)]
 
 
-def text(value: object) -> str:
-    """A plain value as text; objects and lists are none."""
+def as_text(value: object) -> str:
+    """Return a plain value as text, and "" for any other."""
     return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
 
 
-def flag(value: object, default: bool) -> bool:
-    """A boolean that may have come as text."""
+def as_bool(value: object, default: bool) -> bool:
+    """Return a boolean, which may be given as text."""
     return default if value is None else str(value).lower() == "true"
 
 
-def stamp(moment: datetime | None) -> str | None:
-    """A time as Tableau writes it."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+def format_time(time: datetime | None) -> str | None:
+    """Return a time as Tableau writes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ") if time else None
 
 
-def tidy(value: object, shapes: Collection[str]) -> object:
-    """What JSON makes of a description: nothing for None, `{}` for an empty collection, and the oddities asked for."""
-    if isinstance(value, Mapping):
-        return _tidy_object(value, shapes)
+def to_json(value: object, shapes: Collection[str]) -> object:
+    """Return a document as Tableau's JSON: without None, an empty collection as `{}`; `shapes` are injected faults."""
     if isinstance(value, list):
-        return [tidy(entry, shapes) for entry in value]
+        return [to_json(entry, shapes) for entry in value]
     if "strings" in shapes and isinstance(value, int | float):
         return str(value).lower()
-    return value
-
-
-def _tidy_object(value: Mapping[str, object], shapes: Collection[str]) -> object:
-    entries = {name: tidy(entry, shapes) for name, entry in value.items() if entry is not None}
+    if not isinstance(value, Mapping):
+        return value
+    entries = {name: to_json(entry, shapes) for name, entry in value.items() if entry is not None}
     if len(entries) == 1 and isinstance(only := next(iter(entries.values())), list):
         if "bare" in shapes:
             return only
         if "single" in shapes and len(only) == 1:
-            return dict.fromkeys(entries, only[0])
-        if "empty" in shapes:
-            return {}
+            entries = dict.fromkeys(entries, only[0])
+        elif "empty" in shapes:
+            entries = {}
     return entries if "lists" in shapes else {name: entry for name, entry in entries.items() if entry != []}

@@ -1,7 +1,9 @@
-"""One mapping between the dictionaries resources are described with and Tableau's XML. Pure.
+"""Convert between dictionaries and Tableau's XML. Pure.
 
-A value is an attribute, a dictionary an element, a list as many elements of one name; a few names hold text instead.
+A value is an attribute, a dictionary an element, a list several elements of one name; a few names hold text instead.
 """
+
+from __future__ import annotations
 
 import re
 from collections.abc import Mapping
@@ -9,21 +11,22 @@ from xml.etree import ElementTree as ET
 
 NAMESPACE = "http://tableau.com/api"
 SCHEMA = "http://www.w3.org/2001/XMLSchema-instance"
-# What stands as the text of an element of its own where JSON has a plain value …
+# Plain values of JSON that are the text of an element.
 TEXTS = {"restApiVersion", "summary", "detail", "notes", "body", "lastRunAt"}
-# … and the name JSON gives to the text of an element that also has attributes.
+# The name that JSON gives to the text of an element that also has attributes.
 TEXT_OF = {"productVersion": "value"}
-FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # what XML 1.0 cannot hold
+# Characters that XML 1.0 cannot contain.
+FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 class NotXml(ValueError):
-    """The bytes are no XML that is accepted here."""
+    """The bytes are not XML, or XML that is not accepted."""
 
 
-def to_xml(answer: Mapping[str, object]) -> bytes:
-    """A described answer as a `tsResponse`."""
+def to_xml(document: Mapping[str, object]) -> bytes:
+    """Return a document as a `tsResponse`."""
     root = ET.Element("tsResponse", {"xmlns": NAMESPACE, "xmlns:xsi": SCHEMA})
-    _fill(root, answer)
+    _fill(root, document)
     written: bytes = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
     return written
 
@@ -52,7 +55,7 @@ def _text(value: object) -> str:
 
 
 def from_xml(body: bytes) -> dict[str, object]:
-    """What a `tsRequest` says, as the dictionary its JSON twin would be. Raises NotXml."""
+    """Return a `tsRequest` as the dictionary that the same request in JSON would be. Raises NotXml."""
     if b"<!DOCTYPE" in body[:1000]:
         raise NotXml("document types are not accepted")
     try:

@@ -34,7 +34,7 @@ GSM_DOUBLE = set("^{}\\[~]|€")
 
 
 class TwilioError(Exception):
-    """A refusal, with Twilio's code. https://www.twilio.com/docs/api/errors"""
+    """A error_response, with Twilio's code. https://www.twilio.com/docs/api/errors"""
 
     def __init__(self, code: int, message: str, status: int = 400) -> None:
         super().__init__(message)

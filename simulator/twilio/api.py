@@ -21,7 +21,7 @@ twilio = Blueprint("twilio", __name__, url_prefix=f"/twilio/{VERSION}/Accounts/<
 View = Callable[..., Response]
 
 
-def refusal(error: TwilioError) -> Response:
+def error_response(error: TwilioError) -> Response:
     """The answer that carries an error."""
     about = f"https://www.twilio.com/docs/errors/{error.code}"
     return _json(
@@ -44,7 +44,7 @@ def _signed(view: View) -> View:
             with world.lock:
                 return view(world, **parts)
         except TwilioError as error:
-            return refusal(error)
+            return error_response(error)
 
     return checked
 

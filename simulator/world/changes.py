@@ -1,18 +1,24 @@
-"""Changes to a site that webhooks tell of, whoever makes them: a caller of the REST API, or the control."""
+"""Changes to a site that cause events, made by the REST API or by the simulator's own HTTP API."""
+
+from __future__ import annotations
 
 from simulator.world.seed import add_view, content_url
 from simulator.world.site import ADMIN_ROLES, Content, Datasource, Label, Site, User, Workbook
 from simulator.world.world import World
 
 Payload = dict[str, object]
+# The kinds of content that events are about.
 CONTENT = ("workbook", "datasource")
 
 
 def publish(world: World, site: Site, kind: str, *, name: str, project: str, owner: str) -> Payload:
-    """Put a new workbook or data source on the site and tell of it."""
-    now, number = world.now(), _number(site)
+    """Add a new workbook or data source to the site and emit its event."""
+    now = world.now()
+    # No number is used twice: an old link must not lead to other content.
+    known = (item.number for kind in CONTENT for item in site.content(kind).values())
+    site.last_number = 1 + max([site.last_number, *known])
     made = {"workbook": Workbook, "datasource": Datasource}[kind]
-    item = made(world.luid(), number, name, content_url(name), project, owner, now, now)
+    item = made(world.luid(), site.last_number, name, content_url(name), project, owner, now, now)
     item.has_extracts = True
     site.content(kind)[item.luid] = item
     if isinstance(item, Workbook):
@@ -22,15 +28,8 @@ def publish(world: World, site: Site, kind: str, *, name: str, project: str, own
     return world.emit(site, f"{kind.title()}Created", name=name, luid=item.luid)
 
 
-def _number(site: Site) -> int:
-    """One that no content has or had: an old message must not lead to something else."""
-    known = (item.number for kind in CONTENT for item in site.content(kind).values())
-    site.last_number = 1 + max([site.last_number, *known])
-    return site.last_number
-
-
 def delete(world: World, site: Site, kind: str, luid: str) -> Payload:
-    """Take content off the site, with the views and tasks that hang on it, and tell of it."""
+    """Remove content with its views and tasks from the site and emit its event; there is none for flows."""
     item = site.content(kind).pop(luid)
     for view in item.views if isinstance(item, Workbook) else ():
         site.views.pop(view, None)
@@ -38,13 +37,13 @@ def delete(world: World, site: Site, kind: str, luid: str) -> Payload:
         workbook.views.remove(luid)
     for task in [task.luid for task in site.tasks.values() if task.content == luid]:
         del site.tasks[task]
-    if kind == "flow":  # no event tells of flows
+    if kind == "flow":
         return {}
     return world.emit(site, f"{kind.title()}Deleted", name=item.name, luid=luid)
 
 
 def set_role(world: World, site: Site, user: User, role: str) -> Payload:
-    """Give a user another site role; only the step to and from administrator is an event."""
+    """Change a user's site role and emit the event, which exists only for becoming or ceasing to be administrator."""
     before, user.site_role = user.site_role, role
     if (before in ADMIN_ROLES) == (role in ADMIN_ROLES):
         return {}
@@ -53,7 +52,7 @@ def set_role(world: World, site: Site, user: User, role: str) -> Payload:
 
 
 def remove_user(world: World, site: Site, user: User, heir: str = "") -> Payload:
-    """Take a user off the site; what they owned goes to the heir, or the first administrator."""
+    """Remove a user and emit the event; the user's content goes to the heir, or to the first administrator."""
     del site.users[user.luid]
     heir = heir or next(other.luid for other in site.users.values() if other.is_admin)
     for kind in (*CONTENT, "view", "flow"):
@@ -66,7 +65,7 @@ def remove_user(world: World, site: Site, user: User, heir: str = "") -> Payload
     return world.emit(site, "UserDeleted", name=user.name, luid=user.luid)
 
 
-def label(
+def add_label(
     world: World,
     site: Site,
     *,
@@ -79,24 +78,24 @@ def label(
     active: bool = True,
     elevated: bool = False,
 ) -> Payload:
-    """Put a label on content, or change the one of the same value there. Told for workbooks and data sources only."""
+    """Label content, or update its label of the same value, and emit the event of workbooks and data sources."""
     now = world.now()
     same = [old for old in site.labels.values() if (old.content, old.value) == (item.luid, value)]
     event_type = "LabelUpdated" if same else "LabelCreated"
-    put = same[0] if same else Label(world.luid(), kind, item.luid, value, category, "", True, False, user, now, now)
-    put.message, put.active, put.elevated, put.user, put.updated_at = message, active, elevated, user, now
-    site.labels[put.luid] = put
-    return tell_label(world, site, put, event_type)
+    label = same[0] if same else Label(world.luid(), kind, item.luid, value, category, "", True, False, user, now, now)
+    label.message, label.active, label.elevated, label.user, label.updated_at = message, active, elevated, user, now
+    site.labels[label.luid] = label
+    return emit_label(world, site, label, event_type)
 
 
-def tell_label(world: World, site: Site, put: Label, event_type: str) -> Payload:
-    """Tell of a label: the event names the labelled content, not the label."""
-    item = site.content(put.content_kind).get(put.content)
-    if item is None or put.content_kind not in CONTENT:
+def emit_label(world: World, site: Site, label: Label, event_type: str) -> Payload:
+    """Emit the event of a label, which names the labelled content."""
+    item = site.content(label.content_kind).get(label.content)
+    if item is None or label.content_kind not in CONTENT:
         return {}
-    return world.emit(site, event_type, name=item.name, luid=item.luid, resource=put.content_kind.upper())
+    return world.emit(site, event_type, name=item.name, luid=item.luid, resource=label.content_kind.upper())
 
 
-def tell_site(world: World, site: Site) -> Payload:
-    """Tell that the site has changed."""
+def emit_site_updated(world: World, site: Site) -> Payload:
+    """Emit the event of a changed site."""
     return world.emit(site, "SiteUpdated", name=site.name, luid=site.luid)

@@ -1,4 +1,6 @@
-"""Delivers webhooks the way Tableau does: in seconds, at least once, and four times at most."""
+"""Deliver webhooks as Tableau does: within seconds, at least once, at most four attempts."""
+
+from __future__ import annotations
 
 import time
 from collections import deque
@@ -13,7 +15,7 @@ from simulator.config import Config
 from simulator.world.site import Webhook
 from simulator.world.timer import Timer
 
-# The sender is Java's HttpURLConnection; these are its manners as captured.
+# The sender is Java's HttpURLConnection; these are its headers as captured.
 HEADERS = {
     "User-Agent": "TableauWebhooks/1.0",
     "Content-Type": "application/json",
@@ -23,29 +25,33 @@ HEADERS = {
     "Pragma": "no-cache",
     "Connection": "keep-alive",
 }
-KEPT = 2000  # deliveries remembered
-ANSWER_KEPT = 500  # characters of an answer remembered
+MAX_DELIVERIES = 2000
+# Characters of a response that are kept.
+MAX_RESPONSE = 500
+
+# The states of a delivery.
+WAITING, DELIVERED, GIVEN_UP = "waiting", "delivered", "given up"
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One POST and what came of it: a status, or the error in words."""
+    """One POST and its result: a status, or an error."""
 
     at: datetime
     status: int | None
     error: str
     milliseconds: int
-    answer: str = ""
+    response: str = ""
 
     @property
-    def taken(self) -> bool:
-        """Whether the receiver said 2xx in time."""
+    def succeeded(self) -> bool:
+        """Return whether the receiver responded with 2xx in time."""
         return self.status is not None and 200 <= self.status < 300
 
 
 @dataclass
 class Delivery:
-    """One event on its way to one webhook; `state` is waiting, delivered or given up."""
+    """One event on its way to one webhook."""
 
     id: int
     webhook: str
@@ -56,64 +62,60 @@ class Delivery:
     body: bytes
     created_at: datetime
     duplicate: bool = False
-    state: str = "waiting"
+    state: str = WAITING
     attempts: list[Attempt] = field(default_factory=list)
 
 
 class Sender:
-    """The queue of deliveries and the log of what became of them."""
+    """The queue of deliveries and the log of their results."""
 
     def __init__(self, config: Callable[[], Config], timer: Timer, done: Callable[[Delivery], None]) -> None:
         self._config = config
         self._timer = timer
         self._done = done
         self.count = 0
-        self.log: deque[Delivery] = deque(maxlen=KEPT)
+        self.log: deque[Delivery] = deque(maxlen=MAX_DELIVERIES)
 
     def send(
         self, webhook: Webhook, body: bytes, *, event_type: str, resource_name: str, duplicate: bool = False
     ) -> Delivery:
-        """Queue one delivery; it starts at once, in another thread."""
+        """Queue one delivery; it starts immediately, in another thread."""
         self.count += 1
         now = self._config().clock()
         names = (webhook.luid, webhook.name, webhook.url, event_type, resource_name)
         delivery = Delivery(self.count, *names, body, now, duplicate)
         self.log.append(delivery)
-        self._timer.after(0, partial(self._try, delivery))
+        self._timer.after(0, partial(self._attempt, delivery))
         return delivery
 
-    def _try(self, delivery: Delivery) -> None:
+    def _attempt(self, delivery: Delivery) -> None:
         config = self._config()
         attempt = post(delivery.url, delivery.body, config)
         delivery.attempts.append(attempt)
-        used = len(delivery.attempts)
-        if not attempt.taken and used <= len(config.retry_waits):
-            self._timer.after(config.retry_waits[used - 1], partial(self._try, delivery))
+        made = len(delivery.attempts)
+        if not attempt.succeeded and made <= len(config.retry_waits):
+            self._timer.after(config.retry_waits[made - 1], partial(self._attempt, delivery))
             return
-        delivery.state = "delivered" if attempt.taken else "given up"
+        delivery.state = DELIVERED if attempt.succeeded else GIVEN_UP
         self._done(delivery)
 
 
 def post(url: str, body: bytes, config: Config) -> Attempt:
-    """Send one body to one address and say what came of it. Redirects are not followed: they are no success."""
+    """Send one body to one address and return the result. A redirect is not followed: it is no success."""
     began, at = time.monotonic(), config.clock()
-    status, error, answer = None, "", ""
+    status, message, response_text = None, "", ""
     try:
         with requests.Session() as session:
             session.trust_env = False
             timeout = (config.connect_timeout, config.read_timeout)
             with session.post(url, data=body, headers=HEADERS, timeout=timeout, allow_redirects=False) as response:
-                status, answer = response.status_code, response.text[:ANSWER_KEPT]
-    except requests.RequestException as problem:
-        error = _in_words(problem)
-    return Attempt(at, status, error, round((time.monotonic() - began) * 1000), answer)
-
-
-def _in_words(problem: requests.RequestException) -> str:
-    if isinstance(problem, requests.ConnectTimeout):
-        return "connect timed out"
-    if isinstance(problem, requests.Timeout):
-        return "Read timed out"
-    if isinstance(problem, requests.ConnectionError):
-        return "Connection refused" if "refused" in str(problem) else "Connection reset"
-    return type(problem).__name__
+                status, response_text = response.status_code, response.text[:MAX_RESPONSE]
+    except requests.ConnectTimeout:
+        message = "connect timed out"
+    except requests.Timeout:
+        message = "Read timed out"
+    except requests.ConnectionError as error:
+        message = "Connection refused" if "refused" in str(error) else "Connection reset"
+    except requests.RequestException as error:
+        message = type(error).__name__
+    return Attempt(at, status, message, round((time.monotonic() - began) * 1000), response_text)

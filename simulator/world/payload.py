@@ -1,12 +1,15 @@
-"""A webhook's body, byte for byte as Tableau writes it. Pure.
+"""The body of a webhook, byte for byte as Tableau writes it. Pure.
 
 https://help.tableau.com/current/developer/webhooks/en-us/docs/webhooks-events-payload.html
 """
 
+from __future__ import annotations
+
 import json
 from datetime import datetime, timedelta
 
-EXTRACTS = "EXTRACTS"  # the resource of all six refresh events; only the event's name tells which content it was
+# The resource of all six refresh events; only the event type names the kind of content.
+EXTRACTS = "EXTRACTS"
 RESOURCES = {
     "AdminPromoted": "USER",
     "AdminDemoted": "USER",
@@ -32,7 +35,7 @@ RESOURCES = {
     "WorkbookRefreshFailed": EXTRACTS,
 }
 
-# The names webhook-source elements have. Two are irregular; label-deleted is spelt as in the schema, not the page.
+# The names of webhook-source elements. Two are irregular; label-deleted is spelt as in the schema, not as in the docs.
 SOURCES = {
     event: "webhook-source-event-" + "".join(f"-{c.lower()}" if c.isupper() else c for c in event).lstrip("-")
     for event in RESOURCES
@@ -41,14 +44,14 @@ EVENTS = {source: event for event, source in SOURCES.items()}
 
 
 def body(fields: dict[str, object]) -> bytes:
-    """The compact JSON of a payload."""
+    """Return a payload as compact JSON."""
     return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def payload(
     event_type: str, *, resource: str, name: str, luid: str, site: str, at: datetime, text: bool
 ) -> dict[str, object]:
-    """The six fields of an event, and with `text` the seventh; only `text` carries milliseconds."""
+    """Return the six fields of an event, and with `text` the seventh; only `text` has milliseconds."""
     fields: dict[str, object] = {
         "resource": resource,
         "event_type": event_type,
@@ -58,6 +61,6 @@ def payload(
         "created_at": (at + timedelta(milliseconds=500)).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
     if text:
-        moment = at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
-        fields["text"] = f"Event {event_type} for resource {name}: {luid} on site {site} posted at {moment}"
+        posted = at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+        fields["text"] = f"Event {event_type} for resource {name}: {luid} on site {site} posted at {posted}"
     return fields

@@ -1,4 +1,6 @@
-"""Extract refreshes and flow runs: jobs that begin, take a while, and end well or badly."""
+"""Extract refreshes and flow runs: jobs that start, take a while, and succeed or fail."""
+
+from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,6 +15,8 @@ REASONS = (
     "com.tableausoftware.domain.exceptions.ColumnNotFound: The column 'net_amount' does not exist in 'order_lines'.",
     "java.net.UnknownHostException: warehouse.acme.example: Name or service not known",
 )
+CONTENT_GONE = "com.tableausoftware.domain.exceptions.ResourceNotFoundException: the content is gone"
+# How a job is called in a single job and in the list of jobs.
 TYPES = {
     "full": ("RefreshExtract", "refresh_extracts"),
     "incremental": ("RefreshExtract", "increment_extracts"),
@@ -21,7 +25,7 @@ TYPES = {
 
 
 def queue(world: World, site: Site, kind: str, item: Content, *, how: str = "full", task: str = "") -> Job:
-    """Give a piece of content a job that is at work from now on. Nobody is told yet."""
+    """Create a running job for a piece of content, without an event."""
     now = world.now()
     job_type, listed = TYPES[how]
     job = Job(world.luid(), job_type, listed, item.name, kind.title(), kind, item.luid, now, now, task=task)
@@ -33,28 +37,28 @@ def queue(world: World, site: Site, kind: str, item: Content, *, how: str = "ful
     return job
 
 
-def started(world: World, site: Site, job: Job) -> dict[str, object]:
-    """Tell the webhooks that listen that a job has begun; no event tells of flows."""
+def emit_started(world: World, site: Site, job: Job) -> dict[str, object]:
+    """Emit the event that a job has started; there is none for flows."""
     if job.content_kind == "flow":
         return {}
     return world.emit(site, f"{job.content_kind.title()}RefreshStarted", name=job.title, luid=job.content)
 
 
 def run(world: World, site: Site, kind: str, item: Content, *, how: str = "full", task: str = "") -> Job:
-    """Start a job that ends on its own after the configured seconds, the way its content is minded to."""
+    """Start a job that ends after the configured seconds, as its content is set to end."""
     job = queue(world, site, kind, item, how=how, task=task)
-    started(world, site, job)
+    emit_started(world, site, job)
     world.timer.after(world.config.refresh_seconds, partial(_end, world, site, job))
     return job
 
 
 def running(site: Site, luid: str) -> Job | None:
-    """The job that is at work on this content."""
+    """Return the running job of this content."""
     return next((job for job in site.jobs.values() if job.content == luid and job.finish_code is None), None)
 
 
 def finish(world: World, site: Site, job: Job, *, reason: str = "") -> dict[str, object]:
-    """End a job, badly if there is a reason, and tell the webhooks that listen."""
+    """End a job and emit the event; with a `reason` the job has failed."""
     _close(world, job, 1 if reason else 0, reason)
     item = site.content(job.content_kind).get(job.content)
     for task in site.tasks.values():
@@ -69,8 +73,13 @@ def finish(world: World, site: Site, job: Job, *, reason: str = "") -> dict[str,
 
 
 def cancel(world: World, job: Job) -> None:
-    """End a job because somebody asked to; no event tells of that."""
+    """Cancel a job; there is no event for that."""
     _close(world, job, 2, "")
+
+
+def visible_jobs(now: datetime, jobs: list[Job]) -> list[Job]:
+    """Return the jobs that a caller can see by now: a late one may not be listed at all yet."""
+    return [job for job in jobs if not (job.absent and job.visible_at and now < job.visible_at)]
 
 
 def _close(world: World, job: Job, code: int, notes: str) -> None:
@@ -81,20 +90,16 @@ def _close(world: World, job: Job, code: int, notes: str) -> None:
 
 
 def _end(world: World, site: Site, job: Job) -> None:
+    """End a running job with the reason that its content is set to fail with, if any."""
     with world.lock:
-        if job.finish_code is None and job.luid in site.jobs:
-            finish(world, site, job, reason=_reason(world, site.content(job.content_kind).get(job.content)))
-
-
-def _reason(world: World, item: Content | None) -> str:
-    if item is None:
-        return "com.tableausoftware.domain.exceptions.ResourceNotFoundException: the content is gone"
-    if item.fail_next > 0:
-        item.fail_next -= 1
-        return item.fail_reason or item.failing or world.random.choice(REASONS)
-    return item.failing
-
-
-def seen_by(now: datetime, jobs: list[Job]) -> list[Job]:
-    """The jobs a caller can see by now: a late one may not be listed at all yet."""
-    return [job for job in jobs if not (job.absent and job.visible_at and now < job.visible_at)]
+        if job.finish_code is not None or job.luid not in site.jobs:
+            return
+        item = site.content(job.content_kind).get(job.content)
+        if item is None:
+            reason = CONTENT_GONE
+        elif item.fail_next > 0:
+            item.fail_next -= 1
+            reason = item.fail_reason or item.failing or world.random.choice(REASONS)
+        else:
+            reason = item.failing
+        finish(world, site, job, reason=reason)

@@ -1,4 +1,6 @@
-"""The little company the simulator starts with: its people, projects, workbooks, data sources and schedules."""
+"""The initial contents of the simulator: a company with users, projects, workbooks, data sources and schedules."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -33,7 +35,7 @@ GROUPS = {"All Users": range(6), "Finance Analysts": (1, 2), "BI Stewards": (0, 
 PROJECTS = (
     ("default", "The default project", 0, None),
     ("Finance", "Closing, receivables and planning", 1, None),
-    ("Reports", "What the board sees", 1, "Finance"),
+    ("Reports", "Reports for the board", 1, "Finance"),
     ("Marketing", "Campaigns and web", 2, None),
     ("Operations", "Stores, stock and delivery", 3, None),
 )
@@ -67,8 +69,8 @@ WORKBOOKS = (
 FLOWS = (("Clean Orders", "Operations", 3, "Orders"), ("Join Campaigns", "Marketing", 2, "Campaign Spend"))
 
 
-class Seeding:
-    """Fills one site; `luid` gives the identifiers, `now` is when the company starts to live."""
+class Seed:
+    """Creates sites with their contents; `luid` returns the identifiers, `now` is the time of the start."""
 
     def __init__(self, config: Config, luid: Callable[[], str], now: datetime) -> None:
         self._config = config
@@ -77,30 +79,28 @@ class Seeding:
         self._number = 100
 
     def company(self) -> Site:
-        """The site the credentials belong to, with everything on it."""
+        """Return the site of the credentials, with all its contents."""
         name = self._config.content_url.title() or "Default"
         site = Site(self._luid(), name, self._config.content_url)
-        self._people(site)
-        self._projects(site)
-        self._datasources(site)
-        self._workbooks(site)
-        self._flows(site)
-        self._schedules(site)
-        self._watchers(site)
-        self._history(site)
+        self._add_users(site)
+        self._add_projects(site)
+        self._add_content(site)
+        self._add_tasks(site)
+        self._add_subscriptions_and_alerts(site)
+        self._add_jobs(site)
         return site
 
     def branch(self, head: Site) -> Site:
-        """A second, nearly empty site of the same server, for switching to."""
+        """Return a second, nearly empty site of the same server, to switch to."""
         content_url = "branch" if head.content_url != "branch" else "branch-2"
         site = Site(self._luid(), "Branch", content_url)
-        self._people(site)
+        self._add_users(site)
         owner = next(iter(site.users))
         project = Project(self._luid(), "default", owner, "The default project", created_at=self._now)
         site.projects[project.luid] = project
         return site
 
-    def _people(self, site: Site) -> None:
+    def _add_users(self, site: Site) -> None:
         names = {0: self._config.username}
         for index, (full_name, short, role) in enumerate(PEOPLE):
             email = f"{short}@acme.example"
@@ -112,7 +112,7 @@ class Seeding:
             group = Group(self._luid(), name, [luids[index] for index in members])
             site.groups[group.luid] = group
 
-    def _projects(self, site: Site) -> None:
+    def _add_projects(self, site: Site) -> None:
         owners, luids = list(site.users), dict[str, str]()
         for name, description, owner, parent in PROJECTS:
             project = Project(self._luid(), name, owners[owner], description, luids.get(parent or ""), self._now)
@@ -120,6 +120,7 @@ class Seeding:
             site.projects[project.luid] = project
 
     def _content(self, site: Site, name: str, project: str, owner: int) -> dict[str, object]:
+        """Return the fields that all content has."""
         self._number += 1
         age = timedelta(days=400 - self._number)
         return {
@@ -133,15 +134,13 @@ class Seeding:
             "updated_at": self._now - timedelta(hours=self._number % 90),
         }
 
-    def _datasources(self, site: Site) -> None:
+    def _add_content(self, site: Site) -> None:
         for name, project, owner, kind, certified, tables in DATASOURCES:
             base = self._content(site, name, project, owner)
             source = Datasource(**base, type=kind, is_certified=certified, tables=list(tables))  # type: ignore[arg-type]
             source.has_extracts = kind != "google-sheets"
             source.certification_note = "Checked by the stewards" if certified else ""
             site.datasources[source.luid] = source
-
-    def _workbooks(self, site: Site) -> None:
         sources = {source.name: source.luid for source in site.datasources.values()}
         for name, project, owner, tags, reads, views in WORKBOOKS:
             workbook = Workbook(**self._content(site, name, project, owner))  # type: ignore[arg-type]
@@ -151,30 +150,28 @@ class Seeding:
             site.workbooks[workbook.luid] = workbook
             for view in views:
                 add_view(site, workbook, view, self._luid())
-
-    def _flows(self, site: Site) -> None:
         for name, project, owner, output in FLOWS:
             flow = Flow(**self._content(site, name, project, owner), output=output)  # type: ignore[arg-type]
             site.flows[flow.luid] = flow
 
-    def _schedules(self, site: Site) -> None:
+    def _add_tasks(self, site: Site) -> None:
         refreshed = [("workbook", item) for item in site.workbooks.values() if item.has_extracts]
         refreshed += [("datasource", item) for item in site.datasources.values() if item.has_extracts]  # type: ignore[misc]
         for index, (kind, item) in enumerate(refreshed):
-            self._task(site, ("extractRefresh", "FullRefresh", kind), item.luid, index)
+            self._add_task(site, ("extractRefresh", "FullRefresh", kind), item.luid, index)
         for index, flow in enumerate(site.flows):
-            self._task(site, ("runFlow", "RunFlowTask", "flow"), flow, index)
+            self._add_task(site, ("runFlow", "RunFlowTask", "flow"), flow, index)
         flows = [(self._luid(), self._luid(), flow) for flow in site.flows]
         linked = LinkedTask(self._luid(), self._luid(), flows)
         site.linked_tasks[linked.luid] = linked
 
-    def _task(self, site: Site, kinds: tuple[str, str, str], content: str, index: int) -> None:
+    def _add_task(self, site: Site, kinds: tuple[str, str, str], content: str, index: int) -> None:
         due = (self._now + timedelta(hours=index + 1)).replace(minute=5 * (index % 12), second=0, microsecond=0)
         frequency = ("Daily", "Hourly", "Weekly")[index % 3]
         task = Task(self._luid(), *kinds, content, frequency, due, self._luid())
         site.tasks[task.luid] = task
 
-    def _watchers(self, site: Site) -> None:
+    def _add_subscriptions_and_alerts(self, site: Site) -> None:
         people = list(site.users)
         for index, view in enumerate(list(site.views.values())[:3]):
             subscription = Subscription(
@@ -186,8 +183,8 @@ class Seeding:
             alert.recipients = people[index : index + 2]
             site.data_alerts[alert.luid] = alert
 
-    def _history(self, site: Site) -> None:
-        """Last night's refreshes: some went well, one did not."""
+    def _add_jobs(self, site: Site) -> None:
+        """Add last night's refreshes, of which one failed."""
         begin = self._now - timedelta(hours=20)
         for index, item in enumerate([item for item in site.workbooks.values() if item.has_extracts][:6]):
             at = begin + timedelta(minutes=10 * index)
@@ -199,12 +196,12 @@ class Seeding:
 
 
 def content_url(name: str) -> str:
-    """A name as it stands in an address: letters and digits only."""
+    """Return a name as it appears in addresses: letters, digits, _ and - only."""
     return "".join(char for char in name if char.isalnum() or char in "_-") or "untitled"
 
 
 def add_view(site: Site, workbook: Workbook, name: str, luid: str) -> View:
-    """Put a sheet into a workbook."""
+    """Add a sheet to a workbook."""
     sheet = f"{workbook.content_url}/sheets/{content_url(name)}"
     number = workbook.number * 10 + len(workbook.views)
     times = (workbook.created_at, workbook.updated_at)

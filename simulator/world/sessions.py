@@ -1,4 +1,6 @@
-"""Who is signed in: one live session per personal access token, and what ends a session."""
+"""Sessions: one live session per personal access token, and the sign-outs that end them."""
+
+from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
@@ -7,7 +9,7 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True)
 class Session:
-    """A token's meaning. `credential` tells which sessions exclude each other; `scopes` is None without a JWT."""
+    """A signed-in user. Sessions of one PAT `credential` exclude each other; `scopes` is None without a JWT."""
 
     token: str
     site: str
@@ -18,7 +20,7 @@ class Session:
 
 
 class Sessions:
-    """The live sessions of all sites, and a count of the sign-ins by credential."""
+    """The live sessions of all sites, and the number of sign-ins by credential."""
 
     def __init__(self) -> None:
         self._by_token: dict[str, Session] = {}
@@ -26,7 +28,7 @@ class Sessions:
         self.used_jwts: dict[str, datetime] = {}
 
     def open(self, session: Session) -> Session:
-        """Start a session. One of the same personal access token, on whichever site, ends with it."""
+        """Start a session. It ends any other session of the same personal access token, on every site."""
         if session.credential.startswith("pat:"):
             self.end(session.credential)
         self._by_token[session.token] = session
@@ -34,7 +36,7 @@ class Sessions:
         return session
 
     def find(self, token: str, now: datetime) -> Session | None:
-        """The session of a token while it lives."""
+        """Return the session of a token unless it has expired."""
         session = self._by_token.get(token)
         if session and session.expires_at <= now:
             self.close(token)
@@ -42,23 +44,23 @@ class Sessions:
         return session
 
     def close(self, token: str) -> None:
-        """Sign out: whoever shares the token is signed out with it."""
+        """Sign out; every client that shares the token is signed out."""
         self._by_token.pop(token, None)
 
     def end(self, credential: str | None = None) -> int:
-        """End the sessions of a credential, or of everybody; says how many there were."""
+        """End the sessions of a credential, or all sessions, and return their number."""
         ended = [token for token, session in self._by_token.items() if credential in (None, session.credential)]
         for token in ended:
             self.close(token)
         return len(ended)
 
     def live(self) -> list[Session]:
-        """The sessions nobody has ended."""
+        """Return the sessions that were not ended."""
         return list(self._by_token.values())
 
 
 def lifetime(session: Session, now: datetime) -> str:
-    """`estimatedTimeToExpiration` as Tableau writes it, H:MM:SS. For a PAT it is far beyond the session's own end."""
+    """Return `estimatedTimeToExpiration` as H:MM:SS. For a PAT, Tableau gives far more than the session lasts."""
     left = session.expires_at - now
     if session.credential.startswith("pat:"):
         left += timedelta(days=7)

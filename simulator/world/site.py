@@ -1,4 +1,9 @@
-"""What a Tableau site holds: people, content, jobs and what watches over them. Plain data, no behaviour of the wire."""
+"""The contents of a Tableau site: users, content, jobs, webhooks, subscriptions. Plain data.
+
+An `owner`, `user`, `project`, `content` and the like is a LUID.
+"""
+
+from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +15,7 @@ ADMIN_ROLES = ("SiteAdministratorCreator", "SiteAdministratorExplorer", "SiteAdm
 
 @dataclass
 class User:
-    """Somebody with a seat on the site."""
+    """A user of the site."""
 
     luid: str
     name: str
@@ -21,13 +26,13 @@ class User:
 
     @property
     def is_admin(self) -> bool:
-        """Whether this user may manage the site: webhooks, jobs, users."""
+        """Return whether this user can manage the site: webhooks, jobs, users."""
         return self.site_role in ADMIN_ROLES
 
 
 @dataclass
 class Group:
-    """Users under one name."""
+    """A group of users."""
 
     luid: str
     name: str
@@ -48,7 +53,7 @@ class Project:
 
 @dataclass
 class Content:
-    """What every piece of content has. `number` is the id of its address in the browser, not the LUID."""
+    """The fields of every piece of content. `number` is its id in browser addresses, which is not the LUID."""
 
     luid: str
     number: int
@@ -61,9 +66,11 @@ class Content:
     description: str = ""
     tags: list[str] = field(default_factory=list)
     has_extracts: bool = False
-    failing: str = ""  # while not empty, every refresh fails for this reason
-    fail_next: int = 0  # so many refreshes fail, then they succeed again …
-    fail_reason: str = ""  # … for this reason, or for one of many
+    # If set, every refresh fails for this reason.
+    failing: str = ""
+    # The number of coming refreshes that fail for `fail_reason`, or for a random reason.
+    fail_next: int = 0
+    fail_reason: str = ""
 
 
 @dataclass
@@ -79,7 +86,7 @@ class Workbook(Content):
 
 @dataclass
 class Datasource(Content):
-    """A published data source and the tables below it."""
+    """A published data source and its tables."""
 
     type: str = "sqlserver"
     server: str = "warehouse.acme.example"
@@ -106,11 +113,13 @@ class Flow(Content):
 
 @dataclass
 class Job:
-    """Background work: a refresh, a flow run, a subscription. `visible_at` is when the list shows how it ended."""
+    """A background job: a refresh, a flow run, a subscription. From `visible_at` on the list shows its end."""
 
     luid: str
-    type: str  # RefreshExtract, RunFlow …: the word of a single job
-    job_type: str  # refresh_extracts, run_flow …: the word of the list
+    # RefreshExtract, RunFlow …: the name in a single job.
+    type: str
+    # refresh_extracts, run_flow …: the name in the list.
+    job_type: str
     title: str
     subtitle: str
     content_kind: str
@@ -119,21 +128,23 @@ class Job:
     started_at: datetime | None = None
     completed_at: datetime | None = None
     visible_at: datetime | None = None
-    absent: bool = False  # until visible_at the job is not listed at all, instead of listed as running
-    finish_code: int | None = None  # 0 success, 1 failed, 2 cancelled
+    # Until `visible_at` the job is not listed at all, instead of being listed as running.
+    absent: bool = False
+    # 0 success, 1 failed, 2 cancelled
+    finish_code: int | None = None
     notes: str = ""
     priority: int = 50
     flow_run: str = ""
     task: str = ""
 
     def status(self, now: datetime) -> str:
-        """The word the list of jobs has for how far this one is."""
+        """Return the status in the list of jobs."""
         if self.finished(now):
             return {0: "Success", 1: "Failed", 2: "Cancelled"}[self.finish_code or 0]
         return "InProgress" if self.started_at else "Pending"
 
     def finished(self, now: datetime) -> bool:
-        """Whether a caller can see the end of this job by now."""
+        """Return whether a caller can see the end of this job by now."""
         return self.finish_code is not None and not (self.visible_at and now < self.visible_at)
 
 
@@ -142,8 +153,10 @@ class Task:
     """A refresh or a flow on a schedule."""
 
     luid: str
-    kind: str  # extractRefresh or runFlow
-    type: str  # FullRefresh, IncrementalRefresh, RunFlowTask
+    # extractRefresh or runFlow
+    kind: str
+    # FullRefresh, IncrementalRefresh, RunFlowTask
+    type: str
     content_kind: str
     content: str
     frequency: str
@@ -159,12 +172,13 @@ class LinkedTask:
 
     luid: str
     schedule: str
-    steps: list[tuple[str, str, str]]  # (step LUID, flow run task LUID, flow LUID)
+    # (step LUID, flow run task LUID, flow LUID)
+    steps: list[tuple[str, str, str]]
 
 
 @dataclass
 class FlowRun:
-    """One run of a flow; its job knows how it went."""
+    """One run of a flow; its job has the result."""
 
     luid: str
     flow: str
@@ -173,7 +187,7 @@ class FlowRun:
 
 @dataclass
 class Webhook:
-    """A subscription to one event, with the address it is delivered to."""
+    """A registration for one event type, with the address that receives the events."""
 
     luid: str
     name: str
@@ -184,7 +198,8 @@ class Webhook:
     updated_at: datetime
     is_enabled: bool = True
     status_change_reason: str = ""
-    given_up: int = 0  # deliveries in a row that nobody took
+    # Consecutive deliveries that failed.
+    given_up: int = 0
 
 
 @dataclass
@@ -206,7 +221,7 @@ class Label:
 
 @dataclass
 class Subscription:
-    """A picture of a view or workbook, mailed on a schedule."""
+    """An e-mail with a picture of a view or workbook, sent on a schedule."""
 
     luid: str
     subject: str
@@ -220,7 +235,7 @@ class Subscription:
 
 @dataclass
 class DataAlert:
-    """A mail when a number passes a threshold."""
+    """An e-mail that is sent when a number passes a threshold."""
 
     luid: str
     subject: str
@@ -255,11 +270,13 @@ class Site:
     labels: dict[str, Label] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     data_alerts: dict[str, DataAlert] = field(default_factory=dict)
-    permissions: dict[str, Permissions] = field(default_factory=dict)  # by the LUID of what they are for
-    last_number: int = 100  # the highest that was given to new content
+    # By the LUID of the content that they apply to.
+    permissions: dict[str, Permissions] = field(default_factory=dict)
+    # The highest `number` that new content was given.
+    last_number: int = 100
 
     def content(self, kind: str) -> dict[str, Content]:
-        """The collection of a kind of content, named in the singular: workbook, datasource, view, flow."""
+        """Return the collection of a kind of content: workbook, datasource, view, flow."""
         collections = {
             "workbook": self.workbooks,
             "datasource": self.datasources,
@@ -269,5 +286,5 @@ class Site:
         return collections[kind]  # type: ignore[return-value]
 
     def user_named(self, name: str) -> User | None:
-        """The user with this name; names are compared as Tableau Cloud does, letter by letter."""
+        """Return the user with this name, which is case-sensitive as on Tableau Cloud."""
         return next((user for user in self.users.values() if user.name == name), None)

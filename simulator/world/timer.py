@@ -1,4 +1,6 @@
-"""Does things later, and several at a time: the threads behind deliveries, retries and running refreshes."""
+"""Delayed calls in a few threads, for deliveries, retries and running refreshes."""
+
+from __future__ import annotations
 
 import heapq
 import itertools
@@ -11,11 +13,11 @@ log = logging.getLogger(__name__)
 
 
 class Timer:
-    """A heap of due calls worked off by a few threads, which start with the first call."""
+    """A heap of due calls and the threads that make them; the threads start with the first call."""
 
     def __init__(self, threads: int) -> None:
-        self._threads = threads
-        self._started: list[threading.Thread] = []
+        self._size = threads
+        self._threads: list[threading.Thread] = []
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._running = 0
@@ -23,54 +25,51 @@ class Timer:
         self.stopping = threading.Event()
 
     def after(self, seconds: float, call: Callable[[], None]) -> None:
-        """Have `call` made in `seconds`, by one of the threads."""
+        """Schedule `call` in `seconds`, in one of the threads."""
         with self._changed:
             if self.stopping.is_set():
                 return
             heapq.heappush(self._due, (time.monotonic() + seconds, next(self._order), call))
-            self._start()
+            if not self._threads:
+                self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(self._size)]
+                for thread in self._threads:
+                    thread.start()
             self._changed.notify_all()
 
-    def forget(self) -> None:
-        """Drop what is not running yet."""
+    def clear(self) -> None:
+        """Drop all calls that are not running yet."""
         with self._changed:
             self._due.clear()
             self._changed.notify_all()
 
     def settle(self, seconds: float) -> bool:
-        """Wait up to `seconds` until nothing is due or running; True when that came to pass."""
+        """Wait up to `seconds` until no call is due or running, and return whether that is so."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._due and not self._running, seconds)
 
     def close(self) -> None:
-        """Stop; calls that are running finish on their own."""
+        """Stop the threads after their current calls."""
         self.stopping.set()
-        self.forget()
-        for thread in self._started:
+        self.clear()
+        for thread in self._threads:
             thread.join(timeout=10)
 
-    def _start(self) -> None:
-        if not self._started:
-            self._started = [threading.Thread(target=self._work, daemon=True) for _ in range(self._threads)]
-            for thread in self._started:
-                thread.start()
-
-    def _work(self) -> None:
-        while (call := self._next()) is not None:
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self.stopping.is_set():
+                    wait = self._due[0][0] - time.monotonic() if self._due else None
+                    if wait is not None and wait <= 0:
+                        break
+                    self._changed.wait(wait)
+                if self.stopping.is_set():
+                    return
+                call = heapq.heappop(self._due)[2]
+                self._running += 1
             try:
                 call()
             except Exception:
-                log.exception("A thread of the simulator stumbled")
+                log.exception("Delayed call of the simulator failed")
             with self._changed:
                 self._running -= 1
                 self._changed.notify_all()
-
-    def _next(self) -> Callable[[], None] | None:
-        with self._changed:
-            while not self.stopping.is_set():
-                wait = self._due[0][0] - time.monotonic() if self._due else None
-                if wait is not None and wait <= 0:
-                    self._running += 1
-                    return heapq.heappop(self._due)[2]
-                self._changed.wait(wait)
-            return None

@@ -13,7 +13,7 @@ import slack_sdk
 import twilio.rest
 
 from simulator import Config, Running, running
-from simulator.config import from_environment, manner, manners
+from simulator.config import changeable_settings, from_environment, parse_setting
 from simulator.control import http_api as control_module
 from simulator.world.timer import Timer
 
@@ -133,7 +133,7 @@ def test_pages_from_elsewhere_may_not_pull_strings(simulator: Running) -> None:
 
 def test_settings_change_the_manners(control: Any) -> None:
     """All of them can be read, and changed together or not at all."""
-    assert set(control("GET", "settings")) == set(manners())
+    assert set(control("GET", "settings")) == set(changeable_settings())
     changed = control("POST", "settings", {"duplicates": 0.5, "retry_waits": [0.1, 0.2], "refreshes_per_hour": 60})
     assert (changed["duplicates"], changed["retry_waits"], changed["refreshes_per_hour"]) == (0.5, [0.1, 0.2], 60)
     control("POST", "settings", {"duplicates": 0, "read_timeout": "x"}, status=400)
@@ -182,11 +182,11 @@ def test_config_shows_no_secret() -> None:
 
 def test_manner_reads_text_and_json() -> None:
     """The same value from a variable and from a body."""
-    assert manner("retry_waits", "1,2") == manner("retry_waits", [1, 2]) == (1.0, 2.0)
-    assert manner("payload_text", "false") is False
-    assert manner("disable_after", "") is None
-    with pytest.raises(ValueError, match="not a manner"):
-        manner("clock", "x")
+    assert parse_setting("retry_waits", "1,2") == parse_setting("retry_waits", [1, 2]) == (1.0, 2.0)
+    assert parse_setting("payload_text", "false") is False
+    assert parse_setting("disable_after", "") is None
+    with pytest.raises(ValueError, match="Unknown setting"):
+        parse_setting("clock", "x")
 
 
 def test_flask_serves_it_from_the_command_line(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_timer_forgets_and_stops() -> None:
     timer.after(60, lambda: done.append(1))
     timer.after(0, lambda: 1 / 0)
     timer.after(0, lambda: done.append(2))
-    timer.forget()
+    timer.clear()
     timer.after(0, lambda: done.append(3))
     assert timer.settle(5)
     timer.close()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from simulator import Config, Running, running
-from simulator.world.events import HAPPENINGS
+from simulator.world.events import CAUSES
 from simulator.world.payload import RESOURCES, SOURCES, payload
 from simulator.world.site import Webhook
 
@@ -148,7 +148,7 @@ def test_every_event_can_happen(simulator: Running, receiver: Any, control: Any,
 def test_event_names_and_sources_are_complete() -> None:
     """22 events, each with something that happens, two of them with irregular names."""
     assert len(RESOURCES) == 22
-    assert set(HAPPENINGS) == set(RESOURCES) == set(SOURCES)
+    assert set(CAUSES) == set(RESOURCES) == set(SOURCES)
     assert SOURCES["WorkbookRefreshFailed"] == "webhook-source-event-workbook-refresh-failed"
     assert SOURCES["AdminPromoted"] == "webhook-event-user-promoted-admin"
     assert SOURCES["LabelDeleted"] == "webhook-source-event-label-deleted"

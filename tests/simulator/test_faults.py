@@ -195,7 +195,7 @@ def test_share_strikes_some() -> None:
     def struck() -> list[int]:
         faults = Faults(seed=3)
         faults.add({"kind": "html", "share": 0.3})
-        return [len(faults.meet("tableau", "GET", "/api/x")) for _ in range(200)]
+        return [len(faults.hit("tableau", "GET", "/api/x")) for _ in range(200)]
 
     assert struck() == struck()
     assert 40 < sum(struck()) < 80

@@ -10,7 +10,7 @@ from flask import Response
 from simulator.render import documents
 from simulator.render.chart import chart
 from simulator.tableau.endpoints.content import READ, found
-from simulator.tableau.route import Call, route
+from simulator.tableau.route import ApiCall, route
 from simulator.tableau.wire import ApiError
 from simulator.world.site import View, Workbook
 
@@ -20,13 +20,13 @@ SIZES = {"": (800, 600), "high": (1600, 1200)}
 MOST = 4000  # pixels a side
 
 
-def _picture(call: Call, item: View | Workbook, title: str, size: tuple[int, int]) -> bytes:
+def _picture(call: ApiCall, item: View | Workbook, title: str, size: tuple[int, int]) -> bytes:
     project = call.site.projects.get(item.project)
     subtitle = " / ".join(filter(None, (project.name if project else "", *_filters(call))))
     return chart(title, subtitle, f"{item.luid}{item.updated_at:%Y%m%d%H%M}", *size)
 
 
-def _filters(call: Call) -> list[str]:
+def _filters(call: ApiCall) -> list[str]:
     return [f"{name[3:]}: {value}" for name, value in call.query.items() if name.startswith("vf_")]
 
 
@@ -38,14 +38,14 @@ def _file(data: bytes, mimetype: str, name: str = "") -> Response:
 
 
 @route("/workbooks/<luid>/previewImage", scope=DOWNLOAD, locked=False)
-def workbook_preview(call: Call, luid: str) -> Response:
+def workbook_preview(call: ApiCall, luid: str) -> Response:
     """The thumbnail of a workbook."""
     item = found(call, "workbooks", luid)
     return _file(_picture(call, item, item.name, THUMBNAIL), "image/png")
 
 
 @route("/workbooks/<luid>/views/<view>/previewImage", scope=DOWNLOAD, locked=False)
-def view_preview(call: Call, luid: str, view: str) -> Response:
+def view_preview(call: ApiCall, luid: str, view: str) -> Response:
     """The thumbnail of a view."""
     item = found(call, "views", view)
     if item.workbook != luid:
@@ -53,7 +53,7 @@ def view_preview(call: Call, luid: str, view: str) -> Response:
     return _file(_picture(call, item, item.name, THUMBNAIL), "image/png")
 
 
-def _limited(call: Call, make: Callable[[], Response]) -> Response:
+def _limited(call: ApiCall, make: Callable[[], Response]) -> Response:
     """One of the exports a site may have at a time; more are refused with 429."""
     if not call.world.exports.acquire(blocking=False):
         raise ApiError("429000", "Too many concurrent export requests (api.rest.export). Try again later.")
@@ -64,14 +64,14 @@ def _limited(call: Call, make: Callable[[], Response]) -> Response:
 
 
 @route("/views/<luid>/image", since="2.5", scope=DOWNLOAD, locked=False)
-def view_image(call: Call, luid: str) -> Response:
+def view_image(call: ApiCall, luid: str) -> Response:
     """A view as a PNG of the wanted size."""
     item = found(call, "views", luid)
     size = _size(call)
     return _limited(call, lambda: _file(_picture(call, item, item.name, size), "image/png"))
 
 
-def _size(call: Call) -> tuple[int, int]:
+def _size(call: ApiCall) -> tuple[int, int]:
     _positive(call, "maxAge")
     resolution = call.query.get("resolution", "")
     if resolution not in SIZES:
@@ -82,7 +82,7 @@ def _size(call: Call) -> tuple[int, int]:
     return (min(width, MOST), min(height, MOST)) if width and height else SIZES[resolution]
 
 
-def _positive(call: Call, name: str) -> int | None:
+def _positive(call: ApiCall, name: str) -> int | None:
     value = call.query.get(name)
     if value is None:
         return None
@@ -92,14 +92,14 @@ def _positive(call: Call, name: str) -> int | None:
 
 
 @route("/views/<luid>/pdf", since="2.7", scope=DOWNLOAD, locked=False)
-def view_pdf(call: Call, luid: str) -> Response:
+def view_pdf(call: ApiCall, luid: str) -> Response:
     """A view as a PDF of one page."""
     item = found(call, "views", luid)
     return _limited(call, lambda: _file(documents.pdf([item.name]), "application/pdf", f"{item.name}.pdf"))
 
 
 @route("/workbooks/<luid>/pdf", since="3.4", scope=DOWNLOAD, locked=False)
-def workbook_pdf(call: Call, luid: str) -> Response:
+def workbook_pdf(call: ApiCall, luid: str) -> Response:
     """A workbook as a PDF, a page for each view."""
     item = found(call, "workbooks", luid)
     pages = [f"{item.name} - {call.site.views[view].name}" for view in item.views] or [item.name]
@@ -107,7 +107,7 @@ def workbook_pdf(call: Call, luid: str) -> Response:
 
 
 @route("/workbooks/<luid>/powerpoint", since="3.8", scope=DOWNLOAD, locked=False)
-def workbook_powerpoint(call: Call, luid: str) -> Response:
+def workbook_powerpoint(call: ApiCall, luid: str) -> Response:
     """A workbook as slides with the pictures of its views."""
     item = found(call, "workbooks", luid)
     views = [call.site.views[view] for view in item.views]
@@ -116,7 +116,7 @@ def workbook_powerpoint(call: Call, luid: str) -> Response:
 
 
 @route("/views/<luid>/data", since="2.7", scope=DOWNLOAD, locked=False)
-def view_data(call: Call, luid: str) -> Response:
+def view_data(call: ApiCall, luid: str) -> Response:
     """The numbers of a view as CSV."""
     item = found(call, "views", luid)
     rows = documents.numbers(item.luid, _filters(call))
@@ -124,7 +124,7 @@ def view_data(call: Call, luid: str) -> Response:
 
 
 @route("/views/<luid>/crosstab/excel", since="3.8", scope=DOWNLOAD, locked=False)
-def view_crosstab(call: Call, luid: str) -> Response:
+def view_crosstab(call: ApiCall, luid: str) -> Response:
     """The numbers of a view as an Excel file."""
     item = found(call, "views", luid)
     rows = documents.numbers(item.luid, _filters(call))
@@ -132,7 +132,7 @@ def view_crosstab(call: Call, luid: str) -> Response:
 
 
 @route("/<any(workbooks,datasources,flows):kind>/<luid>/content", scope=READ, locked=False)
-def download(call: Call, kind: str, luid: str) -> Response:
+def download(call: ApiCall, kind: str, luid: str) -> Response:
     """The file that was published: a small package that says what it is."""
     item = found(call, kind, luid)
     name, inner = {"workbooks": ("twbx", "twb"), "datasources": ("tdsx", "tds"), "flows": ("tflx", "tfl")}[kind]

@@ -5,10 +5,10 @@ https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_jobs_tasks
 
 from datetime import timedelta
 
-from simulator.tableau import shapes
+from simulator.tableau import resources
 from simulator.tableau.endpoints.content import KINDS, found, paged
-from simulator.tableau.route import Call, Result, route, thing
-from simulator.tableau.wire import Answer, ApiError, flag, part
+from simulator.tableau.route import ApiCall, Result, find, route
+from simulator.tableau.wire import ApiError, Document, as_bool, object_at
 from simulator.world import refresh
 from simulator.world.site import Content, Job
 
@@ -20,12 +20,12 @@ FIELDS = (
 
 
 @route("/jobs", since="3.1", scope=READ, admin=True)
-def list_jobs(call: Call) -> Answer:
+def list_jobs(call: ApiCall) -> Document:
     """All background jobs: what they are called and how they stand, not why they failed."""
     now = call.world.now()
     items = []
-    for job in refresh.seen_by(now, list(call.site.jobs.values())):
-        described = shapes.listed_job(job, now)
+    for job in refresh.visible_jobs(now, list(call.site.jobs.values())):
+        described = resources.listed_job(job, now)
         # Can be filtered by, is never shown.
         described |= {
             "notes": job.notes if job.finished(now) else "",
@@ -36,43 +36,43 @@ def list_jobs(call: Call) -> Answer:
     return _bare(paged(call, items, FIELDS, ("backgroundJobs", "backgroundJob")))
 
 
-def _bare(content: Answer) -> Answer:
+def _bare(content: Document) -> Document:
     for described in content["backgroundJobs"]["backgroundJob"]:  # type: ignore[index]
         for name in ("notes", "args", "completedAt", "progress"):
             described.pop(name, None)
     return content
 
 
-def _job(call: Call, luid: str) -> Job:
-    seen = {job.luid: job for job in refresh.seen_by(call.world.now(), list(call.site.jobs.values()))}
-    job: Job = thing(seen, luid, "404031", "Job")
+def _job(call: ApiCall, luid: str) -> Job:
+    seen = {job.luid: job for job in refresh.visible_jobs(call.world.now(), list(call.site.jobs.values()))}
+    job: Job = find(seen, luid, "404031", "Job")
     return job
 
 
 @route("/jobs/<luid>", since="2.6", scope=READ)
-def get_job(call: Call, luid: str) -> Answer:
+def get_job(call: ApiCall, luid: str) -> Document:
     """One job, with the content it was for and the notes on why it failed."""
-    return {"job": shapes.job(_job(call, luid), call.world.now())}
+    return {"job": resources.job(_job(call, luid), call.world.now())}
 
 
 @route("/jobs/<luid>", "PUT", since="3.1", scope="tableau:jobs:cancel")
-def cancel_job(call: Call, luid: str) -> Answer:
+def cancel_job(call: ApiCall, luid: str) -> Document:
     """Stop a job that has not ended."""
     job = _job(call, luid)
     if job.finish_code is None:
         refresh.cancel(call.world, job)
-    return {"job": shapes.job(job, call.world.now())}
+    return {"job": resources.job(job, call.world.now())}
 
 
 @route("/<any(workbooks,datasources):kind>/<luid>/refresh", "POST", since="2.8", scope="tableau:tasks:run")
-def refresh_now(call: Call, kind: str, luid: str) -> Result:
+def refresh_now(call: ApiCall, kind: str, luid: str) -> Result:
     """Start an extract refresh."""
     item = found(call, kind, luid)
-    incremental = flag(part(call.body(), "extractRefresh").get("incremental"), False)
+    incremental = as_bool(object_at(call.body(), "extractRefresh").get("incremental"), False)
     return start(call, kind, item, how="incremental" if incremental else "full")
 
 
-def start(call: Call, kind: str, item: Content, *, how: str = "full", task: str = "") -> Result:
+def start(call: ApiCall, kind: str, item: Content, *, how: str = "full", task: str = "") -> Result:
     """Start a job on some content, unless one runs or the hour is used up."""
     if kind != "flows" and not item.has_extracts:
         raise ApiError("400000", f"{KINDS[kind].what} {item.luid!r} has no extract to refresh.")
@@ -80,10 +80,10 @@ def start(call: Call, kind: str, item: Content, *, how: str = "full", task: str 
         raise ApiError("409093", "Job for 'extract' is already queued. Not queuing a duplicate.")
     _within_the_hour(call)
     job = refresh.run(call.world, call.site, KINDS[kind].one, item, how=how, task=task)
-    return {"job": shapes.job(job, call.world.now())}, 202
+    return {"job": resources.job(job, call.world.now())}, 202
 
 
-def _within_the_hour(call: Call) -> None:
+def _within_the_hour(call: ApiCall) -> None:
     limit, now = call.world.config.refreshes_per_hour, call.world.now()
     recent = [job.created_at for job in call.site.jobs.values() if now - job.created_at < timedelta(hours=1)]
     if limit is not None and len(recent) >= limit:

@@ -12,8 +12,9 @@ from flask import Blueprint, Response
 
 from simulator.tableau.endpoints.content import READ
 from simulator.tableau.graphql import Field, Malformed, parse
-from simulator.tableau.route import authenticate, granted, world_here
-from simulator.tableau.wire import ApiError, read_body, stamp, text
+from simulator.tableau.route import authenticate, has_scope
+from simulator.tableau.wire import ApiError, as_text, format_time, read_body
+from simulator.world.current import current_world
 from simulator.world.site import Content, Datasource, Site, User, View, Workbook
 
 metadata = Blueprint("metadata", __name__, url_prefix="/api/metadata")
@@ -30,17 +31,17 @@ class GraphError(Exception):
 
 @metadata.post("/graphql")
 def graphql() -> Response:
-    """Answer a query. Errors come with status 200."""
-    world = world_here()
+    """Document a query. Errors come with status 200."""
+    world = current_world()
     with world.lock:
         session = authenticate(world)
         site = world.sites[session.site]
-        if not granted(session, READ):
+        if not has_scope(session, READ):
             raise ApiError("401002", f"The session was not granted the scope {READ}.")
         body = read_body()
         variables = body.get("variables")
         try:
-            fields = parse(text(body.get("query")), variables if isinstance(variables, dict) else {})
+            fields = parse(as_text(body.get("query")), variables if isinstance(variables, dict) else {})
             answer: dict[str, Any] = {"data": {field.alias: _root(site, field) for field in fields}}
         except (Malformed, GraphError) as error:
             code = error.code if isinstance(error, GraphError) else "INVALID_SYNTAX"
@@ -178,7 +179,7 @@ FIELDS: dict[type, dict[str, Getter]] = {
         "isCertified": lambda _site, source: source.is_certified,
         "certificationNote": lambda _site, source: source.certification_note or None,
         "hasExtracts": lambda _site, source: source.has_extracts,
-        "extractLastRefreshTime": lambda _site, source: stamp(source.updated_at) if source.has_extracts else None,
+        "extractLastRefreshTime": lambda _site, source: format_time(source.updated_at) if source.has_extracts else None,
     },
     View: {
         "path": lambda _site, view: view.content_url.replace("/sheets", ""),
@@ -193,8 +194,8 @@ FIELDS: dict[type, dict[str, Getter]] = {
         "projectName": lambda site, item: site.projects[item.project].name,
         "projectLuid": lambda _site, item: item.project,
         "owner": lambda site, item: site.users[item.owner],
-        "createdAt": lambda _site, item: stamp(item.created_at),
-        "updatedAt": lambda _site, item: stamp(item.updated_at),
+        "createdAt": lambda _site, item: format_time(item.created_at),
+        "updatedAt": lambda _site, item: format_time(item.updated_at),
         "vizportalUrlId": lambda _site, item: str(item.number),
         "vizportalId": lambda _site, item: str(item.number),
         "uri": lambda site, item: f"sites/{site.luid}/{type(item).__name__.lower()}s/{item.luid}",

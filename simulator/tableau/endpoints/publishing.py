@@ -9,8 +9,8 @@ from email.parser import BytesParser
 from flask import request
 
 from simulator.tableau.endpoints.content import KINDS
-from simulator.tableau.route import Call, Result, route, scoped, thing
-from simulator.tableau.wire import ApiError, flag, part, read, text
+from simulator.tableau.route import ApiCall, Result, find, require_scope, route
+from simulator.tableau.wire import ApiError, as_bool, as_text, object_at, read
 from simulator.world.changes import publish
 from simulator.world.site import Datasource, Workbook
 
@@ -18,17 +18,17 @@ TWO = "<any(workbooks,datasources):kind>"
 
 
 @route(f"/{TWO}", "POST", scope="*")
-def publish_content(call: Call, kind: str) -> Result:
+def publish_content(call: ApiCall, kind: str) -> Result:
     """Put a file on the site; with `overwrite` it takes the place of the one of the same name in the project."""
-    scoped(call, f"tableau:{kind}:create")
+    require_scope(call, f"tableau:{kind}:create")
     known, parts = KINDS[kind], _parts()
-    wish = part(read(parts.get("request_payload", b""), ""), known.one)
-    name, project = text(wish.get("name")).strip(), text(part(wish, "project").get("id"))
+    wish = object_at(read(parts.get("request_payload", b""), ""), known.one)
+    name, project = as_text(wish.get("name")).strip(), as_text(object_at(wish, "project").get("id"))
     if not name or not parts.get(f"tableau_{known.one}"):
         raise ApiError("400003", "A name and a file are needed to publish.")
-    project = thing(call.site.projects, project, "404005", "Project").luid if project else _default(call)
+    project = find(call.site.projects, project, "404005", "Project").luid if project else _default(call)
     same = [item for item in call.site.content(known.one).values() if (item.name, item.project) == (name, project)]
-    if same and not flag(call.query.get("overwrite"), default=False):
+    if same and not as_bool(call.query.get("overwrite"), default=False):
         raise ApiError("409000", f"There is a {known.what.lower()} {name!r} in the project already.")
     luid = same[0].luid if same else ""
     if isinstance(item := same[0] if same else None, Workbook | Datasource):
@@ -40,7 +40,7 @@ def publish_content(call: Call, kind: str) -> Result:
     return {known.one: known.describe(call.site, call.site.content(known.one)[luid], call.base_url)}, 201
 
 
-def _default(call: Call) -> str:
+def _default(call: ApiCall) -> str:
     return next(project.luid for project in call.site.projects.values() if project.name.lower() == "default")
 
 

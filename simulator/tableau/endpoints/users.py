@@ -3,11 +3,11 @@
 https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_users_and_groups.htm
 """
 
-from simulator.tableau import shapes
+from simulator.tableau import resources
 from simulator.tableau.endpoints.content import READ, paged
-from simulator.tableau.route import Call, Result, route, thing
-from simulator.tableau.wire import Answer, ApiError, part, text
-from simulator.world.changes import remove_user, set_role, tell_site
+from simulator.tableau.route import ApiCall, Result, find, route
+from simulator.tableau.wire import ApiError, Document, as_text, object_at
+from simulator.world.changes import emit_site_updated, remove_user, set_role
 from simulator.world.site import Group, Project, Site, User
 
 ROLES = (
@@ -27,34 +27,34 @@ PROJECT_FIELDS = ("name", "createdAt", "updatedAt", "ownerName", "ownerEmail", "
 USERS_READ, USERS_UPDATE, GROUPS_READ = "tableau:users:read", "tableau:users:update", "tableau:groups:read"
 
 
-def _user(call: Call, luid: str) -> User:
-    user: User = thing(call.site.users, luid, "404002", "User")
+def _user(call: ApiCall, luid: str) -> User:
+    user: User = find(call.site.users, luid, "404002", "User")
     return user
 
 
-def _group(call: Call, luid: str) -> Group:
-    group: Group = thing(call.site.groups, luid, "404012", "Group")
+def _group(call: ApiCall, luid: str) -> Group:
+    group: Group = find(call.site.groups, luid, "404012", "Group")
     return group
 
 
 @route("/users", scope=USERS_READ)
-def list_users(call: Call) -> Answer:
+def list_users(call: ApiCall) -> Document:
     """Everybody on the site."""
-    users = [shapes.user(user) | {"friendlyName": None} for user in call.site.users.values()]
+    users = [resources.user(user) | {"friendlyName": None} for user in call.site.users.values()]
     return paged(call, users, USER_FIELDS, ("users", "user"), hidden=HIDDEN)
 
 
 @route("/users/<luid>", scope=USERS_READ)
-def get_user(call: Call, luid: str) -> Answer:
+def get_user(call: ApiCall, luid: str) -> Document:
     """One user."""
-    return {"user": shapes.user(_user(call, luid))}
+    return {"user": resources.user(_user(call, luid))}
 
 
 @route("/users", "POST", scope="tableau:users:create", admin=True)
-def add_user(call: Call) -> Result:
+def add_user(call: ApiCall) -> Result:
     """Give somebody a seat."""
-    wish = part(call.body(), "user")
-    name, role = text(wish.get("name")), _role(wish.get("siteRole"))
+    wish = object_at(call.body(), "user")
+    name, role = as_text(wish.get("name")), _role(wish.get("siteRole"))
     if not name:
         raise ApiError("400003", "A user needs a name.")
     if call.site.user_named(name):
@@ -62,28 +62,28 @@ def add_user(call: Call) -> Result:
     user = User(call.world.luid(), name, name.partition("@")[0], name if "@" in name else "", role)
     call.site.users[user.luid] = user
     call.world.changed()
-    return {"user": shapes.user(user)}, 201
+    return {"user": resources.user(user)}, 201
 
 
 def _role(value: object) -> str:
-    if text(value) not in ROLES:
+    if as_text(value) not in ROLES:
         raise ApiError("400003", f"{value!r} is not a site role.")
-    return text(value)
+    return as_text(value)
 
 
 @route("/users/<luid>", "PUT", scope=USERS_UPDATE, admin=True)
-def update_user(call: Call, luid: str) -> Answer:
+def update_user(call: ApiCall, luid: str) -> Document:
     """Change somebody's name or site role."""
-    user, wish = _user(call, luid), part(call.body(), "user")
-    user.full_name = text(wish.get("fullName")) or user.full_name
-    user.email = text(wish.get("email")) or user.email
+    user, wish = _user(call, luid), object_at(call.body(), "user")
+    user.full_name = as_text(wish.get("fullName")) or user.full_name
+    user.email = as_text(wish.get("email")) or user.email
     if "siteRole" in wish:
         set_role(call.world, call.site, user, _role(wish["siteRole"]))
-    return {"user": shapes.user(user)}
+    return {"user": resources.user(user)}
 
 
 @route("/users/<luid>", "DELETE", scope="tableau:users:delete", admin=True)
-def delete_user(call: Call, luid: str) -> Result:
+def delete_user(call: ApiCall, luid: str) -> Result:
     """Take somebody off the site; with `mapAssetsTo` somebody else gets their content."""
     user, heir = _user(call, luid), call.query.get("mapAssetsTo", "")
     if user is call.user:
@@ -93,30 +93,32 @@ def delete_user(call: Call, luid: str) -> Result:
 
 
 @route("/groups", scope=GROUPS_READ)
-def list_groups(call: Call) -> Answer:
+def list_groups(call: ApiCall) -> Document:
     """All groups."""
-    return paged(call, [shapes.group(group) for group in call.site.groups.values()], GROUP_FIELDS, ("groups", "group"))
+    return paged(
+        call, [resources.group(group) for group in call.site.groups.values()], GROUP_FIELDS, ("groups", "group")
+    )
 
 
 @route("/groups/<luid>/users", scope=GROUPS_READ)
-def users_of_group(call: Call, luid: str) -> Answer:
+def users_of_group(call: ApiCall, luid: str) -> Document:
     """Who is in a group."""
-    users = [shapes.user(call.site.users[user]) for user in _group(call, luid).users]
+    users = [resources.user(call.site.users[user]) for user in _group(call, luid).users]
     return paged(call, users, USER_FIELDS, ("users", "user"), hidden=HIDDEN)
 
 
 @route("/groups/<luid>/users", "POST", scope="tableau:groups:update", admin=True)
-def add_to_group(call: Call, luid: str) -> Answer:
+def add_to_group(call: ApiCall, luid: str) -> Document:
     """Put somebody into a group."""
-    group, user = _group(call, luid), _user(call, text(part(call.body(), "user").get("id")))
+    group, user = _group(call, luid), _user(call, as_text(object_at(call.body(), "user").get("id")))
     if user.luid in group.users:
         raise ApiError("409011", f"User {user.luid!r} is in the group already.")
     group.users.append(user.luid)
-    return {"user": shapes.user(user)}
+    return {"user": resources.user(user)}
 
 
 @route("/groups/<luid>/users/<user>", "DELETE", scope="tableau:groups:update", admin=True)
-def remove_from_group(call: Call, luid: str, user: str) -> Result:
+def remove_from_group(call: ApiCall, luid: str, user: str) -> Result:
     """Take somebody out of a group."""
     group = _group(call, luid)
     if user not in group.users:
@@ -126,57 +128,57 @@ def remove_from_group(call: Call, luid: str, user: str) -> Result:
 
 
 @route("/users/<luid>/groups", since="3.7", scope=GROUPS_READ)
-def groups_of_user(call: Call, luid: str) -> Answer:
+def groups_of_user(call: ApiCall, luid: str) -> Document:
     """Which groups somebody is in."""
     _user(call, luid)
-    groups = [shapes.group(group) for group in call.site.groups.values() if luid in group.users]
+    groups = [resources.group(group) for group in call.site.groups.values() if luid in group.users]
     return paged(call, groups, GROUP_FIELDS, ("groups", "group"))
 
 
 @route("/users/<luid>/workbooks", scope=READ)
-def workbooks_of_user(call: Call, luid: str) -> Answer:
+def workbooks_of_user(call: ApiCall, luid: str) -> Document:
     """What somebody owns."""
     _user(call, luid)
     owned = [item for item in call.site.workbooks.values() if item.owner == luid]
-    described = [shapes.workbook(call.site, item, call.base_url) for item in owned]
+    described = [resources.workbook(call.site, item, call.base_url) for item in owned]
     return paged(call, described, ("name", "createdAt", "updatedAt"), ("workbooks", "workbook"))
 
 
 @route("/projects", scope=READ)
-def list_projects(call: Call) -> Answer:
+def list_projects(call: ApiCall) -> Document:
     """All projects."""
     items = []
     for project in call.site.projects.values():
-        described = shapes.project(call.site, project)
+        described = resources.project(call.site, project)
         owner = call.site.users[project.owner]
         items.append(described | {"owner": {"id": owner.luid, "name": owner.name, "email": owner.email}})
     return paged(call, items, PROJECT_FIELDS, ("projects", "project"))
 
 
 @route("/projects", "POST", scope="tableau:projects:create", admin=True)
-def create_project(call: Call) -> Result:
+def create_project(call: ApiCall) -> Result:
     """Make a project."""
-    wish = part(call.body(), "project")
-    name, parent = text(wish.get("name")), text(wish.get("parentProjectId")) or None
+    wish = object_at(call.body(), "project")
+    name, parent = as_text(wish.get("name")), as_text(wish.get("parentProjectId")) or None
     if not name:
         raise ApiError("400003", "A project needs a name.")
     if any((project.name, project.parent) == (name, parent) for project in call.site.projects.values()):
         raise ApiError("409006", f"There is a project {name!r} already.")
-    description = text(wish.get("description"))
+    description = as_text(wish.get("description"))
     project = Project(call.world.luid(), name, call.user.luid, description, parent, call.world.now())
     call.site.projects[project.luid] = project
-    return {"project": shapes.project(call.site, project)}, 201
+    return {"project": resources.project(call.site, project)}, 201
 
 
 @route("//sites")
-def list_sites(call: Call) -> Answer:
+def list_sites(call: ApiCall) -> Document:
     """All sites of the server that the user has a seat on."""
-    mine = [shapes.site(site) for site in call.world.sites.values() if site.user_named(call.user.name)]
+    mine = [resources.site(site) for site in call.world.sites.values() if site.user_named(call.user.name)]
     return paged(call, mine, ("name", "contentUrl", "state"), ("sites", "site"))
 
 
 @route("//sites/<key>", scope=READ)
-def get_site(call: Call, key: str) -> Answer:
+def get_site(call: ApiCall, key: str) -> Document:
     """One site, by its LUID, or with `?key=` by its name or content URL. Only the session's own."""
     by = call.query.get("key", "id")
     found = [site for site in call.world.sites.values() if key == _keys(site).get(by)]
@@ -184,7 +186,7 @@ def get_site(call: Call, key: str) -> Answer:
         raise ApiError("404000", f"Site {key!r} could not be found.")
     if found[0] is not call.site:
         raise ApiError("403004", "The session is for another site.")
-    return {"site": shapes.site(call.site)}
+    return {"site": resources.site(call.site)}
 
 
 def _keys(site: Site) -> dict[str, str]:
@@ -192,10 +194,10 @@ def _keys(site: Site) -> dict[str, str]:
 
 
 @route("//sites/<luid>", "PUT", admin=True)
-def update_site(call: Call, luid: str) -> Answer:
+def update_site(call: ApiCall, luid: str) -> Document:
     """Rename the site."""
     if luid != call.site.luid:
         raise ApiError("403004", "The session is for another site.")
-    call.site.name = text(part(call.body(), "site").get("name")) or call.site.name
-    tell_site(call.world, call.site)
-    return {"site": shapes.site(call.site)}
+    call.site.name = as_text(object_at(call.body(), "site").get("name")) or call.site.name
+    emit_site_updated(call.world, call.site)
+    return {"site": resources.site(call.site)}

@@ -1,23 +1,25 @@
-"""How content is described to callers. Numbers are text where Tableau's JSON has text."""
+"""The representations of content. Numbers are text where Tableau's JSON has text."""
 
-from simulator.tableau.shapes.people import owner, reference
-from simulator.tableau.wire import Answer, stamp
+from __future__ import annotations
+
+from simulator.tableau.resources.users import owner, reference
+from simulator.tableau.wire import Document, format_time
 from simulator.world.site import Content, Datasource, Flow, Site, View, Workbook
 
 
-def tags(item: Content) -> Answer:
-    """The tags of some content."""
+def tags(item: Content) -> Document:
+    """Return the tags of content."""
     return {"tag": [{"label": label} for label in item.tags]}
 
 
-def _content(site: Site, item: Content) -> Answer:
+def _content(site: Site, item: Content) -> Document:
     return {
         "id": item.luid,
         "name": item.name,
         "description": item.description or None,
         "contentUrl": item.content_url,
-        "createdAt": stamp(item.created_at),
-        "updatedAt": stamp(item.updated_at),
+        "createdAt": format_time(item.created_at),
+        "updatedAt": format_time(item.updated_at),
         "project": reference(site.projects, item.project),
         "owner": owner(site, item.owner),
         "tags": tags(item),
@@ -25,13 +27,13 @@ def _content(site: Site, item: Content) -> Answer:
 
 
 def address(base_url: str, site: Site, path: str) -> str:
-    """Where a browser shows something; the default site has no name in it."""
+    """Return an address for browsers; that of the default site has no site name."""
     return f"{base_url}/#/site/{site.content_url}/{path}" if site.content_url else f"{base_url}/#/{path}"
 
 
-def workbook(site: Site, item: Workbook, base_url: str, *, views: bool = False) -> Answer:
-    """A workbook; a single one comes with its views, a listed one without."""
-    described = _content(site, item) | {
+def workbook(site: Site, item: Workbook, base_url: str, *, views: bool = False) -> Document:
+    """Return a workbook; only a single one has its views, a listed one does not."""
+    document = _content(site, item) | {
         "webpageUrl": address(base_url, site, f"workbooks/{item.number}"),
         "showTabs": str(item.show_tabs).lower(),
         "size": str(item.size),
@@ -42,32 +44,38 @@ def workbook(site: Site, item: Workbook, base_url: str, *, views: bool = False) 
         "location": {"id": item.project, "type": "Project", "name": reference(site.projects, item.project)["name"]},
     }
     if views:
-        described["views"] = {"view": [_sheet(site.views[luid]) for luid in item.views]}
-    return described
+        document["views"] = {
+            "view": [
+                {
+                    "id": sheet.luid,
+                    "name": sheet.name,
+                    "contentUrl": sheet.content_url,
+                    "viewUrlName": sheet.content_url.rpartition("/")[2],
+                    "createdAt": format_time(sheet.created_at),
+                    "updatedAt": format_time(sheet.updated_at),
+                    "tags": tags(sheet),
+                }
+                for sheet in (site.views[luid] for luid in item.views)
+            ]
+        }
+    return document
 
 
-def _sheet(item: View) -> Answer:
-    times: Answer = {"createdAt": stamp(item.created_at), "updatedAt": stamp(item.updated_at)}
-    short = item.content_url.rpartition("/")[2]
-    described: Answer = {"id": item.luid, "name": item.name, "contentUrl": item.content_url, "viewUrlName": short}
-    return described | times | {"tags": tags(item)}
-
-
-def view(site: Site, item: View, base_url: str, *, usage: bool = False) -> Answer:
-    """A view, with how often it was looked at if asked for."""
-    del base_url  # views have no webpageUrl
-    described = _content(site, item) | {
+def view(site: Site, item: View, base_url: str, *, usage: bool = False) -> Document:
+    """Return a view, with its number of visits if `usage` is set. Views have no webpageUrl."""
+    del base_url
+    document = _content(site, item) | {
         "viewUrlName": item.content_url.rpartition("/")[2],
         "sheetType": "dashboard",
         "workbook": {"id": item.workbook},
     }
     if usage:
-        described["usage"] = {"totalViewCount": str(item.hits)}
-    return described
+        document["usage"] = {"totalViewCount": str(item.hits)}
+    return document
 
 
-def datasource(site: Site, item: Datasource, base_url: str) -> Answer:
-    """A published data source."""
+def datasource(site: Site, item: Datasource, base_url: str) -> Document:
+    """Return a published data source."""
     readers = sum(item.luid in workbook.datasources for workbook in site.workbooks.values())
     return _content(site, item) | {
         "type": item.type,
@@ -84,13 +92,13 @@ def datasource(site: Site, item: Datasource, base_url: str) -> Answer:
     }
 
 
-def flow(site: Site, item: Flow, base_url: str) -> Answer:
-    """A flow."""
+def flow(site: Site, item: Flow, base_url: str) -> Document:
+    """Return a flow."""
     return _content(site, item) | {"webpageUrl": address(base_url, site, f"flows/{item.number}"), "fileType": "tflx"}
 
 
-def connection(item: Datasource, luid: str) -> Answer:
-    """How some content is connected to a data source."""
+def connection(item: Datasource, luid: str) -> Document:
+    """Return the connection of content to a data source."""
     return {
         "id": luid,
         "type": item.type,

@@ -1,28 +1,30 @@
-"""How webhooks, labels, subscriptions and alerts are described to callers."""
+"""The representations of webhooks, labels, subscriptions and data alerts."""
 
-from simulator.tableau.shapes.people import owner, reference
-from simulator.tableau.wire import Answer, stamp
+from __future__ import annotations
+
+from simulator.tableau.resources.users import owner, reference
+from simulator.tableau.wire import Document, format_time
 from simulator.world.site import DataAlert, Label, Site, Subscription, Webhook
 
 
-def webhook(site: Site, item: Webhook, source: str) -> Answer:
-    """A webhook, with its event in the new and in the old way."""
+def webhook(site: Site, item: Webhook, source: str) -> Document:
+    """Return a webhook, with its event in the new and in the old notation."""
     return {
         "id": item.luid,
         "name": item.name,
         "event": item.event,
         "isEnabled": item.is_enabled,
         "statusChangeReason": item.status_change_reason,
-        "createdAt": stamp(item.created_at),
-        "updatedAt": stamp(item.updated_at),
+        "createdAt": format_time(item.created_at),
+        "updatedAt": format_time(item.updated_at),
         "webhook-source": {source: {}},
         "webhook-destination": {"webhook-destination-http": {"method": "POST", "url": item.url}},
         "owner": owner(site, item.owner),
     }
 
 
-def warning(site: Site, item: Label) -> Answer:
-    """A label as the data quality warnings show it."""
+def warning(site: Site, item: Label) -> Document:
+    """Return a label as a data quality warning."""
     return {
         "id": item.luid,
         "userDisplayName": site.users[item.user].full_name if item.user in site.users else "",
@@ -32,15 +34,15 @@ def warning(site: Site, item: Label) -> Answer:
         "type": item.value,
         "isActive": item.active,
         "isSevere": item.elevated,
-        "createdAt": stamp(item.created_at),
-        "updatedAt": stamp(item.updated_at),
+        "createdAt": format_time(item.created_at),
+        "updatedAt": format_time(item.updated_at),
         "site": {"id": site.luid},
         "owner": {"id": item.user},
     }
 
 
-def label(site: Site, item: Label) -> Answer:
-    """A label on an asset."""
+def label(site: Site, item: Label) -> Document:
+    """Return a label of an asset."""
     return {
         "id": item.luid,
         "contentId": item.content,
@@ -50,16 +52,16 @@ def label(site: Site, item: Label) -> Answer:
         "message": item.message,
         "active": item.active,
         "elevated": item.elevated,
-        "createdAt": stamp(item.created_at),
-        "updatedAt": stamp(item.updated_at),
+        "createdAt": format_time(item.created_at),
+        "updatedAt": format_time(item.updated_at),
         "userDisplayName": site.users[item.user].full_name if item.user in site.users else "",
         "owner": {"id": item.user},
         "site": {"id": site.luid},
     }
 
 
-def subscription(site: Site, item: Subscription) -> Answer:
-    """A mail with a picture, on a schedule."""
+def subscription(site: Site, item: Subscription) -> Document:
+    """Return a subscription."""
     return {
         "id": item.luid,
         "subject": item.subject,
@@ -72,8 +74,8 @@ def subscription(site: Site, item: Subscription) -> Answer:
     }
 
 
-def data_alert(site: Site, item: DataAlert) -> Answer:
-    """A mail when a number passes a threshold."""
+def data_alert(site: Site, item: DataAlert) -> Document:
+    """Return a data alert."""
     sheet = site.views.get(item.view)
     book = site.workbooks.get(sheet.workbook) if sheet else None
     about = {
@@ -86,8 +88,8 @@ def data_alert(site: Site, item: DataAlert) -> Answer:
         "id": item.luid,
         "subject": item.subject,
         "creatorId": item.owner,
-        "createdAt": stamp(item.created_at),
-        "updatedAt": stamp(item.created_at),
+        "createdAt": format_time(item.created_at),
+        "updatedAt": format_time(item.created_at),
         "frequency": item.frequency,
         "public": item.public,
         "owner": owner(site, item.owner),

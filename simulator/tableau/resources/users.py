@@ -1,29 +1,31 @@
-"""How people, projects and sites are described to callers."""
+"""The representations of users, groups, projects and sites."""
 
-from simulator.tableau.wire import Answer, stamp
+from __future__ import annotations
+
+from simulator.tableau.wire import Document, format_time
 from simulator.world.site import Group, Project, Site, User
 
 
-def reference(things: dict[str, User] | dict[str, Project], luid: str) -> Answer:
-    """The LUID and name of somebody or something, as other descriptions hold it."""
+def reference(things: dict[str, User] | dict[str, Project], luid: str) -> Document:
+    """Return the LUID and name of a user or project, as other resources contain it."""
     thing = things.get(luid)
     return {"id": luid, "name": thing.name if thing else ""}
 
 
-def owner(site: Site, luid: str) -> Answer:
-    """Who owns something."""
+def owner(site: Site, luid: str) -> Document:
+    """Return the reference to an owner."""
     return reference(site.users, luid)
 
 
-def user(item: User) -> Answer:
-    """A user. On Cloud the name is the e-mail address."""
+def user(item: User) -> Document:
+    """Return a user. On Cloud the name is the e-mail address."""
     return {
         "id": item.luid,
         "name": item.name,
         "fullName": item.full_name,
         "email": item.email,
         "siteRole": item.site_role,
-        "lastLogin": stamp(item.last_login),
+        "lastLogin": format_time(item.last_login),
         "externalAuthUserId": "",
         "authSetting": "ServerDefault",
         "locale": "en_GB",
@@ -31,13 +33,13 @@ def user(item: User) -> Answer:
     }
 
 
-def group(item: Group) -> Answer:
-    """A group of users."""
+def group(item: Group) -> Document:
+    """Return a group of users."""
     return {"id": item.luid, "name": item.name, "userCount": str(len(item.users)), "domain": {"name": "local"}}
 
 
-def project(site: Site, item: Project) -> Answer:
-    """A project, with what it holds."""
+def project(site: Site, item: Project) -> Document:
+    """Return a project, with the number of its contents."""
     inside = {
         "projectCount": str(sum(other.parent == item.luid for other in site.projects.values())),
         "workbookCount": str(sum(other.project == item.luid for other in site.workbooks.values())),
@@ -51,16 +53,16 @@ def project(site: Site, item: Project) -> Answer:
         "parentProjectId": item.parent,
         "topLevelProject": item.parent is None,
         "writeable": True,
-        "createdAt": stamp(item.created_at),
-        "updatedAt": stamp(item.created_at),
+        "createdAt": format_time(item.created_at),
+        "updatedAt": format_time(item.created_at),
         "contentPermissions": "ManagedByOwner",
         "owner": {"id": item.owner},
         "contentsCounts": inside,
     }
 
 
-def site(item: Site) -> Answer:
-    """A site."""
+def site(item: Site) -> Document:
+    """Return a site."""
     return {
         "id": item.luid,
         "name": item.name,

@@ -1,0 +1,127 @@
+"""The representations of jobs, tasks and runs; a listed job and a single one have different fields."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from simulator.tableau.wire import Document, format_time
+from simulator.world.site import FlowRun, Job, LinkedTask, Site, Task
+
+INTERVALS: dict[str, list[Document]] = {
+    "Hourly": [{"hours": "1"}, {"weekDay": "Monday"}, {"weekDay": "Friday"}],
+    "Daily": [{"hours": "24"}, {"weekDay": "Monday"}],
+    "Weekly": [{"weekDay": "Monday"}],
+    "Monthly": [{"monthDay": "1"}],
+}
+
+
+def listed_job(item: Job, now: datetime) -> Document:
+    """Return a job for the list: without notes and content, and with the list's names."""
+    done = item.finished(now)
+    return {
+        "id": item.luid,
+        "status": item.status(now),
+        "jobType": item.job_type,
+        "priority": str(item.priority),
+        "createdAt": format_time(item.created_at),
+        "startedAt": format_time(item.started_at),
+        "endedAt": format_time(item.completed_at) if done else None,
+        "title": item.title,
+        "subtitle": item.subtitle,
+    }
+
+
+def job(item: Job, now: datetime) -> Document:
+    """Return a single job, with its result and its content."""
+    done = item.finished(now)
+    content: Document = {item.content_kind: {"id": item.content, "name": item.title}}
+    if item.flow_run:
+        content["flowRunId"] = item.flow_run
+    if done and item.notes:
+        content["notes"] = item.notes
+    return {
+        "id": item.luid,
+        "mode": "Asynchronous",
+        "type": item.type,
+        "progress": "100" if done else "0",
+        "createdAt": format_time(item.created_at),
+        "startedAt": format_time(item.started_at),
+        "completedAt": format_time(item.completed_at) if done else None,
+        "finishCode": str(item.finish_code) if done else None,
+        "runFlowJobType" if item.content_kind == "flow" else "extractRefreshJob": content,
+    }
+
+
+def task(item: Task) -> Document:
+    """Return a scheduled refresh or flow."""
+    # An hourly schedule needs an end with the minutes of its start.
+    end = {"end": item.next_run_at.strftime("23:%M:00")} if item.frequency == "Hourly" else {}
+    schedule = {
+        "frequency": item.frequency,
+        "nextRunAt": format_time(item.next_run_at),
+        "frequencyDetails": {
+            "start": item.next_run_at.strftime("%H:%M:%S"),
+            **end,
+            "intervals": {"interval": INTERVALS[item.frequency]},
+        },
+    }
+    inner = {
+        "id": item.luid,
+        "priority": str(item.priority),
+        "consecutiveFailedCount": str(item.consecutive_failed_count),
+        "type": item.type,
+        "schedule": schedule,
+        item.content_kind: {"id": item.content},
+    }
+    return {item.kind: inner}
+
+
+def linked_task(site: Site, item: LinkedTask) -> Document:
+    """Return flows that run one after the other; the list and its entries have the same name."""
+    steps = []
+    for number, (luid, run, content) in enumerate(item.steps, 1):
+        name = site.flows[content].name if content in site.flows else ""
+        flow_task = {
+            "id": run,
+            "priority": str(number),
+            "consecutiveFailedCount": "0",
+            "type": "runFlow",
+            "flow": {"id": content, "name": name},
+        }
+        steps.append(
+            {
+                "id": luid,
+                "stepNumber": str(number),
+                "stopDownstreamTasksOnFailure": "true",
+                "task": {"flowRun": flow_task},
+            }
+        )
+    schedule = {
+        "id": item.schedule,
+        "name": "Nightly flows",
+        "state": "Active",
+        "priority": "50",
+        "type": "Flow",
+        "frequency": "Daily",
+    }
+    return {
+        "id": item.luid,
+        "numSteps": str(len(steps)),
+        "schedule": schedule,
+        "linkedTaskSteps": {"linkedTaskSteps": steps},
+    }
+
+
+def flow_run(site: Site, item: FlowRun, now: datetime) -> Document:
+    """Return one run of a flow."""
+    job = site.jobs[item.job]
+    done = job.finished(now)
+    return {
+        "id": item.luid,
+        "flowId": item.flow,
+        "status": job.status(now),
+        "startedAt": format_time(job.started_at),
+        "completedAt": format_time(job.completed_at) if done else None,
+        "progress": "100" if done else "0",
+        "backgroundJobId": job.luid,
+    }
