@@ -43,7 +43,7 @@ def list_events(filters: options.Filters, limit: int, as_json: bool) -> None:
     """List events, newest first.
 
     \b
-    flask events list --type WorkbookRefreshFailed --type DatasourceRefreshFailed --since 7d
+    flask events list --type WorkbookRefreshFailed --resource "Sales*" --since 7d
     flask events list --state dead --json | jq .id
     """
     inbox = application.inbox()
@@ -94,7 +94,7 @@ def explain_event(event_id: int, as_json: bool) -> None:
     terminal.show(render.headline(record, now), render.explanation(decisions, now, application.redact, unmade=unmade))
     dead = any(job.job.state is JobState.DEAD for job in record.jobs)
     if dead and terminal.is_terminal():
-        click.secho(f"\nOnce the cause is fixed: flask events replay {event_id}", dim=True)
+        click.secho(f"\nOnce the cause is fixed: flask events replay --dead {event_id}", dim=True)
 
 
 def current_plan(event: Event) -> Plan:

@@ -18,7 +18,15 @@ from webhooks.views.explanation import MATCHED, Decision
 
 Hide = Callable[[str], str]
 
-OUTCOMES = {"done": "green", "dead": "bold red", "later": "yellow", "lost": "red", "skipped": "dim", "released": "dim"}
+# The word and the style for each outcome of an attempt.
+OUTCOMES = {
+    "done": ("done", "green"),
+    "dead": ("dead", "bold red"),
+    "later": ("failed", "yellow"),
+    "lost": ("lost", "red"),
+    "skipped": ("skipped", "dim"),
+    "released": ("released", "dim"),
+}
 
 
 def event_list(records: Sequence[EventRecord], now: datetime) -> RenderableType:
@@ -64,7 +72,8 @@ def event_page(record: EventRecord, now: datetime, hide: Hide) -> list[Renderabl
     event = record.event
     grid = Table.grid(padding=(0, 2))
     for name, value in event.payload.items():
-        grid.add_row(Text(terminal.printable(name), style="dim"), Text(terminal.printable(value, "null")))
+        text = Text(terminal.printable(value, "null"), overflow="fold")
+        grid.add_row(Text(terminal.printable(name), style="dim"), text)
     received = f"  received {formats.date_time(event.received_at)} UTC"
     if event.received_at:
         received += f", {formats.ago(event.received_at, now)}"
@@ -99,9 +108,9 @@ def attempt_grid(attempts: Sequence[Attempt], now: datetime, hide: Hide) -> Tabl
             grid.add_row(
                 Text(f"attempt {attempt.number}", no_wrap=True),
                 Text(terminal.short_time(attempt.started_at, now), no_wrap=True),
-                Text(attempt.outcome, style=OUTCOMES.get(attempt.outcome, "")),
+                Text(*OUTCOMES.get(attempt.outcome, (attempt.outcome, ""))),
                 Text(wording.attempt_duration(attempt), no_wrap=True),
-                Text(terminal.one_line(hide(attempt.error or ""))),
+                Text(terminal.one_line(hide(attempt.error or "")), overflow="fold"),
             )
     return grid
 
@@ -115,16 +124,16 @@ def explanation(decisions: Sequence[Decision], now: datetime, hide: Hide, *, unm
     state, _, text = unmade.partition(": ")
     for decision in decisions:
         style = "bold" if decision.verdict == MATCHED or decision.jobs else "dim"
-        name = Text("  " + terminal.printable(decision.name), style=style)
-        reason = Text(terminal.one_line(decision.reason), style="" if style == "bold" else "dim")
-        grid.add_row(name, terminal.styled_state(decision.verdict), reason)
+        name = Text(terminal.printable(decision.name), style=style, overflow="fold")
+        reason = Text(terminal.one_line(decision.reason), style="" if style == "bold" else "dim", overflow="fold")
+        grid.add_row(Padding(name, (0, 0, 0, 2)), terminal.styled_state(decision.verdict), reason)
         for record in decision.jobs:
-            outcome = Text(terminal.one_line(hide(wording.job_outcome(record, now))))
+            outcome = Text(terminal.one_line(hide(wording.job_outcome(record, now))), overflow="fold")
             grid.add_row(_action(record.job), terminal.styled_state(wording.job_state(record.job)), outcome)
         for new in decision.unmade:
             grid.add_row(_action(new), terminal.styled_state(state), Text(text))
     return grid
 
 
-def _action(job: Job | NewJob) -> Text:
-    return Text("    " + terminal.printable(wording.job_title(job)))
+def _action(job: Job | NewJob) -> Padding:
+    return Padding(Text(terminal.printable(wording.job_title(job)), overflow="fold"), (0, 0, 0, 4))

@@ -27,7 +27,9 @@ BATCH = 50
 
 @click.command(cls=Command)
 @click.argument("event_ids", nargs=-1, type=int, metavar="[ID]...")
-@click.option("--dead", is_flag=True, help="Only dead jobs: of these events, or of all; --since: dead since then.")
+@click.option(
+    "--dead", is_flag=True, help="Queue only dead jobs, of these events or of all; with --since, dead since then."
+)
 @options.filters()
 @click.option(
     "--limit",
@@ -36,7 +38,7 @@ BATCH = 50
     show_default=True,
     help="Maximum number of events, or of dead jobs.",
 )
-@click.option("--yes", "-y", is_flag=True, help=f"Do not ask for consent when there are more than {MANY}.")
+@click.option("--yes", "-y", is_flag=True, help=f"Do not ask, even about more than {MANY}.")
 @options.as_json
 @with_appcontext
 def replay(
@@ -68,7 +70,7 @@ def replay(
             if current := application.find_event(record.event.id or 0):
                 terminal.print_json(event_object(current, application.redact))
     elif records and terminal.is_terminal():
-        click.secho("Follow them: flask events tail", dim=True)
+        click.secho("See what happens: flask events tail", dim=True)
 
 
 def _check_usage(event_ids: Sequence[int], filters: options.Filters, *, dead: bool) -> None:

@@ -24,7 +24,7 @@ LOOK_BACK = 50
 # Most events that are read at a time.
 PAGE = 1000
 TYPE_WIDTH = 28
-STATE_WIDTH = 9
+STATE_WIDTH = 10
 
 RECEIVED, IGNORED = "received", "ignored"
 # An event that was received or ignored, or one of its jobs after an attempt has ended.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Longest name from outside in a table, in characters; `--json` has the whole of it.
 MAX_NAME = 120
 # Narrowest width to which a flexible column is shortened.
-MIN_WIDTH = 8
+MIN_WIDTH = 12
 # Width of a pipe: lines are never wrapped or shortened there.
 PIPE_WIDTH = 10_000
 GAP = "  "

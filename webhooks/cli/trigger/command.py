@@ -87,9 +87,9 @@ def trigger(
     \b
     flask trigger WorkbookRefreshFailed --name Sales
     flask trigger DatasourceCreated --set site_luid=6b7a... --set resource_name:=null
-    flask trigger --from 41                      the same event again, with the current time
+    flask trigger --from 41                  the same event, with the current time
     flask trigger WorkbookRefreshSucceeded --from 41
-    flask trigger --scenario bad-monday          200 refreshes: 17 fail, 5 recover
+    flask trigger --scenario bad-monday      200 refreshes: 17 fail, 5 recover
 
     The exit code is 0 if every response was 200. An event with the same six core fields as an earlier one is counted as
     a duplicate, and no action runs.
