@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import click
 
-from webhooks.cli.events import render
 from webhooks.cli.events.replay import replay
 from webhooks.cli.events.tail import tail
 from webhooks.cli.support import application, options, terminal
 from webhooks.cli.support.commands import Group
 from webhooks.clock import utc_now
-from webhooks.context import CONDITIONS
-from webhooks.event import Event
-from webhooks.inbox import MISSING, EventRecord
-from webhooks.job import JobState
-from webhooks.planner import Plan
-from webhooks.registry import RegistrationError
-from webhooks.rules import RulesError
-from webhooks.views.explanation import explain
 from webhooks.views.json_objects import event_object
 
 
@@ -52,6 +43,8 @@ def list_events(filters: options.Filters, limit: int, as_json: bool) -> None:
         for record in filters.newest(inbox, limit):
             terminal.print_json(event_object(record, application.redact))
         return
+    from webhooks.cli.events import render  # noqa: PLC0415 - it imports rich
+
     records = list(filters.newest(inbox, limit))
     if records:
         terminal.show(render.event_list(records, utc_now()))
@@ -70,45 +63,19 @@ def show(event_id: int, as_json: bool) -> None:
     if as_json:
         terminal.print_json(event_object(record, application.redact))
     else:
+        from webhooks.cli.events import render  # noqa: PLC0415 - it imports rich
+
         terminal.show(*render.event_page(record, utc_now(), application.redact))
 
 
-@events.command("explain")
+@events.command()
 @click.argument("event_id", type=int, metavar="ID")
 @options.as_json
-def explain_event(event_id: int, as_json: bool) -> None:
+def explain(event_id: int, as_json: bool) -> None:
     """Explain why an event led to its jobs, or to none.
 
     Rules and handlers are evaluated as they are now; jobs were created when the event was planned.
     """
-    record = application.get_event(event_id)
-    decisions = explain(record, current_plan(record.event), checked_conditions(record))
-    if as_json:
-        explanation = [decision.as_object() for decision in decisions]
-        terminal.print_json(event_object(record, application.redact) | {"explanation": explanation})
-        return
-    now = utc_now()
-    unmade = f"not made: did not match when the event was planned; flask events replay {event_id} creates it"
-    if record.state == "received":
-        unmade = "ready: created when a worker plans the event"
-    terminal.show(render.headline(record, now), render.explanation(decisions, now, application.redact, unmade=unmade))
-    dead = any(job.job.state is JobState.DEAD for job in record.jobs)
-    if dead and terminal.is_terminal():
-        click.secho(f"\nOnce the cause is fixed: flask events replay --dead {event_id}", dim=True)
+    from webhooks.cli.events.explain import print_explanation  # noqa: PLC0415 - it imports rules and handlers
 
-
-def current_plan(event: Event) -> Plan:
-    """Return the event's plan by the rules of now; an empty one, with a warning, if they cannot be read."""
-    services = application.services()
-    try:
-        return services.planner.plan(event)
-    except (RulesError, RegistrationError) as error:
-        click.secho(f"Cannot evaluate the rules, so only jobs are shown. {error}\n", fg="yellow", err=True)
-        return Plan()
-
-
-def checked_conditions(record: EventRecord) -> dict[int, str]:
-    """Return why conditions that only Tableau can answer were met, by the ids of the jobs that asked."""
-    conditional = [job.job for job in record.jobs if job.job.where]
-    found = {job.id: application.inbox().checkpoints.get(job, CONDITIONS) for job in conditional}
-    return {job_id: application.redact(str(reason)) for job_id, reason in found.items() if reason is not MISSING}
+    print_explanation(application.get_event(event_id), as_json=as_json)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 from flask.cli import with_appcontext
-from rich.text import Text
 
 from webhooks.cli.support import application, options, signals, terminal
 from webhooks.cli.support.commands import Command
@@ -17,6 +17,9 @@ from webhooks.inbox import EventRecord, Inbox, JobRecord
 from webhooks.job import JobState
 from webhooks.views import formats, wording
 from webhooks.views.json_objects import event_object
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 POLL_SECONDS = 0.5
 # Newest events that are read again: PostgreSQL may commit a smaller id after a greater one, and jobs end later.
@@ -106,7 +109,9 @@ def print_update(record: EventRecord, update: JobRecord | str, *, as_json: bool)
 
 
 def update_row(record: EventRecord, update: JobRecord | str, now: datetime) -> Text:
-    """Return the line about an update: time, event id, then the event or what became of a job."""
+    """Return the line about an update: time, event id, then the event or the outcome of a job."""
+    from rich.text import Text  # noqa: PLC0415 - --json starts without it
+
     if isinstance(update, JobRecord):
         at = update.job.finished_at
         state = terminal.styled_state(wording.job_state(update.job))
