@@ -1,4 +1,6 @@
-"""Workbooks, data sources, views, flows: list, look at, change, delete."""
+"""Workbooks, data sources, views and flows: list, get, update, delete."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from simulator.tableau.query import page, project, select
 from simulator.tableau.route import ApiCall, Result, find, require_scope, route
 from simulator.tableau.wire import ApiError, Document, as_bool, as_text, format_time, object_at
 from simulator.world.changes import delete
-from simulator.world.site import Content, Datasource, Workbook
+from simulator.world.site import Datasource, Workbook
 
 READ = "tableau:content:read"
 COMMON = (
@@ -28,13 +30,13 @@ COMMON = (
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of content: its words, its codes, how it is described, what it can be filtered by."""
+    """One kind of content: names, error code, representation, fields for filters, and whether it has events."""
 
     one: str
     many: str
     code: str
-    what: str
-    describe: Callable[..., Document]
+    noun: str
+    document: Callable[..., Document]
     fields: tuple[str, ...]
     events: bool = True
 
@@ -70,22 +72,22 @@ KINDS = {
         Kind("flow", "flows", "404032", "Flow", resources.flow, COMMON, events=False),
     )
 }
-FOUR = "<any(workbooks,datasources,views,flows):kind>"
+ANY_KIND = "<any(workbooks,datasources,views,flows):kind>"
 
 
-def found(call: ApiCall, many: str, luid: str) -> Any:
-    """The content of that kind and LUID, or its kind's 404."""
+def find_content(call: ApiCall, many: str, luid: str) -> Any:
+    """Return the content of this kind and LUID. Raises ApiError with the 404 code of its kind."""
     kind = KINDS[many]
-    return find(call.site.content(kind.one), luid, kind.code, kind.what)
+    return find(call.site.content(kind.one), luid, kind.code, kind.noun)
 
 
-@route(f"/{FOUR}", scope="*")
+@route(f"/{ANY_KIND}", scope="*")
 def list_content(call: ApiCall, kind: str) -> Document:
-    """All content of a kind."""
+    """List all content of a kind."""
     require_scope(call, "tableau:flows:read" if kind == "flows" else READ)
     known = KINDS[kind]
     usage = {"usage": True} if kind == "views" and as_bool(call.query.get("includeUsageStatistics"), False) else {}
-    items = [known.describe(call.site, item, call.base_url, **usage) for item in call.site.content(known.one).values()]
+    items = [known.document(call.site, item, call.base_url, **usage) for item in call.site.content(known.one).values()]
     return paged(call, items, known.fields, (known.many, known.one))
 
 
@@ -97,106 +99,95 @@ def paged(
     *,
     hidden: tuple[str, ...] = (),
 ) -> Document:
-    """A list as it is asked for: filtered, sorted, one page of it, the fields wanted."""
-    block, shown = page(select(items, call.query, fields), call.query)
+    """Return a list as requested: filtered, sorted, one page, the chosen fields."""
+    block, items = page(select(items, call.query, fields), call.query)
     many, one = names
-    return {"pagination": block, many: {one: [project(item, call.query, hidden) for item in shown]}}
+    return {"pagination": block, many: {one: [project(item, call.query, hidden) for item in items]}}
 
 
-@route(f"/{FOUR}/<luid>", scope="*")
+@route(f"/{ANY_KIND}/<luid>", scope="*")
 def get_content(call: ApiCall, kind: str, luid: str) -> Document:
-    """One piece of content."""
+    """Return one piece of content."""
     require_scope(call, "tableau:flows:read" if kind == "flows" else READ)
     options: dict[str, bool] = {"views": True} if kind == "workbooks" else {}
     if kind == "views":
         options["usage"] = as_bool(call.query.get("includeUsageStatistics"), False)
-    return {KINDS[kind].one: KINDS[kind].describe(call.site, found(call, kind, luid), call.base_url, **options)}
+    return {KINDS[kind].one: KINDS[kind].document(call.site, find_content(call, kind, luid), call.base_url, **options)}
 
 
-@route(f"/{FOUR}/<luid>", "PUT", scope="*")
+@route(f"/{ANY_KIND}/<luid>", "PUT", scope="*")
 def update_content(call: ApiCall, kind: str, luid: str) -> Document:
-    """Change the name, the owner, the project, what a data source is certified for."""
+    """Update name, owner, project, description and certification."""
     require_scope(call, f"tableau:{kind}:update")
-    item, known = found(call, kind, luid), KINDS[kind]
-    wish = object_at(call.body(), known.one)
-    _move(call, item, wish)
-    _adjust(item, wish)
+    item, known = find_content(call, kind, luid), KINDS[kind]
+    given = object_at(call.body(), known.one)
+    if owner := as_text(object_at(given, "owner").get("id")):
+        item.owner = find(call.site.users, owner, "404002", "User").luid
+    if project_luid := as_text(object_at(given, "project").get("id")):
+        item.project = find(call.site.projects, project_luid, "404005", "Project").luid
+    if "name" in given:
+        if not as_text(given["name"]).strip():
+            raise ApiError("400003", "The name must not be empty.")
+        item.name = as_text(given["name"])
+    item.description = as_text(given.get("description", item.description))
+    if isinstance(item, Workbook):
+        item.show_tabs = as_bool(given.get("showTabs"), item.show_tabs)
+    if isinstance(item, Datasource):
+        item.is_certified = as_bool(given.get("isCertified"), item.is_certified)
+        item.certification_note = as_text(given.get("certificationNote", item.certification_note))
     item.updated_at = call.world.now()
     if known.events and call.world.config.update_events:
-        call.world.emit(call.site, f"{known.what}Updated", name=item.name, luid=luid)
+        call.world.emit(call.site, f"{known.noun}Updated", name=item.name, luid=luid)
     call.world.changed()
-    return {known.one: known.describe(call.site, item, call.base_url)}
-
-
-def _move(call: ApiCall, item: Content, wish: Document) -> None:
-    owner, project_luid = as_text(object_at(wish, "owner").get("id")), as_text(object_at(wish, "project").get("id"))
-    if owner:
-        item.owner = find(call.site.users, owner, "404002", "User").luid
-    if project_luid:
-        item.project = find(call.site.projects, project_luid, "404005", "Project").luid
-
-
-def _adjust(item: Content, wish: Document) -> None:
-    if "name" in wish:
-        if not as_text(wish["name"]).strip():
-            raise ApiError("400003", "The name must not be empty.")
-        item.name = as_text(wish["name"])
-    item.description = as_text(wish.get("description", item.description))
-    if isinstance(item, Workbook):
-        item.show_tabs = as_bool(wish.get("showTabs"), item.show_tabs)
-    if isinstance(item, Datasource):
-        item.is_certified = as_bool(wish.get("isCertified"), item.is_certified)
-        item.certification_note = as_text(wish.get("certificationNote", item.certification_note))
+    return {known.one: known.document(call.site, item, call.base_url)}
 
 
 @route("/<any(workbooks,datasources,flows):kind>/<luid>", "DELETE", scope="*")
 def delete_content(call: ApiCall, kind: str, luid: str) -> Result:
-    """Take content off the site."""
+    """Delete content."""
     require_scope(call, f"tableau:{kind}:delete")
-    found(call, kind, luid)
+    find_content(call, kind, luid)
     delete(call.world, call.site, KINDS[kind].one, luid)
     return {}, 204
 
 
 @route("/views/<luid>", "DELETE", since="3.27", scope="tableau:views:delete")
 def delete_view(call: ApiCall, luid: str) -> Result:
-    """Take a view out of its workbook."""
-    found(call, "views", luid)
+    """Delete a view from its workbook."""
+    find_content(call, "views", luid)
     delete(call.world, call.site, "view", luid)
     return {}, 204
 
 
 @route("/workbooks/<luid>/views", scope=READ)
 def views_of_workbook(call: ApiCall, luid: str) -> Document:
-    """The views of one workbook."""
+    """List the views of one workbook."""
     usage = as_bool(call.query.get("includeUsageStatistics"), False)
-    sheets = [call.site.views[view] for view in found(call, "workbooks", luid).views]
+    sheets = [call.site.views[view] for view in find_content(call, "workbooks", luid).views]
     return {"views": {"view": [resources.view(call.site, sheet, call.base_url, usage=usage) for sheet in sheets]}}
 
 
 @route("/<any(workbooks,datasources):kind>/<luid>/connections", scope=READ)
 def connections(call: ApiCall, kind: str, luid: str) -> Document:
-    """What some content is connected to."""
-    item = found(call, kind, luid)
+    """List the connections of content."""
+    item = find_content(call, kind, luid)
     sources = [call.site.datasources.get(source) for source in item.datasources] if kind == "workbooks" else [item]
-    described = [resources.connection(source, f"{luid[:24]}{source.luid[24:]}") for source in sources if source]
-    return {"connections": {"connection": described}}
+    document = [resources.connection(source, f"{luid[:24]}{source.luid[24:]}") for source in sources if source]
+    return {"connections": {"connection": document}}
 
 
 @route("/<any(workbooks,datasources):kind>/<luid>/revisions", since="2.3", scope=READ)
 def revisions(call: ApiCall, kind: str, luid: str) -> Document:
-    """What was published when."""
-    item = found(call, kind, luid)
-    who = {"id": item.owner, "name": call.site.users[item.owner].name}
-    last = item.revision
-    listed = [
+    """List the revisions of content."""
+    item = find_content(call, kind, luid)
+    items = [
         {
-            "revisionNumber": str(n),
-            "current": n == last,
+            "revisionNumber": str(number),
+            "current": number == item.revision,
             "deleted": False,
             "publishedAt": format_time(item.updated_at),
-            "publisher": who,
+            "publisher": {"id": item.owner, "name": call.site.users[item.owner].name},
         }
-        for n in range(1, last + 1)
+        for number in range(1, item.revision + 1)
     ]
-    return {"revisions": {"revision": listed}}
+    return {"revisions": {"revision": items}}

@@ -3,13 +3,15 @@
 https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_workbooks_and_views.htm
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 from flask import Response
 
 from simulator.render import documents
 from simulator.render.chart import chart
-from simulator.tableau.endpoints.content import READ, found
+from simulator.tableau.endpoints.content import READ, find_content
 from simulator.tableau.route import ApiCall, route
 from simulator.tableau.wire import ApiError
 from simulator.world.site import View, Workbook
@@ -17,10 +19,11 @@ from simulator.world.site import View, Workbook
 DOWNLOAD = "tableau:views:download"
 THUMBNAIL = (480, 300)
 SIZES = {"": (800, 600), "high": (1600, 1200)}
-MOST = 4000  # pixels a side
+# Pixels per side.
+MAX_SIZE = 4000
 
 
-def _picture(call: ApiCall, item: View | Workbook, title: str, size: tuple[int, int]) -> bytes:
+def _image(call: ApiCall, item: View | Workbook, title: str, size: tuple[int, int]) -> bytes:
     project = call.site.projects.get(item.project)
     subtitle = " / ".join(filter(None, (project.name if project else "", *_filters(call))))
     return chart(title, subtitle, f"{item.luid}{item.updated_at:%Y%m%d%H%M}", *size)
@@ -39,22 +42,22 @@ def _file(data: bytes, mimetype: str, name: str = "") -> Response:
 
 @route("/workbooks/<luid>/previewImage", scope=DOWNLOAD, locked=False)
 def workbook_preview(call: ApiCall, luid: str) -> Response:
-    """The thumbnail of a workbook."""
-    item = found(call, "workbooks", luid)
-    return _file(_picture(call, item, item.name, THUMBNAIL), "image/png")
+    """Return the preview image of a workbook."""
+    item = find_content(call, "workbooks", luid)
+    return _file(_image(call, item, item.name, THUMBNAIL), "image/png")
 
 
 @route("/workbooks/<luid>/views/<view>/previewImage", scope=DOWNLOAD, locked=False)
 def view_preview(call: ApiCall, luid: str, view: str) -> Response:
-    """The thumbnail of a view."""
-    item = found(call, "views", view)
+    """Return the preview image of a view."""
+    item = find_content(call, "views", view)
     if item.workbook != luid:
         raise ApiError("404011", f"View {view!r} is not in workbook {luid!r}.")
-    return _file(_picture(call, item, item.name, THUMBNAIL), "image/png")
+    return _file(_image(call, item, item.name, THUMBNAIL), "image/png")
 
 
 def _limited(call: ApiCall, make: Callable[[], Response]) -> Response:
-    """One of the exports a site may have at a time; more are refused with 429."""
+    """Make one of the exports that a site may run at a time. Raises ApiError 429 if all are in use."""
     if not call.world.exports.acquire(blocking=False):
         raise ApiError("429000", "Too many concurrent export requests (api.rest.export). Try again later.")
     try:
@@ -65,24 +68,25 @@ def _limited(call: ApiCall, make: Callable[[], Response]) -> Response:
 
 @route("/views/<luid>/image", since="2.5", scope=DOWNLOAD, locked=False)
 def view_image(call: ApiCall, luid: str) -> Response:
-    """A view as a PNG of the wanted size."""
-    item = found(call, "views", luid)
+    """Return a view as a PNG of the requested size."""
+    item = find_content(call, "views", luid)
     size = _size(call)
-    return _limited(call, lambda: _file(_picture(call, item, item.name, size), "image/png"))
+    return _limited(call, lambda: _file(_image(call, item, item.name, size), "image/png"))
 
 
 def _size(call: ApiCall) -> tuple[int, int]:
     _positive(call, "maxAge")
     resolution = call.query.get("resolution", "")
     if resolution not in SIZES:
-        raise ApiError("400000", f"{resolution!r} is not a resolution; there is high.")
+        raise ApiError("400000", f"{resolution!r} is not a resolution; choose high.")
     width, height = _positive(call, "vizWidth"), _positive(call, "vizHeight")
     if (width is None) != (height is None):
         raise ApiError("400000", "vizWidth and vizHeight go together.")
-    return (min(width, MOST), min(height, MOST)) if width and height else SIZES[resolution]
+    return (min(width, MAX_SIZE), min(height, MAX_SIZE)) if width and height else SIZES[resolution]
 
 
 def _positive(call: ApiCall, name: str) -> int | None:
+    """Return a positive number of the query string. Raises ApiError."""
     value = call.query.get(name)
     if value is None:
         return None
@@ -93,49 +97,49 @@ def _positive(call: ApiCall, name: str) -> int | None:
 
 @route("/views/<luid>/pdf", since="2.7", scope=DOWNLOAD, locked=False)
 def view_pdf(call: ApiCall, luid: str) -> Response:
-    """A view as a PDF of one page."""
-    item = found(call, "views", luid)
+    """Return a view as a PDF of one page."""
+    item = find_content(call, "views", luid)
     return _limited(call, lambda: _file(documents.pdf([item.name]), "application/pdf", f"{item.name}.pdf"))
 
 
 @route("/workbooks/<luid>/pdf", since="3.4", scope=DOWNLOAD, locked=False)
 def workbook_pdf(call: ApiCall, luid: str) -> Response:
-    """A workbook as a PDF, a page for each view."""
-    item = found(call, "workbooks", luid)
+    """Return a workbook as a PDF with a page for each view."""
+    item = find_content(call, "workbooks", luid)
     pages = [f"{item.name} - {call.site.views[view].name}" for view in item.views] or [item.name]
     return _limited(call, lambda: _file(documents.pdf(pages), "application/pdf", f"{item.name}.pdf"))
 
 
 @route("/workbooks/<luid>/powerpoint", since="3.8", scope=DOWNLOAD, locked=False)
 def workbook_powerpoint(call: ApiCall, luid: str) -> Response:
-    """A workbook as slides with the pictures of its views."""
-    item = found(call, "workbooks", luid)
+    """Return a workbook as slides with the images of its views."""
+    item = find_content(call, "workbooks", luid)
     views = [call.site.views[view] for view in item.views]
-    slides = {view.name: _picture(call, view, view.name, (800, 600)) for view in views}
+    slides = {view.name: _image(call, view, view.name, (800, 600)) for view in views}
     return _limited(call, lambda: _file(documents.pptx(slides), documents.PPTX, f"{item.name}.pptx"))
 
 
 @route("/views/<luid>/data", since="2.7", scope=DOWNLOAD, locked=False)
 def view_data(call: ApiCall, luid: str) -> Response:
-    """The numbers of a view as CSV."""
-    item = found(call, "views", luid)
+    """Return the data of a view as CSV."""
+    item = find_content(call, "views", luid)
     rows = documents.numbers(item.luid, _filters(call))
     return _limited(call, lambda: _file(documents.csv(rows), "text/csv;charset=utf-8", f"{item.name}.csv"))
 
 
 @route("/views/<luid>/crosstab/excel", since="3.8", scope=DOWNLOAD, locked=False)
 def view_crosstab(call: ApiCall, luid: str) -> Response:
-    """The numbers of a view as an Excel file."""
-    item = found(call, "views", luid)
+    """Return the data of a view as an Excel file."""
+    item = find_content(call, "views", luid)
     rows = documents.numbers(item.luid, _filters(call))
     return _limited(call, lambda: _file(documents.xlsx(rows), documents.XLSX, f"{item.name}.xlsx"))
 
 
 @route("/<any(workbooks,datasources,flows):kind>/<luid>/content", scope=READ, locked=False)
 def download(call: ApiCall, kind: str, luid: str) -> Response:
-    """The file that was published: a small package that says what it is."""
-    item = found(call, kind, luid)
+    """Return the published file, which is a minimal package."""
+    item = find_content(call, kind, luid)
     name, inner = {"workbooks": ("twbx", "twb"), "datasources": ("tdsx", "tds"), "flows": ("tflx", "tfl")}[kind]
-    described = f"<?xml version='1.0' encoding='utf-8' ?>\n<{kind[:-1]} version='18.1' source-build='simulator'/>\n"
-    data = documents.package({f"{item.content_url}.{inner}": described.encode()})
+    document = f"<?xml version='1.0' encoding='utf-8' ?>\n<{kind[:-1]} version='18.1' source-build='simulator'/>\n"
+    data = documents.package({f"{item.content_url}.{inner}": document.encode()})
     return _file(data, "application/octet-stream", f"{item.content_url}.{name}")

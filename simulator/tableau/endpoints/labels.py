@@ -3,8 +3,10 @@
 https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_metadata.htm
 """
 
+from __future__ import annotations
+
 from simulator.tableau import resources
-from simulator.tableau.endpoints.content import KINDS, found
+from simulator.tableau.endpoints.content import KINDS, find_content
 from simulator.tableau.route import ApiCall, Result, find, route
 from simulator.tableau.wire import ApiError, Document, as_bool, as_list, as_text, object_at
 from simulator.world.changes import add_label, emit_label
@@ -13,7 +15,7 @@ from simulator.world.site import Content, Label
 READ, UPDATE = "tableau:labels:read", "tableau:labels:update"
 WARNINGS_READ, WARNINGS_UPDATE = "tableau:data_quality_warnings:read", "tableau:data_quality_warnings:update"
 WARNINGS = ("WARNING", "DEPRECATED", "STALE", "SENSITIVE_DATA", "MAINTENANCE")
-WARNED = "<any(datasource,flow):kind>"
+KIND = "<any(datasource,flow):kind>"
 CATEGORIES = {"certified": "certification"}
 
 
@@ -22,31 +24,33 @@ def _assets(call: ApiCall, body: Document) -> list[tuple[str, Content]]:
     for entry in as_list(object_at(body, "contentList").get("content")):
         kind = as_text(entry.get("contentType")).lower()
         if f"{kind}s" not in KINDS:
-            raise ApiError("400000", f"{entry.get('contentType')!r} is not a kind of content that is known here.")
-        assets.append((kind, found(call, f"{kind}s", as_text(entry.get("id")))))
+            raise ApiError(
+                "400000", f"{entry.get('contentType')!r} is not a kind of content that the simulator can label."
+            )
+        assets.append((kind, find_content(call, f"{kind}s", as_text(entry.get("id")))))
     if not assets:
         raise ApiError("400000", "The request names no content.")
     return assets
 
 
-def _labels_on(call: ApiCall, assets: list[tuple[str, Content]]) -> Document:
+def _label_list(call: ApiCall, assets: list[tuple[str, Content]]) -> Document:
     luids = {item.luid for _, item in assets}
-    shown = [resources.label(call.site, put) for put in call.site.labels.values() if put.content in luids]
-    return {"labelList": {"label": shown}}
+    labels = [resources.label(call.site, label) for label in call.site.labels.values() if label.content in luids]
+    return {"labelList": {"label": labels}}
 
 
 @route("/labels", "POST", since="3.21", scope=READ)
 def read_labels(call: ApiCall) -> Document:
-    """The labels on some assets. It is a POST, but it only reads."""
-    return _labels_on(call, _assets(call, call.body()))
+    """List the labels of some assets. It is a POST, but it only reads."""
+    return _label_list(call, _assets(call, call.body()))
 
 
 @route("/labels", "PUT", since="3.21", scope=UPDATE)
 def put_labels(call: ApiCall) -> Document:
-    """Put a label on some assets, or change it there."""
+    """Add a label to some assets, or update it."""
     body = call.body()
-    assets, wish = _assets(call, body), object_at(body, "label")
-    value = as_text(wish.get("value"))
+    assets, given = _assets(call, body), object_at(body, "label")
+    value = as_text(given.get("value"))
     if not value:
         raise ApiError("400000", "A label needs a value.")
     for kind, item in assets:
@@ -56,140 +60,143 @@ def put_labels(call: ApiCall) -> Document:
             kind=kind,
             item=item,
             value=value,
-            message=as_text(wish.get("message")),
+            message=as_text(given.get("message")),
             user=call.user.luid,
             category=CATEGORIES.get(value.lower(), "warning"),
-            active=as_bool(wish.get("active"), True),
-            elevated=as_bool(wish.get("elevated"), False),
+            active=as_bool(given.get("active"), True),
+            elevated=as_bool(given.get("elevated"), False),
         )
-    return _labels_on(call, assets)
+    return _label_list(call, assets)
 
 
 @route("/labels", "DELETE", since="3.21", scope=UPDATE)
 def delete_labels(call: ApiCall) -> Result:
-    """Take the labels off some assets, or only those of the categories asked for."""
+    """Delete the labels of some assets, or only those of the given categories."""
     luids = {item.luid for _, item in _assets(call, call.body())}
     categories = {name.lower() for name in call.query.get("categories", "").split(",") if name}
-    for put in list(call.site.labels.values()):
-        if put.content in luids and (not categories or put.category.lower() in categories):
-            _remove(call, put)
+    for label in list(call.site.labels.values()):
+        if label.content in luids and (not categories or label.category.lower() in categories):
+            _delete(call, label)
     return {}, 204
 
 
-def _remove(call: ApiCall, put: Label) -> None:
-    del call.site.labels[put.luid]
-    emit_label(call.world, call.site, put, "LabelDeleted")
+def _delete(call: ApiCall, label: Label) -> None:
+    del call.site.labels[label.luid]
+    emit_label(call.world, call.site, label, "LabelDeleted")
 
 
 def _label(call: ApiCall, luid: str) -> Label:
-    put: Label = find(call.site.labels, luid, "404034", "Label")
-    return put
+    label: Label = find(call.site.labels, luid, "404034", "Label")
+    return label
 
 
 @route("/labels/<luid>", since="3.21", scope=READ)
 def get_label(call: ApiCall, luid: str) -> Document:
-    """One label."""
+    """Return one label."""
     return {"label": resources.label(call.site, _label(call, luid))}
 
 
 @route("/labels/<luid>", "PUT", since="3.21", scope=UPDATE)
 def update_label(call: ApiCall, luid: str) -> Document:
-    """Change one label."""
-    put, wish = _label(call, luid), object_at(call.body(), "label")
-    put.value = as_text(wish.get("value")) or put.value
-    _change(call, put, wish, ("active", "elevated"))
-    return {"label": resources.label(call.site, put)}
+    """Update one label."""
+    label, given = _label(call, luid), object_at(call.body(), "label")
+    label.value = as_text(given.get("value")) or label.value
+    _update(call, label, given, ("active", "elevated"))
+    return {"label": resources.label(call.site, label)}
 
 
-def _change(call: ApiCall, put: Label, wish: Document, names: tuple[str, str]) -> None:
+def _update(call: ApiCall, label: Label, given: Document, names: tuple[str, str]) -> None:
     active, elevated = names
-    put.message = as_text(wish.get("message", put.message))
-    put.active, put.elevated = as_bool(wish.get(active), put.active), as_bool(wish.get(elevated), put.elevated)
-    put.updated_at = call.world.now()
-    emit_label(call.world, call.site, put, "LabelUpdated")
+    label.message = as_text(given.get("message", label.message))
+    label.active, label.elevated = (
+        as_bool(given.get(active), label.active),
+        as_bool(given.get(elevated), label.elevated),
+    )
+    label.updated_at = call.world.now()
+    emit_label(call.world, call.site, label, "LabelUpdated")
 
 
 @route("/labels/<luid>", "DELETE", since="3.21", scope=UPDATE)
 def delete_label(call: ApiCall, luid: str) -> Result:
-    """Take one label off."""
-    _remove(call, _label(call, luid))
+    """Delete one label."""
+    _delete(call, _label(call, luid))
     return {}, 204
 
 
 def _warnings(call: ApiCall, luid: str) -> list[Label]:
-    return [put for put in call.site.labels.values() if put.content == luid and put.value in WARNINGS]
+    return [label for label in call.site.labels.values() if label.content == luid and label.value in WARNINGS]
 
 
-def _listed(call: ApiCall, luid: str) -> Document:
-    shown = [resources.warning(call.site, put) for put in _warnings(call, luid)]
-    return {"dataQualityWarningList": {"dataQualityWarning": shown}}
+def _warning_list(call: ApiCall, luid: str) -> Document:
+    warnings = [resources.warning(call.site, label) for label in _warnings(call, luid)]
+    return {"dataQualityWarningList": {"dataQualityWarning": warnings}}
 
 
-@route(f"/dataQualityWarnings/{WARNED}/<luid>", since="3.5", scope=WARNINGS_READ)
+@route(f"/dataQualityWarnings/{KIND}/<luid>", since="3.5", scope=WARNINGS_READ)
 def read_warnings(call: ApiCall, kind: str, luid: str) -> Document:
-    """The warnings on some content."""
-    found(call, f"{kind}s", luid)
-    return _listed(call, luid)
+    """List the warnings of content."""
+    find_content(call, f"{kind}s", luid)
+    return _warning_list(call, luid)
 
 
-@route(f"/dataQualityWarnings/{WARNED}/<luid>", "POST", since="3.5", scope=WARNINGS_UPDATE)
+@route(f"/dataQualityWarnings/{KIND}/<luid>", "POST", since="3.5", scope=WARNINGS_UPDATE)
 def add_warning(call: ApiCall, kind: str, luid: str) -> Document:
-    """Warn of some content; there is one warning of each type."""
-    item, wish = found(call, f"{kind}s", luid), object_at(call.body(), "dataQualityWarning")
-    value = as_text(wish.get("type"))
+    """Add a warning to content, which has at most one of each type."""
+    item, given = find_content(call, f"{kind}s", luid), object_at(call.body(), "dataQualityWarning")
+    value = as_text(given.get("type"))
     if value not in WARNINGS:
-        raise ApiError("400000", f"{value!r} is not a type of warning; there are {', '.join(WARNINGS)}.")
-    if any(put.value == value for put in _warnings(call, luid)):
-        raise ApiError("409057", f"There is a warning {value} on {luid!r} already.")
+        raise ApiError("400000", f"{value!r} is not a type of warning; choose one of: {', '.join(WARNINGS)}.")
+    if any(label.value == value for label in _warnings(call, luid)):
+        raise ApiError("409057", f"{luid!r} has a warning {value} already.")
     add_label(
         call.world,
         call.site,
         kind=kind,
         item=item,
         value=value,
-        message=as_text(wish.get("message")),
+        message=as_text(given.get("message")),
         user=call.user.luid,
-        active=as_bool(wish.get("isActive"), default=True),
-        elevated=as_bool(wish.get("isSevere"), default=False),
+        active=as_bool(given.get("isActive"), default=True),
+        elevated=as_bool(given.get("isSevere"), default=False),
     )
-    return _listed(call, luid)
+    return _warning_list(call, luid)
 
 
-@route(f"/dataQualityWarnings/{WARNED}/<luid>", "PUT", since="3.5", scope=WARNINGS_UPDATE)
+@route(f"/dataQualityWarnings/{KIND}/<luid>", "PUT", since="3.5", scope=WARNINGS_UPDATE)
 def update_warnings(call: ApiCall, kind: str, luid: str) -> Document:
-    """Change the warnings on some content."""
-    found(call, f"{kind}s", luid)
-    wish = object_at(call.body(), "dataQualityWarning")
-    for put in _warnings(call, luid):
-        _change(call, put, wish, ("isActive", "isSevere"))
-    return _listed(call, luid)
+    """Update all warnings of content."""
+    find_content(call, f"{kind}s", luid)
+    given = object_at(call.body(), "dataQualityWarning")
+    for label in _warnings(call, luid):
+        _update(call, label, given, ("isActive", "isSevere"))
+    return _warning_list(call, luid)
 
 
-@route(f"/dataQualityWarnings/{WARNED}/<luid>", "DELETE", since="3.5", scope=WARNINGS_UPDATE)
+@route(f"/dataQualityWarnings/{KIND}/<luid>", "DELETE", since="3.5", scope=WARNINGS_UPDATE)
 def clear_warnings(call: ApiCall, kind: str, luid: str) -> Result:
-    """Take all warnings off some content."""
-    found(call, f"{kind}s", luid)
-    for put in _warnings(call, luid):
-        _remove(call, put)
+    """Delete all warnings of content."""
+    find_content(call, f"{kind}s", luid)
+    for label in _warnings(call, luid):
+        _delete(call, label)
     return {}, 204
 
 
 @route("/dataQualityWarnings/<luid>", since="3.5", scope=WARNINGS_READ)
 def get_warning(call: ApiCall, luid: str) -> Document:
-    """One warning."""
+    """Return one warning."""
     return {"dataQualityWarning": resources.warning(call.site, _label(call, luid))}
 
 
 @route("/dataQualityWarnings/<luid>", "PUT", since="3.5", scope=WARNINGS_UPDATE)
 def update_warning(call: ApiCall, luid: str) -> Document:
-    """Change one warning."""
-    put = _label(call, luid)
-    _change(call, put, object_at(call.body(), "dataQualityWarning"), ("isActive", "isSevere"))
-    return {"dataQualityWarning": resources.warning(call.site, put)}
+    """Update one warning."""
+    label = _label(call, luid)
+    _update(call, label, object_at(call.body(), "dataQualityWarning"), ("isActive", "isSevere"))
+    return {"dataQualityWarning": resources.warning(call.site, label)}
 
 
 @route("/dataQualityWarnings/<luid>", "DELETE", since="3.5", scope=WARNINGS_UPDATE)
 def delete_warning(call: ApiCall, luid: str) -> Result:
-    """Take one warning off."""
-    _remove(call, _label(call, luid))
+    """Delete one warning."""
+    _delete(call, _label(call, luid))
     return {}, 204

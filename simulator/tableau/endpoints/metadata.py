@@ -1,7 +1,9 @@
-"""Lineage: the part of the Metadata API that tells what hangs on what.
+"""The lineage part of the Metadata API: which content depends on which.
 
 https://help.tableau.com/current/api/metadata_api/en-us/reference/index.html
 """
+
+from __future__ import annotations
 
 import json
 from collections.abc import Callable
@@ -18,11 +20,12 @@ from simulator.world.current import current_world
 from simulator.world.site import Content, Datasource, Site, User, View, Workbook
 
 metadata = Blueprint("metadata", __name__, url_prefix="/api/metadata")
-Thing = Content | User | str  # a string is a table
+# A string is a table.
+Thing = Content | User | str
 
 
 class GraphError(Exception):
-    """What cannot be answered, with the code the API has for it."""
+    """A query that cannot be answered, with the API's code."""
 
     def __init__(self, message: str, code: str = "VALIDATION_ERROR") -> None:
         super().__init__(message)
@@ -31,7 +34,7 @@ class GraphError(Exception):
 
 @metadata.post("/graphql")
 def graphql() -> Response:
-    """Document a query. Errors come with status 200."""
+    """Respond to a query. Errors have status 200."""
     world = current_world()
     with world.lock:
         session = authenticate(world)
@@ -56,20 +59,20 @@ def _root(site: Site, field: Field) -> Any:
     name = field.name.removesuffix("Connection")
     if name not in ROOTS:
         raise GraphError(f"Cannot query field '{field.name}' on type 'Query'.")
-    things = [thing for thing in ROOTS[name](site) if _passes(site, thing, field.arguments.get("filter"))]
+    things = [thing for thing in ROOTS[name](site) if _matches(site, thing, field.arguments.get("filter"))]
     if field.name.endswith("Connection"):
         return _connection(site, field, things)
-    return [_shown(site, thing, field.fields) for thing in things]
+    return [_select(site, thing, field.fields) for thing in things]
 
 
-def _passes(site: Site, thing: Thing, wanted: Any) -> bool:
-    """Whether a thing is among those the filter wants: `luid`, `name`, or `luidWithin`, `nameWithin`."""
-    if wanted is not None and not isinstance(wanted, dict):
+def _matches(site: Site, thing: Thing, conditions: Any) -> bool:
+    """Return whether a thing passes the filter: `luid`, `name`, or `luidWithin`, `nameWithin`."""
+    if conditions is not None and not isinstance(conditions, dict):
         raise GraphError("filter must be an object")
-    for name, value in (wanted or {}).items():
+    for name, value in (conditions or {}).items():
         within = name.endswith("Within")
-        have = _value(site, thing, Field(name.removesuffix("Within"), name))
-        if (have not in (value or [])) if within else (have != value):
+        actual = _value(site, thing, Field(name.removesuffix("Within"), name))
+        if (actual not in (value or [])) if within else (actual != value):
             return False
     return True
 
@@ -78,23 +81,23 @@ def _connection(site: Site, field: Field, things: list[Thing]) -> dict[str, Any]
     first, after = field.arguments.get("first"), field.arguments.get("after") or "0"
     first = max(1, len(things)) if first is None else first
     if not isinstance(first, int) or first < 1 or not str(after).isdigit():
-        raise GraphError("first must be a positive number, after a cursor of an earlier page")
+        raise GraphError("first must be a positive number, and after the cursor of an earlier page")
     begin, end = int(after), int(after) + first
-    shown: dict[str, Any] = {}
+    document: dict[str, Any] = {}
     for inner in field.fields:
         if inner.name == "nodes":
-            shown[inner.alias] = [_shown(site, thing, inner.fields) for thing in things[begin:end]]
+            document[inner.alias] = [_select(site, thing, inner.fields) for thing in things[begin:end]]
         elif inner.name == "totalCount":
-            shown[inner.alias] = len(things)
+            document[inner.alias] = len(things)
         elif inner.name == "pageInfo":
             info = {"hasNextPage": end < len(things), "endCursor": str(min(end, len(things)))}
-            shown[inner.alias] = {part.alias: info.get(part.name) for part in inner.fields}
+            document[inner.alias] = {part.alias: info.get(part.name) for part in inner.fields}
         else:
             raise GraphError(f"Cannot query field '{inner.name}' on a connection.")
-    return shown
+    return document
 
 
-def _shown(site: Site, thing: Thing, fields: list[Field]) -> dict[str, Any]:
+def _select(site: Site, thing: Thing, fields: list[Field]) -> dict[str, Any]:
     if not fields:
         raise GraphError(f"Field of type '{_kind(thing)}' must have a selection of subfields.")
     return {field.alias: _inner(site, thing, field) for field in fields}
@@ -108,9 +111,9 @@ def _inner(site: Site, thing: Thing, field: Field) -> Any:
             return _connection(site, plain, value)
     value = _value(site, thing, field)
     if isinstance(value, list):
-        return [_shown(site, entry, field.fields) for entry in value]
+        return [_select(site, entry, field.fields) for entry in value]
     if isinstance(value, Content | User):
-        return _shown(site, value, field.fields)
+        return _select(site, value, field.fields)
     return value
 
 
@@ -130,52 +133,46 @@ def _value(site: Site, thing: Thing, field: Field) -> Any:
     raise GraphError(f"Cannot query field '{field.name}' on type '{_kind(thing)}'.")
 
 
-def _sources(site: Site, book: Workbook) -> list[Datasource]:
+def _datasources_of(site: Site, book: Workbook) -> list[Datasource]:
     return [site.datasources[luid] for luid in book.datasources if luid in site.datasources]
 
 
-def _readers(site: Site, source: Datasource) -> list[Workbook]:
+def _workbooks_of(site: Site, source: Datasource) -> list[Workbook]:
     return [book for book in site.workbooks.values() if source.luid in book.datasources]
 
 
-def _tables(site: Site, sources: list[Datasource]) -> list[str]:
+def _tables_of(site: Site, sources: list[Datasource]) -> list[str]:
     del site
     return list(dict.fromkeys(chain.from_iterable(source.tables for source in sources)))
 
 
-def _having(site: Site, table: str) -> list[Datasource]:
+def _datasources_with(site: Site, table: str) -> list[Datasource]:
     return [source for source in site.datasources.values() if table in source.tables]
 
 
-def _sheets(site: Site, books: list[Workbook]) -> list[View]:
+def _views_of(site: Site, books: list[Workbook]) -> list[View]:
     return [site.views[luid] for book in books for luid in book.views]
-
-
-def _people(site: Site, items: list[Any]) -> list[User]:
-    return [site.users[luid] for luid in dict.fromkeys(item.owner for item in items)]
-
-
-def _unique(items: Any) -> list[Any]:
-    return list({item.luid: item for item in items}.values())
 
 
 Getter = Callable[[Site, Any], Any]
 FIELDS: dict[type, dict[str, Getter]] = {
     Workbook: {
-        "upstreamDatasources": _sources,
-        "upstreamTables": lambda site, book: _tables(site, _sources(site, book)),
+        "upstreamDatasources": _datasources_of,
+        "upstreamTables": lambda site, book: _tables_of(site, _datasources_of(site, book)),
         "embeddedDatasources": lambda _site, _book: [],
-        "views": lambda site, book: _sheets(site, [book]),
-        "sheets": lambda site, book: _sheets(site, [book]),
+        "views": lambda site, book: _views_of(site, [book]),
+        "sheets": lambda site, book: _views_of(site, [book]),
         "dashboards": lambda _site, _book: [],
         "hasExtracts": lambda _site, book: book.has_extracts,
     },
     Datasource: {
-        "downstreamWorkbooks": _readers,
-        "downstreamSheets": lambda site, source: _sheets(site, _readers(site, source)),
+        "downstreamWorkbooks": _workbooks_of,
+        "downstreamSheets": lambda site, source: _views_of(site, _workbooks_of(site, source)),
         "downstreamDashboards": lambda _site, _source: [],
-        "downstreamOwners": lambda site, source: _people(site, _readers(site, source)),
-        "upstreamTables": lambda site, source: _tables(site, [source]),
+        "downstreamOwners": lambda site, source: [
+            site.users[luid] for luid in dict.fromkeys(book.owner for book in _workbooks_of(site, source))
+        ],
+        "upstreamTables": lambda site, source: _tables_of(site, [source]),
         "isCertified": lambda _site, source: source.is_certified,
         "certificationNote": lambda _site, source: source.certification_note or None,
         "hasExtracts": lambda _site, source: source.has_extracts,
@@ -184,7 +181,7 @@ FIELDS: dict[type, dict[str, Getter]] = {
     View: {
         "path": lambda _site, view: view.content_url.replace("/sheets", ""),
         "workbook": lambda site, view: site.workbooks[view.workbook],
-        "upstreamDatasources": lambda site, view: _sources(site, site.workbooks[view.workbook]),
+        "upstreamDatasources": lambda site, view: _datasources_of(site, site.workbooks[view.workbook]),
     },
     Content: {
         "id": lambda _site, item: item.luid,
@@ -212,9 +209,11 @@ FIELDS: dict[type, dict[str, Getter]] = {
         "name": lambda _site, table: table.rpartition(".")[2],
         "fullName": lambda _site, table: "[" + "].[".join(table.split(".")) + "]",
         "schema": lambda _site, table: table.split(".")[-2] if "." in table else "",
-        "downstreamDatasources": _having,
-        "downstreamWorkbooks": lambda site, table: _unique(
-            book for source in _having(site, table) for book in _readers(site, source)
+        "downstreamDatasources": _datasources_with,
+        "downstreamWorkbooks": lambda site, table: list(
+            {
+                book.luid: book for source in _datasources_with(site, table) for book in _workbooks_of(site, source)
+            }.values()
         ),
     },
 }
@@ -222,6 +221,6 @@ ROOTS: dict[str, Callable[[Site], list[Any]]] = {
     "workbooks": lambda site: list(site.workbooks.values()),
     "publishedDatasources": lambda site: list(site.datasources.values()),
     "sheets": lambda site: list(site.views.values()),
-    "databaseTables": lambda site: _tables(site, list(site.datasources.values())),
+    "databaseTables": lambda site: _tables_of(site, list(site.datasources.values())),
     "tableauUsers": lambda site: list(site.users.values()),
 }

@@ -3,6 +3,8 @@
 https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_concepts_publish.htm
 """
 
+from __future__ import annotations
+
 from email.message import Message
 from email.parser import BytesParser
 
@@ -14,46 +16,43 @@ from simulator.tableau.wire import ApiError, as_bool, as_text, object_at, read
 from simulator.world.changes import publish
 from simulator.world.site import Datasource, Workbook
 
-TWO = "<any(workbooks,datasources):kind>"
+KIND = "<any(workbooks,datasources):kind>"
 
 
-@route(f"/{TWO}", "POST", scope="*")
+@route(f"/{KIND}", "POST", scope="*")
 def publish_content(call: ApiCall, kind: str) -> Result:
-    """Put a file on the site; with `overwrite` it takes the place of the one of the same name in the project."""
+    """Publish a file; with `overwrite` it replaces the content of the same name in the project."""
     require_scope(call, f"tableau:{kind}:create")
     known, parts = KINDS[kind], _parts()
-    wish = object_at(read(parts.get("request_payload", b""), ""), known.one)
-    name, project = as_text(wish.get("name")).strip(), as_text(object_at(wish, "project").get("id"))
+    given = object_at(read(parts.get("request_payload", b""), ""), known.one)
+    name, project = as_text(given.get("name")).strip(), as_text(object_at(given, "project").get("id"))
     if not name or not parts.get(f"tableau_{known.one}"):
-        raise ApiError("400003", "A name and a file are needed to publish.")
-    project = find(call.site.projects, project, "404005", "Project").luid if project else _default(call)
+        raise ApiError("400003", "Publishing needs a name and a file.")
+    default = next(one.luid for one in call.site.projects.values() if one.name.lower() == "default")
+    project = find(call.site.projects, project, "404005", "Project").luid if project else default
     same = [item for item in call.site.content(known.one).values() if (item.name, item.project) == (name, project)]
     if same and not as_bool(call.query.get("overwrite"), default=False):
-        raise ApiError("409000", f"There is a {known.what.lower()} {name!r} in the project already.")
+        raise ApiError("409000", f"The project has a {known.noun.lower()} {name!r} already.")
     luid = same[0].luid if same else ""
     if isinstance(item := same[0] if same else None, Workbook | Datasource):
         item.revision, item.updated_at, item.owner = item.revision + 1, call.world.now(), call.user.luid
-        call.world.emit(call.site, f"{known.what}Updated", name=name, luid=luid)
+        call.world.emit(call.site, f"{known.noun}Updated", name=name, luid=luid)
     else:
-        told = publish(call.world, call.site, known.one, name=name, project=project, owner=call.user.luid)
-        luid = str(told["resource_luid"])
-    return {known.one: known.describe(call.site, call.site.content(known.one)[luid], call.base_url)}, 201
-
-
-def _default(call: ApiCall) -> str:
-    return next(project.luid for project in call.site.projects.values() if project.name.lower() == "default")
+        event = publish(call.world, call.site, known.one, name=name, project=project, owner=call.user.luid)
+        luid = str(event["resource_luid"])
+    return {known.one: known.document(call.site, call.site.content(known.one)[luid], call.base_url)}, 201
 
 
 def _parts() -> dict[str, bytes]:
-    """The parts of a multipart/mixed body by their names."""
+    """Return the parts of a multipart/mixed body by their names."""
     head = f"Content-Type: {request.content_type}\r\n\r\n".encode()
     message = BytesParser().parsebytes(head + request.get_data())
     if not message.is_multipart():
         raise ApiError("400000", "The request must be multipart/mixed.")
-    parts: list[Message] = [entry for entry in message.get_payload() if isinstance(entry, Message)]
-    return {str(entry.get_param("name", header="content-disposition")): _bytes(entry) for entry in parts}
-
-
-def _bytes(entry: Message) -> bytes:
-    data = entry.get_payload(decode=True)
-    return data if isinstance(data, bytes) else b""
+    parts = {}
+    for entry in message.get_payload():
+        if isinstance(entry, Message):
+            data = entry.get_payload(decode=True)
+            name = str(entry.get_param("name", header="content-disposition"))
+            parts[name] = data if isinstance(data, bytes) else b""
+    return parts

@@ -3,35 +3,39 @@
 https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_workbooks_and_views.htm#add_tags_to_workbook
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable
 
 from simulator.tableau import resources
-from simulator.tableau.endpoints.content import FOUR, KINDS, found
+from simulator.tableau.endpoints.content import ANY_KIND, KINDS, find_content
 from simulator.tableau.route import ApiCall, Result, require_scope, route
 from simulator.tableau.wire import ApiError, Document, as_list, as_text, object_at
 from simulator.world.site import Content
 
-# An unquoted label ends at a blank or a comma; quotes hold one together.
+# A label without quotation marks ends at a space or a comma.
 LABEL = re.compile(r'"([^"]*)"|([^\s,"]+)')
 
 
-def labels(written: str) -> list[str]:
-    """The tags one written label stands for."""
-    return [quoted or bare for quoted, bare in LABEL.findall(written) if quoted or bare]
+def parse_labels(text: str) -> list[str]:
+    """Return the tags in one label as the client wrote it."""
+    return [quoted or bare for quoted, bare in LABEL.findall(text) if quoted or bare]
 
 
-def _wished(body: Document) -> list[str]:
-    wished = [
-        label for tag in as_list(object_at(body, "tags").get("tag")) for label in labels(as_text(tag.get("label")))
+def _labels(body: Document) -> list[str]:
+    labels = [
+        label
+        for tag in as_list(object_at(body, "tags").get("tag"))
+        for label in parse_labels(as_text(tag.get("label")))
     ]
-    if not wished:
-        raise ApiError("400000", "There is no tag in the request.")
-    return wished
+    if not labels:
+        raise ApiError("400000", "The request has no tag.")
+    return labels
 
 
-def _add(item: Content, wished: Iterable[str]) -> None:
-    for label in wished:
+def _add(item: Content, labels: Iterable[str]) -> None:
+    for label in labels:
         if label.lower() not in {tag.lower() for tag in item.tags}:
             item.tags.append(label)
 
@@ -40,53 +44,54 @@ def _scope(kind: str) -> str:
     return f"tableau:{KINDS[kind].one}_tags:update"
 
 
-@route(f"/{FOUR}/<luid>/tags", "PUT", scope="*")
+@route(f"/{ANY_KIND}/<luid>/tags", "PUT", scope="*")
 def add_tags(call: ApiCall, kind: str, luid: str) -> Document:
-    """Add tags; gives all there are now."""
+    """Add tags and return all tags."""
     require_scope(call, _scope(kind))
-    item = found(call, kind, luid)
-    _add(item, _wished(call.body()))
+    item = find_content(call, kind, luid)
+    _add(item, _labels(call.body()))
     call.world.changed()
     return {"tags": resources.tags(item)}
 
 
-@route(f"/{FOUR}/<luid>/tags/<label>", "DELETE", scope="*")
+@route(f"/{ANY_KIND}/<luid>/tags/<label>", "DELETE", scope="*")
 def delete_tag(call: ApiCall, kind: str, luid: str, label: str) -> Result:
-    """Take a tag off; one that is not there is no error."""
+    """Delete a tag; a missing one is no error."""
     require_scope(call, _scope(kind))
-    item = found(call, kind, luid)
-    gone = {name.lower() for name in (label, *labels(label))}
+    item = find_content(call, kind, luid)
+    gone = {name.lower() for name in (label, *parse_labels(label))}
     item.tags = [tag for tag in item.tags if tag.lower() not in gone]
     call.world.changed()
     return {}, 204
 
 
-@route("//tags:batchCreate", "PUT", since="3.9", scope="*")  # as TSC asks
+# TSC leaves out the site.
+@route("//tags:batchCreate", "PUT", since="3.9", scope="*")
 @route("/tags:batchCreate", "PUT", since="3.9", scope="*")
 def add_many(call: ApiCall) -> Document:
     """Add tags to several pieces of content."""
     items, body = _batch(call)
-    wished = _wished(body)
+    labels = _labels(body)
     for item in items:
-        _add(item, wished)
-    return _batched(items, wished)
+        _add(item, labels)
+    return _batch_response(items, labels)
 
 
 @route("//tags:batchDelete", "PUT", since="3.9", scope="*")
 @route("/tags:batchDelete", "PUT", since="3.9", scope="*")
 def delete_many(call: ApiCall) -> Document:
-    """Take tags off several pieces of content."""
+    """Delete tags from several pieces of content."""
     items, body = _batch(call)
-    wished = _wished(body)
-    gone = {label.lower() for label in wished}
+    labels = _labels(body)
+    gone = {label.lower() for label in labels}
     for item in items:
         item.tags = [tag for tag in item.tags if tag.lower() not in gone]
-    return _batched(items, wished)
+    return _batch_response(items, labels)
 
 
-def _batched(items: list[Content], wished: list[str]) -> Document:
+def _batch_response(items: list[Content], labels: list[str]) -> Document:
     contents = {"content": [{"id": item.luid, "contentType": type(item).__name__} for item in items]}
-    return {"tagBatch": {"tags": {"tag": [{"label": label} for label in wished]}, "contents": contents}}
+    return {"tagBatch": {"tags": {"tag": [{"label": label} for label in labels]}, "contents": contents}}
 
 
 def _batch(call: ApiCall) -> tuple[list[Content], Document]:
@@ -97,5 +102,5 @@ def _batch(call: ApiCall) -> tuple[list[Content], Document]:
         kinds = [many] if many in KINDS else list(KINDS)
         kind = next((kind for kind in kinds if luid in call.site.content(KINDS[kind].one)), kinds[0])
         require_scope(call, _scope(kind))
-        items.append(found(call, kind, luid))
+        items.append(find_content(call, kind, luid))
     return items, body

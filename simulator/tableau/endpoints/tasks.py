@@ -1,13 +1,15 @@
-"""What runs on a schedule: extract refreshes, flows, and flows in a row.
+"""Scheduled tasks: extract refreshes, flows, linked tasks; and the runs of flows.
 
 https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_jobs_tasks_and_schedules.htm
 """
+
+from __future__ import annotations
 
 import re
 from datetime import timedelta
 
 from simulator.tableau import resources
-from simulator.tableau.endpoints.content import found, paged
+from simulator.tableau.endpoints.content import find_content, paged
 from simulator.tableau.endpoints.jobs import start
 from simulator.tableau.query import page
 from simulator.tableau.route import ApiCall, Result, find, route
@@ -33,66 +35,57 @@ def _task(call: ApiCall, kind: str, luid: str) -> Task:
 
 @route(f"/tasks/{KIND}", since="2.6", scope=READ)
 def list_tasks(call: ApiCall, kind: str) -> Document:
-    """All tasks of a kind; not in pages."""
+    """List all tasks of a kind, without pages."""
     return {"tasks": {"task": [resources.task(task) for task in call.site.tasks.values() if task.kind == NAMES[kind]]}}
 
 
 @route(f"/tasks/{KIND}/<luid>", since="2.6", scope=READ)
 def get_task(call: ApiCall, kind: str, luid: str) -> Document:
-    """One task."""
+    """Return one task."""
     return {"task": resources.task(_task(call, kind, luid))}
 
 
 @route(f"/tasks/{KIND}/<luid>/runNow", "POST", since="2.6", scope=RUN)
 def run_task(call: ApiCall, kind: str, luid: str) -> Result:
-    """Run a task now, beside its schedule."""
+    """Run a task now, in addition to its schedule."""
     task = _task(call, kind, luid)
     how = {"IncrementalRefresh": "incremental", "RunFlowTask": "flow"}.get(task.type, "full")
     many = f"{task.content_kind}s"
-    result = start(call, many, found(call, many, task.content), how=how, task=luid)
-    return result[0] if isinstance(result, tuple) else result  # runNow says 200 where refresh says 202
+    result = start(call, many, find_content(call, many, task.content), how=how, task=luid)
+    # runNow responds with 200, refresh with 202.
+    return result[0] if isinstance(result, tuple) else result
 
 
 @route(f"/tasks/{KIND}/<luid>", "DELETE", since="3.6", scope="tableau:tasks:delete")
 def delete_task(call: ApiCall, kind: str, luid: str) -> Result:
-    """Take a task off its schedule."""
+    """Delete a task."""
     del call.site.tasks[_task(call, kind, luid).luid]
     return {}, 204
 
 
 @route("/tasks/extractRefreshes", "POST", since="3.19", scope=WRITE)
 def create_task(call: ApiCall) -> Result:
-    """Put a refresh on a schedule of its own, as on Cloud."""
+    """Create a refresh task with its own schedule, as on Cloud."""
     body = call.body()
-    wish, schedule = (
-        object_at(body, "extractRefresh"),
-        object_at(body, "schedule") or object_at(body, "extractRefresh", "schedule"),
-    )
-    kind = next((kind for kind in ("workbook", "datasource") if kind in wish), "")
+    given = object_at(body, "extractRefresh")
+    schedule = object_at(body, "schedule") or object_at(given, "schedule")
+    kind = next((kind for kind in ("workbook", "datasource") if kind in given), "")
     if not kind:
-        raise ApiError("400000", "A refresh is of a workbook or a datasource.")
-    item = found(call, f"{kind}s", as_text(object_at(wish, kind).get("id")))
-    how = "IncrementalRefresh" if "ncremental" in as_text(wish.get("type")) else "FullRefresh"
-    frequency = _frequency(schedule)
+        raise ApiError("400000", "A refresh task needs a workbook or a datasource.")
+    item = find_content(call, f"{kind}s", as_text(object_at(given, kind).get("id")))
+    how = "IncrementalRefresh" if "ncremental" in as_text(given.get("type")) else "FullRefresh"
+    frequency, start_at = schedule.get("frequency"), as_text(object_at(schedule, "frequencyDetails").get("start"))
+    if frequency not in FREQUENCIES or not TIME.fullmatch(start_at):
+        raise ApiError("409004", "The schedule needs a frequency and a start time in steps of five minutes.")
     due = call.world.now() + timedelta(hours=1)
-    task = Task(call.world.luid(), "extractRefresh", how, kind, item.luid, frequency, due, call.world.luid())
+    task = Task(call.world.luid(), "extractRefresh", how, kind, item.luid, str(frequency), due, call.world.luid())
     call.site.tasks[task.luid] = task
     return resources.task(task) | {"schedule": {"frequency": frequency, "nextRunAt": format_time(due)}}, 201
 
 
-def _frequency(schedule: Document) -> str:
-    frequency, begins = (
-        as_text(schedule.get("frequency")),
-        as_text(object_at(schedule, "frequencyDetails").get("start")),
-    )
-    if frequency not in FREQUENCIES or not TIME.fullmatch(begins):
-        raise ApiError("409004", "The schedule needs a frequency and a start on a five-minute mark.")
-    return frequency
-
-
 @route("/tasks/linked", since="3.15", scope=READ)
 def list_linked(call: ApiCall) -> Document:
-    """All flows in a row."""
+    """List all linked tasks."""
     block, shown = page(
         [resources.linked_task(call.site, task) for task in call.site.linked_tasks.values()], call.query
     )
@@ -101,7 +94,7 @@ def list_linked(call: ApiCall) -> Document:
 
 @route("/tasks/linked/<luid>", since="3.15", scope=READ)
 def get_linked(call: ApiCall, luid: str) -> Document:
-    """One of them."""
+    """Return one linked task."""
     return {
         "linkedTasks": resources.linked_task(call.site, find(call.site.linked_tasks, luid, "404036", "Linked task"))
     }
@@ -109,7 +102,7 @@ def get_linked(call: ApiCall, luid: str) -> Document:
 
 @route("/tasks/linked/<luid>/runNow", "POST", since="3.15", scope=RUN)
 def run_linked(call: ApiCall, luid: str) -> Document:
-    """Run its flows now."""
+    """Run the flows of a linked task now."""
     task = find(call.site.linked_tasks, luid, "404036", "Linked task")
     for _, _, flow in task.steps:
         if flow in call.site.flows and not refresh.running(call.site, flow):
@@ -126,13 +119,13 @@ def run_linked(call: ApiCall, luid: str) -> Document:
 @route("/flows/<luid>/run", "POST", since="3.3", scope=RUN)
 def run_flow(call: ApiCall, luid: str) -> Result:
     """Run a flow now."""
-    result = start(call, "flows", found(call, "flows", luid), how="flow")
+    result = start(call, "flows", find_content(call, "flows", luid), how="flow")
     return result[0] if isinstance(result, tuple) else result
 
 
 @route("/flows/runs", since="3.10", scope=RUNS)
 def list_flow_runs(call: ApiCall) -> Document:
-    """How flows went; the list and its entries bear the same name."""
+    """List the runs of flows; the list and its entries have the same name."""
     now = call.world.now()
     runs = [resources.flow_run(call.site, run, now) for run in call.site.flow_runs.values()]
     return paged(call, runs, RUN_FIELDS, ("flowRuns", "flowRuns"))
@@ -140,14 +133,14 @@ def list_flow_runs(call: ApiCall) -> Document:
 
 @route("/flows/runs/<luid>", since="3.10", scope=RUNS)
 def get_flow_run(call: ApiCall, luid: str) -> Document:
-    """How one run of a flow went."""
+    """Return one run of a flow."""
     run = find(call.site.flow_runs, luid, "404020", "Flow run")
     return {"flowRun": resources.flow_run(call.site, run, call.world.now())}
 
 
 @route("/flows/runs/<luid>", "PUT", since="3.10", scope="tableau:flow_runs:update")
 def cancel_flow_run(call: ApiCall, luid: str) -> Document:
-    """Stop a run of a flow that has not ended."""
+    """Cancel a run of a flow that has not ended."""
     run = find(call.site.flow_runs, luid, "404020", "Flow run")
     if call.site.jobs[run.job].finish_code is None:
         refresh.cancel(call.world, call.site.jobs[run.job])

@@ -3,12 +3,14 @@
 https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_users_and_groups.htm
 """
 
+from __future__ import annotations
+
 from simulator.tableau import resources
 from simulator.tableau.endpoints.content import READ, paged
 from simulator.tableau.route import ApiCall, Result, find, route
 from simulator.tableau.wire import ApiError, Document, as_text, object_at
 from simulator.world.changes import emit_site_updated, remove_user, set_role
-from simulator.world.site import Group, Project, Site, User
+from simulator.world.site import Group, Project, User
 
 ROLES = (
     "Creator",
@@ -21,7 +23,8 @@ ROLES = (
     "Viewer",
 )
 USER_FIELDS = ("name", "fullName", "friendlyName", "email", "siteRole", "lastLogin", "luid")
-HIDDEN = ("fullName", "email")  # a list of users names them only with fields=_all_
+# Fields that a list of users has only with fields=_all_.
+HIDDEN = ("fullName", "email")
 GROUP_FIELDS = ("name", "userCount", "domainName", "minimumSiteRole", "isLocal")
 PROJECT_FIELDS = ("name", "createdAt", "updatedAt", "ownerName", "ownerEmail", "parentProjectId", "topLevelProject")
 USERS_READ, USERS_UPDATE, GROUPS_READ = "tableau:users:read", "tableau:users:update", "tableau:groups:read"
@@ -39,26 +42,26 @@ def _group(call: ApiCall, luid: str) -> Group:
 
 @route("/users", scope=USERS_READ)
 def list_users(call: ApiCall) -> Document:
-    """Everybody on the site."""
+    """List all users of the site."""
     users = [resources.user(user) | {"friendlyName": None} for user in call.site.users.values()]
     return paged(call, users, USER_FIELDS, ("users", "user"), hidden=HIDDEN)
 
 
 @route("/users/<luid>", scope=USERS_READ)
 def get_user(call: ApiCall, luid: str) -> Document:
-    """One user."""
+    """Return one user."""
     return {"user": resources.user(_user(call, luid))}
 
 
 @route("/users", "POST", scope="tableau:users:create", admin=True)
 def add_user(call: ApiCall) -> Result:
-    """Give somebody a seat."""
-    wish = object_at(call.body(), "user")
-    name, role = as_text(wish.get("name")), _role(wish.get("siteRole"))
+    """Add a user to the site."""
+    given = object_at(call.body(), "user")
+    name, role = as_text(given.get("name")), _role(given.get("siteRole"))
     if not name:
         raise ApiError("400003", "A user needs a name.")
     if call.site.user_named(name):
-        raise ApiError("409017", f"There is a user {name!r} already.")
+        raise ApiError("409017", f"A user {name!r} exists already.")
     user = User(call.world.luid(), name, name.partition("@")[0], name if "@" in name else "", role)
     call.site.users[user.luid] = user
     call.world.changed()
@@ -73,18 +76,18 @@ def _role(value: object) -> str:
 
 @route("/users/<luid>", "PUT", scope=USERS_UPDATE, admin=True)
 def update_user(call: ApiCall, luid: str) -> Document:
-    """Change somebody's name or site role."""
-    user, wish = _user(call, luid), object_at(call.body(), "user")
-    user.full_name = as_text(wish.get("fullName")) or user.full_name
-    user.email = as_text(wish.get("email")) or user.email
-    if "siteRole" in wish:
-        set_role(call.world, call.site, user, _role(wish["siteRole"]))
+    """Update a user's name or site role."""
+    user, given = _user(call, luid), object_at(call.body(), "user")
+    user.full_name = as_text(given.get("fullName")) or user.full_name
+    user.email = as_text(given.get("email")) or user.email
+    if "siteRole" in given:
+        set_role(call.world, call.site, user, _role(given["siteRole"]))
     return {"user": resources.user(user)}
 
 
 @route("/users/<luid>", "DELETE", scope="tableau:users:delete", admin=True)
 def delete_user(call: ApiCall, luid: str) -> Result:
-    """Take somebody off the site; with `mapAssetsTo` somebody else gets their content."""
+    """Remove a user from the site; with `mapAssetsTo` another user gets the content."""
     user, heir = _user(call, luid), call.query.get("mapAssetsTo", "")
     if user is call.user:
         raise ApiError("403004", "You cannot remove yourself.")
@@ -94,7 +97,7 @@ def delete_user(call: ApiCall, luid: str) -> Result:
 
 @route("/groups", scope=GROUPS_READ)
 def list_groups(call: ApiCall) -> Document:
-    """All groups."""
+    """List all groups."""
     return paged(
         call, [resources.group(group) for group in call.site.groups.values()], GROUP_FIELDS, ("groups", "group")
     )
@@ -102,14 +105,14 @@ def list_groups(call: ApiCall) -> Document:
 
 @route("/groups/<luid>/users", scope=GROUPS_READ)
 def users_of_group(call: ApiCall, luid: str) -> Document:
-    """Who is in a group."""
+    """List the users of a group."""
     users = [resources.user(call.site.users[user]) for user in _group(call, luid).users]
     return paged(call, users, USER_FIELDS, ("users", "user"), hidden=HIDDEN)
 
 
 @route("/groups/<luid>/users", "POST", scope="tableau:groups:update", admin=True)
 def add_to_group(call: ApiCall, luid: str) -> Document:
-    """Put somebody into a group."""
+    """Add a user to a group."""
     group, user = _group(call, luid), _user(call, as_text(object_at(call.body(), "user").get("id")))
     if user.luid in group.users:
         raise ApiError("409011", f"User {user.luid!r} is in the group already.")
@@ -119,7 +122,7 @@ def add_to_group(call: ApiCall, luid: str) -> Document:
 
 @route("/groups/<luid>/users/<user>", "DELETE", scope="tableau:groups:update", admin=True)
 def remove_from_group(call: ApiCall, luid: str, user: str) -> Result:
-    """Take somebody out of a group."""
+    """Remove a user from a group."""
     group = _group(call, luid)
     if user not in group.users:
         raise ApiError("404002", f"User {user!r} is not in the group.")
@@ -129,7 +132,7 @@ def remove_from_group(call: ApiCall, luid: str, user: str) -> Result:
 
 @route("/users/<luid>/groups", since="3.7", scope=GROUPS_READ)
 def groups_of_user(call: ApiCall, luid: str) -> Document:
-    """Which groups somebody is in."""
+    """List the groups of a user."""
     _user(call, luid)
     groups = [resources.group(group) for group in call.site.groups.values() if luid in group.users]
     return paged(call, groups, GROUP_FIELDS, ("groups", "group"))
@@ -137,34 +140,34 @@ def groups_of_user(call: ApiCall, luid: str) -> Document:
 
 @route("/users/<luid>/workbooks", scope=READ)
 def workbooks_of_user(call: ApiCall, luid: str) -> Document:
-    """What somebody owns."""
+    """List the workbooks of a user."""
     _user(call, luid)
     owned = [item for item in call.site.workbooks.values() if item.owner == luid]
-    described = [resources.workbook(call.site, item, call.base_url) for item in owned]
-    return paged(call, described, ("name", "createdAt", "updatedAt"), ("workbooks", "workbook"))
+    document = [resources.workbook(call.site, item, call.base_url) for item in owned]
+    return paged(call, document, ("name", "createdAt", "updatedAt"), ("workbooks", "workbook"))
 
 
 @route("/projects", scope=READ)
 def list_projects(call: ApiCall) -> Document:
-    """All projects."""
+    """List all projects."""
     items = []
     for project in call.site.projects.values():
-        described = resources.project(call.site, project)
+        document = resources.project(call.site, project)
         owner = call.site.users[project.owner]
-        items.append(described | {"owner": {"id": owner.luid, "name": owner.name, "email": owner.email}})
+        items.append(document | {"owner": {"id": owner.luid, "name": owner.name, "email": owner.email}})
     return paged(call, items, PROJECT_FIELDS, ("projects", "project"))
 
 
 @route("/projects", "POST", scope="tableau:projects:create", admin=True)
 def create_project(call: ApiCall) -> Result:
-    """Make a project."""
-    wish = object_at(call.body(), "project")
-    name, parent = as_text(wish.get("name")), as_text(wish.get("parentProjectId")) or None
+    """Create a project."""
+    given = object_at(call.body(), "project")
+    name, parent = as_text(given.get("name")), as_text(given.get("parentProjectId")) or None
     if not name:
         raise ApiError("400003", "A project needs a name.")
     if any((project.name, project.parent) == (name, parent) for project in call.site.projects.values()):
-        raise ApiError("409006", f"There is a project {name!r} already.")
-    description = as_text(wish.get("description"))
+        raise ApiError("409006", f"A project {name!r} exists already.")
+    description = as_text(given.get("description"))
     project = Project(call.world.luid(), name, call.user.luid, description, parent, call.world.now())
     call.site.projects[project.luid] = project
     return {"project": resources.project(call.site, project)}, 201
@@ -172,25 +175,21 @@ def create_project(call: ApiCall) -> Result:
 
 @route("//sites")
 def list_sites(call: ApiCall) -> Document:
-    """All sites of the server that the user has a seat on."""
-    mine = [resources.site(site) for site in call.world.sites.values() if site.user_named(call.user.name)]
-    return paged(call, mine, ("name", "contentUrl", "state"), ("sites", "site"))
+    """List the user's sites."""
+    sites = [resources.site(site) for site in call.world.sites.values() if site.user_named(call.user.name)]
+    return paged(call, sites, ("name", "contentUrl", "state"), ("sites", "site"))
 
 
 @route("//sites/<key>", scope=READ)
 def get_site(call: ApiCall, key: str) -> Document:
-    """One site, by its LUID, or with `?key=` by its name or content URL. Only the session's own."""
-    by = call.query.get("key", "id")
-    found = [site for site in call.world.sites.values() if key == _keys(site).get(by)]
+    """Return the session's site, by its LUID, or with `?key=` by its name or content URL."""
+    by = {"id": "luid", "name": "name", "contentUrl": "content_url"}.get(call.query.get("key", "id"), "")
+    found = [site for site in call.world.sites.values() if key == getattr(site, by, None)]
     if not found:
         raise ApiError("404000", f"Site {key!r} could not be found.")
     if found[0] is not call.site:
         raise ApiError("403004", "The session is for another site.")
     return {"site": resources.site(call.site)}
-
-
-def _keys(site: Site) -> dict[str, str]:
-    return {"id": site.luid, "name": site.name, "contentUrl": site.content_url}
 
 
 @route("//sites/<luid>", "PUT", admin=True)

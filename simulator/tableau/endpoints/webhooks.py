@@ -1,7 +1,9 @@
-"""Webhooks of a site: create, look at, change, delete, test. Only administrators may.
+"""Webhooks of a site: create, get, update, delete, test. Administrators only.
 
 https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_notifications.htm
 """
+
+from __future__ import annotations
 
 import re
 
@@ -19,72 +21,70 @@ BY_USER = "Webhook disabled by user"
 FIELDS = ("name", "event", "isEnabled", "createdAt", "updatedAt", "id")
 
 
-def _described(call: ApiCall, item: Webhook) -> Document:
+def _document(call: ApiCall, item: Webhook) -> Document:
     return resources.webhook(call.site, item, SOURCES[item.event])
 
 
-def _found(call: ApiCall, luid: str) -> Webhook:
+def _webhook(call: ApiCall, luid: str) -> Webhook:
     item: Webhook = find(call.site.webhooks, luid, "404002", "Webhook")
     return item
 
 
 @route("/webhooks", since="3.6", scope=READ, admin=True)
 def list_webhooks(call: ApiCall) -> Document:
-    """All webhooks of the site, everybody's."""
-    return paged(
-        call, [_described(call, item) for item in call.site.webhooks.values()], FIELDS, ("webhooks", "webhook")
-    )
+    """List all webhooks of the site, of all users."""
+    return paged(call, [_document(call, item) for item in call.site.webhooks.values()], FIELDS, ("webhooks", "webhook"))
 
 
 @route("/webhooks", "POST", since="3.6", scope=WRITE, admin=True)
 def create_webhook(call: ApiCall) -> Result:
-    """Register an address for an event."""
-    now, wish = call.world.now(), object_at(call.body(), "webhook")
+    """Create a webhook."""
+    now, given = call.world.now(), object_at(call.body(), "webhook")
     item = Webhook(call.world.luid(), "", "", "", call.user.luid, now, now)
-    _change(item, wish)
+    _update(item, given)
     if not (item.name and item.event and item.url):
         raise ApiError("400000", "A webhook needs a name, an event and a destination.")
     call.site.webhooks[item.luid] = item
     call.world.changed()
     location = f"/api/{call.version}/sites/{call.site.luid}/webhooks/{item.luid}"
-    return respond({"webhook": _described(call, item)}, 201, {"Location": location})
+    return respond({"webhook": _document(call, item)}, 201, {"Location": location})
 
 
 @route("/webhooks/<luid>", since="3.6", scope=READ, admin=True)
 def get_webhook(call: ApiCall, luid: str) -> Document:
-    """One webhook."""
-    return {"webhook": _described(call, _found(call, luid))}
+    """Return one webhook."""
+    return {"webhook": _document(call, _webhook(call, luid))}
 
 
 @route("/webhooks/<luid>", "PUT", since="3.6", scope=WRITE, admin=True)
 def update_webhook(call: ApiCall, luid: str) -> Result:
-    """Change a webhook, switch it off or on."""
-    item = _found(call, luid)
-    _change(item, object_at(call.body(), "webhook"))
+    """Update, enable or disable a webhook."""
+    item = _webhook(call, luid)
+    _update(item, object_at(call.body(), "webhook"))
     item.updated_at = call.world.now()
     call.world.changed()
-    return {"webhook": _described(call, item)}, 201
+    return {"webhook": _document(call, item)}, 201
 
 
-def _change(item: Webhook, wish: Document) -> None:
-    event, destination = _event(wish), object_at(wish, "webhook-destination", "webhook-destination-http")
+def _update(item: Webhook, given: Document) -> None:
+    event, destination = _event(given), object_at(given, "webhook-destination", "webhook-destination-http")
     url = as_text(destination.get("url"))
     if destination and (as_text(destination.get("method")) or "POST").upper() != "POST":
         raise ApiError("400000", "The method of a webhook's destination must be POST.")
     if url and not ADDRESS.match(url):
-        raise ApiError("400000", f"{url!r} is not an address to send to.")
-    enabled, reason = as_bool(wish.get("isEnabled"), item.is_enabled), as_text(wish.get("statusChangeReason"))
+        raise ApiError("400000", f"{url!r} is not a valid URL.")
+    enabled, reason = as_bool(given.get("isEnabled"), item.is_enabled), as_text(given.get("statusChangeReason"))
     if enabled and reason:
         raise ApiError("400127", "A status change reason is given only with isEnabled false.")
     item.is_enabled = enabled
     item.status_change_reason = "" if enabled else reason or item.status_change_reason or BY_USER
     item.given_up = 0
-    item.name, item.event, item.url = as_text(wish.get("name")) or item.name, event or item.event, url or item.url
+    item.name, item.event, item.url = as_text(given.get("name")) or item.name, event or item.event, url or item.url
 
 
-def _event(wish: Document) -> str:
-    """The event wished for, by its name or by the older element; where both come they must agree."""
-    named, sources = as_text(wish.get("event")), list(object_at(wish, "webhook-source"))
+def _event(given: Document) -> str:
+    """Return the requested event, by its name or by the older element, which must agree if both are given."""
+    named, sources = as_text(given.get("event")), list(object_at(given, "webhook-source"))
     if named and named not in SOURCES:
         raise ApiError("400000", f"{named!r} is not an event.")
     if sources and sources[0] not in EVENTS:
@@ -97,8 +97,8 @@ def _event(wish: Document) -> str:
 
 @route("/webhooks/<luid>", "DELETE", since="3.6", scope=WRITE, admin=True)
 def delete_webhook(call: ApiCall, luid: str) -> Result:
-    """Take a webhook off the site."""
-    _found(call, luid)
+    """Delete a webhook."""
+    _webhook(call, luid)
     del call.site.webhooks[luid]
     call.world.changed()
     return {}, 204
@@ -106,11 +106,11 @@ def delete_webhook(call: ApiCall, luid: str) -> Result:
 
 @route("/webhooks/<luid>/test", since="3.6", scope=READ, admin=True, locked=False)
 def test_webhook(call: ApiCall, luid: str) -> Document:
-    """Send an empty body to the webhook's address and hand back what it said; 408 stands for no answer."""
+    """Send an empty body to the webhook's address and return the response; 408 means that there was none."""
     with call.world.lock:
         item = call.site.webhooks.get(luid)
     if item is None:
         raise ApiError("400113", f"Webhook {luid!r} could not be found.")
-    tried = post(item.url, b"", call.world.config)
-    status = tried.status if tried.status is not None else 408
-    return {"webhookTestResult": {"id": luid, "status": status, "body": tried.response or tried.error}}
+    attempt = post(item.url, b"", call.world.config)
+    status = attempt.status if attempt.status is not None else 408
+    return {"webhookTestResult": {"id": luid, "status": status, "body": attempt.response or attempt.error}}
