@@ -1,4 +1,4 @@
-"""Where an event is sent to, and what of that may be shown."""
+"""Test how a webhook URL is built, and how it is masked."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from webhooks.webhook_url import mask_url, webhook_url
         ("http://[::1]:8000", "http://[::1]:8000/webhook/tok"),
     ],
 )
-def test_hook_url_adds_the_hook_only_where_there_is_no_path(given: str, url: str) -> None:
-    """A URL with a path stays as it stands."""
+def test_the_path_is_added_only_where_there_is_none(given: str, url: str) -> None:
+    """A URL with a path is not changed."""
     assert webhook_url(given, "tok", explicit=False) == url
 
 
-def test_hook_url_without_a_token_is_the_open_hook() -> None:
-    """No token: /webhook."""
+def test_without_a_token_the_path_is_webhook() -> None:
+    """Without a token, the path is /webhook."""
     assert webhook_url("http://127.0.0.1:8000", "", explicit=False) == "http://127.0.0.1:8000/webhook"
 
 
-def test_hook_url_quotes_the_token() -> None:
-    """A token with characters of its own meaning arrives as it is."""
+def test_the_token_is_quoted() -> None:
+    """Characters with a meaning in URLs are quoted in the token."""
     assert webhook_url("http://h", "a/b?c#d", explicit=False) == "http://h/webhook/a%2Fb%3Fc%23d"
 
 
-def test_hook_url_puts_a_token_that_was_asked_for_into_the_query() -> None:
-    """--token beside a URL with a path is meant."""
+def test_an_explicit_token_is_added_to_a_url_with_a_path() -> None:
+    """A token given with a URL that has a path is added to the query."""
     assert webhook_url("http://h/webhook", "a b", explicit=True) == "http://h/webhook?token=a+b"
     assert webhook_url("http://h/webhook?x=1", "t", explicit=True) == "http://h/webhook?x=1&token=t"
 
 
 @pytest.mark.parametrize("given", ["", "http://", "ftp://h/", "http://h:port", "http://h:99999", "/webhook"])
-def test_hook_url_refuses_what_is_no_web_address(given: str) -> None:
-    """A word on what is wrong, before anything is sent."""
+def test_an_invalid_address_is_refused(given: str) -> None:
+    """An address that is not a web address raises an error with a reason."""
     with pytest.raises(ValueError, match=r".+"):
         webhook_url(given, "", explicit=False)
 
@@ -61,6 +61,6 @@ def test_hook_url_refuses_what_is_no_web_address(given: str) -> None:
         ("https://h/tok", "https://h/***"),
     ],
 )
-def test_masked_shows_where_but_no_secret(url: str, shown: str) -> None:
-    """The token may stand in the path, in the query, or before the host."""
+def test_a_masked_url_has_no_secret(url: str, shown: str) -> None:
+    """The token is masked in the path, in the query, and before the host."""
     assert mask_url(url) == shown

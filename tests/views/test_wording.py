@@ -62,7 +62,7 @@ def attempt(number: int, outcome: str) -> Attempt:
     ],
 )
 def test_the_outcome_of_a_job(changes: dict[str, object], attempts: str, outcome: str) -> None:
-    """A job's outcome says how it ended, or what comes next."""
+    """The outcome of a job is its end, or its next attempt."""
     made = tuple(attempt(number, word) for number, word in enumerate(attempts.split(), 1))
     assert wording.job_outcome(JobRecord(replace(JOB, **changes), made), NOW) == outcome  # type: ignore[arg-type]
 
@@ -74,7 +74,7 @@ def test_a_retry_promises_no_number_of_attempts() -> None:
 
 
 def test_only_failed_attempts_are_counted_as_failed() -> None:
-    """An attempt that a stopping worker gave back is no failure."""
+    """An attempt that a stopping worker released did not fail."""
     job = replace(JOB, attempts=2)
     made = (attempt(1, "later"), attempt(2, "released"))
     assert wording.next_attempt(JobRecord(job, made), NOW) == "1 failed attempt, next one due now"
@@ -83,7 +83,7 @@ def test_only_failed_attempts_are_counted_as_failed() -> None:
 
 
 def test_failed_attempts_are_counted_from_the_last_replay() -> None:
-    """A replay starts to count again, so attempts before it are a part of their own."""
+    """Attempts before a replay are not counted."""
     made = (attempt(1, "later"), attempt(2, "dead"), attempt(1, "later"))
     assert [len(part) for part in wording.attempts_by_replay(made)] == [2, 1]
     assert wording.next_attempt(JobRecord(replace(JOB, attempts=1), made), NOW) == "1 failed attempt, next one due now"

@@ -10,10 +10,10 @@ from webhooks.inbox import EventRecord, JobRecord
 from webhooks.job import DEAD_LETTERS, PLANNING_FAILED, Job, JobState, NewJob, Verdict
 from webhooks.planner import Plan
 
-# What a rule or handler decided, `no` if it did not match. A removed rule or handler is not part of the plan of now; a
-# replaced event was created by reconciliation before it arrived.
+# Verdicts on rules and handlers. A removed one is not part of the plan of now; a replaced event was created by
+# reconciliation before it arrived.
 MATCHED, NO, REMOVED, REPLACED = "matched", "no", "removed", "replaced"
-# What became of a notice about dead jobs.
+# Verdicts on a notice about dead jobs.
 NOTIFIED, PENDING, FAILED = "notified", "pending", "failed"
 
 

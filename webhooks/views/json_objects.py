@@ -7,6 +7,7 @@ from typing import Any
 
 from webhooks.inbox import Attempt, EventRecord, JobRecord
 from webhooks.views.formats import iso
+from webhooks.views.wording import attempts_by_replay
 
 Hide = Callable[[str], str]
 
@@ -52,13 +53,19 @@ def job_object(record: JobRecord, hide: Hide) -> dict[str, Any]:
         "started_at": iso(job.started_at),
         "finished_at": iso(job.finished_at),
         "announced_at": iso(record.announced_at),
-        "attempts_made": [attempt_object(attempt, hide) for attempt in record.attempts_made],
+        "told_at": iso(record.announced_at),  # the former name of announced_at, which other programs may read
+        "attempts_made": [
+            attempt_object(attempt, replays, hide)
+            for replays, attempts in enumerate(attempts_by_replay(record.attempts_made))
+            for attempt in attempts
+        ],
     }
 
 
-def attempt_object(attempt: Attempt, hide: Hide) -> dict[str, Any]:
-    """Return one execution of a job."""
+def attempt_object(attempt: Attempt, replays: int, hide: Hide) -> dict[str, Any]:
+    """Return one execution of a job; `number` counts from 1 after each of the `replays` before it."""
     return {
+        "replays": replays,
         "number": attempt.number,
         "worker": attempt.worker,
         "started_at": iso(attempt.started_at),

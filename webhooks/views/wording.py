@@ -1,4 +1,4 @@
-"""Describe events and jobs in words: what an event came to, what a job does, how it ended or what comes next."""
+"""Describe events and jobs in words: the summary of an event, the title, state and outcome of a job."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RECEPTION = {
 
 
 def reception(record: EventRecord) -> str:
-    """Return what became of the event itself: `accepted, 2 duplicates`."""
+    """Return the state of the event itself in words: `accepted, 2 duplicates`."""
     duplicates = f", {count(record.duplicates, 'duplicate')}" if record.duplicates else ""
     return RECEPTION[record.state] + duplicates
 
@@ -48,7 +48,7 @@ def job_state(job: Job) -> str:
 
 
 def job_title(job: Job | NewJob) -> str:
-    """Return what the job does, without its rule: `notify slack:#bi`, or the name of an `@on` handler."""
+    """Return the action of the job with its label: `notify slack:#bi`, or the name of an `@on` handler."""
     if job.handler in {DEAD_LETTERS, MONITOR_ALERT}:
         to = job.params.get("to", "")
         return f"{job.handler} {to if isinstance(to, str) else ', '.join(to)}".rstrip()
@@ -58,7 +58,7 @@ def job_title(job: Job | NewJob) -> str:
 
 
 def job_outcome(record: JobRecord, now: datetime) -> str:
-    """Return how the job ended, or what comes next, in addition to its state."""
+    """Return the details of the job's state: the time it took, the error, or the next attempt."""
     job = record.job
     attempts = count(job.attempts, "attempt")
     outcome = job.error or ""

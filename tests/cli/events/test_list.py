@@ -153,7 +153,7 @@ def test_events_can_be_filtered_by_the_state_of_jobs(
     ],
 )
 def test_unknown_values_are_refused(flask: Run, options: tuple[str, ...], hint: str) -> None:
-    """An invalid option ends with exit code 2 and says what is valid; nothing is printed on stdout."""
+    """An invalid option ends with exit code 2 and a list of valid values; nothing is printed on stdout."""
     result = flask("events", "list", *options)
     assert (result.exit_code, result.stdout) == (2, "")
     assert hint in result.stderr
@@ -210,6 +210,19 @@ def test_show_json_has_the_attempts(flask: Run, receive: Receive, claim: Callabl
     (event,) = objects(flask("events", "show", event_id, "--json").stdout)
     (attempt,) = event["jobs"][0]["attempts_made"]
     assert (attempt["number"], attempt["outcome"], attempt["error"]) == (1, "dead", "no such channel")
+    inbox.events.replay([event_id])
+    inbox.jobs.finish(claim()[0])
+    (event,) = objects(flask("events", "show", event_id, "--json").stdout)
+    attempts = event["jobs"][0]["attempts_made"]
+    assert [(attempt["replays"], attempt["number"]) for attempt in attempts] == [(0, 1), (1, 1)]
+
+
+def test_json_has_the_former_name_of_announced_at(flask: Run, receive: Receive, claim: Callable[[], list[Job]]) -> None:
+    """Programs that read `told_at` still find it."""
+    receive()
+    claim()
+    (event,) = objects(flask("events", "list", "--json").stdout)
+    assert {"announced_at", "told_at"} <= event["jobs"][0].keys()
 
 
 @pytest.mark.parametrize("command", ["show", "explain", "replay"])

@@ -1,4 +1,4 @@
-"""`flask events`: list, show and explain events; `replay` and `tail` have modules of their own."""
+"""`flask events`: list, show and explain events; `replay` and `tail` are separate modules."""
 
 from __future__ import annotations
 

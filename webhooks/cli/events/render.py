@@ -52,7 +52,7 @@ def event_row(record: EventRecord, now: datetime) -> list[Text | str]:
 
 
 def headline(record: EventRecord, now: datetime) -> Text:
-    """Return the event in one line: id, type, name, time of receipt, and what became of it."""
+    """Return the event in one line: id, type, name, time of receipt, state."""
     event = record.event
     return Text.assemble(
         (str(event.id), "bold"),
@@ -99,7 +99,7 @@ def job_headline(record: JobRecord, now: datetime, hide: Hide) -> Text:
 
 
 def attempt_grid(attempts: Sequence[Attempt], now: datetime, hide: Hide) -> Table:
-    """Return one line per attempt; each replay starts with a line of its own, because attempts then count from 1."""
+    """Return one line per attempt; a line before each replay, because attempts then count from 1 again."""
     grid = Table.grid(padding=(0, 2))
     for replays, part in enumerate(wording.attempts_by_replay(attempts)):
         if replays:

@@ -1,4 +1,4 @@
-"""`flask rules`: check the rules file, and test it with an event; `backtest` has a module of its own."""
+"""`flask rules`: check the rules file, and test it with an event; `backtest` is a separate module."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def require_consent_to_effects(payloads: Sequence[Payload], target: str) -> None
     """Return if the events have no effect outside of this machine, or if the user agrees to it.
 
     The server on this machine is expected to use the same settings and rules as this command. What another machine does
-    is unknown, so that sending there always needs consent. Raises a usage error where nobody can be asked.
+    is unknown, so that sending there always needs consent. Raises a usage error if there is no terminal to ask at.
     """
     payloads = [payload for payload in payloads if payload.get("event_type") != "Test"]
     host = urlsplit(target).hostname or ""

@@ -80,7 +80,7 @@ class Sender:
 
 
 def _reason(error: requests.RequestException, url: str) -> str:
-    """Return why there is no response, and what to do."""
+    """Return the reason for the missing response, with advice."""
     if isinstance(error, requests.exceptions.SSLError):
         return f"The certificate of {url} is not trusted; Tableau would refuse it, too."
     if isinstance(error, requests.ReadTimeout):
