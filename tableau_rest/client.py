@@ -54,9 +54,9 @@ class Tableau(
     URL, the part of the site's web address; empty for the default site. All further arguments are keyword-only:
 
     `api_version` None means the server's own. `sessions` is the store in which the session is shared, by default with
-    all clients of this process; `session_minutes` is how long it is used, 110 at most. `ca_bundle` is the file of the
-    certificate authorities to trust instead of the default ones, `verify` False disables all verification of
-    certificates. Raises ValueError for an invalid server, credential, version, lifetime or a missing file.
+    all clients of this process; `session_minutes` is how long it is used, 110 at most. `ca_bundle` is a file
+    or directory of certificate authorities that are trusted in addition to the usual ones; `verify` False disables all
+    verification of certificates. Raises ValueError for an invalid server, credential, version, lifetime or file.
     """
 
     def as_tsc(self) -> TSC.Server:

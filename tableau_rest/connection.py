@@ -63,18 +63,16 @@ class Connection:
     ) -> None:
         if session_minutes <= 0:
             raise ValueError(f"session_minutes must be positive, not {session_minutes!r}")
-        if ca_bundle and not Path(ca_bundle).exists():
-            raise ValueError(f"no such file of certificate authorities: {ca_bundle}")
         base = server_url(server)
         credential.check()
         if api_version and version.is_older(version.validate(api_version), credential.since):
             raise ValueError(f"signing in with {credential.kind} needs REST API {credential.since}, not {api_version}")
         self.credential, self.site_name = credential, site
         self._api_version = api_version or None
-        self.verify: bool | str = str(ca_bundle) if ca_bundle else verify
+        self.ca_bundle, self.verify = str(ca_bundle or ""), verify
         self._clock, self._sleep = clock, sleep
         self._site_key = f"{base}\n{site}"
-        self._transport = Transport(user_agent, verify=self.verify, sleep=sleep)
+        self._transport = Transport(user_agent, ca_bundle=self.ca_bundle, verify=verify, sleep=sleep)
         self._sign_in = SignIn(
             self._transport,
             server=base,
@@ -191,8 +189,7 @@ class Connection:
                 if signed_in or attempt == _RENEWALS or not ended:
                     break
                 session, signed_in = self._sessions.renewed(session.token, server)
-            confirmed = signed_in or self._refusals.has(method, path)
-            raise self._refusal(response, session, method, path, confirmed=confirmed)
+            raise self._refusal(response, session, method, path, signed_in=signed_in)
 
     def _has_ended(self, session: Session, status: int, method: str, path: str) -> bool:
         """Return whether a response of this status means that the session has ended.
@@ -215,25 +212,25 @@ class Connection:
         return self._transport.send("GET", url, headers=self._headers(session, "application/json")).status
 
     def _refusal(
-        self, response: Response, session: Session, method: str, path: str, *, confirmed: bool
+        self, response: Response, session: Session, method: str, path: str, *, signed_in: bool
     ) -> errors.TableauError:
-        """Return the error for a response. `confirmed`: a 401 did not change with a new session."""
+        """Return the error for a response. `signed_in`: its session was made for this call."""
         error = responses.error(response.status, response.headers, response.body, now=self._clock())
         if not isinstance(error, errors.SignInFailed | errors.Unauthorized):
             return error
-        status = self._session_status(session) if self.credential.kind != "jwt" else 200
-        kind: type[errors.TableauError] = errors.NotPermitted
+        status = self._session_status(session) if self.credential.kind != "jwt" else None
+        kind: type[errors.TableauError] = errors.Unauthorized
         advice = ""
         if status == 401:
-            kind = errors.Unauthorized
             if self.credential.kind == "pat":
                 advice = "A new session was refused too: is the same personal access token used somewhere else?"
-        elif not confirmed:
-            kind = errors.Unauthorized
-        elif self.remember_refusal(method, path):
-            log.warning("Tableau refuses %s %s with a valid session", method, path.partition("?")[0])
-        if status not in {200, 401}:  # this server does not say whether the session is valid
-            advice = "The signed-in user may lack the right to do this, or the same token is used somewhere else."
+        elif signed_in or self._refusals.has(method, path):
+            kind = errors.NotPermitted
+            # What the memory alone says is not remembered again, so that it is verified once an hour.
+            if (signed_in or status == 200) and self.remember_refusal(method, path):
+                log.warning("Tableau refuses %s %s with a valid session", method, path.partition("?")[0])
+            if status not in {200, None}:  # this server does not say whether the session is valid
+                advice = "The signed-in user may lack the right to do this, or the same token is used somewhere else."
         return kind(error.summary, detail=error.detail, status=error.status, code=error.code, advice=advice)
 
     def remember_refusal(self, method: str, path: str) -> bool:

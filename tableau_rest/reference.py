@@ -52,8 +52,8 @@ tableau.request("GET", "workbooks/…/revisions")        # any other call: signe
   if it never becomes consistent, `IncompleteList` is raised.
 - **Responses that are not Tableau's** (a login page, a proxy's error, another product) raise `InvalidResponse`, also
   with status 404: content is `NotFound` only if Tableau says so.
-- **Private certificate authorities.** `ca_bundle` names a file of them. Without it, `REQUESTS_CA_BUNDLE` and
-  `CURL_CA_BUNDLE` apply. Proxies come from `HTTPS_PROXY` and `NO_PROXY`.
+- **Private certificate authorities.** `ca_bundle` names a file of them; they are trusted in addition to those of
+  certifi, or of `REQUESTS_CA_BUNDLE` if that is set. Proxies come from `HTTPS_PROXY` and `NO_PROXY`.
 - **A model can be used instead of its LUID**: `tableau.workbook(job.content)`.
 """
 

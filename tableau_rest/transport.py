@@ -76,20 +76,25 @@ class Response(NamedTuple):
 class Transport:
     """Sends requests; thread-safe.
 
-    `verify` is True, False, or the path of a file or directory with the certificate authorities to trust. `sleep` is
-    called between repeats, with seconds.
+    `ca_bundle` is a file or directory of certificate authorities that are trusted in addition to the usual ones;
+    `verify` False disables all verification. `sleep` is called between repeats, with seconds. Raises ValueError for a
+    `ca_bundle` that cannot be read.
     """
 
     def __init__(
-        self, user_agent: str, *, verify: bool | str = True, sleep: Callable[[float], object] = time.sleep
+        self,
+        user_agent: str,
+        *,
+        ca_bundle: str = "",
+        verify: bool = True,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._session, self._verify, self._sleep = requests.Session(), verify, sleep
         self._user_agent = user_agent
         self._environments: dict[str, dict[str, Any]] = {}
         # In a shared cookie jar one thread's response could change another thread's request.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, _Adapter(pool_connections=8, pool_maxsize=_CONNECTIONS))
+        _mount(self._session, ca_bundle)
 
     def send(
         self,
@@ -152,8 +157,10 @@ class Transport:
             merged = self._session.merge_environment_settings(origin, {}, None, self._verify, None)
             bundle = merged["verify"]
             if isinstance(bundle, str) and not Path(bundle).exists():
-                advice = "Correct CA_BUNDLE, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, whichever names it."
-                raise errors.ConnectionFailed(f"No such file of certificate authorities: {bundle}", advice=advice)
+                advice = "Correct REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, whichever names it."
+                error = errors.ConnectionFailed(f"No such file of certificate authorities: {bundle}", advice=advice)
+                error.unsent, error.retry_at_once = True, False
+                raise error
             found = self._environments[origin] = {name: merged[name] for name in ("proxies", "verify", "cert")}
         return found
 
@@ -199,18 +206,37 @@ class _HTTPSPool(HTTPSConnectionPool):
 class _Adapter(HTTPAdapter):
     """Connections with a deadline, kept alive: a firewall that drops an idle one would cost the next call a timeout."""
 
+    def __init__(self, tls: ssl.SSLContext | None) -> None:
+        self._tls = tls
+        super().__init__(pool_connections=8, pool_maxsize=_CONNECTIONS)
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         options = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
         if hasattr(socket, "TCP_KEEPIDLE"):  # without it the system's own interval applies, often two hours
             options.append((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60))
-        super().init_poolmanager(*args, socket_options=options, **kwargs)
+        super().init_poolmanager(*args, socket_options=options, ssl_context=self._tls, **kwargs)
         _use_deadlines(self.poolmanager)
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> ProxyManager:
-        manager: ProxyManager = super().proxy_manager_for(*args, **kwargs)
-        if isinstance(manager, ProxyManager):  # a SOCKS proxy has pools of its own
+        manager: ProxyManager = super().proxy_manager_for(*args, ssl_context=self._tls, **kwargs)
+        if isinstance(manager, ProxyManager):  # that of a SOCKS proxy has other pools
             _use_deadlines(manager)
         return manager
+
+
+def _mount(session: requests.Session, ca_bundle: str) -> None:
+    """Let a session use connections with a deadline, and trust further certificate authorities."""
+    tls = None
+    if ca_bundle:
+        is_folder = Path(ca_bundle).is_dir()
+        try:
+            tls = ssl.create_default_context(
+                cafile=None if is_folder else ca_bundle, capath=ca_bundle if is_folder else None
+            )
+        except OSError as error:  # ssl.SSLError is one
+            raise ValueError(f"cannot read certificate authorities from {ca_bundle!r}: {error}") from None
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Adapter(tls))
 
 
 def _use_deadlines(manager: PoolManager) -> None:
@@ -296,8 +322,15 @@ class RenewingSession(requests.Session):
     `refused(method, url)` is called if the repeated call was answered with 401 as well.
     """
 
-    def __init__(self, renew: Callable[[str, str, str], str | None], refused: Callable[[str, str], object]) -> None:
+    def __init__(
+        self,
+        renew: Callable[[str, str, str], str | None],
+        refused: Callable[[str, str], object],
+        *,
+        ca_bundle: str = "",
+    ) -> None:
         super().__init__()
+        _mount(self, ca_bundle)
         self._renew, self._refused = renew, refused
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:

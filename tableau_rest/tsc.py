@@ -21,7 +21,9 @@ class SharedServer(TSC.Server):
         super().__init__(  # type: ignore[no-untyped-call]
             client.session().server,
             http_options={"verify": client.verify, "timeout": (EXPORT_TIMEOUTS.connect, EXPORT_TIMEOUTS.read)},
-            session_factory=lambda: RenewingSession(client.renew_token, client.remember_refusal),
+            session_factory=lambda: RenewingSession(
+                client.renew_token, client.remember_refusal, ca_bundle=client.ca_bundle
+            ),
         )
         self.version = client.version
         # Signing out would end the session of all others, and so would signing in with a shared token.

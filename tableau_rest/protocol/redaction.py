@@ -22,8 +22,14 @@ _SHAPES = re.compile(
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return the text without the given secrets and without anything that looks like one."""
+    """Return the text without the given secrets and without anything that looks like one.
+
+    The beginning of a secret at the end of the text is removed as well, because long texts are cut off.
+    """
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        if len(secret) >= _SHORTEST:
-            text = text.replace(secret, MASK)
+        if len(secret) < _SHORTEST:
+            continue
+        text = text.replace(secret, MASK)
+        cut = next((size for size in range(len(secret) - 1, _SHORTEST - 1, -1) if text.endswith(secret[:size])), 0)
+        text = text[: len(text) - cut] + MASK if cut else text
     return _SHAPES.sub(MASK, text)

@@ -37,6 +37,7 @@ _NOT_JSON = object()
 _MAX_SUMMARY = 300
 _MAX_DETAIL = 2000
 _MAX_ID = 128
+_MAX_NAME = 40
 # Levels of XML; Tableau's documents have fewer than ten.
 _MAX_DEPTH = 50
 
@@ -81,7 +82,7 @@ def only(found: Data, *names: str) -> Data:
         value = found.get(name)
         if isinstance(value, Mapping) and 0 < len(text(value, "id")) <= _MAX_ID:
             return value
-    names_found = ", ".join(sorted(str(key)[:40] for key in found)[:5]) or "nothing"
+    names_found = ", ".join(sorted(key for key in found if len(key) <= _MAX_NAME)[:5]) or "nothing known"
     content = "a list" if BARE in found else names_found
     raise errors.InvalidResponse(f"Tableau's response has no {names[0]} with an id, but {content}", advice=_NOT_TABLEAU)
 

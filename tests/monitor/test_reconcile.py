@@ -107,6 +107,16 @@ def test_missed_events_are_stored(run: Run, site: Running) -> None:
     assert run(2) == []
 
 
+@pytest.mark.parametrize("job_type", ["refresh_extracts_via_bridge", "increment_extracts_via_bridge"])
+def test_missed_refreshes_by_bridge_are_stored(run: Run, site: Running, job_type: str) -> None:
+    """Tableau Bridge has job types of its own."""
+    run(-1)
+    failed = cause(site, event_type="DatasourceRefreshFailed", reason="Login failed")
+    for job in site.world.home.jobs.values():
+        job.job_type = job_type
+    assert [summary(payload) for payload in run(1)] == [summary(failed)]
+
+
 def test_received_events_are_not_stored_again(run: Run, inbox: Inbox, site: Running) -> None:
     """Also if their times differ by seconds."""
     run(-1)

@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -14,6 +15,7 @@ import pytest
 
 from tableau_rest import (
     AlreadyRunning,
+    BadRequest,
     ConnectionFailed,
     InvalidResponse,
     MemorySessions,
@@ -22,13 +24,14 @@ from tableau_rest import (
     ServerError,
     StillRunning,
     Tableau,
+    TableauError,
     TooManyRequests,
     UnknownUri,
     where,
 )
-from tableau_rest.models import Content, Webhook
+from tableau_rest.models import Content, Job, Webhook
 from tableau_rest.transport import Timeouts
-from tests.tableau_rest.tiny import LUID, OTHER, SITE, Reply, TinyTableau
+from tests.tableau_rest.tiny import LUID, OTHER, SITE, Asked, Reply, TinyTableau, refused
 
 WORKBOOK = {
     "id": LUID,
@@ -350,6 +353,45 @@ def test_the_failed_job_is_found_without_its_title(tiny: TinyTableau, client: Ta
     assert ["title" in asked.query for asked in tiny.calls("GET jobs")] == [True, False, False]
 
 
+def test_refresh_jobs_include_those_of_bridge(tiny: TinyTableau, client: Tableau) -> None:
+    """They are Tableau's four job types of refreshes."""
+    tiny.answers["GET jobs"] = jobs_page(listed(JOBS[0]))
+    assert [job.luid for job in client.refresh_jobs("status:eq:Failed")] == [JOBS[0]]
+    assert unquote(tiny.asked[-1].query).split("&")[1] == (
+        "filter=jobType:in:[refresh_extracts,increment_extracts,"
+        "refresh_extracts_via_bridge,increment_extracts_via_bridge],status:eq:Failed"
+    )
+
+
+def test_job_types_that_the_server_refuses_are_left_out(tiny: TinyTableau, client: Tableau) -> None:
+    """An older server does not know Bridge's; it is asked again without them, and from then on."""
+
+    def older(asked: Asked) -> Reply:
+        return refused("400000", "unknown job type") if "bridge" in asked.query else jobs_page(listed(JOBS[0]))
+
+    tiny.answers["GET jobs"] = older
+    for _ in range(3):
+        assert [job.luid for job in client.refresh_jobs()] == [JOBS[0]]
+    assert ["bridge" in asked.query for asked in tiny.calls("GET jobs")] == [True, False, False, False]
+
+
+def test_a_filter_that_the_server_refuses_anyway_is_an_error(tiny: TinyTableau, client: Tableau) -> None:
+    """Then the job types were not the reason, and they are sent again the next time."""
+    tiny.answers["GET jobs"] = refused("400000", "unknown field")
+    for _ in range(2):
+        with pytest.raises(BadRequest, match="unknown field"):
+            list(client.refresh_jobs())
+    assert ["bridge" in asked.query for asked in tiny.calls("GET jobs")] == [True, False] * 2
+
+
+@pytest.mark.parametrize("wrong", ["status", "status:eq"])
+def test_a_wrong_filter_of_refresh_jobs_is_refused_at_once(tiny: TinyTableau, client: Tableau, wrong: str) -> None:
+    """It raises ValueError before any request."""
+    with pytest.raises(ValueError, match="filter"):
+        client.refresh_jobs(wrong)
+    assert tiny.asked == []
+
+
 def test_a_failed_job_is_polled_for_until_it_appears(tiny: TinyTableau, client: Tableau) -> None:
     """The list is read again after 5, 10 and 30 seconds."""
     tiny.answers |= {
@@ -378,6 +420,26 @@ def test_waiting_ends_when_the_job_has_finished(tiny: TinyTableau, client: Table
     with pytest.raises(StillRunning) as raised:
         client.wait_for_job(JOBS[0], wait=20, sleep=lambda _: None)
     assert raised.value.retry_at is not None
+
+
+@pytest.mark.parametrize(
+    ("code", "notes", "status"),
+    [
+        ("0", "", "Success"),
+        ("3", "", "Success"),
+        ("1", "", "Failed"),
+        ("2", "", "Cancelled"),
+        ("7", "", "Unknown"),
+        ("7", "Login failed", "Failed"),
+        ("x", "", "Unknown"),
+        (None, "", "Unknown"),
+    ],
+)
+def test_an_unknown_finish_code_is_not_a_success(code: str | None, notes: str, status: str) -> None:
+    """Tableau may add codes; a job that ended with one has not succeeded for sure."""
+    data = {"id": LUID, "finishCode": code, "completedAt": "2026-01-31T09:30:00Z", "notes": notes}
+    assert Job.from_json(data).status == status
+    assert Job.from_json({"id": LUID, "finishCode": code}).status == "Pending"
 
 
 # --- webhooks -----------------------------------------------------------------------------------------------------
@@ -476,3 +538,92 @@ def test_filters_are_encoded_as_tableau_expects(tiny: TinyTableau, client: Table
     assert (
         "filter=title:eq:A%20B%2BC%2F%C3%A4,status:eq:Failed,createdAt:gte:2026-01-31T09:30:01Z" in tiny.asked[-1].query
     )
+
+
+# --- responses without what was requested --------------------------------------------------------------------------
+
+GETTERS: list[tuple[str, Callable[[Tableau], object]]] = [
+    (f"GET workbooks/{LUID}", lambda client: client.workbook(LUID)),
+    (f"GET datasources/{LUID}", lambda client: client.datasource(LUID)),
+    (f"GET views/{LUID}", lambda client: client.view(LUID)),
+    (f"GET flows/{LUID}", lambda client: client.flow(LUID)),
+    (f"GET flows/runs/{LUID}", lambda client: client.flow_run(LUID)),
+    (f"GET users/{LUID}", lambda client: client.user(LUID)),
+    (f"GET /api/3.27/sites/{SITE}", lambda client: client.site()),
+    (f"GET jobs/{LUID}", lambda client: client.job(LUID)),
+    (f"GET webhooks/{LUID}", lambda client: client.webhook(LUID)),
+    (f"GET webhooks/{LUID}/test", lambda client: client.test_webhook(LUID)),
+    (f"GET dataAlerts/{LUID}", lambda client: client.data_alert(LUID)),
+    (f"GET tasks/linked/{LUID}", lambda client: client.linked_task(LUID)),
+    (f"GET workbooks/{LUID}/connections", lambda client: client.workbook_connections(LUID)),
+    (f"GET datasources/{LUID}/connections", lambda client: client.datasource_connections(LUID)),
+    (f"GET workbooks/{LUID}/permissions", lambda client: client.permissions(Content("workbook", LUID))),
+    ("GET tasks/extractRefreshes", lambda client: list(client.extract_refresh_tasks())),
+    ("GET tasks/runFlow", lambda client: list(client.flow_tasks())),
+    ("GET tasks/linked", lambda client: list(client.linked_tasks())),
+    ("GET projects", lambda client: client.project(LUID)),
+    ("POST labels", lambda client: client.labels("workbook", LUID)),
+    (f"GET dataQualityWarnings/datasource/{LUID}", lambda client: client.quality_warnings("datasource", LUID)),
+    ("POST /api/metadata/graphql", lambda client: client.downstream_workbooks(LUID)),
+    (f"POST workbooks/{LUID}/refresh", lambda client: client.refresh_workbook(LUID)),
+    (f"POST flows/{LUID}/run", lambda client: client.run_flow(LUID)),
+    (f"POST tasks/linked/{LUID}/runNow", lambda client: client.run_linked_task(LUID)),
+    (f"PUT workbooks/{LUID}", lambda client: client.update_workbook(LUID, name="x")),
+    ("POST webhooks", lambda client: client.create_webhook("n", "WorkbookCreated", "https://x.example.org")),
+]
+
+
+@pytest.mark.parametrize("body", [b"", {}, {"other": {"id": LUID}}, "text", 5, b"<html></html>"])
+@pytest.mark.parametrize(("path", "call"), GETTERS, ids=[path for path, _ in GETTERS])
+def test_a_response_without_the_requested_object_is_an_error(
+    tiny: TinyTableau, client: Tableau, path: str, call: Callable[[Tableau], object], body: object
+) -> None:
+    """200 alone is no answer: there is no workbook without an id."""
+    tiny.answers[path] = Reply(body)
+    with pytest.raises(InvalidResponse):
+        call(client)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"workbook": {}},
+        {"workbook": []},
+        {"workbook": "Sales"},
+        {"workbook": {"name": "Sales"}},
+        {"workbook": {"id": ""}},
+        {"workbook": {"id": "x" * 1000}},
+        [{"id": LUID}],
+    ],
+)
+def test_an_object_without_an_id_is_an_error(tiny: TinyTableau, client: Tableau, body: object) -> None:
+    """The error is not permanent and says what came instead."""
+    tiny.answers[f"GET workbooks/{LUID}"] = Reply(body)
+    with pytest.raises(InvalidResponse, match="no workbook") as raised:
+        client.workbook(LUID)
+    assert not raised.value.permanent
+
+
+def test_secrets_that_tableau_repeats_are_masked_in_every_part(tiny: TinyTableau, client: Tableau) -> None:
+    """Summary, detail and code of errors, excerpts of other responses, and messages of the Metadata API."""
+
+    def echo(asked: Asked) -> Reply:
+        text = f"s3cr3t-value {asked.headers['x-tableau-auth']}"
+        error = {"code": text, "summary": text, "detail": text}
+        graphql = {"errors": [{"message": text, "extensions": {"code": text}}]}
+        return Reply(graphql, 200) if "graphql" in asked.path else Reply({"error": error}, 400)
+
+    tiny.answers |= {
+        f"GET workbooks/{LUID}": echo,
+        "POST /api/metadata/graphql": echo,
+        f"GET views/{LUID}": lambda asked: Reply(f"s3cr3t-value {asked.headers['x-tableau-auth']}".encode()),
+        f"GET users/{LUID}": lambda asked: Reply(b"x" * 190 + b" s3cr3t-value"),
+    }
+    calls = (client.workbook, client.view, client.user, client.downstream_workbooks)
+    for call in calls:
+        with pytest.raises(TableauError) as raised:
+            call(LUID)
+        text = f"{raised.value} {raised.value!r} {vars(raised.value)}"
+        assert "s3cr3" not in text  # cut off or not
+        assert client.session().token not in text
+        assert "***" in text

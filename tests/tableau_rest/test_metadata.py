@@ -99,3 +99,47 @@ def test_a_server_without_the_api_is_not_missing_content(client: Tableau) -> Non
     with pytest.raises(MetadataError, match="no Metadata API") as raised:
         client.downstream_workbooks(LUID)
     assert raised.value.permanent
+
+
+NO_CODE = [
+    {"message": "node limit", "extensions": None},
+    {"message": "node limit"},
+    {"message": "node limit", "extensions": {"code": None}},
+    {"message": "node limit", "extensions": []},
+    "node limit",
+]
+
+
+@pytest.mark.parametrize("error", NO_CODE)
+def test_partial_data_with_an_error_without_a_code_is_used(tiny: TinyTableau, client: Tableau, error: Any) -> None:
+    """Some servers send `"extensions": null`; the data is incomplete, not unusable."""
+    tiny.answers[PATH] = Reply({"data": source(downstreamWorkbooks=[BOOK]), "errors": [error]})
+    found = client.downstream_workbooks(LUID)
+    assert [book.name for book in found.workbooks] == ["Sales"]
+    assert not found.complete
+    assert client.metadata("{ x }")["publishedDatasources"]
+
+
+@pytest.mark.parametrize("data", [None, {"publishedDatasources": None}, source(downstreamWorkbooks=[BOOK])])
+@pytest.mark.parametrize("error", NO_CODE)
+def test_an_error_without_a_code_leads_to_pages(tiny: TinyTableau, client: Tableau, error: Any, data: Any) -> None:
+    """It may be a limit, so the query is repeated in smaller parts."""
+
+    def reply(asked: Asked) -> Reply:
+        if "Connection" not in asked.json["query"]:
+            return Reply({"data": data, "errors": [error]})
+        page = {"nodes": [BOOK, BOOK | {"name": "second"}], "pageInfo": {"hasNextPage": False, "endCursor": "c"}}
+        return Reply({"data": source(downstreamWorkbooksConnection=page)})
+
+    tiny.answers[PATH] = reply
+    found = client.downstream_workbooks(LUID)
+    assert [book.name for book in found.workbooks] == ["Sales", "second"]
+    assert found.complete
+
+
+def test_an_index_that_is_being_built_is_not_permanent(tiny: TinyTableau, client: Tableau) -> None:
+    """Without data there is an error, which passes."""
+    tiny.answers[PATH] = failed("BACKFILL_RUNNING", "WARNING")
+    with pytest.raises(MetadataError) as raised:
+        client.downstream_workbooks(LUID)
+    assert not raised.value.permanent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -153,6 +154,13 @@ def test_a_redirect_within_the_same_organization_is_followed(url: str, location:
         ("https://online.tableau.com/api/x", "https://u:p@10ax.online.tableau.com/api/x"),
         ("https://bi.example.org/api/x", "https://sso.example.org/api/x"),
         ("https://bi.example.org/api/x", "https://bi.example.org/login"),
+        ("https://bi.example.org/api/x", "https://bi.example.org:8443/api/x"),
+        ("https://bi.example.org/api/x", "https://:p@bi.example.org/api/x"),
+        ("https://bi.example.org/api/x", "https://bi.example.org:99999/api/x"),
+        ("https://bi.example.org/api/x", "https://[bi/api/x"),
+        ("https://bi.example.org/api/x", "ftp://bi.example.org/api/x"),
+        ("https://bi.example.org/api/x", "https://b\u0131.example.org/api/x"),
+        ("https://bi.example.org/api/x", "https://a.bi.example.org/api/x?" + "x" * 5000),
         ("https://bi.example.org/api/x", ""),
     ],
 )
@@ -166,3 +174,56 @@ def test_tokens_are_masked_in_details() -> None:
     """A token that a server repeats does not appear in logs."""
     found = error(400, b'{"error":{"code":"400000","summary":"S","detail":"X-Tableau-Auth: abc|def|123 was bad"}}')
     assert "abc|def" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, errors.InvalidResponse),
+        (401, errors.InvalidResponse),
+        (403, errors.InvalidResponse),
+        (404, errors.InvalidResponse),
+        (407, errors.InvalidResponse),
+        (409, errors.InvalidResponse),
+        (413, errors.InvalidResponse),
+        (302, errors.InvalidResponse),
+        (408, errors.BadRequest),
+        (429, errors.TooManyRequests),
+        (502, errors.ServerError),
+    ],
+)
+@pytest.mark.parametrize("body", [b"<html><title>Blocked by the proxy</title></html>", b'{"message": "Blocked by"}'])
+def test_an_error_that_is_not_tableaus_is_called_so(status: int, kind: type[errors.TableauError], body: bytes) -> None:
+    """It quotes what came, is not permanent, and never has a type that says something about content or rights."""
+    found = error(status, body)
+    assert type(found) is kind
+    assert "Blocked by" in str(found)
+    assert not found.permanent
+
+
+def test_a_deeply_nested_document_is_an_error() -> None:
+    """Neither JSON nor XML can exhaust the stack."""
+    for body in (b"[" * 100_000, b'{"a":' * 100_000, b"<a>" * 100_000 + b"</a>" * 100_000):
+        with pytest.raises(errors.InvalidResponse):
+            responses.document(body)
+
+
+def test_a_long_error_is_shortened() -> None:
+    """A server cannot fill logs and messages."""
+    body = b'{"error":{"code":"%s","summary":"%s","detail":"%s"}}' % (b"4" * 10_000, b"s" * 10_000, b"d" * 100_000)
+    assert len(str(error(400, body))) < 3000
+    assert len(str(error(502, b"x" * 100_000))) < 1000
+
+
+def test_a_long_list_in_xml_is_read_in_linear_time() -> None:
+    """A hundred thousand items take no more than a second or two."""
+    started = time.monotonic()
+    found = responses.document(b"<r><ws>" + b'<w id="1"/>' * 100_000 + b"</ws></r>")
+    assert len(found["ws"]["w"]) == 100_000
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("value", ["Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "x" * 100_000, "\u0663"])
+def test_a_hostile_retry_after_is_ignored(value: str) -> None:
+    """A date that does not exist, a very long text and digits of another script are no time to retry."""
+    assert error(429, b'{"error":{"code":"429000"}}', Retry_After=value).retry_at is None

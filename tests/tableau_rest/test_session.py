@@ -15,6 +15,7 @@ from tableau_rest import (
     FileSessions,
     InvalidResponse,
     MemorySessions,
+    NotPermitted,
     PersonalAccessToken,
     SessionStore,
     SignInBusy,
@@ -23,7 +24,7 @@ from tableau_rest import (
     TableauError,
     Unauthorized,
 )
-from tests.tableau_rest.tiny import EXPIRED, LUID, SITE, Asked, Reply, TinyTableau
+from tests.tableau_rest.tiny import EXPIRED, LUID, SITE, USER, Asked, Reply, TinyTableau
 
 PAT = PersonalAccessToken("bot", "s3cr3t-value")
 BOOK = Reply({"workbook": {"id": LUID, "name": "Sales"}})
@@ -82,13 +83,89 @@ def test_a_forbidden_call_does_not_sign_in_again(tiny: TinyTableau, client: Tabl
     assert tiny.sign_ins == 1
 
 
-def test_a_fresh_session_that_is_refused_stops_the_call(tiny: TinyTableau, client: Tableau) -> None:
-    """No endless signing in when 401 does not go away."""
-    tiny.answers[f"GET workbooks/{LUID}"] = Reply(EXPIRED, 401)
-    with pytest.raises(Unauthorized, match="used somewhere else"):
+CURRENT = "GET /api/3.27/sessions/current"
+
+
+def test_a_call_that_is_refused_with_a_new_session_is_not_permitted(
+    tiny: TinyTableau, client: Tableau, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After one sign-in the refusal belongs to the call: a permanent error, without further sign-ins, logged once."""
+    tiny.answers |= {f"GET workbooks/{LUID}": BOOK, "GET jobs": Reply(EXPIRED, 401), CURRENT: Reply({"session": {}})}
+    for _ in range(5):
+        with pytest.raises(NotPermitted, match="lacks the right") as raised:
+            list(client.jobs())
+        assert raised.value.permanent
+        assert client.workbook(LUID).name == "Sales"
+    assert tiny.sign_ins == 2
+    assert [record.message for record in caplog.records] == ["Tableau refuses GET jobs with a valid session"]
+
+
+def test_the_refusal_of_a_call_is_one_for_all_content(tiny: TinyTableau, client: Tableau) -> None:
+    """A call is refused whatever LUID is in it, but content for which it works is not affected."""
+    tiny.answers[CURRENT] = Reply({"session": {}})
+    for number in range(5):
+        luid = f"{number:08d}-2222-4333-8444-555566667777"
+        tiny.answers[f"GET workbooks/{luid}/previewImage"] = Reply(EXPIRED, 401)
+        with pytest.raises(NotPermitted):
+            client.workbook_preview_image(luid)
+    assert tiny.sign_ins == 2
+    tiny.answers[f"GET workbooks/{LUID}/previewImage"] = Reply(b"\x89PNG")
+    assert client.workbook_preview_image(LUID) == b"\x89PNG"
+
+
+def test_a_refused_call_still_renews_a_session_that_has_ended(tiny: TinyTableau, client: Tableau) -> None:
+    """The session itself is queried, so that a right that was granted meanwhile takes effect."""
+    tiny.answers |= {"GET jobs": Reply(EXPIRED, 401), CURRENT: Reply({"session": {}})}
+    with pytest.raises(NotPermitted):
+        list(client.jobs())
+    tiny.expire()
+    tiny.answers["GET jobs"] = Reply({"backgroundJobs": {}})
+    assert list(client.jobs()) == []
+    assert tiny.sign_ins == 3
+
+
+def test_a_refusal_is_forgotten_after_an_hour(tiny: TinyTableau) -> None:
+    """A server that cannot say whether a session is valid is signed in to once an hour for a refused call."""
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    tiny.answers["GET jobs"] = Reply(EXPIRED, 401)
+    with tableau(tiny, MemorySessions(), clock=lambda: now) as client:
+        for _ in range(6):
+            with pytest.raises(NotPermitted):
+                list(client.jobs())
+            now += timedelta(minutes=14)
+    assert tiny.sign_ins == 3
+
+
+def test_a_token_that_is_used_elsewhere_is_no_refusal_of_the_call(tiny: TinyTableau, client: Tableau) -> None:
+    """If the new session has ended as well, another program uses the token: an error that is not permanent."""
+    tiny.answers |= {f"GET workbooks/{LUID}": Reply(EXPIRED, 401), CURRENT: Reply(EXPIRED, 401)}
+    with pytest.raises(Unauthorized, match="used somewhere else") as raised:
         client.workbook(LUID)
+    assert not isinstance(raised.value, NotPermitted)
+    assert not raised.value.permanent
     assert tiny.sign_ins == 2
     assert len(tiny.calls(f"GET workbooks/{LUID}")) == 2
+
+
+def test_a_connected_app_without_the_scope_signs_in_once_more(tiny: TinyTableau) -> None:
+    """The error names the scope, and further calls do not sign in again."""
+    app = ConnectedApp("client", "id", "k" * 44, "ann", scopes=("tableau:content:read",))
+    tiny.answers["GET jobs"] = Reply(EXPIRED, 401)
+    with Tableau(tiny.url, "mk", app, sessions=MemorySessions(), sleep=lambda _: None) as client:
+        for _ in range(5):
+            with pytest.raises(NotPermitted, match="tableau:jobs:read"):
+                list(client.jobs())
+    assert tiny.sign_ins == 2
+
+
+def test_the_official_client_does_not_sign_in_for_a_refused_call(tiny: TinyTableau, client: Tableau) -> None:
+    """Its calls follow the same rule."""
+    tiny.answers |= {"GET jobs": Reply(EXPIRED, 401), CURRENT: Reply({"session": {}})}
+    server = client.as_tsc()
+    for _ in range(5):
+        with pytest.raises(Exception, match="401002"):
+            server.jobs.get()
+    assert tiny.sign_ins == 2
 
 
 def test_a_session_in_the_store_is_used_without_signing_in(tiny: TinyTableau) -> None:
@@ -344,3 +421,79 @@ def test_stores_save_and_lock(make: object, tmp_path: object) -> None:
     with store.lock("k"), pytest.raises(TimeoutError):
         taken(store.lock("k"))
     taken(store.lock("k"))
+
+
+# --- whatever answers instead of Tableau -------------------------------------------------------------------------
+
+HTML = {"Content-Type": "text/html"}
+LOGIN = b"<!doctype html><html><head><title>Corporate sign-in</title></head></html>"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(LOGIN, 200, HTML),
+        Reply(LOGIN, 401, HTML),
+        Reply(LOGIN, 403, HTML),
+        Reply(LOGIN, 404, HTML),
+        Reply(b"", 200),
+        Reply(b"", 401),
+        Reply(b"", 404),
+        Reply({"version": "1.0", "product": "Another product"}),
+        Reply({"message": "Unauthorized"}, 401),
+        Reply(["serverInfo"]),
+        Reply("serverInfo"),
+        Reply({"serverInfo": {"restApiVersion": "latest"}}),
+        Reply({"serverInfo": "3.27"}),
+    ],
+)
+@pytest.mark.parametrize("step", ["GET /api/2.4/serverinfo", "POST /api/3.27/auth/signin"])
+def test_something_that_is_not_tableau_is_called_so(
+    tiny: TinyTableau, client: Tableau, reply: Reply, step: str
+) -> None:
+    """It never blames the credential, and it may pass, because a proxy may have answered."""
+    tiny.answers[step] = reply
+    with pytest.raises(InvalidResponse) as raised:
+        client.session()
+    assert not isinstance(raised.value, SignInFailed)
+    assert "expired" not in str(raised.value)
+    assert not raised.value.permanent
+    assert reply.body != LOGIN or "Corporate sign-in" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        {"site": {"id": SITE}, "user": {"id": USER}},
+        {"token": "a b", "site": {"id": SITE}},
+        {"token": "a\r\nX-Header: x", "site": {"id": SITE}},
+        {"token": "\u00e9", "site": {"id": SITE}},
+        {"token": "t" * 100_000, "site": {"id": SITE}},
+        {"token": "t|t", "site": {"id": "../../other"}},
+        {"token": "t|t", "site": {}},
+    ],
+)
+def test_a_token_or_site_that_cannot_be_used_is_an_invalid_response(
+    tiny: TinyTableau, client: Tableau, credentials: object
+) -> None:
+    """Both become part of every later request, so they are checked first."""
+    tiny.answers["POST /api/3.27/auth/signin"] = Reply({"credentials": credentials})
+    with pytest.raises(InvalidResponse, match="without"):
+        client.workbook(LUID)
+
+
+def test_a_proxys_404_is_not_deleted_content(tiny: TinyTableau, client: Tableau) -> None:
+    """NotFound means that Tableau itself says so."""
+    tiny.answers[f"GET workbooks/{LUID}"] = Reply(b"<title>404 Not Found</title>", 404, HTML)
+    with pytest.raises(InvalidResponse, match="404 Not Found") as raised:
+        client.workbook(LUID)
+    assert not raised.value.permanent
+    assert raised.value.status == 404
+
+
+def test_a_proxys_401_is_named_after_one_sign_in(tiny: TinyTableau, client: Tableau) -> None:
+    """A login page in front of the calls is not a missing right."""
+    tiny.answers[f"GET workbooks/{LUID}"] = Reply(LOGIN, 401, HTML)
+    with pytest.raises(InvalidResponse, match="Corporate sign-in"):
+        client.workbook(LUID)
+    assert tiny.sign_ins == 2

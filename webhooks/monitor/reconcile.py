@@ -43,7 +43,6 @@ MAX_JOBS = 200
 # Events are compared with those received up to this long before the window.
 MARGIN = timedelta(hours=1)
 KINDS = ("workbook", "datasource")
-REFRESH_JOBS = ("refresh_extracts", "increment_extracts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +145,7 @@ class Reconciler:
 
     def _ended_refreshes(self, window: Window) -> list[EndedRefresh]:
         """Return the refreshes that ended within the window, oldest first."""
-        jobs = self._tableau().jobs(where("jobType", "in", REFRESH_JOBS), where("completedAt", "gte", window.since))
+        jobs = self._tableau().refresh_jobs(where("completedAt", "gte", window.since))
         refreshes = []
         for job in jobs:
             if job.status not in {"Success", "Failed"} or not job.ended_at:
