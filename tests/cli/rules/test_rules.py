@@ -92,6 +92,14 @@ def test_check_warns_of_probable_mistakes(flask: Run) -> None:
     assert "did you mean WorkbookCreated?" in result.stderr
 
 
+def test_a_strict_check_fails_for_warnings(flask: Run) -> None:
+    """With --strict, a probable mistake ends the command with 1; without one, the exit code is 0."""
+    misspelt = '[[rule]]\nname = "x"\non = "WorkbookCreatd"\nnotify = "console"\n'
+    result = flask("rules", "check", "-", "--strict", stdin=misspelt)
+    assert (result.exit_code, "1 rule, 1 warning." in result.stdout) == (1, True)
+    assert flask("rules", "check", "--strict").exit_code == 0
+
+
 def test_check_warns_of_a_misspelt_handler(flask: Run, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """The event types of @on are checked, too, because a misspelt one would never match."""
     own = Registry()

@@ -39,8 +39,9 @@ rules.add_command(backtest)
 
 @rules.command()
 @FILE
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @options.as_json
-def check(file: Path | None, as_json: bool) -> None:
+def check(file: Path | None, strict: bool, as_json: bool) -> None:
     """Check the rules and print every error.
 
     If there is none, a summary of the rules is printed; else the exit code is 1. Probable mistakes, also those of
@@ -63,6 +64,8 @@ def check(file: Path | None, as_json: bool) -> None:
         result = formats.count(len(warnings), "warning") if warnings else "no errors"
         source = "stdin" if str(file) == "-" else file or application.settings().rules_file
         print_summary(found, f"{source}: {formats.count(len(found.rules), 'rule')}", result)
+    if strict and warnings:
+        raise click.exceptions.Exit(FAILED)
 
 
 @rules.command()
