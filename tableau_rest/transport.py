@@ -184,6 +184,9 @@ def _read(received: requests.Response, into: BinaryIO | None) -> Response:
             parts.append(chunk)
         else:
             into.write(chunk)
+    has_end = "Content-Length" in received.headers or "Transfer-Encoding" in received.headers
+    if not size and not has_end and received.status_code == 200:  # the head itself was cut off
+        raise requests.ConnectionError("the response ended in its head")
     return Response(received.status_code, received.headers, b"".join(parts))
 
 

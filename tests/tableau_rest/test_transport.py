@@ -186,7 +186,8 @@ def test_a_tls_handshake_that_never_ends_is_given_up() -> None:
         (lambda connection: None, "https", True),  # closes the connection in the handshake
         (lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "https", True),
         (read_head, "http", False),  # reads the request and closes the connection
-        (lambda connection: connection.sendall(OK[:20]), "http", False),
+        (lambda connection: (read_head(connection), connection.sendall(OK[:20])), "http", False),
+        (lambda connection: (read_head(connection), connection.sendall(OK[:17])), "http", False),
     ],
 )
 def test_the_error_says_whether_the_request_was_sent(
