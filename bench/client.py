@@ -1,6 +1,6 @@
-"""What the Tableau client costs: per call beside plain requests, at import, and in sign-ins under a shared PAT.
+"""Measure the Tableau client: time per call and at import, compared with requests, and sign-ins with a shared PAT.
 
-python -m bench.client            all of it, a line of JSON for each figure
+python -m bench.client            all figures, one line of JSON each
 python -m bench.client call|import|share
 """
 
@@ -45,8 +45,8 @@ WORKBOOK = {
 }
 
 
-class Bare:
-    """A Tableau that does as little as possible, in a process of its own: one live token, answers from memory."""
+class MinimalTableau:
+    """A minimal Tableau in a separate process: one valid token, responses from memory."""
 
     def __init__(self, listening: socket.socket) -> None:
         self._listening, self._lock = listening, threading.Lock()
@@ -64,16 +64,17 @@ class Bare:
             while b"\r\n\r\n" not in waiting:
                 received = connection.recv(65536)
                 if not received:
-                    return connection.close()
+                    connection.close()
+                    return
                 waiting += received
             head, _, waiting = waiting.partition(b"\r\n\r\n")
             length = _header(head, b"content-length")
             while len(waiting) < int(length or 0):
                 waiting += connection.recv(65536)
             waiting = waiting[int(length or 0) :]
-            connection.sendall(self._answer(head))
+            connection.sendall(self._respond(head))
 
-    def _answer(self, head: bytes) -> bytes:
+    def _respond(self, head: bytes) -> bytes:
         with self._lock:
             if b"/serverinfo" in head:
                 return _reply({"serverInfo": {"restApiVersion": "3.27"}})
@@ -83,7 +84,7 @@ class Bare:
                 found = {"site": {"id": SITE}, "user": {"id": LUID}, "token": self._token}
                 return _reply({"credentials": found})
             if b"/bench/expire" in head:
-                self._token = "nobody's"
+                self._token = "ended"
                 return _reply({})
             if b"/bench/counts" in head:
                 return _reply({"sign_ins": self._sign_ins, "calls": self._calls})
@@ -112,7 +113,7 @@ WHOLE = _reply(WORKBOOK)
 
 def _serving() -> tuple[multiprocessing.Process, str]:
     listening = socket.create_server(("127.0.0.1", 0), backlog=256)
-    process = multiprocessing.Process(target=Bare(listening).serve, daemon=True)
+    process = multiprocessing.Process(target=MinimalTableau(listening).serve, daemon=True)
     process.start()
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     listening.close()
@@ -120,14 +121,16 @@ def _serving() -> tuple[multiprocessing.Process, str]:
 
 
 def call(rounds: int = 15, calls: int = 400) -> dict[str, object]:
-    """Seconds a call of workbook() takes, beside requests.Session.get().json() on a connection kept open as well."""
+    """Compare a call of workbook() with requests.Session.get().json(), both on a connection that is kept open."""
     process, url = _serving()
     with Tableau(url, "mk", PersonalAccessToken("bot", "secret"), sessions=MemorySessions()) as client:
         token = client.session().token
         headers = {"X-Tableau-Auth": token, "Accept": "application/json"}
         target = f"{url}/api/3.27/sites/{SITE}/workbooks/{LUID}"
         with requests.Session() as plain, requests.Session() as lean:
-            lean.trust_env = False  # spares requests its look at the environment before every call, as we do
+            lean.trust_env = (
+                False  # requests then does not read the environment before every call; neither does the client
+            )
 
             def with_requests(session: requests.Session) -> object:
                 answer = session.get(target, headers=headers, timeout=30)
@@ -135,7 +138,7 @@ def call(rounds: int = 15, calls: int = 400) -> dict[str, object]:
                 return answer.json()
 
             ours, theirs, leanest = [], [], []
-            for _ in range(rounds):  # in turn, so that a busy moment of the machine strikes all
+            for _ in range(rounds):  # alternating, so that other load on the machine affects all alike
                 theirs.append(_timed(lambda: with_requests(plain), calls))
                 leanest.append(_timed(lambda: with_requests(lean), calls))
                 ours.append(_timed(lambda: client.workbook(LUID), calls))
@@ -163,10 +166,10 @@ def _timed(work: Callable[[], object], calls: int) -> float:
 
 
 def imports(rounds: int = 25) -> dict[str, object]:
-    """Seconds until a fresh interpreter has imported the client and its names, beside requests alone."""
+    """Compare the import of the client and its names with that of requests, each in a new interpreter."""
     wanted = "from tableau_rest import Tableau, PersonalAccessToken, NotFound"
     sources = {"nothing": "pass", "requests": "import requests", "package": "import tableau_rest", "client": wanted}
-    with tempfile.TemporaryDirectory() as cache:  # compiled once, as after any installation
+    with tempfile.TemporaryDirectory() as cache:  # compiled once, as after an installation
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
         environment |= {"PYTHONPYCACHEPREFIX": cache, "PYTHONPATH": str(ROOT)}
         times: dict[str, list[float]] = {name: [] for name in sources}
@@ -196,7 +199,7 @@ def _worker(url: str, directory: str, calls: int, together: object) -> None:
 
 
 def share(processes: int = 3, calls: int = 1000, expiries: int = 5) -> dict[str, object]:
-    """Sign-ins of some processes with one PAT while its session is ended from outside: one, and one for each end."""
+    """Count the sign-ins of several processes with one PAT whose session is ended: one, and one more for each end."""
     server, url = _serving()
     together = multiprocessing.Barrier(processes)
     with tempfile.TemporaryDirectory() as directory:
@@ -234,7 +237,7 @@ FIGURES: dict[str, Callable[[], dict[str, object]]] = {"call": call, "import": i
 
 
 def run(*names: str) -> None:
-    """Prints the figures named, or all: a line of JSON each."""
+    """Print the named figures, or all, one line of JSON each."""
     for name in names or FIGURES:
         print(json.dumps(FIGURES[name]()), flush=True)
 

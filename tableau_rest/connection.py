@@ -27,7 +27,7 @@ log = logging.getLogger("tableau_rest")
 USER_AGENT = "tableau-webhooks/0.1 (tableau_rest)"
 # The default store, so that two clients of one process with one token do not end each other's session.
 _PROCESS_SESSIONS = MemorySessions()
-# One for an ended session that was left in the store, one for a session of our own.
+# One if the store has a session that has ended as well, one for a new session.
 _RENEWALS = 2
 _CURRENT_SESSION = "/api/{version}/sessions/current"
 
@@ -226,7 +226,7 @@ class Connection:
                 advice = "A new session was refused too: is the same personal access token used somewhere else?"
         elif signed_in or self._refusals.has(method, path):
             kind = errors.NotPermitted
-            # What the memory alone says is not remembered again, so that it is verified once an hour.
+            # A refusal known only from memory is not remembered again, so that it is verified once an hour.
             if (signed_in or status == 200) and self.remember_refusal(method, path):
                 log.warning("Tableau refuses %s %s with a valid session", method, path.partition("?")[0])
             if status not in {200, None}:  # this server does not say whether the session is valid

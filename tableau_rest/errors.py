@@ -2,7 +2,7 @@
 
 TableauError
 ├── ConnectionFailed   refused, unknown host, proxy, TLS, timed out, cut off half-way
-├── InvalidResponse    a response that is not Tableau's, or without what was asked for
+├── InvalidResponse    a response that is not Tableau's, or without the requested object
 │   └── IncompleteList a list that changed while it was read, or contradicts itself
 ├── SignInFailed       the credential was refused
 ├── SignInBusy         another thread or process holds the sign-in lock for too long
@@ -131,7 +131,7 @@ class Conflict(TableauError):
 
 
 class AlreadyRunning(Conflict):
-    """A refresh of this content is queued or running already (409093), which usually is no failure."""
+    """A refresh of this content is queued or running already (409093), which usually is not a failure."""
 
 
 class TooManyRequests(TableauError):

@@ -42,7 +42,7 @@ _current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 def exchange(seconds: float) -> Iterator[Exchange]:
     """Limit everything this thread does on its connections to `seconds` in all; later steps raise TimeoutError.
 
-    Name resolution and each attempt to connect have limits of their own.
+    Name resolution and each attempt to connect are limited separately.
     """
     state = Exchange(time.monotonic() + seconds)
     token = _current.set(state)

@@ -41,7 +41,7 @@ tableau.request("GET", "workbooks/…/revisions")        # any other call: signe
   and `lock`. Stored sessions are encrypted with a key derived from the credential. When a session has ended (401 in
   any form), the store is read again; if it has no newer session, one of all users signs in under a lock, and the call
   is repeated. Sessions are never signed out. One personal access token is one live session: give every program that
-  uses the token the same store, or a token of its own.
+  uses the token the same store, or its own token.
 - **Errors.** Every failure raises a `TableauError`: `permanent` says that the same call would fail again, `retry_at`
   when Tableau asks to try again, `advice` what to do. Wrong arguments raise `ValueError` before any request. A 401
   that does not change with a new session means that this call is not permitted: `NotPermitted`.

@@ -31,9 +31,9 @@ TOKEN_HEADER = "X-Tableau-Auth"  # noqa: S105 - the name of a header
 PAUSES = (0.2, 0.8)
 # Seconds since the first attempt after which none is repeated; a slow failure is left to the caller's own retries.
 _LAST_REPEAT = 5.0
-# Idle connections kept for each host; more threads than that open connections of their own.
+# Idle connections kept for each host; further threads open additional connections.
 _CONNECTIONS = 256
-# What a gateway answers while the server behind it restarts.
+# Statuses of a gateway while the server behind it restarts.
 _GATEWAY_ERRORS = {502, 503, 504}
 # Bytes of a response held in memory.
 MAX_BODY = 64 * 1024 * 1024
@@ -175,7 +175,7 @@ def _read(received: requests.Response, into: BinaryIO | None) -> Response:
     if into is not None:
         into.seek(0)
         into.truncate()
-    # read1 returns what has arrived and unpacks no more than it is asked for.
+    # read1 returns the bytes that have arrived, and unpacks at most as many as requested.
     while chunk := received.raw.read1(_CHUNK, decode_content=True):
         size += len(chunk)
         if size > limit:

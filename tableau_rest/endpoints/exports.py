@@ -42,7 +42,7 @@ class Export:
         return f"<Export {self._name}>"
 
     def save(self, path: str | Path) -> Path:
-        """Write the file and return its path. After a failure there is no file, or the previous one unchanged."""
+        """Write the file and return its path. A failure leaves no file, or the previous one unchanged."""
         target = Path(path)
         unfinished = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
         try:

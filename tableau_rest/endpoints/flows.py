@@ -28,7 +28,10 @@ class Flows(Refreshes):
     def flows(
         self, *filters: Filters, sort: str | Iterable[str] = "", page_size: int = query.PAGE_SIZE
     ) -> Iterator[models.Flow]:
-        """Iterate over the flows that the user may see. Filters: name, projectName, ownerName, createdAt, …"""
+        """Iterate over the flows that the user may see.
+
+        Filters: name, projectName, ownerName, createdAt, …
+        """
         return self._list("flows", ("flows", "flow"), models.Flow, filters, sort=sort, page_size=page_size)
 
     @endpoint("POST flows/{id}/run", since="3.3", scope=_RUN, codes="404 NotFound, 409 Conflict")

@@ -103,7 +103,7 @@ class _Reading:
         """Return the items of a page, and note whether it was the last one."""
         found = read(page)
         total = integer(child(page, "pagination"), "totalAvailable")
-        if total is not None and total >= len(found):  # less than one page holds is no count
+        if total is not None and total >= len(found):  # a total below the length of one page is wrong
             self._is_doubtful = self._is_doubtful or total < (self.total or 0)
             self._first_total = total if self._first_total is None else self._first_total
             self.total = total
@@ -129,7 +129,7 @@ class _Reading:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all items have been read that were in the list from the first page to the last.
+        """True if all items have been read that were in the list from the first page to the last.
 
         Items that are inserted meanwhile move others to the next page, where they are read again; so the number of
         different items must reach the first total, and that of all items the last one.
@@ -143,7 +143,7 @@ class _Reading:
 
 
 def list_items(page: Data, outer: str, inner: str) -> list[Data]:
-    """Return the objects of a page, however they are wrapped. Raises InvalidResponse if it is no such list.
+    """Return the objects of a page, however they are wrapped. Raises InvalidResponse if it is not such a list.
 
     An empty list is `{"workbooks": {}}`, or only a paging block with a total of 0. Any other page without "workbooks",
     or with something else in it, is not an empty list.

@@ -21,7 +21,7 @@ class Tags(Connection):
 
     @endpoint("PUT workbooks|datasources|views|flows/{id}/tags", since="2.6", scope=_SCOPE, codes="404 NotFound")
     def add_tags(self, content: HasKind, tags: Iterable[str]) -> tuple[str, ...]:
-        """Add tags to those the content has; return all of them. A tag that exists already is no error.
+        """Add tags to those the content has; return all of them. A tag that exists already is not an error.
 
         May cause an Updated event for the content. Raises ValueError for a text that cannot be a tag.
         """

@@ -29,7 +29,10 @@ class Users(Listing):
         page_size: int = query.PAGE_SIZE,
         fields: str = "_all_",
     ) -> Iterator[models.User]:
-        """Iterate over the users of the site. Filters: name, friendlyName, siteRole, lastLogin, luid, …"""
+        """Iterate over the users of the site.
+
+        Filters: name, friendlyName, siteRole, lastLogin, luid, …
+        """
         names = ("users", "user")
         return self._list("users", names, models.User, filters, sort=sort, page_size=page_size, fields=fields)
 
@@ -37,7 +40,10 @@ class Users(Listing):
     def groups(
         self, *filters: Filters, sort: str | Iterable[str] = "", page_size: int = query.PAGE_SIZE
     ) -> Iterator[models.Group]:
-        """Iterate over the groups of the site. Filters: name, domainName, minimumSiteRole, userCount, …"""
+        """Iterate over the groups of the site.
+
+        Filters: name, domainName, minimumSiteRole, userCount, …
+        """
         return self._list("groups", ("groups", "group"), models.Group, filters, sort=sort, page_size=page_size)
 
     @endpoint("GET groups/{id}/users", since="2.0", scope="tableau:groups:read", codes="404012 NotFound")

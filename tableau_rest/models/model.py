@@ -40,7 +40,7 @@ class Reference(Model):
 
 NO_REFERENCE = Reference()
 
-# Readers by the type of a field, as it is written in the class.
+# Readers by the type of a field, in the notation of the class.
 _BY_TYPE: dict[str, Callable[[Data, str], Any]] = {
     "str": text,
     "bool": boolean,

@@ -55,5 +55,5 @@ class WebhookTest:
 
     @property
     def ok(self) -> bool:
-        """Whether the receiver accepted the test."""
+        """True if the receiver accepted the test."""
         return 200 <= self.status < 300 and 200 <= self.call_status < 300

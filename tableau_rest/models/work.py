@@ -60,7 +60,7 @@ class Job(Model):
 
     @property
     def finished(self) -> bool:
-        """Whether the job has ended, successfully or not; a progress of 100 alone does not say so."""
+        """True if the job has ended, successfully or not; a progress of 100 alone does not say so."""
         return self.completed_at is not None
 
     @property
@@ -95,7 +95,7 @@ class BackgroundJob(Model):
 class Task(Model):
     """A refresh or a flow on a schedule. `type` is FullRefresh, IncrementalRefresh or RunFlow.
 
-    `schedule` is empty on Tableau Cloud, where every task has a schedule of its own.
+    `schedule` is empty on Tableau Cloud, where schedules are not shared between tasks.
     """
 
     luid: str

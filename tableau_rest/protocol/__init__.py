@@ -1,1 +1,1 @@
-"""Tableau's protocol without a network: what a request holds, what a response means."""
+"""Tableau's protocol without a network: the parts of requests, the meaning of responses."""

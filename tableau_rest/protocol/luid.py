@@ -9,7 +9,7 @@ _LUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 
 
 class HasLuid(Protocol):
-    """An object of Tableau's with an id: a Workbook, a Job, a Reference, …"""
+    """A model with an id, such as a Workbook, a Job or a Reference."""
 
     @property
     def luid(self) -> str: ...

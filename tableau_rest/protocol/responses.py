@@ -30,7 +30,7 @@ _BY_CODE: dict[str, type[errors.TableauError]] = {
     "409093": errors.AlreadyRunning,
     "429000": errors.TooManyRequests,
 }
-# Statuses that mean the same whoever sent them: a session that ended, a timeout, a rate limit.
+# Statuses with the same meaning from Tableau and from a proxy: ended session, timeout, rate limit.
 _UNIVERSAL = {401, 408, 429}
 _NOT_TABLEAU = "Check the server's address, and exempt /api from login pages and proxies."
 _NOT_JSON = object()
@@ -76,7 +76,7 @@ def _invalid(summary: str, body: bytes) -> errors.InvalidResponse:
 def only(found: Data, *names: str) -> Data:
     """Return the object under the first of the names that has one with an id.
 
-    Raises InvalidResponse if there is none: a success without the object that was requested is no answer.
+    Raises InvalidResponse if there is none: a success without the requested object is not an answer.
     """
     for name in names:
         value = found.get(name)
@@ -90,8 +90,8 @@ def only(found: Data, *names: str) -> Data:
 def error(status: int, headers: Mapping[str, str], body: bytes, *, now: datetime) -> errors.TableauError:
     """Return the error for a response with status 300 or more, whatever its body is: JSON, XML, HTML or nothing.
 
-    What is not Tableau's own error object comes from a proxy, a login page or another product, and is called so: its
-    404 does not mean that content was deleted.
+    A body without Tableau's error object comes from a proxy, a login page or another product, and becomes an
+    InvalidResponse: its 404 does not mean that content was deleted.
     """
     try:
         found = document(body).get("error")

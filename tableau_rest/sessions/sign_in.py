@@ -69,7 +69,7 @@ class SignIn:
         now, last_step = self._clock(), time.monotonic() + LAST_STEP
         found, api_version = self._negotiate(server or self._server, last_step)
         path = f"/api/{api_version}/auth/signin"
-        # A JWT is good for one use, so each server is sent another one.
+        # Tableau accepts a JWT once, so each server is sent another one.
         server, response = _follow(found, path, lambda at: self._send_credential(at, path, now, last_step))
         if server != found:
             server, api_version = self._negotiate(server, last_step)

@@ -12,19 +12,19 @@ from tests.tableau_rest.tiny import TinyTableau, running
 
 @pytest.fixture
 def tiny() -> Iterator[TinyTableau]:
-    """A running TinyTableau on a free port."""
+    """Run a TinyTableau on a free port."""
     yield from running()
 
 
 @pytest.fixture
 def another() -> Iterator[TinyTableau]:
-    """A second one, for redirects."""
+    """Run a second one, for redirects."""
     yield from running()
 
 
 @pytest.fixture
 def client(tiny: TinyTableau) -> Iterator[Tableau]:
-    """A client of `tiny` that does not really sleep."""
+    """Return a client of `tiny` that does not really sleep."""
     with Tableau(
         tiny.url, "mk", PersonalAccessToken("bot", "s3cr3t-value"), sessions=MemorySessions(), sleep=lambda _: None
     ) as client:

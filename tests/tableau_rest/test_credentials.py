@@ -37,7 +37,7 @@ def test_a_jwt_has_the_claims_that_tableau_requires() -> None:
 
 
 def test_a_jwt_is_used_once() -> None:
-    """Every sign-in has a jti of its own."""
+    """Every sign-in has another jti."""
     ids = {claims(next(APP.sign_ins(NOW))["jwt"])["jti"] for _ in range(50)}
     assert len(ids) == 50
 

@@ -116,7 +116,7 @@ def test_the_version_is_the_servers_or_the_newest_supported_one(
 
 
 def test_deleted_content_is_not_found(tiny: TinyTableau, client: Tableau) -> None:
-    """Its 404 has a type of its own, and is permanent."""
+    """Its 404 is a NotFound, which is permanent."""
     error = {"code": "404006", "summary": "Resource Not Found", "detail": "Workbook"}
     tiny.answers[f"GET workbooks/{LUID}"] = Reply({"error": error}, 404)
     with pytest.raises(NotFound) as raised:
@@ -525,7 +525,7 @@ def test_a_webhook_is_deleted(tiny: TinyTableau, client: Tableau) -> None:
 
 
 def test_a_running_refresh_has_an_error_of_its_own(tiny: TinyTableau, client: Tableau) -> None:
-    """409093 is no failure, so it can be caught alone."""
+    """409093 is not a failure, so it can be caught separately."""
     tiny.answers[f"POST workbooks/{LUID}/refresh"] = Reply({"error": {"code": "409093", "summary": "Conflict"}}, 409)
     with pytest.raises(AlreadyRunning):
         client.request("POST", f"workbooks/{LUID}/refresh", json={})
@@ -540,7 +540,7 @@ def test_filters_are_encoded_as_tableau_expects(tiny: TinyTableau, client: Table
     )
 
 
-# --- responses without what was requested --------------------------------------------------------------------------
+# --- responses without the requested object -------------------------------------------------------------------------
 
 GETTERS: list[tuple[str, Callable[[Tableau], object]]] = [
     (f"GET workbooks/{LUID}", lambda client: client.workbook(LUID)),
@@ -578,7 +578,7 @@ GETTERS: list[tuple[str, Callable[[Tableau], object]]] = [
 def test_a_response_without_the_requested_object_is_an_error(
     tiny: TinyTableau, client: Tableau, path: str, call: Callable[[Tableau], object], body: object
 ) -> None:
-    """200 alone is no answer: there is no workbook without an id."""
+    """A status of 200 is not enough: every workbook has an id."""
     tiny.answers[path] = Reply(body)
     with pytest.raises(InvalidResponse):
         call(client)
@@ -597,7 +597,7 @@ def test_a_response_without_the_requested_object_is_an_error(
     ],
 )
 def test_an_object_without_an_id_is_an_error(tiny: TinyTableau, client: Tableau, body: object) -> None:
-    """The error is not permanent and says what came instead."""
+    """The error is not permanent and names the object that is missing."""
     tiny.answers[f"GET workbooks/{LUID}"] = Reply(body)
     with pytest.raises(InvalidResponse, match="no workbook") as raised:
         client.workbook(LUID)

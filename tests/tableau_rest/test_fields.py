@@ -16,7 +16,7 @@ NOW = datetime(2026, 1, 31, tzinfo=UTC)
 NAMES = st.sampled_from(
     """id name owner project tags tag label views view workbook content type createdAt completedAt finishCode notes text
     statusNotes statusNote schedule extractRefresh flowRun isEnabled webhook-source webhook-destination size recipients
-    recipient user group capabilities capability linkedTaskSteps contentId""".split()  # noqa: SIM905  a list of 33 lines
+    recipient user group capabilities capability linkedTaskSteps contentId""".split()  # noqa: SIM905 - a list would have 33 lines
 )
 JSON: Any = st.recursive(
     st.none()

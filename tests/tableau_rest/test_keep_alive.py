@@ -14,7 +14,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("expires", "said"),
+    ("expires", "expected"),
     [
         (date(2026, 5, 1), ""),
         (date(2026, 3, 31), "expires in 30 days, on 2026-03-31"),
@@ -22,11 +22,11 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
         (date(2026, 2, 1), "has expired"),
     ],
 )
-def test_a_known_expiry_date_is_warned_of_in_time(expires: date, said: str) -> None:
+def test_a_known_expiry_date_is_warned_of_in_time(expires: date, expected: str) -> None:
     """The warning begins thirty days before and continues afterwards."""
     warning = expiry_warning(PersonalAccessToken("bot", "x", expires=expires), NOW - timedelta(days=300), NOW)
-    assert said in warning
-    assert bool(warning) == bool(said)
+    assert expected in warning
+    assert bool(warning) == bool(expected)
 
 
 @pytest.mark.parametrize(("days", "warned"), [(1, False), (149, False), (150, True), (364, True)])
@@ -47,17 +47,17 @@ def test_the_age_of_a_token_survives_sessions_and_restarts(tiny: TinyTableau) ->
     now, store = NOW, MemorySessions()
     tiny.answers["GET /api/3.27/sessions/current"] = Reply({"session": {}})
 
-    def kept(secret: str) -> Tableau:
+    def client_with(secret: str) -> Tableau:
         return Tableau(tiny.url, "mk", PersonalAccessToken("bot", secret), sessions=store, clock=lambda: now)
 
-    with kept("one") as client:
+    with client_with("one") as client:
         assert client.keep_alive().first_used_at == NOW
     now += timedelta(days=160)
-    with kept("one") as client:
-        standing = client.keep_alive()
-        assert (standing.first_used_at, standing.signed_in_at) == (NOW, now)
-        assert "160 days" in standing.warning
-    with kept("two") as client:
+    with client_with("one") as client:
+        status = client.keep_alive()
+        assert (status.first_used_at, status.signed_in_at) == (NOW, now)
+        assert "160 days" in status.warning
+    with client_with("two") as client:
         assert client.keep_alive().warning == ""
 
 

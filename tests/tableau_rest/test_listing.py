@@ -73,7 +73,7 @@ def test_a_page_behind_the_end_of_a_list_that_shrank_is_no_error(tiny: TinyTable
 
 
 def test_a_list_that_keeps_changing_is_an_error(tiny: TinyTableau, client: Tableau) -> None:
-    """It is not permanent, and it says what was missing."""
+    """It is not permanent, and it gives both counts."""
     tiny.answers["GET workbooks"] = Changing(40, lambda found, request: found.pop(0))
     with pytest.raises(IncompleteList, match="incomplete") as raised:
         numbers(client)
@@ -120,7 +120,7 @@ def test_a_total_that_is_never_reached_ends(tiny: TinyTableau, client: Tableau) 
     assert pages.requests == 4
 
 
-def test_a_total_that_grows_for_ever_ends(tiny: TinyTableau, client: Tableau) -> None:
+def test_a_total_that_grows_forever_ends(tiny: TinyTableau, client: Tableau) -> None:
     """A hostile server cannot keep a list going without an end."""
     pages = Changing(2)
 

@@ -37,7 +37,7 @@ def test_lazy_names_are_declared_for_type_checkers(package: object) -> None:
     assert declared == {name: f"{package.__name__}.{home}" for name, home in homes.items()}  # type: ignore[attr-defined]
     assert all(getattr(package, name) for name in homes)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
-        package.nonsense  # type: ignore[attr-defined]  # noqa: B018
+        package.nonsense  # type: ignore[attr-defined]  # noqa: B018 - the access is the test
 
 
 def test_importing_loads_only_what_is_needed() -> None:
@@ -97,17 +97,17 @@ def test_secrets_appear_in_no_text(
     client = Tableau(tiny.url, "mk", PersonalAccessToken("bot", SECRET), sessions=MemorySessions())
     with client, pytest.raises(TableauError) as raised:
         client.workbook(LUID)
-    dead = Tableau("http://127.0.0.1:9", "mk", PersonalAccessToken("bot", SECRET), sleep=lambda _: None)
-    with dead, pytest.raises(TableauError) as unreachable:
-        dead.workbook(LUID)
-    said = [caplog.text, repr(client), repr(client.credential), repr(client.session())]
-    for error in (raised.value, unreachable.value):
+    unreachable_client = Tableau("http://127.0.0.1:9", "mk", PersonalAccessToken("bot", SECRET), sleep=lambda _: None)
+    with unreachable_client, pytest.raises(TableauError) as refused:
+        unreachable_client.workbook(LUID)
+    texts = [caplog.text, repr(client), repr(client.credential), repr(client.session())]
+    for error in (raised.value, refused.value):
         cause: BaseException | None = error
         while cause is not None:
-            said += [str(cause), repr(cause), repr(vars(cause))]
+            texts += [str(cause), repr(cause), repr(vars(cause))]
             cause = cause.__cause__ or cause.__context__
-    said += [repr(Password("ann", SECRET)), repr(ConnectedApp("c", "i", SECRET, "ann", spare=("j", SECRET)))]
-    everything = "\n".join(said)
+    texts += [repr(Password("ann", SECRET)), repr(ConnectedApp("c", "i", SECRET, "ann", spare=("j", SECRET)))]
+    everything = "\n".join(texts)
     assert SECRET not in everything
     assert client.session().token not in everything
     assert "GET" in caplog.text

@@ -194,7 +194,7 @@ def test_tokens_are_masked_in_details() -> None:
 )
 @pytest.mark.parametrize("body", [b"<html><title>Blocked by the proxy</title></html>", b'{"message": "Blocked by"}'])
 def test_an_error_that_is_not_tableaus_is_called_so(status: int, kind: type[errors.TableauError], body: bytes) -> None:
-    """It quotes what came, is not permanent, and never has a type that says something about content or rights."""
+    """It quotes the response, is not permanent, and never means that content or a right is missing."""
     found = error(status, body)
     assert type(found) is kind
     assert "Blocked by" in str(found)

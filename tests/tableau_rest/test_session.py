@@ -356,7 +356,7 @@ def test_the_sign_in_follows_the_redirect_to_the_pod(tiny: TinyTableau, another:
 
 
 def test_each_server_is_sent_another_jwt(tiny: TinyTableau, another: TinyTableau) -> None:
-    """A JWT is good for one use, and the generic host may have used it."""
+    """Tableau accepts a JWT once, and the generic host may have used it."""
     pod = another.url.replace("127.0.0.1", "localhost")
     tiny.answers["POST /api/3.27/auth/signin"] = Reply(b"", 301, {"Location": f"{pod}/api/3.27/auth/signin"})
     app = ConnectedApp("client", "id", "k" * 44, "ann")

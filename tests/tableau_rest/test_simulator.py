@@ -47,7 +47,7 @@ APP = ConnectedApp(CONFIG.ca_client, CONFIG.ca_secret_id, CONFIG.ca_secret_value
 
 @pytest.fixture
 def simulated() -> Iterator[Running]:
-    """A new simulator for each test."""
+    """Run a new simulator for each test."""
     with running(CONFIG) as simulated:
         yield simulated
 
@@ -59,7 +59,7 @@ def client_of(simulated: Running, credential: Credential = PAT, **more: Any) -> 
 
 @pytest.fixture
 def tableau(simulated: Running) -> Iterator[Tableau]:
-    """A client with a PAT."""
+    """Return a client with a PAT."""
     with client_of(simulated) as tableau:
         yield tableau
 
