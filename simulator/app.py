@@ -1,4 +1,6 @@
-"""Builds a simulator: one world behind one Flask application."""
+"""Create the Flask application of a simulator, with its world behind it."""
+
+from __future__ import annotations
 
 import os
 import sys
@@ -9,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from simulator import fault_injection, slack, tableau, twilio
 from simulator.config import VARIABLES, Config, from_environment
-from simulator.control.content_card import browse
+from simulator.control.content_card import content_card
 from simulator.control.http_api import control
 from simulator.control.page import page
 from simulator.tableau.wire import ApiError, error_response
@@ -17,38 +19,37 @@ from simulator.world.world import World
 
 
 def create_app(config: Config | None = None) -> Flask:
-    """A simulator as an application, to be served or called; its world is `app.extensions["simulator"]`.
+    """Return a simulator as an application; its world is `app.extensions["simulator"]`.
 
-    Without a configuration the environment is asked, and the credentials it does not have are made up; they are printed
-    with our addresses, as a server needs them.
+    Without a configuration it is read from the environment, and the settings that a server needs are printed.
     """
     if config is None:
-        config, made_up = from_environment(os.environ)
-        announce(_addresses(config) | made_up)
+        config, defaults = from_environment(os.environ)
+        print_server_settings(_addresses(config) | defaults)
     app = Flask(__name__, template_folder="control/templates", static_folder="control/static")
     app.json.sort_keys = False  # type: ignore[attr-defined]
     world = World(config)
     app.extensions["simulator"] = world
     fault_injection.register(app, world)
-    for side in (tableau, slack, twilio):
-        side.register(app)
+    for vendor in (tableau, slack, twilio):
+        vendor.register(app)
     app.register_blueprint(control)
     app.register_blueprint(page)
-    app.register_blueprint(browse)
+    app.register_blueprint(content_card)
     app.register_error_handler(ApiError, error_response)
-    app.register_error_handler(HTTPException, _no_such)
+    app.register_error_handler(HTTPException, handle_http_error)
     return app
 
 
-def announce(variables: dict[str, str]) -> None:
-    """Print what a server beside us needs and does not share with us, in the form of an .env file."""
-    if variables:
-        print("A server works against this simulator with these in its .env, besides what our own environment has:")
-        print("\n".join(f"  {name}={value}" for name, value in variables.items()), flush=True)
+def print_server_settings(settings: dict[str, str]) -> None:
+    """Print the settings that a server needs and the environment lacks, in the format of a .env file."""
+    if settings:
+        print("Settings for a server that uses this simulator (.env):\n")
+        print("\n".join(f"  {name}={value}" for name, value in settings.items()), end="\n\n", flush=True)
 
 
 def _addresses(config: Config) -> dict[str, str]:
-    """Where we will be, as far as `flask run` was told."""
+    """Return the addresses of the simulator, as far as the options of `flask run` give them."""
     context = click.get_current_context(silent=True)
     if context is None or not context.params.get("port"):
         return {}
@@ -56,13 +57,14 @@ def _addresses(config: Config) -> dict[str, str]:
     return {name: value for name, value in config.environment(url).items() if name not in VARIABLES}
 
 
-def _no_such(error: HTTPException) -> Response | HTTPException:
-    """Below /api an unknown address or method is refused in Tableau's words."""
+def handle_http_error(error: HTTPException) -> Response | HTTPException:
+    """Return Tableau's error for an unknown address or method below /api, and other errors unchanged."""
     if not request.path.startswith("/api/"):
         return error
     if error.code == 405:
         return error_response(ApiError("405000", f"Request type {request.method} is not allowed on this resource."))
     if error.code == 404:
-        return error_response(ApiError("404003", f"{request.path} is not a resource of this API."))
+        detail = f"The simulator does not support {request.method} {request.path}."
+        return error_response(ApiError("404003", detail))
     print(f"simulator: {error}", file=sys.stderr)
     return error

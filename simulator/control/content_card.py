@@ -9,13 +9,13 @@ from simulator.world.current import current_world
 from simulator.world.site import Content, Datasource, Site, View, Workbook
 from simulator.world.world import World
 
-browse = Blueprint("browse", __name__, url_prefix="/simulator/content")
+content_card = Blueprint("content_card", __name__, url_prefix="/simulator/content")
 KINDS = {"workbooks": "workbook", "datasources": "datasource", "flows": "flow"}
 Card = dict[str, Any]
 NOT_HERE = {"error": "There is nothing at this address any more."}, 404
 
 
-@browse.get("/<any(workbooks,datasources,flows):many>/<int:number>")
+@content_card.get("/<any(workbooks,datasources,flows):many>/<int:number>")
 def numbered(many: str, number: int) -> Card | tuple[Card, int]:
     """The card of what has this number in its address."""
     world = current_world()
@@ -24,7 +24,7 @@ def numbered(many: str, number: int) -> Card | tuple[Card, int]:
         return next((_card(world, thing) for thing in things if thing.number == number), NOT_HERE)
 
 
-@browse.get("/views/<workbook>/<sheet>")
+@content_card.get("/views/<workbook>/<sheet>")
 def sheet(workbook: str, sheet: str) -> Card | tuple[Card, int]:
     """The card of a view, by the names in its address."""
     world = current_world()
@@ -35,7 +35,7 @@ def sheet(workbook: str, sheet: str) -> Card | tuple[Card, int]:
         )
 
 
-@browse.get("/picture/<luid>")
+@content_card.get("/picture/<luid>")
 def picture(luid: str) -> Response:
     """What a workbook or view looks like."""
     home = current_world().home
@@ -54,7 +54,7 @@ def _card(world: World, item: Content) -> Card:
     jobs = [job for job in home.jobs.values() if job.content == item.luid][:-6:-1]
     ends = [{"at": job.created_at.isoformat(), "status": job.status(now), "notes": job.notes} for job in jobs]
     drawn = isinstance(item, Workbook | View)
-    address = url_for("browse.picture", luid=item.luid, v=_seed(item)[-12:]) if drawn else ""
+    address = url_for("content_card.picture", luid=item.luid, v=_seed(item)[-12:]) if drawn else ""
     return {
         "name": item.name,
         "kind": type(item).__name__,

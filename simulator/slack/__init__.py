@@ -1,11 +1,14 @@
-"""The Slack side of the simulator: the Web API as far as messages and files need it."""
+"""The simulated Slack: the methods of the Web API for messages, files, users and channels."""
+
+from __future__ import annotations
 
 from flask import Flask
 
 
 def register(app: Flask) -> None:
-    """Put the Web API into an application."""
-    from simulator.slack import files, messages, people  # noqa: F401, PLC0415 -- importing them announces their methods
-    from simulator.slack.api import slack  # noqa: PLC0415 -- the world imports our workspace before there are routes
+    """Add the Web API to an application."""
+    # The world imports the workspace from this package, so the routes cannot be imported above.
+    from simulator.slack import files, messages, users  # noqa: F401, PLC0415 - importing them registers their methods
+    from simulator.slack.api import slack  # noqa: PLC0415 - as above
 
     app.register_blueprint(slack)

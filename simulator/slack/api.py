@@ -1,16 +1,19 @@
-"""The door of Slack's Web API: reads arguments in either form, checks the token, answers `ok` or an error's name.
+"""The frame of Slack's Web API: read arguments in either form, check the token, respond with `ok` or an error name.
 
 https://docs.slack.dev/apis/web-api/
 """
+
+from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from hmac import compare_digest
 from typing import Any
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 
 from simulator.slack.workspace import SlackError
+from simulator.world.current import current_world
 from simulator.world.world import World
 
 Arguments = dict[str, Any]
@@ -22,89 +25,77 @@ SCOPES = "chat:write,chat:write.public,channels:read,files:write,users:read,user
 
 
 def method(name: str) -> Callable[[Method], Method]:
-    """Announce what answers a method of the Web API."""
+    """Register the function for a method of the Web API."""
 
-    def announce(answering: Method) -> Method:
-        METHODS[name] = answering
-        return answering
+    def register(function: Method) -> Method:
+        METHODS[name] = function
+        return function
 
-    return announce
+    return register
 
 
 @slack.route("/api/<name>", methods=["GET", "POST"])
 def call(name: str) -> Response:
-    """Answer one call; errors come with status 200, as Slack's do."""
-    world: World = current_app.extensions["simulator"]
-    try:
-        answering = METHODS.get(name, _unknown)
-        arguments = _arguments()
-        _signed(world, arguments)
-        with world.lock:
-            answer = {"ok": True} | answering(world, arguments)
-            world.changed()
-    except SlackError as error:
-        return error_response(error)
-    return respond(answer)
-
-
-def _unknown(_world: World, _arguments: Arguments) -> Arguments:
-    raise SlackError("unknown_method")
-
-
-def respond(answer: Arguments, status: int = 200) -> Response:
-    """An answer in Slack's JSON."""
-    response = Response(json.dumps(answer), status, content_type="application/json; charset=utf-8")
-    response.headers["X-OAuth-Scopes"] = SCOPES
-    return response
-
-
-def error_response(error: SlackError, status: int = 200) -> Response:
-    """The answer that carries an error."""
-    answer: Arguments = {"ok": False, "error": error.name}
-    if error.messages:
-        answer |= {
-            "errors": list(error.messages),
-            "response_metadata": {"messages": [f"[ERROR] {m}" for m in error.messages]},
-        }
-    if error.needed:
-        answer |= {"needed": error.needed, "provided": SCOPES}
-    return respond(answer, status)
-
-
-def _arguments() -> Arguments:
-    if request.mimetype == "application/json":
-        try:
-            body = json.loads(request.get_data() or b"{}")
-        except (ValueError, RecursionError) as error:
-            raise SlackError("invalid_json") from error
-        if not isinstance(body, dict):
-            raise SlackError("json_not_object")
-        return dict(request.args) | body
-    return dict(request.args) | dict(request.form)
-
-
-def _signed(world: World, arguments: Arguments) -> None:
+    """Respond to one call. Raises SlackError."""
+    world, arguments = current_world(), _arguments()
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     token = token if kind.lower() == "bearer" else str(arguments.get("token") or "")
     if not token:
         raise SlackError("not_authed")
     if not compare_digest(token.strip().encode(), world.slack.token.encode()):
         raise SlackError("invalid_auth")
+    if name not in METHODS:
+        raise SlackError("unknown_method")
+    with world.lock:
+        content = {"ok": True} | METHODS[name](world, arguments)
+        world.changed()
+    return respond(content)
 
 
-def parsed(arguments: Arguments, name: str, problem: str) -> Any:
-    """An argument that is JSON, which form-encoded calls send as text. Raises the named problem."""
+def respond(content: Arguments, status: int = 200) -> Response:
+    """Return a response in Slack's JSON."""
+    response = Response(json.dumps(content), status, content_type="application/json; charset=utf-8")
+    response.headers["X-OAuth-Scopes"] = SCOPES
+    return response
+
+
+@slack.errorhandler(SlackError)
+def error_response(error: SlackError, status: int = 200) -> Response:
+    """Return the response of an error, which has status 200 as Slack's errors do."""
+    content: Arguments = {"ok": False, "error": error.name}
+    if error.messages:
+        content["errors"] = list(error.messages)
+        content["response_metadata"] = {"messages": [f"[ERROR] {message}" for message in error.messages]}
+    if error.needed:
+        content |= {"needed": error.needed, "provided": SCOPES}
+    return respond(content, status)
+
+
+def _arguments() -> Arguments:
+    if request.mimetype != "application/json":
+        return dict(request.args) | dict(request.form)
+    try:
+        body = json.loads(request.get_data() or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise SlackError("invalid_json") from error
+    if not isinstance(body, dict):
+        raise SlackError("json_not_object")
+    return dict(request.args) | body
+
+
+def json_argument(arguments: Arguments, name: str, error_name: str) -> Any:
+    """Return a JSON argument, which form-encoded calls send as text. Raises SlackError with `error_name`."""
     value = arguments.get(name)
     if not isinstance(value, str):
         return value
     try:
         return json.loads(value) if value else None
     except (ValueError, RecursionError) as error:
-        raise SlackError(problem) from error
+        raise SlackError(error_name) from error
 
 
-def whole(arguments: Arguments, name: str, default: int) -> int:
-    """An argument that is a whole number."""
+def int_argument(arguments: Arguments, name: str, default: int) -> int:
+    """Return a whole number. Raises SlackError."""
     value = str(arguments.get(name) or default)
     if not value.isascii() or not value.isdigit():
         raise SlackError("invalid_arguments", f"must be an integer: {name}")

@@ -1,43 +1,57 @@
-"""Checks blocks the way Slack does before it shows them. Pure.
+"""Validate blocks as Slack does before it shows them. Pure.
 
 https://docs.slack.dev/reference/block-kit/blocks
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 
 Problems = list[str]
-MOST_BLOCKS, MOST_CHARACTERS = 50, 13200
+# Returns the problems of a block; `at` is its JSON pointer.
+Check = Callable[[Mapping[str, object], str], Problems]
+
+MAX_BLOCKS, MAX_CHARACTERS = 50, 13200
 TOO_LONG = "msg_blocks_too_long"
 
+_checks: dict[str, Check] = {}
 
-def check(blocks: object) -> Problems:
-    """What is wrong with a list of blocks, in Slack's words with the place; empty when nothing is."""
+
+def validate(blocks: object) -> Problems:
+    """Return the problems of a list of blocks in Slack's words, with their places."""
     if not isinstance(blocks, list):
         return ["must be an array [json-pointer:/blocks]"]
-    problems = [f"no more than {MOST_BLOCKS} items allowed [json-pointer:/blocks]"] if len(blocks) > MOST_BLOCKS else []
+    problems = [f"no more than {MAX_BLOCKS} items allowed [json-pointer:/blocks]"] if len(blocks) > MAX_BLOCKS else []
     for index, block in enumerate(blocks):
-        problems += _block(block, f"/blocks/{index}")
+        at = f"/blocks/{index}"
+        if not isinstance(block, Mapping):
+            problems.append(f"must be an object [json-pointer:{at}]")
+        elif (check := _checks.get(str(block.get("type")))) is None:
+            problems.append(f"unsupported type: {block.get('type')} [json-pointer:{at}/type]")
+        else:
+            problems += check(block, at) + _string(block.get("block_id", ""), 255, f"{at}/block_id")
     return problems
 
 
-def characters(value: object) -> int:
-    """How many characters the texts of blocks have together."""
+def count_characters(value: object) -> int:
+    """Return the number of characters in all texts of blocks."""
     if isinstance(value, Mapping):
         own = len(str(value["text"])) if isinstance(value.get("text"), str) else 0
-        return own + sum(characters(entry) for entry in value.values() if not isinstance(entry, str))
-    return sum(map(characters, value)) if isinstance(value, list) else 0
+        return own + sum(count_characters(entry) for entry in value.values() if not isinstance(entry, str))
+    return sum(map(count_characters, value)) if isinstance(value, list) else 0
 
 
-def _block(block: object, at: str) -> Problems:
-    if not isinstance(block, Mapping):
-        return [f"must be an object [json-pointer:{at}]"]
-    checker = CHECKS.get(str(block.get("type")))
-    if checker is None:
-        return [f"unsupported type: {block.get('type')} [json-pointer:{at}/type]"]
-    return checker(block, at) + _short(block.get("block_id", ""), 255, f"{at}/block_id")
+def checks(*types: str) -> Callable[[Check], Check]:
+    """Register the check of these types of blocks."""
+
+    def register(check: Check) -> Check:
+        _checks.update(dict.fromkeys(types, check))
+        return check
+
+    return register
 
 
-def _short(value: object, most: int, at: str, *, least: int = 0) -> Problems:
+def _string(value: object, most: int, at: str, *, least: int = 0) -> Problems:
     if not isinstance(value, str):
         return [f"must be a string [json-pointer:{at}]"]
     if len(value) > most:
@@ -49,40 +63,44 @@ def _text(value: object, most: int, at: str, kinds: tuple[str, ...] = ("plain_te
     if not isinstance(value, Mapping):
         return [f"missing required field: text [json-pointer:{at}]"]
     problems = [] if value.get("type") in kinds else [f"unsupported type: {value.get('type')} [json-pointer:{at}/type]"]
-    return problems + _short(value.get("text"), most, f"{at}/text", least=1)
+    return problems + _string(value.get("text"), most, f"{at}/text", least=1)
 
 
+def _list(values: object, most: int, at: str, check: Callable[[object, str], Problems]) -> Problems:
+    if not isinstance(values, list) or not values:
+        return [f"must be a non-empty array [json-pointer:{at}]"]
+    problems = [f"no more than {most} items allowed [json-pointer:{at}]"] if len(values) > most else []
+    return problems + [problem for index, entry in enumerate(values) for problem in check(entry, f"{at}/{index}")]
+
+
+@checks("header")
 def _header(block: Mapping[str, object], at: str) -> Problems:
     return _text(block.get("text"), 150, f"{at}/text", ("plain_text",))
 
 
+@checks("section")
 def _section(block: Mapping[str, object], at: str) -> Problems:
     if "text" not in block and "fields" not in block:
         return [f"missing required field: text or fields [json-pointer:{at}]"]
     problems = _text(block["text"], 3000, f"{at}/text") if "text" in block else []
     if "fields" in block:
-        problems += _many(block["fields"], 10, f"{at}/fields", lambda entry, place: _text(entry, 2000, place))
+        problems += _list(block["fields"], 10, f"{at}/fields", lambda entry, place: _text(entry, 2000, place))
     return problems + (_element(block["accessory"], f"{at}/accessory") if "accessory" in block else [])
 
 
-def _many(values: object, most: int, at: str, each: Callable[[object, str], Problems]) -> Problems:
-    if not isinstance(values, list) or not values:
-        return [f"must be a non-empty array [json-pointer:{at}]"]
-    problems = [f"no more than {most} items allowed [json-pointer:{at}]"] if len(values) > most else []
-    return problems + [problem for index, entry in enumerate(values) for problem in each(entry, f"{at}/{index}")]
-
-
+@checks("context")
 def _context(block: Mapping[str, object], at: str) -> Problems:
-    def each(entry: object, place: str) -> Problems:
+    def check(entry: object, place: str) -> Problems:
         if isinstance(entry, Mapping) and entry.get("type") == "image":
             return _image(entry, place)
         return _text(entry, 3000, place)
 
-    return _many(block.get("elements"), 10, f"{at}/elements", each)
+    return _list(block.get("elements"), 10, f"{at}/elements", check)
 
 
+@checks("actions")
 def _actions(block: Mapping[str, object], at: str) -> Problems:
-    return _many(block.get("elements"), 25, f"{at}/elements", _element)
+    return _list(block.get("elements"), 25, f"{at}/elements", _element)
 
 
 def _element(value: object, at: str) -> Problems:
@@ -91,41 +109,31 @@ def _element(value: object, at: str) -> Problems:
     if value.get("type") == "image":
         return _image(value, at)
     if value.get("type") != "button":
-        return []  # menus and pickers exist; nobody here sends them
+        # Menus and pickers are not checked.
+        return []
     problems = _text(value.get("text"), 75, f"{at}/text", ("plain_text",))
     for name, most in (("url", 3000), ("value", 2000), ("action_id", 255)):
-        problems += _short(value[name], most, f"{at}/{name}") if name in value else []
+        problems += _string(value[name], most, f"{at}/{name}") if name in value else []
     if value.get("style") not in (None, "primary", "danger"):
         problems.append(f"must be a valid enum value [json-pointer:{at}/style]")
     return problems
 
 
+@checks("image")
 def _image(block: Mapping[str, object], at: str) -> Problems:
-    problems = _short(block.get("alt_text"), 2000, f"{at}/alt_text")
+    problems = _string(block.get("alt_text"), 2000, f"{at}/alt_text")
     if "image_url" in block:
-        problems += _short(block["image_url"], 3000, f"{at}/image_url", least=1)
+        problems += _string(block["image_url"], 3000, f"{at}/image_url", least=1)
     elif not isinstance(block.get("slack_file"), Mapping):
         problems.append(f"missing required field: image_url or slack_file [json-pointer:{at}]")
     return problems + (_text(block["title"], 2000, f"{at}/title", ("plain_text",)) if "title" in block else [])
 
 
+@checks("markdown")
 def _markdown(block: Mapping[str, object], at: str) -> Problems:
-    return _short(block.get("text"), 12000, f"{at}/text", least=1)
+    return _string(block.get("text"), 12000, f"{at}/text", least=1)
 
 
-def _fine(_block: Mapping[str, object], _at: str) -> Problems:
+@checks("divider", "rich_text", "video", "table")
+def _unchecked(_block: Mapping[str, object], _at: str) -> Problems:
     return []
-
-
-CHECKS: dict[str, Callable[[Mapping[str, object], str], Problems]] = {
-    "header": _header,
-    "section": _section,
-    "divider": _fine,
-    "context": _context,
-    "actions": _actions,
-    "image": _image,
-    "markdown": _markdown,
-    "rich_text": _fine,
-    "video": _fine,
-    "table": _fine,
-}

@@ -1,86 +1,84 @@
-"""Uploading a file in three steps: announce it, send the bytes, share it.
+"""Upload files in three steps: request an address, send the bytes, share the file.
 
 https://docs.slack.dev/reference/methods/files.getUploadURLExternal
 """
 
-from flask import Response, current_app, request
+from __future__ import annotations
 
-from simulator.slack.api import Arguments, method, parsed, slack
-from simulator.slack.messages import allowed, find
+from flask import Response, request
+
+from simulator.slack.api import Arguments, json_argument, method, slack
+from simulator.slack.messages import check_blocks, find_message
 from simulator.slack.workspace import File, SlackError
+from simulator.world.current import current_world
 from simulator.world.world import World
 
-MOST_BYTES = 1 << 30
+MAX_BYTES = 1 << 30
 
 
 @method("files.getUploadURLExternal")
-def announce(world: World, arguments: Arguments) -> Arguments:
-    """Where to send the bytes of a file, and the id it will have."""
-    name, length, alt = (
-        str(arguments.get("filename") or ""),
-        str(arguments.get("length") or ""),
-        str(arguments.get("alt_txt") or ""),
-    )
-    if not name or not length.isdigit() or int(length) < 1:
-        raise SlackError(
-            "invalid_arguments",
-            "missing required field: filename" if not name else "must be a positive integer: length",
-        )
+def get_upload_url(world: World, arguments: Arguments) -> Arguments:
+    """Return an address for the bytes of a file, and the id that the file will have."""
+    name, length, alt = (str(arguments.get(key) or "") for key in ("filename", "length", "alt_txt"))
+    if not name:
+        raise SlackError("invalid_arguments", "missing required field: filename")
+    if not length.isdigit() or int(length) < 1:
+        raise SlackError("invalid_arguments", "must be a positive integer: length")
     if len(alt) > 1000:
         raise SlackError("alt_txt_too_large")
-    if int(length) > MOST_BYTES:
+    if int(length) > MAX_BYTES:
         raise SlackError("file_upload_size_restricted")
-    made = world.slack.expect(name, int(length), alt)
-    return {"upload_url": f"{request.host_url}slack/upload/{made.ticket}", "file_id": made.id}
+    file = world.slack.expect_file(name, int(length), alt)
+    return {"upload_url": f"{request.host_url}slack/upload/{file.ticket}", "file_id": file.id}
 
 
 @slack.post("/upload/<ticket>")
 def upload(ticket: str) -> Response:
-    """Take in the bytes, raw or as the first part of a form. The address itself is the permission."""
-    world: World = current_app.extensions["simulator"]
+    """Receive the bytes, raw or as the first part of a form. The address itself is the permission."""
+    world = current_world()
     if request.mimetype == "multipart/form-data":
         parts = list(request.files.values())
         data = parts[0].read() if parts else b""
     else:
         data = request.get_data(cache=False)
     with world.lock:
-        if not world.slack.arrived(ticket, data):
+        if not world.slack.receive_file(ticket, data):
             return Response("unexpected file", 400, mimetype="text/plain")
     return Response(f"OK - {len(data)}", mimetype="text/plain")
 
 
 @method("files.completeUploadExternal")
-def complete(world: World, arguments: Arguments) -> Arguments:
-    """Share files that have arrived; without a channel they stay unshared."""
-    wished = parsed(arguments, "files", "invalid_arguments")
-    if not isinstance(wished, list) or not wished:
+def complete_upload(world: World, arguments: Arguments) -> Arguments:
+    """Share files that were uploaded; without a channel they stay unshared."""
+    requested = json_argument(arguments, "files", "invalid_arguments")
+    if not isinstance(requested, list) or not requested:
         raise SlackError("invalid_arguments", "missing required field: files")
-    files = [_arrived(world, wish) for wish in wished]
-    channels = [part for part in str(arguments.get("channel_id") or arguments.get("channels") or "").split(",") if part]
-    for channel in channels:
+    files = []
+    for entry in requested:
+        given = entry if isinstance(entry, dict) else {}
+        file = world.slack.files.get(str(given.get("id")))
+        if file is None or file.data is None or file.shared:
+            raise SlackError("file_not_found")
+        file.title = str(given.get("title") or file.name)
+        files.append(file)
+    channels = str(arguments.get("channel_id") or arguments.get("channels") or "")
+    for channel in filter(None, channels.split(",")):
         _share(world, channel, files, arguments)
-    return {"files": [described(world, file) for file in files]}
+    return {"files": [describe_file(world, file) for file in files]}
 
 
-def _arrived(world: World, wish: object) -> File:
-    known = world.slack.files.get(str(wish.get("id"))) if isinstance(wish, dict) else None
-    if known is None or known.data is None or known.shared:
-        raise SlackError("file_not_found")
-    known.title = str(wish.get("title") or known.name) if isinstance(wish, dict) else known.name
-    return known
-
-
-def _share(world: World, where: str, files: list[File], arguments: Arguments) -> None:
-    channel = world.slack.channels.get(where)  # an id, never a name
+def _share(world: World, channel_id: str, files: list[File], arguments: Arguments) -> None:
+    # Here Slack accepts an id only, not a name.
+    channel = world.slack.channels.get(channel_id)
     if channel is None or (channel.private and not channel.member):
         raise SlackError("channel_not_found")
     if not channel.member:
         raise SlackError("not_in_channel")
-    message = world.slack.new(channel.id, str(arguments.get("initial_comment") or ""))
-    message.blocks = parsed(arguments, "blocks", "invalid_blocks_format") or []
-    allowed(message.blocks)
+    message = world.slack.new_message(channel.id, str(arguments.get("initial_comment") or ""))
+    message.blocks = json_argument(arguments, "blocks", "invalid_blocks_format") or []
+    check_blocks(message.blocks)
     if thread := str(arguments.get("thread_ts") or ""):
-        message.thread_ts = find(world, channel.id, thread).ts
+        message.thread_ts = find_message(world, channel.id, thread).ts
     message.files = [file.id for file in files]
     world.slack.post(channel, message)
     for file in files:
@@ -89,19 +87,19 @@ def _share(world: World, where: str, files: list[File], arguments: Arguments) ->
 
 @method("files.info")
 def info(world: World, arguments: Arguments) -> Arguments:
-    """What is known of a file."""
-    known = world.slack.files.get(str(arguments.get("file") or ""))
-    if known is None:
+    """Return a file."""
+    file = world.slack.files.get(str(arguments.get("file") or ""))
+    if file is None:
         raise SlackError("file_not_found")
-    return {"file": described(world, known)}
+    return {"file": describe_file(world, file)}
 
 
-def described(world: World, file: File) -> Arguments:
-    """A file as the API shows it."""
-    shares = [m for m in world.slack.messages if file.id in m.files]
+def describe_file(world: World, file: File) -> Arguments:
+    """Return a file as the API shows it."""
+    shares = [message for message in world.slack.messages if file.id in message.files]
     public = {
-        channel: [{"ts": m.ts} for m in shares if m.channel == channel]
-        for channel in sorted({m.channel for m in shares})
+        channel: [{"ts": message.ts} for message in shares if message.channel == channel]
+        for channel in sorted({message.channel for message in shares})
     }
     return {
         "id": file.id,
@@ -118,7 +116,7 @@ def described(world: World, file: File) -> Arguments:
 
 
 def mimetype(file: File) -> str:
-    """What kind of file the bytes are, as far as it matters here."""
+    """Return the type of a file by its first bytes."""
     data = file.data or b""
     if data.startswith(b"\x89PNG\r\n"):
         return "image/png"

@@ -1,4 +1,6 @@
-"""A Slack workspace: its people, channels, messages and files, and the rules of who may post where."""
+"""The state of a Slack workspace: members, channels, messages and files, and the rules for posting."""
+
+from __future__ import annotations
 
 import itertools
 import re
@@ -10,7 +12,7 @@ from simulator.config import Config
 
 BOT_USER, BOT, TEAM = "U0BOT00000", "B0BOT00000", "T0ACME0000"
 BOT_NAME = "Tableau Webhooks"
-# name, private, archived, whether the bot is a member
+# Name, private, archived, whether the bot is a member.
 CHANNELS = (
     ("general", False, False, False),
     ("bi", False, False, True),
@@ -19,13 +21,11 @@ CHANNELS = (
     ("board", True, False, False),
     ("old-news", False, True, True),
 )
-
-
-ID = re.compile("[CG][A-Z0-9]{3,}")
+CHANNEL_ID = re.compile("[CG][A-Z0-9]{3,}")
 
 
 class SlackError(Exception):
-    """A error_response: the name Slack gives it, and what it adds."""
+    """An error response: Slack's name for it, its messages and the scope that is needed."""
 
     def __init__(self, name: str, *messages: str, needed: str = "") -> None:
         super().__init__(name)
@@ -34,7 +34,7 @@ class SlackError(Exception):
 
 @dataclass
 class Member:
-    """Somebody in the workspace."""
+    """A member of the workspace."""
 
     id: str
     name: str
@@ -44,7 +44,7 @@ class Member:
 
 @dataclass
 class Channel:
-    """A channel, or a conversation between the bot and one person (`user` is set)."""
+    """A channel, or a direct conversation of the bot with one `user`."""
 
     id: str
     name: str
@@ -53,10 +53,17 @@ class Channel:
     member: bool = True
     user: str = ""
 
+    @property
+    def kind(self) -> str:
+        """Return Slack's name for the kind of conversation."""
+        if self.user:
+            return "im"
+        return "private_channel" if self.private else "public_channel"
+
 
 @dataclass
 class File:
-    """A file on its way or shared: `size` as announced, `data` as arrived."""
+    """A file; `size` was announced, `data` is None until it was uploaded."""
 
     id: str
     name: str
@@ -71,7 +78,7 @@ class File:
 
 @dataclass
 class Message:
-    """One message; `fields` are Slack's own words for what it holds."""
+    """One message; the names of the fields are Slack's."""
 
     ts: str
     channel: str
@@ -86,7 +93,7 @@ class Message:
 
 
 class Workspace:
-    """Everything in one workspace. Whoever changes it holds the world's lock."""
+    """The whole workspace. Hold the world's lock to change it."""
 
     def __init__(self, config: Config, people: Sequence[tuple[str, str]], now: Callable[[], datetime]) -> None:
         self.token = config.slack_token
@@ -100,7 +107,7 @@ class Workspace:
         self.channels: dict[str, Channel] = {}
         for name, private, archived, member in CHANNELS:
             self._add(name, private=private, archived=archived, member=member)
-        self._wanted(config.slack_channel)
+        self._add_configured(config.slack_channel)
         self.messages: list[Message] = []
         self.files: dict[str, File] = {}
 
@@ -109,43 +116,37 @@ class Workspace:
         self.channels[luid] = Channel(luid, name, private, archived, member)
         return self.channels[luid]
 
-    def _wanted(self, channel: str) -> None:
-        """Have the channel the server is configured for, by its name or its id."""
+    def _add_configured(self, channel: str) -> None:
+        """Add the channel that the server is configured for, by its name or its id."""
         name = channel.removeprefix("#")
         if not name or any(name in (known.id, known.name) for known in self.channels.values()):
             return
-        if ID.fullmatch(name):
+        if CHANNEL_ID.fullmatch(name):
             self.channels[name] = Channel(name, "tableau")
         elif not channel.startswith(("D", "U")):
             self._add(name)
 
     def find(self, wanted: str) -> Channel:
-        """The channel of this id, `#name` or user id. Raises channel_not_found."""
-        if wanted in self.channels:
-            return self._visible(self.channels[wanted])
-        for channel in self.channels.values():
-            if channel.name == wanted.removeprefix("#") and not channel.user:
-                return self._visible(channel)
-        if any(member.id == wanted for member in self.members):
+        """Return the channel with this id, `#name` or user id. Raises SlackError."""
+        name = wanted.removeprefix("#")
+        named = (channel for channel in self.channels.values() if channel.name == name and not channel.user)
+        channel = self.channels.get(wanted) or next(named, None)
+        if channel is None and any(member.id == wanted for member in self.members):
             return self.direct(wanted)
-        raise SlackError("channel_not_found")
-
-    def _visible(self, channel: Channel) -> Channel:
-        if channel.private and not channel.member:
+        if channel is None or (channel.private and not channel.member):
             raise SlackError("channel_not_found")
         return channel
 
     def direct(self, user: str) -> Channel:
-        """The conversation with one person."""
-        if not any(member.id == user for member in self.members):
+        """Return the direct conversation with a user. Raises SlackError."""
+        member = next((member for member in self.members if member.id == user), None)
+        if member is None:
             raise SlackError("user_not_found")
         luid = f"D{user[1:]}"
-        return self.channels.setdefault(
-            luid, Channel(luid, next(m.name for m in self.members if m.id == user), user=user)
-        )
+        return self.channels.setdefault(luid, Channel(luid, member.name, user=user))
 
     def post(self, channel: Channel, message: Message) -> Message:
-        """Put a message into a channel."""
+        """Post a message to a channel. Raises SlackError."""
         if channel.archived:
             raise SlackError("is_archived")
         if message.thread_ts and not any(m.ts == message.thread_ts and m.channel == channel.id for m in self.messages):
@@ -153,22 +154,22 @@ class Workspace:
         self.messages.append(message)
         return message
 
-    def new(self, channel: str, text: str) -> Message:
-        """An empty message with the time stamp that will be its name; no two are alike."""
+    def new_message(self, channel: str, text: str) -> Message:
+        """Return a message with a unique time stamp."""
         now = self._now()
         micro = max(int(now.timestamp() * 1_000_000), self._last + 1)
         self._last = micro
         return Message(f"{micro // 1_000_000}.{micro % 1_000_000:06d}", channel, text, now)
 
-    def expect(self, name: str, size: int, alt: str) -> File:
-        """A file that somebody announced."""
+    def expect_file(self, name: str, size: int, alt: str) -> File:
+        """Return a new file that is going to be uploaded."""
         number = next(self._ids)
         made = File(f"F{number:09d}", name, size, f"upload-{number}", self._now(), alt=alt)
         self.files[made.id] = made
         return made
 
-    def arrived(self, ticket: str, data: bytes) -> bool:
-        """Take in the bytes of an announced file; whether it was announced, and they are as many as announced."""
+    def receive_file(self, ticket: str, data: bytes) -> bool:
+        """Store the bytes of an announced file; return False if it was not announced, or with another size."""
         waiting = next((file for file in self.files.values() if file.ticket == ticket and file.data is None), None)
         if waiting is None or len(data) != waiting.size:
             return False

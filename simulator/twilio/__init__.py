@@ -1,10 +1,13 @@
-"""The Twilio side of the simulator: sending text messages and looking at those sent."""
+"""The simulated Twilio: send text messages and read those sent."""
+
+from __future__ import annotations
 
 from flask import Flask
 
 
 def register(app: Flask) -> None:
-    """Put the API into an application."""
-    from simulator.twilio.api import twilio  # noqa: PLC0415 -- the world imports our account before there are routes
+    """Add the API to an application."""
+    # The world imports the account from this package, so the routes cannot be imported above.
+    from simulator.twilio.api import twilio  # noqa: PLC0415 - see above
 
     app.register_blueprint(twilio)

@@ -1,4 +1,6 @@
-"""A Twilio account: which numbers it may use, what it refuses, and the messages it has sent."""
+"""The state of a Twilio account: its numbers, the messages it sent, and the requests it refuses."""
+
+from __future__ import annotations
 
 import random
 import re
@@ -10,9 +12,9 @@ from simulator.config import Config
 
 E164 = re.compile(r"\+[1-9]\d{6,14}")
 SERVICE = re.compile("MG[0-9a-f]{32}")
-MOST_CHARACTERS = 1600
+MAX_CHARACTERS = 1600
 
-# https://www.twilio.com/docs/iam/test-credentials: numbers that always answer in one way.
+# Numbers that always lead to the same response, https://www.twilio.com/docs/iam/test-credentials.
 MAGIC_FROM = {
     "+15005550001": (21212, "The 'From' number {number} is not a valid phone number."),
     "+15005550007": (21606, "The 'From' phone number {number} is not owned by your account or not SMS-capable."),
@@ -25,7 +27,9 @@ MAGIC_TO = {
     "+15005550004": (21610, "Attempt to send to unsubscribed recipient {number}."),
     "+15005550009": (21614, "'To' number {number} is not a valid mobile number."),
 }
-SENDS = "+15005550006"  # the magic number that may always send
+# The magic number that can always send.
+MAGIC_SENDER = "+15005550006"
+# The characters of the GSM alphabet, which fit 160 into a message; those of its extension count twice.
 GSM = set(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
     "ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
@@ -34,7 +38,7 @@ GSM_DOUBLE = set("^{}\\[~]|€")
 
 
 class TwilioError(Exception):
-    """A error_response, with Twilio's code. https://www.twilio.com/docs/api/errors"""
+    """An error response with Twilio's code, https://www.twilio.com/docs/api/errors."""
 
     def __init__(self, code: int, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -54,13 +58,13 @@ class Sms:
     media: tuple[str, ...] = ()
 
     def status(self, now: datetime, pace: float) -> str:
-        """How far it has come: `pace` seconds in the queue, as many on the way."""
+        """Return the status: queued for `pace` seconds, then sent for as long, then delivered."""
         age = (now - self.at).total_seconds()
         return "queued" if age < pace else "sent" if age < 2 * pace else "delivered"
 
     @property
     def segments(self) -> int:
-        """How many messages the phone network makes of it: 160 or 70 characters, fewer when they are joined."""
+        """Return the number of segments: of 160 or 70 characters, and fewer each if there are several."""
         if all(char in GSM or char in GSM_DOUBLE for char in self.body):
             length, single, joined = len(self.body) + sum(char in GSM_DOUBLE for char in self.body), 160, 153
         else:
@@ -69,37 +73,38 @@ class Sms:
 
 
 class Account:
-    """One account with its log of messages. Whoever changes it holds the world's lock."""
+    """One account with the log of its messages. Hold the world's lock to change it."""
 
-    def __init__(self, config: Config, now: Callable[[], datetime], dice: random.Random) -> None:
+    def __init__(self, config: Config, now: Callable[[], datetime], random_source: random.Random) -> None:
         self.sid, self.token = config.twilio_account_sid, config.twilio_auth_token
-        self._senders = {config.twilio_from, SENDS}
+        self._senders = {config.twilio_from, MAGIC_SENDER}
         self._verified = config.twilio_verified
-        self._now, self._dice = now, random.Random(dice.random())
+        self._now, self._random = now, random.Random(random_source.random())
         self.opted_out: set[str] = set()
         self.messages: list[Sms] = []
 
-    def send(self, wish: Mapping[str, str], media: tuple[str, ...]) -> Sms:
-        """Accept a message. Raises TwilioError for what Twilio would refuse."""
-        to, body = self._to(wish.get("To", "")), wish.get("Body", "")
-        sender, service = wish.get("From", ""), wish.get("MessagingServiceSid", "")
-        self._from(sender, service)
+    def send(self, form: Mapping[str, str], media: tuple[str, ...]) -> Sms:
+        """Accept a message. Raises TwilioError if Twilio would refuse it."""
+        to, body = self._check_recipient(form.get("To", "")), form.get("Body", "")
+        sender, service = form.get("From", ""), form.get("MessagingServiceSid", "")
+        self._check_sender(sender, service)
         if not body and not media:
             raise TwilioError(21619, "A text message body or media urls must be specified.")
-        if len(body) > MOST_CHARACTERS:
+        if len(body) > MAX_CHARACTERS:
             raise TwilioError(21617, "The concatenated message body exceeds the 1600 character limit.")
-        sid = f"{'MM' if media else 'SM'}{self._dice.getrandbits(128):032x}"
+        sid = f"{'MM' if media else 'SM'}{self._random.getrandbits(128):032x}"
         sms = Sms(sid, to, sender or next(iter(self._senders)), service, body, self._now(), media)
         self.messages.append(sms)
         return sms
 
-    def _to(self, number: str) -> str:
+    def _check_recipient(self, number: str) -> str:
         if not number:
             raise TwilioError(21604, "A 'To' phone number is required.")
         plain = re.sub(r"[\s().-]", "", number)
         if not E164.fullmatch(plain):
-            raise TwilioError(21211, f"Invalid 'To' Phone Number: {_masked(number)}")
-        _magic(MAGIC_TO, plain)
+            masked = number if len(number) < 5 else f"{number[:-4]}XXXX"
+            raise TwilioError(21211, f"Invalid 'To' Phone Number: {masked}")
+        _check_magic(MAGIC_TO, plain)
         if plain in self.opted_out:
             raise TwilioError(21610, f"Attempt to send to unsubscribed recipient {plain}.")
         if self._verified is not None and plain not in self._verified:
@@ -108,14 +113,14 @@ class Account:
             )
         return plain
 
-    def _from(self, sender: str, service: str) -> None:
+    def _check_sender(self, sender: str, service: str) -> None:
         if not sender and not service:
             raise TwilioError(21603, "A 'From' phone number is required.")
         if service and not SERVICE.fullmatch(service):
             raise TwilioError(21701, f"The Messaging Service {service} does not exist.")
         if not sender:
             return
-        _magic(MAGIC_FROM, sender)
+        _check_magic(MAGIC_FROM, sender)
         if SERVICE.fullmatch(sender):
             return
         if not E164.fullmatch(sender) and sender not in self._senders:
@@ -124,18 +129,14 @@ class Account:
             raise TwilioError(21606, f"The 'From' phone number {sender} is not a number of this account.")
 
     def find(self, sid: str) -> Sms:
-        """The message of that SID. Raises 20404."""
+        """Return the message with this SID. Raises TwilioError."""
         for sms in self.messages:
             if sms.sid == sid:
                 return sms
         raise TwilioError(20404, f"The requested resource /Messages/{sid}.json was not found", 404)
 
 
-def _magic(table: Mapping[str, tuple[int, str]], number: str) -> None:
+def _check_magic(table: Mapping[str, tuple[int, str]], number: str) -> None:
     if number in table:
         code, message = table[number]
         raise TwilioError(code, message.format(number=number))
-
-
-def _masked(number: str) -> str:
-    return number if len(number) < 5 else f"{number[:-4]}XXXX"

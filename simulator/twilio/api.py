@@ -3,6 +3,8 @@
 https://www.twilio.com/docs/messaging/api/message-resource
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable
 from email.utils import format_datetime
@@ -10,10 +12,11 @@ from functools import wraps
 from hmac import compare_digest
 from typing import Any
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 
 from simulator.twilio.account import Sms, TwilioError
-from simulator.twilio.callback import call_back
+from simulator.twilio.status_callback import schedule_callbacks
+from simulator.world.current import current_world
 from simulator.world.world import World
 
 VERSION = "2010-04-01"
@@ -21,74 +24,76 @@ twilio = Blueprint("twilio", __name__, url_prefix=f"/twilio/{VERSION}/Accounts/<
 View = Callable[..., Response]
 
 
+@twilio.errorhandler(TwilioError)
 def error_response(error: TwilioError) -> Response:
-    """The answer that carries an error."""
+    """Return the response of an error."""
     about = f"https://www.twilio.com/docs/errors/{error.code}"
-    return _json(
-        {"code": error.code, "message": error.message, "more_info": about, "status": error.status}, error.status
-    )
+    content = {"code": error.code, "message": error.message, "more_info": about, "status": error.status}
+    return _json(content, error.status)
 
 
 def _json(content: dict[str, Any], status: int = 200) -> Response:
     return Response(json.dumps(content), status, content_type="application/json;charset=utf-8")
 
 
-def _signed(view: View) -> View:
-    """Look at the credentials first: the account's own, which must also be the one in the address."""
+def authenticated(view: View) -> View:
+    """Check the credentials first: those of the account in the address. Raises TwilioError."""
 
     @wraps(view)
-    def checked(sid: str, **parts: str) -> Response:
-        world: World = current_app.extensions["simulator"]
-        try:
-            _check(world, sid)
-            with world.lock:
-                return view(world, **parts)
-        except TwilioError as error:
-            return error_response(error)
+    def check_and_call(sid: str, **parts: str) -> Response:
+        world, given = current_world(), request.authorization
+        if given is None or given.type != "basic":
+            raise TwilioError(20003, "Authenticate", 401)
+        name_matches = compare_digest((given.username or "").encode(), world.twilio.sid.encode())
+        password_matches = compare_digest((given.password or "").encode(), world.twilio.token.encode())
+        if not (name_matches and password_matches):
+            raise TwilioError(20003, "Authenticate", 401)
+        if sid != world.twilio.sid:
+            raise TwilioError(20404, f"The requested resource {request.path} was not found", 404)
+        with world.lock:
+            return view(world, **parts)
 
-    return checked
-
-
-def _check(world: World, sid: str) -> None:
-    given = request.authorization
-    if given is None or given.type != "basic" or not _ours(world, given.username or "", given.password or ""):
-        raise TwilioError(20003, "Authenticate", 401)
-    if sid != world.twilio.sid:
-        raise TwilioError(20404, f"The requested resource {request.path} was not found", 404)
-
-
-def _ours(world: World, name: str, password: str) -> bool:
-    right = compare_digest(name.encode(), world.twilio.sid.encode())
-    return compare_digest(password.encode(), world.twilio.token.encode()) and right
+    return check_and_call
 
 
 @twilio.post("/Messages.json")
-@_signed
+@authenticated
 def send(world: World) -> Response:
     """Accept a message for sending."""
     sms = world.twilio.send(request.form.to_dict(), tuple(request.form.getlist("MediaUrl")))
-    if callback := request.form.get("StatusCallback", ""):
-        call_back(world, sms, callback)
+    if url := request.form.get("StatusCallback", ""):
+        schedule_callbacks(world, sms, url)
     world.changed()
-    return _json(_described(world, sms), 201)
+    return _json(describe_sms(world, sms), 201)
 
 
 @twilio.get("/Messages/<message>.json")
-@_signed
+@authenticated
 def fetch(world: World, message: str) -> Response:
-    """One message."""
-    return _json(_described(world, world.twilio.find(message)))
+    """Return one message."""
+    return _json(describe_sms(world, world.twilio.find(message)))
 
 
 @twilio.get("/Messages.json")
-@_signed
+@authenticated
 def list_messages(world: World) -> Response:
-    """The messages sent, newest first, by receiver, sender and day."""
-    size, number = _whole("PageSize", 50), _whole("Page", 0)
-    chosen = [sms for sms in reversed(world.twilio.messages) if _wanted(sms)]
-    shown = chosen[number * size : (number + 1) * size]
+    """List the messages sent, newest first, filtered by recipient, sender and day."""
+    size, number, query = _int_argument("PageSize", 50), _int_argument("Page", 0), request.args
+
+    def matches(sms: Sms) -> bool:
+        day = sms.at.strftime("%Y-%m-%d")
+        return (
+            query.get("To", sms.to) == sms.to
+            and query.get("From", sms.sender) == sms.sender
+            and query.get("DateSent", day)[:10] == day
+            and query.get("DateSent>", day)[:10] <= day
+            and query.get("DateSent<", day)[:10] >= day
+        )
+
+    found = [sms for sms in reversed(world.twilio.messages) if matches(sms)]
+    page = found[number * size : (number + 1) * size]
     base = f"/{VERSION}/Accounts/{world.twilio.sid}/Messages.json"
-    more = len(chosen) > (number + 1) * size
+    more = len(found) > (number + 1) * size
     paging = {
         "uri": f"{base}?PageSize={size}&Page={number}",
         "first_page_uri": f"{base}?PageSize={size}&Page=0",
@@ -97,30 +102,20 @@ def list_messages(world: World) -> Response:
         "page": number,
         "page_size": size,
         "start": number * size,
-        "end": number * size + max(0, len(shown) - 1),
+        "end": number * size + max(0, len(page) - 1),
     }
-    return _json({"messages": [_described(world, sms) for sms in shown]} | paging)
+    return _json({"messages": [describe_sms(world, sms) for sms in page]} | paging)
 
 
-def _wanted(sms: Sms) -> bool:
-    day, query = sms.at.strftime("%Y-%m-%d"), request.args
-    return (
-        query.get("To", sms.to) == sms.to
-        and query.get("From", sms.sender) == sms.sender
-        and query.get("DateSent", day)[:10] == day
-        and query.get("DateSent>", day)[:10] <= day
-        and query.get("DateSent<", day)[:10] >= day
-    )
-
-
-def _whole(name: str, default: int) -> int:
+def _int_argument(name: str, default: int) -> int:
     value = request.args.get(name, str(default))
     if not value.isascii() or not value.isdigit() or int(value) > 1000:
         raise TwilioError(20001, f"Invalid parameter {name}")
     return int(value) or default
 
 
-def _described(world: World, sms: Sms) -> dict[str, Any]:
+def describe_sms(world: World, sms: Sms) -> dict[str, Any]:
+    """Return a message as the API shows it."""
     status, sent = sms.status(world.now(), world.config.sms_seconds), format_datetime(sms.at)
     base = f"/{VERSION}/Accounts/{world.twilio.sid}/Messages/{sms.sid}"
     return {

@@ -8,7 +8,7 @@ import slack_sdk
 from slack_sdk.errors import SlackApiError
 
 from simulator import Config, Running, running
-from simulator.slack.blocks import characters, check
+from simulator.slack.blocks import count_characters, validate
 
 
 def _text(length: int, kind: str = "mrkdwn") -> dict[str, str]:
@@ -39,7 +39,7 @@ def _button(**changes: Any) -> dict[str, Any]:
 )
 def test_allowed_block(block: dict[str, Any]) -> None:
     """What Slack shows, we show."""
-    assert check([block]) == []
+    assert validate([block]) == []
 
 
 @pytest.mark.parametrize(
@@ -67,14 +67,14 @@ def test_allowed_block(block: dict[str, Any]) -> None:
 )
 def test_refused_block(block: Any) -> None:
     """Each limit of Block Kit, with the place where it is broken."""
-    [problem, *_] = check([block])
+    [problem, *_] = validate([block])
     assert "[json-pointer:/blocks/0" in problem
 
 
 def test_too_many_blocks() -> None:
     """Fifty, and no more."""
-    assert check([{"type": "divider"}] * 50) == []
-    assert check([{"type": "divider"}] * 51) == ["no more than 50 items allowed [json-pointer:/blocks]"]
+    assert validate([{"type": "divider"}] * 50) == []
+    assert validate([{"type": "divider"}] * 51) == ["no more than 50 items allowed [json-pointer:/blocks]"]
 
 
 def test_invalid_blocks_say_where(simulator: Running, slack: slack_sdk.WebClient) -> None:
@@ -110,7 +110,7 @@ def test_message_is_refused(slack: slack_sdk.WebClient, wish: dict[str, Any], er
 
 def test_characters_are_counted_over_all_blocks() -> None:
     """Texts at any depth count."""
-    assert characters([_section(10), {"type": "section", "fields": [_text(5), _text(6)]}]) == 21
+    assert count_characters([_section(10), {"type": "section", "fields": [_text(5), _text(6)]}]) == 21
 
 
 @pytest.mark.parametrize(("token", "error"), [("", "not_authed"), ("xoxb-wrong", "invalid_auth")])

@@ -1,42 +1,44 @@
-"""Who is there, and where one can talk: users, conversations, and the token itself.
+"""Users, conversations, and the token itself.
 
 https://docs.slack.dev/reference/methods/conversations.list
 """
 
-from simulator.slack.api import Arguments, method, whole
+from __future__ import annotations
+
+from simulator.slack.api import Arguments, int_argument, method
 from simulator.slack.workspace import BOT, BOT_USER, TEAM, Channel, Member, SlackError
 from simulator.world.world import World
 
 
 @method("auth.test")
-def test(world: World, arguments: Arguments) -> Arguments:
-    """Whose token this is."""
+def auth_test(world: World, arguments: Arguments) -> Arguments:
+    """Return the owner of the token."""
     del world, arguments
-    who = {"team": "Acme", "user": "tableau_webhooks", "team_id": TEAM, "user_id": BOT_USER, "bot_id": BOT}
-    return {"url": "https://acme.slack.com/", "is_enterprise_install": False} | who
+    owner = {"team": "Acme", "user": "tableau_webhooks", "team_id": TEAM, "user_id": BOT_USER, "bot_id": BOT}
+    return {"url": "https://acme.slack.com/", "is_enterprise_install": False} | owner
 
 
 @method("conversations.list")
 def conversations(world: World, arguments: Arguments) -> Arguments:
-    """The channels a token can see, a page at a time."""
+    """List the channels that the token can see, by page."""
     kinds = set(str(arguments.get("types") or "public_channel").split(","))
     hide_archived = str(arguments.get("exclude_archived") or "").lower() in {"1", "true"}
-    seen = [c for c in world.slack.channels.values() if _kind(c) in kinds and not (hide_archived and c.archived)]
-    seen = [c for c in seen if c.member or not c.private]
-    start, limit = whole(arguments, "cursor", 0), whole(arguments, "limit", 100)
-    more = str(start + limit) if len(seen) > start + limit else ""
-    return {"channels": [_channel(c) for c in seen[start : start + limit]], "response_metadata": {"next_cursor": more}}
-
-
-def _kind(channel: Channel) -> str:
-    if channel.user:
-        return "im"
-    return "private_channel" if channel.private else "public_channel"
+    visible = [
+        channel
+        for channel in world.slack.channels.values()
+        if channel.kind in kinds
+        and not (hide_archived and channel.archived)
+        and (channel.member or not channel.private)
+    ]
+    start, limit = int_argument(arguments, "cursor", 0), int_argument(arguments, "limit", 100)
+    cursor = str(start + limit) if len(visible) > start + limit else ""
+    channels = [_channel(channel) for channel in visible[start : start + limit]]
+    return {"channels": channels, "response_metadata": {"next_cursor": cursor}}
 
 
 @method("conversations.info")
 def conversation(world: World, arguments: Arguments) -> Arguments:
-    """One channel, by its id."""
+    """Return a channel by its id."""
     channel = world.slack.channels.get(str(arguments.get("channel") or ""))
     if channel is None or (channel.private and not channel.member):
         raise SlackError("channel_not_found")
@@ -45,7 +47,7 @@ def conversation(world: World, arguments: Arguments) -> Arguments:
 
 @method("conversations.open")
 def open_conversation(world: World, arguments: Arguments) -> Arguments:
-    """Begin to talk to one person."""
+    """Open a direct conversation with a user."""
     users = str(arguments.get("users") or "").split(",")
     if len(users) != 1:
         raise SlackError("not_enough_users")
@@ -55,7 +57,7 @@ def open_conversation(world: World, arguments: Arguments) -> Arguments:
 
 @method("conversations.join")
 def join(world: World, arguments: Arguments) -> Arguments:
-    """Become a member of a public channel."""
+    """Join a public channel."""
     channel = world.slack.channels.get(str(arguments.get("channel") or ""))
     if channel is None or channel.private:
         raise SlackError("channel_not_found")
@@ -67,7 +69,7 @@ def join(world: World, arguments: Arguments) -> Arguments:
 
 @method("users.lookupByEmail")
 def by_email(world: World, arguments: Arguments) -> Arguments:
-    """The person with an e-mail address."""
+    """Return the user with an e-mail address."""
     wanted = str(arguments.get("email") or "").lower()
     for member in world.slack.members:
         if member.email.lower() == wanted:
@@ -77,7 +79,7 @@ def by_email(world: World, arguments: Arguments) -> Arguments:
 
 @method("users.info")
 def user(world: World, arguments: Arguments) -> Arguments:
-    """The person of an id."""
+    """Return the user with an id."""
     for member in world.slack.members:
         if member.id == arguments.get("user"):
             return {"user": _member(member)}
@@ -86,13 +88,13 @@ def user(world: World, arguments: Arguments) -> Arguments:
 
 @method("users.list")
 def users(world: World, arguments: Arguments) -> Arguments:
-    """Everybody."""
+    """List all users."""
     del arguments
     return {"members": [_member(member) for member in world.slack.members], "response_metadata": {"next_cursor": ""}}
 
 
 def _channel(channel: Channel) -> Arguments:
-    shown: Arguments = {
+    content: Arguments = {
         "id": channel.id,
         "created": 1700000000,
         "is_archived": channel.archived,
@@ -102,7 +104,9 @@ def _channel(channel: Channel) -> Arguments:
         "is_member": channel.member,
         "is_general": channel.name == "general",
     }
-    return shown | ({"user": channel.user} if channel.user else {"name": channel.name, "name_normalized": channel.name})
+    if channel.user:
+        return content | {"user": channel.user}
+    return content | {"name": channel.name, "name_normalized": channel.name}
 
 
 def _member(member: Member) -> Arguments:
