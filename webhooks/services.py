@@ -18,7 +18,7 @@ from webhooks.config.site import Site
 from webhooks.context import Context, call
 from webhooks.destinations import delivery_warnings
 from webhooks.event import Event
-from webhooks.inbox import Inbox
+from webhooks.inbox import Inbox, Migrate
 from webhooks.job import DEAD_LETTERS, Job, NewJob
 from webhooks.monitor import Monitor, build_monitor, monitors_webhooks
 from webhooks.planner import Planner, no_twin
@@ -51,6 +51,8 @@ class Services:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        # Which databases this process may migrate; commands restrict it before they open the inbox.
+        self.migrate = Migrate.ALWAYS
         self.tokens = [token.encode() for token in settings.webhook_tokens()]
         self.starting = threading.RLock()
         self._worker: Worker | None = None
@@ -60,7 +62,7 @@ class Services:
     @shared
     def inbox(self) -> Inbox:
         self.settings.require_durable()
-        return Inbox.open(self.settings.database_url.get_secret_value())
+        return Inbox.open(self.settings.database_url.get_secret_value(), migrate=self.migrate)
 
     @shared
     def registry(self) -> Registry:

@@ -67,7 +67,8 @@ def settings(tmp_path: Path, rules_file: Path) -> Settings:
 
 @pytest.fixture
 def app(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
-    """Return the application as a `flask` command creates it."""
+    """Return the application as a `flask` command creates it, after the server has created the inbox."""
+    Inbox.open(settings.database_url.get_secret_value()).close()
     monkeypatch.setenv("FLASK_RUN_FROM_CLI", "true")
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level

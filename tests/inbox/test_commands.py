@@ -126,3 +126,11 @@ def test_heroku_accepts_postgres(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """Heroku's own form of the address is fine."""
     monkeypatch.setenv("DYNO", "web.1")
     Settings.read(_env_file=None, database_url="postgres://user:password@host/name").require_durable()
+
+
+def test_commands_that_only_read_create_no_inbox(app: Flask, settings: Settings) -> None:
+    """Before the first start of the server `flask events list` exits with 3, and leaves no file behind."""
+    code, output = flask(app, "events", "list")
+    assert code == 3
+    assert "There is no inbox yet" in output
+    assert not Path(settings.database_url.get_secret_value().removeprefix("sqlite:///")).exists()

@@ -23,7 +23,7 @@ from sqlalchemy import Executable, create_engine, insert, text
 from tests.support.databases import NOTIFY, Clock
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
-from webhooks.inbox import MISSING, Inbox, Namespace, Resource, migrate
+from webhooks.inbox import MISSING, Inbox, Migrate, Namespace, Resource, migrate
 from webhooks.inbox.schema import events, metadata
 from webhooks.job import Job, NewJob
 from webhooks.worker.worker import Worker
@@ -130,7 +130,7 @@ def test_names_are_migrated_with_all_data(old_url: str, opened: Callable[..., In
     assert credential.payload["text"] == "The token expires in 5 days: über"
     assert (reconciled.event_type, reconciled.origin) == ("WorkbookRefreshFailed", "reconciled")
     assert (sent.origin, sent.payload["origin"]) == (None, "watch")
-    assert [record.event.id for record in box.events.list(event_type="CredentialExpiring")] == [9]
+    assert [record.event.id for record in box.events.list(event_types=["CredentialExpiring"])] == [9]
     assert box.synthetic_events.find_twin(replace(reconciled, id=99)) == 10
     assert (box.sessions.load("k"), box.resources.get("w-1")) == (b"\x00secret\xff", Resource("w-1", *RESOURCE))
 
@@ -174,6 +174,24 @@ def test_open_newer_schema_is_refused(url: str, opened: Callable[..., Inbox]) ->
     _execute(url, text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(RuntimeError, match="9999, made by a newer version"):
         opened(url)
+
+
+def test_commands_do_not_migrate_the_schema_of_a_running_server(old_url: str, opened: Callable[..., Inbox]) -> None:
+    """A command names the revision that it needs and leaves the database to the server of the older version."""
+    for allowed in (Migrate.NEVER, Migrate.IF_EMPTY):
+        with pytest.raises(RuntimeError, match="is revision 0003; this version needs 0004"):
+            opened(old_url, migrate=allowed)
+    opened(old_url).close()
+    assert opened(old_url, migrate=Migrate.NEVER).events.get(1)
+
+
+def test_commands_that_only_read_create_no_database(url: str, tmp_path: Path, opened: Callable[..., Inbox]) -> None:
+    """In the wrong folder, or before the first start of the server, a command says that there is no inbox."""
+    with pytest.raises(RuntimeError, match="no inbox yet; the server creates it"):
+        opened(url, migrate=Migrate.NEVER)
+    assert not list(tmp_path.iterdir())
+    opened(url, migrate=Migrate.IF_EMPTY).close()
+    assert opened(url, migrate=Migrate.NEVER).events.list() == []
 
 
 @pytest.mark.parametrize("url", ["mysql://x/y", "sqlite://", "sqlite:///:memory:"])

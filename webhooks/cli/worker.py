@@ -28,7 +28,7 @@ def worker(threads: int | None) -> None:
     except RuntimeError as error:
         raise Unavailable(str(error)) from None
     application.rules()
-    application.inbox()
+    application.inbox(serve=True)
     with signals.stop_on_signals() as stop:
         services.start_monitor()
         services.worker(threads or services.settings.worker_threads or THREADS).run_forever(stop)

@@ -19,7 +19,7 @@ from webhooks.inbox.dead_letters import DeadLetters
 from webhooks.inbox.events import Events, JobPlanner
 from webhooks.inbox.jobs import Jobs
 from webhooks.inbox.locks import Locks
-from webhooks.inbox.migrate import upgrade
+from webhooks.inbox.migrate import Migrate, prepare
 from webhooks.inbox.queries import STATES
 from webhooks.inbox.records import Attempt, EventRecord, EventSummary, JobRecord, Receipt
 from webhooks.inbox.resources import Resource, Resources
@@ -37,6 +37,7 @@ __all__ = [
     "Inbox",
     "JobPlanner",
     "JobRecord",
+    "Migrate",
     "Namespace",
     "Receipt",
     "Resource",
@@ -68,15 +69,16 @@ class Inbox:
         self._checked_at = -CHECK_SECONDS
 
     @classmethod
-    def open(cls, url: str, clock: Clock | None = None) -> Self:
-        """Open `sqlite:///FILE` or `postgresql+psycopg://…` and migrate its schema.
+    def open(cls, url: str, clock: Clock | None = None, *, migrate: Migrate = Migrate.ALWAYS) -> Self:
+        """Open `sqlite:///FILE` or `postgresql+psycopg://…` and migrate its schema if `migrate` allows it.
 
         A database that cannot be reached now is migrated as soon as it can be; until then everything else raises
         StoreUnavailable. `clock` (seconds since 1970) is for tests; the default is this machine's clock for SQLite and
-        the database's for PostgreSQL. Raises RuntimeError for any other URL, and for a schema newer than this server.
+        the database's for PostgreSQL. Raises RuntimeError for any other URL, for a schema newer than this server, and
+        for one that is older and may not be migrated.
         """
         store = _store(url, clock)
-        store.prepare = partial(upgrade, store)
+        store.prepare = partial(prepare, store, migrate)
         try:
             with suppress(StoreUnavailable):
                 store.ensure_ready()

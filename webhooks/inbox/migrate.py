@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
@@ -12,13 +13,36 @@ from webhooks.inbox.databases.store import Store
 HEAD = "0004"
 
 
+class Migrate(Enum):
+    """Which databases may be migrated. A server migrates any; a command must not while an older server is running."""
+
+    ALWAYS = "any database"
+    IF_EMPTY = "an empty database"
+    NEVER = "no database"
+
+
+def prepare(store: Store, migrate: Migrate) -> None:
+    """Migrate the database if that is allowed. Raises RuntimeError if its schema is not the one that is needed."""
+    if migrate is Migrate.NEVER and not store.exists():
+        raise RuntimeError("There is no inbox yet; the server creates it when it starts. Check DATABASE_URL")
+    found = store.revision()
+    if found == HEAD:
+        return
+    if found is None and migrate is Migrate.NEVER:
+        raise RuntimeError("The database has no inbox yet; the server creates it when it starts. Check DATABASE_URL")
+    if found is not None and found < HEAD and migrate is not Migrate.ALWAYS:
+        raise RuntimeError(
+            f"The schema of the inbox is revision {found}; this version needs {HEAD}. Restart the server, which "
+            "migrates it; a command does not, because a server of the older version may be running"
+        )
+    upgrade(store)
+
+
 def upgrade(store: Store) -> None:
     """Run the missing migrations; safe to call from many processes at once.
 
     Raises RuntimeError for a database that was migrated by a newer version of the server.
     """
-    if store.revision() == HEAD:
-        return
     with store.migrating() as connection:
         found = revision(connection)
         if found is not None and found > HEAD:

@@ -31,8 +31,14 @@ def settings() -> Settings:
     return services().settings
 
 
-def inbox() -> Inbox:
-    """The inbox, opened. Ends the command where DATABASE_URL names none that can be opened."""
+def inbox(*, create: bool = False, serve: bool = False) -> Inbox:
+    """Return the inbox; exit if DATABASE_URL names none that can be opened.
+
+    An inbox that does not exist is created with `create`, and one with an older schema is migrated with `serve`.
+    """
+    from webhooks.inbox import Migrate  # noqa: PLC0415 - most commands need no database
+
+    services().migrate = Migrate.ALWAYS if serve else Migrate.IF_EMPTY if create else Migrate.NEVER
     try:
         return services().inbox
     except (RuntimeError, OSError) as error:

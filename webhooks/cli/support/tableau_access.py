@@ -69,7 +69,7 @@ def over(name: str | None, work: Callable[[Site, Tableau], None]) -> None:
 @contextmanager
 def asking(site: Site) -> Iterator[Tableau]:
     """Tableau, signed in when first asked. Ends the command where something is missing or Tableau refuses."""
-    application.inbox()
+    application.inbox(create=True)
     try:
         yield application.services().client(site)
     except (TableauError, ValueError) as error:

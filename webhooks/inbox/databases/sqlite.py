@@ -115,6 +115,9 @@ class SqliteStore(Store):
     def wall_sql(self) -> tuple[str, tuple[float, ...]]:
         return "?", (self._wall(),)
 
+    def exists(self) -> bool:
+        return self._path.exists()
+
     def revision(self) -> str | None:
         with self._connected() as connection:
             return migrate.revision(connection)
