@@ -322,11 +322,13 @@ class RenewingSession(requests.Session):
     """A session for other libraries that repeats a call once with another token after a 401.
 
     `renew(method, url, token)` returns the token to use instead, or None if the call is not to be repeated;
-    `refused(method, url)` is called if the repeated call was answered with 401 as well.
+    `refused(method, url)` is called if the repeated call was answered with 401 as well. The token is sent to the origin
+    `server` only, whatever redirects the library follows.
     """
 
     def __init__(
         self,
+        server: str,
         renew: Callable[[str, str, str], str | None],
         refused: Callable[[str, str], object],
         *,
@@ -334,15 +336,15 @@ class RenewingSession(requests.Session):
     ) -> None:
         super().__init__()
         _mount(self, ca_bundle)
-        self._renew, self._refused = renew, refused
+        self._server, self._renew, self._refused = server, renew, refused
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        method, url = request.method or "", request.url or ""
+        if _origin_and_path(url)[0] != self._server:
+            request.headers.pop(TOKEN_HEADER, None)
         response = super().send(request, **kwargs)
         token = request.headers.get(TOKEN_HEADER)
-        if response.status_code != 401 or not token:
-            return response
-        method, url = request.method or "", request.url or ""
-        renewed = self._renew(method, url, token)
+        renewed = self._renew(method, url, token) if response.status_code == 401 and token else None
         if renewed is None:
             return response
         repeated = request.copy()

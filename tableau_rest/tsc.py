@@ -18,11 +18,12 @@ class SharedServer(TSC.Server):
 
     def __init__(self, client: Connection) -> None:
         self._client = client
+        server = client.session().server
         super().__init__(  # type: ignore[no-untyped-call]
-            client.session().server,
+            server,
             http_options={"verify": client.verify, "timeout": (EXPORT_TIMEOUTS.connect, EXPORT_TIMEOUTS.read)},
             session_factory=lambda: RenewingSession(
-                client.renew_token, client.remember_refusal, ca_bundle=client.ca_bundle
+                server, client.renew_token, client.remember_refusal, ca_bundle=client.ca_bundle
             ),
         )
         self.version = client.version

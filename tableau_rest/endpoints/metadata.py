@@ -23,9 +23,11 @@ _WORKBOOK = "luid name projectName owner { name email }"
 _DOWNSTREAM = f"""query ($id: String!) {{
   publishedDatasources(filter: {{luid: $id}}) {{ luid name downstreamWorkbooks {{ {_WORKBOOK} }} }}
 }}"""
+_PAGE_SIZE = 50
 # The same in small pages, for data sources with more workbooks than the API returns at once.
 _DOWNSTREAM_PAGES = f"""query ($id: String!, $after: String) {{
-  publishedDatasources(filter: {{luid: $id}}) {{ luid name downstreamWorkbooksConnection(first: 50, after: $after) {{
+  publishedDatasources(filter: {{luid: $id}}) {{ luid name
+    downstreamWorkbooksConnection(first: {_PAGE_SIZE}, after: $after) {{
     nodes {{ {_WORKBOOK} }} pageInfo {{ hasNextPage endCursor }} }} }}
 }}"""
 _UPSTREAM = """query ($id: String!) {
@@ -91,20 +93,21 @@ class Metadata(Connection):
 
     def _downstream_in_pages(self, luid: str) -> models.Downstream:
         found: list[Data] = []
-        after: str | None = None
+        cursors: list[str | None] = [None]
         complete = True
         for _ in range(_MAX_PAGES):
-            data, codes = self._graphql(_DOWNSTREAM_PAGES, {"id": luid, "after": after})
+            data, codes = self._graphql(_DOWNSTREAM_PAGES, {"id": luid, "after": cursors[-1]})
             source = self._single(data, "publishedDatasources", luid)
             page = child(source, "downstreamWorkbooksConnection")
-            found += objects(page, "nodes")
+            found += (workbook for workbook in objects(page, "nodes") if workbook not in found[-_PAGE_SIZE:])
             complete = complete and not codes
-            after = text(child(page, "pageInfo"), "endCursor")
-            if not after or not boolean(child(page, "pageInfo"), "hasNextPage"):
+            cursor = text(child(page, "pageInfo"), "endCursor")
+            if not cursor or not boolean(child(page, "pageInfo"), "hasNextPage"):
+                return models.Downstream.of(luid, source, found, complete=complete)
+            if cursor in cursors:
                 break
-        else:
-            complete = False
-        return models.Downstream.of(luid, source, found, complete=complete)
+            cursors.append(cursor)
+        return models.Downstream.of(luid, source, found, complete=False)
 
     @endpoint("POST /api/metadata/graphql", since="3.5", scope=_SCOPE, codes="NotIndexed, MetadataError")
     def upstream(self, workbook: str | HasLuid) -> models.Upstream:

@@ -143,3 +143,19 @@ def test_an_index_that_is_being_built_is_not_permanent(tiny: TinyTableau, client
     with pytest.raises(MetadataError) as raised:
         client.downstream_workbooks(LUID)
     assert not raised.value.permanent
+
+
+def test_pages_that_repeat_end(tiny: TinyTableau, client: Tableau) -> None:
+    """A workbook on two pages is returned once, and a cursor that comes again ends an incomplete list."""
+
+    def reply(asked: Asked) -> Reply:
+        if "Connection" not in asked.json["query"]:
+            return failed("NODE_LIMIT_EXCEEDED")
+        page = {"nodes": [BOOK], "pageInfo": {"hasNextPage": True, "endCursor": "c1"}}
+        return Reply({"data": source(downstreamWorkbooksConnection=page)})
+
+    tiny.answers[PATH] = reply
+    found = client.downstream_workbooks(LUID)
+    assert [book.name for book in found.workbooks] == ["Sales"]
+    assert not found.complete
+    assert len(tiny.calls(PATH)) == 3

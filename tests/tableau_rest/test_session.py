@@ -423,6 +423,19 @@ def test_stores_save_and_lock(make: object, tmp_path: object) -> None:
     taken(store.lock("k"))
 
 
+def test_the_official_client_sends_no_token_to_another_host(
+    tiny: TinyTableau, another: TinyTableau, client: Tableau
+) -> None:
+    """It follows redirects, but the token stays with the server it belongs to."""
+    foreign = another.url.replace("127.0.0.1", "localhost")
+    tiny.answers["GET jobs"] = Reply(b"", 302, {"Location": f"{foreign}/api/3.27/sites/{SITE}/jobs"})
+    with pytest.raises(Exception, match="401002"):
+        client.as_tsc().jobs.get()
+    assert tiny.calls("GET jobs")[0].headers["x-tableau-auth"]
+    assert another.calls("GET jobs")
+    assert not any("x-tableau-auth" in asked.headers for asked in another.asked)
+
+
 # --- whatever answers instead of Tableau -------------------------------------------------------------------------
 
 HTML = {"Content-Type": "text/html"}
