@@ -1,23 +1,29 @@
-"""Says something to somebody: Slack, SMS, the console, or anything Apprise knows.
+"""Deliver messages to people: by Slack, SMS, on the console, or by any service that Apprise knows.
 
     notifiers = Notifiers(slack=SlackConfig(token="xoxb-…", channel="#bi"))
     destination = parse_destination("slack:#finance-data")
     receipt = notifiers[destination.kind].send(Message("Refresh failed: Sales"), destination.to)
 
-This package knows messages and nothing of Tableau or of the application.
+This package knows nothing of Tableau or of the application.
 """
 
-from notifiers.apprise.notifier import AppriseConfig
-from notifiers.console.notifier import ConsoleConfig
+from __future__ import annotations
+
+from notifiers.apprise import AppriseConfig
+from notifiers.config import Config, Variable
+from notifiers.console import ConsoleConfig
 from notifiers.errors import NotifierError
 from notifiers.kinds import KINDS, Destination, Notifiers, parse_destination
-from notifiers.message import Link, Message, Notifier, Picture, Receipt, Severity, plain
+from notifiers.message import Link, Message, Picture, Receipt, Severity
+from notifiers.notifier import Capabilities, Notifier
 from notifiers.slack import SlackConfig
 from notifiers.twilio import TwilioConfig
 
 __all__ = [
     "KINDS",
     "AppriseConfig",
+    "Capabilities",
+    "Config",
     "ConsoleConfig",
     "Destination",
     "Link",
@@ -30,6 +36,6 @@ __all__ = [
     "Severity",
     "SlackConfig",
     "TwilioConfig",
+    "Variable",
     "parse_destination",
-    "plain",
 ]

@@ -1,4 +1,4 @@
-"""The error of all notifiers: whether it is permanent, when to retry, and whether the message may have arrived."""
+"""The error of all notifiers, and what they need to raise it: secrets masked, `Retry-After` parsed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 LONGEST_WAIT = timedelta(days=1)
+# After a 429 without a usable Retry-After.
+RATE_LIMIT_WAIT = timedelta(minutes=1)
 MASK = "***"
 
 
@@ -36,59 +38,49 @@ class NotifierError(Exception):
         self.sent = sent
         self.uncertain = uncertain
 
+    def prefix(self, text: str) -> None:
+        """Put `text` in front of the message."""
+        self.args = (f"{text}{self}",)
+
 
 def utc_now() -> datetime:
-    """The default clock of the notifiers."""
+    """Return the current time; the default clock of the notifiers."""
     return datetime.now(UTC)
 
 
-def demand(service: str, **variables: str | None) -> None:
-    """Raise the permanent error that names every variable of a service that is not set."""
-    missing = [name for name, value in variables.items() if not value]
-    if missing:
-        verb = "is" if len(missing) == 1 else "are"
-        raise NotifierError(f"{service} is not set up: {', '.join(missing)} {verb} not set", permanent=True)
+def parse_retry_after(value: str | None, now: datetime) -> datetime | None:
+    """Return the time that a `Retry-After` header names, at most a day ahead; None without a usable value.
 
-
-def come_back(retry_after: str | None, now: datetime) -> datetime | None:
-    """The time a `Retry-After` header asks for (seconds or an HTTP date), at most a day ahead; None without one.
-
-    https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+    The value is a number of seconds or an HTTP date: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
     """
-    if retry_after is None:
+    if value is None:
         return None
     try:
-        wait = _seconds(retry_after, now)
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = (parsedate_to_datetime(value).astimezone(UTC) - now).total_seconds()
+        if math.isnan(seconds) or seconds == -math.inf:
+            return None
     except (ValueError, OverflowError):
         return None
-    return now + min(max(wait, timedelta(0)), LONGEST_WAIT)
+    return now + timedelta(seconds=min(max(seconds, 0.0), LONGEST_WAIT.total_seconds()))
 
 
-def _seconds(retry_after: str, now: datetime) -> timedelta:
-    try:
-        seconds = float(retry_after)
-    except ValueError:
-        return parsedate_to_datetime(retry_after).astimezone(UTC) - now
-    if math.isnan(seconds):
-        raise ValueError(retry_after)
-    return timedelta(seconds=min(seconds, LONGEST_WAIT.total_seconds()))
+def rate_limited_until(retry_after: str | None, now: datetime) -> datetime:
+    """Return when to retry after a 429, which does not always come with a `Retry-After`."""
+    return parse_retry_after(retry_after, now) or now + RATE_LIMIT_WAIT
 
 
-def redacted(text: str, secrets: Iterable[str | None]) -> str:
-    """The text with every secret masked; what is shorter than four characters is no secret but a letter."""
+def redact(text: str, secrets: Iterable[str | None]) -> str:
+    """Return the text with every secret masked; a text of up to three characters is not taken for a secret."""
     for secret in secrets:
         if secret and len(secret) > 3:
             text = text.replace(secret, MASK)
     return text
 
 
-def hushed(error: NotifierError, secrets: Iterable[str | None]) -> NotifierError:
-    """The same error with every secret in its words masked."""
-    error.args = (redacted(str(error), secrets),)
-    return error
-
-
-def cause(error: BaseException, secrets: Iterable[str | None]) -> BaseException | None:
-    """What to raise from: the error itself, or None where its traceback would print a secret."""
+def safe_cause(error: BaseException, secrets: Iterable[str | None]) -> BaseException | None:
+    """Return the error to raise from, or None where its traceback would print a secret."""
     printed = "".join(traceback.format_exception(error))
-    return error if redacted(printed, secrets) == printed else None
+    return error if redact(printed, secrets) == printed else None

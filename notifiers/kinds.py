@@ -1,20 +1,22 @@
-"""The kinds of notifiers, and how a text such as `slack:#finance` names one."""
+"""The table of notifiers, and how a text such as `slack:#finance` names a destination."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
-from typing import Any
+from typing import Self
 
-from notifiers.apprise.notifier import AppriseConfig, AppriseNotifier
-from notifiers.console.notifier import ConsoleConfig, ConsoleNotifier
+from notifiers.apprise import AppriseNotifier
+from notifiers.config import Config, Variable
+from notifiers.console import ConsoleNotifier
 from notifiers.errors import NotifierError, utc_now
-from notifiers.message import Notifier
-from notifiers.slack import SlackConfig, SlackNotifier
-from notifiers.twilio import TwilioConfig, TwilioNotifier
+from notifiers.notifier import Notifier
+from notifiers.slack import SlackNotifier
+from notifiers.twilio import TwilioNotifier
 
+# One line for each kind. Its variables, default address, capabilities and errors are in its own folder.
 KINDS: dict[str, type[Notifier]] = {
     "slack": SlackNotifier,
     "twilio": TwilioNotifier,
@@ -25,7 +27,7 @@ KINDS: dict[str, type[Notifier]] = {
 
 @dataclass(frozen=True)
 class Destination:
-    """A kind of notifier and an address in it; `to` None is the default one."""
+    """A kind of notifier and an address of this kind; `to` None is the configured default address."""
 
     kind: str
     to: str | None = None
@@ -35,60 +37,57 @@ class Destination:
 
 
 def parse_destination(text: str) -> Destination:
-    """`kind` or `kind:address` as a Destination; raises ValueError saying what would be right."""
+    """Return the destination that `kind` or `kind:address` names. Raises ValueError with what a valid one looks like."""
     kind, colon, to = (part.strip() for part in text.partition(":"))
     if kind not in KINDS:
-        raise ValueError(f"{text!r} is no destination; it begins with one of {', '.join(KINDS)}")
+        raise ValueError(f"{text!r} is not a destination. Start with one of: {', '.join(KINDS)}")
     if colon and not to:
-        raise ValueError(f"{text!r} has nothing after the colon; write {kind} alone for the default")
-    return Destination(kind, KINDS[kind].address(to) if to else None)
+        raise ValueError(f"{text!r} has no address after the colon. Write {kind} for the default address")
+    return Destination(kind, KINDS[kind].parse_address(to) if to else None)
 
 
-class Notifiers:
-    """A mapping from kind to notifier, each made when first asked for. Thread-safe.
+class Notifiers(Mapping[str, Notifier]):
+    """The notifiers by kind, each made on first use. Thread-safe.
 
-    All kinds are there; one that is not set up says so, naming the variables, when it is used.
+    All kinds are present; one that is not configured raises an error that names its variables when it is used.
     """
 
     def __init__(
-        self,
-        *,
-        slack: SlackConfig | None = None,
-        twilio: TwilioConfig | None = None,
-        apprise: AppriseConfig | None = None,
-        console: ConsoleConfig | None = None,
-        clock: Callable[[], datetime] = utc_now,
+        self, *, clock: Callable[[], datetime] = utc_now, ca_bundle: str | None = None, **configs: Config
     ) -> None:
-        self._configs: dict[str, Any] = {
-            "slack": slack or SlackConfig(),
-            "twilio": twilio or TwilioConfig(),
-            "apprise": apprise or AppriseConfig(),
-            "console": console or ConsoleConfig(),
-        }
+        self.configs = {kind: configs.get(kind) or notifier.config_class() for kind, notifier in KINDS.items()}
         self._clock = clock
+        self._ca_bundle = ca_bundle
         self._made: dict[str, Notifier] = {}
         self._lock = Lock()
 
+    @classmethod
+    def from_variables(cls, values: Mapping[str, str], *, ca_bundle: str | None = None) -> Self:
+        """Return the notifiers, configured by the values of all their variables."""
+        notifiers = cls(ca_bundle=ca_bundle)
+        notifiers.configs.update(
+            {kind: notifier.config_class.from_variables(values) for kind, notifier in KINDS.items()}
+        )
+        return notifiers
+
     @property
     def configured(self) -> tuple[str, ...]:
-        """The kinds that have what they need."""
-        return tuple(kind for kind, config in self._configs.items() if config.complete)
+        """The kinds whose required variables are set."""
+        return tuple(kind for kind, config in self.configs.items() if config.is_complete)
 
     @property
     def with_default_address(self) -> tuple[str, ...]:
-        """The kinds that can be told without an address: set up, and with a default one."""
-        return tuple(kind for kind, config in self._configs.items() if config.addressed)
+        """The kinds that can deliver to a destination without an address."""
+        return tuple(kind for kind, config in self.configs.items() if config.has_default_address)
 
-    def get(self, kind: str) -> Notifier:
-        """The notifier of that kind; raises a permanent NotifierError naming the kinds if there is none."""
+    def __getitem__(self, kind: str) -> Notifier:
+        """Return the notifier of this kind. Raises a permanent NotifierError for an unknown kind."""
         if kind not in KINDS:
-            raise NotifierError(f"There is no notifier {kind!r}; there are {', '.join(KINDS)}", permanent=True)
+            raise NotifierError(f"Unknown notifier {kind!r}. Choose one of: {', '.join(KINDS)}", permanent=True)
         with self._lock:
             if kind not in self._made:
-                self._made[kind] = KINDS[kind](self._configs[kind], clock=self._clock)
+                self._made[kind] = KINDS[kind](self.configs[kind], clock=self._clock, ca_bundle=self._ca_bundle)
             return self._made[kind]
-
-    __getitem__ = get
 
     def __contains__(self, kind: object) -> bool:
         return kind in KINDS
@@ -98,3 +97,14 @@ class Notifiers:
 
     def __len__(self) -> int:
         return len(KINDS)
+
+
+def variables() -> list[Variable]:
+    """Return the variables of all notifiers, in the order of the table."""
+    return [declared for notifier in KINDS.values() for declared in notifier.config_class.variables()]
+
+
+def secrets(values: Mapping[str, str]) -> list[str]:
+    """Return every secret among the values of the notifiers' variables, for masking."""
+    configs = (notifier.config_class.from_variables(values) for notifier in KINDS.values())
+    return [secret for config in configs for secret in config.secrets()]

@@ -22,7 +22,7 @@ from urllib.request import getproxies, proxy_bypass
 import certifi
 
 from notifiers import deadline
-from notifiers.errors import MASK, NotifierError, cause, redacted
+from notifiers.errors import MASK, NotifierError, redact, safe_cause
 
 USER_AGENT = "tableau-webhooks"
 # Bytes of a response; Twilio's list of fifty messages has a twentieth of that.
@@ -105,7 +105,7 @@ class Transport:
                 with connection.getresponse() as response:
                     body = _read(response)
         except (OSError, HTTPException, ValueError) as error:
-            raise self._error(error, sent=sent) from cause(error, self._secrets)
+            raise self._error(error, sent=sent) from safe_cause(error, self._secrets)
         for secret in self._secrets:
             body = body.replace(secret.encode(), MASK.encode())
         headers = {name.lower(): value for name, value in response.getheaders()}
@@ -118,7 +118,7 @@ class Transport:
             (parts.hostname or "").encode("idna")
             _origin_form(parts).encode("ascii")
         except ValueError as error:
-            raise self._misconfigured(str(error)) from cause(error, self._secrets)
+            raise self._misconfigured(str(error)) from safe_cause(error, self._secrets)
         if parts.scheme not in PORTS or not parts.hostname:
             raise self._misconfigured(f"{url} is not an http:// or https:// address")
         return parts
@@ -148,13 +148,13 @@ class Transport:
         return headers | dict(request.headers)
 
     def _misconfigured(self, reason: str) -> NotifierError:
-        words = redacted(f"{self._service} cannot be called: {reason}", self._secrets)
+        words = redact(f"{self._service} cannot be called: {reason}", self._secrets)
         return NotifierError(words, permanent=True, sent=False)
 
     def _error(self, error: Exception, *, sent: bool) -> NotifierError:
         if isinstance(error, InvalidURL) or not isinstance(error, OSError | HTTPException):
             return self._misconfigured(str(error))
-        reason = redacted(str(error) or type(error).__name__, self._secrets)
+        reason = redact(str(error) or type(error).__name__, self._secrets)
         if sent:
             return NotifierError(f"{self._service} did not answer: {reason}", uncertain=True)
         advice = ""

@@ -1,128 +1,151 @@
-"""Tells people through anything the library Apprise knows: Teams, mail, Telegram, plain webhooks and a hundred more.
+"""Messages through Apprise: Teams, mail, Telegram, plain webhooks and a hundred more.
 
-https://github.com/caronc/apprise/wiki
+https://appriseit.com/
 """
 
 from __future__ import annotations
 
 import importlib
 import logging
+import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
-from notifiers.errors import NotifierError, demand, utc_now
-from notifiers.message import Message, Picture, Receipt, plain, title_of
+import certifi
+
+from notifiers.apprise.config import AppriseConfig, Entry
+from notifiers.apprise.errors import Failure, error_of, failure
+from notifiers.apprise.render import TYPES, render
+from notifiers.config import Config
+from notifiers.errors import NotifierError
+from notifiers.message import Message, Receipt
+from notifiers.notifier import Notifier
 
 TAG = re.compile(r"\w[\w-]*")
-# Entries stand apart by white space or commas; a comma inside an address is followed by no scheme.
-APART = re.compile(r"[\s,]+(?=(?:\w[\w-]*=)?[a-zA-Z][\w+.-]*://)")
-ENTRY = re.compile(r"(?:(?P<tag>\w[\w-]*)=)?(?P<url>[a-zA-Z][\w+.-]*://.+)", re.DOTALL)
-TYPES = {"info": "info", "good": "success", "warning": "warning", "bad": "failure"}
+# Seconds for one service; a mail server may take long to accept a message.
+TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
-class AppriseConfig:
-    """Apprise addresses as one text: `URL URL …`, each may have a tag before it: `ops=msteams://…`."""
+class Service:
+    """A service that Apprise knows, by its address."""
 
-    urls: str | None = field(default=None, repr=False)
-
-    @property
-    def complete(self) -> bool:
-        """Whether there is any address."""
-        return bool(self.urls)
-
-    @property
-    def addressed(self) -> bool:
-        """The same: without a tag every address is told."""
-        return self.complete
+    entry: Entry
+    plugin: Any
 
 
-class AppriseNotifier:
-    """Sends to every address, or to those with a tag."""
+class AppriseNotifier(Notifier):
+    """Sends to every address of APPRISE_URLS, or to those with a tag."""
 
-    kind = "apprise"
+    kind: ClassVar[str] = "apprise"
+    label: ClassVar[str] = "Apprise"
+    config_class: ClassVar[type[Config]] = AppriseConfig
+    example: ClassVar[str] = "apprise:ops"
 
-    def __init__(self, config: AppriseConfig, *, clock: Callable[[], datetime] = utc_now) -> None:  # noqa: ARG002
-        self._config = config
+    config: AppriseConfig
 
     @staticmethod
-    def address(text: str) -> str:
-        """A tag of APPRISE_URLS."""
+    def parse_address(text: str) -> str:
+        """Return the tag. Raises ValueError for a text that cannot be one."""
         if not TAG.fullmatch(text):
-            raise ValueError(f"{text!r} is no tag; tags are words, as in apprise:ops with APPRISE_URLS=ops=msteams://…")
+            raise ValueError(
+                f"{text!r} is not a tag. Tags are words, as in apprise:ops with APPRISE_URLS=ops=workflows://…"
+            )
         return text
 
-    def send(self, message: Message, to: str | None) -> Receipt:
-        """Send the message to all addresses (of the tag); where some took it and others not, it is not repeated."""
-        services = self._services(to)
-        failed = [service for service in services if not self._told(service, message)]
-        if failed:
-            names = ", ".join(str(service.service_name) for service in failed)
-            # Whom we told once we do not tell again.
-            partly = len(failed) < len(services)
-            words = " but to the others; it is not repeated" if partly else ""
-            raise NotifierError(
-                f"Apprise could not deliver to {names}{words} (the command apprise -vv would say why)",
-                permanent=partly,
-                uncertain=True,
-            )
-        return Receipt(to or "all", "")
-
-    def attach(self, picture: Picture, receipt: Receipt) -> None:
-        """Nothing: most media cannot add to a message that was sent."""
+    def deliver(self, message: Message, address: str) -> Receipt:
+        """Send the message to all addresses, or to those with the tag `address`."""
+        services = self._services(address)
+        failures = [found for service in services if (found := self._notify(service, message))]
+        if failures:
+            raise error_of(failures, delivered=len(failures) < len(services), now=self.clock())
+        return Receipt(address or "all", "")
 
     def check(self) -> str:
-        """Whether every address can be read; the services are not asked."""
-        names = sorted({str(service.service_name) for service in self._services(None)})
+        """Return the services of all addresses; the services themselves are not asked."""
+        self.require_configured()
+        names = sorted({str(service.plugin.service_name) for service in self._services("")})
         return f"Apprise: {', '.join(names)}"
 
-    def _services(self, tag: str | None) -> list[Any]:
-        demand("Apprise", APPRISE_URLS=self._config.urls)
-        found = entries(self._config.urls or "")
-        services = [self._service(url) for its_tag, url in found if tag in (None, its_tag)]
-        if not services:
-            known = ", ".join(sorted({its_tag for its_tag, _ in found if its_tag})) or "none"
-            raise NotifierError(f"No address in APPRISE_URLS has the tag {tag}; its tags: {known}", permanent=True)
-        return services
-
-    def _service(self, url: str) -> Any:
-        service = _library().Apprise.instantiate(url)
-        if service is None:
-            scheme = url.partition("://")[0]
-            raise NotifierError(
-                f"Apprise cannot read an address in APPRISE_URLS that begins {scheme}://", permanent=True
-            )
-        return service
-
-    def _told(self, service: Any, message: Message) -> bool:
-        title = title_of(message)
-        body = plain(message).removeprefix(title).lstrip("\n") or title
+    def _services(self, tag: str) -> list[Service]:
         try:
-            return bool(service.notify(body=body, title=title, notify_type=TYPES[message.severity]))
-        except Exception:  # noqa: BLE001 (a plugin may raise anything; its words may hold the address)
-            return False
+            entries = self.config.entries()
+        except ValueError as error:
+            raise NotifierError(str(error), permanent=True, sent=False) from None
+        chosen = [entry for entry in entries if tag in ("", entry.tag)]
+        if not chosen:
+            known = ", ".join(sorted({entry.tag for entry in entries if entry.tag})) or "none"
+            words = f"No address in APPRISE_URLS has the tag {tag}. Tags: {known}"
+            raise NotifierError(words, permanent=True, sent=False)
+        return [Service(entry, self._plugin(entry)) for entry in chosen]
+
+    def _plugin(self, entry: Entry) -> Any:
+        try:
+            plugin = self._library.Apprise.instantiate(entry.url, suppress_exceptions=False)
+            reason = "unknown service, or parts are missing"
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+            # What stands in brackets is the part of the address that is wrong, and may be a secret.
+            plugin, reason = None, re.sub(r"\s*\(.*\)", "", str(error)).rstrip(".")
+        if plugin is None:
+            words = f"Apprise cannot use address {entry.position} of APPRISE_URLS ({entry.schema}://…): {reason}"
+            raise NotifierError(words, permanent=True, sent=False)
+        return plugin
+
+    def _notify(self, service: Service, message: Message) -> Failure | None:
+        """Return None where the service has the message."""
+        plugin, library = service.plugin, self._library
+        text_format = library.NotifyFormat.TEXT
+        markdown = plugin.resolve_format(text_format) == library.NotifyFormat.MARKDOWN
+        # A property, and no number, where the length is known only when it is sent.
+        separate = not isinstance(plugin.title_maxlen, int) or plugin.title_maxlen > 0
+        title, body = render(message, service.entry.schema, markdown=markdown, separate_title=separate)
+        one = library.Apprise()
+        one.add(plugin)
+        outcome = one.notify(
+            body=body,
+            title=title,
+            notify_type=TYPES[message.severity],
+            body_format=text_format,
+            timeout=TIMEOUT,
+            log_level=logging.DEBUG,
+        )
+        if outcome:
+            return None
+        lines = [line.message for result in outcome for line in result.logs()]
+        return failure(str(plugin.service_name), service.entry.position, lines)
+
+    @cached_property
+    def _library(self) -> ModuleType:
+        try:
+            library = importlib.import_module("apprise")
+        except ImportError as error:
+            words = "APPRISE_URLS is set and Apprise is not installed: pip install apprise"
+            raise NotifierError(words, permanent=True, sent=False) from error
+        # The reason of a failure is in its debug lines, and so are addresses: they are read and not passed on.
+        logger = logging.getLogger("apprise")
+        logger.setLevel(logging.DEBUG)
+        logger.propagate = False
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
+        if self.ca_bundle:
+            # Apprise takes no such argument; requests and OpenSSL read these variables.
+            trusted = combined_bundle(Path(self.ca_bundle))
+            for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+                os.environ.setdefault(name, trusted)
+        return library
 
 
-def entries(urls: str) -> list[tuple[str | None, str]]:
-    """The pairs of tag and URL in the value of APPRISE_URLS; raises a permanent NotifierError at what is neither."""
-    found = [ENTRY.fullmatch(part) for part in APART.split(urls.strip(" \t\r\n,"))]
-    for position, match in enumerate(found, start=1):
-        if match is None:  # told by its place, as an address may hold a secret
-            raise NotifierError(f"Part {position} of APPRISE_URLS is no address such as msteams://…", permanent=True)
-    return [(match["tag"], match["url"]) for match in found if match]
-
-
-def _library() -> ModuleType:
+def combined_bundle(ca_bundle: Path) -> str:
+    """Write the usual certificate authorities and those of `ca_bundle` into a temporary file, and return its path."""
     try:
-        library = importlib.import_module("apprise")
-    except ImportError as error:
-        words = "Apprise is asked for and not installed: pip install apprise"
-        raise NotifierError(words, permanent=True) from error
-    # Both log addresses, and addresses hold secrets.
-    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
-    return library
+        certificates = f"{certifi.contents()}\n{ca_bundle.read_text(encoding='ascii')}"
+    except (OSError, ValueError) as error:
+        words = f"The CA bundle {ca_bundle} is not readable: {error}"
+        raise NotifierError(words, permanent=True, sent=False) from error
+    with tempfile.NamedTemporaryFile("w", encoding="ascii", suffix=".pem", delete=False) as file:
+        file.write(certificates)
+    return file.name

@@ -1,59 +1,53 @@
-"""Tells whoever looks at the terminal or reads the log."""
+"""Messages on the terminal, or in the log that collects the standard output."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from threading import Lock
-from typing import TextIO
+from typing import Any, ClassVar
 
-from notifiers.errors import NotifierError, utc_now
-from notifiers.message import Message, Picture, Receipt
-
-
-@dataclass(frozen=True)
-class ConsoleConfig:
-    """The stream to print to; None means the standard output of the moment."""
-
-    stream: TextIO | None = None
-    complete = addressed = True
+from notifiers.config import Config
+from notifiers.console.config import ConsoleConfig
+from notifiers.errors import NotifierError
+from notifiers.message import Message, Receipt
+from notifiers.notifier import Notifier
 
 
-class ConsoleNotifier:
+class ConsoleNotifier(Notifier):
     """Prints one block a message, coloured on a terminal and plain elsewhere."""
 
-    kind = "console"
+    kind: ClassVar[str] = "console"
+    label: ClassVar[str] = "Console"
+    config_class: ClassVar[type[Config]] = ConsoleConfig
+    example: ClassVar[str] = "console"
 
-    def __init__(self, config: ConsoleConfig, *, clock: Callable[[], datetime] = utc_now) -> None:
-        self._config = config
-        self._clock = clock
+    config: ConsoleConfig
+
+    def __init__(self, config: ConsoleConfig, **options: Any) -> None:
+        super().__init__(config, **options)
         self._lock = Lock()
 
     @staticmethod
-    def address(text: str) -> str:
-        """There is only one console."""
-        raise ValueError(f"the console has no addresses; write console, not console:{text}")
+    def parse_address(text: str) -> str:
+        """Raise ValueError: there is only one console."""
+        raise ValueError(f"The console has no addresses. Write console, not console:{text}")
 
-    def send(self, message: Message, to: str | None) -> Receipt:  # noqa: ARG002 (the Notifier protocol)
+    def deliver(self, message: Message, address: str) -> Receipt:  # noqa: ARG002 - the interface has it
         """Print the message with a single write, so that lines of several processes do not mix."""
-        from notifiers.console.terminal import rendered  # noqa: PLC0415 — only who prints pays for it
+        from notifiers.console.render import render  # noqa: PLC0415 - rich is slow to import
 
-        stream = self._config.stream or sys.stdout
-        now = self._clock().astimezone()  # people at a terminal read local time
+        stream = self.config.stream or sys.stdout
+        # People at a terminal read local time.
+        now = self.clock().astimezone()
         try:
-            block = rendered(message, now, terminal=stream.isatty(), encoding=stream.encoding or "utf-8")
+            block = render(message, now, terminal=stream.isatty(), encoding=stream.encoding or "utf-8")
             with self._lock:
                 stream.write(block)
                 stream.flush()
         except (OSError, ValueError) as error:
-            raise NotifierError(f"The console cannot be written to: {error}", permanent=True) from error
+            raise NotifierError(f"The console is not writable: {error}", permanent=True) from error
         return Receipt("console", "")
 
-    def attach(self, picture: Picture, receipt: Receipt) -> None:
-        """Nothing: text has no pictures."""
-
     def check(self) -> str:
-        """Always fine."""
+        """Return where the messages go; there is nothing that can fail."""
         return "Console: prints to the standard output"

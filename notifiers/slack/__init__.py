@@ -1,5 +1,8 @@
 """Slack: messages in Block Kit through its Web API."""
 
-from notifiers.slack.notifier import SlackConfig, SlackNotifier
+from __future__ import annotations
+
+from notifiers.slack.config import SlackConfig
+from notifiers.slack.notifier import SlackNotifier
 
 __all__ = ["SlackConfig", "SlackNotifier"]

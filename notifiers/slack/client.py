@@ -64,9 +64,15 @@ class Client(WebClient):
         )
 
     def post(self, channel: str, text: str, blocks: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-        """Post a message with its names and links as they are written, and return Slack's response."""
+        """Post a message without any markup, and return the channel's id and the message's time stamp."""
         response = self.chat_postMessage(
-            channel=channel, text=text, blocks=blocks, unfurl_links=False, unfurl_media=False, link_names=False
+            channel=channel,
+            text=text,
+            blocks=blocks,
+            unfurl_links=False,
+            unfurl_media=False,
+            link_names=False,
+            mrkdwn=False,
         )
         return {"channel": response.get("channel"), "ts": response.get("ts")}
 

@@ -1,19 +1,21 @@
-"""What Twilio's answers mean: the message's SID, or one NotifierError. Pure.
+"""Turn Twilio's responses into a message's SID or an error. Pure.
 
 https://www.twilio.com/docs/usage/twilios-response
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 
-from notifiers.errors import NotifierError, come_back
+from notifiers.errors import NotifierError, parse_retry_after, rate_limited_until
 from notifiers.transport import Response
 
 # https://www.twilio.com/docs/api/errors
 ADVICE = {
-    20003: "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN do not fit together",
+    20003: "the credentials do not match; check TWILIO_ACCOUNT_SID with TWILIO_AUTH_TOKEN or TWILIO_API_KEY_SID",
     21211: "not a valid number",
     21408: "the account may not send to that country",
     21606: "TWILIO_FROM is not a number of this account",
@@ -21,57 +23,96 @@ ADVICE = {
     21610: "this person has opted out with STOP and must answer START first",
     21612: "no route from this sender to that number",
     21614: "not a mobile number",
+    30003: "the phone is unreachable",
+    30004: "the recipient has blocked this sender",
+    30005: "the number does not exist",
+    30006: "a landline, or a carrier that cannot be reached",
+    30007: "filtered by the carrier as spam",
+    30034: "the US sender is not registered for A2P 10DLC",
+    63038: "the account has reached its daily limit of messages",
 }
-TOO_MANY = frozenset([20429, 21611])  # too many requests; the sender's queue is full
+# Too many requests; too many messages from the sender; the queue of the sender, or of the account, is full.
+RATE_LIMITED = frozenset([20429, 14107, 21611, 30001])
+DAILY_LIMIT = 63038
+DAILY_LIMIT_WAIT = timedelta(hours=1)
+# https://www.twilio.com/docs/messaging/api/message-resource#message-status-values
+FAILED = frozenset(["failed", "undelivered", "canceled"])
+PENDING = frozenset(["accepted", "scheduled", "queued", "sending", "sent"])
 
 
 class Refusal(NotifierError):
-    """Twilio answered and did not accept the request."""
+    """Twilio answered and did not accept the message."""
 
-    def __init__(self, message: str, *, permanent: bool, retry_at: datetime | None, status: int) -> None:
+    def __init__(
+        self, message: str, *, permanent: bool = False, retry_at: datetime | None = None, status: int = 200
+    ) -> None:
         super().__init__(message, permanent=permanent, retry_at=retry_at)
         self.status = status
 
 
 def refusal(response: Response, now: datetime) -> Refusal:
-    """Return the error for an answer that is not a success."""
-    said = response.json()
-    code = said["code"] if isinstance(said.get("code"), int) else None
-    words = f"{code} {ADVICE.get(code) or said.get('message')}" if code else f"status {response.status}"
+    """Return the error for a response that is not a success."""
+    body = response.json()
+    code = body["code"] if isinstance(body.get("code"), int) else None
+    reason = f"{code} ({ADVICE.get(code) or body.get('message')})" if code else f"status {response.status}"
     hint = "" if code or response.status >= 400 else "; is TWILIO_API_URL right?"
-    passing = response.status >= 500 or response.status in (408, 429) or code in TOO_MANY
-    return Refusal(
-        f"Twilio answered {words}{hint}",
-        permanent=not passing,
-        retry_at=come_back(response.headers.get("retry-after"), now) if passing else None,
-        status=response.status,
-    )
+    retry_after = response.headers.get("retry-after")
+    retry_at = _limited_until(code, retry_after, now)
+    if response.status == 429 and not retry_at:
+        retry_at = rate_limited_until(retry_after, now)
+    permanent = retry_at is None and response.status < 500 and response.status != 408
+    if not permanent and not retry_at:
+        retry_at = parse_retry_after(retry_after, now)
+    return Refusal(f"Twilio: {reason}{hint}", permanent=permanent, retry_at=retry_at, status=response.status)
 
 
-def sid_of(response: Response) -> str:
-    """The SID of the message an answer describes; an uncertain NotifierError if it names none."""
-    sid = response.json().get("sid")
+def accepted_sid(response: Response, now: datetime) -> str:
+    """Return the SID of the accepted message. Raises Refusal for a message that has failed already.
+
+    Raises an uncertain NotifierError for a response that names no message.
+    """
+    body = response.json()
+    sid = body.get("sid")
     if not isinstance(sid, str):
-        raise NotifierError("Twilio's answer names no message", uncertain=True)
+        raise NotifierError("Twilio's response names no message; is TWILIO_API_URL right?", uncertain=True)
+    raise_if_failed(body, now)
     return sid
 
 
+def raise_if_failed(message: Mapping[str, Any], now: datetime) -> None:
+    """Raise the error of a message that could not be delivered, with its reason."""
+    if message.get("status") not in FAILED:
+        return
+    code = message["error_code"] if isinstance(message.get("error_code"), int) else None
+    reason = ADVICE.get(code) if code else None
+    reason = reason or message.get("error_message") or "no reason given"
+    retry_at = _limited_until(code, None, now)
+    words = f"Twilio: {message['status']}, {f'{code} ' if code else ''}({reason})"
+    raise Refusal(words, permanent=retry_at is None, retry_at=retry_at)
+
+
 def sid_in_list(response: Response, body: str, since: datetime) -> str | None:
-    """The SID of the listed message with that body that was created at `since` or later."""
+    """Return the SID of the listed message with that body that was created at `since` or later."""
     listed = response.json().get("messages")
     for item in listed if isinstance(listed, list) else []:
         if not isinstance(item, dict):
             continue
-        created = date_of(item.get("date_created"))
+        created = parse_date(item.get("date_created"))
         # A trial account puts a sentence before the body.
         if created and created >= since and str(item.get("body")).endswith(body):
             return str(item["sid"])
     return None
 
 
-def date_of(text: object) -> datetime | None:
-    """The time in an RFC 2822 date, UTC; None if it is none."""
+def parse_date(text: object) -> datetime | None:
+    """Return the time of an RFC 2822 date, in UTC; None if it is none."""
     try:
         return parsedate_to_datetime(str(text)).astimezone(UTC)
     except ValueError:
         return None
+
+
+def _limited_until(code: int | None, retry_after: str | None, now: datetime) -> datetime | None:
+    if code == DAILY_LIMIT:
+        return parse_retry_after(retry_after, now) or now + DAILY_LIMIT_WAIT
+    return rate_limited_until(retry_after, now) if code in RATE_LIMITED else None

@@ -1,4 +1,4 @@
-"""Tells people by SMS through Twilio's Messages call.
+"""Text messages through Twilio's Messages resource.
 
 https://www.twilio.com/docs/messaging/api/message-resource
 """
@@ -7,121 +7,129 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import cached_property
+from typing import ClassVar
 from urllib.parse import quote, urlencode
 
-from notifiers.errors import NotifierError, demand, utc_now
-from notifiers.message import Message, Picture, Receipt
+from notifiers.config import Config
+from notifiers.errors import NotifierError
+from notifiers.message import Message, Receipt
+from notifiers.notifier import Capabilities, Notifier
 from notifiers.transport import Request, Response, Transport, basic_auth
-from notifiers.twilio.errors import Refusal, date_of, refusal, sid_in_list, sid_of
-from notifiers.twilio.sms import sms
+from notifiers.twilio.config import TwilioConfig
+from notifiers.twilio.errors import (
+    PENDING,
+    Refusal,
+    accepted_sid,
+    parse_date,
+    raise_if_failed,
+    refusal,
+    sid_in_list,
+)
+from notifiers.twilio.render import render
 
-TWILIO_API_URL = "https://api.twilio.com"
 E164 = re.compile(r"\+[1-9]\d{6,14}")
-CLOCK_GRAIN = timedelta(seconds=2)  # dates in answers have whole seconds
+# Dates in Twilio's responses have whole seconds.
+CLOCK_PRECISION = timedelta(seconds=2)
 
 
-@dataclass(frozen=True)
-class TwilioConfig:
-    """The account, the sender (a number, a name or a messaging service MG…), the default number, Twilio's address."""
+class TwilioNotifier(Notifier):
+    """Sends text messages; never twice where the outcome of the first attempt is unknown."""
 
-    account_sid: str | None = None
-    auth_token: str | None = field(default=None, repr=False)
-    sender: str | None = None
-    to: str | None = None
-    api_url: str | None = None
+    kind: ClassVar[str] = "twilio"
+    label: ClassVar[str] = "Twilio"
+    config_class: ClassVar[type[Config]] = TwilioConfig
+    capabilities: ClassVar[Capabilities] = Capabilities(receipt=True)
+    example: ClassVar[str] = "twilio:+15550100"
 
-    @property
-    def complete(self) -> bool:
-        """Whether the account and a sender are there."""
-        return bool(self.account_sid and self.auth_token and self.sender)
-
-    @property
-    def addressed(self) -> bool:
-        """Whether a message without an address has a number to go to."""
-        return self.complete and bool(self.to)
-
-
-class TwilioNotifier:
-    """Sends text messages; never twice where nobody can tell whether the first one went."""
-
-    kind = "twilio"
-
-    def __init__(self, config: TwilioConfig, *, clock: Callable[[], datetime] = utc_now) -> None:
-        self._config = config
-        self._clock = clock
+    config: TwilioConfig
 
     @staticmethod
-    def address(text: str) -> str:
-        """A number in E.164 form; spaces, dots, dashes and brackets are taken out."""
+    def parse_address(text: str) -> str:
+        """Return the number in E.164 form, without spaces, dots, dashes and brackets."""
         number = re.sub(r"[\s().-]", "", text)
         if not E164.fullmatch(number):
-            raise ValueError(f"{text!r} is no telephone number; write it with + and country code, as in +15550100")
+            raise ValueError(
+                f"{text!r} is not a phone number. Write it with + and the country code, such as +15550100"
+            )
         return number
 
-    def send(self, message: Message, to: str | None) -> Receipt:
+    def deliver(self, message: Message, address: str) -> Receipt:
         """Send the message as one SMS of at most three segments."""
-        number, body = self._number(to), sms(message)
-        sender = self._config.sender or ""
+        try:
+            number = self.parse_address(address)
+        except ValueError as error:
+            raise NotifierError(str(error), permanent=True, sent=False) from error
+        body, sender = render(message), self.config.sender
         by = "MessagingServiceSid" if sender.startswith("MG") else "From"
         started = time.monotonic()
         try:
-            answer = self._call("POST", {"To": number, by: sender, "Body": body})
-            return Receipt(number, sid_of(answer))
+            response = self._call("POST", ".json", {"To": number, by: sender, "Body": body})
+            return Receipt(number, accepted_sid(response, self.clock()))
         except NotifierError as error:
-            # After a server error too the message may have been taken.
-            failed = isinstance(error, Refusal) and error.status >= 500
-            sid = self._sid_since(started, number, body) if error.uncertain or failed else None
-            if sid:
+            # After a server error, too, Twilio may have taken the message.
+            unclear = error.uncertain or (isinstance(error, Refusal) and error.status >= 500)
+            if unclear and (sid := self._find_sent(started, number, body)):
                 return Receipt(number, sid)
             if not error.uncertain:
                 raise
-            words = f"{error}. The SMS to {number} may have been sent; it is not repeated. Replay to send it again"
+            words = f"{error}. The SMS may have been sent and is not repeated. Replay the job to send it again"
             raise NotifierError(words, permanent=True, uncertain=True) from error
 
-    def attach(self, picture: Picture, receipt: Receipt) -> None:
-        """Nothing: an SMS has no pictures."""
+    def is_delivered(self, receipt: Receipt) -> bool:
+        """Return whether the message has reached the phone; False while it is on its way.
+
+        Raises a permanent NotifierError with the reason for one that could not be delivered.
+        """
+        message = self._call("GET", f"/{quote(receipt.id, safe='')}.json", {}).json()
+        try:
+            raise_if_failed(message, self.clock())
+        except NotifierError as error:
+            error.prefix(f"Could not deliver to twilio:{receipt.channel}. ")
+            raise
+        return message.get("status") not in PENDING
 
     def check(self) -> str:
         """Read one entry of the account's message log, which takes the same credentials as sending."""
-        self._call("GET", {"PageSize": "1"})
-        return f"Twilio: account {self._config.account_sid}, sending from {self._config.sender}"
+        self.require_configured()
+        self._call("GET", ".json", {"PageSize": "1"})
+        return f"Twilio: account {self.config.account_sid}, sending from {self.config.sender}"
 
-    def _number(self, to: str | None) -> str:
-        if not (to or self._config.to):
-            raise NotifierError("Twilio has no number: set TWILIO_TO, or write twilio:+15550100", permanent=True)
-        try:
-            return self.address(to or self._config.to or "")
-        except ValueError as error:
-            raise NotifierError(str(error), permanent=True) from error
+    @cached_property
+    def _transport(self) -> Transport:
+        return Transport("Twilio", secrets=self.config.secrets(), ca_bundle=self.ca_bundle)
 
-    def _call(self, method: str, fields: dict[str, str]) -> Response:
+    def _call(self, method: str, path: str, fields: dict[str, str]) -> Response:
         """Call the Messages resource, with `fields` as the form of a POST or the query of a GET."""
-        sid, secret = self._config.account_sid or "", self._config.auth_token or ""
-        demand("Twilio", TWILIO_ACCOUNT_SID=sid, TWILIO_AUTH_TOKEN=secret, TWILIO_FROM=self._config.sender)
-        base = (self._config.api_url or TWILIO_API_URL).rstrip("/")
-        url = f"{base}/2010-04-01/Accounts/{quote(sid, safe='')}/Messages.json"
-        headers, encoded = basic_auth(sid, secret), urlencode(fields)
+        account = self.config.account_sid
+        if not account.startswith("AC"):
+            words = f"TWILIO_ACCOUNT_SID is {account}; an account starts with AC"
+            hint = "; put an API key into TWILIO_API_KEY_SID" if account.startswith("SK") else ""
+            raise NotifierError(f"{words}{hint}", permanent=True, sent=False)
+        url = f"{self.config.api_url.rstrip('/')}/2010-04-01/Accounts/{quote(account, safe='')}/Messages{path}"
+        headers, encoded = basic_auth(*self.config.credentials), urlencode(fields)
         if method == "GET":
-            request = Request(method, f"{url}?{encoded}", headers)
+            request = Request(method, f"{url}?{encoded}" if encoded else url, headers)
         else:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             request = Request(method, url, headers, encoded.encode())
-        response = Transport("Twilio", secrets=[secret]).send(request)
+        response = self._transport.send(request)
         if not 200 <= response.status < 300:
-            raise refusal(response, self._clock())
+            raise refusal(response, self.clock())
         return response
 
-    def _sid_since(self, started: float, number: str, body: str) -> str | None:
-        """The SID of this message if Twilio has it although we were not told; None also where we cannot look."""
+    def _find_sent(self, started: float, number: str, body: str) -> str | None:
+        """Return the SID of this message if Twilio has it; None also where it cannot be looked up.
+
+        `started` is the monotonic time before the message was sent.
+        """
         try:
             # Not filtered by DateSent, which is empty until a message has left.
-            answer = self._call("GET", {"To": number, "PageSize": "50"})
+            response = self._call("GET", ".json", {"To": number, "PageSize": "50"})
         except NotifierError:
             return None
-        # Twilio's own clock, as ours may differ.
-        now = date_of(answer.headers.get("date")) or self._clock()
-        since = now - timedelta(seconds=time.monotonic() - started) - CLOCK_GRAIN
-        return sid_in_list(answer, body, since)
+        # By Twilio's own clock, as ours may differ.
+        now = parse_date(response.headers.get("date")) or self.clock()
+        since = now - timedelta(seconds=time.monotonic() - started) - CLOCK_PRECISION
+        return sid_in_list(response, body, since)

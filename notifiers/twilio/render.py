@@ -1,4 +1,4 @@
-"""A message as an SMS: few segments, in the alphabet that costs half. Pure.
+"""Render a message as an SMS: few segments, in the alphabet that costs half. Pure.
 
 https://www.twilio.com/docs/glossary/what-is-gsm-7-character-encoding
 """
@@ -12,14 +12,17 @@ from notifiers.message import Message, facts_of, link_of, title_of
 from notifiers.text import clean, shorten
 
 SEGMENTS = 3
-# A segment of several holds 153 or 67 units; one is kept free, as no character is split between two segments.
+# A segment of several holds 153 or 67 units; one is left unused, as no character is split between two segments.
 GSM_UNITS, UNICODE_UNITS = 152, 66
+# With fewer units left, the middle would be hardly a word.
+SHORTEST_MIDDLE = 10
 
 GSM = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-GSM_EXTENSION = frozenset("^{}\\[~]|€")  # each costs two
+# Each of these costs two units.
+GSM_EXTENSION = frozenset("^{}\\[~]|€")
 QUOTES = "\u2018\u2019\u201a\u201b\u2032`\u00b4"
 DOUBLE_QUOTES = "\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb"
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2022\u00b7"
@@ -35,23 +38,25 @@ PLAIN = str.maketrans(
 )
 
 
-def sms(message: Message, *, segments: int = SEGMENTS) -> str:
-    """Title, text, facts and link in at most so many segments; what does not fit goes from the end of the middle.
+def render(message: Message, *, segments: int = SEGMENTS) -> str:
+    """Return title, text, facts and link in at most `segments` segments; the end of the facts is cut first.
 
-    The footer is left out, the link is whole or not there, and a letter that GSM-7 has not makes all of it Unicode
-    (less than half as many characters).
+    The footer is left out, the link is complete or left out, and one character that GSM-7 does not have makes all of
+    the message Unicode, with less than half as many characters.
     """
     link = link_of(message)
     facts = [f"{name}: {value}" for name, value in facts_of(message)]
     middle = "\n".join(filter(None, [clean(message.text), *facts]))
     title, url = title_of(message), link.url if link else ""
-    body = _fitted(simplified(title), simplified(middle), url, room=segments * GSM_UNITS, width=gsm_width)
+    body = _fit(simplify(title), simplify(middle), url, room=segments * GSM_UNITS, width=gsm_width)
     if body and is_gsm(body):
         return body
-    return _fitted(title, middle, url, room=segments * UNICODE_UNITS, width=unicode_width)
+    return _fit(title, middle, url, room=segments * UNICODE_UNITS, width=unicode_width)
 
 
-def _fitted(title: str, middle: str, url: str, *, room: int, width: Callable[[str], int]) -> str:
+def _fit(title: str, middle: str, url: str, *, room: int, width: Callable[[str], int]) -> str:
+    """Return the parts on lines of their own, cut so that all of it takes at most `room` units."""
+
     def cut(text: str, limit: int) -> str:
         return shorten(text, limit, width=width, ellipsis="...")
 
@@ -62,16 +67,16 @@ def _fitted(title: str, middle: str, url: str, *, room: int, width: Callable[[st
         url = ""
     parts = [cut(title, room // 3), cut(url, room)]
     left = room - sum(size(part) + 1 for part in parts if part)
-    parts.insert(1, cut(middle, max(left, 0)) if left > 10 else "")
+    parts.insert(1, cut(middle, left) if left > SHORTEST_MIDDLE else "")
     return "\n".join(part for part in parts if part)
 
 
-def simplified(text: str) -> str:
-    """The text with typographic signs made plain, accents that GSM-7 has not taken off, and emoji left out."""
-    return "".join(map(_simpler, unicodedata.normalize("NFC", text).translate(PLAIN))).strip()
+def simplify(text: str) -> str:
+    """Return the text with plain quotes and dashes, without emoji, and without accents that GSM-7 does not have."""
+    return "".join(map(_simplify_character, unicodedata.normalize("NFC", text).translate(PLAIN))).strip()
 
 
-def _simpler(character: str) -> str:
+def _simplify_character(character: str) -> str:
     if character in GSM or character in GSM_EXTENSION:
         return character
     if character.isspace():
@@ -83,15 +88,15 @@ def _simpler(character: str) -> str:
 
 
 def is_gsm(text: str) -> bool:
-    """Whether every character is in GSM-7 or its extension."""
+    """Return whether every character is in GSM-7 or its extension."""
     return GSM.union(GSM_EXTENSION).issuperset(text)
 
 
 def gsm_width(character: str) -> int:
-    """Septets a character takes."""
+    """Return how many septets a character takes."""
     return 2 if character in GSM_EXTENSION else 1
 
 
 def unicode_width(character: str) -> int:
-    """UTF-16 units a character takes."""
+    """Return how many UTF-16 units a character takes."""
     return 2 if ord(character) > 0xFFFF else 1

@@ -1,4 +1,4 @@
-"""A message as a block of lines for a terminal; a room of its own because `rich`, which it needs, is large."""
+"""Render a message as a block of lines for a terminal."""
 
 from __future__ import annotations
 
@@ -15,24 +15,23 @@ from notifiers.text import clean, one_line, shorten
 SIGNS = {"info": "i", "good": "✓", "warning": "!", "bad": "✗"}
 STYLES = {"info": "cyan", "good": "green", "warning": "yellow", "bad": "red"}
 # A pipe takes up to 4,096 bytes in one piece; longer blocks of two processes could mix.
-TITLE, TEXT, FACTS, VALUE = 200, 1200, 12, 100
+TITLE, TEXT, FACTS, NAME, VALUE = 200, 1200, 12, 40, 100
 
 
-def rendered(message: Message, now: datetime, *, terminal: bool, encoding: str = "utf-8") -> str:
-    """The message as a block of lines ending in an empty one; with colours for a terminal."""
+def render(message: Message, now: datetime, *, terminal: bool, encoding: str = "utf-8") -> str:
+    """Return the message as a block of lines that ends with an empty one, with colours for a terminal."""
     page = io.StringIO()
     console = Console(
         file=page, force_terminal=terminal, color_system="standard" if terminal else None, legacy_windows=False
     )
-    # Soft: an address in the text stays in one piece and can be clicked.
+    # Without hard wrapping a URL stays in one piece and can be clicked.
     console.print(_block(message, now), soft_wrap=True)
     return page.getvalue().encode(encoding, "replace").decode(encoding)
 
 
 def _block(message: Message, now: datetime) -> Text:
-    style = STYLES[message.severity]
     block = Text()
-    block.append(f"{SIGNS[message.severity]} ", style=f"bold {style}")
+    block.append(f"{SIGNS[message.severity]} ", style=f"bold {STYLES[message.severity]}")
     block.append(f"{now:%H:%M:%S} ", style="dim")
     block.append(shorten(title_of(message), TITLE) + "\n", style="bold")
     for line in shorten(clean(message.text), TEXT).splitlines():
@@ -46,12 +45,11 @@ def _block(message: Message, now: datetime) -> Text:
 
 
 def _rows(message: Message) -> list[tuple[str, str]]:
-    """Facts and link with their names padded to one width."""
-    rows = [(shorten(name, 40), shorten(value, VALUE)) for name, value in facts_of(message)]
-    link = link_of(message)
+    """Return the facts and the link, with their names padded to the same width."""
+    rows = [(shorten(name, NAME), shorten(value, VALUE)) for name, value in facts_of(message)]
     if len(rows) > FACTS:
         rows[FACTS:] = [("…", f"{len(rows) - FACTS} more")]
-    if link:
-        rows.append((shorten(link.label, 40), link.url))
+    if link := link_of(message):
+        rows.append((shorten(link.label, NAME), link.url))
     width = max((cell_len(name) for name, _ in rows), default=0)
     return [(name + " " * (width - cell_len(name)), value) for name, value in rows]

@@ -1,0 +1,21 @@
+"""The variables of the Slack notifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from notifiers.config import Config, variable
+
+
+@dataclass(frozen=True)
+class SlackConfig(Config):
+    """A bot token, the default channel, and the address of Slack's Web API."""
+
+    address_variable: ClassVar[str] = "SLACK_CHANNEL"
+
+    token: str = variable(
+        "SLACK_TOKEN", "Slack bot token (xoxb-…), with the scopes chat:write and files:write", secret=True, required=True
+    )
+    channel: str = variable("SLACK_CHANNEL", "Channel of the destination `slack`: an id (C0123…) or a #name")
+    api_url: str = variable("SLACK_API_URL", "Address of Slack's Web API", default="https://slack.com/api/")

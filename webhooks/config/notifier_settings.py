@@ -1,0 +1,39 @@
+"""The settings of the notifiers: a field for each variable that a notifier declares in its own folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, SecretStr, create_model
+from pydantic_settings import BaseSettings
+
+from notifiers import kinds
+
+
+def _fields() -> dict[str, Any]:
+    """Return type and description of each field, whose name is that of the variable in lower case."""
+    found: dict[str, Any] = {}
+    for variable in kinds.variables():
+        kind = SecretStr if variable.secret else str
+        found[variable.name.lower()] = (kind, Field(kind(variable.default), description=variable.description))
+    return found
+
+
+if TYPE_CHECKING:
+
+    class _Fields(BaseSettings):
+        """The declared fields, which the type checker cannot see."""
+else:
+    _Fields = create_model("_Fields", __base__=BaseSettings, **_fields())
+
+
+class NotifierSettings(_Fields):
+    """The variables of all notifiers."""
+
+    def notifier_variables(self) -> dict[str, str]:
+        """Return the values of the notifiers' variables by name, secrets in clear text."""
+        values = {variable.name: getattr(self, variable.name.lower()) for variable in kinds.variables()}
+        return {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value
+            for name, value in values.items()
+        }
