@@ -8,14 +8,17 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from notifiers import KINDS
 from webhooks.config.settings import REQUIRED, ROOT, Settings
 
 PAGE = ROOT / "docs" / "settings.md"
 SECTIONS = {
     "Tableau": ("TABLEAU_", "SITES_"),
-    "Slack": ("SLACK_",),
-    "Twilio": ("TWILIO_",),
-    "Other notifiers": ("APPRISE_",),
+    **{
+        notifier.label: tuple(variable.name for variable in notifier.config_class.variables())
+        for notifier in KINDS.values()
+        if notifier.config_class.variables()
+    },
 }
 REST = "The server"
 

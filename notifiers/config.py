@@ -23,9 +23,7 @@ class Variable:
     required: bool = False
 
 
-def variable(
-    name: str, description: str, *, default: str = "", secret: bool = False, required: bool = False
-) -> Any:
+def variable(name: str, description: str, *, default: str = "", secret: bool = False, required: bool = False) -> Any:
     """Return the field of a config whose value comes from the environment variable `name`."""
     declared = Variable(name, description, default, secret, required)
     return field(default=default, repr=not secret, metadata={METADATA: declared})
@@ -72,6 +70,10 @@ class Config:
     def has_default_address(self) -> bool:
         """Whether the notifier is configured and can deliver to a destination without an address."""
         return self.is_complete and (not self.address_variable or bool(self.default_address))
+
+    def service_urls(self) -> list[str]:
+        """Return the URLs of the services that get the messages; an empty one stands for an unknown service."""
+        return [""]
 
     def secrets(self) -> list[str]:
         """Return every text that must be masked wherever it could be shown."""

@@ -37,7 +37,7 @@ class Destination:
 
 
 def parse_destination(text: str) -> Destination:
-    """Return the destination that `kind` or `kind:address` names. Raises ValueError with what a valid one looks like."""
+    """Return the destination that `kind` or `kind:address` names. Raises ValueError that shows a valid one."""
     kind, colon, to = (part.strip() for part in text.partition(":"))
     if kind not in KINDS:
         raise ValueError(f"{text!r} is not a destination. Start with one of: {', '.join(KINDS)}")

@@ -46,9 +46,7 @@ class Notifier(ABC):
     # An address of this kind, for error messages and documentation.
     example: ClassVar[str]
 
-    def __init__(
-        self, config: Any, *, clock: Callable[[], datetime] = utc_now, ca_bundle: str | None = None
-    ) -> None:
+    def __init__(self, config: Any, *, clock: Callable[[], datetime] = utc_now, ca_bundle: str | None = None) -> None:
         self.config = config
         self.clock = clock
         self.ca_bundle = ca_bundle
@@ -68,6 +66,13 @@ class Notifier(ABC):
 
     def attach(self, picture: Picture, receipt: Receipt) -> None:  # noqa: B027 - most services have no pictures
         """Add the picture to a sent message; do nothing where the service has no pictures."""
+
+    def is_delivered(self, receipt: Receipt) -> bool:  # noqa: ARG002 - the interface has it
+        """Return whether a sent message has reached its recipient; True where the service cannot say.
+
+        Raises a permanent NotifierError with the reason for a message that could not be delivered.
+        """
+        return True
 
     def send(self, message: Message, to: str | None) -> Receipt:
         """Deliver the message, without its picture; `to` None means the configured default address.

@@ -7,11 +7,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from notifiers import Notifiers, parse_destination
+from notifiers import KINDS, Notifiers, parse_destination
 
 DEFAULT = "default"
-# The variables with the address of destinations that name none.
-DEFAULT_ADDRESS_VARIABLES = {"slack": "SLACK_CHANNEL", "twilio": "TWILIO_TO"}
 
 
 def normalize(text: str) -> str:
@@ -46,10 +44,10 @@ def delivery_warnings(destinations: Iterable[str], notifiers: Notifiers) -> list
         if kind not in notifiers.configured:
             warnings.append(f"rules send messages to {kind}, which is not configured")
         elif destination.to is None and kind not in notifiers.with_default_address:
-            variable = DEFAULT_ADDRESS_VARIABLES[kind]
+            variable = KINDS[kind].config_class.address_variable
             warnings.append(f"rules send messages to {kind} without an address, but {variable} is not set")
         elif text == DEFAULT and kind != "slack" and "slack" in notifiers.configured:
-            variable = DEFAULT_ADDRESS_VARIABLES["slack"]
+            variable = KINDS["slack"].config_class.address_variable
             warnings.append(f"{DEFAULT} stands for {kind}: SLACK_TOKEN is set, but {variable} is not")
     return list(dict.fromkeys(warnings))
 

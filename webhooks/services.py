@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from notifiers import AppriseConfig, Notifiers, SlackConfig, TwilioConfig
+from notifiers import Notifiers
 from tableau_rest.errors import TableauError
 from webhooks import rules as rules_file
 from webhooks.config.settings import Settings
@@ -77,18 +77,7 @@ class Services:
 
     @shared
     def notifiers(self) -> Notifiers:
-        given = self.settings
-        return Notifiers(
-            slack=SlackConfig(given.slack_token.get_secret_value(), given.slack_channel, given.slack_api_url),
-            twilio=TwilioConfig(
-                given.twilio_account_sid,
-                given.twilio_auth_token.get_secret_value(),
-                given.twilio_from,
-                given.twilio_to,
-                given.twilio_api_url,
-            ),
-            apprise=AppriseConfig(given.apprise_urls.get_secret_value()),
-        )
+        return Notifiers.from_variables(self.settings.notifier_variables())
 
     @shared
     def sites(self) -> Sites:

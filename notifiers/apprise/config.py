@@ -52,6 +52,11 @@ class AppriseConfig(Config):
             found.append(Entry(position, match["tag"], match["url"]))
         return found
 
+    def service_urls(self) -> list[str]:
+        """Return the addresses."""
+        matches = (ENTRY.fullmatch(part) for part in self._parts())
+        return [match["url"] if match else "" for match in matches]
+
     def secrets(self) -> list[str]:
         """Return the whole value, each address, what follows its scheme, and the parts that look like tokens."""
         found = [*super().secrets()]

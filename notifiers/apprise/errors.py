@@ -9,14 +9,14 @@ from datetime import datetime
 
 from notifiers.errors import NotifierError, rate_limited_until
 
-# "Failed to send JSON POST notification: Page not found., error=404."
+# Example: Failed to send JSON POST notification: Page not found., error=404.
 STATUS = re.compile(r"\berror=(\d{3})\.?$")
 # The line with the text of the exception of requests, or of the socket.
 EXCEPTION = "Socket Exception:"
 # What it says where the connection could not be opened.
 UNSENT = re.compile(
     r"NewConnectionError|NameResolutionError|ConnectTimeoutError|ProxyError|CERTIFICATE_VERIFY_FAILED"
-    r"|WRONG_VERSION_NUMBER|HANDSHAKE|Connection refused|Name or service not known|No route to host"
+    r"|WRONG_VERSION_NUMBER|HANDSHAKE|SSLEOFError|Connection refused|Name or service not known|No route to host"
     r"|Network is unreachable|nodename nor servname|Temporary failure in name resolution"
 )
 GATEWAY_TIMEOUT = 504
@@ -42,10 +42,8 @@ class Failure:
         return self.sent and (self.status is None or self.status == GATEWAY_TIMEOUT)
 
     def __str__(self) -> str:
-        if self.status:
-            reason = f"status {self.status}"
-        else:
-            reason = "no answer" if self.sent else "cannot be reached"
+        no_status = "no answer" if self.sent else "cannot be reached"
+        reason = f"status {self.status}" if self.status else no_status
         return f"{self.name} (address {self.position} of APPRISE_URLS): {reason}"
 
 

@@ -13,3 +13,7 @@ class ConsoleConfig(Config):
     """The stream to print to; None means the standard output at the time of printing."""
 
     stream: TextIO | None = None
+
+    def service_urls(self) -> list[str]:
+        """Return no URL: nothing leaves the machine."""
+        return []

@@ -15,7 +15,14 @@ class SlackConfig(Config):
     address_variable: ClassVar[str] = "SLACK_CHANNEL"
 
     token: str = variable(
-        "SLACK_TOKEN", "Slack bot token (xoxb-…), with the scopes chat:write and files:write", secret=True, required=True
+        "SLACK_TOKEN",
+        "Slack bot token (xoxb-…), with the scopes chat:write and files:write",
+        secret=True,
+        required=True,
     )
     channel: str = variable("SLACK_CHANNEL", "Channel of the destination `slack`: an id (C0123…) or a #name")
     api_url: str = variable("SLACK_API_URL", "Address of Slack's Web API", default="https://slack.com/api/")
+
+    def service_urls(self) -> list[str]:
+        """Return the address of the API."""
+        return [self.api_url]

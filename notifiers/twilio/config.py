@@ -43,3 +43,7 @@ class TwilioConfig(Config):
         if self.api_key_sid:
             return self.api_key_sid, self.api_key_secret
         return self.account_sid, self.auth_token
+
+    def service_urls(self) -> list[str]:
+        """Return the address of the API."""
+        return [self.api_url]

@@ -50,9 +50,7 @@ class TwilioNotifier(Notifier):
         """Return the number in E.164 form, without spaces, dots, dashes and brackets."""
         number = re.sub(r"[\s().-]", "", text)
         if not E164.fullmatch(number):
-            raise ValueError(
-                f"{text!r} is not a phone number. Write it with + and the country code, such as +15550100"
-            )
+            raise ValueError(f"{text!r} is not a phone number. Write it with + and the country code, such as +15550100")
         return number
 
     def deliver(self, message: Message, address: str) -> Receipt:

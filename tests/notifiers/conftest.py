@@ -1,4 +1,4 @@
-"""A small real server that plays Slack, Twilio or anything else, and remembers what it was asked."""
+"""A small real HTTP server that plays Slack, Twilio or any other service, and records its requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from notifiers.transport import Timeouts
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReceivedRequest:
     """One request as it arrived."""
 
     method: str
@@ -38,8 +38,8 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Says:
-    """One answer: `body` a JSON value or raw bytes; `hang` keeps the request and answers nothing; `drop` closes."""
+class Reply:
+    """One response: `body` is a JSON value or raw bytes; `hang` holds the request, `drop` closes the connection."""
 
     body: Any = None
     status: int = 200
@@ -49,30 +49,30 @@ class Says:
 
 
 class Vendor:
-    """Answers each path from its own list; the last answer of a list stays."""
+    """Answers each path from its own list of replies; the last one of a list is repeated."""
 
     def __init__(self) -> None:
-        self.asked: list[Asked] = []
+        self.requests: list[ReceivedRequest] = []
         self.released = threading.Event()
-        self._answers: dict[str, list[Says]] = {}
+        self._replies: dict[str, list[Reply]] = {}
         self._lock = threading.Lock()
         self.url = ""
 
-    def on(self, path: str, *answers: Says) -> None:
-        """What to say to requests whose path ends so."""
-        self._answers[path] = list(answers)
+    def on(self, path: str, *replies: Reply) -> None:
+        """Set the replies to requests whose path ends with `path`."""
+        self._replies[path] = list(replies)
 
     def paths(self) -> list[str]:
-        """The last part of every path that was asked for."""
-        return [asked.path.rsplit("/", 1)[-1] for asked in self.asked]
+        """Return the last part of every requested path."""
+        return [request.path.rsplit("/", 1)[-1] for request in self.requests]
 
-    def answer(self, asked: Asked) -> Says:
+    def reply_to(self, request: ReceivedRequest) -> Reply:
         with self._lock:
-            self.asked.append(asked)
-            for path, answers in self._answers.items():
-                if asked.path.endswith(path) or f"{asked.method} {asked.path}".endswith(path):
-                    return answers.pop(0) if len(answers) > 1 else answers[0]
-        return Says({"error": "nothing here"}, status=404)
+            self.requests.append(request)
+            for path, replies in self._replies.items():
+                if request.path.endswith(path) or f"{request.method} {request.path}".endswith(path):
+                    return replies.pop(0) if len(replies) > 1 else replies[0]
+        return Reply({"error": "nothing here"}, status=404)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -82,15 +82,15 @@ class Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
-        says = self.vendor.answer(Asked(self.command, url.path, query, self.headers, body))
-        if says.hang:
+        reply = self.vendor.reply_to(ReceivedRequest(self.command, url.path, query, self.headers, body))
+        if reply.hang:
             self.vendor.released.wait(20)
-        if says.hang or says.drop:
+        if reply.hang or reply.drop:
             self.close_connection = True
             return
-        content = says.body if isinstance(says.body, bytes) else json.dumps(says.body).encode()
-        self.send_response(says.status)
-        for name, value in {"Content-Type": "application/json", **says.headers}.items():
+        content = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
+        self.send_response(reply.status)
+        for name, value in {"Content-Type": "application/json", **reply.headers}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -118,19 +118,19 @@ def vendor() -> Iterator[Vendor]:
 
 
 @pytest.fixture
-def nobody() -> str:
+def refusing_url() -> str:
     """The address of a port that refuses connections."""
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         return f"http://127.0.0.1:{server.server_port}"
 
 
 @pytest.fixture
-def says() -> type[Says]:
-    """How a test words an answer."""
-    return Says
+def reply() -> type[Reply]:
+    """The class of a response."""
+    return Reply
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time limits short enough for a test."""
     monkeypatch.setattr("notifiers.transport.CALL_TIMEOUTS", Timeouts(step=0.5))

@@ -163,23 +163,23 @@ def test_dripping_proxy_has_surely_not_sent(slow: Slow, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("kind", ["slow", "secure"])
 def test_server_that_takes_a_picture_in_drips(
-    vendor: Any, says: Any, kind: str, request: pytest.FixtureRequest
+    vendor: Any, reply: Any, kind: str, request: pytest.FixtureRequest
 ) -> None:
     """The time for sending a picture is limited; one that was not sent whole has not arrived."""
     server: Slow = request.getfixturevalue(kind)
     server.takes = 1000
-    vendor.on("files.getUploadURLExternal", says({"ok": True, "upload_url": f"{server.url}/up", "file_id": "F1"}))
+    vendor.on("files.getUploadURLExternal", reply({"ok": True, "upload_url": f"{server.url}/up", "file_id": "F1"}))
     with ending(), pytest.raises(NotifierError, match="cannot be reached") as caught:
         slack(vendor.url).attach(Picture(bytes(30_000_000), "sales.png"), Receipt("C0123", "1"))
     assert not caught.value.permanent
     assert vendor.paths() == ["files.getUploadURLExternal"]
 
 
-def test_upload_has_its_own_time_limit(vendor: Any, says: Any, slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_upload_has_its_own_time_limit(vendor: Any, reply: Any, slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
     """An upload whose response drips ends as well."""
     monkeypatch.setattr("notifiers.transport.CALL_TIMEOUTS", Timeouts(total=20))
     address = slow.responding(*BODY)
-    vendor.on("files.getUploadURLExternal", says({"ok": True, "upload_url": f"{address}/up", "file_id": "F1"}))
+    vendor.on("files.getUploadURLExternal", reply({"ok": True, "upload_url": f"{address}/up", "file_id": "F1"}))
     with ending(), pytest.raises(NotifierError, match="did not answer") as caught:
         slack(vendor.url).attach(Picture(b"\x89PNG", "sales.png"), Receipt("C0123", "1"))
     assert caught.value.uncertain

@@ -1,4 +1,4 @@
-"""The times and words of errors."""
+"""Times and texts of errors."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from notifiers import NotifierError
-from notifiers.errors import cause, come_back, demand, redacted
+from notifiers.errors import parse_retry_after, rate_limited_until, redact, safe_cause
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -31,27 +30,25 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
         ("Sun, 01 Mar 2026 11:00:00 GMT", 0),
     ],
 )
-def test_come_back_reads_every_retry_after(header: str | None, seconds: float | None) -> None:
-    """Seconds or a date, never in the past, at most a day ahead; nonsense is no answer."""
+def test_parse_retry_after_reads_every_form(header: str | None, seconds: float | None) -> None:
+    """Seconds or a date, never in the past, at most a day ahead; None for any other value."""
     expected = None if seconds is None else NOW + timedelta(seconds=seconds)
-    assert come_back(header, NOW) == expected
+    assert parse_retry_after(header, NOW) == expected
 
 
-def test_demand_names_every_missing_variable() -> None:
-    """One error says all that is to be set; an empty value is missing."""
-    with pytest.raises(NotifierError, match="Twilio is not set up: A_SID, A_TOKEN are not set") as caught:
-        demand("Twilio", A_SID=None, A_TOKEN="", A_FROM="x")
-    assert caught.value.permanent
-    demand("Twilio", A_SID="x")
+@pytest.mark.parametrize(("header", "seconds"), [("7", 7), (None, 60), ("soon", 60)])
+def test_rate_limit_always_has_an_end(header: str | None, seconds: int) -> None:
+    """Without a usable Retry-After a rate limit is taken to end in a minute."""
+    assert rate_limited_until(header, NOW) == NOW + timedelta(seconds=seconds)
 
 
-def test_redacted_masks_secrets_and_not_letters() -> None:
-    """Every occurrence is masked; a secret that is unset or a mere letter does not garble the text."""
-    assert redacted("token xoxb-1 and xoxb-1", ["xoxb-1", None, "", "a"]) == "token *** and ***"
+def test_redact_masks_secrets_and_not_letters() -> None:
+    """Every occurrence is masked; a secret that is unset or only a letter does not garble the text."""
+    assert redact("token xoxb-1 and xoxb-1", ["xoxb-1", None, "", "a"]) == "token *** and ***"
 
 
 def chained() -> None:
-    """Fail because of something else."""
+    """Raise an error with a cause."""
     try:
         Path("/xoxb-1/no-such-file").read_bytes()
     except OSError as error:
@@ -59,8 +56,8 @@ def chained() -> None:
 
 
 def test_cause_is_dropped_if_its_traceback_shows_a_secret() -> None:
-    """Chained errors print too; one that shows a secret is not chained."""
+    """A chained error is printed too, so one that shows a secret is not chained."""
     with pytest.raises(ValueError, match="outer") as caught:
         chained()
-    assert cause(caught.value, ["xoxb-1"]) is None
-    assert cause(caught.value, ["xoxb-2"]) is caught.value
+    assert safe_cause(caught.value, ["xoxb-1"]) is None
+    assert safe_cause(caught.value, ["xoxb-2"]) is caught.value

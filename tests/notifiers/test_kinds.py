@@ -15,12 +15,14 @@ from notifiers import (
     ConsoleConfig,
     Destination,
     Message,
+    Notifier,
     NotifierError,
     Notifiers,
     SlackConfig,
     TwilioConfig,
     parse_destination,
 )
+from notifiers.kinds import secrets
 
 
 @pytest.mark.parametrize(
@@ -41,7 +43,7 @@ from notifiers import (
     ],
 )
 def test_parse_destination_knows_kind_and_address(text: str, destination: Destination) -> None:
-    """A kind alone, or with an address; what it prints parses to the same."""
+    """A kind alone, or with an address; its text is parsed to the same destination."""
     assert parse_destination(text) == destination
     assert parse_destination(str(destination)) == destination
 
@@ -49,27 +51,27 @@ def test_parse_destination_knows_kind_and_address(text: str, destination: Destin
 @pytest.mark.parametrize(
     ("text", "right"),
     [
-        ("", "one of slack, twilio, apprise, console"),
-        ("teams:#x", "one of slack, twilio, apprise, console"),
-        ("#finance", "one of slack"),
-        ("slack:", "write slack alone"),
+        ("", "one of: slack, twilio, apprise, console"),
+        ("teams:#x", "one of: slack, twilio, apprise, console"),
+        ("#finance", "one of: slack"),
+        ("slack:", "Write slack for the default"),
         ("slack:finance", "#channel"),
         ("slack:#a b", "#channel"),
         ("slack:@ann", "e-mail address"),
         ("twilio:5550100", "country code"),
         ("twilio:+0123", "country code"),
-        ("apprise:two words", "tags are words"),
-        ("console:x", "write console"),
+        ("apprise:two words", "Tags are words"),
+        ("console:x", "Write console"),
     ],
 )
-def test_parse_destination_says_what_would_be_right(text: str, right: str) -> None:
-    """A typing error in a rules file gets an answer that helps."""
+def test_parse_destination_shows_a_valid_one(text: str, right: str) -> None:
+    """The error for a mistake in a rules file shows what is right."""
     with pytest.raises(ValueError, match=right):
         parse_destination(text)
 
 
 def test_notifiers_has_every_kind_of_the_table() -> None:
-    """Each kind is there, set up or not, and says of itself what it is."""
+    """Each kind is present, configured or not, and knows its own name."""
     notifiers = Notifiers()
     assert list(notifiers) == list(KINDS)
     assert len(notifiers) == len(KINDS)
@@ -77,8 +79,8 @@ def test_notifiers_has_every_kind_of_the_table() -> None:
     assert notifiers.configured == ("console",)
 
 
-def test_configured_names_what_is_set_up() -> None:
-    """A kind is set up when nothing it needs is missing."""
+def test_configured_names_the_complete_kinds() -> None:
+    """A kind is configured when none of its required variables is missing."""
     notifiers = Notifiers(
         slack=SlackConfig(token="xoxb-1"),
         twilio=TwilioConfig(account_sid="AC1", auth_token="x"),
@@ -87,8 +89,8 @@ def test_configured_names_what_is_set_up() -> None:
     assert notifiers.configured == ("slack", "apprise", "console")
 
 
-def test_addressed_names_what_needs_no_address() -> None:
-    """A token is not enough where nobody says which channel, or which number."""
+def test_default_address_is_needed_for_a_destination_without_one() -> None:
+    """Credentials are not enough where neither rule nor settings name a channel or a number."""
     account = {"account_sid": "AC1", "auth_token": "x", "sender": "+15550100"}
     without = Notifiers(slack=SlackConfig(token="xoxb-1"), twilio=TwilioConfig(**account))
     assert without.with_default_address == ("console",)
@@ -97,20 +99,20 @@ def test_addressed_names_what_needs_no_address() -> None:
 
 
 def test_unknown_kind_is_a_permanent_error() -> None:
-    """A job kept from before, whose notifier is gone, ends with a clear word."""
-    with pytest.raises(NotifierError, match="no notifier 'pager'; there are slack") as caught:
+    """A stored job whose notifier no longer exists fails with a clear error."""
+    with pytest.raises(NotifierError, match=r"Unknown notifier 'pager'\. Choose one of: slack") as caught:
         Notifiers().get("pager")
     assert caught.value.permanent
 
 
-def test_console_is_always_there() -> None:
-    """Without any setting something can be told to somebody."""
+def test_console_is_always_available() -> None:
+    """Without any setting messages can be printed."""
     stream = io.StringIO()
     Notifiers(console=ConsoleConfig(stream)).get("console").send(Message("Hello"), None)
     assert "Hello" in stream.getvalue()
 
 
-def test_get_gives_every_thread_the_same() -> None:
+def test_every_thread_gets_the_same_notifier() -> None:
     """Each notifier is made once."""
     notifiers = Notifiers(slack=SlackConfig(token="xoxb-1"))
     with ThreadPoolExecutor(8) as pool:
@@ -118,10 +120,32 @@ def test_get_gives_every_thread_the_same() -> None:
 
 
 def test_import_does_not_load_slack_sdk() -> None:
-    """Who does not use Slack does not wait for it, and Apprise is loaded only where it is used."""
+    """Commands that do not use Slack do not wait for its library, and Apprise is imported only on use."""
     code = (
         "import sys, notifiers; n = notifiers.Notifiers(slack=notifiers.SlackConfig(token='x')); n['slack'];"
         "print([name for name in ('slack_sdk', 'apprise') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_kind_declares_itself() -> None:
+    """The table has everything about a kind: its name, an example, its variables and its default address."""
+    for kind, notifier in KINDS.items():
+        variables = {variable.name: variable for variable in notifier.config_class.variables()}
+        assert (notifier.kind, notifier.example.partition(":")[0]) == (kind, kind)
+        assert parse_destination(notifier.example)
+        assert notifier.config_class.address_variable in {"", *variables}
+        assert all(name.isupper() and variable.description for name, variable in variables.items())
+        assert notifier.capabilities.picture is (notifier.attach is not Notifier.attach)
+        assert notifier.capabilities.receipt is (notifier.is_delivered is not Notifier.is_delivered)
+
+
+def test_variables_configure_the_notifiers() -> None:
+    """The values of the variables reach the configs; empty ones are as unset."""
+    values = {"SLACK_TOKEN": "xoxb-1", "SLACK_CHANNEL": "#a", "SLACK_API_URL": "", "TWILIO_TO": "+15550100"}
+    notifiers = Notifiers.from_variables(values)
+    assert notifiers.configured == ("slack", "console")
+    assert notifiers.configs["slack"] == SlackConfig("xoxb-1", "#a", "https://slack.com/api/")
+    assert notifiers.configs["twilio"].missing() == ["TWILIO_ACCOUNT_SID", "TWILIO_FROM", "TWILIO_AUTH_TOKEN"]
+    assert secrets(values) == ["xoxb-1"]

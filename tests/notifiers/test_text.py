@@ -1,4 +1,4 @@
-"""Strings from outside, made fit to be shown."""
+"""Strings from outside are made fit to be shown."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ ANY_TEXT = st.text(st.characters(exclude_categories=[]))  # lone surrogates too
         ("Ümläut 日本", "Ümläut 日本"),
     ],
 )
-def test_clean_takes_out_what_a_terminal_would_obey(given_text: str, cleaned: str) -> None:
-    """Controls, direction marks and lone surrogates go; letters of all languages stay."""
+def test_clean_removes_what_a_terminal_would_obey(given_text: str, cleaned: str) -> None:
+    """Controls, direction marks and lone surrogates are removed; letters of all languages stay."""
     assert clean(given_text) == cleaned
 
 
@@ -60,14 +60,14 @@ def test_one_line_has_no_line_breaks(text: str) -> None:
     ],
 )
 def test_shorten_keeps_the_beginning(text: str, limit: int, cut: str) -> None:
-    """What is too long ends in an ellipsis, which counts."""
+    """A text that is too long ends with an ellipsis, which counts."""
     assert shorten(text, limit) == cut
 
 
 @settings(deadline=None)
 @given(st.text(), st.integers(0, 50))
 def test_shorten_never_passes_the_limit(text: str, limit: int) -> None:
-    """The widths of what is left sum to the limit at most, and what fits is left alone."""
+    """The widths of the result sum to the limit at most, and a text that fits is unchanged."""
     cut = shorten(text, limit, width=lambda character: 3 if character == "&" else 1)
     size = len(cut) + 2 * cut.count("&")
     assert size <= limit

@@ -37,27 +37,27 @@ def tls(folder: Path) -> tuple[ssl.SSLContext, Path]:
     return context, files.root
 
 
-def test_send_returns_the_response_whatever_its_status(vendor: Any, says: Any) -> None:
+def test_send_returns_the_response_whatever_its_status(vendor: Any, reply: Any) -> None:
     """Any status is a response; the request has our name and the credentials."""
-    vendor.on("/x", says({"a": 1}, status=418, headers={"X-Y": "z"}))
+    vendor.on("/x", reply({"a": 1}, status=418, headers={"X-Y": "z"}))
     response = send(f"{vendor.url}/x?q=1")
     assert (response.status, response.json(), response.headers["x-y"]) == (418, {"a": 1}, "z")
-    asked = vendor.asked[0]
-    assert (asked.form, asked.query) == ({"b": "ü"}, {"q": "1"})
-    assert asked.headers["User-Agent"] == "tableau-webhooks"
-    assert asked.headers["Authorization"].startswith("Basic ")
+    request = vendor.requests[0]
+    assert (request.form, request.query) == ({"b": "ü"}, {"q": "1"})
+    assert request.headers["User-Agent"] == "tableau-webhooks"
+    assert request.headers["Authorization"].startswith("Basic ")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b"\xff"])
-def test_response_without_an_object_is_an_empty_one(vendor: Any, says: Any, body: bytes) -> None:
+def test_response_without_an_object_is_an_empty_one(vendor: Any, reply: Any, body: bytes) -> None:
     """A body that is not a JSON object reads as an empty object."""
-    vendor.on("/x", says(body))
+    vendor.on("/x", reply(body))
     assert send(f"{vendor.url}/x").json() == {}
 
 
-def test_redirect_is_not_followed(vendor: Any, says: Any) -> None:
+def test_redirect_is_not_followed(vendor: Any, reply: Any) -> None:
     """Credentials go to no other address."""
-    vendor.on("/x", says(status=307, headers={"Location": f"{vendor.url}/y"}))
+    vendor.on("/x", reply(status=307, headers={"Location": f"{vendor.url}/y"}))
     assert send(f"{vendor.url}/x").status == 307
     assert vendor.paths() == ["x"]
 
@@ -102,10 +102,10 @@ def test_unreadable_ca_bundle_is_permanent(tmp_path: Path) -> None:
     assert caught.value.permanent
 
 
-def test_refused_connection_was_not_sent(nobody: str) -> None:
+def test_refused_connection_was_not_sent(refusing_url: str) -> None:
     """Nothing left: it is safe to retry."""
     with pytest.raises(NotifierError, match="S cannot be reached") as caught:
-        send(nobody)
+        send(refusing_url)
     assert (caught.value.permanent, caught.value.sent, caught.value.uncertain) == (False, False, False)
 
 
@@ -116,15 +116,15 @@ def test_unknown_host_was_not_sent() -> None:
     assert (caught.value.permanent, caught.value.sent, caught.value.uncertain) == (False, False, False)
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_timeouts")
 @pytest.mark.parametrize("trouble", [{"hang": True}, {"drop": True}])
-def test_silence_after_sending_is_uncertain(vendor: Any, says: Any, trouble: dict[str, bool]) -> None:
+def test_silence_after_sending_is_uncertain(vendor: Any, reply: Any, trouble: dict[str, bool]) -> None:
     """No response in time, or a connection that breaks: the request may have been carried out."""
-    vendor.on("/x", says(**trouble))
+    vendor.on("/x", reply(**trouble))
     with pytest.raises(NotifierError, match="S did not answer") as caught:
         send(f"{vendor.url}/x")
     assert (caught.value.permanent, caught.value.sent, caught.value.uncertain) == (False, True, True)
-    assert len(vendor.asked) == 1
+    assert len(vendor.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -191,22 +191,22 @@ def test_impossible_address_is_permanent(url: str) -> None:
     assert (caught.value.permanent, caught.value.sent) == (True, False)
 
 
-def test_secret_is_in_no_error(nobody: str) -> None:
+def test_secret_is_in_no_error(refusing_url: str) -> None:
     """Messages and chained errors are printed without the secret, even where it is part of the address."""
     with pytest.raises(NotifierError) as caught:
-        send(f"{nobody}/{SECRET}")
+        send(f"{refusing_url}/{SECRET}")
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
-def test_secret_is_in_no_response(vendor: Any, says: Any) -> None:
+def test_secret_is_in_no_response(vendor: Any, reply: Any) -> None:
     """A server that quotes the request does not make us log the secret."""
-    vendor.on("/x", says({"message": f"no user with {SECRET}"}, status=401))
+    vendor.on("/x", reply({"message": f"no user with {SECRET}"}, status=401))
     assert send(f"{vendor.url}/x").json()["message"] == "no user with ***"
 
 
-def test_flood_of_a_response_is_cut_off(vendor: Any, says: Any) -> None:
+def test_flood_of_a_response_is_cut_off(vendor: Any, reply: Any) -> None:
     """A response without end is not read to its end."""
-    vendor.on("/x", says(b" " * (4 * LARGEST)))
+    vendor.on("/x", reply(b" " * (4 * LARGEST)))
     with pytest.raises(NotifierError, match="larger than 1 MiB") as caught:
         send(f"{vendor.url}/x")
     assert caught.value.uncertain
@@ -289,9 +289,9 @@ def test_proxy_of_another_kind_is_permanent(monkeypatch: pytest.MonkeyPatch, pro
     assert caught.value.permanent
 
 
-def test_no_proxy_is_obeyed(vendor: Any, says: Any, monkeypatch: pytest.MonkeyPatch, nobody: str) -> None:
+def test_no_proxy_is_obeyed(vendor: Any, reply: Any, monkeypatch: pytest.MonkeyPatch, refusing_url: str) -> None:
     """NO_PROXY names the hosts that are called directly."""
-    monkeypatch.setenv("http_proxy", nobody)
+    monkeypatch.setenv("http_proxy", refusing_url)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    vendor.on("/x", says({}))
+    vendor.on("/x", reply({}))
     assert send(f"{vendor.url}/x").status == 200

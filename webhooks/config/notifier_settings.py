@@ -34,6 +34,5 @@ class NotifierSettings(_Fields):
         """Return the values of the notifiers' variables by name, secrets in clear text."""
         values = {variable.name: getattr(self, variable.name.lower()) for variable in kinds.variables()}
         return {
-            name: value.get_secret_value() if isinstance(value, SecretStr) else value
-            for name, value in values.items()
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in values.items()
         }

@@ -11,8 +11,10 @@ from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from notifiers import kinds
 from webhooks.config import site
 from webhooks.config import sites_file as sites_reader
+from webhooks.config.notifier_settings import NotifierSettings
 from webhooks.config.site import Site
 from webhooks.config.variables import inbox_address, is_flask_command, web_concurrency, with_files
 from webhooks.validation import describe_values
@@ -28,7 +30,7 @@ BY_VARIABLES = tuple(name for name in Site.model_fields if name not in {"name", 
 """What the TABLEAU_… variables say of the one site."""
 
 
-class Settings(BaseSettings):
+class Settings(NotifierSettings):
     """The server's settings; attribute names are the variables' names in lower case."""
 
     model_config = SettingsConfigDict(
@@ -112,20 +114,6 @@ class Settings(BaseSettings):
     )
     max_attempts: int = Field(20, ge=1, le=100, description="Tries of a job before it is dead")
     admin_password: SecretStr = Field(SecretStr(""), description="For the pages to come; not used yet")
-
-    slack_token: SecretStr = Field(
-        SecretStr(""), description="Slack bot token (xoxb-…), scopes chat:write and files:write"
-    )
-    slack_channel: str = Field("", description="Slack channel for plain `slack` destinations: an id or a #name")
-    slack_api_url: str = Field("https://slack.com/api/", description="Address of Slack's Web API")
-    twilio_account_sid: str = Field("", description="Twilio account (AC…)")
-    twilio_auth_token: SecretStr = Field(SecretStr(""), description="Twilio auth token")
-    twilio_from: str = Field("", description="Sender: a number in E.164 (+1555…) or a messaging service (MG…)")
-    twilio_to: str = Field("", description="Number for plain `twilio` destinations")
-    twilio_api_url: str = Field("https://api.twilio.com", description="Address of Twilio, the part before /2010-04-01")
-    apprise_urls: SecretStr = Field(
-        SecretStr(""), description="Other notifiers, by Apprise's URLs, separated by blanks or commas"
-    )
 
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on")
@@ -232,6 +220,7 @@ class Settings(BaseSettings):
         """Every secret text that is set, for redaction."""
         values = (getattr(self, name) for name in type(self).model_fields)
         texts = [v.get_secret_value() for v in values if isinstance(v, SecretStr) and v.get_secret_value()]
+        texts += kinds.secrets(self.notifier_variables())
         return texts + self.webhook_tokens() + (self._sites.secrets if self._sites else [])
 
 

@@ -98,7 +98,8 @@ def listen(
     settings = _take_over(complete(apart(application.settings()), given))
     sites = tableau_access.chosen(site_name)
     wish = Wish(tableau_access.our_url(url), _split(events), _tls(cert, key), label or whose(), sites)
-    if wish.events and settings.slack_token.get_secret_value() and not settings.slack_channel:
+    slack = settings.notifier_variables()
+    if wish.events and slack["SLACK_TOKEN"] and not slack["SLACK_CHANNEL"]:
         raise click.UsageError("Where in Slack? Give --slack-channel, or set SLACK_CHANNEL.")
     if cert is None:
         tableau_access.warn_of(wish.url)

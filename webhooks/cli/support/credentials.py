@@ -37,10 +37,11 @@ def complete(settings: Settings, given: Mapping[str, Any]) -> Settings:
         return merged
     if "tableau_domain" in missing and not merged.tableau_sitename:
         missing.insert(1, "tableau_sitename")
-    if not merged.slack_token.get_secret_value():
+    if not merged.notifier_variables()["SLACK_TOKEN"]:
         missing.append("slack_token")
     merged = _with(merged, {name: answer for name in missing if (answer := _ask(name))})
-    if merged.slack_token.get_secret_value() and not merged.slack_channel:
+    slack = merged.notifier_variables()
+    if slack["SLACK_TOKEN"] and not slack["SLACK_CHANNEL"]:
         merged = _with(merged, {"slack_channel": _ask("slack_channel")})
     return merged
 

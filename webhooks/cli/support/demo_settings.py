@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from notifiers import kinds
 from webhooks.config.settings import ROOT, Settings
 
 LENT = ROOT / "data" / "demo.json"
@@ -15,8 +16,9 @@ LENT = ROOT / "data" / "demo.json"
 REAL = frozenset(
     name
     for name in Settings.model_fields
-    if name.startswith(("tableau_", "slack_", "twilio_"))
-    or name in {"sites_file", "apprise_urls", "webhook_url", "database_url"}
+    if name.startswith("tableau_")
+    or name in {variable.name.lower() for variable in kinds.variables()}
+    or name in {"sites_file", "webhook_url", "database_url"}
 )
 """Whoever has set one of these means something else than the demo."""
 

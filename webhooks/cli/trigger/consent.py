@@ -79,12 +79,8 @@ def _jobs(services: Services, payloads: Sequence[Payload]) -> Iterator[NewJob]:
 def _real_services(services: Services) -> set[str]:
     """Return the notifiers that are set up, and `Tableau`, unless they are on this machine, as those of a demo are."""
     settings = services.settings
-    urls = {
-        "slack": [settings.slack_api_url],
-        "twilio": [settings.twilio_api_url],
-        "apprise": settings.apprise_urls.get_secret_value().replace(",", " ").split(),
-    }
-    configured = {kind: urls.get(kind, []) for kind in services.notifiers.configured}
+    notifiers = services.notifiers
+    configured = {kind: notifiers.configs[kind].service_urls() for kind in notifiers.configured}
     if not settings.missing():
         configured["Tableau"] = [site.domain for site in settings.sites()]
     return {name for name, found in configured.items() if any(urlsplit(url).hostname not in LOOPBACK for url in found)}

@@ -27,52 +27,55 @@ def slack(vendor: Any, request: pytest.FixtureRequest) -> SlackNotifier:
     return SlackNotifier(config, clock=lambda: NOW)
 
 
-def test_send_posts_blocks_and_text(slack: SlackNotifier, vendor: Any, says: Any) -> None:
+def test_send_posts_blocks_and_text(slack: SlackNotifier, vendor: Any, reply: Any) -> None:
     """One request with layout and plain text; the receipt has the channel's id and the time stamp."""
-    vendor.on("/api/chat.postMessage", says(POSTED))
+    vendor.on("/api/chat.postMessage", reply(POSTED))
     assert slack.send(MESSAGE, "#finance") == Receipt("C0123", "1718.0001")
-    (asked,) = vendor.asked
-    assert asked.headers["Authorization"] == f"Bearer {TOKEN}"
-    assert asked.json["channel"] == "#finance"
-    assert asked.json["text"].startswith("Refresh failed: &lt;Sales&gt;\nwhy")
-    assert [block["type"] for block in asked.json["blocks"]] == ["header", "section", "section", "actions"]
-    assert not asked.json["link_names"]
-    assert not asked.json["unfurl_links"]
+    (request,) = vendor.requests
+    assert request.headers["Authorization"] == f"Bearer {TOKEN}"
+    assert request.json["channel"] == "#finance"
+    assert request.json["text"].startswith("Refresh failed: &lt;Sales&gt;\nwhy")
+    assert [block["type"] for block in request.json["blocks"]] == ["header", "section", "section", "actions"]
+    assert not request.json["link_names"]
+    assert not request.json["unfurl_links"]
+    assert request.json["mrkdwn"] is False
 
 
-def test_send_without_place_uses_the_default_channel(slack: SlackNotifier, vendor: Any, says: Any) -> None:
-    """`slack` alone means SLACK_CHANNEL."""
-    vendor.on("chat.postMessage", says(POSTED))
+def test_send_without_address_uses_the_default_channel(slack: SlackNotifier, vendor: Any, reply: Any) -> None:
+    """The destination `slack` means SLACK_CHANNEL."""
+    vendor.on("chat.postMessage", reply(POSTED))
     slack.send(MESSAGE, None)
-    assert vendor.asked[0].json["channel"] == "#default"
+    assert vendor.requests[0].json["channel"] == "#default"
 
 
-def test_send_to_an_email_address_is_a_direct_message(slack: SlackNotifier, vendor: Any, says: Any) -> None:
+def test_send_to_an_email_address_is_a_direct_message(slack: SlackNotifier, vendor: Any, reply: Any) -> None:
     """The user is looked up once and then written to by id; the receipt has the id of the conversation."""
-    vendor.on("users.lookupByEmail", says({"ok": True, "user": {"id": "U7"}}))
-    vendor.on("chat.postMessage", says({"ok": True, "channel": "D9", "ts": "1.2"}))
+    vendor.on("users.lookupByEmail", reply({"ok": True, "user": {"id": "U7"}}))
+    vendor.on("chat.postMessage", reply({"ok": True, "channel": "D9", "ts": "1.2"}))
     assert slack.send(MESSAGE, "ann@example.org") == Receipt("D9", "1.2")
     slack.send(MESSAGE, "ann@example.org")
     assert vendor.paths() == ["users.lookupByEmail", "chat.postMessage", "chat.postMessage"]
-    assert vendor.asked[0].form["email"] == "ann@example.org"
-    assert vendor.asked[1].json["channel"] == "U7"
+    assert vendor.requests[0].form["email"] == "ann@example.org"
+    assert vendor.requests[1].json["channel"] == "U7"
 
 
-def test_send_to_an_unknown_email_address_is_permanent(slack: SlackNotifier, vendor: Any, says: Any) -> None:
-    """Nobody is written to, and the error says why."""
-    vendor.on("users.lookupByEmail", says({"ok": False, "error": "users_not_found"}))
-    with pytest.raises(NotifierError, match="nobody in this workspace") as caught:
+def test_send_to_an_unknown_email_address_is_permanent(slack: SlackNotifier, vendor: Any, reply: Any) -> None:
+    """No message is posted, and the error names the reason and the address."""
+    vendor.on("users.lookupByEmail", reply({"ok": False, "error": "users_not_found"}))
+    with pytest.raises(
+        NotifierError, match=r"slack:gone@example\.org\. Slack: users_not_found .*no user with that e-mail"
+    ) as caught:
         slack.send(MESSAGE, "gone@example.org")
     assert caught.value.permanent
 
 
-def test_attach_uploads_into_the_thread(slack: SlackNotifier, vendor: Any, says: Any) -> None:
+def test_attach_uploads_into_the_thread(slack: SlackNotifier, vendor: Any, reply: Any) -> None:
     """Three steps: an address, the bytes, the place; the place is the channel's id and the message's thread."""
-    vendor.on("files.getUploadURLExternal", says({"ok": True, "upload_url": f"{vendor.url}/up/1", "file_id": "F1"}))
-    vendor.on("/up/1", says(b"OK"))
-    vendor.on("files.completeUploadExternal", says({"ok": True, "files": [{"id": "F1"}]}))
+    vendor.on("files.getUploadURLExternal", reply({"ok": True, "upload_url": f"{vendor.url}/up/1", "file_id": "F1"}))
+    vendor.on("/up/1", reply(b"OK"))
+    vendor.on("files.completeUploadExternal", reply({"ok": True, "files": [{"id": "F1"}]}))
     slack.attach(PICTURE, Receipt("C0123", "1718.0001"))
-    where, content, place = vendor.asked
+    where, content, place = vendor.requests
     assert where.form == {"filename": "sales.png", "length": str(len(PICTURE.data)), "alt_txt": PICTURE.alt}
     assert content.body == PICTURE.data
     assert place.form["channel_id"] == "C0123"
@@ -80,72 +83,74 @@ def test_attach_uploads_into_the_thread(slack: SlackNotifier, vendor: Any, says:
 
 
 @pytest.mark.parametrize(("status", "permanent"), [(500, False), (429, False), (403, True)])
-def test_attach_tells_a_failed_upload(
-    slack: SlackNotifier, vendor: Any, says: Any, status: int, permanent: bool
+def test_attach_reports_a_failed_upload(
+    slack: SlackNotifier, vendor: Any, reply: Any, status: int, permanent: bool
 ) -> None:
-    """The middle step talks plain HTTP; its status decides."""
-    vendor.on("files.getUploadURLExternal", says({"ok": True, "upload_url": f"{vendor.url}/up/1", "file_id": "F1"}))
-    vendor.on("/up/1", says(b"no", status=status, headers={"Retry-After": "9"}))
+    """The second step is plain HTTP; its status decides."""
+    vendor.on("files.getUploadURLExternal", reply({"ok": True, "upload_url": f"{vendor.url}/up/1", "file_id": "F1"}))
+    vendor.on("/up/1", reply(b"no", status=status, headers={"Retry-After": "9"}))
     with pytest.raises(NotifierError, match=f"status {status}") as caught:
         slack.attach(PICTURE, Receipt("C0123", "1"))
     assert caught.value.permanent is permanent
 
 
 def test_attach_of_an_empty_picture_is_permanent(slack: SlackNotifier, vendor: Any) -> None:
-    """Slack refuses an empty file; it is not even asked."""
+    """Slack refuses an empty file, so no request is made."""
     with pytest.raises(NotifierError, match=r"sales\.png is empty") as caught:
         slack.attach(Picture(b"", "sales.png"), Receipt("C0123", "1"))
     assert caught.value.permanent
-    assert vendor.asked == []
+    assert vendor.requests == []
 
 
-def test_rate_limit_says_when_to_come_back_and_does_not_wait(slack: SlackNotifier, vendor: Any, says: Any) -> None:
-    """429 leaves at once with the time that Retry-After asks for; nothing is sent a second time here."""
-    vendor.on("chat.postMessage", says({"ok": False, "error": "ratelimited"}, 429, {"Retry-After": "30"}), says(POSTED))
+def test_rate_limit_says_when_to_come_back_and_does_not_wait(slack: SlackNotifier, vendor: Any, reply: Any) -> None:
+    """429 is raised at once with the time of Retry-After; nothing is sent a second time here."""
+    vendor.on(
+        "chat.postMessage", reply({"ok": False, "error": "ratelimited"}, 429, {"Retry-After": "30"}), reply(POSTED)
+    )
     with pytest.raises(NotifierError, match="ratelimited") as caught:
         slack.send(MESSAGE, "#finance")
     assert caught.value.retry_at == NOW + timedelta(seconds=30)
     assert not caught.value.permanent
     assert not caught.value.uncertain
-    assert len(vendor.asked) == 1
+    assert len(vendor.requests) == 1
 
 
-def test_refused_layout_is_posted_as_text(slack: SlackNotifier, vendor: Any, says: Any) -> None:
+def test_refused_layout_is_posted_as_text(slack: SlackNotifier, vendor: Any, reply: Any) -> None:
     """A message whose blocks Slack does not like still arrives."""
-    vendor.on("chat.postMessage", says({"ok": False, "error": "invalid_blocks"}), says(POSTED))
+    vendor.on("chat.postMessage", reply({"ok": False, "error": "invalid_blocks"}), reply(POSTED))
     assert slack.send(MESSAGE, "#finance").id == "1718.0001"
-    first, second = vendor.asked
+    first, second = vendor.requests
     assert "blocks" in first.json
     assert "blocks" not in second.json
     assert second.json["text"] == first.json["text"]
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_timeouts")
 @pytest.mark.parametrize("trouble", [{"hang": True}, {"drop": True}])
-def test_silence_is_tried_again_later_and_not_here(
-    slack: SlackNotifier, vendor: Any, says: Any, trouble: dict[str, bool]
+def test_missing_response_is_uncertain_and_not_repeated_here(
+    slack: SlackNotifier, vendor: Any, reply: Any, trouble: dict[str, bool]
 ) -> None:
-    """Slack may have posted it before it fell silent or hung up: the error says so, and one request was made."""
-    vendor.on("chat.postMessage", says(**trouble))
+    """Slack may have posted it before it hung or closed the connection: the error says so, after one request."""
+    vendor.on("chat.postMessage", reply(**trouble))
     with pytest.raises(NotifierError, match="did not answer") as caught:
         slack.send(MESSAGE, "#finance")
     assert (caught.value.permanent, caught.value.uncertain) == (False, True)
-    assert len(vendor.asked) == 1
+    assert len(vendor.requests) == 1
 
 
-def test_refused_connection_was_surely_not_sent(nobody: str) -> None:
-    """Nothing was posted, so trying again is safe."""
+def test_refused_connection_was_not_sent(refusing_url: str) -> None:
+    """Nothing was posted, so a retry is safe."""
     with pytest.raises(NotifierError, match="cannot be reached") as caught:
-        SlackNotifier(SlackConfig(token=TOKEN, channel="#a", api_url=nobody)).send(MESSAGE, None)
-    assert (caught.value.permanent, caught.value.uncertain) == (False, False)
+        SlackNotifier(SlackConfig(token=TOKEN, channel="#a", api_url=refusing_url)).send(MESSAGE, None)
+    assert (caught.value.permanent, caught.value.sent, caught.value.uncertain) == (False, False, False)
 
 
 @pytest.mark.parametrize(
     "body", [b"<html>sign in to the wifi</html>", b"[]", b"null", b"3", b"", b"\xff\xfe", b'{"ok": true, "channel"']
 )
-def test_answer_that_is_not_slack_is_no_success(slack: SlackNotifier, vendor: Any, says: Any, body: bytes) -> None:
-    """A gateway's page with status 200 is an error that may pass."""
-    vendor.on("chat.postMessage", says(body))
+def test_answer_that_is_not_slack_is_no_success(slack: SlackNotifier, vendor: Any, reply: Any, body: bytes) -> None:
+    """A gateway's page with status 200 is a temporary error."""
+    vendor.on("chat.postMessage", reply(body))
     with pytest.raises(NotifierError, match="SLACK_API_URL") as caught:
         slack.send(MESSAGE, "#finance")
     assert not caught.value.permanent
@@ -167,6 +172,7 @@ def test_answer_that_is_not_slack_is_no_success(slack: SlackNotifier, vendor: An
             "too long",
         ),
         (200, {"ok": False, "error": "ratelimited"}, False, False, "ratelimited"),
+        (200, {"ok": False, "error": "message_limit_exceeded"}, False, False, "message limit"),
         (200, {"ok": False, "error": "internal_error"}, False, True, "internal_error"),
         (200, {"ok": False, "error": "fatal_error"}, False, True, "fatal_error"),
         (503, {"ok": False, "error": "service_unavailable"}, False, False, "service_unavailable"),
@@ -180,11 +186,12 @@ def test_answer_that_is_not_slack_is_no_success(slack: SlackNotifier, vendor: An
     ],
 )
 def test_refusal_knows_what_is_final(status: int, answer: object, permanent: bool, uncertain: bool, words: str) -> None:
-    """Slack's names decide; a name nobody knows is final, an answer that is not Slack's may pass."""
+    """Slack's names decide; an unknown name is permanent, a response that is not Slack's is temporary."""
     error = refusal(status, answer, {"retry-after": "5"}, NOW)
     assert (error.permanent, error.uncertain) == (permanent, uncertain)
     assert words in str(error)
     assert error.retry_at == (None if permanent else NOW + timedelta(seconds=5))
+    assert error.sent
 
 
 @pytest.mark.parametrize(
@@ -206,14 +213,14 @@ def test_refusal_separates_what_may_be_posted_from_an_outage(
 
 @pytest.mark.parametrize("token", [None, ""])
 def test_missing_token_names_the_variable(token: str | None) -> None:
-    """Asked for and not set up: a permanent error that says what to set."""
+    """Used without being configured: a permanent error that says what to set."""
     with pytest.raises(NotifierError, match="SLACK_TOKEN is not set") as caught:
         SlackNotifier(SlackConfig(token=token)).send(MESSAGE, "#a")
     assert caught.value.permanent
 
 
 def test_missing_channel_names_the_variable() -> None:
-    """Without a place in rule or settings there is nowhere to post."""
+    """Without a channel in rule or settings there is nowhere to post."""
     with pytest.raises(NotifierError, match="SLACK_CHANNEL") as caught:
         SlackNotifier(SlackConfig(token=TOKEN)).send(MESSAGE, None)
     assert caught.value.permanent
@@ -222,12 +229,12 @@ def test_missing_channel_names_the_variable() -> None:
 @pytest.mark.parametrize("token", ["xoxb-1\r\nX: y", "xoxb-ü", "xoxb 1", "https://hooks.slack.com/services/T/B/X"])
 def test_impossible_token_is_not_shown(token: str) -> None:
     """A token that cannot be a header is refused before it is sent, and not quoted."""
-    with pytest.raises(NotifierError, match="SLACK_TOKEN is not a token") as caught:
+    with pytest.raises(NotifierError, match="SLACK_TOKEN is not a bot token") as caught:
         SlackNotifier(SlackConfig(token=token, channel="#a")).send(MESSAGE, None)
     assert token not in "".join(traceback.format_exception(caught.value))
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_timeouts")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -239,12 +246,12 @@ def test_impossible_token_is_not_shown(token: str) -> None:
         {"drop": True},
     ],
 )
-def test_token_stands_in_no_error_and_no_log(
-    slack: SlackNotifier, vendor: Any, says: Any, caplog: pytest.LogCaptureFixture, answer: dict[str, Any]
+def test_token_is_in_no_error_and_no_log(
+    slack: SlackNotifier, vendor: Any, reply: Any, caplog: pytest.LogCaptureFixture, answer: dict[str, Any]
 ) -> None:
-    """Neither the words, nor the chained errors, nor any log down to DEBUG shows the token."""
+    """Neither the message, nor the chained errors, nor any log line down to DEBUG shows the token."""
     caplog.set_level(logging.DEBUG)
-    vendor.on("chat.postMessage", says(**answer))
+    vendor.on("chat.postMessage", reply(**answer))
     with pytest.raises(NotifierError) as caught:
         slack.send(MESSAGE, "#finance")
     assert TOKEN not in "".join(traceback.format_exception(caught.value))
@@ -253,43 +260,76 @@ def test_token_stands_in_no_error_and_no_log(
 
 
 def test_proxy_of_the_environment_is_not_used_for_excepted_hosts(
-    vendor: Any, says: Any, nobody: str, monkeypatch: pytest.MonkeyPatch
+    vendor: Any, reply: Any, refusing_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """NO_PROXY holds, so that a simulator on loopback works behind a company's proxy."""
-    monkeypatch.setenv("http_proxy", nobody)
+    monkeypatch.setenv("http_proxy", refusing_url)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    vendor.on("chat.postMessage", says(POSTED))
+    vendor.on("chat.postMessage", reply(POSTED))
     assert SlackNotifier(SlackConfig(token=TOKEN, channel="#a", api_url=vendor.url)).send(MESSAGE, None)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307])
-def test_token_does_not_follow_a_redirect(slack: SlackNotifier, vendor: Any, says: Any, status: int) -> None:
-    """A sign-in page of somebody's network gets neither the message nor the token, and is no success."""
-    vendor.on("chat.postMessage", says(b"", status, {"Location": f"{vendor.url}/elsewhere"}))
-    vendor.on("/elsewhere", says(POSTED))
+def test_token_does_not_follow_a_redirect(slack: SlackNotifier, vendor: Any, reply: Any, status: int) -> None:
+    """The sign-in page of a network gets neither the message nor the token, and is no success."""
+    vendor.on("chat.postMessage", reply(b"", status, {"Location": f"{vendor.url}/elsewhere"}))
+    vendor.on("/elsewhere", reply(POSTED))
     with pytest.raises(NotifierError, match=f"status {status}.*SLACK_API_URL"):
         slack.send(MESSAGE, "#finance")
     assert vendor.paths() == ["chat.postMessage"]
 
 
 @pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://127.0.0.1/x"])
-def test_upload_goes_by_http_only(slack: SlackNotifier, vendor: Any, says: Any, url: str) -> None:
-    """An address of another kind, which only a false Slack would name, is not opened."""
-    vendor.on("files.getUploadURLExternal", says({"ok": True, "upload_url": url, "file_id": "F1"}))
+def test_upload_goes_by_http_only(slack: SlackNotifier, vendor: Any, reply: Any, url: str) -> None:
+    """An address of another kind, which only a fake Slack would name, is not opened."""
+    vendor.on("files.getUploadURLExternal", reply({"ok": True, "upload_url": url, "file_id": "F1"}))
     with pytest.raises(NotifierError, match="not an http:// or https:// address"):
         slack.attach(PICTURE, Receipt("C0123", "1"))
 
 
-def test_check_says_who_we_are_and_what_is_missing(slack: SlackNotifier, vendor: Any, says: Any) -> None:
-    """auth.test names the bot, its header the scopes."""
+def test_check_names_the_bot_and_the_missing_scopes(slack: SlackNotifier, vendor: Any, reply: Any) -> None:
+    """auth.test names the bot, its response header the scopes."""
     who = {"ok": True, "user": "tableau", "team": "Acme", "url": "https://acme.slack.com/"}
-    vendor.on("auth.test", says(who), says(who, headers={"X-OAuth-Scopes": "chat:write.public,users:read.email"}))
+    vendor.on("auth.test", reply(who), reply(who, headers={"X-OAuth-Scopes": "chat:write.public,users:read.email"}))
     assert slack.check() == "Slack: tableau in Acme (https://acme.slack.com/)"
-    assert slack.check().endswith("scopes it has not: chat:write for messages, files:write for pictures")
+    assert slack.check().endswith("missing scopes: chat:write for messages, files:write for pictures")
 
 
-def test_check_of_a_bad_token_raises(slack: SlackNotifier, vendor: Any, says: Any) -> None:
-    """The error is the one that sending would meet."""
-    vendor.on("auth.test", says({"ok": False, "error": "invalid_auth"}))
+def test_check_of_a_bad_token_raises(slack: SlackNotifier, vendor: Any, reply: Any) -> None:
+    """The error is the one that sending would raise."""
+    vendor.on("auth.test", reply({"ok": False, "error": "invalid_auth"}))
     with pytest.raises(NotifierError, match="invalid_auth"):
         slack.check()
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(429, None), (429, {"error": "ratelimited"}), (200, {"error": "message_limit_exceeded"})]
+)
+def test_rate_limit_without_retry_after_names_a_time_as_well(status: int, body: object) -> None:
+    """A rate limit always says when to retry, because a wait with a time costs no attempt."""
+    assert refusal(status, body, {}, NOW).retry_at == NOW + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(("to", "place"), [("#bi", r"slack:#bi\."), (None, r"slack:#default \(SLACK_CHANNEL\)\.")])
+def test_error_names_the_channel_and_where_it_was_configured(
+    slack: SlackNotifier, vendor: Any, reply: Any, to: str | None, place: str
+) -> None:
+    """A dead letter, a log line and `notify test` show which channel was not found, and which variable names it."""
+    vendor.on("chat.postMessage", reply({"ok": False, "error": "channel_not_found"}))
+    with pytest.raises(NotifierError, match=f"Could not deliver to {place} Slack: channel_not_found"):
+        slack.send(MESSAGE, to)
+
+
+def test_failed_lookup_of_a_person_is_not_uncertain(slack: SlackNotifier, vendor: Any, reply: Any) -> None:
+    """A lookup posts nothing, so it may be repeated as often as any other failure."""
+    vendor.on("users.lookupByEmail", reply(drop=True))
+    with pytest.raises(NotifierError, match="did not answer") as caught:
+        slack.send(MESSAGE, "ann@example.org")
+    assert not caught.value.uncertain
+
+
+def test_error_of_a_picture_names_the_channel(slack: SlackNotifier, vendor: Any, reply: Any) -> None:
+    """The log says which picture is missing from which channel."""
+    vendor.on("files.getUploadURLExternal", reply({"ok": False, "error": "missing_scope", "needed": "files:write"}))
+    with pytest.raises(NotifierError, match=r"Could not add the picture sales\.png to the message in slack:C0123\."):
+        slack.attach(PICTURE, Receipt("C0123", "1"))

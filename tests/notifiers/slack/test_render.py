@@ -1,4 +1,4 @@
-"""A message in Block Kit: the limits of Slack, and nothing that Slack obeys."""
+"""A message in Block Kit: Slack's limits are kept, and nothing in it is markup."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifiers import Link, Message
-from notifiers.slack.blocks import blocks, escaped, fallback
+from notifiers.slack.render import blocks, escape, fallback
 
 NASTY = st.text(st.sampled_from("ab &<>!@#|*:\n\x00\ud800😀é"), max_size=400) | st.text(max_size=40)
 LONG = st.builds(lambda text, times: text * times, NASTY, st.sampled_from([1, 1, 30, 500]))
@@ -46,7 +46,7 @@ def test_blocks_show_the_whole_message() -> None:
     """Header, text, facts in columns, a button and the footer."""
     message = Message(
         "Refresh failed: A & B",
-        text="<!channel> is not obeyed",
+        text="<!channel> is not a *mention*",
         facts=(("Owner", "Ann"), ("Project", "Finance")),
         link=Link("https://example.org/?a=1&b=2", "Open in Tableau"),
         severity="bad",
@@ -54,26 +54,26 @@ def test_blocks_show_the_whole_message() -> None:
     )
     header, text, facts, button, footer = blocks(message)
     assert header["text"] == {"type": "plain_text", "text": "🔴 Refresh failed: A &amp; B", "emoji": False}
-    assert text["text"] == {"type": "mrkdwn", "text": "&lt;!channel&gt; is not obeyed", "verbatim": True}
-    assert [field["text"] for field in facts["fields"]] == ["*Owner*\nAnn", "*Project*\nFinance"]
+    assert text["text"] == {"type": "plain_text", "text": "&lt;!channel&gt; is not a *mention*", "emoji": False}
+    assert [field["text"] for field in facts["fields"]] == ["Owner\nAnn", "Project\nFinance"]
     assert button["elements"][0]["url"] == "https://example.org/?a=1&b=2"
     assert button["elements"][0]["text"]["text"] == "Open in Tableau"
     assert footer["elements"][0]["text"] == "rule 1"
 
 
 def test_blocks_of_a_title_are_one_header() -> None:
-    """What is empty has no block, as Slack refuses empty ones."""
+    """Empty parts have no block, as Slack refuses empty ones."""
     assert [block["type"] for block in blocks(Message("Hello"))] == ["header"]
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "mailto:a@example.org", "https://e.org/" + "x" * 3000])
 def test_blocks_have_no_button_for_other_addresses(url: str) -> None:
-    """A button leads to a web address that Slack accepts, or is not there."""
+    """A button leads to a web address that Slack accepts; otherwise there is none."""
     assert [block["type"] for block in blocks(Message("t", link=Link(url)))] == ["header"]
 
 
-def test_blocks_say_how_many_facts_are_left_out() -> None:
-    """Too many facts end in a line that counts the rest."""
+def test_blocks_count_the_facts_that_are_left_out() -> None:
+    """Too many facts end with a line that counts the rest."""
     facts = tuple((f"fact {number}", "x" * 700) for number in range(30))
     *_, last = blocks(Message("t", facts=facts))
     shown = sum(len(block.get("fields", [])) for block in blocks(Message("t", facts=facts)))
@@ -84,7 +84,7 @@ def test_blocks_say_how_many_facts_are_left_out() -> None:
 @settings(deadline=None)
 @given(MESSAGES)
 def test_blocks_keep_every_limit(message: Message) -> None:
-    """Whatever the message: at most 50 blocks, each text within its own limit, all together within the whole."""
+    """Any message has at most 50 blocks, each text within its own limit, and all of them within the total."""
     found = blocks(message)
     assert 1 <= len(found) <= 50
     for block in found:
@@ -105,20 +105,19 @@ def test_blocks_keep_every_limit(message: Message) -> None:
 
 @settings(deadline=None)
 @given(MESSAGES)
-def test_blocks_hold_nothing_that_slack_obeys(message: Message) -> None:
-    """No angle bracket, no bare ampersand, no mention made of plain words."""
-    for text in [*texts(blocks(message)), {"type": "fallback", "text": fallback(message)}]:
+def test_blocks_hold_nothing_that_slack_interprets(message: Message) -> None:
+    """No formatting, no emoji code, no mention, no link: every text is plain, with its special characters escaped."""
+    for text in [*texts(blocks(message)), {"type": "plain_text", "text": fallback(message), "emoji": False}]:
         assert "<" not in text["text"]
         assert ">" not in text["text"]
         assert html.escape(html.unescape(text["text"]), quote=False) == text["text"]
-        assert text["type"] != "mrkdwn" or text["verbatim"] is True
-        assert text["type"] != "plain_text" or text["emoji"] is False
+        assert (text["type"], text["emoji"]) == ("plain_text", False)
 
 
 @pytest.mark.parametrize(
     ("text", "limit", "cut"),
     [("a&b", 7, "a&amp;b"), ("a&b", 6, "a…"), ("<<", 8, "&lt;&lt;"), ("<<", 7, "&lt;…"), ("😀😀", 3, "😀…")],
 )
-def test_escaped_never_cuts_an_entity(text: str, limit: int, cut: str) -> None:
-    """The limit counts what is sent, and half an entity is never sent."""
-    assert escaped(text, limit) == cut
+def test_escape_never_cuts_an_entity(text: str, limit: int, cut: str) -> None:
+    """The limit counts the escaped text, and half an entity is never sent."""
+    assert escape(text, limit) == cut

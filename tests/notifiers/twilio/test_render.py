@@ -1,4 +1,4 @@
-"""A message as an SMS: cheap, short, and still saying what matters."""
+"""A message as an SMS: cheap and short, with the essential parts."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifiers import Link, Message
-from notifiers.twilio.sms import GSM, gsm_width, is_gsm, simplified, sms
+from notifiers.twilio.render import GSM, gsm_width, is_gsm, render, simplify
 
 URL = "https://10ax.online.tableau.com/#/site/marketing/workbooks/17"
 
 
 def segments(body: str) -> int:
-    """What Twilio would count, the awkward case included: a character of two units is not split."""
+    """Return what Twilio would count; a character of two units is not split between segments."""
     single, each = (160, 153) if is_gsm(body) else (70, 67)
     width = gsm_width if is_gsm(body) else (lambda character: 2 if ord(character) > 0xFFFF else 1)
     sizes = [width(character) for character in body]
@@ -32,24 +32,24 @@ def test_gsm_alphabet_is_complete() -> None:
     assert len(GSM) == 127
 
 
-def test_sms_says_title_text_facts_and_link() -> None:
+def test_sms_has_title_text_facts_and_link() -> None:
     """A short message is sent whole, without its footer."""
     message = Message("Refresh failed: Sales", "Login refused.", (("Owner", "Ann"),), Link(URL), footer="rule 1")
-    assert sms(message) == f"Refresh failed: Sales\nLogin refused.\nOwner: Ann\n{URL}"
+    assert render(message) == f"Refresh failed: Sales\nLogin refused.\nOwner: Ann\n{URL}"
 
 
 def test_sms_cuts_the_middle_and_keeps_title_and_link() -> None:
-    """What is lost first is the end of the facts; title and link stay whole."""
+    """The end of the facts is cut first; title and link stay complete."""
     message = Message("Refresh failed: Sales", "x " * 400, (("Owner", "Ann"),), Link(URL))
-    body = sms(message)
+    body = render(message)
     assert body.startswith("Refresh failed: Sales\nx x")
     assert body.endswith(f"x...\n{URL}")
     assert segments(body) == 3
 
 
 def test_sms_drops_a_link_that_would_fill_it() -> None:
-    """Half a link is none, and a link that leaves no room for words is none either."""
-    body = sms(Message("Refresh failed", "why", link=Link("https://example.org/" + "x" * 400)))
+    """A link is never cut, and one that leaves no room for words is left out."""
+    body = render(Message("Refresh failed", "why", link=Link("https://example.org/" + "x" * 400)))
     assert body == "Refresh failed\nwhy"
 
 
@@ -67,15 +67,15 @@ def test_sms_drops_a_link_that_would_fill_it() -> None:
         ("Привет", "Привет"),
     ],
 )
-def test_simplified_prefers_the_cheap_alphabet(text: str, plain: str) -> None:
-    """Quotes, dashes, accents and emoji give way; meaning does not: fractions and other scripts stay."""
-    assert simplified(text) == plain
+def test_simplify_prefers_the_cheap_alphabet(text: str, plain: str) -> None:
+    """Quotes, dashes, accents and emoji are replaced; fractions and other scripts, which carry meaning, stay."""
+    assert simplify(text) == plain
 
 
 def test_sms_in_another_script_is_shorter_and_unharmed() -> None:
-    """What GSM-7 cannot say is said in Unicode, vowel signs and emoji included, in as many segments."""
-    assert sms(Message("बिक्री 🔥", "विफल")) == "बिक्री 🔥\nविफल"
-    body = sms(Message("Продажи", "ошибка " * 200, link=Link(URL)))
+    """Text outside GSM-7 is sent in Unicode, vowel signs and emoji included, in the same number of segments."""
+    assert render(Message("बिक्री 🔥", "विफल")) == "बिक्री 🔥\nविफल"
+    body = render(Message("Продажи", "ошибка " * 200, link=Link(URL)))
     assert not is_gsm(body)
     assert body.endswith(URL)
     assert segments(body) <= 3
@@ -83,7 +83,7 @@ def test_sms_in_another_script_is_shorter_and_unharmed() -> None:
 
 def test_sms_of_emoji_alone_is_not_empty() -> None:
     """Twilio refuses an empty body."""
-    assert sms(Message("🔥🔥")) == "🔥🔥"
+    assert render(Message("🔥🔥")) == "🔥🔥"
 
 
 @settings(deadline=None)
@@ -97,8 +97,8 @@ def test_sms_of_emoji_alone_is_not_empty() -> None:
     )
 )
 def test_sms_never_needs_more_than_three_segments(message: Message) -> None:
-    """Whatever is said, it costs three segments at most and is never empty; a link is whole or not there."""
-    body = sms(message)
+    """Any message costs three segments at most and is never empty; its link is complete or left out."""
+    body = render(message)
     assert body
     assert segments(body) <= 3
     assert len(body) <= 1600
@@ -107,4 +107,4 @@ def test_sms_never_needs_more_than_three_segments(message: Message) -> None:
 
 def test_sms_may_be_held_to_one_segment() -> None:
     """The number of segments is an argument."""
-    assert segments(sms(Message("t", "word " * 100, link=Link(URL)), segments=1)) == 1
+    assert segments(render(Message("t", "word " * 100, link=Link(URL)), segments=1)) == 1

@@ -1,4 +1,4 @@
-"""The console notifier: readable, harmless, one piece a message."""
+"""The console notifier: readable, harmless, and each message in one piece."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 import pytest
 
 from notifiers import ConsoleConfig, Link, Message, NotifierError, Picture, Receipt
-from notifiers.console.notifier import ConsoleNotifier
-from notifiers.console.terminal import rendered
+from notifiers.console import ConsoleNotifier
+from notifiers.console.render import render
 
 NOW = datetime(2026, 3, 1, 9, 30, 1, tzinfo=UTC)
 FULL = Message(
@@ -26,7 +26,7 @@ FULL = Message(
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal and remembers each write."""
+    """A stream that claims to be a terminal and records each write."""
 
     encoding = "utf-8"
 
@@ -43,8 +43,8 @@ class Terminal(io.StringIO):
 
 
 def test_rendered_plain_is_an_aligned_block() -> None:
-    """Without a terminal: no colours, no frames, names padded to one width (also those of double width)."""
-    assert rendered(FULL, NOW, terminal=False).splitlines() == [
+    """Without a terminal: no colours, no frames, names padded to one width, also those of double width."""
+    assert render(FULL, NOW, terminal=False).splitlines() == [
         "✗ 09:30:01 Refresh failed: Sales",
         "  Login refused.",
         "  Ask Bob.",
@@ -65,46 +65,46 @@ def test_send_to_a_terminal_is_coloured_and_one_write() -> None:
     assert "https://example.org/7" in block
 
 
-def test_escape_sequences_and_markup_from_outside_are_shown_not_obeyed() -> None:
+def test_escape_sequences_and_markup_from_outside_are_not_interpreted() -> None:
     """A workbook's name cannot colour, clear or rewrite the terminal."""
-    block = rendered(Message("\x1b[2J[red]x[/red]", "a\rb", (("k", "\x07"),)), NOW, terminal=False)
+    block = render(Message("\x1b[2J[red]x[/red]", "a\rb", (("k", "\x07"),)), NOW, terminal=False)
     assert "\x1b" not in block
     assert "\r" not in block
     assert "[2J[red]x[/red]" in block
 
 
 def test_long_addresses_are_not_broken() -> None:
-    """A link stays in one piece on any width."""
+    """A URL stays in one piece on any width."""
     url = "https://example.org/" + "x" * 300
-    assert url in rendered(Message("t", link=Link(url)), NOW, terminal=True)
+    assert url in render(Message("t", link=Link(url)), NOW, terminal=True)
 
 
 def test_long_messages_stay_one_piece() -> None:
-    """What a pipe takes in one write (4,096 bytes) is enough for the longest message."""
+    """The longest message fits into one write to a pipe (4,096 bytes)."""
     message = Message("t" * 500, "x" * 9000, tuple((f"fact {n}" * 20, "v" * 500) for n in range(50)), footer="f" * 900)
-    block = rendered(message, NOW, terminal=True)
+    block = render(message, NOW, terminal=True)
     assert len(block.encode()) < 4096
     assert "38 more" in block
 
 
 def test_narrow_encoding_prints_question_marks() -> None:
-    """A console that cannot show a letter still gets the message."""
+    """A console that cannot show a character still gets the message."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     ConsoleNotifier(ConsoleConfig(stream), clock=lambda: NOW).send(Message("Ümsatz", severity="good"), None)
     assert stream.buffer.getvalue().decode() == "? 09:30:01 ?msatz\n\n"  # type: ignore[attr-defined]
 
 
 def test_closed_console_is_a_permanent_error() -> None:
-    """Nobody reads; trying again does not help."""
+    """No reader is left; a retry does not help. The error names the destination."""
     stream = io.StringIO()
     stream.close()
-    with pytest.raises(NotifierError) as caught:
+    with pytest.raises(NotifierError, match=r"Could not deliver to console\. The console is not writable") as caught:
         ConsoleNotifier(ConsoleConfig(stream)).send(FULL, None)
     assert caught.value.permanent
 
 
 def test_attach_and_check_do_no_harm(capsys: pytest.CaptureFixture[str]) -> None:
-    """Text has no pictures; a console is always fine; without a stream it is the standard output."""
+    """A picture is ignored; the check always passes; without a stream messages go to the standard output."""
     console = ConsoleNotifier(ConsoleConfig())
     console.send(Message("Hello"), None)
     console.attach(Picture(b"x", "x.png"), Receipt("console", ""))
@@ -115,7 +115,7 @@ def test_attach_and_check_do_no_harm(capsys: pytest.CaptureFixture[str]) -> None
 WRITER = """
 import sys
 from notifiers import ConsoleConfig, Message
-from notifiers.console.notifier import ConsoleNotifier
+from notifiers.console import ConsoleNotifier
 console = ConsoleNotifier(ConsoleConfig())
 facts = (("name", sys.argv[1] * 50),) * 9
 for number in range(200):
@@ -124,7 +124,7 @@ for number in range(200):
 
 
 def test_blocks_of_several_processes_do_not_mix() -> None:
-    """Three processes write into one pipe; every block comes out whole."""
+    """Three processes write into one pipe; every block arrives complete."""
     reading, writing = os.pipe()
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, name], stdout=writing) for name in "abc"]
     os.close(writing)
