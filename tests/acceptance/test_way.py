@@ -84,11 +84,11 @@ def _was_ignored(server: Server) -> None:
 def test_outage_of_tableau_and_slack_ends_in_every_message(
     site: Running, register: Callable[[Server], None], tmp_path: Path
 ) -> None:
-    """Both refuse connections; the webhooks are answered all the same, and the messages come when both are back."""
+    """Tableau refuses connections and Slack answers 502: webhooks are acknowledged, and every message arrives later."""
     with serving(tmp_path, site.environment) as server:
         register(server)
         fault(site, kind="refuse", target="tableau")
-        fault(site, kind="refuse", target="slack")
+        fault(site, kind="html", target="slack")
         happened = [happen(site, event_type="WorkbookUpdated") for _ in range(5)]
         # Two on the same content within a second are one event.
         sent = {(event["resource_luid"], event["created_at"]) for event in happened}
@@ -105,7 +105,7 @@ def test_outage_of_tableau_and_slack_ends_in_every_message(
 
 def test_killed_server_tells_once_it_is_back(site: Running, register: Callable[[Server], None], tmp_path: Path) -> None:
     """An acknowledged event survives kill -9 of everything before anybody was told."""
-    fault(site, kind="refuse", target="slack")
+    fault(site, kind="html", target="slack")
     with serving(tmp_path, site.environment) as server:
         answer = requests.post(server.hook, json=EVENT, timeout=5)
         assert answer.json()["status"] == "accepted"
@@ -150,7 +150,7 @@ def test_no_secret_in_the_log_or_the_lists(site: Running, register: Callable[[Se
     """Neither at DEBUG, nor when something fails, nor in what commands print."""
     with serving(tmp_path, site.environment, FLASK_ENV="development") as server:
         register(server)
-        fault(site, kind="refuse", target="slack", times=1)
+        fault(site, kind="html", target="slack", times=1)
         requests.post(f"{server.url}/webhook/wrong-token-given", json=EVENT, timeout=5)
         happen(site, event_type="WorkbookRefreshFailed")
         wait_for(lambda: server.events() and ended(server), seconds=30)
