@@ -1,5 +1,8 @@
-"""What happened, as JSON for people and tests: messages, deliveries, calls."""
+"""Messages, deliveries and calls as JSON, for people and tests."""
 
+from __future__ import annotations
+
+from dataclasses import asdict
 from typing import Any
 
 from simulator.slack.files import mimetype
@@ -13,7 +16,7 @@ Report = dict[str, Any]
 
 
 def message_report(world: World, message: Message) -> Report:
-    """A Slack message with its channel's name and its files."""
+    """Return a Slack message with the name of its channel and its files."""
     channel = world.slack.channels[message.channel]
     files = [world.slack.files[luid] for luid in message.files]
     return {
@@ -28,44 +31,43 @@ def message_report(world: World, message: Message) -> Report:
         "at": message.at.isoformat(),
         "files": [
             {
-                "id": f.id,
-                "name": f.name,
-                "title": f.title,
-                "alt": f.alt,
-                "size": f.size,
-                "mimetype": mimetype(f),
-                "url": f"/simulator/files/{f.id}",
+                "id": file.id,
+                "name": file.name,
+                "title": file.title,
+                "alt": file.alt,
+                "size": file.size,
+                "mimetype": mimetype(file),
+                "url": f"/simulator/files/{file.id}",
             }
-            for f in files
+            for file in files
         ],
     }
 
 
 def sms_report(world: World, sms: Sms) -> Report:
-    """A text message."""
-    at, status = sms.at.isoformat(), sms.status(world.now(), world.config.sms_seconds)
+    """Return a text message."""
     return {
         "sid": sms.sid,
         "to": sms.to,
         "from": sms.sender,
         "body": sms.body,
         "segments": sms.segments,
-        "status": status,
-        "at": at,
+        "status": sms.status(world.now(), world.config.sms_seconds),
+        "at": sms.at.isoformat(),
     }
 
 
 def delivery_report(delivery: Delivery) -> Report:
-    """A webhook on its way, with every attempt."""
+    """Return a webhook on its way, with every attempt."""
     attempts = [
         {
-            "at": a.at.isoformat(),
-            "status": a.status,
-            "error": a.error,
-            "milliseconds": a.milliseconds,
-            "answer": a.response,
+            "at": attempt.at.isoformat(),
+            "status": attempt.status,
+            "error": attempt.error,
+            "milliseconds": attempt.milliseconds,
+            "answer": attempt.response,
         }
-        for a in list(delivery.attempts)
+        for attempt in list(delivery.attempts)
     ]
     return {
         "id": delivery.id,
@@ -83,13 +85,7 @@ def delivery_report(delivery: Delivery) -> Report:
 
 
 def call_report(call: Call) -> Report:
-    """One call of a vendor's API."""
-    return {
-        "at": call.at.isoformat(),
-        "target": call.target,
-        "method": call.method,
-        "path": call.path,
-        "status": call.status,
-        "milliseconds": call.milliseconds,
-        "faults": list(call.faults),
-    }
+    """Return one call of a vendor's API."""
+    report = asdict(call) | {"at": call.at.isoformat(), "faults": list(call.faults)}
+    del report["rule"]
+    return report

@@ -116,7 +116,7 @@ def test_unclear_wish_is_refused(control: Any, path: str, body: Any, status: int
 def test_unreadable_body_is_refused(simulator: Running, body: bytes) -> None:
     """Neither broken nor endless JSON is more than a 400."""
     answer = requests.post(f"{simulator.url}/simulator/events", data=body, timeout=5)
-    assert (answer.status_code, answer.json()) == (400, {"error": "the body must be JSON"})
+    assert (answer.status_code, answer.json()) == (400, {"error": "The body must be JSON"})
 
 
 def test_bad_limit_is_refused(control: Any) -> None:

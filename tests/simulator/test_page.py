@@ -1,4 +1,6 @@
-"""The page for people, in a real browser."""
+"""The simulator's page, in a real browser."""
+
+from __future__ import annotations
 
 import os
 import shutil
@@ -18,7 +20,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 @pytest.fixture
 def page(simulator: Running) -> Iterator[Page]:
-    """The page, open in Chromium; it fails the test if its script does."""
+    """Open the page in Chromium; an error in its script fails the test."""
     if not Path(CHROMIUM).exists() or not CHROMIUM:
         if os.environ.get("REQUIRE_ALL") == "1":
             pytest.fail("Chromium is not installed")
@@ -37,21 +39,19 @@ def page(simulator: Running) -> Iterator[Page]:
 
 
 @pytest.mark.browser
-def test_button_leads_to_a_message_on_the_page(
-    page: Page, rest: Any, receiver: Any, slack: slack_sdk.WebClient
-) -> None:
-    """Pressed: the refresh fails, the webhook is delivered, and what the server says about it is shown."""
+def test_button_leads_to_a_message(page: Page, rest: Any, receiver: Any, slack: slack_sdk.WebClient) -> None:
+    """After a click the refresh fails, the webhook is delivered, and the server's message appears."""
     page.evaluate("window.unharmed = true")
     destination = {"webhook-destination-http": {"method": "POST", "url": receiver.url}}
-    wish = {"name": "ours", "event": "WorkbookRefreshFailed", "webhook-destination": destination}
-    assert rest.call("POST", "webhooks", json={"webhook": wish}).status_code == 201
+    webhook = {"name": "ours", "event": "WorkbookRefreshFailed", "webhook-destination": destination}
+    assert rest.call("POST", "webhooks", json={"webhook": webhook}).status_code == 201
     hostile = "<script>window.unharmed=false</script><img src=x onerror=window.unharmed=false>"
     blocks = [
         {"type": "header", "text": {"type": "plain_text", "text": "Refresh failed: Sales"}},
         {"type": "section", "text": {"type": "mrkdwn", "text": f"*Owner* {hostile} `<b>`"}},
     ]
     receiver.on_request = lambda: slack.chat_postMessage(channel="#finance-data", text="failed", blocks=blocks)
-    page.get_by_label("Which workbook").select_option(label="Sales")
+    page.get_by_label("Workbook", exact=True).select_option(label="Sales")
     page.get_by_role("button", name="Refresh fails").first.click()
     expect(page.locator("#toast")).to_contain_text("WorkbookRefreshFailed: Sales → 1 webhook")
     expect(page.locator(".message .header")).to_have_text("Refresh failed: Sales")
@@ -63,7 +63,7 @@ def test_button_leads_to_a_message_on_the_page(
 
 @pytest.mark.browser
 def test_fault_is_switched_on_and_off(page: Page, simulator: Running) -> None:
-    """A fault's button shows that it is on, and the list switches it off."""
+    """The button of a fault shows that it is on, and the list switches it off."""
     page.get_by_role("button", name="Slack down").click()
     expect(page.get_by_role("button", name="Slack down")).to_have_attribute("aria-pressed", "true")
     assert [fault.kind for fault in simulator.world.faults.on()] == ["refuse"]
@@ -73,8 +73,8 @@ def test_fault_is_switched_on_and_off(page: Page, simulator: Running) -> None:
 
 
 @pytest.mark.browser
-def test_page_leaves_alone_what_did_not_change(page: Page, slack: slack_sdk.WebClient) -> None:
-    """A new message is added without drawing the old ones again."""
+def test_unchanged_messages_are_not_drawn_again(page: Page, slack: slack_sdk.WebClient) -> None:
+    """A new message is added, and the elements of the old ones stay."""
     slack.chat_postMessage(channel="#bi", text="first")
     expect(page.locator(".message")).to_have_count(1)
     page.evaluate("document.querySelector('.message').dataset.mine = 'yes'")
@@ -83,8 +83,23 @@ def test_page_leaves_alone_what_did_not_change(page: Page, slack: slack_sdk.WebC
     assert page.locator(".message").first.get_attribute("data-mine") == "yes"
 
 
-def test_page_asks_nothing_of_other_hosts(simulator: Running) -> None:
-    """The page and what it loads name no other host, and the policy would not let them."""
+@pytest.mark.browser
+def test_buttons_come_first_on_a_telephone(page: Page, slack: slack_sdk.WebClient) -> None:
+    """At 375 px the buttons are on the first screen, and a long list of messages scrolls in its own box."""
+    page.set_viewport_size({"width": 375, "height": 812})
+    page.reload()
+    for number in range(40):
+        slack.chat_postMessage(channel="#bi", text=f"message {number}\nwith a second line")
+    expect(page.locator(".message")).to_have_count(40)
+    button = page.get_by_role("button", name="Refresh fails").first.bounding_box()
+    assert button
+    assert button["y"] + button["height"] < 812
+    assert page.evaluate("document.documentElement.scrollHeight") < 5 * 812
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+
+
+def test_page_loads_nothing_from_other_hosts(simulator: Running) -> None:
+    """The page and its files name no other host, and its content security policy allows none."""
     page = requests.get(simulator.url, timeout=5)
     assert "default-src 'self'" in page.headers["Content-Security-Policy"]
     static = Path(simulator.app.static_folder or "")
@@ -96,8 +111,8 @@ def test_page_asks_nothing_of_other_hosts(simulator: Running) -> None:
         assert "://" not in text.replace("http://127.0.0.1", "")
 
 
-def test_feed_says_nothing_when_nothing_is_new(simulator: Running) -> None:
-    """Who has seen it all gets 204."""
+def test_feed_is_empty_without_changes(simulator: Running) -> None:
+    """A caller with the newest data gets 204."""
     first = requests.get(f"{simulator.url}/simulator/feed", timeout=5).json()
     again = requests.get(f"{simulator.url}/simulator/feed", params={"since": first["stamp"]}, timeout=5)
     assert again.status_code == 204
@@ -105,7 +120,7 @@ def test_feed_says_nothing_when_nothing_is_new(simulator: Running) -> None:
 
 @pytest.mark.browser
 def test_link_into_tableau_opens_a_card(page: Page, simulator: Running, rest: Any, slack: slack_sdk.WebClient) -> None:
-    """The address REST gives for a workbook leads to its picture and facts, and the card closes again."""
+    """The web address of a workbook opens its picture and facts, and the card closes again."""
     book = rest.get("workbooks?filter=name:eq:Overdue Invoices")["workbooks"]["workbook"][0]
     slack.chat_postMessage(channel="#bi", text=f"<{book['webpageUrl']}|Open>")
     page.get_by_role("link", name="Open").click()
@@ -117,9 +132,9 @@ def test_link_into_tableau_opens_a_card(page: Page, simulator: Running, rest: An
 
 
 @pytest.mark.browser
-def test_manual_of_the_control_can_be_read(page: Page) -> None:
-    """It opens over the page, wide enough for its lines."""
-    page.get_by_role("button", name="The same by HTTP").click()
+def test_http_api_can_be_read(page: Page) -> None:
+    """Its description opens over the page, wide enough for its lines."""
+    page.get_by_role("button", name="HTTP API").click()
     text = page.locator("#manual pre")
     expect(text).to_contain_text("POST   /simulator/events")
     assert text.evaluate("it => it.scrollWidth <= it.clientWidth")
@@ -127,8 +142,8 @@ def test_manual_of_the_control_can_be_read(page: Page) -> None:
     expect(text).to_be_hidden()
 
 
-def test_addresses_that_lead_nowhere_say_so(simulator: Running, rest: Any) -> None:
-    """What is gone is 404; views are found by their names, data sources by their number."""
+def test_cards_are_found_by_address(simulator: Running, rest: Any) -> None:
+    """Missing content is 404; views are found by their names, data sources by their number."""
     base = f"{simulator.url}/simulator/content"
     assert requests.get(f"{base}/workbooks/1", timeout=5).status_code == 404
     assert requests.get(f"{base}/picture/x", timeout=5).status_code == 404

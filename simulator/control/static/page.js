@@ -1,4 +1,4 @@
-// Polls the simulator and shows what is new; presses its buttons. Elements that did not change are left alone.
+// Poll the simulator and show its data; send the requests of the buttons. Unchanged elements are not drawn again.
 "use strict";
 
 const { make } = slack;
@@ -15,42 +15,43 @@ const PRESETS = [
   ["Slack slow", { kind: "delay", target: "slack", seconds: 3 }],
   ["Slack down", { kind: "refuse", target: "slack" }],
   ["Slack 429", { kind: "throttled", target: "slack", seconds: 5 }],
-  ["Twilio silent", { kind: "lost", target: "twilio", seconds: 2 }],
+  ["Twilio lost", { kind: "lost", target: "twilio", seconds: 2 }],
 ];
 let stamp = "";
 let channel = "";
 let feed = null;
-let sticky = true; // whether the newest message is to stay in sight
+// Whether the newest message stays visible.
+let sticky = true;
 
 async function call(method, path, body) {
   const options = { method, headers: { "Content-Type": "application/json" } };
   if (body !== undefined) options.body = JSON.stringify(body);
-  const answer = await fetch(`/simulator/${path}`, options);
-  const content = await answer.json();
-  if (!answer.ok) throw new Error(content.error || answer.statusText);
+  const response = await fetch(`/simulator/${path}`, options);
+  const content = await response.json();
+  if (!response.ok) throw new Error(content.error || response.statusText);
   return content;
 }
 
-function say(text, bad) {
+function showToast(text, bad) {
   const toast = $("toast");
   toast.textContent = text;
   toast.className = bad ? "toast bad" : "toast";
   toast.hidden = false;
-  clearTimeout(say.timer);
-  say.timer = setTimeout(() => { toast.hidden = true; }, bad ? 6000 : 2500);
+  clearTimeout(showToast.timer);
+  showToast.timer = setTimeout(() => { toast.hidden = true; }, bad ? 6000 : 2500);
 }
 
-async function act(work) {
+async function run(work) {
   try {
-    say(await work());
+    showToast(await work());
     await poll();
   } catch (error) {
-    say(error.message, true);
+    showToast(error.message, true);
   }
 }
 
-// Brings the children of a container in line with a list: what has the same key and content stays as it is.
-function show(container, items, draw, empty) {
+// Make the children of a container match a list; a child with the same key and content is kept.
+function sync(container, items, draw, empty) {
   const kept = new Map([...container.children].map((child) => [child.dataset.key, child]));
   const first = !container.dataset.filled;
   container.dataset.filled = "yes";
@@ -83,18 +84,18 @@ const clock = (at) => new Date(at).toLocaleTimeString([], { hour12: false });
 
 function pill(delivery) {
   const last = delivery.attempts.at(-1);
-  const how = last ? last.status ?? last.error : "…";
-  if (delivery.state === "delivered") return make("span", "pill good", `${how}`);
-  if (delivery.state === "given up") return make("span", "pill bad", `gave up: ${how}`);
-  return make("span", "pill wait", last ? `${how}, again soon` : "on its way");
+  const result = last ? last.status ?? last.error : "…";
+  if (delivery.state === "delivered") return make("span", "pill good", `${result}`);
+  if (delivery.state === "given up") return make("span", "pill bad", `failed: ${result}`);
+  return make("span", "pill wait", last ? `${result}, retrying` : "sending");
 }
 
 function drawDelivery(delivery) {
-  const tries = delivery.attempts.map((attempt) => make("li", "", `${clock(attempt.at)} · ${attempt.status ?? attempt.error} · ${attempt.milliseconds} ms ${attempt.answer}`));
-  const name = make("div", "main", make("b", "", delivery.event_type), " ", make("span", "", delivery.resource_name + (delivery.duplicate ? " (sent twice)" : "")));
+  const attempts = delivery.attempts.map((attempt) => make("li", "", `${clock(attempt.at)} · ${attempt.status ?? attempt.error} · ${attempt.milliseconds} ms ${attempt.answer}`));
+  const name = make("div", "main", make("b", "", delivery.event_type), " ", make("span", "", delivery.resource_name + (delivery.duplicate ? " (duplicate)" : "")));
   const count = delivery.attempts.length > 1 ? make("span", "sub", `×${delivery.attempts.length}`) : null;
   return make("details", "row", make("summary", "", name, count, pill(delivery)),
-    make("div", "sub", `${delivery.name} → ${delivery.address}`), make("ol", "", ...tries), make("pre", "", delivery.body));
+    make("div", "sub", `${delivery.name} → ${delivery.address}`), make("ol", "", ...attempts), make("pre", "", delivery.body));
 }
 
 function drawSms(sms) {
@@ -107,17 +108,17 @@ function drawCall(entry) {
   const short = entry.path.replace(/^\/api\/[\d.]+\/(sites\/[0-9a-f-]{36}\/)?/, "").replace(/^\/slack\/api\//, "slack ").replace(/^\/twilio\/[\d-]+\/Accounts\/\w+\//, "twilio ");
   const path = make("span", "main", short.replace(/([0-9a-f]{8})-[0-9a-f-]{27}/g, "$1…"));
   path.title = entry.path;
-  return make("div", "row", make("span", "sub", clock(entry.at)), make("span", "", entry.method), path, make("span", `pill ${kind}`, entry.status || "cut"));
+  return make("div", "row", make("span", "sub", clock(entry.at)), make("span", "", entry.method), path, make("span", `pill ${kind}`, entry.status || "no response"));
 }
 
 function drawFault(fault) {
-  const left = fault.times === null ? "" : ` (${fault.times - fault.hits} more)`;
-  const off = make("button", "", "✕");
-  off.type = "button";
-  off.title = "Switch off";
-  off.onclick = () => act(async () => { await call("DELETE", `faults/${fault.id}`); return "Switched off"; });
+  const left = fault.times === null ? "" : ` (${fault.times - fault.hits} left)`;
+  const remove = make("button", "", "✕");
+  remove.type = "button";
+  remove.title = "Switch off";
+  remove.onclick = () => run(async () => { await call("DELETE", `faults/${fault.id}`); return "Switched off"; });
   const where = fault.path ? ` ${fault.path}` : "";
-  return make("li", "", make("span", "", `${fault.target}${where}: ${fault.kind}${left}`), off);
+  return make("li", "", make("span", "", `${fault.target}${where}: ${fault.kind}${left}`), remove);
 }
 
 function showMessages() {
@@ -126,15 +127,15 @@ function showMessages() {
   const tops = seen.filter((item) => !item.thread_ts).map((item) => ({
     key: `${item.channel} ${item.ts}`, item, replies: feed.messages.filter((other) => other.channel === item.channel && other.thread_ts === item.ts), all: !channel,
   }));
-  const drawn = (entry) => slack.message(entry.item, entry.replies, entry.all);
-  show(box, tops, drawn, "Nothing has been posted yet. Press a button on the left: if the server has a rule for it, its message appears here.");
+  const draw = (entry) => slack.message(entry.item, entry.replies, entry.all);
+  sync(box, tops, draw, "No messages yet. Cause an event: if a rule of the server matches, its message appears here.");
   if (sticky) box.scrollTop = box.scrollHeight;
 }
 
 function showChannels() {
   const all = [{ key: "all", id: "", name: "All", count: feed.messages.length }];
   const items = all.concat(feed.channels.map((entry) => ({ key: entry.id, ...entry })));
-  show($("channels"), items.map((item) => ({ ...item, on: item.id === channel })), (item) => {
+  sync($("channels"), items.map((item) => ({ ...item, on: item.id === channel })), (item) => {
     const button = make("button", "", item.name, item.count ? make("i", "", String(item.count)) : null);
     button.type = "button";
     button.setAttribute("aria-current", String(item.on));
@@ -154,11 +155,11 @@ function showSelect(id, names) {
 }
 
 function showFaults() {
-  show($("faults"), feed.faults.map((fault) => ({ key: String(fault.id), ...fault })), drawFault, "");
+  sync($("faults"), feed.faults.map((fault) => ({ key: String(fault.id), ...fault })), drawFault, "");
   if (!feed.faults.length) $("faults").replaceChildren();
   for (const button of $("presets").children) {
-    const wish = PRESETS[button.dataset.index][1];
-    const on = feed.faults.find((fault) => fault.kind === wish.kind && fault.target === wish.target && !fault.path);
+    const preset = PRESETS[button.dataset.index][1];
+    const on = feed.faults.find((fault) => fault.kind === preset.kind && fault.target === preset.target && !fault.path);
     button.setAttribute("aria-pressed", String(Boolean(on)));
     button.dataset.fault = on ? on.id : "";
   }
@@ -168,28 +169,27 @@ function render() {
   showChannels();
   showMessages();
   showFaults();
-  show($("sms"), feed.sms.map((sms) => ({ key: sms.sid, ...sms })), drawSms, "No text message yet.");
-  show($("deliveries"), feed.deliveries.map((delivery) => ({ key: String(delivery.id), ...delivery })), drawDelivery, "No webhook has been sent yet.");
-  show($("calls"), feed.calls.map((entry) => ({ key: String(entry.number), ...entry })), drawCall, "Nobody has called yet.");
+  sync($("sms"), feed.sms.map((sms) => ({ key: sms.sid, ...sms })), drawSms, "No text messages yet.");
+  sync($("deliveries"), feed.deliveries.map((delivery) => ({ key: String(delivery.id), ...delivery })), drawDelivery, "No webhooks sent yet.");
+  sync($("calls"), feed.calls.map((entry) => ({ key: String(entry.number), ...entry })), drawCall, "No API calls yet.");
   showSelect("workbook", feed.workbooks);
   showSelect("datasource", feed.datasources);
   $("site").textContent = feed.site;
-  $("hooks").textContent = feed.webhooks;
+  $("webhooks").textContent = feed.webhooks;
   $("signins").textContent = feed.sign_ins;
   $("total").textContent = feed.total;
   $("smscount").textContent = feed.sms.length || "";
   $("sentcount").textContent = feed.sent || "";
   $("callcount").textContent = feed.total || "";
-  $("nohooks").hidden = feed.webhooks > 0;
+  $("nowebhooks").hidden = feed.webhooks > 0;
 }
 
 async function poll() {
-  const answer = await fetch(`/simulator/feed?since=${encodeURIComponent(stamp)}`);
-  if (!answer.ok) throw new Error(answer.statusText);
-  if (answer.status === 204) return;
-  const content = await answer.json();
-  stamp = content.stamp;
-  feed = content;
+  const response = await fetch(`/simulator/feed?since=${encodeURIComponent(stamp)}`);
+  if (!response.ok) throw new Error(response.statusText);
+  if (response.status === 204) return;
+  feed = await response.json();
+  stamp = feed.stamp;
   render();
 }
 
@@ -200,20 +200,20 @@ async function follow() {
     $("live").textContent = "live";
   } catch {
     $("live").className = "live off";
-    $("live").textContent = "not reachable";
+    $("live").textContent = "offline";
   }
   setTimeout(follow, document.hidden ? 5000 : 800);
 }
 
-// A link into Tableau leads back to this page: #/site/<site>/workbooks/<number>. It opens a card.
-async function visit() {
+// A link into Tableau leads to this page: #/site/<site>/workbooks/<number>. Open its card.
+async function openCard() {
   const found = /^#\/(?:site\/[^/]+\/)?((?:workbooks|datasources|flows)\/\d+|views\/[^/]+\/[^/?]+)/.exec(location.hash);
   if (!found) return;
   history.replaceState(null, "", location.pathname);
-  const answer = await fetch(`/simulator/content/${found[1]}`);
-  const card = await answer.json();
-  if (!answer.ok) {
-    say(card.error, true);
+  const response = await fetch(`/simulator/content/${found[1]}`);
+  const card = await response.json();
+  if (!response.ok) {
+    showToast(card.error, true);
     return;
   }
   const facts = card.facts.flatMap(([name, value]) => [make("dt", "", name), make("dd", "", value)]);
@@ -224,7 +224,7 @@ async function visit() {
   if (!$("card").open) $("card").showModal();
 }
 
-addEventListener("hashchange", visit);
+addEventListener("hashchange", openCard);
 $("messages").addEventListener("scroll", () => {
   const box = $("messages");
   sticky = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
@@ -232,34 +232,35 @@ $("messages").addEventListener("scroll", () => {
 $("messages").addEventListener("load", () => { if (sticky) $("messages").scrollTop = $("messages").scrollHeight; }, true);
 $("events").addEventListener("submit", (event) => event.preventDefault());
 for (const button of document.querySelectorAll("[data-event]")) {
-  button.addEventListener("click", () => act(async () => {
-    const wish = { event_type: button.dataset.event };
-    if (button.dataset.of && $(button.dataset.of).value) wish.luid = $(button.dataset.of).value;
-    if (wish.event_type.endsWith("RefreshFailed") && $("reason").value.trim()) wish.reason = $("reason").value.trim();
-    const made = await call("POST", "events", wish);
-    const told = made.deliveries === 1 ? "1 webhook" : `${made.deliveries} webhooks`;
-    return `${made.event.event_type}: ${made.event.resource_name} → ${told}`;
+  button.addEventListener("click", () => run(async () => {
+    const request = { event_type: button.dataset.event };
+    const reason = $("reason").value.trim();
+    if (button.dataset.of && $(button.dataset.of).value) request.luid = $(button.dataset.of).value;
+    if (request.event_type.endsWith("RefreshFailed") && reason) request.reason = reason;
+    const { event, deliveries } = await call("POST", "events", request);
+    return `${event.event_type}: ${event.resource_name} → ${deliveries === 1 ? "1 webhook" : `${deliveries} webhooks`}`;
   }));
 }
-PRESETS.forEach(([name, wish], index) => {
+PRESETS.forEach(([name, preset], index) => {
   const button = make("button", "", name);
   button.type = "button";
   button.dataset.index = index;
   button.setAttribute("aria-pressed", "false");
-  button.addEventListener("click", () => act(async () => {
+  button.addEventListener("click", () => run(async () => {
     if (button.dataset.fault) {
       await call("DELETE", `faults/${button.dataset.fault}`);
       return `${name}: off`;
     }
     const times = $("times").value;
-    await call("POST", "faults", times ? { ...wish, times: Number(times) } : wish);
+    await call("POST", "faults", times ? { ...preset, times: Number(times) } : preset);
     return `${name}: on`;
   }));
   $("presets").append(button);
 });
+$("faultpanel").open = matchMedia("(min-width: 701px)").matches;
 $("how").addEventListener("click", () => $("manual").showModal());
 $("reset").addEventListener("click", () => {
-  if (confirm("Begin anew? Messages, deliveries, sessions, webhooks and faults are forgotten.")) act(async () => { await call("POST", "reset"); return "Begun anew"; });
+  if (confirm("Reset the simulator? Messages, deliveries, sessions, webhooks and faults are deleted.")) run(async () => { await call("POST", "reset"); return "Reset"; });
 });
 $("theme").addEventListener("click", () => {
   const dark = document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -267,5 +268,5 @@ $("theme").addEventListener("click", () => {
   localStorage.setItem("theme", document.documentElement.dataset.theme);
 });
 if (["light", "dark"].includes(localStorage.getItem("theme"))) document.documentElement.dataset.theme = localStorage.getItem("theme");
-visit();
+openCard();
 follow();

@@ -1,4 +1,4 @@
-// Draws a Slack message the way Slack does: mrkdwn and blocks become elements, never markup from outside.
+// Draw Slack messages as Slack does: mrkdwn and blocks become elements, so that their text cannot add markup.
 "use strict";
 
 const slack = (() => {
@@ -37,7 +37,7 @@ const slack = (() => {
     return link(target, label);
   }
 
-  // A string of mrkdwn as nodes.
+  // Return a string of mrkdwn as nodes.
   function mrkdwn(text) {
     const nodes = [];
     let rest = text;
@@ -60,7 +60,7 @@ const slack = (() => {
     return text.split("\n").flatMap((line, index) => (index ? [document.createElement("br"), plain(line)] : [plain(line)]));
   }
 
-  // Lines that begin with > are quoted together.
+  // Return a text as elements; consecutive lines that begin with > are one quotation.
   function paragraphs(text) {
     const runs = [];
     for (const line of String(text).split("\n")) {
@@ -82,8 +82,9 @@ const slack = (() => {
 
   function picture(block, size) {
     const source = block.slack_file ? `/simulator/files/${encodeURIComponent(block.slack_file.id || "")}` : String(block.image_url || "");
+    // Pictures of other hosts are not loaded.
     const address = new URL(source, location.href);
-    if (address.origin !== location.origin) return make("span", "caption", `🖼 ${block.alt_text || address.href}`); // nothing is fetched from elsewhere
+    if (address.origin !== location.origin) return make("span", "caption", `🖼 ${block.alt_text || address.href}`);
     const image = make("img", size);
     image.src = address.href;
     image.alt = block.alt_text || "";
@@ -149,7 +150,7 @@ const slack = (() => {
     return anchor;
   }
 
-  // One message as an element, with its thread inside.
+  // Return a message as an element, with its thread inside.
   function message(item, replies, showChannel) {
     const avatar = make("img", "avatar");
     avatar.src = "/static/icon.svg";
