@@ -208,28 +208,37 @@ class Connection:
         return False
 
     def _session_status(self, session: Session) -> int:
+        """Return the status of a query for the session itself, 0 if it is not Tableau that answers."""
         url = self._url(session, _CURRENT_SESSION)
-        return self._transport.send("GET", url, headers=self._headers(session, "application/json")).status
+        response = self._transport.send("GET", url, headers=self._headers(session, "application/json"))
+        is_tableau = response.status < 300 or not isinstance(self._error_of(response), errors.InvalidResponse)
+        return response.status if is_tableau else 0
+
+    def _error_of(self, response: Response) -> errors.TableauError:
+        return responses.error(response.status, response.headers, response.body, now=self._clock())
 
     def _refusal(
         self, response: Response, session: Session, method: str, path: str, *, signed_in: bool
     ) -> errors.TableauError:
         """Return the error for a response. `signed_in`: its session was made for this call."""
-        error = responses.error(response.status, response.headers, response.body, now=self._clock())
+        error = self._error_of(response)
+        if response.status == 401 and isinstance(error, errors.InvalidResponse) and signed_in:
+            self.remember_refusal(method, path)  # a proxy refuses the call, so signing in again would not help
         if not isinstance(error, errors.SignInFailed | errors.Unauthorized):
             return error
-        status = self._session_status(session) if self.credential.kind != "jwt" else None
+        status = self._session_status(session) if self.credential.kind != "jwt" else 200
+        confirmed = signed_in or self._refusals.has(method, path)
         kind: type[errors.TableauError] = errors.Unauthorized
         advice = ""
-        if status == 401:
-            if self.credential.kind == "pat":
-                advice = "A new session was refused too: is the same personal access token used somewhere else?"
-        elif signed_in or self._refusals.has(method, path):
+        if status == 401 and self.credential.kind == "pat":
+            advice = "A new session was refused too: is the same personal access token used somewhere else?"
+        elif confirmed and status != 401 and status < 429:
             kind = errors.NotPermitted
             # A refusal known only from memory is not remembered again, so that it is verified once an hour.
-            if (signed_in or status == 200) and self.remember_refusal(method, path):
+            verified = signed_in or (status == 200 and self.credential.kind != "jwt")
+            if verified and self.remember_refusal(method, path):
                 log.warning("Tableau refuses %s %s with a valid session", method, path.partition("?")[0])
-            if status not in {200, None}:  # this server does not say whether the session is valid
+            if status != 200:  # this server does not say whether the session is valid
                 advice = "The signed-in user may lack the right to do this, or the same token is used somewhere else."
         return kind(error.summary, detail=error.detail, status=error.status, code=error.code, advice=advice)
 

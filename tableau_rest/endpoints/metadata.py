@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from tableau_rest import errors, models
@@ -151,21 +151,21 @@ class Metadata(Connection):
             codes = tuple(_code(error) for error in found)
             has_data = isinstance(data, dict) and (not found or any(value is not None for value in data.values()))
             if not has_data or _FATAL & set(codes):
-                raise self._error(found, codes)
+                raise _failure(found, codes, self._clock())
             return _Result(dict(data or {}), codes)
 
-    def _error(self, found: list[Any], codes: tuple[str, ...]) -> errors.TableauError:
-        messages = (text(error, "message") if isinstance(error, Mapping) else str(error) for error in found)
-        message = "; ".join(filter(None, messages))[:_MAX_MESSAGE] or "no data came"
-        if "RATE_EXCEEDED" in codes:
-            retry_at = self._clock() + timedelta(minutes=1)
-            return errors.TooManyRequests(message, code="RATE_EXCEEDED", retry_at=retry_at)
-        known = tuple(filter(None, codes))
-        advice = next((_ADVICE[code] for code in known if code in _ADVICE), "")
-        error = errors.MetadataError(message, code="".join(known[:1]), advice=advice)
-        error.permanent = bool(set(known) - _TEMPORARY)
-        error.codes = known
-        return error
+
+def _failure(found: list[Any], codes: tuple[str, ...], now: datetime) -> errors.TableauError:
+    messages = (text(error, "message") if isinstance(error, Mapping) else str(error) for error in found)
+    message = "; ".join(filter(None, messages))[:_MAX_MESSAGE] or "no data came"
+    if "RATE_EXCEEDED" in codes:
+        return errors.TooManyRequests(message, code="RATE_EXCEEDED", retry_at=now + timedelta(minutes=1))
+    known = tuple(filter(None, codes))
+    advice = next((_ADVICE[code] for code in known if code in _ADVICE), "")
+    error = errors.MetadataError(message, code="".join(known[:1]), advice=advice)
+    error.permanent = bool(set(known) - _TEMPORARY)
+    error.codes = known
+    return error
 
 
 def _needs_pages(codes: tuple[str, ...]) -> bool:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tableau_rest import TableauError, models
@@ -31,6 +31,7 @@ JSON: Any = st.recursive(
 READERS = [getattr(models, name).from_json for name in models.__all__ if hasattr(getattr(models, name), "from_json")]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a loaded machine is slow to generate input
 @given(data=st.dictionaries(NAMES, JSON, max_size=10))
 def test_every_model_reads_any_object(data: dict[str, Any]) -> None:
     """No JSON object makes a model fail."""
@@ -47,6 +48,7 @@ def read_or_refused(body: bytes) -> bool:
         return bool(str(error))
 
 
+@settings(deadline=None)
 @given(body=st.binary(max_size=300))
 def test_any_bytes_become_a_document_or_an_error(body: bytes) -> None:
     """The error is a TableauError with a readable text."""
@@ -54,6 +56,7 @@ def test_any_bytes_become_a_document_or_an_error(body: bytes) -> None:
     assert responses.error(500, {"Retry-After": body.decode("latin-1")}, body, now=NOW).status == 500
 
 
+@settings(deadline=None)
 @given(body=st.text(alphabet='<>/="abc &;!-[]?x', max_size=60))
 def test_any_markup_becomes_a_document_or_an_error(body: str) -> None:
     """So do broken XML and HTML."""

@@ -78,6 +78,16 @@ def test_every_call_names_its_endpoint() -> None:
         assert method.endpoint.line in (method.__doc__ or ""), name
 
 
+def test_no_topic_overrides_a_method_of_another() -> None:
+    """All topics are bases of one class, so a method with the same name would replace another."""
+    homes: dict[str, list[str]] = {}
+    for topic in Whole.__mro__[:-1]:
+        for name, member in vars(topic).items():
+            if callable(member) and not name.startswith("__"):
+                homes.setdefault(name, []).append(topic.__name__)
+    assert {name: topics for name, topics in homes.items() if len(topics) > 1} == {}
+
+
 def test_errors_survive_pickling_and_copying() -> None:
     """Process pools pass them on complete."""
     error = tableau_rest.TooManyRequests("busy", detail="29 minutes", status=429, code="429000")

@@ -24,7 +24,7 @@ from tableau_rest import (
     TableauError,
     Unauthorized,
 )
-from tests.tableau_rest.tiny import EXPIRED, LUID, SITE, USER, Asked, Reply, TinyTableau
+from tests.tableau_rest.tiny import EXPIRED, LUID, SITE, USER, Asked, Reply, TinyTableau, refused
 
 PAT = PersonalAccessToken("bot", "s3cr3t-value")
 BOOK = Reply({"workbook": {"id": LUID, "name": "Sales"}})
@@ -505,8 +505,21 @@ def test_a_proxys_404_is_not_deleted_content(tiny: TinyTableau, client: Tableau)
 
 
 def test_a_proxys_401_is_named_after_one_sign_in(tiny: TinyTableau, client: Tableau) -> None:
-    """A login page in front of the calls is not a missing right."""
-    tiny.answers[f"GET workbooks/{LUID}"] = Reply(LOGIN, 401, HTML)
-    with pytest.raises(InvalidResponse, match="Corporate sign-in"):
-        client.workbook(LUID)
+    """A login page in front of the calls is not a missing right, and further calls do not sign in again."""
+    tiny.answers |= {f"GET workbooks/{LUID}": Reply(LOGIN, 401, HTML), CURRENT: Reply(LOGIN, 401, HTML)}
+    for _ in range(5):
+        with pytest.raises(InvalidResponse, match="Corporate sign-in") as raised:
+            client.workbook(LUID)
+        assert not raised.value.permanent
     assert tiny.sign_ins == 2
+
+
+@pytest.mark.parametrize("reply", [Reply(b"", 503), refused("429000")])
+def test_a_server_in_trouble_does_not_make_a_refusal_permanent(
+    tiny: TinyTableau, client: Tableau, reply: Reply
+) -> None:
+    """While the session cannot be verified, a 401 may pass."""
+    tiny.answers |= {"GET jobs": Reply(EXPIRED, 401), CURRENT: reply}
+    with pytest.raises(Unauthorized) as raised:
+        list(client.jobs())
+    assert not raised.value.permanent
