@@ -1,4 +1,4 @@
-"""The table of commands. A command's module is imported when it is used, so the server carries none of them."""
+"""The table of commands. A command's module is imported when the command runs, so the server imports none of them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import Any
 import click
 from flask import Flask
 
+# The first sentence of each command's help, in the order of `flask --help`.
 COMMANDS = {
-    "doctor": "Check everything that can be checked.",
-    "events": "What came in, and what became of it.",
-    "inbox": "Keep the inbox small, or move it to another database.",
-    "listen": "Register webhooks, serve, and clean up at the end.",
-    "notify": "Try the ways to tell people something.",
-    "rules": "Check the rules file, and ask what it makes of an event.",
+    "doctor": "Check the configuration and everything it depends on.",
+    "events": "List, follow, explain and replay events.",
+    "rules": "Check the rules file and preview what it does.",
     "trigger": "Send a realistic event to a running server.",
-    "webhooks": "The webhooks on Tableau's side.",
-    "worker": "Run handlers in a process of their own.",
+    "webhooks": "List, create, test and delete the webhooks in Tableau.",
+    "listen": "Serve with temporary webhooks until Ctrl-C.",
+    "notify": "List the notifiers and send test messages.",
+    "worker": "Plan events and run handlers in a separate process.",
+    "inbox": "Delete expired events or move to another database.",
 }
-"""Each command is a function of this name."""
 
+# The modules of the commands that have a folder; each of the others is in the module of its name.
 MODULES = {
     "doctor": "doctor.command",
     "events": "events.commands",
@@ -29,14 +30,13 @@ MODULES = {
     "trigger": "trigger.command",
     "webhooks": "webhooks.commands",
 }
-"""The modules of the commands that have a folder; the others are in the module of the same name."""
 
 
 class LazyCommand(click.Command):
-    """Stands for a command until it is used; knows its name and what it is for."""
+    """A name and a help text; the command itself is imported when it is used."""
 
     def load(self) -> click.Command:
-        """The command itself."""
+        """Import and return the command: the attribute of that name in its module."""
         name = str(self.name)
         command: click.Command = getattr(import_module(f"webhooks.cli.{MODULES.get(name, name)}"), name)
         return command
@@ -48,6 +48,11 @@ class LazyCommand(click.Command):
 
 
 def register(app: Flask) -> None:
-    """Adds every command of ours to `flask`."""
+    """Add every command to `flask`, and replace the help page of the running `flask` command."""
     for name, help_text in COMMANDS.items():
         app.cli.add_command(LazyCommand(name, help=help_text))
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        from webhooks.cli.help import replace_help  # noqa: PLC0415 - the server prints no help
+
+        replace_help(context.find_root().command)

@@ -1,4 +1,4 @@
-"""`flask inbox`: keep it small, or move it to another database."""
+"""`flask inbox`: delete expired events, or copy the inbox to another database."""
 
 from __future__ import annotations
 
@@ -10,41 +10,42 @@ from webhooks.cli.support.exit_codes import Failure
 from webhooks.config.settings import Settings
 from webhooks.inbox import Inbox
 from webhooks.inbox.transfer import transfer
-from webhooks.views.formats import count
+from webhooks.views import formats
 from webhooks.worker import cleanup
 
 
 @click.group(cls=Group)
 def inbox() -> None:
-    """Keep the inbox small, or move it to another database. Needs no credentials of Tableau."""
+    """Delete expired events or move to another database."""
 
 
 @inbox.command()
-@click.option("--days", type=click.FloatRange(0), help="Delete what is older. Default: RETENTION_DAYS; 0: nothing.")
+@click.option(
+    "--days", type=click.FloatRange(0), help="Delete events older than this. Default: RETENTION_DAYS; 0 keeps all."
+)
 def vacuum(days: float | None) -> None:
-    """Delete old events and give the disk space back.
+    """Delete expired events and return their disk space.
 
-    It goes in small steps, beside a running server. Events that still have something to do stay, however old.
+    Events are deleted in small batches, so a running server is not disturbed. Events with unfinished jobs are kept.
     """
     box = application.inbox()
-    wanted = application.settings().retention_days if days is None else days
+    retention = application.settings().retention_days if days is None else days
     before = box.store.size()
-    gone = cleanup.clean(box, wanted)
+    deleted = cleanup.clean(box, retention)
     box.store.reclaim_space()
     after = box.store.size()
-    older = f" older than {wanted:g} days" if wanted else ""
-    click.echo(
-        f"Deleted {count(gone, 'event')}{older}. The inbox takes {after / 1e6:.1f} MB, before {before / 1e6:.1f}."
-    )
+    older = f" older than {retention:g} days" if retention else ""
+    size = f"The inbox uses {after / 1e6:.1f} MB (before: {before / 1e6:.1f} MB)."
+    click.echo(f"Deleted {formats.count(deleted, 'event')}{older}. {size}")
 
 
 @inbox.command("move")
-@click.option("--to", "target", required=True, metavar="URL", help="Where to: postgres://user:password@host/name")
+@click.option("--to", "target", required=True, metavar="URL", help="Target, as postgres://user:password@host/name.")
 def move_inbox(target: str) -> None:
     """Copy the whole inbox to another database.
 
-    As from SQLite to PostgreSQL. Stop the server first, and set DATABASE_URL to the new address afterwards. The old
-    inbox is only read. What was interrupted goes on where it stopped when it is run again.
+    For example from SQLite to PostgreSQL. Stop the server first, and set DATABASE_URL to the new URL afterwards. The
+    old inbox is not changed. If the command is interrupted, run it again to continue.
     """
     source = application.inbox()
     try:
@@ -52,20 +53,20 @@ def move_inbox(target: str) -> None:
     except RuntimeError as error:
         raise Failure(str(error)) from None
     if url == application.settings().database_url.get_secret_value():
-        raise Failure("That is where the inbox is already.")
+        raise Failure("The inbox is already in that database.")
     try:
         box = Inbox.open(url)
     except (RuntimeError, OSError) as error:
-        raise Failure(f"The new inbox cannot be opened: {application.redact(str(error))}") from error
+        raise Failure(f"Cannot open the new inbox: {application.redact(str(error))}") from error
+
+    def show_progress(table: str, copied: int, total: int) -> None:
+        click.echo(f"{table}: {copied} of {total}", err=True)
+
     try:
-        counts = transfer(source.store, box.store, _tell)
+        counts = transfer(source.store, box.store, show_progress)
     except RuntimeError as error:
         raise Failure(str(error)) from error
     finally:
         box.close()
-    moved = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
-    click.echo(f"Moved: {moved or 'nothing, the inbox is empty'}. Now set DATABASE_URL to the new address.")
-
-
-def _tell(name: str, there: int, whole: int) -> None:
-    click.echo(f"{name}: {there} of {whole}", err=True)
+    copied = ", ".join(f"{number} {table}" for table, number in counts.items() if number)
+    click.echo(f"Copied: {copied or 'nothing, the inbox is empty'}. Set DATABASE_URL to the new URL now.")

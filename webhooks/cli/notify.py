@@ -1,4 +1,4 @@
-"""`flask notify`: which ways there are to tell people something, and whether one of them works."""
+"""`flask notify`: list the notifiers, and send a test message with one of them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from contextlib import redirect_stdout
 import click
 from rich.text import Text
 
-from notifiers import KINDS, Destination, Message, NotifierError, Receipt, parse_destination
+from notifiers import KINDS, Destination, Message, NotifierError, parse_destination
 from webhooks.cli.support import application, terminal
 from webhooks.cli.support.commands import Group
 from webhooks.cli.support.exit_codes import Failure
 from webhooks.cli.support.options import as_json
 from webhooks.spelling import hint
 
-MESSAGE = Message(
-    "A test from Tableau Webhooks",
-    "If you can read this, messages arrive here.",
+TEST_MESSAGE = Message(
+    "Test message from Tableau Webhooks",
+    "Notifications to this destination work.",
     severity="good",
     footer="Sent by flask notify test",
 )
@@ -25,13 +25,13 @@ MESSAGE = Message(
 
 @click.group(cls=Group)
 def notify() -> None:
-    """Try the ways to tell people something."""
+    """List the notifiers and send test messages."""
 
 
 @notify.command("list")
 @as_json
 def list_notifiers(as_json: bool) -> None:
-    """List the notifiers, and whether each is set up."""
+    """List the notifiers and whether each is configured."""
     configured = application.services().notifiers.configured
     if as_json:
         for kind in KINDS:
@@ -40,9 +40,9 @@ def list_notifiers(as_json: bool) -> None:
     rows: list[list[str | Text]] = [
         [
             kind,
-            terminal.styled_state("done", "set up")
+            terminal.styled_state("done", "configured")
             if kind in configured
-            else terminal.styled_state("no", "not set up"),
+            else terminal.styled_state("no", "not configured"),
         ]
         for kind in KINDS
     ]
@@ -51,12 +51,12 @@ def list_notifiers(as_json: bool) -> None:
 
 @notify.command()
 @click.argument("name")
-@click.option("--to", help="To whom; the default is the notifier's own, such as SLACK_CHANNEL.")
+@click.option("--to", help="Recipient. Default: the notifier's own, such as SLACK_CHANNEL.")
 @as_json
 def test(name: str, to: str | None, as_json: bool) -> None:
     """Check credentials and send a test message.
 
-    NAME is slack, twilio, apprise or console, or a destination as rules have it.
+    NAME is slack, twilio, apprise or console, or a destination as in rules.
 
     \b
     flask notify test slack
@@ -64,9 +64,15 @@ def test(name: str, to: str | None, as_json: bool) -> None:
     flask notify test twilio --to +15550100
     """
     destination = _destination(name, to)
-    # What the console prints is the message, not the result.
+    notifier = application.services().notifiers[destination.kind]
+    # The console notifier prints the message, which is not part of the result.
     with redirect_stdout(sys.stderr if as_json else sys.stdout):
-        checked, receipt = _try(destination, quiet=as_json)
+        try:
+            checked = application.redact(notifier.check())
+            click.echo(checked, err=as_json)
+            receipt = notifier.send(TEST_MESSAGE, destination.to)
+        except NotifierError as error:
+            raise Failure(application.redact(str(error))) from None
     if as_json:
         terminal.print_json({"to": str(destination), "checked": checked, **receipt.as_dict()})
     else:
@@ -76,20 +82,10 @@ def test(name: str, to: str | None, as_json: bool) -> None:
 def _destination(name: str, to: str | None) -> Destination:
     kind = name.partition(":")[0]
     if kind not in KINDS:
-        raise click.BadParameter(f"{kind!r} is no notifier; {hint(kind, KINDS)}", param_hint="NAME")
+        raise click.BadParameter(f"Unknown notifier {kind!r}; {hint(kind, KINDS)}", param_hint="NAME")
     if to and ":" in name:
-        raise click.UsageError("NAME says already where to; leave --to out.")
+        raise click.UsageError(f"{name!r} already contains a recipient, so --to cannot be used.")
     try:
         return parse_destination(f"{kind}:{to}" if to else name)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--to" if to else "NAME") from None
-
-
-def _try(destination: Destination, *, quiet: bool) -> tuple[str, Receipt]:
-    notifier = application.services().notifiers[destination.kind]
-    try:
-        checked = application.redact(notifier.check())
-        click.echo(checked, err=quiet)
-        return checked, notifier.send(MESSAGE, destination.to)
-    except NotifierError as error:
-        raise Failure(application.redact(str(error))) from None

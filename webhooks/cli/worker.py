@@ -1,4 +1,4 @@
-"""`flask worker`: plans events and runs handlers in a process of its own."""
+"""`flask worker`: plan events and run handlers in a separate process."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from webhooks.cli.support import application, signals
 from webhooks.cli.support.commands import Command
 from webhooks.cli.support.exit_codes import Unavailable
 
+# Handler threads where WORKER_THREADS is 0, which is meant for the server.
 THREADS = 4
-"""Where WORKER_THREADS is 0, which is said to the server."""
 
 
 @click.command(cls=Command)
 @click.option("--threads", type=click.IntRange(1, 64), help=f"Handler threads. Default: WORKER_THREADS, or {THREADS}.")
 @with_appcontext
 def worker(threads: int | None) -> None:
-    """Run handlers in a process of their own.
+    """Plan events and run handlers in a separate process.
 
-    Until SIGTERM or Ctrl-C, and in as many processes as you like. On the signal it takes no more jobs, lets those that
-    run finish for 20 s, and gives the rest back. With WORKER_THREADS=0 the server itself runs none.
+    Any number of workers can run at the same time. On SIGTERM or Ctrl-C a worker takes no more jobs, waits up to 20 s
+    for those that run, and releases the rest to other workers. With WORKER_THREADS=0 the server itself runs no jobs.
     """
     services = application.services()
     try:

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from webhooks.cli.support.server_process import bound
 
 from simulator import Running
 from tests.support import certificates
 from tests.support.simulated_site import TOKEN, MakeFlask, RunFlask, inject_fault, registered_webhooks
 from webhooks.cli.listen.tls import Front, context
-from webhooks.cli.support.server_process import bound
 from webhooks.config.settings import Settings
 from webhooks.monitor import certificate
 

@@ -1,4 +1,4 @@
-"""`flask doctor`: checks everything that can be checked, a line each, and says what to do."""
+"""`flask doctor`: run every check, one line each, with advice."""
 
 from __future__ import annotations
 
@@ -9,41 +9,44 @@ from functools import partial
 
 import click
 from flask.cli import with_appcontext
+from rich.table import Table
 from rich.text import Text
 
-from webhooks.cli.doctor.finding import Check, Finding, State, examine
-from webhooks.cli.doctor.local_checks import Inside
-from webhooks.cli.doctor.remote_checks import Outside, our_address
+from webhooks.cli.doctor.local_checks import LocalChecks
+from webhooks.cli.doctor.remote_checks import RemoteChecks, server_url
+from webhooks.cli.doctor.results import Check, CheckResult, State, run_check
 from webhooks.cli.support import application, tableau_access, terminal
 from webhooks.cli.support.commands import Command
 from webhooks.cli.support.exit_codes import FAILED
 from webhooks.cli.support.options import as_json
 from webhooks.config.site import Site
-from webhooks.services import Services
 
-MARKS = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red", State.SKIPPED: "dim"}
+STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red", State.SKIPPED: "dim"}
 
 
 @click.command(cls=Command)
-@click.option("--url", help="Our address as Tableau sees it, to be tried from here. [WEBHOOK_URL]")
-@tableau_access.SITE
+@click.option("--url", help="This server's public URL, to be tested from here. [WEBHOOK_URL]")
+@tableau_access.site_option
 @as_json
 @with_appcontext
 def doctor(url: str | None, site_name: str | None, as_json: bool) -> None:
-    """Check everything that can be checked.
+    """Check the configuration and everything it depends on.
 
-    Settings, inbox, disk, rules, backlog and dead letters; then Tableau, its clock, our rights and our webhooks there,
-    each notifier that is set up, and with --url or WEBHOOK_URL our own address and its certificate. What is not set up
-    is skipped. Nothing is changed and nobody is told anything.
+    Checks settings, inbox, disk, rules, backlog and dead letters; Tableau, its clock, the user's role and this
+    server's webhooks; each configured notifier; the public URL and its certificate. Each check prints one line, with
+    advice if something is wrong; checks of what is not configured are skipped.
 
-    Ends with 1 if something is wrong; a warning is not.
+    No message is sent and nothing is changed in Tableau. The exit code is 1 if a check failed; a warning is no failure.
     """
-    findings = []
+    results = []
     for name, check in _checks(url, site_name):
-        for finding in examine(name, check):
-            findings.append(finding)
-            (_write if as_json else _show)(finding)
-    counts = Counter(finding.state for finding in findings)
+        for result in run_check(name, check):
+            results.append(result)
+            if as_json:
+                _write(result)
+            else:
+                _show(result)
+    counts = Counter(result.state for result in results)
     if not as_json:
         click.echo(", ".join(f"{counts[state]} {state}" for state in State if counts[state]))
     if counts[State.FAILED]:
@@ -51,51 +54,55 @@ def doctor(url: str | None, site_name: str | None, as_json: bool) -> None:
 
 
 def _checks(url: str | None, site_name: str | None) -> list[tuple[str, Check]]:
-    """All checks, in the order in which one explains the next."""
+    """Return all checks, in the order in which one explains the next."""
     services = application.services()
     try:
-        address = our_address(services, url)
+        address = server_url(services, url)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--url") from None
-    sites = services.sites.all if site_name is None else tableau_access.chosen(site_name)
-    inside, own = Inside(services), Outside(services, address)
+    sites = services.sites.all if site_name is None else tableau_access.select_sites(site_name)
+    local, remote = LocalChecks(services), RemoteChecks(services, address)
+    of_sites: list[tuple[str, Check]] = []
+    for site in sites:
+        at_site = RemoteChecks(services, address, site)
+        for name, check in (("tableau", at_site.tableau), ("sign-in", at_site.sign_in), ("webhooks", at_site.webhooks)):
+            of_sites.append((name, partial(_prefixed, site, name, check)))
     return [
-        ("settings", inside.settings),
-        ("database", inside.database),
-        ("disk", inside.disk),
-        ("rules", inside.rules),
-        ("worker", inside.backlog),
-        *(check for site in sites for check in _of_site(services, address, site)),
-        ("notifiers", own.notifiers),
-        ("address", own.address),
+        ("settings", local.settings),
+        ("database", local.database),
+        ("disk", local.disk),
+        ("rules", local.rules),
+        ("worker", local.backlog),
+        *of_sites,
+        ("notifiers", remote.notifiers),
+        ("address", remote.public_url),
     ]
 
 
-def _of_site(services: Services, address: str, site: Site) -> Iterator[tuple[str, Check]]:
-    """What is asked of Tableau, with the site's name before each text where there are several."""
-    outside = Outside(services, address, site)
-    for name, check in (("tableau", outside.tableau), ("sign-in", outside.sign_in), ("webhooks", outside.webhooks)):
-        yield name, partial(_named, site, name, check)
+def _prefixed(site: Site, name: str, check: Check) -> Iterator[CheckResult]:
+    for result in run_check(name, check):
+        yield replace(result, text=tableau_access.prefix_site(site, result.text))
 
 
-def _named(site: Site, name: str, check: Check) -> Iterator[Finding]:
-    for finding in examine(name, check):
-        yield replace(finding, text=tableau_access.of_site(site, finding.text))
+def _show(result: CheckResult) -> None:
+    """Print the check's line and its advice; on a terminal both are wrapped within their column."""
+    text = Text(application.redact(terminal.one_line(result.text)))
+    if result.advice:
+        text.append(f"\n{application.redact(result.advice)}", style="dim")
+    row = Table.grid(padding=(0, 1))
+    row.add_column(width=8)
+    row.add_column(width=12)
+    row.add_column(overflow="fold")
+    row.add_row(Text(result.state, style=STYLES[result.state]), result.check, text)
+    terminal.show(row)
 
 
-def _show(finding: Finding) -> None:
-    text = application.redact(terminal.one_line(finding.text))
-    terminal.show(Text.assemble((f"{finding.state:<8}", MARKS[finding.state]), f" {finding.check:<12} {text}"))
-    if finding.advice:
-        terminal.show(Text(f"{'':21} {application.redact(finding.advice)}", style="dim"))
-
-
-def _write(finding: Finding) -> None:
+def _write(result: CheckResult) -> None:
     terminal.print_json(
         {
-            "check": finding.check,
-            "state": finding.state.value,
-            "text": application.redact(finding.text),
-            "advice": application.redact(finding.advice),
+            "check": result.check,
+            "state": result.state.value,
+            "text": application.redact(result.text),
+            "advice": application.redact(result.advice),
         }
     )

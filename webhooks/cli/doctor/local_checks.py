@@ -1,4 +1,4 @@
-"""What `flask doctor` looks at on this machine: settings, inbox, disk, rules, backlog, dead letters."""
+"""Checks of `flask doctor` on this machine: settings, inbox, disk, rules, backlog and dead letters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from webhooks.cli.doctor.finding import Finding, failed, ok, skipped, warning
+from webhooks.cli.doctor import sqlite_files
+from webhooks.cli.doctor.results import CheckResult, failed, ok, skipped, warning
+from webhooks.clock import utc_now
 from webhooks.destinations import delivery_warnings
 from webhooks.errors import StoreUnavailable
 from webhooks.registry import RegistrationError
@@ -14,111 +16,129 @@ from webhooks.rules import RulesError
 from webhooks.services import Services
 from webhooks.views import formats
 
+# Characters of a token below which it could be guessed.
 SHORTEST_TOKEN = 16
-LITTLE_BYTES = 1024**3
-TOO_LITTLE_BYTES = 100 * 1024**2
-LATE_SECONDS = 60
-INBOX_FAULTS = (StoreUnavailable, RuntimeError, OSError)
-"""What an inbox raises that cannot be opened or used; the check of the database tells why."""
+LOW_DISK_BYTES = 1024**3
+FULL_DISK_BYTES = 100 * 1024**2
+# A job or an event that has waited longer is overdue.
+OVERDUE_SECONDS = 60
+# Raised by an inbox that cannot be opened or used; the check of the database explains them.
+INBOX_ERRORS = (StoreUnavailable, RuntimeError, OSError)
 
 
-class Inside:
-    """The checks of this machine's side, one a method."""
+class LocalChecks:
+    """The checks of this machine, one a method."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        scheme, _, rest = services.settings.database_url.get_secret_value().partition("://")
+        self._database_kind = scheme.partition("+")[0]
+        # The file of a SQLite inbox.
+        self._file = Path(rest.removeprefix("/").partition("?")[0]).resolve()
 
-    def settings(self) -> Iterator[Finding]:
-        given = self._services.settings
-        missing = given.missing()
-        if given.sites_file:
-            yield from self._sites()
+    def settings(self) -> Iterator[CheckResult]:
+        settings = self._services.settings
+        missing = settings.missing()
+        sites = self._services.sites.all
+        if settings.sites_file and missing:
+            for error in missing:
+                advice = "Correct the file; see docs/howto/several-sites.md."
+                yield failed("settings", f"{settings.sites_file}: {error}", advice)
+        elif settings.sites_file:
+            yield ok("settings", f"{formats.count(len(sites), 'site')}: {', '.join(site.name for site in sites)}")
         elif missing:
-            names = ", ".join(missing)
-            yield failed("settings", f"not set: {names}", "Set them in .env or the environment; see example-env.")
+            advice = "Set them in .env or the environment; see example-env."
+            yield failed("settings", f"not set: {', '.join(missing)}", advice)
         else:
-            yield ok("settings", f"all that TABLEAU_AUTH={given.tableau_auth} needs is set")
-        tokens = given.webhook_tokens()
+            yield ok("settings", f"every variable that TABLEAU_AUTH={settings.tableau_auth} requires is set")
+        tokens = settings.webhook_tokens()
         if not tokens:
-            advice = 'Make one: python -c "import secrets; print(secrets.token_urlsafe(32))"'
-            yield warning("token", "WEBHOOK_TOKEN is empty: whoever knows the address may send events", advice)
+            advice = 'Generate one: python -c "import secrets; print(secrets.token_urlsafe(32))"'
+            yield warning("token", "WEBHOOK_TOKEN is not set: requests are not authenticated", advice)
         elif min(map(len, tokens)) < SHORTEST_TOKEN:
-            yield warning("token", "WEBHOOK_TOKEN is short and may be guessed", "Take one of 32 characters or more.")
+            yield warning("token", "WEBHOOK_TOKEN is short and could be guessed", "Use at least 32 characters.")
+        elif len(tokens) > 1:
+            yield ok("token", f"{len(tokens)} are valid; remove the old one after flask webhooks sync")
         else:
-            yield ok(
-                "token", "set" if len(tokens) == 1 else f"{len(tokens)} are live; take the old one out once sync ran"
-            )
+            yield ok("token", "set")
 
-    def _sites(self) -> Iterator[Finding]:
-        given = self._services.settings
-        for fault in given.missing():
-            yield failed(
-                "settings", f"{given.sites_file}: {fault}", "Mend it in that file; docs/howto/several-sites.md."
-            )
-        if not given.missing():
-            names = ", ".join(site.name for site in self._services.sites.all)
-            yield ok("settings", f"{formats.count(len(self._services.sites.all), 'site')}: {names}")
-
-    def database(self) -> Iterator[Finding]:
-        """By a write and a delete, which need the disk, the schema and the right to both."""
+    def database(self) -> Iterator[CheckResult]:
+        """Write and delete a row, which needs the disk, the schema and the permissions."""
         try:
             with self._services.inbox.sessions.lock("doctor"):
                 size = self._services.inbox.store.size()
-        except INBOX_FAULTS as error:
-            yield failed(
-                "database", f"cannot be written: {error}", "Is DATABASE_URL right, the database up, the disk full?"
-            )
-        else:
-            yield ok("database", f"{self._database()[0]}, written and read, {size / 1024**2:.1f} MiB")
-
-    def disk(self) -> Iterator[Finding]:
-        kind, path = self._database()
-        if kind != "sqlite":
-            yield skipped("disk", "the inbox is on the database's machine")
+        except INBOX_ERRORS as error:
+            advice = "Is DATABASE_URL correct, is the database running, is the disk full?"
+            reason = f"not writable: {error}"
+            if self._database_kind == "sqlite" and (found := self._explain()):
+                reason, advice = f"not writable: {found[0]}", found[1]
+            yield failed("database", reason, advice)
             return
-        folder = next(one for one in Path(path).resolve().parents if one.exists())
+        yield ok("database", f"{self._database_kind}, readable and writable, {size / 1024**2:.1f} MiB")
+        if self._database_kind != "sqlite":
+            return
+        if owner := sqlite_files.foreign_owner(self._file, sqlite_files.Process.current()):
+            text = f"this command runs as root, but the folder {self._file.parent} belongs to {owner}"
+            yield warning("database", text, "Run commands as the server's user, or it cannot open files created here.")
+        if remote := sqlite_files.remote_file_system(self._file, sqlite_files.read_mounts()):
+            text = f"{self._file} is on a network file system ({remote}), where SQLite can lose data"
+            yield warning("database", text, "Move it to a local disk, or use PostgreSQL (flask inbox move).")
+
+    def _explain(self) -> tuple[str, str] | None:
+        try:
+            return sqlite_files.explain_unwritable(self._file, sqlite_files.Process.current())
+        except OSError:
+            return None
+
+    def disk(self) -> Iterator[CheckResult]:
+        if self._database_kind != "sqlite":
+            yield skipped("disk", "the inbox is not on this machine")
+            return
+        folder = next(parent for parent in self._file.parents if parent.exists())
         free = shutil.disk_usage(folder).free
         text = f"{free / 1024**3:.1f} GiB free in {folder}"
-        if free < TOO_LITTLE_BYTES:
-            yield failed("disk", text, "Make room: without it no event can be kept.")
-        elif free < LITTLE_BYTES:
-            yield warning("disk", text, "Make room soon.")
+        if free < FULL_DISK_BYTES:
+            yield failed("disk", text, "Free some space: without it no event can be stored.")
+        elif free < LOW_DISK_BYTES:
+            yield warning("disk", text, "Free some space soon.")
         else:
             yield ok("disk", text)
 
-    def rules(self) -> Iterator[Finding]:
+    def rules(self) -> Iterator[CheckResult]:
         try:
             rules = self._services.rules
         except (RulesError, RegistrationError) as error:
-            yield failed("rules", str(error), "Mend it; flask rules check says whether all is well.")
+            yield failed("rules", str(error), "Correct it, then run flask rules check.")
             return
         yield ok("rules", f"{formats.count(len(rules.rules), 'rule')} in {self._services.settings.rules_file.name}")
         for text in (*rules.warnings, *self._services.registry.warnings()):
-            yield warning("rules", text, "flask rules test EVENT.json tells what a rule would do.")
+            yield warning("rules", text, "flask rules test EVENT.json shows what a rule would do.")
         for text in delivery_warnings(rules.destinations, self._services.notifiers):
-            yield failed("rules", text, "flask notify test slack, and the like, tries one.")
+            yield failed("rules", text, "flask notify test NAME tries a notifier.")
 
-    def backlog(self) -> Iterator[Finding]:
+    def backlog(self) -> Iterator[CheckResult]:
+        """Compare the ages of the oldest due job and of the oldest unplanned event with what is usual."""
         try:
-            counts = self._services.inbox.counts()
-        except INBOX_FAULTS:
-            yield skipped("worker", "the inbox cannot be read")
+            inbox = self._services.inbox
+            counts = inbox.counts()
+            oldest_event = next(iter(inbox.events(state="received", after=0, limit=1)), None)
+        except INBOX_ERRORS:
+            yield skipped("worker", "the inbox is not readable")
             return
         waited = counts["oldest_due"]
-        waiting = f"{counts['ready']:.0f} jobs wait, {counts['unplanned']:.0f} events are not planned yet"
-        if waited > LATE_SECONDS or counts["unplanned"] > 100:
-            advice = "Does a worker run? WORKER_THREADS=0 needs flask worker."
+        if oldest_event and oldest_event.event.received_at:
+            waited = max(waited, (utc_now() - oldest_event.event.received_at).total_seconds())
+        waiting = f"{formats.count(int(counts['ready']), 'job')} waiting"
+        if counts["unplanned"]:
+            waiting += f", {formats.count(int(counts['unplanned']), 'event')} not planned"
+        if waited > OVERDUE_SECONDS:
+            advice = "Is a worker running? With WORKER_THREADS=0, start flask worker."
             yield warning("worker", f"{waiting}, the oldest for {formats.duration(waited)}", advice)
         else:
-            yield ok("worker", f"{waiting}; none is late")
+            yield ok("worker", f"{waiting}, none overdue")
         dead = int(counts["dead"])
         if dead:
-            advice = "See flask events list --state dead; again: flask events replay --dead"
-            yield warning("dead letters", f"{formats.count(dead, 'job')} could not be done", advice)
+            advice = "List: flask events list --state dead. Try again: flask events replay --dead"
+            yield warning("dead letters", f"{formats.count(dead, 'job')} failed for good", advice)
         else:
             yield ok("dead letters", "none")
-
-    def _database(self) -> tuple[str, str]:
-        """The kind of database, and for SQLite its file."""
-        scheme, _, rest = self._services.settings.database_url.get_secret_value().partition("://")
-        return scheme.partition("+")[0], rest.removeprefix("/").partition("?")[0]

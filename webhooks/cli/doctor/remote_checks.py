@@ -1,4 +1,4 @@
-"""What `flask doctor` looks at elsewhere: Tableau, our webhooks there, the notifiers, our own address."""
+"""Checks of `flask doctor` elsewhere: Tableau, this server's webhooks there, the notifiers, the public URL."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from email.utils import parsedate_to_datetime
 import requests
 
 from notifiers import NotifierError
-from tableau_rest import ConnectionFailed, Forbidden, SignInFailed, TableauError
-from webhooks.cli.doctor.finding import Finding, failed, ok, skipped, warning
-from webhooks.cli.doctor.local_checks import INBOX_FAULTS
+from tableau_rest import ConnectionFailed, Forbidden, NotFound, SignInFailed, TableauError
+from webhooks.cli.doctor.local_checks import INBOX_ERRORS
+from webhooks.cli.doctor.results import CheckResult, failed, ok, skipped, warning
 from webhooks.cli.trigger.post import NoResponse, Sender
 from webhooks.clock import utc_now
 from webhooks.config.site import Site
@@ -24,171 +24,180 @@ from webhooks.views import formats
 from webhooks.webhook_url import mask_url, public_url
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 10.0
+# Beyond this difference, Tableau refuses the tokens of connected apps.
 CLOCK_SECONDS = 30
-SOON_DAYS = 21
-SYNC = "flask webhooks sync makes it right; --dry-run only shows what it would do."
-NOWHERE = Site(name="")
+EXPIRING_DAYS = 21
+SYNC = "flask webhooks sync applies the changes; with --dry-run it only shows them."
+NO_INBOX = "the inbox, which stores Tableau's session, is unavailable"
+NO_SITE = Site(name="")
 
 
-class Outside:
-    """The checks of what is elsewhere, one a method. `url` is our address as Tableau sees it, or empty; what is asked
-    of Tableau is asked of `site`."""
+class RemoteChecks:
+    """The checks of other machines, one a method. `url` is this server's public URL, or empty."""
 
-    def __init__(self, services: Services, url: str, site: Site = NOWHERE) -> None:
+    def __init__(self, services: Services, url: str, site: Site = NO_SITE) -> None:
         self._services = services
         self._url = url
         self._site = site
 
-    def tableau(self) -> Iterator[Finding]:
-        """Whether anything answers, what it is, and what time it has."""
+    def tableau(self) -> Iterator[CheckResult]:
+        """Check that Tableau responds, and that its clock agrees with this machine's."""
         domain = self._site.domain
         if not domain:
             yield skipped("tableau", "TABLEAU_DOMAIN is not set")
             return
         try:
-            answer = requests.get(
+            response = requests.get(
                 f"{domain}/api/2.4/serverinfo",
                 headers={"Accept": "application/json"},
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
                 allow_redirects=False,
             )
-        except requests.RequestException as error:
-            why = "its certificate is not trusted" if isinstance(error, requests.exceptions.SSLError) else "no answer"
-            yield failed(
-                "tableau", f"{domain}: {why}", "Is TABLEAU_DOMAIN right? Does a proxy or firewall stand between?"
-            )
+        except requests.exceptions.SSLError:
+            yield failed("tableau", f"{domain}: its certificate is not trusted", "Is a proxy intercepting TLS?")
             return
-        if answer.status_code >= 500:
-            yield failed(
-                "tableau", f"{domain} answers {answer.status_code}", "Tableau, or a gateway before it, is down."
-            )
-        else:
-            yield ok("tableau", f"{domain} answers")
-        yield from self._clock(answer.headers.get("Date", ""))
-
-    def _clock(self, date: str) -> Iterator[Finding]:
-        """Against the Date header, which has whole seconds."""
-        try:
-            off = abs((utc_now() - parsedate_to_datetime(date)).total_seconds())
-        except (ValueError, TypeError):
-            yield skipped("clock", "Tableau does not say what time it is")
+        except requests.RequestException:
+            advice = "Is TABLEAU_DOMAIN correct? Is a proxy or firewall in between?"
+            yield failed("tableau", f"{domain}: no response", advice)
             return
-        if off > CLOCK_SECONDS:
-            advice = "Set the clock (NTP): connected apps cannot sign in, and times in messages are wrong."
-            yield failed("clock", f"{formats.duration(off)} apart from Tableau's", advice)
+        if response.status_code >= 500:
+            yield failed("tableau", f"{domain}: HTTP {response.status_code}", "Tableau or a gateway before it is down.")
         else:
-            yield ok("clock", f"within {max(1, round(off))} s of Tableau's")
+            yield ok("tableau", f"{domain} responds")
+        yield compare_clocks(response.headers.get("Date", ""), utc_now())
 
-    def sign_in(self) -> Iterator[Finding]:
+    def sign_in(self) -> Iterator[CheckResult]:
+        """Ask Tableau for the signed-in user: a stored session alone proves nothing."""
         if self._services.settings.missing():
             yield skipped("sign-in", "credentials are not set")
             return
         try:
-            session = self._services.client(self._site).session()
+            client = self._services.client(self._site)
+            role = client.user(client.session().user_luid).site_role
         except SignInFailed as error:
-            yield failed("sign-in", str(error), "Is the credential right, and not expired? Is the site's name right?")
+            advice = "Is the site name correct? Is the credential correct, and not expired?"
+            yield failed("sign-in", str(error), advice)
             return
+        except (Forbidden, NotFound):
+            role = ""  # answered by Tableau, so the session is valid
         except (TableauError, ValueError) as error:
             yield failed("sign-in", str(error), "")
             return
-        except INBOX_FAULTS:
-            yield skipped("sign-in", "the inbox, where the session is kept, cannot be used")
+        except INBOX_ERRORS:
+            yield skipped("sign-in", NO_INBOX)
             return
-        role = self._role(session.user_luid)
         if role and "Administrator" not in role:
-            advice = "Webhooks and the reasons of failures are for site administrators: use a token of one."
-            yield failed("sign-in", f"signed in, but the user's role is {role}", advice)
+            advice = "Webhooks and the reasons of failures require a site administrator's credentials."
+            yield failed("sign-in", f"signed in, but the user's site role is {role}", advice)
         else:
-            yield ok("sign-in", f"REST API {self._services.client(self._site).version}, {role or 'role not told'}")
+            yield ok("sign-in", f"REST API {client.version}, site role {role or 'unknown'}")
 
-    def _role(self, user: str) -> str:
-        try:
-            return self._services.client(self._site).user(user).site_role
-        except TableauError:
-            return ""
-
-    def webhooks(self) -> Iterator[Finding]:
+    def webhooks(self) -> Iterator[CheckResult]:
+        """Compare this server's webhooks in Tableau with those that the rules need."""
         if self._services.settings.missing():
             yield skipped("webhooks", "credentials are not set")
             return
         try:
-            there = list(self._services.client(self._site).webhooks())
+            existing = list(self._services.client(self._site).webhooks())
         except Forbidden as error:
-            yield failed("webhooks", str(error), "Sign in with the personal access token of a site administrator.")
+            yield failed("webhooks", str(error), "Use a site administrator's personal access token.")
             return
         except (TableauError, ValueError) as error:
-            yield failed("webhooks", str(error), "" if not isinstance(error, ConnectionFailed) else "Is Tableau up?")
+            yield failed("webhooks", str(error), "Is Tableau running?" if isinstance(error, ConnectionFailed) else "")
             return
-        except INBOX_FAULTS:
-            yield skipped("webhooks", "the inbox, where the session is kept, cannot be used")
+        except INBOX_ERRORS:
+            yield skipped("webhooks", NO_INBOX)
             return
         try:
-            wanted = self._services.wanted(self._site)
+            desired = self._services.wanted(self._site)
         except (RulesError, RegistrationError):
-            yield skipped("webhooks", "the rules do not say which ones are needed")
+            yield skipped("webhooks", "the rules, which say which webhooks are needed, are invalid")
             return
         label = self._services.settings.webhook_label
-        if not self._url:
-            count = sum(is_ours(one, label) for one in there)
-            yield skipped("webhooks", f"{count} of ours are there; with --url or WEBHOOK_URL they are compared")
-            return
-        steps = compare(there, wanted, url=self._url, label=label)
-        wrong = [step for step in steps if step.kind is not ChangeKind.KEEP]
-        for step in wrong:
-            yield failed("webhooks", _wrong(step), SYNC)
-        if not wrong:
-            yield ok("webhooks", f"{formats.count(len(steps), 'webhook')}, all enabled and pointing at us")
+        ours = [webhook for webhook in existing if is_ours(webhook, label)]
+        # Without a URL to compare with, each webhook is compared with its own.
+        urls = {webhook.event: self._url or webhook.url for webhook in ours}
+        changes = [
+            change
+            for event_type in sorted({*desired, *urls})
+            for change in compare(
+                [webhook for webhook in ours if webhook.event == event_type],
+                [event_type] if event_type in desired else [],
+                url=urls.get(event_type, self._url),
+                label=label,
+            )
+        ]
+        yield from self._compared(changes)
 
-    def notifiers(self) -> Iterator[Finding]:
+    def _compared(self, changes: list[Change]) -> Iterator[CheckResult]:
+        missing = [change.event_type for change in changes if change.kind is ChangeKind.CREATE]
+        if missing:
+            verb = "is" if len(missing) == 1 else "are"
+            text = f"{formats.count(len(missing), 'webhook')} {verb} missing in Tableau: {', '.join(missing)}"
+            yield failed("webhooks", text, SYNC if self._url else "flask webhooks sync --url https://… creates them.")
+        pending = [change for change in changes if change.kind not in {ChangeKind.CREATE, ChangeKind.KEEP}]
+        for change in pending:
+            yield failed("webhooks", f"{change.event_type}: {change.reason}", SYNC)
+        if not missing and not pending:
+            text = f"{formats.count(len(changes), 'webhook')}, all enabled"
+            compared = "with this server's URL" if self._url else "URLs not compared (no --url, no WEBHOOK_URL)"
+            yield ok("webhooks", f"{text}, {compared}" if changes else "none needed by the rules")
+
+    def notifiers(self) -> Iterator[CheckResult]:
         for kind in self._services.notifiers.configured:
             try:
                 yield ok(kind, self._services.notifiers[kind].check())
             except NotifierError as error:
-                yield failed(kind, str(error), f"Look at its variables; flask notify test {kind} tries it.")
+                yield failed(kind, str(error), f"Check its variables, then run flask notify test {kind}.")
 
-    def address(self) -> Iterator[Finding]:
+    def public_url(self) -> Iterator[CheckResult]:
+        """Send a test request to the public URL, as Tableau does, and check its certificate."""
         if not self._url:
-            yield skipped("address", "give --url or set WEBHOOK_URL to have it tried")
+            yield skipped("address", "use --url or set WEBHOOK_URL to test the public URL")
             return
-        shown = mask_url(self._url)
+        url = mask_url(self._url)
         try:
             with closing(Sender(self._url)) as sender:
-                answer = sender.post(b"")
+                response = sender.post(b"")
         except NoResponse as error:
-            yield failed("address", str(error), "Tableau could not reach it either, if it takes the same way.")
+            yield failed("address", str(error), "Tableau probably cannot reach it either.")
         else:
-            if answer.status == 200 and answer.content.get("status") == "test":
-                yield ok("address", f"{shown} answers in {formats.duration(answer.seconds)}")
-            elif answer.status == 401:
-                yield failed("address", f"{shown} refuses the token", "Does that server have another WEBHOOK_TOKEN?")
+            if response.status == 200 and response.content.get("status") == "test":
+                yield ok("address", f"{url} responds in {formats.duration(response.seconds)}")
+            elif response.status == 401:
+                yield failed("address", f"{url} refuses the token", "Does that server use another WEBHOOK_TOKEN?")
             else:
-                yield failed("address", f"{shown} answers {answer.status}", "Something else than this server is there.")
-        yield from self._certificate()
+                advice = "Another program than this server responds there."
+                yield failed("address", f"{url}: HTTP {response.status}", advice)
+        yield self._certificate()
 
-    def _certificate(self) -> Iterator[Finding]:
+    def _certificate(self) -> CheckResult:
         if not self._url.startswith("https://"):
-            yield warning(
-                "certificate", "the address is not https", "Tableau asks for https with a trusted certificate."
-            )
-            return
+            return warning("certificate", "the URL is not https", "Tableau requires https with a trusted certificate.")
         try:
-            shown = certificate.fetch(self._url)
+            found = certificate.fetch(self._url)
         except certificate.CertificateError as error:
-            yield failed("certificate", str(error), "Tableau would not deliver to it.")
-            return
-        days = shown.days_left(utc_now())
-        text = f"trusted, expires in {formats.count(days, 'day')} ({shown.expires_at:%Y-%m-%d})"
-        if days < SOON_DAYS:
-            yield warning("certificate", text, "Renew it, or find out why it does not renew itself.")
-        else:
-            yield ok("certificate", text)
+            return failed("certificate", str(error), "Tableau would not deliver to it.")
+        days = found.days_left(utc_now())
+        text = f"trusted, expires in {formats.count(days, 'day')} ({found.expires_at:%Y-%m-%d})"
+        if days < EXPIRING_DAYS:
+            return warning("certificate", text, "Renew it, or find out why it is not renewed automatically.")
+        return ok("certificate", text)
 
 
-def _wrong(step: Change) -> str:
-    return f"{step.event_type}: {step.reason}"
+def compare_clocks(date: str, now: datetime) -> CheckResult:
+    """Compare Tableau's Date header, which has whole seconds, with `now`."""
+    try:
+        difference = abs((now - parsedate_to_datetime(date)).total_seconds())
+    except (ValueError, TypeError):
+        return skipped("clock", "Tableau's response has no time")
+    if difference > CLOCK_SECONDS:
+        advice = "Synchronize this machine's clock (NTP): connected apps cannot sign in, and times are wrong."
+        return failed("clock", f"differs from Tableau's by {formats.duration(difference)}", advice)
+    return ok("clock", f"within {max(1, round(difference))} s of Tableau's")
 
 
-def our_address(services: Services, given: str | None) -> str:
-    """The hook's URL from `--url` or WEBHOOK_URL; empty without either. Raises ValueError."""
+def server_url(services: Services, given: str | None) -> str:
+    """Return the webhook URL from `--url` or WEBHOOK_URL, empty if neither is set. Raise ValueError if invalid."""
     url = given or services.settings.webhook_url
     return public_url(url, next(iter(services.settings.webhook_tokens()), "")) if url else ""

@@ -1,4 +1,4 @@
-"""What commands take from the application; what is not set up ends the command with a sentence."""
+"""The parts of the application that commands use; a part that is not configured ends the command with a sentence."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from flask import current_app
 
 from webhooks import logs
 from webhooks.cli.support.exit_codes import Failure, Unavailable
-from webhooks.registry import RegistrationError
-from webhooks.rules import RulesError
 from webhooks.webhook_url import mask_url
 
 if TYPE_CHECKING:
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from webhooks.rules import Rules
     from webhooks.services import Services
 
+# Ids are 64-bit integers in the database.
 LARGEST_ID = 2**63 - 1
 
 
@@ -32,7 +31,7 @@ def settings() -> Settings:
 
 
 def inbox(*, create: bool = False, serve: bool = False) -> Inbox:
-    """Return the inbox; exit if DATABASE_URL names none that can be opened.
+    """Return the opened inbox. Raise Unavailable if the database of DATABASE_URL cannot be opened.
 
     An inbox that does not exist is created with `create`, and one with an older schema is migrated with `serve`.
     """
@@ -46,7 +45,9 @@ def inbox(*, create: bool = False, serve: bool = False) -> Inbox:
 
 
 def registry() -> Registry:
-    """All handlers, loaded. Ends the command where a file of theirs is broken."""
+    """Return all handlers, loaded. Raise Failure if a file of theirs is broken."""
+    from webhooks.registry import RegistrationError  # noqa: PLC0415 - most commands need no handlers
+
     try:
         return services().registry
     except RegistrationError as error:
@@ -54,7 +55,9 @@ def registry() -> Registry:
 
 
 def rules() -> Rules:
-    """The rules of RULES_FILE. Ends the command with every fault of the file."""
+    """Return the rules of RULES_FILE. Raise Failure with every error of the file."""
+    from webhooks.rules import RulesError  # noqa: PLC0415 - most commands need no rules
+
     registry()
     try:
         return services().rules
@@ -63,24 +66,24 @@ def rules() -> Rules:
 
 
 def find_event(event_id: int) -> EventRecord | None:
-    """The event of that id, whatever number it is."""
+    """Return the event with that id, None if there is none; any integer is allowed."""
     return inbox().events.get(event_id) if 0 < event_id <= LARGEST_ID else None
 
 
 def get_event(event_id: int) -> EventRecord:
-    """The event of that id; ends the command where there is none."""
+    """Return the event with that id. Raise Failure if there is none."""
     record = find_event(event_id)
     if record is None:
-        raise Failure(f"There is no event {event_id}. flask events list shows those there are.")
+        raise Failure(f"Event {event_id} not found. `flask events list` shows recent events.")
     return record
 
 
 def redact(text: str) -> str:
-    """The text without any of the server's secrets."""
-    hidden = [secret for secret in settings().secrets() if len(secret) >= logs.SHORTEST]
-    return logs.redact(text, sorted(hidden, key=len, reverse=True))
+    """Return the text without any of the server's secrets."""
+    secrets = [secret for secret in settings().secrets() if len(secret) >= logs.SHORTEST]
+    return logs.redact(text, sorted(secrets, key=len, reverse=True))
 
 
 def redact_url(url: str) -> str:
-    """A URL for people: masked, and without any of the server's secrets, wherever in it they stand."""
+    """Return a URL for people: its path and query masked, without any of the server's secrets."""
     return redact(mask_url(url))

@@ -1,4 +1,4 @@
-"""Asks a person before much is done; where nobody can answer, nothing is."""
+"""Ask before a command does what cannot be undone; without a terminal it ends instead."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from webhooks.cli.support.exit_codes import Failure
 
 
 def require_consent(question: str) -> None:
-    """Returns for a yes; ends the command for a no, and where standard input is no terminal."""
+    """Return if the answer is yes. Raise Failure if it is no, UsageError if standard input is not a terminal."""
     if not sys.stdin.isatty():
-        raise click.UsageError(f"{question} Nobody is there to answer; add --yes.")
+        raise click.UsageError(f"{question} Standard input is not a terminal, so add --yes to confirm.")
     if not click.confirm(question, err=True):
-        raise Failure("Nothing was done.")
+        raise Failure("Nothing was changed.")

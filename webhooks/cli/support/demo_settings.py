@@ -1,4 +1,4 @@
-"""The settings of a command: the server's own, or, with no site to be seen, those of a demo that runs beside it."""
+"""Settings of commands: the server's own, or those of a demo that runs beside them if no site is configured."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from pathlib import Path
 from notifiers import kinds
 from webhooks.config.settings import ROOT, Settings
 
-LENT = ROOT / "data" / "demo.json"
-"""What the demo writes, and holds a lock on as long as it runs."""
+# The demo writes this file and holds a lock on it as long as it runs.
+DEMO_FILE = ROOT / "data" / "demo.json"
 
-REAL = frozenset(
+# One of these variables being set means that the demo is not meant.
+SITE_VARIABLES = frozenset(
     name
     for name in Settings.model_fields
     if name.startswith("tableau_")
     or name in {variable.name.lower() for variable in kinds.variables()}
     or name in {"sites_file", "webhook_url", "database_url"}
 )
-"""Whoever has set one of these means something else than the demo."""
 
 
-def read(lent: Path = LENT) -> Settings:
-    """The settings for a command. Raises RuntimeError as `Settings.read` does."""
-    own = Settings.read()
-    if own.model_fields_set & REAL or Path(".env").exists():
-        return own
-    given = {name.lower(): value for name, value in variables(lent).items()}
-    return Settings.read(**{name: value for name, value in given.items() if name not in own.model_fields_set})
+def read(demo_file: Path = DEMO_FILE) -> Settings:
+    """Return the settings for a command. Raise RuntimeError as `Settings.read` does."""
+    settings = Settings.read()
+    if settings.model_fields_set & SITE_VARIABLES or Path(".env").exists():
+        return settings
+    demo = {name.lower(): value for name, value in demo_variables(demo_file).items()}
+    return Settings.read(**{name: value for name, value in demo.items() if name not in settings.model_fields_set})
 
 
-def apart(settings: Settings, lent: Path = LENT) -> Settings:
-    """The settings without a demo's, for a command that brings its own site."""
-    inbox = variables(lent).get("DATABASE_URL")
+def without_demo(settings: Settings, demo_file: Path = DEMO_FILE) -> Settings:
+    """Return the settings without those of the demo, for a command that uses its own site."""
+    inbox = demo_variables(demo_file).get("DATABASE_URL")
     return Settings.read() if inbox == settings.database_url.get_secret_value() else settings
 
 
-def variables(lent: Path = LENT) -> Mapping[str, str]:
-    """The variables of the demo that runs; none where none does, whatever a killed one has left."""
+def demo_variables(demo_file: Path = DEMO_FILE) -> Mapping[str, str]:
+    """Return the variables of the running demo; none if it is not running, even if a killed one left its file."""
     try:
-        with lent.open(encoding="utf-8") as file:
+        with demo_file.open(encoding="utf-8") as file:
             if _is_locked(file.fileno()):
                 return {str(name): str(value) for name, value in json.load(file).items()}
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""How commands end: one table of exit codes, and the error that ends a command with one of them."""
+"""Exit codes of all commands, and the errors that end a command with one of them."""
 
 from __future__ import annotations
 
@@ -10,28 +10,23 @@ USAGE = 2
 UNAVAILABLE = 3
 INTERRUPTED = 130
 
+# Shown by `flask --help` and in docs/cli.md, which a test compares with this table.
 MEANINGS = {
-    DONE: "done",
-    FAILED: "it did not work: no such event, a faulty rules file, an answer other than 200",
-    USAGE: "the command was written wrongly: an unknown option, state, event type or time",
-    UNAVAILABLE: "something it needs is away or not set up: the inbox, the server, Tableau, a variable",
-    INTERRUPTED: "stopped with Ctrl-C before it was done (tail and worker end with 0)",
+    DONE: "success",
+    FAILED: "failed: no such event, an invalid rules file, a response other than 200",
+    USAGE: "invalid usage: an unknown option, state, event type or time",
+    UNAVAILABLE: "unavailable or not configured: the inbox, the server, Tableau, a variable",
+    INTERRUPTED: "interrupted by Ctrl-C (tail, listen and worker end with 0)",
 }
 
 
 class Failure(click.ClickException):
-    """It did not work: ends the command with a sentence on stderr."""
+    """End the command with a sentence on stderr and exit code 1."""
 
     exit_code = FAILED
 
 
 class Unavailable(Failure):
-    """Something that the command needs is away or not set up."""
+    """End the command with exit code 3: something that it needs is unavailable or not configured."""
 
     exit_code = UNAVAILABLE
-
-
-def epilog() -> str:
-    """The table for the end of a help text, in the form that click leaves as it is."""
-    lines = [f"  {code:<3}  {meaning}" for code, meaning in MEANINGS.items()]
-    return "\b\nExit codes:\n" + "\n".join(lines)

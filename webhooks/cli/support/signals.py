@@ -1,4 +1,4 @@
-"""How long-running commands end: on Ctrl-C and on SIGTERM alike, in their own time."""
+"""Orderly ends of long-running commands: Ctrl-C, SIGTERM, and a closed pipe."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from contextlib import contextmanager
 
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set. A second Ctrl-C ends the process at once."""
-    stopping = threading.Event()
+    """Yield an event that Ctrl-C and SIGTERM set; a second Ctrl-C raises KeyboardInterrupt."""
+    stop = threading.Event()
 
-    def stop(number: int, _frame: object) -> None:
-        if stopping.is_set() and number == signal.SIGINT:
+    def handle(number: int, _frame: object) -> None:
+        if stop.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
-        stopping.set()
+        stop.set()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield stopping
+        yield stop
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
 def output_closed() -> bool:
-    """Whether whoever read our output has gone away, as in `… | head -1`."""
+    """Return whether the reader of standard output has closed it, as in `… | head -1`."""
     try:
         output = sys.stdout.fileno()
     except (OSError, ValueError):
         return False
-    watch = select.poll()
-    watch.register(output, 0)
-    return bool(watch.poll(0))
+    poll = select.poll()
+    poll.register(output, 0)
+    return bool(poll.poll(0))

@@ -1,4 +1,4 @@
-"""What commands that speak with Tableau have in common: the client, and how its errors end a command."""
+"""Access to Tableau for commands: the sites, their clients, and how Tableau's errors end a command."""
 
 from __future__ import annotations
 
@@ -19,14 +19,20 @@ from webhooks.webhook_url import public_url
 if TYPE_CHECKING:
     from tableau_rest import Tableau
 
+# Statuses of a Tableau, or a gateway before it, that is down for now.
 TEMPORARY = (502, 503, 504)
 
+site_option = click.option("--site", "site_name", metavar="NAME", help="One site of SITES_FILE. Default: all sites.")
+url_option = click.option(
+    "--url", help="This server's public URL; without a path, /webhook/<token> is added. [WEBHOOK_URL]"
+)
 
-SITE = click.option("--site", "site_name", metavar="NAME", help="One site of SITES_FILE. Default: all of them.")
 
+def select_sites(name: str | None) -> tuple[Site, ...]:
+    """Return the site of that name, or all sites if it is None.
 
-def chosen(name: str | None) -> tuple[Site, ...]:
-    """The site of that name, or all of them. Ends the command where there is none, or SITES_FILE has a fault."""
+    Raise Unavailable if credentials are missing or SITES_FILE is invalid, BadParameter if there is no such site.
+    """
     try:
         application.settings().require_tableau()
     except RuntimeError as error:
@@ -37,86 +43,91 @@ def chosen(name: str | None) -> tuple[Site, ...]:
     found = tuple(site for site in sites if name.casefold() in {site.name.casefold(), site.key.casefold()})
     if not found:
         names = [site.name for site in sites if site.name]
-        there = hint(name, names) if names else "SITES_FILE is not set, so there is only the one of TABLEAU_SITENAME"
-        raise click.BadParameter(f"{name!r} is not one of the sites; {there}", param_hint="--site")
+        advice = hint(name, names) if names else "SITES_FILE is not set, so the only site is that of TABLEAU_SITENAME"
+        raise click.BadParameter(f"Unknown site {name!r}; {advice}.", param_hint="--site")
     return found
 
 
-def one(name: str | None) -> Site:
-    """The site of that name, or the only one. Ends the command where it could be several."""
-    sites = chosen(name)
+def select_site(name: str | None) -> Site:
+    """Return the site of that name, or the only one. Raise UsageError if there are several."""
+    sites = select_sites(name)
     if len(sites) > 1:
-        raise click.UsageError(f"Which site? Give --site: {', '.join(site.name for site in sites)}.")
+        raise click.UsageError(f"Choose a site with --site: {', '.join(site.name for site in sites)}.")
     return sites[0]
 
 
-def over(name: str | None, work: Callable[[Site, Tableau], None]) -> None:
-    """Does `work` for the site of that name, or for all. A site that fails does not stop the others; the first failure
-    ends the command once they are done."""
+def for_each_site(name: str | None, work: Callable[[Site, Tableau], None]) -> None:
+    """Call `work` for the site of that name, or for all sites.
+
+    A site that fails does not stop the others. The first failure is raised after the last site; the others are shown.
+    """
     failures: list[Failure] = []
-    for site in chosen(name):
+    for site in select_sites(name):
         try:
-            with asking(site) as tableau:
+            with client_for(site) as tableau:
                 work(site, tableau)
         except Failure as failure:
             failures.append(failure)
-    for other in failures[1:]:
-        other.show()
+    for further in failures[1:]:
+        further.show()
     if failures:
         raise failures[0]
 
 
 @contextmanager
-def asking(site: Site) -> Iterator[Tableau]:
-    """Tableau, signed in when first asked. Ends the command where something is missing or Tableau refuses."""
+def client_for(site: Site) -> Iterator[Tableau]:
+    """Yield the site's client, and turn its errors into Failure or, if Tableau may recover, Unavailable."""
     application.inbox(create=True)
     try:
         yield application.services().client(site)
     except (TableauError, ValueError) as error:
-        away = isinstance(error, ConnectionFailed) or getattr(error, "status", None) in TEMPORARY
-        raise (Unavailable if away else Failure)(of_site(site, application.redact(str(error)))) from None
+        temporary = isinstance(error, ConnectionFailed) or getattr(error, "status", None) in TEMPORARY
+        raise (Unavailable if temporary else Failure)(prefix_site(site, application.redact(str(error)))) from None
     except RuntimeError as error:
         if isinstance(error, click.exceptions.Exit | click.Abort):
             raise
         raise Unavailable(str(error)) from None
 
 
-def of_site(site: Site, text: str) -> str:
-    """The text, with the site's name before it where there are several."""
+def prefix_site(site: Site, text: str) -> str:
+    """Return the text, preceded by the site's name if there are several sites."""
     return f"{site.name}: {text}" if application.services().sites.several else text
 
 
-def our_url(given: str | None) -> str:
-    """The hook's URL that Tableau is to be told: `--url`, or else WEBHOOK_URL. Ends the command where there is none."""
+def required_webhook_url(given: str | None) -> str:
+    """Return the URL that Tableau should call: `--url`, or else WEBHOOK_URL. Raise UsageError if neither is set."""
     settings = application.settings()
     url = given or settings.webhook_url
     if not url:
-        raise click.UsageError("Which address? Give --url https://…, or set WEBHOOK_URL.")
+        raise click.UsageError("The public URL is not known. Use --url https://…, or set WEBHOOK_URL.")
     try:
         return public_url(url, next(iter(settings.webhook_tokens()), ""))
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--url") from None
 
 
-def warn_of(url: str) -> None:
-    """Says what Tableau will not like about the URL."""
+def warn_unless_https(url: str) -> None:
+    """Warn about a URL that Tableau may refuse to call."""
     if not url.startswith("https://"):
-        click.secho("Tableau asks for https with a certificate that it trusts.", fg="yellow", err=True)
+        click.secho("Tableau requires https with a certificate that it trusts.", fg="yellow", err=True)
 
 
-def find(site_name: str | None, webhook: str) -> tuple[Site, Webhook]:
-    """The webhook of that LUID or name, on one of the sites; ends the command where there is not exactly one."""
-    matching: list[tuple[Site, Webhook]] = []
+def find_webhook(site_name: str | None, webhook: str) -> tuple[Site, Webhook]:
+    """Return the webhook with that LUID or name. Raise Failure unless exactly one of the sites' webhooks matches."""
+    matches: list[tuple[Site, Webhook]] = []
 
-    def look(site: Site, tableau: Tableau) -> None:
-        matching.extend((site, one) for one in tableau.webhooks() if webhook in {one.luid, one.name})
+    def collect(site: Site, tableau: Tableau) -> None:
+        matches.extend((site, found) for found in tableau.webhooks() if webhook in {found.luid, found.name})
 
-    over(site_name, look)
-    found = [one for _, one in matching]
-    if not found:
-        raise Failure(f"There is no webhook {webhook!r}. flask webhooks list shows those there are.")
-    if len(found) > 1:
-        raise Failure(
-            f"{len(found)} webhooks are called {webhook!r}; give the LUID: {', '.join(one.luid for one in found)}"
-        )
-    return matching[0]
+    for_each_site(site_name, collect)
+    if not matches:
+        raise Failure(f"Webhook {webhook!r} not found. `flask webhooks list` shows all webhooks.")
+    if len(matches) > 1:
+        luids = ", ".join(found.luid for _, found in matches)
+        raise Failure(f"{len(matches)} webhooks have the name {webhook!r}. Use the LUID: {luids}")
+    return matches[0]
+
+
+def site_field(site: Site) -> dict[str, str]:
+    """Return the field that names the site in JSON; empty if the sites have no names."""
+    return {"site": site.name} if site.name else {}

@@ -1,8 +1,7 @@
-"""`flask webhooks sync`: makes Tableau's side what the rules and handlers need; shows beforehand what it will do."""
+"""`flask webhooks sync`: create, update and delete webhooks until Tableau has those that the rules need."""
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -31,7 +30,7 @@ STYLES = {
     ChangeKind.DELETE: "red",
     ChangeKind.KEEP: "dim",
 }
-DONE = {
+PAST = {
     ChangeKind.CREATE: "created",
     ChangeKind.UPDATE: "updated",
     ChangeKind.ENABLE: "enabled",
@@ -40,123 +39,124 @@ DONE = {
 
 
 @click.command(cls=Command)
-@click.option("--url", help="Our address as Tableau sees it; without a path /webhook/<token> is added. [WEBHOOK_URL]")
-@click.option("--dry-run", is_flag=True, help="Show the plan and do nothing.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask, also on a terminal.")
-@tableau_access.SITE
+@tableau_access.url_option
+@click.option("--dry-run", is_flag=True, help="Show the changes without applying them.")
+@click.option("--yes", "-y", is_flag=True, help="Delete and move webhooks without confirmation.")
+@tableau_access.site_option
 @as_json
 @with_appcontext
 def sync(url: str | None, dry_run: bool, yes: bool, site_name: str | None, as_json: bool) -> None:
-    """Have Tableau send what rules and handlers need.
+    """Create, update and delete webhooks in Tableau as the rules need.
 
-    Creates, changes, switches on and deletes webhooks, and shows beforehand what it is going to do. There is one
-    webhook for each event type; ours are called "tableau-webhooks EVENT_TYPE" (WEBHOOK_LABEL). Those of other people
-    are left alone. A second run changes nothing. With several sites each one gets what the rules want of it.
+    There is one webhook for each event type that a rule or handler needs, named "tableau-webhooks EVENT_TYPE"
+    (WEBHOOK_LABEL). All other webhooks are left alone. Deleting webhooks, or moving them to another URL, requires
+    confirmation, or --yes without a terminal. With several sites, each gets what the rules need of it.
 
     \b
     flask webhooks sync --url https://hooks.example.org --dry-run
     flask webhooks sync --url https://hooks.example.org
     """
-    target = tableau_access.our_url(url)
+    target = tableau_access.required_webhook_url(url)
     application.rules()
     if not as_json:
-        tableau_access.warn_of(target)
-    one = _One(target, dry_run=dry_run, yes=yes, as_json=as_json)
-    tableau_access.over(site_name, one.sync)
-    if one.failed:
+        tableau_access.warn_unless_https(target)
+    outcomes: list[Outcome] = []
+
+    def sync_site(site: Site, tableau: Tableau) -> None:
+        services = application.services()
+        services.sites.luid(site)  # rules may name the site by its LUID
+        label = application.settings().webhook_label
+        planned = compare(tableau.webhooks(), services.wanted(site), url=target, label=label)
+        changes = [change for change in planned if change.kind is not ChangeKind.KEEP]
+        if not as_json:
+            _show(planned, tableau_access.prefix_site(site, f"Webhook URL: {application.redact_url(target)}"))
+        if not dry_run and not yes:
+            _confirm(changes)
+        applied = [] if dry_run else _apply(changes, tableau, quiet=as_json)
+        outcomes.extend(applied)
+        if as_json:
+            _write(site, planned, applied)
+        else:
+            _summarize(changes, applied, dry_run=dry_run)
+
+    tableau_access.for_each_site(site_name, sync_site)
+    if any(outcome.error for outcome in outcomes):
         raise click.exceptions.Exit(FAILED)
 
 
-class _One:
-    """The command for one site after the other; `failed` once a step of any of them did."""
-
-    def __init__(self, target: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
-        self._target, self._dry_run, self._yes, self._as_json = target, dry_run, yes, as_json
-        self.failed = False
-
-    def sync(self, site: Site, tableau: Tableau) -> None:
-        services = application.services()
-        services.sites.luid(site)  # what rules want of the site may be said by its LUID
-        there = tableau.webhooks()
-        steps = compare(there, services.wanted(site), url=self._target, label=application.settings().webhook_label)
-        if not self._as_json:
-            _show(steps, tableau_access.of_site(site, f"Events go to {application.redact_url(self._target)}"))
-        changes = [step for step in steps if step.kind is not ChangeKind.KEEP]
-        if not self._dry_run and changes and not self._yes:
-            _require_consent(changes)
-        outcomes = [] if self._dry_run else _apply(changes, tableau, quiet=self._as_json)
-        if self._as_json:
-            _write(site, steps, outcomes, dry_run=self._dry_run)
-        else:
-            _conclude(changes, outcomes, dry_run=self._dry_run)
-        self.failed = self.failed or any(one.error for one in outcomes)
-
-
-def _show(steps: Sequence[Change], title: str) -> None:
+def _show(planned: Sequence[Change], title: str) -> None:
     click.echo(terminal.printable(title))
-    if not steps:
-        click.secho("No rule and no handler needs an event.", fg="yellow", err=True)
+    if not planned:
+        click.secho("No rule or handler needs a webhook.", fg="yellow", err=True)
         return
     rows: list[list[Text | str]] = [
-        [Text(step.kind, style=STYLES[step.kind]), terminal.styled_event_type(step.event_type), _why(step)]
-        for step in steps
+        [Text(change.kind, style=STYLES[change.kind]), terminal.styled_event_type(change.event_type), _reason(change)]
+        for change in planned
     ]
-    terminal.show(terminal.table(["", "EVENT", ""], rows))
+    terminal.show(terminal.table(["ACTION", "EVENT", "REASON"], rows, flexible=["REASON"]))
 
 
-def _why(step: Change) -> str:
-    return application.redact(terminal.one_line(step.reason))
+def _reason(change: Change) -> str:
+    return application.redact(terminal.one_line(change.reason))
 
 
-def _require_consent(changes: Sequence[Change]) -> None:
-    """On a terminal, before anything that takes events away from where they go now."""
-    if sys.stdin.isatty() and any(step.kind is ChangeKind.DELETE or _moves(step) for step in changes):
-        require_consent("Go ahead?")
+def _confirm(changes: Sequence[Change]) -> None:
+    """Ask before anything that takes events away from where they are sent now. A new token or name alone does not."""
+    deleted = [change for change in changes if change.kind is ChangeKind.DELETE]
+    moved = [change for change in changes if change.webhook and _place(change.webhook.url) != _place(change.url)]
+    parts = [
+        f"delete {formats.count(len(deleted), 'webhook')}" if deleted else "",
+        f"move {formats.count(len(moved), 'webhook')} to another URL" if moved else "",
+    ]
+    if deleted or moved:
+        require_consent(f"{' and '.join(filter(None, parts)).capitalize()}?")
 
 
-def _moves(step: Change) -> bool:
-    return step.webhook is not None and urlsplit(step.webhook.url).netloc != urlsplit(step.url).netloc
+def _place(url: str) -> tuple[str, str, str]:
+    """Return the URL without its token: the last part of /webhook/<token>, or a parameter."""
+    parts = urlsplit(url)
+    path = "/webhook" if parts.path.startswith("/webhook/") else parts.path
+    return parts.scheme, parts.netloc, path
 
 
 def _apply(changes: Sequence[Change], tableau: Tableau, *, quiet: bool) -> list[Outcome]:
     outcomes = []
-    for one in apply_changes(changes, tableau):
-        outcomes.append(one)
-        if one.error and not quiet:
-            click.secho(f"{one.change.event_type}: {_error(one)}", fg="red", err=True)
+    for outcome in apply_changes(changes, tableau):
+        outcomes.append(outcome)
+        if outcome.error and not quiet:
+            click.secho(f"{outcome.change.event_type}: {_error(outcome)}", fg="red", err=True)
     return outcomes
 
 
-def _error(one: Outcome) -> str | None:
-    return application.redact(terminal.one_line(str(one.error))) if one.error else None
+def _error(outcome: Outcome) -> str | None:
+    return application.redact(terminal.one_line(str(outcome.error))) if outcome.error else None
 
 
-def _conclude(changes: Sequence[Change], outcomes: Sequence[Outcome], *, dry_run: bool) -> None:
+def _summarize(changes: Sequence[Change], applied: Sequence[Outcome], *, dry_run: bool) -> None:
     if not changes:
-        click.secho("All is as it should be; nothing was changed.", fg="green")
+        click.secho("Webhooks are up to date.", fg="green")
     elif dry_run:
-        click.echo(f"{formats.count(len(changes), 'change')} to make; nothing was done (--dry-run).")
+        click.echo(f"{formats.count(len(changes), 'change')} planned, none applied (--dry-run).")
     else:
-        counts = Counter("failed" if one.error else DONE[one.change.kind] for one in outcomes)
-        click.echo(", ".join(f"{number} {word}" for word, number in counts.items()))
+        counts = Counter("failed" if outcome.error else PAST[outcome.change.kind] for outcome in applied)
+        click.echo(f"Webhooks: {', '.join(f'{number} {word}' for word, number in counts.items())}.")
 
 
-def _write(site: Site, steps: Sequence[Change], outcomes: Sequence[Outcome], *, dry_run: bool) -> None:
-    """One object a webhook: what is planned, and what became of it."""
-    became = {id(one.change): one for one in outcomes}
-    for step in steps:
-        named = {"site": site.name} if site.name else {}
-        terminal.print_json({**_object(step, became.get(id(step)), dry_run=dry_run), **named})
+def _write(site: Site, planned: Sequence[Change], applied: Sequence[Outcome]) -> None:
+    """Print one object for each webhook: the planned change, and its outcome."""
+    outcomes = {id(outcome.change): outcome for outcome in applied}
+    for change in planned:
+        outcome = outcomes.get(id(change))
+        terminal.print_json({**_object(change, outcome), **tableau_access.site_field(site)})
 
 
-def _object(step: Change, one: Outcome | None, *, dry_run: bool) -> dict[str, Any]:
-    done = step.kind is not ChangeKind.KEEP and not dry_run and one is not None and one.error is None
+def _object(change: Change, outcome: Outcome | None) -> dict[str, Any]:
     return {
-        "action": step.kind.value,
-        "event": step.event_type,
-        "name": step.name,
-        "url": application.redact_url(step.url),
-        "why": _why(step),
-        "done": done,
-        "error": _error(one) if one else None,
+        "action": change.kind.value,
+        "event": change.event_type,
+        "name": change.name,
+        "url": application.redact_url(change.url),
+        "why": _reason(change),
+        "done": outcome is not None and outcome.error is None,
+        "error": _error(outcome) if outcome else None,
     }

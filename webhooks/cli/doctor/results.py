@@ -1,0 +1,53 @@
+"""Results of `flask doctor`: one line for each check, with advice if something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One line: what was checked, what was found, and what to do about it."""
+
+    check: str
+    state: State
+    text: str
+    advice: str = ""
+
+
+Check = Callable[[], Iterable[CheckResult]]
+
+
+def ok(check: str, text: str) -> CheckResult:
+    return CheckResult(check, State.OK, text)
+
+
+def warning(check: str, text: str, advice: str) -> CheckResult:
+    return CheckResult(check, State.WARNING, text, advice)
+
+
+def failed(check: str, text: str, advice: str) -> CheckResult:
+    return CheckResult(check, State.FAILED, text, advice)
+
+
+def skipped(check: str, text: str) -> CheckResult:
+    return CheckResult(check, State.SKIPPED, text)
+
+
+def run_check(name: str, check: Check) -> Iterator[CheckResult]:
+    """Yield the results of the check. One that raises has failed and does not stop the others."""
+    try:
+        yield from check()
+    except Exception as error:  # noqa: BLE001 - an unexpected error is a result, too
+        yield failed(name, f"{type(error).__name__}: {error}", "This check failed unexpectedly; please report it.")
