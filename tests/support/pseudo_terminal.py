@@ -24,7 +24,7 @@ class TerminalSession:
         self.process, self._terminal = process, terminal
         self.shown = ""
 
-    def wait_for(self, text: str, seconds: float = 40) -> None:
+    def wait_for(self, text: str, seconds: float = 20) -> None:
         """Read until `text` appears after what was shown before."""
         start, deadline = len(self.shown), time.monotonic() + seconds
         while text not in self.shown[start:]:
@@ -35,7 +35,7 @@ class TerminalSession:
         """Type a line."""
         os.write(self._terminal, f"{text}\n".encode())
 
-    def wait(self, seconds: float = 40) -> int:
+    def wait(self, seconds: float = 20) -> int:
         """Read until the process ends; return its exit code."""
         deadline = time.monotonic() + seconds
         while self.process.poll() is None:

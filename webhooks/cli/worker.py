@@ -13,7 +13,7 @@ from webhooks.cli.support.exit_codes import Unavailable
 THREADS = 4
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, logs=True)
 @click.option("--threads", type=click.IntRange(1, 64), help=f"Handler threads. Default: WORKER_THREADS, or {THREADS}.")
 @with_appcontext
 def worker(threads: int | None) -> None:

@@ -74,9 +74,7 @@ def test_sync_leaves_other_webhooks_alone(flask: RunFlask, site: Running) -> Non
 
 def add_wrong_webhooks(site: Running) -> Webhook:
     """Add a disabled webhook (returned), two that point elsewhere, and one that nothing needs."""
-    disabled = add(
-        site, "tableau-webhooks WorkbookRefreshFailed", "WorkbookRefreshFailed", TARGET, enabled=False
-    )
+    disabled = add(site, "tableau-webhooks WorkbookRefreshFailed", "WorkbookRefreshFailed", TARGET, enabled=False)
     add(site, "tableau-webhooks WorkbookCreated", "WorkbookCreated", "https://old.example.org/webhook/old")
     add(site, "tableau-webhooks WorkbookCreated", "WorkbookCreated", "https://old.example.org/webhook/old")
     add(site, "tableau-webhooks ViewDeleted", "ViewDeleted", TARGET)
@@ -107,9 +105,9 @@ def test_sync_without_a_terminal_deletes_and_moves_nothing_without_yes(flask: Ru
     assert {webhook.luid: (webhook.url, webhook.is_enabled) for webhook in registered_webhooks(site)} == before
 
 
-@pytest.mark.parametrize(("answer", "path", "code"), [("n", "/webhook/", 1), ("y", "/other/", 0)])
+@pytest.mark.parametrize(("answer", "ends"), [("n", ("/webhook/", 1)), ("y", ("/other/", 0))])
 def test_sync_on_a_terminal_asks_before_it_moves_webhooks_to_another_path(
-    flask: RunFlask, settings: Settings, site: Running, answer: str, path: str, code: int
+    flask: RunFlask, settings: Settings, site: Running, answer: str, ends: tuple[str, int]
 ) -> None:
     """Another path of the same host is another place: events would no longer arrive at the old one."""
     flask("webhooks", "sync", "--url", SERVER)
@@ -118,6 +116,7 @@ def test_sync_on_a_terminal_asks_before_it_moves_webhooks_to_another_path(
     with terminal_session("webhooks", "sync", "--url", f"{SERVER}/other/{TOKEN}", environment=given) as session:
         session.wait_for("Move 3 webhooks to another URL?")
         session.answer(answer)
+        path, code = ends
         assert session.wait() == code, session.shown
     assert {webhook.url for webhook in registered_webhooks(site)} == {f"{SERVER}{path}{TOKEN}"}
 
@@ -136,9 +135,7 @@ def test_sync_after_a_rotated_token_changes_the_urls_in_place(
     assert "fresh-token" not in result.output
 
 
-def test_sync_without_put_creates_the_new_webhook_before_it_deletes_the_old_one(
-    flask: RunFlask, site: Running
-) -> None:
+def test_sync_without_put_creates_the_new_webhook_before_it_deletes_the_old_one(flask: RunFlask, site: Running) -> None:
     """Tableau Server before 2020.2 has no PUT; webhooks are replaced without a gap."""
     inject_fault(site, kind="error", target="tableau", method="PUT", path="webhooks", code="405000")
     old = add(site, "tableau-webhooks WorkbookCreated", "WorkbookCreated", "https://old.example.org/webhook/old")

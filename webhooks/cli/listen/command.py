@@ -73,7 +73,7 @@ def settings_options(command: Any) -> Any:
     return command
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, logs=True)
 @tableau_access.url_option
 @click.option("--events", multiple=True, help="Event types or patterns, separated by commas. Default: the rules'.")
 @settings_options

@@ -7,9 +7,10 @@ docs/decisions/011-listen-tls.md.
 
 from __future__ import annotations
 
-import errno
+import socket
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ THREADS = 256
 
 
 class TimedSocket(ssl.SSLSocket):
-    """A server's connection on which a silent client counts as gone after CLIENT_SECONDS."""
+    """A server's connection on which reading from a silent client times out after CLIENT_SECONDS."""
 
     def setblocking(self, flag: bool) -> None:
         super().settimeout(CLIENT_SECONDS if flag else 0.0)
@@ -34,21 +35,22 @@ class TimedSocket(ssl.SSLSocket):
         super().settimeout(CLIENT_SECONDS if value is None else value)
 
     def do_handshake(self, block: bool = False) -> None:
-        try:
+        with self._disconnect_stalled():
             super().do_handshake(block)
-        except TimeoutError as error:
-            raise _reset(error) from error
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        try:
+        with self._disconnect_stalled():
             return super().recv(buflen, flags)
-        except TimeoutError as error:
-            raise _reset(error) from error
 
-
-def _reset(error: TimeoutError) -> ConnectionResetError:
-    """Return what gunicorn ignores instead of logging a traceback for each scanner on the internet."""
-    return ConnectionResetError(errno.ECONNRESET, str(error))
+    @contextmanager
+    def _disconnect_stalled(self) -> Iterator[None]:
+        """Disconnect on a time-out. gunicorn waits in its only accepting thread, 2 s for each client, for their end."""
+        try:
+            yield
+        except TimeoutError:
+            with suppress(OSError):
+                self.shutdown(socket.SHUT_RDWR)
+            raise
 
 
 @cache

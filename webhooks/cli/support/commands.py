@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,13 +16,23 @@ from webhooks.errors import StoreUnavailable
 
 
 class Command(click.Command):
-    """A command whose expected errors end it with a sentence and an exit code."""
+    """A command whose expected errors end it with a sentence and an exit code.
+
+    Only warnings are logged, as the output says the rest; `logs=True` is for commands that run like a server.
+    """
+
+    def __init__(self, *args: Any, logs: bool = False, **options: Any) -> None:
+        self._logs = logs
+        super().__init__(*args, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
         # Names come in every script; a terminal that lacks a character shows its number instead of a traceback.
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
+        root = logging.getLogger()
+        if not self._logs and root.level == logging.INFO:
+            root.setLevel(logging.WARNING)
         with translate_errors():
             return super().invoke(ctx)
 

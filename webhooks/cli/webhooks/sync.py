@@ -109,7 +109,8 @@ def _confirm(changes: Sequence[Change]) -> None:
         f"move {formats.count(len(moved), 'webhook')} to another URL" if moved else "",
     ]
     if deleted or moved:
-        require_consent(f"{' and '.join(filter(None, parts)).capitalize()}?")
+        question = " and ".join(filter(None, parts))
+        require_consent(f"{question[0].upper()}{question[1:]}?")
 
 
 def _place(url: str) -> tuple[str, str, str]:
