@@ -121,7 +121,7 @@ class LocalChecks:
         try:
             inbox = self._services.inbox
             counts = inbox.counts()
-            oldest_event = next(iter(inbox.events.list(state="received", after=0, limit=1)), None)
+            oldest_event = next(iter(inbox.events.list(states=["received"], after=0, limit=1)), None)
         except INBOX_ERRORS:
             yield skipped("worker", "the inbox is not readable")
             return
