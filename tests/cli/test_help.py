@@ -1,8 +1,11 @@
-"""Help that a person can learn from, and a page that says the same."""
+"""The help of `flask` and its commands, and the manual page that has to agree with it."""
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import click
@@ -15,16 +18,18 @@ from webhooks.cli.support.exit_codes import MEANINGS
 from webhooks.config.settings import ROOT
 
 PAGE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+# Characters of a command's first sentence that fit beside its name.
 WIDTH = 60
-"""Characters of a command's first sentence that fit beside its name."""
+# Options that the manual explains once for all commands.
+COMMON_OPTIONS = {"as_json", "event_types", "event_type", "resources", "resource", "states", "state", "since"}
 
 
 def commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """The command and all below it."""
+    """Yield the command and all its subcommands."""
     yield path, command
     if isinstance(command, click.Group):
-        for name, one in command.commands.items():
-            yield from commands(one, (*path, name))
+        for name, subcommand in command.commands.items():
+            yield from commands(subcommand, (*path, name))
 
 
 ALL = [
@@ -34,8 +39,44 @@ ALL = [
 ]
 
 
-def test_the_table_names_every_command_that_is_registered(app: Flask) -> None:
-    """`flask --help` shows each with its first sentence, without loading it."""
+def run(*command: str) -> str:
+    """Return the output of a command that has to succeed."""
+    ended = subprocess.run(
+        [sys.executable, "-m", *command],
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "FLASK_APP": "index"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""
+    return ended.stdout
+
+
+@pytest.mark.parametrize("program", ["flask", "webhooks"])
+def test_help_begins_with_our_commands_and_ends_with_flasks(program: str) -> None:
+    """`flask --help` and `python -m webhooks --help` show the same page, with the exit codes."""
+    text = run(program, "--help")
+    assert text.startswith(f"Usage: python -m {program} COMMAND")
+    assert "A general utility script for Flask applications" not in text
+    found = re.findall(r"^  ([a-z]+)  +[A-Z]", text, re.MULTILINE)
+    assert found == [*COMMANDS, "routes", "run", "shell"]
+    assert text.index("Exit codes:") < text.index("Flask's own commands:")
+    words = " ".join(text.split())
+    for code, meaning in MEANINGS.items():
+        assert f" {code} {meaning}" in words
+
+
+def test_flasks_own_commands_and_ours_work_in_both_programs() -> None:
+    """Only the page was replaced."""
+    assert "health.healthz" in run("flask", "routes") or "/healthz" in run("flask", "routes")
+    assert "slack" in run("webhooks", "notify", "list")
+
+
+def test_the_table_lists_every_registered_command(app: Flask) -> None:
+    """Each has its first sentence in `flask --help`, without its module being imported."""
     for name, text in COMMANDS.items():
         command = app.cli.commands[name]
         assert isinstance(command, LazyCommand)
@@ -44,8 +85,8 @@ def test_the_table_names_every_command_that_is_registered(app: Flask) -> None:
 
 
 @pytest.mark.parametrize(("path", "command"), ALL)
-def test_help_is_whole(path: tuple[str, ...], command: click.Command) -> None:
-    """Each command says what it does in a sentence that fits, and what each option means."""
+def test_help_is_complete(path: tuple[str, ...], command: click.Command) -> None:
+    """Each command says what it does in a sentence that fits, and explains each option."""
     assert command.help, path
     assert not command.get_short_help_str(WIDTH).endswith("..."), command.get_short_help_str(200)
     for parameter in command.params:
@@ -54,15 +95,17 @@ def test_help_is_whole(path: tuple[str, ...], command: click.Command) -> None:
 
 
 @pytest.mark.parametrize(("path", "command"), ALL)
-def test_help_ends_with_the_exit_codes(flask: Run, path: tuple[str, ...], command: click.Command) -> None:
-    """Every help text has the one table of exit codes."""
+def test_help_of_a_command_has_no_table_of_exit_codes(
+    flask: Run, path: tuple[str, ...], command: click.Command
+) -> None:
+    """The exit codes are documented once, in `flask --help` and the manual."""
     text = flask(*path, "--help").stdout
-    for code, meaning in MEANINGS.items():
-        assert re.search(rf"^ +{code} +{re.escape(meaning)}$", text, re.MULTILINE)
+    assert "Exit codes" not in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(("path", "command"), ALL)
-def test_the_page_tells_of_every_command_and_option(path: tuple[str, ...], command: click.Command) -> None:
+def test_the_manual_documents_every_command_and_option(path: tuple[str, ...], command: click.Command) -> None:
     """docs/cli.md has a section for each command, with all of its options."""
     if isinstance(command, click.Group):
         assert f"\n## {path[0]}\n" in PAGE
@@ -70,17 +113,11 @@ def test_the_page_tells_of_every_command_and_option(path: tuple[str, ...], comma
     found = re.search(rf"\n### `flask {' '.join(path)}\b(.*?)(?=\n##|\Z)", PAGE, re.DOTALL)
     assert found, f"docs/cli.md has no section on flask {' '.join(path)}"
     for parameter in command.params:
-        if isinstance(parameter, click.Option) and parameter.name not in {
-            "as_json",
-            "event_types",
-            "resources",
-            "states",
-            "since",
-        }:
-            assert parameter.opts[0] in found[1], f"docs/cli.md is silent on {parameter.opts[0]} of {' '.join(path)}"
+        if isinstance(parameter, click.Option) and parameter.name not in COMMON_OPTIONS:
+            assert parameter.opts[0] in found[1], f"docs/cli.md: {parameter.opts[0]} of {' '.join(path)} is missing"
 
 
-def test_the_page_has_the_same_exit_codes() -> None:
-    """The page's table is the code's."""
+def test_the_manual_has_the_same_exit_codes() -> None:
+    """The manual's table is the code's."""
     rows = dict(re.findall(r"^\| (\d+) \| (.+) \|$", PAGE, re.MULTILINE))
     assert rows == {str(code): meaning for code, meaning in MEANINGS.items()}

@@ -1,4 +1,4 @@
-"""Commands in a second terminal know the demo that runs, and never take it for a site of one's own."""
+"""Commands in a second terminal use the settings of a running demo, unless a real site is configured."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ WAIT = "print('holding', flush=True); time.sleep(60)"
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a demo writes; the working folder has no .env."""
+    """Return the file that a demo writes; the working directory has no .env."""
     monkeypatch.chdir(tmp_path)
     return tmp_path / "demo.json"
 
 
 @pytest.fixture
 def demo(file: Path) -> Iterator[Path]:
-    """The file of a demo that runs."""
+    """Return the file of a running demo."""
     with settings_file(DEMO, file):
         yield file
 
 
-def test_both_sides_mean_the_same_file() -> None:
-    """The simulator and the commands do not know each other."""
-    assert ROOT / SETTINGS_FILE == demo_settings.LENT
+def test_demo_and_commands_use_the_same_file() -> None:
+    """The simulator and the commands cannot import each other, so each names the file."""
+    assert ROOT / SETTINGS_FILE == demo_settings.DEMO_FILE
 
 
 def test_commands_take_the_variables_of_a_running_demo(demo: Path) -> None:
-    """Credentials, port and inbox; only the user may read them."""
+    """Commands use its credentials, port and inbox; only the user can read the file."""
     found = demo_settings.read(demo)
     assert (found.tableau_domain, found.missing(), found.port) == ("http://127.0.0.1:9", [], 8017)
     assert (found.slack_channel, found.tableau_pat_secret.get_secret_value()) == ("#bi", "of the demo's")
@@ -56,16 +56,16 @@ def test_commands_take_the_variables_of_a_running_demo(demo: Path) -> None:
     assert stat.S_IMODE(demo.stat().st_mode) == 0o600
 
 
-def test_nothing_is_left_of_a_demo_that_ended(file: Path) -> None:
-    """The file is gone, and without one there are the settings alone; another demo's file stays."""
+def test_ended_demo_leaves_no_file(file: Path) -> None:
+    """It removes its file, but not that of another demo; without a file, commands use the settings alone."""
     with settings_file(DEMO, file), settings_file({**DEMO, "PORT": "8027"}, file):
         assert demo_settings.read(file).port == 8027
     assert not file.exists()
     assert demo_settings.read(file) == Settings.read()
 
 
-def test_file_of_a_killed_demo_is_not_believed(file: Path) -> None:
-    """Its lock went with the process."""
+def test_file_of_a_killed_demo_is_ignored(file: Path) -> None:
+    """The kernel releases its lock with the process."""
     imports = "import time\nfrom pathlib import Path\nfrom simulator.demo.settings_file import settings_file"
     script = f"{imports}\nwith settings_file({DEMO!r}, Path({str(file)!r})):\n    {WAIT}"
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE) as killed:
@@ -82,36 +82,36 @@ def test_file_of_a_killed_demo_is_not_believed(file: Path) -> None:
     [
         ("TABLEAU_DOMAIN", "https://tableau.example.org"),
         ("TABLEAU_PAT_NAME", "mine"),
-        ("SLACK_TOKEN", "xoxb-mine"),
+        ("SLACK_TOKEN", "xoxb-own"),
         ("APPRISE_URLS", "json://example.org"),
-        ("DATABASE_URL", "sqlite:////tmp/mine.sqlite3"),
+        ("DATABASE_URL", "sqlite:////tmp/own.sqlite3"),
         ("SITES_FILE", "sites.toml"),
     ],
 )
-def test_settings_of_ones_own_keep_the_demo_out(
+def test_variables_of_a_real_site_exclude_the_demo(
     demo: Path, name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not one variable of the demo's is mixed with those of a real site, inbox or notifier."""
+    """No variable of the demo is combined with those of a real site, inbox or notifier."""
     monkeypatch.setenv(name, value)
     assert demo_settings.read(demo) == Settings.read()
 
 
-def test_env_file_keeps_the_demo_out(demo: Path) -> None:
-    """Whoever has an .env means it, whatever stands in it."""
+def test_env_file_excludes_the_demo(demo: Path) -> None:
+    """A .env is meant to be used, whatever it contains."""
     (demo.parent / ".env").write_text("PORT=8037\n", encoding="utf-8")
     assert demo_settings.read(demo) == Settings.read()
     assert demo_settings.read(demo).port == 8037
 
 
-def test_other_variables_of_the_environment_come_first(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PORT says where this command looks, also beside the demo."""
+def test_other_variables_override_the_demo(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PORT overrides the demo's port."""
     monkeypatch.setenv("PORT", "8047")
     found = demo_settings.read(demo)
     assert (found.port, found.slack_token.get_secret_value()) == (8047, "xoxb-simulator")
 
 
-def test_command_with_a_site_of_its_own_leaves_the_demo_alone(demo: Path) -> None:
-    """`flask listen` neither tells the demo's Slack nor writes to its inbox."""
-    assert demo_settings.apart(demo_settings.read(demo), demo) == Settings.read()
-    mine = Settings.read(tableau_domain="https://tableau.example.org")
-    assert demo_settings.apart(mine, demo) is mine
+def test_command_with_its_own_site_ignores_the_demo(demo: Path) -> None:
+    """`flask listen` uses neither the demo's Slack nor its inbox."""
+    assert demo_settings.without_demo(demo_settings.read(demo), demo) == Settings.read()
+    own = Settings.read(tableau_domain="https://tableau.example.org")
+    assert demo_settings.without_demo(own, demo) is own

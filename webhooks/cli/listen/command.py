@@ -94,8 +94,8 @@ def listen(
     that server: each sign-in with a token invalidates its other sessions.
 
     \b
-    flask listen --url https://my-tunnel.example.org --events 'Workbook*,*RefreshFailed'
-    flask listen --url https://this-machine.example.org --cert chain.pem --key key.pem --port 443
+    flask listen --url https://x.example.org --events 'Workbook*,*RefreshFailed'
+    flask listen --url https://x.example.org --cert chain.pem --key key.pem
     """
     given = {name: value for name, value in options.items() if value is not None}
     if cert and not given.get("host") and "host" not in application.settings().model_fields_set:

@@ -86,7 +86,7 @@ def trigger(
 
     \b
     flask trigger WorkbookRefreshFailed --name Sales
-    flask trigger DatasourceCreated --set site_luid=6b7a... --set resource_name:=null
+    flask trigger DatasourceCreated --set site_luid=6b7a... --set owner:=null
     flask trigger --from 41                  the same event, with the current time
     flask trigger WorkbookRefreshSucceeded --from 41
     flask trigger --scenario bad-monday      200 refreshes: 17 fail, 5 recover

@@ -41,7 +41,10 @@ webhooks.add_command(test)
 @tableau_access.site_option
 @as_json
 def list_webhooks(site_name: str | None, as_json: bool) -> None:
-    """List all webhooks of the site, including those of other programs."""
+    """List all webhooks of the site.
+
+    This includes those of other programs; `flask webhooks list --json` says which ones are ours.
+    """
 
     def list_site(site: Site, tableau: Tableau) -> None:
         found = sorted(tableau.webhooks(), key=lambda webhook: (webhook.event, webhook.name))
@@ -85,7 +88,10 @@ def _show(webhooks: list[Webhook]) -> None:
 @tableau_access.site_option
 @as_json
 def create(event_type: str, url: str | None, name: str | None, site_name: str | None, as_json: bool) -> None:
-    """Create a webhook for one EVENT_TYPE, in addition to those of sync."""
+    """Create a webhook for one EVENT_TYPE.
+
+    The next sync deletes it if no rule needs this event type, unless it has another --name.
+    """
     target = tableau_access.required_webhook_url(url)
     tableau_access.warn_unless_https(target)
     site = tableau_access.select_site(site_name)

@@ -46,7 +46,7 @@ PAST = {
 @as_json
 @with_appcontext
 def sync(url: str | None, dry_run: bool, yes: bool, site_name: str | None, as_json: bool) -> None:
-    """Create, update and delete webhooks in Tableau as the rules need.
+    """Create, update and delete webhooks as the rules need.
 
     There is one webhook for each event type that a rule or handler needs, named "tableau-webhooks EVENT_TYPE"
     (WEBHOOK_LABEL). All other webhooks are left alone. Deleting webhooks, or moving them to another URL, requires
