@@ -231,7 +231,7 @@ def test_an_unknown_id_ends_with_1(flask: Run, command: str, event_id: str) -> N
     """An event that does not exist is named on stderr, and stdout is empty."""
     result = flask("events", command, event_id)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert f"no event {event_id}" in result.stderr
+    assert f"Event {event_id} not found" in result.stderr
 
 
 def test_secrets_in_errors_are_masked(

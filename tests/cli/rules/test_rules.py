@@ -149,7 +149,7 @@ def test_test_accepts_ids_types_and_stdin(flask: Run, receive: Receive) -> None:
 @pytest.mark.parametrize(
     ("argument", "stdin", "code", "words"),
     [
-        ("999", None, 1, "no event 999"),
+        ("999", None, 1, "Event 999 not found"),
         ("WorkbookCreatd", None, 2, "Did you mean WorkbookCreated?"),
         ("-", "{", 1, "not JSON"),
         ("-", "[]", 1, "expected a JSON object"),

@@ -96,7 +96,7 @@ def _get_events(event_ids: Sequence[int]) -> list[EventRecord]:
     found = {event_id: application.find_event(event_id) for event_id in dict.fromkeys(event_ids)}
     missing = [str(event_id) for event_id, record in found.items() if record is None]
     if missing:
-        raise Failure(f"There is no event {', '.join(missing)}; nothing was replayed.")
+        raise Failure(f"Event {', '.join(missing)} not found; nothing was replayed.")
     return [record for record in found.values() if record]
 
 
