@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from tests.cli.doctor.conftest import results
 from tests.support.simulated_site import MakeFlask, RunFlask
@@ -36,6 +38,20 @@ def test_invalid_rules(make_flask: MakeFlask, settings: Settings) -> None:
     found = results(make_flask(settings)("doctor", "--json"))
     assert found["rules"]["state"] == "failed"
     assert "on is missing" in found["rules"]["text"]
+
+
+def test_older_schema_is_reported_and_not_migrated(flask: RunFlask, settings: Settings) -> None:
+    """A server of the older version may be running; the line says which schema this version needs."""
+    url = settings.database_url.get_secret_value()
+    store = Inbox.open(url).store
+    store.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    store.close()
+    found = results(flask("doctor", "--json"))["database"]
+    assert found["state"] == "failed"
+    assert "schema of the inbox is revision 0001; this version needs" in found["text"]
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+        assert database.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    database.close()
 
 
 def test_slack_without_a_channel(make_flask: MakeFlask, settings: Settings) -> None:

@@ -20,6 +20,7 @@ from webhooks.cli.support.commands import Command
 from webhooks.cli.support.exit_codes import FAILED
 from webhooks.cli.support.options import as_json
 from webhooks.config.site import Site
+from webhooks.inbox import Migrate
 
 STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red", State.SKIPPED: "dim"}
 
@@ -56,6 +57,8 @@ def doctor(url: str | None, site_name: str | None, as_json: bool) -> None:
 def _checks(url: str | None, site_name: str | None) -> list[tuple[str, Check]]:
     """Return all checks, in the order in which one explains the next."""
     services = application.services()
+    # Signing in needs an inbox to share the session; a server's inbox is not migrated under it.
+    services.migrate = Migrate.IF_EMPTY
     try:
         address = server_url(services, url)
     except ValueError as error:
