@@ -65,8 +65,11 @@ def page() -> str:
     parts.append(f"Default scopes: {', '.join(f'`{scope}`' for scope in credentials.SCOPES)}.\n")
     parts += ["## Tableau\n", _text(Tableau), "", "### For every call\n", *_members(Connection)]
     for topic in Tableau.__bases__:
-        title = _text(topic).partition(".")[0].partition(":")[0]
-        parts += [f"### {title}\n", *_members(topic)]
+        heading, _, rest = _text(topic).partition("\n\n")
+        title, _, remark = heading.partition(". ")
+        parts.append(f"### {title.partition(':')[0].rstrip('.')}\n")
+        parts += [f"{text}\n" for text in (remark, rest) if text]
+        parts += _members(topic)
     parts += [*_members(Tableau), "## Export\n", _text(Export), "", *_members(Export)]
     parts += ["## Filters\n", f"**`where{_signature(where)}`**\n\n{_text(where)}\n", "## Session stores\n"]
     parts += map(_class, (MemorySessions, FileSessions))

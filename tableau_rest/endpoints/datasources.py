@@ -15,7 +15,10 @@ _UPDATE = "tableau:datasources:update"
 
 
 class Datasources(Listing):
-    """Data sources."""
+    """Data sources.
+
+    https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_data_sources.htm
+    """
 
     @endpoint("GET datasources/{id}", since="2.0", scope="tableau:content:read", codes="404004 NotFound")
     def datasource(self, luid: str | HasLuid) -> models.Datasource:

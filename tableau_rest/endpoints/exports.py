@@ -71,7 +71,10 @@ class Export:
 
 
 class Exports(Connection):
-    """Exports."""
+    """Exports.
+
+    https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_workbooks_and_views.htm
+    """
 
     @endpoint("GET views/{id}/image", since="2.5", scope=_DOWNLOAD, codes=_CODES)
     def view_image(

@@ -17,7 +17,10 @@ _RUN = "tableau:flows:run"
 
 
 class Flows(Refreshes):
-    """Flows and linked tasks."""
+    """Flows and linked tasks.
+
+    https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_flow.htm
+    """
 
     @endpoint("GET flows/{id}", since="3.3", scope=_READ, codes="404032 NotFound")
     def flow(self, luid: str | HasLuid) -> models.Flow:
@@ -60,7 +63,7 @@ class Flows(Refreshes):
         """Return one run of a flow."""
         return self._get(models.FlowRun, f"flows/runs/{luid_of(luid)}", "flowRun", "flowRuns")
 
-    @endpoint("PUT flows/runs/{id}", since="3.10", scope=_RUN, codes="404 NotFound")
+    @endpoint("PUT flows/runs/{id}", since="3.10", scope="tableau:flow_runs:update", codes="404 NotFound")
     def cancel_flow_run(self, luid: str | HasLuid) -> None:
         """Cancel a run of a flow."""
         self.request("PUT", f"flows/runs/{luid_of(luid)}", repeat=True)
@@ -75,7 +78,7 @@ class Flows(Refreshes):
         """Run a scheduled flow now; return its job."""
         return self._start_job(f"tasks/runFlow/{luid_of(luid)}/runNow")
 
-    @endpoint("GET tasks/linked", since="3.15", scope="tableau:linked_tasks:read")
+    @endpoint("GET tasks/linked", since="3.15")
     def linked_tasks(self) -> Iterator[models.LinkedTask]:
         """Iterate over the linked tasks of the site."""
         document = self.request("GET", "tasks/linked")
@@ -83,13 +86,13 @@ class Flows(Refreshes):
             raise errors.InvalidResponse("Tableau's response has no list of linked tasks")
         return (models.LinkedTask.from_json(item) for item in _linked_tasks(document))
 
-    @endpoint("GET tasks/linked/{id}", since="3.15", scope="tableau:linked_tasks:read", codes="404 NotFound")
+    @endpoint("GET tasks/linked/{id}", since="3.15", codes="404 NotFound")
     def linked_task(self, luid: str | HasLuid) -> models.LinkedTask:
         """Return one linked task with its flows."""
         found = next(iter(_linked_tasks(self.request("GET", f"tasks/linked/{luid_of(luid)}"))), {})
         return self._read(models.LinkedTask, {"linkedTask": found}, "linkedTask")
 
-    @endpoint("POST tasks/linked/{id}/runNow", since="3.15", scope="tableau:linked_tasks:run", codes="404 NotFound")
+    @endpoint("POST tasks/linked/{id}/runNow", since="3.15", codes="404 NotFound")
     def run_linked_task(self, luid: str | HasLuid) -> str:
         """Run a linked task now; return the LUID of its job."""
         response = self.request("POST", f"tasks/linked/{luid_of(luid)}/runNow", json={})

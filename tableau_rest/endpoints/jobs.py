@@ -27,7 +27,10 @@ _MAX_CANDIDATES = 10
 
 
 class Jobs(Listing):
-    """Jobs."""
+    """Jobs.
+
+    https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_jobs_tasks_and_schedules.htm
+    """
 
     _accepts_bridge_types = True
 
@@ -151,7 +154,7 @@ class Jobs(Listing):
         retry_at = self._clock() + timedelta(seconds=POLLS[-1])
         raise errors.StillRunning(f"Job {job.luid} has not finished after {wait:g} s", retry_at=retry_at)
 
-    @endpoint("PUT jobs/{id}", since="3.1", scope="tableau:jobs:edit", codes="404031 NotFound")
+    @endpoint("PUT jobs/{id}", since="3.1", scope="tableau:jobs:update", codes="404031 NotFound")
     def cancel_job(self, luid: str | HasLuid) -> None:
         """Cancel a job that is queued or running. Possible only for refreshes of extracts and runs of flows."""
         self.request("PUT", f"jobs/{luid_of(luid)}", repeat=True)

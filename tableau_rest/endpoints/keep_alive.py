@@ -16,7 +16,10 @@ WARN_AFTER = timedelta(days=150)
 
 
 class KeepAlive(Connection):
-    """The credential."""
+    """The credential.
+
+    https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_authentication.htm
+    """
 
     @endpoint("GET /sessions/current", since="3.1", scope="none", codes="401 leads to a new sign-in")
     def keep_alive(self) -> models.CredentialStatus:

@@ -25,7 +25,10 @@ _CATALOG = "403 Forbidden without Tableau Catalog (Data Management)"
 
 
 class Labels(Connection):
-    """Labels and data quality warnings. Except for certification they need Data Management on the site."""
+    """Labels and data quality warnings. Except for certification they need Data Management on the site.
+
+    https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_metadata.htm
+    """
 
     @endpoint("POST labels", since="3.21", scope="tableau:labels:read", codes=_CATALOG)
     def labels(self, content_type: str, luid: str | HasLuid) -> tuple[models.Label, ...]:

@@ -1,7 +1,4 @@
-"""The Metadata API: the workbooks that use a data source, the data sources and tables that a workbook uses.
-
-https://help.tableau.com/current/api/metadata_api/en-us/index.html
-"""
+"""The Metadata API: the workbooks that use a data source, the data sources and tables that a workbook uses."""
 
 from __future__ import annotations
 
@@ -59,7 +56,10 @@ class _Result(NamedTuple):
 
 
 class Metadata(Connection):
-    """Lineage."""
+    """Lineage.
+
+    https://help.tableau.com/current/api/metadata_api/en-us/index.html
+    """
 
     @endpoint("POST /api/metadata/graphql", since="3.5", scope=_SCOPE, codes="MetadataError, TooManyRequests")
     def metadata(self, query: str, variables: Mapping[str, Any] | None = None) -> responses.Json:

@@ -23,7 +23,10 @@ class HasKind(Protocol):
 
 
 class Permissions(Connection):
-    """Permissions."""
+    """Permissions.
+
+    https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_permissions.htm
+    """
 
     @endpoint(
         "GET workbooks|datasources|views|flows|projects/{id}/permissions",

@@ -12,7 +12,10 @@ _SCOPE = "tableau:views:download"
 
 
 class Previews(Connection):
-    """Preview images."""
+    """Preview images.
+
+    https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_workbooks_and_views.htm
+    """
 
     @endpoint("GET workbooks/{id}/previewImage", since="2.0", scope=_SCOPE, codes="404006 NotFound")
     def workbook_preview_image(self, luid: str | HasLuid) -> bytes:

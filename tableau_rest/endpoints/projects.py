@@ -12,7 +12,10 @@ from tableau_rest.protocol.luid import HasLuid, luid_of
 
 
 class Projects(Listing):
-    """Projects."""
+    """Projects.
+
+    https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_projects.htm
+    """
 
     @endpoint("GET projects", since="2.0", scope="tableau:content:read")
     def projects(

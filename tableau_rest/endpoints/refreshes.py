@@ -16,7 +16,10 @@ _CODES = "409093 AlreadyRunning, 404 NotFound, 429000 TooManyRequests: 60 starts
 
 
 class Refreshes(Listing):
-    """Refreshes of extracts."""
+    """Refreshes of extracts.
+
+    https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_jobs_tasks_and_schedules.htm
+    """
 
     @endpoint("POST workbooks/{id}/refresh", since="2.8", scope=_RUN, codes=_CODES)
     def refresh_workbook(self, luid: str | HasLuid, *, incremental: bool = False) -> models.Job:

@@ -12,7 +12,10 @@ from tableau_rest.protocol.luid import HasLuid, luid_of
 
 
 class Subscriptions(Listing):
-    """Subscriptions and data-driven alerts."""
+    """Subscriptions and data-driven alerts.
+
+    https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_subscriptions.htm
+    """
 
     @endpoint("GET subscriptions", since="2.3", scope="tableau:subscriptions:read")
     def subscriptions(self, *, page_size: int = query.PAGE_SIZE) -> Iterator[models.Subscription]:

@@ -17,7 +17,10 @@ KINDS = ("workbook", "datasource", "view", "flow")
 
 
 class Tags(Connection):
-    """Tags."""
+    """Tags.
+
+    https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_workbooks_and_views.htm
+    """
 
     @endpoint("PUT workbooks|datasources|views|flows/{id}/tags", since="2.6", scope=_SCOPE, codes="404 NotFound")
     def add_tags(self, content: HasKind, tags: Iterable[str]) -> tuple[str, ...]:

@@ -14,7 +14,10 @@ _READ = "tableau:users:read"
 
 
 class Users(Listing):
-    """Users, groups, site and server."""
+    """Users, groups, site and server.
+
+    https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_users_and_groups.htm
+    """
 
     @endpoint("GET users/{id}", since="2.0", scope=_READ, codes="404002 NotFound")
     def user(self, luid: str | HasLuid) -> models.User:

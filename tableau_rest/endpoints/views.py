@@ -12,7 +12,10 @@ from tableau_rest.protocol.luid import HasLuid, luid_of
 
 
 class Views(Listing):
-    """Views: sheets, dashboards and stories."""
+    """Views: sheets, dashboards and stories.
+
+    https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_workbooks_and_views.htm
+    """
 
     @endpoint("GET views/{id}", since="3.1", scope="tableau:content:read", codes="404011 NotFound")
     def view(self, luid: str | HasLuid) -> models.View:

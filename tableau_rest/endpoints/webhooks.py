@@ -19,7 +19,10 @@ _ADMINISTRATORS = "403004 Forbidden: administrators only"
 
 
 class Webhooks(Listing):
-    """Webhooks. They need the personal access token of an administrator; no JWT scope is documented for them."""
+    """Webhooks. They need the personal access token of an administrator; no JWT scope is documented for them.
+
+    https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_notifications.htm
+    """
 
     @endpoint("GET webhooks", since="3.6", codes=_ADMINISTRATORS)
     def webhooks(self) -> Iterator[models.Webhook]:

@@ -15,7 +15,10 @@ _UPDATE = "tableau:workbooks:update"
 
 
 class Workbooks(Listing):
-    """Workbooks."""
+    """Workbooks.
+
+    https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_workbooks_and_views.htm
+    """
 
     @endpoint("GET workbooks/{id}", since="2.0", scope="tableau:content:read", codes="404006 NotFound")
     def workbook(self, luid: str | HasLuid) -> models.Workbook:
