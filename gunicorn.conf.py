@@ -1,4 +1,4 @@
-"""How gunicorn serves: threads, limits, log format; the embedded worker starts after the fork and stops with it."""
+"""Settings of gunicorn: address, threads, limits, logging, and when the embedded worker starts and stops."""
 
 import gc
 import multiprocessing
@@ -8,34 +8,20 @@ import socket
 import struct
 import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
-from gunicorn import util
-from gunicorn.workers.gthread import ThreadWorker
+import gunicorn
 
 from webhooks import logs
 from webhooks.config.settings import Settings, web_concurrency
+from webhooks.gunicorn_worker import ABSENT, SUPPORTED, SharingWorker, choose_worker_class
 
-LEAVE_SECONDS = 0.005
-NOBODY = 1_000_000
-
-
-class Fair(ThreadWorker):
-    """Leaves a connection to a process that has fewer of them, when its own threads have enough to do.
-
-    Else the process that is awake takes them all, and the other processor rests while sixteen clients wait for one.
-    """
-
-    place = 0
-
-    def accept(self, listener):
-        # Those that are only kept alive give the threads nothing to do.
-        busy = self.nr_conns - len(self.keepalived_conns) - len(self.pending_conns)
-        if busy >= self.cfg.threads and self.nr_conns > min(CONNECTIONS) + 1:
-            time.sleep(LEAVE_SECONDS)
-        super().accept(listener)
-        CONNECTIONS[self.place] = self.nr_conns
-
+# Seconds in which a client must send its whole request; one that stops in the middle occupies a thread until then.
+CLIENT_SECONDS = 10
+# Seconds for a migration of the inbox.
+MIGRATION_SECONDS = 900
+# Seconds that running jobs get after the signal to stop; those that still run then are released for another worker.
+JOB_GRACE_SECONDS = 20
 
 try:
     settings = Settings.read()
@@ -44,98 +30,134 @@ except RuntimeError as error:
     sys.exit(f"Error: {error}")
 
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
-worker_class = Fair
-# The application is built once, before the fork: half the start-up, and memory that the processes share. Nothing in it
-# opens a connection or starts a thread until it is used.
+worker_class = choose_worker_class(gunicorn.__version__)
+# The application is built once, before the fork: this halves the start-up, and the processes share the memory. It opens
+# no connection and starts no thread before it is used.
 preload_app = True
 threads = 8
-# Shared by all processes, twice as many places as processes: while they are exchanged there are more.
-CONNECTIONS = multiprocessing.RawArray("i", [NOBODY] * 2 * workers)
 timeout = 60
-# Heroku and most others kill after 30 s. From the signal on no job is taken; requests and jobs end side by side, and
-# jobs that still run after 20 s are given back.
+# Heroku and most other platforms kill after 30 s. After the signal no job is claimed; requests and jobs finish in
+# parallel.
 graceful_timeout = 28
-JOB_GRACE_SECONDS = 20
 keepalive = 5
 control_socket_disable = True
 limit_request_line = 4094
 limit_request_fields = 50
-# A token in the address must not reach a log, so there is no access log; the receiver logs what it
-# refuses, the worker what becomes of each event.
+# The path of a request contains the token, so there is no access log. The receiver logs what it refuses, and the worker
+# logs the outcome of each event.
 accesslog = None
 logconfig_dict = logs.dictionary(debug=settings.flask_env == "development", secrets=settings.secrets())
 
-CLIENT_SECONDS = 10
-MIGRATION_SECONDS = 900
+# Twice as many as there are processes: while they are replaced there are more.
+places = set(range(2 * workers))
+SharingWorker.connections = multiprocessing.RawArray("i", [ABSENT] * len(places))
 
 
 def when_ready(server):
-    """It listens, and nothing is forked yet."""
-    # A client that stops in the middle of its request holds a thread for ten seconds, not for ever.
+    """Prepare the listening sockets and the inbox, before the first fork."""
+    if worker_class is not SharingWorker:
+        server.log.warning(
+            "gunicorn %s is not supported by the worker that shares connections (%sx is), using gthread",
+            gunicorn.__version__,
+            SUPPORTED,
+        )
     for listener in server.LISTENERS:
         # Accepted connections inherit it, https://man7.org/linux/man-pages/man7/socket.7.html
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", CLIENT_SECONDS, 0))
-    _migrate(server)
-    # What is loaded by now stays shared while the collector leaves it alone: its marks would copy the pages,
-    # https://docs.python.org/3/library/gc.html#gc.freeze
+    migrate(server)
+    # The garbage collector would write into the pages of all objects that are loaded by now, and so copy them in every
+    # process, https://docs.python.org/3/library/gc.html#gc.freeze
     gc.collect()
     gc.freeze()
 
 
-def _migrate(server):
-    """Brings the inbox up to date in a process that ends: the memory which that takes is given back, and it may take
-    longer than a worker may be silent. A signal to the server ends it."""
+def migrate(server):
+    """Migrate the inbox in a process of its own, which a signal to the server ends.
+
+    The memory of the migration is returned to the system, and it may take longer than a worker may be silent.
+    """
     services = server.app.wsgi().extensions["webhooks"]
-    child = multiprocessing.get_context("fork").Process(target=_open_inbox, args=(server, services))
-    child.start()
-    deadline = time.monotonic() + MIGRATION_SECONDS
-    while child.is_alive() and server.SIG_QUEUE.empty() and time.monotonic() < deadline:
-        child.join(0.2)
-    child.kill()
-    child.join()
+    child = multiprocessing.get_context("fork").Process(target=open_inbox, args=(server, services))
+    with stop_signals() as received:
+        child.start()
+        deadline = time.monotonic() + MIGRATION_SECONDS
+        while child.is_alive() and not received and time.monotonic() < deadline:
+            child.join(0.2)
+        child.kill()
+        child.join()
 
 
-def _open_inbox(server, services):
+@contextmanager
+def stop_signals():
+    """Collect the signals that stop the server, and pass them on to gunicorn's handlers."""
+    received = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)}
+
+    def pass_on(number, frame):
+        received.append(number)
+        if callable(handlers[number]):
+            handlers[number](number, frame)
+
+    for number in handlers:
+        signal.signal(number, pass_on)
+    try:
+        yield received
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def open_inbox(server, services):
+    """Open and close the inbox, in the child process."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
     for listener in server.LISTENERS:
         listener.sock.close()
-    # As the processes will run, so that they own the files.
-    util.set_owner_process(server.cfg.uid, server.cfg.gid, initgroups=server.cfg.initgroups)
+    # With the rights of the server processes, so that they own the files.
+    if server.cfg.gid != os.getegid():
+        os.setgid(server.cfg.gid)
+    if server.cfg.uid != os.geteuid():
+        os.setuid(server.cfg.uid)
     os.umask(server.cfg.umask)
-    # What is wrong is met again, and told, when the processes open the inbox.
+    # An error is raised again, and reported, when the server processes open the inbox.
     with suppress(Exception):
         services.inbox.close()
 
 
-def pre_fork(server, worker):
-    taken = {other.place for other in server.WORKERS.values()}
-    worker.place = next((place for place in range(len(CONNECTIONS)) if place not in taken), 0)
-    CONNECTIONS[worker.place] = 0
+def pre_fork(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
+    """Give the new process a free place among the connection counts."""
+    worker.place = places.pop() if places else 0
+    SharingWorker.connections[worker.place] = 0
 
 
-def child_exit(server, worker):  # noqa: ARG001 — gunicorn counts the arguments
-    CONNECTIONS[worker.place] = NOBODY
+def child_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
+    """Free the place of the ended process."""
+    SharingWorker.connections[worker.place] = ABSENT
+    places.add(worker.place)
 
 
 def post_worker_init(worker):
-    """Threads and connections do not survive a fork, so they start here."""
+    """Start the embedded worker: threads and connections do not survive a fork."""
     services = worker.wsgi.extensions["webhooks"]
     services.start_worker()
     # A client that sends a byte now and then must not use up the time of the jobs.
     worker.cfg.set("graceful_timeout", CLIENT_SECONDS + 2)
-    gunicorns = signal.getsignal(signal.SIGTERM)
+    stop_requests = signal.getsignal(signal.SIGTERM)
 
     def stop(number, frame):
         first = worker.alive
-        gunicorns(number, frame)
+        stop_requests(number, frame)
         if first:
             worker.stopped_at = time.monotonic()
             services.stop_claiming()
 
     signal.signal(signal.SIGTERM, stop)
-    signal.siginterrupt(signal.SIGTERM, False)  # as gunicorn has it: no request is disturbed
+    # As gunicorn sets it: no request is interrupted.
+    signal.siginterrupt(signal.SIGTERM, False)
 
 
-def worker_exit(server, worker):  # noqa: ARG001 — gunicorn counts the arguments
+def worker_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
+    """Stop the embedded worker within the rest of its time."""
     if getattr(worker, "wsgi", None) is not None:
         since = getattr(worker, "stopped_at", time.monotonic())
         worker.wsgi.extensions["webhooks"].stop(max(0.0, since + JOB_GRACE_SECONDS - time.monotonic()))

@@ -1,0 +1,104 @@
+"""The worker class that shares connections, and what happens with a gunicorn that it was not tested with."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gunicorn
+import pytest
+from gunicorn.workers.gthread import ThreadWorker
+from packaging.requirements import Requirement
+
+from webhooks.config.settings import ROOT
+from webhooks.gunicorn_worker import SUPPORTED, SharingWorker, choose_worker_class
+
+
+def configuration() -> dict[str, Any]:
+    """Return the settings of gunicorn.conf.py in this environment."""
+    return runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+
+
+def test_installed_version_is_supported() -> None:
+    """The pinned gunicorn runs the worker that shares connections."""
+    assert choose_worker_class(gunicorn.__version__) is SharingWorker
+    assert configuration()["worker_class"] is SharingWorker
+
+
+@pytest.mark.parametrize("version", ["23.0.0", "26.2.0", "27.1.0", "28.0.0"])
+def test_other_versions_run_the_plain_worker(version: str) -> None:
+    """What the class relies on may be different there."""
+    assert choose_worker_class(version) == "gthread"
+
+
+def test_range_in_pyproject_is_what_the_class_supports() -> None:
+    """Nothing outside the supported versions can be installed by our own lists."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (wanted,) = [Requirement(text) for text in project["dependencies"] if text.startswith("gunicorn")]
+    major, minor = map(int, SUPPORTED.strip(".").split("."))
+    assert wanted.specifier.contains(f"{major}.{minor}.0")
+    assert not wanted.specifier.contains(f"{major}.{minor + 1}.0")
+    assert not wanted.specifier.contains(f"{major - 1}.99.0")
+
+
+def test_attributes_that_the_class_reads_exist() -> None:
+    """The undocumented attributes are those of gunicorn's worker."""
+    source = Path(sys.modules[ThreadWorker.__module__].__file__ or "").read_text(encoding="utf-8")
+    for name in ("nr_conns", "keepalived_conns", "pending_conns"):
+        assert re.search(rf"self\.{name} = ", source), name
+    assert "accept" in vars(ThreadWorker)
+
+
+def test_each_process_has_its_own_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Places are unique while processes are replaced, and free again afterwards."""
+    monkeypatch.setenv("WEB_CONCURRENCY", "2")
+    settings = configuration()
+    workers = [SimpleNamespace() for _ in range(4)]
+    for worker in workers:
+        settings["pre_fork"](None, worker)
+    assert sorted(worker.place for worker in workers) == [0, 1, 2, 3]
+    settings["child_exit"](None, workers[1])
+    settings["pre_fork"](None, newcomer := SimpleNamespace())
+    assert newcomer.place == workers[1].place
+
+
+def test_unsupported_gunicorn_serves_with_the_plain_worker_and_says_so(tmp_path: Path) -> None:
+    """A real server under another version logs the fallback and answers."""
+    code = (
+        "import gunicorn, sys\ngunicorn.__version__ = '28.0.0'\n"
+        "from gunicorn.app.wsgiapp import run\nsys.argv = ['gunicorn', 'index:app']\nrun()\n"
+    )
+    environment = {
+        **os.environ,
+        "TABLEAU_DOMAIN": "127.0.0.1",
+        "TABLEAU_PAT_NAME": "a",
+        "TABLEAU_PAT_SECRET": "b",
+        "PORT": "0",
+        "WORKER_THREADS": "0",
+        "WEB_CONCURRENCY": "1",
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'inbox.sqlite3'}",
+    }
+    log = tmp_path / "log"
+    with log.open("w") as out, subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT
+    ) as server:
+        try:
+            deadline = time.monotonic() + 30
+            while "Booting worker" not in log.read_text() and time.monotonic() < deadline:
+                time.sleep(0.1)
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.wait(30)
+    text = log.read_text()
+    assert "gunicorn 28.0.0 is not supported by the worker that shares connections (27.0.x is), using gthread" in text
+    assert "Using worker: gthread" in text
+    assert "Booting worker" in text
