@@ -1,7 +1,8 @@
 """gunicorn's threaded worker, made to leave connections to a less busy process.
 
-See docs/decisions/008-shared-connections.md. It reads attributes of gunicorn's worker that are not documented, so it is used only with the versions it was tested
-with; with any other version the server runs with gunicorn's own threaded worker.
+It reads attributes of gunicorn's worker that are not documented, so it is used only with the versions it was tested
+with; with any other version the server runs with gunicorn's own threaded worker. See
+docs/decisions/008-shared-connections.md.
 """
 
 from __future__ import annotations

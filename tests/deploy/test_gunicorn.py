@@ -88,9 +88,12 @@ def test_unsupported_gunicorn_serves_with_the_plain_worker_and_says_so(tmp_path:
         "DATABASE_URL": f"sqlite:///{tmp_path / 'inbox.sqlite3'}",
     }
     log = tmp_path / "log"
-    with log.open("w") as out, subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT
-    ) as server:
+    with (
+        log.open("w") as out,
+        subprocess.Popen(
+            [sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT
+        ) as server,
+    ):
         try:
             deadline = time.monotonic() + 30
             while "Booting worker" not in log.read_text() and time.monotonic() < deadline:
