@@ -9,12 +9,18 @@ import struct
 import sys
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import gunicorn
 
-from webhooks import logs
-from webhooks.config.settings import Settings, web_concurrency
-from webhooks.gunicorn_worker import ABSENT, SUPPORTED, SharingWorker, choose_worker_class
+# gunicorn may be started in another folder, with --config; everything relative is below the project's root.
+chdir = str(Path(__file__).resolve().parent)
+sys.path.insert(0, chdir)
+
+from webhooks import logs  # noqa: E402 - needs the path above
+from webhooks.config import environment  # noqa: E402 - as above
+from webhooks.config.settings import Settings, load_environment, web_concurrency  # noqa: E402 - as above
+from webhooks.gunicorn_worker import ABSENT, SUPPORTED, SharingWorker, choose_worker_class  # noqa: E402 - as above
 
 # Seconds in which a client must send its whole request; one that stops in the middle occupies a thread until then.
 CLIENT_SECONDS = 10
@@ -23,13 +29,17 @@ MIGRATION_SECONDS = 900
 # Seconds that running jobs get after the signal to stop; those that still run then are released for another worker.
 JOB_GRACE_SECONDS = 20
 
+environment.gunicorn_is_configured = True
 try:
+    load_environment()
     settings = Settings.read()
     workers = web_concurrency()
 except RuntimeError as error:
     sys.exit(f"Error: {error}")
 
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
+# gunicorn reads this variable before it reads this file, and so before the env file.
+forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS") or "127.0.0.1,::1"
 worker_class = choose_worker_class(gunicorn.__version__)
 # The application is built once, before the fork: this halves the start-up, and the processes share the memory. It opens
 # no connection and starts no thread before it is used.
@@ -51,6 +61,18 @@ logconfig_dict = logs.dictionary(debug=settings.flask_env == "development", secr
 # Twice as many as there are processes: while they are replaced there are more.
 places = set(range(2 * workers))
 SharingWorker.connections = multiprocessing.RawArray("i", [ABSENT] * len(places))
+
+
+def on_starting(server):
+    """Say in one sentence why the server cannot listen; not when it inherits its socket, as at an upgrade."""
+    if "GUNICORN_FD" in os.environ or "LISTEN_FDS" in os.environ:
+        return
+    try:
+        for address in server.cfg.address:
+            if isinstance(address, tuple):
+                environment.require_free_address(address[0], address[1])
+    except RuntimeError as error:
+        sys.exit(f"Error: {error}")
 
 
 def when_ready(server):

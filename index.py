@@ -3,8 +3,10 @@
 import sys
 
 from webhooks.app import create_app, develop
+from webhooks.config.environment import require_gunicorn_configuration
 
 try:
+    require_gunicorn_configuration()
     app = create_app()
 except RuntimeError as error:
     if __name__ != "__main__":
@@ -12,4 +14,7 @@ except RuntimeError as error:
     sys.exit(f"Error: {error}")
 
 if __name__ == "__main__":
-    develop(app)
+    try:
+        develop(app)
+    except RuntimeError as error:
+        sys.exit(f"Error: {error}")

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from webhooks.config.settings import Settings
+from webhooks.config.settings import Settings, load_environment
 from webhooks.errors import StoreUnavailable
 from webhooks.logs import redact
 from webhooks.registry import RegistrationError
@@ -36,6 +36,7 @@ def main() -> None:
     """Exit with 0, or with 1 and the reason. https://devcenter.heroku.com/articles/release-phase"""
     settings = None
     try:
+        load_environment()
         settings = Settings.read()
         print(release(settings), flush=True)
     except RELEASE_ERRORS as error:

@@ -1,4 +1,4 @@
-"""`python -m deploy.settings_page` writes docs/settings.md from the descriptions in webhooks/config/settings.py."""
+"""Write docs/settings.md from the descriptions in webhooks/config/settings.py: `python -m deploy.settings_page`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from notifiers import KINDS
 from webhooks.config.settings import REQUIRED, ROOT, Settings
 
 PAGE = ROOT / "docs" / "settings.md"
+# The sections, with the prefixes of their variables; all other variables are in SERVER.
 SECTIONS = {
     "Tableau": ("TABLEAU_", "SITES_"),
     **{
@@ -20,72 +21,93 @@ SECTIONS = {
         if notifier.config_class.variables()
     },
 }
-REST = "The server"
+SERVER = "The server"
 
 HEAD = """\
 <!-- Written by `python -m deploy.settings_page` from webhooks/config/settings.py. -->
-# Variables
+# Settings
 
-Everything that can be set, with its default. They are read once, when the server starts: what is in the environment
-goes before `.env` in the project's root, and in each of the two `NAME` goes before the file that `NAME_FILE` names.
-Empty counts as unset. To begin, copy [example-env](../example-env) to `.env`.
+Settings are read once, at start, from the environment and from the file `.env` in the project's root. To begin, copy
+[example-env](../example-env) to `.env`.
 
-Secrets are marked \N{KEY}. They are masked in logs, in what commands print and on pages. Each may come from a file:
-`SLACK_TOKEN_FILE=/run/secrets/slack_token` reads `SLACK_TOKEN` from there. What is wrong or missing is named in one
-message, and the server does not start.
+- Environment variables override `.env`. Empty values are treated as unset.
+- This applies to every entry point alike: gunicorn, `flask` commands, `python index.py` and the release command,
+  started in any folder. Other variables in `.env`, such as `HTTPS_PROXY` or one that a handler needs, are added to the
+  environment.
+- Relative paths start at the project's root.
+- Secrets are marked \N{KEY} and masked in logs, messages and command output. Each can also be read from a file:
+  `SLACK_TOKEN_FILE=/run/secrets/slack_token`. In the environment and in `.env`, `NAME` overrides `NAME_FILE`.
+- If settings are invalid or missing, the server does not start; one message names all of them.
 
-## What signing in needs
+## The format of .env
 
-`TABLEAU_AUTH` says how the server signs in to Tableau, and that decides what has to be there:
+| line | value |
+|---|---|
+| `NAME=value` | `value`. Blanks around it are removed |
+| `NAME=value # comment` | `value`. A comment begins with `#` after a blank |
+| `NAME='a # b ${c} \\d'` | the text between the quotation marks, unchanged; only `\\'` and `\\\\` are escapes |
+| `NAME="a \\"b\\""` | `a "b"`. Escapes are `\\" \\' \\\\ \\$ \\n \\r \\t`; any other backslash is an error |
 
-| `TABLEAU_AUTH` | needs |
+Values are literal: `$` has no special meaning. With any other line, such as `NAME: value` or one with an unclosed
+quotation mark, the server does not start, and names the line. `docker run --env-file` does not remove quotation marks
+and comments; the server rejects such values.
+
+## Sign-in
+
+The variables that each kind of sign-in needs:
+
+| `TABLEAU_AUTH` | required |
 |---|---|
 """
 
 TAIL = """
-## Variables of others
+## Variables of other programs
 
-These are read by the programs around the server.
+The programs and libraries around the server read these, from the environment or `.env`:
 
-| variable | | default |
+| variable | meaning | default |
 |---|---|---|
-| `WEB_CONCURRENCY` | How many server processes gunicorn starts; Heroku sets it to fit the dyno | `2` |
-| `FORWARDED_ALLOW_IPS` | Addresses of proxies whose `X-Forwarded-Proto` gunicorn believes: [behind a proxy](deploy/index.md#behind-a-proxy) | `127.0.0.1,::1` |
-| `NO_COLOR` | Set to anything: commands print without colours | |
-"""  # noqa: E501 — a line of a table cannot be broken
+| `WEB_CONCURRENCY` | Number of server processes that gunicorn starts; Heroku sets it | `2` |
+| `FORWARDED_ALLOW_IPS` | Proxies whose `X-Forwarded-Proto` gunicorn trusts: [behind a proxy](deploy/index.md#behind-a-proxy) | `127.0.0.1,::1` |
+| `HTTPS_PROXY`, `NO_PROXY` | Proxy for requests to Tableau, Slack and others, and hosts that are reached directly | |
+| `TZ` | Time zone of the times in the log | that of the machine |
+| `NO_COLOR` | Any value: commands print without colors | |
+"""  # noqa: E501 - a row of a table cannot be broken
 
 
 def page() -> str:
-    """The page's text."""
-    needs = "".join(f"| `{way}` | {', '.join(f'`{n.upper()}`' for n in names)} |\n" for way, names in REQUIRED.items())
-    return HEAD + needs + "".join(map(section, [*SECTIONS, REST])) + TAIL
+    """Return the text of the page."""
+    required = "".join(
+        f"| `{auth}` | {', '.join(f'`{name.upper()}`' for name in names)} |\n" for auth, names in REQUIRED.items()
+    )
+    return HEAD + required + "".join(section(title) for title in (*SECTIONS, SERVER)) + TAIL
 
 
 def section(title: str) -> str:
-    rows = "".join(row(name.upper(), field) for name, field in Settings.model_fields.items() if belongs(name) == title)
-    return f"\n## {title}\n\n| variable | | default |\n|---|---|---|\n{rows}"
+    """Return a section with a row for each of its variables."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        variable = name.upper()
+        belongs_to = next((other for other, prefixes in SECTIONS.items() if variable.startswith(prefixes)), SERVER)
+        if belongs_to == title:
+            rows.append(row(variable, field))
+    return f"\n## {title}\n\n| variable | meaning | default |\n|---|---|---|\n{''.join(rows)}"
 
 
-def belongs(name: str) -> str:
-    """The title of the section that a variable stands in."""
-    return next((title for title, starts in SECTIONS.items() if name.upper().startswith(starts)), REST)
-
-
-def row(name: str, field: FieldInfo) -> str:
+def row(variable: str, field: FieldInfo) -> str:
+    """Return the variable's row: its meaning with its permitted values, and its default."""
     mark = " \N{KEY}" if field.annotation is SecretStr else ""
-    told = " ".join(filter(None, ((field.description or "").replace("|", "\\|"), bounds(field))))
-    return f"| `{name}`{mark} | {told} | {default(field)} |\n"
-
-
-def bounds(field: FieldInfo) -> str:
-    """What values there are, where not all are good."""
+    meaning = (field.description or "").replace("|", "\\|")
     if get_origin(field.annotation) is Literal:
-        return f"({', '.join(f'`{value}`' for value in get_args(field.annotation))})"
+        meaning += f" ({', '.join(f'`{value}`' for value in get_args(field.annotation))})"
     limits = {key: getattr(rule, key) for rule in field.metadata for key in ("ge", "le") if hasattr(rule, key)}
-    return f"({limits['ge']} to {limits['le']})" if len(limits) == 2 else ""
+    if len(limits) == 2:
+        meaning += f" ({limits['ge']} to {limits['le']})"
+    return f"| `{variable}`{mark} | {meaning} | {default(field)} |\n"
 
 
 def default(field: FieldInfo) -> str:
+    """Return the default as it would be written in `.env`; empty if there is none."""
     value: Any = field.default
     if isinstance(value, SecretStr) or value in ("", None):
         return ""

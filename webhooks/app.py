@@ -12,7 +12,8 @@ from werkzeug.serving import is_running_from_reloader
 
 from webhooks import cli, health, logs, problem
 from webhooks.cli.support import demo_settings
-from webhooks.config.settings import Settings, is_flask_command
+from webhooks.config.environment import require_free_address
+from webhooks.config.settings import Settings, is_flask_command, load_environment, misspelt_variables
 from webhooks.receiver import Receiver
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
@@ -46,14 +47,20 @@ def develop(app: Flask) -> None:
     services: Services = app.extensions["webhooks"]
     if is_running_from_reloader():
         services.start_worker()
-    app.run(services.settings.host, services.settings.port, use_reloader=True, threaded=True)
+    host, port = services.settings.host, services.settings.port
+    if not is_running_from_reloader():
+        require_free_address(host, port)
+    # The settings are read already; Flask would add the env file to the environment in its own way.
+    app.run(host, port, use_reloader=True, threaded=True, load_dotenv=False)
 
 
 def _read_settings() -> Settings:
     """The settings; under the `flask` command a fault in them is a sentence and no traceback."""
     if not is_flask_command():
+        load_environment()
         return Settings.read()
     try:
+        load_environment()
         return demo_settings.read()
     except RuntimeError as error:
         raise ClickException(str(error)) from None
@@ -67,7 +74,11 @@ def _require_fit(services: Services) -> None:
     services.settings.require_tableau()
     services.settings.require_durable()
     try:
-        warnings = [*services.rules.warnings, *(f"handler {one}" for one in services.registry.warnings())]
+        warnings = [
+            *misspelt_variables(),
+            *services.rules.warnings,
+            *(f"handler {one}" for one in services.registry.warnings()),
+        ]
     except (RulesError, RegistrationError) as error:
         raise RuntimeError(str(error)) from error
     if not services.tokens:

@@ -102,7 +102,7 @@ def _watch(told: Told, server: subprocess.Popen[bytes], seconds: float) -> None:
 def _variables(site: Running, port: int) -> dict[str, str]:
     """The server's: an inbox of its own, and the simulator for the outside world."""
     inbox = (DATA / "demo.sqlite3").resolve()
-    return {**site.environment, "PORT": str(port), "DATABASE_URL": f"sqlite:///{inbox}"}
+    return {**site.environment, "HOST": "127.0.0.1", "PORT": str(port), "DATABASE_URL": f"sqlite:///{inbox}"}
 
 
 @contextmanager

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, SecretStr, create_model
-from pydantic_settings import BaseSettings
+from pydantic import BaseModel, Field, SecretStr, create_model
 
 from notifiers import kinds
 
@@ -21,10 +20,10 @@ def _fields() -> dict[str, Any]:
 
 if TYPE_CHECKING:
 
-    class _Fields(BaseSettings):
+    class _Fields(BaseModel):
         """The declared fields, which the type checker cannot see."""
 else:
-    _Fields = create_model("_Fields", __base__=BaseSettings, **_fields())
+    _Fields = create_model("_Fields", __base__=BaseModel, **_fields())
 
 
 class NotifierSettings(_Fields):

@@ -1,172 +1,211 @@
-"""Every variable with its meaning and default: read once from the environment and `.env`, then frozen."""
+"""Every setting with its meaning and default: read once, from the environment and `.env`, then frozen."""
 
 from __future__ import annotations
 
 import os
 from datetime import date
 from pathlib import Path
+from types import EllipsisType
 from typing import Any, Literal, Self
 
-from dotenv import dotenv_values
-from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import (
+    AliasChoices,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from notifiers import kinds
-from webhooks.config import site
-from webhooks.config import sites_file as sites_reader
+from webhooks.config import environment, site
+from webhooks.config.database_url import database_url
+from webhooks.config.env_file import read_env_file
+from webhooks.config.environment import ROOT, complete_environment, from_root, is_flask_command, web_concurrency
 from webhooks.config.notifier_settings import NotifierSettings
-from webhooks.config.site import Site
-from webhooks.config.variables import inbox_address, is_flask_command, web_concurrency, with_files
+from webhooks.config.site import Site, plain
+from webhooks.config.sites_file import SitesFile
+from webhooks.config.sites_file import load as load_sites
+from webhooks.config.sources import Invalid, read_variables, variable_names
+from webhooks.spelling import closest
 from webhooks.validation import describe_values
 
-__all__ = ["REQUIRED", "ROOT", "Settings", "is_flask_command", "web_concurrency"]
+__all__ = ["REQUIRED", "ROOT", "Settings", "is_flask_command", "load_environment", "web_concurrency"]
 
-ROOT = Path(__file__).resolve().parents[2]
+# The variables that each kind of sign-in needs; all others may be empty.
+REQUIRED = {auth: tuple(f"tableau_{name}" for name in names) for auth, names in site.REQUIRED.items()}
 
-REQUIRED = {way: tuple(f"tableau_{name}" for name in names) for way, names in site.REQUIRED.items()}
-"""What each way to sign in uses; all the rest may be absent or empty."""
-
-BY_VARIABLES = tuple(name for name in Site.model_fields if name not in {"name", "site_luid"})
-"""What the TABLEAU_… variables say of the one site."""
+# The fields of the site that the TABLEAU_… variables describe.
+SITE_FIELDS = tuple(name for name in Site.model_fields if name not in {"name", "site_luid"})
 
 
 class Settings(NotifierSettings):
-    """The server's settings; attribute names are the variables' names in lower case."""
+    """The server's settings; the names of the fields are those of the variables, in lower case."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env",
-        extra="ignore",
-        frozen=True,
-        env_ignore_empty=True,
-        populate_by_name=True,
-        str_strip_whitespace=True,
-    )
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True, str_strip_whitespace=True)
 
     tableau_domain: str = Field(
-        "", description="Host of Tableau, e.g. 10ax.online.tableau.com; https unless it says otherwise"
+        "", description="Host of Tableau, e.g. `10ax.online.tableau.com`; https unless a scheme is given"
     )
     tableau_sitename: str = Field(
-        "", description="The site's content URL as in its address; empty for the default site"
+        "", description="Content URL of the site: `finance` in …/#/site/finance/home. Empty for the default site"
     )
-    tableau_restapi_version: str = Field("", description="REST API version, e.g. 3.24; empty: what the server offers")
+    tableau_restapi_version: str = Field(
+        "", description="Version of the REST API, e.g. `3.24`. If empty, the latest version that the server offers"
+    )
     tableau_session_minutes: int = Field(
-        90, ge=1, le=240, description="Sign in again after so many minutes at the latest"
+        90, ge=1, le=240, description="Sign in again after this many minutes; Tableau Cloud ends sessions after 120"
     )
-    tableau_auth: Literal["pat", "password", "jwt"] = Field("pat", description="Way to sign in: pat, password or jwt")
-    tableau_username: str = Field("", description="User name, for password and jwt (case-sensitive there)")
-    tableau_password: SecretStr = Field(SecretStr(""), description="Password, for TABLEAU_AUTH=password")
-    tableau_ca_client: str = Field("", description="Connected app: client id, for jwt")
-    tableau_ca_secret_id: str = Field("", description="Connected app: secret id, for jwt")
-    tableau_ca_secret_value: SecretStr = Field(SecretStr(""), description="Connected app: secret value, for jwt")
-    tableau_ca_spare_secret_id: str = Field("", description="Connected app: id of its second secret, while you rotate")
-    tableau_ca_spare_secret_value: SecretStr = Field(SecretStr(""), description="Connected app: the second secret")
-    tableau_ca_scopes: str = Field("", description="Scopes to ask for, with blanks between; empty: what is needed")
+    tableau_auth: Literal["pat", "password", "jwt"] = Field(
+        "pat", description="Sign-in: personal access token, password, or connected app with direct trust (jwt)"
+    )
+    tableau_username: str = Field("", description="User name, for `password` and `jwt`; case-sensitive with `jwt`")
+    tableau_password: SecretStr = Field(SecretStr(""), description="Password, for `password`")
+    tableau_ca_client: str = Field("", description="Client ID of the connected app, for `jwt`")
+    tableau_ca_secret_id: str = Field("", description="ID of the connected app's secret, for `jwt`")
+    tableau_ca_secret_value: SecretStr = Field(SecretStr(""), description="The connected app's secret, for `jwt`")
+    tableau_ca_spare_secret_id: str = Field(
+        "", description="ID of the connected app's second secret, used if Tableau rejects the first; for rotation"
+    )
+    tableau_ca_spare_secret_value: SecretStr = Field(SecretStr(""), description="The connected app's second secret")
+    tableau_ca_scopes: str = Field(
+        "", description="Scopes to request, separated by blanks, for `jwt`. If empty, those that the server needs"
+    )
     tableau_pat_name: str = Field(
         "",
         validation_alias=AliasChoices("tableau_pat_name", "ts_pat_name"),
-        description="Name of the personal access token (TS_PAT_NAME is read as well)",
+        description="Name of the personal access token; `TS_PAT_NAME` is accepted, too",
     )
     tableau_pat_secret: SecretStr = Field(
         SecretStr(""),
         validation_alias=AliasChoices("tableau_pat_secret", "ts_pat_secret"),
-        description="Secret of the personal access token (TS_PAT_SECRET is read as well)",
+        description="Secret of the personal access token; `TS_PAT_SECRET` is accepted, too. "
+        "Any other sign-in with this token invalidates the server's session",
     )
-    tableau_pat_expires: date | None = Field(None, description="Last day of the token, e.g. 2027-03-31, for a warning")
+    tableau_pat_expires: date | None = Field(
+        None, description="Expiry date of the token, e.g. `2027-03-31`, for alerts; Tableau does not report it"
+    )
 
     sites_file: Path | None = Field(
-        None, description="Several sites: a sites.toml with their addresses and credentials, in place of TABLEAU_…"
+        None, description="File with several sites and their credentials, instead of the `TABLEAU_…` variables"
     )
 
-    flask_env: Literal["production", "development"] = Field("production", description="development logs DEBUG")
+    flask_env: Literal["production", "development"] = Field(
+        "production", description="`development` enables debug messages in the log"
+    )
     webhook_token: SecretStr = Field(
         SecretStr(""),
-        description="Secret part of the webhook's URL; two with a comma between to rotate; none: all may send",
+        description="Secret in the webhook URL, `/webhook/<token>`; two, separated by a comma, during rotation. "
+        "If empty, requests are not authenticated",
     )
     webhook_url: str = Field(
         "",
-        repr=False,  # its path may hold the token
-        description="Our address as Tableau sees it; without a path /webhook/<token> is added. Empty: no watch",
+        repr=False,  # its path may be a token
+        description="Public address of this server; `/webhook/<token>` is appended unless it has a path. "
+        "If empty, the webhooks are not monitored",
     )
     webhook_label: str = Field(
         "tableau-webhooks",
         min_length=1,
         max_length=80,
-        description="What the names of our webhooks begin with; another one for a second server on the same site",
+        description="Prefix of the names of our webhooks in Tableau; use another for a second server on the same site",
     )
     watch_minutes: float = Field(
-        5, ge=0, le=1440, description="Minutes between looks at our webhooks and their certificate; 0: none"
+        5, ge=0, le=1440, description="Minutes between checks of the webhooks and the certificate; 0 disables them"
     )
-    watch_repair: bool = Field(True, description="Switch a webhook of ours on again that Tableau has switched off")
-    reconcile: bool = Field(True, description="After downtime, find out what was missed (needs WEBHOOK_URL)")
+    watch_repair: bool = Field(True, description="Enable webhooks again that Tableau has disabled")
+    reconcile: bool = Field(
+        True, description="After downtime, find the events that were missed; requires `WEBHOOK_URL`"
+    )
     database_url: SecretStr = Field(
         SecretStr(""),
-        description="Where the inbox is; empty: a SQLite file under data/. postgres://… for many machines",
+        description="Database of the inbox: `sqlite:///FILE` or `postgres://USER:PASSWORD@HOST/NAME`. "
+        "If empty, a SQLite file in data/",
     )
-    rules_file: Path = Field(ROOT / "rules.toml", description="The rules: which event leads to what")
+    rules_file: Path = Field(ROOT / "rules.toml", description="The rules file")
     worker_threads: int = Field(
-        4, ge=0, le=64, description="Handler threads in each process; 0: none (use flask worker)"
+        4, ge=0, le=64, description="Threads per process that run jobs; 0 if `flask worker` runs them"
     )
     lease_seconds: float = Field(
-        30, ge=1, le=3600, description="A job of a dead worker is taken over after so many seconds"
+        30,
+        ge=1,
+        le=3600,
+        description="Lease duration: a crashed worker's jobs become available after this many seconds",
     )
     retention_days: float = Field(
-        90, ge=0, le=36500, description="Events older than so many days are deleted, with their jobs; 0: none is"
+        90, ge=0, le=36500, description="Delete events (and their jobs) after this many days; 0 keeps them forever"
     )
-    max_attempts: int = Field(20, ge=1, le=100, description="Tries of a job before it is dead")
-    admin_password: SecretStr = Field(SecretStr(""), description="For the pages to come; not used yet")
+    max_attempts: int = Field(20, ge=1, le=100, description="Attempts of a job before it is dead-lettered")
+    admin_password: SecretStr = Field(SecretStr(""), description="Reserved for the web pages; not used yet")
 
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on")
     simulator_port: int = Field(8100, ge=0, le=65535, description="Port of the simulator in the demo")
 
-    _sites: sites_reader.SitesFile | None = PrivateAttr(None)
+    _sites: SitesFile | None = PrivateAttr(None)
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 — pydantic-settings calls by name
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments before the environment before `.env`, and in each of the two NAME before NAME_FILE."""
-        return init_settings, *with_files(settings_cls, env_settings), *with_files(settings_cls, dotenv_settings)
+    def __init__(self, *, _env_file: Path | EllipsisType | None = ..., **values: Any) -> None:
+        """Read the settings: `values` override the environment, which overrides the env file.
 
-    @classmethod
-    def read(cls, **given: Any) -> Self:
-        """The settings from the environment and `.env`, `given` before both.
-
-        Raises one RuntimeError that names everything wrong.
+        In each of the two, NAME overrides NAME_FILE. `_env_file` is another env file than `.env` in the project's root,
+        or None for none. Raises ValidationError and EnvFileError.
         """
+        path = environment.ENV_FILE if _env_file is ... else _env_file
+        in_file = read_env_file(path) if isinstance(path, Path) else {}
+        fields = type(self).model_fields
+        super().__init__(
+            **{
+                **read_variables(fields, in_file, is_parsed=True),
+                **read_variables(fields, os.environ, is_parsed=False),
+                **values,
+            }
+        )
+
+    @classmethod
+    def read(cls, **values: Any) -> Self:
+        """Return the settings like the constructor, but raise one RuntimeError that names everything invalid."""
         try:
-            return cls(**given)
+            return cls(**values)
         except ValidationError as error:
-            faults = "; ".join(describe_values(error, name=str.upper))
-            raise RuntimeError(f"Settings are wrong: {faults}") from None
-        except UnicodeDecodeError:
-            raise RuntimeError(".env is not UTF-8") from None
+            raise RuntimeError(f"Invalid settings: {'; '.join(describe_values(error, str.upper))}") from None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _reject_invalid(cls, value: Any) -> Any:
+        if isinstance(value, Invalid):
+            raise ValueError(value.message)  # noqa: TRY004 - pydantic reports ValueError
+        return value
 
     @field_validator("tableau_domain")
     @classmethod
-    def _host_only(cls, domain: str) -> str:
-        return site.server(domain, "TABLEAU_SITENAME") if domain else ""
+    def _validate_domain(cls, domain: str) -> str:
+        return site.server_url(domain, "TABLEAU_SITENAME") if domain else ""
+
+    @field_validator("tableau_sitename")
+    @classmethod
+    def _validate_sitename(cls, sitename: str) -> str:
+        return site.content_url(sitename)
 
     @field_validator("tableau_restapi_version")
     @classmethod
-    def _known_version(cls, version: str) -> str:
-        from tableau_rest.protocol.version import validate  # noqa: PLC0415 — few set it
+    def _validate_version(cls, version: str) -> str:
+        return site.rest_api_version(version)
 
-        return validate(version) if version else ""
-
-    @field_validator("database_url", mode="after")
+    @field_validator("database_url")
     @classmethod
-    def _dialect(cls, url: SecretStr) -> SecretStr:
-        return SecretStr(inbox_address(url.get_secret_value()))
+    def _validate_database(cls, url: SecretStr) -> SecretStr:
+        return SecretStr(database_url(url.get_secret_value(), ROOT))
+
+    @field_validator("rules_file", "sites_file")
+    @classmethod
+    def _resolve(cls, path: Path | None) -> Path | None:
+        return from_root(path) if path else None
 
     @model_validator(mode="after")
-    def _default_database(self) -> Self:
-        """Without a site it can only be the demo that is asked about, and its events stay apart from real ones."""
+    def _set_default_database(self) -> Self:
+        """Use another file without a site: only the demo runs without one, and its events are kept apart."""
         if not self.database_url.get_secret_value():
             name = "inbox" if self.tableau_domain or self.sites_file else "demo"
             url = SecretStr(f"sqlite:///{ROOT / 'data' / f'{name}.sqlite3'}")
@@ -174,55 +213,80 @@ class Settings(NotifierSettings):
         return self
 
     @model_validator(mode="after")
-    def _read_sites(self) -> Self:
-        """What is wrong with the file is told when Tableau is needed, as with the variables."""
+    def _load_sites(self) -> Self:
+        """Load the sites file; its errors are reported when Tableau is needed, like missing variables."""
         if self.sites_file:
-            self._sites = sites_reader.load(self.sites_file, {**dotenv_values(".env"), **os.environ})
+            self._sites = load_sites(self.sites_file, {**read_env_file(environment.ENV_FILE), **os.environ})
         return self
 
     def sites(self) -> tuple[Site, ...]:
-        """The sites of SITES_FILE as far as they can be used; without it the one of the variables, without a name."""
+        """Return the valid sites of SITES_FILE; without that file, the site of the variables, which has no name."""
         if self._sites:
             return self._sites.sites
-        return (Site(name="", **{name: getattr(self, f"tableau_{name}") for name in BY_VARIABLES}),)
+        return (Site(name="", **{name: getattr(self, f"tableau_{name}") for name in SITE_FIELDS}),)
 
     def missing(self) -> list[str]:
-        """The variables that the chosen way to sign in to Tableau needs and that are empty; or SITES_FILE's faults."""
+        """Return the variables that the sign-in needs and that are empty, or the errors of SITES_FILE."""
         if self._sites:
-            return self._sites.faults
-        return [name.upper() for name in REQUIRED[self.tableau_auth] if not _text(getattr(self, name))]
+            return self._sites.errors
+        return [name.upper() for name in REQUIRED[self.tableau_auth] if not plain(getattr(self, name))]
 
     def require_tableau(self) -> None:
-        """Raises one RuntimeError that names every missing variable of the chosen sign-in, or fault of SITES_FILE."""
-        if self._sites and self._sites.faults:
+        """Raise one RuntimeError that names every missing variable, or every error of SITES_FILE."""
+        if self._sites and self._sites.errors:
             raise RuntimeError(self._sites.message())
-        missing = self.missing()
-        if missing:
+        if missing := self.missing():
             names = ", ".join(missing)
-            raise RuntimeError(f"TABLEAU_AUTH={self.tableau_auth} needs {names}: set in .env or the environment")
+            raise RuntimeError(
+                f"TABLEAU_AUTH={self.tableau_auth} needs {names}. Set them in .env or in the environment."
+            )
 
     def require_durable(self) -> None:
-        """Raises RuntimeError where the inbox would be lost: a dyno's disk is wiped at each deploy and once a day.
+        """Raise RuntimeError if the inbox would be lost: Heroku erases a dyno's disk at each deploy and once a day.
 
         https://devcenter.heroku.com/articles/dynos#ephemeral-filesystem
         """
         if os.environ.get("DYNO") and self.database_url.get_secret_value().startswith("sqlite"):
             raise RuntimeError(
-                "DATABASE_URL: Heroku wipes a dyno's disk at least once a day, and a SQLite inbox with it. "
+                "DATABASE_URL: Heroku erases a dyno's disk at least once a day, and a SQLite inbox with it. "
                 "Add PostgreSQL, which sets DATABASE_URL: heroku addons:create heroku-postgresql"
             )
 
     def webhook_tokens(self) -> list[str]:
-        """The live tokens, the one for new webhooks first; a second one, behind a comma, is for rotation."""
+        """Return the valid tokens; the first one is for new webhooks, a second one is accepted during rotation."""
         return [token for part in self.webhook_token.get_secret_value().split(",") if (token := part.strip())]
 
     def secrets(self) -> list[str]:
-        """Every secret text that is set, for redaction."""
+        """Return every secret that is set, for redaction."""
         values = (getattr(self, name) for name in type(self).model_fields)
         texts = [v.get_secret_value() for v in values if isinstance(v, SecretStr) and v.get_secret_value()]
         texts += kinds.secrets(self.notifier_variables())
         return texts + self.webhook_tokens() + (self._sites.secrets if self._sites else [])
 
 
-def _text(value: str | SecretStr) -> str:
-    return value.get_secret_value() if isinstance(value, SecretStr) else value
+# The names of all variables that Settings reads, in lower case.
+VARIABLES = frozenset(
+    f"{variable}{suffix}"
+    for name, field in Settings.model_fields.items()
+    for variable in variable_names(field, name)
+    for suffix in ("", "_file")
+)
+
+
+def load_environment() -> None:
+    """Complete the environment from the env file; every entry point calls this before it reads the settings.
+
+    Raises EnvFileError.
+    """
+    complete_environment(lambda name: name.lower() in VARIABLES)
+
+
+def misspelt_variables() -> list[str]:
+    """Return a warning for each variable of the env file that is not known but resembles a setting."""
+    warnings = []
+    path = environment.ENV_FILE
+    for name in read_env_file(path):
+        meant = None if name.lower() in VARIABLES else closest(name, [known.upper() for known in VARIABLES])
+        if meant:
+            warnings.append(f"{name} in {path.name} is not a setting; did you mean {meant}?")
+    return warnings

@@ -1,4 +1,4 @@
-"""One site of Tableau that the server works with: where it is and what signs in to it."""
+"""A site in Tableau that the server works with: its address and the credential for it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,22 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 if TYPE_CHECKING:
     from tableau_rest.credentials import Credential
 
+# The fields that each kind of sign-in needs; all others may be empty.
 REQUIRED = {
     "pat": ("domain", "pat_name", "pat_secret"),
     "password": ("domain", "username", "password"),
     "jwt": ("domain", "username", "ca_client", "ca_secret_id", "ca_secret_value"),
 }
-"""What each way to sign in uses; all the rest may be absent or empty."""
+# A site within the address of a page: https://HOST/#/site/NAME/home, or /t/NAME/views/… on Tableau Server.
+IN_ADDRESS = re.compile(r"(?:^|[/#])(?:site|t)/([^/?#]+)")
 
 
 class Site(BaseModel):
-    """A site and its credential. `name` is its label for people; empty where the server knows one site only, by the
-    variables. The other fields are the `TABLEAU_…` variables in lower case, without that word."""
+    """A site and its credential.
+
+    `name` is its name in sites.toml; empty for the site of the `TABLEAU_…` variables. The names of the other fields are
+    those of the variables, in lower case and without that prefix.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
@@ -47,36 +52,39 @@ class Site(BaseModel):
 
     @field_validator("domain")
     @classmethod
-    def _host_only(cls, domain: str) -> str:
-        return server(domain, "sitename") if domain else ""
+    def _validate_domain(cls, domain: str) -> str:
+        return server_url(domain, "sitename") if domain else ""
+
+    @field_validator("sitename")
+    @classmethod
+    def _validate_sitename(cls, sitename: str) -> str:
+        return content_url(sitename)
 
     @field_validator("restapi_version")
     @classmethod
-    def _known_version(cls, version: str) -> str:
-        from tableau_rest.protocol.version import validate  # noqa: PLC0415 — few set it
-
-        return validate(version) if version else ""
+    def _validate_version(cls, version: str) -> str:
+        return rest_api_version(version)
 
     @field_validator("site_luid")
     @classmethod
-    def _a_luid(cls, luid: str) -> str:
-        from tableau_rest.protocol.luid import luid_of  # noqa: PLC0415 — few set it
+    def _validate_luid(cls, luid: str) -> str:
+        from tableau_rest.protocol.luid import luid_of  # noqa: PLC0415 - commands start faster without it
 
         return luid_of(luid).lower() if luid else ""
 
     @property
     def key(self) -> str:
-        """What tells it from every other site, whatever people call it."""
+        """The identity of the site, independent of its name in sites.toml."""
         return f"{self.domain}/{self.sitename}"
 
     def missing(self) -> list[str]:
-        """The fields that its way to sign in needs and that are empty."""
-        return [name for name in REQUIRED[self.auth] if not _text(getattr(self, name))]
+        """Return the fields that the sign-in needs and that are empty."""
+        return [name for name in REQUIRED[self.auth] if not plain(getattr(self, name))]
 
     def credential(self) -> Credential:
-        """What signs in, for the client. Raises ValueError where a part is empty."""
-        from tableau_rest import ConnectedApp, Password, PersonalAccessToken  # noqa: PLC0415
-        from tableau_rest.credentials import SCOPES  # noqa: PLC0415
+        """Return the credential for the client. Raises ValueError if a part is empty."""
+        from tableau_rest import ConnectedApp, Password, PersonalAccessToken  # noqa: PLC0415 - as above
+        from tableau_rest.credentials import SCOPES  # noqa: PLC0415 - as above
 
         if self.auth == "password":
             return Password(self.username, self.password.get_secret_value())
@@ -94,25 +102,47 @@ class Site(BaseModel):
 
 
 SECRETS = tuple(name for name, field in Site.model_fields.items() if field.annotation is SecretStr)
-"""The fields that are secret."""
 
 
-def server(domain: str, sitename: str) -> str:
-    """The address of Tableau without anything behind it. Raises ValueError that says what to write instead; `sitename`
-    is what the site's content URL is called there."""
+def server_url(domain: str, sitename: str) -> str:
+    """Return the address of Tableau, with a scheme and without a path.
+
+    Raises ValueError that says what to write instead; `sitename` is the name of the field for the content URL.
+    """
     if "@" in domain:
-        raise ValueError("the address must not hold a user name or password")  # nor may this message
+        # The message must not contain the password either.
+        raise ValueError("remove the user name and password from the address")
     parts = urlsplit(domain if "://" in domain else f"https://{domain}")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("write the host of Tableau, e.g. 10ax.online.tableau.com")
-    _ = parts.port  # raises ValueError for a port that is no number
+    _ = parts.port  # raises ValueError for an invalid port
     address = f"{parts.scheme}://{parts.netloc}"
     if parts.path.strip("/") or parts.query or parts.fragment:
-        site = re.search(r"/(?:site|t)/([^/?]+)", f"{parts.path}/{parts.fragment}")
+        site = IN_ADDRESS.search(f"{parts.path}/{parts.fragment}")
         also = f", and {sitename}={site[1]}" if site else ""
         raise ValueError(f"write only {address}{also}")
     return address
 
 
-def _text(value: str | SecretStr) -> str:
+def content_url(sitename: str) -> str:
+    """Return the content URL of a site. Raises ValueError that says what to write instead."""
+    if re.fullmatch(r"[\w-]*", sitename):
+        if sitename.casefold() == "default":
+            raise ValueError(f"leave it empty for the default site; {sitename!r} is only its name")
+        return sitename
+    if "/" in sitename:
+        site = IN_ADDRESS.search(sitename)
+        advice = f"write only {site[1]}" if site else "the address names no site; leave it empty for the default site"
+        raise ValueError(advice)
+    raise ValueError(f"{sitename!r} is not a content URL; copy what follows /site/ in the address of the site's pages")
+
+
+def rest_api_version(version: str) -> str:
+    """Return the version of the REST API. Raises ValueError for one that Tableau does not have."""
+    from tableau_rest.protocol.version import validate  # noqa: PLC0415 - few set it
+
+    return validate(version) if version else ""
+
+
+def plain(value: str | SecretStr) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else value

@@ -1,10 +1,10 @@
-"""Reads sites.toml: TOML -> sites, or every fault in it at once."""
+"""Parse a sites file (sites.toml): its text becomes sites, or all of its errors are reported at once."""
 
 from __future__ import annotations
 
 import tomllib
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,136 +12,138 @@ from typing import Any
 from pydantic import ValidationError
 
 from webhooks.config.site import SECRETS, Site
+from webhooks.config.text_file import invisible_character, read_secret, read_text
 from webhooks.spelling import hint
 from webhooks.validation import describe_values
 
-KEYS = (*Site.model_fields, *(f"{name}_{way}" for name in SECRETS for way in ("env", "file")))
+# A secret is in the file itself, in the variable that NAME_env names, or in the file that NAME_file names.
+KEYS = (*Site.model_fields, *(f"{name}_{source}" for name in SECRETS for source in ("env", "file")))
 
 
 @dataclass
 class SitesFile:
-    """The sites of a file as far as they can be read, and all that is wrong with it."""
+    """The valid sites of a file, its errors, and every secret that was found, also those of invalid sites."""
 
     path: Path
     sites: tuple[Site, ...] = ()
-    faults: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     secrets: list[str] = field(default_factory=list)
-    """Every secret that was found, also that of a site with a fault."""
 
     def message(self) -> str:
-        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-        return "\n  ".join([f"{self.path} has {count}:", *self.faults])
+        """Return all errors as one text."""
+        count = "1 error" if len(self.errors) == 1 else f"{len(self.errors)} errors"
+        return "\n  ".join([f"{self.path} has {count}:", *self.errors])
 
 
 def load(path: Path, environment: Mapping[str, str | None]) -> SitesFile:
-    """The file at `path`; `environment` is where `…_env` of a secret looks. Raises nothing: `faults` has it all."""
-    found = SitesFile(path)
+    """Return the file at `path`; `environment` holds the variables that `…_env` keys name. Raises nothing."""
+    result = SitesFile(path)
     try:
-        document = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        document = tomllib.loads(read_text(path))
     except OSError as error:
-        found.faults.append(f"cannot be read: {error.strerror}")
+        result.errors.append(f"cannot be read: {error.strerror}")
+    except tomllib.TOMLDecodeError as error:
+        result.errors.append(f"not TOML: {error}")
     except ValueError as error:
-        found.faults.append(f"not TOML: {error}")
+        result.errors.append(str(error))
     else:
-        _Reading(found, environment).document(document)
-    return found
+        _Parser(result, environment).parse(document)
+    return result
 
 
-class _Reading:
-    """One pass that goes on where something is wrong, and collects it."""
+class _Parser:
+    """One pass over a sites file that continues after an error and collects all of them."""
 
-    def __init__(self, found: SitesFile, environment: Mapping[str, str | None]) -> None:
-        self._found, self._environment = found, environment
+    def __init__(self, result: SitesFile, environment: Mapping[str, str | None]) -> None:
+        self._result, self._environment = result, environment
 
-    def document(self, document: Mapping[str, Any]) -> None:
-        faults = self._found.faults
-        faults += [f"{key} is not known here; write [[site]]" for key in sorted(document.keys() - {"site"})]
-        entries = document.get("site", [])
-        if not isinstance(entries, list) or not entries or not all(isinstance(one, Mapping) for one in entries):
-            faults.append("write [[site]], with two brackets on each side, above each site")
+    def parse(self, document: Mapping[str, Any]) -> None:
+        for key in sorted(document.keys() - {"site"}):
+            self._error("", f"{key} is not known here; write [[site]]")
+        tables = document.get("site", [])
+        if not isinstance(tables, list) or not tables or not all(isinstance(table, Mapping) for table in tables):
+            self._error("", "write [[site]], with two brackets on each side, above each site")
             return
-        read = [self._site(_place(number, entry), entry) for number, entry in enumerate(entries, 1)]
-        self._found.sites = tuple(site for site in read if site)
-        self._apart()
+        sites = [self._site(_place(number, table), table) for number, table in enumerate(tables, 1)]
+        self._result.sites = tuple(site for site in sites if site)
+        self._check_distinct()
 
-    def _site(self, place: str, given: Mapping[str, Any]) -> Site | None:
-        before = len(self._found.faults)
-        for key in sorted(given.keys() - set(KEYS)):
-            self._fault(place, f"{key} is not known; {hint(key, KEYS)}")
-        secrets = {name: self._secret(place, name, given) for name in SECRETS}
-        plain = {key: given[key] for key in Site.model_fields if key in given and key not in SECRETS}
+    def _site(self, place: str, table: Mapping[str, Any]) -> Site | None:
+        """Return the site, or None if it has an error."""
+        before = len(self._result.errors)
+        for key in sorted(table.keys() - set(KEYS)):
+            self._error(place, f"{key} is not known; {hint(key, KEYS)}")
+        values = {key: table[key] for key in Site.model_fields if key in table and key not in SECRETS}
+        incomplete = set()
+        for name in SECRETS:
+            try:
+                values[name] = self._secret(name, table)
+            except ValueError as error:
+                self._error(place, str(error))
+                incomplete.add(name)
         try:
-            site = Site(**{"name": "", **plain, **{name: text for name, text in secrets.items() if text}})
+            site = Site(**{"name": "", **values})
         except ValidationError as error:
-            self._fault(place, *describe_values(error))
+            self._error(place, *describe_values(error))
             return None
-        missing = [name for name in ("name",) if not site.name] + site.missing()
-        told = " ".join(self._found.faults[before:])
-        if missing := [name for name in missing if f"{place}: {name}_" not in told]:
-            self._fault(
-                place, f"needs {', '.join(missing)}" + (f" (auth = {site.auth!r})" if missing != ["name"] else "")
-            )
-        return site if len(self._found.faults) == before else None
+        missing = [name for name in site.missing() if name not in incomplete]
+        if missing or not site.name:
+            names = ", ".join([*(["name"] if not site.name else []), *missing])
+            self._error(place, f"needs {names}" + (f" (auth = {site.auth!r})" if missing else ""))
+        return site if len(self._result.errors) == before else None
 
-    def _secret(self, place: str, name: str, given: Mapping[str, Any]) -> str:
-        """The text of a secret, wherever it is; empty where it is nowhere, or where that is a fault."""
-        ways: dict[str, Callable[[str], str]] = {
-            name: lambda text: text,
-            f"{name}_env": lambda variable: self._variable(place, f"{name}_env", variable),
-            f"{name}_file": lambda path: self._file(place, f"{name}_file", path),
-        }
-        used = [key for key in ways if given.get(key) not in (None, "")]
-        if len(used) > 1:
-            self._fault(place, f"{' and '.join(used)}: one is enough")
-        if odd := [key for key in used if not isinstance(given[key], str)]:
-            self._fault(place, f"{odd[0]} should be text in quotes")
-        if len(used) != 1 or odd:
+    def _secret(self, name: str, table: Mapping[str, Any]) -> str:
+        """Return the secret from the file, a variable or another file; empty if it is given nowhere.
+
+        Raises ValueError without the secret.
+        """
+        given = [key for key in (name, f"{name}_env", f"{name}_file") if table.get(key) not in (None, "")]
+        if not given:
             return ""
-        secret = ways[used[0]](given[used[0]]).strip()
-        self._found.secrets += [secret] if secret else []
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are both given; one is enough")
+        key, value = given[0], table[given[0]]
+        if not isinstance(value, str):
+            raise ValueError(f"{key} should be text in quotes")  # noqa: TRY004 - one kind of error for all
+        secret = value.strip()
+        if key.endswith("_env"):
+            secret = (self._environment.get(value) or "").strip()
+            if not secret:
+                raise ValueError(f"{key}: the variable {value} is not set")
+        if key.endswith("_file"):
+            path = self._result.path.parent / Path(value).expanduser()
+            try:
+                secret = read_secret(path)
+            except OSError as error:
+                raise ValueError(f"{key}: cannot read {path}: {error.strerror}") from None
+            except ValueError as error:
+                raise ValueError(f"{key}: the file {path} {error}") from None
+        self._result.secrets.append(secret)
+        if problem := invisible_character(secret):
+            raise ValueError(f"{key}: {problem}")
         return secret
 
-    def _variable(self, place: str, key: str, variable: str) -> str:
-        secret = self._environment.get(variable) or ""
-        if not secret:
-            self._fault(place, f"{key}: the variable {variable} is not set")
-        return secret
-
-    def _file(self, place: str, key: str, path: str) -> str:
-        file = self._found.path.parent / path
-        try:
-            return file.read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            self._fault(place, f"{key}: cannot read {file}: {why}")
-            return ""
-
-    def _apart(self) -> None:
-        """No two are called the same, are the same, or use one token: each sign-in ends the other's session."""
-        same: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for site in self._found.sites:
-            same["are called", site.name.casefold()].append(site.name)
-            same["are the same site", site.key.casefold()].append(site.name)
+    def _check_distinct(self) -> None:
+        """Report sites with the same name, address or token; a sign-in invalidates other sessions of its token."""
+        names: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for site in self._result.sites:
+            names["are named", site.name.casefold()].append(site.name)
+            names["are the same site", site.key.casefold()].append(site.name)
             if site.site_luid:
-                same["have the same site_luid", site.site_luid].append(site.name)
+                names["have the same site_luid", site.site_luid].append(site.name)
             if site.auth == "pat":
                 token = f"{site.domain}\n{site.pat_name}\n{site.pat_secret.get_secret_value()}"
-                same["use one token, and each sign-in with it ends the one before; make one for each", token].append(
-                    site.name
-                )
-        for (what, _), names in same.items():
-            if len(names) > 1:
-                shown = f"{len(names)} sites {what} {names[0]}" if what == "are called" else f"{_and(names)} {what}"
-                self._found.faults.append(shown)
+                problem = "use one token, and each sign-in invalidates the previous one; create a token for each"
+                names[problem, token].append(site.name)
+        for (problem, _), same in names.items():
+            if len(same) > 1:
+                several = f"{len(same)} sites {problem} {same[0]}" if problem == "are named" else ""
+                self._error("", several or f"{' and '.join(same)} {problem}")
 
-    def _fault(self, place: str, *messages: str) -> None:
-        self._found.faults += [f"{place}: {message}" for message in messages]
+    def _error(self, place: str, *messages: str) -> None:
+        self._result.errors += [f"{place}: {message}" if place else message for message in messages]
 
 
-def _place(number: int, entry: Mapping[str, Any]) -> str:
-    name = entry.get("name")
+def _place(number: int, table: Mapping[str, Any]) -> str:
+    name = table.get("name")
     return f'site {number} "{name}"' if isinstance(name, str) and name else f"site {number}"
-
-
-def _and(names: list[str]) -> str:
-    return " and ".join(names)

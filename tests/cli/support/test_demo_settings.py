@@ -30,8 +30,8 @@ WAIT = "print('holding', flush=True); time.sleep(60)"
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the file that a demo writes; the working directory has no .env."""
-    monkeypatch.chdir(tmp_path)
+    """Return the file that a demo writes; there is no .env."""
+    monkeypatch.setattr("webhooks.config.environment.ENV_FILE", tmp_path / ".env")
     return tmp_path / "demo.json"
 
 

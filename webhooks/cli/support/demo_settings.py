@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from notifiers import kinds
+from webhooks.config import environment
 from webhooks.config.settings import ROOT, Settings
 
 # The demo writes this file and holds a lock on it as long as it runs.
@@ -26,7 +27,7 @@ SITE_VARIABLES = frozenset(
 def read(demo_file: Path = DEMO_FILE) -> Settings:
     """Return the settings for a command. Raise RuntimeError as `Settings.read` does."""
     settings = Settings.read()
-    if settings.model_fields_set & SITE_VARIABLES or Path(".env").exists():
+    if settings.model_fields_set & SITE_VARIABLES or environment.ENV_FILE.exists():
         return settings
     demo = {name.lower(): value for name, value in demo_variables(demo_file).items()}
     return Settings.read(**{name: value for name, value in demo.items() if name not in settings.model_fields_set})

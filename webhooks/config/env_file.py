@@ -1,0 +1,95 @@
+"""Parse env files such as `.env`, strictly: a line that has no meaning is an error, never ignored.
+
+    # a comment
+    NAME=value                   # blanks around the value are removed, and a comment after a blank
+    NAME='value # with $ and \\'  literal; \\' is a quotation mark, \\\\ a backslash
+    NAME="value"                 \\" \\' \\\\ \\$ \\n \\r \\t are escapes, other backslashes are errors
+    export NAME=value            as in a shell
+
+There is no interpolation: `$` and `${x}` are parts of the value, because secrets contain any characters. A value is on
+one line. If a name is set twice, the last line counts.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from webhooks.config.text_file import LINE_END, read_text
+
+LINE = re.compile(r"(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*(?P<value>.*)")
+NAME = re.compile(r"(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?=[ \t:]|$)")
+SINGLE_QUOTED = re.compile(r"'(?P<value>(?:\\'|[^'])*)'(?P<rest>.*)")
+DOUBLE_QUOTED = re.compile(r'"(?P<value>(?:\\.|[^"\\])*)"(?P<rest>.*)')
+COMMENT = re.compile(r"(?:[ \t]+#|#(?=[ \t]|$)).*")
+ESCAPES = {"\\": "\\", '"': '"', "'": "'", "$": "$", "n": "\n", "r": "\r", "t": "\t"}
+
+
+class EnvFileError(RuntimeError):
+    """The env file cannot be read; the message names the lines, and no values, which may be secret."""
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Return the variables in the file at `path`; none if it does not exist. Raises EnvFileError."""
+    try:
+        text = read_text(path)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise EnvFileError(f"Cannot read {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise EnvFileError(f"Cannot read {path}: the file {error}") from None
+    return parse_env(text, str(path))
+
+
+def parse_env(text: str, source: str = ".env") -> dict[str, str]:
+    """Return the variables in `text`. Raises EnvFileError that names every invalid line; `source` names the file."""
+    variables: dict[str, str] = {}
+    errors = []
+    for number, line in enumerate(map(str.strip, LINE_END.split(text)), 1):
+        if not line or line.startswith("#"):
+            continue
+        try:
+            name, value = _parse_line(line)
+        except ValueError as error:
+            errors.append(f"line {number}: {error}")
+        else:
+            variables[name] = value
+    if errors:
+        raise EnvFileError("\n  ".join([f"{source} is invalid:", *errors]))
+    return variables
+
+
+def _parse_line(line: str) -> tuple[str, str]:
+    """Return the name and the value. Raises ValueError."""
+    found = LINE.fullmatch(line)
+    if not found:
+        word = NAME.match(line)
+        if word is None:
+            raise ValueError("does not begin with the name of a variable and =")
+        raise ValueError(f"write {word['name']}=value, with = directly after the name of the variable")
+    name, value = found["name"], found["value"]
+    try:
+        return name, _parse_value(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _parse_value(text: str) -> str:
+    if text[:1] not in {"'", '"'}:
+        value = COMMENT.sub("", text).rstrip()
+        if value.endswith("\\"):
+            raise ValueError("the value ends with a backslash; write it in 'single quotation marks', on one line")
+        return value
+    found = (SINGLE_QUOTED if text[0] == "'" else DOUBLE_QUOTED).fullmatch(text)
+    if not found:
+        raise ValueError(f"the quotation mark {text[0]} is not closed on this line")
+    rest = found["rest"].strip()
+    if rest and not rest.startswith("#"):
+        raise ValueError("there is text after the closing quotation mark")
+    if text[0] == "'":
+        return re.sub(r"\\(['\\])", r"\1", found["value"])
+    unknown = next((char for char in re.findall(r"\\(.)", found["value"]) if char not in ESCAPES), None)
+    if unknown:
+        raise ValueError(f"\\{unknown} is not an escape; write a value with backslashes in 'single quotation marks'")
+    return re.sub(r"\\(.)", lambda match: ESCAPES[match[1]], found["value"])

@@ -1,0 +1,98 @@
+"""The process's environment: complete it from the env file, the same way for gunicorn, `flask` commands and tools."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from dotenv import dotenv_values, find_dotenv
+
+from webhooks.config.env_file import read_env_file
+
+ROOT = Path(__file__).resolve().parents[2]
+ENV_FILE = ROOT / ".env"
+
+# Set by gunicorn.conf.py.
+gunicorn_is_configured = False
+
+
+def from_root(path: Path) -> Path:
+    """Return the path, resolved from the project's root if it is relative, and with `~` expanded."""
+    return ROOT / path.expanduser()
+
+
+def is_flask_command() -> bool:
+    """Return whether this process is a `flask …` command."""
+    return os.environ.get("FLASK_RUN_FROM_CLI") == "true"
+
+
+def complete_environment(is_setting: Callable[[str], bool]) -> None:
+    """Add the env file's variables to the environment, unless they are set there; call it first in every entry point.
+
+    They are for other programs and libraries, such as HTTPS_PROXY, TZ and WEB_CONCURRENCY. Those for which `is_setting`
+    is true are left out: Settings reads them from the file itself. Raises EnvFileError.
+    """
+    variables = read_env_file(ENV_FILE)
+    if is_flask_command():
+        _undo_dotenv()
+    for name, value in variables.items():
+        if value and not os.environ.get(name) and not is_setting(name):
+            os.environ[name] = value
+    if "TZ" in variables:
+        time.tzset()
+
+
+def _undo_dotenv() -> None:
+    """Remove the variables that Flask took from the `.env` file of the current folder before it loaded the application.
+
+    Flask interpolates values, ignores invalid lines, and may find the file of another project, see
+    https://flask.palletsprojects.com/en/stable/cli/#environment-variables-from-dotenv.
+    """
+    found = find_dotenv(usecwd=True)
+    taken: Mapping[str, str | None] = dotenv_values(found, encoding="utf-8") if found else {}
+    for name, value in taken.items():
+        if value is not None and os.environ.get(name) == value:
+            del os.environ[name]
+
+
+def require_gunicorn_configuration() -> None:
+    """Raise RuntimeError if gunicorn was started in another folder, so that it did not find gunicorn.conf.py."""
+    if "gunicorn.arbiter" in sys.modules and not gunicorn_is_configured:
+        advice = f"Start it in {ROOT}, or add --config {ROOT / 'gunicorn.conf.py'}"
+        raise RuntimeError(f"gunicorn runs without its configuration. {advice}")
+
+
+def web_concurrency() -> int:
+    """Return the number of server processes, which hosting platforms give as WEB_CONCURRENCY. Raises RuntimeError."""
+    text = os.environ.get("WEB_CONCURRENCY", "").strip() or "2"
+    if not re.fullmatch("[1-9][0-9]{0,2}", text):
+        raise RuntimeError(f"WEB_CONCURRENCY: {text!r} is not a number of processes, such as 2")
+    return int(text)
+
+
+def require_free_address(host: str, port: int) -> None:
+    """Raise RuntimeError, in one sentence, if the server cannot listen on the address."""
+    origin = "Shells and conda may set HOST themselves; set HOST=127.0.0.1, or unset it."
+    if host.casefold() == socket.gethostname().casefold():
+        raise RuntimeError(f"HOST: {host!r} is the name of this machine, not an address. {origin}")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError:
+        raise RuntimeError(f"HOST: {host!r} is not an address. {origin}") from None
+    with socket.socket(family, kind, protocol) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise RuntimeError(f"HOST: {host!r} is not an address of this machine. {origin}") from None
+            if error.errno == errno.EADDRINUSE:
+                advice = "Stop the program that uses it, or set PORT to another port."
+                raise RuntimeError(f"PORT: port {port} of {host} is in use. {advice}") from None
+            raise RuntimeError(f"PORT: cannot listen on port {port} of {host}: {error.strerror}") from None

@@ -1,0 +1,71 @@
+"""Read settings from variables: NAME, or the file that NAME_FILE names; report mistakes of shells and editors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import AliasChoices
+from pydantic.fields import FieldInfo
+
+from webhooks.config.environment import from_root
+from webhooks.config.text_file import invisible_character, read_secret
+
+COMMENT = re.compile(r"\s#")
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """A value that cannot be used; the message completes the sentence "NAME: …" and contains no value."""
+
+    message: str
+
+
+def read_variables(
+    fields: Mapping[str, FieldInfo], variables: Mapping[str, str], *, is_parsed: bool
+) -> dict[str, str | Invalid]:
+    """Return the values of the fields that `variables` contain; their names are those of the fields, in any case.
+
+    NAME_FILE names a file that contains the value; NAME overrides it. Empty variables are ignored. `is_parsed` says
+    that quotation marks and comments have already been removed, as from the env file.
+    """
+    given = {name.lower(): value.strip() for name, value in variables.items() if value.strip()}
+    values: dict[str, str | Invalid] = {}
+    for field_name, field in fields.items():
+        names = variable_names(field, field_name)
+        for name in [*names, *(f"{name}_file" for name in names)]:
+            if name not in given or field_name in values:
+                continue
+            if name in names:
+                values[field_name] = _checked(given[name], is_parsed=is_parsed)
+            else:
+                values[field_name] = _from_file(name.upper(), from_root(Path(given[name])))
+    return values
+
+
+def variable_names(field: FieldInfo, field_name: str) -> list[str]:
+    """Return the names of the field's variables, in lower case."""
+    alias = field.validation_alias
+    return [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else [field_name]
+
+
+def _checked(value: str, *, is_parsed: bool) -> str | Invalid:
+    # docker run --env-file passes the rest of a line on unchanged,
+    # https://docs.docker.com/reference/cli/docker/container/run/#env
+    if not is_parsed and len(value) > 1 and value[0] == value[-1] and value[0] in {"'", '"'}:
+        return Invalid("is in quotation marks; remove them, because docker --env-file does not")
+    if not is_parsed and COMMENT.search(value):
+        return Invalid("is followed by a comment; remove it, because docker --env-file does not")
+    problem = invisible_character(value)
+    return Invalid(problem) if problem else value
+
+
+def _from_file(variable: str, path: Path) -> str | Invalid:
+    try:
+        return read_secret(path)
+    except OSError as error:
+        return Invalid(f"{variable} names {path}, which cannot be read: {error.strerror}")
+    except ValueError as error:
+        return Invalid(f"{variable} names {path}, which {error}")
