@@ -47,7 +47,7 @@ MakeFlask = Callable[[Settings], RunFlask]
 
 @pytest.fixture
 def site() -> Iterator[Running]:
-    """A small Tableau site and a Slack workspace."""
+    """Start a small Tableau site and a Slack workspace."""
     with running() as started:
         yield started
 
@@ -61,7 +61,7 @@ def rules_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings(site: Running, tmp_path: Path, rules_file: Path) -> Settings:
-    """Settings of a server that uses the simulator for everything outside."""
+    """Return the settings of a server that uses the simulator for all other services."""
     simulated = {name.lower(): value for name, value in site.environment.items()}
     database = f"sqlite:///{tmp_path / 'inbox.sqlite3'}"
     own = {"database_url": database, "rules_file": rules_file, "webhook_token": TOKEN, "worker_threads": 0}
@@ -102,7 +102,7 @@ def flask(make_flask: MakeFlask, settings: Settings) -> RunFlask:
 
 @pytest.fixture
 def services(settings: Settings) -> Iterator[Services]:
-    """The application's parts, in this process."""
+    """Return the application's parts, in this process."""
     services = Services(settings)
     yield services
     services.stop()
@@ -115,7 +115,7 @@ def inbox(services: Services) -> Inbox:
 
 @pytest.fixture
 def server(settings: Settings) -> Iterator[str]:
-    """The address, without a path, of the receiver over real HTTP."""
+    """Serve the receiver over real HTTP; return its address without a path."""
     app = create_app(settings)
     wsgi = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=wsgi.serve_forever, kwargs={"poll_interval": 0.02})

@@ -1,4 +1,4 @@
-"""The commands, each a module of its own; `commands` has the table."""
+"""The `flask` commands, one module or folder each; `commands.py` lists them."""
 
 from webhooks.cli.commands import register
 

@@ -19,7 +19,7 @@ SERVER = "https://hooks.example.org"
 
 @pytest.fixture
 def environment(settings: Settings, site: Running) -> Mapping[str, str]:
-    """The variables of a command in a process of its own."""
+    """Return the variables of a command that runs in a separate process."""
     given = {"RULES_FILE": str(settings.rules_file), "WEBHOOK_TOKEN": TOKEN}
     return {**os.environ, **site.environment, **given, "DATABASE_URL": settings.database_url.get_secret_value()}
 

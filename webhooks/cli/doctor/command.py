@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
-from functools import partial
+from dataclasses import asdict, replace
 
 import click
 from flask.cli import with_appcontext
@@ -40,11 +38,13 @@ def doctor(url: str | None, site_name: str | None, as_json: bool) -> None:
     No message is sent and nothing is changed in Tableau. The exit code is 1 if a check failed; a warning is no failure.
     """
     results = []
-    for name, check in _checks(url, site_name):
-        for result in run_check(name, check):
+    for site, name, check in _checks(url, site_name):
+        for found in run_check(name, check):
+            text = tableau_access.prefix_site(site, found.text) if site else found.text
+            result = replace(found, text=application.redact(text), advice=application.redact(found.advice))
             results.append(result)
             if as_json:
-                _write(result)
+                terminal.print_json(asdict(result))
             else:
                 _show(result)
     counts = Counter(result.state for result in results)
@@ -54,8 +54,8 @@ def doctor(url: str | None, site_name: str | None, as_json: bool) -> None:
         raise click.exceptions.Exit(FAILED)
 
 
-def _checks(url: str | None, site_name: str | None) -> list[tuple[str, Check]]:
-    """Return all checks, in the order in which one explains the next."""
+def _checks(url: str | None, site_name: str | None) -> list[tuple[Site | None, str, Check]]:
+    """Return all checks with their sites, in the order in which one explains the next."""
     services = application.services()
     # Signing in needs an inbox to share the session; a server's inbox is not migrated under it.
     services.migrate = Migrate.IF_EMPTY
@@ -63,49 +63,35 @@ def _checks(url: str | None, site_name: str | None) -> list[tuple[str, Check]]:
         address = server_url(services, url)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--url") from None
-    sites = services.sites.all if site_name is None else tableau_access.select_sites(site_name)
     local, remote = LocalChecks(services), RemoteChecks(services, address)
-    of_sites: list[tuple[str, Check]] = []
-    for site in sites:
+    of_sites: list[tuple[Site | None, str, Check]] = []
+    for site in services.sites.all if site_name is None else tableau_access.select_sites(site_name):
         at_site = RemoteChecks(services, address, site)
-        for name, check in (("tableau", at_site.tableau), ("sign-in", at_site.sign_in), ("webhooks", at_site.webhooks)):
-            of_sites.append((name, partial(_prefixed, site, name, check)))
+        of_sites += [
+            (site, "tableau", at_site.tableau),
+            (site, "sign-in", at_site.sign_in),
+            (site, "webhooks", at_site.webhooks),
+        ]
     return [
-        ("settings", local.settings),
-        ("database", local.database),
-        ("disk", local.disk),
-        ("rules", local.rules),
-        ("worker", local.backlog),
+        (None, "settings", local.settings),
+        (None, "database", local.database),
+        (None, "disk", local.disk),
+        (None, "rules", local.rules),
+        (None, "worker", local.backlog),
         *of_sites,
-        ("notifiers", remote.notifiers),
-        ("address", remote.public_url),
+        (None, "notifiers", remote.notifiers),
+        (None, "address", remote.public_url),
     ]
-
-
-def _prefixed(site: Site, name: str, check: Check) -> Iterator[CheckResult]:
-    for result in run_check(name, check):
-        yield replace(result, text=tableau_access.prefix_site(site, result.text))
 
 
 def _show(result: CheckResult) -> None:
     """Print the check's line and its advice; on a terminal both are wrapped within their column."""
-    text = Text(application.redact(terminal.one_line(result.text)))
+    text = Text(terminal.one_line(result.text))
     if result.advice:
-        text.append(f"\n{application.redact(result.advice)}", style="dim")
+        text.append(f"\n{result.advice}", style="dim")
     row = Table.grid(padding=(0, 1))
     row.add_column(width=8)
     row.add_column(width=12)
     row.add_column(overflow="fold")
     row.add_row(Text(result.state, style=STYLES[result.state]), result.check, text)
     terminal.show(row)
-
-
-def _write(result: CheckResult) -> None:
-    terminal.print_json(
-        {
-            "check": result.check,
-            "state": result.state.value,
-            "text": application.redact(result.text),
-            "advice": application.redact(result.advice),
-        }
-    )

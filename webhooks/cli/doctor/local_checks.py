@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from webhooks.cli.doctor import sqlite_files
@@ -70,8 +71,11 @@ class LocalChecks:
         except INBOX_ERRORS as error:
             advice = "Is DATABASE_URL correct, is the database running, is the disk full?"
             reason = f"not writable: {error}"
-            if self._database_kind == "sqlite" and (found := self._explain()):
-                reason, advice = f"not writable: {found[0]}", found[1]
+            if self._database_kind == "sqlite":
+                with suppress(OSError):
+                    process = sqlite_files.Process.current()
+                    if found := sqlite_files.explain_unwritable(self._file, process):
+                        reason, advice = f"not writable: {found[0]}", found[1]
             yield failed("database", reason, advice)
             return
         yield ok("database", f"{self._database_kind}, readable and writable, {size / 1024**2:.1f} MiB")
@@ -83,12 +87,6 @@ class LocalChecks:
         if remote := sqlite_files.remote_file_system(self._file, sqlite_files.read_mounts()):
             text = f"{self._file} is on a network file system ({remote}), where SQLite can lose data"
             yield warning("database", text, "Move it to a local disk, or use PostgreSQL (flask inbox move).")
-
-    def _explain(self) -> tuple[str, str] | None:
-        try:
-            return sqlite_files.explain_unwritable(self._file, sqlite_files.Process.current())
-        except OSError:
-            return None
 
     def disk(self) -> Iterator[CheckResult]:
         if self._database_kind != "sqlite":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -171,7 +170,10 @@ def _run(settings: Settings, options: ListenOptions) -> None:
         click.echo(f"Registered {formats.count(len(webhooks.events), 'webhook')}: {', '.join(webhooks.events)}")
         click.echo("Press Ctrl-C to remove them and stop.")
         _test_in_background(webhooks, stop)
-        _wait(process, stop)
+        while not stop.wait(0.2):
+            if process.poll() is not None:
+                raise Unavailable("The server stopped unexpectedly; its log above says why.")
+        click.echo("Stopping …")
 
 
 @contextmanager
@@ -228,10 +230,3 @@ def _test_in_background(webhooks: TemporaryWebhooks, stop: threading.Event) -> N
             click.secho(application.redact(error), fg="yellow", err=True)
 
     threading.Thread(target=test, name="webhook test", daemon=True).start()
-
-
-def _wait(process: subprocess.Popen[bytes], stop: threading.Event) -> None:
-    while not stop.wait(0.2):
-        if process.poll() is not None:
-            raise Unavailable("The server stopped unexpectedly; its log above says why.")
-    click.echo("Stopping …")

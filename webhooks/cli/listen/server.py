@@ -67,18 +67,16 @@ def run_server(
 
 def _environment(settings: Settings, variables: Mapping[str, str]) -> dict[str, str]:
     """Return the settings as variables, so that options of the command override `.env`."""
-    given = {name.upper(): _text(getattr(settings, name)) for name in settings.model_fields_set}
+    given = {}
+    for name in settings.model_fields_set:
+        value = getattr(settings, name)
+        text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        given[name.upper()] = text.lower() if isinstance(value, bool) else text
     given["DATABASE_URL"] = settings.database_url.get_secret_value()
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     # The command creates and removes the webhooks, so the server has none to monitor.
     return {**inherited, **given, "PYTHONPATH": path, "WATCH_MINUTES": "0", "WEBHOOK_URL": "", **variables}
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 def local_address(listener: socket.socket) -> tuple[str, int]:

@@ -92,17 +92,17 @@ class TemporaryWebhooks:
         errors = ["Tableau did not respond in time."]
 
         def remove_all() -> None:
-            errors[:] = [text for site in self._sites for text in self._remove_from(site)]
+            found = []
+            for site in self._sites:
+                try:
+                    tableau = self._services.client(site)
+                    changes = compare(tableau.webhooks(), [], url="", label=self._label)
+                    found += [str(outcome.error) for outcome in apply_changes(changes, tableau) if outcome.error]
+                except (TableauError, RuntimeError) as error:
+                    found.append(str(error))
+            errors[:] = found
 
         thread = threading.Thread(target=remove_all, name="webhook removal", daemon=True)
         thread.start()
         thread.join(REMOVE_SECONDS)
         return f"Could not remove the webhooks: {' '.join(errors)}" if errors else ""
-
-    def _remove_from(self, site: Site) -> list[str]:
-        try:
-            tableau = self._services.client(site)
-            changes = compare(tableau.webhooks(), [], url="", label=self._label)
-            return [str(outcome.error) for outcome in apply_changes(changes, tableau) if outcome.error]
-        except (TableauError, RuntimeError) as error:
-            return [str(error)]

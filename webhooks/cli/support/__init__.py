@@ -1,1 +1,1 @@
-"""What several commands share."""
+"""Shared by several commands: settings, options, output, errors, and access to Tableau."""

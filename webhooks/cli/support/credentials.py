@@ -34,8 +34,10 @@ def complete(settings: Settings, given: Mapping[str, Any]) -> Settings:
     merged = _override(settings, given)
     missing = [name.lower() for name in merged.missing()]
     if not sys.stdin.isatty():
-        if missing:
-            _refuse(merged, missing)
+        try:
+            merged.require_tableau()
+        except RuntimeError as error:
+            raise Unavailable(f"{error}, or use the options (flask listen --help).") from None
         return merged
     if "tableau_domain" in missing and not merged.tableau_sitename:
         missing.insert(1, "tableau_sitename")
@@ -56,14 +58,6 @@ def _override(settings: Settings, given: Mapping[str, Any]) -> Settings:
         return Settings.read(_env_file=None, **{**known, **auth, **given})
     except RuntimeError as error:
         raise click.UsageError(str(error)) from None
-
-
-def _refuse(settings: Settings, missing: list[str]) -> None:
-    try:
-        settings.require_tableau()
-    except RuntimeError as error:
-        raise Unavailable(f"{error}, or use the options (flask listen --help).") from None
-    raise Unavailable(f"Not set: {', '.join(missing)}.")
 
 
 def _ask(name: str) -> str:

@@ -43,16 +43,10 @@ def demo_variables(demo_file: Path = DEMO_FILE) -> Mapping[str, str]:
     """Return the variables of the running demo; none if it is not running, even if a killed one left its file."""
     try:
         with demo_file.open(encoding="utf-8") as file:
-            if _is_locked(file.fileno()):
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:  # the demo holds its lock
                 return {str(name): str(value) for name, value in json.load(file).items()}
     except (OSError, ValueError):
         pass
     return {}
-
-
-def _is_locked(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    return False

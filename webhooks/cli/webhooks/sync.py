@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
@@ -148,16 +148,15 @@ def _write(site: Site, planned: Sequence[Change], applied: Sequence[Outcome]) ->
     outcomes = {id(outcome.change): outcome for outcome in applied}
     for change in planned:
         outcome = outcomes.get(id(change))
-        terminal.print_json({**_object(change, outcome), **tableau_access.site_field(site)})
-
-
-def _object(change: Change, outcome: Outcome | None) -> dict[str, Any]:
-    return {
-        "action": change.kind.value,
-        "event": change.event_type,
-        "name": change.name,
-        "url": application.redact_url(change.url),
-        "why": _reason(change),
-        "done": outcome is not None and outcome.error is None,
-        "error": _error(outcome) if outcome else None,
-    }
+        terminal.print_json(
+            {
+                "action": change.kind.value,
+                "event": change.event_type,
+                "name": change.name,
+                "url": application.redact_url(change.url),
+                "why": _reason(change),
+                "done": outcome is not None and outcome.error is None,
+                "error": _error(outcome) if outcome else None,
+                **tableau_access.site_field(site),
+            }
+        )
