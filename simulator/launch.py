@@ -1,4 +1,4 @@
-"""`make run`: the server against the real site that `.env` names, or, without one, the demo with a simulated site."""
+"""Start `make run`: the server for the site of the settings, or without one the demo with a simulated site."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:
-    """Serves until Ctrl-C or SIGTERM."""
+    """Serve until Ctrl-C or SIGTERM."""
     os.chdir(ROOT)
     if Path(".env").exists() or os.environ.get("TABLEAU_DOMAIN"):
-        print("Starting the server for the site that .env names; Ctrl-C ends it.", flush=True)
+        print("Starting the server with your settings. Stop it with Ctrl-C.", flush=True)
         os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "index:app"])
-    # Ctrl-C, a stop by the system and a closed terminal are the same.
+    # Stop in the same way for Ctrl-C, a signal of the system and a closed terminal.
     for stop in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(stop, signal.default_int_handler)
+    print("Starting the demo: a simulated Tableau site, Slack and Twilio.", flush=True)
+    port, simulator_port = os.environ.get("PORT", "8000"), os.environ.get("SIMULATOR_PORT", "8100")
     try:
-        demo.play(
-            port=int(os.environ.get("PORT", "8000")), simulator_port=int(os.environ.get("SIMULATOR_PORT", "8100"))
-        )
+        demo.play(port=int(port), simulator_port=int(simulator_port))
     except demo.CannotStart as error:
-        sys.exit(f"The demo cannot start: {error}")
-    except demo.Ended as error:
-        sys.exit(f"The demo is over: {error}")
+        sys.exit(f"The demo cannot start. {error}")
+    except demo.ServerEnded as error:
+        sys.exit(f"The demo has ended. {error}")
     except KeyboardInterrupt:
-        print("\nEverything is stopped.")
+        print("\nDemo stopped.")
 
 
 if __name__ == "__main__":

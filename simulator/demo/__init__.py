@@ -1,1 +1,1 @@
-"""The demo of `make run`: simulator, server, scenario."""
+"""The demo of `make run`: a simulated site, the server, and a scenario."""

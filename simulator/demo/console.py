@@ -1,30 +1,36 @@
-"""What Slack and Twilio received, as lines for a terminal."""
+"""Show the messages that Slack and Twilio received in a terminal."""
 
 from __future__ import annotations
 
 import json
+import textwrap
 import urllib.request
 from collections.abc import Iterator
 from html import unescape
 from typing import Any
 
+WIDTH = 80
+# The column in which texts begin.
+INDENT = 10
 
-class Told:
-    """Reads the simulator's messages and remembers which ones were shown."""
+
+class MessageFeed:
+    """The simulator's messages, each returned once."""
 
     def __init__(self, url: str) -> None:
         self._url = f"{url}/simulator/messages"
-        self._shown = self._keys(self._read())
+        received = self._fetch()
+        self._shown = {message["ts"] for message in received["slack"]} | {sms["sid"] for sms in received["sms"]}
 
-    def news(self) -> Iterator[str]:
-        """A block of lines for each message that has come since the last call."""
-        received = self._read()
+    def new_messages(self) -> Iterator[str]:
+        """Return a block of lines for each message since the last call."""
+        received = self._fetch()
         for message in received["slack"]:
             if self._is_new(message["ts"]):
-                yield _slack(message)
+                yield format_slack(message)
         for sms in received["sms"]:
             if self._is_new(sms["sid"]):
-                yield _block(f"SMS to {sms['to']}", sms["body"])
+                yield format_block("SMS", f"to {sms['to']}\n{sms['body']}")
 
     def _is_new(self, key: str) -> bool:
         if key in self._shown:
@@ -32,24 +38,24 @@ class Told:
         self._shown.add(key)
         return True
 
-    def _keys(self, received: dict[str, Any]) -> set[str]:
-        return {one["ts"] for one in received["slack"]} | {one["sid"] for one in received["sms"]}
-
-    def _read(self) -> dict[str, Any]:
-        with urllib.request.urlopen(self._url, timeout=5) as answer:
-            received: dict[str, Any] = json.load(answer)
+    def _fetch(self) -> dict[str, Any]:
+        with urllib.request.urlopen(self._url, timeout=5) as response:
+            received: dict[str, Any] = json.load(response)
             return received
 
 
-def _slack(message: dict[str, Any]) -> str:
-    where = f"Slack    {message['channel_name']}"
+def format_slack(message: dict[str, Any]) -> str:
+    """Return a Slack message: its channel, then its text or the names of its files."""
     if message["files"]:
-        pictures = ", ".join(file["name"] for file in message["files"])
-        return _block(f"{where} (thread)", f"picture {pictures}")
+        names = ", ".join(file["name"] for file in message["files"])
+        return format_block("Slack", f"{message['channel_name']} (thread): {names}")
     # Slack's text has &, < and > as entities, https://docs.slack.dev/messaging/formatting-message-text
-    return _block(where, unescape(message["text"]))
+    return format_block("Slack", f"{message['channel_name']}\n{unescape(message['text'])}")
 
 
-def _block(head: str, text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return "\n".join([f"{head}  {lines[0] if lines else ''}", *(f"         {line}" for line in lines[1:])])
+def format_block(sender: str, text: str) -> str:
+    """Return a text beside its sender, wrapped at 80 columns; addresses are not broken."""
+    lines = []
+    for line in filter(str.strip, text.splitlines()):
+        lines += textwrap.wrap(line, WIDTH - INDENT, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(f"{sender if number == 0 else '':<{INDENT}}{line}" for number, line in enumerate(lines))

@@ -1,0 +1,48 @@
+"""The output of the demo in a terminal, and the ports it needs."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+import slack_sdk
+import twilio.rest
+
+from simulator import Running
+from simulator.demo.console import WIDTH, MessageFeed, format_block
+from simulator.demo.play import WELCOME, CannotStart, check_port
+
+
+def test_each_message_is_returned_once(simulator: Running, slack: slack_sdk.WebClient, sms: twilio.rest.Client) -> None:
+    """Messages before the start are left out, later ones are returned once, as people read them."""
+    slack.chat_postMessage(channel="#bi", text="old")
+    feed = MessageFeed(simulator.url)
+    sent = slack.chat_postMessage(channel="#bi", text="Refresh failed: R&amp;D\n\nDisk full")
+    slack.files_upload_v2(channel=sent["channel"], thread_ts=sent["ts"], content=b"abc", filename="a.png")
+    sms.messages.create(to="+15550100", from_="+15005550006", body="Hi")
+    assert list(feed.new_messages()) == [
+        "Slack     #bi\n          Refresh failed: R&D\n          Disk full",
+        "Slack     #bi (thread): a.png",
+        "SMS       to +15550100\n          Hi",
+    ]
+    assert list(feed.new_messages()) == []
+
+
+def test_output_fits_80_columns() -> None:
+    """Long texts are wrapped, addresses are not broken, and the welcome fits with the longest ports."""
+    address = "http://127.0.0.1:8100/#/site/acme/" + "x" * 80
+    lines = format_block("Slack", f"{'word ' * 60}\n{address}").splitlines()
+    assert [line for line in lines if len(line) > WIDTH] == [f"          {address}"]
+    assert all(line.startswith(" " * 10) for line in lines[1:])
+    welcome = WELCOME.format(port=65535, simulator_port=65535, log="data/demo.log")
+    assert max(map(len, welcome.splitlines())) <= WIDTH
+
+
+def test_port_in_use_is_named() -> None:
+    """The error names the port and the command with another one."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotStart, match=f"Port {port} is in use. Choose another: PORT={port + 10} make run"):
+            check_port(port, "PORT")
