@@ -68,7 +68,7 @@ def play(*, port: int, simulator_port: int) -> None:
     check_port(simulator_port, "SIMULATOR_PORT")
     DATA.mkdir(exist_ok=True)
     with running(Config(duplicates=DUPLICATES), port=simulator_port) as site:
-        # An inbox of its own, and the simulator in place of all vendors.
+        # A separate inbox, and the simulator in place of all vendors.
         inbox = (DATA / "demo.sqlite3").resolve()
         own = {"HOST": "127.0.0.1", "PORT": str(port), "DATABASE_URL": f"sqlite:///{inbox}"}
         settings = {**site.environment, **own}
@@ -101,7 +101,7 @@ def show_messages(feed: MessageFeed, server: subprocess.Popen[bytes], seconds: f
 def server_process(settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run the server under gunicorn for the length of a `with` block, once it is ready. Raises CannotStart."""
     command = [sys.executable, "-m", "gunicorn", "index:app"]
-    # In a session of its own, so that Ctrl-C stops the server after the demo and not at the same time.
+    # In a separate session, so that Ctrl-C stops the server after the demo and not at the same time.
     with (
         LOG.open("ab") as log,
         subprocess.Popen(

@@ -1,4 +1,6 @@
-"""A little drawing board in pure Python that ends as a PNG: rectangles, lines with soft edges, text in a 5x7 font."""
+"""Draw PNG images in pure Python: rectangles, antialiased lines, text in a 5x7 font."""
+
+from __future__ import annotations
 
 import itertools
 import struct
@@ -8,7 +10,7 @@ from collections.abc import Sequence
 
 Colour = tuple[int, int, int]
 
-# Columns of five bytes, the lowest bit on top. Space to underscore, as on the displays this font comes from.
+# Five bytes per character for its columns, the lowest bit at the top; from space to underscore.
 _GLYPHS = bytes.fromhex(
     "0000000000 00005f0000 0007000700 147f147f14 242a7f2a12 2313086462 3649552250 0005030000 001c224100 0041221c00"
     "14083e0814 08083e0808 0050300000 0808080808 0060600000 2010080402 3e5149453e 00427f4000 4261514946 2141454b31"
@@ -21,7 +23,7 @@ _GLYPHS = bytes.fromhex(
 
 
 class Canvas:
-    """A picture of so many pixels, white to begin with."""
+    """An image in RGB, initially of one colour."""
 
     def __init__(self, width: int, height: int, paper: Colour = (255, 255, 255)) -> None:
         self.width, self.height = width, height
@@ -30,7 +32,7 @@ class Canvas:
     def box(
         self, left: float, top: float, right: float, bottom: float, colour: Colour, *, fade: Colour | None = None
     ) -> None:
-        """Fill a rectangle, down to the `fade` colour if there is one."""
+        """Fill a rectangle, with a gradient to the `fade` colour if one is given."""
         x0, x1 = max(0, round(left)), min(self.width, round(right))
         y0, y1 = max(0, round(top)), min(self.height, round(bottom))
         if x1 <= x0:
@@ -39,8 +41,8 @@ class Canvas:
             shade = blend(colour, fade, (y - y0) / max(1, y1 - y0)) if fade else colour
             self._rows[y][3 * x0 : 3 * x1] = bytes(shade) * (x1 - x0)
 
-    def below(self, left: int, levels: Sequence[int], bottom: int, colour: Colour, fade: Colour) -> None:
-        """Fill what lies under a curve given by its height in each column, down to the `fade` colour."""
+    def area(self, left: int, levels: Sequence[int], bottom: int, colour: Colour, fade: Colour) -> None:
+        """Fill the area under a curve, given by its height in each column, with a gradient to the `fade` colour."""
         top = min(levels)
         for y in range(max(0, top), bottom):
             shade = bytes(blend(colour, fade, (y - top) / max(1, bottom - top)))
@@ -52,35 +54,31 @@ class Canvas:
                 column += width
 
     def dot(self, x: int, y: int, colour: Colour, strength: float) -> None:
-        """Mix a colour into one pixel."""
+        """Blend a colour into one pixel."""
         if 0 <= x < self.width and 0 <= y < self.height and strength > 0:
             row = self._rows[y]
-            now = (row[3 * x], row[3 * x + 1], row[3 * x + 2])
-            row[3 * x : 3 * x + 3] = bytes(blend(now, colour, min(1.0, strength)))
+            current = (row[3 * x], row[3 * x + 1], row[3 * x + 2])
+            row[3 * x : 3 * x + 3] = bytes(blend(current, colour, min(1.0, strength)))
 
     def line(self, start: tuple[float, float], end: tuple[float, float], colour: Colour, *, width: float = 2.0) -> None:
-        """Draw a line with soft edges."""
+        """Draw an antialiased line."""
         (x0, y0), (x1, y1) = start, end
         steps = max(1, round(abs(x1 - x0)))
         for step in range(steps):
-            share = step / steps
-            self._stroke(x0 + (x1 - x0) * share, y0 + (y1 - y0) * share, colour, width)
-
-    def _stroke(self, x: float, y: float, colour: Colour, width: float) -> None:
-        half = width / 2
-        for row in range(int(y - half - 1), int(y + half + 2)):
-            self.dot(round(x), row, colour, half + 0.5 - abs(row - y))
+            x, y = x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps
+            for row in range(int(y - width / 2 - 1), int(y + width / 2 + 2)):
+                self.dot(round(x), row, colour, width / 2 + 0.5 - abs(row - y))
 
     def disc(self, x: float, y: float, radius: float, colour: Colour) -> None:
-        """A filled circle with a soft edge."""
+        """Draw an antialiased filled circle."""
         for row in range(int(y - radius - 1), int(y + radius + 2)):
             for column in range(int(x - radius - 1), int(x + radius + 2)):
-                away = ((column - x) ** 2 + (row - y) ** 2) ** 0.5
-                self.dot(column, row, colour, radius + 0.5 - away)
+                distance = ((column - x) ** 2 + (row - y) ** 2) ** 0.5
+                self.dot(column, row, colour, radius + 0.5 - distance)
 
-    def text(self, x: int, y: int, words: str, colour: Colour, *, scale: int = 1) -> None:
-        """Write in capitals; what the font lacks becomes a question mark."""
-        for index, char in enumerate(plain(words)):
+    def text(self, x: int, y: int, text: str, colour: Colour, *, scale: int = 1) -> None:
+        """Draw a text in capitals; characters that the font lacks become question marks."""
+        for index, char in enumerate(plain(text)):
             glyph = _GLYPHS[5 * (ord(char) - 32) : 5 * (ord(char) - 32) + 5]
             for column, bits in enumerate(glyph):
                 for row in range(7):
@@ -89,30 +87,28 @@ class Canvas:
                         self.box(left, top, left + scale, top + scale, colour)
 
     def png(self, enlarge: int = 1) -> bytes:
-        """The picture as a file, every pixel so many times. https://www.w3.org/TR/png/"""
-        rows = (b"\x00" + (_widened(row, enlarge) if enlarge > 1 else bytes(row)) for row in self._rows)
-        raw = b"".join(row * enlarge for row in rows)
+        """Return the image as a PNG, with every pixel repeated `enlarge` times (https://www.w3.org/TR/png/)."""
+        lines = []
+        for row in self._rows:
+            wide = bytearray(len(row) * enlarge)
+            for offset in range(3 * enlarge):
+                wide[offset :: 3 * enlarge] = row[offset % 3 :: 3]
+            lines.append((b"\x00" + bytes(wide)) * enlarge)
+        raw = b"".join(lines)
         header = struct.pack(">IIBBBBB", self.width * enlarge, self.height * enlarge, 8, 2, 0, 0, 0)
         chunks = (_chunk(b"IHDR", header), _chunk(b"IDAT", zlib.compress(raw, 6)), _chunk(b"IEND", b""))
         return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def blend(one: Colour, other: Colour, share: float) -> Colour:
-    """A colour so far on the way from one to the other."""
+    """Return the mix of two colours; `share` is that of the other one."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
     return red, green, blue
 
 
-def _widened(row: bytes | bytearray, times: int) -> bytes:
-    wide = bytearray(len(row) * times)
-    for offset in range(3 * times):
-        wide[offset :: 3 * times] = row[offset % 3 :: 3]
-    return bytes(wide)
-
-
-def plain(words: str) -> str:
-    """The text as the font can write it: capitals, accents taken off."""
-    bare = "".join(char for char in unicodedata.normalize("NFKD", words.upper()) if not unicodedata.combining(char))
+def plain(text: str) -> str:
+    """Return a text as the font can draw it: in capitals, without accents."""
+    bare = "".join(char for char in unicodedata.normalize("NFKD", text.upper()) if not unicodedata.combining(char))
     return "".join(char if 32 <= ord(char) <= 95 else "?" for char in bare)
 
 

@@ -1,4 +1,6 @@
-"""Files of office programs, made by hand and small: PDF, Excel, PowerPoint, CSV."""
+"""Write small PDF, Excel, PowerPoint and CSV files."""
+
+from __future__ import annotations
 
 import csv as table
 import io
@@ -12,15 +14,20 @@ PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentatio
 REGIONS = ("North", "East", "South", "West", "Online")
 OPEN = "http://schemas.openxmlformats.org"
 HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+PPTX_NAMESPACES = (
+    f'xmlns:p="{OPEN}/presentationml/2006/main" '
+    f'xmlns:r="{OPEN}/officeDocument/2006/relationships" '
+    f'xmlns:a="{OPEN}/drawingml/2006/main"'
+)
 Rows = Sequence[Sequence[str]]
 
 
 def numbers(seed: str, filters: Sequence[str] = ()) -> Rows:
-    """The rows behind a view, the same for the same view; a filter on Region is obeyed."""
-    dice = random.Random(seed)
+    """Return the rows of a view, always the same for the same seed, with the filter on Region applied."""
+    source = random.Random(seed)
     wanted = {part.strip() for entry in filters if entry.startswith("Region:") for part in entry[7:].split(",")}
     rows = [
-        (region, month, str(dice.randint(800, 99000)))
+        (region, month, str(source.randint(800, 99000)))
         for region in REGIONS
         for month in ("January", "February", "March")
     ]
@@ -28,14 +35,14 @@ def numbers(seed: str, filters: Sequence[str] = ()) -> Rows:
 
 
 def csv(rows: Rows) -> bytes:
-    """The rows as Tableau's CSV: commas, UTF-8, a line feed at the end of each."""
+    """Return rows as Tableau's CSV: commas, UTF-8, line feeds."""
     out = io.StringIO()
     table.writer(out, lineterminator="\n").writerows(rows)
     return out.getvalue().encode()
 
 
 def package(files: Mapping[str, bytes]) -> bytes:
-    """Files in a ZIP, the same bytes for the same files."""
+    """Return files as a ZIP, with the same bytes for the same files."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
@@ -44,46 +51,47 @@ def package(files: Mapping[str, bytes]) -> bytes:
 
 
 def pdf(pages: Sequence[str]) -> bytes:
-    """A PDF with a line of text on each page. https://pdfa.org/resource/iso-32000-2/"""
+    """Return a PDF with a line of text on each page (https://pdfa.org/resource/iso-32000-2/)."""
     kids = " ".join(f"{4 + 2 * index} 0 R" for index in range(len(pages)))
     objects = [
         "<< /Type /Catalog /Pages 2 0 R >>",
         f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
         "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
     ]
-    for index, words in enumerate(pages):
-        stream = f"BT /F1 24 Tf 72 500 Td ({_pdf_text(words)}) Tj ET"
+    for index, text in enumerate(pages):
+        encodable = text.encode("cp1252", "replace").decode("cp1252")
+        escaped = encodable.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
+        stream = f"BT /F1 24 Tf 72 500 Td ({escaped}) Tj ET"
         font = "/Resources << /Font << /F1 3 0 R >> >>"
         objects.append(f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 842 595] {font} /Contents {5 + 2 * index} 0 R >>")
         objects.append(f"<< /Length {len(stream.encode('cp1252'))} >>\nstream\n{stream}\nendstream")
-    return _pdf_file([entry.encode("cp1252") for entry in objects])
-
-
-def _pdf_text(words: str) -> str:
-    known = words.encode("cp1252", "replace").decode("cp1252")
-    return known.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
-
-
-def _pdf_file(objects: Sequence[bytes]) -> bytes:
-    out, places = bytearray(b"%PDF-1.4\n"), []
+    out, offsets = bytearray(b"%PDF-1.4\n"), []
     for number, entry in enumerate(objects, 1):
-        places.append(len(out))
-        out += b"%d 0 obj\n%b\nendobj\n" % (number, entry)
+        offsets.append(len(out))
+        out += b"%d 0 obj\n%b\nendobj\n" % (number, entry.encode("cp1252"))
     start = len(out)
     out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    out += b"".join(b"%010d 00000 n \n" % place for place in places)
+    out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
     out += b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
     return bytes(out)
 
 
 def xlsx(rows: Rows) -> bytes:
-    """A workbook of Excel with one sheet."""
-    lines = "".join(f"<row>{''.join(map(_cell, row))}</row>" for row in rows)
+    """Return an Excel workbook with one sheet."""
+
+    def cell(value: str) -> str:
+        if value.isdigit():
+            return f"<c><v>{value}</v></c>"
+        return f'<c t="inlineStr"><is><t>{escape(value)}</t></is></c>'
+
+    lines = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
     main = f"{OPEN}/spreadsheetml/2006/main"
     rels = f"{OPEN}/officeDocument/2006/relationships"
     sheets = f'<sheets><sheet name="Crosstab" sheetId="1" xmlns:r="{rels}" r:id="rId1"/></sheets>'
     data = f"<sheetData>{lines}</sheetData>"
-    types = _types({"/xl/workbook.xml": f"{XLSX}.main+xml", "/xl/worksheets/sheet1.xml": XLSX[:-5] + "worksheet+xml"})
+    types = _content_types(
+        {"/xl/workbook.xml": f"{XLSX}.main+xml", "/xl/worksheets/sheet1.xml": XLSX[:-5] + "worksheet+xml"}
+    )
     return package(
         {
             "[Content_Types].xml": types,
@@ -95,13 +103,7 @@ def xlsx(rows: Rows) -> bytes:
     )
 
 
-def _cell(value: str) -> str:
-    if value.isdigit():
-        return f"<c><v>{value}</v></c>"
-    return f'<c t="inlineStr"><is><t>{escape(value)}</t></is></c>'
-
-
-def _types(parts: Mapping[str, str]) -> bytes:
+def _content_types(parts: Mapping[str, str]) -> bytes:
     overrides = "".join(f'<Override PartName="{name}" ContentType="{kind}"/>' for name, kind in parts.items())
     rels = '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
     png = '<Default Extension="png" ContentType="image/png"/><Default Extension="xml" ContentType="application/xml"/>'
@@ -110,20 +112,18 @@ def _types(parts: Mapping[str, str]) -> bytes:
 
 def _relations(targets: Mapping[str, tuple[str, str]]) -> bytes:
     kinds = f"{OPEN}/officeDocument/2006/relationships"
-    each = "".join(
+    relations = "".join(
         f'<Relationship Id="{key}" Type="{kinds}/{kind}" Target="{to}"/>' for key, (kind, to) in targets.items()
     )
-    return f'{HEAD}<Relationships xmlns="{OPEN}/package/2006/relationships">{each}</Relationships>'.encode()
+    return f'{HEAD}<Relationships xmlns="{OPEN}/package/2006/relationships">{relations}</Relationships>'.encode()
 
 
 def pptx(slides: Mapping[str, bytes]) -> bytes:
-    """Slides with a title and a picture each."""
+    """Return PowerPoint slides with a title and a picture each."""
     base = PPTX[: -len("presentation")]
-    files, parts, relations = (
-        dict[str, bytes](),
-        {"/ppt/presentation.xml": f"{PPTX}.main+xml"},
-        dict[str, tuple[str, str]](),
-    )
+    files: dict[str, bytes] = {}
+    parts = {"/ppt/presentation.xml": f"{PPTX}.main+xml"}
+    relations: dict[str, tuple[str, str]] = {}
     for number, (title, picture) in enumerate(slides.items(), 1):
         parts[f"/ppt/slides/slide{number}.xml"] = f"{base}slide+xml"
         relations[f"rId{number}"] = ("slide", f"slides/slide{number}.xml")
@@ -134,15 +134,10 @@ def pptx(slides: Mapping[str, bytes]) -> bytes:
         )
     ids = "".join(f'<p:sldId id="{255 + n}" r:id="rId{n}"/>' for n in range(1, len(slides) + 1))
     listed = f'<p:sldIdLst>{ids}</p:sldIdLst><p:sldSz cx="9144000" cy="6858000"/><p:notesSz cx="6858000" cy="9144000"/>'
-    files["ppt/presentation.xml"] = f"{HEAD}<p:presentation {_names()}>{listed}</p:presentation>".encode()
+    files["ppt/presentation.xml"] = f"{HEAD}<p:presentation {PPTX_NAMESPACES}>{listed}</p:presentation>".encode()
     files["ppt/_rels/presentation.xml.rels"] = _relations(relations)
     files["_rels/.rels"] = _relations({"rId1": ("officeDocument", "ppt/presentation.xml")})
-    return package({"[Content_Types].xml": _types(parts)} | files)
-
-
-def _names() -> str:
-    main, rels, draw = "presentationml/2006/main", "officeDocument/2006/relationships", "drawingml/2006/main"
-    return f'xmlns:p="{OPEN}/{main}" xmlns:r="{OPEN}/{rels}" xmlns:a="{OPEN}/{draw}"'
+    return package({"[Content_Types].xml": _content_types(parts)} | files)
 
 
 def _slide(title: str) -> bytes:
@@ -154,4 +149,4 @@ def _slide(title: str) -> bytes:
     placed = '<a:xfrm><a:off x="457200" y="457200"/><a:ext cx="8229600" cy="5943600"/></a:xfrm>'
     shape = f'<p:spPr>{placed}<a:prstGeom prst="rect"><a:avLst/></a:prstGeom></p:spPr>'
     picture = f"<p:pic>{named}{filled}{shape}</p:pic>"
-    return f"{HEAD}<p:sld {_names()}><p:cSld><p:spTree>{group}{picture}</p:spTree></p:cSld></p:sld>".encode()
+    return f"{HEAD}<p:sld {PPTX_NAMESPACES}><p:cSld><p:spTree>{group}{picture}</p:spTree></p:cSld></p:sld>".encode()

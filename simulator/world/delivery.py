@@ -101,7 +101,7 @@ class Sender:
 
 
 def post(url: str, body: bytes, config: Config) -> Attempt:
-    """Send one body to one address and return the result. A redirect is not followed: it is no success."""
+    """Send one body to one address and return the result. Redirects are not followed and count as failures."""
     began, at = time.monotonic(), config.clock()
     status, message, response_text = None, "", ""
     try:

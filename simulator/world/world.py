@@ -36,7 +36,7 @@ class World:
     def _fill(self) -> None:
         self.config = self._initial_config
         self.random = random.Random(self.config.seed)
-        # A generator of their own, so that duplicates do not shift the identifiers.
+        # A separate generator, so that duplicates do not shift the identifiers.
         self._duplicates = random.Random(self.config.seed + 1)
         self.version = 0
         self.generation += 1

@@ -43,7 +43,7 @@ def sign_in(world: World) -> Document:
         user = site.user_named(name) if site else None
         if site is None or user is None:
             raise _refused("The site or the user does not exist, or the user does not belong to the site.")
-        # A client may send an empty element: {"user": {"id": null}} is no impersonation.
+        # A client may send an empty element: {"user": {"id": null}} does not impersonate.
         if impersonated := as_text(object_at(credentials, "user").get("id")):
             if impersonated not in site.users or not user.is_admin:
                 raise _refused("The user to impersonate does not exist, or you may not impersonate.")

@@ -56,7 +56,7 @@ def add_tags(call: ApiCall, kind: str, luid: str) -> Document:
 
 @route(f"/{ANY_KIND}/<luid>/tags/<label>", "DELETE", scope="*")
 def delete_tag(call: ApiCall, kind: str, luid: str, label: str) -> Result:
-    """Delete a tag; a missing one is no error."""
+    """Delete a tag; a missing tag is ignored."""
     require_scope(call, _scope(kind))
     item = find_content(call, kind, luid)
     gone = {name.lower() for name in (label, *parse_labels(label))}
