@@ -16,7 +16,7 @@ SECRETS = ["token/with+signs", "short", "short-and-long", "abc"]
 
 
 def printed(message: str, *, failure: Exception | None = None) -> str:
-    formatter = logs.dictionary(debug=True, secrets=SECRETS)["formatters"]["line"]["()"]()
+    formatter = logs.configuration(debug=True, secrets=SECRETS)["formatters"]["line"]["()"]()
     trace = None
     if failure is not None:
         try:

@@ -1,20 +1,23 @@
-"""create_app(settings): builds, wires, registers. Nothing else."""
+"""Create the Flask application: read the settings, wire the services, register the blueprints and commands."""
 
 from __future__ import annotations
 
 import logging
 
-from click import ClickException
+import click
 from flask import Flask, Response, request
+from flask.cli import run_command
+from flask.helpers import get_debug_flag
 from werkzeug.exceptions import HTTPException
-from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import is_running_from_reloader
 
-from webhooks import cli, health, logs, problem
+from webhooks import cli, health, logs, receiver
 from webhooks.cli.support import demo_settings
 from webhooks.config.environment import require_free_address
 from webhooks.config.settings import Settings, is_flask_command, load_environment, misspelt_variables
-from webhooks.receiver import Receiver
+from webhooks.event import MAX_BYTES, Event
+from webhooks.inbox import Receipt
+from webhooks.problem import problem, problem_of
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 from webhooks.services import Services
@@ -23,39 +26,46 @@ log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The application. Without `settings` they are read from the environment and `.env`.
+    """Return the application. Without `settings` they are read from the environment and `.env`.
 
-    Raises RuntimeError that names everything missing for the chosen sign-in to Tableau, or every fault of the rules
-    file, except under the `flask` command, most of whose commands need none of it.
+    Raises RuntimeError with everything that is missing for the sign-in to Tableau, or with every error in the rules
+    file. Most `flask` commands need neither; `flask run` shows the error as commands do.
     """
     settings = settings or _read_settings()
     logs.configure(debug=settings.flask_env == "development", secrets=settings.secrets())
     app = Flask("webhooks", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
     services = app.extensions["webhooks"] = Services(settings)
-    if not is_flask_command():
-        _require_fit(services)
+
+    def receive(event: Event) -> Receipt:
+        return services.inbox.events.receive(event)
+
+    # Hooks belong to the blueprints whose pages need them, never to the application: none may run for /webhook.
+    app.register_blueprint(receiver.create_blueprint(receive, settings.webhook_tokens()))
     app.register_blueprint(health.blueprint)
-    app.register_error_handler(HTTPException, _refused)
-    app.register_error_handler(Exception, _failed)
+    app.register_error_handler(HTTPException, problem_of)
+    app.register_error_handler(Exception, _internal_error)
     cli.register(app)
-    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/webhook": Receiver(services)})  # type: ignore[method-assign]
+    if not is_flask_command():
+        _check_startup(services)
+    elif (run := click.get_current_context(silent=True)) and run.command is run_command:
+        _prepare_flask_run(run, services)
     return app
 
 
 def develop(app: Flask) -> None:
-    """The development server: reloads when the code changes, runs the worker in the process that serves."""
+    """Run the development server, which reloads changed code, with the worker in the process that serves."""
     services: Services = app.extensions["webhooks"]
+    host, port = services.settings.host, services.settings.port
     if is_running_from_reloader():
         services.start_worker()
-    host, port = services.settings.host, services.settings.port
-    if not is_running_from_reloader():
+    else:
         require_free_address(host, port)
     # The settings are read already; Flask would add the env file to the environment in its own way.
     app.run(host, port, use_reloader=True, threaded=True, load_dotenv=False)
 
 
 def _read_settings() -> Settings:
-    """The settings; under the `flask` command a fault in them is a sentence and no traceback."""
     if not is_flask_command():
         load_environment()
         return Settings.read()
@@ -63,14 +73,22 @@ def _read_settings() -> Settings:
         load_environment()
         return demo_settings.read()
     except RuntimeError as error:
-        raise ClickException(str(error)) from None
+        raise click.ClickException(str(error)) from None
 
 
-def _require_fit(services: Services) -> None:
-    """Stops a start that could not end well, rather than the first event; says what is probably not meant.
+def _prepare_flask_run(context: click.Context, services: Services) -> None:
+    """Check the settings and start the worker, unless this is the parent of a reloader, which does not serve."""
+    try:
+        _check_startup(services)
+    except RuntimeError as error:
+        raise click.ClickException(str(error)) from None
+    reloads = get_debug_flag() if context.params["reload"] is None else context.params["reload"]
+    if is_running_from_reloader() or not reloads:
+        services.start_worker()
 
-    Raises RuntimeError, of which gunicorn shows the sentence without a traceback.
-    """
+
+def _check_startup(services: Services) -> None:
+    """Fail at startup instead of at the first event, and log what is probably a mistake. Raises RuntimeError."""
     services.settings.require_tableau()
     services.settings.require_durable()
     try:
@@ -81,23 +99,13 @@ def _require_fit(services: Services) -> None:
         ]
     except (RulesError, RegistrationError) as error:
         raise RuntimeError(str(error)) from error
-    if not services.tokens:
-        warnings.append("WEBHOOK_TOKEN is empty: whoever knows the address may send events")
+    if not services.settings.webhook_tokens():
+        warnings.append("WEBHOOK_TOKEN is empty: anyone who knows the URL can send events")
     for warning in warnings:
         log.warning("%s", warning)
 
 
-def _refused(error: HTTPException) -> Response:
-    """Flask's own refusals (404, 405 …) as problems, with their headers, such as Allow."""
-    status = error.code or 500
-    headers = {name: value for name, value in error.get_headers() if name.lower() != "content-type"}
-    return Response(
-        problem.problem(status, error.description or ""), status, headers, content_type=problem.CONTENT_TYPE
-    )
-
-
-def _failed(error: Exception) -> Response:
-    """A mistake of ours: logged whole, told to nobody."""
-    log.error("%s %s failed", request.method, request.endpoint, exc_info=error)
-    body = problem.problem(500, "An error inside the server; its log has the details.")
-    return Response(body, 500, content_type=problem.CONTENT_TYPE)
+def _internal_error(error: Exception) -> Response:
+    """Log the error with its traceback; the response has no details."""
+    log.error("Request failed: %s %s", request.method, request.endpoint, exc_info=error)
+    return problem(500, "Internal error; the server's log has the details.")

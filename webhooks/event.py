@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import math
@@ -9,9 +10,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any, NoReturn
 
 from webhooks.event_types import EventType, event_type
+from webhooks.spelling import closest
 
 # Values of `resource` that say what the LUID names.
 CONTENT_RESOURCES = ("WORKBOOK", "DATASOURCE", "VIEW", "USER", "SITE")
@@ -19,6 +22,18 @@ CORE_FIELDS = ("resource", "event_type", "resource_name", "site_luid", "resource
 MAX_BYTES = 64 * 1024
 # Tableau's events are flat; deeper nesting than this is an attack on the parser.
 MAX_DEPTH = 64
+# Keys of a payload that are compared with event_type for a hint.
+MAX_COMPARED_KEYS = 50
+MAX_COMPARED_LENGTH = 40
+
+# What senders post instead of JSON, recognized by how the body begins.
+FOREIGN_FORMATS = {
+    re.compile(rb"\xff\xfe|\xfe\xff|[\x00-\x7f]\x00|\x00[\x00-\x7f]"): "UTF-16 or UTF-32",
+    re.compile(rb"\x1f\x8b"): "gzip, which Content-Encoding does not announce",
+    re.compile(rb"--[^\r\n]{1,200}\r?\n"): "multipart form data",
+    re.compile(rb"[\w.%+\[\]-]{1,200}=", re.ASCII): "form data",
+    re.compile(rb"\s*<"): "XML or HTML",
+}
 
 # The payload's field that marks an event sent by `flask trigger`; its messages are marked as a test.
 TEST_FIELD = "test"
@@ -29,16 +44,16 @@ RECONCILED = "reconciled"
 
 
 class Malformed(ValueError):
-    """The bytes are not JSON in UTF-8 as RFC 8259 has it."""
+    """The body is not JSON in UTF-8 as RFC 8259 defines it."""
 
 
 class Unprocessable(ValueError):
-    """It is JSON, but not an object with a string `event_type`."""
+    """The body is JSON, but not an object with a string `event_type`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What Tableau sent. Fields hold the payload's own values, unchanged; a missing field is None.
+    """An event as Tableau sent it. Fields hold the payload's own values, unchanged; a missing field is None.
 
     `id` and `received_at` (UTC) are set once the event is stored. `site` is its site's name in SITES_FILE, empty
     without that file and None while it is not known which site sent the event. `origin` is MONITOR or RECONCILED for an
@@ -56,22 +71,27 @@ class Event:
 
     @property
     def resource(self) -> Any:
+        """Return the value of `resource`, such as WORKBOOK or EXTRACTS, as sent."""
         return self.payload.get("resource")
 
     @property
     def resource_name(self) -> Any:
+        """Return the name of the content, as sent."""
         return self.payload.get("resource_name")
 
     @property
     def resource_luid(self) -> Any:
+        """Return the LUID of the content, as sent."""
         return self.payload.get("resource_luid")
 
     @property
     def site_luid(self) -> Any:
+        """Return the LUID of the content's site, as sent."""
         return self.payload.get("site_luid")
 
     @property
     def created_at(self) -> Any:
+        """Return the time of the event, as sent."""
         return self.payload.get("created_at")
 
     @property
@@ -81,7 +101,7 @@ class Event:
 
     @property
     def type(self) -> EventType:
-        """What the event type means."""
+        """Return what the event type means."""
         return event_type(self.event_type)
 
     @property
@@ -97,44 +117,46 @@ class Event:
 
 
 def parse(body: bytes) -> Event | None:
-    """The event in a request's body, or None for a test request.
+    """Return the event in a request's body, or None for a test request. Raises Malformed and Unprocessable.
 
-    Nobody has published the exact bytes of a test request, so an empty body, `{}`, `null`, `""` and the event type
-    `Test` all count as one. Raises Malformed and Unprocessable.
+    Tableau does not document the body of a test request, so an empty body, `{}`, `null`, `""` and the event type `Test`
+    all count as one.
     """
-    if not body.strip():
+    if not body.removeprefix(codecs.BOM_UTF8).strip():
         return None
     payload = load(body)
     if payload is None or payload in ({}, ""):
         return None
     if not isinstance(payload, dict):
-        raise Unprocessable(f"expected a JSON object, got {_kind(payload)}")
+        raise Unprocessable(f"Expected a JSON object, not {_json_type(payload)}.")
     name = payload.get("event_type")
     if not isinstance(name, str):
-        given = f"is {_kind(name)}" if "event_type" in payload else "is missing"
-        raise Unprocessable(f"event_type {given}; expected a string such as WorkbookRefreshFailed")
+        problem = f"is {_json_type(name)}" if "event_type" in payload else "is missing"
+        raise Unprocessable(f"event_type {problem}; expected a string such as WorkbookRefreshFailed.{_advice(payload)}")
     if name == "Test":
         return None
     return Event(name, payload, body, fingerprint(payload))
 
 
 def load(body: bytes) -> Any:
-    """The JSON value in `body`, read strictly: UTF-8, no NaN or infinity, no lone surrogate, no absurd nesting."""
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
-        _check_depth(body)
+    """Return the JSON value in `body`, read strictly. Raises Malformed.
+
+    The body must be UTF-8; NaN, infinity, lone surrogates and excessive nesting are refused. A byte-order mark is not.
+    """
+    text_bytes = body.removeprefix(codecs.BOM_UTF8)
+    if text_bytes.count(b"[") + text_bytes.count(b"{") > MAX_DEPTH:
+        _check_depth(text_bytes)
     try:
-        text = body.decode("utf-8")
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        text = text_bytes.decode("utf-8")
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite_float)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except RecursionError as error:
-        raise Malformed("nested too deeply") from error
-    except UnicodeDecodeError as error:
-        raise Malformed(f"not UTF-8: {error.reason} at byte {error.start}") from error
+        raise Malformed("The JSON is nested too deeply.") from error
     except UnicodeEncodeError as error:
-        raise Malformed("a lone surrogate is not a character") from error
+        raise Malformed("The JSON contains a lone surrogate, which is not a character.") from error
     except ValueError as error:
-        raise Malformed(f"not JSON: {error}") from error
+        raise Malformed(_describe_malformed(text_bytes, error)) from error
     return value
 
 
@@ -146,26 +168,43 @@ def build(name: str, *, origin: str, **fields: str) -> Event:
 
 
 def fingerprint(payload: Mapping[str, Any]) -> bytes:
-    """32 bytes: when it was created, then SHA-256 over the six core fields; over the whole payload where `created_at`
-    is missing.
+    """Return 32 bytes that identify the event: its time, then SHA-256 over the six core fields.
 
-    Tableau sends one event more than once and gives it no id. The order of keys, `text` and fields of the future must
-    not make a duplicate look new. New ones stand together in the index (docs/decisions/007-fingerprint.md).
+    Without `created_at` the whole payload is hashed. Tableau may send one event several times and gives it no id; the
+    order of keys, `text` and future fields do not make a duplicate look new. Fingerprints begin with the time so that
+    new ones are neighbours in the index (docs/decisions/007-fingerprint.md).
     """
     core = {field: payload[field] for field in CORE_FIELDS if field in payload}
     known = core if core.get("created_at") else payload
     canonical = json.dumps(known, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return (_moment(core.get("created_at")) + hashlib.sha256(canonical.encode("utf-8")).digest())[:32]
+    return (_sortable_time(core.get("created_at")) + hashlib.sha256(canonical.encode("utf-8")).digest())[:32]
 
 
-def _moment(created_at: object) -> bytes:
-    """The digits of a time, down to the second, as six bytes that sort; zeros for anything else."""
+def _sortable_time(created_at: object) -> bytes:
+    """Return the digits of a time, down to the second, as six bytes that sort; zeros for anything else."""
     digits = re.sub("[^0-9]", "", created_at[:40])[:14] if isinstance(created_at, str) else ""
     return int(digits.ljust(14, "0")).to_bytes(6, "big")
 
 
+def _describe_malformed(body: bytes, error: ValueError) -> str:
+    """Return in one sentence what was sent instead of JSON. The body itself is not quoted: it reaches the log."""
+    for pattern, name in FOREIGN_FORMATS.items():
+        if pattern.match(body):
+            return f"The body is {name}; expected a JSON object in UTF-8."
+    if isinstance(error, UnicodeDecodeError):
+        return f"The body is not UTF-8: {error.reason} at byte {error.start}."
+    return f"The body is not JSON: {error}."
+
+
+def _advice(payload: Mapping[str, Any]) -> str:
+    """Return a hint if a key looks like `event_type`, as in early versions of Tableau's payload."""
+    keys = [key for key in islice(payload, MAX_COMPARED_KEYS) if len(key) <= MAX_COMPARED_LENGTH]
+    similar = closest("event_type", keys)
+    return f" Did you mean event_type instead of {json.dumps(similar)}?" if similar not in {None, "event_type"} else ""
+
+
 def _check_depth(body: bytes) -> None:
-    """Counts brackets outside of strings; cheap, and run only for bodies with many of them."""
+    """Count brackets outside of strings. Cheap, and run only for bodies with many of them. Raises Malformed."""
     depth, quoted, escaped = 0, False, False
     for byte in body:
         if quoted:
@@ -175,7 +214,7 @@ def _check_depth(body: bytes) -> None:
         elif byte in b"[{":
             depth += 1
             if depth > MAX_DEPTH:
-                raise Malformed(f"nested deeper than {MAX_DEPTH} levels")
+                raise Malformed(f"The JSON is nested deeper than {MAX_DEPTH} levels.")
         elif byte in b"]}":
             depth -= 1
 
@@ -184,13 +223,13 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON value")
 
 
-def _finite(text: str) -> float:
+def _finite_float(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError("a number is out of range")
     return number
 
 
-def _kind(value: object) -> str:
+def _json_type(value: object) -> str:
     names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
     return names.get(type(value), "a number")

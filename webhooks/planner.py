@@ -9,7 +9,7 @@ from functools import partial
 
 from webhooks.errors import StoreUnavailable
 from webhooks.event import MONITOR, RECONCILED, Event
-from webhooks.job import MONITOR_ALERT, PLANNING_FAILED, NewJob, Verdict
+from webhooks.job import DEAD_LETTERS, MONITOR_ALERT, PLANNING_FAILED, NewJob, Verdict
 from webhooks.registry import Registry
 from webhooks.rules import Rules
 
@@ -101,3 +101,10 @@ def failed_plan(error: Exception) -> Plan:
     text = f"{type(error).__name__}: {error}"
     job = NewJob(PLANNING_FAILED, PLANNING_FAILED, params={"error": text})
     return Plan((Verdict("planning", PLANNING_FAILED, matched=True, reason=text, jobs=(job,)),))
+
+
+def plan_announcements(destinations: tuple[str, ...]) -> tuple[NewJob, ...]:
+    """Return the jobs that announce dead letters: one for all destinations, so that none depends on another."""
+    if not destinations:
+        return ()
+    return (NewJob("dead letters", DEAD_LETTERS, rule="dead letters", params={"to": destinations}),)

@@ -1,21 +1,29 @@
-"""Errors as RFC 9457 has them: a JSON object that says what is wrong."""
+"""Errors as problem details, https://www.rfc-editor.org/rfc/rfc9457: JSON that says what is wrong."""
 
 from __future__ import annotations
 
 import json
 from http import HTTPStatus
 
+from flask import Response
+from werkzeug.exceptions import HTTPException
+
 CONTENT_TYPE = "application/problem+json"
 # Names that Python 3.11 and 3.12 do not know yet, https://www.rfc-editor.org/rfc/rfc9110#section-15.5
 TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
-def title(status: int) -> str:
-    """The status in words."""
-    return TITLES.get(status) or HTTPStatus(status).phrase
+def problem(status: int, detail: str) -> Response:
+    """Return the response for an error."""
+    title = TITLES.get(status) or HTTPStatus(status).phrase
+    body = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail}) + "\n"
+    return Response(body, f"{status} {title}", content_type=CONTENT_TYPE)
 
 
-def problem(status: int, detail: str) -> bytes:
-    """The body of an error answer."""
-    body = {"type": "about:blank", "title": title(status), "status": status, "detail": detail}
-    return (json.dumps(body) + "\n").encode()
+def problem_of(error: HTTPException) -> Response:
+    """Return the response for an HTTP error, with its headers such as Allow and Retry-After."""
+    response = problem(error.code or 500, error.description or "")
+    for name, value in error.get_headers():
+        if name.lower() not in {"content-type", "content-length"}:
+            response.headers[name] = value
+    return response

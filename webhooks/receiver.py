@@ -1,164 +1,195 @@
-"""POST /webhook: token, size, parse, keep, answer. No rule is evaluated and no network touched before the answer."""
+"""POST /webhook: authenticate, parse, commit, answer. No rule is evaluated and no network used before the response."""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+import zlib
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
-from webhooks import problem
+from flask import Blueprint, Request, Response, request
+from flask.blueprints import BlueprintSetupState
+from werkzeug.exceptions import (
+    BadRequest,
+    ClientDisconnected,
+    HTTPException,
+    RequestEntityTooLarge,
+    RequestTimeout,
+    ServiceUnavailable,
+    Unauthorized,
+    UnprocessableEntity,
+    UnsupportedMediaType,
+)
+from werkzeug.routing import BaseConverter
+
 from webhooks.errors import StoreUnavailable
-from webhooks.event import MAX_BYTES, Malformed, Unprocessable, parse
-from webhooks.services import Services
+from webhooks.event import MAX_BYTES, Event, Malformed, Unprocessable, parse
+from webhooks.inbox import Receipt
+from webhooks.logs import LogLimiter
+from webhooks.problem import problem_of
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
+# The window size that zlib takes for each coding, https://docs.python.org/3/library/zlib.html#zlib.decompress.
+# "deflate" is zlib's format, https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1.2
+WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer, before it is written to the wire."""
+Receive = Callable[[Event], Receipt]
 
-    status: int
-    body: bytes
-    content_type: str = "application/json"
-    headers: tuple[tuple[str, str], ...] = field(default=())
-    detail: str = ""
-    """What is wrong, for the log."""
+TOO_LARGE = f"The body exceeds {MAX_BYTES // 1024} KiB."
 
 
-class TooLarge(Exception):
-    """The body is longer than any event."""
+class UnsupportedEncoding(UnsupportedMediaType):
+    """415 with the accepted codings, https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16."""
+
+    def get_headers(
+        self, environ: WSGIEnvironment | None = None, scope: dict[str, Any] | None = None
+    ) -> list[tuple[str, str]]:
+        """Return the headers of the response."""
+        return [*super().get_headers(environ, scope), ("Accept-Encoding", "gzip, deflate")]
+
+
+class Remainder(BaseConverter):
+    """The rest of the path, also if it is empty or contains slashes: every path under /webhook needs the token."""
+
+    regex = ".*"
+    part_isolating = False
+
+
+def create_blueprint(receive: Receive, tokens: Sequence[str]) -> Blueprint:
+    """Return the blueprint of the receiver, which stores events with `receive` and accepts these tokens.
+
+    Tableau waits 3 s for a 200 and retries three times after any other response. It cannot sign requests, so the URL
+    contains the secret. docs/http.md lists all responses.
+    """
+    blueprint = Blueprint("receiver", __name__)
+
+    @blueprint.record_once
+    def add_converter(state: BlueprintSetupState) -> None:
+        state.app.url_map.converters["remainder"] = Remainder
+
+    receiver = Receiver(receive, tokens)
+    for path in ("/webhook", "/webhook/<remainder:token>"):
+        blueprint.add_url_rule(
+            path,
+            "receive_event",
+            receiver.receive_event,
+            methods=["POST"],
+            provide_automatic_options=False,
+            merge_slashes=False,
+        )
+    blueprint.register_error_handler(HTTPException, receiver.refuse)
+    return blueprint
 
 
 class Receiver:
-    """A WSGI application of its own, in front of Flask's: nothing that pages need (sessions, hooks, routing) stands
-    between an event and its acknowledgement (docs/decisions/003-receiver-before-flask.md).
+    """The view, and what it needs: where events are stored, and the tokens."""
 
-    Tableau waits 3 s for a 200 and tries three times more for any other answer; it cannot sign, so the URL holds the
-    secret. docs/http.md has the table of all answers.
-    """
+    def __init__(self, receive: Receive, tokens: Sequence[str]) -> None:
+        self._receive, self._authenticate, self._limiter = receive, Authenticator(tokens), LogLimiter()
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def receive_event(self, token: str = "") -> Response:
+        """Store the event and return 200 after the commit. Raises an HTTPException for every other response."""
+        if not self._authenticate(token.strip("/") or request.args.get("token", "")):
+            raise Unauthorized("The webhook token is wrong or missing.")
         try:
-            reply = self._reply(environ)
-        except Exception as error:  # noqa: BLE001 — REFUSALS names what may be told, all else is logged
-            reply = refusal(error)
-            if reply.status < 500:
-                sender = environ.get("REMOTE_ADDR")
-                log.warning("Refused a request from %s with %d: %s", sender, reply.status, reply.detail)
-        length = ("Content-Length", str(len(reply.body)))
-        headers = [("Content-Type", reply.content_type), length, *reply.headers]
-        start_response(f"{reply.status} {problem.title(reply.status)}", headers)
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [reply.body]
-
-    def _reply(self, environ: WSGIEnvironment) -> Reply:
-        if environ["REQUEST_METHOD"] != "POST":
-            return refused(405, "Events come by POST.", ("Allow", "POST"))
-        if not self._authorized(environ):
-            log.warning("Refused a request from %s: wrong or missing token", environ.get("REMOTE_ADDR"))
-            return refused(401, "The webhook token is wrong or missing.")
-        event = parse(read_body(environ))
-        if event is None:
-            log.info("A test request from %s", environ.get("REMOTE_ADDR"))
-            return accepted({"status": "test"})
-        receipt = self._services.inbox.events.receive(event)
-        self._services.start_worker()
+            event = parse(read_body(request))
+            if event is None:
+                log.info("Test request received: peer=%s", request.remote_addr)
+                return respond({"status": "test"})
+            receipt = self._receive(event)
+        except Malformed as error:
+            raise BadRequest(str(error)) from error
+        except Unprocessable as error:
+            raise UnprocessableEntity(str(error)) from error
+        except StoreUnavailable as error:
+            # The inbox logs the beginning and the end of an outage.
+            log.debug("Event not stored: %s", error)
+            raise ServiceUnavailable("The event cannot be stored now.", retry_after=RETRY_AFTER_SECONDS) from error
         if receipt.duplicate:
-            log.info("Event %s came again", receipt.id)
-        return accepted({"status": "duplicate" if receipt.duplicate else "accepted", "event": receipt.id})
+            log.info("Duplicate received: event=%s", receipt.id)
+        return respond({"status": "duplicate" if receipt.duplicate else "accepted", "event": receipt.id})
 
-    def _authorized(self, environ: WSGIEnvironment) -> bool:
-        """Whether the token is one of ours; takes as long for a near miss as for a far one."""
-        tokens = self._services.tokens
-        if not tokens:
+    def refuse(self, error: HTTPException) -> Response:
+        """Return the problem document, and log the refusal unless there were many of its status just now."""
+        suppressed = self._limiter.admit(str(error.code)) if error.code != ServiceUnavailable.code else None
+        if suppressed is not None:
+            more = f" ({suppressed} more since the last such line)" if suppressed else ""
+            text = f"{error.description}{more}"
+            log.warning("Request refused: status=%s peer=%s: %s", error.code, request.remote_addr, text)
+        return problem_of(error)
+
+
+class Authenticator:
+    """Compares given tokens with the accepted ones in constant time; accepts every request if there are none."""
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self._digests = [hashlib.sha256(token.encode()).digest() for token in tokens]
+        # A longer one is wrong; its first characters are enough to know that.
+        self._longest = max(map(len, tokens), default=0) + 1
+
+    def __call__(self, given: str) -> bool:
+        """Return whether the token is accepted."""
+        if not self._digests:
             return True
-        given = given_token(environ)
-        # A list and not a generator: the second comparison runs also when the first has succeeded.
-        return any([hmac.compare_digest(given, token) for token in tokens])  # noqa: C419
+        digest = hashlib.sha256(given[: self._longest].encode("utf-8", "replace")).digest()
+        # A list and not a generator: all comparisons run, also after the first match.
+        return any([hmac.compare_digest(digest, accepted) for accepted in self._digests])  # noqa: C419
 
 
-def given_token(environ: WSGIEnvironment) -> bytes:
-    """The token in the path or in `?token=`; empty without one."""
-    path = str(environ["PATH_INFO"]).strip("/")
-    if path:
-        # WSGI hands the path's bytes over as Latin-1, https://peps.python.org/pep-3333/#unicode-issues
-        return path.encode("latin-1")
-    query = parse_qs(str(environ.get("QUERY_STRING", "")), errors="surrogateescape")
-    return query.get("token", [""])[0].encode("utf-8", "surrogateescape")
+def read_body(request: Request) -> bytes:
+    """Return the request's body, decompressed.
 
-
-def read_body(environ: WSGIEnvironment) -> bytes:
-    """The request's body. Raises TooLarge before or while reading too much, OSError when the client stops sending, and
-    Malformed where its length or its chunks make no sense."""
-    announced: str | None = environ.get("CONTENT_LENGTH") or None
-    if announced is None:
-        return _read_chunks(environ)
-    if not announced.isdecimal():
-        raise Malformed("Content-Length is not a number")
-    length = int(announced)
-    if length > MAX_BYTES:
-        raise TooLarge
-    body: bytes = environ["wsgi.input"].read(length)
-    if len(body) < length:
-        raise ConnectionAbortedError
-    return body
-
-
-def _read_chunks(environ: WSGIEnvironment) -> bytes:
-    """A body without a length; only a server that marks its end can be read from."""
-    if not environ.get("wsgi.input_terminated"):
-        return b""
+    Raises UnsupportedEncoding, RequestEntityTooLarge, RequestTimeout if it ends early, and BadRequest.
+    """
+    coding = request.headers.get("Content-Encoding", "").strip().lower()
+    if coding not in {"", "identity", *WINDOW_BITS}:
+        raise UnsupportedEncoding("The content encoding is not supported; send JSON as it is, or with gzip or deflate.")
+    announced = request.environ.get("CONTENT_LENGTH") or None
+    if announced is not None and not announced.isdecimal():
+        raise BadRequest("Content-Length is not a number.")
     try:
-        body: bytes = environ["wsgi.input"].read(MAX_BYTES + 1)
-    except OSError:
+        # Raises RequestEntityTooLarge where Content-Length exceeds MAX_CONTENT_LENGTH.
+        body = request.get_data(cache=False)
+        # Without Content-Length, Werkzeug stops reading at the limit without an error.
+        if announced is None and len(body) >= MAX_BYTES and request.environ["wsgi.input"].read(1):
+            raise RequestEntityTooLarge  # noqa: TRY301 - handled like Werkzeug's own
+    except RequestEntityTooLarge as error:
+        raise RequestEntityTooLarge(TOO_LARGE) from error
+    except (ClientDisconnected, OSError) as error:
+        raise RequestTimeout("The body ended early.") from error
+    except HTTPException:
         raise
-    except Exception as error:  # each server has types of its own for what is wrong with a chunk
-        raise Malformed("the body's chunks are broken") from error
-    if len(body) > MAX_BYTES:
-        raise TooLarge
-    return body
+    except Exception as error:
+        # Each server has its own exceptions for invalid chunks.
+        raise BadRequest("The body's chunks are invalid.") from error
+    if announced is not None and len(body) < int(announced):
+        raise RequestTimeout("The body ended early.")
+    return decompress(body, coding) if coding in WINDOW_BITS else body
 
 
-def accepted(body: dict[str, object]) -> Reply:
-    return Reply(200, (json.dumps(body) + "\n").encode())
+def decompress(body: bytes, coding: str) -> bytes:
+    """Return the decompressed body. Raises RequestEntityTooLarge before it exceeds the limit, and BadRequest."""
+    decompressor = zlib.decompressobj(WINDOW_BITS[coding])
+    try:
+        decompressed = decompressor.decompress(body, MAX_BYTES + 1)
+    except zlib.error as error:
+        raise BadRequest(f"The body is not {coding}, as Content-Encoding says.") from error
+    if len(decompressed) > MAX_BYTES:
+        raise RequestEntityTooLarge(TOO_LARGE)
+    if not decompressor.eof or decompressor.unused_data:
+        raise BadRequest(f"The {coding} body is incomplete, or something follows it.")
+    return decompressed
 
 
-def refused(status: int, detail: str, *headers: tuple[str, str]) -> Reply:
-    return Reply(status, problem.problem(status, detail), problem.CONTENT_TYPE, headers, detail)
-
-
-def _not_kept(error: Exception) -> Reply:
-    # The inbox itself says once that it is away, and once that it is back.
-    log.debug("An event could not be kept: %s", error)
-    return refused(503, "The inbox cannot write now.", ("Retry-After", str(RETRY_AFTER_SECONDS)))
-
-
-REFUSALS: dict[type[Exception], Callable[[Any], Reply]] = {
-    Malformed: lambda error: refused(400, str(error)),
-    Unprocessable: lambda error: refused(422, str(error)),
-    TooLarge: lambda _: refused(413, f"Over {MAX_BYTES // 1024} KiB."),
-    OSError: lambda _: refused(408, "The request stopped in the middle."),
-    StoreUnavailable: _not_kept,
-}
-"""What each failure is to the sender."""
-
-
-def refusal(error: Exception) -> Reply:
-    """The answer for a failure; one that nobody foresaw is logged whole and told to nobody."""
-    for kind, reply in REFUSALS.items():
-        if isinstance(error, kind):
-            return reply(error)
-    log.error("Receiving failed", exc_info=error)
-    return refused(500, "An error inside the server; its log has the details.")
+def respond(body: dict[str, object]) -> Response:
+    """Return a 200 with this object as JSON."""
+    return Response(json.dumps(body) + "\n", content_type="application/json")

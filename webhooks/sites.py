@@ -1,4 +1,4 @@
-"""The sites in use: a Tableau client for each, made when first needed, and which of them an event comes from."""
+"""The sites in use: a Tableau client for each, created on first use, and which of them an event comes from."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from webhooks.inbox import Inbox
 if TYPE_CHECKING:
     from tableau_rest import Tableau
 
-LEARNT = "site_luid"
+# The key of a site's LUID in the inbox's state, followed by the site's own key.
+LUID_KEY = "site_luid"
 
 
 class UnknownSite(Permanent):
-    """An event comes from a site that the server has no credential for."""
+    """An event comes from a site for which the server has no credential."""
 
 
 class Sites:
-    """The sites that the server knows, in their file's order. Thread-safe.
+    """The sites of the server, in the order of their file. Thread-safe.
 
-    A `site_luid` that the file leaves out is learnt at sign-in and noted in the inbox, for all processes and starts.
+    A `site_luid` that the file leaves out is learned at sign-in and stored in the inbox, for all processes and starts.
     """
 
     def __init__(self, sites: Sequence[Site], inbox: Callable[[], Inbox]) -> None:
@@ -37,15 +38,15 @@ class Sites:
 
     @property
     def several(self) -> bool:
-        """Whether messages and lists have to say which site is meant."""
+        """Whether messages and lists have to name the site."""
         return len(self.all) > 1
 
     def client(self, site: Site) -> Tableau:
-        """The site's client, the same for all threads; its session is shared with every process through the inbox.
+        """Return the site's client, the same for all threads; the inbox shares its session with every process.
 
-        Raises ValueError for a credential that cannot be one.
+        Raises ValueError for an invalid credential.
         """
-        from tableau_rest import Tableau  # noqa: PLC0415 — commands that never ask Tableau start without it
+        from tableau_rest import Tableau  # noqa: PLC0415 - commands that send no request to Tableau start without it
 
         with self._lock:
             if site.key not in self._clients:
@@ -60,72 +61,71 @@ class Sites:
             return self._clients[site.key]
 
     def luid(self, site: Site) -> str:
-        """The site's LUID; signs in where nobody knows it yet. Raises TableauError."""
-        return self.known_luid(site) or self._signed_in(site)
-
-    def _signed_in(self, site: Site) -> str:
-        """Also for one that is known: a site may be made anew under its old address."""
-        luid = self.client(site).session().site_luid.lower()
-        if luid != self._luids.get(site.key):
-            self._inbox().state.set(f"{LEARNT} {site.key}", luid)
-            self._luids[site.key] = luid
-        return luid
+        """Return the site's LUID, signing in if it is not known yet. Raises TableauError."""
+        return self.known_luid(site) or self._luid_by_sign_in(site)
 
     def known_luid(self, site: Site) -> str:
-        """The site's LUID; empty as long as nobody has signed in there. Asks the inbox at most."""
-        if site.key not in self._luids and (noted := self._inbox().state.get(f"{LEARNT} {site.key}")):
-            self._luids[site.key] = noted
+        """Return the site's LUID without a request to Tableau, empty if there was no sign-in yet."""
+        if site.key not in self._luids and (stored := self._inbox().state.get(f"{LUID_KEY} {site.key}")):
+            self._luids[site.key] = stored
         return self._luids.get(site.key, "")
 
-    def labelled(self, event: Event) -> Event:
-        """The event with its site's name, as far as that is known without asking Tableau."""
-        return replace(event, site=self._name(event)) if any(site.name for site in self.all) else event
-
-    def _name(self, event: Event) -> str | None:
-        """None where it may be one of the sites whose LUID is still to be learnt."""
-        if not self.several and not self.known_luid(self.all[0]):
-            return self.all[0].name
-        wanted = _folded(event.site_luid)
-        names = {self.known_luid(site): site.name for site in self.all}
-        return names.get(wanted) if wanted and wanted in names else (None if wanted and "" in names else "")
+    def with_site(self, event: Event) -> Event:
+        """Return the event with its site's name as far as it is known without a request to Tableau."""
+        return replace(event, site=self._known_name(event)) if any(site.name for site in self.all) else event
 
     def label(self, event: Event) -> str:
-        """The name to tell people; empty where there is one site only, or the event is none of theirs."""
-        return (event.site or self._name(event) or "") if self.several else ""
+        """Return the site's name for messages, empty if there is only one site or the event is of none of them."""
+        return (event.site or self._known_name(event) or "") if self.several else ""
 
-    def of(self, event: Event) -> Site:
-        """The site that the event comes from; the only one, where there is no other.
+    def site_of(self, event: Event) -> Site:
+        """Return the site that the event comes from; if there is only one, that one.
 
-        Signs in where a LUID is to be learnt. Raises UnknownSite naming those there are, and what may pass of what
-        Tableau raises.
+        Signs in to sites whose LUID is not known yet. Raises UnknownSite with the sites there are, and TableauError if
+        a site cannot be reached now.
         """
         if not self.several:
             return self.all[0]
-        wanted = _folded(event.site_luid)
+        luid = _lowercase(event.site_luid)
         for site in self.all:
-            if wanted and self.known_luid(site) == wanted:
+            if luid and self.known_luid(site) == luid:
                 return site
-        return self._learn(wanted)
+        return self._site_by_sign_in(luid)
 
-    def _learn(self, wanted: str) -> Site:
-        from tableau_rest.errors import TableauError  # noqa: PLC0415
+    def _known_name(self, event: Event) -> str | None:
+        """Return the name of the event's site; None if it may be a site whose LUID is not known yet."""
+        if not self.several and not self.known_luid(self.all[0]):
+            return self.all[0].name
+        luid = _lowercase(event.site_luid)
+        names = {self.known_luid(site): site.name for site in self.all}
+        if luid and luid in names:
+            return names[luid]
+        return None if luid and "" in names else ""
 
-        troubles: list[TableauError] = []
-        for site in (one for one in self.all if wanted and not one.site_luid):
+    def _luid_by_sign_in(self, site: Site) -> str:
+        """Return the LUID that Tableau names, also for a known one: a site can be created again at its old address."""
+        luid = self.client(site).session().site_luid.lower()
+        if luid != self._luids.get(site.key):
+            self._inbox().state.set(f"{LUID_KEY} {site.key}", luid)
+            self._luids[site.key] = luid
+        return luid
+
+    def _site_by_sign_in(self, luid: str) -> Site:
+        from tableau_rest.errors import TableauError  # noqa: PLC0415 - as in `client`
+
+        errors: list[TableauError] = []
+        for site in (one for one in self.all if luid and not one.site_luid):
             try:
-                if self._signed_in(site) == wanted:
+                if self._luid_by_sign_in(site) == luid:
                     return site
             except TableauError as error:
-                troubles.append(error)
-        passing = [error for error in troubles if not error.permanent]
-        if passing:
-            raise passing[0]
-        raise UnknownSite(f"the site {wanted or '(none given)'} is none of those the server knows: {self._listed()}")
-
-    def _listed(self) -> str:
-        told = (f"{site.name} ({self.known_luid(site) or 'cannot be signed in to'})" for site in self.all)
-        return ", ".join(told)
+                errors.append(error)
+        temporary = [error for error in errors if not error.permanent]
+        if temporary:
+            raise temporary[0]
+        known = ", ".join(f"{site.name} ({self.known_luid(site) or 'sign-in failed'})" for site in self.all)
+        raise UnknownSite(f"No credential for the event's site {luid or '(no site_luid)'}. Known sites: {known}.")
 
 
-def _folded(luid: Any) -> str:
+def _lowercase(luid: Any) -> str:
     return luid.lower() if isinstance(luid, str) else ""

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -111,7 +112,7 @@ services: Services = app.extensions["webhooks"]
 handlers = Registry()
 handlers.on("*", name="torture")(lambda event: None)  # noqa: ARG005 - `run` below does the work
 services.rules, services.registry = Rules(), handlers
-services.run = run  # type: ignore[method-assign,assignment]
+services.runner = SimpleNamespace(run=run)  # type: ignore[assignment]
 watch(services.inbox)
 if flaw := os.environ.get("TORTURE_FLAW"):
     FLAWS[flaw][0](services.inbox)

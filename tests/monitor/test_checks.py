@@ -39,8 +39,8 @@ def run(inbox: Inbox) -> Callable[[Check, float], list[str]]:
 @pytest.fixture
 def check_webhooks(services: Services, run: Callable[[Check, float], list[str]]) -> RunCheck:
     def check_webhooks(minutes: float = 0, *, repair: bool = True) -> list[str]:
-        desired = DesiredWebhooks(services.wanted(), URL, "tableau-webhooks", repair)
-        return run(WebhookCheck(Alerts(services.inbox), lambda: services.tableau, desired), minutes)
+        desired = DesiredWebhooks(services.desired_event_types(), URL, "tableau-webhooks", repair)
+        return run(WebhookCheck(Alerts(services.inbox), services.client, desired), minutes)
 
     return check_webhooks
 

@@ -48,7 +48,7 @@ def run(services: Services) -> Run:
     def run(later: float = 0, *, restarted: bool = True) -> list[Payload]:
         inbox = services.inbox
         if restarted or not reconcilers:
-            reconcilers.append(Reconciler(inbox, lambda: services.tableau, DESIRED, grace=timedelta(0)))
+            reconcilers.append(Reconciler(inbox, services.client, DESIRED, grace=timedelta(0)))
         before = {record.event.id for record in inbox.events.list(limit=500)}
         reconcilers[-1].run(datetime.now(UTC) + minutes(later))
         stored = [record.event for record in inbox.events.list(limit=500) if record.event.id not in before]
@@ -129,7 +129,7 @@ def test_only_desired_events_are_stored_and_only_their_jobs_are_requested(
     services: Services, inbox: Inbox, site: Running
 ) -> None:
     """Events that no rule or handler needs have no webhook either."""
-    reconciler = Reconciler(inbox, lambda: services.tableau, ["ViewDeleted"], grace=timedelta(0))
+    reconciler = Reconciler(inbox, services.client, ["ViewDeleted"], grace=timedelta(0))
     reconciler.run(datetime.now(UTC) - minutes(1))
     cause(site, event_type="WorkbookRefreshFailed")
     cause(site, event_type="WorkbookCreated")

@@ -1,23 +1,30 @@
-"""The HTTP table: each request and its answer, against the real application and a real SQLite file."""
+"""The receiver: each request and its response, against the real application and a real SQLite file."""
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import gzip
 import io
 import json
 import logging
 import sqlite3
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 
 import pytest
+from flask import Blueprint, Flask, Response, session
+from flask.cli import routes_command
 from flask.testing import FlaskClient
 from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize
+from pydantic import SecretStr
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from webhooks.app import create_app
 from webhooks.config.settings import Settings
 from webhooks.errors import StoreUnavailable
 from webhooks.event import MAX_BYTES
+from webhooks.receiver import Authenticator
 from webhooks.services import Services
 
 EVENT = {
@@ -29,11 +36,19 @@ EVENT = {
 HOOK = "/webhook/token-of-the-test"
 
 
+BODY = json.dumps(EVENT).encode()
+
+
 @pytest.fixture
-def client(settings: Settings) -> Iterator[FlaskClient]:
+def app(settings: Settings) -> Iterator[Flask]:
     app = create_app(settings)
-    yield app.test_client()
+    yield app
     app.extensions["webhooks"].stop()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
 
 
 def services(client: FlaskClient) -> Services:
@@ -42,7 +57,7 @@ def services(client: FlaskClient) -> Services:
 
 
 def test_event_is_accepted_and_on_disk(client: FlaskClient) -> None:
-    """200 comes after the commit, with the id that `events` knows."""
+    """The 200 is sent after the commit, with the id of the stored event."""
     answer = client.post(HOOK, json=EVENT)
     assert (answer.status_code, answer.mimetype) == (200, "application/json")
     assert answer.json is not None
@@ -53,7 +68,7 @@ def test_event_is_accepted_and_on_disk(client: FlaskClient) -> None:
 
 
 def test_same_event_again_is_a_duplicate(client: FlaskClient) -> None:
-    """The same id, counted on the row."""
+    """The response has the same id, and the duplicate is counted."""
     first = client.post(HOOK, json=EVENT).json
     again = client.post(HOOK, data=json.dumps(dict(reversed(EVENT.items())) | {"text": "x"})).json
     assert first is not None
@@ -67,7 +82,7 @@ def test_same_event_again_is_a_duplicate(client: FlaskClient) -> None:
     "path", [HOOK, HOOK + "/", "/webhook?token=token-of-the-test", "/webhook/?token=token-of-the-test"]
 )
 def test_token_in_path_or_query(client: FlaskClient, path: str) -> None:
-    """Both ways to carry the secret work."""
+    """Both are accepted, with and without a slash at the end."""
     assert client.post(path, json=EVENT).status_code == 200
 
 
@@ -81,17 +96,19 @@ def test_token_in_path_or_query(client: FlaskClient, path: str) -> None:
         "/webhook/töken",
         "/webhook/%ff",
         "/webhook/token-of-the-test/more",
+        "/webhook//",
+        "/webhook/" + "x" * 5000,
     ],
 )
 def test_wrong_token_is_401_before_the_body(client: FlaskClient, path: str) -> None:
-    """Nobody without the token learns what is wrong with a body."""
+    """A sender without the token does not learn what is wrong with its body."""
     answer = client.post(path, data=b"x" * (MAX_BYTES + 1))
     assert (answer.status_code, answer.mimetype) == (401, "application/problem+json")
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"null", b'""', b'{"event_type":"Test","resource_name":"x"}'])
-def test_test_requests_are_answered_and_not_kept(client: FlaskClient, body: bytes) -> None:
-    """Tableau copies the answer into its test result, so it is short."""
+def test_test_requests_are_answered_and_not_stored(client: FlaskClient, body: bytes) -> None:
+    """Tableau shows the response in its test result, so it is short."""
     answer = client.post(HOOK, data=body)
     assert (answer.status_code, answer.json) == (200, {"status": "test"})
     assert services(client).inbox.events.list() == []
@@ -110,8 +127,8 @@ def test_test_requests_are_answered_and_not_kept(client: FlaskClient, body: byte
         (b"x" * (MAX_BYTES + 1), 413),
     ],
 )
-def test_bad_bodies_are_refused_in_words(client: FlaskClient, body: bytes, status: int) -> None:
-    """Each refusal is a problem document and never a 500."""
+def test_invalid_bodies_are_refused_with_a_reason(client: FlaskClient, body: bytes, status: int) -> None:
+    """Every refusal is a problem document, never a 500."""
     answer = client.post(HOOK, data=body)
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
     assert answer.json is not None
@@ -120,7 +137,7 @@ def test_bad_bodies_are_refused_in_words(client: FlaskClient, body: bytes, statu
 
 
 def test_largest_body_is_accepted(client: FlaskClient) -> None:
-    """64 KiB is the limit, not the first refusal."""
+    """A body of exactly 64 KiB is within the limit."""
     padding = "x" * (MAX_BYTES - len(json.dumps(EVENT | {"pad": ""})))
     body = json.dumps(EVENT | {"pad": padding}).encode()
     assert len(body) == MAX_BYTES
@@ -131,28 +148,28 @@ def test_largest_body_is_accepted(client: FlaskClient) -> None:
     "content_type", ["text/plain", "application/x-www-form-urlencoded", "", "application/json; charset=latin-1"]
 )
 def test_content_type_is_not_checked(client: FlaskClient, content_type: str) -> None:
-    """Bytes are read as UTF-8 JSON, whatever the sender calls them."""
+    """The body is read as JSON in UTF-8, whatever its content type says."""
     assert client.post(HOOK, data=json.dumps(EVENT), content_type=content_type).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_other_methods_are_405(client: FlaskClient, method: str) -> None:
-    """Events come by POST; the answer says so."""
+    """Events are received by POST, as the Allow header says."""
     answer = client.open(HOOK, method=method)
     assert answer.status_code == 405
     assert answer.headers["Allow"] == "POST"
 
 
-def test_without_a_configured_token_all_may_send(settings: Settings) -> None:
-    """WEBHOOK_TOKEN empty: trying out on one machine needs no secret."""
-    app = create_app(settings.model_copy(update={"webhook_token": type(settings.webhook_token)("")}))
+def test_without_a_configured_token_requests_are_not_authenticated(settings: Settings) -> None:
+    """With WEBHOOK_TOKEN empty, a trial on one machine needs no secret."""
+    app = create_app(settings.model_copy(update={"webhook_token": SecretStr("")}))
     assert app.test_client().post("/webhook", json=EVENT).status_code == 200
     app.extensions["webhooks"].stop()
 
 
-def test_two_tokens_live_side_by_side(settings: Settings) -> None:
-    """For rotation: the old one works until it is taken away."""
-    app = create_app(settings.model_copy(update={"webhook_token": type(settings.webhook_token)("new-one,old-one")}))
+def test_two_tokens_are_accepted_during_a_rotation(settings: Settings) -> None:
+    """The old token is accepted until it is removed."""
+    app = create_app(settings.model_copy(update={"webhook_token": SecretStr("new-one,old-one")}))
     answers = [
         app.test_client().post(f"/webhook/{token}", json=EVENT).status_code
         for token in ("new-one", "old-one", "new-one,old-one")
@@ -162,7 +179,7 @@ def test_two_tokens_live_side_by_side(settings: Settings) -> None:
 
 
 def test_store_that_cannot_commit_is_503(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An event that is not safe is never acknowledged; Tableau tries again."""
+    """An event that is not stored is never acknowledged; Tableau retries."""
 
     def unavailable(*_: object, **__: object) -> None:
         raise StoreUnavailable("disk full")
@@ -174,8 +191,8 @@ def test_store_that_cannot_commit_is_503(client: FlaskClient, monkeypatch: pytes
     assert "disk" not in answer.text
 
 
-def test_mistake_of_ours_is_a_problem_without_details(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The log has the whole of it, the answer nothing."""
+def test_internal_error_is_a_problem_without_details(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log has the error, the response has no details."""
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("secret detail")
@@ -189,21 +206,21 @@ def test_mistake_of_ours_is_a_problem_without_details(client: FlaskClient, monke
 @pytest.mark.parametrize(
     ("body", "status"), [(b"{ body-of-the-test", 400), (b'["body-of-the-test"]', 422), (b"x" * (MAX_BYTES + 1), 413)]
 )
-def test_refused_event_leaves_a_line(
+def test_refused_event_is_logged(
     client: FlaskClient, caplog: pytest.LogCaptureFixture, body: bytes, status: int
 ) -> None:
-    """Who sent it and what was wrong; neither the token nor the body."""
+    """The line has the sender and the reason, neither the token nor the body."""
     client.post(HOOK, data=body)
     (record,) = [record for record in caplog.records if record.name == "webhooks.receiver"]
     line = record.getMessage()
     assert record.levelno == logging.WARNING
-    assert f"127.0.0.1 with {status}: " in line
+    assert f"Request refused: status={status} peer=127.0.0.1: " in line
     assert "token-of-the-test" not in line
     assert "body-of-the-test" not in line
 
 
-class Broken(io.RawIOBase):
-    """A body that cannot be read, as the server's own input would raise it."""
+class Broken:
+    """A body that raises an error when it is read, as the input of the server does."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -216,22 +233,22 @@ class Broken(io.RawIOBase):
     ("error", "status"), [(InvalidChunkSize(b"zz"), 400), (ChunkMissingTerminator(b"x"), 400), (TimeoutError(), 408)]
 )
 def test_broken_chunks_are_refused(client: FlaskClient, error: Exception, status: int) -> None:
-    """gunicorn finds them only when the body is read; they are the sender's fault and not ours."""
+    """gunicorn finds them only when the body is read; they are the sender's fault."""
     given = {"wsgi.input": Broken(error), "wsgi.input_terminated": True}
     answer = client.post(HOOK, environ_overrides={**given, "CONTENT_LENGTH": ""})
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
 
 
 def test_head_has_no_body(client: FlaskClient) -> None:
-    """Servers complain of an application that sends one; the length is that of a GET."""
+    """Servers reject an application that sends one; the length is that of the response to a GET."""
     environ = EnvironBuilder(path=HOOK, method="HEAD").get_environ()
     parts, status, headers = run_wsgi_app(client.application, environ)
     assert (list(parts), status[:3]) == ([], "405")
     assert int(headers["Content-Length"]) > 0
 
 
-def test_not_ready_while_no_event_can_be_kept(client: FlaskClient, settings: Settings) -> None:
-    """Another process holds the write lock: reading goes on, keeping does not."""
+def test_not_ready_while_no_event_can_be_stored(client: FlaskClient, settings: Settings) -> None:
+    """While another process holds the write lock, events can be read and not stored."""
     assert client.get("/readyz").status_code == 200
     services(client).inbox._checked_at = -10.0
     file = settings.database_url.get_secret_value().removeprefix("sqlite:///")
@@ -245,16 +262,18 @@ def test_not_ready_while_no_event_can_be_kept(client: FlaskClient, settings: Set
     assert "tableau_webhooks_inbox_up 1.0" in client.get("/metrics").text
 
 
-def test_health_pages_answer_where_the_database_is_none(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong address that shows on first use only is no mistake of these pages."""
+def test_health_endpoints_respond_with_an_invalid_database_address(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address that proves invalid on first use is reported, not an internal error."""
     wrong = type(services(client).settings.database_url)("postgresql+psycopg://h:port/d")
     monkeypatch.setitem(services(client).settings.__dict__, "database_url", wrong)
     assert client.get("/readyz").status_code == 503
     assert "tableau_webhooks_inbox_up 0.0" in client.get("/metrics").text
 
 
-def test_health_pages_are_open(client: FlaskClient) -> None:
-    """They need no token, and name no content."""
+def test_health_endpoints_are_open(client: FlaskClient) -> None:
+    """They need no token and name no content."""
     client.post(HOOK, json=EVENT)
     assert client.get("/healthz").json == {"status": "alive"}
     assert client.get("/readyz").json == {"status": "ready"}
@@ -265,14 +284,219 @@ def test_health_pages_are_open(client: FlaskClient) -> None:
     assert "token-of-the-test" not in metrics.text
 
 
-def test_front_says_where_to_look(client: FlaskClient) -> None:
-    """Somebody will open the address in a browser."""
+def test_front_page_names_the_endpoints(client: FlaskClient) -> None:
+    """People who open the address in a browser learn what it is."""
     answer = client.get("/")
     assert (answer.status_code, answer.mimetype) == (200, "text/plain")
     assert "/readyz" in answer.text
 
 
 def test_unknown_page_is_a_problem(client: FlaskClient) -> None:
-    """404 in the same form as every other refusal."""
+    """A 404 has the same form as every other refusal."""
     answer = client.get("/nothing")
     assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+
+
+def test_routes_show_the_receiver(app: Flask) -> None:
+    """`flask routes` lists /webhook with its only method."""
+    rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint == "receiver.receive_event"]
+    assert {rule.rule for rule in rules} == {"/webhook", "/webhook/<remainder:token>"}
+    assert all(rule.methods == {"POST"} for rule in rules)
+    assert "/webhook" in app.test_cli_runner().invoke(routes_command).stdout
+
+
+def test_hooks_of_other_blueprints_do_not_run(app: Flask, client: FlaskClient) -> None:
+    """A blueprint of pages with hooks and sessions changes nothing for /webhook, also where it refuses or fails."""
+    app.secret_key = "secret"
+    calls: list[str] = []
+    pages = Blueprint("pages", __name__)
+
+    @pages.before_request
+    def before() -> None:
+        calls.append("before")
+        session["user"] = "admin"
+
+    @pages.after_request
+    def after(response: Response) -> Response:
+        calls.append("after")
+        response.headers["X-Page"] = "1"
+        return response
+
+    @pages.teardown_request
+    def teardown(error: BaseException | None) -> None:
+        calls.append("teardown")
+
+    @pages.errorhandler(Exception)
+    def failed(error: Exception) -> Response:
+        calls.append("error")
+        return Response("page")
+
+    @pages.get("/page")
+    def page() -> str:
+        return "page"
+
+    app.register_blueprint(pages)
+    responses = [client.post(HOOK, json=EVENT), client.post(HOOK, data=b"{"), client.post("/webhook/wrong")]
+    responses.append(client.get(HOOK))
+    assert [response.status_code for response in responses] == [200, 400, 401, 405]
+    assert calls == []
+    for response in responses:
+        assert not {"Set-Cookie", "Vary", "X-Page"} & set(response.headers.keys())
+    assert client.get("/page").headers["X-Page"] == "1"
+    assert calls == ["before", "after", "teardown"]
+
+
+def test_application_has_no_hooks(app: Flask) -> None:
+    """A hook of the application or of the receiver would run for every event."""
+    hooks = (
+        app.before_request_funcs,
+        app.after_request_funcs,
+        app.teardown_request_funcs,
+        app.url_value_preprocessors,
+    )
+    for functions in hooks:
+        assert not functions.get(None)
+        assert not functions.get("receiver")
+    assert not app.teardown_appcontext_funcs
+    assert type(app).wsgi_app is Flask.wsgi_app
+    assert "wsgi_app" not in vars(app)
+
+
+def test_receiving_starts_no_worker(settings: Settings) -> None:
+    """A worker that cannot start must not turn a stored event into an error."""
+    app = create_app(settings.model_copy(update={"worker_threads": 1}))
+    assert app.test_client().post(HOOK, json=EVENT).status_code == 200
+    assert not app.extensions["webhooks"].working()
+    app.extensions["webhooks"].stop()
+
+
+@pytest.mark.parametrize(
+    ("coding", "compress"), [("gzip", gzip.compress), ("GZip", gzip.compress), ("deflate", zlib.compress)]
+)
+def test_compressed_bodies_are_decompressed(
+    client: FlaskClient, coding: str, compress: Callable[[bytes], bytes]
+) -> None:
+    """The stored event is the decompressed one, so a retry without compression is a duplicate."""
+    first = client.post(HOOK, data=compress(BODY), headers={"Content-Encoding": coding}).json
+    assert first is not None
+    assert client.post(HOOK, data=BODY).json == {"status": "duplicate", "event": first["event"]}
+    stored = services(client).inbox.events.get(first["event"])
+    assert stored is not None
+    assert stored.event.body == BODY
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (gzip.compress(b"x" * (MAX_BYTES + 1)), 413),
+        (gzip.compress(b" " * 50_000_000), 413),
+        (gzip.compress(BODY)[:-4], 400),
+        (gzip.compress(BODY) + b"more", 400),
+        (BODY, 400),
+    ],
+    ids=["too large", "bomb", "truncated", "followed by something", "not compressed"],
+)
+def test_invalid_compression_is_refused(client: FlaskClient, body: bytes, status: int) -> None:
+    """The limit holds for the decompressed body, and no more than it is decompressed."""
+    response = client.post(HOOK, data=body, headers={"Content-Encoding": "gzip"})
+    assert (response.status_code, response.mimetype) == (status, "application/problem+json")
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "nonsense"])
+def test_other_codings_are_415(client: FlaskClient, coding: str) -> None:
+    """The response names the codings that are accepted; without the token it is 401 all the same."""
+    response = client.post(HOOK, data=BODY, headers={"Content-Encoding": coding})
+    assert (response.status_code, response.mimetype) == (415, "application/problem+json")
+    assert response.headers["Accept-Encoding"] == "gzip, deflate"
+    assert client.post("/webhook/wrong", data=BODY, headers={"Content-Encoding": coding}).status_code == 401
+
+
+def test_identity_is_no_coding(client: FlaskClient) -> None:
+    """Some senders say that they did not compress."""
+    assert client.post(HOOK, data=BODY, headers={"Content-Encoding": "identity"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "format_name"),
+    [
+        (b"payload=%7B%22event_type%22%3A%22A%22%7D", "form data"),
+        (
+            b'--boundary\r\nContent-Disposition: form-data; name="payload"\r\n\r\n{}\r\n--boundary--',
+            "multipart form data",
+        ),
+        ('{"event_type":"A"}'.encode("utf-16"), "UTF-16"),
+        ('{"event_type":"A"}'.encode("utf-16-le"), "UTF-16"),
+        (b"<event>A</event>", "XML"),
+        (gzip.compress(BODY), "gzip"),
+    ],
+)
+def test_foreign_formats_are_named(client: FlaskClient, body: bytes, format_name: str) -> None:
+    """One sentence says what was sent and what is expected."""
+    response = client.post(HOOK, data=body)
+    assert response.status_code == 400
+    assert response.json is not None
+    detail = response.json["detail"]
+    assert f"The body is {format_name}" in detail
+    assert detail.endswith("; expected a JSON object in UTF-8.")
+    assert len(detail) < 120
+
+
+def test_byte_order_mark_is_accepted(client: FlaskClient) -> None:
+    """The event is the same as without it; a body of nothing else is a test request."""
+    first = client.post(HOOK, data=codecs.BOM_UTF8 + BODY).json
+    assert first is not None
+    assert first["status"] == "accepted"
+    assert client.post(HOOK, data=BODY).json == {"status": "duplicate", "event": first["event"]}
+    stored = services(client).inbox.events.get(first["event"])
+    assert stored is not None
+    assert dict(stored.event.payload) == EVENT
+    assert client.post(HOOK, data=codecs.BOM_UTF8 + b" \n").json == {"status": "test"}
+
+
+def test_early_field_names_get_a_hint(client: FlaskClient) -> None:
+    """Early versions of Tableau's payload, and old examples, write event-type."""
+    response = client.post(HOOK, json={"event-type": "WorkbookCreated", "resource-name": "Sales"})
+    assert response.status_code == 422
+    assert response.json is not None
+    assert 'Did you mean event_type instead of "event-type"?' in response.json["detail"]
+
+
+@pytest.mark.parametrize("missing", [1, 200])
+def test_body_that_ends_early_is_408(client: FlaskClient, missing: int) -> None:
+    """Part of an event is not an event, and no body at all is not a test request."""
+    body = BODY if missing == 1 else b""
+    environ = {"CONTENT_LENGTH": str(len(body) + missing), "wsgi.input": io.BytesIO(body)}
+    for terminated in ({}, {"wsgi.input_terminated": True}):
+        response = client.post(HOOK, environ_overrides={**environ, **terminated, "wsgi.input": io.BytesIO(body)})
+        assert (response.status_code, response.mimetype) == (408, "application/problem+json")
+
+
+@pytest.mark.parametrize(("size", "status"), [(MAX_BYTES, 200), (MAX_BYTES + 1, 413), (MAX_BYTES * 3, 413)])
+def test_limit_holds_without_a_content_length(client: FlaskClient, size: int, status: int) -> None:
+    """A chunked body that exceeds the limit is refused, not cut off."""
+    body = json.dumps(EVENT | {"pad": "x" * (size - len(json.dumps(EVENT | {"pad": ""})))}).encode()
+    assert len(body) == size
+    given = {"wsgi.input": io.BytesIO(body), "wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+    assert client.post(HOOK, environ_overrides=given).status_code == status
+
+
+def test_content_length_that_is_no_number_is_400(client: FlaskClient) -> None:
+    """Without it the body would count as empty, and the event as a test request."""
+    assert client.post(HOOK, data=BODY, environ_overrides={"CONTENT_LENGTH": "7x"}).status_code == 400
+
+
+@pytest.mark.parametrize("given", ["token", "token2", "tokentoken", "", "t", "toke", "tokén", "\udcff", "x" * 100_000])
+def test_authenticator_accepts_only_whole_tokens(given: str) -> None:
+    """A prefix, a longer text or an invalid character is not accepted; a long one is not hashed whole."""
+    assert Authenticator(["token", "sécret"])(given) is (given == "token")
+    assert Authenticator(["token", "sécret"])("sécret")
+    assert Authenticator([])(given)
+
+
+def test_flood_of_refusals_does_not_flood_the_log(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    """Wrong tokens are logged a few times and then counted; other refusals are still logged."""
+    for _ in range(500):
+        assert client.post("/webhook/wrong").status_code == 401
+    assert 1 <= len(caplog.records) <= 20
+    client.post(HOOK, data=b"{")
+    assert "status=400" in caplog.records[-1].getMessage()

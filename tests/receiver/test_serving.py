@@ -97,7 +97,7 @@ def test_part_is_built_once_by_many_threads() -> None:
     built: list[int] = []
 
     class Parts:
-        starting = threading.RLock()
+        lock = threading.RLock()
 
         @shared
         def part(self) -> object:

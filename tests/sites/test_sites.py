@@ -60,7 +60,7 @@ def test_each_event_is_asked_about_at_its_own_site(services: Services, happens: 
     """The client is the one of the event's site, learnt at sign-in; the message says which site it is."""
     for url, name in (("branch", "Branch"), ("acme", "Head Office")):
         (job,) = jobs(services, happens("WorkbookCreated", url, name=f"Made at {url}"))
-        services.run(job)
+        services.runner.run(job)
         services.inbox.jobs.finish(job)
         told = slack_messages(world)[-1]
         assert f"Made at {url}" in told
@@ -82,14 +82,14 @@ def test_site_that_was_made_anew_is_learnt_anew(services: Services, happens: Hap
     branch = services.sites.all[1]
     services.inbox.state.set(f"site_luid {branch.key}", STRANGER)
     assert services.sites.known_luid(branch) == STRANGER
-    assert services.sites.of(happens("WorkbookCreated", "branch")) is branch
+    assert services.sites.site_of(happens("WorkbookCreated", "branch")) is branch
     assert services.sites.known_luid(branch) != STRANGER
 
 
 def test_unknown_site_is_a_permanent_error_that_names_the_known(services: Services) -> None:
     """No other site's credential is used for it."""
-    with pytest.raises(UnknownSite, match=rf"{STRANGER} is none .* Head Office \(.*Branch \(") as raised:
-        services.sites.of(build("WorkbookCreated", origin="test", site_luid=STRANGER))
+    with pytest.raises(UnknownSite, match=rf"{STRANGER}\. Known sites: Head Office \(.*Branch \(") as raised:
+        services.sites.site_of(build("WorkbookCreated", origin="test", site_luid=STRANGER))
     assert raised.value.permanent
 
 
@@ -97,10 +97,10 @@ def test_message_about_an_unknown_site_goes_out_and_says_so(services: Services, 
     """Somebody has to learn that a site is missing; no client of another site is asked."""
     fields = {"resource_name": "Alien", "resource_luid": STRANGER, "created_at": "2026-01-31T09:30:00Z"}
     (job,) = jobs(services, build("WorkbookCreated", origin="test", site_luid=STRANGER, **fields))
-    services.run(job)
+    services.runner.run(job)
     (told,) = slack_messages(world)
     assert "Alien" in told
-    assert f"the site {STRANGER} is none of those the server knows: Head Office" in told
+    assert f"No credential for the event's site {STRANGER}. Known sites: Head Office" in told
 
 
 def test_with_one_site_every_event_is_its_own(settings: Settings, sites_file: Path) -> None:
@@ -108,7 +108,7 @@ def test_with_one_site_every_event_is_its_own(settings: Settings, sites_file: Pa
     sites_file.write_text(sites_file.read_text(encoding="utf-8").rpartition("[[site]]")[0], encoding="utf-8")
     services = Services(Settings.read(_env_file=None, sites_file=sites_file, database_url=settings.database_url))
     event = build("WorkbookCreated", origin="test", site_luid=STRANGER)
-    assert services.sites.of(event) is services.sites.all[0]
+    assert services.sites.site_of(event) is services.sites.all[0]
     assert services.sites.label(event) == ""
     services.stop()
 
@@ -127,7 +127,7 @@ def test_rule_that_names_a_site_waits_for_who_can_tell(services: Services, happe
     (job,) = jobs(services, happens("WorkbookDeleted", "acme"))
     assert "site_luid" in job.where
     with pytest.raises(Skip, match=r"site is Head Office, not Branch\*"):
-        services.run(job)
+        services.runner.run(job)
     services.inbox.jobs.skip(job, "tested")
 
 
@@ -210,7 +210,7 @@ def test_alert_names_the_site_and_is_sent_once(flask: RunFlask, services: Servic
     flask("webhooks", "sync", "--url", URL, "--yes", "--site", "Head Office")
     settings = services.settings.model_copy(update={"webhook_url": URL})
     sites = services.sites.all
-    checks = build_checks(settings, services.inbox, sites, client=services.client, desired=services.wanted)
+    checks = build_checks(settings, services.inbox, sites, client=services.client, desired=services.desired_event_types)
     head_office, branch = (check for check in checks if isinstance(check, WebhookCheck))
     for check in (head_office, branch, head_office, branch):
         check.run(datetime(2026, 1, 31, 9, 30, tzinfo=UTC))

@@ -110,7 +110,7 @@ class RemoteChecks:
             yield skipped("webhooks", NO_INBOX)
             return
         try:
-            desired = self._services.wanted(self._site)
+            desired = self._services.desired_event_types(self._site)
         except (RulesError, RegistrationError):
             yield skipped("webhooks", "the rules, which say which webhooks are needed, are invalid")
             return

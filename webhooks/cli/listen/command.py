@@ -205,7 +205,7 @@ def _server_variables(settings: Settings, options: ListenOptions) -> Iterator[Ma
 def _registered(options: ListenOptions) -> Iterator[TemporaryWebhooks]:
     """Register the webhooks, and remove them on exit. Raise Failure if Tableau refuses one."""
     services = application.services()
-    events = desired_event_types([EventFilter(options.events)]) if options.events else services.wanted()
+    events = desired_event_types([EventFilter(options.events)]) if options.events else services.desired_event_types()
     webhooks = TemporaryWebhooks(services, options.sites, options.label, events)
     try:
         for site in options.sites:

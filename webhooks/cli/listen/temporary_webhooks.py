@@ -65,7 +65,7 @@ class TemporaryWebhooks:
             raise Failure("No rule or handler needs an event. Choose events with --events.")
         existing = tableau.webhooks()
         self._services.sites.luid(site)  # rules may name the site by its LUID
-        desired = [event for event in self.events if not site.name or event in self._services.wanted(site)]
+        desired = [event for event in self.events if not site.name or event in self._services.desired_event_types(site)]
         changes = compare(existing, desired, url=url, label=self._label)
         errors = [
             f"{outcome.change.event_type}: {outcome.error}"

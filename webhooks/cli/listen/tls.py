@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from webhooks import problem
+from webhooks.problem import problem
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -80,7 +80,4 @@ class WebhookOnly:
         path = environ.get("PATH_INFO", "")
         if path in {"/webhook", "/healthz", "/readyz"} or path.startswith("/webhook/"):
             return self._app(environ, start_response)
-        body = problem.problem(404, "Only the webhook is served here.")
-        headers = [("Content-Type", problem.CONTENT_TYPE), ("Content-Length", str(len(body)))]
-        start_response("404 Not Found", headers)
-        return [body]
+        return problem(404, "Only the webhook is served here.")(environ, start_response)

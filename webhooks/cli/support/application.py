@@ -80,7 +80,7 @@ def get_event(event_id: int) -> EventRecord:
 
 def redact(text: str) -> str:
     """Return the text without any of the server's secrets."""
-    secrets = [secret for secret in settings().secrets() if len(secret) >= logs.SHORTEST]
+    secrets = [secret for secret in settings().secrets() if len(secret) >= logs.MIN_SECRET_LENGTH]
     return logs.redact(text, sorted(secrets, key=len, reverse=True))
 
 

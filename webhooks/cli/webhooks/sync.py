@@ -66,7 +66,7 @@ def sync(url: str | None, dry_run: bool, yes: bool, site_name: str | None, as_js
         services = application.services()
         services.sites.luid(site)  # rules may name the site by its LUID
         label = application.settings().webhook_label
-        planned = compare(tableau.webhooks(), services.wanted(site), url=target, label=label)
+        planned = compare(tableau.webhooks(), services.desired_event_types(site), url=target, label=label)
         changes = [change for change in planned if change.kind is not ChangeKind.KEEP]
         if not as_json:
             _show(planned, tableau_access.prefix_site(site, f"Webhook URL: {application.redact_url(target)}"))

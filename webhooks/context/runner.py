@@ -1,0 +1,63 @@
+"""Run jobs: build the context of each and call its handler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from notifiers import Notifiers
+from tableau_rest.errors import TableauError
+from webhooks.config.settings import Settings
+from webhooks.context.context import Context, call
+from webhooks.event import Event
+from webhooks.inbox import Inbox
+from webhooks.job import Job
+from webhooks.registry import Registry
+from webhooks.rules.conditions import SITE
+from webhooks.sites import Sites, UnknownSite
+
+
+@dataclass(frozen=True, slots=True)
+class JobRunner:
+    """Runs jobs with what all of them share."""
+
+    registry: Registry
+    inbox: Inbox
+    notifiers: Notifiers
+    settings: Settings
+    sites: Sites
+
+    def run(self, job: Job, still_mine: Callable[[], bool] = lambda: True) -> None:
+        """Run the job's handler once. Raises what the handler raises.
+
+        `still_mine` returns whether the worker still holds the job's lease.
+        """
+        handler = self.registry.handler(job.handler)
+        event = self._with_site(job)
+        context = Context(
+            replace(job, event=event),
+            inbox=self.inbox,
+            tableau=lambda: self.sites.client(self.sites.site_of(event)),
+            notifiers=self.notifiers,
+            settings=self.settings,
+            label=self.sites.label,
+            still_mine=still_mine,
+        )
+        call(handler, context)
+
+    def _with_site(self, job: Job) -> Event:
+        """Return the job's event with the name of its site, signing in to Tableau if only that can tell.
+
+        If Tableau cannot be reached, the last attempt goes on without the name, unless a condition needs it.
+        """
+        event = self.sites.with_site(job.event)
+        if event.site is not None:
+            return event
+        try:
+            return replace(event, site=self.sites.site_of(event).name)
+        except UnknownSite:
+            return replace(event, site="")
+        except TableauError:
+            if SITE in job.where or job.attempts < job.max_attempts:
+                raise
+            return replace(event, site="")
