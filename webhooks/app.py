@@ -47,7 +47,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_error_handler(Exception, _internal_error)
     cli.register(app)
     if not is_flask_command():
-        _check_startup(services)
+        check_startup(services)
     elif (run := click.get_current_context(silent=True)) and run.command is run_command:
         _prepare_flask_run(run, services)
     return app
@@ -79,7 +79,7 @@ def _read_settings() -> Settings:
 def _prepare_flask_run(context: click.Context, services: Services) -> None:
     """Check the settings and start the worker, unless this is the parent of a reloader, which does not serve."""
     try:
-        _check_startup(services)
+        check_startup(services)
     except RuntimeError as error:
         raise click.ClickException(str(error)) from None
     reloads = get_debug_flag() if context.params["reload"] is None else context.params["reload"]
@@ -87,7 +87,7 @@ def _prepare_flask_run(context: click.Context, services: Services) -> None:
         services.start_worker()
 
 
-def _check_startup(services: Services) -> None:
+def check_startup(services: Services) -> None:
     """Fail at startup instead of at the first event, and log what is probably a mistake. Raises RuntimeError."""
     services.settings.require_tableau()
     services.settings.require_durable()

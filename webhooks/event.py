@@ -128,7 +128,7 @@ def parse(body: bytes) -> Event | None:
     if payload is None or payload in ({}, ""):
         return None
     if not isinstance(payload, dict):
-        raise Unprocessable(f"Expected a JSON object, not {_json_type(payload)}.")
+        raise Unprocessable(f"The body is {_json_type(payload)}; expected a JSON object.")
     name = payload.get("event_type")
     if not isinstance(name, str):
         problem = f"is {_json_type(name)}" if "event_type" in payload else "is missing"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from webhooks.app import _require_fit
+from webhooks.app import check_startup
 from webhooks.config.settings import ROOT, Settings
 from webhooks.services import Services
 
@@ -50,5 +50,5 @@ def test_slips_are_told_at_the_start(tmp_path: Path, caplog: pytest.LogCaptureFi
     file.write_text('[[rule]]\nname = "A"\non = "WorkbookCreatd"\nnotify = "console"\n', encoding="utf-8")
     known = {"tableau_domain": "http://127.0.0.1:9", "tableau_pat_name": "a", "tableau_pat_secret": "b"}
     with caplog.at_level("WARNING"):
-        _require_fit(Services(Settings(_env_file=None, rules_file=file, **known)))
+        check_startup(Services(Settings(_env_file=None, rules_file=file, **known)))
     assert 'rule 1 "A" (line 1): WorkbookCreatd is not a known event type' in caplog.text
