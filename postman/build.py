@@ -1,4 +1,4 @@
-"""`python -m postman.build` writes the collection and its environment from this file and the scripts beside it."""
+"""Write the collection and its environment from this file and the scripts: `python -m postman.build`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 API = "{{tableau}}/api/{{api}}"
 WEBHOOKS = f"{API}/sites/{{{{site-id}}}}/webhooks"
 ONE = f"{WEBHOOKS}/{{{{webhook-id}}}}"
-HOOK = "{{ours}}/webhook/{{webhook-token}}"
+ENDPOINT = "{{ours}}/webhook/{{webhook-token}}"
 JSON = {"Accept": "application/json", "Content-Type": "application/json"}
 SESSION = {**JSON, "X-Tableau-Auth": "{{tableau-auth-token}}"}
 
+# The environment, with the values of `make run`; none of them is a real secret.
 KEYS = {
     "server": "http://127.0.0.1:8100",
     "api": "3.27",
@@ -44,30 +45,31 @@ KEYS = {
     "ca-secret-value": "simulated-connected-app-secret-32+",
     "ca-scopes": "tableau:content:read",
 }
-"""The environment, filled in for what `make run` starts; nothing in it is a secret of anybody's."""
 SECRET = {"password", "pat-secret", "tableau-auth-token", "webhook-token", "ca-secret-value"}
 
 ABOUT = """\
-Tableau's calls for webhooks, and what Tableau sends to this server. Choose the environment beside it; as it stands it
-fits what `make run` starts. From top to bottom every request passes.
+Tableau's calls for webhooks, and the events that Tableau sends to this server. Select the environment that comes with
+it; unchanged, it matches what `make run` starts. Run from top to bottom, every request passes.
 
-A personal access token has one live session: signing in with it here ends the session of a server that uses the same
-one, which then signs in again and ends yours. Use a token of your own, or sign in by password as the run does last."""
+A personal access token has one live session: signing in with it here invalidates the session of a server that uses the
+same token, which then signs in again and invalidates yours. Use another token, or sign in by password, as the last
+sign-in of a run does."""
 
 SIGN_IN = """\
-Three ways; each puts the session's token and the site's id into the environment. Those whose credentials are empty are
-left out. In a run the last one counts."""
+Three ways to sign in; each stores the session's token and the site's id in the environment. Those without credentials
+are skipped. In a run, the last one is used."""
 
 
 def script(name: str, **words: object) -> list[str]:
-    """The lines of a script, with each word in capitals replaced."""
+    """Return the lines of a script, with each of `words` in capitals replaced by its value."""
     text = (HERE / "scripts" / f"{name}.js").read_text(encoding="utf-8")
     for word, value in words.items():
         text = text.replace(word.upper(), str(value))
     return text.rstrip("\n").split("\n")
 
 
-def listening(when: str, lines: list[str]) -> Item:
+def listener(when: str, lines: list[str]) -> Item:
+    """Return a script that runs at an event of a request."""
     return {"listen": when, "script": {"type": "text/javascript", "exec": lines}}
 
 
@@ -82,19 +84,24 @@ def request(
     before: str = "",
     about: str = "",
 ) -> Item:
-    """A request: `check` are the lines run on its answer, `before` names the script run first."""
-    events = [listening("prerequest", script(before))] if before else []
-    asked: Item = {"method": method, "header": [{"key": k, "value": v} for k, v in (headers or {}).items()], "url": url}
+    """Return a request; `check` are the lines that test its response, `before` names a script that runs first."""
+    events = [listener("prerequest", script(before))] if before else []
+    content: Item = {
+        "method": method,
+        "header": [{"key": k, "value": v} for k, v in (headers or {}).items()],
+        "url": url,
+    }
     if body is not None:
         raw = body if isinstance(body, str) else json.dumps(body, indent=2, ensure_ascii=False)
-        asked["body"] = {"mode": "raw", "raw": raw, "options": {"raw": {"language": "json"}}}
+        content["body"] = {"mode": "raw", "raw": raw, "options": {"raw": {"language": "json"}}}
     if about:
-        asked["description"] = about
-    return {"name": name, "event": [*events, listening("test", check)], "request": asked}
+        content["description"] = about
+    return {"name": name, "event": [*events, listener("test", check)], "request": content}
 
 
 def folder(name: str, items: list[Item], about: str = "", before: str = "") -> Item:
-    events = [listening("prerequest", script(before))] if before else []
+    """Return a folder of requests."""
+    events = [listener("prerequest", script(before))] if before else []
     return {"name": name, "description": about, "item": items, "event": events}
 
 
@@ -104,7 +111,7 @@ def sign_in(name: str, before: str, credentials: dict[str, str]) -> Item:
     return request(name, "POST", f"{API}/auth/signin", headers=JSON, body=body, before=before, check=check)
 
 
-def signing_in() -> list[Item]:
+def sign_ins() -> list[Item]:
     pat = {"personalAccessTokenName": "{{pat-name}}", "personalAccessTokenSecret": "{{pat-secret}}"}
     password = {"name": "{{username}}", "password": "{{password}}"}
     current = f"{API}/sessions/current"
@@ -113,86 +120,97 @@ def signing_in() -> list[Item]:
         sign_in("Sign in with a connected app (JWT)", "jwt", {"jwt": "{{jwt}}"}),
         sign_in("Sign in with a personal access token", "need-pat", pat),
         sign_in("Sign in with user name and password", "need-password", password),
-        request("Who is signed in", "GET", current, headers=SESSION, check=script("session")),
+        request("Current session", "GET", current, headers=SESSION, check=script("session")),
     ]
 
 
 def webhook(**more: object) -> Item:
-    """The body that makes or changes a webhook; Tableau wants all of it each time."""
+    """Return the body that creates or updates a webhook; Tableau requires all of it each time."""
     destination = {"webhook-destination-http": {"method": "POST", "url": "{{webhook-url}}"}}
     named = {"name": "{{webhook-name}}", "event": "{{webhook-event}}"}
     return {"webhook": {**named, **more, "webhook-destination": destination}}
 
 
 def webhooks() -> list[Item]:
-    off = webhook(isEnabled=False, statusChangeReason="Tried from Postman")
-    on, made = webhook(isEnabled=True), script("created")
+    disabled = webhook(isEnabled=False, statusChangeReason="Disabled from Postman")
+    enabled = webhook(isEnabled=True)
     return [
-        request("Create a webhook", "POST", WEBHOOKS, headers=SESSION, body=on, before="need-url", check=made),
+        request(
+            "Create a webhook",
+            "POST",
+            WEBHOOKS,
+            headers=SESSION,
+            body=enabled,
+            before="need-url",
+            check=script("created"),
+        ),
         request("List webhooks", "GET", WEBHOOKS, headers=SESSION, check=script("listed")),
         request("Get the webhook", "GET", ONE, headers=SESSION, check=script("got")),
-        request("Update: disable it", "PUT", ONE, headers=SESSION, body=off, check=script("disabled")),
-        request("Update: enable it", "PUT", ONE, headers=SESSION, body=on, check=script("enabled")),
+        request("Update: disable it", "PUT", ONE, headers=SESSION, body=disabled, check=script("disabled")),
+        request("Update: enable it", "PUT", ONE, headers=SESSION, body=enabled, check=script("enabled")),
         request("Test the webhook", "GET", f"{ONE}/test", headers=SESSION, check=script("tested")),
         request("Delete the webhook", "DELETE", ONE, headers=SESSION, check=script("deleted")),
     ]
 
 
-def event(event_type: str, moment: str = "{{created-at}}") -> Item:
-    """What Tableau sends for a type, at the time of sending."""
-    payload = {**sample(event_type), "created_at": moment}
+def event(event_type: str, created_at: str = "{{created-at}}") -> Item:
+    """Return the event that Tableau sends for a type, with the time of the request."""
+    payload = {**sample(event_type), "created_at": created_at}
     about = f"{payload['resource_name']}: {payload['resource_luid']} on site {payload['site_luid']}"
-    return {**payload, "text": f"Event {event_type} for resource {about} posted at {moment}"}
+    return {**payload, "text": f"Event {event_type} for resource {about} posted at {created_at}"}
 
 
 def events() -> list[Item]:
     return [
-        request(name, "POST", HOOK, headers=JSON, body=event(name), check=script("accepted")) for name in EVENT_TYPES
+        request(name, "POST", ENDPOINT, headers=JSON, body=event(name), check=script("accepted"))
+        for name in EVENT_TYPES
     ]
 
 
-def refused(name: str, status: int, body: object, *, url: str = HOOK, method: str = "POST", before: str = "") -> Item:
+def refused(
+    name: str, status: int, body: object, *, url: str = ENDPOINT, method: str = "POST", before: str = ""
+) -> Item:
     check = script("refused", status=status)
     return request(name, method, url, headers=JSON, body=body, check=check, before=before)
 
 
-def answers() -> list[Item]:
+def responses() -> list[Item]:
     known = event("WorkbookCreated")
     again = event(list(EVENT_TYPES)[-1], "{{sent-at}}")
     tests = {"an empty body": "", "an empty object": {}, "event_type Test": {"event_type": "Test"}}
     return [
-        request("The last event again", "POST", HOOK, headers=JSON, body=again, check=script("duplicate")),
+        request("Duplicate of the last event", "POST", ENDPOINT, headers=JSON, body=again, check=script("duplicate")),
         request(
-            "An event type of the future", "POST", HOOK, headers=JSON, check=script("accepted"), before="moment",
+            "An unknown event type", "POST", ENDPOINT, headers=JSON, check=script("accepted"), before="created-at",
             body={**known, "event_type": "FlowCompleted", "resource": "FLOW"},
         ),
         *(
-            request(f"A test: {name}", "POST", HOOK, headers=JSON, body=body, check=script("test-request"))
+            request(f"A test: {name}", "POST", ENDPOINT, headers=JSON, body=body, check=script("test-request"))
             for name, body in tests.items()
         ),
         refused("Not JSON", 400, "{not JSON"),
         refused("No event_type", 422, {"resource": "WORKBOOK"}),
-        refused("Too large", 413, {**known, "text": "{{padding}}"}, before="padding"),
-        refused("A wrong token", 401, known, url="{{ours}}/webhook/wrong-{{$guid}}", before="need-token"),
-        refused("Another method", 405, None, method="GET"),
+        refused("Body too large", 413, {**known, "text": "{{padding}}"}, before="padding"),
+        refused("Wrong token", 401, known, url="{{ours}}/webhook/wrong-{{$guid}}", before="need-token"),
+        refused("Wrong method", 405, None, method="GET"),
         *(
-            request(path, "GET", f"{{{{ours}}}}{path}", check=script("well"))
+            request(path, "GET", f"{{{{ours}}}}{path}", check=script("ok"))
             for path in ("/healthz", "/readyz", "/metrics")
         ),
     ]  # fmt: skip
 
 
 def collection() -> Item:
-    out = request("Sign out", "POST", f"{API}/auth/signout", headers=SESSION, check=script("signed-out"))
+    sign_out = request("Sign out", "POST", f"{API}/auth/signout", headers=SESSION, check=script("signed-out"))
     return {
         "info": {"name": "Tableau Webhooks", "description": ABOUT, "schema": SCHEMA},
-        "event": [listening("prerequest", script("addresses"))],
+        "event": [listener("prerequest", script("addresses"))],
         "item": [
-            folder("1 Sign in", signing_in(), SIGN_IN),
-            folder("2 Webhooks", webhooks(), "Needs an administrator of the site."),
-            folder("3 Sign out", [out], "Before the events: they make the server sign in."),
-            folder("4 Events", events(), "One of each type, as Tableau sends it, to the server.", "moment"),
-            folder("5 Other answers", answers(), "The rest of the table in docs/http.md."),
+            folder("1 Sign in", sign_ins(), SIGN_IN),
+            folder("2 Webhooks", webhooks(), "These calls need an administrator of the site."),
+            folder("3 Sign out", [sign_out], "Before the events, because they make the server sign in."),
+            folder("4 Events", events(), "One event of each type, as Tableau sends it to the server.", "created-at"),
+            folder("5 Other responses", responses(), "The other rows of the table in docs/http.md."),
         ],
         "variable": [{"key": key, "value": ""} for key in ("tableau", "ours", "event", "sent-at")],
     }
@@ -204,19 +222,19 @@ def environment() -> Item:
         for key, value in KEYS.items()
     ]
     return {
-        "name": "Tableau Webhooks: what make run starts",
+        "name": "Tableau Webhooks (make run)",
         "values": values,
         "_postman_variable_scope": "environment",
     }
 
 
-def written(content: Item) -> str:
+def to_json(content: Item) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> None:
-    COLLECTION.write_text(written(collection()), encoding="utf-8")
-    ENVIRONMENT.write_text(written(environment()), encoding="utf-8")
+    COLLECTION.write_text(to_json(collection()), encoding="utf-8")
+    ENVIRONMENT.write_text(to_json(environment()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-// Addresses may be written with or without a scheme: this machine is asked by http, the world by https.
+// Addresses may have no scheme: http is used for this machine, https for all others.
 const address = (key) => {
     const given = (pm.environment.get(key) || "").trim().replace(/\/+$/, "");
     const local = /^(localhost|127\.|\[::1\])/.test(given);

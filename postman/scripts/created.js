@@ -1,4 +1,4 @@
-pm.test("The webhook is made and enabled", () => {
+pm.test("The webhook is created and enabled", () => {
     pm.response.to.have.status(201);
     const { webhook } = pm.response.json();
     pm.environment.set("webhook-id", webhook.id);

@@ -1,4 +1,4 @@
-pm.test("It is known already, under the same number", () => {
+pm.test("It is a duplicate of the same event", () => {
     pm.response.to.have.status(200);
     const { status, event } = pm.response.json();
     pm.expect(status).to.equal("duplicate");

@@ -1,4 +1,4 @@
-pm.test("It sends its event to the address", () => {
+pm.test("The webhook sends its event to the address", () => {
     pm.response.to.have.status(200);
     const { webhook } = pm.response.json();
     const address = webhook["webhook-destination"]["webhook-destination-http"].url;

@@ -1,4 +1,4 @@
-// A JWT of a connected app with direct trust, good for five minutes and for one sign-in:
+// A JWT of a connected app with direct trust, valid for five minutes and one sign-in:
 // https://help.tableau.com/current/online/en-us/connected_apps_direct.htm
 const needed = ["ca-client", "ca-secret-id", "ca-secret-value", "username"];
 if (needed.some((key) => !pm.environment.get(key))) {

@@ -1,4 +1,4 @@
-// A server without WEBHOOK_TOKEN takes events from everybody.
+// Without WEBHOOK_TOKEN, the server does not authenticate requests.
 if (!pm.environment.get("webhook-token")) {
     pm.execution.skipRequest();
 }

@@ -1,4 +1,4 @@
-pm.test("Tableau opens a session", () => {
+pm.test("Tableau returns a session", () => {
     pm.response.to.have.status(200);
     const { token, site } = pm.response.json().credentials;
     pm.expect(token).to.be.a("string").and.not.empty;

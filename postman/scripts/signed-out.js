@@ -1,4 +1,4 @@
-pm.test("The session is over", () => {
+pm.test("The session has ended", () => {
     pm.response.to.have.status(204);
     pm.environment.set("tableau-auth-token", "");
 });

@@ -1,4 +1,4 @@
-pm.test("Tableau says which version of the REST API it offers", () => {
+pm.test("Tableau returns the version of its REST API", () => {
     pm.response.to.have.status(200);
     const offered = pm.response.json().serverInfo.restApiVersion;
     pm.expect(offered).to.match(/^\d+\.\d+$/);

@@ -1,4 +1,4 @@
-"""The Postman collection: complete, up to date, and passing from top to bottom."""
+"""The Postman collection is complete, up to date, and passes from top to bottom."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from webhooks.event_types import EVENT_TYPES
 
 KEYS = (
     "server api content-url username password pat-name pat-secret site-id tableau-auth-token webhook-id webhook-name "
+    "webhook-event webhook-url server-url webhook-token ca-client ca-secret-id ca-secret-value ca-scopes"
 )
-KEYS += "webhook-event webhook-url server-url webhook-token ca-client ca-secret-id ca-secret-value ca-scopes"
 
 
 def requests_of(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every request of a folder, in the order of a run."""
+    """Return every request of a folder, in the order of a run."""
     for inner in item.get("item", []):
         yield from requests_of(inner)
     if "request" in item:
@@ -35,37 +35,38 @@ def requests_of(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("file", "made"), [(build.COLLECTION, build.collection), (build.ENVIRONMENT, build.environment)]
 )
-def test_files_are_what_the_scripts_make(file: Path, made: Any) -> None:
-    """After a change: python -m postman.build"""
-    assert file.read_text(encoding="utf-8") == build.written(made())
+def test_files_are_up_to_date(file: Path, made: Any) -> None:
+    """After a change of the scripts, run `python -m postman.build`."""
+    assert file.read_text(encoding="utf-8") == build.to_json(made())
 
 
 def test_environment_has_the_agreed_keys() -> None:
-    """Other collections and people's notes use these names."""
+    """Other collections and documents use these names."""
     environment = json.loads(build.ENVIRONMENT.read_text(encoding="utf-8"))
     assert [value["key"] for value in environment["values"]] == KEYS.split()
 
 
 def test_every_event_type_can_be_sent() -> None:
+    """The collection has a request for each documented event type."""
     names = [item["name"] for item in requests_of(json.loads(build.COLLECTION.read_text(encoding="utf-8")))]
     assert set(EVENT_TYPES) <= set(names)
 
 
-def test_every_request_checks_its_answer() -> None:
-    """A run that tests nothing always passes."""
+def test_every_request_tests_its_response() -> None:
+    """A run without tests always passes."""
     for item in requests_of(build.collection()):
         assert any("pm.test(" in line for event in item["event"] for line in event["script"]["exec"]), item["name"]
 
 
 @pytest.fixture(scope="session")
 def newman() -> list[str | Path]:
-    """The command that runs collections, fetched from npm's registry when it is used for the first time."""
+    """Return the command that runs collections, which npx downloads on first use."""
     command: list[str | Path] = [tool("npx"), "--yes", "--prefer-offline", "newman@6"]
     with (Path(tempfile.gettempdir()) / "newman.lock").open("a") as lock:
-        # Two npx at once would install into one folder.
+        # Two concurrent npx would install into one folder.
         fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
-        fetched = run(*command, "--version", cwd=tempfile.gettempdir(), timeout=180)
-    return command if fetched.returncode == 0 else missing(f"newman: {fetched.stderr[-500:]}")
+        downloaded = run(*command, "--version", cwd=tempfile.gettempdir(), timeout=180)
+    return command if downloaded.returncode == 0 else missing(f"newman: {downloaded.stderr[-500:]}")
 
 
 @pytest.fixture
@@ -74,33 +75,27 @@ def site() -> Iterator[Running]:
         yield site
 
 
-def play(newman: list[str | Path], site: Running, server: Server, folder: Path, **values: str) -> dict[str, Any]:
-    """Runs the collection; gives newman's figures. Fails with what newman says."""
+def run_collection(
+    newman: list[str | Path], site: Running, server: Server, folder: Path, **values: str
+) -> dict[str, Any]:
+    """Run the collection and return newman's figures; a failure shows newman's output."""
     report = folder / "report.json"
     given = {"server": site.url, "server-url": server.url, **values}
     variables = [word for name, value in given.items() for word in ("--env-var", f"{name}={value}")]
-    reports = (
-        "--reporters",
-        "cli,json",
-        "--reporter-json-export",
-        report,
-        "--color",
-        "off",
-        "--timeout-request",
-        "10000",
-    )
-    command = (*newman, "run", build.COLLECTION, "--environment", build.ENVIRONMENT, *variables, *reports)
-    ended: subprocess.CompletedProcess[str] = run(*command, cwd=folder, timeout=120)
-    assert ended.returncode == 0, ended.stdout[-5000:] + ended.stderr
+    reporters = ("--reporters", "cli,json", "--reporter-json-export", report, "--color", "off")
+    options = (*reporters, "--timeout-request", "10000")
+    command = (*newman, "run", build.COLLECTION, "--environment", build.ENVIRONMENT, *variables, *options)
+    process: subprocess.CompletedProcess[str] = run(*command, cwd=folder, timeout=120)
+    assert process.returncode == 0, process.stdout[-5000:] + process.stderr
     figures: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))["run"]["stats"]
     return figures
 
 
 @pytest.mark.timeout(300)
 def test_collection_passes_from_top_to_bottom(newman: list[str | Path], site: Running, tmp_path: Path) -> None:
-    """Against a site and a server that signs in to it meanwhile; afterwards no webhook of ours is left behind."""
+    """It passes while the server signs in to the same site, and leaves no webhook behind."""
     with serving(tmp_path, site.environment) as server:
-        figures = play(newman, site, server, tmp_path, **{"webhook-token": TOKEN})
+        figures = run_collection(newman, site, server, tmp_path, **{"webhook-token": TOKEN})
         events = server.events()
     total = sum(1 for _ in requests_of(build.collection()))
     assert (figures["requests"]["total"], figures["requests"]["failed"]) == (total, 0)
@@ -111,12 +106,12 @@ def test_collection_passes_from_top_to_bottom(newman: list[str | Path], site: Ru
 
 
 @pytest.mark.timeout(300)
-def test_collection_passes_with_a_personal_access_token_alone(
+def test_collection_passes_with_a_personal_access_token_only(
     newman: list[str | Path], site: Running, tmp_path: Path
 ) -> None:
-    """Other ways to sign in are left out where their credentials are empty; so is the token of a server without one."""
+    """Sign-ins without credentials are skipped, and so is the token of a server that has none."""
     without = dict.fromkeys(("password", "ca-client", "webhook-token", "webhook-url", "api"), "")
     with serving(tmp_path, site.environment, WEBHOOK_TOKEN="") as server:
-        figures = play(newman, site, server, tmp_path, **without)
+        figures = run_collection(newman, site, server, tmp_path, **without)
     assert figures["assertions"]["failed"] == 0
     assert set(site.world.sessions.sign_ins) == {"pat:webhooks"}

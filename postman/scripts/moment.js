@@ -1,2 +1,0 @@
-// Tableau writes whole seconds. The same event in the same second would be a duplicate.
-pm.variables.set("created-at", new Date().toISOString().replace(/\.\d+/, ""));

@@ -1,1 +1,0 @@
-pm.test("All is well", () => pm.response.to.have.status(200));
