@@ -214,7 +214,7 @@ def test_free_address_is_accepted() -> None:
     ],
 )
 def test_host_of_other_programs_is_named(host: str, problem: str) -> None:
-    """conda and zsh set HOST for their own purposes."""
+    """Programs such as conda and zsh set HOST for their own purposes."""
     with pytest.raises(RuntimeError, match=problem):
         require_free_address(host, 0)
 

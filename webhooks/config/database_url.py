@@ -68,14 +68,9 @@ def database_url(text: str, root: Path) -> str:
             raise ValueError(f"the driver +{driver} is not supported; write postgres:// without a driver")
         raise ValueError(EXPECTED)
     url = f"{SCHEMES[scheme.lower()]}://{rest}"
-    if url.startswith("sqlite"):
-        return _sqlite(url, root)
-    _check_postgres(rest)
-    return url
-
-
-def _sqlite(url: str, root: Path) -> str:
-    scheme, _, rest = url.partition("://")
+    if not url.startswith("sqlite"):
+        _check_postgres(rest)
+        return url
     file, question_mark, _ = rest.partition("?")
     if question_mark:
         raise ValueError("the address of a SQLite file has no parameters; remove them")
@@ -83,7 +78,7 @@ def _sqlite(url: str, root: Path) -> str:
         raise ValueError("an inbox in memory is lost at exit; name a file, e.g. sqlite:///data/inbox.sqlite3")
     if not file.startswith("/"):
         raise ValueError("write three slashes before a relative file, four before an absolute one: sqlite:///FILE")
-    return f"{scheme}:///{root / file[1:]}"
+    return f"{SCHEMES[scheme.lower()]}:///{root / file[1:]}"
 
 
 def _check_postgres(rest: str) -> None:

@@ -1,9 +1,9 @@
-"""Parse env files such as `.env`, strictly: a line that has no meaning is an error, never ignored.
+r"""Parse env files such as `.env`, strictly: a line that has no meaning is an error, never ignored.
 
     # a comment
     NAME=value                   # blanks around the value are removed, and a comment after a blank
-    NAME='value # with $ and \\'  literal; \\' is a quotation mark, \\\\ a backslash
-    NAME="value"                 \\" \\' \\\\ \\$ \\n \\r \\t are escapes, other backslashes are errors
+    NAME='value # with $ and \'  literal; \' is a quotation mark, \\ a backslash
+    NAME="value"                 \" \' \\ \$ \n \r \t are escapes, other backslashes are errors
     export NAME=value            as in a shell
 
 There is no interpolation: `$` and `${x}` are parts of the value, because secrets contain any characters. A value is on
@@ -49,30 +49,18 @@ def parse_env(text: str, source: str = ".env") -> dict[str, str]:
     for number, line in enumerate(map(str.strip, LINE_END.split(text)), 1):
         if not line or line.startswith("#"):
             continue
-        try:
-            name, value = _parse_line(line)
-        except ValueError as error:
-            errors.append(f"line {number}: {error}")
+        if found := LINE.fullmatch(line):
+            try:
+                variables[found["name"]] = _parse_value(found["value"])
+            except ValueError as error:
+                errors.append(f"line {number}: {found['name']}: {error}")
+        elif word := NAME.match(line):
+            errors.append(f"line {number}: write {word['name']}=value, with = directly after the name of the variable")
         else:
-            variables[name] = value
+            errors.append(f"line {number}: does not begin with the name of a variable and =")
     if errors:
         raise EnvFileError("\n  ".join([f"{source} is invalid:", *errors]))
     return variables
-
-
-def _parse_line(line: str) -> tuple[str, str]:
-    """Return the name and the value. Raises ValueError."""
-    found = LINE.fullmatch(line)
-    if not found:
-        word = NAME.match(line)
-        if word is None:
-            raise ValueError("does not begin with the name of a variable and =")
-        raise ValueError(f"write {word['name']}=value, with = directly after the name of the variable")
-    name, value = found["name"], found["value"]
-    try:
-        return name, _parse_value(value)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
 
 
 def _parse_value(text: str) -> str:

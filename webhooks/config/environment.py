@@ -8,7 +8,7 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from dotenv import dotenv_values, find_dotenv
@@ -40,25 +40,18 @@ def complete_environment(is_setting: Callable[[str], bool]) -> None:
     """
     variables = read_env_file(ENV_FILE)
     if is_flask_command():
-        _undo_dotenv()
+        # Flask has taken variables from the .env of the current folder or a parent. It interpolates values, ignores
+        # invalid lines, and the file may belong to another project, so all of this is undone.
+        # https://flask.palletsprojects.com/en/stable/cli/#environment-variables-from-dotenv
+        found = find_dotenv(usecwd=True)
+        for name, taken in (dotenv_values(found, encoding="utf-8") if found else {}).items():
+            if taken is not None and os.environ.get(name) == taken:
+                del os.environ[name]
     for name, value in variables.items():
         if value and not os.environ.get(name) and not is_setting(name):
             os.environ[name] = value
     if "TZ" in variables:
         time.tzset()
-
-
-def _undo_dotenv() -> None:
-    """Remove the variables that Flask took from the `.env` file of the current folder before it loaded the application.
-
-    Flask interpolates values, ignores invalid lines, and may find the file of another project, see
-    https://flask.palletsprojects.com/en/stable/cli/#environment-variables-from-dotenv.
-    """
-    found = find_dotenv(usecwd=True)
-    taken: Mapping[str, str | None] = dotenv_values(found, encoding="utf-8") if found else {}
-    for name, value in taken.items():
-        if value is not None and os.environ.get(name) == value:
-            del os.environ[name]
 
 
 def require_gunicorn_configuration() -> None:

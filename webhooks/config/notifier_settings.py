@@ -8,22 +8,18 @@ from pydantic import BaseModel, Field, SecretStr, create_model
 
 from notifiers import kinds
 
-
-def _fields() -> dict[str, Any]:
-    """Return type and description of each field, whose name is that of the variable in lower case."""
-    found: dict[str, Any] = {}
-    for variable in kinds.variables():
-        kind = SecretStr if variable.secret else str
-        found[variable.name.lower()] = (kind, Field(kind(variable.default), description=variable.description))
-    return found
-
+# The type and the description of each field, whose name is that of the variable in lower case.
+FIELDS: dict[str, Any] = {}
+for _variable in kinds.variables():
+    _type = SecretStr if _variable.secret else str
+    FIELDS[_variable.name.lower()] = (_type, Field(_type(_variable.default), description=_variable.description))
 
 if TYPE_CHECKING:
 
     class _Fields(BaseModel):
         """The declared fields, which the type checker cannot see."""
 else:
-    _Fields = create_model("_Fields", __base__=BaseModel, **_fields())
+    _Fields = create_model("_Fields", __base__=BaseModel, **FIELDS)
 
 
 class NotifierSettings(_Fields):

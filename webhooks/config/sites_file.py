@@ -64,12 +64,14 @@ class _Parser:
         if not isinstance(tables, list) or not tables or not all(isinstance(table, Mapping) for table in tables):
             self._error("", "write [[site]], with two brackets on each side, above each site")
             return
-        sites = [self._site(_place(number, table), table) for number, table in enumerate(tables, 1)]
+        sites = [self._site(number, table) for number, table in enumerate(tables, 1)]
         self._result.sites = tuple(site for site in sites if site)
         self._check_distinct()
 
-    def _site(self, place: str, table: Mapping[str, Any]) -> Site | None:
+    def _site(self, number: int, table: Mapping[str, Any]) -> Site | None:
         """Return the site, or None if it has an error."""
+        name = table.get("name")
+        place = f'site {number} "{name}"' if isinstance(name, str) and name else f"site {number}"
         before = len(self._result.errors)
         for key in sorted(table.keys() - set(KEYS)):
             self._error(place, f"{key} is not known; {hint(key, KEYS)}")
@@ -142,8 +144,3 @@ class _Parser:
 
     def _error(self, place: str, *messages: str) -> None:
         self._result.errors += [f"{place}: {message}" if place else message for message in messages]
-
-
-def _place(number: int, table: Mapping[str, Any]) -> str:
-    name = table.get("name")
-    return f'site {number} "{name}"' if isinstance(name, str) and name else f"site {number}"

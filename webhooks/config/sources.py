@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from webhooks.config.environment import from_root
 from webhooks.config.text_file import invisible_character, read_secret
 
+QUOTED = re.compile(r"""(["']).*\1""", re.DOTALL)
 COMMENT = re.compile(r"\s#")
 
 
@@ -35,13 +36,21 @@ def read_variables(
     values: dict[str, str | Invalid] = {}
     for field_name, field in fields.items():
         names = variable_names(field, field_name)
-        for name in [*names, *(f"{name}_file" for name in names)]:
-            if name not in given or field_name in values:
-                continue
-            if name in names:
-                values[field_name] = _checked(given[name], is_parsed=is_parsed)
-            else:
-                values[field_name] = _from_file(name.upper(), from_root(Path(given[name])))
+        name = next((name for name in [*names, *(f"{name}_file" for name in names)] if name in given), None)
+        if name is None:
+            continue
+        value = given[name]
+        if name not in names:
+            values[field_name] = _from_file(name.upper(), from_root(Path(value)))
+        # docker run --env-file passes the rest of a line on unchanged,
+        # https://docs.docker.com/reference/cli/docker/container/run/#env
+        elif not is_parsed and QUOTED.fullmatch(value):
+            values[field_name] = Invalid("is in quotation marks; remove them, because docker --env-file does not")
+        elif not is_parsed and COMMENT.search(value):
+            values[field_name] = Invalid("is followed by a comment; remove it, because docker --env-file does not")
+        else:
+            problem = invisible_character(value)
+            values[field_name] = Invalid(problem) if problem else value
     return values
 
 
@@ -49,17 +58,6 @@ def variable_names(field: FieldInfo, field_name: str) -> list[str]:
     """Return the names of the field's variables, in lower case."""
     alias = field.validation_alias
     return [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else [field_name]
-
-
-def _checked(value: str, *, is_parsed: bool) -> str | Invalid:
-    # docker run --env-file passes the rest of a line on unchanged,
-    # https://docs.docker.com/reference/cli/docker/container/run/#env
-    if not is_parsed and len(value) > 1 and value[0] == value[-1] and value[0] in {"'", '"'}:
-        return Invalid("is in quotation marks; remove them, because docker --env-file does not")
-    if not is_parsed and COMMENT.search(value):
-        return Invalid("is followed by a comment; remove it, because docker --env-file does not")
-    problem = invisible_character(value)
-    return Invalid(problem) if problem else value
 
 
 def _from_file(variable: str, path: Path) -> str | Invalid:

@@ -105,29 +105,23 @@ def content_changes(
     """
     changes = []
     for content in listed:
-        created, updated = content.created_at, content.updated_at
-        if content.luid not in known and created and since <= created < until:
+        created, updated, before = content.created_at, content.updated_at, known.get(content.luid)
+        if before is None and created and since <= created < until:
             created_type = content_event_type(content.kind, "created").name
             changes.append(MissedEvent(created_type, content.luid, content.name, created))
-        elif updated and since <= updated < until and not _explained(content, updated, known, refreshes):
-            updated_type = content_event_type(content.kind, "updated").name
-            changes.append(MissedEvent(updated_type, content.luid, content.name, updated))
+        elif updated and since <= updated < until:
+            was_known = before is not None and before.updated_at == updated.timestamp()
+            by_creation = created is not None and abs(updated - created) <= TOLERANCE
+            by_refresh = any(
+                refresh.name == content.name
+                and refresh.kind in {"", content.kind}
+                and abs(refresh.at - updated) <= TOLERANCE
+                for refresh in refreshes
+            )
+            if not (was_known or by_creation or by_refresh):
+                updated_type = content_event_type(content.kind, "updated").name
+                changes.append(MissedEvent(updated_type, content.luid, content.name, updated))
     return changes
-
-
-def _explained(
-    content: ListedContent, updated: datetime, known: Mapping[str, Resource], refreshes: Sequence[EndedRefresh]
-) -> bool:
-    """Return whether the time of the update is known from before, or was set by the creation or by a refresh."""
-    before = known.get(content.luid)
-    if before is not None and before.updated_at == updated.timestamp():
-        return True
-    if content.created_at is not None and abs(updated - content.created_at) <= TOLERANCE:
-        return True
-    return any(
-        refresh.name == content.name and refresh.kind in {"", content.kind} and abs(refresh.at - updated) <= TOLERANCE
-        for refresh in refreshes
-    )
 
 
 def _at_time(arrival: EventSummary, at: datetime) -> bool:

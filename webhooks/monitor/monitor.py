@@ -85,13 +85,11 @@ class Monitor:
             elif time.monotonic() >= due:
                 due = time.monotonic() + self._interval
                 for check in self._checks:
-                    if not self._stopping.is_set():
-                        self._run_check(check)
-
-    def _run_check(self, check: Check) -> None:
-        try:
-            check.run(self._clock())
-        except StoreUnavailable as error:
-            log.warning("Inbox unavailable, check postponed: %s: %s", type(check).__name__, error)
-        except Exception:
-            log.exception("Check failed: %s", type(check).__name__)
+                    if self._stopping.is_set():
+                        return
+                    try:
+                        check.run(self._clock())
+                    except StoreUnavailable as error:
+                        log.warning("Inbox unavailable, check postponed: %s: %s", type(check).__name__, error)
+                    except Exception:
+                        log.exception("Check failed: %s", type(check).__name__)

@@ -1,4 +1,4 @@
-"""Which events a rule or an @on handler is about: patterns of event types, and conditions on their content. Pure."""
+"""Select events, as rules and @on handlers do: patterns of event types, and conditions on the content. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Self
+from typing import Self
 
 from webhooks.event import Event
-from webhooks.event_types import EVENT_TYPES, EventType
+from webhooks.event_types import EVENT_TYPES
 from webhooks.spelling import closest, hint
 
 # Fields of the payload: compared when the event is planned.
@@ -32,7 +32,7 @@ class ConditionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Whether something matches, and the reason in words."""
+    """The result of a comparison, and the reason in words."""
 
     matched: bool
     reason: str
@@ -46,22 +46,24 @@ class Where:
     tableau: Mapping[str, Patterns] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, table: Mapping[str, Any]) -> Self:
+    def parse(cls, table: object) -> Self:
         """Return the conditions of a table such as `{"project": "Finance*", "tags": ["gold", "!draft"]}`.
 
         Raises ConditionError that names every error.
         """
+        if not isinstance(table, Mapping):
+            raise ConditionError('should be a table, such as { project = "Finance*" }')
         conditions: dict[str, Patterns] = {}
         errors = []
-        for name, value in table.items():
+        for key, value in table.items():
             try:
-                field_name, patterns = _parse_condition(name, value)
+                name, patterns = _parse_condition(key, value)
             except ConditionError as error:
                 errors.append(str(error))
                 continue
-            if field_name in conditions:
-                errors.append(f"{field_name} is given twice")
-            conditions[field_name] = patterns
+            if name in conditions:
+                errors.append(f"{name} is given twice")
+            conditions[name] = patterns
         if errors:
             raise ConditionError("; ".join(errors))
         return cls(
@@ -104,24 +106,39 @@ class EventFilter:
 
     def warnings(self) -> list[str]:
         """Return what is probably a mistake: unknown event types, and conditions that can never hold."""
-        warnings = [
-            _unknown_type(pattern)
-            for pattern in (pattern.removeprefix("!") for pattern in self.on)
-            if not any(matches((pattern,), [name]) for name in EVENT_TYPES)
-        ]
+        warnings = []
+        for pattern in (pattern.removeprefix("!") for pattern in self.on):
+            if any(matches((pattern,), [name]) for name in EVENT_TYPES):
+                continue
+            if "*" in pattern or "?" in pattern:
+                warnings.append(f"{pattern} matches no known event type")
+            else:
+                meant = closest(pattern, EVENT_TYPES)
+                advice = f"; did you mean {meant}?" if meant else ""
+                warnings.append(f"{pattern} is not a known event type{advice}")
+        return warnings + self._unanswerable()
+
+    def _unanswerable(self) -> list[str]:
+        """Return a warning per event type for which Tableau cannot answer the conditions.
+
+        A type that only a `*` selects is not worth one, unless no type that it selects can be answered.
+        """
         if not self.where.tableau:
-            return warnings
-        types = [one for one in EVENT_TYPES.values() if matches(self.on, [one.name])]
-        unanswerable = {one.name: reason for one in types if (reason := _unanswerable(one))}
-        # A type that only a `*` selects is not worth a warning, unless no type that it selects can be looked up.
+            return []
+        selected = [one for one in EVENT_TYPES.values() if matches(self.on, [one.name])]
+        reasons = {}
+        for one in selected:
+            if one.content_gone:
+                reasons[one.name] = "because the content no longer exists"
+            elif not one.has_owner_and_project:
+                reasons[one.name] = "because these events have none"
         in_full = {pattern.casefold() for pattern in self.on}
         names = " and ".join(self.where.tableau)
-        warnings += [
+        return [
             f"{event_type}: {names} cannot be looked up, {reason}"
-            for event_type, reason in unanswerable.items()
-            if len(unanswerable) == len(types) or event_type.casefold() in in_full
+            for event_type, reason in reasons.items()
+            if len(reasons) == len(selected) or event_type.casefold() in in_full
         ]
-        return warnings
 
 
 def matches(patterns: Patterns, values: Iterable[object]) -> bool:
@@ -187,20 +204,6 @@ def _parse_condition(name: str, value: object) -> tuple[str, Patterns]:
         return field_name, parse_patterns(value)
     except ConditionError as error:
         raise ConditionError(f"{name}: {error}") from None
-
-
-def _unknown_type(pattern: str) -> str:
-    if "*" in pattern or "?" in pattern:
-        return f"{pattern} matches no known event type"
-    meant = closest(pattern, EVENT_TYPES)
-    return f"{pattern} is not a known event type" + (f"; did you mean {meant}?" if meant else "")
-
-
-def _unanswerable(event_type: EventType) -> str:
-    """Return why Tableau cannot answer conditions on such an event; empty if it can."""
-    if event_type.content_gone:
-        return "because the content no longer exists"
-    return "" if event_type.has_owner_and_project else "because these events have none"
 
 
 def _divide(patterns: Patterns) -> tuple[Patterns, Patterns]:

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,12 +25,6 @@ AT_LINE = re.compile(r"at line (\d+)")
 CURLY_QUOTES = re.compile("[\u201c\u201d\u201e\u2018\u2019]")
 
 
-def _parse_where(table: object) -> Where:
-    if not isinstance(table, Mapping):
-        raise ConditionError('should be a table, such as { project = "Finance*" }')
-    return Where.parse(table)
-
-
 class RuleModel(BaseModel):
     """The keys of a `[[rule]]`, apart from its actions."""
 
@@ -37,7 +32,7 @@ class RuleModel(BaseModel):
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     on: Annotated[tuple[str, ...], BeforeValidator(parse_patterns)]
-    where: Annotated[Where, BeforeValidator(_parse_where)] = Where()
+    where: Annotated[Where, BeforeValidator(Where.parse)] = Where()
     enabled: bool = True
     max_attempts: int | None = Field(default=None, ge=1, le=100)
 
@@ -133,7 +128,13 @@ class _Parser:
         except InvalidValue as error:
             self._error(place, *error.messages)
         actions = self._rule_actions(place, table)
-        event_filter = EventFilter(model.on, model.where) if model else _event_types_only(table)
+        event_filter = EventFilter(("*",))
+        if model:
+            event_filter = EventFilter(model.on, model.where)
+        else:
+            # A misspelt event type is reported also if other keys have errors.
+            with suppress(KeyError, ConditionError):
+                event_filter = EventFilter(parse_patterns(table["on"]))
         self.warnings += [f"{place}: {warning}" for warning in event_filter.warnings()]
         if model is None or len(self.errors) > before:
             return None
@@ -156,14 +157,6 @@ class _Parser:
 
     def _error(self, place: str, *messages: str) -> None:
         self.errors += [Diagnostic(place, message) for message in messages]
-
-
-def _event_types_only(table: Mapping[str, Any]) -> EventFilter:
-    """Return the event types of a rule whose other keys have errors, so that its warnings are reported with them."""
-    try:
-        return EventFilter(parse_patterns(table["on"]))
-    except (KeyError, ConditionError):
-        return EventFilter(("*",))
 
 
 def _places(tables: Sequence[Mapping[str, Any]], text: str) -> list[str]:

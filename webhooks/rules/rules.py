@@ -66,7 +66,7 @@ class Rules:
 
     @property
     def destinations(self) -> tuple[str, ...]:
-        """Where enabled rules and the reports of dead letters send messages."""
+        """The destinations of all enabled rules, and those of dead letters."""
         enabled = [action for rule in self.rules if rule.enabled for action in rule.actions]
         notified = [str(action.params.get("to", DEFAULT)) for action in enabled if action.action == "notify"]
         return (*notified, *self.dead_letters)
