@@ -1,4 +1,4 @@
-"""Two sites of a simulated Tableau, each with a token of its own, and a server that knows both."""
+"""Two sites of a simulated Tableau, each with its own token, and a server that knows both."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ notify = "slack:#bi"
 
 @pytest.fixture
 def world() -> Iterator[Running]:
-    """A Tableau with the sites acme and branch, and a Slack."""
+    """Run a Tableau with the sites acme and branch, and a Slack workspace."""
     config = Config(refresh_seconds=0, retry_waits=(0.3, 0.6, 1.2), more_pats={"branch": BRANCH_SECRET})
     with running(config) as started:
         yield started
@@ -51,16 +51,16 @@ def sites_file(world: Running, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def outside(world: Running, sites_file: Path, tmp_path: Path) -> dict[str, str]:
-    """The variables of the outside world: Slack's, and the file in place of Tableau's."""
+def simulated(world: Running, sites_file: Path, tmp_path: Path) -> dict[str, str]:
+    """Return the variables for Slack, and the sites file instead of the variables for Tableau."""
     (tmp_path / "rules.toml").write_text(RULES, encoding="utf-8")
     others = {name: value for name, value in world.environment.items() if not name.startswith("TABLEAU_")}
     return {**others, "SITES_FILE": str(sites_file), "RULES_FILE": str(tmp_path / "rules.toml")}
 
 
 @pytest.fixture
-def settings(outside: dict[str, str], tmp_path: Path) -> Settings:
-    given = {name.lower(): value for name, value in outside.items()}
+def settings(simulated: dict[str, str], tmp_path: Path) -> Settings:
+    given = {name.lower(): value for name, value in simulated.items()}
     database = f"sqlite:///{tmp_path / 'inbox.sqlite3'}"
-    mine = {"database_url": database, "webhook_token": "sites-tok-4f1d", "worker_threads": 0}
-    return Settings.read(_env_file=None, **{**given, **mine})
+    own = {"database_url": database, "webhook_token": "sites-tok-4f1d", "worker_threads": 0}
+    return Settings.read(_env_file=None, **{**given, **own})

@@ -1,4 +1,4 @@
-"""Two sites in one server: whose client a job gets, what rules and people see of it, and what the commands do."""
+"""Two sites in one server: the client of each job, the site in rules and messages, and the commands."""
 
 from __future__ import annotations
 
@@ -27,84 +27,84 @@ from webhooks.sites import UnknownSite
 
 URL = "https://hooks.example.org"
 STRANGER = "00000000-5d6d-4c8c-9b0b-a1a2a3a4a5a6"
-Happens = Callable[..., Event]
+Cause = Callable[..., Event]
 
 
 @pytest.fixture
-def happens(world: Running) -> Happens:
-    """Something happens on a site, whose content URL is given; the event about it."""
+def cause(world: Running) -> Cause:
+    """Return a function that makes something happen on the site with a content URL, and returns the event."""
 
-    def make(event_type: str, site: str, **wish: str) -> Event:
-        there = world.world.site_at(site)
-        assert there
-        fields: dict[str, Any] = simulate_event(world.world, there, EventRequest(event_type, **wish))
+    def cause(event_type: str, content_url: str, **request: str) -> Event:
+        site = world.world.site_at(content_url)
+        assert site
+        fields: dict[str, Any] = simulate_event(world.world, site, EventRequest(event_type, **request))
         fields.pop("event_type")
         return build(event_type, origin="test", **fields)
 
-    return make
+    return cause
 
 
 def jobs(services: Services, event: Event) -> list[Job]:
-    """The jobs that the event makes, claimed."""
+    """Receive the event, and return its jobs, claimed."""
     services.inbox.events.receive(event)
     services.inbox.events.plan(services.planner.jobs)
     return services.inbox.jobs.claim("tests", 10, 60)
 
 
-def learn(services: Services) -> None:
+def learn_luids(services: Services) -> None:
     for site in services.sites.all:
         services.sites.luid(site)
 
 
-def test_each_event_is_asked_about_at_its_own_site(services: Services, happens: Happens, world: Running) -> None:
-    """The client is the one of the event's site, learnt at sign-in; the message says which site it is."""
+def test_each_job_uses_the_client_of_its_site(services: Services, cause: Cause, world: Running) -> None:
+    """The site is the event's, learned at sign-in; the message names it."""
     for url, name in (("branch", "Branch"), ("acme", "Head Office")):
-        (job,) = jobs(services, happens("WorkbookCreated", url, name=f"Made at {url}"))
+        (job,) = jobs(services, cause("WorkbookCreated", url, name=f"Made at {url}"))
         services.runner.run(job)
         services.inbox.jobs.finish(job)
-        told = slack_messages(world)[-1]
-        assert f"Made at {url}" in told
-        assert name in told
-        assert "Open in Tableau" in told  # what only that site knows
+        message = slack_messages(world)[-1]
+        assert f"Made at {url}" in message
+        assert name in message
+        assert "Open in Tableau" in message  # only that site knows the address
 
 
-def test_what_was_learnt_is_noted_for_other_processes(services: Services, settings: Settings) -> None:
-    """Nobody signs in again to learn it."""
-    learn(services)
+def test_learned_luids_are_stored_for_other_processes(services: Services, settings: Settings) -> None:
+    """No other process has to sign in to learn them."""
+    learn_luids(services)
     other = Services(settings)
     known = [other.sites.known_luid(site) for site in other.sites.all]
     assert known == [services.sites.luid(site) for site in services.sites.all]
     other.stop()
 
 
-def test_site_that_was_made_anew_is_learnt_anew(services: Services, happens: Happens) -> None:
-    """What is noted may be of one that is gone."""
+def test_luid_of_a_recreated_site_is_learned_again(services: Services, cause: Cause) -> None:
+    """The stored LUID may be that of a deleted site."""
     branch = services.sites.all[1]
     services.inbox.state.set(f"site_luid {branch.key}", STRANGER)
     assert services.sites.known_luid(branch) == STRANGER
-    assert services.sites.site_of(happens("WorkbookCreated", "branch")) is branch
+    assert services.sites.site_of(cause("WorkbookCreated", "branch")) is branch
     assert services.sites.known_luid(branch) != STRANGER
 
 
-def test_unknown_site_is_a_permanent_error_that_names_the_known(services: Services) -> None:
-    """No other site's credential is used for it."""
+def test_unknown_site_is_a_permanent_error_that_names_the_known_sites(services: Services) -> None:
+    """The credential of another site is not used."""
     with pytest.raises(UnknownSite, match=rf"{STRANGER}\. Known sites: Head Office \(.*Branch \(") as raised:
         services.sites.site_of(build("WorkbookCreated", origin="test", site_luid=STRANGER))
     assert raised.value.permanent
 
 
-def test_message_about_an_unknown_site_goes_out_and_says_so(services: Services, world: Running) -> None:
-    """Somebody has to learn that a site is missing; no client of another site is asked."""
+def test_message_about_an_unknown_site_is_sent_and_says_so(services: Services, world: Running) -> None:
+    """People learn that a site is missing; the client of another site is not used."""
     fields = {"resource_name": "Alien", "resource_luid": STRANGER, "created_at": "2026-01-31T09:30:00Z"}
     (job,) = jobs(services, build("WorkbookCreated", origin="test", site_luid=STRANGER, **fields))
     services.runner.run(job)
-    (told,) = slack_messages(world)
-    assert "Alien" in told
-    assert f"No credential for the event's site {STRANGER}. Known sites: Head Office" in told
+    (message,) = slack_messages(world)
+    assert "Alien" in message
+    assert f"No credential for the event's site {STRANGER}. Known sites: Head Office" in message
 
 
-def test_with_one_site_every_event_is_its_own(settings: Settings, sites_file: Path) -> None:
-    """As it is with the variables; and messages need no label."""
+def test_all_events_belong_to_the_only_site(settings: Settings, sites_file: Path) -> None:
+    """As with the variables; messages do not name it."""
     sites_file.write_text(sites_file.read_text(encoding="utf-8").rpartition("[[site]]")[0], encoding="utf-8")
     services = Services(Settings.read(_env_file=None, sites_file=sites_file, database_url=settings.database_url))
     event = build("WorkbookCreated", origin="test", site_luid=STRANGER)
@@ -113,45 +113,45 @@ def test_with_one_site_every_event_is_its_own(settings: Settings, sites_file: Pa
     services.stop()
 
 
-def test_rule_names_a_site(services: Services, happens: Happens) -> None:
-    """Other sites' events make no job once it is known which is which."""
-    learn(services)
-    assert jobs(services, happens("WorkbookDeleted", "acme")) == []
-    happens("WorkbookCreated", "branch", name="Short")
-    (job,) = jobs(services, happens("WorkbookDeleted", "branch", name="Short"))
+def test_rule_about_a_site_ignores_other_sites(services: Services, cause: Cause) -> None:
+    """Once the LUIDs are known, events of other sites make no job."""
+    learn_luids(services)
+    assert jobs(services, cause("WorkbookDeleted", "acme")) == []
+    cause("WorkbookCreated", "branch", name="Short")
+    (job,) = jobs(services, cause("WorkbookDeleted", "branch", name="Short"))
     assert (job.rule, dict(job.where)) == ("Branch only", {})
 
 
-def test_rule_that_names_a_site_waits_for_who_can_tell(services: Services, happens: Happens) -> None:
-    """Planning asks nobody, so the job looks at it, and ends as skipped where it is another site."""
-    (job,) = jobs(services, happens("WorkbookDeleted", "acme"))
+def test_condition_on_an_unknown_site_is_deferred_to_the_job(services: Services, cause: Cause) -> None:
+    """Planning sends no request; the job checks the site, and is skipped if it is another one."""
+    (job,) = jobs(services, cause("WorkbookDeleted", "acme"))
     assert "site_luid" in job.where
     with pytest.raises(Skip, match=r"site is Head Office, not Branch\*"):
         services.runner.run(job)
     services.inbox.jobs.skip(job, "tested")
 
 
-def test_explain_says_it_by_name(flask: RunFlask, services: Services, happens: Happens) -> None:
-    """Not by a LUID that nobody knows."""
-    learn(services)
-    event_id = services.inbox.events.receive(happens("WorkbookDeleted", "acme")).id
+def test_explain_names_the_site(flask: RunFlask, services: Services, cause: Cause) -> None:
+    """It shows the name, not the LUID."""
+    learn_luids(services)
+    event_id = services.inbox.events.receive(cause("WorkbookDeleted", "acme")).id
     assert "site is Head Office, not Branch*" in flask("events", "explain", event_id).stdout
 
 
-def hooks(world: Running, site: str) -> set[str]:
-    there = world.world.site_at(site)
-    assert there
-    return {one.event for one in there.webhooks.values()}
+def webhooks(world: Running, content_url: str) -> set[str]:
+    site = world.world.site_at(content_url)
+    assert site
+    return {webhook.event for webhook in site.webhooks.values()}
 
 
-def test_sync_gives_each_site_what_the_rules_want_of_it(flask: RunFlask, world: Running) -> None:
-    """All sites in one run; --site is one of them; a second run changes nothing."""
+def test_sync_creates_on_each_site_what_the_rules_need(flask: RunFlask, world: Running) -> None:
+    """All sites in one run, or one with --site; a second run changes nothing."""
     only = flask("webhooks", "sync", "--url", URL, "--yes", "--site", "branch")
     assert only.exit_code == 0, only.output
-    assert (hooks(world, "acme"), hooks(world, "branch")) == (set(), {"WorkbookCreated", "WorkbookDeleted"})
+    assert (webhooks(world, "acme"), webhooks(world, "branch")) == (set(), {"WorkbookCreated", "WorkbookDeleted"})
     both = flask("webhooks", "sync", "--url", URL, "--yes")
     assert "Head Office: Webhook URL:" in both.stdout
-    assert (hooks(world, "acme"), hooks(world, "branch")) == (
+    assert (webhooks(world, "acme"), webhooks(world, "branch")) == (
         {"WorkbookCreated"},
         {"WorkbookCreated", "WorkbookDeleted"},
     )
@@ -159,7 +159,7 @@ def test_sync_gives_each_site_what_the_rules_want_of_it(flask: RunFlask, world: 
 
 
 def test_list_shows_all_sites_or_one(flask: RunFlask) -> None:
-    """JSON says the site of each."""
+    """The JSON objects name the site."""
     flask("webhooks", "sync", "--url", URL, "--yes")
     listed = [json.loads(line) for line in flask("webhooks", "list", "--json").stdout.splitlines()]
     assert sorted(one["site"] for one in listed) == ["Branch", "Branch", "Head Office"]
@@ -168,39 +168,39 @@ def test_list_shows_all_sites_or_one(flask: RunFlask) -> None:
     assert (unknown.exit_code, "did you mean Branch?" in unknown.output) == (2, True)
 
 
-def test_webhook_is_found_by_its_luid_wherever_it_is(flask: RunFlask, world: Running) -> None:
-    """A name that two sites have is not enough."""
+def test_webhook_is_found_by_its_luid_on_any_site(flask: RunFlask, world: Running) -> None:
+    """A name that two sites have is ambiguous."""
     flask("webhooks", "sync", "--url", URL, "--yes")
     assert flask("webhooks", "delete", "tableau-webhooks WorkbookCreated").exit_code == 1
-    there = world.world.site_at("branch")
-    assert there
-    luid = next(luid for luid, one in there.webhooks.items() if one.event == "WorkbookCreated")
+    branch = world.world.site_at("branch")
+    assert branch
+    luid = next(luid for luid, webhook in branch.webhooks.items() if webhook.event == "WorkbookCreated")
     assert flask("webhooks", "delete", luid).exit_code == 0
-    assert hooks(world, "branch") == {"WorkbookDeleted"}
-    needs = flask("webhooks", "create", "ViewDeleted", "--url", URL)
-    assert (needs.exit_code, "--site: Head Office, Branch" in needs.output) == (2, True)
+    assert webhooks(world, "branch") == {"WorkbookDeleted"}
+    ambiguous = flask("webhooks", "create", "ViewDeleted", "--url", URL)
+    assert (ambiguous.exit_code, "--site: Head Office, Branch" in ambiguous.output) == (2, True)
 
 
-def test_site_that_refuses_does_not_stop_the_others(
+def test_site_that_rejects_the_credential_does_not_stop_the_others(
     make_flask: MakeFlask, settings: Settings, sites_file: Path, world: Running
 ) -> None:
-    """The command says which one, and fails at its end."""
+    """The command names the site, continues with the others, and fails at the end."""
     sites_file.write_text(sites_file.read_text(encoding="utf-8").replace(world.world.config.pat_secret, "wrong-one"))
     fresh = Settings.read(**{**settings.model_dump(), "_env_file": None})
     result = make_flask(fresh)("webhooks", "sync", "--url", URL, "--yes")
     assert result.exit_code == 1
     assert "Head Office: " in result.stderr
     assert "wrong-one" not in result.output
-    assert hooks(world, "branch") == {"WorkbookCreated", "WorkbookDeleted"}
+    assert webhooks(world, "branch") == {"WorkbookCreated", "WorkbookDeleted"}
 
 
-def test_doctor_examines_every_site(flask: RunFlask) -> None:
-    """Each by its name."""
+def test_doctor_checks_every_site(flask: RunFlask) -> None:
+    """Each line names its site; --site checks one."""
     result = flask("doctor", "--json")
-    said = [json.loads(line) for line in result.stdout.splitlines()]
-    signed_in = [one["text"] for one in said if (one["check"], one["state"]) == ("sign-in", "ok")]
+    findings = [json.loads(line) for line in result.stdout.splitlines()]
+    signed_in = [one["text"] for one in findings if (one["check"], one["state"]) == ("sign-in", "ok")]
     assert [text.partition(":")[0] for text in signed_in] == ["Head Office", "Branch"]
-    assert "2 sites: Head Office, Branch" in [one["text"] for one in said]
+    assert "2 sites: Head Office, Branch" in [one["text"] for one in findings]
     one = flask("doctor", "--json", "--site", "Branch")
     assert "Head Office: " not in one.stdout
 
@@ -220,17 +220,17 @@ def test_alert_names_the_site_and_is_sent_once(flask: RunFlask, services: Servic
     assert sum(isinstance(check, Reconciler) for check in checks) == 2
 
 
-def test_whole_way_with_two_sites(outside: dict[str, str], world: Running, tmp_path: Path) -> None:
-    """A server of its own: webhooks on both sites, things happen on both, people are told of both, by name."""
-    with serving(tmp_path, outside) as server:
+def test_server_with_two_sites(simulated: dict[str, str], world: Running, tmp_path: Path) -> None:
+    """A real server has webhooks on both sites; events of both lead to messages that name the site."""
+    with serving(tmp_path, simulated) as server:
         synced = server.flask("webhooks", "sync", "--url", server.url, "--yes")
         assert synced.returncode == 0, synced.stderr
         for site in ("acme", "branch"):
-            wish = {"event_type": "WorkbookCreated", "name": f"New at {site}", "site": site}
-            made = requests.post(f"{world.url}/simulator/events", json=wish, timeout=5)
-            assert made.json()["deliveries"] == 1, made.text
-        told = wait_for(lambda: (texts := slack_messages(world)) and len(texts) == 2 and texts, what="two messages")
-        assert any("New at acme" in text and "Head Office" in text for text in told)
-        assert any("New at branch" in text and "Branch" in text for text in told)
+            request = {"event_type": "WorkbookCreated", "name": f"New at {site}", "site": site}
+            response = requests.post(f"{world.url}/simulator/events", json=request, timeout=5)
+            assert response.json()["deliveries"] == 1, response.text
+        messages = wait_for(lambda: (texts := slack_messages(world)) and len(texts) == 2 and texts, what="two messages")
+        assert any("New at acme" in text and "Head Office" in text for text in messages)
+        assert any("New at branch" in text and "Branch" in text for text in messages)
         log = server.log.read_text(encoding="utf-8")
         assert "branch-pat-secret" not in log
