@@ -1,4 +1,6 @@
-"""A running simulator, a receiver of webhooks, and the vendors' own clients pointed at them."""
+"""A running simulator, a receiver of webhooks, and the vendors' own clients for them."""
+
+from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
@@ -19,7 +21,7 @@ JSON = {"Accept": "application/json"}
 
 @dataclass
 class Receiver:
-    """Takes webhooks and answers with the statuses given, the last of them for ever."""
+    """A receiver of webhooks that responds with the given statuses, and then always with the last one."""
 
     url: str = ""
     statuses: list[int] = field(default_factory=lambda: [200])
@@ -45,7 +47,8 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
                 self.end_headers()
                 self.wfile.write(b"ok")
             except OSError:
-                pass  # the sender has lost patience
+                # The sender has timed out.
+                pass
 
         def log_message(self, *_args: object) -> None:
             pass
@@ -55,14 +58,14 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """A server that takes webhooks."""
-    taken = Receiver()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(taken))
-    taken.url = f"http://127.0.0.1:{server.server_port}/webhook/s3cret"
+    """Run a server that receives webhooks."""
+    made = Receiver()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(made))
+    made.url = f"http://127.0.0.1:{server.server_port}/webhook/s3cret"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    yield taken
-    taken.stop.set()
+    yield made
+    made.stop.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -70,14 +73,14 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def simulator() -> Iterator[Running]:
-    """A simulator that hardly waits for anything."""
+    """Run a simulator that hardly waits."""
     with running() as started:
         yield started
 
 
 @dataclass
 class Rest:
-    """Calls Tableau's REST API in JSON with nothing but requests, signed in once."""
+    """A client of Tableau's REST API in JSON by `requests` alone."""
 
     simulator: Running
     http: requests.Session
@@ -86,27 +89,27 @@ class Rest:
     def sign_in(self, credentials: dict[str, Any] | None = None, content_url: str | None = None) -> requests.Response:
         config = self.simulator.world.config
         pat = {"personalAccessTokenName": config.pat_name, "personalAccessTokenSecret": config.pat_secret}
-        where = {"contentUrl": config.content_url if content_url is None else content_url}
-        body = {"credentials": (credentials or pat) | {"site": where}}
-        answer = self.http.post(f"{self.simulator.url}/api/3.27/auth/signin", json=body, timeout=10)
-        if answer.ok:
-            signed = answer.json()["credentials"]
+        site = {"contentUrl": config.content_url if content_url is None else content_url}
+        body = {"credentials": (credentials or pat) | {"site": site}}
+        response = self.http.post(f"{self.simulator.url}/api/3.27/auth/signin", json=body, timeout=10)
+        if response.ok:
+            signed = response.json()["credentials"]
             self.http.headers["X-Tableau-Auth"], self.site = signed["token"], signed["site"]["id"]
-        return answer
+        return response
 
     def call(self, method: str, path: str, version: str = "3.27", **options: Any) -> requests.Response:
-        where = f"{self.simulator.url}/api/{version}/sites/{self.site}/{path}"
-        return self.http.request(method, where, timeout=10, **options)
+        url = f"{self.simulator.url}/api/{version}/sites/{self.site}/{path}"
+        return self.http.request(method, url, timeout=10, **options)
 
     def get(self, path: str, **options: Any) -> Any:
-        answer = self.call("GET", path, **options)
-        assert answer.ok, answer.text
-        return answer.json()
+        response = self.call("GET", path, **options)
+        assert response.ok, response.text
+        return response.json()
 
 
 @pytest.fixture
 def rest(simulator: Running) -> Iterator[Rest]:
-    """The REST API, signed in with the personal access token."""
+    """Return a client that is signed in with the personal access token."""
     with requests.Session() as http:
         http.headers.update(JSON)
         client = Rest(simulator, http)
@@ -116,7 +119,7 @@ def rest(simulator: Running) -> Iterator[Rest]:
 
 @pytest.fixture
 def tsc(simulator: Running) -> Iterator[tableauserverclient.Server]:
-    """Tableau's own client, signed in with the personal access token."""
+    """Return Tableau's own client, signed in with the personal access token."""
     config = simulator.world.config
     auth = tableauserverclient.PersonalAccessTokenAuth(config.pat_name, config.pat_secret, site_id=config.content_url)
     with tableauserverclient.Server(simulator.url, use_server_version=True) as server:
@@ -126,13 +129,13 @@ def tsc(simulator: Running) -> Iterator[tableauserverclient.Server]:
 
 @pytest.fixture
 def slack(simulator: Running) -> slack_sdk.WebClient:
-    """Slack's own client."""
+    """Return Slack's own client."""
     return slack_sdk.WebClient(simulator.world.config.slack_token, base_url=f"{simulator.url}/slack/api/", timeout=10)
 
 
 @pytest.fixture
 def sms(simulator: Running) -> Iterator[twilio.rest.Client]:
-    """Twilio's own client."""
+    """Return Twilio's own client."""
     config = simulator.world.config
     client = twilio.rest.Client(config.twilio_account_sid, config.twilio_auth_token)
     client.api.base_url = f"{simulator.url}/twilio"
@@ -142,12 +145,12 @@ def sms(simulator: Running) -> Iterator[twilio.rest.Client]:
 
 @pytest.fixture
 def control(simulator: Running) -> Iterator[Any]:
-    """The simulator's own control: `control("POST", "events", {...})` gives the JSON answer."""
+    """Return a client of the simulator's own HTTP API: `control("POST", "events", {...})` returns the JSON."""
     with requests.Session() as http:
 
         def call(method: str, path: str, body: Any = None, status: int = 200) -> Any:
-            answer = http.request(method, f"{simulator.url}/simulator/{path}", json=body, timeout=10)
-            assert answer.status_code == status, answer.text
-            return answer.json()
+            response = http.request(method, f"{simulator.url}/simulator/{path}", json=body, timeout=10)
+            assert response.status_code == status, response.text
+            return response.json()
 
         yield call

@@ -1,12 +1,14 @@
 """Lists, filters, pages and single resources of the REST API."""
 
+from __future__ import annotations
+
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 import requests
 
-from simulator import Running
+from simulator import Config, Running, running
 from simulator.tableau.query import page, select
 from simulator.tableau.wire import ApiError
 from simulator.tableau.xml import NotXml, from_xml, to_xml
@@ -35,7 +37,7 @@ def _names(rest: Any, query: str, many: str = "workbooks", one: str = "workbook"
     ],
 )
 def test_list_is_filtered_sorted_and_paged(rest: Any, query: str, names: list[str]) -> None:
-    """Commas mean and; brackets hold a list; a page has its size."""
+    """A comma combines filters, brackets contain a list, and a page has the requested size."""
     if "pageSize" in query:
         assert _names(rest, "sort=name:asc")[2:4] == _names(rest, query)
     else:
@@ -57,8 +59,8 @@ def test_list_is_filtered_sorted_and_paged(rest: Any, query: str, names: list[st
         ("sort=name:up", "400000"),
     ],
 )
-def test_unclear_list_is_refused(rest: Any, query: str, code: str) -> None:
-    """Each with its code."""
+def test_invalid_list_query_is_refused(rest: Any, query: str, code: str) -> None:
+    """Each error has its own code."""
     assert rest.call("GET", f"workbooks?{query}").json()["error"]["code"] == code
 
 
@@ -84,13 +86,13 @@ def test_pagination_is_text(rest: Any) -> None:
     ],
 )
 def test_missing_resource_has_its_code(rest: Any, path: str, code: str) -> None:
-    """404, and of what."""
+    """The status is 404, and the code names the kind of resource."""
     answer = rest.call("GET", path)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, code)
 
 
 def test_wrong_method_is_405000(rest: Any) -> None:
-    """In Tableau's words."""
+    """A wrong method has Tableau's code."""
     assert rest.call("DELETE", "workbooks").json()["error"]["code"] == "405000"
 
 
@@ -98,7 +100,7 @@ def test_wrong_method_is_405000(rest: Any) -> None:
     "body", [b"{", b"<tsRequest>", b"[1]", b'<!DOCTYPE x [<!ENTITY a "b">]><tsRequest/>', b"\xff\xfe"]
 )
 def test_unreadable_body_is_400000(rest: Any, body: bytes) -> None:
-    """Neither JSON nor XML that is accepted here."""
+    """A body that is neither JSON nor accepted XML has Tableau's code."""
     luid = rest.get("workbooks")["workbooks"]["workbook"][0]["id"]
     assert rest.call("PUT", f"workbooks/{luid}", data=body).json()["error"]["code"] == "400000"
 
@@ -106,36 +108,34 @@ def test_unreadable_body_is_400000(rest: Any, body: bytes) -> None:
 @pytest.mark.parametrize(
     "body", [{"workbook": 1}, {"workbook": {"owner": [1], "name": {}}}, {"workbook": {"project": {"id": "x"}}}]
 )
-def test_odd_body_is_a_clear_error(rest: Any, body: Any) -> None:
-    """What is not where it should be is not there; never a 500."""
+def test_unexpected_values_never_cause_a_500(rest: Any, body: Any) -> None:
+    """Values of the wrong type are ignored or refused, and never cause a 500."""
     luid = rest.get("workbooks")["workbooks"]["workbook"][0]["id"]
     assert rest.call("PUT", f"workbooks/{luid}", json=body).status_code in {200, 400, 404}
 
 
-def test_users_are_listed_without_their_mail(rest: Any) -> None:
-    """A list names full name and mail only when asked for all fields."""
+def test_users_are_listed_without_their_address(rest: Any) -> None:
+    """A list has full name and e-mail address only if all fields are requested."""
     assert "email" not in rest.get("users")["users"]["user"][0]
     assert rest.get("users?fields=_all_")["users"]["user"][0]["email"] == "ann@acme.example"
     assert set(rest.get("users?fields=name,email")["users"]["user"][0]) == {"name", "email"}
 
 
 def test_default_site_has_no_name_in_addresses() -> None:
-    """webpageUrl of the default site leaves the site out."""
-    from simulator import Config, running
-
+    """The webpageUrl of content of the default site has no site name."""
     with running(Config(content_url="")) as simulator, requests.Session() as http:
         http.headers["Accept"] = "application/json"
         config = simulator.world.config
         pat = {"personalAccessTokenName": config.pat_name, "personalAccessTokenSecret": config.pat_secret}
         body = {"credentials": pat | {"site": {"contentUrl": ""}}}
-        said = http.post(f"{simulator.url}/api/3.27/auth/signin", json=body, timeout=5).json()["credentials"]
-        http.headers["X-Tableau-Auth"] = said["token"]
-        books = http.get(f"{simulator.url}/api/3.27/sites/{said['site']['id']}/workbooks", timeout=5).json()
+        session = http.post(f"{simulator.url}/api/3.27/auth/signin", json=body, timeout=5).json()["credentials"]
+        http.headers["X-Tableau-Auth"] = session["token"]
+        books = http.get(f"{simulator.url}/api/3.27/sites/{session['site']['id']}/workbooks", timeout=5).json()
     assert "/#/workbooks/" in books["workbooks"]["workbook"][0]["webpageUrl"]
 
 
-def test_xml_and_json_say_the_same(simulator: Running, rest: Any) -> None:
-    """One description, two forms."""
+def test_xml_and_json_have_the_same_values(simulator: Running, rest: Any) -> None:
+    """Both formats have the same values."""
     item = rest.get("workbooks?filter=name:eq:Sales")["workbooks"]["workbook"][0]
     answer = rest.call("GET", f"workbooks/{item['id']}", headers={"Accept": "*/*"})
     assert answer.headers["Content-Type"] == "application/xml;charset=utf-8"
@@ -150,8 +150,8 @@ def test_xml_and_json_say_the_same(simulator: Running, rest: Any) -> None:
     assert [view.get("name") for view in book.iter(f"{NAMESPACE}view")] == ["Overview", "By Region", "Trend"]
 
 
-def test_xml_holds_whatever_a_name_holds() -> None:
-    """Quotes, ampersands and control characters do not break it."""
+def test_xml_can_contain_any_name() -> None:
+    """Quotation marks, ampersands and control characters do not break the XML."""
     written = to_xml(
         {"workbook": {"id": "1", "name": 'a"&<b>\x00\x0b', "flag": True, "none": None, "tags": {"tag": []}}}
     )
@@ -160,16 +160,16 @@ def test_xml_holds_whatever_a_name_holds() -> None:
     assert (book.get("name"), book.get("flag"), book.get("none")) == ('a"&<b>', "true", None)
 
 
-def test_xml_request_reads_like_its_json_twin() -> None:
-    """Attributes, nested elements, repeated ones."""
+def test_xml_request_is_read_like_json() -> None:
+    """Attributes, nested and repeated elements are read as from JSON."""
     read = from_xml(b'<tsRequest><tags><tag label="a"/><tag label="b"/></tags><site contentUrl=""/></tsRequest>')
     assert read == {"tags": {"tag": [{"label": "a"}, {"label": "b"}]}, "site": {"contentUrl": ""}}
     with pytest.raises(NotXml):
         from_xml(b"<a>")
 
 
-def test_query_is_pure() -> None:
-    """Filters compare numbers and times as such."""
+def test_numbers_are_compared_by_value() -> None:
+    """Filters and sorting compare numbers by value, and a page beyond the last one is refused."""
     items = [{"size": "9", "name": "b"}, {"size": "10", "name": "a"}]
     assert [item["name"] for item in select(items, {"filter": "size:gt:9"}, ["size"])] == ["a"]
     assert [item["name"] for item in select(items, {"sort": "size:desc"}, ["size"])] == ["a", "b"]
@@ -178,8 +178,8 @@ def test_query_is_pure() -> None:
         page(items, {"pageSize": "1", "pageNumber": "3"})
 
 
-def test_content_of_people_goes_to_the_heir(rest: Any) -> None:
-    """mapAssetsTo names who gets what a removed user owned."""
+def test_content_of_a_removed_user_gets_a_new_owner(rest: Any) -> None:
+    """The user in mapAssetsTo becomes the owner of a removed user's content."""
     users = {user["fullName"]: user["id"] for user in rest.get("users?fields=_all_")["users"]["user"]}
     assert rest.call("DELETE", f"users/{users['Ben Duarte']}?mapAssetsTo={users['Dev Raman']}").status_code == 204
     assert rest.get("workbooks?filter=name:eq:Sales")["workbooks"]["workbook"][0]["owner"]["id"] == users["Dev Raman"]
@@ -195,21 +195,21 @@ def test_content_of_people_goes_to_the_heir(rest: Any) -> None:
         ("data?vf_Region=East", 200),
     ],
 )
-def test_export_looks_at_its_options(rest: Any, path: str, status: int) -> None:
-    """Options that cannot be are refused."""
+def test_export_options_are_validated(rest: Any, path: str, status: int) -> None:
+    """Invalid options are refused."""
     luid = rest.get("views")["views"]["view"][0]["id"]
     assert rest.call("GET", f"views/{luid}/{path}").status_code == status
 
 
-def test_filtered_export_has_only_what_was_asked_for(rest: Any) -> None:
-    """vf_ parameters filter the numbers."""
+def test_export_can_be_filtered(rest: Any) -> None:
+    """Parameters that start with vf_ filter the data."""
     luid = rest.get("views")["views"]["view"][0]["id"]
     rows = rest.call("GET", f"views/{luid}/data?vf_Region=East").text.splitlines()
     assert {row.split(",")[0] for row in rows} == {"Region", "East"}
 
 
-def test_too_many_exports_at_once_are_429(simulator: Running, rest: Any) -> None:
-    """A site has so many exports at a time."""
+def test_too_many_concurrent_exports_are_429(simulator: Running, rest: Any) -> None:
+    """More concurrent exports than the site's limit are refused, other calls are not."""
     luid = rest.get("views")["views"]["view"][0]["id"]
     taken = 0
     while simulator.world.exports.acquire(blocking=False):
@@ -219,8 +219,8 @@ def test_too_many_exports_at_once_are_429(simulator: Running, rest: Any) -> None
     assert rest.call("GET", f"views/{luid}").ok
 
 
-def test_refreshes_of_an_hour_are_limited(simulator: Running, rest: Any) -> None:
-    """Beyond the limit 429000 names the bucket and the minutes."""
+def test_refreshes_per_hour_are_limited(simulator: Running, rest: Any) -> None:
+    """Beyond the limit, 429000 names the limited call and the minutes to wait."""
     simulator.world.set({"refreshes_per_hour": 2, "refresh_seconds": 60})
     luids = [book["id"] for book in rest.get("workbooks?filter=hasExtracts:eq:true")["workbooks"]["workbook"]]
     answers = [rest.call("POST", f"workbooks/{luid}/refresh", json={}) for luid in luids[:3]]
@@ -229,14 +229,14 @@ def test_refreshes_of_an_hour_are_limited(simulator: Running, rest: Any) -> None
     assert "60 minutes" in answers[2].json()["error"]["detail"]
 
 
-def test_what_has_no_extract_is_not_refreshed(rest: Any) -> None:
-    """400, and a word about it."""
+def test_content_without_extract_is_not_refreshed(rest: Any) -> None:
+    """The error says that the content has no extract."""
     luid = rest.get("workbooks?filter=hasExtracts:eq:false")["workbooks"]["workbook"][0]["id"]
     assert "no extract" in rest.call("POST", f"workbooks/{luid}/refresh", json={}).json()["error"]["detail"]
 
 
-def test_labels_are_put_read_and_taken_off(rest: Any) -> None:
-    """On assets and one by one."""
+def test_labels_are_added_read_and_deleted(rest: Any) -> None:
+    """Labels are added, read and deleted by asset and one by one."""
     luid = rest.get("workbooks")["workbooks"]["workbook"][0]["id"]
     assets = {"contentList": {"content": [{"contentType": "workbook", "id": luid}]}}
     put = rest.call("PUT", "labels", json=assets | {"label": {"value": "stale", "message": "old", "elevated": True}})
@@ -248,12 +248,12 @@ def test_labels_are_put_read_and_taken_off(rest: Any) -> None:
     assert rest.call("POST", "labels", json=assets).json()["labelList"] == {}
 
 
-def test_created_task_is_run_by_its_schedule_rules(rest: Any) -> None:
-    """A schedule needs a frequency and a five-minute mark."""
+def test_schedule_of_a_new_task_is_validated(rest: Any) -> None:
+    """A schedule needs a frequency and a start time in steps of five minutes."""
     luid = rest.get("workbooks")["workbooks"]["workbook"][0]["id"]
-    wish = {"extractRefresh": {"type": "FullRefresh", "workbook": {"id": luid}}}
+    refresh = {"extractRefresh": {"type": "FullRefresh", "workbook": {"id": luid}}}
     bad = {"schedule": {"frequency": "Daily", "frequencyDetails": {"start": "09:31:00"}}}
     good = {"schedule": {"frequency": "Daily", "frequencyDetails": {"start": "09:30:00"}}}
-    assert rest.call("POST", "tasks/extractRefreshes", json=wish | bad).json()["error"]["code"] == "409004"
-    made = rest.call("POST", "tasks/extractRefreshes", json=wish | good)
+    assert rest.call("POST", "tasks/extractRefreshes", json=refresh | bad).json()["error"]["code"] == "409004"
+    made = rest.call("POST", "tasks/extractRefreshes", json=refresh | good)
     assert (made.status_code, made.json()["extractRefresh"]["workbook"]["id"]) == (201, luid)

@@ -1,4 +1,6 @@
-"""The control over HTTP: what it shows, what it changes, what it refuses."""
+"""The simulator's own HTTP API, its settings, and its start from the command line."""
+
+from __future__ import annotations
 
 import os
 import socket
@@ -14,12 +16,12 @@ import twilio.rest
 
 from simulator import Config, Running, running
 from simulator.config import changeable_settings, from_environment, parse_setting
-from simulator.control import http_api as control_module
+from simulator.control import http_api
 from simulator.world.timer import Timer
 
 
 def test_messages_show_what_was_received(slack: slack_sdk.WebClient, sms: twilio.rest.Client, control: Any) -> None:
-    """Slack's messages with their files, and the text messages."""
+    """Slack's messages with their files, and text messages, can be read."""
     blocks = [{"type": "header", "text": {"type": "plain_text", "text": "Hello"}}]
     sent = slack.chat_postMessage(channel="#bi", text="Hello", blocks=blocks)
     slack.files_upload_v2(channel=sent["channel"], thread_ts=sent["ts"], content=b"abc", filename="a.txt", title="A")
@@ -33,7 +35,7 @@ def test_messages_show_what_was_received(slack: slack_sdk.WebClient, sms: twilio
 
 
 def test_calls_are_counted(rest: Any, control: Any) -> None:
-    """How often somebody signed in can be asked."""
+    """The number of sign-ins and calls can be read."""
     rest.sign_in()
     rest.get("workbooks")
     shown = control("GET", "calls?target=tableau&path=workbooks")
@@ -42,8 +44,8 @@ def test_calls_are_counted(rest: Any, control: Any) -> None:
     assert [(call["method"], call["status"]) for call in shown["calls"]] == [("GET", 200)]
 
 
-def test_reset_begins_anew_with_the_same_identifiers(rest: Any, control: Any, simulator: Running) -> None:
-    """Everything is forgotten; the seed gives the same company."""
+def test_reset_restores_the_same_identifiers(rest: Any, control: Any, simulator: Running) -> None:
+    """A reset removes all changes; the same seed leads to the same contents."""
     before = control("GET", "site")
     control("POST", "events", {"event_type": "WorkbookDeleted", "name": "Sales"})
     control("POST", "faults", {"kind": "refuse"}, status=201)
@@ -54,8 +56,8 @@ def test_reset_begins_anew_with_the_same_identifiers(rest: Any, control: Any, si
     assert (simulator.world.faults.on(), simulator.world.config.duplicates) == ([], 0.0)
 
 
-def test_two_simulators_know_nothing_of_each_other() -> None:
-    """Many can run in one process."""
+def test_simulators_are_independent() -> None:
+    """Several simulators can run in one process."""
     with running() as one, running(Config(seed=8)) as two:
         requests.post(f"{one.url}/simulator/events", json={"event_type": "WorkbookDeleted"}, timeout=5)
         assert len(one.world.home.workbooks) == 11
@@ -63,8 +65,8 @@ def test_two_simulators_know_nothing_of_each_other() -> None:
         assert not set(one.world.home.workbooks) & set(two.world.home.workbooks)
 
 
-def test_next_refreshes_can_be_decided(simulator: Running, rest: Any, control: Any) -> None:
-    """So many fail, then they go well again; -1 fails for good."""
+def test_outcome_of_the_next_refreshes_can_be_set(simulator: Running, rest: Any, control: Any) -> None:
+    """A number of refreshes fail, then they succeed again; with -1 all fail."""
     luid = control("POST", "refreshes", {"name": "Sales", "fail": 2, "reason": "no space"})["luid"]
 
     def notes() -> str | None:
@@ -80,8 +82,8 @@ def test_next_refreshes_can_be_decided(simulator: Running, rest: Any, control: A
     assert notes() is None
 
 
-def test_failures_in_a_row_are_counted_at_the_task(rest: Any, control: Any) -> None:
-    """consecutiveFailedCount grows with each failure and falls to nothing with a success."""
+def test_consecutive_failures_are_counted_at_the_task(rest: Any, control: Any) -> None:
+    """The consecutiveFailedCount grows with each failure and is 0 after a success."""
     counts = []
     for event in ("RefreshFailed", "RefreshFailed", "RefreshSucceeded"):
         luid = control("POST", "events", {"event_type": f"Workbook{event}", "name": "Sales"})["event"]["resource_luid"]
@@ -107,32 +109,32 @@ def test_failures_in_a_row_are_counted_at_the_task(rest: Any, control: Any) -> N
         ("settle", {"seconds": "long"}, 400),
     ],
 )
-def test_unclear_wish_is_refused(control: Any, path: str, body: Any, status: int) -> None:
-    """With a sentence that says what is wrong."""
+def test_invalid_request_is_refused(control: Any, path: str, body: Any, status: int) -> None:
+    """The error has a text that explains it."""
     assert len(control("POST", path, body, status=status)["error"]) > 10
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b'{"a":' * 5000])
 def test_unreadable_body_is_refused(simulator: Running, body: bytes) -> None:
-    """Neither broken nor endless JSON is more than a 400."""
+    """Broken and deeply nested JSON is a 400."""
     answer = requests.post(f"{simulator.url}/simulator/events", data=body, timeout=5)
     assert (answer.status_code, answer.json()) == (400, {"error": "The body must be JSON"})
 
 
-def test_bad_limit_is_refused(control: Any) -> None:
-    """A query is checked as well."""
+def test_invalid_limit_is_refused(control: Any) -> None:
+    """The query string is validated."""
     assert "limit" in control("GET", "calls?limit=x", status=400)["error"]
 
 
-def test_pages_from_elsewhere_may_not_pull_strings(simulator: Running) -> None:
-    """A request that a browser marks as coming from another site is refused."""
+def test_pages_of_other_origins_are_refused(simulator: Running) -> None:
+    """A request that a browser sends for a page of another origin is refused."""
     address = f"{simulator.url}/simulator/reset"
     assert requests.post(address, headers={"Origin": "https://evil.example"}, timeout=5).status_code == 403
     assert requests.post(address, headers={"Origin": simulator.url}, timeout=5).ok
 
 
-def test_settings_change_the_manners(control: Any) -> None:
-    """All of them can be read, and changed together or not at all."""
+def test_settings_can_be_changed(control: Any) -> None:
+    """All settings can be read, and several are changed together or not at all."""
     assert set(control("GET", "settings")) == set(changeable_settings())
     changed = control("POST", "settings", {"duplicates": 0.5, "retry_waits": [0.1, 0.2], "refreshes_per_hour": 60})
     assert (changed["duplicates"], changed["retry_waits"], changed["refreshes_per_hour"]) == (0.5, [0.1, 0.2], 60)
@@ -140,33 +142,33 @@ def test_settings_change_the_manners(control: Any) -> None:
     assert control("GET", "settings")["duplicates"] == 0.5
 
 
-def test_manual_names_every_address(simulator: Running) -> None:
-    """The docstring that the page shows tells of all there is."""
-    manual = control_module.__doc__ or ""
+def test_description_has_every_call(simulator: Running) -> None:
+    """The description that the page shows has every call."""
+    manual = http_api.__doc__ or ""
     rules = {str(rule) for rule in simulator.app.url_map.iter_rules() if rule.endpoint.startswith("control.")}
     assert len(rules) > 12
     assert [rule for rule in rules if rule.split("<")[0].rstrip("/") not in manual] == []
 
 
-def test_environment_gives_the_credentials() -> None:
-    """What is there is taken, synonyms and files too; the rest is made up and named."""
-    config, made_up = from_environment(
+def test_credentials_come_from_the_environment() -> None:
+    """Variables are used under both names; the defaults of the others are returned."""
+    config, defaults = from_environment(
         {"TS_PAT_NAME": "mine", "TABLEAU_PAT_SECRET": "s3cret", "TABLEAU_SITENAME": "", "SLACK_TOKEN": ""}
     )
     assert (config.pat_name, config.pat_secret, config.content_url) == ("mine", "s3cret", "")
-    assert made_up["SLACK_TOKEN"] == Config().slack_token
-    assert not {"TABLEAU_PAT_NAME", "TABLEAU_PAT_SECRET", "TABLEAU_SITENAME"} & set(made_up)
+    assert defaults["SLACK_TOKEN"] == Config().slack_token
+    assert not {"TABLEAU_PAT_NAME", "TABLEAU_PAT_SECRET", "TABLEAU_SITENAME"} & set(defaults)
 
 
-def test_secret_may_come_from_a_file(tmp_path: Path) -> None:
-    """NAME_FILE holds the value."""
+def test_secret_can_come_from_a_file(tmp_path: Path) -> None:
+    """NAME_FILE names a file with the value."""
     (tmp_path / "token").write_text("xoxb-file\n")
     config, _ = from_environment({"SLACK_TOKEN_FILE": str(tmp_path / "token"), "SIMULATOR_RETRY_WAITS": "1,2"})
     assert (config.slack_token, config.retry_waits) == ("xoxb-file", (1.0, 2.0))
 
 
-def test_environment_for_a_server_points_here() -> None:
-    """The variables a server needs, with the addresses of all three sides."""
+def test_environment_for_a_server_has_all_addresses() -> None:
+    """A server gets all variables, with the addresses of the three vendors."""
     variables = Config().environment("http://127.0.0.1:8100/")
     assert variables["TABLEAU_DOMAIN"] == "http://127.0.0.1:8100"
     assert variables["SLACK_API_URL"] == "http://127.0.0.1:8100/slack/api/"
@@ -175,13 +177,13 @@ def test_environment_for_a_server_points_here() -> None:
 
 
 def test_config_shows_no_secret() -> None:
-    """A representation that ends up in a log gives nothing away."""
+    """The representation contains no secret, because it may be logged."""
     config = Config(pat_secret="hidden-pat", slack_token="hidden-slack", twilio_auth_token="hidden-twilio")
     assert "hidden" not in repr(config)
 
 
-def test_manner_reads_text_and_json() -> None:
-    """The same value from a variable and from a body."""
+def test_setting_is_parsed_from_text_and_json() -> None:
+    """A setting has the same value from a variable and from JSON."""
     assert parse_setting("retry_waits", "1,2") == parse_setting("retry_waits", [1, 2]) == (1.0, 2.0)
     assert parse_setting("payload_text", "false") is False
     assert parse_setting("disable_after", "") is None
@@ -189,36 +191,37 @@ def test_manner_reads_text_and_json() -> None:
         parse_setting("clock", "x")
 
 
-def test_flask_serves_it_from_the_command_line(tmp_path: Path) -> None:
-    """`flask --app simulator run` prints what it made up and answers."""
-    root = Path(control_module.__file__).parents[2]
+def test_simulator_can_be_served_by_flask(tmp_path: Path) -> None:
+    """`flask --app simulator run` prints the default credentials and serves."""
+    root = Path(http_api.__file__).parents[2]
     ours = {"SLACK_TOKEN": "xoxb-given", "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(root)}
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | ours
     command = [sys.executable, "-m", "flask", "--app", "simulator", "run", "--port", "0"]
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
-        said: list[str] = []
+        output: list[str] = []
         for line in process.stdout or ():
-            said.append(line)
+            output.append(line)
             if "Running on" in line:
                 address = line.split()[-1]
                 break
         assert requests.get(f"{address}/simulator/healthz", timeout=5).json() == {"status": "ok"}
         process.terminate()
-    assert any("TABLEAU_PAT_NAME=webhooks" in line for line in said)
-    assert not any("SLACK_TOKEN=" in line for line in said)
+    assert any("TABLEAU_PAT_NAME=webhooks" in line for line in output)
+    assert not any("SLACK_TOKEN=" in line for line in output)
 
 
-def test_module_serves_it_and_says_what_a_server_needs(tmp_path: Path) -> None:
-    """`python -m simulator` prints the three addresses with the credentials, ready for an .env."""
-    root = Path(control_module.__file__).parents[2]
+def test_module_serves_and_prints_the_settings_of_a_server(tmp_path: Path) -> None:
+    """`python -m simulator` prints all settings of a server in the format of a .env file, and does not read one."""
+    root = Path(http_api.__file__).parents[2]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     ours = {"SIMULATOR_PORT": str(port), "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(root)}
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | ours
-    said: list[str] = []
+    (tmp_path / ".env").write_text("TABLEAU_PAT_SECRET=secret-of-a-real-site\n", encoding="utf-8")
+    output: list[str] = []
     with subprocess.Popen(
         [sys.executable, "-m", "simulator"],
         cwd=tmp_path,
@@ -228,15 +231,15 @@ def test_module_serves_it_and_says_what_a_server_needs(tmp_path: Path) -> None:
         text=True,
     ) as process:
         for line in process.stdout or ():
-            said.append(line.strip())
+            output.append(line.strip())
             if "Running on" in line:
                 break
         process.terminate()
-    wanted = Config().environment(f"http://127.0.0.1:{port}")
-    assert {f"{name}={value}" for name, value in wanted.items()} <= set(said)
+    expected = Config().environment(f"http://127.0.0.1:{port}")
+    assert {f"{name}={value}" for name, value in expected.items()} <= set(output)
 
 
-def test_number_of_what_is_gone_is_not_given_again(control: Any, simulator: Running) -> None:
+def test_number_of_deleted_content_is_not_used_again(control: Any, simulator: Running) -> None:
     """A link in an old message must not lead to another workbook."""
     numbers = []
     for name in ("One", "Two"):
@@ -246,8 +249,8 @@ def test_number_of_what_is_gone_is_not_given_again(control: Any, simulator: Runn
     assert numbers[1] == numbers[0] + 1
 
 
-def test_timer_forgets_and_stops() -> None:
-    """What is not due yet can be dropped; a stopped timer takes nothing more."""
+def test_timer_can_be_cleared_and_stopped() -> None:
+    """Calls that are not due can be dropped; a stopped timer accepts none."""
     timer, done = Timer(2), list[int]()
     timer.after(60, lambda: done.append(1))
     timer.after(0, lambda: 1 / 0)

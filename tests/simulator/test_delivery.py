@@ -1,4 +1,6 @@
-"""Webhooks are delivered the way Tableau does it."""
+"""The delivery of webhooks, as Tableau does it."""
+
+from __future__ import annotations
 
 import json
 from typing import Any
@@ -11,16 +13,16 @@ from simulator.world.payload import RESOURCES, SOURCES, payload
 from simulator.world.site import Webhook
 
 
-def _listen(simulator: Running, url: str, *events: str) -> None:
+def _register(simulator: Running, url: str, *events: str) -> None:
     home, now = simulator.world.home, simulator.world.now()
     for event in events:
         luid = simulator.world.luid()
-        home.webhooks[luid] = Webhook(luid, f"on {event}", event, url, next(iter(home.users)), now, now)
+        home.webhooks[luid] = Webhook(luid, f"for {event}", event, url, next(iter(home.users)), now, now)
 
 
 def test_request_has_tableaus_headers_and_fields(simulator: Running, receiver: Any, control: Any) -> None:
-    """User agent, odd headers, compact JSON, seven fields in Tableau's order."""
-    _listen(simulator, receiver.url, "WorkbookRefreshFailed")
+    """A request has Tableau's user agent, headers and compact JSON, with seven fields in Tableau's order."""
+    _register(simulator, receiver.url, "WorkbookRefreshFailed")
     event = control("POST", "events", {"event_type": "WorkbookRefreshFailed", "name": "Sales"})["event"]
     assert simulator.world.timer.settle(5)
     [(path, headers, body)] = receiver.requests
@@ -35,17 +37,17 @@ def test_request_has_tableaus_headers_and_fields(simulator: Running, receiver: A
     assert (event["resource"], event["resource_name"]) == ("EXTRACTS", "Sales")
 
 
-def test_text_can_be_left_out_as_in_2019(receiver: Any) -> None:
-    """The older shape has six fields."""
+def test_text_can_be_left_out(receiver: Any) -> None:
+    """The older payload has six fields."""
     with running(Config(payload_text=False)) as simulator:
-        _listen(simulator, receiver.url, "AdminPromoted")
+        _register(simulator, receiver.url, "AdminPromoted")
         simulator.world.emit(simulator.world.home, "AdminPromoted", name="x", luid="y")
         assert simulator.world.timer.settle(5)
     assert len(json.loads(receiver.requests[0][2])) == 6
 
 
 def test_created_at_is_rounded_and_text_is_not() -> None:
-    """The two times of one event differ as captured ones do."""
+    """The two times of an event differ as in captured requests."""
     from datetime import UTC, datetime
 
     at = datetime(2026, 1, 31, 9, 29, 59, 941_000, UTC)
@@ -55,10 +57,10 @@ def test_created_at_is_rounded_and_text_is_not() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 400, 404, 500, 503])
-def test_anything_but_2xx_is_tried_four_times(simulator: Running, receiver: Any, control: Any, status: int) -> None:
-    """Three more attempts with the same bytes, then the event is gone."""
+def test_failed_delivery_has_four_attempts(simulator: Running, receiver: Any, control: Any, status: int) -> None:
+    """There are three more attempts with the same bytes, then the event is given up."""
     receiver.statuses, receiver.headers = [status], {"Location": receiver.url}
-    _listen(simulator, receiver.url, "UserDeleted")
+    _register(simulator, receiver.url, "UserDeleted")
     control("POST", "events", {"event_type": "UserDeleted"})
     assert simulator.world.timer.settle(5)
     assert len({body for _, _, body in receiver.requests}) == 1
@@ -69,55 +71,55 @@ def test_anything_but_2xx_is_tried_four_times(simulator: Running, receiver: Any,
 def test_second_attempt_may_succeed(simulator: Running, receiver: Any, control: Any) -> None:
     """A receiver that recovers gets the event."""
     receiver.statuses = [500, 204]
-    _listen(simulator, receiver.url, "SiteUpdated")
+    _register(simulator, receiver.url, "SiteUpdated")
     control("POST", "events", {"event_type": "SiteUpdated"})
     assert control("POST", "settle", {"seconds": 5}) == {"settled": True}
     [delivery] = control("GET", "deliveries?state=delivered")["deliveries"]
     assert [attempt["status"] for attempt in delivery["attempts"]] == [500, 204]
 
 
-def test_slow_receiver_is_given_up_on(receiver: Any) -> None:
-    """No answer within the read timeout is a failed attempt."""
+def test_slow_receiver_times_out(receiver: Any) -> None:
+    """An attempt without a response within the read timeout has failed."""
     receiver.pause = 5
     with running(Config(read_timeout=0.1, retry_waits=())) as simulator:
-        _listen(simulator, receiver.url, "SiteUpdated")
+        _register(simulator, receiver.url, "SiteUpdated")
         simulator.world.emit(simulator.world.home, "SiteUpdated", name="x", luid="y")
         assert simulator.world.timer.settle(5)
         [delivery] = simulator.world.sender.log
     assert (delivery.attempts[0].status, delivery.attempts[0].error) == (None, "Read timed out")
 
 
-def test_unreachable_receiver_is_named_in_the_log(control: Any, simulator: Running) -> None:
-    """A refused connection is an error in words."""
-    _listen(simulator, "http://127.0.0.1:1/x", "SiteUpdated")
+def test_unreachable_receiver_is_reported(control: Any, simulator: Running) -> None:
+    """The error of a refused connection says so."""
+    _register(simulator, "http://127.0.0.1:1/x", "SiteUpdated")
     control("POST", "events", {"event_type": "SiteUpdated"})
     assert simulator.world.timer.settle(5)
     assert simulator.world.sender.log[0].attempts[-1].error == "Connection refused"
 
 
 def test_duplicates_repeat_the_same_bytes(simulator: Running, receiver: Any) -> None:
-    """With a share of one every event comes twice, byte for byte."""
+    """With a share of one, every event is sent twice with the same bytes."""
     simulator.world.set({"duplicates": 1})
-    _listen(simulator, receiver.url, "SiteUpdated")
+    _register(simulator, receiver.url, "SiteUpdated")
     simulator.world.emit(simulator.world.home, "SiteUpdated", name="x", luid="y")
     assert simulator.world.timer.settle(5)
     assert [body for _, _, body in receiver.requests] == [receiver.requests[0][2]] * 2
     assert [delivery.duplicate for delivery in simulator.world.sender.log] == [False, True]
 
 
-def test_disabled_webhook_hears_nothing(simulator: Running, receiver: Any) -> None:
-    """isEnabled false means silence."""
-    _listen(simulator, receiver.url, "SiteUpdated")
+def test_disabled_webhook_gets_no_events(simulator: Running, receiver: Any) -> None:
+    """A webhook with isEnabled false gets no events."""
+    _register(simulator, receiver.url, "SiteUpdated")
     next(iter(simulator.world.home.webhooks.values())).is_enabled = False
     simulator.world.emit(simulator.world.home, "SiteUpdated", name="x", luid="y")
     assert not simulator.world.sender.log
 
 
-def test_webhook_that_nobody_takes_is_switched_off(receiver: Any) -> None:
-    """If it is so configured, deliveries given up in a row disable a webhook, with a reason."""
+def test_failing_webhook_is_disabled(receiver: Any) -> None:
+    """If configured, consecutive failed deliveries disable a webhook, with a reason."""
     receiver.statuses = [500]
     with running(Config(disable_after=2, retry_waits=())) as simulator:
-        _listen(simulator, receiver.url, "SiteUpdated")
+        _register(simulator, receiver.url, "SiteUpdated")
         for _ in range(2):
             simulator.world.emit(simulator.world.home, "SiteUpdated", name="x", luid="y")
             assert simulator.world.timer.settle(5)
@@ -129,13 +131,13 @@ def test_webhook_that_nobody_takes_is_switched_off(receiver: Any) -> None:
 
 
 @pytest.mark.parametrize("event_type", sorted(RESOURCES))
-def test_every_event_can_happen(simulator: Running, receiver: Any, control: Any, event_type: str) -> None:
-    """Each of the 22 events changes the site and reaches its webhook, with a LUID of the site."""
+def test_every_event_can_be_caused(simulator: Running, receiver: Any, control: Any, event_type: str) -> None:
+    """Each of the 22 event types can be caused and is delivered to its webhook, with the LUID of the site."""
     if event_type in {"LabelUpdated", "LabelDeleted"}:
         control("POST", "events", {"event_type": "LabelCreated"})
     if event_type == "AdminDemoted":
         control("POST", "events", {"event_type": "AdminPromoted"})
-    _listen(simulator, receiver.url, event_type)
+    _register(simulator, receiver.url, event_type)
     answer = control("POST", "events", {"event_type": event_type})
     assert answer["deliveries"] == 1
     assert simulator.world.timer.settle(5)
@@ -146,7 +148,7 @@ def test_every_event_can_happen(simulator: Running, receiver: Any, control: Any,
 
 
 def test_event_names_and_sources_are_complete() -> None:
-    """22 events, each with something that happens, two of them with irregular names."""
+    """There are 22 event types, each with a cause and a source name, two of which are irregular."""
     assert len(RESOURCES) == 22
     assert set(CAUSES) == set(RESOURCES) == set(SOURCES)
     assert SOURCES["WorkbookRefreshFailed"] == "webhook-source-event-workbook-refresh-failed"
@@ -155,7 +157,7 @@ def test_event_names_and_sources_are_complete() -> None:
 
 
 def test_failed_refresh_leaves_a_job_with_notes(simulator: Running, control: Any, rest: Any) -> None:
-    """The event names no reason; the job list leads to it."""
+    """The event has no reason; the job list leads to it."""
     event = control("POST", "events", {"event_type": "WorkbookRefreshFailed", "name": "Sales", "reason": "disk full"})[
         "event"
     ]
@@ -171,7 +173,7 @@ def test_failed_refresh_leaves_a_job_with_notes(simulator: Running, control: Any
 
 
 def test_started_refresh_ends_with_the_next_event(control: Any, rest: Any) -> None:
-    """Started and succeeded are the two ends of one job."""
+    """Started and succeeded are events of the same job."""
     control("POST", "events", {"event_type": "WorkbookRefreshStarted", "name": "Sales"})
     [job] = rest.get("jobs?filter=title:eq:Sales,status:eq:InProgress")["backgroundJobs"]["backgroundJob"]
     assert rest.call("POST", f"workbooks/{_luid(rest, 'Sales')}/refresh", json={}).json()["error"]["code"] == "409093"
@@ -185,7 +187,7 @@ def _luid(rest: Any, name: str) -> str:
 
 
 def test_deleted_workbook_is_gone(control: Any, rest: Any) -> None:
-    """After the event the content cannot be looked up, nor its views."""
+    """After the event neither the content nor its views can be looked up."""
     luid = _luid(rest, "Sales")
     view = rest.get(f"workbooks/{luid}")["workbook"]["views"]["view"][0]["id"]
     control("POST", "events", {"event_type": "WorkbookDeleted", "luid": luid})
@@ -194,8 +196,8 @@ def test_deleted_workbook_is_gone(control: Any, rest: Any) -> None:
 
 
 def test_change_by_rest_sends_updated_if_configured(simulator: Running, receiver: Any, rest: Any) -> None:
-    """An automation that renames a workbook hears its own echo, unless switched off."""
-    _listen(simulator, receiver.url, "WorkbookUpdated")
+    """A client that renames a workbook causes an event, unless the setting is off."""
+    _register(simulator, receiver.url, "WorkbookUpdated")
     luid = _luid(rest, "Sales")
     rest.call("PUT", f"workbooks/{luid}", json={"workbook": {"name": "Sales 2"}})
     simulator.world.set({"update_events": False})

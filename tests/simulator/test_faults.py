@@ -1,4 +1,6 @@
-"""Faults strike the calls they are meant for, as long as they are meant to."""
+"""Faults affect the calls they match, for as long as requested."""
+
+from __future__ import annotations
 
 import time
 from typing import Any
@@ -20,8 +22,8 @@ def _add(control: Any, **fault: Any) -> Any:
     return control("POST", "faults", fault, status=201)["fault"]
 
 
-def test_fault_lasts_so_many_calls(rest: Any, control: Any) -> None:
-    """After its number of calls it is gone by itself."""
+def test_fault_lasts_for_a_number_of_calls(rest: Any, control: Any) -> None:
+    """After this number of calls the fault is removed."""
     _add(control, kind="html", path="/workbooks", times=2)
     assert [rest.call("GET", path).status_code for path in ("users", "workbooks", "workbooks", "workbooks")] == [
         200,
@@ -32,8 +34,8 @@ def test_fault_lasts_so_many_calls(rest: Any, control: Any) -> None:
     assert control("GET", "faults")["on"] == []
 
 
-def test_fault_lasts_until_switched_off(rest: Any, control: Any) -> None:
-    """Without a number it stays; one or all can be switched off."""
+def test_fault_lasts_until_it_is_removed(rest: Any, control: Any) -> None:
+    """Without a number the fault stays; one or all can be removed."""
     fault = _add(control, kind="error", code="403004", method="get")
     assert rest.call("GET", "workbooks").json()["error"]["code"] == "403004"
     assert rest.call("PUT", "workbooks/x", json={}).status_code == 404
@@ -44,8 +46,8 @@ def test_fault_lasts_until_switched_off(rest: Any, control: Any) -> None:
     assert control("DELETE", "faults") == {"removed": 2}
 
 
-def test_delay_waits_and_then_answers(rest: Any, control: Any) -> None:
-    """A slow answer is a right answer."""
+def test_delay_is_followed_by_the_response(rest: Any, control: Any) -> None:
+    """The response is late and correct."""
     _add(control, kind="delay", seconds=SLOW)
     began = time.monotonic()
     assert rest.call("GET", "workbooks").ok
@@ -53,13 +55,14 @@ def test_delay_waits_and_then_answers(rest: Any, control: Any) -> None:
 
 
 def test_refusal_closes_the_connection(simulator: Running, rest: Any, control: Any) -> None:
-    """No status, no body."""
+    """The client gets neither status nor body, and the log has status 0."""
     _add(control, kind="refuse", times=1)
     with pytest.raises(requests.ConnectionError):
         rest.call("GET", "workbooks")
     deadline = time.monotonic() + 5
     while simulator.world.calls.log[-1].status != 0 and time.monotonic() < deadline:
-        time.sleep(0.01)  # the connection is closed before the call is written down
+        # The connection is closed before the call is logged.
+        time.sleep(0.01)
     assert simulator.world.calls.log[-1].status == 0
     assert rest.call("GET", "workbooks").ok
 
@@ -68,7 +71,7 @@ def test_refusal_closes_the_connection(simulator: Running, rest: Any, control: A
     ("form", "status", "code"), [("401000", 401, "401000"), ("401002", 401, "401002"), ("403", 403, "403004")]
 )
 def test_unauthorized_has_three_forms(rest: Any, control: Any, form: str, status: int, code: str) -> None:
-    """An expired session shows in three ways; the session itself lives on."""
+    """An expired session has three forms of responses; the session itself stays valid."""
     _add(control, kind="unauthorized", form=form, times=1)
     answer = rest.call("GET", "workbooks")
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
@@ -76,15 +79,15 @@ def test_unauthorized_has_three_forms(rest: Any, control: Any, form: str, status
 
 
 @pytest.mark.parametrize(("form", "begin"), [("html", "<html>"), ("empty", "")])
-def test_unauthorized_may_come_without_a_code(rest: Any, control: Any, form: str, begin: str) -> None:
-    """A gateway's 401 is a page, or nothing."""
+def test_unauthorized_can_have_no_code(rest: Any, control: Any, form: str, begin: str) -> None:
+    """The 401 of a gateway is a page or empty."""
     _add(control, kind="unauthorized", form=form)
     answer = rest.call("GET", "workbooks")
     assert (answer.status_code, answer.text[:6]) == (401, begin)
 
 
 def test_expiry_ends_the_session(rest: Any, control: Any) -> None:
-    """Unlike a 401 it needs a new sign-in."""
+    """Unlike the fault `unauthorized`, this one requires a new sign-in."""
     _add(control, kind="expire", path="/workbooks", times=1)
     assert [rest.call("GET", "workbooks").status_code for _ in range(2)] == [401, 401]
     rest.sign_in()
@@ -92,8 +95,8 @@ def test_expiry_ends_the_session(rest: Any, control: Any) -> None:
 
 
 @pytest.mark.parametrize("header", [True, False])
-def test_throttling_comes_with_and_without_the_header(rest: Any, control: Any, header: bool) -> None:
-    """The minutes are always in the text."""
+def test_throttling_with_and_without_the_header(rest: Any, control: Any, header: bool) -> None:
+    """The minutes are always in the text, and Retry-After only with `header`."""
     _add(control, kind="throttled", seconds=1740, header=header)
     answer = rest.call("GET", "workbooks")
     assert (answer.status_code, answer.json()["error"]["code"]) == (429, "429000")
@@ -101,16 +104,16 @@ def test_throttling_comes_with_and_without_the_header(rest: Any, control: Any, h
     assert answer.headers.get("Retry-After") == ("1740" if header else None)
 
 
-def test_errors_come_in_xml_too(simulator: Running, control: Any) -> None:
-    """Who does not ask for JSON gets Tableau's XML."""
+def test_errors_can_be_xml(simulator: Running, control: Any) -> None:
+    """Without an Accept header for JSON, errors are XML."""
     _add(control, kind="error", code="409093")
     answer = requests.get(f"{simulator.url}/api/3.27/serverinfo", timeout=5)
     assert (answer.status_code, answer.headers["Content-Type"]) == (409, "application/xml;charset=utf-8")
     assert b'<error code="409093"><summary>Resource Conflict</summary>' in answer.content
 
 
-def test_redirect_points_at_the_same_path(rest: Any, control: Any) -> None:
-    """The generic host of Cloud sends to the pod."""
+def test_redirect_keeps_the_path(rest: Any, control: Any) -> None:
+    """A redirect has the path of the request, as from the generic host of Cloud to the pod."""
     _add(control, kind="redirect", location="https://10ax.example/", path="signin")
     pat = {"personalAccessTokenName": "x"}
     answer = rest.http.post(f"{rest.simulator.url}/api/3.27/auth/signin", json=pat, allow_redirects=False, timeout=5)
@@ -118,7 +121,7 @@ def test_redirect_points_at_the_same_path(rest: Any, control: Any) -> None:
 
 
 def test_shapes_of_json(rest: Any, control: Any) -> None:
-    """Strings for everything, an object for a list of one, a bare list, an empty object, an empty list."""
+    """All shapes of JSON that clients must accept can be injected."""
     path = "workbooks?filter=name:eq:Sales"
     plain = rest.get(path)["workbooks"]["workbook"][0]
     assert plain["hasExtracts"] is True
@@ -138,8 +141,8 @@ def test_shapes_of_json(rest: Any, control: Any) -> None:
 
 
 @pytest.mark.parametrize(("form", "seen"), [("running", ["InProgress"]), ("absent", [])])
-def test_job_shows_its_end_late(simulator: Running, rest: Any, control: Any, form: str, seen: list[str]) -> None:
-    """The webhook is there before the list knows; until then the job runs on, or is not listed."""
+def test_end_of_a_job_can_appear_late(simulator: Running, rest: Any, control: Any, form: str, seen: list[str]) -> None:
+    """Until the job list is up to date, the job is listed as running or not at all."""
     _add(control, kind="late_jobs", seconds=SLOW, form=form, times=1)
     control("POST", "events", {"event_type": "WorkbookRefreshFailed", "name": "Sales"})
     before = rest.get("jobs?filter=title:eq:Sales&sort=createdAt:desc&pageSize=1")["backgroundJobs"].get(
@@ -151,8 +154,8 @@ def test_job_shows_its_end_late(simulator: Running, rest: Any, control: Any, for
     assert rest.get(f"jobs/{after['id']}")["job"]["finishCode"] == "1"
 
 
-def test_slack_is_throttled_in_its_own_way(slack: slack_sdk.WebClient, control: Any) -> None:
-    """429 with Retry-After, then fine again."""
+def test_slack_can_be_throttled(slack: slack_sdk.WebClient, control: Any) -> None:
+    """Slack's 429 has Retry-After, and the next call succeeds."""
     _add(control, kind="throttled", target="slack", seconds=7, times=1)
     with pytest.raises(SlackApiError) as refused:
         slack.chat_postMessage(channel="#bi", text="x")
@@ -161,8 +164,8 @@ def test_slack_is_throttled_in_its_own_way(slack: slack_sdk.WebClient, control: 
     assert slack.chat_postMessage(channel="#bi", text="x")["ok"]
 
 
-def test_slack_refuses_with_any_error(slack: slack_sdk.WebClient, control: Any) -> None:
-    """The error's name is free."""
+def test_slack_can_return_any_error(slack: slack_sdk.WebClient, control: Any) -> None:
+    """Every error name of Slack can be injected."""
     _add(control, kind="error", target="slack", path="chat.postMessage", code="not_in_channel")
     with pytest.raises(SlackApiError, match="not_in_channel"):
         slack.chat_postMessage(channel="#bi", text="x")
@@ -172,16 +175,16 @@ def test_slack_refuses_with_any_error(slack: slack_sdk.WebClient, control: Any) 
 @pytest.mark.parametrize(
     ("fault", "code"), [({"kind": "throttled"}, 20429), ({"kind": "error", "code": "21611"}, 21611)]
 )
-def test_twilio_refuses_in_its_codes(sms: twilio.rest.Client, control: Any, fault: dict[str, str], code: int) -> None:
-    """Throttled is 20429, the rest as wished."""
+def test_twilio_can_return_any_code(sms: twilio.rest.Client, control: Any, fault: dict[str, str], code: int) -> None:
+    """Throttling has code 20429, an error the requested code."""
     _add(control, target="twilio", **fault)
     with pytest.raises(TwilioRestException) as refused:
         sms.messages.create(to="+15550100", from_="+15005550006", body="x")
     assert refused.value.code == code
 
 
-def test_twilio_may_send_and_never_answer(simulator: Running, sms: twilio.rest.Client, control: Any) -> None:
-    """The caller sees a broken connection; the message is in the list."""
+def test_twilio_can_send_without_responding(simulator: Running, sms: twilio.rest.Client, control: Any) -> None:
+    """The client sees a broken connection, and the message was sent."""
     _add(control, kind="lost", target="twilio", times=1)
     with pytest.raises(requests.ConnectionError):
         sms.messages.create(to="+15550100", from_="+15005550006", body="x")
@@ -189,20 +192,20 @@ def test_twilio_may_send_and_never_answer(simulator: Running, sms: twilio.rest.C
     assert len(simulator.world.twilio.messages) == 1
 
 
-def test_share_strikes_some() -> None:
-    """A share strikes about that many calls, the same ones for the same seed."""
+def test_share_affects_some_calls() -> None:
+    """About this share of the calls is affected, the same ones for the same seed."""
 
-    def struck() -> list[int]:
+    def hits() -> list[int]:
         faults = Faults(seed=3)
         faults.add({"kind": "html", "share": 0.3})
         return [len(faults.hit("tableau", "GET", "/api/x")) for _ in range(200)]
 
-    assert struck() == struck()
-    assert 40 < sum(struck()) < 80
+    assert hits() == hits()
+    assert 40 < sum(hits()) < 80
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "fault",
     [
         {},
         {"kind": "explode"},
@@ -218,13 +221,13 @@ def test_share_strikes_some() -> None:
         {"kind": "delay", "colour": "red"},
     ],
 )
-def test_unclear_fault_is_refused(control: Any, wish: dict[str, Any]) -> None:
-    """A sentence says what would be right, and nothing is switched on."""
-    assert control("POST", "faults", wish, status=400)["error"]
+def test_invalid_fault_is_refused(control: Any, fault: dict[str, Any]) -> None:
+    """The error has a text, and no fault is switched on."""
+    assert control("POST", "faults", fault, status=400)["error"]
     assert control("GET", "faults") == {"on": [], "kinds": KINDS}
 
 
-def test_faults_do_not_touch_the_control(control: Any) -> None:
-    """What switches them off always works."""
+def test_faults_do_not_affect_the_simulators_own_api(control: Any) -> None:
+    """The requests that remove faults are never affected."""
     _add(control, kind="refuse", target="*")
     assert control("GET", "healthz") == {"status": "ok"}

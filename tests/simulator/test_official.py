@@ -1,4 +1,6 @@
-"""The vendors' own clients cannot tell the simulator from the vendors."""
+"""The vendors' own clients work with the simulator."""
+
+from __future__ import annotations
 
 import time
 import uuid
@@ -27,7 +29,7 @@ def _named(endpoint: Any, name: str) -> Any:
 
 
 def test_tsc_reads_a_workbook_with_its_picture(tsc: tableau.Server) -> None:
-    """TSC finds a workbook by name, looks at it, and gets a PNG."""
+    """TSC finds a workbook by name, reads it, and gets a PNG."""
     workbook = tsc.workbooks.get_by_id(_named(tsc.workbooks, "Sales").id)
     assert (workbook.project_name, workbook.has_extracts, workbook.tags) == ("Finance", True, {"gold"})
     assert [view.name for view in workbook.views] == ["Overview", "By Region", "Trend"]
@@ -38,7 +40,7 @@ def test_tsc_reads_a_workbook_with_its_picture(tsc: tableau.Server) -> None:
 
 
 def test_tsc_signs_in_with_a_password(simulator: Running) -> None:
-    """Name and password open a session that signing out ends."""
+    """A session by name and password ends with the sign-out."""
     config = simulator.world.config
     with tableau.Server(simulator.url, use_server_version=True) as server:
         auth = tableau.TableauAuth(config.username, config.password, site_id=config.content_url)
@@ -66,7 +68,7 @@ def _token(simulator: Running, **changes: Any) -> str:
 
 
 def test_tsc_signs_in_with_a_jwt(simulator: Running) -> None:
-    """A connected app's token opens a session that may do what its scopes say and no more."""
+    """A session by JWT is limited to its scopes."""
     with tableau.Server(simulator.url) as server:
         server.version = simulator.world.config.api_version
         server.auth.sign_in(tableau.JWTAuth(_token(simulator), site_id=simulator.world.config.content_url))
@@ -76,7 +78,7 @@ def test_tsc_signs_in_with_a_jwt(simulator: Running) -> None:
 
 
 def test_tsc_reads_every_list(tsc: tableau.Server) -> None:
-    """Every list TSC has a page for comes back as TSC expects it."""
+    """TSC can read every list."""
     assert {len(list(tableau.Pager(tsc.workbooks))), len(list(tableau.Pager(tsc.datasources)))} == {12, 7}
     assert len(list(tableau.Pager(tsc.views))) == 20
     assert [user.email for user in tsc.users.get()[0]][:2] == ["ann@acme.example", "ben@acme.example"]
@@ -86,14 +88,14 @@ def test_tsc_reads_every_list(tsc: tableau.Server) -> None:
 
 
 def test_tsc_pages_through_a_list(tsc: tableau.Server) -> None:
-    """A pager with small pages sees everything once."""
+    """A pager with small pages returns every item once."""
     options = tableau.RequestOptions(pagesize=5)
     names = [workbook.name for workbook in tableau.Pager(tsc.workbooks, options)]
     assert len(names) == len(set(names)) == 12
 
 
 def test_tsc_refreshes_and_reads_why_it_failed(simulator: Running, tsc: tableau.Server, control: Any) -> None:
-    """Refresh now gives a job; the list says it failed, the job itself says why and of what."""
+    """A refresh starts a job; the list has its failure, the job its reason and content."""
     workbook = _named(tsc.workbooks, "Sales")
     control("POST", "refreshes", {"name": "Sales", "fail": 1, "reason": "Login failed"})
     started = tsc.workbooks.refresh(workbook)
@@ -112,8 +114,8 @@ def test_tsc_refreshes_and_reads_why_it_failed(simulator: Running, tsc: tableau.
     tsc.jobs.wait_for_job(tsc.workbooks.refresh(workbook), timeout=5)
 
 
-def test_tsc_tags_with_blanks_and_commas(tsc: tableau.Server) -> None:
-    """A label with a blank stays one label, and can be taken off again."""
+def test_tsc_tags_with_spaces_and_commas(tsc: tableau.Server) -> None:
+    """A label with a space stays one label, and can be deleted."""
     workbook = _named(tsc.workbooks, "Newsletter")
     assert tsc.workbooks.add_tags(workbook, ["to be checked", "a,b", "plain"]) == {"to be checked", "a,b", "plain"}
     tsc.workbooks.delete_tags(workbook, ["to be checked", "a,b"])
@@ -123,7 +125,7 @@ def test_tsc_tags_with_blanks_and_commas(tsc: tableau.Server) -> None:
 
 
 def test_tsc_updates_owner_and_certification(tsc: tableau.Server) -> None:
-    """Changes by PUT are there on the next look."""
+    """The next request returns the changed values."""
     source = tsc.datasources.get_by_id(_named(tsc.datasources, "Receivables").id)
     source.certified, source.certification_note = True, "checked"
     tsc.datasources.update(source)
@@ -138,10 +140,10 @@ def test_tsc_updates_owner_and_certification(tsc: tableau.Server) -> None:
 
 
 def test_tsc_manages_webhooks(tsc: tableau.Server, receiver: Any) -> None:
-    """A webhook made by TSC is listed, tested and deleted by it."""
-    wish = tableau.WebhookItem()
-    wish.name, wish.url, wish.event = "failures", receiver.url, "workbook-refresh-failed"
-    made = tsc.webhooks.create(wish)
+    """TSC creates, lists, tests and deletes a webhook."""
+    webhook = tableau.WebhookItem()
+    webhook.name, webhook.url, webhook.event = "failures", receiver.url, "workbook-refresh-failed"
+    made = tsc.webhooks.create(webhook)
     assert (made.name, made.event, made.url) == ("failures", "workbook-refresh-failed", receiver.url)
     assert [hook.id for hook in tsc.webhooks.get()[0]] == [made.id]
     assert tsc.webhooks.get_by_id(made.id).owner_id == tsc.user_id
@@ -152,7 +154,7 @@ def test_tsc_manages_webhooks(tsc: tableau.Server, receiver: Any) -> None:
 
 
 def test_slack_sdk_posts_updates_and_threads(simulator: Running, slack: slack_sdk.WebClient) -> None:
-    """A message goes to a channel by name, is changed, and gets an answer in its thread."""
+    """A message is posted to a channel by name, updated, and gets a reply in its thread."""
     blocks = [{"type": "header", "text": {"type": "plain_text", "text": "Refresh failed"}}]
     sent = slack.chat_postMessage(channel="#finance-data", text="Refresh failed", blocks=blocks)
     slack.chat_update(channel=sent["channel"], ts=sent["ts"], text="Recovered")
@@ -162,7 +164,7 @@ def test_slack_sdk_posts_updates_and_threads(simulator: Running, slack: slack_sd
 
 
 def test_slack_sdk_uploads_a_picture_to_a_thread(simulator: Running, slack: slack_sdk.WebClient) -> None:
-    """files_upload_v2 goes its three steps and the bytes arrive unchanged."""
+    """files_upload_v2 completes its three steps, and the bytes are unchanged."""
     sent = slack.chat_postMessage(channel="#bi", text="New workbook")
     uploaded = slack.files_upload_v2(
         channel=sent["channel"], thread_ts=sent["ts"], content=PNG + b"=&%\x00\xff", filename="sales.png", title="Sales"
@@ -177,15 +179,15 @@ def test_slack_sdk_uploads_a_picture_to_a_thread(simulator: Running, slack: slac
     ("channel", "error"),
     [("#nowhere", "channel_not_found"), ("#board", "channel_not_found"), ("#old-news", "is_archived")],
 )
-def test_slack_sdk_hears_where_it_may_not_post(slack: slack_sdk.WebClient, channel: str, error: str) -> None:
-    """Channels that are missing, private or archived refuse in Slack's words."""
+def test_slack_sdk_cannot_post_to_every_channel(slack: slack_sdk.WebClient, channel: str, error: str) -> None:
+    """Missing, private and archived channels have Slack's errors."""
     with pytest.raises(SlackApiError) as refused:
         slack.chat_postMessage(channel=channel, text="hello")
     assert refused.value.response["error"] == error
 
 
-def test_slack_sdk_finds_people_and_channels(slack: slack_sdk.WebClient) -> None:
-    """Somebody is found by e-mail and written to; channels are listed a page at a time."""
+def test_slack_sdk_finds_users_and_channels(slack: slack_sdk.WebClient) -> None:
+    """A user is found by e-mail address and gets a message; channels are listed by page."""
     user = slack.users_lookupByEmail(email="ben@acme.example")["user"]
     direct = slack.conversations_open(users=user["id"])["channel"]["id"]
     assert slack.chat_postMessage(channel=direct, text="hello")["channel"] == direct
@@ -195,7 +197,7 @@ def test_slack_sdk_finds_people_and_channels(slack: slack_sdk.WebClient) -> None
 
 
 def test_twilio_sends_lists_and_fetches(sms: twilio.rest.Client) -> None:
-    """A message is accepted, found by its receiver, and fetched."""
+    """A message is accepted, found by its recipient, and fetched."""
     sent = sms.messages.create(to="+15550100", from_="+15005550006", body="Sales failed")
     assert (sent.status, sent.sid[:2]) == ("queued", "SM")
     sms.messages.create(to="+15550199", from_="+15005550006", body="other")
@@ -204,7 +206,7 @@ def test_twilio_sends_lists_and_fetches(sms: twilio.rest.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "code"),
+    ("arguments", "code"),
     [
         ({"to": "+15005550001"}, 21211),
         ({"to": "12"}, 21211),
@@ -216,8 +218,8 @@ def test_twilio_sends_lists_and_fetches(sms: twilio.rest.Client) -> None:
         ({"body": ""}, 21619),
     ],
 )
-def test_twilio_refuses_in_its_own_codes(sms: twilio.rest.Client, wish: dict[str, str], code: int) -> None:
-    """What cannot be sent is refused with Twilio's code."""
+def test_twilio_refuses_with_its_codes(sms: twilio.rest.Client, arguments: dict[str, str], code: int) -> None:
+    """A message that cannot be sent is refused with Twilio's code."""
     with pytest.raises(TwilioRestException) as refused:
-        sms.messages.create(**({"to": "+15550100", "from_": "+15005550006", "body": "x"} | wish))
+        sms.messages.create(**({"to": "+15550100", "from_": "+15005550006", "body": "x"} | arguments))
     assert (refused.value.code, refused.value.status) == (code, 400)

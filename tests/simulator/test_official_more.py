@@ -1,4 +1,6 @@
-"""Tableau's own client, with what an automation wants beyond the basics."""
+"""Tableau's own client with exports, tasks, permissions, warnings, lineage and publishing."""
+
+from __future__ import annotations
 
 import io
 import zipfile
@@ -15,7 +17,7 @@ def _first(endpoint: Any) -> Any:
 
 
 def test_tsc_exports_a_view(tsc: tableau.Server) -> None:
-    """Image, PDF, CSV and crosstab of a view are what their names say."""
+    """Image, PDF, CSV and crosstab of a view have their formats."""
     view = _first(tsc.views)
     tsc.views.populate_image(view, tableau.ImageRequestOptions(imageresolution="high", maxage=1))
     tsc.views.populate_pdf(view)
@@ -31,7 +33,7 @@ def test_tsc_exports_a_view(tsc: tableau.Server) -> None:
 
 
 def test_tsc_exports_a_workbook(tsc: tableau.Server, tmp_path: Any) -> None:
-    """PDF, PowerPoint and the file itself."""
+    """A workbook is exported as PDF, PowerPoint and file."""
     workbook = _first(tsc.workbooks)
     tsc.workbooks.populate_pdf(workbook)
     tsc.workbooks.populate_powerpoint(workbook)
@@ -41,7 +43,7 @@ def test_tsc_exports_a_workbook(tsc: tableau.Server, tmp_path: Any) -> None:
 
 
 def test_tsc_runs_extract_tasks(simulator: Running, tsc: tableau.Server) -> None:
-    """Tasks are listed, looked at and run."""
+    """Tasks are listed, read, run and deleted."""
     tasks, _ = tsc.tasks.get()
     kinds = {task.target.type for task in tasks}
     assert (len(tasks), kinds) == (17, {"workbook", "datasource"})
@@ -53,7 +55,7 @@ def test_tsc_runs_extract_tasks(simulator: Running, tsc: tableau.Server) -> None
 
 
 def test_tsc_runs_flows(tsc: tableau.Server) -> None:
-    """A flow is run and its run is read."""
+    """A flow is run, and its run is read."""
     flow = _first(tsc.flows)
     job = tsc.flows.refresh(flow)
     tsc.jobs.wait_for_job(job.id, timeout=5)
@@ -63,30 +65,31 @@ def test_tsc_runs_flows(tsc: tableau.Server) -> None:
 
 
 def test_tsc_runs_linked_tasks(tsc: tableau.Server) -> None:
-    """Flows in a row are listed and run."""
+    """Linked tasks are listed and run."""
     linked, _ = tsc.linked_tasks.get()
     assert linked[0].num_steps == 2
     assert tsc.linked_tasks.run_now(linked[0]).linked_task_id == linked[0].id
 
 
 def test_tsc_cancels_a_job(simulator: Running, tsc: tableau.Server) -> None:
-    """A job that has not ended can be stopped."""
+    """A running job can be cancelled."""
     simulator.world.set({"refresh_seconds": 60})
     job = tsc.datasources.refresh(_first(tsc.datasources))
     tsc.jobs.cancel(job.id)
     assert tsc.jobs.get_by_id(job.id).finish_code == 2
 
 
-def test_tsc_hears_of_a_second_refresh(simulator: Running, tsc: tableau.Server) -> None:
-    """A refresh of what is being refreshed is refused with 409093."""
+def test_tsc_cannot_start_a_second_refresh(simulator: Running, tsc: tableau.Server) -> None:
+    """A second refresh of the same content is refused with 409093."""
     simulator.world.set({"refresh_seconds": 60})
     workbook = _first(tsc.workbooks)
     tsc.workbooks.refresh(workbook)
-    assert tsc.workbooks.refresh(workbook) is None  # TSC makes a warning of the conflict
+    # TSC turns the conflict into a warning.
+    assert tsc.workbooks.refresh(workbook) is None
 
 
 def test_tsc_reads_permissions(tsc: tableau.Server) -> None:
-    """Rules are read, added and taken away."""
+    """Permissions are read, added and removed."""
     workbook = _first(tsc.workbooks)
     tsc.workbooks.populate_permissions(workbook)
     assert workbook.permissions[0].capabilities["Read"] == "Allow"
@@ -100,7 +103,7 @@ def test_tsc_reads_permissions(tsc: tableau.Server) -> None:
     assert rule not in workbook.permissions
 
 
-def test_tsc_warns_of_data(tsc: tableau.Server) -> None:
+def test_tsc_manages_data_quality_warnings(tsc: tableau.Server) -> None:
     """A data quality warning is added, read and cleared."""
     source = _first(tsc.datasources)
     warning = tableau.DQWItem("WARNING", "late today", True, True)
@@ -115,7 +118,7 @@ def test_tsc_warns_of_data(tsc: tableau.Server) -> None:
 
 
 def test_tsc_reads_subscriptions_and_alerts(tsc: tableau.Server) -> None:
-    """What Tableau mails by itself can be listed."""
+    """Subscriptions and data alerts are listed."""
     assert tsc.subscriptions.get()[0][0].target.type == "View"
     alert = tsc.data_alerts.get()[0][0]
     assert (alert.workbook_name, len(alert.recipients)) == ("Cash Flow", 2)
@@ -123,7 +126,7 @@ def test_tsc_reads_subscriptions_and_alerts(tsc: tableau.Server) -> None:
 
 
 def test_tsc_manages_users_and_groups(tsc: tableau.Server) -> None:
-    """A user is promoted, put into a group and removed."""
+    """A user is promoted, added to a group and removed."""
     users = {user.fullname: user for user in tsc.users.get()[0]}
     finn = users["Finn O'Brien"]
     finn.site_role = "SiteAdministratorExplorer"
@@ -138,8 +141,8 @@ def test_tsc_manages_users_and_groups(tsc: tableau.Server) -> None:
         tsc.users.get_by_id(finn.id)
 
 
-def test_tsc_asks_for_lineage(tsc: tableau.Server) -> None:
-    """The Metadata API tells which workbooks read a data source."""
+def test_tsc_reads_lineage(tsc: tableau.Server) -> None:
+    """The Metadata API returns the workbooks of a data source."""
     orders = next(source for source in tsc.datasources.get()[0] if source.name == "Orders")
     query = """query($id: String!) { publishedDatasources(filter: {luid: $id}) {
         name downstreamWorkbooks { luid name projectName owner { name email } } } }"""
@@ -150,7 +153,7 @@ def test_tsc_asks_for_lineage(tsc: tableau.Server) -> None:
 
 
 def test_tsc_pages_through_lineage(tsc: tableau.Server) -> None:
-    """Connections come in pages with a cursor."""
+    """Connections have pages with a cursor."""
     query = """query($first: Int, $afterToken: String) { workbooksConnection(first: $first, after: $afterToken) {
         nodes { name } pageInfo { hasNextPage endCursor } } }"""
     pages = tsc.metadata.paginated_query(query, {"first": 5, "afterToken": None})["pages"]
@@ -158,7 +161,7 @@ def test_tsc_pages_through_lineage(tsc: tableau.Server) -> None:
 
 
 def test_tsc_switches_sites(tsc: tableau.Server) -> None:
-    """The session moves to the other site, and the token with it."""
+    """The session switches to the other site with a new token."""
     branch = tableau.SiteItem("Branch", "branch")
     tsc.auth.switch_site(branch)
     assert tsc.workbooks.get()[0] == []
@@ -170,11 +173,11 @@ def test_tsc_publishes_a_workbook(tsc: tableau.Server, tmp_path: Any) -> None:
     path = tmp_path / "churn.twbx"
     path.write_bytes(b"PK\x03\x04 anything")
     finance = next(project for project in tsc.projects.get()[0] if project.name == "Finance")
-    wish = tableau.WorkbookItem(finance.id, name="Churn")
-    made = tsc.workbooks.publish(wish, str(path), "CreateNew")
+    workbook = tableau.WorkbookItem(finance.id, name="Churn")
+    made = tsc.workbooks.publish(workbook, str(path), "CreateNew")
     assert (made.name, made.project_name, made.owner_id) == ("Churn", "Finance", tsc.user_id)
     with pytest.raises(tableau.ServerResponseError, match="409"):
-        tsc.workbooks.publish(wish, str(path), "CreateNew")
-    assert tsc.workbooks.publish(wish, str(path), "Overwrite").id == made.id
+        tsc.workbooks.publish(workbook, str(path), "CreateNew")
+    assert tsc.workbooks.publish(workbook, str(path), "Overwrite").id == made.id
     tsc.workbooks.populate_revisions(made)
     assert [revision.revision_number for revision in made.revisions] == ["1", "2"]

@@ -1,4 +1,6 @@
-"""Signing in and what ends a session."""
+"""Sign-ins, and the ways in which a session ends."""
+
+from __future__ import annotations
 
 import time
 import uuid
@@ -30,7 +32,7 @@ def _jwt(config: Config, secret: str = "", headers: dict[str, str] | None = None
 
 
 def test_second_sign_in_ends_the_first(simulator: Running, rest: Any) -> None:
-    """One personal access token is one live session."""
+    """A personal access token has one live session."""
     first = rest.http.headers["X-Tableau-Auth"]
     rest.sign_in()
     assert rest.call("GET", "workbooks").ok
@@ -39,16 +41,16 @@ def test_second_sign_in_ends_the_first(simulator: Running, rest: Any) -> None:
     assert simulator.world.sessions.sign_ins == {"pat:webhooks": 2}
 
 
-def test_passwords_do_not_end_one_another(simulator: Running, rest: Any) -> None:
-    """Two sessions by name and password live side by side."""
+def test_sessions_by_password_do_not_end_each_other(simulator: Running, rest: Any) -> None:
+    """Two sessions by name and password are valid at the same time."""
     config = simulator.world.config
     for _ in range(2):
         assert rest.sign_in({"name": config.username, "password": config.password}).ok
     assert len(simulator.world.sessions.live()) == 3
 
 
-def test_no_token_and_a_wrong_one_differ(rest: Any) -> None:
-    """401000 without credentials, 401002 with dead ones."""
+def test_missing_and_wrong_tokens_have_different_codes(rest: Any) -> None:
+    """The code is 401000 without credentials and 401002 with invalid ones."""
     assert rest.call("GET", "workbooks", headers={"X-Tableau-Auth": ""}).json()["error"]["code"] == "401000"
     assert rest.call("GET", "workbooks", headers={"X-Tableau-Auth": "x|y|z"}).json()["error"]["code"] == "401002"
 
@@ -64,29 +66,31 @@ def test_no_token_and_a_wrong_one_differ(rest: Any) -> None:
     ],
 )
 def test_wrong_credentials_are_401001(rest: Any, credentials: dict[str, str]) -> None:
-    """Whatever is wrong with them."""
+    """All wrong credentials have the same code."""
     answer = rest.sign_in(credentials)
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "401001")
     assert answer.json()["error"]["summary"] == "Signin Error"
 
 
 def test_no_credentials_and_wrong_site(rest: Any) -> None:
-    """A sign-in that says nothing is 400, one at an unknown site 401001."""
+    """A sign-in without credentials is 400, one to an unknown site 401001."""
     assert rest.sign_in({"something": "else"}).status_code == 400
     assert rest.sign_in(content_url="nowhere").json()["error"]["code"] == "401001"
 
 
-def test_answer_of_a_sign_in(simulator: Running, rest: Any) -> None:
-    """Site, user, token and a time that is far beyond the session."""
-    said = rest.sign_in().json()["credentials"]
-    assert said["site"] == {"id": simulator.world.home.luid, "contentUrl": "acme"}
-    assert said["user"]["id"] in simulator.world.home.users
-    assert said["token"].endswith(f"|{simulator.world.home.luid}")
-    assert said["estimatedTimeToExpiration"] == "169:59:59" or said["estimatedTimeToExpiration"].startswith("170:00")
+def test_response_to_a_sign_in(simulator: Running, rest: Any) -> None:
+    """The response has site, user, token, and an expiry time far beyond the session's."""
+    session = rest.sign_in().json()["credentials"]
+    assert session["site"] == {"id": simulator.world.home.luid, "contentUrl": "acme"}
+    assert session["user"]["id"] in simulator.world.home.users
+    assert session["token"].endswith(f"|{simulator.world.home.luid}")
+    assert session["estimatedTimeToExpiration"] == "169:59:59" or session["estimatedTimeToExpiration"].startswith(
+        "170:00"
+    )
 
 
-def test_session_ends_with_its_time() -> None:
-    """After the session's minutes the token is dead; the clock is ours."""
+def test_session_expires() -> None:
+    """The token is invalid after the session's minutes on the simulator's clock."""
     now = [datetime(2026, 1, 31, 9, 0, tzinfo=UTC)]
     with running(Config(clock=lambda: now[0])) as simulator, requests.Session() as http:
         http.headers["Accept"] = "application/json"
@@ -101,22 +105,22 @@ def test_session_ends_with_its_time() -> None:
         assert http.get(address, headers=headers, timeout=5).json()["error"]["code"] == "401002"
 
 
-def test_sessions_end_on_demand(rest: Any, control: Any) -> None:
-    """The control ends sessions, all or those of one credential."""
+def test_sessions_can_be_expired(rest: Any, control: Any) -> None:
+    """The HTTP API ends all sessions, or those of one credential."""
     assert control("POST", "sessions/expire", {"credential": "pat:other"}) == {"ended": 0}
     assert control("POST", "sessions/expire") == {"ended": 1}
     assert rest.call("GET", "workbooks").status_code == 401
     assert control("GET", "sessions") == {"live": [], "sign_ins": {"pat:webhooks": 1}, "total": 1}
 
 
-def test_sign_out_ends_it_for_all(simulator: Running, rest: Any) -> None:
-    """204, and the token is dead for whoever shares it."""
+def test_sign_out_ends_the_session(simulator: Running, rest: Any) -> None:
+    """The status is 204, and the token is invalid for all clients that share it."""
     assert rest.http.post(f"{simulator.url}/api/3.27/auth/signout", timeout=5).status_code == 204
     assert rest.call("GET", "workbooks").status_code == 401
 
 
 def test_switching_sites(simulator: Running, rest: Any) -> None:
-    """A new token for the other site; to where one is already: 403070."""
+    """A switch gives a new token for the other site; one to the same site is 403070."""
     address = f"{simulator.url}/api/3.27/auth/switchSite"
     same = rest.http.post(address, json={"site": {"contentUrl": "acme"}}, timeout=5)
     assert same.json()["error"]["code"] == "403070"
@@ -126,7 +130,7 @@ def test_switching_sites(simulator: Running, rest: Any) -> None:
 
 
 def test_session_is_for_its_site_only(simulator: Running, rest: Any) -> None:
-    """Another site's address is refused, an unknown one not found."""
+    """The address of another site is refused, an unknown one is not found."""
     branch = next(luid for luid in simulator.world.sites if luid != rest.site)
     rest.site = branch
     assert rest.call("GET", "workbooks").json()["error"]["code"] == "403004"
@@ -135,7 +139,7 @@ def test_session_is_for_its_site_only(simulator: Running, rest: Any) -> None:
 
 
 def test_jwt_opens_a_session_with_its_scopes(simulator: Running, rest: Any) -> None:
-    """Wildcards cover their family; what was not asked for is refused."""
+    """Wildcards include all scopes of their kind; calls without their scope are refused."""
     assert rest.sign_in(_jwt(simulator.world.config)).ok
     luid = rest.get("workbooks")["workbooks"]["workbook"][0]["id"]
     assert rest.call("POST", f"workbooks/{luid}/refresh", json={}).status_code == 202
@@ -143,8 +147,8 @@ def test_jwt_opens_a_session_with_its_scopes(simulator: Running, rest: Any) -> N
     assert rest.call("GET", f"workbooks/{luid}/previewImage").status_code == 401
 
 
-def test_second_secret_of_the_app_is_good_too(rest: Any) -> None:
-    """A connected app may have two secrets, for rotation."""
+def test_second_secret_of_the_app_is_accepted(rest: Any) -> None:
+    """A connected app can have two secrets, for rotation."""
     config = Config(more_ca_secrets={"second": "another-secret-of-more-than-32-bytes"})
     with running(config) as simulator, requests.Session() as http:
         token = _jwt(config, "another-secret-of-more-than-32-bytes", {"kid": "second"})
@@ -165,17 +169,17 @@ def test_second_secret_of_the_app_is_good_too(rest: Any) -> None:
         ({}, {"kid": "other"}, 127),
     ],
 )
-def test_jwt_is_refused_with_its_number(
+def test_invalid_jwt_is_refused_with_a_number(
     simulator: Running, rest: Any, changes: dict[str, Any], headers: dict[str, str], number: int
 ) -> None:
-    """401001, and in the detail why."""
+    """The code is 401001, and the detail has Tableau's number of the reason."""
     answer = rest.sign_in(_jwt(simulator.world.config, headers=headers, **changes))
     assert answer.json()["error"]["code"] == "401001"
     assert f"({number})" in answer.json()["error"]["detail"]
 
 
-def test_jwt_is_good_once_and_only_with_our_signature(simulator: Running, rest: Any) -> None:
-    """The same token again, or one signed with another secret, does not sign in."""
+def test_jwt_is_valid_once_and_with_the_right_signature(simulator: Running, rest: Any) -> None:
+    """A used token, or one signed with another secret, is refused."""
     token = _jwt(simulator.world.config)
     assert rest.sign_in(token).ok
     assert "(16)" in rest.sign_in(token).json()["error"]["detail"]
@@ -184,8 +188,24 @@ def test_jwt_is_good_once_and_only_with_our_signature(simulator: Running, rest: 
 
 
 def test_impersonation_is_for_administrators(simulator: Running, rest: Any) -> None:
-    """An administrator may sign in as somebody else."""
+    """An administrator can sign in as another user."""
     config = simulator.world.config
     ben = next(user for user in simulator.world.home.users.values() if user.full_name == "Ben Duarte")
-    who = {"name": config.username, "password": config.password, "user": {"id": ben.luid}}
-    assert rest.sign_in(who).json()["credentials"]["user"]["id"] == ben.luid
+    credentials = {"name": config.username, "password": config.password, "user": {"id": ben.luid}}
+    assert rest.sign_in(credentials).json()["credentials"]["user"]["id"] == ben.luid
+
+
+@pytest.mark.parametrize("user", [{"id": None}, {"id": ""}, {}])
+def test_empty_user_element_does_not_impersonate(user: dict[str, Any], rest: Any) -> None:
+    """Some clients send the element in every sign-in."""
+    config = rest.simulator.world.config
+    credentials = {"name": config.username, "password": config.password, "user": user}
+    ann = rest.simulator.world.home.user_named(config.username)
+    assert rest.sign_in(credentials).json()["credentials"]["user"]["id"] == ann.luid
+
+
+def test_unsupported_call_names_the_simulator(rest: Any) -> None:
+    """A call that Tableau may have and the simulator lacks is not mistaken for Tableau's answer."""
+    error = rest.call("GET", "virtualconnections").json()["error"]
+    assert error["code"] == "404003"
+    assert error["detail"].startswith("The simulator does not support GET /api/3.27/sites/")

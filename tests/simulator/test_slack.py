@@ -1,4 +1,6 @@
-"""Slack's rules: who may post what where, and in which words it is refused."""
+"""Slack's rules for posting, and the errors of refused calls."""
+
+from __future__ import annotations
 
 from typing import Any
 
@@ -38,7 +40,7 @@ def _button(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_allowed_block(block: dict[str, Any]) -> None:
-    """What Slack shows, we show."""
+    """Blocks that Slack shows are accepted."""
     assert validate([block]) == []
 
 
@@ -66,13 +68,13 @@ def test_allowed_block(block: dict[str, Any]) -> None:
     ],
 )
 def test_refused_block(block: Any) -> None:
-    """Each limit of Block Kit, with the place where it is broken."""
+    """Each limit of Block Kit is checked, and the problem has its place."""
     [problem, *_] = validate([block])
     assert "[json-pointer:/blocks/0" in problem
 
 
 def test_too_many_blocks() -> None:
-    """Fifty, and no more."""
+    """A message can have fifty blocks."""
     assert validate([{"type": "divider"}] * 50) == []
     assert validate([{"type": "divider"}] * 51) == ["no more than 50 items allowed [json-pointer:/blocks]"]
 
@@ -90,7 +92,7 @@ def test_invalid_blocks_say_where(simulator: Running, slack: slack_sdk.WebClient
 
 
 @pytest.mark.parametrize(
-    ("wish", "error"),
+    ("arguments", "error"),
     [
         ({"text": "x" * 40_001}, "msg_too_long"),
         ({"text": ""}, "no_text"),
@@ -101,40 +103,40 @@ def test_invalid_blocks_say_where(simulator: Running, slack: slack_sdk.WebClient
         ({"text": "x", "attachments": {"a": 1}}, "invalid_attachments"),
     ],
 )
-def test_message_is_refused(slack: slack_sdk.WebClient, wish: dict[str, Any], error: str) -> None:
-    """In Slack's words."""
+def test_message_is_refused(slack: slack_sdk.WebClient, arguments: dict[str, Any], error: str) -> None:
+    """The error has Slack's name."""
     with pytest.raises(SlackApiError) as refused:
-        slack.api_call("chat.postMessage", json={"channel": "#bi"} | wish)
+        slack.api_call("chat.postMessage", json={"channel": "#bi"} | arguments)
     assert refused.value.response["error"] == error
 
 
 def test_characters_are_counted_over_all_blocks() -> None:
-    """Texts at any depth count."""
+    """Texts at any depth are counted."""
     assert count_characters([_section(10), {"type": "section", "fields": [_text(5), _text(6)]}]) == 21
 
 
 @pytest.mark.parametrize(("token", "error"), [("", "not_authed"), ("xoxb-wrong", "invalid_auth")])
 def test_token_is_checked(simulator: Running, token: str, error: str) -> None:
-    """Status 200, and the reason in the body."""
+    """The status is 200, and the reason is in the body."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     answer = requests.post(f"{simulator.url}/slack/api/auth.test", headers=headers, timeout=5)
     assert (answer.status_code, answer.json()) == (200, {"ok": False, "error": error})
 
 
-def test_token_may_stand_in_the_form(simulator: Running) -> None:
-    """The older way to sign a call."""
+def test_token_can_be_in_the_form(simulator: Running) -> None:
+    """The older way of authentication is accepted."""
     form = {"token": "xoxb-simulator", "channel": "bi", "text": "hello"}
     assert requests.post(f"{simulator.url}/slack/api/chat.postMessage", data=form, timeout=5).json()["ok"]
 
 
 def test_unknown_method(slack: slack_sdk.WebClient) -> None:
-    """What is not simulated says so."""
+    """A method that is not simulated has an error."""
     with pytest.raises(SlackApiError, match="unknown_method"):
         slack.api_call("chat.shout")
 
 
 def test_upload_needs_an_id_and_a_member(simulator: Running, slack: slack_sdk.WebClient) -> None:
-    """A channel's name will not do, nor a channel without the bot."""
+    """An upload to a channel's name, or to a channel without the bot, is refused."""
     general = next(channel.id for channel in simulator.world.slack.channels.values() if channel.name == "general")
     for channel, error in (("#bi", "channel_not_found"), (general, "not_in_channel")):
         with pytest.raises(SlackApiError, match=error):
@@ -142,8 +144,8 @@ def test_upload_needs_an_id_and_a_member(simulator: Running, slack: slack_sdk.We
     slack.chat_postMessage(channel="#general", text="posting is allowed")
 
 
-def test_upload_must_be_as_long_as_announced(simulator: Running, slack: slack_sdk.WebClient) -> None:
-    """Other bytes than announced are not taken, and the file cannot be shared."""
+def test_upload_must_have_the_announced_length(simulator: Running, slack: slack_sdk.WebClient) -> None:
+    """Bytes of another length than announced are refused, and such a file cannot be shared."""
     announced = slack.files_getUploadURLExternal(filename="x.png", length=3)
     assert requests.post(announced["upload_url"], data=b"four", timeout=5).status_code == 400
     with pytest.raises(SlackApiError, match="file_not_found"):
@@ -159,13 +161,13 @@ def test_upload_must_be_as_long_as_announced(simulator: Running, slack: slack_sd
 
 @pytest.mark.parametrize("length", [0, -1, "x"])
 def test_empty_file_cannot_be_announced(slack: slack_sdk.WebClient, length: Any) -> None:
-    """A file has at least one byte."""
+    """A file must have at least one byte."""
     with pytest.raises(SlackApiError, match="invalid_arguments"):
         slack.api_call("files.getUploadURLExternal", params={"filename": "x", "length": length})
 
 
-def test_history_tells_whether_a_message_went_out(slack: slack_sdk.WebClient) -> None:
-    """Newest first; threads are read apart."""
+def test_history_lists_the_messages(slack: slack_sdk.WebClient) -> None:
+    """The newest message is first; threads are read separately."""
     first = slack.chat_postMessage(channel="#bi", text="one")
     slack.chat_postMessage(channel="#bi", text="two")
     slack.chat_postMessage(channel="#bi", text="reply", thread_ts=first["ts"])
@@ -182,15 +184,15 @@ def test_history_tells_whether_a_message_went_out(slack: slack_sdk.WebClient) ->
     [("#data-alerts", "#data-alerts"), ("data-alerts", "#data-alerts"), ("C0123ABCD", "C0123ABCD")],
 )
 def test_configured_channel_exists(configured: str, to: str) -> None:
-    """The channel of SLACK_CHANNEL is there, by name or by id, and takes uploads."""
+    """The channel of SLACK_CHANNEL exists, by name or by id, and accepts uploads."""
     with running(Config(slack_channel=configured)) as simulator:
         client = slack_sdk.WebClient("xoxb-simulator", base_url=f"{simulator.url}/slack/api/")
         sent = client.chat_postMessage(channel=to, text="x")
         assert client.files_upload_v2(channel=sent["channel"], content=b"x", filename="x.txt")["ok"]
 
 
-def test_nobody_has_an_unknown_address(slack: slack_sdk.WebClient) -> None:
-    """users_not_found for a lookup, user_not_found for a conversation."""
+def test_unknown_user_is_not_found(slack: slack_sdk.WebClient) -> None:
+    """The error is users_not_found for a lookup and user_not_found for a conversation."""
     with pytest.raises(SlackApiError, match="users_not_found"):
         slack.users_lookupByEmail(email="nobody@acme.example")
     with pytest.raises(SlackApiError, match="user_not_found"):

@@ -1,4 +1,6 @@
-"""Twilio's Messages resource beyond what its own client shows."""
+"""Twilio's Messages resource: accounts, senders, pages, segments, callbacks."""
+
+from __future__ import annotations
 
 from typing import Any
 from urllib.parse import parse_qs
@@ -17,7 +19,7 @@ NUMBERS = {"to": "+15550100", "from_": "+15005550006"}
 
 
 def test_wrong_token_is_20003(simulator: Running, sms: twilio.rest.Client) -> None:
-    """401 with the code of a failed authentication."""
+    """The status is 401, with the code of a failed authentication."""
     sms.auth = (sms.username, "wrong")
     with pytest.raises(TwilioRestException) as refused:
         sms.messages.create(**NUMBERS, body="x")
@@ -26,7 +28,7 @@ def test_wrong_token_is_20003(simulator: Running, sms: twilio.rest.Client) -> No
 
 
 def test_other_account_is_20404(simulator: Running) -> None:
-    """The account in the address must be the one that signs."""
+    """The account in the address must be that of the credentials."""
     config = simulator.world.config
     address = f"{simulator.url}/twilio/2010-04-01/Accounts/AC{'9' * 32}/Messages.json"
     answer = requests.post(address, auth=(config.twilio_account_sid, config.twilio_auth_token), timeout=5)
@@ -34,7 +36,7 @@ def test_other_account_is_20404(simulator: Running) -> None:
 
 
 def test_messaging_service_sends_without_a_number(sms: twilio.rest.Client) -> None:
-    """Accepted first, with no segments counted yet."""
+    """The message is accepted first, before its segments are counted."""
     sent = sms.messages.create(to="+15550100", messaging_service_sid="MG" + "0" * 32, body="x")
     assert (sent.status, sent.num_segments) == ("accepted", "0")
     with pytest.raises(TwilioRestException, match="does not exist"):
@@ -42,7 +44,7 @@ def test_messaging_service_sends_without_a_number(sms: twilio.rest.Client) -> No
 
 
 def test_trial_account_sends_to_verified_numbers_only() -> None:
-    """21608 for everybody else."""
+    """Other numbers are refused with 21608."""
     with running(Config(twilio_verified=frozenset({"+15550100"}))) as simulator:
         config = simulator.world.config
         client = twilio.rest.Client(config.twilio_account_sid, config.twilio_auth_token)
@@ -54,8 +56,8 @@ def test_trial_account_sends_to_verified_numbers_only() -> None:
     assert refused.value.code == 21608
 
 
-def test_list_comes_in_pages(sms: twilio.rest.Client) -> None:
-    """The client follows the pages to the end."""
+def test_list_has_pages(sms: twilio.rest.Client) -> None:
+    """Twilio's client follows the pages to the end."""
     for number in range(5):
         sms.messages.create(**NUMBERS, body=str(number))
     assert [message.body for message in sms.messages.list(page_size=2)] == ["4", "3", "2", "1", "0"]
@@ -78,13 +80,13 @@ def test_list_comes_in_pages(sms: twilio.rest.Client) -> None:
         ("😀" * 36, 2),
     ],
 )
-def test_segments_are_counted_as_the_network_does(body: str, segments: int) -> None:
-    """160 of the small alphabet, 70 of the large one; fewer when joined."""
+def test_segments_are_counted(body: str, segments: int) -> None:
+    """A segment has 160 characters of the GSM alphabet or 70 others, and fewer if there are several."""
     assert Sms("SM1", "+1", "+2", "", body, utc_now()).segments == segments
 
 
 def test_status_callback_is_signed(receiver: Any) -> None:
-    """Sent and delivered are told, with a signature Twilio's own validator accepts."""
+    """Sent and delivered are reported, with a signature that Twilio's own validator accepts."""
     with running(Config(sms_seconds=0.01)) as simulator:
         config = simulator.world.config
         client = twilio.rest.Client(config.twilio_account_sid, config.twilio_auth_token)

@@ -89,7 +89,7 @@ def event() -> MakeEvent:
 
 @pytest.fixture
 def inbox(tmp_path: Path) -> Iterator[Inbox]:
-    """An inbox in its own SQLite file."""
+    """Open an inbox in its own SQLite file."""
     opened = Inbox.open(f"sqlite:///{tmp_path / 'inbox.sqlite3'}")
     yield opened
     opened.close()
@@ -120,7 +120,7 @@ def no_tableau() -> Any:
 
 @pytest.fixture
 def settings() -> Settings:
-    """The settings of a server with a PAT, independent of the environment."""
+    """Return the settings of a server with a PAT, independent of the environment."""
     pat: Mapping[str, Any] = {"tableau_pat_name": "bot", "tableau_pat_secret": "secret"}
     return Settings(_env_file=None, tableau_domain="https://tableau.example", tableau_auth="pat", **pat)
 
