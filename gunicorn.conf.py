@@ -94,7 +94,7 @@ def when_ready(server):
 
 
 def migrate(server):
-    """Migrate the inbox in a process of its own, which a signal to the server ends.
+    """Migrate the inbox in a separate process, which a signal to the server ends.
 
     The memory of the migration is returned to the system, and it may take longer than a worker may be silent.
     """

@@ -1,4 +1,4 @@
-"""What a notifier can be configured with. Each notifier declares its variables once, as fields of its config.
+"""Declarations of settings: each notifier declares its variables once, as the fields of its config.
 
 The application reads the variables, masks the secret ones and documents them all from these declarations.
 """
@@ -14,7 +14,7 @@ METADATA = "variable"
 
 @dataclass(frozen=True)
 class Variable:
-    """An environment variable: what it is for (one line, for the documentation), and whether it is needed or secret."""
+    """An environment variable, with one line on its purpose for the documentation."""
 
     name: str
     description: str
@@ -58,7 +58,7 @@ class Config:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every required variable is set."""
+        """True if every required variable is set."""
         return not self.missing()
 
     @property
@@ -68,7 +68,7 @@ class Config:
 
     @property
     def has_default_address(self) -> bool:
-        """Whether the notifier is configured and can deliver to a destination without an address."""
+        """True if the notifier is configured and can deliver to a destination without an address."""
         return self.is_complete and (not self.address_variable or bool(self.default_address))
 
     def service_urls(self) -> list[str]:

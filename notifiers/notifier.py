@@ -15,7 +15,7 @@ from notifiers.message import Message, Picture, Receipt
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a kind of notifier can do beyond sending a message."""
+    """The abilities of a kind of notifier beyond sending a message."""
 
     # Change a message that was sent.
     edit: bool = False
@@ -54,7 +54,7 @@ class Notifier(ABC):
     @staticmethod
     @abstractmethod
     def parse_address(text: str) -> str:
-        """Return the address in its normal form. Raises ValueError with what a valid one looks like."""
+        """Return the address in its canonical form. Raises ValueError that shows a valid one."""
 
     @abstractmethod
     def deliver(self, message: Message, address: str) -> Receipt:

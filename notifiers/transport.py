@@ -132,7 +132,7 @@ class Transport:
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         context = ssl.create_default_context()
-        # Some systems have no certificates where OpenSSL looks for them.
+        # On some systems OpenSSL finds no certificates of its own.
         context.load_verify_locations(certifi.where())
         if self._ca_bundle:
             try:
@@ -176,7 +176,7 @@ class Connection(HTTPConnection):
 
     @property
     def by_proxy(self) -> bool:
-        """Whether the proxy reads the request; through a tunnel it does not."""
+        """True if the proxy reads the request; through a tunnel it does not."""
         return self._proxy is not None and self._tls is None
 
     @property
@@ -200,7 +200,7 @@ class Connection(HTTPConnection):
             self.sock = self._tls.wrap_socket(connection, server_hostname=self._target[0])
 
     def _open_tunnel(self, connection: deadline.LimitedSocket) -> None:
-        """Ask the proxy for a tunnel. https://www.rfc-editor.org/rfc/rfc9110#CONNECT"""
+        """Ask the proxy for a tunnel: https://www.rfc-editor.org/rfc/rfc9110#CONNECT."""
         host = self._target[0].encode("idna").decode()
         authority = f"[{host}]:{self._target[1]}" if ":" in host else f"{host}:{self._target[1]}"
         headers = "".join(f"{name}: {value}\r\n" for name, value in self.proxy_headers.items())

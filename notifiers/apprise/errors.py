@@ -11,9 +11,9 @@ from notifiers.errors import NotifierError, rate_limited_until
 
 # Example: Failed to send JSON POST notification: Page not found., error=404.
 STATUS = re.compile(r"\berror=(\d{3})\.?$")
-# The line with the text of the exception of requests, or of the socket.
+# The start of the line with the exception of requests, or of the socket.
 EXCEPTION = "Socket Exception:"
-# What it says where the connection could not be opened.
+# Parts of the exceptions of a connection that could not be opened.
 UNSENT = re.compile(
     r"NewConnectionError|NameResolutionError|ConnectTimeoutError|ProxyError|CERTIFICATE_VERIFY_FAILED"
     r"|WRONG_VERSION_NUMBER|HANDSHAKE|SSLEOFError|Connection refused|Name or service not known|No route to host"
@@ -33,12 +33,12 @@ class Failure:
 
     @property
     def permanent(self) -> bool:
-        """Whether the service understood and refused the request."""
+        """True if the service understood and refused the request."""
         return self.status is not None and 400 <= self.status < 500 and self.status not in (408, 429)
 
     @property
     def uncertain(self) -> bool:
-        """Whether the message may have arrived."""
+        """True if the message may have arrived."""
         return self.sent and (self.status is None or self.status == GATEWAY_TIMEOUT)
 
     def __str__(self) -> str:

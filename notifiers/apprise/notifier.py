@@ -89,7 +89,7 @@ class AppriseNotifier(Notifier):
             plugin = self._library.Apprise.instantiate(entry.url, suppress_exceptions=False)
             reason = "unknown service, or parts are missing"
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
-            # What stands in brackets is the part of the address that is wrong, and may be a secret.
+            # The part of the address that is wrong is in brackets, and may be a secret.
             plugin, reason = None, re.sub(r"\s*\(.*\)", "", str(error)).rstrip(".")
         if plugin is None:
             words = f"Apprise cannot use address {entry.position} of APPRISE_URLS ({entry.schema}://…): {reason}"

@@ -14,12 +14,12 @@ from notifiers.text import clean, one_line
 TYPES = {"info": "info", "good": "success", "warning": "warning", "bad": "failure"}
 # These read Markdown although Apprise hands them plain text.
 MARKDOWN_READERS = frozenset(["discord", "dingtalk", "guilded", "mmost", "mmosts", "ryver", "ryvers"])
-# These show text as it is, or pass it on as data.
+# These show text unchanged, or pass it on as data.
 LITERAL = frozenset(["form", "forms", "json", "jsons", "mailto", "mailtos", "xml", "xmls"])
 MARKDOWN = re.compile(r"([\\`*_\[\]~<>#|])")
 # @here, @channel and @everyone, a person's name, <@id>, <!channel>, <users/all>, <at>address</at>.
 MENTION = re.compile(r"(?<!\w)@(?=[\w*])|<(?=[!@#&/\w])")
-# An invisible character that keeps words together, but is no part of a mention.
+# An invisible character that joins words and cannot be part of a mention.
 WORD_JOINER = "\u2060"
 
 

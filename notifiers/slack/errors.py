@@ -44,7 +44,7 @@ class Refusal(NotifierError):
 
     @property
     def blocks_refused(self) -> bool:
-        """Whether the layout was refused, and so nothing was posted."""
+        """True if the layout was refused, and so nothing was posted."""
         return self.name in BLOCKS_REFUSED
 
 

@@ -14,7 +14,7 @@ from notifiers.text import clean, one_line, shorten
 Block = dict[str, Any]
 
 HEADER, TEXT, FIELDS, FIELD, BUTTON, URL = 150, 3000, 10, 2000, 75, 3000
-# All blocks of a message together may hold about 13,200 characters, so the facts share what the rest leaves.
+# All blocks of a message together may hold about 13,200 characters; the facts share the rest.
 FACTS, FOOTER = 7000, 1000
 FALLBACK = 4000
 # Fewer characters of a value are hardly a word.

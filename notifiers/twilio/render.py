@@ -55,7 +55,7 @@ def render(message: Message, *, segments: int = SEGMENTS) -> str:
 
 
 def _fit(title: str, middle: str, url: str, *, room: int, width: Callable[[str], int]) -> str:
-    """Return the parts on lines of their own, cut so that all of it takes at most `room` units."""
+    """Return the parts on separate lines, cut so that together they take at most `room` units."""
 
     def cut(text: str, limit: int) -> str:
         return shorten(text, limit, width=width, ellipsis="...")

@@ -45,7 +45,7 @@ def version(requirement: Requirement) -> str:
 
 
 def group(name: str) -> list[str]:
-    """Return the packages of a dependency group and of the groups it includes. https://peps.python.org/pep-0735/"""
+    """Return the packages of a dependency group and of the groups it includes (PEP 735)."""
     found: list[str] = []
     for entry in PROJECT["dependency-groups"][name]:
         found += [entry] if isinstance(entry, str) else group(entry["include-group"])
@@ -84,7 +84,7 @@ def test_conda_environment_can_be_created() -> None:
 
 @pytest.mark.parametrize("name", LISTS)
 def test_every_pin_is_exact_and_has_its_hashes(name: str) -> None:
-    """pip installs only the files that were there when the list was written."""
+    """A file that was replaced since the list was written is not installed."""
     for line in logical_lines(name):
         assert re.match(r"[a-z0-9-]+==\S+ ", line), line
         assert HASH.search(line), line
@@ -127,7 +127,7 @@ def test_postgresql_driver_and_pool_are_among_them() -> None:
 
 
 def test_time_zones_are_among_them() -> None:
-    """Slim images and Windows have no time zone database of their own."""
+    """Slim images and Windows have no time zone database."""
     assert pinned("requirements.txt")["tzdata"].marker is None
 
 

@@ -36,7 +36,7 @@ def test_installed_version_is_supported() -> None:
 
 @pytest.mark.parametrize("version", ["23.0.0", "26.2.0", "27.1.0", "28.0.0"])
 def test_other_versions_run_the_plain_worker(version: str) -> None:
-    """What the class relies on may be different there."""
+    """The attributes that the class relies on may be different there."""
     assert choose_worker_class(version) == "gthread"
 
 

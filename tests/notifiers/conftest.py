@@ -104,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def vendor() -> Iterator[Vendor]:
-    """A vendor on an ephemeral port of loopback."""
+    """Start a vendor on an ephemeral port of loopback."""
     vendor = Vendor()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("H", (Handler,), {"vendor": vendor}))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -119,18 +119,18 @@ def vendor() -> Iterator[Vendor]:
 
 @pytest.fixture
 def refusing_url() -> str:
-    """The address of a port that refuses connections."""
+    """Return the address of a port that refuses connections."""
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         return f"http://127.0.0.1:{server.server_port}"
 
 
 @pytest.fixture
 def reply() -> type[Reply]:
-    """The class of a response."""
+    """Return the class of a response."""
     return Reply
 
 
 @pytest.fixture
 def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time limits short enough for a test."""
+    """Set time limits short enough for a test."""
     monkeypatch.setattr("notifiers.transport.CALL_TIMEOUTS", Timeouts(step=0.5))

@@ -46,7 +46,7 @@ def raw_server(behaviour: Behaviour) -> Iterator[Server]:
 
 
 def read_head(connection: socket) -> bytes:
-    """Return what a client sends up to the end of its headers."""
+    """Return the bytes of a request up to the end of its headers."""
     head = b""
     while b"\r\n\r\n" not in head and (piece := connection.recv(4096)):
         head += piece

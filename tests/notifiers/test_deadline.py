@@ -34,7 +34,7 @@ BODY = RESPONSES["body"]
 
 
 class Slow:
-    """Sends `first`, then `again` and again; or, where `takes`, reads so many bytes at a time and sends nothing."""
+    """Sends `first`, then `again` repeatedly; or reads `takes` bytes at a time and sends nothing."""
 
     def __init__(self, context: ssl.SSLContext | None) -> None:
         self.over, self.context = threading.Event(), context
@@ -69,14 +69,14 @@ def serving(context: ssl.SSLContext | None = None) -> Iterator[Slow]:
 
 @pytest.fixture
 def slow() -> Iterator[Slow]:
-    """A slow server."""
+    """Start a slow server."""
     with serving() as server:
         yield server
 
 
 @pytest.fixture
 def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
-    """A slow server behind TLS, which the clients trust."""
+    """Start a slow server behind TLS, which the clients trust."""
     files = certificates.issue(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(files.root))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,4 +1,4 @@
-"""The notifiers against the simulator, which checks messages as strictly as the vendors do."""
+"""The notifiers against the simulator, which validates messages as strictly as the vendors do."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ MESSAGE = Message(
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[Running]:
-    """One simulator for this file; every test begins with an empty world."""
+    """Start one simulator for this file; every test begins with an empty world."""
     with running() as simulator:
         yield simulator
 
 
 @pytest.fixture
 def simulator(started: Running) -> Running:
-    """The simulator, begun anew."""
+    """Reset the simulator."""
     started.world.reset()
     return started
 
 
 @pytest.fixture
 def notifiers(simulator: Running) -> Notifiers:
-    """Notifiers set up from the variables the simulator gives."""
+    """Return the notifiers, configured by the simulator's variables."""
     env = simulator.environment
     return Notifiers(
         slack=SlackConfig(env["SLACK_TOKEN"], env["SLACK_CHANNEL"], env["SLACK_API_URL"]),
@@ -58,7 +58,7 @@ def notifiers(simulator: Running) -> Notifiers:
 
 
 def fault(simulator: Running, target: str, kind: str, **more: Any) -> None:
-    """Let the next call of that vendor go wrong."""
+    """Let the next call of that vendor fail."""
     simulator.world.faults.add({"target": target, "kind": kind, "times": 1, **more})
 
 
@@ -66,7 +66,7 @@ def fault(simulator: Running, target: str, kind: str, **more: Any) -> None:
 def test_slack_message_arrives_with_its_picture_in_its_thread(
     simulator: Running, notifiers: Notifiers, to: str | None
 ) -> None:
-    """One top-level message whose blocks Slack takes, and the picture beneath it, bytes and words whole."""
+    """One top-level message whose blocks Slack accepts, and the complete picture in its thread."""
     receipt = notifiers["slack"].send(MESSAGE, to)
     notifiers["slack"].attach(Picture(PNG, "sales.png", "Sales now"), Receipt.from_dict(receipt.as_dict()))
     top, reply = simulator.world.slack.messages
@@ -80,7 +80,7 @@ def test_slack_message_arrives_with_its_picture_in_its_thread(
 
 
 def test_slack_picture_may_have_any_words(simulator: Running, notifiers: Notifiers) -> None:
-    """What a picture shows is named by people: long, in any script, even with half a character."""
+    """Descriptions of pictures are written by people: long, in any script, even with half a character."""
     receipt = notifiers["slack"].send(MESSAGE, None)
     notifiers["slack"].attach(Picture(PNG, "Umsätze\n日本.png", "\ud800 <!here> & " + "x" * 2000), receipt)
     (file,) = simulator.world.slack.files.values()
@@ -89,7 +89,7 @@ def test_slack_picture_may_have_any_words(simulator: Running, notifiers: Notifie
 
 
 def test_slack_message_to_a_person_takes_a_picture_too(simulator: Running, notifiers: Notifiers) -> None:
-    """An owner is written to by e-mail address; the receipt has the id of the conversation, which uploads need."""
+    """An owner is notified by e-mail address; the receipt has the id of the conversation, which uploads need."""
     email = simulator.world.slack.members[0].email
     receipt = notifiers["slack"].send(MESSAGE, email)
     notifiers["slack"].attach(Picture(PNG, "sales.png"), receipt)
@@ -108,8 +108,8 @@ def test_slack_message_to_a_person_takes_a_picture_too(simulator: Running, notif
         footer=st.text(max_size=2000),
     )
 )
-def test_slack_takes_the_layout_of_every_message(notifiers: Notifiers, simulator: Running, message: Message) -> None:
-    """Whatever a message holds, its blocks are never refused."""
+def test_slack_accepts_the_layout_of_every_message(notifiers: Notifiers, simulator: Running, message: Message) -> None:
+    """The blocks of any message are accepted."""
     notifiers["slack"].send(message, None)
     assert simulator.world.slack.messages[-1].blocks
 
@@ -126,10 +126,10 @@ def test_slack_takes_the_layout_of_every_message(notifiers: Notifiers, simulator
         ({"kind": "unauthorized"}, True, None),
     ],
 )
-def test_slack_trouble_is_told_and_then_over(
+def test_slack_failure_raises_one_error_and_passes(
     simulator: Running, notifiers: Notifiers, wish: dict[str, Any], permanent: bool, retry_at: datetime | None
 ) -> None:
-    """Each trouble is one error with its verdict; the same notifier works again afterwards."""
+    """Each failure is one error that says whether to retry; the same notifier works again afterwards."""
     fault(simulator, "slack", **wish)
     with pytest.raises(NotifierError) as caught:
         notifiers["slack"].send(MESSAGE, None)
@@ -146,7 +146,7 @@ def test_slack_picture_for_a_channel_without_the_bot_is_permanent(simulator: Run
 
 
 def test_twilio_message_arrives_in_the_cheap_alphabet(simulator: Running, notifiers: Notifiers) -> None:
-    """A text message with title, reason and link, in as few segments as it needs."""
+    """A text message with title, reason and link, in few segments."""
     receipt = notifiers["twilio"].send(MESSAGE, None)
     (sms,) = simulator.world.twilio.messages
     assert (receipt.channel, receipt.id) == (sms.to, sms.sid)
@@ -154,15 +154,15 @@ def test_twilio_message_arrives_in_the_cheap_alphabet(simulator: Running, notifi
     assert sms.segments <= 2
 
 
-def test_twilio_lost_answer_sends_one_message(simulator: Running, notifiers: Notifiers) -> None:
-    """Twilio took it and the answer was lost: it is found in the log, and sent once."""
+def test_twilio_lost_response_sends_one_message(simulator: Running, notifiers: Notifiers) -> None:
+    """Twilio accepted it and the response was lost: it is found in the log, and sent once."""
     fault(simulator, "twilio", "lost")
     receipt = notifiers["twilio"].send(MESSAGE, "+15550111")
     assert [sms.sid for sms in simulator.world.twilio.messages] == [receipt.id]
 
 
-def test_twilio_lost_answer_is_not_mistaken_for_another_message(simulator: Running, notifiers: Notifiers) -> None:
-    """The log has other texts to that number and the same text to another one; neither is ours."""
+def test_twilio_lost_response_is_not_mistaken_for_another_message(simulator: Running, notifiers: Notifiers) -> None:
+    """The log has other texts to that number and the same text to another one; neither is this message."""
     notifiers["twilio"].send(Message("Something else"), "+15550111")
     notifiers["twilio"].send(MESSAGE, "+15550112")
     fault(simulator, "twilio", "refuse", method="POST")
@@ -176,7 +176,7 @@ def test_twilio_lost_answer_is_not_mistaken_for_another_message(simulator: Runni
     ("number", "code"), [("+15005550001", "21211"), ("+15005550004", "21610"), ("+15005550009", "21614")]
 )
 def test_twilio_numbers_that_cannot_be_reached_are_permanent(notifiers: Notifiers, number: str, code: str) -> None:
-    """Invalid, opted out, not a mobile phone: nobody tries again."""
+    """Invalid, opted out, not a mobile phone: a retry cannot help."""
     with pytest.raises(NotifierError, match=code) as caught:
         notifiers["twilio"].send(MESSAGE, number)
     assert caught.value.permanent
@@ -192,10 +192,10 @@ def test_twilio_numbers_that_cannot_be_reached_are_permanent(notifiers: Notifier
         ({"kind": "unauthorized"}, True),
     ],
 )
-def test_twilio_trouble_is_told_and_then_over(
+def test_twilio_failure_raises_one_error_and_passes(
     simulator: Running, notifiers: Notifiers, wish: dict[str, Any], permanent: bool
 ) -> None:
-    """Each trouble is one error with its verdict; the same notifier works again afterwards, and sends once."""
+    """Each failure is one error that says whether to retry; the same notifier works again, and sends once."""
     fault(simulator, "twilio", **wish)
     with pytest.raises(NotifierError) as caught:
         notifiers["twilio"].send(MESSAGE, None)
@@ -204,8 +204,8 @@ def test_twilio_trouble_is_told_and_then_over(
     assert len(simulator.world.twilio.messages) == 1
 
 
-def test_check_of_both_is_a_line_for_people(simulator: Running, notifiers: Notifiers) -> None:
-    """Good credentials are named; wrong ones are an error."""
+def test_check_of_both_returns_one_line(simulator: Running, notifiers: Notifiers) -> None:
+    """Valid credentials are described; wrong ones are an error."""
     assert notifiers["slack"].check().startswith("Slack: tableau_webhooks in Acme")
     assert notifiers["twilio"].check().startswith("Twilio: account AC")
     bad = Notifiers(slack=SlackConfig("xoxb-wrong", None, simulator.environment["SLACK_API_URL"]))

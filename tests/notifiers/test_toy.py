@@ -39,14 +39,14 @@ class PagerNotifier(Notifier):
     def check(self):
         return "Pager: in range"
 """
-# The line in the table, which stands in notifiers/kinds.py for the real ones.
+# The line in the table; those of the real notifiers are in notifiers/kinds.py.
 LINE = "import pager\nfrom notifiers.kinds import KINDS\nKINDS['pager'] = pager.PagerNotifier\n"
 FLASK = "import sys\nfrom flask.cli import main\nsys.argv[0] = 'flask'\nmain()\n"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with the toy's module, and rules that use it."""
+    """Make a folder with the toy's module, and rules that use it."""
     (tmp_path / "pager.py").write_text(PAGER, encoding="utf-8")
     (tmp_path / "toy.py").write_text(LINE, encoding="utf-8")
     (tmp_path / "rules.toml").write_text('[[rule]]\non = "*RefreshFailed"\nnotify = ["pager:7"]\n', encoding="utf-8")
@@ -92,7 +92,7 @@ def test_settings_read_its_variables_and_mask_its_secret(folder: Path) -> None:
 
 
 def test_destinations_warn_of_what_is_missing(folder: Path) -> None:
-    """A rule may name the kind; what it lacks is said by the name of its variable."""
+    """A rule may name the kind; the warning names the variable that is not set."""
     code = (
         "from notifiers import Notifiers\n"
         "from webhooks.destinations import delivery_warnings, normalize\n"

@@ -42,7 +42,7 @@ def notifier(urls: str) -> AppriseNotifier:
 
 @pytest.fixture
 def address(vendor: Any) -> str:
-    """The vendor as an address of Apprise's JSON webhook."""
+    """Return the vendor as an address of Apprise's JSON webhook."""
     pytest.importorskip("apprise")
     return vendor.url.replace("http://", "json://")
 
@@ -116,7 +116,7 @@ def test_unknown_tag_is_permanent_and_names_the_known(address: str) -> None:
 
 
 class Root(logging.Handler):
-    """Collects what reaches the handlers of the root logger, as in production. (caplog asks every logger.)"""
+    """Collects the lines that reach the root logger, as in production; caplog reads every logger directly."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -128,7 +128,7 @@ class Root(logging.Handler):
 
 @pytest.fixture
 def root() -> Iterator[Root]:
-    """The log at its most talkative level."""
+    """Set the log to its most verbose level."""
     handler, logger = Root(), logging.getLogger()
     level = logger.level
     logger.addHandler(handler)
@@ -348,7 +348,7 @@ def test_mattermost_shows_markdown_and_mentions_as_text(vendor: Any, reply: Any,
 
 
 def test_data_is_passed_on_unchanged(address: str, vendor: Any, reply: Any) -> None:
-    """A JSON webhook is for programs, which get the text as it is."""
+    """A JSON webhook is for programs, which get the text unchanged."""
     vendor.on("/a", reply())
     notifier(f"{address}/a").send(HOSTILE, None)
     assert vendor.requests[0].json["title"] == HOSTILE.title

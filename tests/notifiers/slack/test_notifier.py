@@ -22,7 +22,7 @@ PICTURE = Picture(b"\x89PNG picture", "sales.png", "Sales as it looks now")
 
 @pytest.fixture(params=["/api", "/api/"])
 def slack(vendor: Any, request: pytest.FixtureRequest) -> SlackNotifier:
-    """A notifier whose Slack is the vendor, its address with and without a trailing slash."""
+    """Return a notifier whose Slack is the vendor, its address with and without a trailing slash."""
     config = SlackConfig(token=TOKEN, channel="#default", api_url=vendor.url + request.param)
     return SlackNotifier(config, clock=lambda: NOW)
 
@@ -271,7 +271,7 @@ def test_proxy_of_the_environment_is_not_used_for_excepted_hosts(
 
 @pytest.mark.parametrize("status", [301, 302, 307])
 def test_token_does_not_follow_a_redirect(slack: SlackNotifier, vendor: Any, reply: Any, status: int) -> None:
-    """The sign-in page of a network gets neither the message nor the token, and is no success."""
+    """The sign-in page of a network gets neither the message nor the token, and is not a success."""
     vendor.on("chat.postMessage", reply(b"", status, {"Location": f"{vendor.url}/elsewhere"}))
     vendor.on("/elsewhere", reply(POSTED))
     with pytest.raises(NotifierError, match=f"status {status}.*SLACK_API_URL"):

@@ -32,12 +32,12 @@ def config(url: str, **changes: str) -> TwilioConfig:
 
 @pytest.fixture
 def twilio(vendor: Any) -> TwilioNotifier:
-    """A notifier whose Twilio is the vendor."""
+    """Return a notifier whose Twilio is the vendor."""
     return TwilioNotifier(config(vendor.url), clock=lambda: NOW)
 
 
 def listed(body: str, *, age: float = 0, **changes: Any) -> dict[str, Any]:
-    """A list with one message that was created `age` seconds ago."""
+    """Return a list with one message that was created `age` seconds ago."""
     created = format_datetime(datetime.now(UTC) - timedelta(seconds=age))
     return {"messages": [{"sid": "SM9", "body": body, "to": NUMBER, "date_created": created, **changes}]}
 
@@ -231,7 +231,7 @@ def test_check_tries_the_credentials(twilio: TwilioNotifier, vendor: Any, reply:
 
 
 def test_attach_does_nothing(twilio: TwilioNotifier, vendor: Any) -> None:
-    """An SMS has no pictures, and adding one is no error."""
+    """An SMS has no pictures, and adding one raises no error."""
     twilio.attach(Picture(b"x", "x.png"), Receipt(NUMBER, "SM1"))
     assert vendor.requests == []
 
