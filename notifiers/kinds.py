@@ -52,9 +52,7 @@ class Notifiers(Mapping[str, Notifier]):
     All kinds are present; one that is not configured raises an error that names its variables when it is used.
     """
 
-    def __init__(
-        self, *, clock: Callable[[], datetime] = utc_now, ca_bundle: str | None = None, **configs: Config
-    ) -> None:
+    def __init__(self, *, clock: Callable[[], datetime] = utc_now, ca_bundle: str = "", **configs: Config) -> None:
         self.configs = {kind: configs.get(kind) or notifier.config_class() for kind, notifier in KINDS.items()}
         self._clock = clock
         self._ca_bundle = ca_bundle
@@ -62,7 +60,7 @@ class Notifiers(Mapping[str, Notifier]):
         self._lock = Lock()
 
     @classmethod
-    def from_variables(cls, values: Mapping[str, str], *, ca_bundle: str | None = None) -> Self:
+    def from_variables(cls, values: Mapping[str, str], *, ca_bundle: str = "") -> Self:
         """Return the notifiers, configured by the values of all their variables."""
         notifiers = cls(ca_bundle=ca_bundle)
         notifiers.configs.update(

@@ -46,7 +46,7 @@ class Notifier(ABC):
     # An address of this kind, for error messages and documentation.
     example: ClassVar[str]
 
-    def __init__(self, config: Any, *, clock: Callable[[], datetime] = utc_now, ca_bundle: str | None = None) -> None:
+    def __init__(self, config: Any, *, clock: Callable[[], datetime] = utc_now, ca_bundle: str = "") -> None:
         self.config = config
         self.clock = clock
         self.ca_bundle = ca_bundle

@@ -80,7 +80,7 @@ class Transport:
     and errors.
     """
 
-    def __init__(self, service: str, *, secrets: Iterable[str] = (), ca_bundle: str | None = None) -> None:
+    def __init__(self, service: str, *, secrets: Iterable[str] = (), ca_bundle: str = "") -> None:
         self._service = service
         self._secrets = [secret for secret in secrets if secret]
         self._ca_bundle = ca_bundle

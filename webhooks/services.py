@@ -71,15 +71,19 @@ class Services:
         """The rules file. Raises RulesError with every error in it."""
         return rules_file.load(self.settings.rules_file, self.registry.actions, self.settings.max_attempts)
 
+    @property
+    def _ca_bundle(self) -> str:
+        return str(self.settings.ca_bundle or "")
+
     @shared
     def notifiers(self) -> Notifiers:
         """The notifiers, by their variables."""
-        return Notifiers.from_variables(self.settings.notifier_variables())
+        return Notifiers.from_variables(self.settings.notifier_variables(), ca_bundle=self._ca_bundle)
 
     @shared
     def sites(self) -> Sites:
         """The sites of SITES_FILE, or the one of the TABLEAU_ variables."""
-        return Sites(self.settings.sites(), lambda: self.inbox)
+        return Sites(self.settings.sites(), lambda: self.inbox, ca_bundle=self._ca_bundle)
 
     @shared
     def runner(self) -> JobRunner:

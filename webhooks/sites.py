@@ -29,9 +29,10 @@ class Sites:
     A `site_luid` that the file leaves out is learned at sign-in and stored in the inbox, for all processes and starts.
     """
 
-    def __init__(self, sites: Sequence[Site], inbox: Callable[[], Inbox]) -> None:
+    def __init__(self, sites: Sequence[Site], inbox: Callable[[], Inbox], *, ca_bundle: str = "") -> None:
         self.all = tuple(sites)
         self._inbox = inbox
+        self._ca_bundle = ca_bundle
         self._lock = threading.Lock()
         self._clients: dict[str, Tableau] = {}
         self._luids = {site.key: site.site_luid for site in self.all if site.site_luid}
@@ -57,6 +58,7 @@ class Sites:
                     api_version=site.restapi_version or None,
                     sessions=self._inbox().sessions,
                     session_minutes=site.session_minutes,
+                    ca_bundle=self._ca_bundle,
                 )
             return self._clients[site.key]
 

@@ -25,7 +25,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 def send(url: str, *, ca_bundle: Path | None = None, body: bytes = b"b=%C3%BC") -> Response:
     """Post a small form, as the notifiers do."""
-    transport = Transport("S", secrets=[SECRET], ca_bundle=str(ca_bundle) if ca_bundle else None)
+    transport = Transport("S", secrets=[SECRET], ca_bundle=str(ca_bundle or ""))
     return transport.send(Request("POST", url, basic_auth("user", SECRET) | FORM, body))
 
 

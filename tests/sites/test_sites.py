@@ -14,6 +14,7 @@ import requests
 from simulator import Running
 from simulator.world.events import EventRequest, simulate_event
 from tests.acceptance.server import serving, wait_for
+from tests.support import certificates
 from tests.support.simulated_site import MakeFlask, RunFlask, slack_messages
 from webhooks.config.settings import Settings
 from webhooks.errors import Skip
@@ -234,3 +235,19 @@ def test_server_with_two_sites(simulated: dict[str, str], world: Running, tmp_pa
         assert any("New at branch" in text and "Branch" in text for text in messages)
         log = server.log.read_text(encoding="utf-8")
         assert "branch-pat-secret" not in log
+
+
+def test_ca_bundle_is_for_tableau_and_all_notifiers(tmp_path: Path) -> None:
+    """One variable names the certificate authorities of a network for all outgoing TLS."""
+    settings = Settings(
+        _env_file=None,
+        database_url=f"sqlite:///{tmp_path / 'inbox.sqlite3'}",
+        tableau_domain="tableau.example.org",
+        tableau_pat_name="a",
+        tableau_pat_secret="b",
+        ca_bundle=certificates.issue(tmp_path).root,
+    )
+    services = Services(settings)
+    assert services.tableau.ca_bundle == str(tmp_path / "root.pem")
+    assert {services.notifiers[kind].ca_bundle for kind in services.notifiers} == {str(tmp_path / "root.pem")}
+    services.stop()

@@ -124,6 +124,11 @@ class Settings(NotifierSettings):
         description="Database of the inbox: `sqlite:///FILE` or `postgres://USER:PASSWORD@HOST/NAME`. "
         "If empty, a SQLite file in data/",
     )
+    ca_bundle: Path | None = Field(
+        None,
+        description="File of certificate authorities that outgoing TLS trusts in addition to the usual ones, for a "
+        "private authority or a proxy that opens TLS",
+    )
     rules_file: Path = Field(ROOT / "rules.toml", description="The rules file")
     worker_threads: int = Field(
         4, ge=0, le=64, description="Threads per process that run jobs; 0 if `flask worker` runs them"
@@ -198,7 +203,7 @@ class Settings(NotifierSettings):
     def _validate_database(cls, url: SecretStr) -> SecretStr:
         return SecretStr(database_url(url.get_secret_value(), ROOT))
 
-    @field_validator("rules_file", "sites_file")
+    @field_validator("ca_bundle", "rules_file", "sites_file")
     @classmethod
     def _resolve(cls, path: Path | None) -> Path | None:
         return from_root(path) if path else None
