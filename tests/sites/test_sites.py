@@ -248,6 +248,6 @@ def test_ca_bundle_is_for_tableau_and_all_notifiers(tmp_path: Path) -> None:
         ca_bundle=certificates.issue(tmp_path).root,
     )
     services = Services(settings)
-    assert services.tableau.ca_bundle == str(tmp_path / "root.pem")
+    assert services.sites.client(services.sites.all[0]).ca_bundle == str(tmp_path / "root.pem")
     assert {services.notifiers[kind].ca_bundle for kind in services.notifiers} == {str(tmp_path / "root.pem")}
     services.stop()
