@@ -70,7 +70,7 @@ The programs and libraries around the server read these, from the environment or
 | `WEB_CONCURRENCY` | Number of server processes that gunicorn starts; Heroku sets it | `2` |
 | `FORWARDED_ALLOW_IPS` | Proxies whose `X-Forwarded-Proto` gunicorn trusts: [behind a proxy](deploy/index.md#behind-a-proxy) | `127.0.0.1,::1` |
 | `HTTPS_PROXY`, `NO_PROXY` | Proxy for requests to Tableau, Slack and others, and hosts that are reached directly | |
-| `TZ` | Time zone of the times in the log | that of the machine |
+| `TZ` | Time zone of other programs and of handlers; the log and commands use UTC, messages `TIMEZONE` | that of the machine |
 | `NO_COLOR` | Any value: commands print without colors | |
 """  # noqa: E501 - a row of a table cannot be broken
 

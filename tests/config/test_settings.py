@@ -295,6 +295,18 @@ def test_invalid_number_of_processes_is_refused(monkeypatch: pytest.MonkeyPatch,
         web_concurrency()
 
 
+def test_time_zone_is_known() -> None:
+    """The default is UTC; a misspelt name is refused at start with a suggestion."""
+    assert Settings.read(_env_file=None).zone.key == "UTC"
+    assert Settings.read(_env_file=None, timezone="Europe/Berlin").zone.key == "Europe/Berlin"
+    with pytest.raises(
+        RuntimeError, match=r"TIMEZONE: 'europe/berlin' is not a time zone; did you mean Europe/Berlin\?"
+    ):
+        Settings.read(_env_file=None, timezone="europe/berlin")
+    with pytest.raises(RuntimeError, match=r"TIMEZONE: 'CEST \+2' is not a time zone; write a name such as Europe/"):
+        Settings.read(_env_file=None, timezone="CEST +2")
+
+
 @pytest.mark.parametrize("text", ["new,old", "new, old", " new ,, old ,"])
 def test_blanks_around_tokens_are_ignored(text: str) -> None:
     """People write `new, old`."""

@@ -40,6 +40,15 @@ def test_failed_refresh_has_its_reason(simulation: Simulation) -> None:
     )
 
 
+def test_times_are_in_the_time_zone_of_the_settings(simulation: Simulation) -> None:
+    """TIMEZONE decides about the times in messages."""
+    event = simulation.cause("WorkbookRefreshSucceeded", name="Sales")
+    tokyo = replace(simulation, settings=simulation.settings.model_copy(update={"timezone": "Asia/Tokyo"}))
+    tokyo.run(event)
+    assert " JST" in tokyo.text
+    assert " UTC" not in tokyo.text
+
+
 def test_waiting_for_the_reason_occupies_no_thread(simulation: Simulation) -> None:
     """While the job list does not show the failure the job is retried; then the message goes out without the reason."""
     job = simulation.job(simulation.cause("DatasourceRefreshFailed", name="Orders"))

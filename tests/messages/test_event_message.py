@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -131,6 +132,22 @@ def test_template_refuses_an_unknown_placeholder(text: str, message: str) -> Non
 def test_time_is_shown_in_utc(given: object, shown: str) -> None:
     """Times are shown in UTC; other values stay unchanged."""
     assert format_time(given) == shown
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [
+        ("Europe/Berlin", "2026-07-01 11:30 CEST"),
+        ("Asia/Kolkata", "2026-07-01 15:00 IST"),
+        ("UTC", "2026-07-01 09:30 UTC"),
+    ],
+)
+def test_time_is_shown_in_the_time_zone(zone: str, shown: str, event: MakeEvent) -> None:
+    """In the facts and in a rule's own text; a time at the end of the calendar stays unchanged."""
+    message = event_message(event(created_at="2026-07-01T09:30:00Z"), text="{created_at}", zone=ZoneInfo(zone))
+    assert ("When", shown) in message.facts
+    assert message.text == shown
+    assert format_time("9999-12-31T23:59:59Z", ZoneInfo("Asia/Tokyo")) == "9999-12-31T23:59:59Z"
 
 
 @pytest.fixture

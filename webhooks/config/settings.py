@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from types import EllipsisType
 from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
     AliasChoices,
@@ -143,6 +144,7 @@ class Settings(NotifierSettings):
         90, ge=0, le=36500, description="Delete events (and their jobs) after this many days; 0 keeps them forever"
     )
     max_attempts: int = Field(20, ge=1, le=100, description="Attempts of a job before it is dead-lettered")
+    timezone: str = Field("UTC", description="Time zone of the times in messages, e.g. `Europe/Berlin`")
     admin_password: SecretStr = Field(SecretStr(""), description="Reserved for the web pages; not used yet")
 
     host: str = Field("127.0.0.1", description="Address to listen on")
@@ -203,6 +205,16 @@ class Settings(NotifierSettings):
     def _validate_database(cls, url: SecretStr) -> SecretStr:
         return SecretStr(database_url(url.get_secret_value(), ROOT))
 
+    @field_validator("timezone")
+    @classmethod
+    def _validate_timezone(cls, name: str) -> str:
+        # The names are files; Windows and macOS find them in any case, Linux does not.
+        if name not in (known := available_timezones()):
+            meant = closest(name, known)
+            advice = f"did you mean {meant}?" if meant else "write a name such as Europe/Berlin"
+            raise ValueError(f"{name!r} is not a time zone; {advice}")
+        return name
+
     @field_validator("ca_bundle", "rules_file", "sites_file")
     @classmethod
     def _resolve(cls, path: Path | None) -> Path | None:
@@ -256,6 +268,11 @@ class Settings(NotifierSettings):
                 "DATABASE_URL: Heroku erases a dyno's disk at least once a day, and a SQLite inbox with it. "
                 "Add PostgreSQL, which sets DATABASE_URL: heroku addons:create heroku-postgresql"
             )
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the times in messages."""
+        return ZoneInfo(self.timezone)
 
     def webhook_tokens(self) -> list[str]:
         """Return the valid tokens; the first one is for new webhooks, a second one is accepted during rotation."""

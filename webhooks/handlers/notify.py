@@ -50,7 +50,9 @@ def _message(context: Context, params: NotifyParams) -> Message:
     project, owner = _project_and_owner(context, lookup)
     problems = tuple(filter(None, [lookup.problem, no_reason]))
     details = Details(lookup.content, project, owner, reason, problems)
-    return event_message(event, details, rule=context.job.rule, title=params.title, text=params.text)
+    return event_message(
+        event, details, rule=context.job.rule, title=params.title, text=params.text, zone=context.settings.zone
+    )
 
 
 def _project_and_owner(context: Context, lookup: Lookup) -> tuple[str, str]:

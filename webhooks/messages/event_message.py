@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import string
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
@@ -48,8 +48,9 @@ def event_message(
     rule: str | None = None,
     title: str | None = None,
     text: str | None = None,
+    zone: tzinfo = UTC,
 ) -> Message:
-    """Return the message about `event`. `title` and `text` are a rule's own, with PLACEHOLDERS."""
+    """Return the message about `event`. `title` and `text` are a rule's own, with PLACEHOLDERS; times are in `zone`."""
     content, link = details.content, getattr(details.content, "webpage_url", "")
     # The name at the time of the event; for users Tableau's, as the webhook's may be anything.
     name = as_text(event.resource_name) or getattr(content, "name", "") or as_text(event.resource_luid) or "(no name)"
@@ -62,7 +63,7 @@ def event_message(
         "owner": details.owner,
         "reason": details.reason,
         "link": link,
-        "created_at": format_time(event.created_at),
+        "created_at": format_time(event.created_at, zone),
     }
     body = text.format_map(values) if text else details.reason
     problems = [f"{problem[:1].upper()}{problem[1:].rstrip('.')}." for problem in details.problems]
@@ -98,10 +99,13 @@ def happened_at(event: Event) -> datetime | None:
     return received if at is None or (received and abs(received - at) > MAX_DISTANCE) else at
 
 
-def format_time(created_at: object) -> str:
-    """Return a payload's time as `2026-01-31 09:30 UTC`, and any other value as it is."""
+def format_time(created_at: object, zone: tzinfo = UTC) -> str:
+    """Return a payload's time in `zone`, as `2026-01-31 09:30 UTC`, and any other value as it is."""
     at = parse_time(created_at)
-    return f"{at:%Y-%m-%d %H:%M} UTC" if at else as_text(created_at)
+    try:
+        return f"{at.astimezone(zone):%Y-%m-%d %H:%M %Z}" if at else as_text(created_at)
+    except OverflowError:
+        return as_text(created_at)
 
 
 def as_text(value: object) -> str:

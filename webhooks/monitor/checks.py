@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from tableau_rest.errors import TableauError
@@ -141,10 +141,10 @@ class CertificateCheck:
 
 
 class GapCheck:
-    """Check that events keep coming in."""
+    """Check that events keep coming in; times in alerts are in `zone`."""
 
-    def __init__(self, alerts: Alerts) -> None:
-        self._alerts = alerts
+    def __init__(self, alerts: Alerts, zone: tzinfo = UTC) -> None:
+        self._alerts, self._zone = alerts, zone
 
     def run(self, now: datetime) -> None:
         """Alert once if the last event was received unusually long ago."""
@@ -154,9 +154,9 @@ class GapCheck:
             self._alerts.clear(NO_EVENTS_RECEIVED)
             return
         hours = f"{seconds / 3600:.0f} hours"
-        last = from_timestamp(times[0])
+        last = from_timestamp(times[0]).astimezone(self._zone)
         text = (
-            f"The last event was received at {last:%Y-%m-%d %H:%M} UTC. That is longer ago than usual for this server. "
+            f"The last event was received at {last:%Y-%m-%d %H:%M %Z}. That is longer ago than usual for this server. "
             "Check the webhooks with flask webhooks list, and the server with flask doctor."
         )
         alert = Alert(NO_EVENTS_RECEIVED, f"No events received for {hours}", text)
