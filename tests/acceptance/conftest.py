@@ -1,4 +1,4 @@
-"""A simulated outside world for each test, with a webhook for every event type once there is a server."""
+"""A simulated Tableau, Slack and Twilio for each test, and webhooks for every event type."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import requests
 
 from simulator import Config, Running, running
 from simulator.world.payload import RESOURCES
-from tests.acceptance.server import Server
+from tests.support.server import Server
 
 
 @pytest.fixture
@@ -20,9 +20,9 @@ def site() -> Iterator[Running]:
 
 @pytest.fixture
 def register(site: Running) -> Callable[[Server], None]:
-    """Makes the webhooks as an administrator would, by password: a second sign-in by token would end the server's."""
+    """Create the webhooks as an administrator, by password: a sign-in by token would end the server's session."""
 
-    def make(server: Server) -> None:
+    def create(server: Server) -> None:
         config = site.world.config
         who = {"name": config.username, "password": config.password, "site": {"contentUrl": config.content_url}}
         api = f"{site.url}/api/{config.api_version}"
@@ -33,7 +33,7 @@ def register(site: Running) -> Callable[[Server], None]:
             destination = {"webhook-destination-http": {"method": "POST", "url": server.hook}}
             body = {"webhook": {"name": event_type, "event": event_type, "webhook-destination": destination}}
             luid = signed_in["credentials"]["site"]["id"]
-            made = requests.post(f"{api}/sites/{luid}/webhooks", json=body, headers=headers, timeout=5)
-            assert made.status_code == 201, made.text
+            created = requests.post(f"{api}/sites/{luid}/webhooks", json=body, headers=headers, timeout=5)
+            assert created.status_code == 201, created.text
 
-    return make
+    return create

@@ -1,4 +1,4 @@
-"""Many events at once: each is answered in time whatever Tableau does, none is run twice, none is lost to a kill."""
+"""Many events at once: each is acknowledged in time whatever Tableau does, none runs twice, none is lost to a kill."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
@@ -17,80 +16,82 @@ import pytest
 import requests
 
 from simulator import Running
-from tests.acceptance.server import TOKEN, Server, serving, wait_for
-from tests.acceptance.test_way import ended, fault, slack
+from tests.acceptance.simulation import finished_events, inject_fault, remove_faults, slack_messages
+from tests.support.server import TOKEN, Server, serving, wait_for
 
-TABLEAU_WAITS_SECONDS = 3.0
+# After this time Tableau counts a request as failed.
+TABLEAU_TIMEOUT_SECONDS = 3.0
 
 
 def promoted(number: int) -> dict[str, str]:
-    """An event that ends in a Slack message without a question to Tableau."""
+    """Return an event that leads to a Slack message without a request to Tableau."""
     who = {"resource": "USER", "event_type": "AdminPromoted", "resource_name": f"User {number}"}
     return {**who, "resource_luid": f"{number:08x}-0000-4000-8000-000000000000", "created_at": "2026-01-31T09:30:00Z"}
 
 
 def updated(number: int, luid: str) -> dict[str, str]:
-    """An event that asks Tableau for owner, project and picture."""
+    """Return an event for which Tableau is asked for owner, project and picture."""
     what = {"resource": "WORKBOOK", "event_type": "WorkbookUpdated", "resource_name": f"Sales {number}"}
     return {**what, "resource_luid": luid, "created_at": f"2026-01-31T09:{number:02}:00Z"}
 
 
 def post(server: Server, event: dict[str, Any]) -> tuple[int, float, str]:
-    """The answer's status, the seconds it took, and what it says."""
+    """Return the status of the response, the seconds it took, and its content's status."""
     began = time.monotonic()
-    answer = requests.post(server.hook, json=event, timeout=30)
-    return answer.status_code, time.monotonic() - began, answer.json().get("status", "")
+    response = requests.post(server.hook, json=event, timeout=30)
+    return response.status_code, time.monotonic() - began, response.json().get("status", "")
 
 
-def at_once(server: Server, events: list[dict[str, Any]]) -> list[tuple[int, float, str]]:
+def post_at_once(server: Server, events: list[dict[str, Any]]) -> list[tuple[int, float, str]]:
     with ThreadPoolExecutor(len(events)) as pool:
         return list(pool.map(lambda event: post(server, event), events))
 
 
-def test_fifty_at_once_are_answered_whatever_tableau_does(site: Running, tmp_path: Path) -> None:
-    """Tableau takes 150 ms, 2 s, 10 s, or answers nothing: no sender waits for it."""
+def test_fifty_at_once_are_acknowledged_whatever_tableau_does(site: Running, tmp_path: Path) -> None:
+    """Tableau responds after 150 ms, 2 s, 10 s, or refuses connections: no sender waits for it."""
     luid = next(iter(site.world.home.workbooks))
     with serving(tmp_path, site.environment) as server:
-        for hour, trouble in enumerate([("delay", 0.15), ("delay", 2), ("delay", 10), ("refuse", 0)]):
-            requests.delete(f"{site.url}/simulator/faults", timeout=5)
-            fault(site, kind=trouble[0], seconds=trouble[1], target="tableau")
+        for hour, (kind, delay) in enumerate([("delay", 0.15), ("delay", 2), ("delay", 10), ("refuse", 0)]):
+            remove_faults(site)
+            inject_fault(site, kind=kind, seconds=delay, target="tableau")
             events = [{**updated(n, luid), "created_at": f"2026-01-{hour + 1:02}T09:{n:02}:00Z"} for n in range(50)]
-            answers = at_once(server, events)
-            assert [status for status, _, _ in answers] == [200] * 50
-            assert max(seconds for _, seconds, _ in answers) < TABLEAU_WAITS_SECONDS
+            responses = post_at_once(server, events)
+            assert [status for status, _, _ in responses] == [200] * 50
+            assert max(seconds for _, seconds, _ in responses) < TABLEAU_TIMEOUT_SECONDS
         assert len(server.events()) == 200
-        server.kill()  # else it would wait for what asks Tableau
+        # A graceful stop would wait for jobs that wait for Tableau.
+        server.kill()
 
 
 def test_ten_identical_at_once_are_one(site: Running, tmp_path: Path) -> None:
-    """Whichever process each of them meets: one event, one message, nine duplicates."""
+    """Whichever process receives them: one event, one message, nine duplicates."""
     with serving(tmp_path, site.environment) as server:
-        answers = at_once(server, [promoted(1)] * 10)
-        assert sorted(said for _, _, said in answers) == ["accepted"] + ["duplicate"] * 9
-        (event,) = wait_for(lambda: ended(server))
+        responses = post_at_once(server, [promoted(1)] * 10)
+        assert sorted(status for _, _, status in responses) == ["accepted"] + ["duplicate"] * 9
+        (event,) = wait_for(lambda: finished_events(server))
         assert event["duplicates"] == 9
-        assert len(slack(site)) == 1
+        assert len(slack_messages(site)) == 1
 
 
 def test_kill_under_load_loses_nothing(site: Running, tmp_path: Path) -> None:
-    """Events pour in, everything is killed with -9; each that was answered with 200 is there afterwards, and told."""
-    fault(site, kind="delay", seconds=0.02, target="slack")
+    """All processes are killed with -9 under load; every acknowledged event is stored, and its message is sent."""
+    inject_fault(site, kind="delay", seconds=0.02, target="slack")
     acknowledged: list[str] = []
 
-    def pour(server: Server, sender: int, stop: threading.Event) -> None:
+    def send(server: Server, sender: int, stop: threading.Event) -> None:
         for number in range(1000 * sender, 1000 * sender + 1000):
             if stop.is_set():
                 return
             try:
-                answer = requests.post(server.hook, json=promoted(number), timeout=5)
+                response = requests.post(server.hook, json=promoted(number), timeout=5)
             except requests.ConnectionError:
                 return
-            if answer.status_code == 200:
+            if response.status_code == 200:
                 acknowledged.append(f"User {number}")
 
     stop = threading.Event()
     with serving(tmp_path, site.environment, LEASE_SECONDS="2") as server:
-        senders = [threading.Thread(target=pour, args=(server, sender, stop)) for sender in range(4)]
+        senders = [threading.Thread(target=send, args=(server, sender, stop)) for sender in range(4)]
         for sender in senders:
             sender.start()
         wait_for(lambda: len(acknowledged) > 60, what="some events")
@@ -98,44 +99,43 @@ def test_kill_under_load_loses_nothing(site: Running, tmp_path: Path) -> None:
         stop.set()
         for sender in senders:
             sender.join()
-    requests.delete(f"{site.url}/simulator/faults", timeout=5)
+    remove_faults(site)
     with serving(tmp_path, site.environment, LEASE_SECONDS="2") as server:
-        events = wait_for(lambda: ended(server), seconds=60, what="all messages")
+        events = wait_for(lambda: finished_events(server), seconds=60, what="all messages")
     assert set(acknowledged) <= {event["resource_name"] for event in events}
-    told = {message["text"].splitlines()[0].partition(": ")[2] for message in slack(site)}
-    assert set(acknowledged) <= told
+    reported = {message["text"].splitlines()[0].partition(": ")[2] for message in slack_messages(site)}
+    assert set(acknowledged) <= reported
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts sockets in /proc")
 def test_connections_are_shared_by_the_processes(site: Running, tmp_path: Path) -> None:
-    """Sixteen clients that keep their connections are not all served by one process while the other rests."""
+    """Sixteen kept connections are not all served by one process while the other is idle."""
     with serving(tmp_path, site.environment, WEB_CONCURRENCY="2") as server:
         address = urlsplit(server.url)
-        workers = wait_for(lambda: _children(server.process.pid)[1:] and _children(server.process.pid), what="both")
-        time.sleep(1)  # the second one's start
-        idle = [_sockets(pid) for pid in workers]
+        workers = wait_for(lambda: children(server.process.pid)[1:] and children(server.process.pid), what="both")
+        # The second process may still be starting.
+        time.sleep(1)
+        idle = [count_sockets(pid) for pid in workers]
         connections = [HTTPConnection(str(address.hostname), address.port, timeout=10) for _ in range(16)]
         with ThreadPoolExecutor(16) as pool:
-            list(pool.map(_say_something(server), enumerate(connections)))
-        held = [_sockets(pid) - before for pid, before in zip(workers, idle, strict=True)]
+            list(pool.map(send_over, enumerate(connections)))
+        held = [count_sockets(pid) - before for pid, before in zip(workers, idle, strict=True)]
         for connection in connections:
             connection.close()
         assert min(held) >= 2, held
 
 
-def _say_something(server: Server) -> Callable[[tuple[int, HTTPConnection]], None]:
-    def say(numbered: tuple[int, HTTPConnection]) -> None:
-        number, connection = numbered
-        for _ in range(10):
-            connection.request("POST", f"/webhook/{TOKEN}", body=json.dumps(promoted(number)))
-            assert connection.getresponse().read()
-
-    return say
+def send_over(numbered: tuple[int, HTTPConnection]) -> None:
+    """Send ten events over one connection."""
+    number, connection = numbered
+    for _ in range(10):
+        connection.request("POST", f"/webhook/{TOKEN}", body=json.dumps(promoted(number)))
+        assert connection.getresponse().read()
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def _sockets(pid: int) -> int:
+def count_sockets(pid: int) -> int:
     return sum("socket:" in str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink())

@@ -1,10 +1,11 @@
-"""How the server starts while its inbox is not at hand, and how it ends then."""
+"""How the server starts: with a worker in every way to serve, and with an inbox that is not available yet."""
 
 from __future__ import annotations
 
 import fcntl
 import grp
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,12 +19,15 @@ import pytest
 import requests
 
 from simulator import Running
-from tests.acceptance.server import ROOT, TOKEN, free_port, wait_for
+from tests.acceptance.simulation import EVENT, finished_events, slack_messages
+from tests.support.server import GUNICORN, ROOT, TOKEN, free_port, serving, wait_for
+
+FLASK_RUN = ("-m", "flask", "run", "--port", "{port}")
 
 
 @contextmanager
 def starting(folder: Path, site: Running, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """A server that need not become ready."""
+    """Start a server that need not become ready."""
     port = free_port()
     environment = {**os.environ, **site.environment, "PORT": str(port), "WEBHOOK_TOKEN": TOKEN}
     environment["DATABASE_URL"] = f"sqlite:///{folder / 'inbox.sqlite3'}"
@@ -38,33 +42,90 @@ def starting(folder: Path, site: Running, *options: str) -> Iterator[tuple[subpr
             process.wait()
 
 
-def listens(port: int) -> bool:
+def is_listening(port: int) -> bool:
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
+@pytest.mark.parametrize(
+    "command",
+    [GUNICORN, ("index.py",), FLASK_RUN, (*FLASK_RUN, "--reload")],
+    ids=["gunicorn", "python index.py", "flask run", "flask run --reload"],
+)
+def test_every_way_to_serve_has_a_worker(command: tuple[str, ...], site: Running, tmp_path: Path) -> None:
+    """It runs before the first event arrives, and an event becomes one message: a reloader's parent has no worker."""
+    with serving(tmp_path, site.environment, command=command, FLASK_DEBUG="", WEB_CONCURRENCY="1") as server:
+        response = requests.post(server.hook, json=EVENT, timeout=10)
+        assert response.json()["status"] == "accepted"
+        wait_for(lambda: finished_events(server), what="the end of the job")
+        assert len(slack_messages(site)) == 1
+        assert len(re.findall("webhooks.worker.worker: Worker (?:started|[^ ]+ runs)", server.log.read_text())) == 1
+
+
+def test_backlog_is_worked_off_without_a_new_event(site: Running, tmp_path: Path) -> None:
+    """Events that were stored while no worker ran are planned when one starts."""
+    with serving(tmp_path, site.environment, command=FLASK_RUN, WORKER_THREADS="0") as server:
+        assert requests.post(server.hook, json=EVENT, timeout=10).status_code == 200
+        assert [event["state"] for event in server.events()] == ["received"]
+    with serving(tmp_path, site.environment, command=FLASK_RUN) as server:
+        wait_for(lambda: finished_events(server), what="the end of the job")
+    assert len(slack_messages(site)) == 1
+
+
+def test_server_without_a_worker_is_not_ready(site: Running, tmp_path: Path) -> None:
+    """A WSGI server that does not start the worker stores events, and /readyz says what is missing."""
+    script = "import index, werkzeug.serving as w; w.run_simple('127.0.0.1', {port}, index.app, threaded=True)"
+    port = free_port()
+    environment = {**os.environ, **site.environment, "WEBHOOK_TOKEN": TOKEN}
+    environment["DATABASE_URL"] = f"sqlite:///{tmp_path / 'inbox.sqlite3'}"
+    process = subprocess.Popen([sys.executable, "-c", script.format(port=port)], cwd=ROOT, env=environment)
+    try:
+        wait_for(lambda: is_listening(port), what="the port")
+        assert requests.post(f"http://127.0.0.1:{port}/webhook/{TOKEN}", json=EVENT, timeout=10).status_code == 200
+        response = requests.get(f"http://127.0.0.1:{port}/readyz", timeout=10)
+        assert (response.status_code, response.json()["detail"]) == (503, "The embedded worker is not running.")
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("command", [("-m", "flask", "run", "--port", "0"), ("-m", "flask", "run", "--reload")])
+def test_flask_run_checks_the_settings(command: tuple[str, ...], tmp_path: Path) -> None:
+    """It ends with a sentence, as gunicorn does, instead of serving events that cannot be handled."""
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rule]]\nname = "A"\non = "*"\nnotfy = "slack"\n', encoding="utf-8")
+    given = {"TABLEAU_DOMAIN": "http://127.0.0.1:9", "TABLEAU_PAT_NAME": "a", "TABLEAU_PAT_SECRET": "b"}
+    environment = {**os.environ, **given, "FLASK_APP": "index", "RULES_FILE": str(rules)}
+    environment["DATABASE_URL"] = f"sqlite:///{tmp_path / 'inbox.sqlite3'}"
+    ended = subprocess.run(
+        [sys.executable, *command], check=False, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 1
+    assert "notfy is not known" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_signal_during_a_migration_ends_the_server(site: Running, tmp_path: Path) -> None:
-    """Another process has the inbox's lock: SIGTERM is heard all the same, and nothing is left behind on the port."""
+    """While another process holds the inbox's lock, SIGTERM ends the server, and the port is free afterwards."""
     with (tmp_path / "inbox.sqlite3.lock").open("a") as lock, starting(tmp_path, site) as (process, port):
         fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
-        wait_for(lambda: listens(port), what="the port")
+        wait_for(lambda: is_listening(port), what="the port")
         time.sleep(0.5)
         process.send_signal(signal.SIGTERM)
-        wait_for(lambda: "Handling signal: term" in (tmp_path / "log").read_text(), what="the signal to be heard")
+        wait_for(lambda: "Handling signal: term" in (tmp_path / "log").read_text(), what="the signal to be handled")
         fcntl.flock(lock.fileno(), fcntl.LOCK_UN)
         assert process.wait(15) == 0
-        assert not listens(port)
+        assert not is_listening(port)
         with socket.socket() as again:
             again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             again.bind(("127.0.0.1", port))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may start it as somebody else")
-def test_inbox_belongs_to_those_who_use_it(site: Running, tmp_path: Path) -> None:
-    """A server that is started by root makes a new inbox as those for whom it serves, so that they can write it."""
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may start it as another user")
+def test_inbox_belongs_to_the_user_of_the_processes(site: Running, tmp_path: Path) -> None:
+    """A server started by root creates a new inbox with the rights of its processes, so that they can write it."""
     group = grp.getgrnam("nogroup")
-    event = {"resource": "USER", "event_type": "AdminPromoted", "created_at": "2026-01-31T09:30:00Z"}
     with starting(tmp_path, site, "--group", group.gr_name) as (_, port):
-        wait_for(lambda: listens(port), what="the port")
-        assert requests.post(f"http://127.0.0.1:{port}/webhook/{TOKEN}", json=event, timeout=20).status_code == 200
+        wait_for(lambda: is_listening(port), what="the port")
+        assert requests.post(f"http://127.0.0.1:{port}/webhook/{TOKEN}", json=EVENT, timeout=20).status_code == 200
     assert {file.stat().st_gid for file in tmp_path.glob("inbox.sqlite3*")} == {group.gr_gid}

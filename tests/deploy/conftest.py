@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simulator import Running, running
-from tests.acceptance.server import Server, serving
+from tests.support.server import Server, serving
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ import pytest
 import yaml
 
 from simulator import Running
-from tests.acceptance.server import free_port, wait_for
 from tests.deploy.tools import ROOT, run
+from tests.support.server import free_port, wait_for
 from webhooks.config.settings import Settings
 
 TEXT = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text(encoding="utf-8"))

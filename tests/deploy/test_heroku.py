@@ -18,8 +18,8 @@ import pytest
 import requests
 
 from simulator import Running
-from tests.acceptance.server import TOKEN, free_port, wait_for
 from tests.deploy.tools import ROOT, run
+from tests.support.server import TOKEN, free_port, wait_for
 from webhooks.cli.trigger.sample import sample
 from webhooks.config.settings import REQUIRED, Settings
 

@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.acceptance.server import TOKEN, Server, free_port, wait_for
 from tests.deploy.tools import ROOT, run, tool
+from tests.support.server import TOKEN, Server, free_port, wait_for
 from webhooks.cli.trigger.sample import sample
 
 NAME = "hooks.example.org"

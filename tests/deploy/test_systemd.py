@@ -14,8 +14,8 @@ import pytest
 import requests
 
 from simulator import Running
-from tests.acceptance.server import free_port, wait_for
 from tests.deploy.tools import ROOT, run, tool
+from tests.support.server import free_port, wait_for
 
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
 INSTALL = ROOT / "deploy" / "systemd" / "install"

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from simulator import Running, running
-from tests.acceptance.server import ROOT, Server, serving, wait_for
+from tests.support.server import ROOT, Server, serving, wait_for
 from webhooks.cli.trigger.sample import sample
 from webhooks.event_types import EVENT_TYPES
 

@@ -12,8 +12,8 @@ import pytest
 from flask.testing import FlaskCliRunner
 
 from simulator import Running
-from tests.acceptance.server import Server
 from tests.docs.pages import ROOT, Block, blocks, flask_commands, is_pattern, words_of
+from tests.support.server import Server
 from webhooks.app import create_app
 from webhooks.cli.commands import LazyCommand
 from webhooks.config.settings import Settings

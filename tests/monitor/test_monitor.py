@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from simulator import Running
-from tests.acceptance.server import serving, wait_for
+from tests.support.server import serving, wait_for
 from tests.support.simulated_site import DESIRED, TOKEN, RunFlask, registered_webhooks, slack_messages
 from webhooks.event import MONITOR, build
 from webhooks.inbox import Inbox

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from simulator import Running
-from tests.acceptance.server import serving, wait_for
+from tests.support.server import serving, wait_for
 from tests.support.simulated_site import inject_fault, slack_messages
 from webhooks.config.settings import Settings
 from webhooks.event import parse

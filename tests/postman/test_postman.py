@@ -14,8 +14,8 @@ import pytest
 
 from postman import build
 from simulator import Running, running
-from tests.acceptance.server import TOKEN, Server, serving
 from tests.deploy.tools import missing, run, tool
+from tests.support.server import TOKEN, Server, serving
 from webhooks.event_types import EVENT_TYPES
 
 KEYS = (

@@ -18,9 +18,9 @@ import pytest
 import requests
 
 from simulator import Running
-from tests.acceptance.server import free_port, wait_for
 from tests.support import certificates
 from tests.support.pseudo_terminal import terminal_session
+from tests.support.server import free_port, wait_for
 from tests.support.simulated_site import DESIRED, inject_fault, registered_webhooks, slack_messages
 from webhooks.config.settings import ROOT
 from webhooks.inbox import Inbox

@@ -1,4 +1,4 @@
-"""The real server as a process of its own: gunicorn with two workers, an inbox on disk, a simulated outside world."""
+"""The real server in processes of its own: gunicorn or a development server, with an inbox on disk."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 
+T = TypeVar("T")
+
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "way-token"
+GUNICORN = ("-m", "gunicorn", "index:app")
 
 
 @dataclass
 class Server:
-    """A running server: where it listens, its environment for commands, and its log."""
+    """A running server: its address, its environment for commands, and its log."""
 
     url: str
     environment: dict[str, str]
@@ -32,55 +35,72 @@ class Server:
 
     @property
     def hook(self) -> str:
+        """Return the webhook URL, with the token."""
         return f"{self.url}/webhook/{TOKEN}"
 
     def flask(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Runs a `flask` command against the same inbox."""
+        """Run a `flask` command on the same inbox."""
         command = [sys.executable, "-m", "flask", *words]
         return subprocess.run(
             command, check=False, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60
         )
 
     def events(self) -> list[dict[str, Any]]:
-        """What `flask events list --json` says."""
+        """Return the output of `flask events list --json`."""
         listed = self.flask("events", "list", "--json", "--limit", "1000")
         assert listed.returncode == 0, listed.stderr
         return [json.loads(line) for line in listed.stdout.splitlines()]
 
     def kill(self) -> None:
-        """-9 for the master and all its workers, at once."""
+        """Kill the master process and all its workers at once, with SIGKILL."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
 
 
 @contextmanager
-def serving(folder: Path, outside: Mapping[str, str], **more: str) -> Iterator[Server]:
-    """Starts a server whose files are in `folder`; `outside` are the variables for Tableau, Slack and Twilio."""
+def serving(
+    folder: Path, simulated: Mapping[str, str], *, command: Sequence[str] = GUNICORN, **more: str
+) -> Iterator[Server]:
+    """Start a server whose files are in `folder`, and stop it at the end.
+
+    `simulated` are the variables for Tableau, Slack and Twilio, `more` any others. `command` is what Python runs;
+    `{port}` in it is the port.
+    """
     port = free_port()
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("TABLEAU_")}
-    mine = {
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TABLEAU_")}
+    own = {
         "PORT": str(port),
         "WEBHOOK_TOKEN": TOKEN,
         "DATABASE_URL": f"sqlite:///{folder / 'inbox.sqlite3'}",
         "FLASK_APP": "index",
         "PYTHONUNBUFFERED": "1",
     }
-    environment = {**clean, **mine, **outside, **more}
+    environment = {**inherited, **own, **simulated, **more}
     log = folder / "server.log"
     with log.open("ab") as file:
-        command = [sys.executable, "-m", "gunicorn", "index:app"]
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file, start_new_session=True)
+        words = [sys.executable, *(word.format(port=port) for word in command)]
+        process = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=file, stderr=file, start_new_session=True)
         server = Server(f"http://127.0.0.1:{port}", environment, log, process)
         try:
-            wait_for(lambda: _ready(server), seconds=30, what=f"the server to be ready; see {log.read_text()}")
+            wait_for(lambda: is_ready(server), seconds=30, what=f"the server to be ready; see {log.read_text()}")
             yield server
         finally:
             if process.poll() is None:
                 process.terminate()
                 process.wait(40)
+            # The reloader of a development server has a child of its own.
+            if command is not GUNICORN:
+                kill_group(process.pid)
 
 
-def _ready(server: Server) -> bool:
+def kill_group(group: int) -> None:
+    """Kill what is left of a process group."""
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def is_ready(server: Server) -> bool:
+    """Return whether /readyz responds 200; fails if the server has ended."""
     assert server.process.poll() is None, server.log.read_text()
     try:
         return requests.get(f"{server.url}/readyz", timeout=2).status_code == 200
@@ -88,8 +108,8 @@ def _ready(server: Server) -> bool:
         return False
 
 
-def wait_for(condition: Any, *, seconds: float = 20, what: str = "it") -> Any:
-    """What `condition` gives, as soon as that is true; fails after `seconds`."""
+def wait_for(condition: Callable[[], T], *, seconds: float = 20, what: str = "it") -> T:
+    """Return the value of `condition` as soon as it is true; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
@@ -98,6 +118,7 @@ def wait_for(condition: Any, *, seconds: float = 20, what: str = "it") -> Any:
 
 
 def free_port() -> int:
+    """Return a port that was free a moment ago."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
