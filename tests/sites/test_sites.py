@@ -13,8 +13,8 @@ import requests
 
 from simulator import Running
 from simulator.world.events import EventRequest, simulate_event
-from tests.support.server import serving, wait_for
 from tests.support import certificates
+from tests.support.server import serving, wait_for
 from tests.support.simulated_site import MakeFlask, RunFlask, slack_messages
 from webhooks.config.settings import Settings
 from webhooks.errors import Skip
