@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import certificates
 from webhooks.app import create_app
 from webhooks.config.settings import REQUIRED, ROOT, Settings, misspelt_variables, web_concurrency
 
@@ -293,6 +294,17 @@ def test_invalid_number_of_processes_is_refused(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("WEB_CONCURRENCY", text)
     with pytest.raises(RuntimeError, match="WEB_CONCURRENCY"):
         web_concurrency()
+
+
+def test_ca_bundle_is_read_at_start(tmp_path: Path) -> None:
+    """A wrong file is refused at start, not by every connection; a relative path is below the root."""
+    with pytest.raises(RuntimeError, match=r"CA_BUNDLE: cannot read .*/conf/ca\.pem: No such file or directory"):
+        Settings.read(_env_file=None, ca_bundle="conf/ca.pem")
+    (tmp_path / "ca.pem").write_text("not a certificate")
+    with pytest.raises(RuntimeError, match=r"CA_BUNDLE: .*ca\.pem contains no certificates in PEM format"):
+        Settings.read(_env_file=None, ca_bundle=tmp_path / "ca.pem")
+    root = certificates.issue(tmp_path).root
+    assert Settings.read(_env_file=None, ca_bundle=root).ca_bundle == root
 
 
 def test_time_zone_is_known() -> None:

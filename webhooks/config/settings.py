@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from datetime import date
 from pathlib import Path
 from types import EllipsisType
@@ -205,6 +206,19 @@ class Settings(NotifierSettings):
     def _validate_database(cls, url: SecretStr) -> SecretStr:
         return SecretStr(database_url(url.get_secret_value(), ROOT))
 
+    @field_validator("ca_bundle")
+    @classmethod
+    def _validate_ca_bundle(cls, path: Path | None) -> Path | None:
+        path = from_root(path) if path else None
+        if path:
+            try:
+                ssl.create_default_context(cafile=path)
+            except ssl.SSLError:
+                raise ValueError(f"{path} contains no certificates in PEM format") from None
+            except OSError as error:
+                raise ValueError(f"cannot read {path}: {error.strerror}") from None
+        return path
+
     @field_validator("timezone")
     @classmethod
     def _validate_timezone(cls, name: str) -> str:
@@ -215,7 +229,7 @@ class Settings(NotifierSettings):
             raise ValueError(f"{name!r} is not a time zone; {advice}")
         return name
 
-    @field_validator("ca_bundle", "rules_file", "sites_file")
+    @field_validator("rules_file", "sites_file")
     @classmethod
     def _resolve(cls, path: Path | None) -> Path | None:
         return from_root(path) if path else None

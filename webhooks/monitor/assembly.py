@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from webhooks.config.settings import Settings
 from webhooks.config.site import Site
 from webhooks.inbox import Inbox
+from webhooks.monitor import certificate
 from webhooks.monitor.alerts import Alerts
 from webhooks.monitor.checks import CertificateCheck, DesiredWebhooks, GapCheck, WebhookCheck
 from webhooks.monitor.credential import CredentialCheck
@@ -70,7 +71,7 @@ def build_checks(
     except ValueError as error:
         log.error("Webhooks are not monitored, WEBHOOK_URL is invalid: %s", error)  # noqa: TRY400 - needs no traceback
         return checks
-    checks += [CertificateCheck(Alerts(inbox), url), GapCheck(Alerts(inbox), settings.zone)]
+    checks += [CertificateCheck(Alerts(inbox), url, fetch=partial(certificate.fetch, ca_bundle=settings.ca_bundle)), GapCheck(Alerts(inbox), settings.zone)]
     for site in sites:
         webhooks = DesiredWebhooks(desired(site), url, settings.webhook_label, settings.watch_repair)
         checks.append(WebhookCheck(alerts[site.key], clients[site.key], webhooks))

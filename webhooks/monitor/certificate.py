@@ -6,6 +6,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from webhooks.clock import from_timestamp
@@ -41,18 +42,21 @@ class Certificate:
         return (self.expires_at - now).days
 
 
-def fetch(url: str, *, timeout: float = TIMEOUT_SECONDS) -> Certificate:
+def fetch(url: str, *, ca_bundle: Path | None = None, timeout: float = TIMEOUT_SECONDS) -> Certificate:
     """Return the certificate of the https address in `url`, verified as Tableau does: chain, dates and host name.
 
-    The environment variable SSL_CERT_FILE replaces the machine's own certificate authorities. Raises Untrusted, and
-    CertificateError if no certificate is presented.
+    The authorities in the file `ca_bundle` are trusted in addition to those of the machine, which the environment
+    variable SSL_CERT_FILE replaces. Raises Untrusted, and CertificateError if no certificate is presented.
     """
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or 443
+    context = ssl.create_default_context()
+    if ca_bundle:
+        context.load_verify_locations(ca_bundle)
     try:
         with (
             socket.create_connection((host, port), timeout) as connection,
-            ssl.create_default_context().wrap_socket(connection, server_hostname=host) as tls,
+            context.wrap_socket(connection, server_hostname=host) as tls,
         ):
             presented = tls.getpeercert() or {}
     except ssl.SSLCertVerificationError as error:

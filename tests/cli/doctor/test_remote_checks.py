@@ -142,6 +142,7 @@ def test_certificate_is_checked_as_tableau_does(secured: Secured, monkeypatch: p
     url, files = secured(timedelta(days=40, hours=1))
     with pytest.raises(certificate.CertificateError, match=r"not trusted: .*; "):
         certificate.fetch(url)
+    assert certificate.fetch(url, ca_bundle=files.root).days_left(datetime.now(UTC)) == 40
     monkeypatch.setenv("SSL_CERT_FILE", str(files.root))
     assert certificate.fetch(url).days_left(datetime.now(UTC)) == 40
     with pytest.raises(certificate.CertificateError, match=r"127\.0\.0\.2"):
