@@ -71,7 +71,10 @@ def build_checks(
     except ValueError as error:
         log.error("Webhooks are not monitored, WEBHOOK_URL is invalid: %s", error)  # noqa: TRY400 - needs no traceback
         return checks
-    checks += [CertificateCheck(Alerts(inbox), url, fetch=partial(certificate.fetch, ca_bundle=settings.ca_bundle)), GapCheck(Alerts(inbox), settings.zone)]
+    checks += [
+        CertificateCheck(Alerts(inbox), url, fetch=partial(certificate.fetch, ca_bundle=settings.ca_bundle)),
+        GapCheck(Alerts(inbox), settings.zone),
+    ]
     for site in sites:
         webhooks = DesiredWebhooks(desired(site), url, settings.webhook_label, settings.watch_repair)
         checks.append(WebhookCheck(alerts[site.key], clients[site.key], webhooks))

@@ -152,6 +152,21 @@ def test_certificate_is_checked_as_tableau_does(secured: Secured, monkeypatch: p
         certificate.fetch(url)
 
 
+def test_ca_bundle_is_trusted_by_every_check(secured: Secured, make_flask: MakeFlask, settings: Settings) -> None:
+    """One variable names a private authority for Tableau, for the public URL, and for its certificate."""
+    url, files = secured(timedelta(days=40, hours=1))
+    private = settings.model_copy(update={"tableau_domain": url})
+    found = results(make_flask(private)("doctor", "--url", url, "--json"))
+    assert "its certificate is not trusted" in found["tableau"]["text"]
+    assert "CA_BUNDLE" in found["tableau"]["advice"]
+    assert found["certificate"]["state"] == "failed"
+    trusting = private.model_copy(update={"ca_bundle": files.root})
+    found = results(make_flask(trusting)("doctor", "--url", url, "--json"))
+    assert "HTTP 501" in found["tableau"]["text"]  # the response of a server that knows no GET
+    assert "HTTP 501" in found["address"]["text"]
+    assert found["certificate"]["state"] == "ok"
+
+
 def test_url_that_does_not_speak_tls(server: str) -> None:
     """Plain HTTP behind an https URL is reported as such."""
     with pytest.raises(certificate.CertificateError, match="does not speak TLS"):

@@ -13,6 +13,7 @@ from notifiers import NotifierError
 from tableau_rest import ConnectionFailed, Forbidden, NotFound, SignInFailed, TableauError
 from webhooks.cli.doctor.local_checks import INBOX_ERRORS
 from webhooks.cli.doctor.results import CheckResult, failed, ok, skipped, warning
+from webhooks.cli.support.http_session import http_session
 from webhooks.cli.trigger.post import NoResponse, Sender
 from webhooks.clock import utc_now
 from webhooks.config.site import Site
@@ -48,14 +49,19 @@ class RemoteChecks:
             yield skipped("tableau", "TABLEAU_DOMAIN is not set")
             return
         try:
-            response = requests.get(
-                f"{domain}/api/2.4/serverinfo",
-                headers={"Accept": "application/json"},
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                allow_redirects=False,
-            )
+            with http_session(self._services.settings.ca_bundle) as session:
+                response = session.get(
+                    f"{domain}/api/2.4/serverinfo",
+                    headers={"Accept": "application/json"},
+                    timeout=(CONNECT_SECONDS, READ_SECONDS),
+                    allow_redirects=False,
+                )
         except requests.exceptions.SSLError:
-            yield failed("tableau", f"{domain}: its certificate is not trusted", "Is a proxy intercepting TLS?")
+            yield failed(
+                "tableau",
+                f"{domain}: its certificate is not trusted",
+                "If a private authority signed it, or a proxy intercepts TLS, set CA_BUNDLE.",
+            )
             return
         except requests.RequestException:
             advice = "Is TABLEAU_DOMAIN correct? Is a proxy or firewall in between?"
@@ -158,7 +164,7 @@ class RemoteChecks:
             return
         url = mask_url(self._url)
         try:
-            with closing(Sender(self._url)) as sender:
+            with closing(Sender(self._url, ca_bundle=self._services.settings.ca_bundle)) as sender:
                 response = sender.post(b"")
         except NoResponse as error:
             yield failed("address", str(error), "Tableau probably cannot reach it either.")
@@ -176,7 +182,7 @@ class RemoteChecks:
         if not self._url.startswith("https://"):
             return warning("certificate", "the URL is not https", "Tableau requires https with a trusted certificate.")
         try:
-            found = certificate.fetch(self._url)
+            found = certificate.fetch(self._url, ca_bundle=self._services.settings.ca_bundle)
         except certificate.CertificateError as error:
             return failed("certificate", str(error), "Tableau would not deliver to it.")
         days = found.days_left(utc_now())

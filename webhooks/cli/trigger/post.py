@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
+from webhooks.cli.support.http_session import http_session
 from webhooks.webhook_url import mask_url
 
 # In seconds, as in the configuration of Tableau Server 2020.3: webhooks.http.timeout.connect and .read.
@@ -56,9 +58,9 @@ class Response:
 class Sender:
     """Post events to one URL over one connection."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, ca_bundle: Path | None = None) -> None:
         self._url = url
-        self._session = requests.Session()
+        self._session = http_session(ca_bundle)
         self._session.headers.clear()
         self._session.headers.update(HEADERS)
         # A proxy for outgoing traffic must not be used between two programs on one machine.

@@ -34,7 +34,11 @@ def send_and_report(payloads: Sequence[Payload], target: str, *, as_json: bool) 
     if not as_json:
         print_target(payloads, target)
     responses = []
-    with closing(Sender(target)) as sender, progress(0 if as_json else len(payloads), "Sending") as advance:
+    ca_bundle = application.settings().ca_bundle
+    with (
+        closing(Sender(target, ca_bundle=ca_bundle)) as sender,
+        progress(0 if as_json else len(payloads), "Sending") as advance,
+    ):
         for payload in payloads:
             try:
                 response = sender.post(encode(payload))
