@@ -12,7 +12,7 @@ from __future__ import annotations
 from notifiers.apprise import AppriseConfig
 from notifiers.config import Config, Variable
 from notifiers.console import ConsoleConfig
-from notifiers.errors import NotifierError
+from notifiers.errors import NotifierError, Undelivered
 from notifiers.kinds import KINDS, Destination, Notifiers, parse_destination
 from notifiers.message import Link, Message, Picture, Receipt, Severity
 from notifiers.notifier import Capabilities, Notifier
@@ -36,6 +36,7 @@ __all__ = [
     "Severity",
     "SlackConfig",
     "TwilioConfig",
+    "Undelivered",
     "Variable",
     "parse_destination",
 ]

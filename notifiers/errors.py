@@ -43,6 +43,10 @@ class NotifierError(Exception):
         self.args = (f"{text}{self}",)
 
 
+class Undelivered(NotifierError):
+    """The service accepted the message, and reports that it could not be delivered."""
+
+
 def utc_now() -> datetime:
     """Return the current time; the default clock of the notifiers."""
     return datetime.now(UTC)

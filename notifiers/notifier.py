@@ -70,7 +70,7 @@ class Notifier(ABC):
     def is_delivered(self, receipt: Receipt) -> bool:  # noqa: ARG002 - the interface has it
         """Return whether a sent message has reached its recipient; True where the service cannot say.
 
-        Raises a permanent NotifierError with the reason for a message that could not be delivered.
+        Raises Undelivered, with the reason, for a message that could not be delivered.
         """
         return True
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from notifiers.errors import NotifierError, parse_retry_after, rate_limited_until
+from notifiers.errors import NotifierError, Undelivered, parse_retry_after, rate_limited_until
 from notifiers.transport import Response
 
 # https://www.twilio.com/docs/api/errors
@@ -43,9 +43,7 @@ PENDING = frozenset(["accepted", "scheduled", "queued", "sending", "sent"])
 class Refusal(NotifierError):
     """Twilio answered and did not accept the message."""
 
-    def __init__(
-        self, message: str, *, permanent: bool = False, retry_at: datetime | None = None, status: int = 200
-    ) -> None:
+    def __init__(self, message: str, *, permanent: bool, retry_at: datetime | None, status: int) -> None:
         super().__init__(message, permanent=permanent, retry_at=retry_at)
         self.status = status
 
@@ -67,7 +65,7 @@ def refusal(response: Response, now: datetime) -> Refusal:
 
 
 def accepted_sid(response: Response, now: datetime) -> str:
-    """Return the SID of the accepted message. Raises Refusal for a message that has failed already.
+    """Return the SID of the accepted message. Raises Undelivered for a message that has failed already.
 
     Raises an uncertain NotifierError for a response that names no message.
     """
@@ -80,7 +78,7 @@ def accepted_sid(response: Response, now: datetime) -> str:
 
 
 def raise_if_failed(message: Mapping[str, Any], now: datetime) -> None:
-    """Raise the error of a message that could not be delivered, with its reason."""
+    """Raise Undelivered, with the reason, for a message that could not be delivered."""
     if message.get("status") not in FAILED:
         return
     code = message["error_code"] if isinstance(message.get("error_code"), int) else None
@@ -88,7 +86,7 @@ def raise_if_failed(message: Mapping[str, Any], now: datetime) -> None:
     reason = reason or message.get("error_message") or "no reason given"
     retry_at = _limited_until(code, None, now)
     words = f"Twilio: {message['status']}, {f'{code} ' if code else ''}({reason})"
-    raise Refusal(words, permanent=retry_at is None, retry_at=retry_at)
+    raise Undelivered(words, permanent=retry_at is None, retry_at=retry_at)
 
 
 def sid_in_list(response: Response, body: str, since: datetime) -> str | None:

@@ -78,7 +78,7 @@ class TwilioNotifier(Notifier):
     def is_delivered(self, receipt: Receipt) -> bool:
         """Return whether the message has reached the phone; False while it is on its way.
 
-        Raises a permanent NotifierError with the reason for one that could not be delivered.
+        Raises Undelivered, with the reason, for one that could not be delivered.
         """
         message = self._call("GET", f"/{quote(receipt.id, safe='')}.json", {}).json()
         try:

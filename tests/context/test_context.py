@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from notifiers import Message, NotifierError, Picture
+from notifiers import Capabilities, Message, NotifierError, Picture, Undelivered
 from tests.support.handler_context import NOW, MakeContext, MakeError, MakeEvent, MakeJob, RecordingNotifiers
 from webhooks.config.settings import Settings
 from webhooks.context import CONDITIONS, NoCredentials, call
@@ -330,3 +330,47 @@ def test_call_with_outdated_params_is_a_permanent_error(context: MakeContext, jo
     own.action("paint", params=Paint)(lambda params: None)
     with pytest.raises(Permanent, match="The job's params no longer fit the action paint: color is not known"):
         call(own.handler("paint"), context(job(handler="paint", params={"color": "red"})))
+
+
+def test_delivery_is_looked_up_once_after_a_while(
+    context: MakeContext, job: MakeJob, notifiers: RecordingNotifiers
+) -> None:
+    """A text message that was accepted is not sent again while its job waits for the outcome."""
+    claimed, sms = job(), notifiers["twilio"]
+    sms.capabilities = Capabilities(receipt=True)
+    sms.deliveries = [True]
+    with pytest.raises(RetryLater, match="Accepted by Recorder") as caught:
+        context(claimed).notify("twilio:+15550100", "hello")
+    assert caught.value.retry_at == NOW + timedelta(minutes=1)
+    for attempt in (2, 3):
+        context(claimed, attempts=attempt).notify("twilio:+15550100", "hello")
+    assert (len(sms.sent), sms.deliveries) == (1, [])
+
+
+def test_undelivered_message_fails_the_job_with_its_reason(
+    context: MakeContext, job: MakeJob, notifiers: RecordingNotifiers
+) -> None:
+    """A message that the carrier filtered is dead-lettered with the reason, and not sent again."""
+    claimed, sms = job(), notifiers["twilio"]
+    sms.capabilities = Capabilities(receipt=True)
+    sms.deliveries = [Undelivered("Twilio: undelivered, 30007 (filtered by the carrier as spam)")]
+    with pytest.raises(RetryLater):
+        context(claimed).notify("twilio:+15550100", "hello")
+    with pytest.raises(Undelivered, match="30007") as caught:
+        context(claimed, attempts=2).notify("twilio:+15550100", "hello")
+    assert caught.value.permanent
+    assert len(sms.sent) == 1
+
+
+@pytest.mark.parametrize("outcome", [False, NotifierError("Twilio cannot be reached", sent=False)])
+def test_delivery_that_is_open_counts_as_sent(
+    outcome: bool | Exception, context: MakeContext, job: MakeJob, notifiers: RecordingNotifiers
+) -> None:
+    """A slow carrier, or a lookup that fails, neither fails the job nor repeats the message."""
+    claimed, sms = job(), notifiers["twilio"]
+    sms.capabilities = Capabilities(receipt=True)
+    sms.deliveries = [outcome]
+    with pytest.raises(RetryLater):
+        context(claimed).notify("twilio:+15550100", "hello")
+    assert context(claimed, attempts=2).notify("twilio:+15550100", "hello").id == "1"
+    assert len(sms.sent) == 1

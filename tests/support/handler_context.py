@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from notifiers import Message, NotifierError, Picture, Receipt
+from notifiers import Capabilities, Message, NotifierError, Picture, Receipt
 from webhooks.config.settings import Settings
 from webhooks.context import Context
 from webhooks.event import Event, parse
@@ -32,8 +32,13 @@ MakeError = Callable[[], Exception]
 class RecordingNotifier:
     """A notifier that records what it sends and first raises the given errors."""
 
+    label = "Recorder"
+
     def __init__(self, kind: str) -> None:
         self.kind = kind
+        self.capabilities = Capabilities(picture=True)
+        # The outcomes of looking up a delivery.
+        self.deliveries: list[bool | Exception] = []
         self.sent: list[tuple[str | None, Message]] = []
         self.attached: list[tuple[str, Picture]] = []
         self.errors: list[Exception] = []
@@ -44,6 +49,12 @@ class RecordingNotifier:
             raise self.errors.pop(0)
         self.sent.append((to, message))
         return Receipt(to or "default", str(len(self.sent)))
+
+    def is_delivered(self, receipt: Receipt) -> bool:
+        outcome = self.deliveries.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     def attach(self, picture: Picture, receipt: Receipt) -> None:
         if self.picture_errors:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from notifiers import Message, Notifier, NotifierError, Notifiers, Picture, Receipt, parse_destination
+from notifiers import Message, Notifier, NotifierError, Notifiers, Picture, Receipt, Undelivered, parse_destination
 from tableau_rest.errors import TableauError
 from webhooks.clock import utc_now
 from webhooks.config.settings import Settings
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 PICTURE_WAITS = (10.0, 30.0)
 # Seconds until a message that may have arrived is sent again: few and far apart, as each repeat may be a second copy.
 UNCERTAIN_WAITS = (120.0, 1800.0)
+# Seconds until the delivery of an accepted message is looked up.
+DELIVERY_WAITS = (60.0,)
 # Characters that fit into the headline of a message.
 MAX_TITLE = 150
 
@@ -204,6 +206,8 @@ class Context:
             return notifier.send(made, destination.to).as_dict()
 
         receipt = Receipt.from_dict(self._deliver(key, send))
+        if notifier.capabilities.receipt:
+            self._confirm(key, notifier, receipt)
         if picture is not None:
             self._attach(f"{key} picture", picture, notifier, receipt)
         return receipt
@@ -219,6 +223,28 @@ class Context:
             self.wait(f"{key} uncertain", UNCERTAIN_WAITS, reason, not_before=error.retry_at)
             advice = "The message may have arrived, perhaps more than once. Replay the job to send it again"
             raise NotifierError(f"{error}. {advice}", permanent=True, uncertain=True) from error
+
+    def _confirm(self, key: str, notifier: Notifier, receipt: Receipt) -> None:
+        """Look up once, after a while, whether an accepted message was delivered.
+
+        Raises Undelivered, permanent, if the service says that it was not. A message whose delivery is still open or
+        cannot be looked up counts as sent.
+        """
+        self.wait(f"{key} delivery", DELIVERY_WAITS, f"Accepted by {notifier.label}; its delivery is checked later")
+
+        def look_up() -> bool | None:
+            try:
+                return notifier.is_delivered(receipt)
+            except Undelivered as error:
+                # The message was sent, so the job cannot send it again; a replay does.
+                error.permanent = True
+                raise
+            except NotifierError as error:
+                self.log.warning("Delivery not confirmed: %s", error)
+                return None
+
+        if self.checkpoint(f"{key} delivered", look_up) is False:
+            self.log.info("Message accepted by %s and not delivered yet", notifier.label)
 
     def _attach(self, key: str, picture: PictureSource, notifier: Notifier, receipt: Receipt) -> None:
         """Attach a picture to a message that was sent; retry an error that may pass, and go on without it at last."""
