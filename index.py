@@ -1,4 +1,4 @@
-"""The entry: `gunicorn index:app` serves; `python index.py` is the development server with reload."""
+"""The entry point: `gunicorn index:app` serves, `python index.py` starts the development server with reload."""
 
 import sys
 

@@ -40,7 +40,7 @@ def test_all_parts_are_shared(part: str) -> None:
 
 
 def test_worker_is_started_once(settings: Settings) -> None:
-    """A second call changes nothing, and with WORKER_THREADS=0 there is no embedded worker to wait for."""
+    """A second call changes nothing; with WORKER_THREADS=0 no worker is needed."""
     services = Services(settings.model_copy(update={"worker_threads": 1}))
     assert not services.working()
     services.start_worker()

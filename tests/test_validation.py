@@ -56,7 +56,7 @@ def test_sentence_names_the_field_and_what_is_expected(given: dict[str, object],
 
 
 def test_every_error_is_named_at_once() -> None:
-    """One look at the message is enough."""
+    """The message has all errors, not only the first."""
     assert len(describe_values(invalid(number=0, flag="no", way="x"))) == 3
 
 

@@ -1,4 +1,4 @@
-"""The errors a handler raises to say what should become of its job, and the store's own."""
+"""The errors by which a handler decides how its job goes on, and the errors of the inbox."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from datetime import datetime
 
 
 class Permanent(Exception):
-    """Trying again cannot help: the job is dead at once."""
+    """A retry cannot help: the job is dead-lettered at once."""
 
     permanent = True
     retry_at: datetime | None = None
 
 
 class RetryLater(Exception):
-    """Try again, and not before `retry_at` (aware, UTC); without one the usual back-off decides."""
+    """Retry the job at `retry_at` (aware, UTC) or later; without a time the usual back-off decides."""
 
     permanent = False
 
@@ -27,15 +27,15 @@ Later = RetryLater
 
 
 class Skip(Exception):
-    """There is nothing to do here: the job ends as `skipped`, with the reason."""
+    """Nothing is to be done: the job ends as `skipped`, with the reason."""
 
 
 class LeaseLost(Exception):
-    """Another worker has taken this job over; whatever this one still does is in vain."""
+    """Another worker has taken this job over; the result of this attempt is discarded."""
 
 
 class StoreUnavailable(Exception):
-    """The inbox could not write in time; nobody may be told that an event is safe."""
+    """The inbox could not read or write in time; an event that is not stored must not be acknowledged."""
 
     permanent = False
     retry_at: datetime | None = None

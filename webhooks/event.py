@@ -96,7 +96,7 @@ class Event:
 
     @property
     def is_test(self) -> bool:
-        """Whether the event was sent by `flask trigger`, not by Tableau."""
+        """Return whether the event was sent by `flask trigger`, not by Tableau."""
         return self.payload.get(TEST_FIELD) is True
 
     @property
@@ -114,6 +114,11 @@ class Event:
             return kind
         kind = self.resource.lower() if isinstance(self.resource, str) else None
         return kind if self.resource in CONTENT_RESOURCES else None
+
+    @property
+    def content_type(self) -> str | None:
+        """Return `content_kind`: handlers written before the rename use this name."""
+        return self.content_kind
 
 
 def parse(body: bytes) -> Event | None:

@@ -1,4 +1,4 @@
-"""What each event type means: one table for the documented types and the monitor's own, and a rule for unknown ones."""
+"""The meaning of event types: a table of the documented ones and of the monitor's own, and a rule for unknown ones."""
 
 from __future__ import annotations
 
@@ -56,27 +56,27 @@ class EventType:
 
     @property
     def content_gone(self) -> bool:
-        """Whether Tableau no longer has the content. A deleted label leaves its asset in place."""
+        """Return whether Tableau no longer has the content. A deleted label leaves its asset in place."""
         return self.verb == "deleted" and self.subject != "label"
 
     @property
     def happens_once(self) -> bool:
-        """Whether it happens only once to a LUID, so that its time need not be compared."""
+        """Return whether it happens only once to a LUID, so that its time need not be compared."""
         return self.verb in {"created", "deleted"} and self.subject != "label"
 
     @property
     def has_owner_and_project(self) -> bool:
-        """Whether the content belongs to an owner and a project, gone or not."""
+        """Return whether the content belongs to an owner and a project, gone or not."""
         return self.subject in OWNED_SUBJECTS
 
     @property
     def published(self) -> bool:
-        """Whether the event reports a publication, so that the content's owner is the person who published it."""
+        """Return whether the event reports a publication, so that the owner is who published it."""
         return self.verb == "created" and self.subject in {"workbook", "datasource"}
 
     @property
     def from_monitor(self) -> bool:
-        """Whether this is one of the monitor's own types, which Tableau never sends."""
+        """Return whether this is one of the monitor's own types, which Tableau never sends."""
         return self.subject == "monitor"
 
     @property

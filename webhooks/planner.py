@@ -18,13 +18,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What follows from an event: a verdict for each rule and handler, with the jobs it leads to."""
+    """The consequences of an event: a verdict for each rule and handler, with the jobs it leads to."""
 
     verdicts: tuple[Verdict, ...] = ()
 
     @property
     def jobs(self) -> tuple[NewJob, ...]:
-        """All jobs, in the order of the verdicts."""
+        """Return all jobs, in the order of the verdicts."""
         return tuple(job for verdict in self.verdicts for job in verdict.jobs)
 
 
@@ -35,7 +35,7 @@ def no_twin(event: Event) -> int | None:  # noqa: ARG001 - the default look-up
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Plans events by the rules and the `@on` handlers; looks at the event and asks the look-ups, nothing else.
+    """Plans events by the rules and the `@on` handlers; uses the event and the look-ups, nothing else.
 
     `with_site` fills in the event's site as far as it is known. `find_twin` returns the id of the synthetic event that
     was created because this one had not arrived, or None. `max_attempts` is for handlers that do not say themselves.

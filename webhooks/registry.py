@@ -128,17 +128,17 @@ class Registry:
 
     @property
     def actions(self) -> dict[str, type[BaseModel]]:
-        """The actions that rules may name, each with its params model."""
+        """Return the actions that rules may name, each with its params model."""
         return {one.name: one.params for one in self._handlers.values() if one.in_rules}
 
     @property
     def on_handlers(self) -> dict[str, EventFilter]:
-        """The filters of the `@on` handlers, by the handlers' names."""
+        """Return the filters of the `@on` handlers, by the handlers' names."""
         return {one.name: one.event_filter for one in self._handlers.values() if one.event_filter}
 
     @property
     def event_filters(self) -> list[EventFilter]:
-        """The event filters of all `@on` handlers."""
+        """Return the event filters of all `@on` handlers."""
         return list(self.on_handlers.values())
 
     def handler(self, name: str) -> Handler:

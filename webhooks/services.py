@@ -56,19 +56,19 @@ class Services:
 
     @shared
     def inbox(self) -> Inbox:
-        """The inbox, opened. Raises RuntimeError for an invalid DATABASE_URL."""
+        """Open the inbox. Raises RuntimeError for an invalid DATABASE_URL."""
         self.settings.require_durable()
         return Inbox.open(self.settings.database_url.get_secret_value(), migrate=self.migrate)
 
     @shared
     def registry(self) -> Registry:
-        """All handlers, loaded. Raises RegistrationError naming the file that is broken."""
+        """Load all handlers. Raises RegistrationError naming the file that is broken."""
         handler_registry.registry.load()
         return handler_registry.registry
 
     @shared
     def rules(self) -> Rules:
-        """The rules file. Raises RulesError with every error in it."""
+        """Load the rules file. Raises RulesError with every error in it."""
         return rules_file.load(self.settings.rules_file, self.registry.actions, self.settings.max_attempts)
 
     @property
@@ -77,22 +77,22 @@ class Services:
 
     @shared
     def notifiers(self) -> Notifiers:
-        """The notifiers, by their variables."""
+        """Build the notifiers from their variables."""
         return Notifiers.from_variables(self.settings.notifier_variables(), ca_bundle=self._ca_bundle)
 
     @shared
     def sites(self) -> Sites:
-        """The sites of SITES_FILE, or the one of the TABLEAU_ variables."""
+        """Return the sites of SITES_FILE, or the one of the TABLEAU_ variables."""
         return Sites(self.settings.sites(), lambda: self.inbox, ca_bundle=self._ca_bundle)
 
     @shared
     def runner(self) -> JobRunner:
-        """The runner of jobs."""
+        """Return the runner of jobs."""
         return JobRunner(self.registry, self.inbox, self.notifiers, self.settings, self.sites)
 
     @property
     def planner(self) -> Planner:
-        """The planner by the rules file. Raises RulesError or RegistrationError."""
+        """Return the planner that uses the rules file. Raises RulesError or RegistrationError."""
         return self.planner_for(self.rules)
 
     def planner_for(self, rules: Rules) -> Planner:

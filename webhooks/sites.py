@@ -39,7 +39,7 @@ class Sites:
 
     @property
     def several(self) -> bool:
-        """Whether messages and lists have to name the site."""
+        """Return whether messages and lists have to name the site."""
         return len(self.all) > 1
 
     def client(self, site: Site) -> Tableau:

@@ -1,4 +1,4 @@
-"""What the acceptance tests do with the simulator, and how they read the outcome."""
+"""Helpers of the acceptance tests: cause events and faults in the simulator, and read the outcome."""
 
 from __future__ import annotations
 

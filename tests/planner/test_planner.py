@@ -124,7 +124,7 @@ def test_all_other_events_are_planned(twin: int | None, given: Event, planner: P
 
 
 def test_failure_is_a_job_that_reports_it(rules: Rules, caplog: pytest.LogCaptureFixture) -> None:
-    """A rule or handler that raises does not lose the event: somebody is notified, and the log has the traceback."""
+    """A rule or handler that raises does not lose the event: someone is notified, and the log has the traceback."""
 
     def broken(given: Event) -> Event:
         raise ZeroDivisionError("in a look-up")

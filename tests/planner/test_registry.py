@@ -1,4 +1,4 @@
-"""Handlers announce themselves, and what could not work is refused at once."""
+"""The registry: handlers are registered by decorators, and handlers that cannot work are refused at once."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Colour(Params):
 
 @pytest.fixture
 def own() -> Registry:
-    """A registry that nobody else uses."""
+    """Return a registry of this test's own."""
     return Registry()
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A package of handlers that is empty yet; its name is `handlers_here`."""
+    """Create an empty package of handlers with the name `handlers_here`."""
     package = tmp_path / "handlers_here"
     package.mkdir()
     (package / "__init__.py").touch()
@@ -40,7 +40,7 @@ def planned(registry: Registry, event: Event, max_attempts: int = 20) -> list[Ne
     return [job for verdict in registry.explain(event, max_attempts) for job in verdict.jobs]
 
 
-def test_on_makes_a_job_for_its_events(own: Registry, event: Callable[..., Event]) -> None:
+def test_on_plans_a_job_for_its_events(own: Registry, event: Callable[..., Event]) -> None:
     """A handler gets a job for each event of its types for which the payload's conditions hold."""
 
     @own.on("WorkbookCreated", "Datasource*", where={"name": "S*", "project": "Finance*"}, max_attempts=3)
@@ -54,13 +54,13 @@ def test_on_makes_a_job_for_its_events(own: Registry, event: Callable[..., Event
     assert own.handler(job.handler).function is check_name
 
 
-def test_on_without_attempts_takes_the_servers(own: Registry, event: Callable[..., Event]) -> None:
-    """How often a job is tried is the server's setting, unless the handler says."""
+def test_on_without_attempts_uses_the_setting(own: Registry, event: Callable[..., Event]) -> None:
+    """MAX_ATTEMPTS decides, unless the handler has a number of its own."""
     own.on("*", name="any")(lambda event: None)
     assert planned(own, event(), 7)[0].max_attempts == 7
 
 
-def test_explain_says_why_a_handler_is_concerned(own: Registry, event: Callable[..., Event]) -> None:
+def test_explain_has_a_reason_for_each_handler(own: Registry, event: Callable[..., Event]) -> None:
     """Handlers are explained like rules."""
     own.on("WorkbookCreated", name="a")(lambda event: None)
     own.on("WorkbookDeleted", name="b")(lambda event: None)
@@ -71,8 +71,8 @@ def test_explain_says_why_a_handler_is_concerned(own: Registry, event: Callable[
     ]
 
 
-def test_action_is_offered_to_rules(own: Registry, event: Callable[..., Event]) -> None:
-    """An action is known by its name with its params, runs for no event by itself, and may be the application's own."""
+def test_action_can_be_named_by_rules(own: Registry, event: Callable[..., Event]) -> None:
+    """An action has a name and params, runs for no event by itself, and may be reserved for the server."""
     own.action("paint", params=Colour)(lambda params: None)
     own.action("sweep", in_rules=False)(lambda: None)
     assert own.actions == {"paint": Colour}
@@ -82,14 +82,14 @@ def test_action_is_offered_to_rules(own: Registry, event: Callable[..., Event]) 
 
 
 def test_warnings_name_the_handler(own: Registry) -> None:
-    """An event type that is in no catalogue is pointed out."""
+    """An event type that Tableau does not document is reported."""
     own.on("WorkbokCreated", name="a")(lambda event: None)
     (warning,) = own.warnings()
     assert warning.startswith("a: WorkbokCreated is not a known event type; did you mean WorkbookCreated?")
 
 
-def test_handler_wants_arguments_in_any_order(own: Registry) -> None:
-    """A handler names what it wants; an argument with a default of its own is left to it."""
+def test_handler_names_its_arguments_in_any_order(own: Registry) -> None:
+    """An argument that is unknown and has a default keeps its default."""
 
     @own.on("*")
     def handler(log: Any, *, event: Event, threshold: int = 3) -> None: ...
@@ -127,8 +127,10 @@ def with_yield(event: Event) -> Iterator[None]:
         (with_yield, "a handler is a plain function, without async and yield"),
     ],
 )
-def test_on_refuses_what_it_cannot_call(function: Callable[..., object], message: str, own: Registry) -> None:
-    """A handler that could not be called is refused when it is registered, with its name and line."""
+def test_on_refuses_a_function_that_cannot_be_called(
+    function: Callable[..., object], message: str, own: Registry
+) -> None:
+    """The error comes when the handler is registered, with its name and line."""
     with pytest.raises(RegistrationError) as caught:
         own.on("*")(function)
     assert message in str(caught.value)
@@ -144,31 +146,31 @@ def test_on_refuses_what_it_cannot_call(function: Callable[..., object], message
         (("",), {}, "@on(): an empty text matches nothing"),
     ],
 )
-def test_on_refuses_what_it_cannot_understand(
+def test_on_refuses_invalid_arguments(
     given: tuple[Any, ...], where: dict[str, str], message: str, own: Registry
 ) -> None:
-    """@on without events, or with a condition that is none, is refused."""
+    """@on without event types or with an unknown condition is refused."""
     with pytest.raises(RegistrationError) as caught:
         own.on(*given, where=where)
     assert message in str(caught.value)
 
 
-def test_name_that_stands_twice_is_refused(own: Registry) -> None:
-    """Jobs remember handlers by name, so no two may share one."""
+def test_duplicate_name_is_refused(own: Registry) -> None:
+    """Jobs store handlers by name, so no two may share one."""
     own.on("*", name="a")(lambda event: None)
     with pytest.raises(RegistrationError, match=r"two handlers are called a: .*; give one of them another name"):
         own.action("a")(lambda: None)
 
 
 @pytest.mark.parametrize("name", ["", "open ticket", "slack:#bi", None])
-def test_action_needs_a_name_that_can_be_a_key(name: Any, own: Registry) -> None:
+def test_action_needs_a_valid_name(name: Any, own: Registry) -> None:
     """The name of an action is a key in the rules file."""
     with pytest.raises(RegistrationError, match="@action needs a name"):
         own.action(name)
 
 
-def test_handler_that_is_gone_is_a_permanent_error(own: Registry) -> None:
-    """A job whose handler was removed ends with a clear word."""
+def test_unknown_handler_is_a_permanent_error(own: Registry) -> None:
+    """A job whose handler was removed is dead-lettered with an error that names it."""
     own.on("*", name="check_name")(lambda event: None)
     with pytest.raises(UnknownHandler, match=r"no handler is called chek_name; did you mean check_name\?") as caught:
         own.handler("chek_name")
@@ -176,7 +178,7 @@ def test_handler_that_is_gone_is_a_permanent_error(own: Registry) -> None:
 
 
 def test_load_imports_every_file_in_order(folder: Path) -> None:
-    """Whoever drops a file into the folder has a handler; files with a leading _ are left alone."""
+    """Every file in the folder is loaded, except those whose names begin with `_`."""
     for name in ("b", "a", "_c"):
         text = f"from webhooks.registry import on\n@on('Nothing')\ndef {name.strip('_')}_handler(event): pass\n"
         (folder / f"{name}.py").write_text(text, encoding="utf-8")
@@ -202,8 +204,8 @@ def test_load_imports_every_file_in_order(folder: Path) -> None:
         ("import sys\nsys.exit(3)\n", "line 2: SystemExit: 3"),
     ],
 )
-def test_load_names_the_file_that_is_broken(text: str, message: str, folder: Path) -> None:
-    """A broken file stops the start with its name, line and mistake."""
+def test_load_names_the_broken_file(text: str, message: str, folder: Path) -> None:
+    """The server does not start, and the error has the file, the line and the cause."""
     (folder / "broken.py").write_text(text, encoding="utf-8")
     with pytest.raises(RegistrationError) as caught:
         registry.load("handlers_here")
@@ -211,18 +213,18 @@ def test_load_names_the_file_that_is_broken(text: str, message: str, folder: Pat
     assert message in str(caught.value)
 
 
-def test_load_forgets_what_a_broken_file_registered(folder: Path) -> None:
-    """Once the file is mended it can be loaded again."""
+def test_load_removes_the_handlers_of_a_broken_file(folder: Path) -> None:
+    """It can be loaded again once it is repaired."""
     text = "from webhooks.registry import on\n@on('Nothing')\ndef handler(event): pass\n"
-    (folder / "mended.py").write_text(f"{text}1 / 0\n", encoding="utf-8")
+    (folder / "repaired.py").write_text(f"{text}1 / 0\n", encoding="utf-8")
     with pytest.raises(RegistrationError):
         registry.load("handlers_here")
-    (folder / "mended.py").write_text(text + "# mended\n", encoding="utf-8")
+    (folder / "repaired.py").write_text(text + "# repaired\n", encoding="utf-8")
     registry.load("handlers_here")
-    assert "mended.handler" in registry._handlers
-    registry.remove("handlers_here.mended")
+    assert "repaired.handler" in registry._handlers
+    registry.remove("handlers_here.repaired")
 
 
 def test_every_argument_is_explained() -> None:
-    """What a handler may name is listed with its meaning."""
+    """Each argument that a handler may name is listed with its meaning."""
     assert set(ARGUMENTS) == {"event", "tableau", "notify", "log", "once", "params", "job", "context", "settings"}

@@ -404,7 +404,7 @@ def test_invalid_compression_is_refused(client: FlaskClient, body: bytes, status
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "nonsense"])
 def test_other_codings_are_415(client: FlaskClient, coding: str) -> None:
-    """The response names the codings that are accepted; without the token it is 401 all the same."""
+    """The response names the codings that are accepted; without the token the response is 401."""
     response = client.post(HOOK, data=BODY, headers={"Content-Encoding": coding})
     assert (response.status_code, response.mimetype) == (415, "application/problem+json")
     assert response.headers["Accept-Encoding"] == "gzip, deflate"
