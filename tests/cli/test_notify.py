@@ -22,6 +22,8 @@ def test_notify_test_sends_a_message(flask: RunFlask) -> None:
     result = flask("notify", "test", "slack")
     assert result.exit_code == 0
     assert "Sent to " in result.stdout
+    accepted = flask("notify", "test", "twilio").stdout
+    assert "Accepted by Twilio for +15550100; not yet confirmed as delivered." in accepted
     (sent,) = objects(flask("notify", "test", "twilio", "--to", "+15550123", "--json").stdout)
     assert (sent["to"], sent["channel"]) == ("twilio:+15550123", "+15550123")
 

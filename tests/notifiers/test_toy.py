@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from notifiers import KINDS
 from webhooks.config.settings import ROOT
 
 PAGER = """
@@ -115,14 +116,27 @@ def test_commands_know_it(folder: Path) -> None:
     assert "pager-secret" not in tried.stdout + tried.stderr
 
 
-def test_documentation_is_missed(folder: Path) -> None:
-    """Tests of example-env and of the settings page fail until the variables are documented."""
+def test_documentation_is_required(folder: Path) -> None:
+    """Tests of example-env, of the settings page and of the manual fail until the kind is documented."""
     code = (
         "from deploy import settings_page\n"
         "from webhooks.config.settings import Settings\n"
         "print('PAGER_KEY' in settings_page.page(), '## Pager' in settings_page.page())\n"
         "from tests import test_documentation\n"
         "print('PAGER_KEY' in test_documentation.VARIABLES)\n"
+        "from tests.notifiers.test_toy import undocumented\n"
+        "print(undocumented())\n"
     )
     done = python(folder, code)
-    assert done.stdout.split() == ["True"] * 3, done.stderr
+    assert done.stdout.splitlines() == ["True True", "True", "['pager']"], done.stderr
+
+
+def undocumented() -> list[str]:
+    """Return the kinds that the table of destinations in the manual leaves out."""
+    manual = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+    return [kind for kind in KINDS if f"| `{kind}" not in manual]
+
+
+def test_every_kind_is_in_the_manual() -> None:
+    """A rule's author finds every kind of destination in the manual of rules."""
+    assert undocumented() == []

@@ -75,6 +75,8 @@ def test(name: str, to: str | None, as_json: bool) -> None:
             raise Failure(application.redact(str(error))) from None
     if as_json:
         terminal.print_json({"to": str(destination), "checked": checked, **receipt.as_dict()})
+    elif notifier.capabilities.receipt:
+        click.secho(f"Accepted by {notifier.label} for {receipt.channel}; not yet confirmed as delivered.", fg="green")
     else:
         click.secho(f"Sent to {receipt.channel}.", fg="green")
 
