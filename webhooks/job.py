@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any, Literal
 
@@ -34,6 +34,9 @@ class JobState(IntEnum):
         """Return the state as commands and JSON write it."""
         return self.name.lower()
 
+
+# Waiting because the other side asked for it costs no attempt until the job is this old.
+FREE_WAITS = timedelta(days=1)
 
 OPEN_STATES = (JobState.READY, JobState.RUNNING)
 
@@ -88,3 +91,7 @@ class Job:
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+
+    def waits_are_free(self, now: datetime) -> bool:
+        """Return whether waiting because the other side asked for it costs no attempt."""
+        return now - (self.created_at or now) < FREE_WAITS

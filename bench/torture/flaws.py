@@ -15,7 +15,7 @@ from webhooks.event import Event
 from webhooks.inbox import Inbox, Receipt, attempts
 from webhooks.inbox.schema import jobs
 from webhooks.job import Job, JobState
-from webhooks.worker import attempt
+from webhooks.worker import worker
 
 PAUSE = 0.1
 
@@ -62,9 +62,9 @@ def remembers_duplicates_in_memory(inbox: Inbox) -> None:
 
 def does_not_fence(inbox: Inbox) -> None:
     """Believes every worker that says it is done, also one that slept through its lease."""
-    attempt.Running.still_mine = lambda self: True  # type: ignore[method-assign]  # noqa: ARG005
+    worker.ClaimedJob.still_mine = lambda self: True  # type: ignore[method-assign]  # noqa: ARG005
 
-    def finish(job: Job) -> None:
+    def finish(job: Job, *, start: Job | None = None) -> None:  # noqa: ARG001
         def end(connection: Connection) -> None:
             done = update(jobs).where(jobs.c.id == job.id).values(state=int(JobState.DONE))
             connection.execute(done)

@@ -1,4 +1,4 @@
-"""Errors that can pass are told from mistakes by the databases' own codes."""
+"""Test that errors which can pass are distinguished from mistakes by the codes of the databases."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from webhooks.inbox.databases.errors import can_pass, lost_session, translated
 
 
 def sqlstate(code: str) -> psycopg.Error:
-    """The error that psycopg raises for a SQLSTATE."""
+    """Return the error that psycopg raises for a SQLSTATE."""
     error = psycopg.errors.lookup(code)("said by the server")
     assert error.sqlstate == code
     return error
 
 
 def sqlite_error(code: int) -> sqlite3.Error:
-    """An error with SQLite's result code; the class is the same for a full disk and a missing table."""
+    """Return an error with SQLite's result code; its class is the same for a full disk and a missing table."""
     error = sqlite3.OperationalError("said by SQLite")
     error.sqlite_errorcode = code
     return error

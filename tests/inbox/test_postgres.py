@@ -1,4 +1,4 @@
-"""PostgreSQL that stops, freezes, fails over or is behind PgBouncer: refused in time, nothing lost, then it goes on."""
+"""Test PostgreSQL that stops, freezes, fails over or is behind PgBouncer: refused in time, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.postgres
 
 @pytest.fixture
 def server(postgres_server: Server) -> Iterator[Server]:
-    """A PostgreSQL that a test may stop."""
+    """Return a PostgreSQL server that a test may stop."""
     yield postgres_server
     if not postgres_server.running:
         postgres_server.start()
@@ -35,7 +35,7 @@ def server(postgres_server: Server) -> Iterator[Server]:
 
 @pytest.fixture
 def pooled_url(postgres_server: Server) -> Iterator[str]:
-    """The DATABASE_URL of an empty database behind PgBouncer in transaction mode."""
+    """Return the DATABASE_URL of an empty database behind PgBouncer in transaction mode."""
     with pgbouncer(tool("pgbouncer"), postgres_server) as url:
         yield url
 

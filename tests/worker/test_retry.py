@@ -1,4 +1,4 @@
-"""When to try again: pure arithmetic with the clock as an argument."""
+"""The retry schedule, by tables and with the clock as an argument."""
 
 from __future__ import annotations
 
@@ -6,68 +6,105 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from webhooks import retry
+from tests.support.databases import some_event
 from webhooks.errors import Permanent, RetryLater, StoreUnavailable
+from webhooks.job import Job, JobState, NewJob
+from webhooks.worker import retry
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
+MAX_ATTEMPTS = NewJob("key", "handler").max_attempts
 
 
-def seconds(error: BaseException, attempts: int = 1, chance: float = 1.0, most: int = 20) -> float | None:
-    due = retry.next_attempt(error, attempts=attempts, max_attempts=most, now=NOW, chance=chance, surprises=attempts)
-    return None if due is None else (due - NOW).total_seconds()
+def seconds(error: BaseException, attempts: int = 1, *, chance: float = 0.0, unexpected: int = 1) -> float | None:
+    """Return the seconds until the next attempt, or None for a dead job."""
+    due_at = retry.next_attempt(
+        error, attempts=attempts, max_attempts=MAX_ATTEMPTS, now=NOW, chance=chance, unexpected=unexpected
+    )
+    return None if due_at is None else (due_at - NOW).total_seconds()
+
+
+def job(age: timedelta) -> Job:
+    """Return a job of that age."""
+    return Job(
+        id=1,
+        event=some_event(1),
+        key="key",
+        handler="handler",
+        rule=None,
+        params={},
+        where={},
+        state=JobState.RUNNING,
+        attempts=1,
+        max_attempts=MAX_ATTEMPTS,
+        due_at=NOW,
+        created_at=NOW - age,
+    )
 
 
 @pytest.mark.parametrize(
-    ("attempts", "least", "longest"), [(1, 0.5, 1), (2, 1, 2), (5, 8, 16), (11, 450, 900), (19, 450, 900)]
+    ("attempts", "longest"),
+    [(1, 1), (2, 5), (3, 30), (4, 180), (5, 900), (6, 1800), (7, 7200), (8, 7200), (19, 7200)],
 )
-def test_back_off_doubles_up_to_a_quarter_of_an_hour(attempts: int, least: float, longest: float) -> None:
-    """Waits double from one second, are spread by half, and never exceed fifteen minutes."""
-    assert seconds(RetryLater("x"), attempts, 0.0) == least
-    assert seconds(RetryLater("x"), attempts, 1.0) == longest
+def test_waits_grow_to_two_hours(attempts: int, longest: float) -> None:
+    """Each wait is the table's, shortened by up to a tenth at random."""
+    assert seconds(RetryLater("x"), attempts) == longest
+    assert seconds(RetryLater("x"), attempts, chance=1.0) == pytest.approx(0.9 * longest)
+
+
+def test_default_attempts_take_at_least_a_day() -> None:
+    """Even with the shortest waits a job is retried for 24 h: an outage of a night loses no message."""
+    waits = [seconds(RetryLater("x"), attempts, chance=1.0) for attempts in range(1, MAX_ATTEMPTS)]
+    assert sum(wait for wait in waits if wait) >= 24 * 3600
 
 
 @pytest.mark.parametrize(
-    ("error", "attempts"), [(Permanent("x"), 1), (RetryLater("x"), 20), (KeyError("x"), 5), (ValueError("x"), 19)]
+    ("error", "attempts", "unexpected"),
+    [(Permanent("x"), 1, 1), (RetryLater("x"), 20, 1), (KeyError("x"), 5, 5), (ValueError("x"), 20, 1)],
 )
-def test_dead_when_final_or_used_up(error: BaseException, attempts: int) -> None:
-    """A final error, the last attempt, or the fifth of an error that nobody foresaw."""
-    assert seconds(error, attempts) is None
+def test_dead_after_a_permanent_error_or_the_last_attempt(error: BaseException, attempts: int, unexpected: int) -> None:
+    """A permanent error ends the job, as does the last attempt, or the fifth unexpected error."""
+    assert seconds(error, attempts, unexpected=unexpected) is None
+
+
+def test_expected_errors_do_not_count_as_unexpected() -> None:
+    """An unexpected error after six attempts that failed as expected is the first of its kind."""
+    assert seconds(KeyError("x"), 7, unexpected=1) is not None
+
+
+def test_unavailable_store_is_expected() -> None:
+    """One slow commit must not end a job that was retried during an outage of Tableau."""
+    assert seconds(StoreUnavailable("x"), 10) is not None
 
 
 def test_named_time_is_obeyed_and_spread() -> None:
-    """Everybody was told the same time, so nobody comes back before it and not all at it."""
+    """Many jobs are asked to wait until the same time: none comes earlier, and not all come at once."""
     at = NOW + timedelta(seconds=60)
-    assert seconds(RetryLater("x", at), chance=0.0) == pytest.approx(60.25)
-    assert seconds(RetryLater("x", at), chance=1.0) == pytest.approx(60.5)
+    assert seconds(RetryLater("x", at), chance=0.0) == 60
+    assert seconds(RetryLater("x", at), chance=1.0) == 61
+
+
+def test_spread_grows_to_four_minutes_and_not_with_the_waits() -> None:
+    """A rate limit that asks for a short wait again and again is not answered with a wait of hours."""
+    at = NOW + timedelta(seconds=5)
+    assert [seconds(RetryLater("x", at), attempts, chance=1.0) for attempts in (1, 5, 9, 19)] == [6, 21, 261, 261]
 
 
 @pytest.mark.parametrize(
     ("at", "expected"),
     [
-        (NOW - timedelta(hours=1), 0.5),
-        (NOW + timedelta(days=4000), 86400.5),
-        (datetime(2026, 1, 31, 9, 31), 60.5),  # noqa: DTZ001 — a handler's own mistake
+        (NOW - timedelta(hours=1), 0),
+        (NOW + timedelta(days=4000), 86400),
+        (datetime(2026, 1, 31, 9, 31), 60),  # noqa: DTZ001 - a mistake that a handler may make
     ],
 )
-def test_named_time_past_far_or_without_zone_is_read_kindly(at: datetime, expected: float) -> None:
-    """A time that has passed means now, one years away means a day, one without a zone means UTC."""
-    assert seconds(RetryLater("x", at)) == pytest.approx(expected)
+def test_named_time_is_read_generously(at: datetime, expected: float) -> None:
+    """A time in the past means now, one years away means a day, one without a zone means UTC."""
+    assert seconds(RetryLater("x", at)) == expected
 
 
-def test_waiting_as_told_costs_nothing_for_a_day() -> None:
-    """A job that was only told to wait keeps its attempts, until that has gone on for a day."""
-    told = RetryLater("x", NOW)
-    assert retry.costs_no_attempt(told, created_at=NOW - timedelta(hours=23), now=NOW)
-    assert not retry.costs_no_attempt(told, created_at=NOW - timedelta(hours=25), now=NOW)
-    assert not retry.costs_no_attempt(RetryLater("x"), created_at=NOW, now=NOW)
-
-
-def test_outage_before_does_not_count_as_surprise() -> None:
-    """An error that nobody foresaw, after six tries that failed as foreseen, is the first of its kind."""
-    due = retry.next_attempt(KeyError("x"), attempts=7, max_attempts=20, now=NOW, chance=1.0, surprises=1)
-    assert due is not None
-
-
-def test_store_that_is_away_is_no_surprise() -> None:
-    """One slow commit must not end a job whose patience for Tableau has been used."""
-    assert seconds(StoreUnavailable("x"), attempts=10) is not None
+def test_requested_waits_cost_no_attempt_for_a_day() -> None:
+    """A job that was only asked to wait keeps its attempts, until that has gone on for a day."""
+    requested = RetryLater("x", NOW)
+    assert retry.costs_no_attempt(requested, job=job(timedelta(hours=23)), now=NOW)
+    assert not retry.costs_no_attempt(requested, job=job(timedelta(hours=25)), now=NOW)
+    assert not retry.costs_no_attempt(RetryLater("x"), job=job(timedelta()), now=NOW)

@@ -1,7 +1,8 @@
-"""The worker sees each job to its end: real inbox, real threads."""
+"""Test that the worker brings each job to an end, with a real inbox and real threads."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -15,21 +16,21 @@ from webhooks.errors import Permanent, RetryLater, Skip, StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox, JobRecord
 from webhooks.job import Job, JobState
-from webhooks.worker.worker import Worker
+from webhooks.worker.worker import ClaimedJob, Worker
 
 Run = Callable[[Job, Callable[[], bool]], None]
-PATIENCE = 15.0
+TIMEOUT = 15.0
 
 
 @pytest.fixture
 def inbox(sqlite_url: str, opened: Callable[..., Inbox]) -> Inbox:
-    """The worker asks the inbox only, so one kind of database is enough here."""
+    """The worker only uses the inbox, so one kind of database is enough here."""
     return opened(sqlite_url)
 
 
 @pytest.fixture
 def working(inbox: Inbox) -> Iterator[Callable[..., Worker]]:
-    """Starts workers and stops them in the end."""
+    """Start workers, and stop them after the test."""
     workers: list[Worker] = []
 
     def start(run: Run, *, box: Inbox = inbox, lease: float = 5.0, threads: int = 2, **more: float) -> Worker:
@@ -42,27 +43,30 @@ def working(inbox: Inbox) -> Iterator[Callable[..., Worker]]:
         worker.stop(0.2)
 
 
-def wait_for(true: Callable[[], bool], what: str = "") -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline, f"never happened: {what}"
+def wait_for(condition: Callable[[], bool], what: str = "") -> None:
+    """Wait until the condition is true."""
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {TIMEOUT} s for {what}"
         time.sleep(0.01)
 
 
-def only(inbox: Inbox) -> JobRecord:
+def only_job(inbox: Inbox) -> JobRecord:
+    """Return the one job of the one event."""
     (record,) = inbox.events.list()
     return record.jobs[0]
 
 
 def ended(inbox: Inbox, state: JobState) -> JobRecord:
-    """The one job, once it is in that state."""
+    """Return the one job once it is in that state."""
     wait_for(
         lambda: any(record.jobs and record.jobs[0].job.state is state for record in inbox.events.list()), state.word
     )
-    return only(inbox)
+    return only_job(inbox)
 
 
 def outcomes(record: JobRecord) -> list[str]:
+    """Return the outcomes of the job's attempts."""
     return [attempt.outcome for attempt in record.attempts_made]
 
 
@@ -70,7 +74,7 @@ def _raise(error: BaseException) -> None:
     raise error
 
 
-def test_job_returned_is_done(inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]) -> None:
+def test_job_that_returns_is_done(inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]) -> None:
     """A handler that returns has done its job, and it ran once."""
     seen: list[Job] = []
     working(lambda job, _: seen.append(job))
@@ -80,7 +84,7 @@ def test_job_returned_is_done(inbox: Inbox, event: Callable[..., Event], working
 
 
 def test_many_jobs_each_run_once(inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]) -> None:
-    """Two workers and a hundred events: each runs once."""
+    """Two workers run each of a hundred jobs once."""
     seen: list[int] = []
     for _ in range(2):
         working(lambda job, _: seen.append(job.id), threads=4)
@@ -91,81 +95,169 @@ def test_many_jobs_each_run_once(inbox: Inbox, event: Callable[..., Event], work
     assert len(seen) == len(set(seen)) == 100
 
 
+def test_backlog_of_fast_jobs_is_claimed_ahead(
+    inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]
+) -> None:
+    """Jobs that waited in the worker's queue have started before they ran, and each ran once."""
+    for _ in range(150):
+        inbox.events.receive(event())
+    started: list[bool] = []
+    working(lambda job, _: started.append(job.started_at is not None), threads=2)
+    wait_for(lambda: inbox.counts()["ready"] + inbox.counts()["running"] + inbox.counts()["unplanned"] == 0)
+    assert started == [True] * 150
+    records = [record for entry in inbox.events.list(limit=200) for record in entry.jobs]
+    assert all(outcomes(record) == ["done"] for record in records)
+    assert all(record.attempts_made[0].started_at == record.job.started_at for record in records)
+
+
 def test_skip_ends_with_its_reason(inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]) -> None:
-    """A handler that skips says why."""
+    """The reason of a handler that skips is stored."""
     working(lambda *_: _raise(Skip("project Sales, not Finance")))
     inbox.events.receive(event())
     assert ended(inbox, JobState.SKIPPED).job.error == "project Sales, not Finance"
 
 
-def test_permanent_error_is_dead_at_once(
+def test_permanent_error_dead_letters_at_once(
     inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]
 ) -> None:
-    """An error that says that trying again cannot help is believed."""
+    """An error that says that a retry would fail as well is not retried."""
     working(lambda *_: _raise(Permanent("21211 not a valid number")))
     inbox.events.receive(event())
     record = ended(inbox, JobState.DEAD)
     assert (record.job.error, outcomes(record)) == ("21211 not a valid number", ["dead"])
 
 
-def test_passing_error_is_tried_again(
-    inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]
-) -> None:
-    """What fails once and then works is done, about a second later."""
-    troubles = [RetryLater("Slack is away")]
-    working(lambda *_: _raise(troubles.pop()) if troubles else None)
+def test_temporary_error_is_retried(inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]) -> None:
+    """A job that fails once and then works is done after about a second."""
+    errors = [RetryLater("Slack is unavailable")]
+    working(lambda *_: _raise(errors.pop()) if errors else None)
     inbox.events.receive(event())
     record = ended(inbox, JobState.DONE)
     assert outcomes(record) == ["later", "done"]
     first, second = record.attempts_made
-    assert 0.4 < (second.started_at - first.finished_at).total_seconds() < 3
-    assert first.error == "Slack is away"
+    assert 0.8 < (second.started_at - first.finished_at).total_seconds() < 3
+    assert first.error == "Slack is unavailable"
 
 
-def test_named_time_costs_no_attempt(inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]) -> None:
-    """A service that says when to come back is obeyed, and the job may be tried as often as before."""
+def test_requested_wait_costs_no_attempt(
+    inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]
+) -> None:
+    """A time named by the other side is obeyed, and the job may be attempted as often as before."""
     working(lambda *_: _raise(RetryLater("rate limited", datetime.now(UTC) + timedelta(hours=1))))
     inbox.events.receive(event())
-    wait_for(lambda: bool(inbox.events.list()[0].jobs and outcomes(only(inbox)) == ["later"]))
-    job = only(inbox).job
+    wait_for(lambda: bool(inbox.events.list()[0].jobs and outcomes(only_job(inbox)) == ["later"]))
+    job = only_job(inbox).job
     assert (job.state, job.attempts, job.max_attempts) == (JobState.READY, 1, 21)
     assert 3500 < (job.due_at - datetime.now(UTC)).total_seconds() < 3700
 
 
-def test_unexpected_error_dies_early(
+def test_unexpected_error_dead_letters_early(
     inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A mistake in a handler is named with its type and tried five times, not twenty."""
+    """A mistake in a handler is named with its type, and attempted five times instead of twenty."""
     inbox.events.receive(event())
     inbox.events.plan(lambda _: [NOTIFY])
     for _ in range(4):
         (job,) = inbox.jobs.claim("before", 1, 30)
-        inbox.checkpoints.set(job, f"surprise {job.attempts}", None)
+        inbox.checkpoints.set(job, f"unexpected error {job.attempts}", None)
         inbox.jobs.postpone(job, 0, "KeyError: 'x'")
     with caplog.at_level(logging.CRITICAL):
         working(lambda *_: _raise(KeyError("x")))
         assert ended(inbox, JobState.DEAD).job.error == "KeyError: 'x'"
 
 
-def test_error_that_confuses_the_worker_costs_no_thread(
-    inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]
+def test_error_with_invalid_attributes_is_retried(
+    inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An error whose attributes are nonsense fails its job only; the thread goes on with the next."""
+    """An error whose `retry_at` is not a time fails its job only; the thread runs the next one."""
 
-    class Odd(Exception):
+    class InvalidError(Exception):
         retry_at = "tomorrow"
 
-    seen: list[int | None] = []
-
     def run(job: Job, _: object) -> None:
-        seen.append(job.event.id)
         if job.event.id == 1:
-            raise Odd
+            raise InvalidError
 
-    working(run, threads=1, lease=60)
-    inbox.events.receive(event())
-    inbox.events.receive(event())
-    wait_for(lambda: 2 in seen)
+    with caplog.at_level(logging.CRITICAL):
+        working(run, threads=1, lease=60)
+        inbox.events.receive(event())
+        inbox.events.receive(event())
+        wait_for(lambda: all(entry.jobs and entry.jobs[0].attempts_made for entry in inbox.events.list()))
+    good, failed = (entry.jobs[0] for entry in inbox.events.list())
+    assert (good.job.state, outcomes(failed), failed.job.error) == (JobState.DONE, ["later"], "InvalidError")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError])
+def test_error_that_ends_threads_is_a_failed_attempt(
+    inbox: Inbox,
+    event: Callable[..., Event],
+    working: Callable[..., Worker],
+    caplog: pytest.LogCaptureFixture,
+    error: type[BaseException],
+) -> None:
+    """A handler that raises what usually ends a thread or a process fails; its thread runs the next job."""
+    with caplog.at_level(logging.CRITICAL):
+        worker = working(lambda job, _: _raise(error()) if job.event.id == 1 else None, threads=1)
+        inbox.events.receive(event())
+        inbox.events.receive(event())
+        wait_for(lambda: all(entry.jobs and entry.jobs[0].attempts_made for entry in inbox.events.list()))
+    good, failed = (entry.jobs[0] for entry in inbox.events.list())
+    assert (good.job.state, outcomes(failed), failed.job.error) == (JobState.DONE, ["later"], error.__name__)
+    assert worker.alive()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_dead_thread_is_replaced_and_its_job_retried(
+    inbox: Inbox,
+    event: Callable[..., Event],
+    working: Callable[..., Worker],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Readiness notices a thread that dies with its job; it is replaced, and the job ends as a failed attempt."""
+    worker = working(lambda *_: None, threads=1, lease=1.5)
+    process, fatal = worker._process, [SystemExit()]
+
+    def die_once(claimed: ClaimedJob) -> ClaimedJob | None:
+        if fatal:
+            claimed.thread = threading.current_thread()
+            raise fatal.pop()
+        return process(claimed)
+
+    monkeypatch.setattr(worker, "_process", die_once)
+    with caplog.at_level(logging.CRITICAL):
+        inbox.events.receive(event())
+        wait_for(lambda: not worker.alive(), "the thread's end")
+        record = ended(inbox, JobState.DONE)
+    assert outcomes(record) == ["later", "done"]
+    assert record.attempts_made[0].error == "RuntimeError: the thread that ran the job died"
+    assert worker.alive()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_dead_dispatcher_is_replaced(
+    inbox: Inbox,
+    event: Callable[..., Event],
+    working: Callable[..., Worker],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Readiness notices that no jobs are claimed, and the dispatcher is started again."""
+    fatal = [SystemExit()]
+    plan_and_claim = inbox.jobs.plan_and_claim
+
+    def die_once(*args: object, **options: object) -> tuple[int, list[Job]]:
+        if fatal:
+            raise fatal.pop()
+        return plan_and_claim(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(inbox.jobs, "plan_and_claim", die_once)
+    with caplog.at_level(logging.CRITICAL):
+        worker = working(lambda *_: None, lease=1.5)
+        wait_for(lambda: not worker.alive(), "the dispatcher's end")
+        inbox.events.receive(event())
+        ended(inbox, JobState.DONE)
+    assert worker.alive()
 
 
 def test_heartbeat_keeps_a_long_job(inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]) -> None:
@@ -183,34 +275,35 @@ def test_heartbeat_keeps_a_long_job(inbox: Inbox, event: Callable[..., Event], w
     assert seen == [True]
 
 
-def test_hung_handler_loses_its_lease_and_its_place(
+def test_hung_handler_loses_its_lease_and_its_thread_is_replaced(
     inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A handler that hangs is left; its job is done by another thread, and its late end changes nothing."""
+    """The job of a handler that hangs is done by another thread, and its late end changes nothing."""
     free, late = threading.Event(), threading.Event()
     mine: list[bool] = []
 
     def run(job: Job, still_mine: Callable[[], bool]) -> None:
         if job.attempts == 1:
-            free.wait(PATIENCE)
+            free.wait(TIMEOUT)
             mine.append(still_mine())
             late.set()
 
     with caplog.at_level(logging.CRITICAL):
-        working(run, lease=0.4, threads=1, longest=0.3)
+        worker = working(run, lease=0.4, threads=1, max_run=0.3)
         inbox.events.receive(event())
         ended(inbox, JobState.DONE)
         free.set()
-        late.wait(PATIENCE)
+        late.wait(TIMEOUT)
     assert mine == [False]
-    assert outcomes(only(inbox)) == ["lost", "done"]
+    assert outcomes(only_job(inbox)) == ["lost", "done"]
+    assert worker.alive()
 
 
 def test_still_mine_ends_with_the_lease(
     inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that cannot renew knows by its own clock that the job is no longer its own."""
-    monkeypatch.setattr(inbox.jobs, "renew", lambda *_: _raise(StoreUnavailable("away")))
+    """A process that cannot renew knows by its own clock that the job no longer belongs to it."""
+    monkeypatch.setattr(inbox.jobs, "renew", lambda *_: _raise(StoreUnavailable("down")))
     mine: list[bool] = []
 
     def run(_: Job, still_mine: Callable[[], bool]) -> None:
@@ -227,7 +320,7 @@ def test_still_mine_ends_with_the_lease(
 def test_stop_lets_a_running_job_finish(
     inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]
 ) -> None:
-    """Within the grace time what runs is finished and nothing new is begun."""
+    """Within the grace time running jobs finish, and no new one begins."""
     began = threading.Event()
 
     def run(*_: object) -> None:
@@ -236,7 +329,7 @@ def test_stop_lets_a_running_job_finish(
 
     worker = working(run, threads=1)
     inbox.events.receive(event())
-    began.wait(PATIENCE)
+    began.wait(TIMEOUT)
     inbox.events.receive(event())
     worker.stop(5)
     second, first = inbox.events.list()
@@ -244,65 +337,65 @@ def test_stop_lets_a_running_job_finish(
     assert not second.jobs or second.jobs[0].job.state is JobState.READY
 
 
-def test_stop_gives_back_what_does_not_finish(
+def test_stop_gives_back_unfinished_jobs(
     inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]
 ) -> None:
-    """After the grace time a job is given back at once, without waiting for its lease and at no cost."""
+    """After the grace time a job is given back at once, without waiting for its lease, and costs no attempt."""
     began, free = threading.Event(), threading.Event()
 
     def run(*_: object) -> None:
         began.set()
-        free.wait(PATIENCE)
+        free.wait(TIMEOUT)
 
     worker = working(run, lease=60)
     inbox.events.receive(event())
-    began.wait(PATIENCE)
+    began.wait(TIMEOUT)
     worker.stop(0.1)
     (job,) = inbox.jobs.claim("other", 1, 30)
     assert (job.attempts, job.max_attempts) == (2, 21)
     free.set()
 
 
-def test_inbox_away_in_mid_job_result_is_kept(
+def test_result_is_kept_while_the_inbox_is_unavailable(
     inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the database is away a finished job waits to be written down, and is not run again."""
-    finish, refusals, runs = inbox.jobs.finish, [StoreUnavailable("away")], []
+    """While the database is unavailable a finished job waits to be recorded, and does not run again."""
+    finish, errors, runs = inbox.jobs.finish, [StoreUnavailable("down")], []
 
-    def refuse_once(job: Job) -> None:
-        if refusals:
-            raise refusals.pop()
-        finish(job)
+    def fail_once(job: Job, *, start: Job | None = None) -> Job | None:
+        if errors:
+            raise errors.pop()
+        return finish(job, start=start)
 
-    monkeypatch.setattr(inbox.jobs, "finish", refuse_once)
+    monkeypatch.setattr(inbox.jobs, "finish", fail_once)
     working(lambda job, _: runs.append(job.id))
     inbox.events.receive(event())
     assert outcomes(ended(inbox, JobState.DONE)) == ["done"]
     assert len(runs) == 1
 
 
-def test_inbox_away_says_so_once_and_goes_on(
+def test_unavailable_inbox_is_logged_once(
     inbox: Inbox,
     event: Callable[..., Event],
     working: Callable[..., Worker],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The worker outlives a database that is away, with one line at each end of it."""
-    plans, away = inbox.events.plans, threading.Event()
-    away.set()
+    """The worker survives an unavailable database, and logs one line at its beginning and one at its end."""
+    plans, down = inbox.events.plans, threading.Event()
+    down.set()
     monkeypatch.setattr(
-        inbox.events, "plans", lambda *a: _raise(StoreUnavailable("gone")) if away.is_set() else plans(*a)
+        inbox.events, "plans", lambda *a: _raise(StoreUnavailable("down")) if down.is_set() else plans(*a)
     )
     with caplog.at_level(logging.WARNING):
         working(lambda *_: None)
         for _ in range(5):
             inbox.news.set()
             time.sleep(0.02)
-        away.clear()
+        down.clear()
         inbox.events.receive(event())
         ended(inbox, JobState.DONE)
-    assert [record.message for record in caplog.records if "The inbox is" in record.message] == [
-        "The inbox is away, trying again: gone",
-        "The inbox is back",
+    assert [record.message for record in caplog.records if record.message.startswith("Inbox")] == [
+        "Inbox unavailable, retrying: down",
+        "Inbox available again",
     ]

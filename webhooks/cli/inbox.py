@@ -31,7 +31,7 @@ def vacuum(days: float | None) -> None:
     box = application.inbox()
     retention = application.settings().retention_days if days is None else days
     before = box.store.size()
-    deleted = cleanup.clean(box, retention)
+    deleted = cleanup.delete_expired(box, retention)
     box.store.reclaim_space()
     after = box.store.size()
     older = f" older than {retention:g} days" if retention else ""

@@ -27,7 +27,6 @@ from webhooks.inbox import MISSING, Inbox, Namespace
 from webhooks.inbox.checkpoints import MESSAGE_PREFIX
 from webhooks.job import Job
 from webhooks.registry import Handler
-from webhooks.retry import costs_no_attempt
 from webhooks.validation import describe_values
 
 if TYPE_CHECKING:
@@ -274,8 +273,7 @@ class Context:
         except for a job that is older than a day: there it would cost one, so this returns at once.
         """
         now = self.now()
-        free = costs_no_attempt(RetryLater("", now), created_at=self.job.created_at or now, now=now)
-        if self.last_attempt and not free:
+        if self.last_attempt and not self.job.waits_are_free(now):
             return
         for number, seconds in enumerate(waits, 1):
             if self.inbox.checkpoints.get(self.job, f"{key} wait {number}") is MISSING:

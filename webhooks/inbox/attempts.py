@@ -1,37 +1,38 @@
-"""The end of an attempt: the new state of its job, and a row in the table `attempts`."""
+"""Start and end of an attempt: the state of its job, and a row in the table `attempts`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from webhooks.clock import from_timestamp
 from webhooks.errors import LeaseLost
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.schema import attempts, jobs
 from webhooks.job import Job, JobState
 
-# The outcome of an attempt whose worker died.
+# The outcome of an attempt whose worker died while it ran, and of one that ended without a result.
 LOST = "lost"
+RELEASED = "released"
 
 # Built once, because building a statement takes longer than running it, and writers wait for each other.
-END_ATTEMPT = (
-    update(jobs)
-    .where(
-        jobs.c.id == bindparam("job"),
-        jobs.c.owner == bindparam("by"),
-        jobs.c.attempts == bindparam("attempt"),
-        jobs.c.state == JobState.RUNNING,
-    )
-    .values(
-        state=bindparam("new_state"),
-        error=bindparam("new_error"),
-        due_at=bindparam("new_due_at"),
-        finished_at=bindparam("now"),
-        max_attempts=jobs.c.max_attempts + bindparam("more"),
-        owner=None,
-    )
+OWN_JOB = update(jobs).where(
+    jobs.c.id == bindparam("job"),
+    jobs.c.owner == bindparam("by"),
+    jobs.c.attempts == bindparam("attempt"),
+    jobs.c.state == JobState.RUNNING,
 )
+END_ATTEMPT = OWN_JOB.values(
+    state=bindparam("new_state"),
+    error=bindparam("new_error"),
+    due_at=bindparam("new_due_at"),
+    finished_at=bindparam("now"),
+    max_attempts=jobs.c.max_attempts + bindparam("more"),
+    owner=None,
+)
+START_ATTEMPT = OWN_JOB.values(started_at=bindparam("now"))
 INSERT_ATTEMPT = insert(attempts)
 
 
@@ -45,31 +46,44 @@ def end_attempt(
     seconds: float = 0.0,
     more: int = 0,
     then: Callable[[Connection, float], None] | None = None,
-) -> None:
+    start: Job | None = None,
+) -> Job | None:
     """Give the job its new state and record the attempt. Raises LeaseLost if another worker has the job by now.
 
     The job is due again in `seconds` and may be attempted `more` times in addition. `then` runs in the same
-    transaction, with the connection and the time.
+    transaction, with the connection and the time. The job `start` is started in it as well, and returned if it still
+    belongs to its worker.
     """
     # PostgreSQL's text type has no NUL, and an error may contain a name from outside.
     error = error.replace("\0", "\ufffd") if error else error
-    started_at = job.started_at.timestamp() if job.started_at else 0.0
-    attempt = {"job_id": job.id, "number": job.attempts, "worker": job.owner or "", "started_at": started_at}
+    attempt = {"job_id": job.id, "number": job.attempts, "worker": job.owner or ""}
     fence = {"job": job.id, "by": job.owner, "attempt": job.attempts}
 
-    def end(connection: Connection) -> bool:
+    def end(connection: Connection) -> tuple[bool, Job | None]:
         now = store.now(connection)
         wall = store.to_wall(now)
+        started_at = job.started_at.timestamp() if job.started_at else wall
         new = {"new_state": int(state), "new_error": error, "new_due_at": now + seconds, "more": more, "now": wall}
         if connection.execute(END_ATTEMPT, {**fence, **new}).rowcount == 0:
-            return False
-        connection.execute(INSERT_ATTEMPT, {**attempt, "finished_at": wall, "outcome": outcome, "error": error})
+            return False, None
+        times = {"started_at": started_at, "finished_at": wall}
+        connection.execute(INSERT_ATTEMPT, {**attempt, **times, "outcome": outcome, "error": error})
         if then is not None:
             then(connection, now)
-        return True
+        return True, start_attempt(connection, start, wall) if start else None
 
-    if not store.write(end):
+    ended, started = store.write(end)
+    if not ended:
         raise LeaseLost(f"job {job.id} belongs to another worker now")
+    return started
+
+
+def start_attempt(connection: Connection, job: Job, wall: float) -> Job | None:
+    """Record that a claimed job starts, and return it; None if another worker has the job by now."""
+    fence = {"job": job.id, "by": job.owner, "attempt": job.attempts}
+    if connection.execute(START_ATTEMPT, {**fence, "now": wall}).rowcount == 0:
+        return None
+    return replace(job, started_at=from_timestamp(wall))
 
 
 def lost_attempts(connection: Connection, job_id: int) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, select, text, update
 
-from webhooks.inbox.attempts import INSERT_ATTEMPT, LOST, end_attempt, lost_attempts
+from webhooks.errors import LeaseLost
+from webhooks.inbox.attempts import INSERT_ATTEMPT, LOST, RELEASED, end_attempt, lost_attempts, start_attempt
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.dead_letters import DeadLetters
 from webhooks.inbox.events import Events, JobPlanner
@@ -51,9 +52,16 @@ class Jobs:
         self._store, self._events, self._dead_letters = store, events, dead_letters
 
     def plan_and_claim(
-        self, owner: str, planner: JobPlanner, *, room: int, lease: float, plan: int = PLAN_LIMIT
+        self,
+        owner: str,
+        planner: JobPlanner,
+        *,
+        room: int,
+        lease: float,
+        plan: int = PLAN_LIMIT,
+        start: int | None = None,
     ) -> tuple[int, list[Job]]:
-        """Plan up to `plan` events and claim up to `room` jobs, in one transaction where possible.
+        """Plan up to `plan` events and claim up to `room` jobs as `claim` does, in one transaction where possible.
 
         Returns the number of planned events and the claimed jobs. A single commit gets an event to its handler sooner
         than `plan` followed by `claim`.
@@ -61,27 +69,29 @@ class Jobs:
         plans = self._events.plans(planner, plan) if plan else {}
         if room <= 0 or not any(plans.values()):
             planned = self._events.save_plans(plans)
-            return planned, self.claim(owner, room, lease) if room > 0 else []
+            return planned, self.claim(owner, room, lease, start=start) if room > 0 else []
 
         def plan_and_claim(connection: Connection) -> tuple[int, list[dict[str, Any]]]:
             now = self._store.now(connection)
             planned = self._events.insert_plans(connection, plans, now)
-            return planned, self._claim(connection, owner, room, lease, now)
+            return planned, self._claim(connection, owner, room, lease, start=start, now=now)
 
         planned, rows = self._store.write(plan_and_claim)
         return planned, _claimed(rows)
 
-    def claim(self, owner: str, limit: int, lease: float) -> list[Job]:
+    def claim(self, owner: str, limit: int, lease: float, *, start: int | None = None) -> list[Job]:
         """Claim up to `limit` due jobs for `owner`, for `lease` seconds, and count the attempt.
 
-        The job of a dead worker is due when its lease ends, so a takeover is the same statement as normal work.
+        The first `start` of them (default: all) start at once; the others are queued by the worker, and are not blamed
+        if it dies before it has started them. The job of a dead worker is due when its lease ends, so a takeover is
+        the same statement as normal work.
         """
 
         def any_due(connection: Connection) -> bool:
             return connection.execute(ANY_DUE, {"now": self._store.now(connection)}).first() is not None
 
         def claim(connection: Connection) -> list[dict[str, Any]]:
-            return self._claim(connection, owner, limit, lease, self._store.now(connection))
+            return self._claim(connection, owner, limit, lease, start=start, now=self._store.now(connection))
 
         # Read without a lock first, so that idle workers do not delay writers.
         return _claimed(self._store.write(claim)) if self._store.read(any_due) else []
@@ -97,13 +107,27 @@ class Jobs:
 
         return ids - self._store.write(renew)
 
-    def finish(self, job: Job) -> None:
-        """Mark the job as done. Raises LeaseLost, like all endings, if another worker has the job by now."""
-        end_attempt(self._store, job, JobState.DONE, "done")
+    def start(self, job: Job) -> Job:
+        """Record that a claimed job starts, and return it. Raises LeaseLost if another worker has it by now."""
 
-    def skip(self, job: Job, reason: str) -> None:
-        """Mark the job as skipped because of `reason`."""
-        end_attempt(self._store, job, JobState.SKIPPED, "skipped", reason)
+        def start(connection: Connection) -> Job | None:
+            return start_attempt(connection, job, self._store.to_wall(self._store.now(connection)))
+
+        started = self._store.write(start)
+        if started is None:
+            raise LeaseLost(f"job {job.id} belongs to another worker now")
+        return started
+
+    def finish(self, job: Job, *, start: Job | None = None) -> Job | None:
+        """Mark the job as done. Raises LeaseLost, like all endings, if another worker has the job by now.
+
+        The claimed job `start` starts in the same transaction, and is returned if it still belongs to its worker.
+        """
+        return end_attempt(self._store, job, JobState.DONE, "done", start=start)
+
+    def skip(self, job: Job, reason: str, *, start: Job | None = None) -> Job | None:
+        """Mark the job as skipped because of `reason`, and start another one as `finish` does."""
+        return end_attempt(self._store, job, JobState.SKIPPED, "skipped", reason, start=start)
 
     def postpone(self, job: Job, seconds: float, error: str, *, free: bool = False) -> None:
         """Record a failed attempt and make the job due again in `seconds`. A `free` attempt is not counted."""
@@ -111,22 +135,42 @@ class Jobs:
 
     def release(self, job: Job) -> None:
         """Give the job back unfinished, for a worker that has to stop. The attempt is not counted."""
-        end_attempt(self._store, job, JobState.READY, "released", more=1)
+        end_attempt(self._store, job, JobState.READY, RELEASED, more=1)
 
-    def _claim(self, connection: Connection, owner: str, limit: int, lease: float, now: float) -> list[dict[str, Any]]:
-        due = connection.execute(DUE, {"now": now, "most": limit}).mappings().all()
-        rows = [
-            row
-            for row in due
-            if row["state"] == JobState.READY or self._record_lost_attempt(connection, row, now=now, lease=lease)
-        ]
-        if not rows:
-            return []
-        new = {"owner": owner, "due_at": now + lease, "started_at": self._store.to_wall(now)}
-        connection.execute(CLAIM, {"ids": [row["id"] for row in rows], **{f"new_{k}": v for k, v in new.items()}})
-        return [{**row, **new, "state": JobState.RUNNING, "attempts": row["attempts"] + 1} for row in rows]
+    def _claim(
+        self, connection: Connection, owner: str, limit: int, lease: float, *, start: int | None, now: float
+    ) -> list[dict[str, Any]]:
+        claimed: list[dict[str, Any]] = []
+        for row in connection.execute(DUE, {"now": now, "most": limit}).mappings().all():
+            max_attempts = row["max_attempts"]
+            if row["state"] == JobState.RUNNING and row["started_at"] is None:
+                self._record_unstarted_attempt(connection, row, now)
+                max_attempts += 1
+            elif row["state"] == JobState.RUNNING and not self._record_lost_attempt(connection, row, now, lease):
+                continue
+            new = {"state": JobState.RUNNING, "attempts": row["attempts"] + 1, "max_attempts": max_attempts}
+            claimed.append({**row, **new})
+        first = len(claimed) if start is None else start
+        for rows, started_at in ((claimed[:first], self._store.to_wall(now)), (claimed[first:], None)):
+            if rows:
+                new = {"owner": owner, "due_at": now + lease, "started_at": started_at}
+                ids = [row["id"] for row in rows]
+                connection.execute(CLAIM, {"ids": ids, **{f"new_{key}": value for key, value in new.items()}})
+                for taken in rows:
+                    taken.update(new)
+        return claimed
 
-    def _record_lost_attempt(self, connection: Connection, row: RowMapping, *, now: float, lease: float) -> bool:
+    def _record_unstarted_attempt(self, connection: Connection, row: RowMapping, now: float) -> None:
+        """Record that the worker died before it started this job, which is not counted as an attempt."""
+        wall = self._store.to_wall(now)
+        error = f"worker {row['owner']} died before it started the job"
+        attempt = {"job_id": row["id"], "number": row["attempts"], "worker": row["owner"], "error": error}
+        times = {"started_at": wall, "finished_at": wall}
+        connection.execute(INSERT_ATTEMPT, {**attempt, **times, "outcome": RELEASED})
+        this = update(jobs).where(jobs.c.id == row["id"])
+        connection.execute(this.values(max_attempts=jobs.c.max_attempts + 1))
+
+    def _record_lost_attempt(self, connection: Connection, row: RowMapping, now: float, lease: float) -> bool:
         """Record that the worker died while running this job, and return whether the job may run now.
 
         A job that was running in more than one crash may be the cause: it is rescheduled alone after a random delay
@@ -134,10 +178,9 @@ class Jobs:
         """
         wall = self._store.to_wall(now)
         error = f"worker {row['owner']} died (lease expired)"
-        attempt = {"job_id": row["id"], "number": row["attempts"], "worker": row["owner"] or "", "error": error}
-        connection.execute(
-            INSERT_ATTEMPT, {**attempt, "started_at": row["started_at"], "finished_at": wall, "outcome": LOST}
-        )
+        attempt = {"job_id": row["id"], "number": row["attempts"], "worker": row["owner"], "error": error}
+        times = {"started_at": row["started_at"], "finished_at": wall}
+        connection.execute(INSERT_ATTEMPT, {**attempt, **times, "outcome": LOST})
         losses = lost_attempts(connection, row["id"])
         this = update(jobs).where(jobs.c.id == row["id"])
         if row["attempts"] >= row["max_attempts"] or losses >= MAX_LOSSES:

@@ -1,4 +1,4 @@
-"""One attempt at a job, and how it ends in the inbox: done, skipped, later or dead."""
+"""One attempt at a job: run its handler, decide how it ends, and record that in the inbox."""
 
 from __future__ import annotations
 
@@ -8,116 +8,142 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
-from webhooks import retry
 from webhooks.clock import utc_now
 from webhooks.errors import LeaseLost, Skip, StoreUnavailable
 from webhooks.inbox import MISSING, Inbox
-from webhooks.job import Job
+from webhooks.job import Job, JobState
+from webhooks.worker import retry
 
 log = logging.getLogger(__name__)
 
+# Runs a job's handler; the second argument returns whether the job still belongs to this worker.
 Run = Callable[[Job, Callable[[], bool]], None]
-"""Does a job; the second argument tells whether the job is still this worker's."""
 
-NAME = 100
-"""Characters of a name in a line of the log; what came in may be long."""
+# Characters of a name in a log line; names come from outside and may be long.
+NAME_LENGTH = 100
+# The result of an attempt is dropped if the database is unavailable for longer.
 SETTLE_SECONDS = 600.0
+SETTLE_PAUSE_SECONDS = 1.0
 
 
-@dataclass(slots=True)
-class Running:
-    """A job in this worker's hands. `since` and `until` are monotonic: when it began or was claimed, and so long the
-    lease holds as far as this process can know."""
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of an attempt: the job's new state and, for a retry, the seconds until it is due.
 
-    job: Job
-    since: float
-    until: float
-    thread: threading.Thread | None = None
-    lost: bool = False
+    A `free` attempt is not counted.
+    """
 
-    def still_mine(self) -> bool:
-        """Also right in a process that slept: its own clock says that the lease is over before the inbox does."""
-        return not self.lost and time.monotonic() < self.until
+    state: JobState
+    error: str = ""
+    seconds: float = 0.0
+    free: bool = False
 
 
 class Attempts:
-    """Runs jobs by `run` and writes down how each ended; gives up writing when `stopping` is set."""
+    """Run jobs by `run` and record how they end; stop waiting for the database when `stopping` is set."""
 
     def __init__(self, inbox: Inbox, run: Run, stopping: threading.Event) -> None:
         self._inbox, self._run, self._stopping = inbox, run, stopping
 
-    def attempt(self, running: Running) -> None:
-        """To the job's end, or to the next attempt's date."""
-        job, inbox = running.job, self._inbox
+    def run(self, job: Job, still_mine: Callable[[], bool]) -> Ending | None:
+        """Run the job's handler and return how the attempt ends; None if another worker has taken the job over."""
         try:
-            self._run(job, running.still_mine)
+            self._run(job, still_mine)
         except Skip as reason:
-            text = str(reason)
-            log.info("%s skipped: %s", title_of(job), text)
-            self.settle(job, lambda: inbox.jobs.skip(job, text))
+            log.info("%s skipped: %s", job_title(job), reason)
+            return Ending(JobState.SKIPPED, str(reason))
         except LeaseLost:
-            log.warning("%s is another worker's now", title_of(job))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 — whatever a handler raises decides its job's fate
-            self._failed(job, error)
-        else:
-            log.info("%s done", title_of(job))
-            self.settle(job, lambda: inbox.jobs.finish(job))
+            log.warning("%s now belongs to another worker", job_title(job))
+            return None
+        except BaseException as error:  # noqa: BLE001 - whatever a handler raises must end its job, not the thread
+            return self.fail(job, error)
+        log.info("%s done", job_title(job))
+        return Ending(JobState.DONE)
 
-    def _failed(self, job: Job, error: BaseException) -> None:
+    def fail(self, job: Job, error: BaseException) -> Ending:
+        """Decide whether an attempt that failed with `error` is retried, and when."""
         now = utc_now()
-        free = retry.costs_no_attempt(error, created_at=job.created_at or now, now=now)
-        limit = job.max_attempts + 1 if free else job.max_attempts
-        chance = random.random()  # noqa: S311 — jitter
-        surprises = self._count_surprise(job) if retry.is_surprise(error) else 0
-        due_at = retry.next_attempt(
-            error, attempts=job.attempts, max_attempts=limit, now=now, chance=chance, surprises=surprises
-        )
-        text = describe(error)
-        expected = not retry.is_surprise(error)
+        text, trace = str(error) or type(error).__name__, None
+        unexpected = 0
+        if retry.is_unexpected(error):
+            unexpected = self._count_unexpected(job)
+            text, trace = f"{type(error).__name__}: {error}".removesuffix(": "), error
+        free, due_at = self._next_attempt(job, error, unexpected, now)
         if due_at is None:
-            log.error("%s is dead: %s", title_of(job), text, exc_info=None if expected else error)
-            self.settle(job, lambda: self._inbox.dead_letters.dead_letter(job, text))
-        else:
-            seconds = (due_at - now).total_seconds()
-            log.warning("%s again in %.1f s: %s", title_of(job), seconds, text, exc_info=None if expected else error)
-            self.settle(job, lambda: self._inbox.jobs.postpone(job, seconds, text, free=free))
+            log.error("%s is dead: %s", job_title(job), text, exc_info=trace)
+            return Ending(JobState.DEAD, text)
+        seconds = (due_at - now).total_seconds()
+        log.warning("%s retried in %.1f s: %s", job_title(job), seconds, text, exc_info=trace)
+        return Ending(JobState.READY, text, seconds, free)
 
-    def _count_surprise(self, job: Job) -> int:
-        """How many errors that nobody foresaw the job has met since its last replay, with this one."""
-        number = 1
-        try:
-            while self._inbox.checkpoints.get(job, f"surprise {number}") is not MISSING:
-                number += 1
-            self._inbox.checkpoints.set(job, f"surprise {number}", None)
-        except StoreUnavailable:
-            log.warning("%s: this error could not be counted", title_of(job))
-        return number
+    def settle(self, job: Job, ending: Ending, following: Job | None = None) -> Job | None:
+        """Record the end of the attempt, waiting for the database if necessary, and start the job that follows.
 
-    def settle(self, job: Job, ending: Callable[[], None]) -> None:
-        """Writes down how the job ended, however long the database is away; the lease decides if it still counts."""
+        Returns `following` if it was started. The result is dropped if another worker has taken the job over.
+        """
+        return self._insist(job, lambda: self._record(job, ending, following))
+
+    def release(self, job: Job) -> None:
+        """Give the job back unfinished."""
+        self._insist(job, lambda: self._inbox.jobs.release(job))
+
+    def _record(self, job: Job, ending: Ending, following: Job | None) -> Job | None:
+        if ending.state is JobState.DONE:
+            return self._inbox.jobs.finish(job, start=following)
+        if ending.state is JobState.SKIPPED:
+            return self._inbox.jobs.skip(job, ending.error, start=following)
+        if ending.state is JobState.DEAD:
+            self._inbox.dead_letters.dead_letter(job, ending.error)
+            return None
+        self._inbox.jobs.postpone(job, ending.seconds, ending.error, free=ending.free)
+        return None
+
+    def _insist(self, job: Job, record: Callable[[], Job | None]) -> Job | None:
         deadline = time.monotonic() + SETTLE_SECONDS
         while True:
             try:
-                return ending()
+                return record()
             except LeaseLost:
-                log.warning("%s was taken over by another worker; this one's result is dropped", title_of(job))
+                log.warning("%s was taken over by another worker, result dropped", job_title(job))
                 return None
             except StoreUnavailable:
-                if self._stopping.wait(1.0) or time.monotonic() > deadline:
-                    log.error("%s ended but could not be written down; it may run again", title_of(job))  # noqa: TRY400
+                if self._stopping.wait(SETTLE_PAUSE_SECONDS) or time.monotonic() > deadline:
+                    log.error("%s ended but could not be recorded, it may run again", job_title(job))  # noqa: TRY400
                     return None
 
+    def _next_attempt(
+        self, job: Job, error: BaseException, unexpected: int, now: datetime
+    ) -> tuple[bool, datetime | None]:
+        """Return whether the attempt is free, and when the next one is due; None for a dead job."""
+        chance = random.random()  # noqa: S311 - jitter
+        try:
+            free = retry.costs_no_attempt(error, job=job, now=now)
+            limit = job.max_attempts + int(free)
+            return free, retry.next_attempt(
+                error, attempts=job.attempts, max_attempts=limit, now=now, chance=chance, unexpected=unexpected
+            )
+        except Exception as invalid:
+            # An error of a handler's own may have attributes of a wrong type.
+            log.exception("%s raised an error with invalid attributes", job_title(job))
+            return False, retry.next_attempt(
+                invalid, attempts=job.attempts, max_attempts=job.max_attempts, now=now, chance=chance
+            )
 
-def describe(error: BaseException) -> str:
-    """The error for people: its text, with the type where no client of ours raised it."""
-    text = str(error) or type(error).__name__
-    return text if hasattr(error, "permanent") else f"{type(error).__name__}: {text}"
+    def _count_unexpected(self, job: Job) -> int:
+        """Record an unexpected error, and return how many the job has met since its first attempt or last replay."""
+        number = 1
+        try:
+            while self._inbox.checkpoints.get(job, f"unexpected error {number}") is not MISSING:
+                number += 1
+            self._inbox.checkpoints.set(job, f"unexpected error {number}", None)
+        except StoreUnavailable:
+            log.warning("%s: the unexpected error could not be counted", job_title(job))
+        return number
 
 
-def title_of(job: Job) -> str:
-    """The job in a line of the log."""
-    event = job.event
-    return (
-        f"Job {job.id} ({job.key}) for event {event.id} {event.event_type[:NAME]} {str(event.resource_name)[:NAME]!r}"
-    )
+def job_title(job: Job) -> str:
+    """Return the job and its event as a log line names them."""
+    event, name = job.event, str(job.event.resource_name)[:NAME_LENGTH]
+    return f"Job {job.id} ({job.key}) for event {event.id} {event.event_type[:NAME_LENGTH]} {name!r}"

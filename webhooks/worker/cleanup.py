@@ -1,4 +1,4 @@
-"""Keeps the inbox small: what is older than RETENTION_DAYS goes, and its disk space is given back."""
+"""Delete expired events and return their disk space."""
 
 from __future__ import annotations
 
@@ -13,28 +13,33 @@ from webhooks.inbox import Inbox
 log = logging.getLogger(__name__)
 
 DAY_SECONDS = 86400.0
-EVERY_SECONDS = 3600.0
-FIRST_SECONDS = 60.0
+CLEANUP_INTERVAL = 3600.0
+FIRST_CLEANUP = 60.0
 
 
-def keep_house(inbox: Inbox, days: float, stopping: threading.Event) -> None:
-    """Cleans up now and then until `stopping`. Every process does: in small steps, and at times of its own."""
-    wait = FIRST_SECONDS
-    while not stopping.wait(wait * random.uniform(0.5, 1.5)):  # noqa: S311 — so that processes do not meet
-        wait = EVERY_SECONDS
+def run_cleanup(inbox: Inbox, retention_days: float, stopping: threading.Event) -> None:
+    """Delete expired events every hour until `stopping` is set.
+
+    Every process runs this; jitter keeps them from working at the same moment.
+    """
+    wait = FIRST_CLEANUP
+    while not stopping.wait(wait * random.uniform(0.5, 1.5)):  # noqa: S311 - jitter
+        wait = CLEANUP_INTERVAL
         try:
-            clean(inbox, days, stopping)
+            delete_expired(inbox, retention_days, stopping)
         except StoreUnavailable as error:
-            log.warning("Cleaning up has to wait: %s", error)
+            log.warning("Cleanup postponed, inbox unavailable: %s", error)
         except Exception:
-            log.exception("Cleaning up failed")
+            log.exception("Cleanup failed")
 
 
-def clean(inbox: Inbox, days: float, stopping: threading.Event | None = None) -> int:
-    """Deletes what is older than so many days (0: nothing) and gives its disk space back. Returns how many events."""
-    before = time.time() - days * DAY_SECONDS
-    gone = inbox.retention.delete_before(before, stopping=stopping.is_set if stopping else lambda: False) if days else 0
-    if gone:
+def delete_expired(inbox: Inbox, retention_days: float, stopping: threading.Event | None = None) -> int:
+    """Delete events older than `retention_days` (0 keeps all), return their disk space, and return how many."""
+    if not retention_days:
+        return 0
+    before = time.time() - retention_days * DAY_SECONDS
+    deleted = inbox.retention.delete_before(before, stopping=stopping.is_set if stopping else lambda: False)
+    if deleted:
         inbox.store.reclaim_space()
-        log.info("%d events older than %g days were deleted", gone, days)
-    return gone
+        log.info("Expired events deleted: count=%d retention_days=%g", deleted, retention_days)
+    return deleted

@@ -1,4 +1,4 @@
-"""Plans events, takes jobs from the inbox and hands them to threads, and keeps the leases until each has ended."""
+"""Plan events, claim jobs, run them in threads, and keep their leases until each has ended."""
 
 from __future__ import annotations
 
@@ -9,35 +9,54 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from webhooks.errors import StoreUnavailable
+from webhooks.errors import LeaseLost, StoreUnavailable
 from webhooks.inbox import Inbox, JobPlanner
 from webhooks.inbox.jobs import PLAN_LIMIT
-from webhooks.worker.attempt import Attempts, Run, Running, title_of
-from webhooks.worker.cleanup import keep_house
+from webhooks.job import Job
+from webhooks.worker.attempt import Attempts, Run, job_title
+from webhooks.worker.cleanup import run_cleanup
+from webhooks.worker.pacing import Pacing
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
+# Between two rounds with work to do: more of it shares a commit.
+ROUND_PAUSE_SECONDS = 0.02
+# A handler that takes longer loses its job to another worker.
 MAX_RUN_SECONDS = 900.0
-"""A handler that takes longer loses its lease: it hangs, and others can still do the job."""
-QUICK_SECONDS = 0.02
-PAUSE_SECONDS = 0.02
-"""Between rounds while there is something to do: more of it shares a commit."""
-POURING, POURING_SECONDS = 20, 0.1
-"""So many events in one round are planned less often: acknowledging goes first."""
-AHEAD = 8
-"""Jobs claimed for each thread while handlers are quick, so that a commit is shared by many."""
-STOPPING_SECONDS = 0.2
-KEEPERS_SECONDS = 2.0
+# Between two checks of leases and threads while the worker stops.
+STOP_PAUSE_SECONDS = 0.2
+# How long `stop` waits for the threads that run no jobs.
+STOP_SECONDS = 2.0
+
+
+@dataclass(slots=True, eq=False)
+class ClaimedJob:
+    """A job that this worker holds, queued or running; times are monotonic.
+
+    `since` is when it was claimed or began to run, `until` the end of its lease as far as this process can know.
+    """
+
+    job: Job
+    since: float
+    until: float
+    thread: threading.Thread | None = None
+    lost: bool = False
+
+    def still_mine(self) -> bool:
+        """Return whether the lease holds; a process that slept knows by its own clock that it has ended."""
+        return not self.lost and time.monotonic() < self.until
 
 
 class Worker:
-    """Plans events, claims jobs and runs them in `threads` threads, until `stop`.
+    """Plan events, claim jobs and run them in `threads` threads, until `stop`.
 
-    `planner` returns the jobs of an event, `run` does one. A lease of `lease` seconds is renewed three times in its
-    length; another worker takes over what this one does not renew, and a job that runs for `longest` seconds.
-    Events older than `retention` days are deleted now and then; 0 keeps them all.
+    `planner` returns the jobs of an event, `run` runs one. A lease of `lease` seconds is renewed three times in its
+    duration; another worker takes over jobs whose leases are not renewed, and those that run for more than `max_run`
+    seconds. Events older than `retention` days are deleted every hour; 0 keeps them all.
     """
 
     def __init__(
@@ -48,180 +67,249 @@ class Worker:
         run: Run,
         threads: int = 4,
         lease: float = 30.0,
-        longest: float = MAX_RUN_SECONDS,
+        max_run: float = MAX_RUN_SECONDS,
         retention: float = 0.0,
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._inbox, self._planner = inbox, planner
-        self._size, self._lease, self._longest = threads, lease, longest
-        self._queue: queue.SimpleQueue[Running | None] = queue.SimpleQueue()
-        self._running: dict[int, Running] = {}
-        self._pace, self._plan_at = 1.0, 0.0
+        self._size, self._lease, self._max_run, self._retention = threads, lease, max_run, retention
+        self._queue: queue.SimpleQueue[ClaimedJob | None] = queue.SimpleQueue()
+        self._claimed: dict[int, ClaimedJob] = {}
+        self._pacing = Pacing(threads)
         self._stopping = threading.Event()
         self._attempts = Attempts(inbox, run, self._stopping)
-        self._threads: list[threading.Thread] = []
-        self._dispatcher = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
-        self._keepers = [
-            threading.Thread(target=self._renew, name="leases", daemon=True),
-            threading.Thread(target=self._listen, name="listener", daemon=True),
-            threading.Thread(
-                target=keep_house, args=(inbox, retention, self._stopping), name="housekeeper", daemon=True
-            ),
-        ]
+        self._job_threads: list[threading.Thread] = []
+        self._dispatcher: threading.Thread | None = None
+        self._lease_thread: threading.Thread | None = None
+        self._helpers: list[threading.Thread] = []
 
     def start(self) -> None:
+        """Start the worker's threads."""
         for _ in range(self._size):
-            self._add_thread()
-        for thread in (self._dispatcher, *self._keepers):
-            thread.start()
-        log.info("Worker %s runs with %d threads", self.name, self._size)
-
-    def _add_thread(self) -> None:
-        thread = threading.Thread(target=self._work, name=f"job-{len(self._threads)}", daemon=True)
-        self._threads.append(thread)
-        thread.start()
+            self._add_job_thread()
+        self._dispatcher = _thread(self._dispatch, "dispatcher")
+        self._lease_thread = _thread(self._keep_leases, "leases")
+        self._helpers = [_thread(self._listen, "listener"), _thread(self._clean_up, "cleanup")]
+        log.info("Worker started: id=%s threads=%d", self.name, self._size)
 
     def alive(self) -> bool:
-        """Whether the worker still takes jobs."""
-        return self._dispatcher.is_alive() and not self._stopping.is_set()
+        """Return whether the worker claims and runs jobs."""
+        threads = [self._dispatcher, self._lease_thread, *self._job_threads]
+        return not self._stopping.is_set() and all(thread is not None and thread.is_alive() for thread in threads)
 
     def stop_claiming(self) -> None:
-        """Takes no more jobs; those that run go on. Returns at once."""
+        """Claim no more jobs; running ones continue. Returns at once."""
         self._stopping.set()
         self._inbox.news.set()
 
     def stop(self, grace: float = 20.0) -> None:
-        """Claims no more, lets what runs finish for `grace` seconds, and gives the rest back."""
+        """Claim no more jobs, let running ones finish for `grace` seconds, and give the others back."""
         deadline = time.monotonic() + grace
         self.stop_claiming()
-        if self._dispatcher.ident is None:
+        if self._dispatcher is None or self._lease_thread is None:
             return
         self._dispatcher.join(grace)
-        for _ in self._threads:
+        threads = list(self._job_threads)
+        for _ in threads:
             self._queue.put(None)
-        for thread in self._threads:
+        for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        for running in list(self._running.values()):
-            log.warning("%s did not finish in time and is given back", title_of(running.job))
-            self._give_back(running)
-        for thread in self._keepers:
-            thread.join(KEEPERS_SECONDS)
+        for claimed in list(self._claimed.values()):
+            log.warning("%s did not finish in time and is given back", job_title(claimed.job))
+            self._give_back(claimed)
+        for thread in (self._lease_thread, *self._helpers):
+            thread.join(STOP_SECONDS)
 
     def run_forever(self, stopping: threading.Event) -> None:
-        """Works until `stopping` is set; for a process of its own."""
+        """Work until `stopping` is set; for a process of its own."""
         self.start()
-        while not stopping.wait(1.0):
-            pass
+        stopping.wait()
         self.stop()
 
-    # Dispatching: one thread plans and claims.
+    # One thread plans and claims.
 
     def _dispatch(self) -> None:
-        quiet = False
+        unavailable = False
         while not self._stopping.is_set():
             self._inbox.news.clear()
+            more = False
             try:
-                busy = self._take()
-                if quiet:
-                    log.warning("The inbox is back")
-                quiet = False
+                more = self._plan_and_claim()
+                if unavailable:
+                    unavailable = False
+                    log.warning("Inbox available again")
             except StoreUnavailable as error:
-                if not quiet:
-                    log.error("The inbox is away, trying again: %s", error)  # noqa: TRY400 — the cause is in the text
-                quiet, busy = True, False
+                if not unavailable:
+                    unavailable = True
+                    log.error("Inbox unavailable, retrying: %s", error)  # noqa: TRY400 - the cause is in the text
             except Exception:
-                log.exception("Taking jobs failed")
-                busy = False
-            self._stopping.wait(PAUSE_SECONDS) if busy else self._inbox.news.wait(POLL_SECONDS)
+                log.exception("Claiming jobs failed")
+            if more:
+                self._stopping.wait(ROUND_PAUSE_SECONDS)
+            else:
+                self._inbox.news.wait(POLL_SECONDS)
 
-    def _take(self) -> bool:
-        """One round; True if there may be more to do at once."""
-        asked = time.monotonic()
-        plan = PLAN_LIMIT if asked >= self._plan_at else 0
+    def _plan_and_claim(self) -> bool:
+        """Do one round, and return whether there may be more to do at once."""
+        now = time.monotonic()
+        may_plan = self._pacing.may_plan(now)
+        held = len(self._claimed)
         planned, jobs = self._inbox.jobs.plan_and_claim(
-            self.name, self._planner, room=self._room(), lease=self._lease, plan=plan
+            self.name,
+            self._planner,
+            room=self._pacing.room(held),
+            start=max(0, self._size - held),
+            lease=self._lease,
+            plan=PLAN_LIMIT if may_plan else 0,
         )
         for job in jobs:
-            running = self._running[job.id] = Running(job, asked, asked + self._lease)
-            self._queue.put(running)
-        log.debug("Planned %d events, claimed %d jobs", planned, len(jobs))
-        if POURING <= planned < PLAN_LIMIT:
-            self._plan_at = asked + POURING_SECONDS
-        return planned > 0 or len(jobs) > 0 or asked < self._plan_at
+            claimed = self._claimed[job.id] = ClaimedJob(job, now, now + self._lease)
+            self._queue.put(claimed)
+        log.debug("Round: planned=%d claimed=%d", planned, len(jobs))
+        self._pacing.planned(now, planned, PLAN_LIMIT)
+        return planned > 0 or len(jobs) > 0 or not may_plan
 
-    def _room(self) -> int:
-        ahead = AHEAD if self._pace < QUICK_SECONDS else 1
-        return self._size * ahead - len(self._running)
-
-    # Working: each thread runs one job after the other.
+    # Each job thread runs one job after the other.
 
     def _work(self) -> None:
-        while (running := self._queue.get()) is not None:
-            if self._stopping.is_set() and not running.lost:
-                self._give_back(running)
-            if running.lost:
-                continue
-            started = running.since = time.monotonic()
-            running.thread = threading.current_thread()
-            if running.still_mine():
-                try:
-                    self._attempts.attempt(running)
-                except Exception:
-                    log.exception("%s could not be brought to an end; it is tried again later", title_of(running.job))
-            self._pace = 0.8 * self._pace + 0.2 * (time.monotonic() - started)
-            self._forget(running)
-            if running.thread not in self._threads:
-                return  # it hung, and another thread has taken its place
+        claimed = self._queue.get()
+        while claimed is not None:
+            following = self._process(claimed)
+            if threading.current_thread() not in self._job_threads:
+                return  # its handler hung, and another thread has replaced this one
+            claimed = following or self._queue.get()
 
-    def _forget(self, running: Running) -> None:
-        """The job is in this worker's hands no more; unless it came back meanwhile, to another thread."""
-        if self._running.get(running.job.id) is running:
-            del self._running[running.job.id]
+    def _process(self, claimed: ClaimedJob) -> ClaimedJob | None:
+        """Run the job unless it is lost, and return the one that this thread has to run next, if it has one."""
+        if claimed.lost:
+            return None
+        if self._stopping.is_set():
+            self._give_back(claimed)
+            return None
+        claimed.since = time.monotonic()
+        claimed.thread = threading.current_thread()
+        following = None
+        try:
+            following = self._run(claimed)
+        except BaseException:
+            log.exception("%s could not be ended, it is retried when its lease ends", job_title(claimed.job))
+        self._pacing.job_took(time.monotonic() - claimed.since)
+        self._forget(claimed)
+        return following
+
+    def _run(self, claimed: ClaimedJob) -> ClaimedJob | None:
+        try:
+            if claimed.job.started_at is None:
+                claimed.job = self._inbox.jobs.start(claimed.job)
+        except (LeaseLost, StoreUnavailable) as error:
+            log.warning("%s could not be started: %s", job_title(claimed.job), error)
+            return None
+        if not claimed.still_mine():
+            return None
+        ending = self._attempts.run(claimed.job, claimed.still_mine)
+        if ending is None:
+            return None
+        following = self._next() if claimed.thread in self._job_threads else None
+        started = self._attempts.settle(claimed.job, ending, following.job if following else None)
+        if following and started:
+            following.job = started
+        return following
+
+    def _next(self) -> ClaimedJob | None:
+        """Return the next job in the queue, which starts in the transaction that ends the current one."""
+        try:
+            claimed = self._queue.get_nowait()
+        except queue.Empty:
+            return None
+        if claimed is None:
+            self._queue.put(None)
+        return claimed
+
+    def _forget(self, claimed: ClaimedJob) -> None:
+        """Remove the job from those held, unless it was claimed again meanwhile, and look for new jobs."""
+        if self._claimed.get(claimed.job.id) is claimed:
+            del self._claimed[claimed.job.id]
         self._inbox.news.set()
 
-    def _give_back(self, running: Running) -> None:
-        running.lost = True
-        self._forget(running)
-        self._attempts.settle(running.job, lambda: self._inbox.jobs.release(running.job))
+    def _give_back(self, claimed: ClaimedJob) -> None:
+        claimed.lost = True
+        self._forget(claimed)
+        self._attempts.release(claimed.job)
 
-    # Keeping: leases renewed, news heard.
+    # One thread renews leases and looks after the others.
 
-    def _renew(self) -> None:
-        """Until every job has ended, also while the worker stops."""
-        while not (self._stopping.wait(self._lease / 3) and not self._running):
-            if self._stopping.is_set():
-                time.sleep(min(STOPPING_SECONDS, self._lease / 3))
+    def _keep_leases(self) -> None:
+        """Renew leases until all jobs have ended, also while the worker stops."""
+        while True:
+            if self._stopping.wait(self._lease / 3):
+                if not self._claimed:
+                    return
+                time.sleep(min(STOP_PAUSE_SECONDS, self._lease / 3))
             try:
-                for running in list(self._running.values()):
-                    self._judge(running)
-                self._renew_these(dict(self._running))
+                for claimed in list(self._claimed.values()):
+                    self._drop_if_stuck(claimed)
+                self._replace_dead_threads()
+                self._renew()
             except StoreUnavailable as error:
                 log.warning("Leases could not be renewed: %s", error)
             except Exception:
                 log.exception("Leases could not be renewed")
 
-    def _judge(self, running: Running) -> None:
-        """Drops a job that hangs, and gives back one that waits behind others for too long."""
-        since = time.monotonic() - running.since
-        if running.thread is not None and since > self._longest:
-            log.error("%s has run for %.0f s and is left to others", title_of(running.job), since)
-            running.lost = True
-            self._threads.remove(running.thread)
-            self._add_thread()
-            self._forget(running)
-        elif running.thread is None and since > self._lease:
-            self._give_back(running)
+    def _drop_if_stuck(self, claimed: ClaimedJob) -> None:
+        """Leave a job that runs for too long to other workers, and give back one that is queued for too long."""
+        seconds = time.monotonic() - claimed.since
+        if claimed.thread is None and seconds > self._lease:
+            self._give_back(claimed)
+        elif claimed.thread in self._job_threads and seconds > self._max_run:
+            log.error("%s has run for %.0f s and is left to other workers", job_title(claimed.job), seconds)
+            claimed.lost = True
+            self._job_threads.remove(claimed.thread)
+            self._add_job_thread()
+            self._forget(claimed)
 
-    def _renew_these(self, held: dict[int, Running]) -> None:
-        if not held:
+    def _replace_dead_threads(self) -> None:
+        """Start a new thread for each one that has died, and end its job as a failed attempt."""
+        if self._stopping.is_set():
+            return
+        for thread in [thread for thread in self._job_threads if not thread.is_alive()]:
+            log.error("Thread %s died and is replaced", thread.name)
+            self._job_threads.remove(thread)
+            self._add_job_thread()
+            for claimed in [claimed for claimed in self._claimed.values() if claimed.thread is thread]:
+                claimed.lost = True
+                error = RuntimeError("the thread that ran the job died")
+                self._attempts.settle(claimed.job, self._attempts.fail(claimed.job, error))
+                self._forget(claimed)
+        if self._dispatcher is not None and not self._dispatcher.is_alive():
+            log.error("The dispatcher died and is replaced")
+            self._dispatcher = _thread(self._dispatch, "dispatcher")
+
+    def _renew(self) -> None:
+        claimed = dict(self._claimed)
+        if not claimed:
             return
         until = time.monotonic() + self._lease
-        lost = self._inbox.jobs.renew(self.name, held, self._lease)
-        for job_id, running in held.items():
+        lost = self._inbox.jobs.renew(self.name, claimed, self._lease)
+        for job_id, one in claimed.items():
             if job_id in lost:
-                running.lost = True
+                one.lost = True
             else:
-                running.until = until
+                one.until = until
 
     def _listen(self) -> None:
         self._inbox.store.listen(self._inbox.news.set, self._stopping.is_set)
+
+    def _clean_up(self) -> None:
+        run_cleanup(self._inbox, self._retention, self._stopping)
+
+    def _add_job_thread(self) -> None:
+        # The thread looks itself up in the list, so it must be there first.
+        thread = threading.Thread(target=self._work, name=f"job-{len(self._job_threads)}", daemon=True)
+        self._job_threads.append(thread)
+        thread.start()
+
+
+def _thread(target: Callable[[], None], name: str) -> threading.Thread:
+    thread = threading.Thread(target=target, name=name, daemon=True)
+    thread.start()
+    return thread

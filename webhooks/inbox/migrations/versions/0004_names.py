@@ -66,7 +66,9 @@ def _copy_checkpoints() -> None:
                       OR steps.key LIKE 'notify %'
                       OR steps.key LIKE '% wait %'
                     THEN 'framework' ELSE 'handler' END,
-               CASE WHEN steps.key = 'told' AND jobs.handler = 'announce' THEN 'announced' ELSE steps.key END,
+               CASE WHEN steps.key = 'told' AND jobs.handler = 'announce' THEN 'announced'
+                    WHEN steps.key LIKE 'surprise %' THEN 'unexpected error ' || substr(steps.key, 10)
+                    ELSE steps.key END,
                steps.value, steps.recorded_at
         FROM steps JOIN jobs ON jobs.id = steps.job_id
         """

@@ -1,8 +1,9 @@
-"""Leases in a SQLite file do not care what somebody does to the machine's clock."""
+"""Test that leases in a SQLite file do not depend on the machine's wall clock."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,13 +20,9 @@ from webhooks.inbox.migrate import upgrade
 HOUR = 3600.0
 
 
-@pytest.fixture
-def box(tmp_path: Path, clock: Clock) -> Iterator[Inbox]:
-    """An inbox on a machine whose clock of the wall is ours to set."""
-    yield from _opened(tmp_path, clock)
-
-
-def _opened(folder: Path, wall: Clock) -> Iterator[Inbox]:
+@contextmanager
+def process(folder: Path, wall: Clock) -> Iterator[Inbox]:
+    """Open the inbox as a process on a machine with that wall clock does."""
     store = SqliteStore(make_url(f"sqlite:///{folder / 'inbox.sqlite3'}"), wall=wall)
     store.prepare = lambda: upgrade(store)
     store.ensure_ready()
@@ -34,11 +31,18 @@ def _opened(folder: Path, wall: Clock) -> Iterator[Inbox]:
     inbox.close()
 
 
+@pytest.fixture
+def box(tmp_path: Path, clock: Clock) -> Iterator[Inbox]:
+    """Return an inbox on a machine whose wall clock is `clock`."""
+    with process(tmp_path, clock) as inbox:
+        yield inbox
+
+
 @pytest.mark.parametrize("jump", [-HOUR, HOUR])
-def test_clock_set_keeps_leases_and_due_times(
+def test_leases_and_due_times_survive_a_jump_of_the_wall_clock(
     box: Inbox, clock: Clock, event: Callable[..., Event], jump: float
 ) -> None:
-    """After a jump of an hour, back or forth, a running job is still its worker's and what is due is still due."""
+    """After a jump of an hour a running job still belongs to its worker, and a due job is still due."""
     for _ in range(2):
         box.events.receive(event())
     box.events.plan(lambda _: [NOTIFY])
@@ -51,8 +55,8 @@ def test_clock_set_keeps_leases_and_due_times(
     assert len(box.jobs.claim("other", 5, 30)) == 1
 
 
-def test_clock_set_shows_in_what_people_read(box: Inbox, clock: Clock, event: Callable[..., Event]) -> None:
-    """When something happened is told by the clock that people know."""
+def test_stored_times_follow_the_wall_clock(box: Inbox, clock: Clock, event: Callable[..., Event]) -> None:
+    """The times that people read are those of the wall clock, also after it was set."""
     clock.forward(-HOUR)
     box.events.receive(event())
     box.events.plan(lambda _: [NOTIFY])
@@ -65,33 +69,27 @@ def test_clock_set_shows_in_what_people_read(box: Inbox, clock: Clock, event: Ca
     assert [abs((time - now).total_seconds()) < 5 for time in times if time] == [True, True, True]
 
 
-def test_clock_is_one_for_all_processes(box: Inbox, tmp_path: Path, clock: Clock) -> None:
-    """A process that starts after the clock was set goes by the same time as those before it."""
+def test_all_processes_share_one_clock(box: Inbox, tmp_path: Path, clock: Clock) -> None:
+    """A process that starts after the wall clock was set uses the same time as those before it."""
     clock.forward(-HOUR)
-    for other in _opened(tmp_path, clock):
+    with process(tmp_path, clock) as other:
         first, second = (one.store.write(one.store.now) for one in (box, other))
-        assert abs(first - second) < 5
+    assert abs(first - second) < 5
 
 
-def test_start_of_the_machine_frees_what_its_workers_held(
+def test_reboot_makes_the_jobs_of_dead_workers_due(
     box: Inbox, tmp_path: Path, clock: Clock, event: Callable[..., Event]
 ) -> None:
-    """After the machine started anew, with a clock that is wrong by years, its jobs are due at once."""
+    """After a reboot with a wall clock that is wrong by years, jobs are due at once or soon."""
     for _ in range(2):
         box.events.receive(event())
     box.events.plan(lambda _: [NOTIFY])
-    (running, postponed) = box.jobs.claim("gone", 2, 30)
+    (running, postponed) = box.jobs.claim("dead", 2, 30)
     box.jobs.postpone(postponed, 10 * HOUR, "later")
+    box.store.write(lambda connection: connection.execute(text("UPDATE clock SET boot = 'previous'")))
     box.close()
     clock.seconds = 1000.0
-    for fresh in _opened_after_boot(tmp_path, clock):
-        assert [job.id for job in fresh.jobs.claim("new", 5, 30)] == [running.id]
-        due_in = fresh.events.list()[0].jobs[0].job.due_at.timestamp() - fresh.store.write(fresh.store.now)
-        assert due_in <= sqlite_clock.MAX_DELAY_SECONDS
-
-
-def _opened_after_boot(folder: Path, wall: Clock) -> Iterator[Inbox]:
-    for inbox in _opened(folder, wall):
-        inbox.store.write(lambda connection: connection.execute(text("UPDATE clock SET boot = 'before'")))
-        inbox.close()
-    yield from _opened(folder, wall)
+    with process(tmp_path, clock) as rebooted:
+        assert [job.id for job in rebooted.jobs.claim("new", 5, 30)] == [running.id]
+        due_at = rebooted.events.list()[0].jobs[0].job.due_at.timestamp()
+        assert due_at - rebooted.store.write(rebooted.store.now) <= sqlite_clock.MAX_DELAY_SECONDS

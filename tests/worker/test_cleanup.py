@@ -1,0 +1,81 @@
+"""Test that every worker deletes expired events."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.databases import some_event
+from webhooks.errors import StoreUnavailable
+from webhooks.inbox import Inbox
+from webhooks.worker.cleanup import delete_expired, run_cleanup
+
+DAY = 86400.0
+
+
+@pytest.fixture
+def filled(sqlite_url: str, opened: Callable[..., Inbox]) -> Inbox:
+    """Return an inbox with five expired events and a new one."""
+    old = opened(sqlite_url, clock=lambda: time.time() - 100 * DAY)
+    for number in range(5):
+        old.events.receive(some_event(number))
+    old.events.plan(lambda _: [])
+    new = opened(sqlite_url)
+    new.events.receive(some_event(6))
+    return new
+
+
+def test_expired_events_are_deleted_by_every_worker(filled: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cleanup starts by itself, and ends at once when the worker stops."""
+    monkeypatch.setattr("webhooks.worker.cleanup.FIRST_CLEANUP", 0.05)
+    stopping = threading.Event()
+    thread = threading.Thread(target=run_cleanup, args=(filled, 90, stopping))
+    thread.start()
+    deadline = time.monotonic() + 10
+    while len(filled.events.list()) > 1 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    stopping.set()
+    thread.join(2)
+    assert not thread.is_alive()
+    assert len(filled.events.list()) == 1
+
+
+def test_zero_days_keep_all_events(filled: Inbox) -> None:
+    """RETENTION_DAYS=0 keeps events forever."""
+    assert delete_expired(filled, 0) == 0
+    assert len(filled.events.list()) == 6
+
+
+def test_cleanup_goes_on_after_an_error(
+    filled: Inbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While the inbox is unavailable cleanup is postponed, and the thread does not end."""
+    monkeypatch.setattr("webhooks.worker.cleanup.FIRST_CLEANUP", 0.01)
+    monkeypatch.setattr("webhooks.worker.cleanup.CLEANUP_INTERVAL", 0.01)
+    errors: list[Exception] = [StoreUnavailable("down"), ZeroDivisionError()]
+    delete_before = filled.retention.delete_before
+
+    def fail_twice(before: float, *, stopping: Callable[[], bool]) -> int:
+        if errors:
+            raise errors.pop(0)
+        return delete_before(before, stopping=stopping)
+
+    monkeypatch.setattr(filled.retention, "delete_before", fail_twice)
+    stopping = threading.Event()
+    thread = threading.Thread(target=run_cleanup, args=(filled, 90, stopping))
+    with caplog.at_level(logging.WARNING):
+        thread.start()
+        deadline = time.monotonic() + 10
+        while len(filled.events.list()) > 1 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        stopping.set()
+        thread.join(2)
+    assert len(filled.events.list()) == 1
+    assert [record.message for record in caplog.records] == [
+        "Cleanup postponed, inbox unavailable: down",
+        "Cleanup failed",
+    ]

@@ -1,0 +1,42 @@
+"""How many jobs a worker claims and how often it plans, by tables and with the clock as an argument."""
+
+from __future__ import annotations
+
+import pytest
+
+from webhooks.worker.pacing import AHEAD, PLAN_PAUSE_SECONDS, Pacing
+
+
+@pytest.mark.parametrize(
+    ("durations", "held", "room"),
+    [
+        ([], 0, 4),  # nothing is known yet: one job for each thread
+        ([], 3, 1),
+        ([], 4, 0),
+        ([0.001] * 50, 0, 4 * AHEAD),  # fast handlers: many jobs share a commit
+        ([0.001] * 50, 30, 2),
+        ([0.001] * 50, 40, 0),
+        ([0.001] * 50 + [5.0], 0, 4),  # one slow job is enough to stop claiming ahead
+        ([0.001] * 50 + [5.0] + [0.001] * 50, 0, 4 * AHEAD),
+        ([0.05] * 50, 0, 4),
+    ],
+)
+def test_room_follows_the_duration_of_jobs(durations: list[float], held: int, room: int) -> None:
+    """A worker claims ahead only while its handlers are fast, and never more than it can start soon."""
+    pacing = Pacing(threads=4)
+    for seconds in durations:
+        pacing.job_took(seconds)
+    assert pacing.room(held) == room
+
+
+@pytest.mark.parametrize(
+    ("events", "may_plan_at_once"),
+    [(0, True), (19, True), (20, False), (199, False), (200, True)],
+)
+def test_many_events_pause_planning(events: int, may_plan_at_once: bool) -> None:
+    """Under load acknowledgements come first; a backlog, where the limit was reached, is planned without a pause."""
+    pacing = Pacing(threads=4)
+    assert pacing.may_plan(100.0)
+    pacing.planned(100.0, events, limit=200)
+    assert pacing.may_plan(100.0) == may_plan_at_once
+    assert pacing.may_plan(100.0 + PLAN_PAUSE_SECONDS)
