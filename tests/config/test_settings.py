@@ -315,6 +315,9 @@ def test_time_zone_is_known() -> None:
         RuntimeError, match=r"TIMEZONE: 'europe/berlin' is not a time zone; did you mean Europe/Berlin\?"
     ):
         Settings.read(_env_file=None, timezone="europe/berlin")
+    for name in ("Europe", "../etc/passwd", "/etc/localtime"):
+        with pytest.raises(RuntimeError, match=f"TIMEZONE: '{name}' is not a time zone"):
+            Settings.read(_env_file=None, timezone=name)
     with pytest.raises(RuntimeError, match=r"TIMEZONE: 'CEST \+2' is not a time zone; write a name such as Europe/"):
         Settings.read(_env_file=None, timezone="CEST +2")
 

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from types import EllipsisType
 from typing import Any, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
     AliasChoices,
@@ -222,11 +222,12 @@ class Settings(NotifierSettings):
     @field_validator("timezone")
     @classmethod
     def _validate_timezone(cls, name: str) -> str:
-        # The names are files; Windows and macOS find them in any case, Linux does not.
-        if name not in (known := available_timezones()):
-            meant = closest(name, known)
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder, such as Europe
+            meant = closest(name, available_timezones())
             advice = f"did you mean {meant}?" if meant else "write a name such as Europe/Berlin"
-            raise ValueError(f"{name!r} is not a time zone; {advice}")
+            raise ValueError(f"{name!r} is not a time zone; {advice}") from None
         return name
 
     @field_validator("rules_file", "sites_file")
