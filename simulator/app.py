@@ -15,6 +15,8 @@ from simulator.control.content_card import content_card
 from simulator.control.http_api import control
 from simulator.control.page import page
 from simulator.tableau.wire import ApiError, error_response
+from simulator.twilio.account import TwilioError
+from simulator.twilio.api import error_response as twilio_error
 from simulator.world.world import World
 
 
@@ -58,7 +60,10 @@ def _addresses(config: Config) -> dict[str, str]:
 
 
 def handle_http_error(error: HTTPException) -> Response | HTTPException:
-    """Return Tableau's error for an unknown address or method below /api, and other errors unchanged."""
+    """Return the vendor's error for an unknown address or method of Tableau or Twilio, and other errors unchanged."""
+    if request.path.startswith("/twilio/") and error.code in {404, 405}:
+        detail = f"The requested resource {request.path} was not found"
+        return twilio_error(TwilioError(20404 if error.code == 404 else 20004, detail, error.code))
     if not request.path.startswith("/api/"):
         return error
     if error.code == 405:

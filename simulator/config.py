@@ -21,10 +21,15 @@ VARIABLES = {
     "SLACK_CHANNEL": "slack_channel",
     "TWILIO_ACCOUNT_SID": "twilio_account_sid",
     "TWILIO_AUTH_TOKEN": "twilio_auth_token",
+    "TWILIO_API_KEY_SID": "twilio_api_key_sid",
+    "TWILIO_API_KEY_SECRET": "twilio_api_key_secret",
     "TWILIO_FROM": "twilio_from",
     "TWILIO_TO": "twilio_to",
 }
 SYNONYMS = {"TABLEAU_PAT_NAME": "TS_PAT_NAME", "TABLEAU_PAT_SECRET": "TS_PAT_SECRET"}
+
+# Credentials that a server does not need.
+OPTIONAL = ("TWILIO_API_KEY_SID", "TWILIO_API_KEY_SECRET")
 
 # Fields that neither the environment nor the HTTP API can set.
 CODE_ONLY = ("clock", "more_pats", "more_ca_secrets", "twilio_verified")
@@ -58,6 +63,9 @@ class Config:
     slack_channel: str = "#bi"
     twilio_account_sid: str = "AC00000000000000000000000000000001"
     twilio_auth_token: str = field(default="simulated-auth-token", repr=False)
+    # An API key that is accepted in place of the account's SID and token.
+    twilio_api_key_sid: str = ""
+    twilio_api_key_secret: str = field(default="", repr=False)
     twilio_from: str = "+15005550006"
     twilio_to: str = "+15550100"
     # The only numbers that a trial account can send to; None: a paid account.
@@ -100,6 +108,7 @@ class Config:
     def environment(self, base_url: str) -> dict[str, str]:
         """Return the variables that a server needs to use this simulator at `base_url`."""
         values = {name: getattr(self, attribute) for name, attribute in VARIABLES.items()}
+        values = {name: value for name, value in values.items() if value or name not in OPTIONAL}
         base = base_url.rstrip("/")
         addresses = {"TABLEAU_DOMAIN": base, "SLACK_API_URL": f"{base}/slack/api/", "TWILIO_API_URL": f"{base}/twilio"}
         return addresses | values
@@ -121,8 +130,8 @@ def from_environment(environ: Mapping[str, str]) -> tuple[Config, dict[str, str]
     if "TABLEAU_SITENAME" in environ:
         given["content_url"] = environ["TABLEAU_SITENAME"]
     config = Config(**given)  # type: ignore[arg-type]
-    defaults = {name: getattr(config, attribute) for name, attribute in VARIABLES.items() if attribute not in given}
-    return config, defaults
+    left_out = {name: attribute for name, attribute in VARIABLES.items() if attribute not in given}
+    return config, {name: getattr(config, attr) for name, attr in left_out.items() if name not in OPTIONAL}
 
 
 def _credential(name: str, environ: Mapping[str, str]) -> str:

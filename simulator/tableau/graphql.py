@@ -1,10 +1,11 @@
-"""Parse GraphQL queries: fields, arguments, aliases, variables, nesting. Pure; no fragments, no directives.
+"""Parse GraphQL queries: fields, arguments, aliases, variables, nesting, fragments. Pure; no directives.
 
 https://spec.graphql.org/October2021/
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,22 +27,25 @@ class Malformed(ValueError):
 
 @dataclass
 class Field:
-    """One requested field with its own fields."""
+    """One requested field with its own fields; `on` is the type condition of its fragment, empty without one."""
 
     name: str
     alias: str
     arguments: dict[str, Any] = field(default_factory=dict)
     fields: list[Field] = field(default_factory=list)
+    on: str = ""
 
 
 def parse(query: str, variables: dict[str, Any]) -> list[Field]:
-    """Return the top-level fields of a query. Raises Malformed."""
+    """Return the top-level fields of a query, with the fields of its fragments in place. Raises Malformed."""
     parser = _Parser(_tokens(query), variables)
+    parser.skip_fragments()
     if parser.peek() != "{":
         if (word := parser.take()) != "query":
             raise Malformed(f"only queries are supported, not {word!r}")
         parser.skip_name_and_read_variables()
     fields = parser.selection(0)
+    parser.skip_fragments()
     if parser.peek() is not None:
         raise Malformed(f"unexpected {parser.peek()!r} after the query")
     return fields
@@ -63,6 +67,12 @@ class _Parser:
     def __init__(self, tokens: list[str], variables: dict[str, Any]) -> None:
         self._tokens, self._position = tokens, 0
         self._variables = dict(variables)
+        # The positions behind the names of the fragments, which may be defined after their use.
+        self._fragments = {
+            name: position + 2
+            for position, (keyword, name) in enumerate(itertools.pairwise(tokens))
+            if keyword == "fragment" and (position == 0 or tokens[position - 1] == "}")
+        }
 
     def peek(self) -> str | None:
         return self._tokens[self._position] if self._position < len(self._tokens) else None
@@ -93,18 +103,45 @@ class _Parser:
                 self._variables.setdefault(name, self.value())
         self.take()
 
-    def selection(self, depth: int) -> list[Field]:
-        """Return the fields between braces."""
+    def skip_fragments(self) -> None:
+        """Skip the definitions of fragments."""
+        while self.peek() == "fragment":
+            while self.take() != "{":
+                pass
+            depth = 1
+            while depth:
+                depth += {"{": 1, "}": -1}.get(self.take(), 0)
+
+    def _spread(self, depth: int) -> list[Field]:
+        """Return the fields of an inline or named fragment."""
+        if self.peek() == "on":
+            self.take()
+            return self.selection(depth + 1, on=self._name())
+        name = self._name()
+        if name not in self._fragments:
+            raise Malformed(f"unknown fragment {name!r}")
+        back, self._position = self._position, self._fragments[name]
+        self.take("on")
+        fields = self.selection(depth + 1, on=self._name())
+        self._position = back
+        return fields
+
+    def selection(self, depth: int, on: str = "") -> list[Field]:
+        """Return the fields and fragments between braces; `on` is the type condition of a fragment."""
         if depth > MAX_DEPTH:
             raise Malformed("the query is nested too deeply")
         self.take("{")
-        fields = []
+        fields: list[Field] = []
         while self.peek() != "}":
+            if self.peek() == "...":
+                self.take()
+                fields += self._spread(depth)
+                continue
             name = alias = self._name()
             if self.peek() == ":":
                 self.take()
                 name = self._name()
-            requested = Field(name, alias)
+            requested = Field(name, alias, on=on)
             if self.peek() == "(":
                 self.take()
                 requested.arguments = self._pairs(")")

@@ -56,14 +56,15 @@ def verify(token: str, config: Config, used: dict[str, datetime], now: datetime)
 
 
 def _secret(token: str, config: Config) -> str:
-    """Return the secret that the token's header names."""
+    """Return the secret that the token's header names. The issuer may be in the claims only."""
     try:
         header = jwt.get_unverified_header(token)
+        claims = jwt.decode(token, options={"verify_signature": False})
     except jwt.InvalidTokenError as error:
         raise Refused("Signin Error (10): the token is not a JWT") from error
     if header.get("alg") != "HS256":
         raise Refused("Signin Error (16): the algorithm must be HS256")
-    if header.get("iss") != config.ca_client:
+    if header.get("iss", claims.get("iss")) != config.ca_client:
         raise Refused("Signin Error (126): the connected app is not found or is disabled")
     secrets = {config.ca_secret_id: config.ca_secret_value, **config.more_ca_secrets}
     if header.get("kid") not in secrets:

@@ -77,6 +77,10 @@ class Account:
 
     def __init__(self, config: Config, now: Callable[[], datetime], random_source: random.Random) -> None:
         self.sid, self.token = config.twilio_account_sid, config.twilio_auth_token
+        # The accepted pairs of user name and password.
+        self.credentials = [(self.sid, self.token)]
+        if config.twilio_api_key_sid:
+            self.credentials.append((config.twilio_api_key_sid, config.twilio_api_key_secret))
         self._senders = {config.twilio_from, MAGIC_SENDER}
         self._verified = config.twilio_verified
         self._now, self._random = now, random.Random(random_source.random())

@@ -44,9 +44,8 @@ def authenticated(view: View) -> View:
         world, given = current_world(), request.authorization
         if given is None or given.type != "basic":
             raise TwilioError(20003, "Authenticate", 401)
-        name_matches = compare_digest((given.username or "").encode(), world.twilio.sid.encode())
-        password_matches = compare_digest((given.password or "").encode(), world.twilio.token.encode())
-        if not (name_matches and password_matches):
+        pair = f"{given.username}:{given.password}".encode()
+        if not any(compare_digest(pair, ":".join(known).encode()) for known in world.twilio.credentials):
             raise TwilioError(20003, "Authenticate", 401)
         if sid != world.twilio.sid:
             raise TwilioError(20404, f"The requested resource {request.path} was not found", 404)

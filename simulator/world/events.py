@@ -214,7 +214,7 @@ def _site_created(world: World, site: Site, request: EventRequest) -> Payload:
     if world.site_at(made.content_url):
         raise Impossible(f"A site {made.content_url!r} exists already")
     made.users = {luid: user for luid, user in site.users.items() if user.is_admin}
-    project = Project(world.luid(), "default", next(iter(made.users)))
+    project = Project(world.luid(), "Default", next(iter(made.users)))
     made.projects[project.luid] = project
     world.sites[made.luid] = made
     return world.emit(site, "SiteCreated", name=made.name, luid=made.luid)

@@ -33,7 +33,7 @@ PEOPLE = (
 GROUPS = {"All Users": range(6), "Finance Analysts": (1, 2), "BI Stewards": (0, 4)}
 
 PROJECTS = (
-    ("default", "The default project", 0, None),
+    ("Default", "The default project", 0, None),
     ("Finance", "Closing, receivables and planning", 1, None),
     ("Reports", "Reports for the board", 1, "Finance"),
     ("Marketing", "Campaigns and web", 2, None),
@@ -48,7 +48,7 @@ DATASOURCES = (
     ("Web Sessions", "Marketing", 2, "bigquery", False, ("web.sessions", "web.events")),
     ("Campaign Spend", "Marketing", 2, "google-sheets", False, ("spend",)),
     ("Stock Levels", "Operations", 3, "snowflake", True, ("OPS.STOCK",)),
-    ("Headcount", "default", 4, "postgres", False, ("hr.people",)),
+    ("Headcount", "Default", 4, "postgres", False, ("hr.people",)),
 )
 
 # name, project, owner, tags, data sources, views
@@ -63,8 +63,8 @@ WORKBOOKS = (
     ("Delivery Times", "Operations", 3, ("sla",), ("Orders",), ("Late Orders", "Carriers")),
     ("Stock & Reorder", "Operations", 3, (), ("Stock Levels", "Orders"), ("Stock", "Reorder")),
     ("Store Map", "Operations", 3, (), ("Orders",), ("Map",)),
-    ("Headcount Plan", "default", 4, ("confidential",), ("Headcount",), ("Plan",)),
-    ("Scratchpad", "default", 5, (), (), ("Sheet 1",)),
+    ("Headcount Plan", "Default", 4, ("confidential",), ("Headcount",), ("Plan",)),
+    ("Scratchpad", "Default", 5, (), (), ("Sheet 1",)),
 )
 FLOWS = (("Clean Orders", "Operations", 3, "Orders"), ("Join Campaigns", "Marketing", 2, "Campaign Spend"))
 
@@ -96,7 +96,7 @@ class Seed:
         site = Site(self._luid(), "Branch", content_url)
         self._add_users(site)
         owner = next(iter(site.users))
-        project = Project(self._luid(), "default", owner, "The default project", created_at=self._now)
+        project = Project(self._luid(), "Default", owner, "The default project", created_at=self._now)
         site.projects[project.luid] = project
         return site
 
@@ -160,7 +160,7 @@ class Seed:
         for index, (kind, item) in enumerate(refreshed):
             self._add_task(site, ("extractRefresh", "FullRefresh", kind), item.luid, index)
         for index, flow in enumerate(site.flows):
-            self._add_task(site, ("runFlow", "RunFlowTask", "flow"), flow, index)
+            self._add_task(site, ("flowRun", "RunFlowTask", "flow"), flow, index)
         flows = [(self._luid(), self._luid(), flow) for flow in site.flows]
         linked = LinkedTask(self._luid(), self._luid(), flows)
         site.linked_tasks[linked.luid] = linked

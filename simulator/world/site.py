@@ -153,7 +153,7 @@ class Task:
     """A refresh or a flow on a schedule."""
 
     luid: str
-    # extractRefresh or runFlow
+    # extractRefresh or flowRun: the element in responses
     kind: str
     # FullRefresh, IncrementalRefresh, RunFlowTask
     type: str

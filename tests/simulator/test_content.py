@@ -257,3 +257,41 @@ def test_schedule_of_a_new_task_is_validated(rest: Any) -> None:
     assert rest.call("POST", "tasks/extractRefreshes", json=refresh | bad).json()["error"]["code"] == "409004"
     made = rest.call("POST", "tasks/extractRefreshes", json=refresh | good)
     assert (made.status_code, made.json()["extractRefresh"]["workbook"]["id"]) == (201, luid)
+
+
+def test_flow_tasks_are_wrapped_as_in_the_schema(rest: Any) -> None:
+    """The address says runFlow and the element flowRun."""
+    tasks = rest.get("tasks/runFlow")["tasks"]["task"]
+    assert [list(task) for task in tasks] == [["flowRun"], ["flowRun"]]
+    assert rest.get(f"tasks/runFlow/{tasks[0]['flowRun']['id']}")["task"] == tasks[0]
+
+
+def test_several_users_are_added_to_a_group(rest: Any) -> None:
+    """The element `users` adds all of them, or none if one is unknown."""
+    group = next(one["id"] for one in rest.get("groups")["groups"]["group"] if one["name"] == "BI Stewards")
+    users = {user["fullName"]: user["id"] for user in rest.get("users?fields=_all_")["users"]["user"]}
+    wanted = [{"id": users["Ben Duarte"]}, {"id": users["Finn O'Brien"]}]
+    unknown = {"users": {"user": [*wanted, {"id": "x"}]}}
+    assert rest.call("POST", f"groups/{group}/users", json=unknown).json()["error"]["code"] == "404002"
+    added = rest.call("POST", f"groups/{group}/users", json={"users": {"user": wanted}}).json()
+    assert [user["id"] for user in added["users"]["user"]] == [one["id"] for one in wanted]
+    assert len(rest.get(f"groups/{group}/users")["users"]["user"]) == 4
+
+
+def test_projects_have_the_names_of_cloud(rest: Any) -> None:
+    """The default project is called Default, and the contents are counted under Tableau's names."""
+    default = rest.get("projects?filter=name:eq:Default")["projects"]["project"][0]
+    assert default["contentsCounts"] == {
+        "projectCount": "0",
+        "workbookCount": "2",
+        "viewCount": "2",
+        "datasourceCount": "1",
+    }
+
+
+def test_revisions_have_pages(rest: Any, control: Any) -> None:
+    """A list of revisions has a pagination block."""
+    luid = control("POST", "events", {"event_type": "WorkbookUpdated", "name": "Sales"})["event"]["resource_luid"]
+    found = rest.get(f"workbooks/{luid}/revisions?pageSize=1&pageNumber=2")
+    assert found["pagination"] == {"pageNumber": "2", "pageSize": "1", "totalAvailable": "2"}
+    assert [revision["revisionNumber"] for revision in found["revisions"]["revision"]] == ["2"]

@@ -84,3 +84,35 @@ def test_query_language_is_parsed() -> None:
     assert parse(query, {"a": ["y"]})[0].arguments["l"] == ["y"]
     with pytest.raises(Malformed):
         parse("{ a(b: ) }", {})
+
+
+def test_fragments_are_put_in_place(rest: Any) -> None:
+    """Named fragments may be defined before or after their use; inline ones apply to their type."""
+    query = """fragment names on PublishedDatasource { name ...owned }
+        query { publishedDatasources(filter: {name: "Orders"}) {
+            ...names ... on PublishedDatasource { isCertified } ... on Workbook { colour }
+            downstreamFlows { name } upstreamFlows { ... on Flow { name } } } }
+        fragment owned on PublishedDatasource { owner { name } }"""
+    [source] = _query(rest, query)["data"]["publishedDatasources"]
+    assert source == {
+        "name": "Orders",
+        "owner": {"name": "Dev Raman"},
+        "isCertified": True,
+        "downstreamFlows": [],
+        "upstreamFlows": [{"name": "Clean Orders"}],
+    }
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ workbooks { ...missing } }",
+        "{ workbooks { ...a } } fragment a on Workbook { ...a }",
+        "{ workbooks { name } } fragment a on Workbook { name",
+        "fragment a on Workbook { name }",
+        "{ workbooks { ... on } }",
+    ],
+)
+def test_invalid_fragments_have_errors(rest: Any, query: str) -> None:
+    """Unknown, recursive and unfinished fragments are refused."""
+    assert _query(rest, query)["data"] is None

@@ -83,7 +83,7 @@ def test_tsc_reads_every_list(tsc: tableau.Server) -> None:
     assert len(list(tableau.Pager(tsc.views))) == 20
     assert [user.email for user in tsc.users.get()[0]][:2] == ["ann@acme.example", "ben@acme.example"]
     assert {group.name for group in tsc.groups.get()[0]} == {"All Users", "Finance Analysts", "BI Stewards"}
-    assert [project.name for project in tsc.projects.get()[0]][:2] == ["default", "Finance"]
+    assert [project.name for project in tsc.projects.get()[0]][:2] == ["Default", "Finance"]
     assert tsc.sites.get_by_id(tsc.site_id).content_url == "acme"
 
 

@@ -209,3 +209,40 @@ def test_unsupported_call_names_the_simulator(rest: Any) -> None:
     error = rest.call("GET", "virtualconnections").json()["error"]
     assert error["code"] == "404003"
     assert error["detail"].startswith("The simulator does not support GET /api/3.27/sites/")
+
+
+def test_issuer_of_a_jwt_can_be_in_the_claims_only(simulator: Running, rest: Any) -> None:
+    """Some libraries put no issuer into the header."""
+    config = simulator.world.config
+    token = jwt.encode(_claims(config), config.ca_secret_value, "HS256", {"kid": config.ca_secret_id})
+    assert rest.sign_in({"jwt": token}).ok
+
+
+# A call, and the only scope with which it is allowed.
+SCOPES = [
+    ("GET", "workbooks/x", "tableau:content:read"),
+    ("GET", "workbooks/x/content", "tableau:workbooks:download"),
+    ("GET", "datasources/x/content", "tableau:datasources:download"),
+    ("GET", "flows/x/content", "tableau:flows:download"),
+    ("GET", "workbooks/x/pdf", "tableau:workbooks:download"),
+    ("GET", "workbooks/x/powerpoint", "tableau:workbooks:download"),
+    ("GET", "views/x/pdf", "tableau:views:download"),
+    ("GET", "tasks/extractRefreshes", "tableau:tasks:read"),
+    ("GET", "tasks/runFlow", "tableau:flow_tasks:read"),
+    ("POST", "tasks/runFlow/x/runNow", "tableau:flow_tasks:run"),
+    ("POST", "tasks/extractRefreshes/x/runNow", "tableau:tasks:run"),
+    ("POST", "flows/x/run", "tableau:flows:run"),
+    ("PUT", "jobs/x", "tableau:jobs:update"),
+    ("DELETE", "labels/x", "tableau:labels:delete"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), SCOPES)
+def test_call_needs_its_scope(method: str, path: str, scope: str, simulator: Running, rest: Any) -> None:
+    """A JWT session may make a call with its scope, and not with all others of the table."""
+    config = simulator.world.config
+    others = sorted({other for _, _, other in SCOPES} - {scope})
+    assert rest.sign_in(_jwt(config, scp=[scope])).ok
+    assert rest.call(method, path).status_code != 401
+    assert rest.sign_in(_jwt(config, scp=others)).ok
+    assert rest.call(method, path).status_code == 401

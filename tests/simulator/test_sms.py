@@ -102,3 +102,23 @@ def test_status_callback_is_signed(receiver: Any) -> None:
         validator.validate(receiver.url, form, headers["X-Twilio-Signature"])
         for form, (_, headers, _) in zip(forms, receiver.requests, strict=True)
     )
+
+
+def test_api_key_is_accepted() -> None:
+    """A key of the account authenticates in place of its token, if one is configured."""
+    with running(Config(twilio_api_key_sid="SK" + "1" * 32, twilio_api_key_secret="key-secret")) as simulator:
+        config = simulator.world.config
+        address = f"{simulator.url}/twilio/2010-04-01/Accounts/{config.twilio_account_sid}/Messages.json"
+        for secret, status in (("key-secret", 200), ("wrong", 401)):
+            assert requests.get(address, auth=(config.twilio_api_key_sid, secret), timeout=5).status_code == status
+        assert simulator.environment["TWILIO_API_KEY_SID"] == config.twilio_api_key_sid
+    assert "TWILIO_API_KEY_SID" not in Config().environment("http://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/Accounts/x/Nothing.json", 404), ("DELETE", "", 405)])
+def test_unknown_address_is_json(method: str, path: str, status: int, simulator: Running) -> None:
+    """Twilio's errors are JSON, also for an unknown address or method."""
+    account = f"{simulator.url}/twilio/2010-04-01"
+    url = f"{account}{path}" if path else f"{account}/Accounts/x/Messages.json"
+    response = requests.request(method, url, timeout=5)
+    assert (response.status_code, response.json()["status"]) == (status, status)

@@ -180,7 +180,7 @@ def connections(call: ApiCall, kind: str, luid: str) -> Document:
 def revisions(call: ApiCall, kind: str, luid: str) -> Document:
     """List the revisions of content."""
     item = find_content(call, kind, luid)
-    items = [
+    items: list[Document] = [
         {
             "revisionNumber": str(number),
             "current": number == item.revision,
@@ -190,4 +190,5 @@ def revisions(call: ApiCall, kind: str, luid: str) -> Document:
         }
         for number in range(1, item.revision + 1)
     ]
-    return {"revisions": {"revision": items}}
+    block, shown = page(items, call.query)
+    return {"pagination": block, "revisions": {"revision": shown}}

@@ -11,12 +11,12 @@ from flask import Response
 
 from simulator.render import documents
 from simulator.render.chart import chart
-from simulator.tableau.endpoints.content import READ, find_content
-from simulator.tableau.route import ApiCall, route
+from simulator.tableau.endpoints.content import find_content
+from simulator.tableau.route import ANY_SCOPE, ApiCall, require_scope, route
 from simulator.tableau.wire import ApiError
 from simulator.world.site import View, Workbook
 
-DOWNLOAD = "tableau:views:download"
+DOWNLOAD, DOWNLOAD_WORKBOOKS = "tableau:views:download", "tableau:workbooks:download"
 THUMBNAIL = (480, 300)
 SIZES = {"": (800, 600), "high": (1600, 1200)}
 # Pixels per side.
@@ -102,7 +102,7 @@ def view_pdf(call: ApiCall, luid: str) -> Response:
     return _limited(call, lambda: _file(documents.pdf([item.name]), "application/pdf", f"{item.name}.pdf"))
 
 
-@route("/workbooks/<luid>/pdf", since="3.4", scope=DOWNLOAD, locked=False)
+@route("/workbooks/<luid>/pdf", since="3.4", scope=DOWNLOAD_WORKBOOKS, locked=False)
 def workbook_pdf(call: ApiCall, luid: str) -> Response:
     """Return a workbook as a PDF with a page for each view."""
     item = find_content(call, "workbooks", luid)
@@ -110,7 +110,7 @@ def workbook_pdf(call: ApiCall, luid: str) -> Response:
     return _limited(call, lambda: _file(documents.pdf(pages), "application/pdf", f"{item.name}.pdf"))
 
 
-@route("/workbooks/<luid>/powerpoint", since="3.8", scope=DOWNLOAD, locked=False)
+@route("/workbooks/<luid>/powerpoint", since="3.8", scope=DOWNLOAD_WORKBOOKS, locked=False)
 def workbook_powerpoint(call: ApiCall, luid: str) -> Response:
     """Return a workbook as slides with the images of its views."""
     item = find_content(call, "workbooks", luid)
@@ -135,9 +135,10 @@ def view_crosstab(call: ApiCall, luid: str) -> Response:
     return _limited(call, lambda: _file(documents.xlsx(rows), documents.XLSX, f"{item.name}.xlsx"))
 
 
-@route("/<any(workbooks,datasources,flows):kind>/<luid>/content", scope=READ, locked=False)
+@route("/<any(workbooks,datasources,flows):kind>/<luid>/content", scope=ANY_SCOPE, locked=False)
 def download(call: ApiCall, kind: str, luid: str) -> Response:
     """Return the published file, which is a minimal package."""
+    require_scope(call, f"tableau:{kind}:download")
     item = find_content(call, kind, luid)
     name, inner = {"workbooks": ("twbx", "twb"), "datasources": ("tdsx", "tds"), "flows": ("tflx", "tfl")}[kind]
     document = f"<?xml version='1.0' encoding='utf-8' ?>\n<{kind[:-1]} version='18.1' source-build='simulator'/>\n"

@@ -54,7 +54,7 @@ def get_job(call: ApiCall, luid: str) -> Document:
     return {"job": resources.job(_job(call, luid), call.world.now())}
 
 
-@route("/jobs/<luid>", "PUT", since="3.1", scope="tableau:jobs:cancel")
+@route("/jobs/<luid>", "PUT", since="3.1", scope="tableau:jobs:update")
 def cancel_job(call: ApiCall, luid: str) -> Document:
     """Cancel a job that has not ended."""
     job = _job(call, luid)

@@ -12,7 +12,7 @@ from simulator.tableau.wire import ApiError, Document, as_bool, as_list, as_text
 from simulator.world.changes import add_label, emit_label
 from simulator.world.site import Content, Label
 
-READ, UPDATE = "tableau:labels:read", "tableau:labels:update"
+READ, UPDATE, DELETE = "tableau:labels:read", "tableau:labels:update", "tableau:labels:delete"
 WARNINGS_READ, WARNINGS_UPDATE = "tableau:data_quality_warnings:read", "tableau:data_quality_warnings:update"
 WARNINGS = ("WARNING", "DEPRECATED", "STALE", "SENSITIVE_DATA", "MAINTENANCE")
 KIND = "<any(datasource,flow):kind>"
@@ -69,7 +69,7 @@ def put_labels(call: ApiCall) -> Document:
     return _label_list(call, assets)
 
 
-@route("/labels", "DELETE", since="3.21", scope=UPDATE)
+@route("/labels", "DELETE", since="3.21", scope=DELETE)
 def delete_labels(call: ApiCall) -> Result:
     """Delete the labels of some assets, or only those of the given categories."""
     luids = {item.luid for _, item in _assets(call, call.body())}
@@ -116,7 +116,7 @@ def _update(call: ApiCall, label: Label, given: Document, names: tuple[str, str]
     emit_label(call.world, call.site, label, "LabelUpdated")
 
 
-@route("/labels/<luid>", "DELETE", since="3.21", scope=UPDATE)
+@route("/labels/<luid>", "DELETE", since="3.21", scope=DELETE)
 def delete_label(call: ApiCall, luid: str) -> Result:
     """Delete one label."""
     _delete(call, _label(call, luid))

@@ -100,7 +100,9 @@ def _connection(site: Site, field: Field, things: list[Thing]) -> dict[str, Any]
 def _select(site: Site, thing: Thing, fields: list[Field]) -> dict[str, Any]:
     if not fields:
         raise GraphError(f"Field of type '{_kind(thing)}' must have a selection of subfields.")
-    return {field.alias: _inner(site, thing, field) for field in fields}
+    # The fields of a fragment on another type are left out.
+    applying = [field for field in fields if field.on in ("", _kind(thing))]
+    return {field.alias: _inner(site, thing, field) for field in applying}
 
 
 def _inner(site: Site, thing: Thing, field: Field) -> Any:
@@ -169,6 +171,8 @@ FIELDS: dict[type, dict[str, Getter]] = {
         "downstreamWorkbooks": _workbooks_of,
         "downstreamSheets": lambda site, source: _views_of(site, _workbooks_of(site, source)),
         "downstreamDashboards": lambda _site, _source: [],
+        "downstreamFlows": lambda _site, _source: [],
+        "upstreamFlows": lambda site, source: [flow for flow in site.flows.values() if flow.output == source.name],
         "downstreamOwners": lambda site, source: [
             site.users[luid] for luid in dict.fromkeys(book.owner for book in _workbooks_of(site, source))
         ],
@@ -210,6 +214,7 @@ FIELDS: dict[type, dict[str, Getter]] = {
         "fullName": lambda _site, table: "[" + "].[".join(table.split(".")) + "]",
         "schema": lambda _site, table: table.split(".")[-2] if "." in table else "",
         "downstreamDatasources": _datasources_with,
+        "downstreamFlows": lambda _site, _table: [],
         "downstreamWorkbooks": lambda site, table: list(
             {
                 book.luid: book for source in _datasources_with(site, table) for book in _workbooks_of(site, source)

@@ -12,15 +12,17 @@ from simulator.tableau import resources
 from simulator.tableau.endpoints.content import find_content, paged
 from simulator.tableau.endpoints.jobs import start
 from simulator.tableau.query import page
-from simulator.tableau.route import ApiCall, Result, find, route
+from simulator.tableau.route import ANY_SCOPE, ApiCall, Result, find, require_scope, route
 from simulator.tableau.wire import ApiError, Document, as_text, format_time, object_at
 from simulator.world import refresh
 from simulator.world.site import Task
 
-READ, RUN, WRITE = "tableau:tasks:read", "tableau:tasks:run", "tableau:tasks:write"
+WRITE = "tableau:tasks:write"
 RUNS = "tableau:flow_runs:read"
 RUN_FIELDS = ("flowId", "userId", "status", "progress", "startedAt", "completedAt")
-NAMES = {"extractRefreshes": "extractRefresh", "runFlow": "runFlow"}
+# The element of a task in responses, and its part in scopes, by the name in addresses.
+ELEMENTS = {"extractRefreshes": "extractRefresh", "runFlow": "flowRun"}
+SCOPES = {"extractRefreshes": "tasks", "runFlow": "flow_tasks"}
 KIND = "<any(extractRefreshes,runFlow):kind>"
 FREQUENCIES = ("Hourly", "Daily", "Weekly", "Monthly")
 TIME = re.compile(r"([01]\d|2[0-3]):[0-5][05]:00")
@@ -28,26 +30,30 @@ TIME = re.compile(r"([01]\d|2[0-3]):[0-5][05]:00")
 
 def _task(call: ApiCall, kind: str, luid: str) -> Task:
     task: Task = find(call.site.tasks, luid, "404036", "Task")
-    if task.kind != NAMES[kind]:
+    if task.kind != ELEMENTS[kind]:
         raise ApiError("404036", f"Task {luid!r} could not be found.")
     return task
 
 
-@route(f"/tasks/{KIND}", since="2.6", scope=READ)
+@route(f"/tasks/{KIND}", since="2.6", scope=ANY_SCOPE)
 def list_tasks(call: ApiCall, kind: str) -> Document:
     """List all tasks of a kind, without pages."""
-    return {"tasks": {"task": [resources.task(task) for task in call.site.tasks.values() if task.kind == NAMES[kind]]}}
+    require_scope(call, f"tableau:{SCOPES[kind]}:read")
+    tasks = [resources.task(task) for task in call.site.tasks.values() if task.kind == ELEMENTS[kind]]
+    return {"tasks": {"task": tasks}}
 
 
-@route(f"/tasks/{KIND}/<luid>", since="2.6", scope=READ)
+@route(f"/tasks/{KIND}/<luid>", since="2.6", scope=ANY_SCOPE)
 def get_task(call: ApiCall, kind: str, luid: str) -> Document:
     """Return one task."""
+    require_scope(call, f"tableau:{SCOPES[kind]}:read")
     return {"task": resources.task(_task(call, kind, luid))}
 
 
-@route(f"/tasks/{KIND}/<luid>/runNow", "POST", since="2.6", scope=RUN)
+@route(f"/tasks/{KIND}/<luid>/runNow", "POST", since="2.6", scope=ANY_SCOPE)
 def run_task(call: ApiCall, kind: str, luid: str) -> Result:
     """Run a task now, in addition to its schedule."""
+    require_scope(call, f"tableau:{SCOPES[kind]}:run")
     task = _task(call, kind, luid)
     how = {"IncrementalRefresh": "incremental", "RunFlowTask": "flow"}.get(task.type, "full")
     many = f"{task.content_kind}s"
@@ -83,7 +89,7 @@ def create_task(call: ApiCall) -> Result:
     return resources.task(task) | {"schedule": {"frequency": frequency, "nextRunAt": format_time(due)}}, 201
 
 
-@route("/tasks/linked", since="3.15", scope=READ)
+@route("/tasks/linked", since="3.15")
 def list_linked(call: ApiCall) -> Document:
     """List all linked tasks."""
     block, shown = page(
@@ -92,7 +98,7 @@ def list_linked(call: ApiCall) -> Document:
     return {"pagination": block, "linkedTasks": {"linkedTasks": shown}}
 
 
-@route("/tasks/linked/<luid>", since="3.15", scope=READ)
+@route("/tasks/linked/<luid>", since="3.15")
 def get_linked(call: ApiCall, luid: str) -> Document:
     """Return one linked task."""
     return {
@@ -100,7 +106,7 @@ def get_linked(call: ApiCall, luid: str) -> Document:
     }
 
 
-@route("/tasks/linked/<luid>/runNow", "POST", since="3.15", scope=RUN)
+@route("/tasks/linked/<luid>/runNow", "POST", since="3.15")
 def run_linked(call: ApiCall, luid: str) -> Document:
     """Run the flows of a linked task now."""
     task = find(call.site.linked_tasks, luid, "404036", "Linked task")
@@ -116,7 +122,7 @@ def run_linked(call: ApiCall, luid: str) -> Document:
     return {"linkedTaskJob": job}
 
 
-@route("/flows/<luid>/run", "POST", since="3.3", scope=RUN)
+@route("/flows/<luid>/run", "POST", since="3.3", scope="tableau:flows:run")
 def run_flow(call: ApiCall, luid: str) -> Result:
     """Run a flow now."""
     result = start(call, "flows", find_content(call, "flows", luid), how="flow")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from simulator.tableau import resources
 from simulator.tableau.endpoints.content import READ, paged
 from simulator.tableau.route import ApiCall, Result, find, route
-from simulator.tableau.wire import ApiError, Document, as_text, object_at
+from simulator.tableau.wire import ApiError, Document, as_list, as_text, object_at
 from simulator.world.changes import emit_site_updated, remove_user, set_role
 from simulator.world.site import Group, Project, User
 
@@ -112,12 +112,18 @@ def users_of_group(call: ApiCall, luid: str) -> Document:
 
 @route("/groups/<luid>/users", "POST", scope="tableau:groups:update", admin=True)
 def add_to_group(call: ApiCall, luid: str) -> Document:
-    """Add a user to a group."""
-    group, user = _group(call, luid), _user(call, as_text(object_at(call.body(), "user").get("id")))
-    if user.luid in group.users:
-        raise ApiError("409011", f"User {user.luid!r} is in the group already.")
-    group.users.append(user.luid)
-    return {"user": resources.user(user)}
+    """Add a user to a group, or several with an element `users`."""
+    group, body = _group(call, luid), call.body()
+    several = "users" in body
+    given = as_list(object_at(body, "users").get("user")) if several else [object_at(body, "user")]
+    users = [_user(call, as_text(one.get("id"))) for one in given]
+    for user in users:
+        if user.luid in group.users:
+            raise ApiError("409011", f"User {user.luid!r} is in the group already.")
+        group.users.append(user.luid)
+    if several:
+        return {"users": {"user": [resources.user(user) for user in users]}}
+    return {"user": resources.user(users[0])}
 
 
 @route("/groups/<luid>/users/<user>", "DELETE", scope="tableau:groups:update", admin=True)
@@ -173,7 +179,7 @@ def create_project(call: ApiCall) -> Result:
     return {"project": resources.project(call.site, project)}, 201
 
 
-@route("//sites")
+@route("//sites", scope=READ)
 def list_sites(call: ApiCall) -> Document:
     """List the user's sites."""
     sites = [resources.site(site) for site in call.world.sites.values() if site.user_named(call.user.name)]

@@ -44,7 +44,7 @@ def project(site: Site, item: Project) -> Document:
         "projectCount": str(sum(other.parent == item.luid for other in site.projects.values())),
         "workbookCount": str(sum(other.project == item.luid for other in site.workbooks.values())),
         "viewCount": str(sum(other.project == item.luid for other in site.views.values())),
-        "dataSourceCount": str(sum(other.project == item.luid for other in site.datasources.values())),
+        "datasourceCount": str(sum(other.project == item.luid for other in site.datasources.values())),
     }
     return {
         "id": item.luid,
