@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from notifiers import Message, NotifierError, Picture, Receipt, SlackConfig
+from notifiers import AppriseConfig, Message, NotifierError, Picture, Receipt, SlackConfig
+from notifiers.apprise import AppriseNotifier
 from notifiers.deadline import LimitedSocket, time_limit
 from notifiers.slack import SlackNotifier
 from notifiers.transport import Request, Timeouts, Transport
@@ -183,6 +184,19 @@ def test_upload_has_its_own_time_limit(vendor: Any, reply: Any, slow: Slow, monk
     with ending(), pytest.raises(NotifierError, match="did not answer") as caught:
         slack(vendor.url).attach(Picture(b"\x89PNG", "sales.png"), Receipt("C0123", "1"))
     assert caught.value.uncertain
+
+
+def test_dripping_service_of_apprise_holds_no_worker(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Apprise has no total limit for a request, so we stop waiting for it; the message may have arrived."""
+    pytest.importorskip("apprise")
+    monkeypatch.setattr("notifiers.apprise.notifier.TIMEOUT", 0.3)
+    address = slow.responding(*BODY).replace("http://", "json://")
+    notifier = AppriseNotifier(AppriseConfig(address))
+    # The import of the library, which takes a second.
+    notifier.check()
+    with ending(), pytest.raises(NotifierError, match="no answer") as caught:
+        notifier.send(Message("Refresh failed"), None)
+    assert (caught.value.sent, caught.value.uncertain) == (True, True)
 
 
 def test_threads_are_left_behind_by_no_call(slow: Slow) -> None:
