@@ -26,6 +26,22 @@ MAX_DEPTH = 64
 MAX_COMPARED_KEYS = 50
 MAX_COMPARED_LENGTH = 40
 
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number is out of range")
+    return number
+
+
+# Built once: json.loads and json.dumps would build these for each event.
+DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite_float)
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
 # What senders post instead of JSON, recognized by how the body begins.
 FOREIGN_FORMATS = {
     re.compile(rb"\xff\xfe|\xfe\xff|[\x00-\x7f]\x00|\x00[\x00-\x7f]"): "UTF-16 or UTF-32",
@@ -153,7 +169,7 @@ def load(body: bytes) -> Any:
         _check_depth(text_bytes)
     try:
         text = text_bytes.decode("utf-8")
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite_float)
+        value = DECODER.decode(text)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except RecursionError as error:
@@ -181,7 +197,7 @@ def fingerprint(payload: Mapping[str, Any]) -> bytes:
     """
     core = {field: payload[field] for field in CORE_FIELDS if field in payload}
     known = core if core.get("created_at") else payload
-    canonical = json.dumps(known, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    canonical = CANONICAL.encode(known)
     return (_sortable_time(core.get("created_at")) + hashlib.sha256(canonical.encode("utf-8")).digest())[:32]
 
 
@@ -222,17 +238,6 @@ def _check_depth(body: bytes) -> None:
                 raise Malformed(f"The JSON is nested deeper than {MAX_DEPTH} levels.")
         elif byte in b"]}":
             depth -= 1
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON value")
-
-
-def _finite_float(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError("a number is out of range")
-    return number
 
 
 def _json_type(value: object) -> str:
