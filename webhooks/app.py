@@ -18,8 +18,6 @@ from webhooks.config.settings import Settings, is_flask_command, load_environmen
 from webhooks.event import MAX_BYTES, Event
 from webhooks.inbox import Receipt
 from webhooks.problem import problem, problem_of
-from webhooks.registry import RegistrationError
-from webhooks.rules import RulesError
 from webhooks.services import Services
 
 log = logging.getLogger(__name__)
@@ -89,6 +87,9 @@ def _prepare_flask_run(context: click.Context, services: Services) -> None:
 
 def check_startup(services: Services) -> None:
     """Fail at startup instead of at the first event, and log what is probably a mistake. Raises RuntimeError."""
+    from webhooks.registry import RegistrationError  # noqa: PLC0415 - most commands need neither rules nor handlers
+    from webhooks.rules import RulesError  # noqa: PLC0415
+
     services.settings.require_tableau()
     services.settings.require_durable()
     try:

@@ -8,24 +8,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from notifiers import Notifiers
-from webhooks import registry as handler_registry
-from webhooks import rules as rules_file
 from webhooks.config.settings import Settings
 from webhooks.config.site import Site
-from webhooks.context.runner import JobRunner
-from webhooks.destinations import delivery_warnings
 from webhooks.event import Event
 from webhooks.inbox import Inbox, Migrate
-from webhooks.monitor import Monitor, build_monitor, monitors_webhooks
-from webhooks.planner import Planner, no_twin, plan_announcements
-from webhooks.registration import desired_event_types
-from webhooks.registry import Registry
-from webhooks.rules import Rules
 from webhooks.sites import Sites
-from webhooks.worker.worker import Worker
 
+# A part is imported where it is built: commands use few of them, and all together take a quarter of their start.
 if TYPE_CHECKING:
     from tableau_rest import Tableau
+    from webhooks.context.runner import JobRunner
+    from webhooks.monitor import Monitor
+    from webhooks.planner import Planner
+    from webhooks.registry import Registry
+    from webhooks.rules import Rules
+    from webhooks.worker.worker import Worker
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -63,13 +60,17 @@ class Services:
     @shared
     def registry(self) -> Registry:
         """Load all handlers. Raises RegistrationError naming the file that is broken."""
-        handler_registry.registry.load()
-        return handler_registry.registry
+        from webhooks.registry import registry  # noqa: PLC0415 - see above
+
+        registry.load()
+        return registry
 
     @shared
     def rules(self) -> Rules:
         """Load the rules file. Raises RulesError with every error in it."""
-        return rules_file.load(self.settings.rules_file, self.registry.actions, self.settings.max_attempts)
+        from webhooks import rules  # noqa: PLC0415 - see above
+
+        return rules.load(self.settings.rules_file, self.registry.actions, self.settings.max_attempts)
 
     @property
     def _ca_bundle(self) -> str:
@@ -88,6 +89,8 @@ class Services:
     @shared
     def runner(self) -> JobRunner:
         """Return the runner of jobs."""
+        from webhooks.context.runner import JobRunner  # noqa: PLC0415 - see above
+
         return JobRunner(self.registry, self.inbox, self.notifiers, self.settings, self.sites)
 
     @property
@@ -97,6 +100,8 @@ class Services:
 
     def planner_for(self, rules: Rules) -> Planner:
         """Return a planner that uses these rules instead of the rules file."""
+        from webhooks.monitor import monitors_webhooks  # noqa: PLC0415 - see above
+        from webhooks.planner import Planner, no_twin  # noqa: PLC0415 - see above
 
         def find_twin(event: Event) -> int | None:
             return self.inbox.synthetic_events.find_twin(event)
@@ -115,12 +120,18 @@ class Services:
 
     def desired_event_types(self, site: Site | None = None) -> tuple[str, ...]:
         """Return the event types that rules and handlers need, of all sites or of one."""
+        from webhooks.registration import desired_event_types  # noqa: PLC0415 - see above
+
         filters = [*self.rules.event_filters, *self.registry.event_filters]
         names = (site.name, self.sites.known_luid(site)) if site and site.name else ()
         return desired_event_types(filters, site=names)
 
     def worker(self, threads: int | None = None) -> Worker:
         """Return a new worker that is not started."""
+        from webhooks.destinations import delivery_warnings  # noqa: PLC0415 - see above
+        from webhooks.planner import plan_announcements  # noqa: PLC0415 - see above
+        from webhooks.worker.worker import Worker  # noqa: PLC0415 - see above
+
         self.inbox.dead_letters.announcements = plan_announcements(self.rules.dead_letters)
         for warning in delivery_warnings(self.rules.destinations, self.notifiers):
             log.warning("Some destinations cannot be notified: %s", warning)
@@ -145,6 +156,8 @@ class Services:
 
     def start_monitor(self) -> None:
         """Start the periodic checks in this process, unless there is no credential for Tableau."""
+        from webhooks.monitor import build_monitor  # noqa: PLC0415 - see above
+
         self._monitor = build_monitor(
             self.settings, self.inbox, self.sites.all, client=self.client, desired=self.desired_event_types
         )

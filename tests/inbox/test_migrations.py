@@ -23,6 +23,7 @@ from sqlalchemy import Executable, create_engine, insert, text
 from tests.support.databases import NOTIFY, Clock
 from webhooks.event import Event
 from webhooks.inbox import MISSING, Inbox, Migrate, Namespace, Resource, migrate
+from webhooks.inbox.indexes import PARTIAL_INDEXES
 from webhooks.inbox.schema import events, metadata
 from webhooks.job import Job, NewJob
 from webhooks.worker.worker import Worker
@@ -52,6 +53,7 @@ def test_head_is_the_newest_revision() -> None:
 
 def test_migrations_make_the_schema_of_the_code(inbox: Inbox, url: str) -> None:
     """Alembic finds no difference between the tables of the migrations and those of schema.py."""
+    assert all(index.table in metadata.sorted_tables for index in PARTIAL_INDEXES)
     engine = create_engine(url)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})

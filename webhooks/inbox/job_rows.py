@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Executable, and_, delete, select, update
 
 from webhooks.inbox.schema import checkpoints, jobs
 from webhooks.job import OPEN_STATES, JobState, NewJob
 
-# Built once, because building a statement takes longer than running it.
-INSERT_JOBS = {
-    name: dialect.insert(jobs).on_conflict_do_nothing(index_elements=["event_id", "key"])
-    for name, dialect in {"postgresql": postgresql, "sqlite": sqlite}.items()
-}
+
+@cache
+def insert_statement(dialect: str) -> Executable:
+    """Return the INSERT of jobs. It is built once, because building a statement takes longer than running it.
+
+    Only the used dialect is imported, so that commands start faster.
+    """
+    insert = import_module(f"sqlalchemy.dialects.{dialect}").insert(jobs)
+    statement: Executable = insert.on_conflict_do_nothing(index_elements=["event_id", "key"])
+    return statement
 
 
 def job_row(event_id: int | None, job: NewJob) -> dict[str, Any]:
@@ -37,7 +43,7 @@ def job_row(event_id: int | None, job: NewJob) -> dict[str, Any]:
 def insert_jobs(connection: Connection, rows: list[dict[str, Any]]) -> None:
     """Insert jobs; a job whose event already has its key is not changed."""
     if rows:
-        connection.execute(INSERT_JOBS[connection.dialect.name], rows)
+        connection.execute(insert_statement(connection.dialect.name), rows)
 
 
 def requeue_jobs(connection: Connection, job_ids: Sequence[int], *, now: float, wall: float) -> int:

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
 metadata = MetaData()
@@ -43,9 +42,10 @@ events = Table(
     # Ids are used outside as idempotency keys, so none may be used twice.
     sqlite_autoincrement=True,
 )
-# Statements contain these conditions as text too: a partial index is not used for a bound parameter.
+# The conditions of the partial indexes in indexes.py, as text: a partial index is not used for a bound parameter.
 UNPLANNED = "events.state = 0"
-Index("events_unplanned", events.c.id, sqlite_where=text("state = 0"), postgresql_where=text("state = 0"))
+OPEN = "jobs.state IN (0, 1)"
+DEAD = "jobs.state = 4"
 
 jobs = Table(
     "jobs",
@@ -71,17 +71,6 @@ jobs = Table(
     Column("announced_at", Double),
     UniqueConstraint("event_id", "key"),
 )
-# One index serves ready jobs and expired leases, and stays as small as the backlog.
-OPEN = "jobs.state IN (0, 1)"
-Index(
-    "jobs_open",
-    jobs.c.due_at,
-    jobs.c.id,
-    sqlite_where=text("state IN (0, 1)"),
-    postgresql_where=text("state IN (0, 1)"),
-)
-DEAD = "jobs.state = 4"
-Index("jobs_dead", jobs.c.finished_at, sqlite_where=text("state = 4"), postgresql_where=text("state = 4"))
 
 attempts = Table(
     "attempts",

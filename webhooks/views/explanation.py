@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from webhooks.inbox import EventRecord, JobRecord
 from webhooks.job import DEAD_LETTERS, PLANNING_FAILED, Job, JobState, NewJob, Verdict
-from webhooks.planner import Plan
+
+if TYPE_CHECKING:
+    from webhooks.planner import Plan
 
 # Verdicts on rules and handlers. A removed one is not part of the plan of now; a replaced event was created by
 # reconciliation before it arrived.
@@ -31,6 +33,11 @@ class Decision:
     reason: str
     jobs: tuple[JobRecord, ...] = ()
     unmade: tuple[NewJob, ...] = ()
+
+    @property
+    def matched(self) -> bool:
+        """Whether the rule or handler matches the event."""
+        return self.verdict == MATCHED
 
     def as_object(self) -> dict[str, Any]:
         """Return the decision as a JSON object."""

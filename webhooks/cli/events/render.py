@@ -14,7 +14,7 @@ from webhooks.cli.support import terminal
 from webhooks.inbox import Attempt, EventRecord, JobRecord
 from webhooks.job import Job, NewJob
 from webhooks.views import formats, wording
-from webhooks.views.explanation import MATCHED, Decision
+from webhooks.views.explanation import Decision
 
 Hide = Callable[[str], str]
 
@@ -123,7 +123,7 @@ def explanation(decisions: Sequence[Decision], now: datetime, hide: Hide, *, unm
     grid = Table.grid(padding=(0, 2))
     state, _, text = unmade.partition(": ")
     for decision in decisions:
-        style = "bold" if decision.verdict == MATCHED or decision.jobs else "dim"
+        style = "bold" if decision.matched or decision.jobs else "dim"
         name = Text(terminal.printable(decision.name), style=style, overflow="fold")
         reason = Text(terminal.one_line(decision.reason), style="" if style == "bold" else "dim", overflow="fold")
         grid.add_row(Padding(name, (0, 0, 0, 2)), terminal.styled_state(decision.verdict), reason)

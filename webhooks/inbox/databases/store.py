@@ -7,13 +7,15 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from sqlalchemy import ColumnElement, Connection, Executable, RowMapping, Table
-from sqlalchemy.dialects import postgresql, sqlite
 
 from webhooks.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 T = TypeVar("T")
 Operation = Callable[[Connection], T]

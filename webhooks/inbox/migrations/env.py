@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import webhooks.inbox.indexes  # noqa: F401 - adds the partial indexes to the metadata
 from webhooks.inbox.schema import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
