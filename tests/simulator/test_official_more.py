@@ -181,3 +181,13 @@ def test_tsc_publishes_a_workbook(tsc: tableau.Server, tmp_path: Any) -> None:
     assert tsc.workbooks.publish(workbook, str(path), "Overwrite").id == made.id
     tsc.workbooks.populate_revisions(made)
     assert [revision.revision_number for revision in made.revisions] == ["1", "2"]
+
+
+def test_tsc_publishes_as_a_job(tsc: tableau.Server, tmp_path: Any) -> None:
+    """With as_job the response is a job that TSC can wait for."""
+    path = tmp_path / "churn.twbx"
+    path.write_bytes(b"PK\x03\x04 anything")
+    project = tsc.projects.get()[0][0]
+    job = tsc.workbooks.publish(tableau.WorkbookItem(project.id, name="Churn"), str(path), "CreateNew", as_job=True)
+    assert tsc.jobs.wait_for_job(job.id, timeout=5).finish_code == 0
+    assert "Churn" in [workbook.name for workbook in tsc.workbooks.get()[0]]

@@ -10,18 +10,19 @@ from email.parser import BytesParser
 
 from flask import request
 
+from simulator.tableau import resources
 from simulator.tableau.endpoints.content import KINDS
 from simulator.tableau.route import ApiCall, Result, find, require_scope, route
 from simulator.tableau.wire import ApiError, as_bool, as_text, object_at, read
 from simulator.world.changes import publish
-from simulator.world.site import Datasource, Workbook
+from simulator.world.site import Datasource, Job, Workbook
 
 KIND = "<any(workbooks,datasources):kind>"
 
 
 @route(f"/{KIND}", "POST", scope="*")
 def publish_content(call: ApiCall, kind: str) -> Result:
-    """Publish a file; with `overwrite` it replaces the content of the same name in the project."""
+    """Publish a file; with `overwrite` it replaces the content of the same name, with `asJob` the response is a job."""
     require_scope(call, f"tableau:{kind}:create")
     known, parts = KINDS[kind], _parts()
     given = object_at(read(parts.get("request_payload", b""), ""), known.one)
@@ -40,6 +41,12 @@ def publish_content(call: ApiCall, kind: str) -> Result:
     else:
         event = publish(call.world, call.site, known.one, name=name, project=project, owner=call.user.luid)
         luid = str(event["resource_luid"])
+    if as_bool(call.query.get("asJob"), default=False):
+        now = call.world.now()
+        kinds = (f"Publish{known.noun}", f"publish_{known.one}", name, known.noun, known.one)
+        job = Job(call.world.luid(), *kinds, luid, now, now, now, finish_code=0)
+        call.site.jobs[job.luid] = job
+        return {"job": resources.job(job, now)}, 202
     return {known.one: known.document(call.site, call.site.content(known.one)[luid], call.base_url)}, 201
 
 

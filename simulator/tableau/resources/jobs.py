@@ -7,6 +7,8 @@ from datetime import datetime
 from simulator.tableau.wire import Document, format_time
 from simulator.world.site import FlowRun, Job, LinkedTask, Site, Task
 
+# The element that contains the content of a job, by the type of the job; a job of publishing has none.
+CONTENT_ELEMENTS = {"RefreshExtract": "extractRefreshJob", "RunFlow": "runFlowJobType"}
 INTERVALS: dict[str, list[Document]] = {
     "Hourly": [{"hours": "1"}, {"weekDay": "Monday"}, {"weekDay": "Friday"}],
     "Daily": [{"hours": "24"}, {"weekDay": "Monday"}],
@@ -39,7 +41,7 @@ def job(item: Job, now: datetime) -> Document:
         content["flowRunId"] = item.flow_run
     if done and item.notes:
         content["notes"] = item.notes
-    return {
+    document: Document = {
         "id": item.luid,
         "mode": "Asynchronous",
         "type": item.type,
@@ -48,8 +50,10 @@ def job(item: Job, now: datetime) -> Document:
         "startedAt": format_time(item.started_at),
         "completedAt": format_time(item.completed_at) if done else None,
         "finishCode": str(item.finish_code) if done else None,
-        "runFlowJobType" if item.content_kind == "flow" else "extractRefreshJob": content,
     }
+    if item.type in CONTENT_ELEMENTS:
+        document[CONTENT_ELEMENTS[item.type]] = content
+    return document
 
 
 def task(item: Task) -> Document:
