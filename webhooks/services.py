@@ -118,11 +118,11 @@ class Services:
         self.settings.require_tableau()
         return self.sites.client(site or self.sites.all[0])
 
-    def desired_event_types(self, site: Site | None = None) -> tuple[str, ...]:
-        """Return the event types that rules and handlers need, of all sites or of one."""
+    def desired_event_types(self, site: Site | None = None, rules: Rules | None = None) -> tuple[str, ...]:
+        """Return the event types that rules (of the rules file, or these) and handlers need, of all sites or of one."""
         from webhooks.registration import desired_event_types  # noqa: PLC0415 - see above
 
-        filters = [*self.rules.event_filters, *self.registry.event_filters]
+        filters = [*(rules or self.rules).event_filters, *self.registry.event_filters]
         names = (site.name, self.sites.known_luid(site)) if site and site.name else ()
         return desired_event_types(filters, site=names)
 
@@ -130,11 +130,14 @@ class Services:
         """Return a new worker that is not started."""
         from webhooks.destinations import delivery_warnings  # noqa: PLC0415 - see above
         from webhooks.planner import plan_announcements  # noqa: PLC0415 - see above
+        from webhooks.registration import missing_webhooks  # noqa: PLC0415 - see above
         from webhooks.worker.worker import Worker  # noqa: PLC0415 - see above
 
         self.inbox.dead_letters.announcements = plan_announcements(self.rules.dead_letters)
         for warning in delivery_warnings(self.rules.destinations, self.notifiers):
             log.warning("Some destinations cannot be notified: %s", warning)
+        for missing in missing_webhooks(self.inbox, self.sites.all, self.desired_event_types):
+            log.warning("%s", missing)
         return Worker(
             self.inbox,
             planner=self.planner.jobs,

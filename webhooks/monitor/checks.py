@@ -13,7 +13,7 @@ from webhooks.clock import from_timestamp
 from webhooks.event_types import CERTIFICATE_EXPIRING, NO_EVENTS_RECEIVED, WEBHOOK_CHECK_FAILED, WEBHOOKS_DRIFTED
 from webhooks.monitor import certificate, gaps
 from webhooks.monitor.alerts import Alert, Alerts
-from webhooks.registration import Change, ChangeKind, apply_changes, compare
+from webhooks.registration import Change, ChangeKind, apply_changes, compare, registered
 from webhooks.webhook_url import mask_url
 
 if TYPE_CHECKING:
@@ -63,9 +63,11 @@ class WebhookCheck:
 
     def _compare(self, now: datetime) -> None:
         desired = self._desired
+        existing = list(self._tableau().webhooks())
+        self._alerts.remember(registered.KEY, registered.registered_event_types(existing, desired.label))
         changes = [
             change
-            for change in compare(self._tableau().webhooks(), desired.event_types, url=desired.url, label=desired.label)
+            for change in compare(existing, desired.event_types, url=desired.url, label=desired.label)
             if change.kind in {ChangeKind.CREATE, ChangeKind.UPDATE, ChangeKind.ENABLE}
         ]
         repaired, exhausted = self._repair([one for one in changes if one.kind is ChangeKind.ENABLE], now)

@@ -18,7 +18,14 @@ from webhooks.cli.trigger.post import NoResponse, Sender
 from webhooks.clock import utc_now
 from webhooks.config.site import Site
 from webhooks.monitor import certificate
-from webhooks.registration import Change, ChangeKind, compare, is_ours
+from webhooks.registration import (
+    Change,
+    ChangeKind,
+    compare,
+    is_ours,
+    registered_event_types,
+    remember_registered,
+)
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 from webhooks.services import Services
@@ -122,6 +129,7 @@ class RemoteChecks:
             return
         label = self._services.settings.webhook_label
         ours = [webhook for webhook in existing if is_ours(webhook, label)]
+        remember_registered(self._services.inbox, self._site, registered_event_types(existing, label))
         # Without a URL to compare with, each webhook is compared with its own.
         urls = {webhook.event: self._url or webhook.url for webhook in ours}
         changes = [

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pydantic import SecretStr
 
 from webhooks.cli.support.exit_codes import Unavailable
+from webhooks.config.environment import require_free_address
 from webhooks.config.settings import ROOT, Settings
 
 START_SECONDS = 30.0
@@ -118,13 +119,11 @@ def _is_ready(address: tuple[str, int], *, tls: bool) -> bool:
 
 def bind_listener(host: str, port: int) -> socket.socket:
     """Return a listening socket. Raise Unavailable if the address is in use or not this machine's."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(128)
+        require_free_address(host, port)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=128)
+    except RuntimeError as error:
+        raise Unavailable(str(error)) from None
     except OSError as error:
-        listener.close()
-        raise Unavailable(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port.") from None
-    return listener
+        raise Unavailable(f"Cannot listen on port {port} of {host}: {error.strerror}") from None

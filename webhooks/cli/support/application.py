@@ -8,6 +8,7 @@ from flask import current_app
 
 from webhooks import logs
 from webhooks.cli.support.exit_codes import Failure, Unavailable
+from webhooks.errors import StoreUnavailable
 from webhooks.webhook_url import mask_url
 
 if TYPE_CHECKING:
@@ -63,6 +64,16 @@ def rules() -> Rules:
         return services().rules
     except RulesError as error:
         raise Failure(str(error)) from error
+
+
+def missing_webhooks(rules: Rules) -> list[str]:
+    """Return a sentence for each site without webhooks that these rules need, as far as the inbox knows; else none."""
+    from webhooks.registration import missing_webhooks  # noqa: PLC0415 - most commands are not about webhooks
+
+    try:
+        return missing_webhooks(inbox(), services().sites.all, lambda site: services().desired_event_types(site, rules))
+    except (Unavailable, StoreUnavailable):
+        return []
 
 
 def find_event(event_id: int) -> EventRecord | None:

@@ -16,7 +16,7 @@ from webhooks.cli.support.options import EventType, as_json
 from webhooks.cli.webhooks.sync import sync
 from webhooks.cli.webhooks.test import test
 from webhooks.config.site import Site
-from webhooks.registration import is_ours
+from webhooks.registration import is_ours, registered_event_types, remember_registered
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -98,6 +98,7 @@ def create(event_type: str, url: str | None, name: str | None, site_name: str | 
     with tableau_access.client_for(site) as tableau:
         name = name or f"{application.settings().webhook_label} {event_type}"
         created = tableau.create_webhook(name, event_type, target)
+        _remember(site, tableau)
     _report("Created", site, created, as_json=as_json)
 
 
@@ -116,6 +117,7 @@ def delete(webhook: str, yes: bool, site_name: str | None, as_json: bool) -> Non
         if not is_ours(found, application.settings().webhook_label) and not yes:
             require_consent(f"{found.name!r} was not created by this server. Delete it?")
         tableau.delete_webhook(found)
+        _remember(site, tableau)
     _report("Deleted", site, found, as_json=as_json)
 
 
@@ -132,6 +134,12 @@ def enable(webhook: str, site_name: str | None, as_json: bool) -> None:
     with tableau_access.client_for(site) as tableau:
         enabled = tableau.update_webhook(found, is_enabled=True)
     _report("Enabled", site, enabled, as_json=as_json)
+
+
+def _remember(site: Site, tableau: Tableau) -> None:
+    """Store which event types have a webhook, for `flask rules check` and the start of the server."""
+    event_types = registered_event_types(tableau.webhooks(), application.settings().webhook_label)
+    remember_registered(application.inbox(create=True), site, event_types)
 
 
 def _report(verb: str, site: Site, webhook: Webhook, *, as_json: bool) -> None:

@@ -17,7 +17,7 @@ from webhooks.cli.support.consent import require_consent
 from webhooks.cli.support.exit_codes import FAILED
 from webhooks.cli.support.options import as_json
 from webhooks.config.site import Site
-from webhooks.registration import Change, ChangeKind, Outcome, apply_changes, compare
+from webhooks.registration import Change, ChangeKind, Outcome, apply_changes, compare, remember_registered
 from webhooks.views import formats
 
 if TYPE_CHECKING:
@@ -74,6 +74,10 @@ def sync(url: str | None, dry_run: bool, yes: bool, site_name: str | None, as_js
             _confirm(changes)
         applied = [] if dry_run else _apply(changes, tableau, quiet=as_json)
         outcomes.extend(applied)
+        failed = {outcome.change.event_type for outcome in applied if outcome.error}
+        if not dry_run:
+            kept = {change.event_type for change in planned if change.kind is not ChangeKind.DELETE}
+            remember_registered(services.inbox, site, kept - failed)
         if as_json:
             _write(site, planned, applied)
         else:

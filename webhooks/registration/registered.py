@@ -1,0 +1,45 @@
+"""The event types that have a webhook in Tableau, remembered from the last time when a site's webhooks were listed.
+
+They tell what is missing where Tableau is not asked: when the rules are checked, and when the server starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from tableau_rest.models import Webhook
+from webhooks.config.site import Site
+from webhooks.inbox import Inbox
+from webhooks.registration.diff import is_ours
+
+KEY = "registered webhooks"
+
+
+def registered_event_types(webhooks: Iterable[Webhook], label: str) -> list[str]:
+    """Return the event types of our webhooks, sorted, each once."""
+    return sorted({webhook.event for webhook in webhooks if is_ours(webhook, label)})
+
+
+def remember_registered(inbox: Inbox, site: Site, event_types: Iterable[str]) -> None:
+    """Store the event types that have a webhook of ours on the site."""
+    inbox.state.set(_key(site), sorted(event_types))
+
+
+def missing_webhooks(inbox: Inbox, sites: Sequence[Site], desired: Callable[[Site], Sequence[str]]) -> list[str]:
+    """Return a sentence for each site on which desired event types have no webhook, as far as this is known.
+
+    `desired` returns the event types that the rules and handlers need from a site.
+    """
+    sentences = []
+    for site in sites:
+        registered = inbox.state.get(_key(site))
+        missing = [] if registered is None else [name for name in desired(site) if name not in registered]
+        if missing:
+            place = f"Tableau site {site.name}" if len(sites) > 1 else "Tableau"
+            sentences.append(f"{place} has no webhook for {', '.join(missing)}. Run flask webhooks sync.")
+    return sentences
+
+
+def _key(site: Site) -> str:
+    """Return the key; that of the site of the TABLEAU_… variables has no suffix, as for everything else about it."""
+    return f"{KEY} {site.key}" if site.name else KEY
