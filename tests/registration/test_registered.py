@@ -91,7 +91,9 @@ def test_doctor_and_monitor_store_what_they_see(
     assert inbox.state.get(KEY) == ["WorkbookCreated"]
     site.world.home.webhooks.clear()
     monitored = settings.model_copy(update={"webhook_url": URL})
-    checks = build_checks(monitored, inbox, services.sites.all, client=services.client, desired=services.desired_event_types)
+    checks = build_checks(
+        monitored, inbox, services.sites.all, client=services.client, desired=services.desired_event_types
+    )
     now = site.world.now()
     for check in checks:
         if type(check).__name__ == "WebhookCheck":
