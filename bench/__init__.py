@@ -1,1 +1,1 @@
-"""Measurements, each as a ratio within one run; `make bench` prints them and never fails a test run."""
+"""Measurements (`make bench`) and the torture (`make torture`)."""

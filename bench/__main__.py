@@ -1,4 +1,4 @@
-"""`make bench`: runs the measurements named (ARGS="acknowledge"), or all."""
+"""`make bench`: run the measurements named (ARGS="acknowledge"), or all."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ NEED_WRK = {"acknowledge", "memory"}
 
 
 def main(names: list[str]) -> None:
-    """Runs them one after the other: two at once would measure each other."""
+    """Run the measurements one after the other, so that they do not affect each other."""
     for name in names or BENCHES:
         if name not in BENCHES:
-            sys.exit(f"There is no benchmark {name}; there are {', '.join(BENCHES)}")
+            sys.exit(f"Unknown measurement '{name}'. Choose one of: {', '.join(BENCHES)}")
         if name in NEED_WRK and shutil.which("wrk") is None:
-            sys.exit("This benchmark needs wrk: apt install wrk, or brew install wrk")
+            sys.exit("This measurement needs wrk: apt install wrk, or brew install wrk")
         BENCHES[name]()
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""Acknowledged events a second, beside a bare Flask endpoint under the same gunicorn settings."""
+"""Measure acknowledged events per second, compared with a bare Flask endpoint under the same gunicorn settings."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench import postgres
-from bench.disk import slow
-from bench.server import ROOT, Load, load, ours, serving
+from bench.disk import slow_disk
+from bench.server import ROOT, Load, environment, load, serving
 
 ROUNDS = 5
 SECONDS = 3
@@ -21,61 +21,47 @@ HEADINGS = (
 
 
 def run() -> None:
-    """SQLite, PostgreSQL, and SQLite on a slow disk."""
+    """Measure SQLite, PostgreSQL, and SQLite on a slow disk."""
     measure("SQLite, synchronous=FULL")
     if postgres.binaries():
         with postgres.Server() as server:
-            measure("PostgreSQL, synchronous_commit=on", url=server.url())
+            measure("PostgreSQL, synchronous_commit=on", {"DATABASE_URL": server.url()})
     else:
-        print("PostgreSQL's server is not installed: left out")
+        print("PostgreSQL is not installed: skipped")
     with tempfile.TemporaryDirectory() as folder:
-        if (environment := slow(Path(folder))) is None:
-            print("There is no C compiler: the slow disk is left out")
+        variables = slow_disk(Path(folder))
+        if variables is None:
+            print("No C compiler is installed: the slow disk is skipped")
         else:
-            measure("SQLite, every fsync 4 ms slower", environment=environment)
+            measure("SQLite, every fsync 4 ms slower", variables)
 
 
-def measure(
-    what: str,
-    *,
-    url: str = "",
-    environment: Mapping[str, str] | None = None,
-    rounds: int = ROUNDS,
-    seconds: int = SECONDS,
-) -> float:
-    """Alternating rounds of both; prints a row each and the medians. Gives our events a second, the median."""
-    print(f"\n{what}: {CONNECTIONS} connections, {seconds} s a round\n{HEADINGS}")
+def measure(title: str, variables: Mapping[str, str] | None = None, *, rounds: int = ROUNDS) -> float:
+    """Print alternating rounds of both servers and the medians; return the median of our events per second."""
+    print(f"\n{title}: {CONNECTIONS} connections, {SECONDS} s a round\n{HEADINGS}")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        more = {**(environment or {}), **({"DATABASE_URL": url} if url else {})}
-        our_port = stack.enter_context(serving("index:app", ROOT / "gunicorn.conf.py", ours(folder, **more)))
-        bare_port = stack.enter_context(serving("bench.bare:app", ROOT / "bench" / "gunicorn_bare.py", {}))
-        seen = [_round(number, our_port, bare_port, seconds) for number in range(rounds + 1)]
-    return _summary(seen[1:])
-
-
-def _round(number: int, our_port: int, bare_port: int, seconds: int) -> tuple[Load, Load]:
-    """Round 0 warms up and is short; odd rounds begin with ours, even ones with the bare one."""
-    seconds = seconds if number else 1
-    ports = [our_port, bare_port] if number % 2 else [bare_port, our_port]
-    seen = {port: load(port, seconds=seconds, connections=CONNECTIONS, seed=number) for port in ports}
-    ours_seen, bare_seen = seen[our_port], seen[bare_port]
-    if number:
-        print(_row(str(number), ours_seen, bare_seen), flush=True)
-    return ours_seen, bare_seen
-
-
-def _row(name: str, ours_seen: Load, bare_seen: Load) -> str:
-    ratio = ours_seen.rate / bare_seen.rate
-    return (
-        f"{name:>6} {ours_seen.rate:9.0f} {bare_seen.rate:9.0f} {ratio:6.2f} {ours_seen.p50:8.1f} {ours_seen.p99:8.1f} "
-        f"{ours_seen.worst:9.1f} {ours_seen.errors:7d}"
-    )
-
-
-def _summary(rounds: list[tuple[Load, Load]]) -> float:
-    ratio = statistics.median(a.rate / b.rate for a, b in rounds)
-    p50 = statistics.median(a.p50 for a, _ in rounds)
-    p99 = statistics.median(a.p99 for a, _ in rounds)
+        config, bare_config = ROOT / "gunicorn.conf.py", ROOT / "bench" / "gunicorn_bare.py"
+        our_port = stack.enter_context(serving("index:app", config, environment(folder, **(variables or {}))))
+        bare_port = stack.enter_context(serving("bench.bare:app", bare_config, {}))
+        _measure_round(0, our_port, bare_port, seconds=1)  # warms up
+        pairs = []
+        for number in range(1, rounds + 1):
+            ours, bare = _measure_round(number, our_port, bare_port, seconds=SECONDS)
+            pairs.append((ours, bare))
+            print(
+                f"{number:6d} {ours.rate:9.0f} {bare.rate:9.0f} {ours.rate / bare.rate:6.2f} {ours.p50:8.1f} "
+                f"{ours.p99:8.1f} {ours.worst:9.1f} {ours.errors:7d}",
+                flush=True,
+            )
+    ratio = statistics.median(ours.rate / bare.rate for ours, bare in pairs)
+    p50, p99 = (statistics.median(getattr(ours, name) for ours, _ in pairs) for name in ("p50", "p99"))
     print(f"median ratio {ratio:.2f}, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
-    return statistics.median(a.rate for a, _ in rounds)
+    return statistics.median(ours.rate for ours, _ in pairs)
+
+
+def _measure_round(number: int, our_port: int, bare_port: int, *, seconds: int) -> tuple[Load, Load]:
+    """Load both servers one after the other; odd rounds begin with ours, even ones with the bare one."""
+    ports = [our_port, bare_port] if number % 2 else [bare_port, our_port]
+    results = {port: load(port, seconds=seconds, connections=CONNECTIONS, seed=number) for port in ports}
+    return results[our_port], results[bare_port]

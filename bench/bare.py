@@ -1,4 +1,6 @@
-"""What we are measured against: a Flask endpoint that reads JSON and answers, and does nothing else."""
+"""The server that ours is compared with: a Flask endpoint that parses JSON and responds."""
+
+from __future__ import annotations
 
 from flask import Flask, request
 
@@ -6,6 +8,7 @@ app = Flask(__name__)
 
 
 @app.post("/webhook/<token>")
-def receive(token: str) -> dict[str, str]:  # noqa: ARG001 — the route is the same as ours
+def receive(token: str) -> dict[str, str]:  # noqa: ARG001 - the route is the same as ours
+    """Parse the event and respond."""
     request.get_json()
     return {"status": "ok"}

@@ -1,4 +1,4 @@
-"""A slow disk: every fsync takes four milliseconds longer, as on many clouds, by a shim in front of the C library."""
+"""Make every fsync 4 ms slower, as on many cloud disks, with a shim in front of the C library."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ int fdatasync(int fd) { return slowly("fdatasync", fd); }
 """
 
 
-def slow(folder: Path) -> dict[str, str] | None:
-    """The environment in which every fsync is slow; None where there is no C compiler."""
+def slow_disk(folder: Path) -> dict[str, str] | None:
+    """Return the environment in which every fsync is slow; None if no C compiler is installed."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         return None

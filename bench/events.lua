@@ -1,4 +1,4 @@
--- Each request is an event of its own, about as long as Tableau's.
+-- Each request is a different event, as long as Tableau's.
 local seed = tonumber(os.getenv("BENCH_SEED") or "0")
 local thread = 0
 function setup(t) t:set("id", thread); thread = thread + 1 end

@@ -1,4 +1,4 @@
-"""The same figures on an empty inbox and on one that holds a million events."""
+"""Compare an empty inbox with one that holds a million events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from bench import postgres
 from bench.drain import drain
-from bench.idle import within
+from bench.idle import same_process
 from bench.workers import BODY, event
 from webhooks.inbox import Inbox
 
@@ -23,7 +23,7 @@ NUMBERS = {
     "postgresql": "WITH n(i) AS (SELECT generate_series(1, :many)) ",
 }
 FINGERPRINT = {
-    # As real ones: by time, then at random (webhooks/event.py).
+    # Like real ones: ordered by time, then random (webhooks/event.py).
     "sqlite": "x'11' || CAST(printf('%05x', i) AS BLOB) || randomblob(26)",
     "postgresql": "decode('11' || lpad(to_hex(i), 10, '0'), 'hex') || substr(sha256(i::text::bytea), 1, 26)",
 }
@@ -40,8 +40,8 @@ VALUES = {
 
 
 def run() -> None:
-    """Both databases; each round asks the empty inbox and the full one."""
-    print(f"\nGrowth: {MILLION} events with a job and an attempt each, against an empty inbox; medians")
+    """Compare both databases; each round measures the empty inbox and the full one."""
+    print(f"\nGrowth: {MILLION} events with a job and an attempt each, compared with an empty inbox; medians")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _compare("SQLite", f"sqlite:///{folder}/empty.sqlite3", f"sqlite:///{folder}/full.sqlite3", folder)
@@ -50,24 +50,25 @@ def run() -> None:
                 _compare("PostgreSQL", server.url(), server.url(), folder)
 
 
-def _compare(name: str, empty: str, full: str, folder: Path) -> None:
+def _compare(database: str, empty: str, full: str, folder: Path) -> None:
     began = time.monotonic()
     fill(full)
-    print(f"{name}: filled in {time.monotonic() - began:.0f} s")
+    print(f"{database}: filled in {time.monotonic() - began:.0f} s")
     pairs: dict[str, list[tuple[float, float]]] = {}
     for number in range(ROUNDS):
         sides = (empty, full) if number % 2 else (full, empty)
-        seen = {url: _figures(url, folder, 1000 * (number + 1)) for url in sides}
-        for what in seen[empty]:
-            pairs.setdefault(what, []).append((seen[empty][what], seen[full][what]))
-    for what, both in pairs.items():
-        before, after = (statistics.median(side) for side in zip(*both, strict=True))
-        # Of the ratios and not of the sides: a machine that is slow for a while is slow for both of a pair.
-        ratio = statistics.median(full_one / empty_one for empty_one, full_one in both)
-        print(f"  {what:<28} empty {before:9.2f}   full {after:9.2f}   ratio {ratio:5.2f}", flush=True)
+        results = {url: _measure(url, folder, 1000 * (number + 1)) for url in sides}
+        for name in results[empty]:
+            pairs.setdefault(name, []).append((results[empty][name], results[full][name]))
+    for name, values in pairs.items():
+        before, after = (statistics.median(side) for side in zip(*values, strict=True))
+        # The median of the ratios: while the machine is slow, both values of a pair are affected.
+        ratio = statistics.median(full_value / empty_value for empty_value, full_value in values)
+        print(f"  {name:<28} empty {before:9.2f}   full {after:9.2f}   ratio {ratio:5.2f}", flush=True)
 
 
-def _figures(url: str, folder: Path, series: int) -> dict[str, float]:
+def _measure(url: str, folder: Path, series: int) -> dict[str, float]:
+    """Return the figures of one inbox by name, in milliseconds."""
     inbox = Inbox.open(url)
     began, worked = time.monotonic(), time.process_time()
     for number in range(RECEIVED):
@@ -86,14 +87,14 @@ def _figures(url: str, folder: Path, series: int) -> dict[str, float]:
         "acknowledge one, ms": received,
         "acknowledge one, CPU ms": cpu,
         "drain, ms an event": 1000 / drain(url, folder, series + 1, count=1000),
-        "idle latency, ms": statistics.median(within(url, series + 2)) * 1000,
+        "idle latency, ms": statistics.median(same_process(url, series + 2)) * 1000,
         "figures for /metrics, ms": counted,
         "newest 50 events, ms": listed,
     }
 
 
-def fill(url: str, many: int = MILLION) -> None:
-    """A million events that are done, by the database's own means."""
+def fill(url: str, count: int = MILLION) -> None:
+    """Insert finished events with one job and one attempt each, with SQL that generates the rows."""
     inbox = Inbox.open(url)
 
     def insert(connection: Connection, table: str) -> None:
@@ -104,7 +105,7 @@ def fill(url: str, many: int = MILLION) -> None:
         values = VALUES[table].replace("{fingerprint}", fingerprint).replace("{body}", literal)
         numbers = NUMBERS[dialect]
         connection.execute(
-            text(f"{numbers} INSERT INTO {table} ({FILL[table]}) SELECT {values} FROM n"), {"many": many}
+            text(f"{numbers} INSERT INTO {table} ({FILL[table]}) SELECT {values} FROM n"), {"many": count}
         )
 
     for table in FILL:

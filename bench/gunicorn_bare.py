@@ -1,4 +1,6 @@
-"""The server's own gunicorn settings, without its worker."""
+"""Configure gunicorn for the bare endpoint: the server's own settings without its worker."""
+
+from __future__ import annotations
 
 import runpy
 from pathlib import Path

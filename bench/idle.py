@@ -1,4 +1,4 @@
-"""From an acknowledgement to the start of the handler, while nothing else is going on."""
+"""Measure the time from an acknowledgement to the start of its handler on an idle server."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ PAUSE_SECONDS = 0.05
 
 
 def run() -> None:
-    """Both databases, within a process and across processes."""
+    """Measure both databases, with the worker in the same process and in another one."""
     print(f"\nFrom acknowledgement to handler, idle, {EVENTS} events one after the other: median / 95th percentile, ms")
     with tempfile.TemporaryDirectory() as folder:
-        _both("SQLite", f"sqlite:///{folder}/inbox.sqlite3", Path(folder))
+        _print("SQLite", f"sqlite:///{folder}/inbox.sqlite3", Path(folder))
         if postgres.binaries():
             with postgres.Server() as server:
-                _both("PostgreSQL", server.url(), Path(folder))
+                _print("PostgreSQL", server.url(), Path(folder))
 
 
-def _both(name: str, url: str, folder: Path) -> None:
-    print(f"{name:<12} in the process {_shown(within(url))}   across {_shown(across(url, folder))}", flush=True)
+def _print(database: str, url: str, folder: Path) -> None:
+    same, other = _format(same_process(url)), _format(other_process(url, folder))
+    print(f"{database:<12} same process {same}   other process {other}", flush=True)
 
 
-def _shown(seconds: list[float]) -> str:
+def _format(seconds: list[float]) -> str:
     return f"{statistics.median(seconds) * 1000:5.1f} / {statistics.quantiles(seconds, n=20)[-1] * 1000:5.1f}"
 
 
-def within(url: str, series: int = 1) -> list[float]:
-    """Seconds, with the worker in the process that acknowledges."""
+def same_process(url: str, series: int = 1) -> list[float]:
+    """Return the seconds with the worker in the process that acknowledges."""
     began: dict[int | None, float] = {}
     inbox = Inbox.open(url)
 
@@ -51,8 +52,8 @@ def within(url: str, series: int = 1) -> list[float]:
     return [began[event_id] - at for event_id, at in acknowledged.items()]
 
 
-def across(url: str, folder: Path, series: int = 2) -> list[float]:
-    """Seconds, with the worker in another process of the same machine."""
+def other_process(url: str, folder: Path, series: int = 2) -> list[float]:
+    """Return the seconds with the worker in another process of the same machine."""
     log = folder / f"idle-{series}-{time.monotonic_ns()}"
     log.touch()
     inbox = Inbox.open(url)
@@ -67,6 +68,7 @@ def across(url: str, folder: Path, series: int = 2) -> list[float]:
 
 
 def _send(inbox: Inbox, series: int) -> dict[int, float]:
+    """Store events with pauses, and return when each was acknowledged, by its id."""
     acknowledged = {}
     for number in range(EVENTS):
         receipt = inbox.events.receive(event(series, number))

@@ -1,4 +1,4 @@
-"""What the server's processes hold after 10,000 events, beside bare Flask after as many requests."""
+"""Measure the memory of the server's processes after 10,000 events, compared with bare Flask."""
 
 from __future__ import annotations
 
@@ -7,41 +7,34 @@ from pathlib import Path
 
 import psutil
 
-from bench.server import ROOT, load, ours, serving
+from bench.server import ROOT, environment, load, serving
 
 EVENTS = 10_000
 
 
 def run() -> None:
-    """Prints both and their ratio: proportional set size, all processes of the server together."""
+    """Print the proportional set size of all processes of both servers, and the ratio."""
     print(f"\nMemory after at least {EVENTS} events (proportional set size of all processes)")
     with tempfile.TemporaryDirectory() as folder:
-        ours_there = _measured("index:app", ROOT / "gunicorn.conf.py", ours(Path(folder)))
-    bare_there = _measured("bench.bare:app", ROOT / "bench" / "gunicorn_bare.py", {})
-    print(f"ours {ours_there:.0f} MB, bare {bare_there:.0f} MB, ratio {ours_there / bare_there:.2f}")
+        ours = _measure("index:app", ROOT / "gunicorn.conf.py", environment(Path(folder)))
+    bare = _measure("bench.bare:app", ROOT / "bench" / "gunicorn_bare.py", {})
+    print(f"ours {ours:.0f} MB, bare {bare:.0f} MB, ratio {ours / bare:.2f}")
 
 
-def _measured(app: str, config: Path, environment: dict[str, str]) -> float:
-    with serving(app, config, environment) as port:
+def _measure(app: str, config: Path, variables: dict[str, str]) -> float:
+    """Return the megabytes of the master and its workers."""
+    with serving(app, config, variables) as port:
         sent, seed = 0.0, 1
         while sent < EVENTS:
             sent += load(port, seconds=3, connections=16, seed=seed).rate * 3
             seed += 1
-        return sum(_bytes(process) for process in _family(port)) / 1e6
-
-
-def _family(port: int) -> list[psutil.Process]:
-    """The processes that listen on the port: the master and its workers."""
-    mine = psutil.Process().children(recursive=True)
-    return [process for process in mine if _listens(process, port)]
+        processes = [process for process in psutil.Process().children(recursive=True) if _listens(process, port)]
+        return sum(int(process.memory_full_info().pss) for process in processes) / 1e6
 
 
 def _listens(process: psutil.Process, port: int) -> bool:
     try:
-        return any(c.laddr and c.laddr.port == port and c.status == "LISTEN" for c in process.net_connections("inet"))
+        connections = process.net_connections("inet")
     except psutil.Error:
         return False
-
-
-def _bytes(process: psutil.Process) -> int:
-    return int(process.memory_full_info().pss)
+    return any(one.laddr and one.laddr.port == port and one.status == "LISTEN" for one in connections)

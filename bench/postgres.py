@@ -1,4 +1,4 @@
-"""A private PostgreSQL in a folder of its own, for tests and measurements; thrown away afterwards."""
+"""A private PostgreSQL server in a temporary folder, for tests and measurements."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ STOP_SECONDS = 15.0
 
 
 def binaries() -> Path | None:
-    """Where `initdb` and `postgres` are; None where PostgreSQL's server is not installed."""
+    """Return the folder of `initdb` and `postgres`; None if PostgreSQL is not installed."""
     on_path = shutil.which("initdb")
     found = [*sorted(INSTALLED.glob("*/bin"), reverse=True), *([Path(on_path).parent] if on_path else [])]
     return next((folder for folder in found if (folder / "initdb").exists() and (folder / "postgres").exists()), None)
 
 
 class Server:
-    """A server that listens on a Unix socket only. Use it with `with`; `url()` makes a fresh database."""
+    """A server that only listens on a Unix socket; use it with `with`, and create databases with `url`."""
 
     def __init__(self, **settings: str) -> None:
         found = binaries()
         if found is None:
-            raise RuntimeError("PostgreSQL's server is not installed: apt install postgresql")
+            raise RuntimeError("PostgreSQL is not installed: apt install postgresql")
         self._binaries = found
         self._settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix="inbox-pg-"))
@@ -41,22 +41,12 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        user = _somebody()
+        user = _user()
         if user is not None:
             os.chown(self.folder, user.pw_uid, user.pw_gid)
-        options: list[str | Path] = [
-            "--no-sync",
-            "-A",
-            "trust",
-            "-U",
-            "inbox",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "-D",
-            self.folder / "data",
-        ]
-        subprocess.run([self._binaries / "initdb", *options], check=True, capture_output=True, **self._as_somebody())
+        options = ["--no-sync", "--auth=trust", "--username=inbox", "--encoding=UTF8", "--locale=C"]
+        options.append(f"--pgdata={self.folder / 'data'}")
+        subprocess.run([self._binaries / "initdb", *options], check=True, capture_output=True, **self._options())
         self.start()
         return self
 
@@ -65,21 +55,21 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self) -> None:
-        """Starts the server and waits until it answers."""
+        """Start the server, and return when it accepts connections."""
         settings = {"unix_socket_directories": str(self.folder), "listen_addresses": "", **self._settings}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
             command: list[str | Path] = [self._binaries / "postgres", "-D", self.folder / "data", *options]
-            process = subprocess.Popen(command, stdout=log, stderr=log, **self._as_somebody())
+            process = subprocess.Popen(command, stdout=log, stderr=log, **self._options())
         self._process = process
         deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
+        while not self._accepts():
             if time.monotonic() > deadline or process.poll() is not None:
                 raise RuntimeError(f"PostgreSQL did not start: {(self.folder / 'log').read_text()[-2000:]}")
             time.sleep(0.05)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """SIGINT cuts connections and ends in order, SIGQUIT ends at once, as a crash would."""
+        """Stop the server: in order with SIGINT, at once as in a crash with SIGQUIT."""
         if self._process is not None:
             self._process.send_signal(how)
             try:
@@ -91,42 +81,44 @@ class Server:
 
     @property
     def running(self) -> bool:
+        """Return whether the server was started and not stopped."""
         return self._process is not None
 
     def freeze(self, *, frozen: bool) -> None:
-        """Stops every process of the server with SIGSTOP, or lets them go on."""
+        """Suspend all processes of the server with SIGSTOP, or resume them."""
         assert self._process is not None
-        import psutil  # noqa: PLC0415 — for this only
+        import psutil  # noqa: PLC0415 - only needed here
 
         main = psutil.Process(self._process.pid)
         for process in (main, *main.children(recursive=True)):
             process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
 
     def url(self) -> str:
-        """The DATABASE_URL of a database that nobody has used."""
+        """Create an empty database and return its DATABASE_URL."""
         name = f"inbox_{next(self._numbers)}"
         with self.connect("postgres") as connection:
             connection.execute(f"CREATE DATABASE {name}")
         return f"postgresql+psycopg://inbox@/{name}?host={self.folder}"
 
     def connect(self, name: str) -> psycopg.Connection[Any]:
+        """Open a connection to the database `name`."""
         return psycopg.connect(host=str(self.folder), user="inbox", dbname=name, autocommit=True, connect_timeout=2)
 
-    def _answers(self) -> bool:
+    def _accepts(self) -> bool:
         try:
             self.connect("postgres").close()
         except psycopg.OperationalError:
             return False
         return True
 
-    def _as_somebody(self) -> dict[str, Any]:
-        user = _somebody()
-        who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
-        return {"cwd": self.folder, **who}
+    def _options(self) -> dict[str, Any]:
+        user = _user()
+        identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+        return {"cwd": self.folder, **identity}
 
 
-def _somebody() -> pwd.struct_passwd | None:
-    """PostgreSQL refuses to run as root, so it runs as somebody else then."""
+def _user() -> pwd.struct_passwd | None:
+    """Return the user to run PostgreSQL as, which refuses to run as root; None to run it as the current user."""
     if os.geteuid() != 0:
         return None
     names = {user.pw_name: user for user in pwd.getpwall()}

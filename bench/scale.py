@@ -1,4 +1,4 @@
-"""How long an event waits for its handler, simulated: events come at random, handlers take what REST calls take."""
+"""Simulate how long an event waits for a free thread: random arrivals, handlers that wait for REST calls."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import heapq
 import random
 import statistics
 
+# Three requests of 200 ms: the session, the content, one message.
 HANDLER_SECONDS = 0.6
-"""A session, a look at the content, one message: three calls of some 200 ms."""
 EVENTS = 40_000
 RATES = (1, 5, 10, 50, 200, 1000)
 MACHINES = (1, 2, 4, 16, 64, 128)
+# Two processes of four threads.
 THREADS = 8
-"""Two processes of four."""
 
 
 def run() -> None:
-    """A row for each rate, a column for each number of machines: the 99th percentile of the wait, seconds."""
+    """Print the 99th percentile of the wait in seconds: a row for each rate, a column for each number of machines."""
     print(f"\nWait for a free thread, 99th percentile, s; handlers of {HANDLER_SECONDS} s, {THREADS} threads a machine")
     print(f"{'events/s':>9} " + "".join(f"{machines:>9}" for machines in MACHINES))
     for rate in RATES:
-        print(f"{rate:9d} " + "".join(f"{_shown(rate, machines):>9}" for machines in MACHINES), flush=True)
+        print(f"{rate:9d} " + "".join(f"{_wait(rate, machines):>9}" for machines in MACHINES), flush=True)
 
 
-def _shown(rate: float, machines: int) -> str:
+def _wait(rate: float, machines: int) -> str:
     threads = machines * THREADS
     if rate * HANDLER_SECONDS >= threads:
         return "grows"
@@ -31,13 +31,13 @@ def _shown(rate: float, machines: int) -> str:
 
 
 def waits(rate: float, threads: int, seed: int = 1) -> list[float]:
-    """Seconds that each of many events waits, first come, first served."""
-    chance = random.Random(seed)
+    """Return the seconds that each of many events waits, in order of arrival."""
+    numbers = random.Random(seed)
     free = [0.0] * threads
-    now, seen = 0.0, []
+    now, seconds = 0.0, []
     for _ in range(EVENTS):
-        now += chance.expovariate(rate)
+        now += numbers.expovariate(rate)
         start = max(now, heapq.heappop(free))
-        seen.append(start - now)
-        heapq.heappush(free, start + chance.expovariate(1 / HANDLER_SECONDS))
-    return seen
+        seconds.append(start - now)
+        heapq.heappush(free, start + numbers.expovariate(1 / HANDLER_SECONDS))
+    return seconds

@@ -1,4 +1,4 @@
-"""A gunicorn of ours or the bare one on a free port, and wrk against it."""
+"""Start our server or the bare one on a free port, and load it with wrk."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TOKEN = "bench-token"
-RULES = "# The benchmark keeps events and does nothing with them.\n"
+RULES = "# The benchmark stores events and plans no jobs.\n"
 
 
 @dataclass(frozen=True)
 class Load:
-    """What wrk saw: requests a second, milliseconds at the median and the 99th percentile and at worst, failures."""
+    """The results of wrk: requests per second, response times in milliseconds, failed requests."""
 
     rate: float
     p50: float
@@ -30,11 +30,11 @@ class Load:
 
 
 @contextmanager
-def serving(app: str, config: Path, environment: Mapping[str, str]) -> Iterator[int]:
-    """Serves `app` with the gunicorn settings in `config`; gives the port."""
+def serving(app: str, config: Path, variables: Mapping[str, str]) -> Iterator[int]:
+    """Serve `app` with the gunicorn settings in `config`, and yield the port."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "-c", str(config), app]
-    env = {**os.environ, "PORT": str(port), "PYTHONPATH": str(ROOT), **environment}
+    env = {**os.environ, "PORT": str(port), "PYTHONPATH": str(ROOT), **variables}
     with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             await_port(port, process)
@@ -44,8 +44,8 @@ def serving(app: str, config: Path, environment: Mapping[str, str]) -> Iterator[
             process.wait(40)
 
 
-def ours(folder: Path, **more: str) -> dict[str, str]:
-    """The environment of our own server: an inbox and rules in `folder`, and nothing to do for the worker."""
+def environment(folder: Path, **variables: str) -> dict[str, str]:
+    """Return the environment of our server: an inbox and rules in `folder`, and no work for the worker."""
     rules = folder / "rules.toml"
     rules.write_text(RULES)
     return {
@@ -55,12 +55,12 @@ def ours(folder: Path, **more: str) -> dict[str, str]:
         "WEBHOOK_TOKEN": TOKEN,
         "DATABASE_URL": f"sqlite:///{folder / 'inbox.sqlite3'}",
         "RULES_FILE": str(rules),
-        **more,
+        **variables,
     }
 
 
 def load(port: int, *, seconds: int, connections: int, seed: int) -> Load:
-    """Sends events, each its own, over `connections` kept-alive connections for `seconds`."""
+    """Send different events over `connections` kept-alive connections for `seconds`, and return the results."""
     script = str(ROOT / "bench" / "events.lua")
     url = f"http://127.0.0.1:{port}/webhook/{TOKEN}"
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s", "-s", script, url]
@@ -73,14 +73,14 @@ def load(port: int, *, seconds: int, connections: int, seed: int) -> Load:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
+    """Return a free port of this machine."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
 def await_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Returns when something answers on `port`. Raises RuntimeError if the process ends or is silent before."""
+    """Return when the server responds on `port`. Raises RuntimeError if the process ends or does not respond."""
     deadline = time.monotonic() + 40
     while time.monotonic() < deadline and process.poll() is None:
         try:

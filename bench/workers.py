@@ -1,4 +1,4 @@
-"""Worker processes with a handler that does nothing, and how long after an acknowledgement it begins."""
+"""Worker processes with a no-op handler that logs when it starts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import RawIOBase
 from pathlib import Path
 
 from bench.server import ROOT
@@ -25,7 +26,7 @@ BODY = (
 
 
 def event(series: int, number: int) -> Event:
-    """An event of its own, about as long as Tableau's."""
+    """Return an event that differs from all others, as long as Tableau's."""
     made = parse((BODY % (number, series, number, number)).encode())
     assert made is not None
     return made
@@ -33,7 +34,7 @@ def event(series: int, number: int) -> Event:
 
 @contextmanager
 def workers(url: str, log: Path, processes: int = 2) -> Iterator[None]:
-    """So many worker processes on the inbox; each line of `log` is when (monotonic) a job's handler began."""
+    """Run worker processes; each line of `log` has the event's id and when its handler started (monotonic)."""
     command = [sys.executable, "-m", "bench.workers", url, str(log)]
     running = [subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE) for _ in range(processes)]
     try:
@@ -49,22 +50,22 @@ def _work(url: str, log: Path) -> None:
         worker = Worker(
             inbox,
             planner=lambda _: [NewJob("nothing", "nothing")],
-            run=lambda job, _: void(file.write(f"{job.event.id} {time.monotonic()}\n".encode())),
+            run=lambda job, _: _write(file, f"{job.event.id} {time.monotonic()}\n"),
             threads=THREADS,
         )
         stopping = threading.Event()
-        threading.Thread(target=_wait_for_a_line, args=(stopping,), daemon=True).start()
+        threading.Thread(target=_stop_on_input, args=(stopping,), daemon=True).start()
         worker.run_forever(stopping)
     inbox.close()
 
 
-def _wait_for_a_line(stopping: threading.Event) -> None:
+def _write(file: RawIOBase, line: str) -> None:
+    file.write(line.encode())
+
+
+def _stop_on_input(stopping: threading.Event) -> None:
     sys.stdin.readline()
     stopping.set()
-
-
-def void(_: object) -> None:
-    """A handler gives nothing."""
 
 
 if __name__ == "__main__":

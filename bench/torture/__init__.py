@@ -1,1 +1,1 @@
-"""Torture: servers killed, stopped, starved of disk and cheated about the time, and an account of what came of it."""
+"""Kill, suspend and starve real servers, and compare what they stored and sent with what they acknowledged."""

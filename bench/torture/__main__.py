@@ -1,6 +1,6 @@
-"""`make torture`: every scene on both databases, then every flawed inbox, in one table; ends with 1 if all is not well.
+"""`make torture`: run every scene on both databases and then every flawed inbox; exit with 1 if anything is wrong.
 
-ARGS="kills=20 twins flaws" plays some of it.
+ARGS="kills=20 twins flaws" runs some of them.
 """
 
 from __future__ import annotations
@@ -10,52 +10,46 @@ from contextlib import ExitStack
 
 from bench.postgres import Server, binaries
 from bench.torture.flaws import FLAWS
-from bench.torture.runner import HEADINGS, perform, row
-from bench.torture.scenes import EXPECTED, ONLY_POSTGRES, ONLY_SQLITE, SCENES
+from bench.torture.runner import HEADINGS, row, run_scene
+from bench.torture.scenes import COUNTS, ONLY_POSTGRES, ONLY_SQLITE, SCENES
 
 FLAW_COUNT = {"kills": 9, "twins": 20, "sleep": 2, "full disk": 1}
 
 
 def main(words: list[str]) -> int:
-    wanted = dict(word.partition("=")[::2] for word in words)
-    unknown = set(wanted) - set(SCENES) - {"flaws"}
+    """Run the scenes, print one row for each, and return the exit code."""
+    chosen = dict(word.partition("=")[::2] for word in words)
+    unknown = set(chosen) - set(SCENES) - {"flaws"}
     if unknown:
-        sys.exit(f"There is no {', '.join(unknown)}; there are {', '.join([*SCENES, 'flaws'])}")
-    faults = 0
+        sys.exit(f"Unknown scene '{', '.join(unknown)}'. Choose from: {', '.join([*SCENES, 'flaws'])}")
+    wrong = 0
     print(HEADINGS, flush=True)
     with ExitStack() as stack:
         server = stack.enter_context(Server()) if binaries() else None
         if server is None:
-            print("PostgreSQL's server is not installed: only SQLite is tortured")
+            print("PostgreSQL is not installed: only SQLite is tested")
         for scene in SCENES:
-            if not wanted or scene in wanted:
-                faults += _both(scene, int(wanted.get(scene) or EXPECTED[scene]), server)
-    if not wanted or "flaws" in wanted:
-        faults += _flaws()
-    print("Nothing is wrong" if not faults else f"{faults} of these are wrong")
-    return min(faults, 1)
+            if chosen and scene not in chosen:
+                continue
+            count = int(chosen.get(scene) or COUNTS[scene])
+            if scene not in ONLY_POSTGRES:
+                wrong += _run(scene, count, "SQLite", None)
+            if server is not None and scene not in ONLY_SQLITE:
+                wrong += _run(scene, count, "PostgreSQL", server)
+    if not chosen or "flaws" in chosen:
+        print("Deliberately wrong inboxes:")
+        for flaw, (_, scene) in FLAWS.items():
+            verdict = run_scene(scene, FLAW_COUNT[scene], flaw=flaw)
+            print(row(flaw, "MISSED" if verdict.clean else "caught", verdict), flush=True)
+            wrong += verdict.clean
+    print(f"{wrong} of these are wrong" if wrong else "Nothing is wrong")
+    return min(wrong, 1)
 
 
-def _both(scene: str, count: int, server: Server | None) -> int:
-    faults = 0
-    for database, where in (("SQLite", None), ("PostgreSQL", server)):
-        if (where is None and (database == "PostgreSQL" or scene in ONLY_POSTGRES)) or (where and scene in ONLY_SQLITE):
-            continue
-        account = perform(scene, count, server=where)
-        print(row(scene, database, account), flush=True)
-        faults += not account.clean
-    return faults
-
-
-def _flaws() -> int:
-    """Each has to be caught: an account that comes out clean is the torture's own fault."""
-    missed = 0
-    print("Flawed on purpose:")
-    for flaw, (_, scene) in FLAWS.items():
-        account = perform(scene, FLAW_COUNT[scene], flaw=flaw)
-        print(row(flaw, "caught" if not account.clean else "MISSED", account), flush=True)
-        missed += account.clean
-    return missed
+def _run(scene: str, count: int, database: str, server: Server | None) -> bool:
+    verdict = run_scene(scene, count, server=server)
+    print(row(scene, database, verdict), flush=True)
+    return not verdict.clean
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Inboxes that are wrong on purpose, each in a way that people do get wrong: the torture has to catch every one."""
+"""Deliberately wrong inboxes, each with a common mistake; the torture has to catch all of them."""
 
 from __future__ import annotations
 
@@ -17,60 +17,59 @@ from webhooks.inbox.schema import jobs
 from webhooks.job import Job, JobState
 from webhooks.worker import worker
 
-PAUSE = 0.1
+DELAY_SECONDS = 0.1
 
 
 def acknowledges_before_the_commit(inbox: Inbox) -> None:
-    """Says 200 and commits a moment later."""
-    commit = inbox.events.receive
+    """Respond with 200, and commit a moment later."""
+    receive = inbox.events.receive
 
-    def receive(event: Event) -> Receipt:
-        def later() -> None:
-            time.sleep(PAUSE)
-            commit(event)
+    def receive_later(event: Event) -> Receipt:
+        def commit() -> None:
+            time.sleep(DELAY_SECONDS)
+            receive(event)
 
-        threading.Thread(target=later, daemon=True).start()
+        threading.Thread(target=commit, daemon=True).start()
         return Receipt(0, duplicate=False)
 
-    inbox.events.receive = receive  # type: ignore[method-assign]
+    inbox.events.receive = receive_later  # type: ignore[method-assign]
 
 
 def checks_then_inserts(inbox: Inbox) -> None:
-    """Looks whether it has the event, and inserts it if not, in two steps."""
-    keep = inbox.store.insert_event
+    """Look up an event, and insert it if it is new, in two steps."""
+    insert = inbox.store.insert_event
 
-    def look_and_keep(row: Sequence[Any]) -> tuple[int, int]:
+    def check_and_insert(row: Sequence[Any]) -> tuple[int, int]:
         name, luid = row[4], row[3]
         known = [one for one in inbox.events.list(resources=[luid], limit=1) if one.event.resource_name == name]
         if known:
             return known[0].event.id or 0, 1
-        return keep((secrets.token_bytes(32), *row[1:]))
+        return insert((secrets.token_bytes(32), *row[1:]))
 
-    inbox.store.insert_event = look_and_keep  # type: ignore[method-assign]
+    inbox.store.insert_event = check_and_insert  # type: ignore[method-assign]
 
 
 def remembers_duplicates_in_memory(inbox: Inbox) -> None:
-    """Each process knows what it has seen itself, and nothing of the others."""
-    keep, seen = inbox.store.insert_event, dict[bytes, bytes]()
+    """Recognize only duplicates that the same process has received before."""
+    insert, seen = inbox.store.insert_event, dict[bytes, bytes]()
 
-    def keep_unless_seen(row: Sequence[Any]) -> tuple[int, int]:
-        mark = seen.setdefault(row[0], secrets.token_bytes(32))
-        return keep((mark, *row[1:]))
+    def insert_if_unseen(row: Sequence[Any]) -> tuple[int, int]:
+        fingerprint = seen.setdefault(row[0], secrets.token_bytes(32))
+        return insert((fingerprint, *row[1:]))
 
-    inbox.store.insert_event = keep_unless_seen  # type: ignore[method-assign]
+    inbox.store.insert_event = insert_if_unseen  # type: ignore[method-assign]
 
 
 def does_not_fence(inbox: Inbox) -> None:
-    """Believes every worker that says it is done, also one that slept through its lease."""
-    worker.ClaimedJob.still_mine = lambda self: True  # type: ignore[method-assign]  # noqa: ARG005
+    """Accept the result of a worker that slept through its lease."""
+    worker.ClaimedJob.still_mine = lambda self: True  # type: ignore[method-assign]  # noqa: ARG005 - its signature
 
-    def finish(job: Job, *, start: Job | None = None) -> None:  # noqa: ARG001
+    def finish(job: Job, *, start: Job | None = None) -> None:  # noqa: ARG001 - its signature
         def end(connection: Connection) -> None:
-            done = update(jobs).where(jobs.c.id == job.id).values(state=int(JobState.DONE))
-            connection.execute(done)
-            tried = {"job_id": job.id, "number": job.attempts, "worker": job.owner, "outcome": "done", "error": None}
+            connection.execute(update(jobs).where(jobs.c.id == job.id).values(state=int(JobState.DONE)))
             now = time.time()
-            connection.execute(attempts.INSERT_ATTEMPT, {**tried, "started_at": now, "finished_at": now})
+            attempt = {"job_id": job.id, "number": job.attempts, "worker": job.owner, "outcome": "done", "error": None}
+            connection.execute(attempts.INSERT_ATTEMPT, {**attempt, "started_at": now, "finished_at": now})
 
         inbox.store.write(end)
 
@@ -78,25 +77,26 @@ def does_not_fence(inbox: Inbox) -> None:
 
 
 def claims_without_a_lease(inbox: Inbox) -> None:
-    """A claimed job belongs to its worker for ever, dead or alive."""
-    take = inbox.jobs.plan_and_claim
-    inbox.jobs.plan_and_claim = lambda *who, lease, **more: take(*who, lease=1e6 + lease, **more)  # type: ignore[method-assign]
+    """Let a claimed job belong to its worker forever, dead or alive."""
+    claim = inbox.jobs.plan_and_claim
+    inbox.jobs.plan_and_claim = lambda *who, lease, **more: claim(*who, lease=1e6 + lease, **more)  # type: ignore[method-assign]
     inbox.jobs.renew = lambda *_: set()  # type: ignore[method-assign]
 
 
 def says_yes_to_a_full_disk(inbox: Inbox) -> None:
-    """Swallows what the database says and answers 200."""
-    keep = inbox.events.receive
+    """Ignore the database's errors, and respond with 200."""
+    receive = inbox.events.receive
 
-    def receive(event: Event) -> Receipt:
+    def receive_always(event: Event) -> Receipt:
         try:
-            return keep(event)
+            return receive(event)
         except StoreUnavailable:
             return Receipt(0, duplicate=False)
 
-    inbox.events.receive = receive  # type: ignore[method-assign]
+    inbox.events.receive = receive_always  # type: ignore[method-assign]
 
 
+# Each flaw with the scene that has to catch it.
 FLAWS: dict[str, tuple[Callable[[Inbox], None], str]] = {
     "acknowledges before the commit": (acknowledges_before_the_commit, "kills"),
     "checks, then inserts": (checks_then_inserts, "twins"),
@@ -105,4 +105,3 @@ FLAWS: dict[str, tuple[Callable[[Inbox], None], str]] = {
     "claims without a lease": (claims_without_a_lease, "kills"),
     "says yes to a full disk": (says_yes_to_a_full_disk, "full disk"),
 }
-"""Each flaw with the scene that has to catch it."""

@@ -1,4 +1,4 @@
-"""A line to PostgreSQL that breaks: what was asked arrives, and the connection is cut before the answer comes back."""
+"""A proxy in front of PostgreSQL that forwards requests and then cuts the connection before the response."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ SOCKET = ".s.PGSQL.5432"
 CHUNK = 1 << 16
 
 
-class Cutter:
-    """Stands between a server and the PostgreSQL in `folder`; while `share` is above 0, that share of what clients ask
-    is the last that their connection carries. Use it with `with`."""
+class CuttingProxy:
+    """A proxy for the PostgreSQL in `folder`; use it with `with`.
+
+    While `share` is above 0, that share of the requests is the last one of its connection.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._database = str(folder / SOCKET)
         self._stack = ExitStack()
-        self._chance = random.Random(7)
+        self._random = random.Random(7)
         self._listener = socket.socket(socket.AF_UNIX)
         self.share = 0.0
         self.cuts = 0
 
     def __enter__(self) -> Self:
-        self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="cutter-")))
+        self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="proxy-")))
         self._listener.bind(str(self.folder / SOCKET))
         self._listener.listen(64)
         threading.Thread(target=self._accept, daemon=True).start()
@@ -41,24 +43,24 @@ class Cutter:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                threading.Thread(target=self._join, args=(client,), daemon=True).start()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
-    def _join(self, client: socket.socket) -> None:
-        """Both directions, until both have ended."""
+    def _serve(self, client: socket.socket) -> None:
+        """Forward both directions until both have ended."""
         with client, socket.socket(socket.AF_UNIX) as server, suppress(OSError):
             server.connect(self._database)
-            back = threading.Thread(target=self._carry, args=(server, client, 0.0), daemon=True)
-            back.start()
-            self._carry(client, server, 1.0)
-            back.join()
+            responses = threading.Thread(target=self._forward, args=(server, client), daemon=True)
+            responses.start()
+            self._forward(client, server, requests=True)
+            responses.join()
 
-    def _carry(self, source: socket.socket, target: socket.socket, weight: float) -> None:
+    def _forward(self, source: socket.socket, target: socket.socket, *, requests: bool = False) -> None:
         with suppress(OSError):
             while data := source.recv(CHUNK):
-                cut = self._chance.random() < self.share * weight
+                cut = requests and self._random.random() < self.share
                 if cut:
                     self.cuts += 1
-                    # The client hears no more; the database has its question whole, and goes on to commit.
+                    # The client gets no response; the database has the whole request and commits.
                     source.shutdown(socket.SHUT_RDWR)
                 target.sendall(data)
                 if cut:

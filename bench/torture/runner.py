@@ -1,4 +1,4 @@
-"""One scene from its beginning to its account, and the lines of the table."""
+"""Run one scene and return its verdict, and format the rows of the table."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench.postgres import Server
-from bench.torture.proxy import Cutter
+from bench.torture.proxy import CuttingProxy
 from bench.torture.scenes import LEASES, SCENES, WORK_SECONDS
-from bench.torture.server import LEASE_SECONDS, Stage
-from bench.torture.verdict import Account
+from bench.torture.server import LEASE_SECONDS, TestedServer
+from bench.torture.verdict import Verdict
 
 HEADINGS = (
     f"{'scene':<32} {'database':<10} {'kills':>5} {'acked':>6} {'refused':>7} {'lost':>4} {'twins':>5} {'repeated':>8} "
@@ -19,27 +19,30 @@ HEADINGS = (
 )
 
 
-def perform(scene: str, count: int, *, flaw: str = "", server: Server | None = None) -> Account:
-    """Plays the scene on a fresh inbox: in a SQLite file, or in `server`'s PostgreSQL."""
+def run_scene(scene: str, count: int, *, flaw: str = "", server: Server | None = None) -> Verdict:
+    """Run the scene on an empty inbox: in a SQLite file, or in the PostgreSQL of `server`."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="torture-")))
         url = server.url() if server else f"sqlite:///{folder / 'inbox.sqlite3'}"
-        line = stack.enter_context(Cutter(server.folder)) if server and scene == "cut" else None
-        if server and line:
-            url = url.replace(str(server.folder), str(line.folder))
+        proxy = stack.enter_context(CuttingProxy(server.folder)) if server and scene == "cut" else None
+        if server and proxy:
+            url = url.replace(str(server.folder), str(proxy.folder))
         work, lease = WORK_SECONDS.get(scene, 0.0), LEASES.get(scene, LEASE_SECONDS)
-        stage = Stage(folder, url, flaw=flaw, work=work, lease=lease, server=server, line=line)
+        tested = TestedServer(folder, url, flaw=flaw, work=work, lease=lease, database=server, proxy=proxy)
         try:
-            SCENES[scene](stage, count)
-            return stage.settle()
+            SCENES[scene](tested, count)
+            return tested.judge()
         finally:
-            stage.stop()
+            tested.stop()
 
 
-def row(name: str, database: str, account: Account) -> str:
-    """`repeated`: the message was out before its worker died; `wrongly`: twice, or at once, without that excuse."""
-    wrongly = account.unexplained + account.overlapping + account.ended_twice
-    took = account.takeovers
-    takeover = f"{statistics.median(took):.1f} / {max(took):.1f}" if took else ""
-    counts = f"{account.kills:5d} {account.acknowledged:6d} {account.refused:7d} {account.lost:4d} {account.twins:5d}"
-    return f"{name:<32} {database:<10} {counts} {account.repeated:8d} {wrongly:7d} {takeover:>12}"
+def row(name: str, database: str, verdict: Verdict) -> str:
+    """Return a row of the table.
+
+    `repeated` counts messages that were sent before their worker died, `wrongly` those sent twice without that reason.
+    """
+    wrongly = verdict.unexplained + verdict.overlapping + verdict.ended_twice
+    seconds = verdict.takeovers
+    takeover = f"{statistics.median(seconds):.1f} / {max(seconds):.1f}" if seconds else ""
+    counts = f"{verdict.kills:5d} {verdict.acknowledged:6d} {verdict.refused:7d} {verdict.lost:4d} {verdict.twins:5d}"
+    return f"{name:<32} {database:<10} {counts} {verdict.repeated:8d} {wrongly:7d} {takeover:>12}"

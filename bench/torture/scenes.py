@@ -1,4 +1,4 @@
-"""What is done to a server. Each scene takes a stage and a measure of how long, and leaves it to be settled."""
+"""The scenes of the torture; `count` says how often or how long."""
 
 from __future__ import annotations
 
@@ -12,99 +12,90 @@ from contextlib import suppress
 import psutil
 
 from bench.torture.sender import Sender
-from bench.torture.server import Stage
+from bench.torture.server import TestedServer
 
-Scene = Callable[[Stage, int], None]
+Scene = Callable[[TestedServer, int], None]
 HOUR = 3600
-CUT = 0.02
-"""Of the questions to the database, while the line is bad."""
+# The share of requests to the database whose connection is cut.
+CUT_SHARE = 0.02
 
 
-def kills(stage: Stage, count: int) -> None:
-    """So many kills with -9 at random moments under load: mostly single processes, every third time all of them."""
-    chance = random.Random(count)
-    stage.start()
-    while len(stage.kills) < count:
-        with stage.load():
-            time.sleep(chance.uniform(0.2, 0.5))
+def kills(server: TestedServer, count: int) -> None:
+    """Kill processes with -9 at random moments under load: mostly single ones, every third time all of them."""
+    numbers = random.Random(count)
+    server.start()
+    while len(server.kills) < count:
+        with server.load():
+            time.sleep(numbers.uniform(0.2, 0.5))
             for _ in range(2):
-                stage.kill_one(chance)
-                time.sleep(chance.uniform(0.1, 0.6))
-            stage.kill_all()
-        stage.start()
+                server.kill_one(numbers)
+                time.sleep(numbers.uniform(0.1, 0.6))
+            server.kill_all()
+        server.start()
 
 
-def _at(moment: str) -> Scene:
-    def scene(stage: Stage, count: int) -> None:
-        stage.start(kill=f"{moment}:25")
-        with stage.load():
-            _wait_for_suicides(stage, count)
-        stage.stop()
-        stage.start()
+def killed_at(moment: str) -> Scene:
+    """Return a scene in which every process kills itself at that moment, again and again."""
 
-    scene.__doc__ = f"Every process kills itself, again and again, {moment}."
+    def scene(server: TestedServer, count: int) -> None:
+        server.start(kill=f"{moment}:25")
+        deadline = time.monotonic() + 10 + 2 * count
+        with server.load():
+            while not server.log.exists() or server.log.read_text().count("killed") < count:
+                if time.monotonic() > deadline:
+                    raise RuntimeError("the server's processes did not kill themselves")
+                time.sleep(0.05)
+        server.stop()
+        server.start()
+
     return scene
 
 
-def _wait_for_suicides(stage: Stage, count: int) -> None:
-    deadline = time.monotonic() + 10 + 2 * count
-    while time.monotonic() < deadline:
-        if stage.log.exists() and stage.log.read_text().count("killed") >= count:
-            return
-        time.sleep(0.05)
-    raise RuntimeError("the server's processes did not kill themselves")
-
-
-def twins(stage: Stage, count: int) -> None:
-    """So many events, each sent by ten connections at once."""
-    stage.start()
-    sender = Sender(stage.port, "twins", 0)
+def twins(server: TestedServer, count: int) -> None:
+    """Send each event over ten connections at once."""
+    server.start()
+    sender = Sender(server.port, "twins", 0)
     with ThreadPoolExecutor(10) as pool:
         for number in range(count):
             luid = f"twin-{number}"
             if 200 in set(pool.map(sender.post, [luid] * 10)):
-                stage.acknowledged.add(luid)
+                server.acknowledged.add(luid)
 
 
-def sleep(stage: Stage, count: int) -> None:
-    """A process is stopped with SIGSTOP in the middle of its jobs and woken after its leases are over."""
-    stage.start()
-    with stage.load(connections=2, pause=0.05):
+def sleep(server: TestedServer, count: int) -> None:
+    """Suspend a process with SIGSTOP while it runs jobs, and resume it after its leases have ended."""
+    server.start()
+    with server.load(connections=2, pause=0.05):
         for _ in range(count):
             time.sleep(0.5)
-            sleeper = stage.workers()[0]
-            _put_to_sleep(sleeper, stage)
-            time.sleep(stage.lease + 1.5)
+            process = server.workers()[0]
+            process.send_signal(signal.SIGSTOP)
+            # Not while it holds the machine's lock: then no other process could take over.
+            while not server.lock_is_free():
+                process.send_signal(signal.SIGCONT)
+                time.sleep(0.01)
+                process.send_signal(signal.SIGSTOP)
+            time.sleep(server.lease + 1.5)
             with suppress(psutil.NoSuchProcess):
-                sleeper.send_signal(signal.SIGCONT)
+                process.send_signal(signal.SIGCONT)
 
 
-def _put_to_sleep(process: psutil.Process, stage: Stage) -> None:
-    """Stops it, but not with the lock of the machine in its hand: then nobody could take over."""
-    while True:
-        process.send_signal(signal.SIGSTOP)
-        if stage.lock_is_free():
-            return
-        process.send_signal(signal.SIGCONT)
-        time.sleep(0.01)
-
-
-def takeover(stage: Stage, count: int) -> None:
-    """Processes are killed in the middle of their jobs while there is hardly anything else to do."""
-    chance = random.Random(count)
-    stage.start()
-    with stage.load(connections=1, pause=0.25):
+def takeover(server: TestedServer, count: int) -> None:
+    """Kill processes while they run jobs and there is hardly any other work."""
+    numbers = random.Random(count)
+    server.start()
+    with server.load(connections=1, pause=0.25):
         for _ in range(count):
-            time.sleep(stage.lease + 1)
-            stage.kill_one(chance)
-        time.sleep(stage.lease)
+            time.sleep(server.lease + 1)
+            server.kill_one(numbers)
+        time.sleep(server.lease)
 
 
-def full_disk(stage: Stage, count: int) -> None:
-    """The database may not grow for a second, so many times."""
-    flag = stage.log.with_name(stage.log.name + ".full")
-    stage.start()
-    with stage.load():
+def full_disk(server: TestedServer, count: int) -> None:
+    """Keep the database from growing for a second."""
+    flag = server.log.with_name(server.log.name + ".full")
+    server.start()
+    with server.load():
         for _ in range(count):
             time.sleep(0.5)
             flag.touch()
@@ -112,66 +103,68 @@ def full_disk(stage: Stage, count: int) -> None:
             flag.unlink()
 
 
-def clock(stage: Stage, count: int) -> None:
-    """The machine's clock is set back an hour, then forward again, with jobs running."""
-    file = stage.log.with_name(stage.log.name + ".clock")
-    stage.start()
-    with stage.load(connections=2, pause=0.05):
+def clock(server: TestedServer, count: int) -> None:
+    """Set the wall clock back an hour, then forward again, while jobs are running."""
+    file = server.log.with_name(server.log.name + ".clock")
+    server.start()
+    with server.load(connections=2, pause=0.05):
         for number in range(count):
             time.sleep(0.7)
             file.write_text(str(-HOUR if number % 2 == 0 else 0))
         time.sleep(0.7)
 
 
-def restart(stage: Stage, count: int) -> None:
-    """PostgreSQL is restarted so many times: in order, as in a crash, and stopped without dying."""
-    assert stage.database is not None
-    stage.start()
-    with stage.load():
+def restart(server: TestedServer, count: int) -> None:
+    """Restart PostgreSQL: in order, as in a crash, and suspended for three seconds."""
+    database = server.database
+    assert database is not None
+    server.start()
+    with server.load():
         for number in range(count):
             time.sleep(0.5)
             if number % 3 == 2:
-                stage.database.freeze(frozen=True)
+                database.freeze(frozen=True)
                 time.sleep(3)
-                stage.database.freeze(frozen=False)
+                database.freeze(frozen=False)
                 continue
-            stage.database.stop(signal.SIGQUIT if number % 3 else signal.SIGINT)
+            database.stop(signal.SIGQUIT if number % 3 else signal.SIGINT)
             time.sleep(0.3)
-            stage.database.start()
+            database.start()
         time.sleep(0.5)
 
 
-def away(stage: Stage, count: int) -> None:
-    """PostgreSQL is away for so many seconds."""
-    assert stage.database is not None
-    stage.start()
-    with stage.load(pause=0.02):
+def away(server: TestedServer, count: int) -> None:
+    """Stop PostgreSQL for `count` seconds."""
+    assert server.database is not None
+    server.start()
+    with server.load(pause=0.02):
         time.sleep(0.5)
-        stage.database.stop()
+        server.database.stop()
         time.sleep(count)
-        stage.database.start()
+        server.database.start()
         time.sleep(3)
 
 
-def cut(stage: Stage, count: int) -> None:
-    """Connections to PostgreSQL are cut when it has the question and before it has answered, so many times."""
-    assert stage.line is not None
-    stage.start()
+def cut(server: TestedServer, count: int) -> None:
+    """Cut connections to PostgreSQL when it has the request and before it has responded."""
+    proxy = server.proxy
+    assert proxy is not None
+    server.start()
     deadline = time.monotonic() + 10 + count
-    with stage.load():
-        while stage.line.cuts < count and time.monotonic() < deadline:
-            stage.line.share = CUT
+    with server.load():
+        while proxy.cuts < count and time.monotonic() < deadline:
+            proxy.share = CUT_SHARE
             time.sleep(0.2)
-        stage.line.share = 0.0
-    assert stage.line.cuts >= count
+        proxy.share = 0.0
+    assert proxy.cuts >= count
 
 
 SCENES: dict[str, Scene] = {
     "kills": kills,
-    "before the commit": _at("before the commit"),
-    "after the commit": _at("after the commit"),
-    "after the claim": _at("after the claim"),
-    "after the notifier accepted": _at("after the notifier accepted"),
+    "before the commit": killed_at("before the commit"),
+    "after the commit": killed_at("after the commit"),
+    "after the claim": killed_at("after the claim"),
+    "after the notifier accepted": killed_at("after the notifier accepted"),
     "twins": twins,
     "takeover": takeover,
     "takeover, default lease": takeover,
@@ -184,11 +177,12 @@ SCENES: dict[str, Scene] = {
 }
 ONLY_SQLITE = {"full disk", "clock"}
 ONLY_POSTGRES = {"restart", "away", "cut"}
+# The lease in seconds, if it is not the tested server's default.
 LEASES = {"takeover, default lease": 30}
-"""Seconds, where it is not the stage's."""
+# How long a handler takes, if the scene needs running jobs.
 WORK_SECONDS = {"kills": 0.02, "takeover": 0.5, "takeover, default lease": 0.5, "sleep": 0.15, "clock": 0.1}
-"""How long a handler takes, where a scene needs jobs in their middle."""
-EXPECTED = {
+# The counts of the whole torture.
+COUNTS = {
     "kills": 100,
     "before the commit": 6,
     "after the commit": 6,
@@ -204,4 +198,3 @@ EXPECTED = {
     "away": 60,
     "cut": 60,
 }
-"""How much of each, for the whole torture."""

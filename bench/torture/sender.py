@@ -1,4 +1,4 @@
-"""Sends events as Tableau does: waits three seconds, tries three times more, and now and then sends one twice."""
+"""Send events as Tableau does: with a timeout of three seconds, three retries, and now and then a duplicate."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import random
 import threading
 from contextlib import closing, suppress
 
-SECONDS = 3.0
-TRIES = 4
-PAUSE = 0.15
+TIMEOUT_SECONDS = 3.0
+ATTEMPTS = 4
+RETRY_SECONDS = 0.15
+DUPLICATE_SHARE = 0.1
 
 
 class Sender:
-    """Several connections that send different events until `stop`; `acknowledged` has what was answered with 200."""
+    """Connections that send different events until `stop`; `acknowledged` has the LUIDs that got a 200."""
 
     def __init__(self, port: int, name: str, connections: int = 6, pause: float = 0.002) -> None:
         self._port, self._name, self._pause = port, name, pause
@@ -24,35 +25,18 @@ class Sender:
         self._threads = [threading.Thread(target=self._send_all, args=(number,)) for number in range(connections)]
 
     def start(self) -> None:
+        """Start sending."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
+        """Stop sending, and wait for the last responses."""
         self._stopping.set()
         for thread in self._threads:
             thread.join()
 
-    def _send_all(self, number: int) -> None:
-        chance, count = random.Random(f"{self._name}{number}"), 0
-        while not self._stopping.is_set():
-            count += 1
-            self.send(f"{self._name}-{number}-{count}", again=chance.random() < 0.1)
-            self._stopping.wait(self._pause)
-
-    def send(self, luid: str, *, again: bool = False) -> None:
-        """One event until it is acknowledged or given up; `again`: and once more."""
-        for _ in range(TRIES):
-            if self.post(luid) == 200:
-                self.acknowledged.add(luid)
-                if again:
-                    self.post(luid)
-                return
-            self.refused += 1
-            if self._stopping.wait(PAUSE):
-                return
-
     def post(self, luid: str) -> int:
-        """The status of the answer; 0 where there was none."""
+        """Send an event and return the status of the response; 0 if there was none."""
         payload = {
             "resource": "WORKBOOK",
             "event_type": "WorkbookUpdated",
@@ -63,10 +47,29 @@ class Sender:
         }
         with (
             suppress(OSError, http.client.HTTPException),
-            closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=SECONDS)) as connection,
+            closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_SECONDS)) as connection,
         ):
             connection.request("POST", "/webhook/bench-token", json.dumps(payload))
-            with connection.getresponse() as answer:
-                answer.read()
-                return answer.status
+            with connection.getresponse() as response:
+                response.read()
+                return response.status
         return 0
+
+    def _send_all(self, number: int) -> None:
+        numbers, count = random.Random(f"{self._name}{number}"), 0
+        while not self._stopping.is_set():
+            count += 1
+            self._send(f"{self._name}-{number}-{count}", duplicate=numbers.random() < DUPLICATE_SHARE)
+            self._stopping.wait(self._pause)
+
+    def _send(self, luid: str, *, duplicate: bool) -> None:
+        """Send an event until it is acknowledged or the attempts are used up."""
+        for _ in range(ATTEMPTS):
+            if self.post(luid) == 200:
+                self.acknowledged.add(luid)
+                if duplicate:
+                    self.post(luid)
+                return
+            self.refused += 1
+            if self._stopping.wait(RETRY_SECONDS):
+                return

@@ -1,6 +1,6 @@
-"""The server under torture: ours, with a handler that keeps a message log, and places where it kills itself.
+"""The application of the tested server: ours, with a handler that logs messages, and moments at which it kills itself.
 
-Run by gunicorn as `bench.torture.serve:app`; the environment says what is to happen.
+gunicorn runs it as `bench.torture.serve:app`; environment variables select what happens.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ seen: Counter[str] = Counter()
 
 
 def write(*words: object) -> None:
-    """One line to the message log, whole also when many processes write and one dies."""
+    """Append a line to the message log in one system call, so that it is whole even if a process dies."""
     line = " ".join(map(str, (*words, os.getpid(), time.monotonic()))) + "\n"
     descriptor = os.open(LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(descriptor, line.encode())
@@ -48,7 +48,7 @@ def write(*words: object) -> None:
 
 
 def reached(moment: str) -> None:
-    """Kills this process with -9 whenever it has come here so many times."""
+    """Kill this process with -9 when it has reached the selected moment often enough."""
     if moment == MOMENT:
         seen[moment] += 1
         if seen[moment] >= int(EVERY):
@@ -57,7 +57,7 @@ def reached(moment: str) -> None:
 
 
 def run(job: Job, still_mine: Callable[[], bool]) -> None:
-    """The handler: `sent` is the moment at which the notifier accepted the message."""
+    """Log when the handler began, and when its message was sent."""
     write("began", job.id, job.event.resource_luid)
     reached("after the claim")
     deadline = time.monotonic() + WORK_SECONDS
@@ -69,42 +69,42 @@ def run(job: Job, still_mine: Callable[[], bool]) -> None:
     reached("after the notifier accepted")
 
 
-def watch(inbox: Inbox) -> None:
-    """Puts the places where it may die, and the full disk, between the receiver and the database."""
+def instrument(inbox: Inbox) -> None:
+    """Add the moments at which a process may die, and the full disk, to the store."""
     store = inbox.store
-    keep = store.insert_event
+    insert = store.insert_event
     if isinstance(store, SqliteStore):
-        _watch_sqlite(store)
+        _instrument_sqlite(store)
 
-    def watched(row: Sequence[Any]) -> tuple[int, int]:
+    def insert_event(row: Sequence[Any]) -> tuple[int, int]:
         if not isinstance(store, SqliteStore):
             reached("before the commit")
-        kept = keep(row)
+        receipt = insert(row)
         reached("after the commit")
-        return kept
+        return receipt
 
-    store.insert_event = watched  # type: ignore[method-assign]
+    store.insert_event = insert_event  # type: ignore[method-assign]
 
 
-def _watch_sqlite(store: SqliteStore) -> None:
-    commit_plainly, armed = group_commit.commit, threading.Event()
+def _instrument_sqlite(store: SqliteStore) -> None:
+    commit, armed = group_commit.commit, threading.Event()
 
-    def limited(connection: Connection, batch: list[group_commit.PendingWrite[Any]]) -> None:
+    def commit_with_limit(connection: Connection, batch: list[group_commit.PendingWrite[Any]]) -> None:
         driver: Any = connection.connection.driver_connection
         driver.execute(f"PRAGMA max_page_count={1 if FULL.exists() else NO_LIMIT}").fetchall()
         armed.set()
-        commit_plainly(connection, batch)
+        commit(connection, batch)
 
-    def inside() -> int:
-        """SQLite calls this in the middle of a statement, which is before its commit."""
+    def in_a_statement() -> int:
+        """Die within a statement, which is before its commit."""
         if armed.is_set():
             armed.clear()
             reached("before the commit")
         return 0
 
-    group_commit.commit = limited
-    listen(store._writer, "connect", lambda driver, _: driver.set_progress_handler(inside, INSTRUCTIONS))  # noqa: SLF001
-    store._wall = lambda: time.time() + (float(CLOCK.read_text() or 0) if CLOCK.exists() else 0.0)  # noqa: SLF001
+    group_commit.commit = commit_with_limit
+    listen(store._writer, "connect", lambda driver, _: driver.set_progress_handler(in_a_statement, INSTRUCTIONS))  # noqa: SLF001 - tested from inside
+    store._wall = lambda: time.time() + (float(CLOCK.read_text() or 0) if CLOCK.exists() else 0.0)  # noqa: SLF001 - tested from inside
 
 
 app = create_app()
@@ -113,6 +113,6 @@ handlers = Registry()
 handlers.on("*", name="torture")(lambda event: None)  # noqa: ARG005 - `run` below does the work
 services.rules, services.registry = Rules(), handlers
 services.runner = SimpleNamespace(run=run)  # type: ignore[assignment]
-watch(services.inbox)
+instrument(services.inbox)
 if flaw := os.environ.get("TORTURE_FLAW"):
     FLAWS[flaw][0](services.inbox)

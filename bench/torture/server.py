@@ -1,4 +1,4 @@
-"""A server on its stage: started, tormented, started once more in peace, and settled."""
+"""The tested server: started, disturbed by a scene, then left alone until its work is done, and judged."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from pathlib import Path
 import psutil
 
 from bench.postgres import Server
-from bench.server import ROOT, await_port, free_port, ours
-from bench.torture.proxy import Cutter
+from bench.server import ROOT, await_port, environment, free_port
+from bench.torture.proxy import CuttingProxy
 from bench.torture.sender import Sender
-from bench.torture.verdict import Account, settle
+from bench.torture.verdict import Verdict, judge
 from webhooks.inbox import Inbox
 
 LEASE_SECONDS = 2
+# Without progress for this time, in addition to the lease, the server is taken to be stuck.
 DRAIN_SECONDS = 10.0
-"""Without any progress, beyond the lease."""
 
 
-class Stage:
+class TestedServer:
     """One inbox, one message log, and servers of two processes one after the other."""
 
     def __init__(
@@ -38,12 +38,12 @@ class Stage:
         flaw: str = "",
         work: float = 0.0,
         lease: int = LEASE_SECONDS,
-        server: Server | None = None,
-        line: Cutter | None = None,
+        database: Server | None = None,
+        proxy: CuttingProxy | None = None,
     ) -> None:
-        self.url, self.database, self.line, self.lease = url, server, line, lease
+        self.url, self.database, self.proxy, self.lease = url, database, proxy, lease
         self.log = folder / "messages"
-        self._environment = ours(
+        self._environment = environment(
             folder,
             DATABASE_URL=url,
             LEASE_SECONDS=str(lease),
@@ -59,22 +59,22 @@ class Stage:
         self.refused = 0
 
     def start(self, kill: str = "") -> None:
-        """Starts the server; `kill` names a moment and a count at which each of its processes kills itself."""
-        environment = {**os.environ, **self._environment, "PORT": str(self.port), "TORTURE_KILL": kill}
+        """Start the server; `kill` names a moment and a count at which each of its processes kills itself."""
+        variables = {**os.environ, **self._environment, "PORT": str(self.port), "TORTURE_KILL": kill}
         command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "bench.torture.serve:app"]
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(
-                command, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
+                command, cwd=ROOT, env=variables, stdout=output, stderr=output, start_new_session=True
             )
         await_port(self.port, self._process)
 
     def workers(self) -> list[psutil.Process]:
-        """The server's processes, without the one that only watches over them."""
+        """Return the server's processes without gunicorn's master."""
         assert self._process is not None
         return psutil.Process(self._process.pid).children()
 
     def kill_all(self) -> None:
-        """Every process of the server at once, with -9."""
+        """Kill all processes of the server at once with -9."""
         assert self._process is not None
         pids = [str(worker.pid) for worker in self.workers()]
         os.killpg(self._process.pid, signal.SIGKILL)
@@ -82,16 +82,16 @@ class Stage:
         self._process.wait()
         self.kills += [(at, pid) for pid in pids]
 
-    def kill_one(self, chance: random.Random) -> None:
-        """One of the two processes, with -9; the other goes on, and a new one comes."""
+    def kill_one(self, numbers: random.Random) -> None:
+        """Kill one of the two processes with -9; the other one goes on, and gunicorn starts a new one."""
         if workers := self.workers():
-            victim = chance.choice(workers)
+            victim = numbers.choice(workers)
             victim.kill()
             self.kills.append((time.monotonic(), str(victim.pid)))
 
     @contextmanager
     def load(self, connections: int = 6, pause: float = 0.002) -> Iterator[Sender]:
-        """Events pour in while the block runs, on each connection one every `pause` seconds at most."""
+        """Send events while the block runs, with `pause` seconds between those of a connection."""
         sender = Sender(self.port, f"{time.monotonic_ns():x}", connections, pause)
         sender.start()
         try:
@@ -102,7 +102,7 @@ class Stage:
             self.refused += sender.refused
 
     def lock_is_free(self) -> bool:
-        """Whether no process holds the lock that writers of a SQLite file share."""
+        """Return whether no process holds the lock that writers of a SQLite file share."""
         if not self.url.startswith("sqlite"):
             return True
         with Path(self.url.removeprefix("sqlite:///") + ".lock").open("a") as lock:
@@ -116,6 +116,7 @@ class Stage:
         return False
 
     def stop(self) -> None:
+        """Stop the server as `systemctl stop` does."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
@@ -124,26 +125,26 @@ class Stage:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait()
 
-    def settle(self) -> Account:
-        """Lets a server work in peace until nothing is left to do, then compares."""
+    def judge(self) -> Verdict:
+        """Let a server work undisturbed until nothing is left to do, and return the verdict."""
         if self._process is None or self._process.poll() is not None:
             self.start()
         inbox = Inbox.open(self.url)
         try:
             self._drain(inbox)
             self.stop()
-            return settle(inbox, self.log, self.acknowledged, refused=self.refused, kills=self.kills)
+            return judge(inbox, self.log, self.acknowledged, refused=self.refused, kills=self.kills)
         finally:
             inbox.close()
 
     def _drain(self, inbox: Inbox) -> None:
-        patience = self.lease + DRAIN_SECONDS
-        deadline, least = time.monotonic() + patience, float("inf")
+        limit = self.lease + DRAIN_SECONDS
+        deadline, least = time.monotonic() + limit, float("inf")
         while time.monotonic() < deadline:
             figures = inbox.counts()
             left = figures["unplanned"] + figures["ready"] + figures["running"]
             if left == 0:
                 return
             if left < least:
-                least, deadline = left, time.monotonic() + patience
+                least, deadline = left, time.monotonic() + limit
             time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""What came of it: the message log and the inbox beside what was acknowledged."""
+"""Compare the message log and the inbox with what was acknowledged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAGE = 500
 
 @dataclass
 class Run:
-    """One run of a handler, as the message log has it: monotonic seconds; no `sent` where it died before."""
+    """One run of a handler in the message log, in monotonic seconds; `sent` is None if it died before."""
 
     pid: str
     began: float
@@ -24,7 +24,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Account:
+class Verdict:
     """The outcome of a scene."""
 
     acknowledged: int
@@ -41,37 +41,46 @@ class Account:
 
     @property
     def clean(self) -> bool:
-        """Nothing lost, nothing kept twice, and nothing repeated but what was out before it could be written down."""
+        """Return whether nothing was lost, stored twice, or repeated without a worker's death after the message."""
         faults = (self.lost, self.twins, self.unexplained, self.overlapping, self.ended_twice)
         return self.acknowledged > 0 and not any(faults)
 
 
-def settle(inbox: Inbox, log: Path, acknowledged: set[str], *, refused: int, kills: list[tuple[float, str]]) -> Account:
-    """Compares. `kills` has when (monotonic) each process was killed by the scene; others killed themselves."""
+def judge(inbox: Inbox, log: Path, acknowledged: set[str], *, refused: int, kills: list[tuple[float, str]]) -> Verdict:
+    """Return the verdict; `kills` has when (monotonic) the scene killed which process."""
     runs, suicides = _read(log)
-    records = list(_all(inbox))
+    records: list[EventRecord] = []
+    while page := inbox.events.list(after=records[-1].event.id if records else 0, limit=PAGE):
+        records += page
     by_luid: dict[str, list[EventRecord]] = defaultdict(list)
     for record in records:
         by_luid[str(record.event.resource_luid)].append(record)
-    done = {luid for luid, made in runs.items() if any(run.sent for run in made)}
-    dead = {luid for luid, kept in by_luid.items() if _any_dead(kept)}
-    repeated = {luid for luid, made in runs.items() if sum(run.sent is not None for run in made) > 1}
-    return Account(
+    done = {luid for luid, its_runs in runs.items() if any(run.sent for run in its_runs)}
+    dead = {
+        luid
+        for luid, stored in by_luid.items()
+        if any(job.job.state is JobState.DEAD for record in stored for job in record.jobs)
+    }
+    repeated = {luid for luid, its_runs in runs.items() if sum(run.sent is not None for run in its_runs) > 1}
+    # A worker died after it had sent the message and before it had recorded that: "at least once" means this.
+    explained = {luid for luid in repeated if any("lost" in _outcomes(record) for record in by_luid[luid])}
+    return Verdict(
         acknowledged=len(acknowledged),
         lost=len(acknowledged - done - dead),
-        twins=sum(len(kept) > 1 for kept in by_luid.values()),
+        twins=sum(len(stored) > 1 for stored in by_luid.values()),
         dead=len(dead),
         repeated=len(repeated),
-        unexplained=sum(not _was_lost(by_luid[luid]) for luid in repeated),
-        overlapping=sum(_overlap(made) for made in runs.values()),
+        unexplained=len(repeated - explained),
+        overlapping=sum(_overlap(its_runs) for its_runs in runs.values()),
         ended_twice=sum(_outcomes(record).count("done") > 1 for record in records),
         refused=refused,
         kills=len(kills) + len(suicides),
-        takeovers=[took for made in runs.values() for took in _takeovers(made, kills + suicides)],
+        takeovers=[seconds for its_runs in runs.values() for seconds in _takeovers(its_runs, kills + suicides)],
     )
 
 
 def _read(log: Path) -> tuple[dict[str, list[Run]], list[tuple[float, str]]]:
+    """Return the runs by LUID, and when which process killed itself."""
     runs: dict[str, list[Run]] = defaultdict(list)
     suicides: list[tuple[float, str]] = []
     for line in log.read_text().splitlines() if log.exists() else ():
@@ -87,34 +96,18 @@ def _read(log: Path) -> tuple[dict[str, list[Run]], list[tuple[float, str]]]:
     return runs, suicides
 
 
-def _all(inbox: Inbox) -> Iterator[EventRecord]:
-    last = 0
-    while page := inbox.events.list(after=last, limit=PAGE):
-        yield from page
-        last = page[-1].event.id or 0
-
-
 def _outcomes(record: EventRecord) -> list[str]:
     return [attempt.outcome for job in record.jobs for attempt in job.attempts_made]
 
 
-def _any_dead(kept: list[EventRecord]) -> bool:
-    return any(job.job.state is JobState.DEAD for record in kept for job in record.jobs)
-
-
-def _was_lost(kept: list[EventRecord]) -> bool:
-    """A worker died with the message out and its end not written down: at least once means this."""
-    return any("lost" in _outcomes(record) for record in kept)
-
-
-def _overlap(made: list[Run]) -> bool:
-    spans = sorted((run.began, run.sent) for run in made if run.sent is not None)
+def _overlap(runs: list[Run]) -> bool:
+    spans = sorted((run.began, run.sent) for run in runs if run.sent is not None)
     return any(later[0] < earlier[1] for earlier, later in pairwise(spans))
 
 
-def _takeovers(made: list[Run], kills: list[tuple[float, str]]) -> Iterator[float]:
-    """Seconds from the death of a run's process to the next run."""
-    for run, following in pairwise(made):
+def _takeovers(runs: list[Run], kills: list[tuple[float, str]]) -> Iterator[float]:
+    """Yield the seconds from the death of a run's process to the next run."""
+    for run, following in pairwise(runs):
         died = [at for at, pid in kills if pid == run.pid and at >= run.began]
         if died and run.sent is None:
             yield following.began - died[0]

@@ -1,4 +1,6 @@
-"""Whole servers, on both databases."""
+"""Run whole servers on both kinds of database."""
+
+from __future__ import annotations
 
 from tests.support.databases import opened, postgres_server, sqlite_url
 

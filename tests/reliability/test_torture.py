@@ -1,4 +1,4 @@
-"""The torture in its short form: whole servers, killed, stopped and cheated; `make torture` is the long one."""
+"""Test whole servers with the short form of the torture; `make torture` runs the long one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import pytest
 
 from bench.postgres import Server
 from bench.torture.flaws import FLAWS
-from bench.torture.runner import perform
+from bench.torture.runner import run_scene
 from bench.torture.scenes import ONLY_POSTGRES, ONLY_SQLITE
-from bench.torture.verdict import Account
+from bench.torture.verdict import Verdict
 
-SHORT = {
+COUNTS = {
     "kills": 6,
     "before the commit": 2,
     "after the commit": 2,
@@ -24,40 +24,40 @@ SHORT = {
     "away": 3,
     "cut": 12,
 }
-CAUGHT = {"kills": 6, "twins": 12, "sleep": 2, "full disk": 1}
+FLAW_COUNTS = {"kills": 6, "twins": 12, "sleep": 2, "full disk": 1}
 
 
-def check(account: Account) -> None:
-    """At least once, and never twice but where the message was out before its worker died."""
-    assert account.acknowledged > 0
-    assert account.lost == 0
-    assert account.twins == 0
-    assert (account.unexplained, account.overlapping, account.ended_twice) == (0, 0, 0)
+def check(verdict: Verdict) -> None:
+    """Check that each message was sent at least once, and twice only if its worker died after it was sent."""
+    assert verdict.acknowledged > 0
+    assert verdict.lost == 0
+    assert verdict.twins == 0
+    assert (verdict.unexplained, verdict.overlapping, verdict.ended_twice) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("scene", [scene for scene in SHORT if scene not in ONLY_POSTGRES])
+@pytest.mark.parametrize("scene", [scene for scene in COUNTS if scene not in ONLY_POSTGRES])
 def test_sqlite_loses_nothing(scene: str) -> None:
-    """Whatever happens to the server, what was acknowledged reaches its handler."""
-    account = perform(scene, SHORT[scene])
-    check(account)
+    """Every acknowledged event reaches its handler, whatever happens to the server."""
+    verdict = run_scene(scene, COUNTS[scene])
+    check(verdict)
     if scene == "kills":
-        assert account.kills >= SHORT[scene]
+        assert verdict.kills >= COUNTS[scene]
 
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("scene", ["kills", "after the commit", "twins", "sleep", "restart", "away", "cut"])
 def test_postgres_loses_nothing(scene: str, postgres_server: Server) -> None:
-    """The same promise on PostgreSQL, also when PostgreSQL itself is restarted."""
+    """Every acknowledged event reaches its handler, also when PostgreSQL itself is restarted."""
     assert scene not in ONLY_SQLITE
-    check(perform(scene, SHORT[scene], server=postgres_server))
+    check(run_scene(scene, COUNTS[scene], server=postgres_server))
 
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("flaw", FLAWS)
 def test_flawed_inbox_is_caught(flaw: str) -> None:
-    """A torture that a wrong inbox survives would prove nothing.
+    """A wrong inbox fails: a torture that it survives would prove nothing.
 
-    A flaw needs its moment, and a short scene may miss it: one performance of three has to catch it.
+    A flaw needs its moment, which a short scene may miss: one run of three has to catch it.
     """
     scene = FLAWS[flaw][1]
-    assert any(not perform(scene, CAUGHT[scene], flaw=flaw).clean for _ in range(3))
+    assert any(not run_scene(scene, FLAW_COUNTS[scene], flaw=flaw).clean for _ in range(3))

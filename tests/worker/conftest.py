@@ -1,4 +1,6 @@
-"""Every test of the inbox runs on both databases."""
+"""Run workers on both kinds of database."""
+
+from __future__ import annotations
 
 from tests.support.databases import clock, event, inbox, opened, postgres_server, sqlite_url, url
 
