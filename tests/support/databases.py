@@ -1,10 +1,9 @@
-"""Real databases for tests: a SQLite file each, and one private PostgreSQL for each test process."""
+"""Real databases for tests: a SQLite file for each test, and a private PostgreSQL for each test process."""
 
 from __future__ import annotations
 
 import itertools
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from bench.postgres import Server, binaries
+from tests.deploy.tools import missing
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event, parse
 from webhooks.inbox import Inbox
@@ -25,18 +25,16 @@ NOTIFY = NewJob("R/notify/slack", "notify", rule="R", params={"to": "slack"})
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
-    """One PostgreSQL for all tests of this process."""
+    """Start one PostgreSQL server for all tests of this process."""
     if binaries() is None:
-        if os.environ.get("REQUIRE_ALL"):
-            pytest.fail("PostgreSQL's server is not installed")
-        pytest.skip("PostgreSQL's server is not installed")
+        missing("PostgreSQL is not installed")
     with Server(fsync="off") as server:
         yield server
 
 
 @pytest.fixture(params=BOTH)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The DATABASE_URL of a database that nobody has used, of each kind."""
+    """Return the DATABASE_URL of an empty database; the test runs once for each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'inbox.sqlite3'}"
     return str(request.getfixturevalue("postgres_server").url())
@@ -44,13 +42,13 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
-    """The DATABASE_URL of a SQLite file that nobody has used."""
+    """Return the DATABASE_URL of a SQLite file that does not exist yet."""
     return f"sqlite:///{tmp_path / 'inbox.sqlite3'}"
 
 
 @pytest.fixture
 def opened() -> Iterator[Callable[..., Inbox]]:
-    """Opens inboxes and closes them in the end."""
+    """Open inboxes, and close them after the test."""
     boxes: list[Inbox] = []
 
     def open_one(url: str, **options: Any) -> Inbox:
@@ -64,23 +62,23 @@ def opened() -> Iterator[Callable[..., Inbox]]:
 
 @pytest.fixture
 def inbox(url: str, opened: Callable[..., Inbox]) -> Inbox:
-    """An empty inbox on each kind of database."""
+    """Return an empty inbox; the test runs once for each kind of database."""
     return opened(url)
 
 
 @pytest.fixture
 def event() -> Callable[..., Event]:
-    """Makes events, each another one unless told what it is."""
+    """Create events that differ from each other, unless the test gives their fields."""
     numbers = itertools.count(1)
 
-    def make(event_type: str = "WorkbookCreated", **fields: object) -> Event:
+    def create(event_type: str = "WorkbookCreated", **fields: object) -> Event:
         return some_event(next(numbers), event_type, **fields)
 
-    return make
+    return create
 
 
 def some_event(number: int, event_type: str = "WorkbookCreated", **fields: object) -> Event:
-    """The event of that number."""
+    """Return the event with that number."""
     payload = {
         "event_type": event_type,
         "resource": "WORKBOOK",
@@ -90,9 +88,9 @@ def some_event(number: int, event_type: str = "WorkbookCreated", **fields: objec
         "created_at": f"2026-01-31T09:{number // 60:02}:{number % 60:02}Z",
         **fields,
     }
-    made = parse(json.dumps(payload).encode())
-    assert made
-    return made
+    parsed = parse(json.dumps(payload).encode())
+    assert parsed
+    return parsed
 
 
 def refusal_seconds(refused: Callable[[], object]) -> float:
@@ -104,7 +102,7 @@ def refusal_seconds(refused: Callable[[], object]) -> float:
 
 
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that only moves with `forward`, in seconds since 1970."""
 
     def __init__(self) -> None:
         self.seconds = 1_800_000_000.0
@@ -113,10 +111,11 @@ class Clock:
         return self.seconds
 
     def forward(self, seconds: float) -> None:
+        """Move the clock."""
         self.seconds += seconds
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock that stands until it is moved."""
+    """Return a clock that only moves with `forward`."""
     return Clock()

@@ -1,4 +1,4 @@
-"""Workers in processes of their own, killed and stopped in the middle of a job."""
+"""Test worker processes that are killed or suspended while they run a job."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Worker(Inbox.open(url), planner=lambda event: [], run=run, threads=1, lease=1.0)
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    """Where worker processes write what they do."""
+    """Return the file to which worker processes write."""
     file = tmp_path / "log"
     file.touch()
     return file
@@ -44,7 +44,7 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def working(url: str, log: Path) -> Iterator[Callable[[float], int]]:
-    """Starts a worker process whose handler takes so many seconds; gives its id."""
+    """Start a worker process whose handler takes `seconds`, and return its process id."""
     processes: list[subprocess.Popen[bytes]] = []
 
     def start(seconds: float) -> int:
@@ -58,28 +58,28 @@ def working(url: str, log: Path) -> Iterator[Callable[[float], int]]:
 
 
 def wait_for(log: Path, line: str) -> None:
+    """Wait until the log contains the line."""
     deadline = time.monotonic() + 30
     while line not in log.read_text():
-        assert time.monotonic() < deadline, f"{line!r} never came: {log.read_text()!r}"
+        assert time.monotonic() < deadline, f"{line!r} was not written: {log.read_text()!r}"
         time.sleep(0.02)
 
 
 @pytest.fixture
 def planned(inbox: Inbox, event: Callable[..., Event]) -> Inbox:
-    """An inbox with one job that is due."""
+    """Return an inbox with one job that is due."""
     inbox.events.receive(event())
     inbox.events.plan(lambda _: [NOTIFY])
     return inbox
 
 
 def outcomes(inbox: Inbox) -> list[str]:
+    """Return the outcomes of the job's attempts."""
     return [attempt.outcome for attempt in inbox.events.list()[0].jobs[0].attempts_made]
 
 
-def test_worker_killed_in_mid_job_another_takes_over(
-    planned: Inbox, log: Path, working: Callable[[float], int]
-) -> None:
-    """The job of a process killed with -9 is done by another once its lease is over."""
+def test_job_of_a_killed_process_is_taken_over(planned: Inbox, log: Path, working: Callable[[float], int]) -> None:
+    """The job of a process killed with -9 is done by another one when its lease has ended."""
     first = working(60)
     wait_for(log, f"{first} began")
     second = working(0)
@@ -91,10 +91,10 @@ def test_worker_killed_in_mid_job_another_takes_over(
     assert outcomes(planned) == ["lost", "done"]
 
 
-def test_worker_asleep_past_its_lease_cannot_complete(
+def test_suspended_process_cannot_end_a_job_that_was_taken_over(
     planned: Inbox, log: Path, working: Callable[[float], int]
 ) -> None:
-    """A process stopped with SIGSTOP and woken after another took its job knows that it lost, and changes nothing."""
+    """A process that is resumed after another one took its job knows that it lost the job, and changes nothing."""
     first = working(0.5)
     wait_for(log, f"{first} began")
     os.kill(first, signal.SIGSTOP)

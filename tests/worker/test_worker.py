@@ -24,7 +24,7 @@ TIMEOUT = 15.0
 
 @pytest.fixture
 def inbox(sqlite_url: str, opened: Callable[..., Inbox]) -> Inbox:
-    """The worker only uses the inbox, so one kind of database is enough here."""
+    """Return an empty inbox; the worker only uses its methods, so one kind of database is enough here."""
     return opened(sqlite_url)
 
 

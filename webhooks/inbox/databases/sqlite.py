@@ -137,7 +137,8 @@ class SqliteStore(Store):
         return sum(file.stat().st_size for file in files if file.exists())
 
     def listen(self, on_change: Callable[[], None], stopping: Callable[[], bool]) -> None:
-        """Watch SQLite's counter of other connections' commits, https://sqlite.org/pragma.html#pragma_data_version"""
+        """Watch SQLite's counter of commits by other connections."""
+        # https://sqlite.org/pragma.html#pragma_data_version
         while not stopping():
             with suppress(Exception), self._connected() as connection:
                 driver: Any = connection.connection.driver_connection

@@ -1,4 +1,6 @@
-"""Alembic's entry: migrates on the connection, and in the transaction, that `migrate` opened."""
+"""Run the migrations on the connection, and in the transaction, that `migrate` opened."""
+
+from __future__ import annotations
 
 from alembic import context
 

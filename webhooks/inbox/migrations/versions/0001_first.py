@@ -1,4 +1,6 @@
-"""Events, jobs, attempts, steps, sessions and locks."""
+"""Create events, jobs, attempts, steps, sessions and locks."""
+
+from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
@@ -87,11 +89,11 @@ def _partial_index(name: str, table: str, columns: list[str], where: str) -> Non
 
 
 def _tune_postgresql() -> None:
-    """A job's row changes a few times in seconds: leave room on its page and clean up early."""
+    """Leave room on the pages of jobs, whose rows change a few times in seconds, and vacuum them early."""
     vacuum = "autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500"
     op.execute(f"ALTER TABLE jobs SET (fillfactor = 70, {vacuum})")
     op.execute("ALTER TABLE events SET (fillfactor = 85)")
-    # A hint for idle workers, sent with the commit; it needs no second statement on the acknowledgement path.
+    # A hint for idle workers, sent with the commit: it adds no statement to the acknowledgement path.
     op.execute(
         "CREATE FUNCTION inbox_news() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN PERFORM pg_notify('inbox', ''); RETURN NULL; END $$"

@@ -1,4 +1,6 @@
-"""A clock for leases that does not jump when somebody sets the machine's."""
+"""Add a clock for leases that does not jump when the machine's clock is set."""
+
+from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op

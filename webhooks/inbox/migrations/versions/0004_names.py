@@ -8,6 +8,8 @@ it writes are unchanged. All else that it does fails until it is replaced: its w
 lease ends. It writes nothing under the old names, because those tables no longer exist.
 """
 
+from __future__ import annotations
+
 import json
 
 import sqlalchemy as sa
@@ -77,7 +79,7 @@ def _copy_checkpoints() -> None:
 
 
 def _rename_handlers() -> None:
-    """Also in the keys of jobs, so that a replay finds the job instead of adding a second one."""
+    """Rename the keys of jobs as well, so that a replay finds the job instead of adding a second one."""
     jobs = sa.table("jobs", sa.column("handler"), sa.column("key"), sa.column("rule"))
     alert = (jobs.c.handler == "tell", jobs.c.key.like("watch/%"))
     key = sa.literal("monitor/").concat(sa.func.substr(jobs.c.key, len("watch/") + 1))
@@ -89,7 +91,7 @@ def _rename_handlers() -> None:
 
 
 def _rename_state_keys() -> None:
-    """The last finding of each kind is stored under the event type, with the site's key behind it."""
+    """Rename the keys under which the monitor stores its last finding: an event type, followed by a site's key."""
     state = sa.table("state", sa.column("key"))
     for old, new in EVENT_TYPES.items():
         key = sa.literal(new).concat(sa.func.substr(state.c.key, len(old) + 1))

@@ -1,4 +1,6 @@
-"""Notes, remembered resources, and events that the server made itself."""
+"""Add notes, resources, and events that the server made itself (0004 renames two of them)."""
+
+from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
