@@ -59,7 +59,7 @@ def ready() -> Response:
     if not writable():
         return problem(503, "The inbox cannot be written.")
     if not services().working():
-        return problem(503, "The embedded worker is not running.")
+        return problem(503, "The embedded worker is not running, or plans nothing.")
     return Response('{"status": "ready"}\n', content_type="application/json")
 
 

@@ -92,7 +92,7 @@ def test_action_of_the_page_is_validated_and_works(
     """The rule of the page is valid, and its job moves the workbook."""
     (text,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     copied = event("WorkbookCreated", resource_name="Copy of Sales")
-    (new,) = parse(text, registry.actions).matching(copied)
+    (new,) = [job for verdict in parse(text, registry.actions).explain(copied) for job in verdict.jobs]
     tableau = FakeTableau()
     claimed = job(copied, handler=new.handler, rule=new.rule, key=new.key, params=new.params)
     call(registry.handler("move"), context(claimed, tableau=lambda: tableau))

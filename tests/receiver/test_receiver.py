@@ -500,3 +500,13 @@ def test_flood_of_refusals_does_not_flood_the_log(client: FlaskClient, caplog: p
     assert 1 <= len(caplog.records) <= 20
     client.post(HOOK, data=b"{")
     assert "status=400" in caplog.records[-1].getMessage()
+
+
+@pytest.mark.parametrize("origin", ["monitor", "reconciled"])
+def test_claimed_origin_is_not_trusted(client: FlaskClient, origin: str) -> None:
+    """A sender cannot pose as the monitor: the stored event has the origin of a received one."""
+    response = client.post(HOOK, json=EVENT | {"event_type": "WebhooksDrifted", "origin": origin}).json
+    assert response is not None
+    stored = services(client).inbox.events.get(response["event"])
+    assert stored is not None
+    assert (stored.event.origin, stored.event.payload["origin"]) == (None, origin)

@@ -20,7 +20,8 @@ from webhooks.context import Context, call
 from webhooks.event import Event
 from webhooks.inbox import Inbox
 from webhooks.job import Job
-from webhooks.registry import registry
+from webhooks.planner import Planner
+from webhooks.registry import Registry, registry
 
 RULE = """
 [[rule]]
@@ -57,7 +58,7 @@ class Simulation:
         """Return the claimed jobs of a rule with this action."""
         parsed = rules.parse(RULE + action, registry.actions)
         self.inbox.events.receive(event)
-        self.inbox.events.plan(parsed.matching)
+        self.inbox.events.plan(Planner(parsed, Registry()).jobs)
         return self.inbox.jobs.claim("tests", 10, 60)
 
     def job(self, event: Event, action: str = 'notify = "slack"') -> Job:

@@ -57,6 +57,24 @@ def only_job(inbox: Inbox) -> JobRecord:
     return record.jobs[0]
 
 
+def test_worker_whose_rounds_fail_is_not_alive(
+    working: Callable[..., Worker], inbox: Inbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its threads run and events can be stored, but none is planned: /readyz must say so."""
+    monkeypatch.setattr("webhooks.worker.worker.ROUND_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr("webhooks.worker.worker.POLL_SECONDS", 0.05)
+    worker = working(lambda *_: None)
+    assert worker.alive()
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    with caplog.at_level(logging.CRITICAL), monkeypatch.context() as failing:
+        failing.setattr(inbox.jobs, "plan_and_claim", fail)
+        wait_for(lambda: not worker.alive(), "the stalled worker")
+    wait_for(worker.alive, "the worker to recover")
+
+
 def ended(inbox: Inbox, state: JobState) -> JobRecord:
     """Return the one job once it is in that state."""
     wait_for(

@@ -76,10 +76,6 @@ class Rules:
         """The event filters of all enabled rules."""
         return [rule.event_filter for rule in self.rules if rule.enabled]
 
-    def matching(self, event: Event) -> list[NewJob]:
-        """Return the jobs that `event` makes: one per rule, action and destination."""
-        return [job for verdict in self.explain(event) for job in verdict.jobs]
-
     def explain(self, event: Event) -> list[Verdict]:
         """Return a verdict per rule, in the order of the file."""
         return [rule.explain(event) for rule in self.rules]

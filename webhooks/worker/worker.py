@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 1.0
 # Between two rounds with work to do: more of it shares a commit.
 ROUND_PAUSE_SECONDS = 0.02
+# Without a successful round for so long, the worker is not alive, whatever keeps it from planning and claiming.
+ROUND_TIMEOUT_SECONDS = 60.0
 # A handler that takes longer loses its job to another worker.
 MAX_RUN_SECONDS = 900.0
 # Between two checks of leases and threads while the worker stops.
@@ -79,12 +81,14 @@ class Worker:
         self._stopping = threading.Event()
         self._attempts = Attempts(inbox, run, self._stopping)
         self._job_threads: list[threading.Thread] = []
+        self._last_round = time.monotonic()
         self._dispatcher: threading.Thread | None = None
         self._lease_thread: threading.Thread | None = None
         self._helpers: list[threading.Thread] = []
 
     def start(self) -> None:
         """Start the worker's threads."""
+        self._last_round = time.monotonic()
         for _ in range(self._size):
             self._add_job_thread()
         self._dispatcher = _thread(self._dispatch, "dispatcher")
@@ -93,9 +97,11 @@ class Worker:
         log.info("Worker started: id=%s threads=%d", self.name, self._size)
 
     def alive(self) -> bool:
-        """Return whether the worker claims and runs jobs."""
+        """Return whether the worker plans events, and claims and runs jobs."""
         threads = [self._dispatcher, self._lease_thread, *self._job_threads]
-        return not self._stopping.is_set() and all(thread is not None and thread.is_alive() for thread in threads)
+        stalled = time.monotonic() - self._last_round > ROUND_TIMEOUT_SECONDS
+        running = all(thread is not None and thread.is_alive() for thread in threads)
+        return running and not stalled and not self._stopping.is_set()
 
     def stop_claiming(self) -> None:
         """Claim no more jobs; running ones continue. Returns at once."""
@@ -135,6 +141,7 @@ class Worker:
             more = False
             try:
                 more = self._plan_and_claim()
+                self._last_round = time.monotonic()
                 if unavailable:
                     unavailable = False
                     log.warning("Inbox available again")
