@@ -40,9 +40,11 @@ def raw_server(behaviour: Behaviour) -> Iterator[Server]:
     with Server(behaviour) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def read_head(connection: socket) -> bytes:

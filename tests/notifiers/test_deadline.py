@@ -64,8 +64,10 @@ def serving(context: ssl.SSLContext | None = None) -> Iterator[Slow]:
     slow = Slow(context)
     with raw_server(slow.serve) as server:
         slow.url = f"{'https' if context else 'http'}://127.0.0.1:{server.port}"
-        yield slow
-        slow.over.set()
+        try:
+            yield slow
+        finally:
+            slow.over.set()
 
 
 @pytest.fixture

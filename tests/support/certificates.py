@@ -30,16 +30,43 @@ def _root() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     builder = _builder(name, name, key.public_key(), timedelta(days=400)).add_extension(
         x509.BasicConstraints(ca=True, path_length=None), critical=True
     )
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    builder = builder.add_extension(
+        x509.KeyUsage(
+            digital_signature=False,
+            content_commitment=False,
+            key_encipherment=False,
+            data_encipherment=False,
+            key_agreement=False,
+            key_cert_sign=True,
+            crl_sign=True,
+            encipher_only=False,
+            decipher_only=False,
+        ),
+        critical=True,
+    )
     return builder.sign(key, hashes.SHA256()), key
 
 
-def issue(folder: Path, *, valid_for: timedelta = timedelta(days=90), age: timedelta = timedelta(days=1)) -> Files:
-    """Write a certificate for localhost and 127.0.0.1 that was issued `age` ago and expires in `valid_for`."""
+def issue(
+    folder: Path,
+    *,
+    valid_for: timedelta = timedelta(days=90),
+    age: timedelta = timedelta(days=1),
+    key_identifiers: bool = True,
+) -> Files:
+    """Write a certificate for localhost and 127.0.0.1 that was issued `age` ago and expires in `valid_for`.
+
+    Python 3.13 refuses one without key identifiers, as private authorities issue them.
+    """
     root, root_key = _root()
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     alternatives = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
     builder = _builder(name, root.subject, key.public_key(), valid_for, age).add_extension(alternatives, critical=False)
+    if key_identifiers:
+        issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key())
+        builder = builder.add_extension(issuer_key, critical=False)
     files = Files(folder / "chain.pem", folder / "key.pem", folder / "root.pem")
     pem = serialization.Encoding.PEM
     files.chain.write_bytes(builder.sign(root_key, hashes.SHA256()).public_bytes(pem))
