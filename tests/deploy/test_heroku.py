@@ -112,7 +112,7 @@ def test_honcho_starts_everything_on_the_port_it_is_given(site: Running, tmp_pat
     assert not psutil.wait_procs(below, timeout=5)[1]
     text = started.log.read_text(encoding="utf-8")
     assert "Ready to serve" in text
-    assert "runs with" in text
+    assert "Worker started: " in text
 
 
 @dataclass
