@@ -238,6 +238,13 @@ def test_a_private_certificate_authority_is_trusted(certificates: Files) -> None
                 assert transport.send("GET", url, headers={}).body == b"{}"
 
 
+def test_a_private_certificate_without_key_identifiers_is_trusted(tmp_path: Path) -> None:
+    """Many private authorities issue such certificates, which Python 3.13 refuses by default."""
+    files = issue(tmp_path, key_identifiers=False)
+    with listening(over_tls(files, answer)) as port:
+        assert get(f"https://localhost:{port}/", ca_bundle=str(files.root)).body == b"{}"
+
+
 def test_a_ca_bundle_is_trusted_in_addition(certificates: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     """The authorities of REQUESTS_CA_BUNDLE, or of certifi, are still trusted."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.root))
