@@ -29,6 +29,8 @@ WEBHOOK_CHECK_FAILED = "WebhookCheckFailed"
 CERTIFICATE_EXPIRING = "CertificateExpiring"
 CREDENTIAL_EXPIRING = "CredentialExpiring"
 
+# Characters of an unknown type that are looked at.
+MAX_NAME = 200
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
@@ -84,7 +86,7 @@ class EventType:
         """The event type in words, such as "Workbook refresh failed"."""
         if self.title:
             return self.title
-        words = _WORD.findall(self.name.replace("Datasource", "DataSource"))
+        words = _WORD.findall(self.name[:MAX_NAME].replace("Datasource", "DataSource"))
         sentence = " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in words)
         return sentence[:1].upper() + sentence[1:] or "Event"
 
@@ -140,7 +142,7 @@ def event_type(name: str) -> EventType:
     known = EVENT_TYPES.get(name) or MONITOR_EVENT_TYPES.get(name)
     if known:
         return known
-    words = [word.lower() for word in _WORD.findall(name)]
+    words = [word.lower() for word in _WORD.findall(name[:MAX_NAME])]
     subject, verb = (words[0], words[-1]) if words else ("", "")
     refresh = _OUTCOMES.get(verb) if words[-2:-1] == ["refresh"] else None
     kind = "workbook" if subject == "label" else KINDS.get(subject)

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+# Characters; a longer text is no misspelt word, and comparing it takes long.
+MAX_LENGTH = 100
+
 
 def closest(word: str, options: Iterable[str]) -> str | None:
     """Return the option most similar to `word`, ignoring case; None if none is similar."""
-    by_fold = {option.casefold(): option for option in options}
+    if len(word) > MAX_LENGTH:
+        return None
+    by_fold = {option.casefold(): option for option in options if len(option) <= MAX_LENGTH}
     found = get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.7)
     return by_fold[found[0]] if found else None
 

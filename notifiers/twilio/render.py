@@ -14,6 +14,8 @@ from notifiers.text import clean, shorten
 SEGMENTS = 3
 # A segment of several holds 153 or 67 units; one is left unused, as no character is split between two segments.
 GSM_UNITS, UNICODE_UNITS = 152, 66
+# Characters of a part that are looked at; far more than fit, and Unicode's normal form takes quadratic time.
+MAX_PART = 2000
 # With fewer units left, the middle would be hardly a word.
 SHORTEST_MIDDLE = 10
 
@@ -46,8 +48,8 @@ def render(message: Message, *, segments: int = SEGMENTS) -> str:
     """
     link = link_of(message)
     facts = [f"{name}: {value}" for name, value in facts_of(message)]
-    middle = "\n".join(filter(None, [clean(message.text), *facts]))
-    title, url = title_of(message), link.url if link else ""
+    middle = "\n".join(filter(None, [clean(message.text), *facts]))[:MAX_PART]
+    title, url = title_of(message)[:MAX_PART], link.url if link else ""
     body = _fit(simplify(title), simplify(middle), url, room=segments * GSM_UNITS, width=gsm_width)
     if body and is_gsm(body):
         return body

@@ -50,9 +50,8 @@ def look_up(event: Event, tableau: Callable[[], Tableau], *, last_attempt: bool 
     """
     kind, luid = event.content_kind, resource_luid(event)
     if kind is None:
-        return Lookup(
-            problem=f"an event of type {event.event_type} does not say which kind of content its LUID belongs to"
-        )
+        name = as_text(event.event_type)
+        return Lookup(problem=f"an event of type {name} does not say which kind of content its LUID belongs to")
     if luid is None:
         given = as_text(event.resource_luid)[:100]
         problem = f"the event's resource_luid {given} is not a LUID" if given else "the event has no resource_luid"

@@ -20,7 +20,7 @@ def dead_letter_message(jobs: Sequence[Job], label: Callable[[Event], str] = lam
     if len(jobs) == 1:
         (job,) = jobs
         facts = {
-            "Event": f"{job.event.id} · {job.event.event_type}",
+            "Event": f"{job.event.id} · {as_text(job.event.event_type)}",
             "Rule": job.rule or "",
             "Site": label(job.event),
             "Attempts": str(job.attempts) if job.attempts > 1 else "",
@@ -40,7 +40,7 @@ def dead_letter_message(jobs: Sequence[Job], label: Callable[[Event], str] = lam
 
 def failed_action(job: Job) -> str:
     """Return what the job could not do, such as `Could not deliver "Sales" to #bi`."""
-    name = as_text(job.event.resource_name) or as_text(job.event.resource_luid) or job.event.event_type
+    name = as_text(job.event.resource_name) or as_text(job.event.resource_luid) or as_text(job.event.event_type)
     if job.handler == "notify":
         destination = str(job.params.get("to", "default"))
         return f'Could not deliver "{name}" to {destination.partition(":")[2] or destination}'

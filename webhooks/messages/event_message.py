@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import string
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -14,9 +13,13 @@ from notifiers import Link, Message
 from webhooks.clock import parse_time
 from webhooks.event import RECONCILED, Event
 from webhooks.spelling import hint
+from webhooks.text import cut, value_text
 
 # A webhook arrives within minutes and a missed one is reconciled within days: a time further away is wrong.
 MAX_DISTANCE = timedelta(days=30)
+
+# Characters of a value from outside in a message; Tableau's names have at most 255.
+MAX_VALUE = 1000
 
 # The names that `title` and `text` of a rule may have in braces.
 PLACEHOLDERS = {
@@ -58,7 +61,7 @@ def event_message(
         name = format_user(content)
     values = {
         "name": name,
-        "event_type": event.event_type,
+        "event_type": as_text(event.event_type),
         "project": details.project,
         "owner": details.owner,
         "reason": details.reason,
@@ -83,7 +86,7 @@ def event_message(
         facts=tuple(fact for fact in facts if fact[1]),
         link=Link(link, "Open in Tableau") if link else None,
         severity=event.type.severity,
-        footer=" · ".join(filter(None, [rule, event_id, event.event_type, origin])),
+        footer=" · ".join(filter(None, [rule, event_id, values["event_type"], origin])),
     )
 
 
@@ -109,10 +112,11 @@ def format_time(created_at: object, zone: tzinfo = UTC) -> str:
 
 
 def as_text(value: object) -> str:
-    """Return a payload's value as text: a string unchanged, an empty or missing value as "", others as JSON."""
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, default=str) if value else ""
+    """Return a payload's value as text: a string as it is, an empty or missing value as "", others as JSON.
+
+    A long one is cut.
+    """
+    return cut(value_text(value, MAX_VALUE + 1), MAX_VALUE) if value else ""
 
 
 def check_template(text: str) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 
 MAX_LENGTH = 500
+# Characters of one line, and of all lines together, that are read: each password costs a search to their end.
+MAX_LINE = 2000
+MAX_READ = 5000
 # A qualified class name before the message, such as java.lang.RuntimeException: but not a host such as db.example:
 CLASS = re.compile(r"^(?:(?:[A-Za-z_$][\w$]*\.)+[A-Z][\w$]*:(?:\s+|$))+")
 STACK = re.compile(r"^(?:at\s+[\w$.]+\(|\.\.\. \d+ more)")
@@ -13,7 +16,7 @@ CAUSE = re.compile(r"^Caused by:\s*")
 SECRETS = (
     # PWD='hun ter2', {"password": "x"}, AccountKey={a;b}
     re.compile(
-        r"(?i)([\w-]*(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|account[_-]?key|access[_-]?key)"
+        r"(?i)((?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|account[_-]?key|access[_-]?key)"
         r"[\"']?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|\{[^}]*\}|[^\s;,&\"']+)"
     ),
     # with password hunter2, but not: with password authentication
@@ -36,10 +39,11 @@ def failure_reason(notes: str) -> str:
     Notes are written for the log of a Java server: class names, messages, often a stack trace with the root cause at
     its end. Class names and traces are left out; of several causes the deepest follows the first message.
     """
-    lines = [line for line in map(str.strip, notes.splitlines()) if line and not STACK.match(line)]
+    lines = [line[:MAX_LINE] for line in map(str.strip, notes.splitlines()) if line and not STACK.match(line)]
     causes = [_message(CAUSE.sub("", line)) for line in lines if CAUSE.match(line)]
     messages = [_message(line) for line in lines if not CAUSE.match(line)]
     text = ": ".join(filter(None, [*messages[:1], causes[-1]])) if causes else " ".join(filter(None, messages))
+    text = text[:MAX_READ]
     for secret in SECRETS:
         text = secret.sub(r"\1***", text)
     return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1].rstrip() + "…"

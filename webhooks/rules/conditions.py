@@ -13,6 +13,7 @@ from typing import Self
 from webhooks.event import Event
 from webhooks.event_types import EVENT_TYPES
 from webhooks.spelling import closest, hint
+from webhooks.text import cut, value_text
 
 # Fields of the payload: compared when the event is planned.
 PAYLOAD_FIELDS = ("resource_name", "resource_luid", "resource", "site_luid")
@@ -21,6 +22,11 @@ SITE = "site_luid"
 # What only Tableau knows: looked up by the job before its handler runs.
 TABLEAU_FIELDS = ("project", "owner", "tags", "certified")
 ALIASES = {"name": "resource_name", "luid": "resource_luid", "site": "site_luid", "tag": "tags"}
+
+# Characters of a value that are compared; Tableau's names have at most 255. Unicode's normal form takes quadratic time.
+MAX_COMPARED = 1000
+# Characters of a value in a reason.
+MAX_SHOWN = 300
 
 # Globs, one of which must match; those with a leading `!` must not match. Case is ignored.
 Patterns = tuple[str, ...]
@@ -143,7 +149,7 @@ class EventFilter:
 
 def matches(patterns: Patterns, values: Iterable[object]) -> bool:
     """Return whether one of `values` matches a pattern and none matches a pattern with `!`; None matches nothing."""
-    texts = [_normalize(str(value)) for value in values if value is not None]
+    texts = [_normalize(value_text(value, MAX_COMPARED)) for value in values if value is not None]
     included, excluded = _divide(patterns)
     return (not included or _any_matches(included, texts)) and not _any_matches(excluded, texts)
 
@@ -153,8 +159,8 @@ def match_values(name: str, patterns: Patterns, values: Sequence[object], *, sho
 
     The reason is `project Finance ~ Finance*` or `project is Sales, not Finance*`; `shown` replaces the values in it.
     """
-    known = [str(value) for value in values if value is not None and value != ""]
-    shown = shown or ", ".join(known) or "unknown"
+    known = [value_text(value, MAX_COMPARED) for value in values if value is not None and value != ""]
+    shown = cut(shown or ", ".join(known) or "unknown", MAX_SHOWN)
     if matches(patterns, known):
         return Match(matched=True, reason=f"{name} {shown} ~ {describe_patterns(patterns)}")
     included, excluded = _divide(patterns)
@@ -223,5 +229,7 @@ def _glob(pattern: str) -> re.Pattern[str]:
     return re.compile(fnmatch.translate(_normalize(pattern).replace("[", "[[]")))
 
 
+# Cached, because every rule compares the same few values of an event.
+@lru_cache(maxsize=512)
 def _normalize(text: str) -> str:
-    return unicodedata.normalize("NFC", text).casefold()
+    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text).casefold()

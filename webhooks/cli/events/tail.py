@@ -123,7 +123,7 @@ def update_row(record: EventRecord, update: JobRecord | str, now: datetime) -> T
         at = record.event.received_at
         event_type = terminal.styled_event_type(record.event.event_type)
         event_type.pad_right(max(0, TYPE_WIDTH - event_type.cell_len))
-        content = Text.assemble(event_type, (terminal.printable(record.event.resource_name), "bold"))
+        content = Text.assemble(event_type, (terminal.shortened(record.event.resource_name), "bold"))
     else:
         at = record.event.received_at
         content = Text("  ignored, no rule or handler matched", style="dim")

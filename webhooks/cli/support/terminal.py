@@ -9,7 +9,6 @@ import json
 import re
 import shutil
 import sys
-import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from webhooks.event_types import event_type
+from webhooks.text import cut, escape_invisible
 from webhooks.views import formats
 
 if TYPE_CHECKING:
@@ -32,9 +32,6 @@ PIPE_WIDTH = 10_000
 GAP = "  "
 # Characters that some programs take for the end of a line, and those that a terminal interprets.
 UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-# Zero-width joiners are parts of words and emoji; every other invisible character is shown by its number.
-JOINERS = "\u200c\u200d"
-INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 STYLES = {
     "received": "yellow",
@@ -107,7 +104,7 @@ def table(
 
 def _fitted(widths: Sequence[int], headings: Sequence[str], flexible: Sequence[str], available: int) -> list[int]:
     """Return the widths of the columns, reduced until their sum is at most `available`, if that is possible."""
-    fitted = list(widths)
+    fitted = [min(width, available) for width in widths]
     first = {column: MIN_WIDTH for column, heading in enumerate(headings) if heading in flexible}
     then = {column: len(heading) for column, heading in enumerate(headings)}
     for smallest in (first, then):
@@ -124,34 +121,25 @@ def printable(value: Any, missing: str = "-") -> str:
     if value is None:
         return missing
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return _without_invisible(text) if text else '""'
+    return escape_invisible(text) if text else '""'
 
 
 def shortened(value: Any) -> str:
     """Return a name from outside, printable and at most `MAX_NAME` characters long."""
-    text = printable(value)
-    return text if len(text) <= MAX_NAME else text[: MAX_NAME - 1] + "…"
+    text = value[: MAX_NAME + 1] if isinstance(value, str) else value
+    return cut(printable(text), MAX_NAME)
 
 
 def one_line(text: str) -> str:
     """Return an error or a reason, printable and on one line."""
-    return _without_invisible(" ".join(text.split()))
-
-
-def _without_invisible(text: str) -> str:
-    return "".join(
-        character.encode("unicode_escape").decode("ascii")
-        if character not in JOINERS and unicodedata.category(character) in INVISIBLE
-        else character
-        for character in text
-    )
+    return escape_invisible(" ".join(text.split()))
 
 
 def styled_event_type(name: str) -> Text:
     """Return an event type in the colour of its severity."""
     from rich.text import Text  # noqa: PLC0415 - see above
 
-    return Text(printable(name), style=SEVERITY_STYLES[event_type(name).severity])
+    return Text(shortened(name), style=SEVERITY_STYLES[event_type(name).severity])
 
 
 def styled_state(state: str, text: str = "") -> Text:
