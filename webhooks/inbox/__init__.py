@@ -24,6 +24,7 @@ from webhooks.inbox.queries import STATES
 from webhooks.inbox.records import Attempt, EventRecord, EventSummary, JobRecord, Receipt
 from webhooks.inbox.resources import Resource, Resources
 from webhooks.inbox.retention import Retention
+from webhooks.inbox.rule_versions import RuleVersion, RuleVersions
 from webhooks.inbox.sessions import Sessions
 from webhooks.inbox.state import State
 from webhooks.inbox.synthetic_events import SyntheticEvents
@@ -41,6 +42,7 @@ __all__ = [
     "Namespace",
     "Receipt",
     "Resource",
+    "RuleVersion",
 ]
 
 # A successful write check is valid for this long.
@@ -66,6 +68,7 @@ class Inbox:
         self.resources = Resources(store)
         self.sessions = Sessions(store)
         self.retention = Retention(store)
+        self.rule_versions = RuleVersions(store)
         self._checked_at = -CHECK_SECONDS
 
     @classmethod

@@ -36,7 +36,7 @@ UNPLANNED_EVENTS = EVENT_QUERY.where(text(UNPLANNED)).order_by(events.c.id).limi
 MARK = (
     update(events)
     .where(events.c.id.in_(bindparam("ids", expanding=True)), events.c.state == RECEIVED)
-    .values(state=bindparam("new_state"))
+    .values(state=bindparam("new_state"), rules_version=bindparam("rules_version"))
     .returning(events.c.id)
 )
 
@@ -116,9 +116,9 @@ class Events:
 
         return self._store.write(replay)
 
-    def plan(self, planner: JobPlanner, limit: int = 100) -> int:
+    def plan(self, planner: JobPlanner, limit: int = 100, *, rules_version: int | None = None) -> int:
         """Turn received events into the jobs that `planner` returns, or mark them as ignored. Returns how many."""
-        return self.save_plans(self.plans(planner, limit))
+        return self.save_plans(self.plans(planner, limit), rules_version=rules_version)
 
     def plans(self, planner: JobPlanner, limit: int) -> Plans:
         """Return the jobs of up to `limit` unplanned events without storing them.
@@ -136,16 +136,24 @@ class Events:
                 break
         return plans
 
-    def save_plans(self, plans: Plans) -> int:
+    def save_plans(self, plans: Plans, *, rules_version: int | None = None) -> int:
         """Store the plans and return how many events were planned, without those that another process planned."""
         if not plans:
             return 0
-        return self._store.write(lambda connection: self.insert_plans(connection, plans, self._store.now(connection)))
 
-    def insert_plans(self, connection: Connection, plans: Plans, now: float) -> int:
+        def save(connection: Connection) -> int:
+            return self.insert_plans(connection, plans, now=self._store.now(connection), rules_version=rules_version)
+
+        return self._store.write(save)
+
+    def insert_plans(
+        self, connection: Connection, plans: Plans, *, now: float, rules_version: int | None = None
+    ) -> int:
         """Do the same within a transaction, at the time `now`."""
-        planned = _mark(connection, PLANNED, [event_id for event_id, rows in plans.items() if rows])
-        ignored = _mark(connection, IGNORED, [event_id for event_id, rows in plans.items() if not rows])
+        with_jobs = [event_id for event_id, rows in plans.items() if rows]
+        without_jobs = [event_id for event_id, rows in plans.items() if not rows]
+        planned = _mark(connection, PLANNED, with_jobs, rules_version)
+        ignored = _mark(connection, IGNORED, without_jobs, rules_version)
         times = {"due_at": now, "created_at": self._store.to_wall(now)}
         insert_jobs(
             connection, [row | times for event_id, rows in plans.items() if event_id in planned for row in rows]
@@ -175,11 +183,14 @@ class Events:
         return [row["received_at"] for row in self._store.rows(query)]
 
 
-def _mark(connection: Connection, state: int, event_ids: Sequence[int | None]) -> set[int]:
+def _mark(
+    connection: Connection, state: int, event_ids: Sequence[int | None], rules_version: int | None
+) -> set[int]:
     """Give received events their state, and return the ids of those that no other process planned before."""
     if not event_ids:
         return set()
-    return set(connection.execute(MARK, {"ids": event_ids, "new_state": state}).scalars())
+    values = {"ids": event_ids, "new_state": state, "rules_version": rules_version}
+    return set(connection.execute(MARK, values).scalars())
 
 
 def _searchable(value: Any) -> str | None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, text
 from webhooks.inbox.databases.store import Store
 
 # The newest revision in migrations/versions; a test compares the two.
-HEAD = "0004"
+HEAD = "0005"
 
 
 class Migrate(Enum):

@@ -43,7 +43,9 @@ EVENT_QUERY: Select[Any] = select(*EVENT).select_from(EVENTS)
 JOB_QUERY: Select[Any] = select(jobs, *EVENT[1:]).select_from(
     jobs.join(events).outerjoin(synthetic_events, synthetic_events.c.event_id == events.c.id)
 )
-RECORD_QUERY: Select[Any] = select(*EVENT, events.c.state, events.c.duplicates).select_from(EVENTS)
+RECORD_QUERY: Select[Any] = select(*EVENT, events.c.state, events.c.duplicates, events.c.rules_version).select_from(
+    EVENTS
+)
 
 
 def job_records(rows: Iterable[RowMapping]) -> list[JobRecord]:

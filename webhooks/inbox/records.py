@@ -55,6 +55,8 @@ class EventRecord:
     state: str
     duplicates: int
     jobs: tuple[JobRecord, ...]
+    # The version of the rules by which it was planned; None before that.
+    rules_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,8 @@ def job_of(row: Row, event: Event) -> Job:
 
 
 def event_record(row: Row, jobs: tuple[JobRecord, ...]) -> EventRecord:
-    """Return the record of a row that has `state` and `duplicates` too."""
-    return EventRecord(event_of(row), EVENT_STATES[row["state"]], row["duplicates"], jobs)
+    """Return the record of a row that has `state`, `duplicates` and `rules_version` too."""
+    return EventRecord(event_of(row), EVENT_STATES[row["state"]], row["duplicates"], jobs, row["rules_version"])
 
 
 def attempt_of(row: Row) -> Attempt:

@@ -39,6 +39,8 @@ events = Table(
     Column("received_at", Double, nullable=False),
     Column("state", SmallInteger, nullable=False, server_default="0"),
     Column("duplicates", Integer, nullable=False, server_default="0"),
+    # The version of the rules by which the event was planned.
+    Column("rules_version", Id),
     # Ids are used outside as idempotency keys, so none may be used twice.
     sqlite_autoincrement=True,
 )
@@ -127,6 +129,17 @@ state = Table(
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
     Column("updated_at", Double, nullable=False),
+)
+
+# The activated versions of the rules file; the newest is in force.
+rule_versions = Table(
+    "rule_versions",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("digest", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("activated_at", Double, nullable=False),
 )
 
 # Content as last seen on the site, so that the message about a deletion can name it and its owner.

@@ -29,6 +29,7 @@ def event_object(record: EventRecord, hide: Hide) -> dict[str, Any]:
         "received_at": iso(event.received_at),
         "state": record.state,
         "duplicates": record.duplicates,
+        "rules_version": record.rules_version,
         "payload": dict(event.payload),
         "jobs": [job_object(job, hide) for job in record.jobs],
     }

@@ -1,0 +1,87 @@
+"""Store the activated versions of the rules file, so that every process plans events by the same rules."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, insert, select
+
+from webhooks.clock import from_timestamp
+from webhooks.inbox.databases.store import Store
+from webhooks.inbox.schema import rule_versions, state
+
+NEWEST = select(rule_versions).order_by(rule_versions.c.id.desc())
+NEWEST_ID = select(rule_versions.c.id).order_by(rule_versions.c.id.desc()).limit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleVersion:
+    """One version of the rules; `source` names the host and the file that it came from."""
+
+    id: int
+    digest: str
+    text: str
+    source: str
+    activated_at: datetime
+
+
+class RuleVersions:
+    """The newest version is in force."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def current_id(self) -> int | None:
+        """Return the id of the version in force, or None if no rules were activated yet."""
+        found: int | None = self._store.scalar(NEWEST_ID)
+        return found
+
+    def current(self) -> RuleVersion | None:
+        """Return the version in force, or None if no rules were activated yet."""
+        rows = self._store.rows(NEWEST.limit(1))
+        return _version(rows[0]) if rows else None
+
+    def list(self, limit: int = 50) -> Sequence[RuleVersion]:
+        """Return the versions, newest first."""
+        return [_version(row) for row in self._store.rows(NEWEST.limit(limit))]
+
+    def activate(self, text: str, source: str, *, force: bool = False) -> RuleVersion:
+        """Put the rules into force if this source has changed since it was last activated, and return what is in force.
+
+        A restarted process of an older deployment therefore does not bring the older rules back. `force` activates
+        them anyway.
+        """
+        new = digest(text)
+        key = f"rules {source}"
+
+        def activate(connection: Connection) -> RowMapping:
+            newest = connection.execute(NEWEST.limit(1)).mappings().first()
+            seen = connection.execute(select(state.c.value).where(state.c.key == key)).scalar()
+            unchanged = seen is not None and json.loads(seen) == new and not force
+            if newest is not None and (unchanged or newest["digest"] == new):
+                version = newest
+            else:
+                wall = self._store.to_wall(self._store.now(connection))
+                row = {"digest": new, "text": text, "source": source, "activated_at": wall}
+                connection.execute(insert(rule_versions).values(row))
+                version = connection.execute(NEWEST.limit(1)).mappings().one()
+            remember = self._store.upsert(state).values(key=key, value=json.dumps(new), updated_at=self._store.now_sql())
+            changed = {"value": remember.excluded.value, "updated_at": remember.excluded.updated_at}
+            connection.execute(remember.on_conflict_do_update(index_elements=["key"], set_=changed))
+            return version
+
+        return _version(self._store.write(activate))
+
+
+def digest(text: str) -> str:
+    """Return what identifies the text of a rules file."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _version(row: RowMapping) -> RuleVersion:
+    activated_at = from_timestamp(row["activated_at"])
+    return RuleVersion(row["id"], row["digest"], row["text"], row["source"], activated_at)
