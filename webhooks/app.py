@@ -92,14 +92,16 @@ def check_startup(services: Services) -> None:
 
     services.settings.require_tableau()
     services.settings.require_durable()
+    warnings = misspelt_variables()
     try:
-        warnings = [
-            *misspelt_variables(),
-            *services.rules.warnings,
-            *(f"handler {one}" for one in services.registry.warnings()),
-        ]
-    except (RulesError, RegistrationError) as error:
+        warnings += [*services.rules.warnings, *(f"handler {one}" for one in services.registry.warnings())]
+    except RegistrationError as error:
         raise RuntimeError(str(error)) from error
+    except RulesError as error:
+        # The rules in force are stored, so a mistake in the file does not keep the server from starting.
+        if not services.has_stored_rules():
+            raise RuntimeError(str(error)) from error
+        log.error("Rules file invalid, the server starts with the rules in force: %s", error)  # noqa: TRY400 - the message lists the errors
     if not services.settings.webhook_tokens():
         warnings.append("WEBHOOK_TOKEN is empty: anyone who knows the URL can send events")
     for warning in warnings:

@@ -30,6 +30,10 @@ class Skip(Exception):
     """Nothing is to be done: the job ends as `skipped`, with the reason."""
 
 
+class PlanningPaused(Exception):
+    """This process cannot use the rules in force, so it plans no events; another process does."""
+
+
 class LeaseLost(Exception):
     """Another worker has taken this job over; the result of this attempt is discarded."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 from flask import Blueprint, Response, current_app
 
 from webhooks.errors import StoreUnavailable
 from webhooks.problem import problem
+from webhooks.registry import RegistrationError
 from webhooks.services import Services
 
 blueprint = Blueprint("health", __name__)
@@ -55,12 +57,18 @@ def alive() -> Response:
 
 @blueprint.get("/readyz")
 def ready() -> Response:
-    """Return 200 if events can be stored and the worker takes jobs, else 503 with the reason."""
+    """Return 200 if events can be stored and the worker takes jobs, else 503 with the reason.
+
+    `warnings` lists what does not keep this server from working but needs attention.
+    """
     if not writable():
         return problem(503, "The inbox cannot be written.")
     if not services().working():
         return problem(503, "The embedded worker is not running, or plans nothing.")
-    return Response('{"status": "ready"}\n', content_type="application/json")
+    body: dict[str, object] = {"status": "ready"}
+    if warnings := rules_problems():
+        body["warnings"] = warnings
+    return Response(json.dumps(body) + "\n", content_type="application/json")
 
 
 @blueprint.get("/metrics")
@@ -84,7 +92,20 @@ def metrics() -> Response:
     gauge("inbox_read_seconds", "How long reading these figures took", seconds)
     for key, value in figures.items():
         gauge(*GAUGES[key], value)
+    gauge(
+        "rules_file_not_in_force",
+        "Whether this server's rules file is not what events are planned by",
+        bool(rules_problems()),
+    )
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def rules_problems() -> list[str]:
+    """Return why this server's rules file is not in force; empty if it is, or if that is unknown."""
+    try:
+        return services().active_rules.problems()
+    except (*INBOX_ERRORS, RegistrationError):
+        return []
 
 
 def writable() -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from notifiers import Notifiers
 from webhooks.config.settings import Settings
 from webhooks.config.site import Site
+from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox, Migrate
 from webhooks.sites import Sites
@@ -17,7 +18,9 @@ from webhooks.sites import Sites
 # A part is imported where it is built: commands use few of them, and all together take a quarter of their start.
 if TYPE_CHECKING:
     from tableau_rest import Tableau
+    from webhooks.active_rules import ActiveRules
     from webhooks.context.runner import JobRunner
+    from webhooks.job import NewJob
     from webhooks.monitor import Monitor
     from webhooks.planner import Planner
     from webhooks.registry import Registry
@@ -93,10 +96,23 @@ class Services:
 
         return JobRunner(self.registry, self.inbox, self.notifiers, self.settings, self.sites)
 
+    @shared
+    def active_rules(self) -> ActiveRules:
+        """The rules in force, which all processes of the inbox share."""
+        from webhooks.active_rules import ActiveRules  # noqa: PLC0415 - see above
+
+        return ActiveRules(
+            self.settings.rules_file,
+            lambda: self.inbox.rule_versions,
+            lambda: self.registry.actions,
+            max_attempts=self.settings.max_attempts,
+            on_change=self._apply_rules,
+        )
+
     @property
     def planner(self) -> Planner:
-        """Return the planner that uses the rules file. Raises RulesError or RegistrationError."""
-        return self.planner_for(self.rules)
+        """The planner by the rules in force. Raises RulesError or RegistrationError."""
+        return self.planner_for(self.active_rules.rules)
 
     def planner_for(self, rules: Rules) -> Planner:
         """Return a planner that uses these rules instead of the rules file."""
@@ -109,6 +125,22 @@ class Services:
         reconciles = monitors_webhooks(self.settings) and self.settings.reconcile
         twins = find_twin if reconciles else no_twin
         return Planner(rules, self.registry, self.sites.with_site, twins, self.settings.max_attempts)
+
+    def has_stored_rules(self) -> bool:
+        """Return whether the inbox has rules that were in force before.
+
+        It is opened for this question only: connections of a process that forks are of no use to its children.
+        """
+        try:
+            inbox = Inbox.open(self.settings.database_url.get_secret_value(), migrate=Migrate.NEVER)
+        except (RuntimeError, OSError):
+            return False
+        try:
+            return inbox.rule_versions.current_id() is not None
+        except StoreUnavailable:
+            return False
+        finally:
+            inbox.close()
 
     def client(self, site: Site | None = None) -> Tableau:
         """Return the client of the site, or of the first one; all threads share it.
@@ -128,24 +160,37 @@ class Services:
 
     def worker(self, threads: int | None = None) -> Worker:
         """Return a new worker that is not started."""
-        from webhooks.destinations import delivery_warnings  # noqa: PLC0415 - see above
-        from webhooks.planner import plan_announcements  # noqa: PLC0415 - see above
         from webhooks.registration import missing_webhooks  # noqa: PLC0415 - see above
         from webhooks.worker.worker import Worker  # noqa: PLC0415 - see above
 
-        self.inbox.dead_letters.announcements = plan_announcements(self.rules.dead_letters)
-        for warning in delivery_warnings(self.rules.destinations, self.notifiers):
-            log.warning("Some destinations cannot be notified: %s", warning)
-        for missing in missing_webhooks(self.inbox, self.sites.all, self.desired_event_types):
+        self._apply_rules(self.active_rules.rules)
+        for missing in missing_webhooks(self.inbox, self.sites.all, self._desired_in_force):
             log.warning("%s", missing)
+
+        def jobs(event: Event) -> tuple[NewJob, ...]:
+            # The rules in force change while the worker runs.
+            return self.planner.jobs(event)
+
         return Worker(
             self.inbox,
-            planner=self.planner.jobs,
+            planner=jobs,
+            rules_version=self.active_rules.refresh,
             run=self.runner.run,
             threads=self.settings.worker_threads if threads is None else threads,
             lease=self.settings.lease_seconds,
             retention=self.settings.retention_days,
         )
+
+    def _desired_in_force(self, site: Site) -> tuple[str, ...]:
+        return self.desired_event_types(site, self.active_rules.rules)
+
+    def _apply_rules(self, rules: Rules) -> None:
+        from webhooks.destinations import delivery_warnings  # noqa: PLC0415 - see above
+        from webhooks.planner import plan_announcements  # noqa: PLC0415 - see above
+
+        self.inbox.dead_letters.announcements = plan_announcements(rules.dead_letters)
+        for warning in delivery_warnings(rules.destinations, self.notifiers):
+            log.warning("Some destinations cannot be notified: %s", warning)
 
     def start_worker(self) -> None:
         """Start this process's embedded worker and monitor, unless WORKER_THREADS is 0.
@@ -162,7 +207,7 @@ class Services:
         from webhooks.monitor import build_monitor  # noqa: PLC0415 - see above
 
         self._monitor = build_monitor(
-            self.settings, self.inbox, self.sites.all, client=self.client, desired=self.desired_event_types
+            self.settings, self.inbox, self.sites.all, client=self.client, desired=self._desired_in_force
         )
         if self._monitor:
             self._monitor.start()

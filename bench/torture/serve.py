@@ -111,7 +111,8 @@ app = create_app()
 services: Services = app.extensions["webhooks"]
 handlers = Registry()
 handlers.on("*", name="torture")(lambda event: None)  # noqa: ARG005 - `run` below does the work
-services.rules, services.registry = Rules(), handlers
+services.registry = handlers
+services.active_rules = SimpleNamespace(rules=Rules(), refresh=lambda: None)  # type: ignore[assignment]
 services.runner = SimpleNamespace(run=run)  # type: ignore[assignment]
 instrument(services.inbox)
 if flaw := os.environ.get("TORTURE_FLAW"):

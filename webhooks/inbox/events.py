@@ -183,9 +183,7 @@ class Events:
         return [row["received_at"] for row in self._store.rows(query)]
 
 
-def _mark(
-    connection: Connection, state: int, event_ids: Sequence[int | None], rules_version: int | None
-) -> set[int]:
+def _mark(connection: Connection, state: int, event_ids: Sequence[int | None], rules_version: int | None) -> set[int]:
     """Give received events their state, and return the ids of those that no other process planned before."""
     if not event_ids:
         return set()

@@ -60,20 +60,21 @@ class Jobs:
         lease: float,
         plan: int = PLAN_LIMIT,
         start: int | None = None,
+        rules_version: int | None = None,
     ) -> tuple[int, list[Job]]:
         """Plan up to `plan` events and claim up to `room` jobs as `claim` does, in one transaction where possible.
 
-        Returns the number of planned events and the claimed jobs. A single commit gets an event to its handler sooner
-        than `plan` followed by `claim`.
+        Returns the number of planned events, with which `rules_version` is recorded, and the claimed jobs. A single
+        commit gets an event to its handler sooner than `plan` followed by `claim`.
         """
         plans = self._events.plans(planner, plan) if plan else {}
         if room <= 0 or not any(plans.values()):
-            planned = self._events.save_plans(plans)
+            planned = self._events.save_plans(plans, rules_version=rules_version)
             return planned, self.claim(owner, room, lease, start=start) if room > 0 else []
 
         def plan_and_claim(connection: Connection) -> tuple[int, list[dict[str, Any]]]:
             now = self._store.now(connection)
-            planned = self._events.insert_plans(connection, plans, now)
+            planned = self._events.insert_plans(connection, plans, now=now, rules_version=rules_version)
             return planned, self._claim(connection, owner, room, lease, start=start, now=now)
 
         planned, rows = self._store.write(plan_and_claim)

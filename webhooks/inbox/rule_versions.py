@@ -69,7 +69,9 @@ class RuleVersions:
                 row = {"digest": new, "text": text, "source": source, "activated_at": wall}
                 connection.execute(insert(rule_versions).values(row))
                 version = connection.execute(NEWEST.limit(1)).mappings().one()
-            remember = self._store.upsert(state).values(key=key, value=json.dumps(new), updated_at=self._store.now_sql())
+            remember = self._store.upsert(state).values(
+                key=key, value=json.dumps(new), updated_at=self._store.now_sql()
+            )
             changed = {"value": remember.excluded.value, "updated_at": remember.excluded.updated_at}
             connection.execute(remember.on_conflict_do_update(index_elements=["key"], set_=changed))
             return version

@@ -51,14 +51,18 @@ class DeadLettersModel(BaseModel):
 
 def load(path: Path, actions: Actions, max_attempts: int = 20) -> Rules:
     """Return the rules in the file at `path`; see `parse`. Raises RulesError also if the file cannot be read."""
+    return parse(read_text(path), actions, source=str(path), max_attempts=max_attempts)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of the file at `path`. Raises RulesError if it cannot be read."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise RulesError(str(path), [Diagnostic("", f"cannot be read: {error.strerror}")]) from None
     except UnicodeDecodeError as error:
         message = f"byte {error.start} is not UTF-8; save the file as UTF-8"
         raise RulesError(str(path), [Diagnostic("", message)]) from None
-    return parse(text, actions, source=str(path), max_attempts=max_attempts)
 
 
 def parse(text: str, actions: Actions, source: str = "rules.toml", max_attempts: int = 20) -> Rules:

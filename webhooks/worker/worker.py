@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from webhooks.errors import LeaseLost, StoreUnavailable
+from webhooks.errors import LeaseLost, PlanningPaused, StoreUnavailable
 from webhooks.inbox import Inbox, JobPlanner
 from webhooks.inbox.jobs import PLAN_LIMIT
 from webhooks.job import Job
@@ -58,7 +58,8 @@ class Worker:
 
     `planner` returns the jobs of an event, `run` runs one. A lease of `lease` seconds is renewed three times in its
     duration; another worker takes over jobs whose leases are not renewed, and those that run for more than `max_run`
-    seconds. Events older than `retention` days are deleted every hour; 0 keeps them all.
+    seconds. Events older than `retention` days are deleted every hour; 0 keeps them all. `rules_version` returns the
+    version of the rules that `planner` uses from then on; while it raises PlanningPaused no events are planned.
     """
 
     def __init__(
@@ -71,9 +72,10 @@ class Worker:
         lease: float = 30.0,
         max_run: float = MAX_RUN_SECONDS,
         retention: float = 0.0,
+        rules_version: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-        self._inbox, self._planner = inbox, planner
+        self._inbox, self._planner, self._rules_version = inbox, planner, rules_version
         self._size, self._lease, self._max_run, self._retention = threads, lease, max_run, retention
         self._queue: queue.SimpleQueue[ClaimedJob | None] = queue.SimpleQueue()
         self._claimed: dict[int, ClaimedJob] = {}
@@ -160,6 +162,12 @@ class Worker:
         """Do one round, and return whether there may be more to do at once."""
         now = time.monotonic()
         may_plan = self._pacing.may_plan(now)
+        plan, version = PLAN_LIMIT if may_plan else 0, None
+        if may_plan:
+            try:
+                version = self._rules_version()
+            except PlanningPaused:
+                plan = 0
         held = len(self._claimed)
         planned, jobs = self._inbox.jobs.plan_and_claim(
             self.name,
@@ -167,7 +175,8 @@ class Worker:
             room=self._pacing.room(held),
             start=max(0, self._size - held),
             lease=self._lease,
-            plan=PLAN_LIMIT if may_plan else 0,
+            plan=plan,
+            rules_version=version,
         )
         for job in jobs:
             claimed = self._claimed[job.id] = ClaimedJob(job, now, now + self._lease)

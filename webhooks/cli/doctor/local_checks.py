@@ -107,12 +107,23 @@ class LocalChecks:
             rules = self._services.rules
         except (RulesError, RegistrationError) as error:
             yield failed("rules", str(error), "Correct it, then run flask rules check.")
+            yield from self._rules_in_force()
             return
         yield ok("rules", f"{formats.count(len(rules.rules), 'rule')} in {self._services.settings.rules_file.name}")
+        yield from self._rules_in_force()
         for text in (*rules.warnings, *self._services.registry.warnings()):
             yield warning("rules", text, "flask rules test EVENT.json shows what a rule would do.")
         for text in delivery_warnings(rules.destinations, self._services.notifiers):
             yield failed("rules", text, "flask notify test NAME tries a notifier.")
+
+    def _rules_in_force(self) -> Iterator[CheckResult]:
+        """Compare the file with the rules that the servers of this inbox plan by."""
+        try:
+            problems = self._services.active_rules.problems()
+        except (*INBOX_ERRORS, RegistrationError):
+            return
+        for text in problems:
+            yield warning("rules", text, "flask rules history shows the versions and their servers.")
 
     def backlog(self) -> Iterator[CheckResult]:
         """Compare the ages of the oldest due job and of the oldest unplanned event with what is usual."""

@@ -19,7 +19,7 @@ from webhooks.cli.trigger.sample import customize, encode, sample
 from webhooks.clock import utc_now
 from webhooks.event import Event, Malformed, Unprocessable, parse
 from webhooks.event_types import EVENT_TYPES
-from webhooks.rules import Rule, Rules, RulesError
+from webhooks.rules import Rule, Rules, RulesError, read_text
 from webhooks.rules.conditions import describe_patterns
 from webhooks.views import explanation, formats, wording
 
@@ -102,6 +102,35 @@ def test(event: str, file: Path | None, name: str | None, expect: tuple[str, ...
     if missing:
         click.echo(f"Expected, but would not run: {', '.join(missing)}", err=True)
         raise click.exceptions.Exit(FAILED)
+
+
+@rules.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def activate(file: Path | None) -> None:
+    """Put FILE into force for all servers of this inbox.
+
+    Servers activate their rules file when they start, if it has changed. This is for a file that was not activated,
+    because a server with other rules started later. FILE defaults to RULES_FILE.
+    """
+    path = file or application.settings().rules_file
+    valid_rules(file)
+    active = application.services().active_rules
+    version = application.inbox().rule_versions.activate(read_text(path), f"{active.source} (activate)", force=True)
+    click.echo(f"Version {version.id} of the rules is in force; servers use it within seconds.")
+
+
+@rules.command()
+@options.as_json
+def history(as_json: bool) -> None:
+    """List the versions of the rules, newest first: the first one is in force."""
+    for version in application.inbox().rule_versions.list():
+        if as_json:
+            shown = {"id": version.id, "activated_at": formats.iso(version.activated_at), "source": version.source}
+            terminal.print_json({**shown, "digest": version.digest, "text": version.text})
+        else:
+            click.echo(
+                f"{version.id:>4}  {formats.date_time(version.activated_at)}  {terminal.printable(version.source)}"
+            )
 
 
 def print_summary(rules: Rules, subject: str, result: str) -> None:

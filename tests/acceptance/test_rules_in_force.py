@@ -1,0 +1,101 @@
+"""Servers with different rules on one inbox, a reload, and a start with a broken file."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from simulator import Running, running
+from tests.acceptance.simulation import EVENT
+from tests.support.server import Server, serving, wait_for
+
+ADMINS = '[[rule]]\nname = "{name}"\non = "Admin*"\nnotify = "console"\n'
+NOTHING = '[[rule]]\nname = "Sites"\non = "SiteCreated"\nnotify = "console"\n'
+
+
+@pytest.fixture
+def site() -> Iterator[Running]:
+    with running() as site:
+        yield site
+
+
+def send(server: Server, number: int) -> None:
+    payload = {**EVENT, "resource_name": f"user {number}"}
+    assert requests.post(server.hook, json=payload, timeout=10).status_code == 200
+
+
+def planned(server: Server, number: int) -> list[dict[str, object]]:
+    events = server.events()
+    return events if len(events) == number and all(event["state"] != "received" for event in events) else []
+
+
+def test_rolling_deployment_of_rules_loses_and_doubles_nothing(site: Running, tmp_path: Path) -> None:
+    """While an old and a new server run on one inbox, every event is planned once, by the rules in force."""
+    old, new = tmp_path / "old.toml", tmp_path / "new.toml"
+    old.write_text(ADMINS.format(name="Old"))
+    new.write_text(ADMINS.format(name="New"))
+    one = {"WEB_CONCURRENCY": "1"}
+    with serving(tmp_path, site.environment, RULES_FILE=str(old), **one) as first:
+        for number in range(8):
+            send(first, number)
+        wait_for(lambda: planned(first, 8), what="the first events to be planned")
+        (tmp_path / "second").mkdir()
+        database = first.environment["DATABASE_URL"]
+        with serving(
+            tmp_path / "second", site.environment, RULES_FILE=str(new), DATABASE_URL=database, **one
+        ) as second:
+            wait_for(lambda: "Rules in force: version=2" in first.log.read_text(), what="the old server to follow")
+            for number in range(8, 24):
+                send((first, second)[number % 2], number)
+            events = wait_for(lambda: planned(first, 24), what="all events to be planned")
+            ready = requests.get(f"{first.url}/readyz", timeout=5).json()
+            metrics = requests.get(f"{first.url}/metrics", timeout=5).text
+            doctor = first.flask("doctor", "--json").stdout
+    by_version = {1: 0, 2: 0}
+    for event in events:
+        (job,) = event["jobs"]  # type: ignore[misc]
+        by_version[event["rules_version"]] += 1  # type: ignore[index]
+        assert job["rule"] == {1: "Old", 2: "New"}[event["rules_version"]]  # type: ignore[index]
+    assert by_version == {1: 8, 2: 16}
+    assert "differs from version 2" in " ".join(ready["warnings"])
+    assert "tableau_webhooks_rules_file_not_in_force 1.0" in metrics
+    found = [json.loads(line) for line in doctor.splitlines()]
+    assert any(line["check"] == "rules" and "differs from version 2" in line["text"] for line in found)
+
+
+def test_reload_applies_new_rules_and_survives_a_mistake(site: Running, tmp_path: Path) -> None:
+    """SIGHUP applies a changed file; with a mistake in it the rules in force stay, and so does a later start."""
+    file = tmp_path / "rules.toml"
+    file.write_text(NOTHING)
+    with serving(tmp_path, site.environment, RULES_FILE=str(file), WEB_CONCURRENCY="1") as server:
+        send(server, 0)
+        (event,) = wait_for(lambda: planned(server, 1), what="the event to be planned")
+        assert event["state"] == "ignored"
+        file.write_text(ADMINS.format(name="Admins"))
+        os.kill(server.process.pid, signal.SIGHUP)
+        wait_for(lambda: "Rules in force: version=2" in server.log.read_text(), what="the new rules")
+        send(server, 1)
+        newest = wait_for(lambda: planned(server, 2), what="the event to be planned")[0]
+        assert newest["state"] == "planned"
+        file.write_text("[[rule]\n")
+        os.kill(server.process.pid, signal.SIGHUP)
+        wait_for(lambda: "Rules file invalid, keeping the rules in force" in server.log.read_text(), what="the report")
+        send(server, 2)
+        assert wait_for(lambda: planned(server, 3), what="the event to be planned")[0]["state"] == "planned"
+    with serving(tmp_path, site.environment, RULES_FILE=str(file), WEB_CONCURRENCY="1") as server:
+        assert "the server starts with the rules in force" in server.log.read_text()
+        send(server, 3)
+        assert wait_for(lambda: planned(server, 4), what="the event to be planned")[0]["state"] == "planned"
+        ended = server.flask("rules", "activate")
+        assert ended.returncode == 1
+        file.write_text(NOTHING)
+        ended = server.flask("rules", "activate")
+        assert (ended.returncode, ended.stdout.split()[1]) == (0, "3")
+        wait_for(lambda: "Rules in force: version=3" in server.log.read_text(), what="the activated rules")
+        assert server.flask("rules", "history").stdout.count("\n") == 3
