@@ -33,6 +33,9 @@ GAUGES = {
     "bytes": ("inbox_bytes", "Size of the inbox on disk"),
 }
 
+# The one metric that is about this server and not about the inbox.
+RULES_GAUGE = ("rules_file_not_in_force", "Whether this server's rules file is not what events are planned by")
+
 # The first use opens the inbox: an invalid DATABASE_URL raises RuntimeError, a folder without permission OSError.
 INBOX_ERRORS = (StoreUnavailable, RuntimeError, OSError)
 
@@ -73,7 +76,7 @@ def ready() -> Response:
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """Return Prometheus text. All figures come from the inbox, so every process returns the same ones."""
+    """Return Prometheus text. The figures come from the inbox, so every process returns the same ones."""
     # Most processes never serve this, so the library is imported on first use.
     from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest  # noqa: PLC0415
 
@@ -92,11 +95,7 @@ def metrics() -> Response:
     gauge("inbox_read_seconds", "How long reading these figures took", seconds)
     for key, value in figures.items():
         gauge(*GAUGES[key], value)
-    gauge(
-        "rules_file_not_in_force",
-        "Whether this server's rules file is not what events are planned by",
-        bool(rules_problems()),
-    )
+    gauge(*RULES_GAUGE, bool(rules_problems()))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 

@@ -78,7 +78,7 @@ def test_restart_of_the_older_server_keeps_the_newer_rules(new: New, caplog: pyt
 
 
 def test_broken_file_leaves_the_rules_in_force(new: New, caplog: pytest.LogCaptureFixture) -> None:
-    """A server that starts or reloads with a mistake in its file plans by the last valid rules, and logs the mistake."""
+    """A server that starts or reloads with a mistake in its file plans by the last valid rules, and logs it."""
     new("a.toml", RULE.format(name="A")).refresh()
     broken = new("a.toml", "[[rule]\n")
     assert broken.refresh() == 1
