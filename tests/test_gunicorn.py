@@ -51,7 +51,7 @@ def test_address_of_the_server(monkeypatch: pytest.MonkeyPatch, host: str, expec
 
 
 def test_no_job_is_claimed_after_the_signal(settings: Settings, signals: list[int]) -> None:
-    """gunicorn still waits for requests then, and a job that starts now could not end in time."""
+    """The process still waits for requests then, and a job that starts now could not end in time."""
     app = create_app(settings.model_copy(update={"worker_threads": 1}))
     services: Services = app.extensions["webhooks"]
     worker = SimpleNamespace(wsgi=app, alive=True, cfg=Config())

@@ -57,9 +57,9 @@ class UnsupportedEncoding(UnsupportedMediaType):
 
 
 class Remainder(BaseConverter):
-    """The rest of the path, also if it is empty or contains slashes: every path under /webhook needs the token."""
+    """The rest of the path, also if it is empty or has slashes or line ends: every such path needs the token."""
 
-    regex = ".*"
+    regex = "(?s:.*)"
     part_isolating = False
 
 

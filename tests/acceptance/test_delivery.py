@@ -49,7 +49,7 @@ def test_events_become_messages(site: Running, register: Register, tmp_path: Pat
 
 
 def assert_details_from_tableau(site: Running, event: dict[str, Any], message: dict[str, Any]) -> None:
-    """The message has the reason, the owner and the link, which the webhook leaves out."""
+    """Check that the message has the reason, the owner and the link, which the webhook leaves out."""
     content = str(message["blocks"])
     workbook = site.world.home.workbooks[event["resource_luid"]]
     assert "Login failed for user" in content
@@ -58,7 +58,7 @@ def assert_details_from_tableau(site: Running, event: dict[str, Any], message: d
 
 
 def assert_picture_in_thread(site: Running, message: dict[str, Any]) -> None:
-    """The thread of the message has the preview picture."""
+    """Check that the thread of the message has the preview picture."""
     (reply,) = [one for one in slack_messages(site) if one["thread_ts"] == message["ts"]]
     (file,) = reply["files"]
     assert requests.get(site.url + file["url"], timeout=5).content.startswith(b"\x89PNG")

@@ -97,6 +97,7 @@ def test_token_in_path_or_query(client: FlaskClient, path: str) -> None:
         "/webhook/%ff",
         "/webhook/token-of-the-test/more",
         "/webhook//",
+        "/webhook/%00%0a",
         "/webhook/" + "x" * 5000,
     ],
 )
@@ -233,7 +234,7 @@ class Broken:
     ("error", "status"), [(InvalidChunkSize(b"zz"), 400), (ChunkMissingTerminator(b"x"), 400), (TimeoutError(), 408)]
 )
 def test_broken_chunks_are_refused(client: FlaskClient, error: Exception, status: int) -> None:
-    """gunicorn finds them only when the body is read; they are the sender's fault."""
+    """The server finds them only when the body is read; they are the sender's fault."""
     given = {"wsgi.input": Broken(error), "wsgi.input_terminated": True}
     answer = client.post(HOOK, environ_overrides={**given, "CONTENT_LENGTH": ""})
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
