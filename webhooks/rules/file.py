@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -104,7 +104,12 @@ class _Parser:
         if not isinstance(tables, list) or not all(isinstance(table, Mapping) for table in tables):
             self._error("", "write [[rule]], with two brackets on each side, above each rule")
             tables = []
-        rules = [self._rule(place, table) for place, table in zip(_places(tables, text), tables, strict=True)]
+        # `rule 2 "Finance" (line 14)`; rules that are inline tables have no header, and so no known line.
+        places = [f'rule {number} "{table.get("name", "")}"' for number, table in enumerate(tables, 1)]
+        lines = [text.count("\n", 0, match.start()) + 1 for match in HEADER.finditer(text)]
+        if len(lines) == len(tables):
+            places = [f"{place} (line {line})" for place, line in zip(places, lines, strict=True)]
+        rules = [self._rule(place, table) for place, table in zip(places, tables, strict=True)]
         valid = [rule for rule in rules if rule]
         if not self.errors and not any(rule.enabled for rule in valid):
             reason = "all rules are disabled" if rules else "the file contains no rule"
@@ -161,15 +166,3 @@ class _Parser:
 
     def _error(self, place: str, *messages: str) -> None:
         self.errors += [Diagnostic(place, message) for message in messages]
-
-
-def _places(tables: Sequence[Mapping[str, Any]], text: str) -> list[str]:
-    """Return the place of each rule, such as `rule 2 "Finance" (line 14)`.
-
-    The lines are left out if the rules are not written with `[[rule]]`, as inline tables.
-    """
-    lines = [text.count("\n", 0, match.start()) + 1 for match in HEADER.finditer(text)]
-    names = [f'rule {number} "{table.get("name", "")}"' for number, table in enumerate(tables, 1)]
-    if len(lines) != len(tables):
-        return names
-    return [f"{name} (line {line})" for name, line in zip(names, lines, strict=True)]
