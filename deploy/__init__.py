@@ -1,1 +1,1 @@
-"""What runs around the server: before a release, in a container, when dependencies are pinned."""
+"""Programs around the server: before a release, in a container, when dependencies are pinned."""

@@ -33,7 +33,10 @@ def release(settings: Settings) -> str:
 
 
 def main() -> None:
-    """Exit with 0, or with 1 and the reason. https://devcenter.heroku.com/articles/release-phase"""
+    """Exit with 0, or with 1 and the reason.
+
+    https://devcenter.heroku.com/articles/release-phase
+    """
     settings = None
     try:
         load_environment()

@@ -72,7 +72,7 @@ class Config:
         return self.is_complete and (not self.address_variable or bool(self.default_address))
 
     def service_urls(self) -> list[str]:
-        """Return the URLs of the services that get the messages; an empty one stands for an unknown service."""
+        """Return the URLs of the services that get the messages; an empty one means an unknown service."""
         return [""]
 
     def secrets(self) -> list[str]:

@@ -26,7 +26,7 @@ def normalize(text: str) -> str:
 
 
 def resolve_default(text: str, with_default_address: Container[str]) -> str:
-    """Return the destination that `default` stands for: Slack if it has a default channel, else the console.
+    """Return the destination that `default` means: Slack if it has a default channel, else the console.
 
     Other destinations are returned unchanged. `with_default_address` are the notifiers that need no address.
     """
@@ -48,7 +48,7 @@ def delivery_warnings(destinations: Iterable[str], notifiers: Notifiers) -> list
             warnings.append(f"rules send messages to {kind} without an address, but {variable} is not set")
         elif text == DEFAULT and kind != "slack" and "slack" in notifiers.configured:
             variable = KINDS["slack"].config_class.address_variable
-            warnings.append(f"{DEFAULT} stands for {kind}: SLACK_TOKEN is set, but {variable} is not")
+            warnings.append(f"{DEFAULT} means {kind}: SLACK_TOKEN is set, but {variable} is not")
     return list(dict.fromkeys(warnings))
 
 

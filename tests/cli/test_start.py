@@ -44,8 +44,8 @@ def test_missing_credentials_end_the_start_with_their_names(command: tuple[str, 
     assert "Traceback" not in ended.stderr
 
 
-def test_slips_are_told_at_the_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A rule for an event type that nobody knows is no reason not to start; the log points it out."""
+def test_probable_mistakes_are_logged_at_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A rule for an unknown event type does not prevent the start; the log has a warning."""
     file = tmp_path / "rules.toml"
     file.write_text('[[rule]]\nname = "A"\non = "WorkbookCreatd"\nnotify = "console"\n', encoding="utf-8")
     known = {"tableau_domain": "http://127.0.0.1:9", "tableau_pat_name": "a", "tableau_pat_secret": "b"}

@@ -47,7 +47,7 @@ def test_unreachable_destinations_are_warnings() -> None:
     assert delivery_warnings(["slack:#a", "console"], notifiers) == []
     assert delivery_warnings(["default", "slack", "twilio", "apprise"], notifiers) == [
         "rules send messages to apprise, which is not configured",
-        "default stands for console: SLACK_TOKEN is set, but SLACK_CHANNEL is not",
+        "default means console: SLACK_TOKEN is set, but SLACK_CHANNEL is not",
         "rules send messages to slack without an address, but SLACK_CHANNEL is not set",
         "rules send messages to twilio without an address, but TWILIO_TO is not set",
     ]
@@ -71,5 +71,5 @@ def test_worker_warns_of_unreachable_destinations(tmp_path: Path, caplog: pytest
         services.worker(1)
     services.stop()
     assert "slack without an address, but SLACK_CHANNEL is not set" in caplog.text
-    assert "default stands for console" in caplog.text
+    assert "default means console" in caplog.text
     assert "twilio" not in caplog.text

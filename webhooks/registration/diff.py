@@ -68,7 +68,7 @@ def compare(present: Iterable[Webhook], desired: Sequence[str], *, url: str, lab
 
 
 def _correct(webhook: Webhook | None, event_type: str, url: str, label: str) -> Change:
-    """Return the change that makes the webhook correct; None stands for a missing webhook."""
+    """Return the change that makes the webhook correct; None means a missing webhook."""
     name = f"{label} {event_type}"
     if webhook is None:
         return Change(ChangeKind.CREATE, event_type, name, url, None, "is missing")

@@ -97,7 +97,7 @@ def test_database_that_cannot_be_opened_is_one_failure(make_flask: MakeFlask, se
 
 
 def test_unwritable_database_does_not_stop_the_other_checks(make_flask: MakeFlask, settings: Settings) -> None:
-    """Tableau is checked all the same."""
+    """Tableau is checked anyway."""
     url = type(settings.database_url)("sqlite:////proc/nothing/i")
     result = make_flask(settings.model_copy(update={"database_url": url}))("doctor", "--json")
     assert result.exit_code == 1

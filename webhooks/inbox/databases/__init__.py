@@ -1,1 +1,1 @@
-"""What differs between SQLite and PostgreSQL."""
+"""The parts of the inbox that differ between SQLite and PostgreSQL."""
