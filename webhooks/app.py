@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import click
 from flask import Flask, Response, request
@@ -16,9 +17,11 @@ from webhooks.cli.support import demo_settings
 from webhooks.config.environment import require_free_address
 from webhooks.config.settings import Settings, is_flask_command, load_environment, misspelt_variables
 from webhooks.event import MAX_BYTES, Event
-from webhooks.inbox import Receipt
 from webhooks.problem import problem, problem_of
 from webhooks.services import Services
+
+if TYPE_CHECKING:
+    from webhooks.inbox import Receipt
 
 log = logging.getLogger(__name__)
 

@@ -35,6 +35,9 @@ class JobState(IntEnum):
         return self.name.lower()
 
 
+# Values of the filter for states: the state of an event, or of one of its jobs.
+STATES = ("received", "planned", "ignored", *(state.word for state in JobState))
+
 # Waiting because the other side asked for it costs no attempt until the job is this old.
 FREE_WAITS = timedelta(days=1)
 

@@ -26,12 +26,13 @@ from werkzeug.routing import BaseConverter
 
 from webhooks.errors import StoreUnavailable
 from webhooks.event import MAX_BYTES, Event, Malformed, Unprocessable, parse
-from webhooks.inbox import Receipt
 from webhooks.logs import LogLimiter
 from webhooks.problem import problem_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+    from webhooks.inbox import Receipt
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ RETRY_AFTER_SECONDS = 5
 WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
-Receive = Callable[[Event], Receipt]
+Receive = Callable[[Event], "Receipt"]
 
 TOO_LARGE = f"The body exceeds {MAX_BYTES // 1024} KiB."
 

@@ -12,7 +12,6 @@ from webhooks.config.settings import Settings
 from webhooks.config.site import Site
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
-from webhooks.inbox import Inbox, Migrate
 from webhooks.sites import Sites
 
 # A part is imported where it is built: commands use few of them, and all together take a quarter of their start.
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from tableau_rest import Tableau
     from webhooks.active_rules import ActiveRules
     from webhooks.context.runner import JobRunner
+    from webhooks.inbox import Inbox, Migrate
     from webhooks.job import NewJob
     from webhooks.monitor import Monitor
     from webhooks.planner import Planner
@@ -49,7 +49,7 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         # Which databases this process may migrate; commands restrict it before they open the inbox.
-        self.migrate = Migrate.ALWAYS
+        self.migrate: Migrate | None = None
         self.lock = threading.RLock()
         self._worker: Worker | None = None
         self._monitor: Monitor | None = None
@@ -57,8 +57,10 @@ class Services:
     @shared
     def inbox(self) -> Inbox:
         """Open the inbox. Raises RuntimeError for an invalid DATABASE_URL."""
+        from webhooks.inbox import Inbox, Migrate  # noqa: PLC0415 - see above
+
         self.settings.require_durable()
-        return Inbox.open(self.settings.database_url.get_secret_value(), migrate=self.migrate)
+        return Inbox.open(self.settings.database_url.get_secret_value(), migrate=self.migrate or Migrate.ALWAYS)
 
     @shared
     def registry(self) -> Registry:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from webhooks.config.site import Site
 from webhooks.errors import Permanent
 from webhooks.event import Event
-from webhooks.inbox import Inbox
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
+    from webhooks.inbox import Inbox
 
 # The key of a site's LUID in the inbox's state, followed by the site's own key.
 LUID_KEY = "site_luid"

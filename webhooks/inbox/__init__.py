@@ -20,7 +20,6 @@ from webhooks.inbox.events import Events, JobPlanner
 from webhooks.inbox.jobs import Jobs
 from webhooks.inbox.locks import Locks
 from webhooks.inbox.migrate import Migrate, prepare
-from webhooks.inbox.queries import STATES
 from webhooks.inbox.records import Attempt, EventRecord, EventSummary, JobRecord, Receipt
 from webhooks.inbox.resources import Resource, Resources
 from webhooks.inbox.retention import Retention
@@ -31,7 +30,6 @@ from webhooks.inbox.synthetic_events import SyntheticEvents
 
 __all__ = [
     "MISSING",
-    "STATES",
     "Attempt",
     "EventRecord",
     "EventSummary",

@@ -21,13 +21,11 @@ from webhooks.inbox.records import (
     optional_time,
 )
 from webhooks.inbox.schema import DEAD, EVENT_STATES, OPEN, attempts, events, jobs, synthetic_events
-from webhooks.job import OPEN_STATES, JobState
+from webhooks.job import OPEN_STATES, STATES, JobState
 
 JOB_STATES = {state.word: state for state in JobState}
 # Few jobs are open or dead, most are done.
 RARE = {JobState.READY.word, JobState.RUNNING.word, JobState.DEAD.word}
-# Values of the filter `state`: the state of an event, or of one of its jobs.
-STATES = (*EVENT_STATES.values(), *JOB_STATES)
 
 # The columns and the table of `event_of`.
 EVENT = (

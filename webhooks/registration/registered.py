@@ -6,11 +6,14 @@ They tell what is missing where Tableau is not asked: when the rules are checked
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from tableau_rest.models import Webhook
 from webhooks.config.site import Site
-from webhooks.inbox import Inbox
 from webhooks.registration.diff import is_ours
+
+if TYPE_CHECKING:
+    from webhooks.inbox import Inbox
 
 KEY = "registered webhooks"
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from webhooks.inbox import EventRecord, JobRecord
 from webhooks.job import DEAD_LETTERS, PLANNING_FAILED, Job, JobState, NewJob, Verdict
 
 if TYPE_CHECKING:
+    from webhooks.inbox import EventRecord, JobRecord
     from webhooks.planner import Plan
 
 # Verdicts on rules and handlers. A removed one is not part of the plan of now; a replaced event was created by

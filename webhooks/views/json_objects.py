@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from webhooks.inbox import Attempt, EventRecord, JobRecord
 from webhooks.views.formats import iso
 from webhooks.views.wording import attempts_by_replay
+
+if TYPE_CHECKING:
+    from webhooks.inbox import Attempt, EventRecord, JobRecord
 
 Hide = Callable[[str], str]
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from webhooks.inbox import Attempt, EventRecord, JobRecord
 from webhooks.job import DEAD_LETTERS, MONITOR_ALERT, Job, JobState, NewJob
 from webhooks.views.formats import count, duration
+
+if TYPE_CHECKING:
+    from webhooks.inbox import Attempt, EventRecord, JobRecord
 
 # States in the order in which they matter to a reader.
 ORDER = ("dead", "running", "retrying", "ready", "done", "skipped", "cancelled")

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from flask.cli import with_appcontext
@@ -15,10 +16,12 @@ from webhooks.cli.rules.read import valid_rules
 from webhooks.cli.support import application, options, terminal
 from webhooks.cli.support.commands import Command
 from webhooks.clock import utc_now
-from webhooks.inbox import EventRecord
 from webhooks.job import DEAD_LETTERS, PLANNING_FAILED, Job, JobState, NewJob
 from webhooks.planner import Planner
 from webhooks.views import formats, wording
+
+if TYPE_CHECKING:
+    from webhooks.inbox import EventRecord
 
 # A rule, empty for an `@on` handler, and what it does.
 Action = tuple[str, str]

@@ -8,15 +8,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from webhooks.clock import parse_time, utc_now
 from webhooks.event_types import EVENT_TYPES
-from webhooks.inbox import STATES, EventRecord, Inbox
+from webhooks.job import STATES
 from webhooks.spelling import closest
+
+if TYPE_CHECKING:
+    from webhooks.inbox import EventRecord, Inbox
 
 F = TypeVar("F", bound=Callable[..., Any])
 
