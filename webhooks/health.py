@@ -9,7 +9,6 @@ from flask import Blueprint, Response, current_app
 
 from webhooks.errors import StoreUnavailable
 from webhooks.problem import problem
-from webhooks.registry import RegistrationError
 from webhooks.services import Services
 
 blueprint = Blueprint("health", __name__)
@@ -101,6 +100,8 @@ def metrics() -> Response:
 
 def rules_problems() -> list[str]:
     """Return why this server's rules file is not in force; empty if it is, or if that is unknown."""
+    from webhooks.registry import RegistrationError  # noqa: PLC0415 - this module is imported by commands, too
+
     try:
         return services().active_rules.problems()
     except (*INBOX_ERRORS, RegistrationError):

@@ -133,6 +133,8 @@ class Services:
 
         It is opened for this question only: connections of a process that forks are of no use to its children.
         """
+        from webhooks.inbox import Inbox, Migrate  # noqa: PLC0415 - see above
+
         try:
             inbox = Inbox.open(self.settings.database_url.get_secret_value(), migrate=Migrate.NEVER)
         except (RuntimeError, OSError):
