@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -28,13 +29,9 @@ def _measure(app: str, config: Path, variables: dict[str, str]) -> float:
         while sent < EVENTS:
             sent += load(port, seconds=3, connections=16, seed=seed).rate * 3
             seed += 1
-        processes = [process for process in psutil.Process().children(recursive=True) if _listens(process, port)]
-        return sum(int(process.memory_full_info().pss) for process in processes) / 1e6
-
-
-def _listens(process: psutil.Process, port: int) -> bool:
-    try:
-        connections = process.net_connections("inet")
-    except psutil.Error:
-        return False
-    return any(one.laddr and one.laddr.port == port and one.status == "LISTEN" for one in connections)
+        total = 0.0
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                ports = [one.laddr.port for one in process.net_connections("inet") if one.status == "LISTEN"]
+                total += process.memory_full_info().pss if port in ports else 0
+        return total / 1e6

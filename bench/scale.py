@@ -20,14 +20,13 @@ def run() -> None:
     print(f"\nWait for a free thread, 99th percentile, s; handlers of {HANDLER_SECONDS} s, {THREADS} threads a machine")
     print(f"{'events/s':>9} " + "".join(f"{machines:>9}" for machines in MACHINES))
     for rate in RATES:
-        print(f"{rate:9d} " + "".join(f"{_wait(rate, machines):>9}" for machines in MACHINES), flush=True)
-
-
-def _wait(rate: float, machines: int) -> str:
-    threads = machines * THREADS
-    if rate * HANDLER_SECONDS >= threads:
-        return "grows"
-    return f"{statistics.quantiles(waits(rate, threads), n=100)[-1]:.2f}"
+        print(f"{rate:9d} ", end="")
+        for machines in MACHINES:
+            threads, wait = machines * THREADS, "grows"
+            if rate * HANDLER_SECONDS < threads:
+                wait = f"{statistics.quantiles(waits(rate, threads), n=100)[-1]:.2f}"
+            print(f"{wait:>9}", end="", flush=True)
+        print()
 
 
 def waits(rate: float, threads: int, seed: int = 1) -> list[float]:

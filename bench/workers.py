@@ -8,13 +8,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import RawIOBase
 from pathlib import Path
 
 from bench.server import ROOT
 from webhooks.event import Event, parse
 from webhooks.inbox import Inbox
-from webhooks.job import NewJob
+from webhooks.job import Job, NewJob
 from webhooks.worker.worker import Worker
 
 THREADS = 4
@@ -47,20 +46,20 @@ def workers(url: str, log: Path, processes: int = 2) -> Iterator[None]:
 def _work(url: str, log: Path) -> None:
     inbox = Inbox.open(url)
     with log.open("ab", buffering=0) as file:
+
+        def run(job: Job, _: object) -> None:
+            file.write(f"{job.event.id} {time.monotonic()}\n".encode())
+
         worker = Worker(
             inbox,
             planner=lambda _: [NewJob("nothing", "nothing")],
-            run=lambda job, _: _write(file, f"{job.event.id} {time.monotonic()}\n"),
+            run=run,
             threads=THREADS,
         )
         stopping = threading.Event()
         threading.Thread(target=_stop_on_input, args=(stopping,), daemon=True).start()
         worker.run_forever(stopping)
     inbox.close()
-
-
-def _write(file: RawIOBase, line: str) -> None:
-    file.write(line.encode())
 
 
 def _stop_on_input(stopping: threading.Event) -> None:

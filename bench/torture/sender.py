@@ -59,17 +59,15 @@ class Sender:
         numbers, count = random.Random(f"{self._name}{number}"), 0
         while not self._stopping.is_set():
             count += 1
-            self._send(f"{self._name}-{number}-{count}", duplicate=numbers.random() < DUPLICATE_SHARE)
+            luid = f"{self._name}-{number}-{count}"
+            duplicate = numbers.random() < DUPLICATE_SHARE
+            for _ in range(ATTEMPTS):
+                if self.post(luid) == 200:
+                    self.acknowledged.add(luid)
+                    if duplicate:
+                        self.post(luid)
+                    break
+                self.refused += 1
+                if self._stopping.wait(RETRY_SECONDS):
+                    return
             self._stopping.wait(self._pause)
-
-    def _send(self, luid: str, *, duplicate: bool) -> None:
-        """Send an event until it is acknowledged or the attempts are used up."""
-        for _ in range(ATTEMPTS):
-            if self.post(luid) == 200:
-                self.acknowledged.add(luid)
-                if duplicate:
-                    self.post(luid)
-                return
-            self.refused += 1
-            if self._stopping.wait(RETRY_SECONDS):
-                return

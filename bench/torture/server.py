@@ -131,20 +131,15 @@ class TestedServer:
             self.start()
         inbox = Inbox.open(self.url)
         try:
-            self._drain(inbox)
+            limit = self.lease + DRAIN_SECONDS
+            deadline, least = time.monotonic() + limit, float("inf")
+            while least > 0 and time.monotonic() < deadline:
+                figures = inbox.counts()
+                left = figures["unplanned"] + figures["ready"] + figures["running"]
+                if left < least:
+                    least, deadline = left, time.monotonic() + limit
+                time.sleep(0.05)
             self.stop()
             return judge(inbox, self.log, self.acknowledged, refused=self.refused, kills=self.kills)
         finally:
             inbox.close()
-
-    def _drain(self, inbox: Inbox) -> None:
-        limit = self.lease + DRAIN_SECONDS
-        deadline, least = time.monotonic() + limit, float("inf")
-        while time.monotonic() < deadline:
-            figures = inbox.counts()
-            left = figures["unplanned"] + figures["ready"] + figures["running"]
-            if left == 0:
-                return
-            if left < least:
-                least, deadline = left, time.monotonic() + limit
-            time.sleep(0.05)

@@ -17,7 +17,7 @@ MESSAGE_PREFIX = "notify "
 
 
 class Namespace(StrEnum):
-    """Who chose a checkpoint's key. The values are in the database: never change one."""
+    """The owner of a checkpoint's key. The values are in the database: never change one."""
 
     FRAMEWORK = "framework"
     HANDLER = "handler"

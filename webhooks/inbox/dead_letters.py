@@ -98,7 +98,10 @@ class DeadLetters:
         If an announcement has died itself, the jobs that it included are unannounced again.
         """
         if dead.handler in {new.handler for new in self.announcements}:
-            _withdraw(connection, dead.id)
+            included = _included(connection, dead.id)
+            if included is not None:
+                connection.execute(update(jobs).where(included, text(DEAD)).values(announced_at=None))
+                connection.execute(delete(checkpoints).filter_by(**_checkpoint(dead.id)))
         wall = self._store.to_wall(now)
         for new in self.announcements:
             if dead.handler == new.handler:
@@ -139,13 +142,6 @@ def _included(connection: Connection, announcement_id: int) -> ColumnElement[boo
     this = select(checkpoints.c.value, checkpoints.c.recorded_at).filter_by(**_checkpoint(announcement_id))
     row = connection.execute(this).first()
     return and_(jobs.c.id.in_(json.loads(row.value)), jobs.c.announced_at == row.recorded_at) if row else None
-
-
-def _withdraw(connection: Connection, announcement_id: int) -> None:
-    included = _included(connection, announcement_id)
-    if included is not None:
-        connection.execute(update(jobs).where(included, text(DEAD)).values(announced_at=None))
-        connection.execute(delete(checkpoints).filter_by(**_checkpoint(announcement_id)))
 
 
 def _unannounced(except_handler: str) -> Select[Any]:

@@ -14,7 +14,7 @@ HEAD = "0005"
 
 
 class Migrate(Enum):
-    """Which databases may be migrated. A server migrates any; a command must not while an older server is running."""
+    """The databases that may be migrated: a server migrates any, a command none that an older server may use."""
 
     ALWAYS = "any database"
     IF_EMPTY = "an empty database"
@@ -50,8 +50,16 @@ def upgrade(store: Store) -> None:
                 f"The schema of the inbox is revision {found}, made by a newer version of this server; "
                 f"this version needs {HEAD}. Use the newer version, or another DATABASE_URL"
             )
-        if found != HEAD:
-            _run(connection)
+        if found == HEAD:
+            return  # another process has migrated it meanwhile
+        # Imported here because it takes 0.1 s that most starts do not need.
+        from alembic import command  # noqa: PLC0415 - see above
+        from alembic.config import Config  # noqa: PLC0415 - see above
+
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
 
 
 def revision(connection: Connection) -> str | None:
@@ -60,14 +68,3 @@ def revision(connection: Connection) -> str | None:
         return None
     version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return version
-
-
-def _run(connection: Connection) -> None:
-    # Imported here because it takes 0.1 s that most starts do not need.
-    from alembic import command  # noqa: PLC0415 - see above
-    from alembic.config import Config  # noqa: PLC0415 - see above
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")

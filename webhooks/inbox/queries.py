@@ -103,7 +103,9 @@ def event_filters(
 
 
 def _resource_filter(resource: str) -> ColumnElement[bool]:
-    return (events.c.resource_luid == resource) | events.c.resource_name.ilike(_like(resource), escape="\\")
+    escaped = resource.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    pattern = escaped.replace("*", "%").replace("?", "_")
+    return (events.c.resource_luid == resource) | events.c.resource_name.ilike(pattern, escape="\\")
 
 
 def _state_filter(state: str) -> ColumnElement[bool]:
@@ -118,8 +120,3 @@ def _state_filter(state: str) -> ColumnElement[bool]:
         index = text(OPEN) if JOB_STATES[state] in OPEN_STATES else text(DEAD)
         return events.c.id.in_(select(jobs.c.event_id).where(index, condition))
     return select(jobs.c.id).where(jobs.c.event_id == events.c.id, condition).exists()
-
-
-def _like(pattern: str) -> str:
-    escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return escaped.replace("*", "%").replace("?", "_")

@@ -43,7 +43,16 @@ class Sessions:
         """Exclude all other threads and processes from this key. Raises TimeoutError after waiting too long."""
         owner = secrets.token_hex(8)
         deadline = time.monotonic() + LOCK_SECONDS + 5
-        while not self._store.write(lambda connection: self._acquire(connection, key, owner)):
+        row = self._store.upsert(locks)
+        new = {"owner": row.excluded.owner, "until": row.excluded.until}
+
+        def acquire(connection: Connection) -> bool:
+            now = self._store.now_sql()
+            values = row.values(key=key, owner=owner, until=now + LOCK_SECONDS)
+            free = values.on_conflict_do_update(index_elements=["key"], set_=new, where=locks.c.until <= now)
+            return connection.execute(free.returning(locks.c.owner)).scalar() == owner
+
+        while not self._store.write(acquire):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the lock {key} was not released within {LOCK_SECONDS + 5:g} s")
             time.sleep(PAUSE_SECONDS)
@@ -55,10 +64,3 @@ class Sessions:
             except StoreUnavailable as error:
                 # The work under the lock is done; other processes wait until the lock expires.
                 log.warning("Cannot release lock %s, it expires in %.0f s: %s", key, LOCK_SECONDS, error)
-
-    def _acquire(self, connection: Connection, key: str, owner: str) -> bool:
-        now = self._store.now_sql()
-        row = self._store.upsert(locks).values(key=key, owner=owner, until=now + LOCK_SECONDS)
-        new = {"owner": row.excluded.owner, "until": row.excluded.until}
-        free = row.on_conflict_do_update(index_elements=["key"], set_=new, where=locks.c.until <= now)
-        return connection.execute(free.returning(locks.c.owner)).scalar() == owner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Column, Connection, RowMapping, Table, func, select, text
+from sqlalchemy import Column, RowMapping, Table, func, select, text
 
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.schema import attempts, clock, events, jobs, locks, metadata
@@ -34,7 +34,9 @@ def transfer(source: Store, target: Store, progress: Progress = lambda *_: None)
         for start in range(0, len(rows), BATCH):
             _insert(target, table, rows[start : start + BATCH])
     if target.read(lambda connection: connection.dialect.name) == "postgresql":
-        target.write(_set_sequences)
+        for table in NUMBERED:  # PostgreSQL continues after the copied ids
+            newest = f"(SELECT coalesce(max(id), 0) + 1 FROM {table.name})"  # noqa: S608 - our own names
+            target.execute(text(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), {newest}, false)"))
     return {table.name: _count(target, table) for table in COPIED}
 
 
@@ -67,10 +69,3 @@ def _insert(target: Store, table: Table, rows: Sequence[RowMapping]) -> None:
 
 def _count(store: Store, table: Table) -> int:
     return int(store.scalar(select(func.count()).select_from(table)))
-
-
-def _set_sequences(connection: Connection) -> None:
-    """Let PostgreSQL continue after the copied ids."""
-    for table in NUMBERED:
-        newest = f"(SELECT coalesce(max(id), 0) + 1 FROM {table.name})"  # noqa: S608 - our own names
-        connection.execute(text(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), {newest}, false)"))

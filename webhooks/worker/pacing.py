@@ -1,4 +1,4 @@
-"""How many jobs a worker claims, and how often it plans. Pure."""
+"""Decide how many jobs a worker claims, and how often it plans. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When to retry a failed job, and whether its attempt counts (docs/decisions/005-patience.md). Pure."""
+"""Decide when a failed job is retried, and whether its attempt counts (docs/decisions/005-patience.md). Pure."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from webhooks.errors import LeaseLost, PlanningPaused, StoreUnavailable
 from webhooks.inbox import Inbox, JobPlanner
@@ -95,7 +96,10 @@ class Worker:
             self._add_job_thread()
         self._dispatcher = _thread(self._dispatch, "dispatcher")
         self._lease_thread = _thread(self._keep_leases, "leases")
-        self._helpers = [_thread(self._listen, "listener"), _thread(self._clean_up, "cleanup")]
+        self._helpers = [
+            _thread(self._inbox.store.listen, "listener", self._inbox.news.set, self._stopping.is_set),
+            _thread(run_cleanup, "cleanup", self._inbox, self._retention, self._stopping),
+        ]
         log.info("Worker started: id=%s threads=%d", self.name, self._size)
 
     def alive(self) -> bool:
@@ -312,12 +316,6 @@ class Worker:
             else:
                 one.until = until
 
-    def _listen(self) -> None:
-        self._inbox.store.listen(self._inbox.news.set, self._stopping.is_set)
-
-    def _clean_up(self) -> None:
-        run_cleanup(self._inbox, self._retention, self._stopping)
-
     def _add_job_thread(self) -> None:
         # The thread looks itself up in the list, so it must be there first.
         thread = threading.Thread(target=self._work, name=f"job-{len(self._job_threads)}", daemon=True)
@@ -325,7 +323,7 @@ class Worker:
         thread.start()
 
 
-def _thread(target: Callable[[], None], name: str) -> threading.Thread:
-    thread = threading.Thread(target=target, name=name, daemon=True)
+def _thread(target: Callable[..., None], name: str, *arguments: Any) -> threading.Thread:
+    thread = threading.Thread(target=target, name=name, args=arguments, daemon=True)
     thread.start()
     return thread

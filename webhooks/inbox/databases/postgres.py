@@ -55,8 +55,17 @@ class PostgresStore(Store):
         _, arguments = self._engine.dialect.create_connect_args(url)
         # After a fail-over the old primary may still accept connections.
         self._arguments: dict[str, Any] = {"target_session_attrs": "read-write", **arguments, **CONNECTION}
-        event.listen(self._engine, "do_connect", self._do_connect)
-        event.listen(self._engine, "handle_error", _mark_lost_sessions)
+
+        @event.listens_for(self._engine, "do_connect")
+        def connect(_dialect: object, _record: object, _arguments: object, options: dict[str, Any]) -> Any:
+            return BoundedConnection.connect(**{**options, **self._arguments})
+
+        @event.listens_for(self._engine, "handle_error")
+        def mark_lost_session(context: ExceptionContext) -> None:
+            # Also when the server has become read-only; SQLAlchemy then replaces all pooled connections.
+            if lost_session(context.original_exception):
+                context.is_disconnect = True
+
         # A single SELECT needs no transaction around it, which would take three round trips instead of one.
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._acknowledging = AcknowledgementPool(self._arguments)
@@ -152,15 +161,6 @@ class PostgresStore(Store):
 
     def _connect(self) -> BoundedConnection:
         return BoundedConnection.connect(**self._arguments, autocommit=True)
-
-    def _do_connect(self, _dialect: object, _record: object, _arguments: object, options: dict[str, Any]) -> Any:
-        return BoundedConnection.connect(**{**options, **self._arguments})
-
-
-def _mark_lost_sessions(context: ExceptionContext) -> None:
-    """Let SQLAlchemy replace the connections of a server that has become read-only, too."""
-    if lost_session(context.original_exception):
-        context.is_disconnect = True
 
 
 def _driver(connection: Connection) -> BoundedConnection:

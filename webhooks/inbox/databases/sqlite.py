@@ -59,8 +59,19 @@ class SqliteStore(Store):
             isolation_level="AUTOCOMMIT",
             connect_args={"cached_statements": CACHED_STATEMENTS},
         )
-        event.listen(self._readers, "connect", _configure_reader)
-        event.listen(self._writer, "connect", _configure_writer)
+
+        @event.listens_for(self._readers, "connect")
+        def configure_reader(connection: Any, _record: object) -> None:
+            connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+            connection.execute("PRAGMA query_only=ON")
+
+        @event.listens_for(self._writer, "connect")
+        def configure_writer(connection: Any, _record: object) -> None:
+            connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA journal_size_limit=67108864")
+
         self._starting = threading.Lock()
         self._commit: GroupCommit | None = None
 
@@ -194,15 +205,3 @@ class SqliteStore(Store):
 def _execute(connection: Connection, statement: str, values: Sequence[Any]) -> Any:
     driver: Any = connection.connection.driver_connection
     return driver.execute(statement, values).fetchone()
-
-
-def _configure_reader(connection: Any, _record: object) -> None:
-    connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
-    connection.execute("PRAGMA query_only=ON")
-
-
-def _configure_writer(connection: Any, _record: object) -> None:
-    connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA journal_size_limit=67108864")

@@ -48,6 +48,12 @@ def upgrade() -> None:
         sa.Column("told_at", sa.Double),
         sa.UniqueConstraint("event_id", "key"),
     )
+    create_other_tables()
+    if op.get_bind().dialect.name == "postgresql":
+        tune_postgresql()
+
+
+def create_other_tables() -> None:
     _partial_index("jobs_open", "jobs", ["due_at", "id"], "state IN (0, 1)")
     _partial_index("jobs_dead", "jobs", ["finished_at"], "state = 4")
     op.create_table(
@@ -80,15 +86,13 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text, nullable=False),
         sa.Column("until", sa.Double, nullable=False),
     )
-    if op.get_bind().dialect.name == "postgresql":
-        _tune_postgresql()
 
 
 def _partial_index(name: str, table: str, columns: list[str], where: str) -> None:
     op.create_index(name, table, columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
 
 
-def _tune_postgresql() -> None:
+def tune_postgresql() -> None:
     """Leave room on the pages of jobs, whose rows change a few times in seconds, and vacuum them early."""
     vacuum = "autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500"
     op.execute(f"ALTER TABLE jobs SET (fillfactor = 70, {vacuum})")
