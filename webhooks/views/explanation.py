@@ -36,7 +36,7 @@ class Decision:
 
     @property
     def matched(self) -> bool:
-        """Whether the rule or handler matches the event."""
+        """Return whether the rule or handler matches the event."""
         return self.verdict == MATCHED
 
     def as_object(self) -> dict[str, Any]:
