@@ -64,7 +64,7 @@ def test_changed_rules_are_explained(
     """Jobs of a removed rule are shown as such; for a new rule a replay is proposed."""
     event_id = receive()
     claim()
-    del services.rules
+    del services.active_rules
     rules_file.write_text('[[rule]]\nname = "New"\non = "*Failed"\nnotify = "console"\n', encoding="utf-8")
     text = lines(flask, event_id)
     assert ["Finance failures", "removed", "no longer in the rules"] in text
@@ -78,7 +78,7 @@ def test_jobs_are_shown_in_spite_of_an_invalid_rules_file(
     """The error in the file is printed on stderr, the jobs on stdout."""
     event_id = receive()
     claim()
-    del services.rules
+    del services.active_rules
     rules_file.write_text("[[rule]\n", encoding="utf-8")
     result = flask("events", "explain", event_id)
     assert result.exit_code == 0
