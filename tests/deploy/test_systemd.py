@@ -42,6 +42,13 @@ def test_exposure_is_below_3(unit: Path) -> None:
     assert ended.returncode == 0, ended.stdout.splitlines()[-1]
 
 
+def test_service_sees_the_boot_id_of_its_commands() -> None:
+    """ProcSubset=pid would hide /proc/sys, and the commands would reset the leases of the running service."""
+    for file in (ROOT / "deploy" / "systemd").rglob("*.*"):
+        if file.is_file():
+            assert not re.search("(?m)^ProcSubset=", file.read_text(encoding="utf-8")), file
+
+
 @names
 def test_systemd_waits_longer_than_the_server_needs_to_stop(unit: Path) -> None:
     """systemd waits longer than the server needs to stop."""

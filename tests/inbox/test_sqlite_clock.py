@@ -12,7 +12,7 @@ from sqlalchemy import make_url, text
 
 from tests.support.databases import NOTIFY, Clock
 from webhooks.event import Event
-from webhooks.inbox import Inbox
+from webhooks.inbox import Inbox, Migrate
 from webhooks.inbox.databases import sqlite_clock
 from webhooks.inbox.databases.sqlite import SqliteStore
 from webhooks.inbox.migrate import upgrade
@@ -93,3 +93,25 @@ def test_reboot_makes_the_jobs_of_dead_workers_due(
         assert [job.id for job in rebooted.jobs.claim("new", 5, 30)] == [running.id]
         due_at = rebooted.events.list()[0].jobs[0].job.due_at.timestamp()
         assert due_at - rebooted.store.write(rebooted.store.now) <= sqlite_clock.MAX_DELAY_SECONDS
+
+
+def test_command_leaves_leases_of_another_boot_alone(
+    tmp_path: Path, event: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that sees another boot id than the server, as in a sandbox, resets neither leases nor locks."""
+    url = f"sqlite:///{tmp_path / 'inbox.sqlite3'}"
+    server = Inbox.open(url)
+    server.events.receive(event())
+    server.events.plan(lambda _: [NOTIFY])
+    (running,) = server.jobs.claim("server", 1, 60)
+    assert server.locks.acquire("monitor", "server", 60)
+    monkeypatch.setattr(sqlite_clock, "boot_id", lambda: "another boot")
+    command = Inbox.open(url, migrate=Migrate.NEVER)
+    assert len(command.events.list()) == 1
+    command.close()
+    assert not server.locks.acquire("monitor", "other", 60)
+    server.jobs.finish(running)
+    server.close()
+    restarted = Inbox.open(url)
+    assert restarted.locks.acquire("monitor", "other", 60)
+    restarted.close()

@@ -80,6 +80,7 @@ class Inbox:
         """
         store = _store(url, clock)
         store.prepare = partial(prepare, store, migrate)
+        store.may_start_clock = migrate is Migrate.ALWAYS
         try:
             with suppress(StoreUnavailable):
                 store.ensure_ready()

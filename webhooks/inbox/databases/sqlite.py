@@ -87,7 +87,7 @@ class SqliteStore(Store):
         if self._offset is None and self._fixed is None and sqlite_clock.boot_id():
             with self._connected() as connection:
                 self._offset = sqlite_clock.offset(connection)
-            if self._offset is None:
+            if self._offset is None and self.may_start_clock:
                 with self.migrating() as connection:
                     self._offset = sqlite_clock.start(connection, self._wall())
 

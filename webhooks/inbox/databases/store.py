@@ -56,6 +56,8 @@ class Store(ABC):
 
     # Migrates the schema; called once, before the first read or write that reaches the database.
     prepare: Callable[[], None] = staticmethod(lambda: None)
+    # Whether this process may reset leases after a reboot; a command that only reads must not.
+    may_start_clock = True
 
     def __init__(self) -> None:
         self._ready = False
