@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import logging
 import zlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Request, Response, request
 from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import (
     BadRequest,
     ClientDisconnected,
+    Forbidden,
     HTTPException,
     RequestEntityTooLarge,
     RequestTimeout,
@@ -44,6 +47,7 @@ WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 Receive = Callable[[Event], "Receipt"]
 
+FROM_WEB_PAGE = "A web page in a browser sent this request. Without a WEBHOOK_TOKEN only programs may send events."
 TOO_LARGE = f"The body exceeds {MAX_BYTES // 1024} KiB."
 
 
@@ -95,11 +99,14 @@ class Receiver:
 
     def __init__(self, receive: Receive, tokens: Sequence[str]) -> None:
         self._receive, self._authenticate, self._limiter = receive, Authenticator(tokens), LogLimiter()
+        self._open = not tokens
 
     def receive_event(self, token: str = "") -> Response:
         """Store the event and return 200 after the commit. Raises an HTTPException for every other response."""
         if not self._authenticate(token.strip("/") or request.args.get("token", "")):
             raise Unauthorized("The webhook token is wrong or missing.")
+        if self._open and is_sent_by_web_page(request):
+            raise Forbidden(FROM_WEB_PAGE)
         try:
             event = parse(read_body(request))
             if event is None:
@@ -144,6 +151,35 @@ class Authenticator:
         digest = hashlib.sha256(given[: self._longest].encode("utf-8", "replace")).digest()
         # A list and not a generator: all comparisons run, also after the first match.
         return any([hmac.compare_digest(digest, accepted) for accepted in self._digests])  # noqa: C419
+
+
+def is_sent_by_web_page(request: Request) -> bool:
+    """Return whether a page of another origin sent the request, through the browser of someone who can reach us.
+
+    Browsers add `Origin` to every such POST, and most of them `Sec-Fetch-Site`; programs send neither. See
+    https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header. A page whose domain was made to resolve to this server
+    (DNS rebinding) has our host as its origin, so an origin must also be an address or localhost.
+    """
+    if request.headers.get("Sec-Fetch-Site", "none").strip().lower() not in {"none", "same-origin"}:
+        return True
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return False
+    try:
+        parts = urlsplit(origin.strip())
+        name = parts.hostname or ""
+    except ValueError:
+        return True
+    return parts.netloc.lower() != request.headers.get("Host", "").lower() or not is_address(name)
+
+
+def is_address(host: str) -> bool:
+    """Return whether the host is an IP address or localhost, so that no DNS server decides where it leads."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return True
 
 
 def read_body(request: Request) -> bytes:

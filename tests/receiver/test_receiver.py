@@ -168,6 +168,41 @@ def test_without_a_configured_token_requests_are_not_authenticated(settings: Set
     app.extensions["webhooks"].stop()
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "http://127.0.0.1:8000"}, 200),
+        ({"Origin": "http://127.0.0.1:8000"}, 200),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "Same-Site"}, 403),
+        ({"Sec-Fetch-Site": ""}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "http://127.0.0.1:3000"}, 403),
+        ({"Origin": "http://127.0.0.1"}, 403),
+        ({"Origin": "http://localhost:8000"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": ""}, 403),
+        ({"Origin": "http://[", "Host": "["}, 403),
+        ({"Origin": "http://rebound.example:8000", "Host": "rebound.example:8000"}, 403),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://evil.example"}, 403),
+    ],
+)
+def test_web_pages_cannot_send_events_without_a_token(settings: Settings, headers: dict[str, str], status: int) -> None:
+    """Any page that someone opens on this machine could reach the server; programs send neither of the headers."""
+    app = create_app(settings.model_copy(update={"webhook_token": SecretStr("")}))
+    answer = app.test_client().post("/webhook", json=EVENT, headers={"Host": "127.0.0.1:8000"} | headers)
+    assert answer.status_code == status
+    assert len(app.extensions["webhooks"].inbox.events.list()) == (status == 200)
+    app.extensions["webhooks"].stop()
+
+
+def test_a_token_is_enough_for_a_web_page(client: FlaskClient) -> None:
+    """With a token, a browser extension or a tool in a page may send events: other pages do not know it."""
+    assert client.post(HOOK, json=EVENT, headers={"Origin": "https://tool.example"}).status_code == 200
+
+
 def test_two_tokens_are_accepted_during_a_rotation(settings: Settings) -> None:
     """The old token is accepted until it is removed."""
     app = create_app(settings.model_copy(update={"webhook_token": SecretStr("new-one,old-one")}))

@@ -1,0 +1,64 @@
+"""Headers about proxies, from a proxy or a client: they change neither the path nor the response."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.server import TOKEN, Server, serving
+
+CREDENTIAL = {"TABLEAU_DOMAIN": "127.0.0.1", "TABLEAU_PAT_NAME": "a", "TABLEAU_PAT_SECRET": "b"}
+EVENT = '{"event_type": "WorkbookCreated", "resource_name": "Sales"}'
+HOOK = f"POST /webhook/{TOKEN}"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a server in one process, which trusts its peer as it trusts a proxy on the same machine."""
+    folder: Path = tmp_path_factory.mktemp("server")
+    with serving(folder, CREDENTIAL, WORKER_THREADS="0", WEB_CONCURRENCY="1") as running:
+        yield running
+
+
+def status(server: Server, request: str, headers: list[str]) -> int:
+    """Return the status of the response to a request with exactly these header lines."""
+    address = urlsplit(server.url)
+    body = EVENT if request.startswith("POST") else ""
+    lines = [f"{request} HTTP/1.1", "Host: x", "Connection: close", f"Content-Length: {len(body)}", *headers, "", body]
+    with socket.create_connection((str(address.hostname), address.port), timeout=10) as connection:
+        connection.sendall("\r\n".join(lines).encode())
+        return int(connection.makefile("rb").readline().split()[1])
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ["X-Forwarded-Proto: https", "X-Forwarded-Protocol: https"],
+        ["X-Forwarded-Proto: http", "X-Forwarded-Ssl: on"],
+        ["X-Forwarded-Proto: https", "X-Forwarded-Ssl: off"],
+        ["X-Forwarded-Proto: https", "X-Forwarded-Proto: http"],
+        ["X-Forwarded-Protocol: ssl", "X-Forwarded-Proto: https, http"],
+        ["X-Forwarded-Ssl: on", "X-Forwarded-Ssl: off"],
+        ["Forwarded: proto=https;proto=http", "X-Forwarded-Proto: wss"],
+        ["X-Forwarded-Host: a.example", "X-Forwarded-Prefix: /x", "X-Forwarded-For: 1.2.3.4, unknown"],
+        ["SCRIPT_NAME: /x", "PATH_INFO: /metrics", "REMOTE_USER: admin"],
+        ["SCRIPT_NAME: /webhook"],
+        ["Script-Name: /x", "Path-Info: /x", "X-Script-Name: /x"],
+    ],
+)
+def test_events_are_accepted_whatever_proxies_say(server: Server, headers: list[str]) -> None:
+    """The application needs no scheme, host or prefix, so contradictions among them do not matter."""
+    assert status(server, HOOK, headers) == 200
+
+
+@pytest.mark.parametrize("name", ["SCRIPT_NAME", "Script-Name", "script_name", "PATH_INFO", "Path-Info"])
+@pytest.mark.parametrize("value", ["/x", "/metrics", "/"])
+def test_headers_do_not_change_the_path(server: Server, name: str, value: str) -> None:
+    """A path that a proxy allows cannot become one that it blocks, and the reverse."""
+    assert status(server, "GET /x/metrics", [f"{name}: {value}"]) == 404
+    assert status(server, "GET /x", [f"{name}: {value}"]) == 404
+    assert status(server, "GET /healthz", [f"{name}: {value}"]) == 200
