@@ -40,8 +40,8 @@ except RuntimeError as error:
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
 # gunicorn reads this variable before it reads this file, and so before the env file.
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS") or "127.0.0.1,::1"
-# The application needs neither the scheme nor a path prefix from a proxy. gunicorn's defaults would refuse requests whose
-# proxies disagree about the scheme, and let SCRIPT_NAME, which a client may send as well, replace the path.
+# The application needs neither the scheme nor a path prefix from a proxy. gunicorn's defaults would refuse requests
+# whose proxies disagree about the scheme, and let SCRIPT_NAME, which a client may send as well, replace the path.
 secure_scheme_headers = {}
 forwarder_headers = ""
 worker_class = choose_worker_class(gunicorn.__version__)
