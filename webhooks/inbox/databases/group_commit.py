@@ -63,12 +63,14 @@ class GroupCommit:
     """Run operations in order, many to a transaction (`BEGIN IMMEDIATE`), one transaction at a time on the machine.
 
     SQLite's own waiting is a sleep loop that can starve a writer; a queue in front of `flock` keeps the slowest commit
-    near the median (docs/decisions/002-group-commit.md).
+    near the median (docs/decisions/002-group-commit.md). `verify` raises StoreUnavailable if what is committed may be
+    lost, because another program removed the database's files.
     """
 
-    def __init__(self, connect: Callable[[], Connection], lock_file: Path) -> None:
+    def __init__(self, connect: Callable[[], Connection], lock_file: Path, verify: Callable[[], None]) -> None:
         self._connect = connect
         self._lock_file = lock_file
+        self._verify = verify
         self._lock: TextIO | None = None
         self._connection: Connection | None = None
         self._closed = False
@@ -114,6 +116,8 @@ class GroupCommit:
         """Commit a batch or set its errors, wake every waiting thread, and return whether the queue has ended."""
         batch, ended = [first], False
         try:
+            if self._connection is None:
+                self._verify()
             # Opened here, so that a missing folder or a full disk is an error of this write.
             self._lock = self._lock or self._lock_file.open("a")
             self._connection = self._connection or self._connect()
@@ -126,13 +130,23 @@ class GroupCommit:
                     else:
                         batch.append(pending)
                 commit(self._connection, batch)
-        except Exception as error:  # noqa: BLE001 - the thread must survive every failure
+            self._verify()
+        except Exception as caught:  # noqa: BLE001 - the thread must survive every failure
+            error = self._explained(caught)
             self.discard()
             for pending in batch:
                 pending.error = pending.error or (unavailable(error) if can_pass(error) else error)
         for pending in batch:
             pending.complete()
         return ended
+
+    def _explained(self, error: Exception) -> Exception:
+        """Return why the files cannot be used if that is the cause, else the error."""
+        try:
+            self._verify()
+        except (StoreUnavailable, OSError) as cause:
+            return cause
+        return error
 
 
 def commit(connection: Connection, batch: list[PendingWrite[Any]]) -> None:

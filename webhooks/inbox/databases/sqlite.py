@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from webhooks.inbox import insert_event, migrate
 from webhooks.inbox.databases import sqlite_clock
 from webhooks.inbox.databases.errors import translated
 from webhooks.inbox.databases.group_commit import GroupCommit, locked
+from webhooks.inbox.databases.sqlite_files import SqliteFiles, uri
 from webhooks.inbox.databases.store import ACK_SECONDS, PARENT_CONNECTIONS, WRITE_SECONDS, Clock, Operation, Store
 
 T = TypeVar("T")
@@ -48,6 +50,7 @@ class SqliteStore(Store):
                 "sqlite:///data/inbox.sqlite3"
             )
         self._path = Path(url.database)
+        self._files = SqliteFiles(self._path)
         self._lock_file = self._path.with_name(self._path.name + ".lock")
         self._wall = clock or wall
         self._fixed = clock
@@ -59,6 +62,8 @@ class SqliteStore(Store):
             isolation_level="AUTOCOMMIT",
             connect_args={"cached_statements": CACHED_STATEMENTS},
         )
+        for engine in (self._readers, self._writer):
+            event.listen(engine, "do_connect", self._do_connect)
 
         @event.listens_for(self._readers, "connect")
         def configure_reader(connection: Any, _record: object) -> None:
@@ -77,13 +82,18 @@ class SqliteStore(Store):
 
     def after_fork(self) -> None:
         super().after_fork()
-        PARENT_CONNECTIONS.extend([self._readers.pool, self._commit])
+        PARENT_CONNECTIONS.extend([self._readers.pool, self._commit, self._files.anchor])
         self._readers.dispose(close=False)
+        self._files = SqliteFiles(self._path)
         self._starting = threading.Lock()
         self._commit = None
 
     def ensure_ready(self) -> None:
         super().ensure_ready()
+        if self._files.anchor is None:
+            with self._starting, translated():
+                if self._files.anchor is None:
+                    self._files.watch()
         if self._offset is None and self._fixed is None and sqlite_clock.boot_id():
             with self._connected() as connection:
                 self._offset = sqlite_clock.offset(connection)
@@ -182,12 +192,13 @@ class SqliteStore(Store):
             self._commit.close()
         self._readers.dispose()
         self._writer.dispose()
+        self._files.close()
 
     def _start(self) -> GroupCommit:
         """Start the writer with the first write, because threads do not survive a fork."""
         self.ensure_ready()
         with self._starting:
-            self._commit = self._commit or GroupCommit(self._writer.connect, self._lock_file)
+            self._commit = self._commit or GroupCommit(self._writer.connect, self._lock_file, self._files.verify)
         return self._commit
 
     def _now(self) -> float:
@@ -197,9 +208,17 @@ class SqliteStore(Store):
     def _connected(self) -> Iterator[Connection]:
         """Open a connection on which each statement is committed by itself. Raises StoreUnavailable."""
         with translated():
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if not self._ready:
+                self._files.create()
             with self._writer.connect() as connection:
                 yield connection
+
+    def _do_connect(self, _dialect: object, _record: object, arguments: Any, options: dict[str, Any]) -> Any:
+        """Open a connection that creates no file once the inbox is in use; an address of the user's is not changed."""
+        if options.get("uri"):
+            return None
+        (path,) = arguments
+        return sqlite3.connect(uri(Path(path), create=not self._ready), **{**options, "uri": True})
 
 
 def _execute(connection: Connection, statement: str, values: Sequence[Any]) -> Any:
