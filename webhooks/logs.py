@@ -1,36 +1,72 @@
-"""Configure logging: one line per event or decision, without secrets."""
+"""Configure logging: one line per event or decision, without secrets and without anything that forges a line."""
 
 from __future__ import annotations
 
 import logging
 import logging.config
-import re
 import threading
 import time
-from collections.abc import Callable, Iterable
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
-from urllib.parse import quote, quote_plus
 
-MASK = "***"
+from webhooks.redaction import Redactor
+from webhooks.text import cut, escape_invisible
+
 # What gunicorn logs if reading from a client fails, also because of the time limit in gunicorn.conf.py.
 SOCKET_ERROR = "Socket error processing request."
-# Shorter texts are not secret, and masking them would hide half of the log.
-MIN_SECRET_LENGTH = 4
+# Characters of a message, or of an exception's text.
+MAX_LENGTH = 10_000
+CAUSED = "The above exception was the direct cause of the following exception:"
+DURING = "During handling of the above exception, another exception occurred:"
+
+log = logging.getLogger(__name__)
 
 
-class RedactingFormatter(logging.Formatter):
-    """A formatter that writes times in UTC and masks secrets in the finished line, including tracebacks and URLs."""
+class SafeFormatter(logging.Formatter):
+    """A formatter that writes times in UTC, masks secrets, and makes nothing from outside look like another line.
+
+    Messages and the texts of exceptions are on one line each; line ends, escape sequences and direction marks in them
+    are shown by their numbers.
+    """
 
     converter = staticmethod(time.gmtime)
 
     def __init__(self, *args: Any, secrets: Iterable[str], **options: Any) -> None:
         super().__init__(*args, **options)
-        self._secrets = secrets_pattern(secrets)
+        self._redact = Redactor(secrets)
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line without secrets."""
-        line = super().format(record)
-        return self._secrets.sub(MASK, line) if self._secrets else line
+        """Return the line, followed by the traceback if there is one."""
+        record.message = record.getMessage()
+        record.asctime = self.formatTime(record, self.datefmt)
+        lines = [self._safe(self.formatMessage(record))]
+        # Not record.exc_text: another formatter may have left it there.
+        if isinstance(record.exc_info, tuple) and record.exc_info[1] is not None:
+            lines += self._traceback(traceback.TracebackException.from_exception(record.exc_info[1]))
+        if record.stack_info:
+            lines += map(self._safe, record.stack_info.splitlines())
+        return "\n".join(lines)
+
+    def _safe(self, text: str) -> str:
+        return escape_invisible(cut(self._redact(text), MAX_LENGTH))
+
+    def _traceback(self, found: traceback.TracebackException) -> Iterator[str]:
+        """Yield the lines of an exception and of those that led to it, as Python prints them."""
+        chain, links = [found], [""]
+        while (cause := found.__cause__) or (not found.__suppress_context__ and found.__context__):
+            links.insert(0, CAUSED if cause else DURING)
+            found = cause or found.__context__  # type: ignore[assignment]
+            chain.insert(0, found)
+        for one, link in zip(chain, links, strict=True):
+            if one.stack:
+                yield "Traceback (most recent call last):"
+                yield from map(self._safe, "".join(one.stack.format()).splitlines())
+            yield self._safe("".join(one.format_exception_only()).rstrip("\n"))
+            for inner in one.exceptions or ():
+                yield from (f"  | {line}" for line in self._traceback(inner))
+            if link:
+                yield link
 
 
 class StalledClientFilter(logging.Filter):
@@ -71,32 +107,25 @@ class LogLimiter:
             return suppressed
 
 
-def secrets_pattern(secrets: Iterable[str]) -> re.Pattern[str] | None:
-    """Return a pattern that matches every secret, also as part of a URL; None if there is no secret."""
-    known = [secret for secret in secrets if len(secret) >= MIN_SECRET_LENGTH]
-    forms = {form for secret in known for form in (secret, quote(secret), quote(secret, safe=""), quote_plus(secret))}
-    # Longest first: one secret may be part of another.
-    return re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True)))) if forms else None
-
-
 def redact(text: str, secrets: Iterable[str]) -> str:
     """Return the text with every secret masked."""
-    pattern = secrets_pattern(secrets)
-    return pattern.sub(MASK, text) if pattern else text
+    return Redactor(secrets)(text)
 
 
 def configure(*, debug: bool, secrets: Iterable[str]) -> None:
-    """Log everything to stderr through one redacting formatter."""
+    """Log everything to stderr through one formatter, including the exceptions that end a thread."""
     logging.config.dictConfig(configuration(debug=debug, secrets=secrets))
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _log_thread_exception
 
 
 def configuration(*, debug: bool, secrets: Iterable[str]) -> dict[str, Any]:
     """Return the logging configuration as a dictionary, which gunicorn takes as well."""
     hidden = tuple(secrets)
 
-    def formatter() -> RedactingFormatter:
+    def formatter() -> SafeFormatter:
         line = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-        return RedactingFormatter(line, "%Y-%m-%d %H:%M:%S", secrets=hidden)
+        return SafeFormatter(line, "%Y-%m-%d %H:%M:%S", secrets=hidden)
 
     level = "DEBUG" if debug else "INFO"
     return {
@@ -115,3 +144,8 @@ def configuration(*, debug: bool, secrets: Iterable[str]) -> dict[str, Any]:
             "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
         },
     }
+
+
+def _log_thread_exception(thread: threading.ExceptHookArgs) -> None:
+    name = thread.thread.name if thread.thread else "unknown"
+    log.error("Thread ended with an exception: thread=%s", name, exc_info=thread.exc_value)

@@ -39,6 +39,7 @@ class Planner:
 
     `with_site` fills in the event's site as far as it is known. `find_twin` returns the id of the synthetic event that
     was created because this one had not arrived, or None. `max_attempts` is for handlers that do not say themselves.
+    `redact` masks secrets in the error of a failed plan.
     """
 
     rules: Rules
@@ -46,6 +47,7 @@ class Planner:
     with_site: Callable[[Event], Event] = lambda event: event
     find_twin: Callable[[Event], int | None] = no_twin
     max_attempts: int = 20
+    redact: Callable[[str], str] = str
 
     def plan(self, event: Event) -> Plan:
         """Return the event's jobs and the reasons. If a rule or handler fails, one job reports that.
@@ -58,7 +60,7 @@ class Planner:
             raise
         except Exception as error:
             log.exception("Planning failed: event=%s", event.id)
-            return failed_plan(error)
+            return failed_plan(error, self.redact)
 
     def jobs(self, event: Event) -> tuple[NewJob, ...]:
         """Return only the jobs of the plan."""
@@ -96,9 +98,9 @@ class Planner:
         return twin if twin is not None and twin < event.id else None
 
 
-def failed_plan(error: Exception) -> Plan:
+def failed_plan(error: Exception, redact: Callable[[str], str] = str) -> Plan:
     """Return the plan of an event that could not be planned: one job that dead-letters with the error."""
-    text = f"{type(error).__name__}: {error}"
+    text = redact(f"{type(error).__name__}: {error}")
     job = NewJob(PLANNING_FAILED, PLANNING_FAILED, params={"error": text})
     return Plan((Verdict("planning", PLANNING_FAILED, matched=True, reason=text, jobs=(job,)),))
 

@@ -12,6 +12,7 @@ from webhooks.config.settings import Settings
 from webhooks.config.site import Site
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
+from webhooks.redaction import Redactor
 from webhooks.sites import Sites
 
 # A part is imported where it is built: commands use few of them, and all together take a quarter of their start.
@@ -55,12 +56,19 @@ class Services:
         self._monitor: Monitor | None = None
 
     @shared
+    def redact(self) -> Redactor:
+        """The redactor of all the settings' secrets."""
+        return Redactor(self.settings.secrets())
+
+    @shared
     def inbox(self) -> Inbox:
         """Open the inbox. Raises RuntimeError for an invalid DATABASE_URL."""
         from webhooks.inbox import Inbox, Migrate  # noqa: PLC0415 - see above
 
         self.settings.require_durable()
-        return Inbox.open(self.settings.database_url.get_secret_value(), migrate=self.migrate or Migrate.ALWAYS)
+        inbox = Inbox.open(self.settings.database_url.get_secret_value(), migrate=self.migrate or Migrate.ALWAYS)
+        inbox.store.redact = self.redact
+        return inbox
 
     @shared
     def registry(self) -> Registry:
@@ -96,7 +104,7 @@ class Services:
         """Return the runner of jobs."""
         from webhooks.context.runner import JobRunner  # noqa: PLC0415 - see above
 
-        return JobRunner(self.registry, self.inbox, self.notifiers, self.settings, self.sites)
+        return JobRunner(self.registry, self.inbox, self.notifiers, self.settings, self.sites, self.redact)
 
     @shared
     def active_rules(self) -> ActiveRules:
@@ -126,7 +134,7 @@ class Services:
 
         reconciles = monitors_webhooks(self.settings) and self.settings.reconcile
         twins = find_twin if reconciles else no_twin
-        return Planner(rules, self.registry, self.sites.with_site, twins, self.settings.max_attempts)
+        return Planner(rules, self.registry, self.sites.with_site, twins, self.settings.max_attempts, self.redact)
 
     def has_stored_rules(self) -> bool:
         """Return whether the inbox has rules that were in force before.

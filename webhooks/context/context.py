@@ -55,6 +55,7 @@ class Context:
 
     `tableau` returns the client of the event's site and is called on first use. `still_mine` returns whether the
     worker still holds the job's lease. `label` returns the name of an event's site, empty if there is only one site.
+    `redact` masks secrets in what is sent.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Context:
         label: Callable[[Event], str] = lambda _: "",
         clock: Callable[[], datetime] = utc_now,
         still_mine: Callable[[], bool] = lambda: True,
+        redact: Callable[[str], str] = str,
     ) -> None:
         self.job = job
         self.inbox = inbox
@@ -76,6 +78,7 @@ class Context:
         self.label = label
         self.now = clock
         self.still_mine = still_mine
+        self.redact = redact
         self._make_tableau = tableau
         self._notified: Counter[str] = Counter()
 
@@ -202,7 +205,7 @@ class Context:
             label = self.label(self.event) if site else ""
             if label:
                 made = replace(made, facts=(("Site", label), *made.facts))
-            return notifier.send(made, destination.to).as_dict()
+            return notifier.send(redact_message(made, self.redact), destination.to).as_dict()
 
         receipt = Receipt.from_dict(self._deliver(key, send))
         if notifier.capabilities.receipt:
@@ -318,3 +321,16 @@ def as_message(message: Message | str) -> Message:
     if len(title) <= MAX_TITLE:
         return Message(title, text.strip())
     return Message(title[: MAX_TITLE - 1].rstrip() + "…", message.strip())
+
+
+def redact_message(message: Message, redact: Callable[[str], str]) -> Message:
+    """Return the message without secrets, which may have come with an error's text or a name."""
+    link = message.link
+    return replace(
+        message,
+        title=redact(message.title),
+        text=redact(message.text),
+        facts=tuple((redact(name), redact(value)) for name, value in message.facts),
+        link=replace(link, url=redact(link.url), label=redact(link.label)) if link else None,
+        footer=redact(message.footer),
+    )

@@ -26,6 +26,7 @@ class JobRunner:
     notifiers: Notifiers
     settings: Settings
     sites: Sites
+    redact: Callable[[str], str] = str
 
     def run(self, job: Job, still_mine: Callable[[], bool] = lambda: True) -> None:
         """Run the job's handler once. Raises what the handler raises.
@@ -42,6 +43,7 @@ class JobRunner:
             settings=self.settings,
             label=self.sites.label,
             still_mine=still_mine,
+            redact=self.redact,
         )
         call(handler, context)
 

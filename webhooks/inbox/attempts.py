@@ -12,7 +12,10 @@ from webhooks.errors import LeaseLost
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.schema import attempts, jobs
 from webhooks.job import Job, JobState
+from webhooks.text import cut
 
+# Characters of an error that are stored.
+MAX_ERROR = 4000
 # The outcome of an attempt whose worker died while it ran, and of one that ended without a result.
 LOST = "lost"
 RELEASED = "released"
@@ -55,7 +58,7 @@ def end_attempt(
     belongs to its worker.
     """
     # PostgreSQL's text type has no NUL, and an error may contain a name from outside.
-    error = error.replace("\0", "\ufffd") if error else error
+    error = cut(store.redact(error).replace("\0", "\ufffd"), MAX_ERROR) if error else error
     attempt = {"job_id": job.id, "number": job.attempts, "worker": job.owner or ""}
     fence = {"job": job.id, "by": job.owner, "attempt": job.attempts}
 

@@ -45,6 +45,8 @@ class Checkpoints:
 
     def set(self, job: Job, key: str, value: Any, *, namespace: Namespace = Namespace.FRAMEWORK) -> None:
         """Record a JSON value; a value that is already recorded is not replaced."""
-        row = {"job_id": job.id, "namespace": namespace, "key": key, "value": json.dumps(value)}
+        # The framework records errors; the values of handlers are theirs.
+        stored = self._store.redact.in_value(value) if namespace is Namespace.FRAMEWORK else value
+        row = {"job_id": job.id, "namespace": namespace, "key": key, "value": json.dumps(stored)}
         insert = self._store.upsert(checkpoints).values(**row, recorded_at=self._store.now_sql())
         self._store.execute(insert.on_conflict_do_nothing(index_elements=["job_id", "namespace", "key"]))

@@ -34,7 +34,7 @@ class Alerts:
 
     def send(self, alert: Alert, now: datetime) -> None:
         """Store the alert as an event; the worker plans and retries it like any other."""
-        text = f"Site {self.site}: {alert.text}" if self.site else alert.text
+        text = self.inbox.store.redact(f"Site {self.site}: {alert.text}" if self.site else alert.text)
         log.warning("%s: %s: %s", alert.event_type, alert.title, text)
         event = build(
             alert.event_type,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from flask import current_app
 
-from webhooks import logs
 from webhooks.cli.support.exit_codes import Failure, Unavailable
 from webhooks.errors import StoreUnavailable
 from webhooks.webhook_url import mask_url
@@ -91,8 +90,7 @@ def get_event(event_id: int) -> EventRecord:
 
 def redact(text: str) -> str:
     """Return the text without any of the server's secrets."""
-    secrets = [secret for secret in settings().secrets() if len(secret) >= logs.MIN_SECRET_LENGTH]
-    return logs.redact(text, sorted(secrets, key=len, reverse=True))
+    return services().redact(text)
 
 
 def redact_url(url: str) -> str:

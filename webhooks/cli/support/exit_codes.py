@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from webhooks.text import escape_invisible
+
 DONE = 0
 FAILED = 1
 USAGE = 2
@@ -24,6 +26,10 @@ class Failure(click.ClickException):
     """End the command with a sentence on stderr and exit code 1."""
 
     exit_code = FAILED
+
+    def format_message(self) -> str:
+        """Return the sentence without anything that moves the cursor; it may quote text from outside."""
+        return "\n".join(map(escape_invisible, self.message.split("\n")))
 
 
 class Unavailable(Failure):

@@ -13,6 +13,7 @@ from weakref import WeakSet
 from sqlalchemy import ColumnElement, Connection, Executable, RowMapping, Table
 
 from webhooks.errors import StoreUnavailable
+from webhooks.redaction import Redactor
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
@@ -58,6 +59,9 @@ class Store(ABC):
     prepare: Callable[[], None] = staticmethod(lambda: None)
     # Whether this process may reset leases after a reboot; a command that only reads must not.
     may_start_clock = True
+
+    # Masks secrets in the errors that are stored; services contribute them.
+    redact: Redactor = Redactor(())
 
     def __init__(self) -> None:
         self._ready = False

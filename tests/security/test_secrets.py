@@ -1,0 +1,162 @@
+"""Secrets are masked by their value before anything is logged, stored or sent, whoever repeats them."""
+
+from __future__ import annotations
+
+import html
+import json
+import threading
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from notifiers import Link, Message, NotifierError
+from tests.support.handler_context import (
+    MakeContext,
+    MakeJob,
+    RecordingNotifiers,
+    context,
+    event,
+    inbox,
+    job,
+    notifiers,
+)
+from webhooks.config.settings import Settings
+from webhooks.context.context import redact_message
+from webhooks.event import build
+from webhooks.inbox import Inbox
+from webhooks.job import Job, NewJob
+from webhooks.monitor.alerts import Alert, Alerts
+from webhooks.planner import failed_plan
+from webhooks.redaction import PERCENT, Redactor
+from webhooks.services import Services
+from webhooks.worker.attempt import Attempts
+
+__all__ = ["context", "event", "inbox", "job", "notifiers"]
+
+SECRET = 'S3cret/with+"signs"&<é>='
+FORMS: dict[str, Callable[[str], str]] = {
+    "itself": str,
+    "in a path": quote,
+    "in a query": lambda secret: quote(secret, safe=""),
+    "in a form": quote_plus,
+    "with small hexadecimal digits": lambda secret: PERCENT.sub(lambda match: match[0].lower(), quote(secret, safe="")),
+    "in JSON": lambda secret: json.dumps({"a": secret}),
+    "in HTML": html.escape,
+    "in Basic authentication": lambda secret: b64encode(f"ann:{secret}".encode()).decode(),
+    "in base64, a byte later": lambda secret: b64encode(f"anne:{secret}x".encode()).decode(),
+    "in base64, two bytes later": lambda secret: b64encode(f"annie:{secret}xy".encode()).decode(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_secret_is_masked_in_every_form(form: str) -> None:
+    """As it is, as a part of a URL, of JSON, of HTML, and in base64."""
+    written = FORMS[form](SECRET)
+    masked = Redactor([SECRET, "other-secret"])(f"Tableau answers {written} and other-secret.")
+    assert "***" in masked
+    assert masked.endswith(" and ***.")
+    assert "S3cret" not in masked
+    assert not any(written[start : start + 12] in masked for start in range(12, len(written) - 12))
+
+
+@pytest.mark.parametrize("end", ["S3cret/with", "S3cret/wit…", 'S3cret/with+"signs"&<'])
+def test_beginning_of_a_secret_is_masked_where_a_text_was_cut(end: str) -> None:
+    """A text that was cut off in the middle of a secret does not show its first half."""
+    assert Redactor([SECRET])(f"refused: {end}") == "refused: ***"
+
+
+def test_texts_without_secrets_are_unchanged() -> None:
+    """Short settings are no secrets, and similar words are none."""
+    redact = Redactor(["abc", SECRET])
+    for text in ("abc", "S3cret", "S3cret/without", "", "…"):
+        assert redact(text) == text
+    assert Redactor([])("anything") == "anything"
+
+
+def test_secrets_are_masked_inside_json_values() -> None:
+    """In keys and values, at any depth."""
+    value = {"a": [SECRET, {SECRET: f"x {SECRET}"}], "n": 1, "b": None}
+    assert Redactor([SECRET]).in_value(value) == {"a": ["***", {"***": "x ***"}], "n": 1, "b": None}
+
+
+def test_message_is_sent_without_secrets() -> None:
+    """In the title, the text, the facts, the link and the footer."""
+    message = Message(SECRET, SECRET, ((SECRET, SECRET),), Link(f"https://x/{quote(SECRET)}", SECRET), footer=SECRET)
+    masked = redact_message(message, Redactor([SECRET]))
+    assert masked == Message("***", "***", (("***", "***"),), Link("https://x/***", "***"), footer="***")
+
+
+@pytest.fixture
+def services(settings: Settings) -> Services:
+    return Services(settings)
+
+
+PAT_SECRET = "pat-secret-of-the-test"
+
+
+def stored(tmp_path: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(tmp_path.glob("inbox.sqlite3*")))
+
+
+def a_claimed_job(inbox: Inbox) -> Job:
+    event = build("WorkbookCreated", origin="", resource_name="Sales", created_at=datetime.now(UTC).isoformat())
+    inbox.events.receive(event)
+    inbox.events.plan(lambda _: [NewJob("R/notify", "notify")])
+    (claimed,) = inbox.jobs.claim("tests", 1, 60)
+    return claimed
+
+
+@pytest.mark.parametrize("permanent", [True, False])
+def test_error_is_stored_without_secrets(services: Services, tmp_path: Path, permanent: bool) -> None:
+    """An error that repeats a secret is masked in the job, its attempts and the database file."""
+    error = NotifierError(
+        f"refused {PAT_SECRET} and {b64encode(f'bot:{PAT_SECRET}'.encode()).decode()}", permanent=permanent
+    )
+
+    def fail(*_: object) -> None:
+        raise error
+
+    claimed = a_claimed_job(services.inbox)
+    attempts = Attempts(services.inbox, fail, threading.Event())
+    ending = attempts.run(claimed, lambda: True)
+    assert ending is not None
+    attempts.settle(claimed, ending)
+    record = services.inbox.events.get(1)
+    assert record is not None
+    assert "refused ***" in str(record.jobs[0].job.error)
+    services.inbox.close()
+    assert b"refused ***" in stored(tmp_path)
+    assert PAT_SECRET.encode() not in stored(tmp_path)
+
+
+def test_nothing_else_of_an_error_is_stored_with_secrets(services: Services, tmp_path: Path) -> None:
+    """Skipped jobs, checkpoints, alerts of the monitor and failed plans have no secrets either."""
+    inbox = services.inbox
+    claimed = a_claimed_job(inbox)
+    inbox.checkpoints.set(claimed, "wait 1", f"waiting: {PAT_SECRET}")
+    inbox.jobs.skip(claimed, f"skipped: {PAT_SECRET}")
+    alert = Alert("WebhookCheckFailed", "The check failed", f"Tableau says {PAT_SECRET}")
+    Alerts(inbox).send(alert, datetime.now(UTC))
+    inbox.events.plan(lambda _: failed_plan(ValueError(PAT_SECRET), services.redact).jobs)
+    inbox.close()
+    assert PAT_SECRET.encode() not in stored(tmp_path)
+    assert stored(tmp_path).count(b"***") >= 4
+
+
+def test_job_sends_without_secrets(job: MakeJob, context: MakeContext, notifiers: RecordingNotifiers) -> None:
+    """A secret that Tableau repeats in a name or an error does not reach Slack."""
+    running = context(job(), redact=Redactor([PAT_SECRET]))
+    running.notify("slack", f"401001: {PAT_SECRET}\nsecond line {quote(PAT_SECRET)}")
+    ((_, message),) = notifiers["slack"].sent
+    assert (message.title, message.text) == ("401001: ***", "second line ***")
+
+
+def test_runner_and_planner_of_the_server_mask_secrets(services: Services) -> None:
+    """The parts are wired with the redactor of all settings, the second token included."""
+    assert services.runner.redact(PAT_SECRET) == "***"
+    assert services.planner.redact("token-of-the-test") == "***"
+    services.inbox.close()
