@@ -101,6 +101,17 @@ def test_webhook_with_another_url_is_reported(flask: RunFlask, server: str) -> N
     assert (found["state"], "https://old.example.org/webhook/***" in found["text"]) == ("failed", True)
 
 
+def test_superfluous_webhooks_are_one_warning(flask: RunFlask, server: str) -> None:
+    """A webhook that no rule needs costs requests, not events, so the doctor does not fail."""
+    flask("webhooks", "sync", "--url", server)
+    for event_type in ("SiteCreated", "SiteUpdated"):
+        flask("webhooks", "create", event_type, "--url", server)
+    result = flask("doctor", "--json")
+    found = results(result)["webhooks"]
+    text = "not needed by any rule or handler: SiteCreated, SiteUpdated"
+    assert (found["state"], found["text"], result.exit_code) == ("warning", text, 0)
+
+
 @pytest.mark.parametrize(("path", "text"), [("/webhook/wrong", "refuses the token"), ("/nothing", "HTTP 404")])
 def test_url_of_another_server_is_reported(flask: RunFlask, server: str, path: str, text: str) -> None:
     """Another program, or a server with another token, responds there."""

@@ -221,8 +221,9 @@ def test_listen_reports_errors_before_it_starts(site: Running, tmp_path: Path) -
     """Missing credentials without a terminal, no URL, an invalid key: a sentence and an exit code, no traceback."""
     nothing = run(site, tmp_path, "--url", "https://x.example.org", "--server", site.url)
     assert (nothing.returncode, "TABLEAU_PAT_NAME" in nothing.stderr) == (3, True)
-    no_url = run(site, tmp_path, *options(site), "--events", "WorkbookCreated")
-    assert (no_url.returncode, "--url" in no_url.stderr) == (2, True)
+    for credentials in (options(site), []):
+        no_url = run(site, tmp_path, *credentials, "--events", "WorkbookCreated")
+        assert (no_url.returncode, "--url" in no_url.stderr) == (2, True)
     words = [*options(site), "--events", "ViewDeleted", "--url", "https://x.example.org", *SLACK[:2]]
     no_channel = run(site, tmp_path, *words)
     assert (no_channel.returncode, "--slack-channel" in no_channel.stderr) == (2, True)

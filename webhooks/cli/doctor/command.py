@@ -49,7 +49,8 @@ def doctor(url: str | None, site_name: str | None, as_json: bool) -> None:
                 _show(result)
     counts = Counter(result.state for result in results)
     if not as_json:
-        click.echo(", ".join(f"{counts[state]} {state}" for state in State if counts[state]))
+        plural = {State.WARNING: "warnings"} if counts[State.WARNING] > 1 else {}
+        click.echo(", ".join(f"{counts[state]} {plural.get(state, state)}" for state in State if counts[state]))
     if counts[State.FAILED]:
         raise click.exceptions.Exit(FAILED)
 

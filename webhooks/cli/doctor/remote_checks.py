@@ -150,9 +150,15 @@ class RemoteChecks:
             verb = "is" if len(missing) == 1 else "are"
             text = f"{formats.count(len(missing), 'webhook')} {verb} missing in Tableau: {', '.join(missing)}"
             yield failed("webhooks", text, SYNC if self._url else "flask webhooks sync --url https://… creates them.")
-        pending = [change for change in changes if change.kind not in {ChangeKind.CREATE, ChangeKind.KEEP}]
-        for change in pending:
-            yield failed("webhooks", f"{change.event_type}: {change.reason}", SYNC)
+        pending: dict[tuple[bool, str], list[str]] = {}
+        for change in changes:
+            if change.kind not in {ChangeKind.CREATE, ChangeKind.KEEP}:
+                reason = change.reason.removeprefix("is ")
+                pending.setdefault((change.kind is ChangeKind.DELETE, reason), []).append(change.event_type)
+        for (superfluous, reason), event_types in pending.items():
+            # A superfluous webhook costs requests, not events.
+            result = warning if superfluous else failed
+            yield result("webhooks", f"{reason}: {', '.join(event_types)}", SYNC)
         if not missing and not pending:
             text = f"{formats.count(len(changes), 'webhook')}, all enabled"
             compared = "with this server's URL" if self._url else "URLs not compared (no --url, no WEBHOOK_URL)"

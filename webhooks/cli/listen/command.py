@@ -99,14 +99,16 @@ def listen(
     given = {name: value for name, value in options.items() if value is not None}
     if cert and not given.get("host") and "host" not in application.settings().model_fields_set:
         given["host"] = ALL_ADDRESSES
+    _use(without_demo(application.settings()))
+    # Wrong options are reported before credentials are asked for.
+    target = tableau_access.required_webhook_url(url)
+    _check_certificate(cert, key)
     site_name = _site_of_sites_file(given)
-    settings = complete(without_demo(application.settings()), given)
     label = label or default_label()
-    _use(settings := own_inbox.configure(settings, label))
+    _use(settings := own_inbox.configure(complete(application.settings(), given), label))
     sites = tableau_access.select_sites(site_name)
     names = tuple(name.strip() for text in events for name in text.split(",") if name.strip())
-    chosen = ListenOptions(tableau_access.required_webhook_url(url), names, cert, key, label, sites)
-    _check_certificate(cert, key)
+    chosen = ListenOptions(target, names, cert, key, label, sites)
     slack = settings.notifier_variables()
     if names and slack["SLACK_TOKEN"] and not slack["SLACK_CHANNEL"]:
         raise click.UsageError("The Slack channel is not known. Use --slack-channel, or set SLACK_CHANNEL.")

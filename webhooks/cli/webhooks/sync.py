@@ -93,9 +93,10 @@ def _show(planned: Sequence[Change], title: str) -> None:
     if not planned:
         click.secho("No rule or handler needs a webhook.", fg="yellow", err=True)
         return
+    order = list(STYLES)
     rows: list[list[Text | str]] = [
         [Text(change.kind, style=STYLES[change.kind]), terminal.styled_event_type(change.event_type), _reason(change)]
-        for change in planned
+        for change in sorted(planned, key=lambda change: (order.index(change.kind), change.event_type))
     ]
     terminal.show(terminal.table(["ACTION", "EVENT", "REASON"], rows, flexible=["REASON"]))
 
