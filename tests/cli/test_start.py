@@ -1,4 +1,4 @@
-"""What a person reads who starts the server with something wrong: sentences, and no traceback."""
+"""Errors at the start of the server are sentences without a traceback."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def start(*words: str, **variables: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("command", [GUNICORN, ("index.py",)])
-def test_faulty_rules_end_the_start_with_their_faults(command: tuple[str, ...], tmp_path: Path) -> None:
-    """Every fault of the file, exit code 1, and nothing of the program's own lines."""
+def test_invalid_rules_end_the_start_with_every_error(command: tuple[str, ...], tmp_path: Path) -> None:
+    """Every error of the file is printed without a traceback, and the exit code is 1."""
     file = tmp_path / "rules.toml"
     file.write_text('[[rule]]\nname = "A"\non = "*"\nnotfy = "slack"\n', encoding="utf-8")
     ended = start(*command, **SITE, RULES_FILE=file, DATABASE_URL=f"sqlite:///{tmp_path / 'inbox.sqlite3'}")
@@ -36,8 +36,8 @@ def test_faulty_rules_end_the_start_with_their_faults(command: tuple[str, ...], 
 
 
 @pytest.mark.parametrize("command", [GUNICORN, ("index.py",)])
-def test_missing_credentials_end_the_start_with_their_names(command: tuple[str, ...], tmp_path: Path) -> None:
-    """The variables that are missing, in one sentence."""
+def test_missing_credentials_end_the_start(command: tuple[str, ...], tmp_path: Path) -> None:
+    """One sentence names all missing variables."""
     ended = start(*command, TABLEAU_AUTH="jwt", DATABASE_URL=f"sqlite:///{tmp_path / 'inbox.sqlite3'}", PORT="0")
     assert ended.returncode == 1
     assert "Error: TABLEAU_AUTH=jwt needs TABLEAU_DOMAIN, TABLEAU_USERNAME" in ended.stderr
