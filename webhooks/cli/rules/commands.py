@@ -122,7 +122,10 @@ def activate(file: Path | None) -> None:
 @rules.command()
 @options.as_json
 def history(as_json: bool) -> None:
-    """List the versions of the rules, newest first: the first one is in force."""
+    """List the versions of the rules, newest first.
+
+    The first one is in force.
+    """
     for version in application.inbox().rule_versions.list():
         if as_json:
             shown = {"id": version.id, "activated_at": formats.iso(version.activated_at), "source": version.source}
