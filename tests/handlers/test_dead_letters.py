@@ -120,8 +120,10 @@ def test_job_that_dies_during_an_announcement_is_in_the_next_one(
     notifiers: RecordingNotifiers,
     inbox: Inbox,
     job: MakeJob,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """While Slack is slow, a job that dies is announced once, and so is each job of the announcement under way."""
+    monkeypatch.setattr("webhooks.inbox.announcement_pace.INTERVALS", (0.0,))
     slow = announcement(to=("slack",))
     notifiers["slack"].errors = [NotifierError("Slack did not answer", uncertain=True)]
     with pytest.raises(RetryLater):
@@ -152,3 +154,17 @@ def test_announcement_has_the_command_to_run_it_again(
     ((_, message),) = notifiers["slack"].sent
     assert message.title == 'Could not deliver "Sales" to default'
     assert message.footer == "Details: flask events explain 1 · Run again: flask events replay --dead 1"
+
+
+def test_message_counts_all_dead_jobs(
+    announcement: Callable[..., Job],
+    context: MakeContext,
+    notifiers: RecordingNotifiers,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The number is right also if there are more than the message reads."""
+    monkeypatch.setattr("webhooks.inbox.dead_letters.MAX_RECORDS", 5)
+    announce(context(announcement(dead=12)))
+    ((_, message),) = notifiers["slack"].sent
+    assert message.title == "12 actions failed permanently"
+    assert message.text.endswith("… and 7 more: flask events list --state dead")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.inbox.conftest import Plan
 from tests.support.databases import Clock
 from webhooks.inbox import Inbox
+from webhooks.inbox.announcement_pace import INTERVALS, Pace, next_announcement
 from webhooks.job import DEAD_LETTERS, Job, NewJob
 
 ANNOUNCEMENT = NewJob("dead letters", DEAD_LETTERS, rule="dead letters", params={"to": ("slack",)})
@@ -19,12 +21,12 @@ def jobs(box: Inbox, planned: Plan) -> list[Job]:
     """Return three claimed jobs in an inbox that announces dead ones."""
     box.dead_letters.announcements = [ANNOUNCEMENT]
     planned(3)
-    return box.jobs.claim("me", 3, 30)
+    return box.jobs.claim("me", 3, 3000)
 
 
 def claim(box: Inbox) -> Job:
     """Claim the only job that is due."""
-    (job,) = box.jobs.claim("me", 5, 30)
+    (job,) = box.jobs.claim("me", 5, 3000)
     return job
 
 
@@ -38,7 +40,7 @@ def unannounced(box: Inbox) -> list[str | None]:
     return [record.job.error for record in box.dead_letters.unannounced(except_handler=DEAD_LETTERS)]
 
 
-def test_deaths_share_the_announcement_that_waits(box: Inbox, jobs: list[Job]) -> None:
+def test_deaths_share_the_announcement_that_waits(box: Inbox, jobs: list[Job], clock: Clock) -> None:
     """Several deaths add one announcement while it waits; one that runs is followed by another."""
     box.dead_letters.dead_letter(jobs[0], "first")
     box.dead_letters.dead_letter(jobs[1], "second")
@@ -47,6 +49,7 @@ def test_deaths_share_the_announcement_that_waits(box: Inbox, jobs: list[Job]) -
     assert announcement.params == {"to": ["slack"]}
     assert unannounced(box) == ["first", "second"]
     box.dead_letters.dead_letter(jobs[2], "third")
+    clock.forward(INTERVALS[0])
     following = claim(box)
     assert len(box.dead_letters.announce(announcement)) == 3
     assert unannounced(box) == []
@@ -63,6 +66,7 @@ def test_each_death_is_in_one_announcement(box: Inbox, jobs: list[Job], clock: C
     clock.forward(5)
     box.dead_letters.dead_letter(jobs[1], "second")
     box.dead_letters.dead_letter(jobs[2], "third")
+    clock.forward(INTERVALS[0])
     assert announced(box, claim(box)) == ["second", "third"]
     (record,) = box.dead_letters.announce(slow)
     assert (record.job.error, record.announced_at) == ("first", announced_at)
@@ -84,7 +88,9 @@ def test_waiting_announcement_includes_later_deaths_until_it_has_sent_a_message(
     box.checkpoints.set(announcement, "notify slack 1", {"ts": "1"})
     box.jobs.postpone(announcement, 10, "Twilio answered status 503")
     box.dead_letters.dead_letter(jobs[2], "third")
-    assert announced(box, claim(box)) == ["third"]
+    clock.forward(INTERVALS[0])
+    following = next(job for job in box.jobs.claim("me", 5, 3000) if job.id != announcement.id)
+    assert announced(box, following) == ["third"]
     assert announced(box, announcement) == ["first", "second"]
 
 
@@ -110,18 +116,85 @@ def test_dead_announcement_does_not_announce_itself(box: Inbox, planned: Plan) -
     assert len(unannounced(box)) == 1
 
 
-def test_second_death_is_announced_again(box: Inbox, planned: Plan) -> None:
+def test_second_death_is_announced_again(box: Inbox, planned: Plan, clock: Clock) -> None:
     """A job that was requeued and has died again is announced again."""
     box.dead_letters.announcements = [ANNOUNCEMENT]
     planned()
     for _ in range(2):
         job = claim(box)
         box.dead_letters.dead_letter(job, "channel_not_found")
+        clock.forward(INTERVALS[0])
         announcement = claim(box)
         assert [record.job.id for record in box.dead_letters.unannounced()] == [job.id]
         assert [record.job.id for record in box.dead_letters.announce(announcement)] == [job.id]
         box.jobs.finish(announcement)
         assert box.dead_letters.requeue() == 1
+
+
+@pytest.mark.parametrize(
+    ("deaths", "announcements"),
+    [
+        ([0], [0]),
+        # The second one collects what died in the minute after the first.
+        ([0, 1, 5, 46], [0, 60]),
+        ([0, 70, 80], [0, 70, 370]),
+        # A fault that lasts: after three announcements one an hour.
+        (range(0, 7200, 10), [0, 60, 360, 1260, 4860, 8460]),
+        (range(0, 7200, 360), [0, 360, 720, 1620, 5220, 8820]),
+        # After an hour without any, the next one is announced at once again.
+        ([0, 10, 3660, 3670], [0, 60, 3660, 3720]),
+        ([0, 10, 3600, 3610], [0, 60, 3600, 4500]),
+    ],
+)
+def test_announcements_are_due_at_growing_intervals(deaths: Iterable[float], announcements: list[float]) -> None:
+    """The first at once, then kept to few, and every dead job has one that is due after its death."""
+    due: list[float] = []
+    pace = None
+    for death in deaths:
+        if not due or due[-1] < death:
+            pace = next_announcement(death, pace)
+            due.append(pace.due_at)
+    assert due == announcements
+
+
+def test_announcement_is_never_more_than_an_hour_away() -> None:
+    """A clock that was wrong cannot silence the reports."""
+    assert next_announcement(100.0, Pace(1e9, 3)).due_at == 100.0 + INTERVALS[-1]
+
+
+def test_many_deaths_make_few_announcements(box: Inbox, planned: Plan, clock: Clock) -> None:
+    """300 jobs that die in ten minutes make four announcements, which include each of them once."""
+    box.dead_letters.announcements = [ANNOUNCEMENT]
+    for _ in range(3):
+        planned(100)
+    jobs = box.jobs.claim("me", 300, 90_000)
+    sizes = []
+    for second in range(0, 7200, 2):
+        if jobs:
+            box.dead_letters.dead_letter(jobs.pop(), "broken handler")
+        if second % 30 == 0 and (due := box.jobs.claim("me", 1, 3000)):
+            box.dead_letters.announce(due[0])
+            sizes.append(box.dead_letters.count(due[0]))
+            box.checkpoints.set(due[0], "notify slack 1", {"ts": "1"})
+            box.jobs.finish(due[0])
+        clock.forward(2)
+    assert unannounced(box) == []
+    assert (len(sizes), sum(sizes)) == (4, 300)
+
+
+def test_more_dead_jobs_than_one_announcement_includes_are_in_the_next(
+    box: Inbox, jobs: list[Job], clock: Clock
+) -> None:
+    """An announcement with a limit is followed by another, without any further death."""
+    for job in jobs:
+        box.dead_letters.dead_letter(job, f"error {job.id}")
+    first = claim(box)
+    assert [record.job.id for record in box.dead_letters.announce(first, limit=2)] == [jobs[0].id, jobs[1].id]
+    box.jobs.finish(first)
+    clock.forward(INTERVALS[0])
+    following = claim(box)
+    assert [record.job.id for record in box.dead_letters.announce(following, limit=2)] == [jobs[2].id]
+    assert (box.dead_letters.count(first), box.dead_letters.count(following)) == (2, 1)
 
 
 def test_requeue_of_some_events(filled: Inbox) -> None:

@@ -27,7 +27,7 @@ def dead_letters(context: Context, params: DeadLettersParams) -> None:
     jobs = [record.job for record in context.inbox.dead_letters.announce(context.job)]
     if not jobs:
         raise Skip("already announced together with others")
-    message = dead_letter_message(jobs, context.label)
+    message = dead_letter_message(jobs, context.label, total=context.inbox.dead_letters.count(context.job))
     errors: list[NotifierError | RetryLater] = []
     for to in params.to:
         try:

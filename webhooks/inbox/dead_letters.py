@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, insert, select, text, update
 
+from webhooks.inbox.announcement_pace import Pace, next_announcement
 from webhooks.inbox.attempts import end_attempt
 from webhooks.inbox.checkpoints import MESSAGE_PREFIX, Namespace
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.job_rows import insert_jobs, job_row, requeue_jobs
 from webhooks.inbox.queries import JOB_QUERY, job_records
 from webhooks.inbox.records import JobRecord
-from webhooks.inbox.schema import DEAD, OPEN, checkpoints, jobs
+from webhooks.inbox.schema import DEAD, OPEN, checkpoints, jobs, state
 from webhooks.job import Job, JobState, NewJob
 
 # The checkpoint of an announcement with the ids of the dead jobs that it includes.
 ANNOUNCED = "announced"
+# The key in the table `state` of the pace of announcements begins with this.
+PACE = "announcement pace "
+# Dead jobs in one announcement: SQLite and PostgreSQL accept about three times as many values in a statement.
+MAX_ANNOUNCED = 10_000
+# Dead jobs that are read with their events, which may be 64 KiB each; a message lists fewer.
+MAX_RECORDS = 50
 
 DEAD_JOBS = JOB_QUERY.where(text(DEAD)).order_by(jobs.c.finished_at)
 
@@ -47,33 +54,55 @@ class DeadLetters:
         """Return dead jobs that no announcement includes, oldest first."""
         return job_records(self._store.rows(_unannounced(except_handler).limit(limit)))
 
-    def announce(self, announcement: Job, limit: int = 500) -> list[JobRecord]:
-        """Return the dead jobs that `announcement` includes, oldest first.
+    def announce(self, announcement: Job, limit: int = MAX_ANNOUNCED) -> list[JobRecord]:
+        """Return the first `MAX_RECORDS` dead jobs that `announcement` includes, oldest first; `count` counts them all.
 
-        Each call adds the dead jobs that no announcement includes, until the announcement has sent its first message.
-        They become unannounced again only if the announcement dies itself. Jobs that were requeued since then are left
-        out.
+        Each call adds up to `limit` dead jobs that no announcement includes, until the announcement has sent its first
+        message; if there are more, another announcement follows. They become unannounced again only if the
+        announcement dies itself. Jobs that were requeued since then are left out.
         """
 
         def announce(connection: Connection) -> list[JobRecord]:
             included = _included(connection, announcement.id)
-            found = _dead_jobs(connection, DEAD_JOBS.where(included)) if included is not None else []
-            if connection.execute(select(_has_sent(announcement.id))).scalar():
-                return found
-            unannounced = _unannounced(announcement.handler).limit(limit).with_for_update(skip_locked=True, of=jobs)
-            new = _dead_jobs(connection, unannounced)
-            if not new and included is not None:
-                return found
-            found += new
-            ids = [record.job.id for record in found]
-            wall = self._store.to_wall(self._store.now(connection))
-            connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(announced_at=wall))
-            connection.execute(delete(checkpoints).filter_by(**_checkpoint(announcement.id)))
-            row = _checkpoint(announcement.id) | {"value": json.dumps(ids), "recorded_at": wall}
-            connection.execute(insert(checkpoints).values(row))
-            return found
+            if not connection.execute(select(_has_sent(announcement.id))).scalar():
+                query = _unannounced(announcement.handler).with_only_columns(jobs.c.id).limit(limit + 1)
+                new = connection.execute(query.with_for_update(skip_locked=True, of=jobs)).scalars().all()
+                if new or included is None:
+                    included = self._include(connection, announcement.id, included, new[:limit])
+                for job_id in new[limit:]:
+                    (further,) = _dead_jobs(connection, DEAD_JOBS.where(jobs.c.id == job_id))
+                    self.add_announcements(connection, further.job, self._store.now(connection))
+            if included is None:
+                return []
+            return _dead_jobs(connection, DEAD_JOBS.where(included).limit(MAX_RECORDS))
 
         return self._store.write(announce)
+
+    def _include(
+        self, connection: Connection, announcement_id: int, included: ColumnElement[bool] | None, new: Sequence[int]
+    ) -> ColumnElement[bool] | None:
+        """Add dead jobs to those that the announcement includes, and return the condition for all of them."""
+        ids = list(new)
+        if included is not None:
+            ids += connection.execute(select(jobs.c.id).where(included, text(DEAD))).scalars()
+        wall = self._store.to_wall(self._store.now(connection))
+        connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(announced_at=wall))
+        connection.execute(delete(checkpoints).filter_by(**_checkpoint(announcement_id)))
+        row = _checkpoint(announcement_id) | {"value": json.dumps(ids), "recorded_at": wall}
+        connection.execute(insert(checkpoints).values(row))
+        return _included(connection, announcement_id)
+
+    def count(self, announcement: Job) -> int:
+        """Return how many dead jobs `announcement` includes."""
+
+        def count(connection: Connection) -> int:
+            included = _included(connection, announcement.id)
+            if included is None:
+                return 0
+            query = select(func.count()).select_from(jobs).where(included, text(DEAD))
+            return int(connection.execute(query).scalar_one())
+
+        return self._store.read(count)
 
     def requeue(
         self, since: datetime | None = None, limit: int = 1000, *, event_ids: Sequence[int] | None = None
@@ -95,6 +124,7 @@ class DeadLetters:
     def add_announcements(self, connection: Connection, dead: Job, now: float) -> None:
         """Add the announcements for a job that has died, unless one is waiting that will include it.
 
+        While jobs keep dying, announcements are due at growing intervals (`announcement_pace`).
         If an announcement has died itself, the jobs that it included are unannounced again.
         """
         if dead.handler in {new.handler for new in self.announcements}:
@@ -107,17 +137,22 @@ class DeadLetters:
             if dead.handler == new.handler:
                 continue
             row = job_row(dead.event.id, replace(new, key=f"{new.key} {dead.id}"))
+            pace = _locked_pace(connection, new)
             same = and_(jobs.c.handler == new.handler, jobs.c.params == row["params"])
             ready = and_(text(OPEN), jobs.c.state == int(JobState.READY))
             waiting = exists().where(ready, same, ~_has_sent(jobs.c.id))
             if connection.execute(select(waiting)).scalar():
                 continue
+            pace = next_announcement(now, pace)
+            saved = {"value": json.dumps(asdict(pace)), "updated_at": wall}
+            added = self._store.upsert(state).values(key=PACE + new.key, **saved)
+            connection.execute(added.on_conflict_do_update(index_elements=["key"], set_=saved))
             # The job may have died, been requeued, and died again.
             existing = select(jobs.c.id).where(jobs.c.event_id == dead.event.id, jobs.c.key == row["key"])
             if (job_id := connection.execute(existing).scalar()) is not None:
-                requeue_jobs(connection, [job_id], now=now, wall=wall)
+                requeue_jobs(connection, [job_id], now=pace.due_at, wall=wall)
             else:
-                insert_jobs(connection, [row | {"due_at": now, "created_at": wall}])
+                insert_jobs(connection, [row | {"due_at": pace.due_at, "created_at": wall}])
 
 
 def _checkpoint(announcement_id: int) -> dict[str, Any]:
@@ -128,6 +163,13 @@ def _has_sent(announcement_id: int | ColumnElement[int]) -> ColumnElement[bool]:
     """Return the condition that the announcement has sent a message, or has tried to with an uncertain result."""
     this = (checkpoints.c.job_id == announcement_id, checkpoints.c.namespace == Namespace.FRAMEWORK)
     return exists().where(*this, checkpoints.c.key.like(f"{MESSAGE_PREFIX}%"))
+
+
+def _locked_pace(connection: Connection, new: NewJob) -> Pace | None:
+    """Return the pace of the last announcement, and let other processes wait, so that two do not add one each."""
+    query = select(state.c.value).where(state.c.key == PACE + new.key).with_for_update()
+    value = connection.execute(query).scalar()
+    return Pace(**json.loads(value)) if value else None
 
 
 def _dead_jobs(connection: Connection, query: Select[Any]) -> list[JobRecord]:

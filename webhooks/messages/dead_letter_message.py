@@ -12,12 +12,18 @@ from webhooks.messages.event_message import as_text
 MAX_LISTED = 10
 
 
-def dead_letter_message(jobs: Sequence[Job], label: Callable[[Event], str] = lambda _: "") -> Message:
-    """Return one message about all `jobs`; `label` returns the name of an event's site if there are several sites."""
+def dead_letter_message(
+    jobs: Sequence[Job], label: Callable[[Event], str] = lambda _: "", *, total: int = 0
+) -> Message:
+    """Return one message about all `jobs`, which are the first of `total`.
+
+    `label` returns the name of an event's site if there are several sites.
+    """
+    total = max(total, len(jobs))
     listed = jobs[:MAX_LISTED]
     events = " ".join(dict.fromkeys(str(job.event.id) for job in listed))
     footer = f"Details: flask events explain {jobs[0].event.id} · Run again: flask events replay --dead {events}"
-    if len(jobs) == 1:
+    if total == 1:
         (job,) = jobs
         facts = {
             "Event": f"{job.event.id} · {as_text(job.event.event_type)}",
@@ -33,9 +39,9 @@ def dead_letter_message(jobs: Sequence[Job], label: Callable[[Event], str] = lam
         event = f"Event {job.event.id} ({site})" if site else f"Event {job.event.id}"
         rule = f", rule {job.rule}" if job.rule else ""
         lines.append(f"{event}{rule}: {failed_action(job)}. {job.error or ''}".rstrip())
-    if len(jobs) > MAX_LISTED:
-        lines.append(f"… and {len(jobs) - MAX_LISTED} more: flask events list --state dead")
-    return Message(f"{len(jobs)} actions failed permanently", "\n".join(lines), severity="bad", footer=footer)
+    if total > len(listed):
+        lines.append(f"… and {total - len(listed)} more: flask events list --state dead")
+    return Message(f"{total} actions failed permanently", "\n".join(lines), severity="bad", footer=footer)
 
 
 def failed_action(job: Job) -> str:
