@@ -84,6 +84,8 @@ class Event:
     received_at: datetime | None = None
     site: str | None = field(default="", compare=False)
     origin: str | None = field(default=None, compare=False)
+    # Why the stored event, or the job it belongs to, cannot be read; its payload is empty then.
+    defect: str = field(default="", compare=False)
 
     @property
     def resource(self) -> Any:

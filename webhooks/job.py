@@ -60,6 +60,11 @@ class NewJob:
     max_attempts: int = 20
 
 
+def planning_failure(error: str) -> NewJob:
+    """Return the job of an event that cannot be planned; it dead-letters with the error."""
+    return NewJob(PLANNING_FAILED, PLANNING_FAILED, params={"error": error})
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The decision of one rule or handler about one event: whether it matches, why, and the jobs it plans."""

@@ -9,7 +9,7 @@ from functools import partial
 
 from webhooks.errors import StoreUnavailable
 from webhooks.event import MONITOR, RECONCILED, Event
-from webhooks.job import DEAD_LETTERS, MONITOR_ALERT, PLANNING_FAILED, NewJob, Verdict
+from webhooks.job import DEAD_LETTERS, MONITOR_ALERT, PLANNING_FAILED, NewJob, Verdict, planning_failure
 from webhooks.registry import Registry
 from webhooks.rules import Rules
 
@@ -52,8 +52,12 @@ class Planner:
     def plan(self, event: Event) -> Plan:
         """Return the event's jobs and the reasons. If a rule or handler fails, one job reports that.
 
-        Raises StoreUnavailable if a look-up cannot read the inbox; the event can be planned later.
+        The same is done for an event that cannot be read from the inbox. Raises StoreUnavailable if a look-up cannot
+        read the inbox; the event can be planned later.
         """
+        if event.defect:
+            log.error("Planning failed: event=%s: %s", event.id, event.defect)
+            return _failed_plan(event.defect)
         try:
             return Plan(self._verdicts(event))
         except StoreUnavailable:
@@ -100,9 +104,12 @@ class Planner:
 
 def failed_plan(error: Exception, redact: Callable[[str], str] = str) -> Plan:
     """Return the plan of an event that could not be planned: one job that dead-letters with the error."""
-    text = redact(f"{type(error).__name__}: {error}")
-    job = NewJob(PLANNING_FAILED, PLANNING_FAILED, params={"error": text})
-    return Plan((Verdict("planning", PLANNING_FAILED, matched=True, reason=text, jobs=(job,)),))
+    return _failed_plan(redact(f"{type(error).__name__}: {error}"))
+
+
+def _failed_plan(reason: str) -> Plan:
+    jobs = (planning_failure(reason),)
+    return Plan((Verdict("planning", PLANNING_FAILED, matched=True, reason=reason, jobs=jobs),))
 
 
 def plan_announcements(destinations: tuple[str, ...]) -> tuple[NewJob, ...]:

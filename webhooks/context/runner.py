@@ -9,9 +9,10 @@ from notifiers import Notifiers
 from tableau_rest.errors import TableauError
 from webhooks.config.settings import Settings
 from webhooks.context.context import Context, call
+from webhooks.errors import Permanent
 from webhooks.event import Event
 from webhooks.inbox import Inbox
-from webhooks.job import Job
+from webhooks.job import DEAD_LETTERS, PLANNING_FAILED, Job
 from webhooks.registry import Registry
 from webhooks.rules.conditions import SITE
 from webhooks.sites import Sites, UnknownSite
@@ -29,12 +30,14 @@ class JobRunner:
     redact: Callable[[str], str] = str
 
     def run(self, job: Job, still_mine: Callable[[], bool] = lambda: True) -> None:
-        """Run the job's handler once. Raises what the handler raises.
+        """Run the job's handler once. Raises what the handler raises, and Permanent if the inbox's row is damaged.
 
         `still_mine` returns whether the worker still holds the job's lease.
         """
+        if job.event.defect and job.handler not in {DEAD_LETTERS, PLANNING_FAILED}:
+            raise Permanent(job.event.defect)
         handler = self.registry.handler(job.handler)
-        event = self._with_site(job)
+        event = replace(job.event, site="") if job.event.defect else self._with_site(job)
         context = Context(
             replace(job, event=event),
             inbox=self.inbox,

@@ -19,7 +19,7 @@ from webhooks.inbox.job_rows import insert_jobs, job_row, requeue_jobs
 from webhooks.inbox.queries import EVENT_QUERY, RECORD_QUERY, event_filters, event_records
 from webhooks.inbox.records import EventRecord, EventSummary, Receipt, event_of
 from webhooks.inbox.schema import IGNORED, PLANNED, RECEIVED, UNPLANNED, events, jobs, synthetic_events
-from webhooks.job import OPEN_STATES, JobState, NewJob
+from webhooks.job import OPEN_STATES, JobState, NewJob, planning_failure
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ class Events:
         left = MAX_JOBS
         for row in self._store.rows(UNPLANNED_EVENTS, {"most": limit}):
             event = event_of(row)
-            plans[event.id] = [job_row(event.id, job) for job in planner(event)]
+            plans[event.id] = _job_rows(event, planner(event))
             left -= len(plans[event.id])
             if left <= 0:
                 break
@@ -171,8 +171,9 @@ class Events:
         page = query
         while True:
             rows = self._store.rows(page)
-            found += [_summary(event_of(row)) for row in rows if row["received_at"] >= oldest]
-            if len(rows) < PAGE or rows[-1]["received_at"] < oldest:
+            summaries = [summary for summary in map(_summary, map(event_of, rows)) if summary.received_at]
+            found += [summary for summary in summaries if summary.received_at >= oldest]
+            if len(rows) < PAGE or (summaries and summaries[-1].received_at < oldest):
                 return found
             page = query.where(events.c.id < rows[-1]["event_id"])
 
@@ -181,6 +182,15 @@ class Events:
         outside = events.c.id.not_in(select(synthetic_events.c.event_id))
         query = select(events.c.received_at).where(outside).order_by(events.c.id.desc()).limit(limit)
         return [row["received_at"] for row in self._store.rows(query)]
+
+
+def _job_rows(event: Event, new: Sequence[NewJob]) -> list[dict[str, Any]]:
+    """Return the rows of the jobs; if they cannot be stored, the one of a job that reports it."""
+    try:
+        return [job_row(event.id, job) for job in new]
+    except (TypeError, ValueError, RecursionError) as error:
+        log.exception("Planning failed: event=%s", event.id)
+        return [job_row(event.id, planning_failure(f"{type(error).__name__}: {error}"))]
 
 
 def _mark(connection: Connection, state: int, event_ids: Sequence[int | None], rules_version: int | None) -> set[int]:

@@ -31,6 +31,7 @@ RARE = {JobState.READY.word, JobState.RUNNING.word, JobState.DEAD.word}
 EVENT = (
     events.c.id.label("event_id"),
     events.c.body,
+    events.c.event_type,
     events.c.fingerprint,
     events.c.received_at,
     synthetic_events.c.origin,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +12,14 @@ from sqlalchemy import RowMapping
 
 from webhooks.clock import from_timestamp
 from webhooks.event import Event
-from webhooks.inbox.schema import EVENT_STATES
+from webhooks.inbox.schema import EVENT_STATES, RECEIVED
 from webhooks.job import Job, JobState
 
 Row = Mapping[str, Any] | RowMapping
+
+# Raised by damaged values.
+UNREADABLE = (ValueError, TypeError, RecursionError)
+EPOCH = from_timestamp(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,34 +76,55 @@ class EventSummary:
 
 
 def event_of(row: Row) -> Event:
-    """Return the event of a row that has the columns of `queries.EVENT`."""
-    body = bytes(row["body"])
-    payload = json.loads(body)
+    """Return the event of a row that has the columns of `queries.EVENT`.
+
+    The event of a damaged row has a `defect` and an empty payload: one row must not stop the others.
+    """
+    body = _stored_bytes(row["body"])
+    payload: dict[str, Any] = {}
+    defect = ""
+    try:
+        payload = _json_object(body)
+        name = payload["event_type"]
+        if not isinstance(name, str):
+            raise TypeError("event_type is not a string")
+    except (*UNREADABLE, LookupError) as error:
+        name, payload = str(row["event_type"]), {}
+        defect = f"The stored event cannot be read: {_reason(error)}"
     return Event(
-        event_type=payload["event_type"],
+        event_type=name,
         payload=payload,
         body=body,
-        fingerprint=bytes(row["fingerprint"]),
+        fingerprint=_stored_bytes(row["fingerprint"]),
         id=row["event_id"],
-        received_at=from_timestamp(row["received_at"]),
+        received_at=optional_time(row["received_at"]),
         origin=row["origin"],
+        defect=defect,
     )
 
 
 def job_of(row: Row, event: Event) -> Job:
-    """Return the job of a row of the table `jobs`."""
+    """Return the job of a row of the table `jobs`; if the row is damaged, its event has a `defect`."""
+    params: dict[str, Any] = {}
+    where: dict[str, Any] = {}
+    state = JobState.DEAD
+    try:
+        params, where = _json_object(row["params"]), _json_object(row["conditions"])
+        state = JobState(row["state"])
+    except UNREADABLE as error:
+        event = replace(event, defect=event.defect or f"The stored job cannot be read: {_reason(error)}")
     return Job(
         id=row["id"],
         event=event,
         key=row["key"],
         handler=row["handler"],
         rule=row["rule"],
-        params=json.loads(row["params"]),
-        where=json.loads(row["conditions"]),
-        state=JobState(row["state"]),
+        params=params,
+        where=where,
+        state=state,
         attempts=row["attempts"],
         max_attempts=row["max_attempts"],
-        due_at=from_timestamp(row["due_at"]),
+        due_at=optional_time(row["due_at"]) or EPOCH,
         owner=row["owner"],
         error=row["error"],
         created_at=optional_time(row["created_at"]),
@@ -110,7 +135,13 @@ def job_of(row: Row, event: Event) -> Job:
 
 def event_record(row: Row, jobs: tuple[JobRecord, ...]) -> EventRecord:
     """Return the record of a row that has `state`, `duplicates` and `rules_version` too."""
-    return EventRecord(event_of(row), EVENT_STATES[row["state"]], row["duplicates"], jobs, row["rules_version"])
+    return EventRecord(
+        event_of(row),
+        EVENT_STATES.get(row["state"], EVENT_STATES[RECEIVED]),
+        row["duplicates"],
+        jobs,
+        row["rules_version"],
+    )
 
 
 def attempt_of(row: Row) -> Attempt:
@@ -118,13 +149,32 @@ def attempt_of(row: Row) -> Attempt:
     return Attempt(
         number=row["number"],
         worker=row["worker"],
-        started_at=from_timestamp(row["started_at"]),
-        finished_at=from_timestamp(row["finished_at"]),
+        started_at=optional_time(row["started_at"]) or EPOCH,
+        finished_at=optional_time(row["finished_at"]) or EPOCH,
         outcome=row["outcome"],
         error=row["error"],
     )
 
 
 def optional_time(seconds: float | None) -> datetime | None:
-    """Return the time at `seconds` since 1970, or None for None."""
-    return None if seconds is None else from_timestamp(seconds)
+    """Return the time at `seconds` since 1970, or None for None and for what is no time."""
+    try:
+        return None if seconds is None else from_timestamp(seconds)
+    except (*UNREADABLE, OverflowError, OSError):
+        return None
+
+
+def _stored_bytes(value: object) -> bytes:
+    # SQLite keeps whatever type was written, for example text by an UPDATE in a shell.
+    return bytes(value) if isinstance(value, (bytes, memoryview)) else str(value).encode("utf-8", "replace")
+
+
+def _json_object(value: bytes | str) -> dict[str, Any]:
+    found = json.loads(value)
+    if not isinstance(found, dict):
+        raise TypeError("not a JSON object")
+    return found
+
+
+def _reason(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, LookupError) else str(error)

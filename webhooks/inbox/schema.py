@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Column,
+    Dialect,
     Double,
     ForeignKey,
     Index,
@@ -22,6 +23,14 @@ metadata = MetaData()
 # SQLite generates ids only in a column of exactly this type.
 Id = BigInteger().with_variant(Integer(), "sqlite")
 
+
+class Bytes(LargeBinary):
+    """Binary data, read as the driver returns it: a value of another type must not make its row unreadable."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> None:
+        """Return None: no conversion."""
+
+
 RECEIVED, PLANNED, IGNORED = 0, 1, 2
 EVENT_STATES = {RECEIVED: "received", PLANNED: "planned", IGNORED: "ignored"}
 
@@ -29,8 +38,8 @@ events = Table(
     "events",
     metadata,
     Column("id", Id, primary_key=True, autoincrement=True),
-    Column("fingerprint", LargeBinary, nullable=False, unique=True),
-    Column("body", LargeBinary, nullable=False),
+    Column("fingerprint", Bytes, nullable=False, unique=True),
+    Column("body", Bytes, nullable=False),
     # For searching only; `body` holds the request as received.
     Column("event_type", Text, nullable=False),
     Column("resource_luid", Text),

@@ -33,6 +33,7 @@ def event_object(record: EventRecord, hide: Hide) -> dict[str, Any]:
         "duplicates": record.duplicates,
         "rules_version": record.rules_version,
         "payload": dict(event.payload),
+        **({"defect": event.defect} if event.defect else {}),
         "jobs": [job_object(job, hide) for job in record.jobs],
     }
 

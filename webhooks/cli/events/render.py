@@ -45,7 +45,7 @@ def event_row(record: EventRecord, now: datetime) -> list[Text | str]:
         str(event.id),
         terminal.short_time(event.received_at, now),
         terminal.styled_event_type(event.event_type),
-        terminal.shortened(event.resource_name),
+        terminal.shortened(event.defect or event.resource_name),
         Text(", ").join(states),
         f"+{record.duplicates}" if record.duplicates else "",
     ]
@@ -77,6 +77,8 @@ def event_page(record: EventRecord, now: datetime, hide: Hide) -> list[Renderabl
     received = f"  received {formats.date_time(event.received_at)} UTC"
     if event.received_at:
         received += f", {formats.ago(event.received_at, now)}"
+    if event.defect:
+        grid.add_row(Text(terminal.one_line(event.defect), style="bold red", overflow="fold"))
     parts: list[RenderableType] = [headline(record, now), Padding(grid, (1, 0, 1, 2)), Text(received)]
     for job in record.jobs:
         parts += ["", Padding(job_headline(job, now, hide), (0, 0, 0, 2))]

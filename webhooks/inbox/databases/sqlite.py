@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +33,8 @@ LISTEN_SECONDS = 0.015
 CACHED_STATEMENTS = 64
 VACUUM_PAGES = 256
 VACUUM_PAUSE_SECONDS = 0.02
+# The driver raises an error for a query with one damaged text in it.
+TEXT = partial(str, encoding="utf-8", errors="replace")
 
 
 class SqliteStore(Store):
@@ -69,6 +72,7 @@ class SqliteStore(Store):
         def configure_reader(connection: Any, _record: object) -> None:
             connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
             connection.execute("PRAGMA query_only=ON")
+            connection.text_factory = TEXT
 
         @event.listens_for(self._writer, "connect")
         def configure_writer(connection: Any, _record: object) -> None:
@@ -76,6 +80,7 @@ class SqliteStore(Store):
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
             connection.execute("PRAGMA journal_size_limit=67108864")
+            connection.text_factory = TEXT
 
         self._starting = threading.Lock()
         self._commit: GroupCommit | None = None
