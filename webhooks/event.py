@@ -40,6 +40,7 @@ def _finite_float(text: str) -> float:
 
 # Built once: json.loads and json.dumps would build these for each event.
 DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite_float)
+NON_DIGITS = re.compile("[^0-9]")
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 # What senders post instead of JSON, recognized by how the body begins.
@@ -145,9 +146,10 @@ def parse(body: bytes) -> Event | None:
     Tableau does not document the body of a test request, so an empty body, `{}`, `null`, `""` and the event type `Test`
     all count as one.
     """
-    if not body.removeprefix(codecs.BOM_UTF8).strip():
+    text = body.removeprefix(codecs.BOM_UTF8)
+    if not text or text.isspace():
         return None
-    payload = load(body)
+    payload = load(text)
     if payload is None or payload in ({}, ""):
         return None
     if not isinstance(payload, dict):
@@ -164,13 +166,12 @@ def parse(body: bytes) -> Event | None:
 def load(body: bytes) -> Any:
     """Return the JSON value in `body`, read strictly. Raises Malformed.
 
-    The body must be UTF-8; NaN, infinity, lone surrogates and excessive nesting are refused. A byte-order mark is not.
+    It must be UTF-8; NaN, infinity, lone surrogates and excessive nesting are refused.
     """
-    text_bytes = body.removeprefix(codecs.BOM_UTF8)
-    if text_bytes.count(b"[") + text_bytes.count(b"{") > MAX_DEPTH:
-        _check_depth(text_bytes)
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+        _check_depth(body)
     try:
-        text = text_bytes.decode("utf-8")
+        text = body.decode("utf-8")
         value = DECODER.decode(text)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -179,7 +180,7 @@ def load(body: bytes) -> Any:
     except UnicodeEncodeError as error:
         raise Malformed("The JSON contains a lone surrogate, which is not a character.") from error
     except ValueError as error:
-        raise Malformed(_describe_malformed(text_bytes, error)) from error
+        raise Malformed(_describe_malformed(body, error)) from error
     return value
 
 
@@ -205,7 +206,7 @@ def fingerprint(payload: Mapping[str, Any]) -> bytes:
 
 def _sortable_time(created_at: object) -> bytes:
     """Return the digits of a time, down to the second, as six bytes that sort; zeros for anything else."""
-    digits = re.sub("[^0-9]", "", created_at[:40])[:14] if isinstance(created_at, str) else ""
+    digits = NON_DIGITS.sub("", created_at[:40])[:14] if isinstance(created_at, str) else ""
     return int(digits.ljust(14, "0")).to_bytes(6, "big")
 
 

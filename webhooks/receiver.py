@@ -187,28 +187,31 @@ def read_body(request: Request) -> bytes:
 
     Raises UnsupportedEncoding, RequestEntityTooLarge, RequestTimeout if it ends early, and BadRequest.
     """
-    coding = request.headers.get("Content-Encoding", "").strip().lower()
+    environ = request.environ
+    coding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     if coding not in {"", "identity", *WINDOW_BITS}:
         raise UnsupportedEncoding("The content encoding is not supported; send JSON as it is, or with gzip or deflate.")
-    announced = request.environ.get("CONTENT_LENGTH") or None
-    if announced is not None and not announced.isdecimal():
+    announced = environ.get("CONTENT_LENGTH") or ""
+    if announced and not announced.isdecimal():
         raise BadRequest("Content-Length is not a number.")
     try:
-        # Raises RequestEntityTooLarge where Content-Length exceeds MAX_CONTENT_LENGTH.
-        body = request.get_data(cache=False)
-        # Without Content-Length, Werkzeug stops reading at the limit without an error.
-        if announced is None and len(body) >= MAX_BYTES and request.environ["wsgi.input"].read(1):
-            raise RequestEntityTooLarge  # noqa: TRY301 - handled like Werkzeug's own
+        if announced and int(announced) <= MAX_BYTES:
+            # Flask's stream checks each read against the limit, for the price of parsing the event.
+            body: bytes = environ["wsgi.input"].read(int(announced))
+        else:
+            # Raises RequestEntityTooLarge if Content-Length exceeds MAX_CONTENT_LENGTH.
+            body = request.get_data(cache=False)
+            # Without Content-Length, Werkzeug stops reading at the limit without an error.
+            if len(body) >= MAX_BYTES and environ["wsgi.input"].read(1):
+                raise RequestEntityTooLarge  # noqa: TRY301 - handled like Werkzeug's own
     except RequestEntityTooLarge as error:
         raise RequestEntityTooLarge(TOO_LARGE) from error
     except (ClientDisconnected, OSError) as error:
         raise RequestTimeout("The body ended early.") from error
-    except HTTPException:
-        raise
     except Exception as error:
         # Each server has its own exceptions for invalid chunks.
         raise BadRequest("The body's chunks are invalid.") from error
-    if announced is not None and len(body) < int(announced):
+    if announced and len(body) < int(announced):
         raise RequestTimeout("The body ended early.")
     return decompress(body, coding) if coding in WINDOW_BITS else body
 
