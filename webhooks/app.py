@@ -36,6 +36,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     logs.configure(debug=settings.flask_env == "development", secrets=settings.secrets())
     app = Flask("webhooks", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
+    # The router's redirects would name the host that the client claims.
+    app.url_map.strict_slashes = app.url_map.merge_slashes = False
     services = app.extensions["webhooks"] = Services(settings)
 
     def receive(event: Event) -> Receipt:

@@ -1,0 +1,81 @@
+"""The Host header and odd request targets: no response repeats the host or redirects to it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.server import TOKEN, Server, serving
+
+CREDENTIAL = {"TABLEAU_DOMAIN": "127.0.0.1", "TABLEAU_PAT_NAME": "a", "TABLEAU_PAT_SECRET": "b"}
+TARGETS = (
+    "OPTIONS *",
+    "OPTIONS /",
+    "OPTIONS /webhook",
+    "OPTIONS //webhook",
+    "OPTIONS http://{host}",
+    "GET /",
+    "GET //healthz",
+    "GET /healthz/",
+    "GET //{host}/",
+    "GET //{host}/%2e%2e",
+    "GET /\\{host}",
+    "GET /%0d%0aSet-Cookie:x",
+    "GET http://{host}/healthz",
+    "GET http://{host}//healthz",
+    "GET /webhook",
+    f"POST //webhook/{TOKEN}",
+    f"POST /webhook//{TOKEN}",
+    f"POST /webhook/{TOKEN}/",
+    "CONNECT {host}:443",
+)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a server in one process."""
+    folder: Path = tmp_path_factory.mktemp("server")
+    with serving(folder, CREDENTIAL, WORKER_THREADS="0", WEB_CONCURRENCY="1") as running:
+        yield running
+
+
+def response(server: Server, request: str, headers: list[str]) -> str:
+    """Return the whole response to a request with exactly these header lines."""
+    address = urlsplit(server.url)
+    lines = [f"{request} HTTP/1.1", *headers, "Connection: close", "Content-Length: 2", "", "{}"]
+    with socket.create_connection((str(address.hostname), address.port), timeout=10) as connection:
+        connection.sendall("\r\n".join(lines).encode())
+        return connection.makefile("rb").read().decode("latin-1")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("names", [["Host"], ["Host", "X-Forwarded-Host", "Forwarded", "X-Original-URL"]], ids=len)
+def test_host_is_not_repeated(server: Server, target: str, names: list[str]) -> None:
+    """A cache in front cannot be poisoned and no link points to another site, whatever host a client names."""
+    text = response(server, target.format(host="evil.example"), [f"{name}: evil.example" for name in names])
+    head, _, body = text.partition("\r\n\r\n")
+    assert head.startswith("HTTP/1.1 ")
+    assert "evil.example" not in text
+    assert not {"location", "set-cookie"} & {line.partition(":")[0].lower() for line in head.splitlines()}
+    assert not head.startswith("HTTP/1.1 5")
+    assert "Traceback" not in body
+
+
+@pytest.mark.parametrize(
+    "host", ["", "evil.example@127.0.0.1", "a b", "evil.example:99999", "[::1", "x" * 5000, "\u00e9"]
+)
+def test_invalid_hosts_cause_no_error(server: Server, host: str) -> None:
+    """The application does not need the host, so an invalid one is refused or ignored, never a 500."""
+    status = response(server, "GET /healthz", [f"Host: {host}"]).split()[1]
+    assert status in {"200", "400"}
+
+
+def test_two_hosts_are_no_error(server: Server) -> None:
+    """A proxy and a server that choose different ones cannot disagree about anything."""
+    text = response(server, "GET /healthz", ["Host: a.example", "Host: evil.example"])
+    assert text.split()[1] in {"200", "400"}
+    assert "evil.example" not in text
