@@ -10,7 +10,7 @@ import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPSConnection
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -33,10 +33,11 @@ EVENT = json.dumps(sample("WorkbookCreated") | {"created_at": "2026-01-31T09:30:
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy that listens on `port` and writes its logs to `folder`."""
+    """A proxy that listens on `port`, without TLS on `plain_port`, and writes its logs to `folder`."""
 
     port: int
     folder: Path
+    plain_port: int = 0
 
     def ask(
         self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
@@ -54,6 +55,12 @@ class Proxy:
             return answer.status, answer.read()
         finally:
             connection.close()
+
+    def ask_plainly(self, request: str, host: str) -> bytes:
+        """Return its whole answer without TLS, as bytes."""
+        with socket.create_connection(("127.0.0.1", self.plain_port), timeout=10) as connection:
+            connection.sendall(f"{request} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            return connection.makefile("rb").read()
 
     def logs(self) -> str:
         """Return everything it has logged."""
@@ -107,7 +114,7 @@ def nginx(folder: Path, upstream: int) -> Iterator[Proxy]:
     assert checked.returncode == 0, checked.stderr
     assert "warn" not in checked.stderr
     with started(command, port, folder, dict(os.environ)) as proxy:
-        yield proxy
+        yield replace(proxy, plain_port=plain)
 
 
 @contextmanager
@@ -183,6 +190,82 @@ def test_token_is_not_logged_when_the_server_is_unavailable(proxy: Start, tmp_pa
     assert TOKEN not in running.logs()
 
 
+# Addresses that contain the token, as a mistyped webhook or someone who tries them writes them; some are served.
+VARIANTS = {
+    "capital": ("/Webhook/{token}", {}),
+    "two slashes": ("//webhook/{token}", {}),
+    "slashes inside": ("/webhook//{token}", {}),
+    "escaped letter": ("/%77ebhook/{token}", {}),
+    "escaped slash": ("/webhook%2F{token}", {}),
+    "escaped slash before": ("/%2Fwebhook/{token}", {}),
+    "dots": ("/x/../webhook/{token}", {}),
+    "dot": ("/./webhook/{token}", {}),
+    "plural": ("/webhooks/{token}", {}),
+    "query": ("/webhook?token={token}", {}),
+    "query of a capital": ("/WEBHOOK?token={token}", {}),
+    "fragment": ("/webhook#{token}", {}),
+    "parameter": ("/webhook;{token}", {}),
+    "Referer": ("/favicon.ico", {"Referer": "https://" + NAME + "/webhook/{token}"}),
+}
+
+
+@both
+@pytest.mark.parametrize("available", [True, False], ids=["available", "unavailable"])
+def test_variants_of_the_address_are_not_logged(proxy: Start, available: bool, tmp_path: Path) -> None:
+    """The token is masked however the path is written, and the Referer is left out."""
+    with echo() as (port, _), proxy(tmp_path, port if available else free_port()) as running:
+        for path, headers in VARIANTS.values():
+            given = {name: value.format(token=TOKEN) for name, value in headers.items()}
+            status, _ = running.ask("POST", path.format(token=TOKEN), EVENT, given)
+            assert status in ({200, 400} if available else {400, 502}), path
+        assert running.ask("POST", "/last")[0] == (200 if available else 502)
+        wait_for(lambda: "/last" in running.logs(), what="the log")
+    assert "/webhook/***" in running.logs()
+    assert TOKEN not in running.logs()
+    assert "/favicon.ico" in running.logs()
+
+
+@both
+@pytest.mark.parametrize("size", [65_537, 65_536, 70_000, 200_000])
+def test_body_that_is_too_large_is_not_forwarded(proxy: Start, size: int, tmp_path: Path) -> None:
+    """The announced size is enough to refuse it; one of exactly 64 KiB is forwarded."""
+    with echo() as (port, received), proxy(tmp_path, port) as running:
+        status, _ = running.ask("POST", "/webhook/x", b"x" * size)
+    assert (status, len(received)) == ((200, 1) if size == 65_536 else (413, 0))
+
+
+REDIRECTED = [
+    "/%0d%0aSet-Cookie:x",
+    "/%0aSet-Cookie:x",
+    "/x%0d%0a%0d%0a<script>",
+    "//evil.example/",
+    "/\\evil.example",
+    "/a?b=%0d%0ac",
+]
+
+
+@pytest.mark.parametrize("path", REDIRECTED)
+def test_redirect_of_nginx_cannot_be_split(path: str, tmp_path: Path) -> None:
+    """The response on port 80 has one Location, on our name, and no header from the path."""
+    with nginx(tmp_path, free_port()) as running:
+        head, _, body = running.ask_plainly(f"GET {path}", NAME).partition(b"\r\n\r\n")
+    status, *headers = head.decode("latin-1").split("\r\n")
+    names = [header.partition(":")[0].lower() for header in headers]
+    assert status.split()[1] == "301"
+    assert f"Location: https://{NAME}{path}" in headers
+    assert sorted(names) == ["connection", "content-length", "content-type", "date", "location", "server"]
+    assert b"<script>" not in body
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "localhost", f"{NAME}.evil.example", f"evil.{NAME}"])
+def test_nginx_answers_no_other_name_without_tls(host: str, tmp_path: Path) -> None:
+    """A request for another name is closed without a response, so nothing redirects to that name."""
+    with nginx(tmp_path, free_port()) as running:
+        assert running.ask_plainly("GET /", host) == b""
+        assert host.encode() not in running.ask_plainly("OPTIONS *", host)
+        assert running.ask_plainly("GET /", NAME).startswith(b"HTTP/1.1 301 ")
+
+
 @both
 def test_client_address_is_set_by_the_proxy_only(proxy: Start, tmp_path: Path) -> None:
     """Forwarding headers sent by a client are replaced."""
@@ -222,7 +305,9 @@ def echo() -> Iterator[tuple[int, list[dict[str, str]]]]:
     server = HTTPServer(("127.0.0.1", 0), Handler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    yield server.server_port, received
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield server.server_port, received
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
