@@ -86,7 +86,7 @@ def test_the_table_lists_every_registered_command(app: Flask) -> None:
 
 @pytest.mark.parametrize(("path", "command"), ALL)
 def test_help_is_complete(path: tuple[str, ...], command: click.Command) -> None:
-    """Each command says what it does in a sentence that fits, and explains each option."""
+    """Each command has a first sentence that fits beside its name, and explains each option."""
     assert command.help, path
     assert not command.get_short_help_str(WIDTH).endswith("..."), command.get_short_help_str(200)
     for parameter in command.params:

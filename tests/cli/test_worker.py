@@ -1,4 +1,4 @@
-"""`flask worker` as a process of its own."""
+"""`flask worker` as a separate process."""
 
 from __future__ import annotations
 

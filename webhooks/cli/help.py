@@ -25,7 +25,7 @@ class RootGroup(FlaskGroup):
 def replace_help(root: click.Command) -> None:
     """Replace the help page of `flask`, which only learns of this application while it writes that page.
 
-    Flask's page ends with the epilog; there, what has been written is replaced.
+    Flask's page ends with the epilog, where the page written so far is replaced.
     """
     if not isinstance(root, FlaskGroup) or isinstance(root, RootGroup):
         return

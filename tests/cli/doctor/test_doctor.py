@@ -106,7 +106,7 @@ def test_unwritable_database_does_not_stop_the_other_checks(make_flask: MakeFlas
 
 
 def test_check_that_raises_has_failed() -> None:
-    """An unexpected error is a result, and what the check found before it stays."""
+    """An unexpected error is a result, and earlier results of the check are kept."""
 
     def check() -> list[CheckResult]:
         raise ZeroDivisionError("by zero")

@@ -26,7 +26,7 @@ Secured = Callable[[timedelta], tuple[str, certificates.Files]]
 def test_wrong_token_wrong_role_and_no_response_differ(
     flask: RunFlask, make_flask: MakeFlask, settings: Settings, site: Running
 ) -> None:
-    """An invalid token, a user who is no administrator, and a Tableau that does not respond have their own lines."""
+    """An invalid token, a user without administrator rights, and an unavailable Tableau have their own lines."""
     wrong = settings.model_copy(update={"tableau_pat_secret": type(settings.tableau_pat_secret)("wrong")})
     assert "expired" in results(make_flask(wrong)("doctor", "--json"))["sign-in"]["advice"]
     with site.world.lock:

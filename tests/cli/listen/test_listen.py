@@ -130,6 +130,19 @@ def test_listen_has_an_inbox_of_its_own(site: Running, tmp_path: Path) -> None:
     inbox.close()
 
 
+def test_each_run_uses_its_own_rules(site: Running, tmp_path: Path) -> None:
+    """Neither the rules of --events nor those of the rules file stay in force for the next run."""
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rule]]\nname = "a"\non = "ViewDeleted"\nnotify = "slack:#bi"\n')
+    words = [*options(site), *SLACK]
+    expected = ["ViewDeleted", "WorkbookCreated", "ViewDeleted"]
+    for number, event_type in enumerate(expected, 1):
+        events = ["--events", event_type] if event_type == "WorkbookCreated" else []
+        with listening(site, tmp_path, *words, *events, RULES_FILE=str(rules)):
+            trigger(site, event_type=event_type)
+            wait_for(lambda: len(slack_messages(site)) == number, what="the message")  # noqa: B023 - called at once
+
+
 def test_listen_leaves_other_webhooks_alone(site: Running, tmp_path: Path) -> None:
     """The webhooks of the permanent server stay, too."""
     webhooks = site.world.home.webhooks

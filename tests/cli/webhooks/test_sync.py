@@ -201,7 +201,7 @@ def test_two_servers_on_one_site_do_not_change_each_others_webhooks(
 
 
 def test_sync_reports_a_refusal_and_an_outage(flask: RunFlask, site: Running) -> None:
-    """A user who is no administrator ends it with 1, a Tableau that is unavailable with 3."""
+    """A user without administrator rights ends it with 1, a Tableau that is unavailable with 3."""
     inject_fault(site, kind="error", target="tableau", path="webhooks", code="403004", times=1)
     refused = flask("webhooks", "sync", "--url", SERVER)
     assert (refused.exit_code, "403004" in refused.stderr) == (1, True)

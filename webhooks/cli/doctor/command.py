@@ -35,7 +35,7 @@ def doctor(url: str | None, site_name: str | None, as_json: bool) -> None:
     server's webhooks; each configured notifier; the public URL and its certificate. Each check prints one line, with
     advice if something is wrong; checks of what is not configured are skipped.
 
-    No message is sent and nothing is changed in Tableau. The exit code is 1 if a check failed; a warning is no failure.
+    No message is sent and nothing is changed in Tableau. The exit code is 1 if a check failed, not for warnings.
     """
     results = []
     for site, name, check in _checks(url, site_name):

@@ -18,7 +18,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One line: what was checked, what was found, and what to do about it."""
+    """The result of one check, with advice if something is wrong."""
 
     check: str
     state: State

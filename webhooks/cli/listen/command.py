@@ -27,13 +27,14 @@ from webhooks.cli.support.exit_codes import Unavailable
 from webhooks.config.settings import Settings
 from webhooks.config.site import Site
 from webhooks.registration import desired_event_types
+from webhooks.rules import read_text
 from webhooks.rules.conditions import EventFilter
 from webhooks.services import Services
 from webhooks.views import formats
 
 # Handler threads where WORKER_THREADS is 0, which is meant for the permanent server.
 THREADS = "4"
-# With a certificate of its own, this server is what Tableau connects to.
+# With a certificate, Tableau connects to this server directly.
 ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - intended
 
 # The options that override variables.
@@ -119,7 +120,7 @@ def listen(
 
 
 def _site_of_sites_file(given: dict[str, Any]) -> str | None:
-    """Take the site's name out of the options if SITES_FILE defines the sites, and refuse what it defines as well."""
+    """Take the site's name out of the options if SITES_FILE defines the sites, and refuse options that it replaces."""
     if not application.settings().sites_file:
         return None
     tableau_access.select_sites(given.get("tableau_sitename"))
@@ -158,6 +159,9 @@ def _run(settings: Settings, options: ListenOptions) -> None:
         stop = stack.enter_context(_stop_signals())
         variables = stack.enter_context(_server_variables(settings, options))
         application.rules()
+        # A previous run with this inbox may have put other rules into force.
+        source = application.settings().rules_file
+        application.services().inbox.rule_versions.activate(read_text(source), "flask listen", force=True)
         listener = bind_listener(settings.host, settings.port)
         address = f"{settings.host}:{listener.getsockname()[1]}"
         tls_options = [f"--certfile={options.cert}"] if options.cert else []

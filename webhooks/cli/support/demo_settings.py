@@ -14,7 +14,7 @@ from webhooks.config.settings import ROOT, Settings
 # The demo writes this file and holds a lock on it as long as it runs.
 DEMO_FILE = ROOT / "data" / "demo.json"
 
-# One of these variables being set means that the demo is not meant.
+# The demo is ignored if one of these variables is set.
 SITE_VARIABLES = frozenset(
     name
     for name in Settings.model_fields

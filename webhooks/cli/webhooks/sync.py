@@ -50,7 +50,8 @@ def sync(url: str | None, dry_run: bool, yes: bool, site_name: str | None, as_js
 
     There is one webhook for each event type that a rule or handler needs, named "tableau-webhooks EVENT_TYPE"
     (WEBHOOK_LABEL). All other webhooks are left alone. Deleting webhooks, or moving them to another URL, requires
-    confirmation, or --yes without a terminal. With several sites, each gets what the rules need of it.
+    confirmation, or --yes without a terminal. With several sites, each gets the webhooks
+    that its rules need.
 
     \b
     flask webhooks sync --url https://hooks.example.org --dry-run
