@@ -31,6 +31,9 @@ SYNONYMS = {"TABLEAU_PAT_NAME": "TS_PAT_NAME", "TABLEAU_PAT_SECRET": "TS_PAT_SEC
 # Credentials that a server does not need.
 OPTIONAL = ("TWILIO_API_KEY_SID", "TWILIO_API_KEY_SECRET")
 
+# Whole numbers that may be left out.
+OPTIONAL_LIMITS = ("refreshes_per_hour", "disable_after")
+
 # Fields that neither the environment nor the HTTP API can set.
 CODE_ONLY = ("clock", "more_pats", "more_ca_secrets", "twilio_verified")
 # Fields that are read once, at the start or at a reset.
@@ -100,8 +103,8 @@ class Config:
     duplicates: float = 0.0
     # Whether payloads have the seventh field, `text`, of newer versions.
     payload_text: bool = True
-    # Consecutive failed deliveries that disable a webhook; None: never.
-    disable_after: int | None = None
+    # Events in a row whose deliveries all failed that disable a webhook; None: never.
+    disable_after: int | None = 1
     # Threads that deliver.
     senders: int = 8
 
@@ -149,7 +152,7 @@ def parse_setting(name: str, value: object) -> object:
     if default is ... or name in VARIABLES.values() or name in CODE_ONLY:
         raise ValueError(f"Unknown setting {name!r}. Choose one of: {', '.join(changeable_settings())}")
     try:
-        if default is None:  # the optional limits are whole numbers
+        if name in OPTIONAL_LIMITS:
             return int(str(value)) if value not in (None, "") else None
         if isinstance(default, tuple):
             parts = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 import click
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from flask.cli import run_command
 from flask.helpers import get_debug_flag
 from werkzeug.exceptions import HTTPException
@@ -43,8 +43,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     def receive(event: Event) -> Receipt:
         return services.inbox.events.receive(event)
 
+    def on_unavailable() -> None:
+        services.outages.record()
+
     # Hooks belong to the blueprints whose pages need them, never to the application: none may run for /webhook.
-    app.register_blueprint(receiver.create_blueprint(receive, settings.webhook_tokens()))
+    app.register_blueprint(receiver.create_blueprint(receive, settings.webhook_tokens(), on_unavailable))
     app.register_blueprint(health.blueprint)
     app.register_error_handler(HTTPException, problem_of)
     app.register_error_handler(Exception, _internal_error)
@@ -115,5 +118,7 @@ def check_startup(services: Services) -> None:
 
 def _internal_error(error: Exception) -> Response:
     """Log the error with its traceback; the response has no details."""
+    if request.blueprint == "receiver":
+        current_app.extensions["webhooks"].outages.record()
     log.error("Request failed: %s %s", request.method, request.endpoint, exc_info=error)
     return problem(500, "Internal error; the server's log has the details.")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from webhooks.inbox import Inbox, Migrate
     from webhooks.job import NewJob
     from webhooks.monitor import Monitor
+    from webhooks.monitor.outages import Outages
     from webhooks.planner import Planner
     from webhooks.registry import Registry
     from webhooks.rules import Rules
@@ -69,6 +70,13 @@ class Services:
         inbox = Inbox.open(self.settings.database_url.get_secret_value(), migrate=self.migrate or Migrate.ALWAYS)
         inbox.store.redact = self.redact
         return inbox
+
+    @shared
+    def outages(self) -> Outages:
+        """Return the record of the times when this server may have failed to accept events."""
+        from webhooks.monitor.outages import Outages  # noqa: PLC0415 - see above
+
+        return Outages(lambda: self.inbox)
 
     @shared
     def registry(self) -> Registry:
@@ -207,8 +215,11 @@ class Services:
     def start_worker(self) -> None:
         """Start this process's embedded worker and monitor, unless WORKER_THREADS is 0.
 
-        Threads do not survive a fork: call it in the process that serves, not before.
+        Threads do not survive a fork: call it in the process that serves, not before. A process that starts to serve
+        is the end of a possible outage, whether it has a worker or not.
         """
+        if self._worker is None:
+            self.outages.record()
         if self.settings.worker_threads and self._worker is None:
             self._worker = self.worker()
             self._worker.start()
@@ -219,7 +230,12 @@ class Services:
         from webhooks.monitor import build_monitor  # noqa: PLC0415 - see above
 
         self._monitor = build_monitor(
-            self.settings, self.inbox, self.sites.all, client=self.client, desired=self._desired_in_force
+            self.settings,
+            self.inbox,
+            self.sites.all,
+            client=self.client,
+            desired=self._desired_in_force,
+            last_outage=self.outages.last,
         )
         if self._monitor:
             self._monitor.start()
@@ -239,5 +255,7 @@ class Services:
             self._monitor.stop()
         if self._worker is not None:
             self._worker.stop(grace)
+        if "outages" in self.__dict__:
+            self.outages.stop()
         if "inbox" in self.__dict__:
             self.inbox.close()

@@ -38,9 +38,11 @@ def run(inbox: Inbox) -> Callable[[Check, float], list[str]]:
 
 @pytest.fixture
 def check_webhooks(services: Services, run: Callable[[Check, float], list[str]]) -> RunCheck:
-    def check_webhooks(minutes: float = 0, *, repair: bool = True) -> list[str]:
+    def check_webhooks(minutes: float = 0, *, repair: bool = True, outage: float | None = None) -> list[str]:
         desired = DesiredWebhooks(services.desired_event_types(), URL, "tableau-webhooks", repair)
-        return run(WebhookCheck(Alerts(services.inbox), services.client, desired), minutes)
+        last_outage = None if outage is None else (NOW + timedelta(minutes=outage)).timestamp()
+        check = WebhookCheck(Alerts(services.inbox), services.client, desired, last_outage=lambda: last_outage)
+        return run(check, minutes)
 
     return check_webhooks
 
@@ -98,6 +100,25 @@ def test_webhook_that_is_disabled_repeatedly_stays_disabled(check_webhooks: RunC
     assert not site.world.home.webhooks[luid].is_enabled
     assert check_webhooks(20) == []
     check_webhooks(25 * 60)
+    assert site.world.home.webhooks[luid].is_enabled
+
+
+@pytest.mark.usefixtures("in_sync")
+def test_repairs_after_an_outage_of_our_own_are_not_counted(check_webhooks: RunCheck, site: Running) -> None:
+    """Only what Tableau disabled without such a reason needs a person, also in between."""
+    for minute in range(0, 50, 10):
+        luid = disable(site)
+        (alert,) = check_webhooks(minute, outage=minute - 1)
+        assert "It has been enabled again.\nThis server was started, or could not accept events" in alert
+    assert check_webhooks(60, outage=49) == []
+    for minute in (100, 110, 120):
+        luid = disable(site)
+        (alert,) = check_webhooks(minute, outage=49)
+        assert "This server was started" not in alert
+    disable(site)
+    assert "stays disabled now" in check_webhooks(130, outage=49)[0]
+    assert not site.world.home.webhooks[luid].is_enabled
+    assert "enabled again" in check_webhooks(140, outage=139)[0]
     assert site.world.home.webhooks[luid].is_enabled
 
 

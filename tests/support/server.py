@@ -59,14 +59,14 @@ class Server:
 
 @contextmanager
 def serving(
-    folder: Path, simulated: Mapping[str, str], *, command: Sequence[str] = GUNICORN, **more: str
+    folder: Path, simulated: Mapping[str, str], *, command: Sequence[str] = GUNICORN, port: int = 0, **more: str
 ) -> Iterator[Server]:
     """Start a server whose files are in `folder`, and stop it at the end.
 
     `simulated` are the variables for Tableau, Slack and Twilio, `more` any others. `command` is what Python runs;
-    `{port}` in it is the port.
+    `{port}` in it is the port, a free one unless `port` is given.
     """
-    port = free_port()
+    port = port or free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TABLEAU_")}
     own = {
         "PORT": str(port),

@@ -15,6 +15,7 @@ from webhooks.monitor.alerts import Alerts
 from webhooks.monitor.checks import CertificateCheck, DesiredWebhooks, GapCheck, WebhookCheck
 from webhooks.monitor.credential import CredentialCheck
 from webhooks.monitor.monitor import Check, Monitor
+from webhooks.monitor.outages import no_outage
 from webhooks.monitor.reconcile import Reconciler
 from webhooks.webhook_url import public_url
 
@@ -34,12 +35,15 @@ def build_monitor(
     *,
     client: Callable[[Site], Tableau],
     desired: Callable[[Site], Sequence[str]],
+    last_outage: Callable[[], float | None] = no_outage,
 ) -> Monitor | None:
     """Return the monitor, not started; None without a credential for Tableau. Arguments as for `build_checks`."""
     if settings.missing():
         return None
-    checks = build_checks(settings, inbox, sites, client=client, desired=desired)
-    return Monitor(inbox, checks, settings.watch_minutes or CREDENTIAL_MINUTES)
+    checks = build_checks(settings, inbox, sites, client=client, desired=desired, last_outage=last_outage)
+    # What an outage leads to concerns webhooks only.
+    watched = last_outage if monitors_webhooks(settings) else no_outage
+    return Monitor(inbox, checks, settings.watch_minutes or CREDENTIAL_MINUTES, last_outage=watched)
 
 
 def monitors_webhooks(settings: Settings) -> bool:
@@ -54,30 +58,39 @@ def build_checks(
     *,
     client: Callable[[Site], Tableau],
     desired: Callable[[Site], Sequence[str]],
+    last_outage: Callable[[], float | None] = no_outage,
 ) -> list[Check]:
-    """Return all checks that the settings ask for.
+    """Return all checks that the settings ask for; those of the webhooks come first.
 
-    `client` returns the Tableau client of a site, `desired` the event types that rules and handlers need from it.
+    `client` returns the Tableau client of a site, `desired` the event types that rules and handlers need from it, and
+    `last_outage` the time of the last outage of our own.
     """
     # Nothing is appended to the names of what is stored about the site of the TABLEAU_… variables.
     keys = {site.key: f" {site.key}" if site.name else "" for site in sites}
     alerts = {site.key: Alerts(inbox, site=site.name, key=keys[site.key]) for site in sites}
     clients = {site.key: partial(client, site) for site in sites}
-    checks: list[Check] = [CredentialCheck(alerts[site.key], clients[site.key]) for site in sites]
+    credentials = [CredentialCheck(alerts[site.key], clients[site.key]) for site in sites]
     if not monitors_webhooks(settings):
-        return checks
+        return [*credentials]
     try:
         url = public_url(settings.webhook_url, next(iter(settings.webhook_tokens()), ""))
     except ValueError as error:
         log.error("Webhooks are not monitored, WEBHOOK_URL is invalid: %s", error)  # noqa: TRY400 - needs no traceback
-        return checks
-    checks += [
+        return [*credentials]
+    webhook_checks, reconcilers = [], []
+    for site in sites:
+        webhooks = DesiredWebhooks(desired(site), url, settings.webhook_label, settings.watch_repair)
+        check = WebhookCheck(alerts[site.key], clients[site.key], webhooks, last_outage=last_outage)
+        webhook_checks.append(check)
+        if settings.reconcile:
+            reconciler = Reconciler(
+                inbox, clients[site.key], webhooks.event_types, key=keys[site.key], repaired=check.take_repaired
+            )
+            reconcilers.append(reconciler)
+    return [
+        *webhook_checks,
+        *reconcilers,
+        *credentials,
         CertificateCheck(Alerts(inbox), url, fetch=partial(certificate.fetch, ca_bundle=settings.ca_bundle)),
         GapCheck(Alerts(inbox), settings.zone),
     ]
-    for site in sites:
-        webhooks = DesiredWebhooks(desired(site), url, settings.webhook_label, settings.watch_repair)
-        checks.append(WebhookCheck(alerts[site.key], clients[site.key], webhooks))
-        if settings.reconcile:
-            checks.append(Reconciler(inbox, clients[site.key], webhooks.event_types, key=keys[site.key]))
-    return checks

@@ -13,6 +13,7 @@ from webhooks.clock import from_timestamp
 from webhooks.event_types import CERTIFICATE_EXPIRING, NO_EVENTS_RECEIVED, WEBHOOK_CHECK_FAILED, WEBHOOKS_DRIFTED
 from webhooks.monitor import certificate, gaps
 from webhooks.monitor.alerts import Alert, Alerts
+from webhooks.monitor.outages import no_outage
 from webhooks.registration import Change, ChangeKind, apply_changes, compare, registered
 from webhooks.webhook_url import mask_url
 
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 REPAIRS = "repairs"
 # If Tableau disables a webhook more often than that, there is a reason that a person has to find.
 REPAIRS_PER_DAY = 3
+CHECKED_AT = "webhooks checked"
+# Tableau may disable a webhook this long after an outage of ours, so that an earlier check still saw it enabled.
+OUTAGE_MARGIN = timedelta(minutes=10)
 # An alert is sent when this many days are left until the certificate expires, each once.
 EXPIRY_STAGES = (14, 7, 3, 1)
 
@@ -42,10 +46,27 @@ class DesiredWebhooks:
 
 
 class WebhookCheck:
-    """Compare our webhooks on one site with the desired ones, and enable those that Tableau disabled."""
+    """Compare our webhooks on one site with the desired ones, and enable those that Tableau disabled.
 
-    def __init__(self, alerts: Alerts, tableau: Callable[[], Tableau], desired: DesiredWebhooks) -> None:
-        self._alerts, self._tableau, self._desired = alerts, tableau, desired
+    `last_outage` returns the time of the last outage of our own. A repair after one is not counted: Tableau disabled
+    the webhook because of the outage, and not for a reason that a person has to find.
+    """
+
+    def __init__(
+        self,
+        alerts: Alerts,
+        tableau: Callable[[], Tableau],
+        desired: DesiredWebhooks,
+        *,
+        last_outage: Callable[[], float | None] = no_outage,
+    ) -> None:
+        self._alerts, self._tableau, self._desired, self._last_outage = alerts, tableau, desired, last_outage
+        self._repaired: frozenset[str] = frozenset()
+
+    def take_repaired(self) -> frozenset[str]:
+        """Return the event types whose webhooks were enabled again since the last call."""
+        repaired, self._repaired = self._repaired, frozenset()
+        return repaired
 
     def run(self, now: datetime) -> None:
         """Alert about each difference once. That Tableau is unavailable is only logged, a refusal is alerted."""
@@ -70,7 +91,10 @@ class WebhookCheck:
             for change in compare(existing, desired.event_types, url=desired.url, label=desired.label)
             if change.kind in {ChangeKind.CREATE, ChangeKind.UPDATE, ChangeKind.ENABLE}
         ]
-        repaired, exhausted = self._repair([one for one in changes if one.kind is ChangeKind.ENABLE], now)
+        after_outage = self._after_outage(now)
+        disabled = [change for change in changes if change.kind is ChangeKind.ENABLE]
+        repaired, exhausted = self._repair(disabled, now, after_outage=after_outage)
+        self._repaired |= repaired
         remaining = {
             f"{change.event_type} {change.kind} {change.reason}": change
             for change in changes
@@ -80,22 +104,36 @@ class WebhookCheck:
         new = [change for state, change in remaining.items() if state not in alerted]
         enabled = [change for change in changes if change.event_type in repaired]
         if new or enabled:
-            self._alerts.send(_drift_alert(enabled, new, exhausted), now)
+            self._alerts.send(_drift_alert(enabled, new, exhausted, after_outage=after_outage), now)
         if alerted != remaining.keys():
             self._alerts.remember(WEBHOOKS_DRIFTED, sorted(remaining))
 
-    def _repair(self, disabled: Sequence[Change], now: datetime) -> tuple[set[str], set[str]]:
-        """Enable the disabled webhooks; return the event types of those, and of those that were enabled too often."""
+    def _after_outage(self, now: datetime) -> bool:
+        """Return whether there was an outage of our own since about the last time when the webhooks were listed."""
+        checked_at = self._alerts.recall(CHECKED_AT)
+        self._alerts.remember(CHECKED_AT, now.timestamp())
+        outage = self._last_outage()
+        return outage is not None and (checked_at is None or outage > checked_at - OUTAGE_MARGIN.total_seconds())
+
+    def _repair(self, disabled: Sequence[Change], now: datetime, *, after_outage: bool) -> tuple[set[str], set[str]]:
+        """Enable the disabled webhooks; return the event types of those, and of those that were enabled too often.
+
+        Repairs after an outage of our own are neither limited nor counted.
+        """
         if not disabled or not self._desired.repair:
             return set(), set()
         day_ago = (now - timedelta(days=1)).timestamp()
         repairs: dict[str, list[float]] = self._alerts.recall(REPAIRS) or {}
         recent = {event_type: [at for at in times if at > day_ago] for event_type, times in repairs.items()}
-        exhausted = {one.event_type for one in disabled if len(recent.get(one.event_type, [])) >= REPAIRS_PER_DAY}
+        exhausted = {
+            one.event_type
+            for one in disabled
+            if len(recent.get(one.event_type, [])) >= REPAIRS_PER_DAY and not after_outage
+        }
         chosen = [change for change in disabled if change.event_type not in exhausted]
         outcomes = apply_changes(chosen, self._tableau())
         repaired = {outcome.change.event_type for outcome in outcomes if outcome.error is None}
-        for event_type in repaired:
+        for event_type in repaired if not after_outage else ():
             recent[event_type] = [*recent.get(event_type, []), now.timestamp()]
         self._alerts.remember(REPAIRS, recent)
         return repaired, exhausted
@@ -165,8 +203,10 @@ class GapCheck:
         self._alerts.send_on_change(alert, f"{times[0]:.0f}", now)
 
 
-def _drift_alert(enabled: Sequence[Change], new: Sequence[Change], exhausted: set[str]) -> Alert:
+def _drift_alert(enabled: Sequence[Change], new: Sequence[Change], exhausted: set[str], *, after_outage: bool) -> Alert:
     lines = [f"The webhook for {one.event_type} {one.reason}. It has been enabled again." for one in enabled]
+    if enabled and after_outage:
+        lines.append("This server was started, or could not accept events, shortly before.")
     for change in new:
         limit = f" It was enabled {REPAIRS_PER_DAY} times within a day and stays disabled now."
         lines.append(

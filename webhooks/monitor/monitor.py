@@ -16,15 +16,18 @@ from typing import Protocol
 from webhooks.clock import utc_now
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox import Inbox
+from webhooks.monitor.outages import no_outage
 
 log = logging.getLogger(__name__)
 
 LOCK = "monitor"
-LEASE_SECONDS = 60.0
+LEASE_SECONDS = 30.0
 # Seconds between attempts to get the lock, and between renewals. If the process that checks is killed, another one
-# takes over after a lease and such an interval.
-RENEW_SECONDS = 15.0
+# takes over after a lease and such an interval, within a minute.
+RENEW_SECONDS = 10.0
 STOP_SECONDS = 2.0
+# Tableau may disable a webhook some time after the last delivery failed, so checks are repeated after an outage.
+FOLLOW_UP_SECONDS = 60.0
 
 
 class Check(Protocol):
@@ -34,18 +37,61 @@ class Check(Protocol):
         """Check, and send alerts."""
 
 
-class Monitor:
-    """Run all `checks` every `minutes`, and at once when this process becomes the one that checks.
+class Pacing:
+    """Decide when checks are due. Times are seconds of a monotonic clock.
 
-    A check that fails is logged; the other checks and the next run are not affected.
+    They are due at once at first, every `interval`, and after an outage: at once, but not more often than every
+    `follow_up`, and again `follow_up` after it.
+    """
+
+    def __init__(self, interval: float, follow_up: float) -> None:
+        self._interval, self._follow_up = interval, follow_up
+        self._outage_at: float | None = None
+        self._ran_at: float | None = None
+        self._due_at = 0.0
+
+    def restart(self) -> None:
+        """Make checks due at once."""
+        self._ran_at = None
+        self._due_at = 0.0
+
+    def note_outage(self, now: float) -> None:
+        """Take into account that there was an outage until now."""
+        self._outage_at = now
+        self._due_at = min(self._due_at, now if self._ran_at is None else max(now, self._ran_at + self._follow_up))
+
+    def is_due(self, now: float) -> bool:
+        """Return whether the checks are due; if so, they are due next at a later time."""
+        if now < self._due_at:
+            return False
+        self._ran_at, self._due_at = now, now + self._interval
+        if self._outage_at is not None and now < self._outage_at + self._follow_up:
+            self._due_at = min(self._due_at, self._outage_at + self._follow_up)
+        return True
+
+
+class Monitor:
+    """Run all `checks` every `minutes`, at once when this process becomes the one that checks, and after an outage.
+
+    `last_outage` returns the time of the last outage of our own. A check that fails is logged; the other checks and
+    the next run are not affected.
     """
 
     def __init__(
-        self, inbox: Inbox, checks: Sequence[Check], minutes: float, *, clock: Callable[[], datetime] = utc_now
+        self,
+        inbox: Inbox,
+        checks: Sequence[Check],
+        minutes: float,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        last_outage: Callable[[], float | None] = no_outage,
+        follow_up: float = FOLLOW_UP_SECONDS,
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-        self._inbox, self._checks, self._interval, self._clock = inbox, checks, minutes * 60, clock
-        self._renew_seconds = min(RENEW_SECONDS, self._interval)
+        self._inbox, self._checks, self._clock, self._last_outage = inbox, checks, clock, last_outage
+        self._pacing = Pacing(minutes * 60, follow_up)
+        self._renew_seconds = min(RENEW_SECONDS, minutes * 60)
+        self._outage: float | None = None
         self._stopping = threading.Event()
         self._has_lock = False
         self._thread = threading.Thread(target=self._run, name="monitor", daemon=True)
@@ -68,9 +114,10 @@ class Monitor:
         return self._thread.is_alive()
 
     def _keep_lock(self) -> None:
-        """Acquire the lock and renew it, also while a check waits for Tableau."""
+        """Acquire the lock and renew it, also while a check waits for Tableau; notice outages of any process."""
         while True:
             try:
+                self._outage = self._last_outage()
                 self._has_lock = self._inbox.locks.acquire(LOCK, self.name, LEASE_SECONDS)
             except StoreUnavailable:
                 self._has_lock = False
@@ -78,18 +125,24 @@ class Monitor:
                 return
 
     def _run(self) -> None:
-        due = 0.0
+        outage: float | None = None
         while not self._stopping.wait(min(0.5, self._renew_seconds)):
             if not self._has_lock:
-                due = 0.0
-            elif time.monotonic() >= due:
-                due = time.monotonic() + self._interval
-                for check in self._checks:
-                    if self._stopping.is_set():
-                        return
-                    try:
-                        check.run(self._clock())
-                    except StoreUnavailable as error:
-                        log.warning("Inbox unavailable, check postponed: %s: %s", type(check).__name__, error)
-                    except Exception:
-                        log.exception("Check failed: %s", type(check).__name__)
+                self._pacing.restart()
+                continue
+            if self._outage != outage:
+                outage = self._outage
+                self._pacing.note_outage(time.monotonic())
+            if self._pacing.is_due(time.monotonic()):
+                self._run_checks()
+
+    def _run_checks(self) -> None:
+        for check in self._checks:
+            if self._stopping.is_set():
+                return
+            try:
+                check.run(self._clock())
+            except StoreUnavailable as error:
+                log.warning("Inbox unavailable, check postponed: %s: %s", type(check).__name__, error)
+            except Exception:
+                log.exception("Check failed: %s", type(check).__name__)

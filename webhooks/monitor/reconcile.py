@@ -62,7 +62,8 @@ class Reconciler:
     """Store the events of one site that were missed.
 
     `key` is appended to the name of the stored cursor, so that each site has one. Only events of the types in `desired`
-    are stored.
+    are stored. `repaired` returns the event types whose webhooks have just been enabled again: their events of the last
+    minutes cannot come by themselves, so `grace` does not apply to them.
     """
 
     def __init__(
@@ -73,8 +74,10 @@ class Reconciler:
         *,
         key: str = "",
         grace: timedelta = GRACE,
+        repaired: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self._inbox, self._tableau, self._desired, self._grace = inbox, tableau, frozenset(desired), grace
+        self._repaired = repaired
         self._cursor = CURSOR + key
         self._first_run = True
 
@@ -89,7 +92,12 @@ class Reconciler:
                 for kind in KINDS:
                     self._remember(self._list(kind), until)
             else:
-                until = self._reconcile(window)
+                until = self._reconcile(window, self._desired)
+                if urgent := self._desired.intersection(self._repaired()):
+                    # Tableau's lists may lag behind, so the next run looks at these minutes again.
+                    full = any(event_type(name).content_gone for name in urgent)
+                    latest = Window(window.until, now, window.listed_at, full=full)
+                    self._reconcile(latest, urgent, remember=False)
         except TableauError as error:
             log.warning("Reconciliation skipped: %s", error)
             return
@@ -107,11 +115,11 @@ class Reconciler:
         full = self._first_run or until - since > DOWNTIME or now - listed_at > FULL_LIST_INTERVAL
         return Window(since, until, listed_at, full)
 
-    def _reconcile(self, window: Window) -> datetime:
-        """Store the missed events and return the time until which all of them are stored.
+    def _reconcile(self, window: Window, desired: frozenset[str], *, remember: bool = True) -> datetime:
+        """Store the missed events of the desired types, and return the time until which all of them are stored.
 
         What is there now is remembered last, so that a run that is interrupted is repeated; the inbox recognizes events
-        that it has already stored.
+        that it has already stored. Without `remember`, the next run looks at this window again.
         """
         site_luid = self._site_luid()
         # An event that does not name its site may be of this one.
@@ -123,7 +131,7 @@ class Reconciler:
         if window.full:
             self._remember_users()
         refreshes = self._ended_refreshes(window)
-        missed, until = self._missed_refreshes(refreshes, arrivals, window.until)
+        missed, until = self._missed_refreshes(refreshes, arrivals, window.until, desired)
         listed: list[Workbook | Datasource] = []
         for kind in KINDS:
             known = self._inbox.resources.on_site(site_luid, kind)
@@ -135,12 +143,13 @@ class Reconciler:
                 missed += self._deleted(kind, absent, known, window.until)
             listed += contents
         for one in sorted(missed, key=lambda one: one.at):
-            if one.event_type in self._desired and not was_received(one, arrivals):
+            if one.event_type in desired and not was_received(one, arrivals):
                 receipt = self._inbox.synthetic_events.add(one.as_event(site_luid), RECONCILED, one.at)
                 if not receipt.duplicate:
                     log.info("Missed event reconciled: id=%s type=%s name=%r", receipt.id, one.event_type, one.name)
-        self._remember(listed, window.until)
-        self._inbox.resources.mark_deleted([one.luid for one in missed if event_type(one.event_type).content_gone])
+        if remember:
+            self._remember(listed, window.until)
+            self._inbox.resources.mark_deleted([one.luid for one in missed if event_type(one.event_type).content_gone])
         return until
 
     def _ended_refreshes(self, window: Window) -> list[EndedRefresh]:
@@ -158,7 +167,11 @@ class Reconciler:
         return sorted(refreshes, key=lambda refresh: refresh.at)
 
     def _missed_refreshes(
-        self, refreshes: list[EndedRefresh], arrivals: list[EventSummary], until: datetime
+        self,
+        refreshes: list[EndedRefresh],
+        arrivals: list[EventSummary],
+        until: datetime,
+        desired: frozenset[str],
     ) -> tuple[list[MissedEvent], datetime]:
         """Return the refreshes without an event, and the time until which these are all.
 
@@ -167,7 +180,7 @@ class Reconciler:
         missing = [
             refresh
             for refresh in refreshes
-            if self._desired.intersection(refresh.event_types) and not has_event(refresh, arrivals)
+            if desired.intersection(refresh.event_types) and not has_event(refresh, arrivals)
         ]
         if len(missing) > MAX_JOBS:
             log.warning("Many missed refreshes: total=%d, reconciled in this run=%d", len(missing), MAX_JOBS)
