@@ -29,6 +29,8 @@ class Capabilities:
     picture: bool = False
     # Look up whether a message was delivered.
     receipt: bool = False
+    # Each message costs money.
+    paid: bool = False
 
 
 class Notifier(ABC):

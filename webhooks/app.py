@@ -112,6 +112,8 @@ def check_startup(services: Services) -> None:
         log.error("Rules file invalid, the server starts with the rules in force: %s", error)  # noqa: TRY400 - the message lists the errors
     if not services.settings.webhook_tokens():
         warnings.append("WEBHOOK_TOKEN is empty: anyone who knows the URL can send events")
+    elif services.settings.has_short_token():
+        warnings.append("WEBHOOK_TOKEN is short and could be guessed: use at least 32 characters")
     for warning in warnings:
         log.warning("%s", warning)
 

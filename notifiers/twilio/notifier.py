@@ -40,7 +40,7 @@ class TwilioNotifier(Notifier):
     kind: ClassVar[str] = "twilio"
     label: ClassVar[str] = "Twilio"
     config_class: ClassVar[type[Config]] = TwilioConfig
-    capabilities: ClassVar[Capabilities] = Capabilities(receipt=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(receipt=True, paid=True)
     example: ClassVar[str] = "twilio:+15550100"
 
     config: TwilioConfig

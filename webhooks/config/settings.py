@@ -43,6 +43,10 @@ REQUIRED = {auth: tuple(f"tableau_{name}" for name in names) for auth, names in 
 SITE_FIELDS = tuple(name for name in Site.model_fields if name not in {"name", "site_luid"})
 
 
+# Characters of a token below which it could be guessed.
+SHORTEST_TOKEN = 16
+
+
 class Settings(NotifierSettings):
     """The server's settings; the names of the fields are those of the variables, in lower case."""
 
@@ -145,6 +149,17 @@ class Settings(NotifierSettings):
         90, ge=0, le=36500, description="Delete events (and their jobs) after this many days; 0 keeps them forever"
     )
     max_attempts: int = Field(20, ge=1, le=100, description="Attempts of a job before it is dead-lettered")
+    messages_per_hour: int = Field(
+        1000,
+        ge=0,
+        description="Messages that one rule or handler may send per hour; further ones are dead-lettered. 0: no limit",
+    )
+    sms_per_hour: int = Field(
+        100,
+        ge=0,
+        description="Text messages that all rules and handlers together may send per hour, as they cost money; "
+        "further ones are dead-lettered. 0: no limit",
+    )
     timezone: str = Field("UTC", description="Time zone of the times in messages, e.g. `Europe/Berlin`")
     admin_password: SecretStr = Field(SecretStr(""), description="Reserved for the web pages; not used yet")
 
@@ -288,6 +303,10 @@ class Settings(NotifierSettings):
     def zone(self) -> ZoneInfo:
         """The time zone of the times in messages."""
         return ZoneInfo(self.timezone)
+
+    def has_short_token(self) -> bool:
+        """Return whether a valid token is so short that it could be guessed."""
+        return any(len(token) < SHORTEST_TOKEN for token in self.webhook_tokens())
 
     def webhook_tokens(self) -> list[str]:
         """Return the valid tokens; the first one is for new webhooks, a second one is accepted during rotation."""

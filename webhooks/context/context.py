@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -25,7 +26,7 @@ from webhooks.errors import LeaseLost, Permanent, RetryLater, StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import MISSING, Inbox, Namespace
 from webhooks.inbox.checkpoints import MESSAGE_PREFIX
-from webhooks.job import Job
+from webhooks.job import BUILT_IN_HANDLERS, Job
 from webhooks.registry import Handler
 from webhooks.validation import describe_values
 
@@ -205,7 +206,8 @@ class Context:
             label = self.label(self.event) if site else ""
             if label:
                 made = replace(made, facts=(("Site", label), *made.facts))
-            return notifier.send(redact_message(made, self.redact), destination.to).as_dict()
+            with self._counted(notifier):
+                return notifier.send(redact_message(made, self.redact), destination.to).as_dict()
 
         receipt = Receipt.from_dict(self._deliver(key, send))
         if notifier.capabilities.receipt:
@@ -213,6 +215,31 @@ class Context:
         if picture is not None:
             self._attach(f"{key} picture", picture, notifier, receipt)
         return receipt
+
+    @contextmanager
+    def _counted(self, notifier: Notifier) -> Iterator[None]:
+        """Count a message against the limits per hour; one that surely was not accepted is not counted.
+
+        Raises Permanent if a limit is reached. The server's own reports are not limited: they are few, and one of them
+        is about the messages that were not sent.
+        """
+        sender = self.job.rule or self.job.handler
+        limits = [("MESSAGES_PER_HOUR", self.settings.messages_per_hour, f"messages of {sender}")]
+        if notifier.capabilities.paid:
+            limits.append(("SMS_PER_HOUR", self.settings.sms_per_hour, "text messages"))
+        with ExitStack() as taken:
+            for variable, limit, name in limits if self.job.handler not in BUILT_IN_HANDLERS else ():
+                if limit and not self.inbox.quotas.take(name, limit):
+                    raise Permanent(f"Not sent: {limit} {name} were sent within an hour, the limit of {variable}")
+                if limit:
+                    taken.callback(self.inbox.quotas.give_back, name)
+            try:
+                yield
+            except NotifierError as error:
+                if error.uncertain:
+                    taken.pop_all()
+                raise
+            taken.pop_all()
 
     def _deliver(self, key: str, send: Callable[[], dict[str, str]]) -> dict[str, str]:
         """Send a message once. If it is uncertain whether it arrived, send it again at most twice, far apart."""

@@ -20,6 +20,7 @@ from webhooks.inbox.events import Events, JobPlanner
 from webhooks.inbox.jobs import Jobs
 from webhooks.inbox.locks import Locks
 from webhooks.inbox.migrate import Migrate, prepare
+from webhooks.inbox.quotas import Quotas
 from webhooks.inbox.records import Attempt, EventRecord, EventSummary, JobRecord, Receipt
 from webhooks.inbox.resources import Resource, Resources
 from webhooks.inbox.retention import Retention
@@ -62,6 +63,7 @@ class Inbox:
         self.checkpoints = Checkpoints(store)
         self.locks = Locks(store)
         self.state = State(store)
+        self.quotas = Quotas(store)
         self.synthetic_events = SyntheticEvents(store, self.news)
         self.resources = Resources(store)
         self.sessions = Sessions(store)

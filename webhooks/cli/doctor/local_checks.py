@@ -17,8 +17,6 @@ from webhooks.rules import RulesError
 from webhooks.services import Services
 from webhooks.views import formats
 
-# Characters of a token below which it could be guessed.
-SHORTEST_TOKEN = 16
 LOW_DISK_BYTES = 1024**3
 FULL_DISK_BYTES = 100 * 1024**2
 # A job or an event that has waited longer is overdue.
@@ -56,7 +54,7 @@ class LocalChecks:
         if not tokens:
             advice = 'Generate one: python -c "import secrets; print(secrets.token_urlsafe(32))"'
             yield warning("token", "WEBHOOK_TOKEN is not set: requests are not authenticated", advice)
-        elif min(map(len, tokens)) < SHORTEST_TOKEN:
+        elif settings.has_short_token():
             yield warning("token", "WEBHOOK_TOKEN is short and could be guessed", "Use at least 32 characters.")
         elif len(tokens) > 1:
             yield ok("token", f"{len(tokens)} are valid; remove the old one after flask webhooks sync")
