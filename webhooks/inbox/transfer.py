@@ -12,7 +12,7 @@ from webhooks.inbox.schema import attempts, clock, events, jobs, locks, metadata
 BATCH = 500
 # All tables but those that belong to the machine; parents before their children.
 COPIED = [table for table in metadata.sorted_tables if table not in {clock, locks}]
-# Tables with ids. They are copied in this order, so the last id tells what was copied before.
+# Tables with ids. They are copied in this order, so the last id shows how far it got before.
 NUMBERED = [table for table in COPIED if table in {events, jobs, attempts}]
 
 # Receives a table's name, the rows copied so far and all rows.

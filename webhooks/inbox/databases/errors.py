@@ -1,4 +1,4 @@
-"""Tell errors that can pass, such as a full disk, from mistakes in a statement, by the codes of the databases."""
+"""Distinguish errors that can pass, such as a full disk, from mistakes in a statement, by the databases' codes."""
 
 from __future__ import annotations
 
