@@ -54,6 +54,8 @@ timeout = 60
 # parallel.
 graceful_timeout = 28
 keepalive = 5
+# gunicorn's default of 0 would make whatever the server creates writable for every user of the machine.
+umask = 0o077
 control_socket_disable = True
 limit_request_line = 4094
 limit_request_fields = 50

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 
 from flask import Blueprint, Response, current_app
@@ -11,6 +12,7 @@ from webhooks.errors import StoreUnavailable
 from webhooks.problem import problem
 from webhooks.services import Services
 
+log = logging.getLogger(__name__)
 blueprint = Blueprint("health", __name__)
 
 FRONT_PAGE = """Tableau Webhooks is running.
@@ -65,7 +67,7 @@ def ready() -> Response:
     """
     if not writable():
         return problem(503, "The inbox cannot be written.")
-    if not services().working():
+    if not services().working() or not planning():
         return problem(503, "The embedded worker is not running, or plans nothing.")
     body: dict[str, object] = {"status": "ready"}
     if warnings := rules_problems():
@@ -87,7 +89,8 @@ def metrics() -> Response:
     started = time.perf_counter()
     try:
         figures = services().inbox.counts()
-    except INBOX_ERRORS:
+    except Exception as error:  # noqa: BLE001 - the metrics say that the inbox is down
+        log.debug("The inbox cannot be counted: %s", error)
         figures = {}
     seconds = time.perf_counter() - started
     gauge("inbox_up", "Whether the inbox can be read and written", bool(figures) and writable())
@@ -109,9 +112,20 @@ def rules_problems() -> list[str]:
 
 
 def writable() -> bool:
-    """Return whether an event could be stored now."""
+    """Return whether an event could be stored now; whatever the error is, it could not."""
     try:
         services().inbox.check_writable()
     except INBOX_ERRORS:
         return False
+    except Exception as error:  # noqa: BLE001 - such as a table that is missing
+        log.error("Not ready, an event could not be stored: %s", error)  # noqa: TRY400 - the cause is in the text
+        return False
     return True
+
+
+def planning() -> bool:
+    """Return whether events get planned."""
+    try:
+        return services().plans_events()
+    except INBOX_ERRORS:
+        return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+# An event that is unplanned for longer is stuck: a worker plans the oldest ones every second.
+UNPLANNED_SECONDS = 60.0
+
 
 class shared(cached_property[T]):  # noqa: N801 - a decorator, as cached_property is
     """A part that is built once, also if several threads are the first to use it.
@@ -55,6 +59,8 @@ class Services:
         self.lock = threading.RLock()
         self._worker: Worker | None = None
         self._monitor: Monitor | None = None
+        # The oldest unplanned event, and since when this process has known it (monotonic).
+        self._oldest_unplanned: tuple[int | None, float] = (None, 0.0)
 
     @shared
     def redact(self) -> Redactor:
@@ -243,6 +249,17 @@ class Services:
     def working(self) -> bool:
         """Return whether the embedded worker takes jobs, or is switched off."""
         return not self.settings.worker_threads or (self._worker is not None and self._worker.alive())
+
+    def plans_events(self) -> bool:
+        """Return whether events get planned: none has been the oldest unplanned one for `UNPLANNED_SECONDS`.
+
+        The time since an event was received says nothing: after downtime, and in a replay, old events are unplanned.
+        Always true without an embedded worker. Raises StoreUnavailable.
+        """
+        now, oldest = time.monotonic(), self.inbox.events.oldest_unplanned()
+        if oldest is None or oldest != self._oldest_unplanned[0]:
+            self._oldest_unplanned = (oldest, now)
+        return not self.settings.worker_threads or now - self._oldest_unplanned[1] < UNPLANNED_SECONDS
 
     def stop_claiming(self) -> None:
         """Let the embedded worker take no more jobs. Returns at once, so that a signal handler may call it."""

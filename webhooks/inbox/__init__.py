@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from contextlib import suppress
@@ -12,7 +13,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from webhooks.errors import StoreUnavailable
-from webhooks.inbox import figures
+from webhooks.inbox import figures, insert_event
 from webhooks.inbox.checkpoints import MISSING, Checkpoints, Namespace
 from webhooks.inbox.databases.store import Clock, Store
 from webhooks.inbox.dead_letters import DeadLetters
@@ -92,14 +93,18 @@ class Inbox:
         return cls(store)
 
     def check_writable(self) -> None:
-        """Commit a few bytes on the acknowledgement path, at most once a second. Raises StoreUnavailable.
+        """Store an event and roll it back, then commit a few bytes, at most once a second. Raises StoreUnavailable.
 
-        A read would succeed while another process holds the database's lock, and on a full disk.
+        Both are done on the acknowledgement path. A read would succeed while another process holds the database's
+        lock, on a full disk, and without the right to insert events.
         """
         if time.monotonic() < self._checked_at + CHECK_SECONDS:
             return
         now, values = self.store.wall_sql()
         mark = self.store.placeholder
+        # A negative id and a random fingerprint, so that two processes that check do not wait for each other.
+        row = (-1 - secrets.randbelow(2**62), secrets.token_bytes(32), b"{}", "Check", None, None, None)
+        self.store.rehearse(insert_event.probe(mark, self.store.given_id, now), (*row, *values))
         self.store.acknowledge(
             f"INSERT INTO state (key, value, updated_at) VALUES ({mark}, {mark}, {now}) ON CONFLICT (key) "  # noqa: S608 - no values
             "DO UPDATE SET updated_at = excluded.updated_at RETURNING key",

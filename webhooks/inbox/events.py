@@ -160,6 +160,12 @@ class Events:
         )
         return len(planned) + len(ignored)
 
+    def oldest_unplanned(self) -> int | None:
+        """Return the id of the oldest event that is not planned, or None."""
+        query = select(events.c.id).where(text(UNPLANNED)).order_by(events.c.id).limit(1)
+        found: int | None = self._store.scalar(query)
+        return found
+
     def received_since(self, since: datetime) -> Sequence[EventSummary]:
         """Return the events received since that time, newest first, including synthetic ones.
 

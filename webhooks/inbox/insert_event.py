@@ -21,6 +21,16 @@ def upsert(placeholder: str, now: str) -> str:
 
 
 @cache
+def probe(placeholder: str, event_id: str, now: str) -> str:
+    """Return the statement that stores one event under the id that the SQL `event_id` gives; to be rolled back."""
+    values = [now if column == "received_at" else placeholder for column in COLUMNS]
+    return (
+        f"INSERT INTO events (id, {', '.join(COLUMNS)}, state) VALUES ({event_id}, {', '.join(values)}, 0) "  # noqa: S608 - our own names
+        "ON CONFLICT (fingerprint) DO UPDATE SET duplicates = events.duplicates + 1 RETURNING id"
+    )
+
+
+@cache
 def insert_new(count: int) -> str:
     """Return the statement that stores `count` new events in SQLite; it fails as a whole if one is a duplicate."""
     row = f"({', '.join('?' for _ in COLUMNS)}, 0)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -82,6 +83,11 @@ class LocalChecks:
         if owner := sqlite_files.foreign_owner(self._file, sqlite_files.Process.current()):
             text = f"this command runs as root, but the folder {self._file.parent} belongs to {owner}"
             yield warning("database", text, "Run commands as the server's user, or it cannot open files created here.")
+        if exposed := sqlite_files.exposed_files(self._file):
+            names = ", ".join(path.name for path in exposed)
+            text = f"every user of this machine can read, lock or write the inbox in {self._file.parent}: {names}"
+            paths = " ".join(shlex.quote(str(path)) for path in exposed)
+            yield warning("database", text, f"Run: chmod go-rwx {paths}")
         if remote := sqlite_files.remote_file_system(self._file, sqlite_files.read_mounts()):
             text = f"{self._file} is on a network file system ({remote}), where SQLite can lose data"
             yield warning("database", text, "Move it to a local disk, or use PostgreSQL (flask inbox move).")

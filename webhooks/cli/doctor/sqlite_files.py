@@ -67,6 +67,16 @@ def foreign_owner(database: Path, process: Process) -> str:
     return _user(owner) if process.uid == 0 and owner != 0 else ""
 
 
+def exposed_files(database: Path) -> list[Path]:
+    """Return the folder and the files of the inbox that every user of this machine can write, or read or lock."""
+    folder = database.parent
+    if not folder.stat().st_mode & 0o001:
+        return []  # other users cannot enter it
+    files = [Path(f"{database}{suffix}") for suffix in ("", "-wal", "-shm", ".lock")]
+    found = [file for file in files if file.exists() and file.stat().st_mode & 0o006]
+    return [folder, *found] if folder.stat().st_mode & 0o002 else found
+
+
 def remote_file_system(path: Path, mounts: str) -> str:
     """Return type and mount point of the remote file system that holds `path`; empty if it is on a local one.
 

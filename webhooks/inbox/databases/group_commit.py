@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -119,7 +120,7 @@ class GroupCommit:
             if self._connection is None:
                 self._verify()
             # Opened here, so that a missing folder or a full disk is an error of this write.
-            self._lock = self._lock or self._lock_file.open("a")
+            self._lock = self._lock or open_lock(self._lock_file)
             self._connection = self._connection or self._connect()
             with locked(self._lock):
                 # Also take writes queued while waiting for the lock: larger batches need fewer commits.
@@ -214,6 +215,11 @@ def _insert_together(driver: Any, batch: list[PendingWrite[Any]]) -> bool:
 
 def _driver(connection: Connection) -> Any:
     return connection.connection.driver_connection
+
+
+def open_lock(path: Path) -> TextIO:
+    """Open the lock file; a new one is private, because every process that can read it can hold the lock."""
+    return open(path, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 @contextmanager

@@ -47,6 +47,11 @@ class PostgresStore(Store):
     """
 
     placeholder = "%s"
+    # A generated id needs the right to use the sequence. One that is not used up leaves no gap in the ids.
+    given_id = (
+        "CASE WHEN has_sequence_privilege(pg_get_serial_sequence('events', 'id'), 'USAGE') THEN %s "
+        "ELSE nextval(pg_get_serial_sequence('events', 'id')) END"
+    )
 
     def __init__(self, url: URL, clock: Clock | None = None) -> None:
         super().__init__()
@@ -105,6 +110,10 @@ class PostgresStore(Store):
     def acknowledge(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
         self.ensure_ready()
         return self._acknowledging.execute(statement, values, ACK_SECONDS)
+
+    def rehearse(self, statement: str, values: Sequence[Any]) -> None:
+        self.ensure_ready()
+        self._acknowledging.execute(statement, values, ACK_SECONDS, rolled_back=True)
 
     def now_sql(self) -> ColumnElement[float]:
         if self._clock is not None:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Self
 
 import psycopg
@@ -39,7 +40,9 @@ class AcknowledgementPool:
         # The error of the last attempt to connect; None if it succeeded.
         self._failure: Exception | None = None
 
-    def execute(self, statement: str, values: Sequence[Any], timeout: float) -> tuple[Any, ...]:
+    def execute(
+        self, statement: str, values: Sequence[Any], timeout: float, *, rolled_back: bool = False
+    ) -> tuple[Any, ...]:
         """Return the row that the statement returns. Raises StoreUnavailable, or psycopg's error for a mistake."""
         deadline = time.monotonic() + timeout
         pool = self._pool or self._open()
@@ -49,7 +52,8 @@ class AcknowledgementPool:
             connection = self._get(pool, deadline - LEAST_SECONDS - time.monotonic())
             try:
                 connection.timeout = max(LEAST_SECONDS, deadline - time.monotonic())
-                row = connection.execute(statement, values).fetchone()
+                with connection.transaction(force_rollback=True) if rolled_back else nullcontext():
+                    row = connection.execute(statement, values).fetchone()
             except psycopg.Error as error:
                 if lost_session(error):
                     connection.close()

@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool
 from webhooks.inbox import insert_event, migrate
 from webhooks.inbox.databases import sqlite_clock
 from webhooks.inbox.databases.errors import translated
-from webhooks.inbox.databases.group_commit import GroupCommit, locked
+from webhooks.inbox.databases.group_commit import GroupCommit, locked, open_lock
 from webhooks.inbox.databases.sqlite_files import SqliteFiles, uri
 from webhooks.inbox.databases.store import ACK_SECONDS, PARENT_CONNECTIONS, WRITE_SECONDS, Clock, Operation, Store
 
@@ -44,6 +44,7 @@ class SqliteStore(Store):
     """
 
     placeholder = "?"
+    given_id = "?"
 
     def __init__(self, url: URL, clock: Clock | None = None, wall: Clock = time.time) -> None:
         super().__init__()
@@ -52,7 +53,7 @@ class SqliteStore(Store):
                 "DATABASE_URL: an inbox in memory is lost with the process; name a file, for example "
                 "sqlite:///data/inbox.sqlite3"
             )
-        self._path = Path(url.database)
+        self._path = Path(url.database.removeprefix("file:"))
         self._files = SqliteFiles(self._path)
         self._lock_file = self._path.with_name(self._path.name + ".lock")
         self._wall = clock or wall
@@ -129,6 +130,15 @@ class SqliteStore(Store):
     def acknowledge(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
         return self.write(lambda connection: _execute(connection, statement, values), timeout=ACK_SECONDS)
 
+    def rehearse(self, statement: str, values: Sequence[Any]) -> None:
+        def rehearse(connection: Connection) -> None:
+            _execute(connection, "SAVEPOINT rehearsal", ())
+            _execute(connection, statement, values)
+            _execute(connection, "ROLLBACK TO rehearsal", ())
+            _execute(connection, "RELEASE rehearsal", ())
+
+        self.write(rehearse, timeout=ACK_SECONDS)
+
     def now_sql(self) -> ColumnElement[float]:
         return literal(self._now(), Double)
 
@@ -150,7 +160,7 @@ class SqliteStore(Store):
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
-        with self._connected() as connection, self._lock_file.open("a") as lock, locked(lock):
+        with self._connected() as connection, open_lock(self._lock_file) as lock, locked(lock):
             # Only effective in an empty file: the space of deleted rows can then be returned in small steps.
             connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")

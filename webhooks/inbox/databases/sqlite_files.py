@@ -37,8 +37,16 @@ class SqliteFiles:
         self.anchor: sqlite3.Connection | None = None
 
     def create(self) -> None:
-        """Create the folder and the database's file, unless they exist."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        """Create the folder and the database's file, unless they exist, for this user only.
+
+        SQLite gives the log and its index the mode of the database. The lock file is private as well, because
+        every process that can read it can hold the lock.
+        """
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Only a new file is opened and closed here: closing one that SQLite has open would release SQLite's locks,
+        # https://www.sqlite.org/howtocorrupt.html
+        with suppress(FileExistsError):
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
     def watch(self) -> None:
         """Remember which files are open now. Raises sqlite3.Error or OSError."""

@@ -54,6 +54,8 @@ class Store(ABC):
 
     # The driver's own placeholder for a value, for the few statements that are written by hand.
     placeholder: str
+    # The SQL of an event's id, with one placeholder, that needs the same rights as a generated id.
+    given_id: str
 
     # Migrates the schema; called once, before the first read or write that reaches the database.
     prepare: Callable[[], None] = staticmethod(lambda: None)
@@ -119,6 +121,10 @@ class Store(ABC):
     @abstractmethod
     def acknowledge(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
         """Commit one statement on the acknowledgement path and return the row that it returns."""
+
+    @abstractmethod
+    def rehearse(self, statement: str, values: Sequence[Any]) -> None:
+        """Run a statement on the acknowledgement path and roll it back. Raises what `acknowledge` would raise."""
 
     @abstractmethod
     def now_sql(self) -> ColumnElement[float]:
