@@ -3,6 +3,7 @@
 import gc
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import struct
@@ -20,10 +21,20 @@ sys.path.insert(0, chdir)
 from webhooks import logs  # noqa: E402 - needs the path above
 from webhooks.config import environment  # noqa: E402 - as above
 from webhooks.config.settings import Settings, load_environment, web_concurrency  # noqa: E402 - as above
-from webhooks.gunicorn_worker import ABSENT, SUPPORTED, SharingWorker, choose_worker_class  # noqa: E402 - as above
+from webhooks.gunicorn_worker import (  # noqa: E402 - as above
+    ABSENT,
+    REQUEST_SECONDS,
+    SUPPORTED,
+    BootCode,
+    SharingWorker,
+    choose_worker_class,
+    serving_flags,
+)
 
-# Seconds in which a client must send its whole request; one that stops in the middle occupies a thread until then.
-CLIENT_SECONDS = 10
+# Seconds in which a client must send its whole request; gunicorn's own worker waits so long for each part of it.
+CLIENT_SECONDS = int(REQUEST_SECONDS)
+# Connections of each process, at most half of its file descriptors; with more, the oldest silent ones are closed.
+MAX_CONNECTIONS = 1000
 # Seconds for a migration of the inbox.
 MIGRATION_SECONDS = 900
 # Seconds that running jobs get after the signal to stop; those that still run then are released for another worker.
@@ -49,6 +60,7 @@ worker_class = choose_worker_class(gunicorn.__version__)
 # no connection and starts no thread before it is used.
 preload_app = True
 threads = 8
+worker_connections = max(2 * threads, min(MAX_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2))
 timeout = 60
 # Heroku and most other platforms kill after 30 s. After the signal no job is claimed; requests and jobs finish in
 # parallel.
@@ -92,11 +104,22 @@ def when_ready(server):
     for listener in server.LISTENERS:
         # Accepted connections inherit it, https://man7.org/linux/man-pages/man7/socket.7.html
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", CLIENT_SECONDS, 0))
+    distinguish_boot_errors(server)
     migrate(server)
     # The garbage collector would write into the pages of all objects that are loaded by now, and so copy them in every
     # process, https://docs.python.org/3/library/gc.html#gc.freeze
     gc.collect()
     gc.freeze()
+
+
+def distinguish_boot_errors(server):
+    """Let the exit codes by which gunicorn stops the whole server do so only for workers that could not start."""
+
+    def has_served():
+        return serving_flags.ended_after_serving(server.WORKERS.values())
+
+    server.WORKER_BOOT_ERROR = BootCode(server.WORKER_BOOT_ERROR, has_served)
+    server.APP_LOAD_ERROR = BootCode(server.APP_LOAD_ERROR, has_served)
 
 
 def migrate(server):
@@ -154,12 +177,14 @@ def open_inbox(server, services):
 
 def pre_fork(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
     """Give the new process a free place among the connection counts."""
+    serving_flags.add(worker)
     worker.place = places.pop() if places else 0
     SharingWorker.connections[worker.place] = 0
 
 
 def child_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
     """Free the place of the ended process."""
+    serving_flags.remove(worker)
     SharingWorker.connections[worker.place] = ABSENT
     places.add(worker.place)
 
@@ -167,7 +192,13 @@ def child_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
 def post_worker_init(worker):
     """Start the embedded worker: threads and connections do not survive a fork."""
     services = worker.wsgi.extensions["webhooks"]
-    services.start_worker()
+    # Before the first job runs, which may end this process.
+    serving_flags.set(worker, True)
+    try:
+        services.start_worker()
+    except BaseException:
+        serving_flags.set(worker, False)
+        raise
     # A client that sends a byte now and then must not use up the time of the jobs.
     worker.cfg.set("graceful_timeout", CLIENT_SECONDS + 2)
     stop_requests = signal.getsignal(signal.SIGTERM)

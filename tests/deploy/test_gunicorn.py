@@ -6,6 +6,7 @@ import os
 import re
 import runpy
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +17,8 @@ from typing import Any
 
 import gunicorn
 import pytest
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.gthread import TConn, ThreadWorker
 from packaging.requirements import Requirement
 
 from webhooks.config.settings import ROOT
@@ -53,9 +55,14 @@ def test_range_in_pyproject_is_what_the_class_supports() -> None:
 def test_attributes_that_the_class_reads_exist() -> None:
     """The undocumented attributes are those of gunicorn's worker."""
     source = Path(sys.modules[ThreadWorker.__module__].__file__ or "").read_text(encoding="utf-8")
-    for name in ("nr_conns", "keepalived_conns", "pending_conns"):
+    for name in ("nr_conns", "keepalived_conns", "worker_connections", "poller", "alive"):
         assert re.search(rf"self\.{name} = ", source), name
-    assert "accept" in vars(ThreadWorker)
+    overridden = {"accept", "enqueue_req", "finish_request", "handle_request", "murder_pending", "set_accept_enabled"}
+    assert overridden <= set(vars(ThreadWorker))
+    with socket.socket() as client:
+        connection = TConn(SimpleNamespace(), client, None, None)
+    assert {"parser", "initialized", "data_ready"} <= vars(connection).keys()
+    assert (Arbiter.WORKER_BOOT_ERROR, Arbiter.APP_LOAD_ERROR) == (3, 4)
 
 
 def test_each_process_has_its_own_place(monkeypatch: pytest.MonkeyPatch) -> None:
