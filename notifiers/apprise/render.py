@@ -17,8 +17,9 @@ MARKDOWN_READERS = frozenset(["discord", "dingtalk", "guilded", "mmost", "mmosts
 # These show text unchanged, or pass it on as data.
 LITERAL = frozenset(["form", "forms", "json", "jsons", "mailto", "mailtos", "xml", "xmls"])
 MARKDOWN = re.compile(r"([\\`*_\[\]~<>#|])")
-# @here, @channel and @everyone, a person's name, <@id>, <!channel>, <users/all>, <at>address</at>.
-MENTION = re.compile(r"(?<!\w)@(?=[\w*])|<(?=[!@#&/\w])")
+# The beginnings of @here, @channel and @everyone, a person's name, <@id>, <!channel>, <users/all>, <at>address</at>,
+# and the middle of [a link](address): some services, such as Zulip, read Markdown and know no escape for it.
+MENTION_OR_LINK = re.compile(r"(?<!\w)@(?=[\w*])|<(?=[!@#&/\w])|\](?=[(\[])")
 # An invisible character that joins words and cannot be part of a mention.
 WORD_JOINER = "\u2060"
 
@@ -32,7 +33,7 @@ def render(message: Message, schema: str, *, markdown: bool, separate_title: boo
     lines = [clean(message.text), *(f"{name}: {value}" for name, value in facts_of(message))]
     middle, footer = "\n".join(filter(None, lines)), one_line(message.footer)
     if schema not in LITERAL:
-        title, middle, footer = (MENTION.sub(rf"\g<0>{WORD_JOINER}", text) for text in (title, middle, footer))
+        title, middle, footer = (MENTION_OR_LINK.sub(rf"\g<0>{WORD_JOINER}", text) for text in (title, middle, footer))
     if schema in MARKDOWN_READERS and not markdown:
         title, middle, footer = (escape_markdown(text) for text in (title, middle, footer))
     elif markdown and separate_title:

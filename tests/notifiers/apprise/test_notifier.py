@@ -338,7 +338,7 @@ def test_mattermost_shows_markdown_and_mentions_as_text(vendor: Any, reply: Any,
     vendor.on("/hooks/" + "a" * 26, reply(b"ok"))
     notifier(vendor.url.replace("http://", "mmost://") + "/" + "a" * 26).send(HOSTILE, None)
     text = vendor.requests[0].json["text"]
-    assert r"\[now\](https://evil.example)" in text
+    assert "\\[now\\]\u2060(https://evil.example)" in text
     assert r"\*\*bold\*\*" in text
     assert r"\_x\_" in text
     for mention in ("@here", "@channel", "@ann", "<!channel>"):

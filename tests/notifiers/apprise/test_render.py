@@ -1,69 +1,43 @@
-"""A message for the services of Apprise: nothing from outside is markup, a link or a mention."""
+"""The text for services of Apprise: no mention and no link from outside, whatever the service reads."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 
 from notifiers import Link, Message
-from notifiers.apprise.render import MARKDOWN_READERS, WORD_JOINER, escape_markdown, render
+from notifiers.apprise.render import render
 
-HOSTILE = Message(
-    "[Sales](https://evil.example) <at>ann@example.org</at>",
-    "**bold** `code` @here <!channel> <users/all> @**all** mail ann@example.org",
-    (("Owner", "<@U1>"),),
-    Link("https://example.org/a_b"),
-    footer="_rule_",
+HOSTILE = (
+    "[click](http://evil.example) ![x](http://evil.example/x.png) [a][b] <http://evil.example|click> @here <!channel>"
 )
-MENTIONS = ["<at>", "@here", "<!channel>", "<users/all>", "@**all", "@\\*\\*all", "<@U1>"]
+# A link with a text of its own, a picture, and what alerts people: in Markdown, and in the marks of Slack and Google.
+LIVE = re.compile(r"(?<!\\)\](?=[(\[])|(?<!\\)<(?=[!@#&/\w])|(?<![\w\\])@(?=[\w*])")
+SCHEMES = [
+    "workflows",
+    "zulip",
+    "gchat",
+    "rocket",
+    "rockets",
+    "webex",
+    "matrix",
+    "twist",
+    "slack",
+    "mmost",
+    "discord",
+    "tgram",
+]
 
 
-def test_title_of_a_teams_card_is_escaped_and_its_body_is_left_to_apprise() -> None:
-    """Apprise escapes the body of a Markdown service, but not a title that is sent beside it."""
-    title, body = render(HOSTILE, "workflows", markdown=True, separate_title=True)
-    assert title.startswith(r"\[Sales\](https://evil.example)")
-    assert "**bold**" in body
-    for mention in MENTIONS:
-        assert mention not in title + body
-
-
-@pytest.mark.parametrize("schema", sorted(MARKDOWN_READERS))
-def test_services_that_read_markdown_get_it_escaped(schema: str) -> None:
-    """Where Apprise passes plain text to a service that reads Markdown, title, text and facts are escaped."""
-    title, body = render(HOSTILE, schema, markdown=False, separate_title=True)
-    assert title.startswith(r"\[Sales\](https://evil.example)")
-    assert r"\*\*bold\*\* \`code\`" in body
-    assert r"\_rule\_" in body
-    assert "Open: https://example.org/a_b" in body
-    for mention in MENTIONS:
-        assert mention not in title + body
-
-
-def test_text_is_escaped_once() -> None:
-    """Where Apprise escapes the body, and the title with it, nothing is escaped before."""
-    title, body = render(HOSTILE, "gchat", markdown=True, separate_title=False)
-    assert "\\" not in title + body
-
-
-def test_other_services_get_the_text_without_mentions() -> None:
-    """Addresses of people are no mentions and stay as they are."""
-    _, body = render(HOSTILE, "zulip", markdown=False, separate_title=True)
-    assert f"@{WORD_JOINER}here" in body
-    assert "ann@example.org" in body
-
-
-@pytest.mark.parametrize("schema", ["json", "xmls", "form", "mailtos"])
-def test_data_and_mail_get_the_text_unchanged(schema: str) -> None:
-    """Programs get the exact text, and Apprise escapes mail."""
-    title, body = render(HOSTILE, schema, markdown=False, separate_title=True)
-    assert title == HOSTILE.title
-    assert body.startswith(HOSTILE.text)
-
-
-def test_message_without_a_text_repeats_its_title() -> None:
-    """Some services refuse an empty body."""
-    assert render(Message("Hello"), "json", markdown=False, separate_title=True) == ("Hello", "Hello")
-
-
-def test_escape_markdown_keeps_words() -> None:
-    """Only the characters of Markdown are escaped."""
-    assert escape_markdown("Sales_2026 - 5.5 % (net)") == r"Sales\_2026 - 5.5 % (net)"
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("markdown", [True, False])
+@pytest.mark.parametrize("separate_title", [True, False])
+def test_no_link_and_no_mention_from_outside_is_live(scheme: str, markdown: bool, separate_title: bool) -> None:
+    """Also where neither Apprise nor a backslash escapes: words stay readable, and addresses stay visible."""
+    message = Message(HOSTILE, HOSTILE, ((HOSTILE, HOSTILE),), Link("https://t.example/x", HOSTILE), footer=HOSTILE)
+    title, body = render(message, scheme, markdown=markdown, separate_title=separate_title)
+    assert LIVE.findall(title) == []
+    assert LIVE.findall("\n".join(line for line in body.split("\n") if "t.example" not in line)) == []
+    assert "evil.example" in title
+    assert "https://t.example/x" in body
