@@ -62,10 +62,13 @@ class Response:
     body: bytes
 
     def json(self) -> dict[str, Any]:
-        """Return the body as a JSON object; an empty one if it is none."""
+        """Return the body as a JSON object; an empty one if it is none. Lone surrogates are replaced."""
         try:
             value = json.loads(self.body)
-        except ValueError:
+            if b"\\u" in self.body:
+                # A lone surrogate is not a character; neither a database nor a log can take it.
+                value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+        except (ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
 

@@ -89,7 +89,7 @@ class Transport:
         verify: bool = True,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        self._session, self._verify, self._sleep = requests.Session(), verify, sleep
+        self._session, self._verify, self._sleep = _Session(), verify, sleep
         self._user_agent = user_agent
         self._environments: dict[str, dict[str, Any]] = {}
         # In a shared cookie jar one thread's response could change another thread's request.
@@ -319,6 +319,16 @@ def _chain(error: object) -> Iterator[Exception]:
             seen.append(one)
             yield one
             waiting += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]
+
+
+class _Session(requests.Session):
+    """A session that leaves redirects alone.
+
+    Even if it is not to follow one, requests parses its address, which may be invalid, and reads its whole body.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - the signature is that of requests
+        return None
 
 
 class RenewingSession(requests.Session):

@@ -7,10 +7,11 @@ it has no total time limit, follows redirects with the token, and repeats a post
 from __future__ import annotations
 
 import json as json_codec
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from slack_sdk.web import SlackResponse, WebClient
 
@@ -18,11 +19,16 @@ from notifiers.errors import NotifierError
 from notifiers.message import Picture
 from notifiers.slack.errors import refusal
 from notifiers.text import one_line
-from notifiers.transport import Request, Timeouts, Transport
+from notifiers.transport import PORTS, Request, Timeouts, Transport
 
 UPLOAD_TIMEOUTS = Timeouts(total=60.0)
 # Characters. The second is our own limit, for the line above the picture.
 ALT_TEXT, TITLE = 1000, 100
+# Ids of channels and people, and time stamps of messages.
+ID = re.compile(r"[A-Za-z0-9]{1,64}(\.[0-9]{1,20})?")
+# Where Slack itself takes uploads, also if SLACK_API_URL is the address of a gateway.
+SLACK_HOSTS = (".slack.com", ".slack-gov.com")
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class Client(WebClient):
@@ -74,7 +80,7 @@ class Client(WebClient):
             link_names=False,
             mrkdwn=False,
         )
-        return {"channel": response.get("channel"), "ts": response.get("ts")}
+        return {name: response.get(name) if _is_id(response.get(name)) else None for name in ("channel", "ts")}
 
     def user_id(self, email: str) -> str:
         """Return the id of the user with that e-mail address."""
@@ -83,7 +89,7 @@ class Client(WebClient):
         except NotifierError as error:
             error.uncertain = False  # nothing was posted yet
             raise
-        if not isinstance(user, dict) or "id" not in user:
+        if not isinstance(user, dict) or not _is_id(user.get("id")):
             raise NotifierError("Slack's response names no user; is SLACK_API_URL right?")
         return str(user["id"])
 
@@ -96,14 +102,37 @@ class Client(WebClient):
         place = self.files_getUploadURLExternal(
             filename=filename, length=len(picture.data), alt_txt=alt[:ALT_TEXT] or None
         )
-        upload = Request(
-            "POST", str(place.get("upload_url")), {"Content-Type": "application/octet-stream"}, picture.data
-        )
+        url = str(place.get("upload_url"))
+        if not is_slacks(url, self.base_url):
+            raise NotifierError(f"Slack names an address for uploads that is not its own: {one_line(url)[:200]}")
+        upload = Request("POST", url, {"Content-Type": "application/octet-stream"}, picture.data)
         response = self._transport.send(upload, UPLOAD_TIMEOUTS)
         if response.status != 200:
             raise refusal(response.status, None, response.headers, self._clock())
         file: dict[str, str | None] = {"id": str(place.get("file_id")), "title": alt[:TITLE] or filename}
         self.files_completeUploadExternal(files=[file], channel_id=channel, thread_ts=thread)
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and ID.fullmatch(value) is not None
+
+
+def is_slacks(url: str, api_url: str) -> bool:
+    """Return whether a file may be sent to `url`: to the host of the API or a subdomain of it, or to Slack itself.
+
+    A response must not be able to name an address inside the network.
+    """
+    try:
+        target, api = urlsplit(url), urlsplit(api_url)
+        host, scheme, api_host = target.hostname or "", target.scheme, api.hostname or ""
+        port, api_port = target.port or PORTS[scheme], api.port or PORTS[api.scheme]
+    except (ValueError, KeyError):
+        return False
+    if target.username is not None or scheme not in {"https", api.scheme}:
+        return False
+    if host == api_host:
+        return port in {443, api_port} or host in LOOPBACK
+    return (scheme, port) == ("https", 443) and f".{host}".endswith((f".{api_host}", *SLACK_HOSTS))
 
 
 def _encoded(form: Mapping[str, Any], json: Mapping[str, Any] | None) -> tuple[bytes, str]:

@@ -34,7 +34,7 @@ ADVICE = {
     "message_limit_exceeded": "the workspace has reached its message limit",
 }
 GATEWAY_TIMEOUT = 504
-ERROR_NAME = re.compile(r"[a-z0-9_]+")
+ERROR_NAME = re.compile(r"[a-z0-9_]{1,100}")
 
 
 class Refusal(NotifierError):

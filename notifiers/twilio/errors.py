@@ -5,12 +5,14 @@ https://www.twilio.com/docs/usage/twilios-response
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from notifiers.errors import NotifierError, Undelivered, parse_retry_after, rate_limited_until
+from notifiers.text import one_line
 from notifiers.transport import Response
 
 # https://www.twilio.com/docs/api/errors
@@ -38,6 +40,9 @@ DAILY_LIMIT_WAIT = timedelta(hours=1)
 # https://www.twilio.com/docs/messaging/api/message-resource#message-status-values
 FAILED = frozenset(["failed", "undelivered", "canceled"])
 PENDING = frozenset(["accepted", "scheduled", "queued", "sending", "sent"])
+SID = re.compile(r"[A-Za-z0-9]{1,64}")
+# Characters of what Twilio says, and of a date.
+MAX_TEXT, MAX_DATE = 500, 100
 
 
 class Refusal(NotifierError):
@@ -52,7 +57,7 @@ def refusal(response: Response, now: datetime) -> Refusal:
     """Return the error for a response that is not a success."""
     body = response.json()
     code = body["code"] if isinstance(body.get("code"), int) else None
-    reason = f"{code} ({ADVICE.get(code) or body.get('message')})" if code else f"status {response.status}"
+    reason = f"{code} ({ADVICE.get(code) or _shortened(body.get('message'))})" if code else f"status {response.status}"
     hint = "" if code or response.status >= 400 else "; is TWILIO_API_URL right?"
     retry_after = response.headers.get("retry-after")
     retry_at = _limited_until(code, retry_after, now)
@@ -71,7 +76,7 @@ def accepted_sid(response: Response, now: datetime) -> str:
     """
     body = response.json()
     sid = body.get("sid")
-    if not isinstance(sid, str):
+    if not isinstance(sid, str) or not SID.fullmatch(sid):
         raise NotifierError("Twilio's response names no message; is TWILIO_API_URL right?", uncertain=True)
     raise_if_failed(body, now)
     return sid
@@ -79,13 +84,14 @@ def accepted_sid(response: Response, now: datetime) -> str:
 
 def raise_if_failed(message: Mapping[str, Any], now: datetime) -> None:
     """Raise Undelivered, with the reason, for a message that could not be delivered."""
-    if message.get("status") not in FAILED:
+    status = str(message.get("status"))
+    if status not in FAILED:
         return
     code = message["error_code"] if isinstance(message.get("error_code"), int) else None
     reason = ADVICE.get(code) if code else None
-    reason = reason or message.get("error_message") or "no reason given"
+    reason = reason or _shortened(message.get("error_message") or "no reason given")
     retry_at = _limited_until(code, None, now)
-    words = f"Twilio: {message['status']}, {f'{code} ' if code else ''}({reason})"
+    words = f"Twilio: {status}, {f'{code} ' if code else ''}({reason})"
     raise Undelivered(words, permanent=retry_at is None, retry_at=retry_at)
 
 
@@ -95,19 +101,23 @@ def sid_in_list(response: Response, body: str, since: datetime) -> str | None:
     for item in listed if isinstance(listed, list) else []:
         if not isinstance(item, dict):
             continue
-        created = parse_date(item.get("date_created"))
+        created, sid = parse_date(item.get("date_created")), str(item.get("sid"))
         # A trial account puts a sentence before the body.
-        if created and created >= since and str(item.get("body")).endswith(body):
-            return str(item["sid"])
+        if created and created >= since and str(item.get("body")).endswith(body) and SID.fullmatch(sid):
+            return sid
     return None
 
 
 def parse_date(text: object) -> datetime | None:
     """Return the time of an RFC 2822 date, in UTC; None if it is none."""
     try:
-        return parsedate_to_datetime(str(text)).astimezone(UTC)
-    except ValueError:
+        return parsedate_to_datetime(str(text)[:MAX_DATE]).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
+
+
+def _shortened(text: object) -> str:
+    return one_line(str(text)[: 2 * MAX_TEXT])[:MAX_TEXT]
 
 
 def _limited_until(code: int | None, retry_after: str | None, now: datetime) -> datetime | None:

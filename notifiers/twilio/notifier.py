@@ -86,7 +86,7 @@ class TwilioNotifier(Notifier):
         except NotifierError as error:
             error.prefix(f"Could not deliver to twilio:{receipt.channel}. ")
             raise
-        return message.get("status") not in PENDING
+        return str(message.get("status")) not in PENDING
 
     def check(self) -> str:
         """Read one entry of the account's message log, which takes the same credentials as sending."""

@@ -201,4 +201,5 @@ def excerpt(body: bytes) -> str:
     page = body[:4000].decode("utf-8", "replace")
     title = re.search(r"<title[^>]{0,200}>([^<]{1,500})", page, re.IGNORECASE)
     words = title[1] if title else re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", page, flags=re.S | re.I)
-    return redact(" ".join(words.split())[:200])
+    printable = "".join(character if character.isprintable() else " " for character in words)
+    return redact(" ".join(printable.split())[:200])
