@@ -192,6 +192,8 @@ def child_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
 def post_worker_init(worker):
     """Start the embedded worker: threads and connections do not survive a fork."""
     services = worker.wsgi.extensions["webhooks"]
+    # A process that a handler forks would keep the address in use, and accept connections that it never serves.
+    os.register_at_fork(after_in_child=lambda: [listener.sock.close() for listener in worker.sockets])
     # Before the first job runs, which may end this process.
     serving_flags.set(worker, True)
     try:
@@ -216,7 +218,17 @@ def post_worker_init(worker):
 
 
 def worker_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
-    """Stop the embedded worker within the rest of its time."""
+    """Stop the embedded worker within the rest of its time, and then what its handlers have started."""
     if getattr(worker, "wsgi", None) is not None:
         since = getattr(worker, "stopped_at", time.monotonic())
         worker.wsgi.extensions["webhooks"].stop(max(0.0, since + JOB_GRACE_SECONDS - time.monotonic()))
+        # Not SIGTERM: a forked process has this one's handler of it, and the time to stop is over.
+        for pid in child_processes():
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def child_processes():
+    """Return the ids of this process's children; empty where there is no /proc, as on macOS."""
+    lists = Path("/proc/self/task").glob("*/children")
+    return [int(pid) for one in lists for pid in one.read_text().split()]

@@ -1,18 +1,21 @@
-"""A handler that ends its process: the server goes on, and the job ends as a dead letter."""
+"""Handlers that end their process or start others: the server goes on, and nothing of it is left after its end."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 import requests
 
+from tests.acceptance.test_load import children
 from tests.support.server import serving, wait_for
+from webhooks.config import environment
 
 CREDENTIAL = {"TABLEAU_DOMAIN": "127.0.0.1", "TABLEAU_PAT_NAME": "a", "TABLEAU_PAT_SECRET": "b"}
 # A server whose handler for one event type ends the process that runs it.
 SERVER = """
-import os, signal, sys
+import os, signal, sys, time
 from webhooks.registry import on
 @on("WorkbookCreated")
 def fatal(event):
@@ -41,6 +44,34 @@ def test_handler_cannot_stop_the_server(tmp_path: Path, statement: str) -> None:
         assert server.process.poll() is None
         another = {"event_type": "WorkbookDeleted", "resource_name": "Sales"}
         wait_for(lambda: requests.post(server.hook, json=another, timeout=10).status_code == 200)
+
+
+FORKED = """if os.fork() == 0:
+        os.execvp("sleep", ["sleep", "300"]) if event.resource_name == "exec" else time.sleep(300)"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", ["exec", "fork"])
+def test_children_of_handlers_do_not_hold_the_address(tmp_path: Path, name: str) -> None:
+    """A forked process accepts no connections, and ends with the server."""
+    (tmp_path / "rules.toml").write_text("")
+    more = {"WEB_CONCURRENCY": "1", "RULES_FILE": str(tmp_path / "rules.toml")}
+    code = SERVER.format(statement=FORKED)
+    with serving(tmp_path, CREDENTIAL, command=("-c", code), **more) as server:
+        (worker,) = children(server.process.pid)
+        event = {"event_type": "WorkbookCreated", "resource_name": name}
+        assert requests.post(server.hook, json=event, timeout=10).status_code == 200
+        (child,) = wait_for(lambda: descendants(worker))
+        server.process.terminate()
+        server.process.wait(40)
+        wait_for(lambda: not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text())
+        environment.require_free_address("127.0.0.1", int(server.environment["PORT"]))
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the children that any thread of the process has started."""
+    return [int(child) for one in Path(f"/proc/{pid}/task").glob("*/children") for child in one.read_text().split()]
 
 
 def test_server_that_cannot_start_ends(tmp_path: Path) -> None:

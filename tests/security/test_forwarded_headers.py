@@ -62,3 +62,16 @@ def test_headers_do_not_change_the_path(server: Server, name: str, value: str) -
     assert status(server, "GET /x/metrics", [f"{name}: {value}"]) == 404
     assert status(server, "GET /x", [f"{name}: {value}"]) == 404
     assert status(server, "GET /healthz", [f"{name}: {value}"]) == 200
+
+
+@pytest.mark.parametrize(
+    "request_line", ["OPTIONS *", "GET http://evil.example/x", "GET //evil.example/x", "GET /x/.."]
+)
+def test_no_response_repeats_the_host(server: Server, request_line: str) -> None:
+    """A redirect to the host that the client names could be stored by a proxy and served to others."""
+    address = urlsplit(server.url)
+    with socket.create_connection((str(address.hostname), address.port), timeout=10) as connection:
+        connection.sendall(f"{request_line} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n".encode())
+        received = connection.makefile("rb").read()
+    assert b"evil.example" not in received
+    assert received[9:12] == b"404"
