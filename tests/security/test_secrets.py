@@ -1,4 +1,4 @@
-"""Secrets are masked by their value before anything is logged, stored or sent, whoever repeats them."""
+"""Secrets are masked by their value before anything is logged, stored or sent, wherever they are repeated."""
 
 from __future__ import annotations
 
