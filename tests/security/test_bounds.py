@@ -161,7 +161,7 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     ),
 }
 
-# These read what the operator wrote.
+# These read configuration, which is trusted.
 CONFIGURATION = (
     "notifiers.apprise.config",
     "notifiers.slack.notifier",

@@ -1,4 +1,4 @@
-"""Nothing from outside can look like a line of the log, or change what a terminal shows of it."""
+"""Text from outside cannot look like a line of the log, or change how a terminal shows the log."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_long_message_is_cut() -> None:
 
 
 def test_thread_that_ends_with_an_exception_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python prints such an exception as it is; the formatter of the log sees it instead."""
+    """By default Python prints the exception unformatted; here it passes through the formatter of the log."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     monkeypatch.setattr("threading.excepthook", logs.threading.__excepthook__)
