@@ -213,7 +213,7 @@ def test_server_creates_private_files(tmp_path: Path) -> None:
 
 
 def test_doctor_names_exposed_files(tmp_path: Path, opened: Callable[..., Inbox]) -> None:
-    """Files that every user can read or write are named, unless nobody else can enter the folder."""
+    """Files that every user can read or write are named, unless no other user can enter the folder."""
     database = tmp_path / "data" / "inbox.sqlite3"
     opened(f"sqlite:///{database}").events.receive(some_event(1))
     database.parent.chmod(0o755)

@@ -4,6 +4,8 @@ Rolling deployment: a process of the previous version goes on receiving, plannin
 have no version.
 """
 
+from __future__ import annotations
+
 import sqlalchemy as sa
 from alembic import op
 
