@@ -113,7 +113,7 @@ class ActiveRules:
             stored = self._versions().current()
             if stored is None:
                 raise
-            log.error("Rules file invalid, keeping the rules in force: version=%d %s", stored.id, error)  # noqa: TRY400 - the message lists the errors
+            log.error("Rules file invalid, keeping the rules in force: version=%d %s", stored.id, error.in_one_line)  # noqa: TRY400 - the message lists the errors
             return stored
         version = self._versions().activate(text, self.source)
         if version.digest != digest(text):
@@ -143,7 +143,9 @@ class ActiveRules:
             rules = self._parse(version.text)
         except RulesError as error:
             self._unusable = version.id
-            log.error("Rules in force cannot be used here, planning is paused: version=%d %s", version.id, error)  # noqa: TRY400 - the message lists the errors
+            log.error(  # noqa: TRY400 - the message lists the errors
+                "Rules in force cannot be used here, planning is paused: version=%d %s", version.id, error.in_one_line
+            )
             return
         self._unusable = None
         self._current = RulesInForce(rules, version)

@@ -109,7 +109,7 @@ def check_startup(services: Services) -> None:
         # The rules in force are stored, so a mistake in the file does not keep the server from starting.
         if not services.has_stored_rules():
             raise RuntimeError(str(error)) from error
-        log.error("Rules file invalid, the server starts with the rules in force: %s", error)  # noqa: TRY400 - the message lists the errors
+        log.error("Rules file invalid, the server starts with the rules in force: %s", error.in_one_line)  # noqa: TRY400 - the message lists the errors
     if not services.settings.webhook_tokens():
         warnings.append("WEBHOOK_TOKEN is empty: anyone who knows the URL can send events")
     elif services.settings.has_short_token():

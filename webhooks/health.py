@@ -24,7 +24,7 @@ Events and reasons:  flask events list, flask events explain ID
 
 # Metrics by the figures of the inbox: name and description.
 GAUGES = {
-    "events": ("events_newest_id", "Id of the newest event; ids have gaps, so this is no number of events"),
+    "events": ("events_newest_id", "Id of the newest event; ids have gaps, so this is not a count of events"),
     "unplanned": ("events_unplanned", "Stored events that are not planned yet"),
     "ready": ("jobs_ready", "Jobs waiting to run, including those waiting for their next attempt"),
     "running": ("jobs_running", "Running jobs"),
@@ -35,7 +35,7 @@ GAUGES = {
 }
 
 # The one metric that is about this server and not about the inbox.
-RULES_GAUGE = ("rules_file_not_in_force", "Whether this server's rules file is not what events are planned by")
+RULES_GAUGE = ("rules_file_not_in_force", "1 if this server's rules file is not in force")
 
 # The first use opens the inbox: an invalid DATABASE_URL raises RuntimeError, a folder without permission OSError.
 INBOX_ERRORS = (StoreUnavailable, RuntimeError, OSError)

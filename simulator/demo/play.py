@@ -75,6 +75,7 @@ def play(*, port: int, simulator_port: int) -> None:
         with server_process(settings) as server, settings_file(settings, SETTINGS_FILE):
             register_webhooks(site, f"http://127.0.0.1:{port}/webhook")
             print(WELCOME.format(port=port, simulator_port=simulator_port, log=LOG), flush=True)
+            show_warnings(f"http://127.0.0.1:{port}/readyz")
             feed = MessageFeed(site.url)
             for event in SCENARIO:
                 caused = post_json(f"{site.url}/simulator/events", event)["event"]
@@ -84,6 +85,16 @@ def play(*, port: int, simulator_port: int) -> None:
             print(SCENARIO_ENDED, flush=True)
             while True:
                 show_messages(feed, server, 60)
+
+
+def show_warnings(url: str) -> None:
+    """Print what the server warns of, such as an invalid rules file."""
+    with urllib.request.urlopen(url, timeout=10) as response:
+        warnings: list[str] = json.load(response).get("warnings", [])
+    for warning in warnings:
+        print(f"\n{format_block('Warning', warning)}", flush=True)
+    if warnings:
+        print(format_block("", "Check the rules: .venv/bin/flask rules check"), flush=True)
 
 
 def show_messages(feed: MessageFeed, server: subprocess.Popen[bytes], seconds: float) -> None:

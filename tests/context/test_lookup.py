@@ -27,6 +27,13 @@ def test_event_of_another_site_is_named(simulation: Simulation) -> None:
     assert (lookup.content, lookup.error, lookup.other_site) == (None, None, True)
 
 
+def test_sample_event_is_not_reported_as_an_event_of_another_site(simulation: Simulation) -> None:
+    """The sample of `flask trigger` belongs to no real site, so its message explains why there are no details."""
+    lookup = look_up(simulation.event(site_luid=OTHER_SITE, test=True), lambda: simulation.tableau)
+    assert lookup.problem == 'this test event is not about content of "acme", so Tableau has no details about it'
+    assert lookup.other_site
+
+
 @pytest.mark.parametrize("site_luid", [None, "", 7, "same", "SAME"])
 def test_content_that_is_gone_is_named(site_luid: object, simulation: Simulation) -> None:
     """Without a site, or with the server's own in any case, the content is gone or invisible."""

@@ -51,6 +51,18 @@ def test_rules_check_names_the_event_types_without_a_webhook(
     assert "UserDeleted" not in make_flask(settings)("rules", "check").stderr
 
 
+def test_misspelt_event_type_needs_a_correction_and_no_webhook(
+    flask: RunFlask, make_flask: MakeFlask, settings: Settings, rules_file: Path
+) -> None:
+    """A probable typing error is a warning only; `flask webhooks sync` is not the remedy."""
+    flask("webhooks", "sync", "--url", URL)
+    with rules_file.open("a", encoding="utf-8") as file:
+        file.write('\n[[rule]]\nname = "New"\non = "WorkbookUpdatd"\nnotify = "slack:#bi"\n')
+    checked = make_flask(settings)("rules", "check")
+    assert "WorkbookUpdatd is not a known event type; did you mean WorkbookUpdated?" in checked.stderr
+    assert "no webhook" not in checked.stderr
+
+
 def test_rules_check_judges_the_given_file(flask: RunFlask, tmp_path: Path) -> None:
     """A file that is checked before it is used is compared, not RULES_FILE."""
     flask("webhooks", "sync", "--url", URL)

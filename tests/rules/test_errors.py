@@ -73,6 +73,10 @@ def test_error_says_what_is_expected(old: str, new: str, error: str, actions: Ac
         ("[dead_letters]\nto = 'slack'", "dead_letters: to is not known here; choose one of: notify"),
         ("name = ", "not TOML: Invalid value (at end of document)"),
         ("[[rule]]\nname = \u201cA\u201d", "(at line 2, column 8); use straight quotation marks"),
+        ("[[rule]]\nname = Sales", '(at line 2, column 8); write text in straight quotation marks: "text"'),
+        ('[[rule]]\non = ["a", "b"\nnotify = "c"', "(at line 3, column 1); the list above it needs a closing ]"),
+        (f"{VALID}\n[[rule]\nname = 'B'", "in line 6, write [[rule]], with two brackets on each side"),
+        (VALID.replace("[[rule]]", "[rule]") + VALID, "in line 1, write [[rule]], with two brackets on each side"),
     ],
 )
 def test_errors_outside_of_rules_are_reported(text: str, error: str, actions: Actions) -> None:

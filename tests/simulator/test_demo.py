@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.server
+import json
 import socket
+import threading
 
 import pytest
 import slack_sdk
@@ -10,7 +13,7 @@ import twilio.rest
 
 from simulator import Running
 from simulator.demo.console import WIDTH, MessageFeed, format_block
-from simulator.demo.play import WELCOME, CannotStart, check_port
+from simulator.demo.play import WELCOME, CannotStart, check_port, show_warnings
 
 
 def test_each_message_is_returned_once(simulator: Running, slack: slack_sdk.WebClient, sms: twilio.rest.Client) -> None:
@@ -46,3 +49,28 @@ def test_port_in_use_is_named() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(CannotStart, match=f"Port {port} is in use. Choose another: PORT={port + 10} make run"):
             check_port(port, "PORT")
+
+
+def test_warnings_of_the_server_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """An invalid rules file is reported in the demo's terminal, with the command that lists its errors."""
+    warning = "The rules file is invalid; version 1 of the rules is in force."
+
+    class Ready(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(
+                json.dumps({"status": "ready"} | ({"warnings": [warning]} if "1" in self.path else {})).encode()
+            )
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Ready) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        show_warnings(f"{url}/0")
+        assert capsys.readouterr().out == ""
+        show_warnings(f"{url}/1")
+        server.shutdown()
+    shown = capsys.readouterr().out
+    assert warning in shown
+    assert "flask rules check" in shown
+    assert max(map(len, shown.splitlines())) <= WIDTH

@@ -89,6 +89,8 @@ def _not_found(event: Event, tableau: Tableau, kind: str) -> Lookup:
     if isinstance(sender, str) and sender and sender.lower() != signed_in.lower():
         site = f'"{tableau.site_name}"' if tableau.site_name else "the default site"
         problem = f"this event comes from another site ({sender}); the server signs in to {site} ({signed_in})"
+        if event.is_test:
+            problem = f"this test event is not about content of {site}, so Tableau has no details about it"
         return Lookup(problem=problem, other_site=True)
     problem = f"this {kind_noun(kind)} no longer exists, or the server's Tableau user cannot see it"
     return Lookup(problem=problem)

@@ -1,6 +1,6 @@
-"""The event types that have a webhook in Tableau, remembered from the last time when a site's webhooks were listed.
+"""Remember which event types have a webhook in Tableau, each time a site's webhooks are listed.
 
-They tell what is missing where Tableau is not asked: when the rules are checked, and when the server starts.
+From this, missing webhooks are known without a request to Tableau: when the rules are checked, and at start.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from tableau_rest.models import Webhook
 from webhooks.config.site import Site
+from webhooks.event_types import EVENT_TYPES
 from webhooks.registration.diff import is_ours
+from webhooks.spelling import closest
 
 if TYPE_CHECKING:
     from webhooks.inbox import Inbox
@@ -31,16 +33,22 @@ def remember_registered(inbox: Inbox, site: Site, event_types: Iterable[str]) ->
 def missing_webhooks(inbox: Inbox, sites: Sequence[Site], desired: Callable[[Site], Sequence[str]]) -> list[str]:
     """Return a sentence for each site on which desired event types have no webhook, as far as this is known.
 
-    `desired` returns the event types that the rules and handlers need from a site.
+    `desired` returns the event types that the rules and handlers need from a site. Those that are probably misspelt
+    are left out: they need a correction, not a webhook.
     """
     sentences = []
     for site in sites:
         registered = inbox.state.get(_key(site))
-        missing = [] if registered is None else [name for name in desired(site) if name not in registered]
+        needed = [] if registered is None else desired(site)
+        missing = [name for name in needed if name not in registered and not _is_misspelt(name)]
         if missing:
             place = f"Tableau site {site.name}" if len(sites) > 1 else "Tableau"
             sentences.append(f"{place} has no webhook for {', '.join(missing)}. Run flask webhooks sync.")
     return sentences
+
+
+def _is_misspelt(name: str) -> bool:
+    return name not in EVENT_TYPES and closest(name, EVENT_TYPES) is not None
 
 
 def _key(site: Site) -> str:

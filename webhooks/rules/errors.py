@@ -43,6 +43,11 @@ class RulesError(Exception):
         self.source = source
         self.errors = tuple(errors)
 
+    @property
+    def in_one_line(self) -> str:
+        """The file and all errors in one line, for the log."""
+        return f"{self.source}: {'; '.join(map(str, self.errors))}"
+
 
 class InvalidValue(ValueError):
     """A part of the file is invalid; each of `messages` is an error."""

@@ -23,6 +23,10 @@ SECTIONS = ("rule", "dead_letters")
 HEADER = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
 AT_LINE = re.compile(r"at line (\d+)")
 CURLY_QUOTES = re.compile("[\u201c\u201d\u201e\u2018\u2019]")
+# A header of a rule with too few brackets: [rule], [[rule] or [rule]].
+BROKEN_HEADER = re.compile(r"^[ \t]*(?!\[\[[ \t]*rule[ \t]*\]\])\[{1,2}[ \t]*rule[ \t]*\]{1,2}", re.MULTILINE)
+TWO_BRACKETS = "write [[rule]], with two brackets on each side"
+QUOTATION_MARKS = 'write text in straight quotation marks: "text"'
 
 
 class RuleModel(BaseModel):
@@ -75,16 +79,29 @@ def parse(text: str, actions: Actions, source: str = "rules.toml", max_attempts:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        found = AT_LINE.search(str(error))
-        line = text.splitlines()[int(found[1]) - 1 : int(found[1])] if found else []
-        # Word processors insert curly quotation marks.
-        advice = '; use straight quotation marks: "text"' if line and CURLY_QUOTES.search(line[0]) else ""
-        raise RulesError(source, [Diagnostic("", f"not TOML: {error}{advice}")]) from None
+        message = "; ".join(filter(None, (f"not TOML: {error}", _toml_advice(text, str(error)))))
+        raise RulesError(source, [Diagnostic("", message)]) from None
     parser = _Parser(actions, max_attempts)
     rules = parser.parse(document, text)
     if parser.errors:
         raise RulesError(source, parser.errors, parser.warnings)
     return rules
+
+
+def _toml_advice(text: str, error: str) -> str:
+    """Return how to correct a syntax error of a person who does not know TOML, or an empty string."""
+    if header := BROKEN_HEADER.search(text):
+        return f"in line {text.count(chr(10), 0, header.start()) + 1}, {TWO_BRACKETS}"
+    found = AT_LINE.search(error)
+    lines = text.splitlines()[int(found[1]) - 1 : int(found[1])] if found else []
+    # Word processors insert curly quotation marks.
+    if lines and CURLY_QUOTES.search(lines[0]):
+        return 'use straight quotation marks: "text"'
+    if error.startswith("Unclosed array"):
+        return "the list above it needs a closing ]"
+    if error.startswith("Invalid value"):
+        return QUOTATION_MARKS
+    return ""
 
 
 class _Parser:
@@ -102,7 +119,7 @@ class _Parser:
             self._error("", f"{key} is not known here; {hint(key, SECTIONS)}")
         tables = document.get("rule", [])
         if not isinstance(tables, list) or not all(isinstance(table, Mapping) for table in tables):
-            self._error("", "write [[rule]], with two brackets on each side, above each rule")
+            self._error("", f"{TWO_BRACKETS}, above each rule")
             tables = []
         # `rule 2 "Finance" (line 14)`; rules that are inline tables have no header, and so no known line.
         places = [f'rule {number} "{table.get("name", "")}"' for number, table in enumerate(tables, 1)]

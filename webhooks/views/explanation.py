@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Verdicts on rules and handlers. A removed one is not part of the plan of now; a replaced event was created by
 # reconciliation before it arrived.
 MATCHED, NO, REMOVED, REPLACED = "matched", "no", "removed", "replaced"
-# Verdicts on a notice about dead jobs.
+# Verdicts on a report of dead jobs.
 NOTIFIED, PENDING, FAILED = "notified", "pending", "failed"
 
 
@@ -106,7 +106,7 @@ def _origin(job: Job, *, evaluated: bool) -> Decision:
     """
     if job.handler == DEAD_LETTERS:
         verdict = {JobState.DONE: NOTIFIED, JobState.SKIPPED: NOTIFIED, JobState.DEAD: FAILED}.get(job.state, PENDING)
-        return Decision("announcement", job.rule or job.key, verdict, "the notice about dead jobs")
+        return Decision("announcement", job.rule or job.key, verdict, "report of dead jobs")
     if job.handler == PLANNING_FAILED:
         return Decision("planning", PLANNING_FAILED, FAILED, str(job.params.get("error", "unknown reason")))
     if not evaluated:

@@ -75,7 +75,7 @@ class Attempts:
             log.error("%s is dead: %s", job_title(job), text, exc_info=trace)
             return Ending(JobState.DEAD, text)
         seconds = (due_at - now).total_seconds()
-        log.warning("%s retried in %.1f s: %s", job_title(job), seconds, text, exc_info=trace)
+        log.warning("%s failed, retrying in %.1f s: %s", job_title(job), seconds, text, exc_info=trace)
         return Ending(JobState.READY, text, seconds, free)
 
     def settle(self, job: Job, ending: Ending, following: Job | None = None) -> Job | None:

@@ -136,7 +136,7 @@ def test_the_dead_letter_notice_is_explained(flask: Run, receive: Receive, servi
     inbox.events.plan(services.planner.jobs)
     (job,) = inbox.jobs.claim("host:1:test", 1, 60)
     inbox.dead_letters.dead_letter(job, "channel_not_found")
-    assert lines(flask, event_id)[-2] == ["dead letters", "pending", "the notice about dead jobs"]
+    assert lines(flask, event_id)[-2] == ["dead letters", "pending", "report of dead jobs"]
     assert lines(flask, event_id)[-1][:2] == ["dead_letters default", "ready"]
     (notice,) = inbox.jobs.claim("host:1:test", 1, 60)
     inbox.dead_letters.dead_letter(notice, "not_authed")

@@ -152,6 +152,6 @@ class LocalChecks:
         dead = int(counts["dead"])
         if dead:
             advice = "List: flask events list --state dead. Try again: flask events replay --dead"
-            yield warning("dead letters", f"{formats.count(dead, 'job')} failed for good", advice)
+            yield warning("dead letters", f"{formats.count(dead, 'job')} dead-lettered", advice)
         else:
             yield ok("dead letters", "none")
