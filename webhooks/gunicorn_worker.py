@@ -56,7 +56,7 @@ class Reception:
 
 
 class LimitedSource:
-    """What gunicorn's parser reads from: the connection until the deadline, then an end as if the client had closed."""
+    """The input of gunicorn's parser: the connection until the deadline, then an end as if the client had closed."""
 
     def __init__(self, connection: socket.socket, deadline: float) -> None:
         self._connection, self._deadline = connection, deadline
@@ -305,7 +305,7 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
 
 
 class ServingFlags:
-    """Which workers have started to serve, in memory that each of them shares with the master process."""
+    """The workers that have started to serve, in memory that they share with the master process."""
 
     def __init__(self) -> None:
         self._flags: dict[int, Any] = {}

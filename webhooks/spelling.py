@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-# Characters; a longer text is no misspelt word, and comparing it takes long.
+# Characters; a longer text is not a misspelt word, and comparing it takes long.
 MAX_LENGTH = 100
 
 

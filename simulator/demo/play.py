@@ -132,7 +132,8 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise CannotStart(f"The server ended immediately. See {LOG}")
+            _, found, reason = LOG.read_text(encoding="utf-8", errors="replace").rpartition("Error: ")
+            raise CannotStart(f"The server did not start. {reason.strip() if found else f'See {LOG}'}")
         try:
             urllib.request.urlopen(url, timeout=2).close()
         except OSError:

@@ -157,7 +157,7 @@ def attempt_of(row: Row) -> Attempt:
 
 
 def optional_time(seconds: float | None) -> datetime | None:
-    """Return the time at `seconds` since 1970, or None for None and for what is no time."""
+    """Return the time at `seconds` since 1970, or None if it is None or not a time."""
     try:
         return None if seconds is None else from_timestamp(seconds)
     except (*UNREADABLE, OverflowError, OSError):

@@ -101,7 +101,7 @@ def content_changes(
 ) -> list[MissedEvent]:
     """Return what was created or updated from `since` on and before `until`.
 
-    `known` is the content as it was before, by LUID. A refresh changes the time of the content, but is no update.
+    `known` is the content as it was before, by LUID. A refresh changes the time of the content, but is not an update.
     """
     changes = []
     for content in listed:

@@ -48,7 +48,7 @@ def apply_changes(changes: Iterable[Change], tableau: Tableau) -> Iterator[Outco
 
 
 def _delete(webhook: Webhook, tableau: Tableau) -> None:
-    """Delete the webhook; it is no error if it no longer exists."""
+    """Delete the webhook; it may already be gone."""
     try:
         tableau.delete_webhook(webhook)
     except UnknownUri:

@@ -13,7 +13,7 @@ WAITS = (1.0, 5.0, 30.0, 180.0, 900.0, 1800.0, 7200.0)
 JITTER = 0.1
 # Seconds over which jobs are spread that were asked to wait until the same time, after the first, second … attempt.
 SPREADS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
-# Attempts after unexpected errors: most likely a mistake in a handler, and retries would only delay the report.
+# Attempts after unexpected errors: most likely a mistake in a handler, so more attempts would only delay the report.
 MAX_UNEXPECTED = 5
 # A later time named by the other side may be a mistake.
 LONGEST_WAIT = timedelta(days=1)

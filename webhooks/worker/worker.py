@@ -256,7 +256,7 @@ class Worker:
         self._forget(claimed)
         self._attempts.release(claimed.job)
 
-    # One thread renews leases and looks after the others.
+    # One thread renews leases and supervises the others.
 
     def _keep_leases(self) -> None:
         """Renew leases until all jobs have ended, also while the worker stops."""

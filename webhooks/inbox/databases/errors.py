@@ -1,4 +1,4 @@
-"""Distinguish errors that can pass, such as a full disk, from mistakes in a statement, by the databases' codes."""
+"""Distinguish temporary errors, such as a full disk, from mistakes in a statement, by the databases' codes."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def _driver(connection: Connection) -> BoundedConnection:
 
 
 def _run(operation: Callable[[], T]) -> T:
-    """Run the operation, and once more if its connection had gone stale, as after a restart of the database."""
+    """Run the operation; repeat it once if its connection was stale, for example after a restart of the database."""
     started = time.monotonic()
     with translated():
         try:

@@ -82,7 +82,7 @@ class SqliteFiles:
             self.anchor.close()
 
     def _verify_size(self, size: int) -> None:
-        """Tell a truncated file from one whose free pages were returned: all its pages are in the file or the log."""
+        """Distinguish a truncated file from one with returned free pages: all its pages are in the file or the log."""
         shrunk, self._size = size < self._size or size == 0, size
         if not shrunk or self.anchor is None:
             return
