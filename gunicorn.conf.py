@@ -136,6 +136,8 @@ def migrate(server):
             child.join(0.2)
         child.kill()
         child.join()
+    if child.exitcode == 0:
+        server.inbox_url = settings.database_url
 
 
 @contextmanager
@@ -171,15 +173,20 @@ def open_inbox(server, services):
         os.setuid(server.cfg.uid)
     os.umask(server.cfg.umask)
     # An error is raised again, and reported, when the server processes open the inbox.
+    exists = False
     with suppress(Exception):
+        exists = services.inbox.store.revision() is not None
         services.inbox.close()
+    sys.exit(0 if exists else 1)
 
 
-def pre_fork(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
+def pre_fork(server, worker):
     """Give the new process a free place among the connection counts."""
     serving_flags.add(worker)
     worker.place = places.pop() if places else 0
     SharingWorker.connections[worker.place] = 0
+    # A process that replaces a dead one must not create an inbox in place of one that was removed.
+    worker.inbox_existed = getattr(server, "inbox_url", None) == settings.database_url
 
 
 def child_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
@@ -192,6 +199,8 @@ def child_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
 def post_worker_init(worker):
     """Start the embedded worker: threads and connections do not survive a fork."""
     services = worker.wsgi.extensions["webhooks"]
+    if getattr(worker, "inbox_existed", False):
+        services.require_existing_inbox()
     # A process that a handler forks would keep the address in use, and accept connections that it never serves.
     os.register_at_fork(after_in_child=lambda: [listener.sock.close() for listener in worker.sockets])
     # Before the first job runs, which may end this process.

@@ -103,11 +103,10 @@ def metrics() -> Response:
 
 def rules_problems() -> list[str]:
     """Return why this server's rules file is not in force; empty if it is, or if that is unknown."""
-    from webhooks.registry import RegistrationError  # noqa: PLC0415 - this module is imported by commands, too
-
     try:
         return services().active_rules.problems()
-    except (*INBOX_ERRORS, RegistrationError):
+    except Exception as error:  # noqa: BLE001 - of any kind if the database is damaged
+        log.debug("The rules in force are unknown: %s", error)
         return []
 
 
@@ -127,5 +126,6 @@ def planning() -> bool:
     """Return whether events get planned."""
     try:
         return services().plans_events()
-    except INBOX_ERRORS:
+    except Exception as error:  # noqa: BLE001 - of any kind if the database is damaged
+        log.debug("The unplanned events are unknown: %s", error)
         return False

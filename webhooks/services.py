@@ -190,8 +190,12 @@ class Services:
         from webhooks.worker.worker import Worker  # noqa: PLC0415 - see above
 
         self._apply_rules(self.active_rules.rules)
-        for missing in missing_webhooks(self.inbox, self.sites.all, self._desired_in_force):
-            log.warning("%s", missing)
+        try:
+            for missing in missing_webhooks(self.inbox, self.sites.all, self._desired_in_force):
+                log.warning("%s", missing)
+        except StoreUnavailable as error:
+            # A server may start before its database does; it refuses events until then.
+            log.warning("Missing webhooks not looked up, inbox unavailable: %s", error)
 
         def jobs(event: Event) -> tuple[NewJob, ...]:
             # The rules in force change while the worker runs.
@@ -217,6 +221,12 @@ class Services:
         self.inbox.dead_letters.announcements = plan_announcements(rules.dead_letters)
         for warning in delivery_warnings(rules.destinations, self.notifiers):
             log.warning("Some destinations cannot be notified: %s", warning)
+
+    def require_existing_inbox(self) -> None:
+        """Create no inbox in this process, because there was one when the server started."""
+        from webhooks.inbox import Migrate  # noqa: PLC0415 - see above
+
+        self.migrate = Migrate.EXISTING
 
     def start_worker(self) -> None:
         """Start this process's embedded worker and monitor, unless WORKER_THREADS is 0.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -80,6 +83,8 @@ def server(tmp_path: Path, rules: Path) -> Iterator[Server]:
     url = f"sqlite:///{tmp_path / 'data' / 'inbox.sqlite3'}"
     more = {"RULES_FILE": str(rules), "WEB_CONCURRENCY": "2", "DATABASE_URL": url}
     with serving(tmp_path, TABLEAU, **more) as running:
+        # A process that starts after the damage would open what it finds.
+        wait_for(lambda: running.log.read_text(encoding="utf-8").count("Worker started") == 2, what="both processes")
         assert statuses(running, range(20)) == {200}
         yield running
 
@@ -122,6 +127,49 @@ def test_no_event_is_acknowledged_after_damage(server: Server, tmp_path: Path, d
     assert 1 <= len(lines) <= 2
     assert "while the server runs" in lines[0]
     assert "docs/howto/backup.md" in lines[0]
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, remove_folder, truncate])
+def test_replaced_process_creates_no_inbox(server: Server, tmp_path: Path, damage: Damage) -> None:
+    """A process that starts in place of a dead one refuses events as the others do, also after a reload."""
+    database = tmp_path / "data" / "inbox.sqlite3"
+    before = processes(server)
+    damage(database)
+    for file in (f"{database}-wal", f"{database}-shm"):
+        Path(file).unlink(missing_ok=True)
+    for process in before:
+        os.kill(process, signal.SIGKILL)
+    wait_for(lambda: len(processes(server) - before) == 2, what="new processes")
+    assert statuses(server, range(100, 110)) == {503}
+    server.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: server.log.read_text(encoding="utf-8").count("Booting worker") == 6, what="the reload")
+    assert statuses(server, range(200, 210)) == {503}
+    assert not database.exists() or database.stat().st_size == 0
+
+
+def test_server_starts_before_its_database(tmp_path: Path, rules: Path) -> None:
+    """While the inbox cannot be opened the server runs and refuses events; it stores them as soon as it can."""
+    blocker = tmp_path / "data"
+    blocker.write_text("a file in place of the folder", encoding="utf-8")
+    url = f"sqlite:///{blocker / 'inbox.sqlite3'}"
+
+    def repair() -> None:
+        log = tmp_path / "server.log"
+        wait_for(lambda: log.exists() and "Worker started" in log.read_text(encoding="utf-8"), what="the start")
+        blocker.unlink()
+
+    repairing = threading.Thread(target=repair)
+    repairing.start()
+    # Waits until the server is ready.
+    with serving(tmp_path, TABLEAU, RULES_FILE=str(rules), DATABASE_URL=url) as server:
+        assert statuses(server, range(5)) == {200}
+    repairing.join()
+
+
+def processes(server: Server) -> set[int]:
+    """Return the ids of the server's processes."""
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+    return {int(number) for number in children.read_text(encoding="ascii").split()}
 
 
 def test_moved_database_is_used_again_when_it_is_back(server: Server, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ class Inbox:
         """
         store = _store(url, clock)
         store.prepare = partial(prepare, store, migrate)
-        store.may_start_clock = migrate is Migrate.ALWAYS
+        store.may_start_clock = migrate in {Migrate.ALWAYS, Migrate.EXISTING}
         try:
             with suppress(StoreUnavailable):
                 store.ensure_ready()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
+from webhooks.errors import StoreUnavailable
 from webhooks.inbox.databases.store import Store
 
 # The newest revision in migrations/versions; a test compares the two.
@@ -17,12 +18,22 @@ class Migrate(Enum):
     """The databases that may be migrated: a server migrates any, a command none that an older server may use."""
 
     ALWAYS = "any database"
+    # For a process that replaces one which has used the inbox: without it acknowledged events are lost.
+    EXISTING = "any database but an empty one"
     IF_EMPTY = "an empty database"
     NEVER = "no database"
 
 
 def prepare(store: Store, migrate: Migrate) -> None:
-    """Migrate the database if that is allowed. Raises RuntimeError if its schema is not the one that is needed."""
+    """Migrate the database if that is allowed.
+
+    Raises RuntimeError if its schema is not the one that is needed, and StoreUnavailable if it existed before.
+    """
+    if migrate is Migrate.EXISTING and not (store.exists() and store.revision()):
+        raise StoreUnavailable(
+            "The inbox was removed or emptied while the server runs. Events are refused until this is repaired: stop "
+            "the server, restore the inbox (docs/howto/backup.md), and start the server again"
+        )
     if migrate is Migrate.NEVER and not store.exists():
         raise RuntimeError("There is no inbox yet; the server creates it when it starts. Check DATABASE_URL")
     found = store.revision()
@@ -30,7 +41,7 @@ def prepare(store: Store, migrate: Migrate) -> None:
         return
     if found is None and migrate is Migrate.NEVER:
         raise RuntimeError("The database has no inbox yet; the server creates it when it starts. Check DATABASE_URL")
-    if found is not None and found < HEAD and migrate is not Migrate.ALWAYS:
+    if found is not None and found < HEAD and migrate not in {Migrate.ALWAYS, Migrate.EXISTING}:
         raise RuntimeError(
             f"The schema of the inbox is revision {found}; this version needs {HEAD}. Restart the server, which "
             "migrates it; a command does not, because a server of the older version may be running"
