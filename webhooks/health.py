@@ -70,7 +70,7 @@ def ready() -> Response:
     if not services().working() or not planning():
         return problem(503, "The embedded worker is not running, or plans nothing.")
     body: dict[str, object] = {"status": "ready"}
-    if warnings := rules_problems():
+    if warnings := [*rules_problems(), *delivery_problems()]:
         body["warnings"] = warnings
     return Response(json.dumps(body) + "\n", content_type="application/json")
 
@@ -108,6 +108,20 @@ def rules_problems() -> list[str]:
     except Exception as error:  # noqa: BLE001 - of any kind if the database is damaged
         log.debug("The rules in force are unknown: %s", error)
         return []
+
+
+def delivery_problems() -> list[str]:
+    """Return that dead letters cannot be delivered; empty if they can, or if that is unknown."""
+    from webhooks.registry import RegistrationError  # noqa: PLC0415 - see above
+    from webhooks.rules import RulesError  # noqa: PLC0415 - see above
+
+    try:
+        failing = len(services().undeliverable())
+    except (*INBOX_ERRORS, RegistrationError, RulesError):
+        return []
+    return (
+        [f"Dead letters cannot be delivered to {failing} of their destinations. Run flask doctor."] if failing else []
+    )
 
 
 def writable() -> bool:

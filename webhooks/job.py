@@ -13,6 +13,8 @@ from webhooks.event import Event
 # The handlers of jobs that the server plans itself, without a rule.
 MONITOR_ALERT = "monitor_alert"
 DEAD_LETTERS = "dead_letters"
+# The checkpoint of an announcement of dead letters with the destinations that were notified, and those that were not.
+ANNOUNCED_TO = "announced to"
 PLANNING_FAILED = "planning_failed"
 BUILT_IN_HANDLERS = frozenset({MONITOR_ALERT, DEAD_LETTERS, PLANNING_FAILED})
 

@@ -211,6 +211,17 @@ class Services:
             retention=self.settings.retention_days,
         )
 
+    def undeliverable(self) -> list[str]:
+        """Return the destinations of dead letters at which the last announcement failed.
+
+        Raises RulesError, RegistrationError and StoreUnavailable.
+        """
+        from webhooks.destinations import resolve_default  # noqa: PLC0415 - see above
+
+        defaults = self.notifiers.with_default_address
+        current = {resolve_default(to, defaults) for to in self.active_rules.rules.dead_letters}
+        return [to for to in self.inbox.dead_letters.undeliverable if to in current]
+
     def _desired_in_force(self, site: Site) -> tuple[str, ...]:
         return self.desired_event_types(site, self.active_rules.rules)
 

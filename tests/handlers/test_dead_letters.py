@@ -113,6 +113,85 @@ def test_announcement_that_reaches_no_destination_is_an_error(
     assert not all_announced(inbox)
 
 
+def test_other_notifiers_are_used_if_no_destination_works(
+    *,
+    announcement: Callable[..., Job],
+    context: MakeContext,
+    notifiers: RecordingNotifiers,
+    inbox: Inbox,
+    permanent_error: MakeError,
+) -> None:
+    """The token of the only channel died: whoever another notifier reaches is notified, and it is known who was not."""
+    notifiers.with_default_address = ("slack", "twilio", "console")
+    notifiers["slack"].errors = [permanent_error(), permanent_error()]
+    claimed = announcement(to=("slack:#ops",))
+    announce(context(claimed))
+    ((address, message),) = notifiers["twilio"].sent
+    assert (address, message.title) == (None, 'Could not deliver "Sales" to default')
+    assert notifiers["console"].sent == []
+    assert all_announced(inbox)
+    assert inbox.dead_letters.undeliverable == ["slack:#ops"]
+    outcome = inbox.checkpoints.get(claimed, "announced to")
+    assert outcome["notified"] == ["twilio"]
+    assert outcome["failed"].keys() == {"slack:#ops", "slack"}
+
+
+def test_announcement_that_works_again_is_deliverable(
+    *,
+    announcement: Callable[..., Job],
+    context: MakeContext,
+    notifiers: RecordingNotifiers,
+    inbox: Inbox,
+    permanent_error: MakeError,
+    job: MakeJob,
+) -> None:
+    """Each announcement tells where dead letters arrive."""
+    notifiers["slack"].errors = [permanent_error()]
+    announce(context(announcement()))
+    assert inbox.dead_letters.undeliverable == ["slack:#ops"]
+    inbox.dead_letters.dead_letter(job(key="R/notify/next"), "next error")
+    params = {"to": ["slack:#ops", "console"]}
+    announce(context(job(key="dead letters 2", handler="dead_letters", params=params)))
+    assert inbox.dead_letters.undeliverable == []
+
+
+def test_last_attempt_uses_other_notifiers_during_an_outage(
+    *,
+    announcement: Callable[..., Job],
+    context: MakeContext,
+    notifiers: RecordingNotifiers,
+    transient_error: MakeError,
+) -> None:
+    """An outage of the only destination that outlasts all attempts does not leave everyone without a notice."""
+    notifiers.with_default_address = ("twilio",)
+    claimed = announcement(to=("slack",))
+    notifiers["slack"].errors = [transient_error(), transient_error()]
+    with pytest.raises(NotifierError):
+        announce(context(claimed))
+    assert notifiers["twilio"].sent == []
+    announce(context(claimed, attempts=claimed.max_attempts))
+    assert len(notifiers["twilio"].sent) == 1
+
+
+def test_nobody_notified_is_an_error_in_the_log(
+    *,
+    announcement: Callable[..., Job],
+    context: MakeContext,
+    notifiers: RecordingNotifiers,
+    inbox: Inbox,
+    permanent_error: MakeError,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The line contains what failed; the job fails, so that no one believes that someone was notified."""
+    notifiers["slack"].errors = [permanent_error(), permanent_error()]
+    claimed = announcement(to=("slack:#ops",))
+    with pytest.raises(NotifierError, match="not_in_channel"):
+        announce(context(claimed))
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert 'Dead letters could not be announced anywhere: Could not deliver "Sales" to default: error 0' in line
+    assert inbox.checkpoints.get(claimed, "announced to")["notified"] == []
+
+
 def test_job_that_dies_during_an_announcement_is_in_the_next_one(
     *,
     announcement: Callable[..., Job],

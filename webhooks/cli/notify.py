@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 
 import click
 from rich.text import Text
@@ -11,8 +11,9 @@ from rich.text import Text
 from notifiers import KINDS, Destination, Message, NotifierError, parse_destination
 from webhooks.cli.support import application, terminal
 from webhooks.cli.support.commands import Group
-from webhooks.cli.support.exit_codes import Failure
+from webhooks.cli.support.exit_codes import Failure, Unavailable
 from webhooks.cli.support.options import as_json
+from webhooks.errors import StoreUnavailable
 from webhooks.spelling import hint
 
 TEST_MESSAGE = Message(
@@ -73,12 +74,21 @@ def test(name: str, to: str | None, as_json: bool) -> None:
             receipt = notifier.send(TEST_MESSAGE, destination.to)
         except NotifierError as error:
             raise Failure(application.redact(str(error))) from None
+    _remember_delivery(destination)
     if as_json:
         terminal.print_json({"to": str(destination), "checked": checked, **receipt.as_dict()})
     elif notifier.capabilities.receipt:
         click.secho(f"Accepted by {notifier.label} for {receipt.channel}; not yet confirmed as delivered.", fg="green")
     else:
         click.secho(f"Sent to {receipt.channel}.", fg="green")
+
+
+def _remember_delivery(destination: Destination) -> None:
+    """Take the destination off those at which the last announcement of dead letters failed."""
+    # Without an inbox nothing is remembered.
+    with suppress(StoreUnavailable, Unavailable):
+        dead_letters = application.inbox().dead_letters
+        dead_letters.undeliverable = [to for to in dead_letters.undeliverable if to != str(destination)]
 
 
 def _destination(name: str, to: str | None) -> Destination:

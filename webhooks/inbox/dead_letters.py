@@ -18,10 +18,13 @@ from webhooks.inbox.job_rows import insert_jobs, job_row, requeue_jobs
 from webhooks.inbox.queries import JOB_QUERY, job_records
 from webhooks.inbox.records import JobRecord
 from webhooks.inbox.schema import DEAD, OPEN, checkpoints, jobs, state
+from webhooks.inbox.state import State
 from webhooks.job import Job, JobState, NewJob
 
 # The checkpoint of an announcement with the ids of the dead jobs that it includes.
 ANNOUNCED = "announced"
+# The key in the state of the destinations at which the last announcement failed.
+UNDELIVERABLE = "undeliverable dead letters"
 # The key in the table `state` of the pace of announcements begins with this.
 PACE = "announcement pace "
 # Dead jobs in one announcement: SQLite and PostgreSQL accept about three times as many values in a statement.
@@ -40,6 +43,7 @@ class DeadLetters:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._state = State(store)
         self.announcements: Sequence[NewJob] = ()
 
     def dead_letter(self, job: Job, error: str) -> None:
@@ -49,6 +53,16 @@ class DeadLetters:
             self.add_announcements(connection, job, now)
 
         end_attempt(self._store, job, JobState.DEAD, "dead", error, then=announce)
+
+    @property
+    def undeliverable(self) -> list[str]:
+        """The destinations at which the last announcement failed."""
+        return list(self._state.get(UNDELIVERABLE) or [])
+
+    @undeliverable.setter
+    def undeliverable(self, destinations: Sequence[str]) -> None:
+        if sorted(destinations) != sorted(self.undeliverable):
+            self._state.set(UNDELIVERABLE, list(destinations))
 
     def unannounced(self, limit: int = 50, *, except_handler: str = "") -> list[JobRecord]:
         """Return dead jobs that no announcement includes, oldest first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from webhooks.job import DEAD_LETTERS, PLANNING_FAILED, Job, JobState, NewJob, Verdict
@@ -51,10 +52,16 @@ class Decision:
         }
 
 
-def explain(record: EventRecord, plan: Plan, conditions: Mapping[int, str]) -> list[Decision]:
+def explain(
+    record: EventRecord,
+    plan: Plan,
+    conditions: Mapping[int, str],
+    announced: Mapping[int, Mapping[str, Any]] = MappingProxyType({}),
+) -> list[Decision]:
     """Return the decisions of the plan of now with the event's jobs, then those about jobs that it does not contain.
 
-    `conditions` has, by the id of a job, why the conditions that only Tableau can answer were met.
+    `conditions` has, by the id of a job, why the conditions that only Tableau can answer were met, and `announced` the
+    destinations that an announcement of dead letters reached ("notified") and those that it did not ("failed").
     """
     decisions = [_decision(verdict, record.jobs, conditions) for verdict in plan.verdicts]
     explained = {job.job.id for decision in decisions for job in decision.jobs}
@@ -62,7 +69,7 @@ def explain(record: EventRecord, plan: Plan, conditions: Mapping[int, str]) -> l
     evaluated = all(verdict.kind in {"rule", "handler"} for verdict in plan.verdicts)
     for job in record.jobs:
         if job.job.id not in explained:
-            by_origin.setdefault(_origin(job.job, evaluated=evaluated), []).append(job)
+            by_origin.setdefault(_origin(job.job, announced, evaluated=evaluated), []).append(job)
     return decisions + [replace(origin, jobs=tuple(jobs)) for origin, jobs in by_origin.items()]
 
 
@@ -99,14 +106,23 @@ def _decision(verdict: Verdict, records: Iterable[JobRecord], conditions: Mappin
     return Decision(verdict.kind, verdict.name, word, reason, tuple(jobs), unmade)
 
 
-def _origin(job: Job, *, evaluated: bool) -> Decision:
+def _origin(job: Job, announced: Mapping[int, Mapping[str, Any]], *, evaluated: bool) -> Decision:
     """Return the decision that led to a job that is not in the plan of now.
 
     `evaluated` is whether the plan of now depends on rules and handlers.
     """
     if job.handler == DEAD_LETTERS:
         verdict = {JobState.DONE: NOTIFIED, JobState.SKIPPED: NOTIFIED, JobState.DEAD: FAILED}.get(job.state, PENDING)
-        return Decision("announcement", job.rule or job.key, verdict, "report of dead jobs")
+        reason = "report of dead jobs"
+        if job.state is JobState.SKIPPED:
+            reason += "; included in another report"
+        for outcome, destinations in announced.get(job.id, {}).items():
+            if destinations:
+                listed = (
+                    destinations.items() if isinstance(destinations, Mapping) else ((to, "") for to in destinations)
+                )
+                reason += f"; {outcome}: " + ", ".join(f"{to} ({why})" if why else to for to, why in listed)
+        return Decision("announcement", job.rule or job.key, verdict, reason)
     if job.handler == PLANNING_FAILED:
         return Decision("planning", PLANNING_FAILED, FAILED, str(job.params.get("error", "unknown reason")))
     if not evaluated:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from webhooks.cli.events import render
@@ -10,7 +12,7 @@ from webhooks.clock import utc_now
 from webhooks.context import CONDITIONS
 from webhooks.event import Event
 from webhooks.inbox import MISSING, EventRecord
-from webhooks.job import JobState
+from webhooks.job import ANNOUNCED_TO, DEAD_LETTERS, JobState
 from webhooks.planner import Plan
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
@@ -20,7 +22,9 @@ from webhooks.views.json_objects import event_object
 
 def print_explanation(record: EventRecord, *, as_json: bool) -> None:
     """Print the decision of each rule and handler about the event, with its jobs."""
-    decisions = explanation.explain(record, current_plan(record.event), checked_conditions(record))
+    decisions = explanation.explain(
+        record, current_plan(record.event), checked_conditions(record), announced_destinations(record)
+    )
     if as_json:
         objects = [decision.as_object() for decision in decisions]
         terminal.print_json(event_object(record, application.redact) | {"explanation": objects})
@@ -50,3 +54,10 @@ def checked_conditions(record: EventRecord) -> dict[int, str]:
     conditional = [job.job for job in record.jobs if job.job.where]
     found = {job.id: application.inbox().checkpoints.get(job, CONDITIONS) for job in conditional}
     return {job_id: application.redact(str(reason)) for job_id, reason in found.items() if reason is not MISSING}
+
+
+def announced_destinations(record: EventRecord) -> dict[int, dict[str, Any]]:
+    """Return the destinations that announcements of dead letters reached and did not reach, by the ids of the jobs."""
+    announcements = [job.job for job in record.jobs if job.job.handler == DEAD_LETTERS]
+    found = {job.id: application.inbox().checkpoints.get(job, ANNOUNCED_TO) for job in announcements}
+    return {job_id: destinations for job_id, destinations in found.items() if destinations is not MISSING}
