@@ -12,7 +12,16 @@ NAMES = [name.upper() for name in Settings.model_fields] + ["TS_PAT_NAME", "TS_P
 TESTS = Path(__file__).parent
 # Folders and files whose tests kill servers or start other large programs.
 SECOND_STAGE = tuple(
-    TESTS / name for name in ("reliability", "acceptance/test_load.py", "postman", "simulator/test_page.py")
+    TESTS / name
+    for name in (
+        "acceptance/test_load.py",
+        "postman",
+        "reliability",
+        "security/test_connections.py",
+        "security/test_exit_codes.py",
+        "security/test_lost_inbox.py",
+        "simulator/test_page.py",
+    )
 )
 
 

@@ -121,7 +121,7 @@ def test_other_notifiers_are_used_if_no_destination_works(
     inbox: Inbox,
     permanent_error: MakeError,
 ) -> None:
-    """The token of the only channel died: whoever another notifier reaches is notified, and it is known who was not."""
+    """With an invalid token for the only channel, another notifier is used, and the failure is recorded."""
     notifiers.with_default_address = ("slack", "twilio", "console")
     notifiers["slack"].errors = [permanent_error(), permanent_error()]
     claimed = announcement(to=("slack:#ops",))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import requests
 from tests.acceptance.test_load import children
 from tests.support.server import serving, wait_for
 from webhooks.config import environment
+from webhooks.inbox import Inbox
 
 CREDENTIAL = {"TABLEAU_DOMAIN": "127.0.0.1", "TABLEAU_PAT_NAME": "a", "TABLEAU_PAT_SECRET": "b"}
 # A server whose handler for one event type ends the process that runs it.
@@ -75,8 +78,11 @@ def descendants(pid: int) -> list[int]:
 
 
 def test_server_that_cannot_start_ends(tmp_path: Path) -> None:
-    """An inbox that cannot be opened ends the start of every process, and so the server, as before."""
-    (tmp_path / "inbox.sqlite3").write_bytes(b"this is no database" * 1000)
+    """An inbox of a newer version ends the start of every process, and so the server, as before."""
+    database = tmp_path / "inbox.sqlite3"
+    Inbox.open(f"sqlite:///{database}").close()
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(AssertionError), serving(tmp_path, CREDENTIAL, WEB_CONCURRENCY="1"):
         pass
     assert "Worker failed to boot" in (tmp_path / "server.log").read_text()

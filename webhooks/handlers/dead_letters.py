@@ -28,7 +28,7 @@ def dead_letters(context: Context, params: DeadLettersParams) -> None:
     """Announce all jobs that no other announcement contains, at every destination.
 
     If no destination works, every other notifier with a default address is tried. Raises Skip if there are no jobs.
-    Raises the error of a destination if it may pass, or if nobody was notified; that is logged, too.
+    Raises the error of a destination if it may pass, or if no notification was sent, which is logged, too.
     """
     jobs = [record.job for record in context.inbox.dead_letters.announce(context.job)]
     if not jobs:
@@ -40,7 +40,7 @@ def dead_letters(context: Context, params: DeadLettersParams) -> None:
     _raise_unless_final(context, errors)
     context.inbox.dead_letters.undeliverable = list(errors)
     if len(errors) == len(destinations):
-        # A line on the console of a server notifies nobody; the log has one in any case.
+        # A line on the console of a server is no notification; the log has one in any case.
         others = [kind for kind in defaults if kind not in destinations and kind != "console"]
         errors |= _send(context, message, others)
         destinations += others
