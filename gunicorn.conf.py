@@ -239,5 +239,9 @@ def worker_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
 
 def child_processes():
     """Return the ids of this process's children; empty where there is no /proc, as on macOS."""
-    lists = Path("/proc/self/task").glob("*/children")
-    return [int(pid) for one in lists for pid in one.read_text().split()]
+    pids = []
+    for children in Path("/proc/self/task").glob("*/children"):
+        # A thread may end between the listing and the reading.
+        with suppress(OSError):
+            pids += map(int, children.read_text().split())
+    return pids
