@@ -15,13 +15,17 @@ from bench.server import ROOT, Load, environment, load, serving
 ROUNDS = 5
 SECONDS = 3
 CONNECTIONS = 16
+CONFIG = ROOT / "gunicorn.conf.py"
+# The same settings, but the processes start no worker.
+BARE_CONFIG = ROOT / "bench" / "gunicorn_bare.py"
 HEADINGS = (
     f"{'round':>6} {'ours/s':>9} {'bare/s':>9} {'ratio':>6} {'p50 ms':>8} {'p99 ms':>8} {'worst':>9} {'errors':>7}"
 )
 
 
 def run() -> None:
-    """Measure SQLite, PostgreSQL, and SQLite on a slow disk."""
+    """Measure SQLite without and with the worker, PostgreSQL, and SQLite on a slow disk."""
+    measure("SQLite, synchronous=FULL, without the worker", config=BARE_CONFIG)
     measure("SQLite, synchronous=FULL")
     if postgres.binaries():
         with postgres.Server() as server:
@@ -36,14 +40,15 @@ def run() -> None:
             measure("SQLite, every fsync 4 ms slower", variables)
 
 
-def measure(title: str, variables: Mapping[str, str] | None = None, *, rounds: int = ROUNDS) -> float:
+def measure(
+    title: str, variables: Mapping[str, str] | None = None, *, config: Path = CONFIG, rounds: int = ROUNDS
+) -> float:
     """Print alternating rounds of both servers and the medians; return the median of our events per second."""
     print(f"\n{title}: {CONNECTIONS} connections, {SECONDS} s a round\n{HEADINGS}")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        config, bare_config = ROOT / "gunicorn.conf.py", ROOT / "bench" / "gunicorn_bare.py"
         our_port = stack.enter_context(serving("index:app", config, environment(folder, **(variables or {}))))
-        bare_port = stack.enter_context(serving("bench.bare:app", bare_config, {}))
+        bare_port = stack.enter_context(serving("bench.bare:app", BARE_CONFIG, {}))
         _measure_round(0, our_port, bare_port, seconds=1)  # warms up
         pairs = []
         for number in range(1, rounds + 1):
