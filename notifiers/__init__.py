@@ -15,12 +15,13 @@ from notifiers.console import ConsoleConfig
 from notifiers.errors import NotifierError, Undelivered
 from notifiers.kinds import KINDS, Destination, Notifiers, parse_destination
 from notifiers.message import Link, Message, Picture, Receipt, Severity
-from notifiers.notifier import Capabilities, Notifier
+from notifiers.notifier import AddressCheck, Capabilities, Notifier
 from notifiers.slack import SlackConfig
 from notifiers.twilio import TwilioConfig
 
 __all__ = [
     "KINDS",
+    "AddressCheck",
     "AppriseConfig",
     "Capabilities",
     "Config",

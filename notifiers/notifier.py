@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -31,6 +31,15 @@ class Capabilities:
     receipt: bool = False
     # Each message costs money.
     paid: bool = False
+
+
+@dataclass(frozen=True)
+class AddressCheck:
+    """Whether messages can arrive at an address; `valid` None means that this cannot be checked, as `text` explains."""
+
+    address: str
+    valid: bool | None
+    text: str
 
 
 class Notifier(ABC):
@@ -65,6 +74,10 @@ class Notifier(ABC):
     @abstractmethod
     def check(self) -> str:
         """Ask the service whether the credentials are valid, and return one line about the account."""
+
+    def check_addresses(self, addresses: Sequence[str]) -> Iterable[AddressCheck]:  # noqa: ARG002 - the interface has it
+        """Ask the service about each address, without a message; nothing where the service cannot be asked."""
+        return ()
 
     def attach(self, picture: Picture, receipt: Receipt) -> None:  # noqa: B027 - most services have no pictures
         """Add the picture to a sent message; do nothing where the service has no pictures."""

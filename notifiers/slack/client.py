@@ -34,10 +34,19 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 class Client(WebClient):
     """slack_sdk's client; every failure is a NotifierError. Thread-safe."""
 
-    def __init__(self, *, token: str, api_url: str, transport: Transport, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        token: str,
+        api_url: str,
+        transport: Transport,
+        clock: Callable[[], datetime],
+        timeouts: Timeouts | None = None,
+    ) -> None:
         super().__init__(token=token, base_url=api_url, retry_handlers=[])
         self._transport = transport
         self._clock = clock
+        self._timeouts = timeouts
 
     def api_call(
         self,
@@ -55,7 +64,7 @@ class Client(WebClient):
         body, content_type = _encoded({**(params or {}), **(data or {})}, json)
         sent = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type, **(headers or {})}
         url = f"{self.base_url}{api_method}"
-        response = self._transport.send(Request("POST", url, sent, body))
+        response = self._transport.send(Request("POST", url, sent, body), self._timeouts)
         said = response.json()
         if response.status != 200 or said.get("ok") is not True:
             raise refusal(response.status, said, response.headers, self._clock())

@@ -41,6 +41,8 @@ class Refusal(NotifierError):
     """Slack did not accept the request, and gave the reason a name."""
 
     name = ""
+    # The scope that the app lacks, for `missing_scope`.
+    needed = ""
 
     @property
     def blocks_refused(self) -> bool:
@@ -65,7 +67,7 @@ def refusal(status: int, data: object, headers: Mapping[str, str], now: datetime
         retry_at = rate_limited_until(retry_after, now)
     words = f"Slack: {name}{_advice(name, response)}"
     error = Refusal(words, permanent=permanent, retry_at=retry_at, uncertain=name in UNCERTAIN)
-    error.name = name
+    error.name, error.needed = name, str(response.get("needed") or "")[:100]
     return error
 
 

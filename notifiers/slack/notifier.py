@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from notifiers.config import Config
 from notifiers.errors import NotifierError
 from notifiers.message import Message, Picture, Receipt
-from notifiers.notifier import Capabilities, Notifier
+from notifiers.notifier import AddressCheck, Capabilities, Notifier
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.errors import Refusal
 from notifiers.slack.render import blocks, fallback
-from notifiers.transport import Transport
+from notifiers.transport import Timeouts, Transport
 
 if TYPE_CHECKING:
     from notifiers.slack.client import Client
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 ADDRESS = re.compile(r"#[^\s#@,:]{1,80}|[CDGUW][A-Z0-9]{2,}|[^\s@,:<>]+@[^\s@,:<>]+\.[^\s@,:<>]+")
 TOKEN = re.compile(r"[!-~]+")
+CHECK_TIMEOUTS = Timeouts(connect=5.0, step=10.0, total=10.0)
 # https://docs.slack.dev/reference/scopes
 SCOPES = {"chat:write": "messages", "files:write": "pictures", "users:read.email": "messages by e-mail address"}
 
@@ -84,8 +86,18 @@ class SlackNotifier(Notifier):
         missing = [f"{scope} for {use}" for scope, use in SCOPES.items() if header and scope not in granted]
         return f"{line}; missing scopes: {', '.join(missing)}" if missing else line
 
+    def check_addresses(self, addresses: Sequence[str]) -> Iterator[AddressCheck]:
+        """Look up the channels and users, with at most 40 calls of at most 10 seconds each."""
+        from notifiers.slack.addresses import AddressChecker  # noqa: PLC0415 - slack_sdk is slow to import
+
+        self.require_configured()
+        return AddressChecker(self._make_client(CHECK_TIMEOUTS)).check(addresses)
+
     @cached_property
     def _client(self) -> Client:
+        return self._make_client()
+
+    def _make_client(self, timeouts: Timeouts | None = None) -> Client:
         from notifiers.slack.client import Client  # noqa: PLC0415 - slack_sdk is slow to import; few commands need it
 
         token = self.config.token.strip()
@@ -93,7 +105,9 @@ class SlackNotifier(Notifier):
             words = "SLACK_TOKEN is not a bot token, which starts with xoxb- and contains no spaces"
             raise NotifierError(words, permanent=True, sent=False)
         transport = Transport("Slack", secrets=[token], ca_bundle=self.ca_bundle)
-        return Client(token=token, api_url=self.config.api_url, transport=transport, clock=self.clock)
+        return Client(
+            token=token, api_url=self.config.api_url, transport=transport, clock=self.clock, timeouts=timeouts
+        )
 
     def _user_id(self, email: str) -> str:
         if email not in self._user_ids:

@@ -21,14 +21,21 @@ Method = Callable[[World, Arguments], Arguments]
 
 slack = Blueprint("slack", __name__, url_prefix="/slack")
 METHODS: dict[str, Method] = {}
-SCOPES = "chat:write,chat:write.public,channels:read,files:write,users:read,users:read.email,im:write"
 
 
-def method(name: str) -> Callable[[Method], Method]:
-    """Register the function for a method of the Web API."""
+def method(name: str, *scopes: str) -> Callable[[Method], Method]:
+    """Register the function for a method of the Web API; it needs all `scopes`.
+
+    https://docs.slack.dev/reference/scopes
+    """
 
     def register(function: Method) -> Method:
-        METHODS[name] = function
+        def with_scopes(world: World, arguments: Arguments) -> Arguments:
+            for scope in scopes:
+                world.slack.require_scope(scope)
+            return function(world, arguments)
+
+        METHODS[name] = with_scopes
         return function
 
     return register
@@ -55,7 +62,7 @@ def call(name: str) -> Response:
 def respond(content: Arguments, status: int = 200) -> Response:
     """Return a response in Slack's JSON."""
     response = Response(json.dumps(content), status, content_type="application/json; charset=utf-8")
-    response.headers["X-OAuth-Scopes"] = SCOPES
+    response.headers["X-OAuth-Scopes"] = ",".join(current_world().slack.scopes)
     return response
 
 
@@ -67,7 +74,7 @@ def error_response(error: SlackError, status: int = 200) -> Response:
         content["errors"] = list(error.messages)
         content["response_metadata"] = {"messages": [f"[ERROR] {message}" for message in error.messages]}
     if error.needed:
-        content |= {"needed": error.needed, "provided": SCOPES}
+        content |= {"needed": error.needed, "provided": ",".join(current_world().slack.scopes)}
     return respond(content, status)
 
 

@@ -16,7 +16,7 @@ from simulator.world.world import World
 MAX_BYTES = 1 << 30
 
 
-@method("files.getUploadURLExternal")
+@method("files.getUploadURLExternal", "files:write")
 def get_upload_url(world: World, arguments: Arguments) -> Arguments:
     """Return an address for the bytes of a file, and the id that the file will have."""
     name, length, alt = (str(arguments.get(key) or "") for key in ("filename", "length", "alt_txt"))
@@ -47,7 +47,7 @@ def upload(ticket: str) -> Response:
     return Response(f"OK - {len(data)}", mimetype="text/plain")
 
 
-@method("files.completeUploadExternal")
+@method("files.completeUploadExternal", "files:write")
 def complete_upload(world: World, arguments: Arguments) -> Arguments:
     """Share files that were uploaded; without a channel they stay unshared."""
     requested = json_argument(arguments, "files", "invalid_arguments")

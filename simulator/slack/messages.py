@@ -13,7 +13,7 @@ from simulator.world.world import World
 MAX_TEXT = 40_000
 
 
-@method("chat.postMessage")
+@method("chat.postMessage", "chat:write")
 def post_message(world: World, arguments: Arguments) -> Arguments:
     """Post a message to a channel or thread."""
     channel = world.slack.find(str(arguments.get("channel") or ""))

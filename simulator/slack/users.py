@@ -6,8 +6,11 @@ https://docs.slack.dev/reference/methods/conversations.list
 from __future__ import annotations
 
 from simulator.slack.api import Arguments, int_argument, method
-from simulator.slack.workspace import BOT, BOT_USER, TEAM, Channel, Member, SlackError
+from simulator.slack.workspace import BOT, BOT_USER, READ_SCOPES, TEAM, Channel, Member, SlackError
 from simulator.world.world import World
+
+# Channels on a page.
+MAX_LIMIT = 999
 
 
 @method("auth.test")
@@ -22,6 +25,10 @@ def auth_test(world: World, arguments: Arguments) -> Arguments:
 def conversations(world: World, arguments: Arguments) -> Arguments:
     """List the channels that the token can see, by page."""
     kinds = set(str(arguments.get("types") or "public_channel").split(","))
+    if not kinds <= READ_SCOPES.keys():
+        raise SlackError("invalid_types")
+    for kind in sorted(kinds):
+        world.slack.require_scope(READ_SCOPES[kind])
     hide_archived = str(arguments.get("exclude_archived") or "").lower() in {"1", "true"}
     visible = [
         channel
@@ -31,6 +38,8 @@ def conversations(world: World, arguments: Arguments) -> Arguments:
         and (channel.member or not channel.private)
     ]
     start, limit = int_argument(arguments, "cursor", 0), int_argument(arguments, "limit", 100)
+    if limit > MAX_LIMIT:
+        raise SlackError("invalid_limit")
     cursor = str(start + limit) if len(visible) > start + limit else ""
     channels = [_channel(channel) for channel in visible[start : start + limit]]
     return {"channels": channels, "response_metadata": {"next_cursor": cursor}}
@@ -42,10 +51,11 @@ def conversation(world: World, arguments: Arguments) -> Arguments:
     channel = world.slack.channels.get(str(arguments.get("channel") or ""))
     if channel is None or (channel.private and not channel.member):
         raise SlackError("channel_not_found")
+    world.slack.require_scope(READ_SCOPES[channel.kind])
     return {"channel": _channel(channel)}
 
 
-@method("conversations.open")
+@method("conversations.open", "im:write")
 def open_conversation(world: World, arguments: Arguments) -> Arguments:
     """Open a direct conversation with a user."""
     users = str(arguments.get("users") or "").split(",")
@@ -67,7 +77,7 @@ def join(world: World, arguments: Arguments) -> Arguments:
     return {"channel": _channel(channel)}
 
 
-@method("users.lookupByEmail")
+@method("users.lookupByEmail", "users:read.email")
 def by_email(world: World, arguments: Arguments) -> Arguments:
     """Return the user with an e-mail address."""
     wanted = str(arguments.get("email") or "").lower()
@@ -77,7 +87,7 @@ def by_email(world: World, arguments: Arguments) -> Arguments:
     raise SlackError("users_not_found")
 
 
-@method("users.info")
+@method("users.info", "users:read")
 def user(world: World, arguments: Arguments) -> Arguments:
     """Return the user with an id."""
     for member in world.slack.members:
@@ -86,7 +96,7 @@ def user(world: World, arguments: Arguments) -> Arguments:
     raise SlackError("user_not_found")
 
 
-@method("users.list")
+@method("users.list", "users:read")
 def users(world: World, arguments: Arguments) -> Arguments:
     """List all users."""
     del arguments

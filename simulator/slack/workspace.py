@@ -21,6 +21,17 @@ CHANNELS = (
     ("board", True, False, False),
     ("old-news", False, True, True),
 )
+SCOPES = (
+    "chat:write", "chat:write.public", "channels:read", "groups:read", "files:write", "users:read", "users:read.email",
+    "im:read", "im:write",
+)  # fmt: skip
+# The scope that shows conversations of a kind.
+READ_SCOPES = {
+    "public_channel": "channels:read",
+    "private_channel": "groups:read",
+    "im": "im:read",
+    "mpim": "mpim:read",
+}
 CHANNEL_ID = re.compile("[CG][A-Z0-9]{3,}")
 
 
@@ -97,6 +108,7 @@ class Workspace:
 
     def __init__(self, config: Config, people: Sequence[tuple[str, str]], now: Callable[[], datetime]) -> None:
         self.token = config.slack_token
+        self.scopes = list(SCOPES)
         self._now = now
         self._ids = itertools.count(1)
         self._last = 0
@@ -126,6 +138,11 @@ class Workspace:
         elif not channel.startswith(("D", "U")):
             self._add(name)
 
+    def require_scope(self, scope: str) -> None:
+        """Raise SlackError unless the app was granted the scope."""
+        if scope not in self.scopes:
+            raise SlackError("missing_scope", needed=scope)
+
     def find(self, wanted: str) -> Channel:
         """Return the channel with this id, `#name` or user id. Raises SlackError."""
         name = wanted.removeprefix("#")
@@ -149,6 +166,8 @@ class Workspace:
         """Post a message to a channel. Raises SlackError."""
         if channel.archived:
             raise SlackError("is_archived")
+        if not channel.member and "chat:write.public" not in self.scopes:
+            raise SlackError("not_in_channel")
         if message.thread_ts and not any(m.ts == message.thread_ts and m.channel == channel.id for m in self.messages):
             raise SlackError("thread_not_found")
         self.messages.append(message)

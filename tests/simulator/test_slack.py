@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -197,3 +198,38 @@ def test_unknown_user_is_not_found(slack: slack_sdk.WebClient) -> None:
         slack.users_lookupByEmail(email="nobody@acme.example")
     with pytest.raises(SlackApiError, match="user_not_found"):
         slack.conversations_open(users="U999")
+
+
+@pytest.mark.parametrize(
+    ("scope", "call"),
+    [
+        ("channels:read", lambda slack: slack.conversations_list()),
+        ("groups:read", lambda slack: slack.conversations_list(types="public_channel,private_channel")),
+        ("channels:read", lambda slack: slack.conversations_info(channel="C000000002")),
+        ("users:read.email", lambda slack: slack.users_lookupByEmail(email="ann@acme.example")),
+        ("users:read", lambda slack: slack.users_info(user="U000000001")),
+        ("chat:write", lambda slack: slack.chat_postMessage(channel="#bi", text="x")),
+        ("files:write", lambda slack: slack.files_getUploadURLExternal(filename="x.png", length=1)),
+        ("im:write", lambda slack: slack.conversations_open(users="U000000001")),
+    ],
+)
+def test_missing_scope_is_refused_as_by_slack(
+    simulator: Running, slack: slack_sdk.WebClient, scope: str, call: Callable[[slack_sdk.WebClient], object]
+) -> None:
+    """The error names the scope that is needed, and those that the app has."""
+    call(slack)
+    with simulator.world.lock:
+        simulator.world.slack.scopes.remove(scope)
+    with pytest.raises(SlackApiError) as caught:
+        call(slack)
+    assert (caught.value.response["error"], caught.value.response["needed"]) == ("missing_scope", scope)
+    assert scope not in caught.value.response["provided"].split(",")
+
+
+def test_public_channel_without_membership(simulator: Running, slack: slack_sdk.WebClient) -> None:
+    """Only chat:write.public allows to post to a channel that the app is not a member of."""
+    slack.chat_postMessage(channel="#general", text="x")
+    with simulator.world.lock:
+        simulator.world.slack.scopes.remove("chat:write.public")
+    with pytest.raises(SlackApiError, match="not_in_channel"):
+        slack.chat_postMessage(channel="#general", text="x")

@@ -7,20 +7,16 @@ from dataclasses import asdict, replace
 
 import click
 from flask.cli import with_appcontext
-from rich.table import Table
-from rich.text import Text
 
 from webhooks.cli.doctor.local_checks import LocalChecks
 from webhooks.cli.doctor.remote_checks import RemoteChecks, server_url
-from webhooks.cli.doctor.results import Check, CheckResult, State, run_check
+from webhooks.cli.doctor.results import Check, State, run_check, show
 from webhooks.cli.support import application, tableau_access, terminal
 from webhooks.cli.support.commands import Command
 from webhooks.cli.support.exit_codes import FAILED
 from webhooks.cli.support.options import as_json
 from webhooks.config.site import Site
 from webhooks.inbox import Migrate
-
-STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red", State.SKIPPED: "dim"}
 
 
 @click.command(cls=Command)
@@ -32,8 +28,9 @@ def doctor(url: str | None, site_name: str | None, as_json: bool) -> None:
     """Check the configuration and everything it depends on.
 
     Checks settings, inbox, disk, rules, backlog and dead letters; Tableau, its clock, the user's role and this
-    server's webhooks; each configured notifier; the public URL and its certificate. Each check prints one line, with
-    advice if something is wrong; checks of what is not configured are skipped.
+    server's webhooks; the names in conditions of rules; each configured notifier, and whether the channels and people
+    in Slack exist; the public URL and its certificate. Each check prints one line, with advice if something is wrong;
+    checks of what is not configured are skipped.
 
     No message is sent and nothing is changed in Tableau. The exit code is 1 if a check failed, not for warnings.
     """
@@ -46,7 +43,7 @@ def doctor(url: str | None, site_name: str | None, as_json: bool) -> None:
             if as_json:
                 terminal.print_json(asdict(result))
             else:
-                _show(result)
+                show(result)
     counts = Counter(result.state for result in results)
     if not as_json:
         plural = {State.WARNING: "warnings"} if counts[State.WARNING] > 1 else {}
@@ -66,7 +63,8 @@ def _checks(url: str | None, site_name: str | None) -> list[tuple[Site | None, s
         raise click.BadParameter(str(error), param_hint="--url") from None
     local, remote = LocalChecks(services), RemoteChecks(services, address)
     of_sites: list[tuple[Site | None, str, Check]] = []
-    for site in services.sites.all if site_name is None else tableau_access.select_sites(site_name):
+    sites = services.sites.all if site_name is None else tableau_access.select_sites(site_name)
+    for site in sites:
         at_site = RemoteChecks(services, address, site)
         of_sites += [
             (site, "tableau", at_site.tableau),
@@ -80,19 +78,8 @@ def _checks(url: str | None, site_name: str | None) -> list[tuple[Site | None, s
         (None, "rules", local.rules),
         (None, "worker", local.backlog),
         *of_sites,
+        (None, "names", lambda: remote.names(sites)),
         (None, "notifiers", remote.notifiers),
+        (None, "destination", remote.destinations),
         (None, "address", remote.public_url),
     ]
-
-
-def _show(result: CheckResult) -> None:
-    """Print the check's line and its advice; on a terminal both are wrapped within their column."""
-    text = Text(terminal.one_line(result.text))
-    if result.advice:
-        text.append(f"\n{result.advice}", style="dim")
-    row = Table.grid(padding=(0, 1))
-    row.add_column(width=8)
-    row.add_column(width=12)
-    row.add_column(overflow="fold")
-    row.add_row(Text(result.state, style=STYLES[result.state]), result.check, text)
-    terminal.show(row)

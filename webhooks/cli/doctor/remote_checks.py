@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
@@ -11,7 +11,9 @@ import requests
 
 from notifiers import NotifierError
 from tableau_rest import ConnectionFailed, Forbidden, NotFound, SignInFailed, TableauError
+from webhooks.cli.doctor.destinations import check_destinations
 from webhooks.cli.doctor.local_checks import INBOX_ERRORS
+from webhooks.cli.doctor.names import NameChecks
 from webhooks.cli.doctor.results import CheckResult, failed, ok, skipped, warning
 from webhooks.cli.support.http_session import http_session
 from webhooks.cli.trigger.post import NoResponse, Sender
@@ -170,6 +172,19 @@ class RemoteChecks:
                 yield ok(kind, self._services.notifiers[kind].check())
             except NotifierError as error:
                 yield failed(kind, str(error), f"Check its variables, then run flask notify test {kind}.")
+
+    def destinations(self) -> Iterator[CheckResult]:
+        """Look up the destinations of the rules; the check of the rules reports invalid ones."""
+        with suppress(RulesError, RegistrationError):
+            yield from check_destinations(self._services.rules.destinations, self._services.notifiers)
+
+    def names(self, sites: Sequence[Site]) -> Iterator[CheckResult]:
+        """Look up the names in the conditions of the rules."""
+        if self._services.settings.missing():
+            yield skipped("names", "credentials are not set")
+            return
+        with suppress(RulesError, RegistrationError):
+            yield from NameChecks(self._services, sites).check(self._services.rules)
 
     def public_url(self) -> Iterator[CheckResult]:
         """Send a test request to the public URL, as Tableau does, and check its certificate."""

@@ -6,6 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rich.table import Table
+from rich.text import Text
+
+from webhooks.cli.support import terminal
+
 
 class State(StrEnum):
     """The outcome of a check."""
@@ -25,6 +30,8 @@ class CheckResult:
     text: str
     advice: str = ""
 
+
+STYLES = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red", State.SKIPPED: "dim"}
 
 Check = Callable[[], Iterable[CheckResult]]
 
@@ -51,3 +58,16 @@ def run_check(name: str, check: Check) -> Iterator[CheckResult]:
         yield from check()
     except Exception as error:  # noqa: BLE001 - an unexpected error is a result, too
         yield failed(name, f"{type(error).__name__}: {error}", "This check failed unexpectedly; please report it.")
+
+
+def show(result: CheckResult) -> None:
+    """Print the result's line and its advice; on a terminal both are wrapped within their column."""
+    text = Text(terminal.one_line(result.text))
+    if result.advice:
+        text.append(f"\n{result.advice}", style="dim")
+    row = Table.grid(padding=(0, 1))
+    row.add_column(width=8)
+    row.add_column(width=12)
+    row.add_column(overflow="fold")
+    row.add_row(Text(result.state, style=STYLES[result.state]), result.check, text)
+    terminal.show(row)

@@ -40,12 +40,17 @@ rules.add_command(backtest)
 @rules.command()
 @FILE
 @click.option("--strict", is_flag=True, help="Treat warnings as errors.")
+@click.option("--online", is_flag=True, help="Also look up destinations in Slack and names in Tableau.")
 @options.as_json
-def check(file: Path | None, strict: bool, as_json: bool) -> None:
+def check(file: Path | None, strict: bool, online: bool, as_json: bool) -> None:
     """Check the rules and print every error.
 
     If there is none, a summary of the rules is printed; else the exit code is 1. Probable mistakes, also those of
     handlers, are printed as warnings on stderr.
+
+    With --online, Slack is asked whether the channels and people exist and whether the app may post there, and Tableau
+    whether the projects, tags, owners, content and sites in conditions exist. No message is sent. A name that Tableau
+    does not know is a warning, as it may be created later; a destination that cannot be reached is an error.
     """
     try:
         found = read_rules(file)
@@ -63,10 +68,14 @@ def check(file: Path | None, strict: bool, as_json: bool) -> None:
         for rule in found.rules:
             terminal.print_json(rule_object(rule))
     else:
-        result = formats.count(len(warnings), "warning") if warnings else "no errors"
         source = "stdin" if str(file) == "-" else file or application.settings().rules_file
-        print_summary(found, f"{source}: {formats.count(len(found.rules), 'rule')}", result)
-    if strict and warnings:
+        print_summary(found, source, len(warnings))
+    failed = strict and bool(warnings)
+    if online:
+        from webhooks.cli.rules.online import show_online_checks  # noqa: PLC0415 - imports clients of other services
+
+        failed = show_online_checks(found, strict=strict, as_json=as_json) or failed
+    if failed:
         raise click.exceptions.Exit(FAILED)
 
 
@@ -136,10 +145,11 @@ def history(as_json: bool) -> None:
             )
 
 
-def print_summary(rules: Rules, subject: str, result: str) -> None:
+def print_summary(rules: Rules, source: Path | str, warnings: int) -> None:
     """Print the rules as a table, where dead letters are reported, and the handlers beside the rules."""
     disabled = sum(not rule.enabled for rule in rules.rules)
-    click.echo(f"{subject}{f', {disabled} disabled' if disabled else ''}, {result}.")
+    subject = f"{source}: {formats.count(len(rules.rules), 'rule')}{f', {disabled} disabled' if disabled else ''}"
+    click.echo(f"{subject}, {formats.count(warnings, 'warning') if warnings else 'no errors'}.")
     if rules.rules:
         headings = ["RULE", "EVENTS", "ACTIONS", "CONDITIONS"]
         if not any(_conditions(rule) for rule in rules.rules):

@@ -1,0 +1,168 @@
+"""Compare the names in the conditions of rules with what exists in Tableau: projects, tags, content, owners, sites."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from tableau_rest import Tableau, TableauError
+from webhooks.cli.doctor.results import CheckResult, ok, skipped, warning
+from webhooks.config.site import Site
+from webhooks.context.projects import MAX_DEPTH
+from webhooks.errors import StoreUnavailable
+from webhooks.event_types import EVENT_TYPES
+from webhooks.rules import Rule, Rules
+from webhooks.rules.conditions import SITE, Patterns, matches
+from webhooks.services import Services
+from webhooks.spelling import closest
+
+# Items that are read of each list, in pages of the largest size that Tableau offers.
+MAX_LISTED, PAGE_SIZE = 2000, 1000
+# Seconds after which nothing more is asked; a call that has begun has a deadline of its own.
+TOTAL_SECONDS = 60.0
+ADVICE = "Names are compared without case. If it is created later, nothing needs to change."
+
+# The words for one value of a condition.
+NOUNS = {
+    "project": "project",
+    "tags": "tag",
+    "owner": "owner",
+    "resource_name": "workbook or data source",
+    "resource_luid": "workbook or data source",
+    SITE: "site",
+}
+
+
+@dataclass
+class Known:
+    """The values of one condition that exist on the asked sites; not `complete` if a list was too long to read."""
+
+    values: dict[str, None] = field(default_factory=dict)
+    complete: bool = True
+    error: str = ""
+
+
+class NameChecks:
+    """Looks up names on the given sites; each list is read once, and only if a condition needs it."""
+
+    def __init__(self, services: Services, sites: Sequence[Site], clock: Callable[[], float] = time.monotonic) -> None:
+        self._services = services
+        self._sites = sites
+        self._clock = clock
+        self._end = clock() + TOTAL_SECONDS
+        self._known: dict[str, Known] = {}
+
+    def check(self, rules: Rules) -> Iterator[CheckResult]:
+        """Yield a warning for each name that does not exist, and one for each list that could not be read."""
+        compared, warned = 0, False
+        for rule in (one for one in rules.rules if one.enabled):
+            for name, patterns in _conditions(rule).items():
+                known = self._values(name)
+                if known.error:
+                    continue
+                for pattern in _unmatched(patterns, known.values):
+                    warned = True
+                    yield warning("names", f'rule "{rule.name}": {_missing(name, pattern, known)}', ADVICE)
+                compared += len(patterns)
+        for name, known in self._known.items():
+            if known.error:
+                warned = True
+                yield warning("names", f"{name} cannot be compared: {known.error}", "")
+        if not warned:
+            yield (
+                ok("names", "every name in a condition exists in Tableau")
+                if compared
+                else skipped("names", "no condition names anything that can be looked up in Tableau")
+            )
+
+    def _values(self, name: str) -> Known:
+        if name not in self._known:
+            self._known[name] = known = Known()
+            for site in self._sites:
+                if self._clock() > self._end:
+                    known.error = f"no time left after {TOTAL_SECONDS:.0f} seconds"
+                    break
+                try:
+                    self._read(name, site, known)
+                except (TableauError, ValueError, RuntimeError, StoreUnavailable) as error:
+                    known.error = f"{site.name}: {error}" if site.name else str(error)
+                    break
+        return self._known[name]
+
+    def _read(self, name: str, site: Site, known: Known) -> None:
+        """Add the values of a site. Raises TableauError."""
+        if name == SITE:
+            known.values.update(dict.fromkeys(filter(None, (site.name, self._services.sites.luid(site)))))
+            return
+        tableau = self._services.client(site)
+        for items in _lists(tableau, name):
+            listed = list(islice(items, MAX_LISTED + 1))
+            known.complete = known.complete and len(listed) <= MAX_LISTED
+            values = _project_names(listed) if name == "project" else _values(name, listed)
+            known.values.update(dict.fromkeys(filter(None, values)))
+
+
+def _lists(tableau: Tableau, name: str) -> list[Iterator[Any]]:
+    """Return the lists that have the values of a condition."""
+    if name == "project":
+        return [tableau.projects(page_size=PAGE_SIZE)]
+    if name == "owner":
+        return [tableau.users(page_size=PAGE_SIZE)]
+    return [tableau.workbooks(page_size=PAGE_SIZE), tableau.datasources(page_size=PAGE_SIZE)]
+
+
+def _values(name: str, items: Iterable[Any]) -> Iterator[str]:
+    for item in items:
+        if name == "tags":
+            yield from item.tags
+        else:
+            yield item.luid if name == "resource_luid" else item.name
+
+
+def _project_names(projects: Sequence[Any]) -> Iterator[str]:
+    """Yield the names and the paths of the projects."""
+    by_luid = {project.luid: project for project in projects}
+    for project in projects:
+        yield project.name
+        names, above = [project.name], by_luid.get(project.parent_luid)
+        while above is not None and len(names) < MAX_DEPTH:
+            names.insert(0, above.name)
+            above = by_luid.get(above.parent_luid)
+        yield "/".join(names)
+
+
+def _conditions(rule: Rule) -> dict[str, Patterns]:
+    """Return the conditions of a rule whose values can be looked up."""
+    where = {**rule.event_filter.where.payload, **rule.event_filter.where.tableau}
+    subjects = {one.subject for one in EVENT_TYPES.values() if matches(rule.event_filter.on, [one.name])}
+    # The names of views, users and sites are compared with no list.
+    about_content = bool(subjects) and subjects <= {"workbook", "datasource", "label"}
+    needs_content = {"resource_name", "resource_luid"}
+    return {
+        name: patterns
+        for name, patterns in where.items()
+        if name in NOUNS and (about_content or name not in needs_content)
+    }
+
+
+def _unmatched(patterns: Patterns, values: Iterable[str]) -> Iterator[str]:
+    """Yield the patterns that match no value. A `!` with `*` or `?` excludes what may come, so it need not match."""
+    for pattern in patterns:
+        glob = pattern.removeprefix("!")
+        if not (pattern.startswith("!") and _is_glob(glob)) and not matches((glob,), values):
+            yield glob
+
+
+def _is_glob(pattern: str) -> bool:
+    return "*" in pattern or "?" in pattern
+
+
+def _missing(name: str, pattern: str, known: Known) -> str:
+    """Return the sentence about a pattern that matches nothing, with the nearest name."""
+    where = "in Tableau" if known.complete else f"among the first {MAX_LISTED} in Tableau"
+    text = f'no {NOUNS[name]} {where} matches "{pattern}"'
+    similar = None if _is_glob(pattern) else closest(pattern, known.values)
+    return f'{text}; did you mean "{similar}"?' if similar else text
