@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol, Self, TypeVar
 
 from tableau_rest import errors
 from tableau_rest.credentials import Credential
-from tableau_rest.protocol import query, redirects, responses, version
+from tableau_rest.protocol import query, redirects, responses
 from tableau_rest.protocol.fields import Data
 from tableau_rest.protocol.redaction import redact
 from tableau_rest.sessions.refusals import Refusals
@@ -61,12 +61,7 @@ class Connection:
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        if session_minutes <= 0:
-            raise ValueError(f"session_minutes must be positive, not {session_minutes!r}")
         base = server_url(server)
-        credential.check()
-        if api_version and version.is_older(version.validate(api_version), credential.since):
-            raise ValueError(f"signing in with {credential.kind} needs REST API {credential.since}, not {api_version}")
         self.credential, self.site_name = credential, site
         self._api_version = api_version or None
         self.ca_bundle, self.verify = str(ca_bundle or ""), verify
@@ -79,7 +74,7 @@ class Connection:
             site=site,
             credential=credential,
             api_version=self._api_version,
-            minutes=session_minutes,
+            session_minutes=session_minutes,
             clock=clock,
         )
         self._sessions = SharedSession(

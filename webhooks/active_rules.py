@@ -76,7 +76,13 @@ class ActiveRules:
         with self._lock:
             now = time.monotonic()
             if now >= self._refreshed_at + REFRESH_SECONDS:
-                self._follow()
+                current = self._current.version if self._current else None
+                if not self._activated:
+                    self._use(self._activate())
+                    self._activated = True
+                elif current is None or self._versions().current_id() != current.id:
+                    # Without any version the inbox was replaced by an empty one.
+                    self._use(self._versions().current() or self._activate())
                 self._refreshed_at = now
             if self._unusable is not None:
                 raise PlanningPaused(f"version {self._unusable} of the rules cannot be used by this server")
@@ -124,16 +130,6 @@ class ActiveRules:
                 version.source,
             )
         return version
-
-    def _follow(self) -> None:
-        if not self._activated:
-            self._use(self._activate())
-            self._activated = True
-            return
-        current = self._current.version if self._current else None
-        if current is None or self._versions().current_id() != current.id:
-            # Without any version the inbox was replaced by an empty one.
-            self._use(self._versions().current() or self._activate())
 
     def _use(self, version: RuleVersion) -> None:
         """Parse the version and plan by it, or pause planning if this process does not understand it."""

@@ -1,4 +1,4 @@
-"""How much of a request has been received: enough to decide whether a thread can serve it without waiting."""
+"""Measure how much of a request has been received, to decide whether a thread can serve it without waiting."""
 
 from __future__ import annotations
 
@@ -35,9 +35,15 @@ class PartialRequest:
         """Add bytes that were received."""
         self.received += data
         if not self.served:
-            self._find_head()
-        if not self.served:
-            return
+            end = self.received.find(HEAD_END, max(0, self._searched - len(HEAD_END)))
+            head = self.received[: end + 2] if end >= 0 else self.received
+            refused = BARE_LINE_FEED.search(head, max(0, self._searched - 1)) or len(head) > MAX_HEAD_BYTES
+            self._searched = len(self.received)
+            if not refused and end < 0:
+                return
+            self.served = True
+            if not refused:
+                self.length = request_length(bytes(head), end + len(HEAD_END))
         if self.length is not None:
             self.whole = len(self.received) >= self.length
         elif self.received.endswith(LAST_CHUNK):
@@ -52,17 +58,6 @@ class PartialRequest:
     def keeps_connection(self) -> bool:
         """Return whether it is known where the next request on the connection begins."""
         return self.whole and self.length is not None
-
-    def _find_head(self) -> None:
-        """Look for the end of the head, and for what makes the server refuse it at once."""
-        end = self.received.find(HEAD_END, max(0, self._searched - len(HEAD_END)))
-        head = self.received[: end + 2] if end >= 0 else self.received
-        if BARE_LINE_FEED.search(head, max(0, self._searched - 1)) or len(head) > MAX_HEAD_BYTES:
-            self.served = True
-        elif end >= 0:
-            self.served = True
-            self.length = request_length(bytes(head), end + len(HEAD_END))
-        self._searched = len(self.received)
 
 
 def request_length(head: bytes, head_length: int) -> int | None:

@@ -74,8 +74,10 @@ class Planner:
         event = self.with_site(event)
         if event.origin == MONITOR:
             return (self._monitor_verdict(),)
-        twin = self._earlier_twin(event)
-        if twin is not None:
+        twin = None if event.id is None or event.origin == RECONCILED else self.find_twin(event)
+        # A twin that was created after this event was stored does not count: this event has run already by then, and
+        # what was planned once must not be explained in another way later.
+        if twin is not None and event.id is not None and twin < event.id:
             reason = f"reconciliation found it missing and created event {twin} in its place before it arrived"
             return (Verdict("reconciled", f"event {twin}", matched=False, reason=reason),)
         return (*self.rules.explain(event), *self.registry.explain(event, self.max_attempts))
@@ -89,17 +91,6 @@ class Planner:
         new = partial(NewJob, handler=MONITOR_ALERT, rule="monitor")
         jobs = tuple(new(f"monitor/{to}", params={"to": to}) for to in destinations)
         return Verdict("monitor", "monitor", matched=True, reason="an alert of the monitor", jobs=jobs)
-
-    def _earlier_twin(self, event: Event) -> int | None:
-        """Return the synthetic event that ran in place of this one.
-
-        One that was created after this event was stored does not count: this event has run already by then, and what
-        was planned once must not be explained in another way later.
-        """
-        if event.id is None or event.origin == RECONCILED:
-            return None
-        twin = self.find_twin(event)
-        return twin if twin is not None and twin < event.id else None
 
 
 def failed_plan(error: Exception, redact: Callable[[str], str] = str) -> Plan:

@@ -47,7 +47,11 @@ def server_url(server: str) -> str:
 
 
 class SignIn:
-    """Signs in with one credential to one site, named by its content URL; call it for a new Session."""
+    """Signs in with one credential to one site, named by its content URL; call it for a new Session.
+
+    Raises ValueError if the credential is incomplete or needs a later `api_version`, or if `session_minutes` are not
+    positive.
+    """
 
     def __init__(
         self,
@@ -57,12 +61,17 @@ class SignIn:
         site: str,
         credential: Credential,
         api_version: str | None,
-        minutes: float,
+        session_minutes: float,
         clock: Callable[[], datetime],
     ) -> None:
+        if session_minutes <= 0:
+            raise ValueError(f"session_minutes must be positive, not {session_minutes!r}")
+        credential.check()
+        if api_version and version.is_older(version.validate(api_version), credential.since):
+            raise ValueError(f"signing in with {credential.kind} needs REST API {credential.since}, not {api_version}")
         self._transport, self._server, self._site, self._credential = transport, server, site, credential
         self._api_version, self._clock = api_version, clock
-        self._lifetime = min(timedelta(minutes=minutes), LONGEST_SESSION)
+        self._lifetime = min(timedelta(minutes=session_minutes), LONGEST_SESSION)
 
     def __call__(self, server: str | None = None) -> Session:
         """Return a new session. Raises SignInFailed with advice, ConnectionFailed or InvalidResponse."""

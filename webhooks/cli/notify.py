@@ -74,21 +74,16 @@ def test(name: str, to: str | None, as_json: bool) -> None:
             receipt = notifier.send(TEST_MESSAGE, destination.to)
         except NotifierError as error:
             raise Failure(application.redact(str(error))) from None
-    _remember_delivery(destination)
+    # It is no longer one of the destinations at which the last announcement of dead letters failed.
+    with suppress(StoreUnavailable, Unavailable):
+        dead_letters = application.inbox().dead_letters
+        dead_letters.undeliverable = [other for other in dead_letters.undeliverable if other != str(destination)]
     if as_json:
         terminal.print_json({"to": str(destination), "checked": checked, **receipt.as_dict()})
     elif notifier.capabilities.receipt:
         click.secho(f"Accepted by {notifier.label} for {receipt.channel}; not yet confirmed as delivered.", fg="green")
     else:
         click.secho(f"Sent to {receipt.channel}.", fg="green")
-
-
-def _remember_delivery(destination: Destination) -> None:
-    """Take the destination off those at which the last announcement of dead letters failed."""
-    # Without an inbox nothing is remembered.
-    with suppress(StoreUnavailable, Unavailable):
-        dead_letters = application.inbox().dead_letters
-        dead_letters.undeliverable = [to for to in dead_letters.undeliverable if to != str(destination)]
 
 
 def _destination(name: str, to: str | None) -> Destination:

@@ -124,13 +124,19 @@ class Events:
         """Return the jobs of up to `limit` unplanned events without storing them.
 
         This does everything but the SQL outside the transaction, for which other processes wait. The planner reports
-        its own failures as jobs; it raises only StoreUnavailable.
+        its own failures as jobs; it raises only StoreUnavailable. Jobs that cannot be stored are replaced by one that
+        reports it.
         """
         plans: dict[int | None, Any] = {}
         left = MAX_JOBS
         for row in self._store.rows(UNPLANNED_EVENTS, {"most": limit}):
             event = event_of(row)
-            plans[event.id] = _job_rows(event, planner(event))
+            new = planner(event)
+            try:
+                plans[event.id] = [job_row(event.id, job) for job in new]
+            except (TypeError, ValueError, RecursionError) as error:
+                log.exception("Planning failed: event=%s", event.id)
+                plans[event.id] = [job_row(event.id, planning_failure(f"{type(error).__name__}: {error}"))]
             left -= len(plans[event.id])
             if left <= 0:
                 break
@@ -188,15 +194,6 @@ class Events:
         outside = events.c.id.not_in(select(synthetic_events.c.event_id))
         query = select(events.c.received_at).where(outside).order_by(events.c.id.desc()).limit(limit)
         return [row["received_at"] for row in self._store.rows(query)]
-
-
-def _job_rows(event: Event, new: Sequence[NewJob]) -> list[dict[str, Any]]:
-    """Return the rows of the jobs; if they cannot be stored, the one of a job that reports it."""
-    try:
-        return [job_row(event.id, job) for job in new]
-    except (TypeError, ValueError, RecursionError) as error:
-        log.exception("Planning failed: event=%s", event.id)
-        return [job_row(event.id, planning_failure(f"{type(error).__name__}: {error}"))]
 
 
 def _mark(connection: Connection, state: int, event_ids: Sequence[int | None], rules_version: int | None) -> set[int]:

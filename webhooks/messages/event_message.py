@@ -54,29 +54,16 @@ def event_message(
     zone: tzinfo = UTC,
 ) -> Message:
     """Return the message about `event`. `title` and `text` are a rule's own, with PLACEHOLDERS; times are in `zone`."""
-    content, link = details.content, getattr(details.content, "webpage_url", "")
-    # The name at the time of the event; for users Tableau's, as the webhook's may be anything.
-    name = as_text(event.resource_name) or getattr(content, "name", "") or as_text(event.resource_luid) or "(no name)"
-    if event.content_kind == "user" and content is not None:
-        name = format_user(content)
-    values = {
-        "name": name,
-        "event_type": as_text(event.event_type),
-        "project": details.project,
-        "owner": details.owner,
-        "reason": details.reason,
-        "link": link,
-        "created_at": format_time(event.created_at, zone),
-    }
+    values = placeholder_values(event, details, zone)
     body = text.format_map(values) if text else details.reason
     problems = [f"{problem[:1].upper()}{problem[1:].rstrip('.')}." for problem in details.problems]
     facts = [
         ("Project", details.project),
         ("Published by" if event.type.published else "Owner", details.owner),
-        ("Site role", getattr(content, "site_role", "")),
+        ("Site role", getattr(details.content, "site_role", "")),
         ("When", values["created_at"]),
     ]
-    headline = title.format_map(values) if title else f"{event.type.headline}: {name}"
+    headline = title.format_map(values) if title else f"{event.type.headline}: {values['name']}"
     event_id = f"event {event.id}" if event.id else ""
     origin = "missed webhook, found by reconciliation" if event.origin == RECONCILED else ""
     return Message(
@@ -84,10 +71,30 @@ def event_message(
         title=f"[Test] {headline}" if event.is_test else headline,
         text="\n".join(filter(None, [body, *problems])),
         facts=tuple(fact for fact in facts if fact[1]),
-        link=Link(link, "Open in Tableau") if link else None,
+        link=Link(values["link"], "Open in Tableau") if values["link"] else None,
         severity=event.type.severity,
         footer=" · ".join(filter(None, [rule, event_id, values["event_type"], origin])),
     )
+
+
+def placeholder_values(event: Event, details: Details, zone: tzinfo = UTC) -> dict[str, str]:
+    """Return the value of each of PLACEHOLDERS; an empty text if it is unknown."""
+    content = details.content
+    if event.content_kind == "user" and content is not None:
+        # The webhook's name of a user may be anything.
+        name = format_user(content)
+    else:
+        # The name at the time of the event.
+        name = as_text(event.resource_name) or getattr(content, "name", "") or as_text(event.resource_luid)
+    return {
+        "name": name or "(no name)",
+        "event_type": as_text(event.event_type),
+        "project": details.project,
+        "owner": details.owner,
+        "reason": details.reason,
+        "link": getattr(content, "webpage_url", ""),
+        "created_at": format_time(event.created_at, zone),
+    }
 
 
 def format_user(user: Any) -> str:

@@ -65,32 +65,27 @@ def build_checks(
     `client` returns the Tableau client of a site, `desired` the event types that rules and handlers need from it, and
     `last_outage` the time of the last outage of our own.
     """
-    # Nothing is appended to the names of what is stored about the site of the TABLEAU_… variables.
-    keys = {site.key: f" {site.key}" if site.name else "" for site in sites}
-    alerts = {site.key: Alerts(inbox, site=site.name, key=keys[site.key]) for site in sites}
-    clients = {site.key: partial(client, site) for site in sites}
-    credentials = [CredentialCheck(alerts[site.key], clients[site.key]) for site in sites]
-    if not monitors_webhooks(settings):
-        return [*credentials]
-    try:
-        url = public_url(settings.webhook_url, next(iter(settings.webhook_tokens()), ""))
-    except ValueError as error:
-        log.error("Webhooks are not monitored, WEBHOOK_URL is invalid: %s", error)  # noqa: TRY400 - needs no traceback
-        return [*credentials]
-    webhook_checks, reconcilers = [], []
+    url = ""
+    if monitors_webhooks(settings):
+        try:
+            url = public_url(settings.webhook_url, next(iter(settings.webhook_tokens()), ""))
+        except ValueError as error:
+            log.error("Webhooks are not monitored, WEBHOOK_URL is invalid: %s", error)  # noqa: TRY400 - one line is enough
+    webhook_checks, reconcilers, credentials = [], [], []
     for site in sites:
+        # Nothing is appended to the names of what is stored about the site of the TABLEAU_… variables.
+        key = f" {site.key}" if site.name else ""
+        alerts, tableau = Alerts(inbox, site=site.name, key=key), partial(client, site)
+        credentials.append(CredentialCheck(alerts, tableau))
+        if not url:
+            continue
         webhooks = DesiredWebhooks(desired(site), url, settings.webhook_label, settings.watch_repair)
-        check = WebhookCheck(alerts[site.key], clients[site.key], webhooks, last_outage=last_outage)
+        check = WebhookCheck(alerts, tableau, webhooks, last_outage=last_outage)
         webhook_checks.append(check)
         if settings.reconcile:
-            reconciler = Reconciler(
-                inbox, clients[site.key], webhooks.event_types, key=keys[site.key], repaired=check.take_repaired
-            )
-            reconcilers.append(reconciler)
-    return [
-        *webhook_checks,
-        *reconcilers,
-        *credentials,
-        CertificateCheck(Alerts(inbox), url, fetch=partial(certificate.fetch, ca_bundle=settings.ca_bundle)),
-        GapCheck(Alerts(inbox), settings.zone),
-    ]
+            reconcilers.append(Reconciler(inbox, tableau, webhooks.event_types, key=key, repaired=check.take_repaired))
+    checks: list[Check] = [*webhook_checks, *reconcilers, *credentials]
+    if url:
+        fetch = partial(certificate.fetch, ca_bundle=settings.ca_bundle)
+        checks += [CertificateCheck(Alerts(inbox), url, fetch=fetch), GapCheck(Alerts(inbox), settings.zone)]
+    return checks

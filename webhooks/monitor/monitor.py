@@ -133,16 +133,14 @@ class Monitor:
             if self._outage != outage:
                 outage = self._outage
                 self._pacing.note_outage(time.monotonic())
-            if self._pacing.is_due(time.monotonic()):
-                self._run_checks()
-
-    def _run_checks(self) -> None:
-        for check in self._checks:
-            if self._stopping.is_set():
-                return
-            try:
-                check.run(self._clock())
-            except StoreUnavailable as error:
-                log.warning("Inbox unavailable, check postponed: %s: %s", type(check).__name__, error)
-            except Exception:
-                log.exception("Check failed: %s", type(check).__name__)
+            if not self._pacing.is_due(time.monotonic()):
+                continue
+            for check in self._checks:
+                if self._stopping.is_set():
+                    return
+                try:
+                    check.run(self._clock())
+                except StoreUnavailable as error:
+                    log.warning("Inbox unavailable, check postponed: %s: %s", type(check).__name__, error)
+                except Exception:
+                    log.exception("Check failed: %s", type(check).__name__)

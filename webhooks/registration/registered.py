@@ -39,16 +39,12 @@ def missing_webhooks(inbox: Inbox, sites: Sequence[Site], desired: Callable[[Sit
     sentences = []
     for site in sites:
         registered = inbox.state.get(_key(site))
-        needed = [] if registered is None else desired(site)
-        missing = [name for name in needed if name not in registered and not _is_misspelt(name)]
+        absent = [] if registered is None else [name for name in desired(site) if name not in registered]
+        missing = [name for name in absent if name in EVENT_TYPES or closest(name, EVENT_TYPES) is None]
         if missing:
             place = f"Tableau site {site.name}" if len(sites) > 1 else "Tableau"
             sentences.append(f"{place} has no webhook for {', '.join(missing)}. Run flask webhooks sync.")
     return sentences
-
-
-def _is_misspelt(name: str) -> bool:
-    return name not in EVENT_TYPES and closest(name, EVENT_TYPES) is not None
 
 
 def _key(site: Site) -> str:

@@ -119,15 +119,11 @@ class LocalChecks:
             yield warning("rules", text, "flask rules test EVENT.json shows what a rule would do.")
         for text in delivery_warnings(rules.destinations, self._services.notifiers):
             yield failed("rules", text, "flask notify test NAME tries a notifier.")
-        yield from self._undeliverable()
-
-    def _undeliverable(self) -> Iterator[CheckResult]:
-        """Report where the last announcement of dead letters failed."""
         try:
-            destinations = self._services.undeliverable()
+            undeliverable = self._services.undeliverable()
         except (*INBOX_ERRORS, RegistrationError, RulesError):
             return
-        for to in destinations:
+        for to in undeliverable:
             text = f"dead letters cannot be delivered to {to}: the last attempt failed"
             yield failed("rules", text, f"Correct it, then run flask notify test {to}; or change [dead_letters].")
 

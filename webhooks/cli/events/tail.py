@@ -51,20 +51,17 @@ class Follower:
                 self._reported[event_id] = set()
                 self._newest = max(self._newest, event_id)
                 yield record, RECEIVED
-            yield from self._updates(record, self._reported[event_id])
+            reported = self._reported[event_id]
+            if record.state == IGNORED and (IGNORED,) not in reported:
+                reported.add((IGNORED,))
+                yield record, IGNORED
+            for job in record.jobs:
+                ending = (job.job.id, job.job.state, job.job.attempts, job.job.finished_at)
+                unattempted = job.job.state is JobState.READY and not job.job.attempts
+                if job.job.state is not JobState.RUNNING and not unattempted and ending not in reported:
+                    reported.add(ending)
+                    yield record, job
         self._reported = {known: seen for known, seen in self._reported.items() if known > self._newest - LOOK_BACK}
-
-    def _updates(self, record: EventRecord, reported: set[tuple[object, ...]]) -> Iterator[Update]:
-        """Yield what has happened to the event and its jobs, except for what was reported before."""
-        if record.state == IGNORED and (IGNORED,) not in reported:
-            reported.add((IGNORED,))
-            yield record, IGNORED
-        for job in record.jobs:
-            ending = (job.job.id, job.job.state, job.job.attempts, job.job.finished_at)
-            unattempted = job.job.state is JobState.READY and not job.job.attempts
-            if job.job.state is not JobState.RUNNING and not unattempted and ending not in reported:
-                reported.add(ending)
-                yield record, job
 
 
 @click.command(cls=Command)

@@ -64,21 +64,7 @@ class Field(click.ParamType):  # type: ignore[type-arg]  # generic in new versio
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before real messages are sent.")
 @as_json
 @with_appcontext
-def trigger(
-    *,
-    event_type: str | None,
-    name: str | None,
-    changes: Sequence[tuple[str, Any]],
-    without: Sequence[str],
-    source: int | None,
-    url: str | None,
-    token: str | None,
-    count: int,
-    scenario: str | None,
-    force: bool,
-    yes: bool,
-    as_json: bool,
-) -> None:
+def trigger(*, url: str | None, token: str | None, yes: bool, as_json: bool, **content: Any) -> None:
     """Send a realistic event to a running server.
 
     The event looks as if Tableau had sent it now. Its messages are marked as a test; --unset test sends it without the
@@ -94,27 +80,45 @@ def trigger(
     The exit code is 0 if every response was 200. An event with the same six core fields as an earlier one is counted as
     a duplicate, and no action runs.
     """
+    payloads = _payloads(**content)
+    target = _target(url, token)
+    if not yes:
+        require_consent_to_effects(payloads, target)
+    report.send_and_report(payloads, target, as_json=as_json)
+
+
+def _payloads(
+    *,
+    event_type: str | None,
+    name: str | None,
+    changes: Sequence[tuple[str, Any]],
+    without: Sequence[str],
+    source: int | None,
+    count: int,
+    scenario: str | None,
+    force: bool,
+) -> list[Payload]:
+    """Return the events to send, the latest with the current time. Raises a usage error."""
     if scenario and (event_type or source is not None or name or count > 1):
         raise click.UsageError("--scenario decides which events are sent; combine it with --set and --unset only.")
     if event_type and not force:
         _check_event_type(event_type)
-    target = _target(url, token)
+    now = utc_now()
     # The template, time and content of each event.
     occurrences: list[tuple[Payload, datetime, str | None]]
     if scenario:
-        now = utc_now()
         occurrences = [(sample(scene.event_type), now - scene.before, scene.name) for scene in SCENARIOS[scenario]()]
     else:
         template = _template(event_type, source)
-        occurrences = [(template, at, name) for at in _times(count)]
+        # Tableau's times have whole seconds, and the same content in the same second is a duplicate. Random times
+        # hardly ever repeat those of earlier events.
+        ages = [*sorted(random.sample(range(1, max(3600, 10 * count)), count - 1), reverse=True), 0]
+        occurrences = [(template, now - timedelta(seconds=age), name) for age in ages]
     mark = {} if event_type == TEST_REQUEST else {TEST_FIELD: True}
-    payloads = [
+    return [
         customize(template, at=at, name=content, changes={**mark, **dict(changes)}, without=without)
         for template, at, content in occurrences
     ]
-    if not yes:
-        require_consent_to_effects(payloads, target)
-    report.send_and_report(payloads, target, as_json=as_json)
 
 
 def _check_event_type(event_type: str) -> None:
@@ -154,14 +158,3 @@ def _template(event_type: str | None, source: int | None) -> Payload:
     if event_type is not None:
         payload |= {"event_type": event_type, "resource": sample(event_type)["resource"]}
     return payload
-
-
-def _times(count: int) -> list[datetime]:
-    """Return `count` different times, the last of them now.
-
-    Tableau's times have whole seconds, and the same content in the same second is a duplicate. The times are random, so
-    that further events hardly ever repeat those of earlier ones.
-    """
-    now = utc_now()
-    earlier = random.sample(range(1, max(3600, 10 * count)), count - 1)
-    return [now - timedelta(seconds=seconds) for seconds in (*sorted(earlier, reverse=True), 0)]

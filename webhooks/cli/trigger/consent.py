@@ -48,14 +48,19 @@ def require_consent_to_effects(payloads: Sequence[Payload], target: str) -> None
 
 def _real_actions(services: Services, payloads: Sequence[Payload]) -> list[str]:
     """Return the titles of the jobs that reach a service on another machine."""
-    real = _real_services(services)
+    settings, notifiers = services.settings, services.notifiers
+    urls = {kind: notifiers.configs[kind].service_urls() for kind in notifiers.configured}
+    if not settings.missing():
+        urls["Tableau"] = [site.domain for site in settings.sites()]
+    # The services of a demo are on this machine.
+    real = {name for name, found in urls.items() if any(urlsplit(url).hostname not in LOOPBACK for url in found)}
     if not real:
         return []
-    addressed = services.notifiers.with_default_address
     titles: dict[str, None] = {}
     try:
         for job in _jobs(services, payloads):
             to = str(job.params.get("to", DEFAULT))
+            addressed = notifiers.with_default_address
             reached = {parse_destination(resolve_default(to, addressed)).kind} if job.handler == "notify" else real
             if reached & real:
                 titles[job_title(job)] = None
@@ -74,13 +79,3 @@ def _jobs(services: Services, payloads: Sequence[Payload]) -> Iterator[NewJob]:
             continue
         if event:
             yield from services.planner.jobs(event)
-
-
-def _real_services(services: Services) -> set[str]:
-    """Return the notifiers that are set up, and `Tableau`, unless they are on this machine, as those of a demo are."""
-    settings = services.settings
-    notifiers = services.notifiers
-    configured = {kind: notifiers.configs[kind].service_urls() for kind in notifiers.configured}
-    if not settings.missing():
-        configured["Tableau"] = [site.domain for site in settings.sites()]
-    return {name for name, found in configured.items() if any(urlsplit(url).hostname not in LOOPBACK for url in found)}

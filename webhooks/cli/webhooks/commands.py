@@ -68,13 +68,15 @@ def _show(webhooks: list[Webhook]) -> None:
     On a narrow one there are no LUIDs, and our names, which end with the event type, are shortened by it.
     """
     wide = not terminal.is_terminal() or shutil.get_terminal_size().columns >= WIDE_TERMINAL
+    label = application.settings().webhook_label
+    names = [f"{label} …" if not wide and is_ours(webhook, label) else webhook.name for webhook in webhooks]
     columns: dict[str, list[Text | str]] = {
         "EVENT": [terminal.styled_event_type(webhook.event) for webhook in webhooks],
         "ENABLED": [
             terminal.styled_state("done", "yes") if webhook.is_enabled else terminal.styled_state("dead", "no")
             for webhook in webhooks
         ],
-        "NAME": [terminal.printable(webhook.name if wide else _short_name(webhook)) for webhook in webhooks],
+        "NAME": [terminal.printable(name) for name in names],
         "URL": [terminal.printable(application.redact_url(webhook.url)) for webhook in webhooks],
     }
     if not all(webhook.is_enabled for webhook in webhooks):
@@ -83,11 +85,6 @@ def _show(webhooks: list[Webhook]) -> None:
         columns["LUID"] = [webhook.luid for webhook in webhooks]
     rows = list(zip(*columns.values(), strict=True))
     terminal.show(terminal.table(list(columns), rows, flexible=["NAME", "URL", "REASON"]))
-
-
-def _short_name(webhook: Webhook) -> str:
-    label = application.settings().webhook_label
-    return f"{label} …" if is_ours(webhook, label) else webhook.name
 
 
 @webhooks.command()

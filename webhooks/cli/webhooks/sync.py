@@ -50,8 +50,7 @@ def sync(url: str | None, dry_run: bool, yes: bool, site_name: str | None, as_js
 
     There is one webhook for each event type that a rule or handler needs, named "tableau-webhooks EVENT_TYPE"
     (WEBHOOK_LABEL). All other webhooks are left alone. Deleting webhooks, or moving them to another URL, requires
-    confirmation, or --yes without a terminal. With several sites, each gets the webhooks
-    that its rules need.
+    confirmation, or --yes without a terminal. With several sites, each gets the webhooks that its rules need.
 
     \b
     flask webhooks sync --url https://hooks.example.org --dry-run
@@ -73,12 +72,8 @@ def sync(url: str | None, dry_run: bool, yes: bool, site_name: str | None, as_js
             _show(planned, tableau_access.prefix_site(site, f"Webhook URL: {application.redact_url(target)}"))
         if not dry_run and not yes:
             _confirm(changes)
-        applied = [] if dry_run else _apply(changes, tableau, quiet=as_json)
+        applied = [] if dry_run else _apply(site, planned, tableau, quiet=as_json)
         outcomes.extend(applied)
-        failed = {outcome.change.event_type for outcome in applied if outcome.error}
-        if not dry_run:
-            kept = {change.event_type for change in planned if change.kind is not ChangeKind.DELETE}
-            remember_registered(services.inbox, site, kept - failed)
         if as_json:
             _write(site, planned, applied)
         else:
@@ -126,12 +121,16 @@ def _place(url: str) -> tuple[str, str, str]:
     return parts.scheme, parts.netloc, path
 
 
-def _apply(changes: Sequence[Change], tableau: Tableau, *, quiet: bool) -> list[Outcome]:
+def _apply(site: Site, planned: Sequence[Change], tableau: Tableau, *, quiet: bool) -> list[Outcome]:
+    """Apply the changes, and remember which event types have a webhook on the site now."""
     outcomes = []
-    for outcome in apply_changes(changes, tableau):
+    for outcome in apply_changes(planned, tableau):
         outcomes.append(outcome)
         if outcome.error and not quiet:
             click.secho(f"{outcome.change.event_type}: {_error(outcome)}", fg="red", err=True)
+    kept = {change.event_type for change in planned if change.kind is not ChangeKind.DELETE}
+    failed = {outcome.change.event_type for outcome in outcomes if outcome.error}
+    remember_registered(application.services().inbox, site, kept - failed)
     return outcomes
 
 
