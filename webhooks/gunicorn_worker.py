@@ -26,8 +26,10 @@ from webhooks.partial_request import PartialRequest
 
 # As in pyproject.toml.
 SUPPORTED = "27.0."
-# Seconds for another process to accept a connection first.
-YIELD_SECONDS = 0.005
+# Seconds for another process, which holds fewer connections, to accept one first: while this process has a free thread,
+# and while it has none. The other process may be unable to accept, so this is also the price of a connection then.
+YIELD_SECONDS = 0.001
+BUSY_YIELD_SECONDS = 0.005
 # The number of connections of a process that does not exist.
 ABSENT = 1_000_000
 # Seconds in which a client must send its whole request, head and body, and in which it must read the response.
@@ -83,8 +85,7 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
     and body. A connection that ends is closed without waiting for the client in a thread or in the main thread.
 
     All processes wait on the same socket. The process that happens to be awake would accept every connection, while
-    the others idle; so it waits before it accepts a connection if its threads are busy and another process holds fewer
-    connections.
+    the others idle; so it waits before it accepts a connection if another process holds fewer.
     """
 
     # How many connections each process holds, in memory shared by all; set before the fork.
@@ -104,10 +105,11 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
 
     def accept(self, listener: Any) -> None:
         """Accept one connection, or pause if the process has no file descriptor left."""
-        # Connections that wait for their client do not occupy a thread.
-        waiting = len(self.keepalived_conns) + len(self._receptions) + len(self._lingering)
-        if self.nr_conns - waiting >= self.cfg.threads and self.nr_conns > min(self.connections) + 1:
-            time.sleep(YIELD_SECONDS)
+        if self.nr_conns > min(self.connections) + 1:
+            # Connections that wait for their client do not occupy a thread.
+            waiting = len(self.keepalived_conns) + len(self._receptions) + len(self._lingering)
+            busy = self.nr_conns - waiting >= self.cfg.threads
+            time.sleep(BUSY_YIELD_SECONDS if busy else YIELD_SECONDS)
         try:
             super().accept(listener)
         except OSError as error:
