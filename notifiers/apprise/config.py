@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from notifiers.apprise.workflows import find_signature
 from notifiers.config import Config, variable
 
 # Entries are separated by white space or commas; a comma inside an address is not followed by another scheme.
@@ -64,6 +65,8 @@ class AppriseConfig(Config):
             match = ENTRY.fullmatch(part)
             rest = match["url"].partition("://")[2] if match else part
             tokens = [token for token in PARTS.split(rest) if len(token) >= SHORTEST_TOKEN and "." not in token]
+            if signature := find_signature(match["url"] if match else part):
+                tokens.append(signature[2])
             found += [match["url"] if match else part, rest, *tokens, *map(unquote, tokens)]
         return list(dict.fromkeys(found))
 

@@ -21,6 +21,7 @@ import certifi
 from notifiers.apprise.config import AppriseConfig, Entry
 from notifiers.apprise.errors import Failure, error_of, failure
 from notifiers.apprise.render import TYPES, render
+from notifiers.apprise.workflows import separate_signature
 from notifiers.config import Config
 from notifiers.errors import NotifierError
 from notifiers.message import Message, Receipt
@@ -85,8 +86,12 @@ class AppriseNotifier(Notifier):
         return [Service(entry, self._plugin(entry)) for entry in chosen]
 
     def _plugin(self, entry: Entry) -> Any:
+        url, signature = separate_signature(entry.url)
         try:
-            plugin = self._library.Apprise.instantiate(entry.url, suppress_exceptions=False)
+            plugin = self._library.Apprise.instantiate(url, suppress_exceptions=False)
+            if plugin is not None and signature:
+                # Apprise encodes the attribute again when it sends.
+                plugin.signature = signature
             reason = "unknown service, or parts are missing"
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
             # The part of the address that is wrong is in brackets, and may be a secret.

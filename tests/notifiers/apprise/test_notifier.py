@@ -225,7 +225,7 @@ def test_reason_is_not_read_from_the_message_itself() -> None:
     ("url", "words"),
     [
         ("nosuch://hunter2", r"address 1 of APPRISE_URLS \(nosuch://…\): unknown service"),
-        ("workflows://x.logic.azure.com:443/abc/hunter2%3D", r"\(workflows://…\): An invalid Signature was specified"),
+        ("workflows://x.logic.azure.com:443/hunter2!/abc", r"\(workflows://…\): An invalid Workflows ID was specified"),
     ],
 )
 def test_unusable_address_is_permanent(address: str, url: str, words: str) -> None:
