@@ -6,6 +6,7 @@ import pytest
 
 from webhooks.event_types import (
     EVENT_TYPES,
+    JOB_LIST_EVENT_TYPES,
     MONITOR_EVENT_TYPES,
     EventType,
     content_event_type,
@@ -61,8 +62,11 @@ def test_derivation_agrees_with_the_table(documented: EventType, monkeypatch: py
         ("SiteUpdated", "site", False, False, None),
         ("DatasourceRefreshStarted", "datasource", False, True, "started"),
         ("WorkbookRefreshFailed", "workbook", False, True, "failed"),
-        ("FlowRefreshSucceeded", None, False, False, "succeeded"),
-        ("FlowRunFailed", None, False, False, None),
+        ("FlowRefreshSucceeded", "flow", False, True, "succeeded"),
+        ("FlowRunFailed", "flow", False, True, None),
+        ("SubscriptionFailed", "subscription", False, True, None),
+        ("BridgeRefreshFailed", None, False, True, None),
+        ("MetricRefreshSucceeded", None, False, False, "succeeded"),
         ("WorkbookRefreshCancelled", "workbook", False, True, None),
         ("WebhooksDrifted", None, False, False, None),
     ],
@@ -89,6 +93,15 @@ def test_types_of_the_monitor_are_no_types_of_tableau() -> None:
     assert all(event_type(name).from_monitor for name in MONITOR_EVENT_TYPES)
     assert {one.severity for one in MONITOR_EVENT_TYPES.values()} == {"warning"}
     assert not any(one.from_monitor for one in EVENT_TYPES.values())
+
+
+def test_types_from_the_job_list_are_no_types_of_webhooks() -> None:
+    """They have a severity and say where they come from, and Tableau is never asked for a webhook for them."""
+    assert not JOB_LIST_EVENT_TYPES.keys() & (EVENT_TYPES.keys() | MONITOR_EVENT_TYPES.keys())
+    assert all(one.from_job_list for one in JOB_LIST_EVENT_TYPES.values())
+    assert not any(one.from_job_list for one in (*EVENT_TYPES.values(), *MONITOR_EVENT_TYPES.values()))
+    severities = {name: one.severity for name, one in JOB_LIST_EVENT_TYPES.items()}
+    assert severities == {name: "good" if "Succeeded" in name else "bad" for name in JOB_LIST_EVENT_TYPES}
 
 
 def test_event_types_are_found_by_kind_and_verb() -> None:

@@ -17,7 +17,7 @@ from webhooks.event_types import EventType, event_type
 from webhooks.spelling import closest
 
 # Values of `resource` that say what the LUID names.
-CONTENT_RESOURCES = ("WORKBOOK", "DATASOURCE", "VIEW", "USER", "SITE")
+CONTENT_RESOURCES = ("WORKBOOK", "DATASOURCE", "VIEW", "USER", "SITE", "FLOW", "SUBSCRIPTION")
 CORE_FIELDS = ("resource", "event_type", "resource_name", "site_luid", "resource_luid", "created_at")
 MAX_BYTES = 64 * 1024
 # Tableau's events are flat; deeper nesting than this is an attack on the parser.
@@ -125,7 +125,7 @@ class Event:
 
     @property
     def content_kind(self) -> str | None:
-        """Return what `resource_luid` names (workbook, datasource, view, user, site), or None if that is unknown.
+        """Return what `resource_luid` names (workbook, datasource, view, user, site, flow, subscription), or None.
 
         The event type decides where it can: `resource` says EXTRACTS for all refreshes.
         """
@@ -202,6 +202,15 @@ def fingerprint(payload: Mapping[str, Any]) -> bytes:
     known = core if core.get("created_at") else payload
     canonical = CANONICAL.encode(known)
     return (_sortable_time(core.get("created_at")) + hashlib.sha256(canonical.encode("utf-8")).digest())[:32]
+
+
+def job_fingerprint(event_type: str, job_luid: str, created_at: str) -> bytes:
+    """Return the fingerprint of the event about a background job that was created at that time.
+
+    A job has one outcome, so the same job makes one event, whatever else changes in Tableau's job list.
+    """
+    digest = hashlib.sha256(f"job {job_luid.lower()} {event_type}".encode()).digest()
+    return (_sortable_time(created_at) + digest)[:32]
 
 
 def _sortable_time(created_at: object) -> bytes:

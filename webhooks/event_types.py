@@ -1,4 +1,4 @@
-"""The meaning of event types: a table of the documented ones and of the monitor's own, and a rule for unknown ones."""
+"""The meaning of event types: tables of Tableau's, of the server's own, and a rule for unknown ones."""
 
 from __future__ import annotations
 
@@ -20,14 +20,22 @@ KINDS = {
     "user": "user",
     "admin": "user",
     "site": "site",
+    "flow": "flow",
+    "subscription": "subscription",
 }
-OWNED_SUBJECTS = ("workbook", "datasource", "view", "label")
+OWNED_SUBJECTS = ("workbook", "datasource", "view", "label", "flow", "subscription", "bridge")
 
 WEBHOOKS_DRIFTED = "WebhooksDrifted"
 NO_EVENTS_RECEIVED = "NoEventsReceived"
 WEBHOOK_CHECK_FAILED = "WebhookCheckFailed"
 CERTIFICATE_EXPIRING = "CertificateExpiring"
 CREDENTIAL_EXPIRING = "CredentialExpiring"
+JOB_LIST_CHECK_FAILED = "JobListCheckFailed"
+
+FLOW_RUN_FAILED = "FlowRunFailed"
+FLOW_RUN_SUCCEEDED = "FlowRunSucceeded"
+SUBSCRIPTION_FAILED = "SubscriptionFailed"
+BRIDGE_REFRESH_FAILED = "BridgeRefreshFailed"
 
 # Characters of an unknown type that are looked at.
 MAX_NAME = 200
@@ -41,6 +49,11 @@ class EventType:
     `resource` is the value that Tableau puts into the payload's field of that name, None where it is not known.
     `subject` is what the event is about (workbook, admin, label …) and `verb` what happened to it (created, failed …).
     `refresh` is the outcome if the event reports a refresh.
+
+    Tableau has no webhook for a type that is `from_job_list`: the monitor finds these events in Tableau's job list.
+    `only_by_subject`: a pattern selects the type only if it begins with its subject (`Flow*`), as the events are many
+    and rarely wanted. `also_reported_as` is the type of another event about the same occurrence; a rule that selects
+    both gets the other one. `advice` says what to do.
     """
 
     name: str
@@ -50,6 +63,10 @@ class EventType:
     severity: Severity = "info"
     refresh: RefreshOutcome | None = None
     title: str = ""
+    from_job_list: bool = False
+    only_by_subject: bool = False
+    also_reported_as: str = ""
+    advice: str = ""
 
     @property
     def kind(self) -> str | None:
@@ -125,10 +142,49 @@ _MONITOR = (
     EventType(WEBHOOK_CHECK_FAILED, "WEBHOOK", "monitor", "failed", "warning"),
     EventType(CERTIFICATE_EXPIRING, "WEBHOOK", "monitor", "expiring", "warning"),
     EventType(CREDENTIAL_EXPIRING, "WEBHOOK", "monitor", "expiring", "warning"),
+    EventType(JOB_LIST_CHECK_FAILED, "WEBHOOK", "monitor", "failed", "warning"),
+)
+
+# Found by the monitor in Tableau's job list, because Tableau has no webhooks for them.
+_JOB_LIST = (
+    EventType(
+        FLOW_RUN_FAILED,
+        "FLOW",
+        "flow",
+        "failed",
+        "bad",
+        from_job_list=True,
+        advice="The flow's outputs are not up to date. Its run history in Tableau shows the step that failed.",
+    ),
+    EventType(FLOW_RUN_SUCCEEDED, "FLOW", "flow", "succeeded", "good", from_job_list=True, only_by_subject=True),
+    EventType(
+        SUBSCRIPTION_FAILED,
+        "SUBSCRIPTION",
+        "subscription",
+        "failed",
+        "bad",
+        from_job_list=True,
+        advice="The e-mail was not sent. Check that the recipient can still open the content, and that the "
+        "subscription is not suspended.",
+    ),
+    # The refreshed content may also be a workbook; the payload's `resource` says which.
+    EventType(
+        BRIDGE_REFRESH_FAILED,
+        "DATASOURCE",
+        "bridge",
+        "failed",
+        "bad",
+        from_job_list=True,
+        also_reported_as="DatasourceRefreshFailed",
+        advice="Check on the site's Bridge page that a Bridge client is connected and can reach the data.",
+    ),
 )
 
 EVENT_TYPES: Mapping[str, EventType] = MappingProxyType({one.name: one for one in _DOCUMENTED})
 MONITOR_EVENT_TYPES: Mapping[str, EventType] = MappingProxyType({one.name: one for one in _MONITOR})
+JOB_LIST_EVENT_TYPES: Mapping[str, EventType] = MappingProxyType({one.name: one for one in _JOB_LIST})
+# Those that rules and handlers may be about.
+RULE_EVENT_TYPES: Mapping[str, EventType] = MappingProxyType({**EVENT_TYPES, **JOB_LIST_EVENT_TYPES})
 
 _VERBS: Mapping[str, Severity] = {one.verb: one.severity for one in _DOCUMENTED}
 _OUTCOMES: Mapping[str, RefreshOutcome] = {one.verb: one.refresh for one in _DOCUMENTED if one.refresh}
@@ -139,7 +195,7 @@ def event_type(name: str) -> EventType:
 
     `FlowRefreshFailed` is a failed refresh of a flow: the first word names the subject, the last one what happened.
     """
-    known = EVENT_TYPES.get(name) or MONITOR_EVENT_TYPES.get(name)
+    known = EVENT_TYPES.get(name) or JOB_LIST_EVENT_TYPES.get(name) or MONITOR_EVENT_TYPES.get(name)
     if known:
         return known
     words = [word.lower() for word in _WORD.findall(name[:MAX_NAME])]

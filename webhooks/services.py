@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from webhooks.planner import Planner
     from webhooks.registry import Registry
     from webhooks.rules import Rules
+    from webhooks.rules.conditions import EventFilter
     from webhooks.worker.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -177,12 +178,25 @@ class Services:
         return self.sites.client(site or self.sites.all[0])
 
     def desired_event_types(self, site: Site | None = None, rules: Rules | None = None) -> tuple[str, ...]:
-        """Return the event types that rules (of the rules file, or these) and handlers need, of all sites or of one."""
+        """Return the event types that need a webhook, for rules (of the rules file, or these) and handlers.
+
+        Without a site, those of all sites.
+        """
         from webhooks.registration import desired_event_types  # noqa: PLC0415 - see above
 
-        filters = [*(rules or self.rules).event_filters, *self.registry.event_filters]
-        names = (site.name, self.sites.known_luid(site)) if site and site.name else ()
-        return desired_event_types(filters, site=names)
+        return desired_event_types(self._event_filters(rules), site=self._names(site))
+
+    def desired_job_list_types(self, site: Site | None = None, rules: Rules | None = None) -> tuple[str, ...]:
+        """Return the event types that rules and handlers need from Tableau's job list, of all sites or of one."""
+        from webhooks.registration import desired_job_list_types  # noqa: PLC0415 - see above
+
+        return desired_job_list_types(self._event_filters(rules), site=self._names(site))
+
+    def _event_filters(self, rules: Rules | None) -> list[EventFilter]:
+        return [*(rules or self.rules).event_filters, *self.registry.event_filters]
+
+    def _names(self, site: Site | None) -> tuple[str, ...]:
+        return (site.name, self.sites.known_luid(site)) if site and site.name else ()
 
     def worker(self, threads: int | None = None) -> Worker:
         """Return a new worker that is not started."""

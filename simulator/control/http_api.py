@@ -1,7 +1,8 @@
 """The simulator's own HTTP API: cause events, inspect what was sent and received, inject faults.
 
 POST   /simulator/events      {"event_type": "WorkbookRefreshFailed", "name": "Sales", "reason": "…"}: cause an event,
-                              with "site": "branch" on the site with that content URL
+                              with "site": "branch" on the site with that content URL. FlowRunFailed, FlowRunSucceeded,
+                              SubscriptionFailed and BridgeRefreshFailed have no webhook: the list of jobs shows them
 GET    /simulator/site        the contents of the site with their LUIDs: projects, workbooks, users, webhooks …
 POST   /simulator/refreshes   {"name": "Sales", "fail": 2, "reason": "…"}: its next refreshes fail; -1: all
 GET    /simulator/messages    the messages that Slack and Twilio received, newest last, and the shared files
@@ -32,9 +33,8 @@ from simulator.config import changeable_settings
 from simulator.control.reports import call_report, delivery_report, message_report, sms_report
 from simulator.slack.files import mimetype
 from simulator.world.current import current_world
-from simulator.world.events import EventRequest, Impossible, simulate_event
+from simulator.world.events import EVENT_TYPES, EventRequest, Impossible, simulate_event
 from simulator.world.faults import KINDS
-from simulator.world.payload import RESOURCES
 
 control = Blueprint("control", __name__, url_prefix="/simulator")
 Content = dict[str, Any]
@@ -85,7 +85,7 @@ def cause_event() -> Result:
     if unknown := set(body) - set(known):
         raise InvalidRequest(f"Unknown fields: {', '.join(sorted(unknown))}. An event can have: {', '.join(known)}")
     if "event_type" not in body:
-        raise InvalidRequest(f"event_type is missing. Choose one of: {', '.join(RESOURCES)}")
+        raise InvalidRequest(f"event_type is missing. Choose one of: {', '.join(EVENT_TYPES)}")
     if wrong := [name for name, value in body.items() if not isinstance(value, str)]:
         raise InvalidRequest(f"{', '.join(wrong)} must be text")
     with world.lock:
@@ -126,6 +126,7 @@ def site() -> Result:
         contents = {
             name: [{"luid": luid, "name": item.name} for luid, item in getattr(home, name).items()] for name in names
         }
+        contents["subscriptions"] = [{"luid": luid, "name": item.subject} for luid, item in home.subscriptions.items()]
         return {"luid": home.luid, "name": home.name, "content_url": home.content_url} | contents
 
 

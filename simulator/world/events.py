@@ -19,9 +19,9 @@ from simulator.world.changes import (
     remove_user,
     set_role,
 )
-from simulator.world.payload import RESOURCES
+from simulator.world.payload import RESOURCES, WITHOUT_WEBHOOK, payload
 from simulator.world.seed import content_url
-from simulator.world.site import Content, Datasource, Label, Project, Site, User, Workbook
+from simulator.world.site import Content, Datasource, Job, Label, Project, Site, User, Workbook
 from simulator.world.world import World
 
 T = TypeVar("T")
@@ -51,6 +51,7 @@ class EventRequest:
     value: str = ""
 
 
+EVENT_TYPES = (*RESOURCES, *WITHOUT_WEBHOOK)
 Cause = Callable[[World, Site, EventRequest], Payload]
 CAUSES: dict[str, Cause] = {}
 
@@ -58,7 +59,7 @@ CAUSES: dict[str, Cause] = {}
 def simulate_event(world: World, site: Site, request: EventRequest) -> Payload:
     """Cause one event, deliver it and return its payload. Raises Impossible."""
     if request.event_type not in CAUSES:
-        raise Impossible(f"Unknown event type {request.event_type!r}. Choose one of: {', '.join(RESOURCES)}")
+        raise Impossible(f"Unknown event type {request.event_type!r}. Choose one of: {', '.join(EVENT_TYPES)}")
     with world.lock:
         return CAUSES[request.event_type](world, site, request)
 
@@ -89,7 +90,7 @@ def _choose(
     """Return the requested thing, or a random one of those that suit."""
     if request.luid or request.name:
         for luid, thing in things.items():
-            names = (getattr(thing, "name", ""), getattr(thing, "full_name", ""))
+            names = [getattr(thing, field, "") for field in ("name", "full_name", "subject")]
             if luid == request.luid or (not request.luid and request.name in names):
                 return thing
         raise Impossible(f"Not found: {request.luid or request.name!r}")
@@ -149,6 +150,46 @@ def _refresh_failed(kind: str, world: World, site: Site, request: EventRequest) 
     item = _choose(world, site.content(kind), request, lambda item: item.has_extracts)
     job = refresh.running(site, item.luid) or refresh.queue(world, site, kind, item)
     return refresh.finish(world, site, job, reason=reason)
+
+
+def _unsent(world: World, site: Site, event_type: str, job: Job) -> Payload:
+    """Return what a webhook about the end of this job would contain. There is none: the list of jobs shows it."""
+    resource = WITHOUT_WEBHOOK[event_type]
+    return payload(
+        event_type, resource=resource, name=job.title, luid=job.content, site=site.luid, at=world.now(), text=False
+    )
+
+
+@causes("FlowRunFailed")
+def _flow_run_failed(world: World, site: Site, request: EventRequest) -> Payload:
+    flow = _choose(world, site.flows, request)
+    job = refresh.running(site, flow.luid) or refresh.queue(world, site, "flow", flow, how="flow")
+    refresh.finish(world, site, job, reason=request.reason or world.random.choice(refresh.REASONS))
+    return _unsent(world, site, request.event_type, job)
+
+
+@causes("FlowRunSucceeded")
+def _flow_run_succeeded(world: World, site: Site, request: EventRequest) -> Payload:
+    flow = _choose(world, site.flows, request)
+    job = refresh.running(site, flow.luid) or refresh.queue(world, site, "flow", flow, how="flow")
+    refresh.finish(world, site, job)
+    return _unsent(world, site, request.event_type, job)
+
+
+@causes("SubscriptionFailed")
+def _subscription_failed(world: World, site: Site, request: EventRequest) -> Payload:
+    subscription = _choose(world, site.subscriptions, request)
+    reason = request.reason or world.random.choice(refresh.EMAIL_REASONS)
+    job = refresh.end_subscription(world, site, subscription, reason=reason)
+    return _unsent(world, site, request.event_type, job)
+
+
+@causes("BridgeRefreshFailed")
+def _bridge_refresh_failed(world: World, site: Site, request: EventRequest) -> Payload:
+    item = _choose(world, site.datasources, request, lambda item: item.has_extracts)
+    job = refresh.queue(world, site, "datasource", item, how="bridge")
+    refresh.finish(world, site, job, reason=request.reason or world.random.choice(refresh.BRIDGE_REASONS))
+    return _unsent(world, site, request.event_type, job)
 
 
 @causes("AdminPromoted")

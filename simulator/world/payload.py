@@ -35,6 +35,14 @@ RESOURCES = {
     "WorkbookRefreshFailed": EXTRACTS,
 }
 
+# What happens without a webhook: only Tableau's list of jobs shows it.
+WITHOUT_WEBHOOK = {
+    "FlowRunFailed": "FLOW",
+    "FlowRunSucceeded": "FLOW",
+    "SubscriptionFailed": "SUBSCRIPTION",
+    "BridgeRefreshFailed": "DATASOURCE",
+}
+
 # The names of webhook-source elements. Two are irregular; label-deleted is spelt as in the schema, not as in the docs.
 SOURCES = {
     event: "webhook-source-event-" + "".join(f"-{c.lower()}" if c.isupper() else c for c in event).lstrip("-")

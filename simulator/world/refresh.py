@@ -1,11 +1,11 @@
-"""Extract refreshes and flow runs: jobs that start, take a while, and succeed or fail."""
+"""Extract refreshes, flow runs and subscriptions: jobs that start, take a while, and succeed or fail."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import partial
 
-from simulator.world.site import Content, FlowRun, Job, Site
+from simulator.world.site import Content, FlowRun, Job, Site, Subscription
 from simulator.world.world import World
 
 LOGIN = "com.tableausoftware.nativeapi.dll.TableauCOMException: [Microsoft][ODBC Driver 18 for SQL Server]Login failed"
@@ -21,7 +21,20 @@ TYPES = {
     "full": ("RefreshExtract", "refresh_extracts"),
     "incremental": ("RefreshExtract", "increment_extracts"),
     "flow": ("RunFlow", "run_flow"),
+    "bridge": ("RefreshExtract", "refresh_extracts_via_bridge"),
+    # The schema names no type for the single job of a subscription.
+    "subscription": ("", "single_subscription_notify"),
 }
+# The kinds of jobs whose start and end are in the list of jobs only: there is no webhook for them.
+WITHOUT_EVENTS = ("run_flow", "refresh_extracts_via_bridge", "single_subscription_notify")
+EMAIL_REASONS = (
+    "java.lang.RuntimeException: Unable to render the view: the user is not permitted to open it.",
+    "com.sun.mail.smtp.SMTPAddressFailedException: 550 5.1.1 mailbox unavailable",
+)
+BRIDGE_REASONS = (
+    "java.lang.RuntimeException: No Bridge client is connected in the pool for this data source.",
+    "java.util.concurrent.TimeoutException: The Bridge client did not finish the refresh in time.",
+)
 
 
 def queue(world: World, site: Site, kind: str, item: Content, *, how: str = "full", task: str = "") -> Job:
@@ -37,9 +50,20 @@ def queue(world: World, site: Site, kind: str, item: Content, *, how: str = "ful
     return job
 
 
+def end_subscription(world: World, site: Site, item: Subscription, *, reason: str = "") -> Job:
+    """Add the job of one e-mail that has ended; with a `reason` it has failed."""
+    now = world.now()
+    job_type, listed = TYPES["subscription"]
+    job = Job(world.luid(), job_type, listed, item.subject, item.content_kind, "subscription", item.luid, now, now)
+    site.jobs[job.luid] = job
+    _close(world, job, 1 if reason else 0, reason)
+    world.changed()
+    return job
+
+
 def emit_started(world: World, site: Site, job: Job) -> dict[str, object]:
-    """Emit the event that a job has started; there is none for flows."""
-    if job.content_kind == "flow":
+    """Emit the event that a job has started; there is none for flows and Bridge."""
+    if job.job_type in WITHOUT_EVENTS:
         return {}
     return world.emit(site, f"{job.content_kind.title()}RefreshStarted", name=job.title, luid=job.content)
 
@@ -66,7 +90,8 @@ def finish(world: World, site: Site, job: Job, *, reason: str = "") -> dict[str,
             task.consecutive_failed_count = task.consecutive_failed_count + 1 if reason else 0
     if item and not reason:
         item.updated_at = world.now()
-    if job.content_kind == "flow":
+    if job.job_type in WITHOUT_EVENTS:
+        world.changed()
         return {}
     ending = "RefreshFailed" if reason else "RefreshSucceeded"
     return world.emit(site, f"{job.content_kind.title()}{ending}", name=job.title, luid=job.content)

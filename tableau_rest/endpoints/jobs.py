@@ -21,7 +21,11 @@ _REFRESHES = ("refresh_extracts", "increment_extracts")
 # https://github.com/tableau/server-client-python/issues/1576
 _BRIDGE_REFRESHES = ("refresh_extracts_via_bridge", "increment_extracts_via_bridge")
 # Every job type that is a refresh of an extract.
+BRIDGE_JOB_TYPES = _BRIDGE_REFRESHES
 REFRESH_JOB_TYPES = (*_REFRESHES, *_BRIDGE_REFRESHES)
+RUN_FLOW_JOB_TYPES = ("run_flow",)
+# One e-mail, and the preparation of all e-mails of a schedule.
+SUBSCRIPTION_JOB_TYPES = ("single_subscription_notify", "subscription_notify")
 # Candidates for a failure that are queried one by one.
 _MAX_CANDIDATES = 10
 
@@ -33,6 +37,7 @@ class Jobs(Listing):
     """
 
     _accepts_bridge_types = True
+    _accepts_job_types = True
 
     @endpoint("GET jobs/{id}", since="2.6", scope="tableau:jobs:read", codes="404031 NotFound, 400031 BadRequest")
     def job(self, luid: str | HasLuid) -> models.Job:
@@ -49,6 +54,38 @@ class Jobs(Listing):
         """
         names, model = ("backgroundJobs", "backgroundJob"), models.BackgroundJob
         return self._list("jobs", names, model, filters, sort=sort, page_size=page_size)
+
+    @endpoint("GET jobs", since="3.1", scope="tableau:jobs:read", codes="403004 Forbidden: administrators only")
+    def jobs_of_types(
+        self, job_types: Iterable[str], *filters: Filters, page_size: int = query.PAGE_SIZE
+    ) -> Iterator[models.BackgroundJob]:
+        """Iterate over the site's jobs of these types.
+
+        If the server refuses one of the types in a filter, all jobs are requested from then on, and those of other
+        types are left out here.
+        """
+        wanted = tuple(job_types)
+        query.list_parameters(filters, page_size=page_size)  # raises ValueError before the first item
+        return self._jobs_of_types(wanted, filters, page_size)
+
+    def _jobs_of_types(
+        self, wanted: tuple[str, ...], filters: tuple[Filters, ...], page_size: int
+    ) -> Iterator[models.BackgroundJob]:
+        if self._accepts_job_types:
+            accepted = False
+            try:
+                for job in self.jobs(where("jobType", "in", wanted), *filters, page_size=page_size):
+                    accepted = True
+                    yield job
+            except errors.BadRequest:
+                if accepted:
+                    raise
+            else:
+                return
+        for job in self.jobs(*filters, page_size=page_size):
+            if job.job_type in wanted:
+                yield job
+        self._accepts_job_types = False
 
     @endpoint("GET jobs", since="3.1", scope="tableau:jobs:read", codes="403004 Forbidden: administrators only")
     def refresh_jobs(

@@ -23,6 +23,11 @@ class Subscriptions(Listing):
         names = ("subscriptions", "subscription")
         return self._list("subscriptions", names, models.Subscription, page_size=page_size)
 
+    @endpoint("GET subscriptions/{id}", since="2.3", scope="tableau:subscriptions:read", codes="404 NotFound")
+    def subscription(self, luid: str | HasLuid) -> models.Subscription:
+        """Return a subscription with its subject, content and recipient."""
+        return self._get(models.Subscription, f"subscriptions/{luid_of(luid)}", "subscription")
+
     @endpoint("GET dataAlerts", since="3.2", scope="tableau:data_driven_alerts:read")
     def data_alerts(self, *, page_size: int = query.PAGE_SIZE) -> Iterator[models.DataAlert]:
         """Iterate over the data-driven alerts of the site, without their recipients."""

@@ -13,7 +13,7 @@ from tableau_rest.protocol.fields import objects
 
 @dataclass(frozen=True)
 class Content:
-    """Content by its kind ("workbook", "datasource", "view", "flow") and LUID, without further fields."""
+    """Content by its kind ("workbook", "datasource", "view", "flow", "subscription") and LUID, without other fields."""
 
     kind: str
     luid: str

@@ -19,7 +19,10 @@ _FINISH_CODES = {0: "Success", 1: "Failed", 2: "Cancelled", 3: "Success"}
 
 
 def _content(detail: Data) -> Content | None:
-    return next((Content(kind, luid) for kind in _KINDS if (luid := text(child(detail, kind), "id"))), None)
+    found = next((Content(kind, luid) for kind in _KINDS if (luid := text(child(detail, kind), "id"))), None)
+    # The job of a subscription has its LUID in a field and no object for it.
+    subscription = text(detail, "subscriptionId")
+    return found or (Content("subscription", subscription) if subscription else None)
 
 
 def _details(data: Data) -> list[Data]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webhooks.registration import desired_event_types
+from webhooks.registration import desired_event_types, desired_job_list_types
 from webhooks.rules.conditions import EventFilter, Where
 
 BRANCH = ("Branch", "6b7a3f8e-5d6d-4c8c-9b0b-a1a2a3a4a5a6")
@@ -18,6 +18,7 @@ BRANCH = ("Branch", "6b7a3f8e-5d6d-4c8c-9b0b-a1a2a3a4a5a6")
         (("*Created", "!Label*", "!Site*"), ("DatasourceCreated", "WorkbookCreated")),
         (("FlowCompleted", "WorkbookCreated"), ("FlowCompleted", "WorkbookCreated")),
         (("Flow*",), ()),
+        (("FlowRunFailed", "subscriptionfailed", "BridgeRefreshFailed", "FlowRunDone"), ("FlowRunDone",)),
     ],
 )
 def test_patterns_select_from_the_known_event_types(patterns: tuple[str, ...], expected: tuple[str, ...]) -> None:
@@ -32,6 +33,25 @@ def test_each_event_type_is_desired_once() -> None:
         EventFilter(("Workbook*ed", "!*Refresh*", "!*Updated", "!*Deleted")),
     ]
     assert desired_event_types(filters) == ("WorkbookCreated",)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "expected"),
+    [
+        (("WorkbookCreated",), ()),
+        (("*RefreshFailed",), ()),
+        (("*Failed",), ("FlowRunFailed", "SubscriptionFailed")),
+        (("flowrunfailed",), ("FlowRunFailed",)),
+        (("Flow*",), ("FlowRunFailed", "FlowRunSucceeded")),
+        (("*", "!Subscription*"), ("FlowRunFailed",)),
+        (("Bridge*",), ("BridgeRefreshFailed",)),
+    ],
+)
+def test_job_list_is_read_only_for_types_that_a_rule_selects(
+    patterns: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    """These events have no webhook, and without a rule or handler for them nothing is asked."""
+    assert desired_job_list_types([EventFilter(patterns, Where())]) == expected
 
 
 @pytest.mark.parametrize(

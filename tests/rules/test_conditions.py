@@ -120,6 +120,16 @@ def test_invalid_conditions_are_rejected(table: dict[str, object], message: str)
         ("*", "FlowCompleted", True),
         (["*Refresh*", "!*Started"], "WorkbookRefreshStarted", False),
         (["*Refresh*", "!*Started"], "WorkbookRefreshFailed", True),
+        # A Bridge refresh is the refresh of a data source, too: one rule gets one event about it.
+        ("BridgeRefreshFailed", "BridgeRefreshFailed", True),
+        ("*RefreshFailed", "BridgeRefreshFailed", False),
+        (["*RefreshFailed", "!Datasource*"], "BridgeRefreshFailed", True),
+        # A rule about everything does not mean each successful run of each flow.
+        ("*", "FlowRunFailed", True),
+        ("*", "FlowRunSucceeded", False),
+        ("*Succeeded", "FlowRunSucceeded", False),
+        ("flow*", "FlowRunSucceeded", True),
+        (["*", "FlowRunSucceeded"], "FlowRunSucceeded", True),
     ],
 )
 def test_event_types_are_patterns(

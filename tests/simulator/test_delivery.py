@@ -9,7 +9,7 @@ import pytest
 
 from simulator import Config, Running, running
 from simulator.world.events import CAUSES
-from simulator.world.payload import RESOURCES, SOURCES, payload
+from simulator.world.payload import RESOURCES, SOURCES, WITHOUT_WEBHOOK, payload
 from simulator.world.site import Webhook
 
 
@@ -150,7 +150,8 @@ def test_every_event_can_be_caused(simulator: Running, receiver: Any, control: A
 def test_event_names_and_sources_are_complete() -> None:
     """There are 22 event types, each with a cause and a source name, two of which are irregular."""
     assert len(RESOURCES) == 22
-    assert set(CAUSES) == set(RESOURCES) == set(SOURCES)
+    assert set(RESOURCES) == set(SOURCES)
+    assert set(CAUSES) == {*RESOURCES, *WITHOUT_WEBHOOK}
     assert SOURCES["WorkbookRefreshFailed"] == "webhook-source-event-workbook-refresh-failed"
     assert SOURCES["AdminPromoted"] == "webhook-event-user-promoted-admin"
     assert SOURCES["LabelDeleted"] == "webhook-source-event-label-deleted"

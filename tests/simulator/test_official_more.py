@@ -125,6 +125,30 @@ def test_tsc_reads_subscriptions_and_alerts(tsc: tableau.Server) -> None:
     assert tsc.data_alerts.get_by_id(alert.id).subject == alert.subject
 
 
+@pytest.mark.parametrize(
+    ("event_type", "job_type"),
+    [
+        ("FlowRunFailed", "run_flow"),
+        ("SubscriptionFailed", "single_subscription_notify"),
+        ("BridgeRefreshFailed", "refresh_extracts_via_bridge"),
+    ],
+)
+def test_tsc_reads_jobs_without_webhooks(tsc: tableau.Server, control: Any, event_type: str, job_type: str) -> None:
+    """Failed flows, subscriptions and Bridge refreshes are in the list of jobs, with the reason in the single one."""
+    caused = control("POST", "events", {"event_type": event_type, "reason": "no disk"})["event"]
+    options = tableau.RequestOptions()
+    options.filter.add(tableau.Filter("jobType", "eq", job_type))
+    options.filter.add(tableau.Filter("completedAt", "gte", "2020-01-01T00:00:00Z"))
+    ((listed,), _) = tsc.jobs.get(req_options=options)
+    assert (listed.status, listed.title) == ("Failed", caused["resource_name"])
+    job = tsc.jobs.get_by_id(listed.id)
+    assert (job.finish_code, job.notes) == (1, ["no disk"])
+    if event_type == "SubscriptionFailed":
+        assert tsc.subscriptions.get_by_id(caused["resource_luid"]).subject == caused["resource_name"]
+    else:
+        assert caused["resource_luid"] in {job.datasource_id, job.flow_run and job.flow_run.flow_id}
+
+
 def test_tsc_manages_users_and_groups(tsc: tableau.Server) -> None:
     """A user is promoted, added to a group and removed."""
     users = {user.fullname: user for user in tsc.users.get()[0]}

@@ -384,6 +384,20 @@ def test_a_filter_that_the_server_refuses_anyway_is_an_error(tiny: TinyTableau, 
     assert ["bridge" in asked.query for asked in tiny.calls("GET jobs")] == [True, False] * 2
 
 
+def test_jobs_of_a_refused_type_are_selected_here(tiny: TinyTableau, client: Tableau) -> None:
+    """A server that does not know one of the types lists all jobs, and none of the wanted ones is lost."""
+    wanted = [dict(listed(luid), jobType=job_type) for luid, job_type in zip(JOBS, ("run_flow", "x"), strict=False)]
+
+    def older(asked: Asked) -> Reply:
+        return refused("400000", "unknown job type") if "jobType" in asked.query else jobs_page(*wanted)
+
+    tiny.answers["GET jobs"] = older
+    for _ in range(2):
+        assert [job.luid for job in client.jobs_of_types(["run_flow", "new"], "status:eq:Failed")] == [JOBS[0]]
+    assert ["jobType" in asked.query for asked in tiny.calls("GET jobs")] == [True, False, False]
+    assert all("status:eq:Failed" in unquote(asked.query) for asked in tiny.calls("GET jobs"))
+
+
 @pytest.mark.parametrize("wrong", ["status", "status:eq"])
 def test_a_wrong_filter_of_refresh_jobs_is_refused_at_once(tiny: TinyTableau, client: Tableau, wrong: str) -> None:
     """It raises ValueError before any request."""

@@ -36,6 +36,7 @@ from tableau_rest import (
     UnknownUri,
     where,
 )
+from tableau_rest.endpoints.jobs import BRIDGE_JOB_TYPES, RUN_FLOW_JOB_TYPES, SUBSCRIPTION_JOB_TYPES
 from tableau_rest.models import Content
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
@@ -398,6 +399,23 @@ def test_tasks_and_flows_are_run(tableau: Tableau) -> None:
     assert tableau.linked_task(linked) == linked
     assert linked.steps == len(linked.flows)
     assert tableau.run_linked_task(linked)
+
+
+def test_what_has_no_webhook_is_in_the_list_of_jobs(simulated: Running, tableau: Tableau) -> None:
+    """Flow runs, subscriptions and refreshes by Bridge; the single job has the content and the reason."""
+    kinds = {"FlowRunFailed": "flow", "SubscriptionFailed": "subscription", "BridgeRefreshFailed": "datasource"}
+    for event_type, kind in kinds.items():
+        caused = control(simulated, "events", {"event_type": event_type, "reason": "no disk"})
+        assert caused["deliveries"] == 0
+        types = (*RUN_FLOW_JOB_TYPES, *SUBSCRIPTION_JOB_TYPES, *BRIDGE_JOB_TYPES)
+        (listed, *_) = tableau.jobs_of_types(types, where("title", "eq", caused["event"]["resource_name"]))
+        job = tableau.job(listed)
+        assert (listed.status, job.status, job.notes) == ("Failed", "Failed", "no disk")
+        assert job.content == Content(kind, caused["event"]["resource_luid"])
+    subscription = next(tableau.subscriptions())
+    assert tableau.subscription(subscription) == subscription
+    assert subscription.content is not None
+    assert (subscription.content.kind, bool(subscription.user.name)) == ("view", True)
 
 
 def test_webhooks_are_managed(tableau: Tableau) -> None:

@@ -1,7 +1,7 @@
 """Our webhooks in Tableau: which are desired, how they differ from those present, and the changes to apply."""
 
 from webhooks.registration.apply import Outcome, apply_changes
-from webhooks.registration.desired import desired_event_types
+from webhooks.registration.desired import desired_event_types, desired_job_list_types
 from webhooks.registration.diff import Change, ChangeKind, compare, is_ours
 from webhooks.registration.registered import missing_webhooks, registered_event_types, remember_registered
 
@@ -12,6 +12,7 @@ __all__ = [
     "apply_changes",
     "compare",
     "desired_event_types",
+    "desired_job_list_types",
     "is_ours",
     "missing_webhooks",
     "registered_event_types",

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Self
 
 from webhooks.event import Event
-from webhooks.event_types import EVENT_TYPES
+from webhooks.event_types import RULE_EVENT_TYPES, event_type
 from webhooks.spelling import closest, hint
 from webhooks.text import cut, value_text
 
@@ -105,8 +105,9 @@ class EventFilter:
 
     def match(self, event: Event) -> Match:
         """Return whether `event` passes, as far as its payload tells, and why."""
-        if not matches(self.on, [event.event_type]):
-            return Match(matched=False, reason="event type does not match")
+        selected = select_type(self.on, event.event_type)
+        if not selected.matched:
+            return selected
         result = self.where.match(event)
         return result if result.reason else Match(matched=True, reason="event type matches")
 
@@ -114,12 +115,12 @@ class EventFilter:
         """Return what is probably a mistake: unknown event types, and conditions that can never hold."""
         warnings = []
         for pattern in (pattern.removeprefix("!") for pattern in self.on):
-            if any(matches((pattern,), [name]) for name in EVENT_TYPES):
+            if any(matches((pattern,), [name]) for name in RULE_EVENT_TYPES):
                 continue
             if "*" in pattern or "?" in pattern:
                 warnings.append(f"{pattern} matches no known event type")
             else:
-                meant = closest(pattern, EVENT_TYPES)
+                meant = closest(pattern, RULE_EVENT_TYPES)
                 advice = f"; did you mean {meant}?" if meant else ""
                 warnings.append(f"{pattern} is not a known event type{advice}")
         return warnings + self._unanswerable()
@@ -131,7 +132,7 @@ class EventFilter:
         """
         if not self.where.tableau:
             return []
-        selected = [one for one in EVENT_TYPES.values() if matches(self.on, [one.name])]
+        selected = [one for one in RULE_EVENT_TYPES.values() if select_type(self.on, one.name).matched]
         reasons = {}
         for one in selected:
             if one.content_gone:
@@ -152,6 +153,21 @@ def matches(patterns: Patterns, values: Iterable[object]) -> bool:
     texts = [_normalize(value_text(value, MAX_COMPARED)) for value in values if value is not None]
     included, excluded = _divide(patterns)
     return (not included or _any_matches(included, texts)) and not _any_matches(excluded, texts)
+
+
+def select_type(patterns: Patterns, name: str) -> Match:
+    """Return whether the patterns of `on` select events of the type `name`, and why."""
+    if not matches(patterns, [name]):
+        return Match(matched=False, reason="event type does not match")
+    meaning = event_type(name)
+    other = meaning.also_reported_as
+    if other and matches(patterns, [other]):
+        return Match(matched=False, reason=f"reported as {other}, which is selected too")
+    if meaning.only_by_subject:
+        named = tuple(pattern for pattern in patterns if pattern.casefold().startswith(meaning.subject))
+        if not any(matches((pattern,), [name]) for pattern in named):
+            return Match(matched=False, reason=f"only a pattern such as {meaning.subject.title()}* selects {name}")
+    return Match(matched=True, reason="event type matches")
 
 
 def match_values(name: str, patterns: Patterns, values: Sequence[object], *, shown: str = "") -> Match:

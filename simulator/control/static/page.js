@@ -236,7 +236,7 @@ for (const button of document.querySelectorAll("[data-event]")) {
     const request = { event_type: button.dataset.event };
     const reason = $("reason").value.trim();
     if (button.dataset.of && $(button.dataset.of).value) request.luid = $(button.dataset.of).value;
-    if (request.event_type.endsWith("RefreshFailed") && reason) request.reason = reason;
+    if (request.event_type.endsWith("Failed") && reason) request.reason = reason;
     const { event, deliveries } = await call("POST", "events", request);
     return `${event.event_type}: ${event.resource_name} → ${deliveries === 1 ? "1 webhook" : `${deliveries} webhooks`}`;
   }));

@@ -9,6 +9,7 @@ from simulator.world.site import FlowRun, Job, LinkedTask, Site, Task
 
 # The element that contains the content of a job, by the type of the job; a job of publishing has none.
 CONTENT_ELEMENTS = {"RefreshExtract": "extractRefreshJob", "RunFlow": "runFlowJobType"}
+SUBSCRIPTION_ELEMENT = "subscriptionJobType"
 INTERVALS: dict[str, list[Document]] = {
     "Hourly": [{"hours": "1"}, {"weekDay": "Monday"}, {"weekDay": "Friday"}],
     "Daily": [{"hours": "24"}, {"weekDay": "Monday"}],
@@ -44,14 +45,18 @@ def job(item: Job, now: datetime) -> Document:
     document: Document = {
         "id": item.luid,
         "mode": "Asynchronous",
-        "type": item.type,
+        "type": item.type or None,
         "progress": "100" if done else "0",
         "createdAt": format_time(item.created_at),
         "startedAt": format_time(item.started_at),
         "completedAt": format_time(item.completed_at) if done else None,
         "finishCode": str(item.finish_code) if done else None,
     }
-    if item.type in CONTENT_ELEMENTS:
+    if item.content_kind == "subscription":
+        notes = item.notes if done else ""
+        subject = {"subscriptionId": item.content, "subscriptionSubject": item.title}
+        document[SUBSCRIPTION_ELEMENT] = {"notes": notes, **subject}
+    elif item.type in CONTENT_ELEMENTS:
         document[CONTENT_ELEMENTS[item.type]] = content
     return document
 

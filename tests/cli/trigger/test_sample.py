@@ -10,14 +10,26 @@ import pytest
 
 from webhooks.cli.trigger.sample import FOLDER, SITE, created_at, customize, kind_of, luid, sample, text
 from webhooks.event import CORE_FIELDS, parse
-from webhooks.event_types import EVENT_TYPES
+from webhooks.event_types import EVENT_TYPES, JOB_LIST_EVENT_TYPES, RULE_EVENT_TYPES
 
 AT = datetime(2026, 1, 31, 9, 30, 0, 941000, tzinfo=UTC)
 
 
 def test_each_event_type_has_a_sample() -> None:
-    """There is one file under samples/ for each documented event type, and no other."""
-    assert sorted(file.stem for file in FOLDER.iterdir()) == sorted(EVENT_TYPES)
+    """There is one file under samples/ for each event type that rules may be about, and no other."""
+    assert sorted(file.stem for file in FOLDER.iterdir()) == sorted(RULE_EVENT_TYPES)
+
+
+@pytest.mark.parametrize("event_type", JOB_LIST_EVENT_TYPES)
+def test_a_sample_from_the_job_list_has_the_form_of_the_monitors_events(event_type: str) -> None:
+    """It names the job and, for a failure, the reason; its LUID is one of the kind that the event is about."""
+    payload = sample(event_type)
+    reason = ["reason"] if "Failed" in event_type else []
+    assert sorted(payload) == sorted([*CORE_FIELDS, "job_luid", *reason])
+    event = parse(json.dumps(payload).encode())
+    assert event
+    assert event.content_kind == kind_of(event_type)
+    assert payload["resource_luid"] == luid(kind_of(event_type), payload["resource_name"])
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)

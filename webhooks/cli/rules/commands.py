@@ -18,7 +18,7 @@ from webhooks.cli.support.exit_codes import FAILED, Failure
 from webhooks.cli.trigger.sample import customize, encode, sample
 from webhooks.clock import utc_now
 from webhooks.event import Event, Malformed, Unprocessable, parse
-from webhooks.event_types import EVENT_TYPES
+from webhooks.event_types import RULE_EVENT_TYPES
 from webhooks.rules import Rule, Rules, RulesError, read_text
 from webhooks.rules.conditions import describe_patterns
 from webhooks.views import explanation, formats, wording
@@ -196,11 +196,11 @@ def _event(given: str, name: str | None) -> Event:
         body = path.read_bytes()
     elif given.isdecimal():
         return application.get_event(int(given)).event
-    elif given in EVENT_TYPES:
+    elif given in RULE_EVENT_TYPES:
         body = encode(customize(sample(given), at=utc_now(), name=name))
     else:
         message = f"{given!r} is not a file, an ID or an event type."
-        raise click.BadParameter(f"{message} {options.suggestion(given, EVENT_TYPES)}", param_hint="EVENT")
+        raise click.BadParameter(f"{message} {options.suggestion(given, RULE_EVENT_TYPES)}", param_hint="EVENT")
     try:
         event = parse(body)
     except (Malformed, Unprocessable) as error:

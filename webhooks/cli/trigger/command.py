@@ -20,7 +20,7 @@ from webhooks.cli.trigger.sample import Payload, customize, sample
 from webhooks.cli.trigger.scenario import SCENARIOS
 from webhooks.clock import utc_now
 from webhooks.event import TEST_FIELD
-from webhooks.event_types import EVENT_TYPES
+from webhooks.event_types import RULE_EVENT_TYPES
 from webhooks.spelling import closest
 from webhooks.webhook_url import webhook_url
 
@@ -123,10 +123,10 @@ def _payloads(
 
 def _check_event_type(event_type: str) -> None:
     """Raise a usage error for a misspelt event type, and warn of an unknown one: Tableau's list grows."""
-    if event_type in EVENT_TYPES or event_type == TEST_REQUEST:
+    if event_type in RULE_EVENT_TYPES or event_type == TEST_REQUEST:
         return
-    if closest(event_type, EVENT_TYPES):
-        message = unknown("event type", event_type, EVENT_TYPES)
+    if closest(event_type, RULE_EVENT_TYPES):
+        message = unknown("event type", event_type, RULE_EVENT_TYPES)
         raise click.BadParameter(f"{message} --force sends it anyway.", param_hint="EVENT_TYPE")
     click.secho(f"warning: unknown event type {event_type!r}, sending it anyway", fg="yellow", err=True)
 
@@ -151,7 +151,7 @@ def _template(event_type: str | None, source: int | None) -> Payload:
     """Return the sample of the event type, or the payload of the event `source`, changed to the event type if given."""
     if source is None:
         if event_type is None:
-            types = ", ".join(EVENT_TYPES)
+            types = ", ".join(RULE_EVENT_TYPES)
             raise click.UsageError(f"Which event? Give an EVENT_TYPE or --from ID. The event types are {types}.")
         return sample(event_type)
     payload = dict(application.get_event(source).event.payload)

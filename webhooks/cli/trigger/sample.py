@@ -1,4 +1,4 @@
-"""Build realistic payloads from the samples under samples/, one for each documented event type."""
+"""Build realistic payloads from the samples under samples/, one for each event type that rules may be about."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from webhooks import event_types
-from webhooks.event_types import EVENT_TYPES
+from webhooks.event_types import RULE_EVENT_TYPES
 
 FOLDER = Path(__file__).parent / "samples"
 SITE = "Marketing"
@@ -21,8 +21,11 @@ Payload = dict[str, Any]
 
 
 def sample(event_type: str) -> Payload:
-    """Return a payload as Tableau sends it for this type; for an unknown type, one with the same fields."""
-    if event_type in EVENT_TYPES:
+    """Return a payload as Tableau sends it for this type; for an unknown type, one with the same fields.
+
+    For a type from the job list, it is the payload of the event that the monitor would store.
+    """
+    if event_type in RULE_EVENT_TYPES:
         return dict(_read(event_type))
     kind = kind_of(event_type)
     return {
@@ -83,6 +86,8 @@ def kind_of(event_type: str) -> str:
     known = event_types.event_type(event_type)
     if known.subject == "label":
         return "workbook"
+    if known.from_job_list and known.resource:
+        return known.resource.lower()
     return known.kind or known.subject or "content"
 
 
