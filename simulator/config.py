@@ -19,6 +19,7 @@ VARIABLES = {
     "TABLEAU_CA_SECRET_VALUE": "ca_secret_value",
     "SLACK_TOKEN": "slack_token",
     "SLACK_CHANNEL": "slack_channel",
+    "SLACK_SIGNING_SECRET": "slack_signing_secret",
     "TWILIO_ACCOUNT_SID": "twilio_account_sid",
     "TWILIO_AUTH_TOKEN": "twilio_auth_token",
     "TWILIO_API_KEY_SID": "twilio_api_key_sid",
@@ -32,7 +33,13 @@ SYNONYMS = {"TABLEAU_PAT_NAME": "TS_PAT_NAME", "TABLEAU_PAT_SECRET": "TS_PAT_SEC
 OPTIONAL = ("TWILIO_API_KEY_SID", "TWILIO_API_KEY_SECRET")
 
 # Whole numbers that may be left out.
-OPTIONAL_LIMITS = ("refreshes_per_hour", "disable_after")
+OPTIONAL_LIMITS = ("refreshes_per_hour", "disable_after", "slack_edit_window")
+
+# Every scope that the simulated methods of Slack ask for.
+SLACK_SCOPES = (
+    "chat:write,chat:write.public,channels:read,channels:history,channels:join,groups:read,groups:history,"
+    "im:read,im:write,im:history,mpim:read,files:read,files:write,reactions:write,usergroups:read,users:read,users:read.email"
+)
 
 # Fields that neither the environment nor the HTTP API can set.
 CODE_ONLY = ("clock", "more_pats", "more_ca_secrets", "twilio_verified")
@@ -64,6 +71,8 @@ class Config:
     more_ca_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     slack_token: str = field(default="xoxb-simulator", repr=False)
     slack_channel: str = "#bi"
+    # Signs the requests of pressed buttons.
+    slack_signing_secret: str = field(default="simulated-signing-secret", repr=False)
     twilio_account_sid: str = "AC00000000000000000000000000000001"
     twilio_auth_token: str = field(default="simulated-auth-token", repr=False)
     # An API key that is accepted in place of the account's SID and token.
@@ -89,6 +98,14 @@ class Config:
     refreshes_per_hour: int | None = None
     # Seconds from queued to sent, and again from sent to delivered.
     sms_seconds: float = 1.0
+    # Scopes of the Slack token, separated by commas.
+    slack_scopes: str = SLACK_SCOPES
+    # Whether Slack limits the calls of each method and the messages to each channel.
+    slack_rate_limits: bool = False
+    # Seconds in which a Slack message can be edited; None: always.
+    slack_edit_window: int | None = None
+    # Receives the pressed buttons of messages; the default is the server of the demo.
+    slack_interactions_url: str = "http://127.0.0.1:8000/slack/interactions"
     # Whether a change by REST (name, owner, project) causes an Updated event.
     update_events: bool = True
 

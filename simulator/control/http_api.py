@@ -5,7 +5,11 @@ POST   /simulator/events      {"event_type": "WorkbookRefreshFailed", "name": "S
                               SubscriptionFailed and BridgeRefreshFailed have no webhook: the list of jobs shows them
 GET    /simulator/site        the contents of the site with their LUIDs: projects, workbooks, users, webhooks …
 POST   /simulator/refreshes   {"name": "Sales", "fail": 2, "reason": "…"}: its next refreshes fail; -1: all
-GET    /simulator/messages    the messages that Slack and Twilio received, newest last, and the shared files
+GET    /simulator/messages    the messages that Slack and Twilio received, newest last, and the shared files; the
+                              messages of Slack with all their versions
+POST   /simulator/slack/messages  {"channel": "#bi", "user": "ben@acme.example", "text": "…"}: a person writes
+POST   /simulator/slack/press {"channel": "#bi", "ts": "…", "button": "ack", "user": "ben@acme.example"}: press a
+                              button by its action_id or text; returns the response of the app
 GET    /simulator/files/<id>  the bytes of a file that Slack received
 GET    /simulator/deliveries  the webhooks sent, with every attempt. ?state=waiting|delivered|given up &event_type=
 GET    /simulator/calls       the calls of the APIs of Tableau, Slack and Twilio. ?target= &path= &limit=
@@ -30,11 +34,15 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, request
 
 from simulator.config import changeable_settings
-from simulator.control.reports import call_report, delivery_report, message_report, sms_report
+from simulator.control.reports import call_report, delivery_report, message_report, sms_report, versions_report
 from simulator.slack.files import mimetype
+from simulator.slack.interactions import Target, find_member, press
+from simulator.slack.workspace import Channel, SlackError
+from simulator.slack.workspace import Content as SlackContent
 from simulator.world.current import current_world
 from simulator.world.events import EVENT_TYPES, EventRequest, Impossible, simulate_event
 from simulator.world.faults import KINDS
+from simulator.world.world import World
 
 control = Blueprint("control", __name__, url_prefix="/simulator")
 Content = dict[str, Any]
@@ -139,8 +147,55 @@ def messages() -> Result:
             {"id": file.id, "name": file.name, "title": file.title, "size": file.size}
             for file in world.slack.files.values()
         ]
-        sent = [message_report(world, message) for message in world.slack.messages]
+        sent = [
+            message_report(world, message) | {"versions": versions_report(message)} for message in world.slack.messages
+        ]
         return {"slack": sent, "sms": [sms_report(world, sms) for sms in world.twilio.messages], "files": files}
+
+
+@control.post("/slack/messages")
+def write_message() -> Result:
+    """Post a message of a person, which no app can update."""
+    body, world = _body(), current_world()
+    with world.lock:
+        member = find_member(world, str(body.get("user") or ""))
+        channel = _slack_channel(world, body)
+        message = world.slack.new_message(channel.id, SlackContent(str(body.get("text") or "")))
+        message.user, message.thread_ts = member.id, str(body.get("thread_ts") or "")
+        try:
+            world.slack.post(channel, message)
+        except SlackError as error:
+            raise InvalidRequest(error.name) from error
+        world.changed()
+        return message_report(world, message)
+
+
+@control.post("/slack/press")
+def press_button() -> Result:
+    """Press a button of a message, and return the response of the app."""
+    body, world = _body(), current_world()
+    with world.lock:
+        member = find_member(world, str(body.get("user") or ""))
+        channel = _slack_channel(world, body)
+        message = world.slack.message(channel.id, str(body.get("ts") or ""))
+    if message is None:
+        raise InvalidRequest(f"Unknown message {body.get('ts')!r} in #{channel.name}")
+    pressed = press(
+        world,
+        message,
+        member,
+        Target(str(body.get("button") or ""), str(body.get("block_id") or "")),
+        base_url=request.host_url,
+        show_error=body.get("show_error", True) is not False,
+    )
+    return asdict(pressed)
+
+
+def _slack_channel(world: World, body: Content) -> Channel:
+    try:
+        return world.slack.find(str(body.get("channel") or ""))
+    except SlackError as error:
+        raise InvalidRequest(f"Unknown channel {body.get('channel')!r}") from error
 
 
 @control.get("/files/<luid>")

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, render_template, request
 
 from simulator.control import http_api
 from simulator.control.reports import call_report, delivery_report, message_report, sms_report
+from simulator.slack.workspace import Message
 from simulator.world.current import current_world
 from simulator.world.world import World
 
@@ -66,7 +67,8 @@ def _data(world: World) -> dict[str, Any]:
         "total": world.calls.total,
         "sent": world.sender.count,
         "channels": channels,
-        "messages": [message_report(world, message) for message in world.slack.messages[-MAX_MESSAGES:]],
+        "messages": [message_report(world, message) for message in _shown_messages(world)],
+        "members": [(member.id, member.real_name) for member in world.slack.members],
         "sms": [sms_report(world, sms) for sms in world.twilio.messages[: -MAX_SMS - 1 : -1]],
         "deliveries": [redacted(delivery_report(delivery)) for delivery in deliveries],
         "calls": calls[::-1],
@@ -74,6 +76,13 @@ def _data(world: World) -> dict[str, Any]:
         "workbooks": _names(home.workbooks),
         "datasources": _names(home.datasources),
     }
+
+
+def _shown_messages(world: World) -> list[Message]:
+    """Return the newest messages of the channels with their whole threads."""
+    top = [message for message in world.slack.messages if not message.is_reply][-MAX_MESSAGES:]
+    shown = {(message.channel, message.ts) for message in top}
+    return [one for one in world.slack.messages if (one.channel, one.thread_ts or one.ts) in shown]
 
 
 def _names(things: dict[str, Any]) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from simulator.slack.files import mimetype
-from simulator.slack.workspace import Message
+from simulator.slack.workspace import BOT_NAME, Message
 from simulator.twilio.account import Sms
 from simulator.world.calls import Call
 from simulator.world.delivery import Delivery
@@ -18,16 +18,23 @@ Report = dict[str, Any]
 def message_report(world: World, message: Message) -> Report:
     """Return a Slack message with the name of its channel and its files."""
     channel = world.slack.channels[message.channel]
+    people = {member.id: member.real_name for member in world.slack.members}
     files = [world.slack.files[luid] for luid in message.files]
     return {
         "ts": message.ts,
         "channel": channel.id,
         "channel_name": f"@{channel.name}" if channel.user else f"#{channel.name}",
+        "user": people.get(message.user, BOT_NAME),
         "text": message.text,
         "blocks": message.blocks,
         "attachments": message.attachments,
+        "metadata": message.metadata,
         "thread_ts": message.thread_ts or None,
+        "broadcast": message.broadcast,
+        "ephemeral_for": people.get(message.ephemeral_for),
         "edited": message.edited,
+        "reactions": {name: len(users) for name, users in message.reactions.items()},
+        "press_error": message.press_error,
         "at": message.at.isoformat(),
         "files": [
             {
@@ -42,6 +49,14 @@ def message_report(world: World, message: Message) -> Report:
             for file in files
         ],
     }
+
+
+def versions_report(message: Message) -> list[Report]:
+    """Return every version of a Slack message with its time, the current one last."""
+    return [
+        {"at": at.isoformat(), "text": content.text, "blocks": content.blocks, "metadata": content.metadata}
+        for at, content in message.versions
+    ]
 
 
 def sms_report(world: World, sms: Sms) -> Report:

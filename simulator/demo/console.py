@@ -20,13 +20,13 @@ class MessageFeed:
     def __init__(self, url: str) -> None:
         self._url = f"{url}/simulator/messages"
         received = self._fetch()
-        self._shown = {message["ts"] for message in received["slack"]} | {sms["sid"] for sms in received["sms"]}
+        self._shown = {_key(message) for message in received["slack"]} | {sms["sid"] for sms in received["sms"]}
 
     def new_messages(self) -> Iterator[str]:
-        """Return a block of lines for each message since the last call."""
+        """Return a block of lines for each message, and each new version of one, since the last call."""
         received = self._fetch()
         for message in received["slack"]:
-            if self._is_new(message["ts"]):
+            if self._is_new(_key(message)):
                 yield format_slack(message)
         for sms in received["sms"]:
             if self._is_new(sms["sid"]):
@@ -44,13 +44,19 @@ class MessageFeed:
             return received
 
 
+def _key(message: dict[str, Any]) -> str:
+    return f"{message['channel']} {message['ts']} {len(message['versions'])}"
+
+
 def format_slack(message: dict[str, Any]) -> str:
     """Return a Slack message: its channel, then its text or the names of its files."""
     if message["files"]:
         names = ", ".join(file["name"] for file in message["files"])
         return format_block("Slack", f"{message['channel_name']} (thread): {names}")
     # Slack's text has &, < and > as entities, https://docs.slack.dev/messaging/formatting-message-text
-    return format_block("Slack", f"{message['channel_name']}\n{unescape(message['text'])}")
+    marks = {"thread": message["thread_ts"], "edited": message["edited"]}
+    marked = "".join(f" ({name})" for name, applies in marks.items() if applies)
+    return format_block("Slack", f"{message['channel_name']}{marked}\n{unescape(message['text'])}")
 
 
 def format_block(sender: str, text: str) -> str:

@@ -67,7 +67,8 @@ def play(*, port: int, simulator_port: int) -> None:
     check_port(port, "PORT")
     check_port(simulator_port, "SIMULATOR_PORT")
     DATA.mkdir(exist_ok=True)
-    with running(Config(duplicates=DUPLICATES), port=simulator_port) as site:
+    interactions = f"http://127.0.0.1:{port}/slack/interactions"
+    with running(Config(duplicates=DUPLICATES, slack_interactions_url=interactions), port=simulator_port) as site:
         # A separate inbox, and the simulator in place of all vendors.
         inbox = (DATA / "demo.sqlite3").resolve()
         own = {"HOST": "127.0.0.1", "PORT": str(port), "DATABASE_URL": f"sqlite:///{inbox}"}

@@ -1,4 +1,4 @@
-"""The simulated Slack: the methods of the Web API for messages, files, users and channels."""
+"""The simulated Slack: the Web API for messages, files, users and channels, and the presses of buttons."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask import Flask
 def register(app: Flask) -> None:
     """Add the Web API to an application."""
     # The world imports the workspace from this package, so the routes cannot be imported above.
-    from simulator.slack import files, messages, users  # noqa: F401, PLC0415 - importing them registers their methods
+    from simulator.slack import files, history, interactions, messages, users  # noqa: F401, PLC0415 - importing them registers their methods
     from simulator.slack.api import slack  # noqa: PLC0415 - as above
 
     app.register_blueprint(slack)

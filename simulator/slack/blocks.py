@@ -30,6 +30,17 @@ def validate(blocks: object) -> Problems:
             problems.append(f"unsupported type: {block.get('type')} [json-pointer:{at}/type]")
         else:
             problems += check(block, at) + _string(block.get("block_id", ""), 255, f"{at}/block_id")
+    return problems + _duplicates(blocks, "block_id", "/blocks")
+
+
+def _duplicates(entries: list[object], name: str, at: str) -> Problems:
+    seen: set[object] = set()
+    problems = []
+    for index, entry in enumerate(entries):
+        identifier = entry.get(name) if isinstance(entry, Mapping) else None
+        if isinstance(identifier, str) and identifier in seen:
+            problems.append(f"{name} already exists [json-pointer:{at}/{index}/{name}]")
+        seen.add(identifier if isinstance(identifier, str) else None)
     return problems
 
 
@@ -100,7 +111,9 @@ def _context(block: Mapping[str, object], at: str) -> Problems:
 
 @checks("actions")
 def _actions(block: Mapping[str, object], at: str) -> Problems:
-    return _list(block.get("elements"), 25, f"{at}/elements", _element)
+    elements = block.get("elements")
+    problems = _list(elements, 25, f"{at}/elements", _element)
+    return problems + (_duplicates(elements, "action_id", f"{at}/elements") if isinstance(elements, list) else [])
 
 
 def _element(value: object, at: str) -> Problems:

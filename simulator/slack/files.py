@@ -9,14 +9,14 @@ from flask import Response, request
 
 from simulator.slack.api import Arguments, json_argument, method, slack
 from simulator.slack.messages import check_blocks, find_message
-from simulator.slack.workspace import File, SlackError
+from simulator.slack.workspace import Content, File, SlackError
 from simulator.world.current import current_world
 from simulator.world.world import World
 
 MAX_BYTES = 1 << 30
 
 
-@method("files.getUploadURLExternal", "files:write")
+@method("files.getUploadURLExternal", scope="files:write", tier=4)
 def get_upload_url(world: World, arguments: Arguments) -> Arguments:
     """Return an address for the bytes of a file, and the id that the file will have."""
     name, length, alt = (str(arguments.get(key) or "") for key in ("filename", "length", "alt_txt"))
@@ -47,7 +47,7 @@ def upload(ticket: str) -> Response:
     return Response(f"OK - {len(data)}", mimetype="text/plain")
 
 
-@method("files.completeUploadExternal", "files:write")
+@method("files.completeUploadExternal", scope="files:write", tier=4)
 def complete_upload(world: World, arguments: Arguments) -> Arguments:
     """Share files that were uploaded; without a channel they stay unshared."""
     requested = json_argument(arguments, "files", "invalid_arguments")
@@ -74,9 +74,9 @@ def _share(world: World, channel_id: str, files: list[File], arguments: Argument
         raise SlackError("channel_not_found")
     if not channel.member:
         raise SlackError("not_in_channel")
-    message = world.slack.new_message(channel.id, str(arguments.get("initial_comment") or ""))
-    message.blocks = json_argument(arguments, "blocks", "invalid_blocks_format") or []
-    check_blocks(message.blocks)
+    blocks = json_argument(arguments, "blocks", "invalid_blocks_format") or []
+    check_blocks(blocks)
+    message = world.slack.new_message(channel.id, Content(str(arguments.get("initial_comment") or ""), blocks))
     if thread := str(arguments.get("thread_ts") or ""):
         message.thread_ts = find_message(world, channel.id, thread).ts
     message.files = [file.id for file in files]
@@ -85,7 +85,7 @@ def _share(world: World, channel_id: str, files: list[File], arguments: Argument
         file.shared = True
 
 
-@method("files.info")
+@method("files.info", scope="files:read", tier=4)
 def info(world: World, arguments: Arguments) -> Arguments:
     """Return a file."""
     file = world.slack.files.get(str(arguments.get("file") or ""))

@@ -5,12 +5,21 @@ https://docs.slack.dev/reference/methods/conversations.list
 
 from __future__ import annotations
 
-from simulator.slack.api import Arguments, int_argument, method
-from simulator.slack.workspace import BOT, BOT_USER, READ_SCOPES, TEAM, Channel, Member, SlackError
+from simulator.slack.api import Arguments, bool_argument, channel_by_id, int_argument, method
+from simulator.slack.workspace import BOT, BOT_USER, TEAM, Channel, Member, SlackError
 from simulator.world.world import World
 
+# The scope that lists conversations of a kind.
+KIND_SCOPES = {
+    "public_channel": "channels:read",
+    "private_channel": "groups:read",
+    "im": "im:read",
+    "mpim": "mpim:read",
+}
 # Channels on a page.
 MAX_LIMIT = 999
+# Id, handle, name.
+USERGROUPS = (("S000000001", "bi-team", "BI team"), ("S000000002", "data-stewards", "Data stewards"))
 
 
 @method("auth.test")
@@ -21,15 +30,16 @@ def auth_test(world: World, arguments: Arguments) -> Arguments:
     return {"url": "https://acme.slack.com/", "is_enterprise_install": False} | owner
 
 
-@method("conversations.list")
+@method("conversations.list", tier=2)
 def conversations(world: World, arguments: Arguments) -> Arguments:
     """List the channels that the token can see, by page."""
     kinds = set(str(arguments.get("types") or "public_channel").split(","))
-    if not kinds <= READ_SCOPES.keys():
-        raise SlackError("invalid_types")
-    for kind in sorted(kinds):
-        world.slack.require_scope(READ_SCOPES[kind])
-    hide_archived = str(arguments.get("exclude_archived") or "").lower() in {"1", "true"}
+    if unknown := kinds - KIND_SCOPES.keys():
+        raise SlackError("invalid_types", f"unknown type: {', '.join(sorted(unknown))}")
+    for kind, scope in KIND_SCOPES.items():
+        if kind in kinds:
+            world.slack.require_scope(scope)
+    hide_archived = bool_argument(arguments, "exclude_archived")
     visible = [
         channel
         for channel in world.slack.channels.values()
@@ -45,17 +55,13 @@ def conversations(world: World, arguments: Arguments) -> Arguments:
     return {"channels": channels, "response_metadata": {"next_cursor": cursor}}
 
 
-@method("conversations.info")
+@method("conversations.info", tier=3)
 def conversation(world: World, arguments: Arguments) -> Arguments:
     """Return a channel by its id."""
-    channel = world.slack.channels.get(str(arguments.get("channel") or ""))
-    if channel is None or (channel.private and not channel.member):
-        raise SlackError("channel_not_found")
-    world.slack.require_scope(READ_SCOPES[channel.kind])
-    return {"channel": _channel(channel)}
+    return {"channel": _channel(channel_by_id(world, arguments, "read"))}
 
 
-@method("conversations.open", "im:write")
+@method("conversations.open", scope="im:write", tier=3)
 def open_conversation(world: World, arguments: Arguments) -> Arguments:
     """Open a direct conversation with a user."""
     users = str(arguments.get("users") or "").split(",")
@@ -65,7 +71,7 @@ def open_conversation(world: World, arguments: Arguments) -> Arguments:
     return {"channel": {"id": channel.id} if not arguments.get("return_im") else _channel(channel)}
 
 
-@method("conversations.join")
+@method("conversations.join", scope="channels:join", tier=3)
 def join(world: World, arguments: Arguments) -> Arguments:
     """Join a public channel."""
     channel = world.slack.channels.get(str(arguments.get("channel") or ""))
@@ -77,7 +83,7 @@ def join(world: World, arguments: Arguments) -> Arguments:
     return {"channel": _channel(channel)}
 
 
-@method("users.lookupByEmail", "users:read.email")
+@method("users.lookupByEmail", scope="users:read.email", tier=3)
 def by_email(world: World, arguments: Arguments) -> Arguments:
     """Return the user with an e-mail address."""
     wanted = str(arguments.get("email") or "").lower()
@@ -87,7 +93,7 @@ def by_email(world: World, arguments: Arguments) -> Arguments:
     raise SlackError("users_not_found")
 
 
-@method("users.info", "users:read")
+@method("users.info", scope="users:read", tier=4)
 def user(world: World, arguments: Arguments) -> Arguments:
     """Return the user with an id."""
     for member in world.slack.members:
@@ -96,11 +102,26 @@ def user(world: World, arguments: Arguments) -> Arguments:
     raise SlackError("user_not_found")
 
 
-@method("users.list", "users:read")
+@method("users.list", scope="users:read", tier=2)
 def users(world: World, arguments: Arguments) -> Arguments:
     """List all users."""
     del arguments
     return {"members": [_member(member) for member in world.slack.members], "response_metadata": {"next_cursor": ""}}
+
+
+@method("usergroups.list", scope="usergroups:read", tier=2)
+def usergroups(world: World, arguments: Arguments) -> Arguments:
+    """List the groups of users; every member is in each of them."""
+    members = [member.id for member in world.slack.members]
+    groups: list[Arguments] = [
+        {"id": luid, "team_id": TEAM, "is_usergroup": True, "handle": handle, "name": name, "date_delete": 0}
+        for luid, handle, name in USERGROUPS
+    ]
+    if bool_argument(arguments, "include_users"):
+        groups = [group | {"users": members} for group in groups]
+    if bool_argument(arguments, "include_count"):
+        groups = [group | {"user_count": len(members)} for group in groups]
+    return {"usergroups": groups}
 
 
 def _channel(channel: Channel) -> Arguments:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from simulator.config import Config
+from simulator.slack.rate_limits import RateLimits
 
 BOT_USER, BOT, TEAM = "U0BOT00000", "B0BOT00000", "T0ACME0000"
 BOT_NAME = "Tableau Webhooks"
@@ -21,26 +22,15 @@ CHANNELS = (
     ("board", True, False, False),
     ("old-news", False, True, True),
 )
-SCOPES = (
-    "chat:write", "chat:write.public", "channels:read", "groups:read", "files:write", "users:read", "users:read.email",
-    "im:read", "im:write",
-)  # fmt: skip
-# The scope that shows conversations of a kind.
-READ_SCOPES = {
-    "public_channel": "channels:read",
-    "private_channel": "groups:read",
-    "im": "im:read",
-    "mpim": "mpim:read",
-}
 CHANNEL_ID = re.compile("[CG][A-Z0-9]{3,}")
 
 
 class SlackError(Exception):
-    """An error response: Slack's name for it, its messages and the scope that is needed."""
+    """An error response: Slack's name for it, its messages, the scope that is needed, the seconds to wait."""
 
-    def __init__(self, name: str, *messages: str, needed: str = "") -> None:
+    def __init__(self, name: str, *messages: str, needed: str = "", retry_after: int = 0) -> None:
         super().__init__(name)
-        self.name, self.messages, self.needed = name, messages, needed
+        self.name, self.messages, self.needed, self.retry_after = name, messages, needed, retry_after
 
 
 @dataclass
@@ -71,6 +61,11 @@ class Channel:
             return "im"
         return "private_channel" if self.private else "public_channel"
 
+    @property
+    def scope(self) -> str:
+        """Return the first part of the scopes for this kind of conversation."""
+        return {"im": "im", "private_channel": "groups", "public_channel": "channels"}[self.kind]
+
 
 @dataclass
 class File:
@@ -87,20 +82,81 @@ class File:
     shared: bool = False
 
 
+@dataclass(frozen=True)
+class Content:
+    """The parts of a message that an update can change."""
+
+    text: str
+    blocks: list[dict[str, object]] = field(default_factory=list)
+    attachments: list[dict[str, object]] = field(default_factory=list)
+    metadata: dict[str, object] = field(default_factory=dict)
+
+
 @dataclass
 class Message:
     """One message; the names of the fields are Slack's."""
 
     ts: str
     channel: str
-    text: str
     at: datetime
-    blocks: list[dict[str, object]] = field(default_factory=list)
-    attachments: list[dict[str, object]] = field(default_factory=list)
-    thread_ts: str = ""
-    files: list[str] = field(default_factory=list)
-    edited: bool = False
+    # Every version with its time, the current one last.
+    versions: list[tuple[datetime, Content]]
     user: str = BOT_USER
+    thread_ts: str = ""
+    # Whether a reply is also shown in the channel.
+    broadcast: bool = False
+    # The only user who sees the message.
+    ephemeral_for: str = ""
+    files: list[str] = field(default_factory=list)
+    # Name of an emoji -> users.
+    reactions: dict[str, list[str]] = field(default_factory=dict)
+    # The failure of the last press of a button, which the page shows under the message.
+    press_error: str = ""
+
+    @property
+    def content(self) -> Content:
+        """Return the current version."""
+        return self.versions[-1][1]
+
+    @property
+    def text(self) -> str:
+        """Return the current text."""
+        return self.content.text
+
+    @property
+    def blocks(self) -> list[dict[str, object]]:
+        """Return the current blocks."""
+        return self.content.blocks
+
+    @property
+    def attachments(self) -> list[dict[str, object]]:
+        """Return the current attachments."""
+        return self.content.attachments
+
+    @property
+    def metadata(self) -> dict[str, object]:
+        """Return the current metadata."""
+        return self.content.metadata
+
+    @property
+    def edited(self) -> bool:
+        """Return whether the message was edited."""
+        return len(self.versions) > 1
+
+    @property
+    def is_reply(self) -> bool:
+        """Return whether the message is in a thread."""
+        return bool(self.thread_ts)
+
+
+@dataclass
+class ResponseUrl:
+    """An address that accepts a few responses to a press of a button."""
+
+    message: Message
+    user: str
+    created: datetime
+    uses: int = 0
 
 
 class Workspace:
@@ -108,7 +164,7 @@ class Workspace:
 
     def __init__(self, config: Config, people: Sequence[tuple[str, str]], now: Callable[[], datetime]) -> None:
         self.token = config.slack_token
-        self.scopes = list(SCOPES)
+        self.scopes = config.slack_scopes.split(",")
         self._now = now
         self._ids = itertools.count(1)
         self._last = 0
@@ -121,6 +177,9 @@ class Workspace:
             self._add(name, private=private, archived=archived, member=member)
         self._add_configured(config.slack_channel)
         self.messages: list[Message] = []
+        self._by_ts: dict[tuple[str, str], Message] = {}
+        self.rate_limits = RateLimits()
+        self.response_urls: dict[str, ResponseUrl] = {}
         self.files: dict[str, File] = {}
 
     def _add(self, name: str, *, private: bool = False, archived: bool = False, member: bool = True) -> Channel:
@@ -162,23 +221,48 @@ class Workspace:
         luid = f"D{user[1:]}"
         return self.channels.setdefault(luid, Channel(luid, member.name, user=user))
 
+    def message(self, channel: str, ts: str) -> Message | None:
+        """Return the message of a channel with this time stamp."""
+        return self._by_ts.get((channel, ts))
+
+    def replies(self, root: Message) -> list[Message]:
+        """Return the replies to a message, oldest first."""
+        return [one for one in self.messages if one.thread_ts == root.ts and one.channel == root.channel]
+
     def post(self, channel: Channel, message: Message) -> Message:
         """Post a message to a channel. Raises SlackError."""
         if channel.archived:
             raise SlackError("is_archived")
-        if not channel.member and "chat:write.public" not in self.scopes:
-            raise SlackError("not_in_channel")
-        if message.thread_ts and not any(m.ts == message.thread_ts and m.channel == channel.id for m in self.messages):
+        if message.thread_ts and self.message(channel.id, message.thread_ts) is None:
             raise SlackError("thread_not_found")
         self.messages.append(message)
+        self._by_ts[channel.id, message.ts] = message
         return message
 
-    def new_message(self, channel: str, text: str) -> Message:
+    def delete(self, message: Message) -> None:
+        """Delete a message; replies to it stay."""
+        self.messages.remove(message)
+        del self._by_ts[message.channel, message.ts]
+
+    def new_message(self, channel: str, content: Content) -> Message:
         """Return a message with a unique time stamp."""
         now = self._now()
-        micro = max(int(now.timestamp() * 1_000_000), self._last + 1)
-        self._last = micro
-        return Message(f"{micro // 1_000_000}.{micro % 1_000_000:06d}", channel, text, now)
+        return Message(self.timestamp(now), channel, now, [(now, content)])
+
+    def edit(self, message: Message, content: Content) -> None:
+        """Add a version to a message."""
+        message.versions.append((self._now(), content))
+
+    def timestamp(self, at: datetime) -> str:
+        """Return a unique time stamp in Slack's form."""
+        self._last = micro = max(int(at.timestamp() * 1_000_000), self._last + 1)
+        return f"{micro // 1_000_000}.{micro % 1_000_000:06d}"
+
+    def new_response_url(self, message: Message, user: str) -> str:
+        """Return the ticket of a new address that accepts responses to a press."""
+        ticket = f"response-{next(self._ids)}"
+        self.response_urls[ticket] = ResponseUrl(message, user, self._now())
+        return ticket
 
     def expect_file(self, name: str, size: int, alt: str) -> File:
         """Return a new file that is going to be uploaded."""

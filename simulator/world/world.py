@@ -77,6 +77,8 @@ class World:
         values = {name: parse_setting(name, value) for name, value in settings.items()}
         with self.lock:
             self.config = replace(self.config, **values)  # type: ignore[arg-type]
+            if "slack_scopes" in values:
+                self.slack.scopes = self.config.slack_scopes.split(",")
 
     def site_at(self, content_url: str) -> Site | None:
         """Return the site with this content URL."""

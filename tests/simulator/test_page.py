@@ -151,3 +151,43 @@ def test_cards_are_found_by_address(simulator: Running, rest: Any) -> None:
     number = rest.get("datasources?filter=name:eq:Orders")["datasources"]["datasource"][0]["webpageUrl"].split("/")[-1]
     card = requests.get(f"{base}/datasources/{number}", timeout=5).json()
     assert ["Certified", "Checked by the stewards"] in card["facts"]
+
+
+BUTTON = {"type": "button", "text": {"type": "plain_text", "text": "Acknowledge"}, "action_id": "ack"}
+
+
+@pytest.mark.browser
+def test_button_of_a_message_is_pressed(page: Page, receiver: Any, control: Any, slack: slack_sdk.WebClient) -> None:
+    """A press reaches the app as the chosen person; a server without buttons is shown as an error at the message."""
+    control("POST", "settings", {"slack_interactions_url": receiver.url})
+    blocks = [{"type": "actions", "elements": [BUTTON]}]
+    sent = slack.chat_postMessage(channel="#bi", text="Refresh failed", blocks=blocks)
+    receiver.statuses = [404, 200]
+    receiver.on_request = lambda: slack.chat_update(
+        channel=sent["channel"], ts=sent["ts"], text="Acknowledged", blocks=blocks
+    )
+    page.get_by_label("Slack user").select_option(label="Ben Duarte")
+    page.get_by_role("button", name="Acknowledge").click()
+    expect(page.locator("#toast")).to_contain_text("The app responded with 404")
+    expect(page.locator(".failed")).to_contain_text("404")
+    page.get_by_role("button", name="Acknowledge").click()
+    expect(page.locator("#toast")).to_contain_text("Pressed Acknowledge: the app responded with 200")
+    expect(page.locator(".failed")).to_have_count(0)
+    expect(page.locator(".message .edited")).to_have_text("(edited)")
+    assert b"Ben" not in receiver.requests[-1][2]
+    assert b"ben" in receiver.requests[-1][2]
+
+
+@pytest.mark.browser
+def test_thread_is_shown_under_its_message(page: Page, slack: slack_sdk.WebClient) -> None:
+    """Replies are inside their message, an edit of the root keeps them there, and reactions are shown."""
+    sent = slack.chat_postMessage(channel="#bi", text="root")
+    where = {"channel": sent["channel"], "ts": sent["ts"]}
+    slack.chat_postMessage(channel="#bi", text="closed", thread_ts=sent["ts"], reply_broadcast=True)
+    slack.chat_update(**where, text="recovered")
+    slack.reactions_add(channel=sent["channel"], timestamp=sent["ts"], name="eyes")
+    root = page.locator("#messages > .message")
+    expect(root).to_have_count(1)
+    expect(root.locator("> div > .said")).to_have_text("recovered")
+    expect(root.locator(".thread .said")).to_have_text("closed")
+    expect(root.locator(".reaction")).to_have_text("👀 1")

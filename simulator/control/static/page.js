@@ -172,6 +172,7 @@ function render() {
   sync($("sms"), feed.sms.map((sms) => ({ key: sms.sid, ...sms })), drawSms, "No text messages yet.");
   sync($("deliveries"), feed.deliveries.map((delivery) => ({ key: String(delivery.id), ...delivery })), drawDelivery, "No webhooks sent yet.");
   sync($("calls"), feed.calls.map((entry) => ({ key: String(entry.number), ...entry })), drawCall, "No API calls yet.");
+  showSelect("person", feed.members);
   showSelect("workbook", feed.workbooks);
   showSelect("datasource", feed.datasources);
   $("site").textContent = feed.site;
@@ -224,6 +225,12 @@ async function openCard() {
   if (!$("card").open) $("card").showModal();
 }
 
+// Slack also sends a press for a button with a link, but an app need not respond to that.
+slack.handlers.press = (target, isLink) => run(async () => {
+  const pressed = await call("POST", "slack/press", { ...target, user: $("person").value, show_error: !isLink });
+  if (pressed.error && !isLink) throw new Error(pressed.error);
+  return isLink ? "Link opened" : `Pressed ${pressed.button}: the app responded with ${pressed.status}`;
+});
 addEventListener("hashchange", openCard);
 $("messages").addEventListener("scroll", () => {
   const box = $("messages");

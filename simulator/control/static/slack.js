@@ -91,27 +91,36 @@ const slack = (() => {
     return image;
   }
 
-  function element(item) {
+  // The page sets `press`, which sends a press of a button to the app.
+  const handlers = { press: () => {} };
+
+  function element(item, block, message) {
     if (item.type === "image") return picture(item, "");
     const name = ["press", ["primary", "danger"].includes(item.style) ? item.style : ""].join(" ");
+    const press = (isLink) => handlers.press({ channel: message.channel, ts: message.ts, block_id: block.block_id || "", button: item.action_id || item.text.text }, isLink);
     if (item.url && /^https?:/i.test(item.url)) {
       const anchor = link(item.url, "");
       anchor.className = name;
       anchor.replaceChildren(...words(item.text));
+      anchor.addEventListener("click", () => press(true));
       return anchor;
     }
-    return make("span", name, ...words(item.text));
+    if (item.type !== "button") return make("span", name, `[${item.type}]`);
+    const button = make("button", name, ...words(item.text));
+    button.type = "button";
+    button.addEventListener("click", () => press(false));
+    return button;
   }
 
   const DRAW = {
     header: (block) => words(block.text),
-    section: (block) => [
+    section: (block, item) => [
       make("div", "body", ...words(block.text), block.fields ? make("div", "fields", ...block.fields.map((field) => make("div", "", ...words(field)))) : null),
-      block.accessory ? element(block.accessory) : null,
+      block.accessory ? element(block.accessory, block, item) : null,
     ],
     context: (block) => block.elements.map((item) => (item.type === "image" ? picture(item, "") : make("span", "", ...words(item)))),
     divider: () => [],
-    actions: (block) => block.elements.map(element),
+    actions: (block, item) => block.elements.map((one) => element(one, block, item)),
     image: (block) => [block.title ? make("div", "caption", ...words(block.title)) : null, picture(block, "picture")],
     markdown: (block) => [make("div", "", ...broken(String(block.text)))],
     rich_text: (block) => [make("div", "", ...rich(block))],
@@ -125,15 +134,15 @@ const slack = (() => {
     return node.type === "rich_text_section" ? [make("div", "", ...inner)] : inner;
   }
 
-  function blocks(list) {
+  function blocks(list, item) {
     return list.map((block) => {
-      const drawn = Object.hasOwn(DRAW, block.type) ? DRAW[block.type](block) : [make("span", "caption", `[${block.type}]`)];
+      const drawn = Object.hasOwn(DRAW, block.type) ? DRAW[block.type](block, item) : [make("span", "caption", `[${block.type}]`)];
       return make("div", `block ${block.type}`, ...drawn.filter(Boolean));
     });
   }
 
-  function attachment(item) {
-    const drawn = make("div", "attachment", ...blocks(item.blocks || []));
+  function attachment(item, message) {
+    const drawn = make("div", "attachment", ...blocks(item.blocks || [], message));
     if (/^#?[0-9a-f]{6}$/i.test(item.color || "")) drawn.style.borderColor = `#${item.color.replace("#", "")}`;
     if (item.title) drawn.append(make("b", "", item.title_link ? link(item.title_link, item.title) : plain(item.title)));
     if (item.text) drawn.append(...paragraphs(item.text));
@@ -157,11 +166,15 @@ const slack = (() => {
     avatar.alt = "";
     const time = make("time", "when", new Date(item.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false }));
     time.dateTime = item.at;
-    const who = make("div", "who", make("b", "", "Tableau Webhooks"), make("span", "app", "APP"), time,
-      showChannel ? make("span", "where", item.channel_name) : null, item.edited ? make("span", "edited", "(edited)") : null);
-    const text = item.blocks.length ? blocks(item.blocks) : paragraphs(item.text);
-    const said = make("div", "said", ...(item.text || item.blocks.length ? text : []), ...item.attachments.map(attachment), ...item.files.map(file));
-    const drawn = make("article", "message", avatar, make("div", "", who, said));
+    const who = make("div", "who", make("b", "", item.user), item.user === "Tableau Webhooks" ? make("span", "app", "APP") : null, time,
+      showChannel ? make("span", "where", item.channel_name) : null, item.edited ? make("span", "edited", "(edited)") : null,
+      item.ephemeral_for ? make("span", "edited", `only visible to ${item.ephemeral_for}`) : null,
+      item.broadcast ? make("span", "edited", "also sent to the channel") : null);
+    const text = item.blocks.length ? blocks(item.blocks, item) : paragraphs(item.text);
+    const said = make("div", "said", ...(item.text || item.blocks.length ? text : []), ...item.attachments.map((one) => attachment(one, item)), ...item.files.map(file));
+    const reactions = Object.entries(item.reactions).map(([name, count]) => make("span", "reaction", `${EMOJI[name] || `:${name}:`} ${count}`));
+    const failed = item.press_error ? make("div", "failed", `⚠ ${item.press_error}`) : null;
+    const drawn = make("article", "message", avatar, make("div", "", who, said, failed, reactions.length ? make("div", "reactions", ...reactions) : null));
     if (replies.length) {
       const count = make("div", "replies", replies.length === 1 ? "1 reply" : `${replies.length} replies`);
       drawn.append(make("div", "thread", count, ...replies.map((reply) => message(reply, [], false))));
@@ -169,5 +182,5 @@ const slack = (() => {
     return drawn;
   }
 
-  return { make, message };
+  return { make, message, handlers };
 })();
