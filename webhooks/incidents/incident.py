@@ -1,0 +1,113 @@
+"""Incidents and acts: the values that `state` returns and takes. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from webhooks.incidents.reasons import ReasonClass
+from webhooks.incidents.run import Run
+
+# `missed`: nothing ran by its deadline. `long`: running far beyond the usual time. `suspended`: Tableau stopped the
+# schedule. The others are about this server: its webhooks, certificate, credential and dead letters; `blind`: it could
+# not see what happens in Tableau.
+IncidentKind = Literal[
+    "failing", "missed", "long", "suspended", "webhook", "certificate", "credential", "dead_letters", "blind"
+]
+IncidentState = Literal["open", "acknowledged", "snoozed", "closed"]
+ActKind = Literal["acknowledge", "snooze", "close", "note", "refresh", "replay"]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something that a person or an agent did about an incident.
+
+    `incident` is the incident's id at that time, and names it for good, also if another id has become the usual one.
+    `until` is the end of an acknowledgement (None: until the incident closes) or of a snooze (required). `job_luid` is
+    the job that a refresh started in Tableau.
+    """
+
+    id: str
+    kind: ActKind
+    incident: str
+    at: datetime
+    by: str
+    until: datetime | None = None
+    text: str = ""
+    job_luid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A period from `start` on and before `end`; None: without an end, as far as is known."""
+
+    start: datetime
+    end: datetime | None = None
+
+    def covers(self, at: datetime) -> bool:
+        """Return whether the time is within the period."""
+        return self.start <= at and (self.end is None or at < self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """What closed an incident: a run, a run that `by` started as a refresh through this server, or `by` by hand."""
+
+    kind: Literal["run", "refresh", "act"]
+    at: datetime
+    by: str = ""
+    run: Run | None = None
+    act: Act | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A problem with one resource, computed from all evidence and all acts.
+
+    `id` derives from the failure that the server learned of first, so later evidence does not change it, except that
+    two incidents may turn out to be one; `ids` are all ids that name it, and an act or a stored incident with any of
+    them belongs to it. `failures` counts all failed runs, `in_a_row` those since the last success (as it was when the
+    incident closed). `reason` and `reason_class` are those of the last failure whose reason is known.
+
+    `open_spans` are the periods in which it was open: more than one if it is `flapping`. `quiet_spans` are those in
+    which an acknowledgement or a snooze was in force. `version` changes with everything that a message shows.
+    """
+
+    id: str
+    ids: frozenset[str]
+    kind: IncidentKind
+    state: IncidentState
+    site_luid: str
+    resource_luid: str
+    resource_kind: str
+    resource_name: str
+    opened_at: datetime
+    closed_at: datetime | None
+    recorded_at: datetime
+    version: int
+    failures: int = 0
+    in_a_row: int = 0
+    first_failure_at: datetime | None = None
+    last_failure_at: datetime | None = None
+    reason: str = ""
+    reason_class: ReasonClass | None = None
+    flapping: bool = False
+    quiet_until: datetime | None = None
+    acknowledged_by: str = ""
+    cure: Cure | None = None
+    acts: tuple[Act, ...] = ()
+    runs: tuple[Run, ...] = ()
+    # For each failure: its time, and how many failed in a row up to it.
+    rows: tuple[tuple[datetime, int], ...] = ()
+    open_spans: tuple[Span, ...] = ()
+    quiet_spans: tuple[Span, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the problem persists, acknowledged or not."""
+        return self.state != "closed"
+
+    def duration(self, now: datetime) -> timedelta:
+        """Return the time from the first failure to the closing, or to `now` while it is open."""
+        return max((self.closed_at or now) - self.opened_at, timedelta())
