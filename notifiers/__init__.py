@@ -14,30 +14,52 @@ from notifiers.config import Config, Variable
 from notifiers.console import ConsoleConfig
 from notifiers.errors import NotifierError, Undelivered
 from notifiers.kinds import KINDS, Destination, Notifiers, parse_destination
-from notifiers.message import Link, Message, Picture, Receipt, Severity
+from notifiers.message import (
+    Button,
+    Mention,
+    Message,
+    Picture,
+    Posted,
+    Receipt,
+    Severity,
+    Unknown,
+    map_texts,
+    parse_mention,
+)
 from notifiers.notifier import AddressCheck, Capabilities, Notifier
 from notifiers.slack import SlackConfig
+from notifiers.table import Table
 from notifiers.twilio import TwilioConfig
+from notifiers.values import Cell, Link, Timestamp
 
 __all__ = [
     "KINDS",
     "AddressCheck",
     "AppriseConfig",
+    "Button",
     "Capabilities",
+    "Cell",
     "Config",
     "ConsoleConfig",
     "Destination",
     "Link",
+    "Mention",
     "Message",
     "Notifier",
     "NotifierError",
     "Notifiers",
     "Picture",
+    "Posted",
     "Receipt",
     "Severity",
     "SlackConfig",
+    "Table",
+    "Timestamp",
     "TwilioConfig",
     "Undelivered",
+    "Unknown",
     "Variable",
+    "map_texts",
     "parse_destination",
+    "parse_mention",
 ]

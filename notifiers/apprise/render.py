@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from notifiers.message import Message, facts_of, link_of, title_of
+from notifiers.message import Message, facts_of, link_of, mentions_of, table_lines, title_of
 from notifiers.text import clean, one_line
 
 TYPES = {"info": "info", "good": "success", "warning": "warning", "bad": "failure"}
@@ -30,7 +30,8 @@ def render(message: Message, schema: str, *, markdown: bool, separate_title: boo
     `markdown`: Apprise escapes the body for Markdown. `separate_title`: the title is sent beside the body, unescaped.
     """
     title, link = title_of(message), link_of(message)
-    lines = [clean(message.text), *(f"{name}: {value}" for name, value in facts_of(message))]
+    facts = (f"{name}: {value}" for name, value in facts_of(message))
+    lines = [mentions_of(message), clean(message.text), *facts, *table_lines(message)]
     middle, footer = "\n".join(filter(None, lines)), one_line(message.footer)
     if schema not in LITERAL:
         title, middle, footer = (MENTION_OR_LINK.sub(rf"\g<0>{WORD_JOINER}", text) for text in (title, middle, footer))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 
-from notifiers.message import Message, facts_of, link_of, title_of
+from notifiers.message import Message, facts_of, link_of, table_lines, title_of
 from notifiers.text import clean, shorten
 
 SEGMENTS = 3
@@ -43,12 +43,12 @@ PLAIN = str.maketrans(
 def render(message: Message, *, segments: int = SEGMENTS) -> str:
     """Return title, text, facts and link in at most `segments` segments; the end of the facts is cut first.
 
-    The footer is left out, the link is complete or left out, and one character that GSM-7 does not have makes all of
-    the message Unicode, with less than half as many characters.
+    Footer, buttons and mentions are left out, the link is complete or left out, and one character that GSM-7 does not
+    have makes all of the message Unicode, with less than half as many characters.
     """
     link = link_of(message)
     facts = [f"{name}: {value}" for name, value in facts_of(message)]
-    middle = "\n".join(filter(None, [clean(message.text), *facts]))[:MAX_PART]
+    middle = "\n".join(filter(None, [clean(message.text), *facts, *table_lines(message)]))[:MAX_PART]
     title, url = title_of(message)[:MAX_PART], link.url if link else ""
     body = _fit(simplify(title), simplify(middle), url, room=segments * GSM_UNITS, width=gsm_width)
     if body and is_gsm(body):

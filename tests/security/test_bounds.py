@@ -17,7 +17,7 @@ import pytest
 import notifiers
 import tableau_rest
 import webhooks
-from notifiers import Link, Message
+from notifiers import Button, Link, Message, Table
 from notifiers.apprise.render import render as render_for_apprise
 from notifiers.console.render import render as render_for_console
 from notifiers.message import plain_text
@@ -99,7 +99,10 @@ def a_job(text: str) -> Job:
 
 
 def a_message(text: str) -> Message:
-    return Message(text, text, ((text, text),) * 3, Link(f"https://x/{text}", text), footer=text)
+    link = Link(f"https://x/{text}", text)
+    table = Table((text, text), ((text, link),) * 3, link=link)
+    buttons = (Button(text, "act"),)
+    return Message(text, text, ((text, text),) * 3, link, footer=text, status=text, table=table, buttons=buttons)
 
 
 def match_many_rules(text: str) -> object:

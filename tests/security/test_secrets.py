@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from notifiers import Link, Message, NotifierError
+from notifiers import Button, Link, Message, NotifierError, Table
 from tests.support.handler_context import (
     MakeContext,
     MakeJob,
@@ -84,10 +84,28 @@ def test_secrets_are_masked_inside_json_values() -> None:
 
 
 def test_message_is_sent_without_secrets() -> None:
-    """In the title, the text, the facts, the link and the footer."""
-    message = Message(SECRET, SECRET, ((SECRET, SECRET),), Link(f"https://x/{quote(SECRET)}", SECRET), footer=SECRET)
-    masked = redact_message(message, Redactor([SECRET]))
-    assert masked == Message("***", "***", (("***", "***"),), Link("https://x/***", "***"), footer="***")
+    """In the title, the text, the facts, the link, the table, the buttons and the footer."""
+    link, hidden = Link(f"https://x/{quote(SECRET)}", SECRET), Link("https://x/***", "***")
+    message = Message(
+        SECRET,
+        SECRET,
+        ((SECRET, SECRET),),
+        link,
+        footer=SECRET,
+        status=SECRET,
+        table=Table((SECRET,), ((SECRET,), (link,)), link=link),
+        buttons=(Button(SECRET, "act"),),
+    )
+    assert redact_message(message, Redactor([SECRET])) == Message(
+        "***",
+        "***",
+        (("***", "***"),),
+        hidden,
+        footer="***",
+        status="***",
+        table=Table(("***",), (("***",), (hidden,)), link=hidden),
+        buttons=(Button("***", "act"),),
+    )
 
 
 @pytest.fixture

@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from notifiers import Message, Notifier, NotifierError, Notifiers, Picture, Receipt, Undelivered, parse_destination
+from notifiers import (
+    Message,
+    Notifier,
+    NotifierError,
+    Notifiers,
+    Picture,
+    Receipt,
+    Undelivered,
+    map_texts,
+    parse_destination,
+)
 from tableau_rest.errors import TableauError
 from webhooks.clock import utc_now
 from webhooks.config.settings import Settings
@@ -352,12 +362,4 @@ def as_message(message: Message | str) -> Message:
 
 def redact_message(message: Message, redact: Callable[[str], str]) -> Message:
     """Return the message without secrets, which may have come with an error's text or a name."""
-    link = message.link
-    return replace(
-        message,
-        title=redact(message.title),
-        text=redact(message.text),
-        facts=tuple((redact(name), redact(value)) for name, value in message.facts),
-        link=replace(link, url=redact(link.url), label=redact(link.label)) if link else None,
-        footer=redact(message.footer),
-    )
+    return map_texts(message, redact)
