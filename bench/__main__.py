@@ -6,10 +6,11 @@ import shutil
 import sys
 from collections.abc import Callable
 
-from bench import acknowledge, drain, growth, idle, memory, scale
+from bench import acknowledge, commands, drain, growth, idle, memory, scale
 
 BENCHES: dict[str, Callable[[], None]] = {
     "acknowledge": acknowledge.run,
+    "commands": commands.run,
     "drain": drain.run,
     "idle": idle.run,
     "memory": memory.run,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any, Literal
 
 from webhooks.event import Event
@@ -44,6 +44,24 @@ STATES = ("received", "planned", "ignored", *(state.word for state in JobState))
 FREE_WAITS = timedelta(days=1)
 
 OPEN_STATES = (JobState.READY, JobState.RUNNING)
+
+# The keys of the framework's checkpoints for messages begin with this.
+MESSAGE_PREFIX = "notify "
+
+
+class Namespace(StrEnum):
+    """The owner of the key of a job's checkpoint. The values are in the database: never change one."""
+
+    FRAMEWORK = "framework"
+    HANDLER = "handler"
+
+
+class Missing:
+    """The type of MISSING."""
+
+
+# Returned for a key without a checkpoint; None is a result like any other.
+MISSING = Missing()
 
 
 @dataclass(frozen=True, slots=True)

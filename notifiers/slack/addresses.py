@@ -15,7 +15,9 @@ from notifiers.notifier import AddressCheck
 from notifiers.slack.client import Client
 from notifiers.slack.errors import Refusal
 from notifiers.text import one_line
+from notifiers.transport import Timeouts
 
+CHECK_TIMEOUTS = Timeouts(connect=5.0, step=10.0, total=10.0)
 # Addresses that are checked one by one, each with one call.
 MAX_SINGLE = 20
 # Pages of a list of channels, and channels on a page; the limit must be under 1000.

@@ -15,16 +15,15 @@ from notifiers.notifier import AddressCheck, Capabilities, Notifier
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.errors import Refusal
 from notifiers.slack.render import blocks, fallback
-from notifiers.transport import Timeouts, Transport
 
 if TYPE_CHECKING:
     from notifiers.slack.client import Client
+    from notifiers.transport import Timeouts
 
 log = logging.getLogger(__name__)
 
 ADDRESS = re.compile(r"#[^\s#@,:]{1,80}|[CDGUW][A-Z0-9]{2,}|[^\s@,:<>]+@[^\s@,:<>]+\.[^\s@,:<>]+")
 TOKEN = re.compile(r"[!-~]+")
-CHECK_TIMEOUTS = Timeouts(connect=5.0, step=10.0, total=10.0)
 # https://docs.slack.dev/reference/scopes
 SCOPES = {"chat:write": "messages", "files:write": "pictures", "users:read.email": "messages by e-mail address"}
 
@@ -88,7 +87,7 @@ class SlackNotifier(Notifier):
 
     def check_addresses(self, addresses: Sequence[str]) -> Iterator[AddressCheck]:
         """Look up the channels and users, with at most 40 calls of at most 10 seconds each."""
-        from notifiers.slack.addresses import AddressChecker  # noqa: PLC0415 - slack_sdk is slow to import
+        from notifiers.slack.addresses import CHECK_TIMEOUTS, AddressChecker  # noqa: PLC0415 - slack_sdk is slow to import
 
         self.require_configured()
         return AddressChecker(self._make_client(CHECK_TIMEOUTS)).check(addresses)
@@ -99,6 +98,7 @@ class SlackNotifier(Notifier):
 
     def _make_client(self, timeouts: Timeouts | None = None) -> Client:
         from notifiers.slack.client import Client  # noqa: PLC0415 - slack_sdk is slow to import; few commands need it
+        from notifiers.transport import Transport  # noqa: PLC0415 - as above
 
         token = self.config.token.strip()
         if not TOKEN.fullmatch(token) or token.startswith("http"):

@@ -9,11 +9,13 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from notifiers.errors import NotifierError, Undelivered, parse_retry_after, rate_limited_until
 from notifiers.text import one_line
-from notifiers.transport import Response
+
+if TYPE_CHECKING:
+    from notifiers.transport import Response
 
 # https://www.twilio.com/docs/api/errors
 ADVICE = {

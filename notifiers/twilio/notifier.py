@@ -9,14 +9,13 @@ import re
 import time
 from datetime import timedelta
 from functools import cached_property
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote, urlencode
 
 from notifiers.config import Config
 from notifiers.errors import NotifierError
 from notifiers.message import Message, Receipt
 from notifiers.notifier import Capabilities, Notifier
-from notifiers.transport import Request, Response, Transport, basic_auth
 from notifiers.twilio.config import TwilioConfig
 from notifiers.twilio.errors import (
     PENDING,
@@ -28,6 +27,9 @@ from notifiers.twilio.errors import (
     sid_in_list,
 )
 from notifiers.twilio.render import render
+
+if TYPE_CHECKING:
+    from notifiers.transport import Response, Transport
 
 E164 = re.compile(r"\+[1-9]\d{6,14}")
 # Dates in Twilio's responses have whole seconds.
@@ -96,10 +98,14 @@ class TwilioNotifier(Notifier):
 
     @cached_property
     def _transport(self) -> Transport:
+        from notifiers.transport import Transport  # noqa: PLC0415 - commands that send nothing start without HTTP
+
         return Transport("Twilio", secrets=self.config.secrets(), ca_bundle=self.ca_bundle)
 
     def _call(self, method: str, path: str, fields: dict[str, str]) -> Response:
         """Call the Messages resource, with `fields` as the form of a POST or the query of a GET."""
+        from notifiers.transport import Request, basic_auth  # noqa: PLC0415 - as above
+
         account = self.config.account_sid
         if not account.startswith("AC"):
             words = f"TWILIO_ACCOUNT_SID is {account}; an account starts with AC"

@@ -8,10 +8,7 @@ from webhooks.cli.support import application
 from webhooks.cli.support.commands import Group
 from webhooks.cli.support.exit_codes import Failure
 from webhooks.config.settings import Settings
-from webhooks.inbox import Inbox
-from webhooks.inbox.transfer import transfer
 from webhooks.views import formats
-from webhooks.worker import cleanup
 
 
 @click.group(cls=Group)
@@ -28,6 +25,8 @@ def vacuum(days: float | None) -> None:
 
     Events are deleted in small batches, so a running server is not disturbed. Events with unfinished jobs are kept.
     """
+    from webhooks.worker import cleanup  # noqa: PLC0415 - the help page needs no database
+
     box = application.inbox()
     retention = application.settings().retention_days if days is None else days
     before = box.store.size()
@@ -47,6 +46,9 @@ def move_inbox(target: str) -> None:
     For example from SQLite to PostgreSQL. Stop the server first, and set DATABASE_URL to the new URL afterwards. The
     old inbox is not changed. If the command is interrupted, run it again to continue.
     """
+    from webhooks.inbox import Inbox  # noqa: PLC0415 - the help page needs no database
+    from webhooks.inbox.transfer import transfer  # noqa: PLC0415 - as above
+
     source = application.inbox()
     try:
         url = Settings.read(database_url=target).database_url.get_secret_value()

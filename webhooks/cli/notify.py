@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout, suppress
+from typing import TYPE_CHECKING
 
 import click
-from rich.text import Text
 
 from notifiers import KINDS, Destination, Message, NotifierError, parse_destination
 from webhooks.cli.support import application, terminal
@@ -15,6 +15,9 @@ from webhooks.cli.support.exit_codes import Failure, Unavailable
 from webhooks.cli.support.options import as_json
 from webhooks.errors import StoreUnavailable
 from webhooks.spelling import hint
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 TEST_MESSAGE = Message(
     "Test message from Tableau Webhooks",

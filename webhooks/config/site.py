@@ -29,7 +29,7 @@ class Site(BaseModel):
     those of the variables, in lower case and without that prefix.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, defer_build=True)
 
     name: str
     domain: str = ""

@@ -34,15 +34,14 @@ from webhooks.context.projects import ProjectPath, find_path
 from webhooks.destinations import resolve_default
 from webhooks.errors import LeaseLost, Permanent, RetryLater, StoreUnavailable
 from webhooks.event import Event
-from webhooks.inbox import MISSING, Inbox, Namespace
-from webhooks.inbox.checkpoints import MESSAGE_PREFIX
-from webhooks.job import BUILT_IN_HANDLERS, Job
+from webhooks.job import BUILT_IN_HANDLERS, MESSAGE_PREFIX, MISSING, Job, Namespace
 from webhooks.registry import Handler
 from webhooks.validation import describe_values
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
     from tableau_rest.models import Reference
+    from webhooks.inbox import Inbox
 
 # Seconds until a picture that failed is tried again.
 PICTURE_WAITS = (10.0, 30.0)

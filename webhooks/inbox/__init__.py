@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError
 
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox import figures, insert_event
-from webhooks.inbox.checkpoints import MISSING, Checkpoints, Namespace
+from webhooks.inbox.checkpoints import Checkpoints
 from webhooks.inbox.databases.store import Clock, Store
 from webhooks.inbox.dead_letters import DeadLetters
 from webhooks.inbox.events import Events, JobPlanner
@@ -29,6 +29,7 @@ from webhooks.inbox.rule_versions import RuleVersion, RuleVersions
 from webhooks.inbox.sessions import Sessions
 from webhooks.inbox.state import State
 from webhooks.inbox.synthetic_events import SyntheticEvents
+from webhooks.job import MISSING, Namespace
 
 __all__ = [
     "MISSING",

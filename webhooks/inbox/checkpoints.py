@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import select
 
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.schema import checkpoints
-from webhooks.job import Job
-
-# The keys of the framework's checkpoints for messages begin with this.
-MESSAGE_PREFIX = "notify "
-
-
-class Namespace(StrEnum):
-    """The owner of a checkpoint's key. The values are in the database: never change one."""
-
-    FRAMEWORK = "framework"
-    HANDLER = "handler"
-
-
-class Missing:
-    """The type of MISSING."""
-
-
-# Returned for a key without a checkpoint; None is a result like any other.
-MISSING = Missing()
+from webhooks.job import MISSING, Job, Namespace
 
 
 class Checkpoints:

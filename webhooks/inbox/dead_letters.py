@@ -12,14 +12,13 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, 
 
 from webhooks.inbox.announcement_pace import Pace, next_announcement
 from webhooks.inbox.attempts import end_attempt
-from webhooks.inbox.checkpoints import MESSAGE_PREFIX, Namespace
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.job_rows import insert_jobs, job_row, requeue_jobs
 from webhooks.inbox.queries import JOB_QUERY, job_records
 from webhooks.inbox.records import JobRecord
 from webhooks.inbox.schema import DEAD, OPEN, checkpoints, jobs, state
 from webhooks.inbox.state import State
-from webhooks.job import Job, JobState, NewJob
+from webhooks.job import MESSAGE_PREFIX, Job, JobState, Namespace, NewJob
 
 # The checkpoint of an announcement with the ids of the dead jobs that it includes.
 ANNOUNCED = "announced"

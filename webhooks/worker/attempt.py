@@ -12,8 +12,8 @@ from datetime import datetime
 
 from webhooks.clock import utc_now
 from webhooks.errors import LeaseLost, Skip, StoreUnavailable
-from webhooks.inbox import MISSING, Inbox
-from webhooks.job import Job, JobState
+from webhooks.inbox import Inbox
+from webhooks.job import MISSING, Job, JobState
 from webhooks.worker import retry
 
 log = logging.getLogger(__name__)

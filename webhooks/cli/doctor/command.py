@@ -8,15 +8,12 @@ from dataclasses import asdict, replace
 import click
 from flask.cli import with_appcontext
 
-from webhooks.cli.doctor.local_checks import LocalChecks
-from webhooks.cli.doctor.remote_checks import RemoteChecks, server_url
 from webhooks.cli.doctor.results import Check, State, run_check, show
 from webhooks.cli.support import application, tableau_access, terminal
 from webhooks.cli.support.commands import Command
 from webhooks.cli.support.exit_codes import FAILED
 from webhooks.cli.support.options import as_json
 from webhooks.config.site import Site
-from webhooks.inbox import Migrate
 
 
 @click.command(cls=Command)
@@ -54,6 +51,11 @@ def doctor(url: str | None, site_name: str | None, as_json: bool) -> None:
 
 def _checks(url: str | None, site_name: str | None) -> list[tuple[Site | None, str, Check]]:
     """Return all checks with their sites, in the order in which one explains the next."""
+    # The help page needs none of them, and they import all clients.
+    from webhooks.cli.doctor.local_checks import LocalChecks  # noqa: PLC0415
+    from webhooks.cli.doctor.remote_checks import RemoteChecks, server_url  # noqa: PLC0415
+    from webhooks.inbox import Migrate  # noqa: PLC0415
+
     services = application.services()
     # Signing in needs an inbox to share the session; a server's inbox is not migrated under it.
     services.migrate = Migrate.IF_EMPTY

@@ -6,9 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rich.table import Table
-from rich.text import Text
-
 from webhooks.cli.support import terminal
 
 
@@ -62,12 +59,14 @@ def run_check(name: str, check: Check) -> Iterator[CheckResult]:
 
 def show(result: CheckResult) -> None:
     """Print the result's line and its advice; on a terminal both are wrapped within their column."""
-    text = Text(terminal.one_line(result.text))
+    from rich.table import Table  # noqa: PLC0415 - the help page needs no table
+
+    text = terminal.styled(terminal.one_line(result.text), "")
     if result.advice:
         text.append(f"\n{result.advice}", style="dim")
     row = Table.grid(padding=(0, 1))
     row.add_column(width=8)
     row.add_column(width=12)
     row.add_column(overflow="fold")
-    row.add_row(Text(result.state, style=STYLES[result.state]), result.check, text)
+    row.add_row(terminal.styled(result.state, STYLES[result.state]), result.check, text)
     terminal.show(row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,13 +11,15 @@ from webhooks.cli.support import application, terminal
 from webhooks.clock import utc_now
 from webhooks.context import CONDITIONS
 from webhooks.event import Event
-from webhooks.inbox import MISSING, EventRecord
-from webhooks.job import ANNOUNCED_TO, DEAD_LETTERS, JobState
+from webhooks.job import ANNOUNCED_TO, DEAD_LETTERS, MISSING, JobState
 from webhooks.planner import Plan
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 from webhooks.views import explanation
 from webhooks.views.json_objects import event_object
+
+if TYPE_CHECKING:
+    from webhooks.inbox import EventRecord
 
 
 def print_explanation(record: EventRecord, *, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.padding import Padding
@@ -11,10 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from webhooks.cli.support import terminal
-from webhooks.inbox import Attempt, EventRecord, JobRecord
 from webhooks.job import Job, NewJob
 from webhooks.views import formats, wording
 from webhooks.views.explanation import Decision
+
+if TYPE_CHECKING:
+    from webhooks.inbox import Attempt, EventRecord, JobRecord
 
 Hide = Callable[[str], str]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 from flask.cli import with_appcontext
@@ -13,10 +14,12 @@ from webhooks.cli.support.commands import Command
 from webhooks.cli.support.consent import require_consent
 from webhooks.cli.support.exit_codes import Failure
 from webhooks.cli.support.progress import progress
-from webhooks.inbox import EventRecord, Inbox
 from webhooks.job import JobState
 from webhooks.views.formats import count
 from webhooks.views.json_objects import event_object
+
+if TYPE_CHECKING:
+    from webhooks.inbox import EventRecord, Inbox
 
 # More than this are replayed only with consent.
 MANY = 10

@@ -13,13 +13,17 @@ from webhooks.cli.support import application, options, signals, terminal
 from webhooks.cli.support.commands import Command
 from webhooks.clock import utc_now
 from webhooks.errors import StoreUnavailable
-from webhooks.inbox import EventRecord, Inbox, JobRecord
 from webhooks.job import JobState
 from webhooks.views import formats, wording
 from webhooks.views.json_objects import event_object
 
 if TYPE_CHECKING:
     from rich.text import Text
+
+    from webhooks.inbox import EventRecord, Inbox, JobRecord
+
+    # An event that was received or ignored, or one of its jobs after an attempt has ended.
+    Update = tuple[EventRecord, JobRecord | str]
 
 POLL_SECONDS = 0.5
 # Newest events that are read again: PostgreSQL may commit a smaller id after a greater one, and jobs end later.
@@ -30,8 +34,6 @@ TYPE_WIDTH = 28
 STATE_WIDTH = 10
 
 RECEIVED, IGNORED = "received", "ignored"
-# An event that was received or ignored, or one of its jobs after an attempt has ended.
-Update = tuple[EventRecord, JobRecord | str]
 
 
 class Follower:
@@ -109,7 +111,7 @@ def update_row(record: EventRecord, update: JobRecord | str, now: datetime) -> T
     """Return the line about an update: time, event id, then the event or the outcome of a job."""
     from rich.text import Text  # noqa: PLC0415 - --json starts without it
 
-    if isinstance(update, JobRecord):
+    if not isinstance(update, str):
         at = update.job.finished_at
         state = terminal.styled_state(wording.job_state(update.job))
         state.pad_right(max(0, STATE_WIDTH - state.cell_len))

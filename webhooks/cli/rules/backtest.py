@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 from flask.cli import with_appcontext
-from rich.text import Text
 
 from webhooks.cli.rules.read import valid_rules
 from webhooks.cli.support import application, options, terminal
@@ -21,6 +20,8 @@ from webhooks.planner import Planner
 from webhooks.views import formats, wording
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from webhooks.inbox import EventRecord
 
 # A rule, empty for an `@on` handler, and what it does.
@@ -115,9 +116,9 @@ def comparison_row(comparison: Comparison, action: Action) -> list[Text | str]:
     style = "green" if change > 0 else "yellow" if change < 0 else "dim"
     rule, title = action
     return [
-        Text(terminal.printable(rule)) if rule else Text("(handler)", style="dim"),
+        terminal.printable(rule) if rule else terminal.styled("(handler)", "dim"),
         terminal.printable(title),
         f"{made} ({skipped} skipped)" if skipped else str(made),
         f"≤ {would}" if action in comparison.conditional else str(would),
-        Text(f"{change:+d}" if change else "=", style=style),
+        terminal.styled(f"{change:+d}" if change else "=", style),
     ]

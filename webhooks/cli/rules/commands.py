@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.text import Text
 
-from webhooks.cli.events import render
 from webhooks.cli.rules.backtest import backtest
 from webhooks.cli.rules.read import read_rules, valid_rules
 from webhooks.cli.support import application, options, terminal
@@ -22,6 +20,9 @@ from webhooks.event_types import RULE_EVENT_TYPES
 from webhooks.rules import Rule, Rules, RulesError, read_text
 from webhooks.rules.conditions import describe_patterns
 from webhooks.views import explanation, formats, wording
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 FILE = click.argument("file", required=False, type=click.Path(path_type=Path, allow_dash=True), metavar="[FILE]")
 
@@ -102,8 +103,10 @@ def test(event: str, file: Path | None, name: str | None, expect: tuple[str, ...
         for decision in decisions:
             terminal.print_json(decision.as_object())
     else:
-        name_of_resource = (terminal.printable(given.resource_name), "bold")
-        head = Text.assemble(terminal.styled_event_type(given.event_type), "  ", name_of_resource)
+        from webhooks.cli.events import render  # noqa: PLC0415 - it imports rich
+
+        name_of_resource = terminal.styled(terminal.printable(given.resource_name), "bold")
+        head = terminal.styled_event_type(given.event_type).append("  ").append_text(name_of_resource)
         body = render.explanation(decisions, utc_now(), application.redact, unmade="would run: ")
         result = f"{formats.count(len(jobs), 'job')} would be created." if jobs else "The event would be ignored."
         terminal.show(head, body, "", result)
@@ -166,7 +169,8 @@ def rule_row(rule: Rule) -> list[Text | str]:
     conditions = (f"{name} {describe_patterns(patterns)}" for name, patterns in _conditions(rule).items())
     actions = (f"{action.action} {action.label}".strip() for action in rule.actions)
     cells = (rule.name, describe_patterns(rule.event_filter.on), ", ".join(actions), ", ".join(conditions))
-    return [Text(terminal.printable(cell) if cell else "", style="" if rule.enabled else "dim") for cell in cells]
+    style = "" if rule.enabled else "dim"
+    return [terminal.styled(terminal.printable(cell) if cell else "", style) for cell in cells]
 
 
 def rule_object(rule: Rule) -> dict[str, Any]:

@@ -135,18 +135,21 @@ def one_line(text: str) -> str:
     return escape_invisible(" ".join(text.split()))
 
 
-def styled_event_type(name: str) -> Text:
-    """Return an event type in the colour of its severity."""
+def styled(text: str, style: str) -> Text:
+    """Return a text in a style of rich, such as `bold red`."""
     from rich.text import Text  # noqa: PLC0415 - see above
 
-    return Text(shortened(name), style=SEVERITY_STYLES[event_type(name).severity])
+    return Text(text, style=style)
+
+
+def styled_event_type(name: str) -> Text:
+    """Return an event type in the colour of its severity."""
+    return styled(shortened(name), SEVERITY_STYLES[event_type(name).severity])
 
 
 def styled_state(state: str, text: str = "") -> Text:
     """Return a state, or a text about it, in the state's colour."""
-    from rich.text import Text  # noqa: PLC0415 - see above
-
-    return Text(text or state, style=STYLES.get(state, ""))
+    return styled(text or state, STYLES.get(state, ""))
 
 
 def short_time(moment: datetime | None, now: datetime) -> str:

@@ -14,7 +14,6 @@ from flask.cli import with_appcontext
 from webhooks.cli.support import application
 from webhooks.cli.support.commands import Command
 from webhooks.cli.support.options import EventType, as_json, unknown
-from webhooks.cli.trigger import report
 from webhooks.cli.trigger.consent import require_consent_to_effects
 from webhooks.cli.trigger.sample import Payload, customize, sample
 from webhooks.cli.trigger.scenario import SCENARIOS
@@ -84,6 +83,8 @@ def trigger(*, url: str | None, token: str | None, yes: bool, as_json: bool, **c
     target = _target(url, token)
     if not yes:
         require_consent_to_effects(payloads, target)
+    from webhooks.cli.trigger import report  # noqa: PLC0415 - it imports requests
+
     report.send_and_report(payloads, target, as_json=as_json)
 
 

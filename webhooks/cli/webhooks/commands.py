@@ -6,7 +6,6 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.text import Text
 
 from tableau_rest.models import Webhook
 from webhooks.cli.support import application, tableau_access, terminal
@@ -19,6 +18,8 @@ from webhooks.config.site import Site
 from webhooks.registration import is_ours, registered_event_types, remember_registered
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from tableau_rest import Tableau
 
 # Columns of a terminal in which the 36 characters of a LUID fit beside the rest.

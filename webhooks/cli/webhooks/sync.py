@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 import click
 from flask.cli import with_appcontext
-from rich.text import Text
 
 from webhooks.cli.support import application, tableau_access, terminal
 from webhooks.cli.support.commands import Command
@@ -21,6 +20,8 @@ from webhooks.registration import Change, ChangeKind, Outcome, apply_changes, co
 from webhooks.views import formats
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from tableau_rest import Tableau
 
 STYLES = {
@@ -91,7 +92,11 @@ def _show(planned: Sequence[Change], title: str) -> None:
         return
     order = list(STYLES)
     rows: list[list[Text | str]] = [
-        [Text(change.kind, style=STYLES[change.kind]), terminal.styled_event_type(change.event_type), _reason(change)]
+        [
+            terminal.styled(change.kind, STYLES[change.kind]),
+            terminal.styled_event_type(change.event_type),
+            _reason(change),
+        ]
         for change in sorted(planned, key=lambda change: (order.index(change.kind), change.event_type))
     ]
     terminal.show(terminal.table(["ACTION", "EVENT", "REASON"], rows, flexible=["REASON"]))
