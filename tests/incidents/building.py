@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from webhooks.event import Event, parse
-from webhooks.incidents.run import RunEvidence
+from webhooks.incidents.incident import Act
+from webhooks.incidents.run import RunEvidence, runs
+from webhooks.incidents.state import state
 
 MIDNIGHT = datetime(2026, 11, 26, tzinfo=UTC)
 
@@ -43,8 +46,6 @@ def job(luid: str, outcome: str, started: str, ended: str | None, **fields: Any)
 
 def event(name: str, clock: str, **fields: Any) -> Event:
     """Return an event as Tableau sends it."""
-    import json
-
     payload = {
         "resource": "EXTRACTS",
         "event_type": name,
@@ -56,3 +57,22 @@ def event(name: str, clock: str, **fields: Any) -> Event:
     parsed = parse(json.dumps(payload | fields).encode())
     assert parsed is not None
     return parsed
+
+
+def act(kind: str, clock: str, incident: str, until: str | None = None, **fields: Any) -> Act:
+    """Return an act of Ann."""
+    values: dict[str, Any] = {"id": f"{kind} {clock}", "by": "Ann", "until": at(until) if until else None}
+    return Act(kind=kind, incident=incident, at=at(clock), **(values | fields))  # type: ignore[arg-type]
+
+
+def history(text: str) -> list[RunEvidence]:
+    """Return the evidence of `F 2:00, S 3:00`: F failed, S succeeded, C cancelled; numbered from 1."""
+    words = {"F": "failed", "S": "succeeded", "C": "cancelled", "R": "running"}
+    pairs = [part.split() for part in text.split(",")]
+    return [piece(words[word], clock, number) for number, (word, clock) in enumerate(pairs, 1)]
+
+
+def id_of(number: int) -> str:
+    """Return the id of the incident that the event with this number belongs to."""
+    (run,) = runs([piece("failed", "2:00", number)])
+    return state([run], [], MIDNIGHT)[0].id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -16,6 +17,8 @@ IncidentKind = Literal[
     "failing", "missed", "long", "suspended", "webhook", "certificate", "credential", "dead_letters", "blind"
 ]
 IncidentState = Literal["open", "acknowledged", "snoozed", "closed"]
+# Six bytes are an exact number also in JSON.
+VERSION_BYTES = 6
 ActKind = Literal["acknowledge", "snooze", "close", "note", "refresh", "replay"]
 
 
@@ -36,6 +39,28 @@ class Act:
     until: datetime | None = None
     text: str = ""
     job_luid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a piece of evidence says about a problem with one resource: at that time it existed, or it did not.
+
+    `names` identify the evidence for good, `first_name` the one that was recorded first. For the kind `failing` a
+    finding is a run; for other kinds it is what a check found.
+    """
+
+    site_luid: str
+    resource_luid: str
+    resource_kind: str
+    resource_name: str
+    at: datetime
+    problem: bool
+    names: frozenset[str]
+    first_name: str
+    recorded: tuple[datetime, int, str]
+    reason: str = ""
+    reason_class: ReasonClass | None = None
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +95,9 @@ class Incident:
     them belongs to it. `failures` counts all failed runs, `in_a_row` those since the last success (as it was when the
     incident closed). `reason` and `reason_class` are those of the last failure whose reason is known.
 
+    While it is acknowledged or snoozed, `quiet_by` did so and `quiet_until` is the end (None: until it closes).
     `open_spans` are the periods in which it was open: more than one if it is `flapping`. `quiet_spans` are those in
-    which an acknowledgement or a snooze was in force. `version` changes with everything that a message shows.
+    which an acknowledgement or a snooze was in force. `recorded_at` is when the server learned of it.
     """
 
     id: str
@@ -85,7 +111,6 @@ class Incident:
     opened_at: datetime
     closed_at: datetime | None
     recorded_at: datetime
-    version: int
     failures: int = 0
     in_a_row: int = 0
     first_failure_at: datetime | None = None
@@ -94,7 +119,7 @@ class Incident:
     reason_class: ReasonClass | None = None
     flapping: bool = False
     quiet_until: datetime | None = None
-    acknowledged_by: str = ""
+    quiet_by: str = ""
     cure: Cure | None = None
     acts: tuple[Act, ...] = ()
     runs: tuple[Run, ...] = ()
@@ -107,6 +132,16 @@ class Incident:
     def is_open(self) -> bool:
         """Return whether the problem persists, acknowledged or not."""
         return self.state != "closed"
+
+    @property
+    def version(self) -> int:
+        """Return a number that changes with everything that a message shows. Numbers have no order; compare with !=."""
+        cure = (self.cure.kind, self.cure.by) if self.cure else None
+        notes = [(act.kind, act.by, act.text) for act in self.acts if act.kind in {"note", "refresh", "replay"}]
+        times = [at and int(at.timestamp()) for at in (self.opened_at, self.closed_at, self.quiet_until)]
+        facts = (self.state, self.resource_name, self.reason, self.failures, self.in_a_row, self.flapping)
+        shown = repr((facts, times, self.quiet_by, cure, notes))
+        return int.from_bytes(hashlib.sha256(shown.encode()).digest()[:VERSION_BYTES])
 
     def duration(self, now: datetime) -> timedelta:
         """Return the time from the first failure to the closing, or to `now` while it is open."""
