@@ -190,6 +190,8 @@ def test_events_about_runs_are_evidence(name: str, expected: tuple[str, str]) ->
         ("UserDeleted", {}),
         ("FlowCreated", {}),
         ("ViewRefreshFailed", {}),
+        ("SubscriptionFailed", {"resource": "SUBSCRIPTION"}),
+        ("BridgeRefreshFailed", {"resource": "VIEW"}),
         ("WorkbookRefreshFailed", {"resource_luid": None}),
         ("WorkbookRefreshFailed", {"resource_luid": " "}),
         ("WorkbookRefreshFailed", {"resource_luid": 99}),
@@ -213,6 +215,15 @@ def test_time_of_an_event_is_that_of_its_text_if_it_agrees() -> None:
         at("2:05:57"),
         late.received_at,
     ]
+
+
+@pytest.mark.parametrize("resource", ["DATASOURCE", "WORKBOOK"])
+def test_bridge_refresh_is_a_run_of_its_content(resource: str) -> None:
+    """A Bridge refresh that the job list shows and the webhook about it are one run."""
+    bridge = replace(event("BridgeRefreshFailed", "2:05:03", resource=resource), id=1)
+    webhook = replace(event(f"{resource.title()}RefreshFailed", "2:05"), id=2)
+    (run,) = runs([one for one in map(evidence, (bridge, webhook)) if one])
+    assert (run.resource_kind, run.outcome, run.event_ids) == (resource.lower(), "failed", (1, 2))
 
 
 def test_reconciled_event_is_evidence_of_its_own_source() -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from webhooks.event import Event
-from webhooks.rules.conditions import ConditionError, EventFilter, Where, match_values, matches, parse_patterns
+from webhooks.patterns import matches
+from webhooks.rules.conditions import ConditionError, EventFilter, Where, match_values, parse_patterns
 
 
 @pytest.mark.parametrize(

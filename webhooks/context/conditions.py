@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tableau_rest.errors import TableauError
 from webhooks.errors import Permanent, Skip
-from webhooks.rules.conditions import SITE, Match, Patterns, match_payload, match_values, matches
+from webhooks.patterns import Patterns, matches
+from webhooks.rules.conditions import SITE, Match, match_payload, match_values
 
 if TYPE_CHECKING:
     from tableau_rest.models import Reference

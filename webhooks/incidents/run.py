@@ -17,7 +17,6 @@ from typing import Literal, TypeVar, cast
 
 from webhooks.clock import parse_time
 from webhooks.event import RECONCILED, Event
-from webhooks.event_types import RefreshOutcome
 from webhooks.incidents.reasons import ReasonClass, classify
 from webhooks.text import cut
 
@@ -26,6 +25,7 @@ Value = TypeVar("Value")
 ResourceKind = Literal["workbook", "datasource", "flow"]
 # `unknown`: the run has ended, because a later one has begun, but no evidence of its end was received.
 RunOutcome = Literal["running", "succeeded", "failed", "cancelled", "unknown"]
+# `reconciled`: an event that the server itself made, of what it found in Tableau's lists.
 Source = Literal["webhook", "reconciled", "job list"]
 
 # The end of a run in a webhook (created_at) and in Tableau's job list (completedAt) differ by seconds; reconciliation
@@ -46,7 +46,9 @@ MAX_NAME = 300
 MAX_LUID = 100
 
 KINDS: tuple[ResourceKind, ...] = ("workbook", "datasource", "flow")
-_OUTCOMES: dict[RefreshOutcome, RunOutcome] = {"started": "running", "succeeded": "succeeded", "failed": "failed"}
+_OUTCOMES: dict[str | None, RunOutcome] = {"started": "running", "succeeded": "succeeded", "failed": "failed"}
+# The subjects of events about runs for which Tableau has no webhooks.
+JOB_LIST_SUBJECTS = ("flow", "bridge")
 # Where sources contradict each other, the later one in this order holds: a failure is not hidden by anything.
 _RANK: tuple[RunOutcome, ...] = ("unknown", "running", "cancelled", "succeeded", "failed")
 _POSTED_AT = re.compile(r" posted at (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z)$", re.ASCII)
@@ -141,20 +143,19 @@ class Run:
 def evidence(event: Event) -> RunEvidence | None:
     """Return what a stored event says about a run; None if it is not about a run of content with a LUID.
 
-    Refreshes of workbooks and data sources, received or reconciled, and the server's own events about flows
-    (`FlowRunFailed`, `FlowRefreshFailed`) are about runs.
+    Refreshes of workbooks and data sources, received or reconciled, and events about flows and Bridge refreshes, which
+    the server finds in Tableau's job list, are about runs.
     """
-    subject, verb = event.type.subject, event.type.verb
-    outcome = _OUTCOMES.get(event.type.refresh or cast("RefreshOutcome", verb if subject == "flow" else ""))
-    at = _happened_at(event)
-    luid = event.resource_luid
-    if outcome is None or subject not in KINDS or at is None or not isinstance(luid, str) or not luid.strip():
+    kind, luid, at = event.content_kind, event.resource_luid, _happened_at(event)
+    verb = event.type.verb if event.type.subject in JOB_LIST_SUBJECTS else None
+    outcome = _OUTCOMES.get(event.type.refresh or verb)
+    if outcome is None or kind not in KINDS or at is None or not isinstance(luid, str) or not luid.strip():
         return None
     return RunEvidence(
-        source="reconciled" if event.origin == RECONCILED else "webhook",
+        source="reconciled" if event.origin == RECONCILED or event.type.from_job_list else "webhook",
         site_luid=_luid(event.site_luid),
         resource_luid=_luid(luid),
-        resource_kind=subject,
+        resource_kind=kind,
         outcome=outcome,
         recorded_at=event.received_at or at,
         started_at=at if outcome == "running" else None,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from webhooks.event_types import EVENT_TYPES, JOB_LIST_EVENT_TYPES, RULE_EVENT_TYPES
-from webhooks.rules.conditions import SITE, EventFilter, matches, select_type
+from webhooks.patterns import matches
+from webhooks.rules.conditions import SITE, EventFilter, select_type
 
 
 def desired_event_types(filters: Iterable[EventFilter], *, site: Sequence[str] = ()) -> tuple[str, ...]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import fnmatch
-import re
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Self
 
 from webhooks.event import Event
 from webhooks.event_types import RULE_EVENT_TYPES, event_type
+from webhooks.patterns import MAX_COMPARED, Patterns, divide, matches
 from webhooks.spelling import closest, hint
 from webhooks.text import cut, value_text
 
@@ -23,13 +20,8 @@ SITE = "site_luid"
 TABLEAU_FIELDS = ("project", "owner", "tags", "certified")
 ALIASES = {"name": "resource_name", "luid": "resource_luid", "site": "site_luid", "tag": "tags"}
 
-# Characters of a value that are compared; Tableau's names have at most 255. Unicode's normal form takes quadratic time.
-MAX_COMPARED = 1000
 # Characters of a value in a reason.
 MAX_SHOWN = 300
-
-# Globs, one of which must match; those with a leading `!` must not match. Case is ignored.
-Patterns = tuple[str, ...]
 
 
 class ConditionError(ValueError):
@@ -148,13 +140,6 @@ class EventFilter:
         ]
 
 
-def matches(patterns: Patterns, values: Iterable[object]) -> bool:
-    """Return whether one of `values` matches a pattern and none matches a pattern with `!`; None matches nothing."""
-    texts = [_normalize(value_text(value, MAX_COMPARED)) for value in values if value is not None]
-    included, excluded = _divide(patterns)
-    return (not included or _any_matches(included, texts)) and not _any_matches(excluded, texts)
-
-
 def select_type(patterns: Patterns, name: str) -> Match:
     """Return whether the patterns of `on` select events of the type `name`, and why."""
     if not matches(patterns, [name]):
@@ -179,7 +164,7 @@ def match_values(name: str, patterns: Patterns, values: Sequence[object], *, sho
     shown = cut(shown or ", ".join(known) or "unknown", MAX_SHOWN)
     if matches(patterns, known):
         return Match(matched=True, reason=f"{name} {shown} ~ {describe_patterns(patterns)}")
-    included, excluded = _divide(patterns)
+    included, excluded = divide(patterns)
     if included and not matches(included, known):
         return Match(matched=False, reason=f"{name} is {shown}, not {describe_patterns(included)}")
     excluding = [f"!{pattern}" for pattern in excluded if matches((pattern,), known)]
@@ -195,7 +180,7 @@ def match_payload(name: str, event: Event, patterns: Patterns) -> Match:
 
 def describe_patterns(patterns: Patterns) -> str:
     """Return the patterns in words, such as `*Created, not Site* nor View*`."""
-    included, excluded = _divide(patterns)
+    included, excluded = divide(patterns)
     parts = [" or ".join(included), f"not {' nor '.join(excluded)}" if excluded else ""]
     return ", ".join(part for part in parts if part)
 
@@ -226,26 +211,3 @@ def _parse_condition(name: str, value: object) -> tuple[str, Patterns]:
         return field_name, parse_patterns(value)
     except ConditionError as error:
         raise ConditionError(f"{name}: {error}") from None
-
-
-def _divide(patterns: Patterns) -> tuple[Patterns, Patterns]:
-    """Return the patterns to include and those to exclude, the latter without their `!`."""
-    included = tuple(pattern for pattern in patterns if not pattern.startswith("!"))
-    excluded = tuple(pattern[1:] for pattern in patterns if pattern.startswith("!"))
-    return included, excluded
-
-
-def _any_matches(globs: Patterns, texts: Sequence[str]) -> bool:
-    return any(_glob(glob).match(text) for glob in globs for text in texts)
-
-
-@lru_cache(maxsize=1024)
-def _glob(pattern: str) -> re.Pattern[str]:
-    # Only * and ? are special: a name such as "Sales [EU]" is matched literally.
-    return re.compile(fnmatch.translate(_normalize(pattern).replace("[", "[[]")))
-
-
-# Cached, because every rule compares the same few values of an event.
-@lru_cache(maxsize=512)
-def _normalize(text: str) -> str:
-    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text).casefold()

@@ -14,8 +14,9 @@ from webhooks.config.site import Site
 from webhooks.context.projects import MAX_DEPTH
 from webhooks.errors import StoreUnavailable
 from webhooks.event_types import EVENT_TYPES
+from webhooks.patterns import Patterns, matches
 from webhooks.rules import Rule, Rules
-from webhooks.rules.conditions import SITE, Patterns, matches
+from webhooks.rules.conditions import SITE
 from webhooks.services import Services
 from webhooks.spelling import closest
 
