@@ -61,15 +61,15 @@ def _addresses(config: Config) -> dict[str, str]:
 
 def handle_http_error(error: HTTPException) -> Response | HTTPException:
     """Return the vendor's error for an unknown address or method of Tableau or Twilio, and other errors unchanged."""
+    # What is missing here may well exist at the vendor.
+    lacking = f"The simulator does not support {request.method} {request.path}."
     if request.path.startswith("/twilio/") and error.code in {404, 405}:
-        detail = f"The requested resource {request.path} was not found"
-        return twilio_error(TwilioError(20404 if error.code == 404 else 20004, detail, error.code))
+        return twilio_error(TwilioError(20404 if error.code == 404 else 20004, lacking, error.code))
     if not request.path.startswith("/api/"):
         return error
     if error.code == 405:
-        return error_response(ApiError("405000", f"Request type {request.method} is not allowed on this resource."))
+        return error_response(ApiError("405000", lacking))
     if error.code == 404:
-        detail = f"The simulator does not support {request.method} {request.path}."
-        return error_response(ApiError("404003", detail))
+        return error_response(ApiError("404003", lacking))
     print(f"simulator: {error}", file=sys.stderr)
     return error

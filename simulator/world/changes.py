@@ -42,6 +42,16 @@ def delete(world: World, site: Site, kind: str, luid: str) -> Payload:
     return world.emit(site, f"{kind.title()}Deleted", name=item.name, luid=luid)
 
 
+def remove_project(world: World, site: Site, luid: str) -> None:
+    """Remove a project with the projects and the content in it, and emit the events of the content."""
+    for child in [project.luid for project in site.projects.values() if project.parent == luid]:
+        remove_project(world, site, child)
+    for kind in (*CONTENT, "flow"):
+        for item in [item.luid for item in site.content(kind).values() if item.project == luid]:
+            delete(world, site, kind, item)
+    del site.projects[luid]
+
+
 def set_role(world: World, site: Site, user: User, role: str) -> Payload:
     """Change a user's site role and emit the event, which exists only for becoming or ceasing to be administrator."""
     before, user.site_role = user.site_role, role

@@ -285,6 +285,11 @@ class Site:
         }
         return collections[kind]  # type: ignore[return-value]
 
+    @property
+    def default_project(self) -> Project:
+        """Return the project that content belongs to if none is given."""
+        return next(iter(self.projects.values()))
+
     def user_named(self, name: str) -> User | None:
         """Return the user with this name, which is case-sensitive as on Tableau Cloud."""
         return next((user for user in self.users.values() if user.name == name), None)

@@ -130,6 +130,8 @@ def switch_site(world: World) -> Document:
         return _open(world, site, user, session.credential, session.scopes)
 
 
+# TSC's address is not the documented one.
+@public_route("/auth/revokeAllServerAdminTokens", "POST")
 @public_route("/auth/serverAdminAccessTokens", "DELETE")
 def revoke_admin_tokens(world: World) -> Result:
     """End the sessions of the administrators' personal access tokens."""

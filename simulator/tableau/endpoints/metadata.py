@@ -58,7 +58,7 @@ def graphql() -> Response:
 def _root(site: Site, field: Field) -> Any:
     name = field.name.removesuffix("Connection")
     if name not in ROOTS:
-        raise GraphError(f"Cannot query field '{field.name}' on type 'Query'.")
+        raise GraphError(f"The simulator does not support the field {field.name!r} of a query.")
     things = [thing for thing in ROOTS[name](site) if _matches(site, thing, field.arguments.get("filter"))]
     if field.name.endswith("Connection"):
         return _connection(site, field, things)
@@ -93,7 +93,7 @@ def _connection(site: Site, field: Field, things: list[Thing]) -> dict[str, Any]
             info = {"hasNextPage": end < len(things), "endCursor": str(min(end, len(things)))}
             document[inner.alias] = {part.alias: info.get(part.name) for part in inner.fields}
         else:
-            raise GraphError(f"Cannot query field '{inner.name}' on a connection.")
+            raise GraphError(f"The simulator does not support the field {inner.name!r} of a connection.")
     return document
 
 
@@ -132,7 +132,7 @@ def _value(site: Site, thing: Thing, field: Field) -> Any:
     for table in tables:
         if field.name in table:
             return table[field.name](site, thing)
-    raise GraphError(f"Cannot query field '{field.name}' on type '{_kind(thing)}'.")
+    raise GraphError(f"The simulator does not support the field {field.name!r} of {_kind(thing)}.")
 
 
 def _datasources_of(site: Site, book: Workbook) -> list[Datasource]:

@@ -29,8 +29,8 @@ def publish_content(call: ApiCall, kind: str) -> Result:
     name, project = as_text(given.get("name")).strip(), as_text(object_at(given, "project").get("id"))
     if not name or not parts.get(f"tableau_{known.one}"):
         raise ApiError("400003", "Publishing needs a name and a file.")
-    default = next(one.luid for one in call.site.projects.values() if one.name == "Default")
-    project = find(call.site.projects, project, "404005", "Project").luid if project else default
+    default = call.site.default_project
+    project = (find(call.site.projects, project, "404005", "Project") if project else default).luid
     same = [item for item in call.site.content(known.one).values() if (item.name, item.project) == (name, project)]
     if same and not as_bool(call.query.get("overwrite"), default=False):
         raise ApiError("409000", f"The project has a {known.noun.lower()} {name!r} already.")

@@ -39,7 +39,7 @@ def _task(call: ApiCall, kind: str, luid: str) -> Task:
 def list_tasks(call: ApiCall, kind: str) -> Document:
     """List all tasks of a kind, without pages."""
     require_scope(call, f"tableau:{SCOPES[kind]}:read")
-    tasks = [resources.task(task) for task in call.site.tasks.values() if task.kind == ELEMENTS[kind]]
+    tasks = [resources.task(call.site, task) for task in call.site.tasks.values() if task.kind == ELEMENTS[kind]]
     return {"tasks": {"task": tasks}}
 
 
@@ -47,7 +47,7 @@ def list_tasks(call: ApiCall, kind: str) -> Document:
 def get_task(call: ApiCall, kind: str, luid: str) -> Document:
     """Return one task."""
     require_scope(call, f"tableau:{SCOPES[kind]}:read")
-    return {"task": resources.task(_task(call, kind, luid))}
+    return {"task": resources.task(call.site, _task(call, kind, luid))}
 
 
 @route(f"/tasks/{KIND}/<luid>/runNow", "POST", since="2.6", scope=ANY_SCOPE)
@@ -86,7 +86,7 @@ def create_task(call: ApiCall) -> Result:
     due = call.world.now() + timedelta(hours=1)
     task = Task(call.world.luid(), "extractRefresh", how, kind, item.luid, str(frequency), due, call.world.luid())
     call.site.tasks[task.luid] = task
-    return resources.task(task) | {"schedule": {"frequency": frequency, "nextRunAt": format_time(due)}}, 201
+    return resources.task(call.site, task) | {"schedule": {"frequency": frequency, "nextRunAt": format_time(due)}}, 201
 
 
 @route("/tasks/linked", since="3.15")

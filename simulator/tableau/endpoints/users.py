@@ -9,7 +9,7 @@ from simulator.tableau import resources
 from simulator.tableau.endpoints.content import READ, paged
 from simulator.tableau.route import ApiCall, Result, find, route
 from simulator.tableau.wire import ApiError, Document, as_list, as_text, object_at
-from simulator.world.changes import emit_site_updated, remove_user, set_role
+from simulator.world.changes import emit_site_updated, remove_project, remove_user, set_role
 from simulator.world.site import Group, Project, User
 
 ROLES = (
@@ -103,6 +103,45 @@ def list_groups(call: ApiCall) -> Document:
     )
 
 
+@route("/groups", "POST", scope="tableau:groups:create", admin=True)
+def create_group(call: ApiCall) -> Result:
+    """Create a local group."""
+    given = object_at(call.body(), "group")
+    if "import" in given:
+        raise ApiError("404003", "The simulator does not support groups of a directory.")
+    group = Group(call.world.luid(), _group_name(call, given), [])
+    call.site.groups[group.luid] = group
+    return {"group": resources.group(group)}, 201
+
+
+@route("/groups/<luid>", "PUT", scope="tableau:groups:update", admin=True)
+def update_group(call: ApiCall, luid: str) -> Document:
+    """Rename a group."""
+    group, given = _group(call, luid), object_at(call.body(), "group")
+    if as_text(given.get("name")) != group.name:
+        group.name = _group_name(call, given)
+    return {"group": resources.group(group)}
+
+
+def _group_name(call: ApiCall, given: Document) -> str:
+    """Return the name for a group. Raises ApiError if it is empty or another group has it."""
+    name = as_text(given.get("name")).strip()
+    if not name:
+        raise ApiError("400003", "A group needs a name.")
+    if any(group.name == name for group in call.site.groups.values()):
+        raise ApiError("409009", f"A group {name!r} exists already.")
+    return name
+
+
+@route("/groups/<luid>", "DELETE", scope="tableau:groups:delete", admin=True)
+def delete_group(call: ApiCall, luid: str) -> Result:
+    """Delete a group with its permissions."""
+    del call.site.groups[_group(call, luid).luid]
+    for rules in call.site.permissions.values():
+        rules.pop(("group", luid), None)
+    return {}, 204
+
+
 @route("/groups/<luid>/users", scope=GROUPS_READ)
 def users_of_group(call: ApiCall, luid: str) -> Document:
     """List the users of a group."""
@@ -133,6 +172,14 @@ def remove_from_group(call: ApiCall, luid: str, user: str) -> Result:
     if user not in group.users:
         raise ApiError("404002", f"User {user!r} is not in the group.")
     group.users.remove(user)
+    return {}, 204
+
+
+@route("/groups/<luid>/users/remove", "PUT", since="3.21", scope="tableau:groups:update", admin=True)
+def remove_many_from_group(call: ApiCall, luid: str) -> Result:
+    """Remove several users from a group."""
+    for given in as_list(object_at(call.body(), "users").get("user")):
+        remove_from_group(call, luid, as_text(given.get("id")))
     return {}, 204
 
 
@@ -177,6 +224,31 @@ def create_project(call: ApiCall) -> Result:
     project = Project(call.world.luid(), name, call.user.luid, description, parent, call.world.now())
     call.site.projects[project.luid] = project
     return {"project": resources.project(call.site, project)}, 201
+
+
+@route("/projects/<luid>", "PUT", scope="tableau:projects:update", admin=True)
+def update_project(call: ApiCall, luid: str) -> Document:
+    """Update name, description, owner and parent of a project."""
+    project: Project = find(call.site.projects, luid, "404005", "Project")
+    given = object_at(call.body(), "project")
+    if owner := as_text(object_at(given, "owner").get("id")):
+        project.owner = _user(call, owner).luid
+    if "parentProjectId" in given:
+        parent = as_text(given["parentProjectId"])
+        project.parent = find(call.site.projects, parent, "404005", "Project").luid if parent else None
+    project.name = as_text(given.get("name")) or project.name
+    project.description = as_text(given.get("description", project.description))
+    return {"project": resources.project(call.site, project)}
+
+
+@route("/projects/<luid>", "DELETE", scope="tableau:projects:delete", admin=True)
+def delete_project(call: ApiCall, luid: str) -> Result:
+    """Delete a project with its contents."""
+    project: Project = find(call.site.projects, luid, "404005", "Project")
+    if project is call.site.default_project:
+        raise ApiError("403004", "The default project cannot be deleted.")
+    remove_project(call.world, call.site, luid)
+    return {}, 204
 
 
 @route("//sites", scope=READ)

@@ -61,7 +61,7 @@ def job(item: Job, now: datetime) -> Document:
     return document
 
 
-def task(item: Task) -> Document:
+def task(site: Site, item: Task) -> Document:
     """Return a scheduled refresh or flow."""
     # An hourly schedule needs an end with the minutes of its start.
     end = {"end": item.next_run_at.strftime("23:%M:00")} if item.frequency == "Hourly" else {}
@@ -82,6 +82,8 @@ def task(item: Task) -> Document:
         "schedule": schedule,
         item.content_kind: {"id": item.content},
     }
+    if item.content in site.flows:
+        inner["flow"] = {"id": item.content, "name": site.flows[item.content].name}
     return {item.kind: inner}
 
 
