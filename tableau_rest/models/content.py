@@ -21,7 +21,7 @@ class Content:
 
 @dataclass(frozen=True)
 class View(Model):
-    """A sheet, dashboard or story of a workbook."""
+    """A sheet, dashboard or story of a workbook. `location_type` as in Workbook."""
 
     luid: str
     name: str = ""
@@ -30,14 +30,20 @@ class View(Model):
     owner: Reference = NO_REFERENCE
     project: Reference = NO_REFERENCE
     tags: tuple[str, ...] = ()
+    location_type: str = ""
     created_at: datetime | None = None
     updated_at: datetime | None = None
     kind = "view"
 
+    JSON: ClassVar[Mapping[str, Source]] = {"location_type": ("location", "type")}
+
 
 @dataclass(frozen=True)
 class Workbook(Model):
-    """A workbook. `views` is filled by `workbook()`, and empty in lists."""
+    """A workbook. `views` is filled by `workbook()`, and empty in lists.
+
+    `location_type` is "Project" or "PersonalSpace"; in a Personal Space it has no project. Older servers leave it out.
+    """
 
     luid: str
     name: str = ""
@@ -49,6 +55,7 @@ class Workbook(Model):
     tags: tuple[str, ...] = ()
     views: tuple[View, ...] = ()
     default_view_luid: str = ""
+    location_type: str = ""
     show_tabs: bool | None = None
     has_extracts: bool | None = None
     size_megabytes: int | None = None
@@ -59,6 +66,7 @@ class Workbook(Model):
     JSON: ClassVar[Mapping[str, Source]] = {
         "views": lambda data: tuple(map(View.from_json, objects(data, "views", "view"))),
         "default_view_luid": "defaultViewId",
+        "location_type": ("location", "type"),
         "size_megabytes": "size",
     }
 

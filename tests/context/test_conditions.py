@@ -34,7 +34,7 @@ def run(context: Any) -> bool:
         {"project": ["finance*"]},
         {"project": ["!Marketing*"], "owner": ["ann"], "tags": ["gold"]},
         {"tags": ["silver", "gold"]},
-        {"certified": ["!true"]},
+        {"tags": ["!draft"]},
     ],
 )
 def test_handler_runs_if_all_conditions_hold(where: dict[str, object], context: MakeContext, job: MakeJob) -> None:

@@ -75,6 +75,14 @@ def test_pattern_with_many_stars_is_fast() -> None:
         (("Finance*",), [""], "project is unknown, not Finance*"),
         (("!Sandbox*",), ["Sandbox 1"], "project is Sandbox 1, excluded by !Sandbox*"),
         (("!Sandbox*", "!Old*"), ["Sandbox 1"], "project is Sandbox 1, excluded by !Sandbox*"),
+        (("(none)",), [], "project unknown ~ (none)"),
+        (("!(none)",), [], "project is unknown, excluded by !(none)"),
+        (("(none)",), ["Finance"], "project is Finance, not (none)"),
+        (
+            ("!Sandbox*",),
+            [],
+            'project is unknown: without a value, not Sandbox* does not hold; "(none)" would match',
+        ),
     ],
 )
 def test_reason_names_value_and_pattern(patterns: tuple[str, ...], values: list[str], reason: str) -> None:
@@ -148,6 +156,11 @@ def test_event_types_are_patterns(
         ({"name": "X*"}, False, "resource_name is Sales, not X*"),
         ({"name": "S*", "project": "Finance*"}, True, "resource_name Sales ~ S*; if project ~ Finance*"),
         ({"name": "X*", "project": "Finance*"}, False, "resource_name is Sales, not X*"),
+        (
+            {"luid": "!0*"},
+            False,
+            'resource_luid is unknown: without a value, not 0* does not hold; "(none)" would match',
+        ),
         ({"luid": "0*", "site": "1*"}, False, "resource_luid is unknown, not 0*; site_luid is unknown, not 1*"),
     ],
 )

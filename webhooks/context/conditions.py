@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tableau_rest.models import Reference
     from webhooks.context.context import Context
 
+# The type of a location, beside Project, https://github.com/tableau/server-client-python (LocationItem).
+PERSONAL_SPACE = "PersonalSpace"
 # The checkpoint that holds why these conditions hold.
 CONDITIONS = "conditions"
 
@@ -47,22 +49,39 @@ def _required(match: Match) -> str:
 def _match(name: str, patterns: Patterns, content: Any, context: Context) -> Match:
     """Compare one condition with the content; content of a kind without such a field has no value for it."""
     if name == "tags":
-        return match_values(name, patterns, getattr(content, "tags", ()))
+        return match_values(name, patterns, getattr(content, "tags", ()), known_empty=hasattr(content, "tags"))
     if name == "certified":
         certified = getattr(content, "is_certified", None)
         return match_values(name, patterns, [] if certified is None else [str(certified).lower()])
     reference = getattr(content, name, None)
-    if name == "project" and reference is not None and reference.luid:
+    if reference is None or not (reference.luid or reference.name):
+        # Content in a Personal Space has a location instead of a project.
+        private = name == "project" and getattr(content, "location_type", "") == PERSONAL_SPACE
+        return match_values(name, patterns, [], shown="none (Personal Space)" if private else "none")
+    if name == "project" and reference.luid:
         return _match_project(patterns, reference, context)
-    return match_values(name, patterns, [] if reference is None else [reference.name])
+    return match_values(name, patterns, [reference.name or _user_name(reference, context)])
+
+
+def _user_name(user: Reference, context: Context) -> str:
+    """Return the name of a user of which the content has only the LUID. Raises Permanent if Tableau does not say."""
+    try:
+        name = context.tableau.user(user.luid).name
+    except TableauError as error:
+        if not error.permanent and not context.last_attempt:
+            raise
+        raise Permanent(f"Cannot evaluate the condition on owner: {error}") from error
+    if not name:
+        raise Permanent(f"Cannot evaluate the condition on owner: Tableau gives no name for the user {user.luid}")
+    return str(name)
 
 
 def _match_project(patterns: Patterns, project: Reference, context: Context) -> Match:
     """Compare a project's name and path. Raises Permanent if the path is needed and Tableau does not give all of it."""
-    values, shown = [project.name], project.name
+    values, shown = [project.name] if project.name else [], project.name
     try:
         found = context.find_project_path(project)
-        values, shown = [project.name, found.path], found.path
+        values, shown = [*values, found.path], found.path
         unknown = "" if found.complete else f'the server\'s Tableau user cannot see all projects above "{found.path}"'
     except TableauError as error:
         if not error.permanent and not context.last_attempt:

@@ -20,6 +20,9 @@ SITE = "site_luid"
 TABLEAU_FIELDS = ("project", "owner", "tags", "certified")
 ALIASES = {"name": "resource_name", "luid": "resource_luid", "site": "site_luid", "tag": "tags"}
 
+# The pattern for a value that is absent, such as the project of content in a Personal Space.
+NONE = "(none)"
+
 # Characters of a value in a reason.
 MAX_SHOWN = 300
 
@@ -155,19 +158,30 @@ def select_type(patterns: Patterns, name: str) -> Match:
     return Match(matched=True, reason="event type matches")
 
 
-def match_values(name: str, patterns: Patterns, values: Sequence[object], *, shown: str = "") -> Match:
+def match_values(
+    name: str, patterns: Patterns, values: Sequence[object], *, shown: str = "", known_empty: bool = False
+) -> Match:
     """Return whether the values of a field match, with a reason that names both.
 
     The reason is `project Finance ~ Finance*` or `project is Sales, not Finance*`; `shown` replaces the values in it.
+    Without a value, only the pattern `(none)` matches: a pattern that excludes needs a value to hold, unless the list
+    of values is `known_empty`, as that of tags is.
     """
     known = [value_text(value, MAX_COMPARED) for value in values if value is not None and value != ""]
-    shown = cut(shown or ", ".join(known) or "unknown", MAX_SHOWN)
-    if matches(patterns, known):
-        return Match(matched=True, reason=f"{name} {shown} ~ {describe_patterns(patterns)}")
     included, excluded = divide(patterns)
+    shown = cut(shown or ", ".join(known) or ("none" if known_empty else "unknown"), MAX_SHOWN)
+    if known:
+        matched = matches(patterns, known)
+    else:
+        matched = NONE not in excluded and (NONE in included or (known_empty and not included))
+    if matched:
+        return Match(matched=True, reason=f"{name} {shown} ~ {describe_patterns(patterns)}")
     if included and not matches(included, known):
         return Match(matched=False, reason=f"{name} is {shown}, not {describe_patterns(included)}")
-    excluding = [f"!{pattern}" for pattern in excluded if matches((pattern,), known)]
+    excluding = [f"!{pattern}" for pattern in excluded if matches((pattern,), known) or (not known and pattern == NONE)]
+    if not excluding:
+        hint = f'without a value, {describe_patterns(patterns)} does not hold; "{NONE}" would match'
+        return Match(matched=False, reason=f"{name} is {shown}: {hint}")
     return Match(matched=False, reason=f"{name} is {shown}, excluded by {' and '.join(excluding)}")
 
 

@@ -16,7 +16,7 @@ from webhooks.errors import StoreUnavailable
 from webhooks.event_types import EVENT_TYPES
 from webhooks.patterns import Patterns, matches
 from webhooks.rules import Rule, Rules
-from webhooks.rules.conditions import SITE
+from webhooks.rules.conditions import NONE, SITE
 from webhooks.services import Services
 from webhooks.spelling import closest
 
@@ -153,7 +153,9 @@ def _unmatched(patterns: Patterns, values: Iterable[str]) -> Iterator[str]:
     """Yield the patterns that match no value. A `!` with `*` or `?` excludes what may come, so it need not match."""
     for pattern in patterns:
         glob = pattern.removeprefix("!")
-        if not (pattern.startswith("!") and _is_glob(glob)) and not matches((glob,), values):
+        if glob == NONE or (pattern.startswith("!") and _is_glob(glob)):
+            continue
+        if not matches((glob,), values):
             yield glob
 
 
