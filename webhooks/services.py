@@ -239,6 +239,9 @@ class Services:
     def _desired_in_force(self, site: Site) -> tuple[str, ...]:
         return self.desired_event_types(site, self.active_rules.rules)
 
+    def _job_list_types_in_force(self, site: Site) -> tuple[str, ...]:
+        return self.desired_job_list_types(site, self.active_rules.rules)
+
     def _apply_rules(self, rules: Rules) -> None:
         from webhooks.destinations import delivery_warnings  # noqa: PLC0415 - see above
         from webhooks.planner import plan_announcements  # noqa: PLC0415 - see above
@@ -276,6 +279,7 @@ class Services:
             self.sites.all,
             client=self.client,
             desired=self._desired_in_force,
+            desired_from_jobs=self._job_list_types_in_force,
             last_outage=self.outages.last,
         )
         if self._monitor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
@@ -15,6 +16,8 @@ from webhooks.inbox.schema import events, synthetic_events
 
 # The times of a real event and of its synthetic twin may differ by this much.
 TWIN_SECONDS = 120.0
+# Values in one statement.
+MAX_VALUES = 500
 
 
 class SyntheticEvents:
@@ -44,6 +47,16 @@ class SyntheticEvents:
         receipt = self._store.write(add)
         self._news.set()
         return receipt
+
+    def stored(self, fingerprints: Sequence[bytes]) -> set[bytes]:
+        """Return those of the fingerprints that belong to a stored event."""
+        found: set[bytes] = set()
+        for start in range(0, len(fingerprints), MAX_VALUES):
+            query = select(events.c.fingerprint).where(
+                events.c.fingerprint.in_(fingerprints[start : start + MAX_VALUES])
+            )
+            found |= {bytes(row["fingerprint"]) for row in self._store.rows(query)}
+        return found
 
     def find_twin(self, event: Event) -> int | None:
         """Return the id of the synthetic event that was created in place of this one, or None."""

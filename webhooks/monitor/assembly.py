@@ -14,6 +14,9 @@ from webhooks.monitor import certificate
 from webhooks.monitor.alerts import Alerts
 from webhooks.monitor.checks import CertificateCheck, DesiredWebhooks, GapCheck, WebhookCheck
 from webhooks.monitor.credential import CredentialCheck
+from webhooks.monitor.job_budget import JobBudget
+from webhooks.monitor.job_events import JobListCheck
+from webhooks.monitor.job_list import JobList
 from webhooks.monitor.monitor import Check, Monitor
 from webhooks.monitor.outages import no_outage
 from webhooks.monitor.reconcile import Reconciler
@@ -28,6 +31,11 @@ log = logging.getLogger(__name__)
 CREDENTIAL_MINUTES = 60
 
 
+def no_types(site: Site) -> Sequence[str]:  # noqa: ARG001 - the default
+    """Return no event types."""
+    return ()
+
+
 def build_monitor(
     settings: Settings,
     inbox: Inbox,
@@ -35,12 +43,21 @@ def build_monitor(
     *,
     client: Callable[[Site], Tableau],
     desired: Callable[[Site], Sequence[str]],
+    desired_from_jobs: Callable[[Site], Sequence[str]] = no_types,
     last_outage: Callable[[], float | None] = no_outage,
 ) -> Monitor | None:
     """Return the monitor, not started; None without a credential for Tableau. Arguments as for `build_checks`."""
     if settings.missing():
         return None
-    checks = build_checks(settings, inbox, sites, client=client, desired=desired, last_outage=last_outage)
+    checks = build_checks(
+        settings,
+        inbox,
+        sites,
+        client=client,
+        desired=desired,
+        desired_from_jobs=desired_from_jobs,
+        last_outage=last_outage,
+    )
     # What an outage leads to concerns webhooks only.
     watched = last_outage if monitors_webhooks(settings) else no_outage
     return Monitor(inbox, checks, settings.watch_minutes or CREDENTIAL_MINUTES, last_outage=watched)
@@ -51,6 +68,19 @@ def monitors_webhooks(settings: Settings) -> bool:
     return bool(settings.webhook_url and settings.watch_minutes) and not settings.missing()
 
 
+def reads_job_list(settings: Settings) -> bool:
+    """Return whether Tableau's job list is read, if rules or handlers need events from it."""
+    return bool(settings.reconcile and settings.watch_minutes) and not settings.missing()
+
+
+def memory_key(site: Site) -> str:
+    """Return what is appended to the names of what the checks remember about a site.
+
+    It is empty for the site of the TABLEAU_… variables.
+    """
+    return f" {site.key}" if site.name else ""
+
+
 def build_checks(
     settings: Settings,
     inbox: Inbox,
@@ -58,12 +88,13 @@ def build_checks(
     *,
     client: Callable[[Site], Tableau],
     desired: Callable[[Site], Sequence[str]],
+    desired_from_jobs: Callable[[Site], Sequence[str]] = no_types,
     last_outage: Callable[[], float | None] = no_outage,
 ) -> list[Check]:
     """Return all checks that the settings ask for; those of the webhooks come first.
 
-    `client` returns the Tableau client of a site, `desired` the event types that rules and handlers need from it, and
-    `last_outage` the time of the last outage of our own.
+    `client` returns the Tableau client of a site, `desired` the event types that rules and handlers need from its
+    webhooks, `desired_from_jobs` those from its job list, and `last_outage` the time of the last outage of our own.
     """
     url = ""
     if monitors_webhooks(settings):
@@ -71,20 +102,26 @@ def build_checks(
             url = public_url(settings.webhook_url, next(iter(settings.webhook_tokens()), ""))
         except ValueError as error:
             log.error("Webhooks are not monitored, WEBHOOK_URL is invalid: %s", error)  # noqa: TRY400 - one line is enough
-    webhook_checks, reconcilers, credentials = [], [], []
+    webhook_checks, readers, credentials = list[Check](), list[Check](), list[Check]()
     for site in sites:
-        # Nothing is appended to the names of what is stored about the site of the TABLEAU_… variables.
-        key = f" {site.key}" if site.name else ""
+        key = memory_key(site)
         alerts, tableau = Alerts(inbox, site=site.name, key=key), partial(client, site)
         credentials.append(CredentialCheck(alerts, tableau))
+        job_list = JobList(tableau, JobBudget(inbox, key), for_refreshes=bool(url))
+        if reads_job_list(settings):
+            readers.append(JobListCheck(alerts, tableau, partial(desired_from_jobs, site), job_list))
         if not url:
             continue
         webhooks = DesiredWebhooks(desired(site), url, settings.webhook_label, settings.watch_repair)
         check = WebhookCheck(alerts, tableau, webhooks, last_outage=last_outage)
         webhook_checks.append(check)
         if settings.reconcile:
-            reconcilers.append(Reconciler(inbox, tableau, webhooks.event_types, key=key, repaired=check.take_repaired))
-    checks: list[Check] = [*webhook_checks, *reconcilers, *credentials]
+            # It uses the reading of the job list that the check before it has just made.
+            reconciler = Reconciler(
+                inbox, tableau, webhooks.event_types, key=key, repaired=check.take_repaired, job_list=job_list
+            )
+            readers.append(reconciler)
+    checks: list[Check] = [*webhook_checks, *readers, *credentials]
     if url:
         fetch = partial(certificate.fetch, ca_bundle=settings.ca_bundle)
         checks += [CertificateCheck(Alerts(inbox), url, fetch=fetch), GapCheck(Alerts(inbox), settings.zone)]

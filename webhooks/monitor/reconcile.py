@@ -16,6 +16,8 @@ from webhooks.clock import from_timestamp
 from webhooks.event import RECONCILED
 from webhooks.event_types import content_event_type, event_type, refresh_event_type
 from webhooks.inbox import EventSummary, Inbox, Resource
+from webhooks.monitor.job_budget import JobBudget
+from webhooks.monitor.job_list import JobList
 from webhooks.monitor.missed import (
     EndedRefresh,
     ListedContent,
@@ -63,7 +65,8 @@ class Reconciler:
 
     `key` is appended to the name of the stored cursor, so that each site has one. Only events of the types in `desired`
     are stored. `repaired` returns the event types whose webhooks have just been enabled again: their events of the last
-    minutes cannot come by themselves, so `grace` does not apply to them.
+    minutes cannot come by themselves, so `grace` does not apply to them. With a `job_list`, its budget decides how
+    often the list is read; a start and a repair do not wait for it.
     """
 
     def __init__(
@@ -75,14 +78,21 @@ class Reconciler:
         key: str = "",
         grace: timedelta = GRACE,
         repaired: Callable[[], Collection[str]] = frozenset,
+        job_list: JobList | None = None,
     ) -> None:
         self._inbox, self._tableau, self._desired, self._grace = inbox, tableau, frozenset(desired), grace
+        self._is_paced = job_list is not None
+        self._job_list = job_list or JobList(tableau, JobBudget(inbox, key))
         self._repaired = repaired
         self._cursor = CURSOR + key
         self._first_run = True
+        self._urgent: frozenset[str] = frozenset()
 
     def run(self, now: datetime) -> None:
         """Store what was missed since the last run. The very first run only remembers what is there."""
+        self._urgent |= self._desired.intersection(self._repaired())
+        if self._is_paced and not self._first_run and not self._urgent and not self._job_list.may_refresh(now):
+            return
         # Tableau's times are whole seconds.
         until = (now - self._grace).replace(microsecond=0)
         try:
@@ -92,12 +102,13 @@ class Reconciler:
                 for kind in KINDS:
                     self._remember(self._list(kind), until)
             else:
-                until = self._reconcile(window, self._desired)
-                if urgent := self._desired.intersection(self._repaired()):
+                until = self._reconcile(window, self._desired, now)
+                if self._urgent:
                     # Tableau's lists may lag behind, so the next run looks at these minutes again.
-                    full = any(event_type(name).content_gone for name in urgent)
+                    full = any(event_type(name).content_gone for name in self._urgent)
                     latest = Window(window.until, now, window.listed_at, full=full)
-                    self._reconcile(latest, urgent, remember=False)
+                    self._reconcile(latest, self._urgent, now, remember=False)
+                    self._urgent = frozenset()
         except TableauError as error:
             log.warning("Reconciliation skipped: %s", error)
             return
@@ -115,7 +126,7 @@ class Reconciler:
         full = self._first_run or until - since > DOWNTIME or now - listed_at > FULL_LIST_INTERVAL
         return Window(since, until, listed_at, full)
 
-    def _reconcile(self, window: Window, desired: frozenset[str], *, remember: bool = True) -> datetime:
+    def _reconcile(self, window: Window, desired: frozenset[str], now: datetime, *, remember: bool = True) -> datetime:
         """Store the missed events of the desired types, and return the time until which all of them are stored.
 
         What is there now is remembered last, so that a run that is interrupted is repeated; the inbox recognizes events
@@ -130,7 +141,7 @@ class Reconciler:
         ]
         if window.full:
             self._remember_users()
-        refreshes = self._ended_refreshes(window)
+        refreshes = self._ended_refreshes(window, now)
         missed, until = self._missed_refreshes(refreshes, arrivals, window.until, desired)
         listed: list[Workbook | Datasource] = []
         for kind in KINDS:
@@ -152,9 +163,9 @@ class Reconciler:
             self._inbox.resources.mark_deleted([one.luid for one in missed if event_type(one.event_type).content_gone])
         return until
 
-    def _ended_refreshes(self, window: Window) -> list[EndedRefresh]:
+    def _ended_refreshes(self, window: Window, now: datetime) -> list[EndedRefresh]:
         """Return the refreshes that ended within the window, oldest first."""
-        jobs = self._tableau().refresh_jobs(where("completedAt", "gte", window.since))
+        jobs = self._job_list.refreshes(window.since, now)
         refreshes = []
         for job in jobs:
             if job.status not in {"Success", "Failed"} or not job.ended_at:

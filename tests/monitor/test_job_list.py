@@ -1,0 +1,127 @@
+"""A job list that changes, repeats a row or fails while it is read: every job makes one event in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tableau_rest import MemorySessions, PersonalAccessToken, Tableau
+from tests.tableau_rest.tiny import EXPIRED, Asked, Reply, TinyTableau, refused, running
+from webhooks.inbox import Inbox
+from webhooks.monitor import job_list
+from webhooks.monitor.alerts import Alerts
+from webhooks.monitor.job_budget import JobBudget
+from webhooks.monitor.job_events import CURSOR, PROBLEM, JobListCheck
+from webhooks.monitor.job_list import JobList
+
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+Change = Callable[[list[int], int], object]
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[TinyTableau]:
+    """Start a Tableau whose pages have two jobs."""
+    monkeypatch.setattr(job_list, "PAGE_SIZE", 2)
+    yield from running()
+
+
+@pytest.fixture
+def check(tiny: TinyTableau, inbox: Inbox) -> Iterator[Callable[[float], list[int]]]:
+    """Read the list, `minutes` after the first reading; return the numbers of all jobs that have an event."""
+    credential = PersonalAccessToken("bot", "s3cr3t-value")
+    client = Tableau(tiny.url, "mk", credential, sessions=MemorySessions(), sleep=lambda _: None)
+    tiny.answers["GET jobs"] = Jobs(0)
+    jobs = JobList(lambda: client, JobBudget(inbox))
+    one = JobListCheck(Alerts(inbox), lambda: client, lambda: ["FlowRunFailed"], jobs)
+
+    def check(minutes: float) -> list[int]:
+        one.run(NOW + timedelta(minutes=minutes))
+        stored = [dict(record.event.payload) for record in inbox.events.list(limit=500)]
+        return sorted(int(payload["job_luid"][:8]) for payload in stored if "job_luid" in payload)
+
+    assert check(0) == []
+    with client:
+        yield check
+
+
+class Jobs:
+    """A list of failed runs in pages of two, which `change` may alter before a page is sent; counts the requests."""
+
+    def __init__(self, count: int, change: Change = lambda _, __: None) -> None:
+        self.numbers = list(range(count))
+        self.requests = 0
+        self._change = change
+
+    def __call__(self, asked: Asked) -> Reply:
+        self.requests += 1
+        self._change(self.numbers, self.requests)
+        listed = [job(number) for number in self.numbers[(asked.page - 1) * 2 : asked.page * 2]]
+        if not listed and asked.page > 1:
+            return refused("400006")
+        paging = {"pageNumber": str(asked.page), "pageSize": "2", "totalAvailable": str(len(self.numbers))}
+        return Reply({"pagination": paging, "backgroundJobs": {"backgroundJob": listed} if listed else {}})
+
+
+def job(number: int) -> dict[str, Any]:
+    times = dict.fromkeys(("createdAt", "startedAt", "endedAt"), f"{NOW:%Y-%m-%dT%H:%M}:30Z")
+    luid = f"{number:08d}-0000-4000-8000-000000000000"
+    return {"id": luid, "jobType": "run_flow", "status": "Failed", "title": f"Flow {number}", **times}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda found, request: request == 2 and found.insert(0, 9), [0, 1, 2, 3, 4]),
+        (lambda found, request: request == 2 and found.append(9), [0, 1, 2, 3, 4, 9]),
+        (lambda found, request: request == 2 and found.remove(0), [0, 1, 2, 3, 4]),
+        (lambda found, request: request == 3 and found.__delitem__(slice(0, 3)), [0, 1, 2, 3, 4]),
+        (lambda found, request: found.__setitem__(slice(None), [0, 1, 1, 2, 3, 4]), [0, 1, 2, 3, 4]),
+        (lambda found, request: request % 2 and found.reverse(), [0, 1, 2, 3, 4]),
+    ],
+    ids=["grows at the front", "grows at the end", "shrinks", "shrinks much", "repeats a row", "changes its order"],
+)
+def test_list_that_changes_while_it_is_read(
+    tiny: TinyTableau, check: Callable[[float], list[int]], change: Change, expected: list[int]
+) -> None:
+    """No job is lost and none is doubled, at the latest by the next reading."""
+    tiny.answers["GET jobs"] = Jobs(5, change)
+    check(1)
+    tiny.answers["GET jobs"] = Jobs(5)
+    assert [number for number in check(20) if number in expected] == expected
+    assert len(check(40)) <= len({*expected, 9})
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [refused("500000"), Reply(EXPIRED, 401), Reply({}), Reply(b"<html>"), Reply(b"", 502)],
+    ids=["error", "signed out", "no list", "a page of a proxy", "gateway"],
+)
+def test_error_on_the_third_page(
+    tiny: TinyTableau, inbox: Inbox, check: Callable[[float], list[int]], reply: Reply
+) -> None:
+    """What was read is stored at once; the next reading begins where the last complete one ended."""
+    cursor, pages = inbox.state.get(CURSOR), Jobs(5)
+    tiny.answers["GET jobs"] = lambda asked: pages(asked) if asked.page < 3 else reply
+    assert check(1) == [0, 1, 2, 3]
+    assert inbox.state.get(CURSOR) == cursor
+    assert inbox.state.get(PROBLEM)
+    tiny.answers["GET jobs"] = Jobs(5)
+    # Days later, but the cursor has not moved.
+    assert check(60 * 24 * 3) == [0, 1, 2, 3, 4]
+    assert inbox.state.get(PROBLEM) is None
+
+
+def test_list_that_never_becomes_consistent_is_an_error(
+    tiny: TinyTableau, inbox: Inbox, check: Callable[[float], list[int]]
+) -> None:
+    """It is not taken as complete, and the jobs that were skipped are found later."""
+    cursor = inbox.state.get(CURSOR)
+    tiny.answers["GET jobs"] = Jobs(40, lambda found, _: found.append(found.pop(0)) or found.pop(0))
+    check(1)
+    assert "incomplete" in inbox.state.get(PROBLEM)["text"]
+    assert inbox.state.get(CURSOR) == cursor
+    tiny.answers["GET jobs"] = Jobs(40)
+    assert check(600) == list(range(40))
