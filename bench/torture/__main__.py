@@ -1,6 +1,6 @@
 """`make torture`: run every scene on both databases and then every flawed inbox; exit with 1 if anything is wrong.
 
-ARGS="kills=20 twins flaws" runs some of them.
+ARGS="kills=20 full-disk flaws" runs some of them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bench.torture.flaws import FLAWS
 from bench.torture.runner import HEADINGS, row, run_scene
 from bench.torture.scenes import COUNTS, ONLY_POSTGRES, ONLY_SQLITE, SCENES
 
-FLAW_COUNT = {"kills": 9, "twins": 20, "sleep": 2, "full disk": 1}
+FLAW_COUNT = {"kills": 9, "concurrent-duplicates": 20, "suspended-process": 2, "full-disk": 1}
 
 
 def main(words: list[str]) -> int:

@@ -99,9 +99,9 @@ def says_yes_to_a_full_disk(inbox: Inbox) -> None:
 # Each flaw with the scene that has to catch it.
 FLAWS: dict[str, tuple[Callable[[Inbox], None], str]] = {
     "acknowledges before the commit": (acknowledges_before_the_commit, "kills"),
-    "checks, then inserts": (checks_then_inserts, "twins"),
-    "remembers duplicates in memory": (remembers_duplicates_in_memory, "twins"),
-    "does not fence": (does_not_fence, "sleep"),
+    "checks, then inserts": (checks_then_inserts, "concurrent-duplicates"),
+    "remembers duplicates in memory": (remembers_duplicates_in_memory, "concurrent-duplicates"),
+    "does not fence": (does_not_fence, "suspended-process"),
     "claims without a lease": (claims_without_a_lease, "kills"),
-    "says yes to a full disk": (says_yes_to_a_full_disk, "full disk"),
+    "says yes to a full disk": (says_yes_to_a_full_disk, "full-disk"),
 }

@@ -14,7 +14,7 @@ from bench.torture.server import LEASE_SECONDS, TestedServer
 from bench.torture.verdict import Verdict
 
 HEADINGS = (
-    f"{'scene':<32} {'database':<10} {'kills':>5} {'acked':>6} {'refused':>7} {'lost':>4} {'twins':>5} {'repeated':>8} "
+    f"{'scene':<32} {'database':<10} {'kills':>5} {'acked':>6} {'refused':>7} {'lost':>4} {'twice':>5} {'repeated':>8} "
     f"{'wrongly':>7} {'takeover s':>12}"
 )
 
@@ -24,7 +24,7 @@ def run_scene(scene: str, count: int, *, flaw: str = "", server: Server | None =
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="torture-")))
         url = server.url() if server else f"sqlite:///{folder / 'inbox.sqlite3'}"
-        proxy = stack.enter_context(CuttingProxy(server.folder)) if server and scene == "cut" else None
+        proxy = stack.enter_context(CuttingProxy(server.folder)) if server and scene == "connection-loss" else None
         if server and proxy:
             url = url.replace(str(server.folder), str(proxy.folder))
         work, lease = WORK_SECONDS.get(scene, 0.0), LEASES.get(scene, LEASE_SECONDS)
@@ -44,5 +44,7 @@ def row(name: str, database: str, verdict: Verdict) -> str:
     wrongly = verdict.unexplained + verdict.overlapping + verdict.ended_twice
     seconds = verdict.takeovers
     takeover = f"{statistics.median(seconds):.1f} / {max(seconds):.1f}" if seconds else ""
-    counts = f"{verdict.kills:5d} {verdict.acknowledged:6d} {verdict.refused:7d} {verdict.lost:4d} {verdict.twins:5d}"
+    counts = (
+        f"{verdict.kills:5d} {verdict.acknowledged:6d} {verdict.refused:7d} {verdict.lost:4d} {verdict.stored_twice:5d}"
+    )
     return f"{name:<32} {database:<10} {counts} {verdict.repeated:8d} {wrongly:7d} {takeover:>12}"

@@ -51,18 +51,18 @@ def killed_at(moment: str) -> Scene:
     return scene
 
 
-def twins(server: TestedServer, count: int) -> None:
+def concurrent_duplicates(server: TestedServer, count: int) -> None:
     """Send each event over ten connections at once."""
     server.start()
-    sender = Sender(server.port, "twins", 0)
+    sender = Sender(server.port, "duplicates", 0)
     with ThreadPoolExecutor(10) as pool:
         for number in range(count):
-            luid = f"twin-{number}"
+            luid = f"duplicate-{number}"
             if 200 in set(pool.map(sender.post, [luid] * 10)):
                 server.acknowledged.add(luid)
 
 
-def sleep(server: TestedServer, count: int) -> None:
+def suspended_process(server: TestedServer, count: int) -> None:
     """Suspend a process with SIGSTOP while it runs jobs, and resume it after its leases have ended."""
     server.start()
     with server.load(connections=2, pause=0.05):
@@ -103,7 +103,7 @@ def full_disk(server: TestedServer, count: int) -> None:
             flag.unlink()
 
 
-def clock(server: TestedServer, count: int) -> None:
+def clock_change(server: TestedServer, count: int) -> None:
     """Set the wall clock back an hour, then forward again, while jobs are running."""
     file = server.log.with_name(server.log.name + ".clock")
     server.start()
@@ -114,7 +114,7 @@ def clock(server: TestedServer, count: int) -> None:
         time.sleep(0.7)
 
 
-def restart(server: TestedServer, count: int) -> None:
+def database_restart(server: TestedServer, count: int) -> None:
     """Restart PostgreSQL: in order, as in a crash, and suspended for three seconds."""
     database = server.database
     assert database is not None
@@ -133,7 +133,7 @@ def restart(server: TestedServer, count: int) -> None:
         time.sleep(0.5)
 
 
-def away(server: TestedServer, count: int) -> None:
+def database_outage(server: TestedServer, count: int) -> None:
     """Stop PostgreSQL for `count` seconds."""
     assert server.database is not None
     server.start()
@@ -145,7 +145,7 @@ def away(server: TestedServer, count: int) -> None:
         time.sleep(3)
 
 
-def cut(server: TestedServer, count: int) -> None:
+def connection_loss(server: TestedServer, count: int) -> None:
     """Cut connections to PostgreSQL when it has the request and before it has responded."""
     proxy = server.proxy
     assert proxy is not None
@@ -161,40 +161,46 @@ def cut(server: TestedServer, count: int) -> None:
 
 SCENES: dict[str, Scene] = {
     "kills": kills,
-    "before the commit": killed_at("before the commit"),
-    "after the commit": killed_at("after the commit"),
-    "after the claim": killed_at("after the claim"),
-    "after the notifier accepted": killed_at("after the notifier accepted"),
-    "twins": twins,
+    "killed-before-commit": killed_at("before the commit"),
+    "killed-after-commit": killed_at("after the commit"),
+    "killed-after-claim": killed_at("after the claim"),
+    "killed-after-notification": killed_at("after the notifier accepted"),
+    "concurrent-duplicates": concurrent_duplicates,
     "takeover": takeover,
-    "takeover, default lease": takeover,
-    "sleep": sleep,
-    "full disk": full_disk,
-    "clock": clock,
-    "restart": restart,
-    "away": away,
-    "cut": cut,
+    "takeover-default-lease": takeover,
+    "suspended-process": suspended_process,
+    "full-disk": full_disk,
+    "clock-change": clock_change,
+    "database-restart": database_restart,
+    "database-outage": database_outage,
+    "connection-loss": connection_loss,
 }
-ONLY_SQLITE = {"full disk", "clock"}
-ONLY_POSTGRES = {"restart", "away", "cut"}
+ONLY_SQLITE = {"full-disk", "clock-change"}
+ONLY_POSTGRES = {"database-restart", "database-outage", "connection-loss"}
 # The lease in seconds, if it is not the tested server's default.
-LEASES = {"takeover, default lease": 30}
+LEASES = {"takeover-default-lease": 30}
 # How long a handler takes, if the scene needs running jobs.
-WORK_SECONDS = {"kills": 0.02, "takeover": 0.5, "takeover, default lease": 0.5, "sleep": 0.15, "clock": 0.1}
+WORK_SECONDS = {
+    "kills": 0.02,
+    "takeover": 0.5,
+    "takeover-default-lease": 0.5,
+    "suspended-process": 0.15,
+    "clock-change": 0.1,
+}
 # The counts of the whole torture.
 COUNTS = {
     "kills": 100,
-    "before the commit": 6,
-    "after the commit": 6,
-    "after the claim": 6,
-    "after the notifier accepted": 6,
-    "twins": 30,
+    "killed-before-commit": 6,
+    "killed-after-commit": 6,
+    "killed-after-claim": 6,
+    "killed-after-notification": 6,
+    "concurrent-duplicates": 30,
     "takeover": 5,
-    "takeover, default lease": 2,
-    "sleep": 3,
-    "full disk": 3,
-    "clock": 4,
-    "restart": 6,
-    "away": 60,
-    "cut": 60,
+    "takeover-default-lease": 2,
+    "suspended-process": 3,
+    "full-disk": 3,
+    "clock-change": 4,
+    "database-restart": 6,
+    "database-outage": 60,
+    "connection-loss": 60,
 }

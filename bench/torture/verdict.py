@@ -29,7 +29,7 @@ class Verdict:
 
     acknowledged: int
     lost: int
-    twins: int
+    stored_twice: int
     dead: int
     repeated: int
     unexplained: int
@@ -42,13 +42,13 @@ class Verdict:
     @property
     def clean(self) -> bool:
         """Return whether nothing was lost, stored twice, or repeated without a worker's death after the message."""
-        faults = (self.lost, self.twins, self.unexplained, self.overlapping, self.ended_twice)
+        faults = (self.lost, self.stored_twice, self.unexplained, self.overlapping, self.ended_twice)
         return self.acknowledged > 0 and not any(faults)
 
 
 def judge(inbox: Inbox, log: Path, acknowledged: set[str], *, refused: int, kills: list[tuple[float, str]]) -> Verdict:
     """Return the verdict; `kills` has when (monotonic) the scene killed which process."""
-    runs, suicides = _read(log)
+    runs, self_kills = _read(log)
     records: list[EventRecord] = []
     while page := inbox.events.list(after=records[-1].event.id if records else 0, limit=PAGE):
         records += page
@@ -67,33 +67,33 @@ def judge(inbox: Inbox, log: Path, acknowledged: set[str], *, refused: int, kill
     return Verdict(
         acknowledged=len(acknowledged),
         lost=len(acknowledged - done - dead),
-        twins=sum(len(stored) > 1 for stored in by_luid.values()),
+        stored_twice=sum(len(stored) > 1 for stored in by_luid.values()),
         dead=len(dead),
         repeated=len(repeated),
         unexplained=len(repeated - explained),
         overlapping=sum(_overlap(its_runs) for its_runs in runs.values()),
         ended_twice=sum(_outcomes(record).count("done") > 1 for record in records),
         refused=refused,
-        kills=len(kills) + len(suicides),
-        takeovers=[seconds for its_runs in runs.values() for seconds in _takeovers(its_runs, kills + suicides)],
+        kills=len(kills) + len(self_kills),
+        takeovers=[seconds for its_runs in runs.values() for seconds in _takeovers(its_runs, kills + self_kills)],
     )
 
 
 def _read(log: Path) -> tuple[dict[str, list[Run]], list[tuple[float, str]]]:
     """Return the runs by LUID, and when which process killed itself."""
     runs: dict[str, list[Run]] = defaultdict(list)
-    suicides: list[tuple[float, str]] = []
+    self_kills: list[tuple[float, str]] = []
     for line in log.read_text().splitlines() if log.exists() else ():
         what, *rest = line.split()
         if what == "killed":
-            suicides.append((float(rest[-1]), rest[-2]))
+            self_kills.append((float(rest[-1]), rest[-2]))
             continue
         _, luid, pid, at = rest
         if what == "began":
             runs[luid].append(Run(pid, float(at)))
         elif what == "sent":
             next(run for run in reversed(runs[luid]) if run.pid == pid and run.sent is None).sent = float(at)
-    return runs, suicides
+    return runs, self_kills
 
 
 def _outcomes(record: EventRecord) -> list[str]:
