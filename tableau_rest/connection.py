@@ -189,7 +189,7 @@ class Connection:
     def _has_ended(self, session: Session, status: int, method: str, path: str) -> bool:
         """Return whether a response of this status means that the session has ended.
 
-        401 says so, unless Tableau refuses this call with every session. Some servers answer 403, which usually means
+        401 says so, unless Tableau refuses this call with every session. Some servers respond 403, which usually means
         something else. In both cases the session itself is queried; whether a connected app may do that is not
         documented, so its being refused proves nothing.
         """
@@ -203,7 +203,7 @@ class Connection:
         return False
 
     def _session_status(self, session: Session) -> int:
-        """Return the status of a query for the session itself, 0 if it is not Tableau that answers."""
+        """Return the status of a query for the session itself, 0 if it is not Tableau that responds."""
         url = self._url(session, _CURRENT_SESSION)
         response = self._transport.send("GET", url, headers=self._headers(session, "application/json"))
         is_tableau = response.status < 300 or not isinstance(self._error_of(response), errors.InvalidResponse)

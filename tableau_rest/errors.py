@@ -16,7 +16,7 @@ TableauError
 │   └── AlreadyRunning 409093: a refresh of this content is queued or running
 ├── TooManyRequests    429, and the Metadata API's RATE_EXCEEDED
 ├── ServerError        5xx
-├── MetadataError      the Metadata API answered with errors
+├── MetadataError      the Metadata API responded with errors
 │   └── NotIndexed     the Metadata API does not know this content (yet)
 └── StillRunning       wait_for_job gave up; the job goes on
 """
@@ -78,7 +78,7 @@ class InvalidResponse(TableauError):
 
 
 class IncompleteList(InvalidResponse):
-    """A list kept changing while it was read, or has fewer items than the server counts; no part of it is an answer."""
+    """A list kept changing while it was read, or has fewer items than the server counts; no part of it is returned."""
 
 
 class SignInFailed(TableauError):
@@ -108,7 +108,7 @@ class Forbidden(TableauError):
 
 
 class NotPermitted(Forbidden, Unauthorized):
-    """Tableau answers this call with 401 although the session is valid: a missing scope or right.
+    """Tableau responds to this call with 401 although the session is valid: a missing scope or right.
 
     It is remembered for an hour, so that further calls do not sign in again.
     """
@@ -143,7 +143,7 @@ class ServerError(TableauError):
 
 
 class MetadataError(TableauError):
-    """The Metadata API answered with errors; `codes` are their `extensions.code`."""
+    """The Metadata API responded with errors; `codes` are their `extensions.code`."""
 
     codes: tuple[str, ...] = ()
 

@@ -19,7 +19,7 @@ from tableau_rest.protocol.luid import HasLuid, luid_of
 from tableau_rest.protocol.responses import refuse_page
 from tableau_rest.transport import EXPORT_TIMEOUTS, MAX_BODY
 
-# Exports that Tableau Cloud runs at the same time for a site; it answers 429 to further ones.
+# Exports that Tableau Cloud runs at the same time for a site; it responds with 429 to further ones.
 # https://kb.tableau.com/articles/issue/concurrency-limits-in-rest-apis-on-tableau-cloud
 MAX_CONCURRENT_EXPORTS = 20
 PAPER = ("A3", "A4", "A5", "B4", "B5", "Executive", "Folio", "Ledger", "Legal", "Letter", "Note", "Quarto", "Tabloid")

@@ -43,7 +43,7 @@ class Webhook(Model):
 
 @dataclass(frozen=True)
 class WebhookTest:
-    """The response of a webhook's receiver to a test; 408 is Tableau's own status for a receiver that did not answer.
+    """The response of a webhook's receiver to a test; 408 is Tableau's own status for a receiver that did not respond.
 
     `call_status` is the HTTP status of the call that started the test: a test can fail in either.
     """

@@ -14,7 +14,7 @@ from urllib.parse import quote
 OPERATORS = ("eq", "gt", "gte", "lt", "lte", "in", "has", "cieq")
 # https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_concepts_paging.htm
 MAX_PAGE_SIZE = 1000
-# Few requests, each of which the server still answers within the read timeout.
+# Few requests, to each of which the server still responds within the read timeout.
 PAGE_SIZE = 500
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
 

@@ -76,7 +76,7 @@ def _invalid(summary: str, body: bytes) -> errors.InvalidResponse:
 def only(found: Data, *names: str) -> Data:
     """Return the object under the first of the names that has one with an id.
 
-    Raises InvalidResponse if there is none: a success without the requested object is not an answer.
+    Raises InvalidResponse if there is none: a success without the requested object is useless.
     """
     for name in names:
         value = found.get(name)
@@ -102,7 +102,7 @@ def error(status: int, headers: Mapping[str, str], body: bytes, *, now: datetime
     code, detail = text(found, "code")[:20], redact(text(found, "detail")[:_MAX_DETAIL])
     kind = _BY_CODE.get(code) or _BY_STATUS.get(status) or _by_range(status)
     return kind(
-        redact(text(found, "summary")[:_MAX_SUMMARY]) or f"Tableau answered {status}",
+        redact(text(found, "summary")[:_MAX_SUMMARY]) or f"Tableau responded with {status}",
         detail=detail,
         status=status,
         code=code,
@@ -116,14 +116,14 @@ def _foreign_error(status: int, headers: Mapping[str, str], body: bytes, now: da
     if status >= 500 or (status in _UNIVERSAL and not (status == 401 and found)):
         kind = _BY_STATUS.get(status) or _by_range(status)
         return kind(
-            f"The server answered {status}",
+            f"The server responded with {status}",
             detail=found,
             status=status,
             permanent=False if status == 408 else None,
             retry_at=_retry_at(kind, headers, found, now),
         )
     advice = "A proxy requires credentials." if status == 407 else _NOT_TABLEAU
-    summary = f"A proxy or another server answered {status} instead of Tableau"
+    summary = f"A proxy or another server responded with {status} instead of Tableau"
     return errors.InvalidResponse(summary, detail=found or "an empty response", status=status, advice=advice)
 
 

@@ -1,4 +1,4 @@
-"""Calls that Tableau answers with 401 although the session is valid, so that they cause no further sign-ins."""
+"""Remember the calls that get 401 although the session is valid, so that they cause no further sign-ins."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ LAST_STEP = 30.0
 # Tableau Cloud needs one redirect: from its generic host to the pod of the site.
 _MAX_REDIRECTS = 3
 _MAX_TOKEN = 4096
-_WRONG_ADDRESS = "Check that this is the address of a Tableau server, and that no proxy answers in its place."
+_WRONG_ADDRESS = "Check that this is the address of a Tableau server, and that no proxy responds in its place."
 
 
 def server_url(server: str) -> str:
@@ -107,7 +107,7 @@ class SignIn:
             raise self._refusal(response, server)
         info = child(responses.document(response.body), "serverInfo")
         if not info:
-            raise errors.InvalidResponse(f"{server} does not answer like a Tableau server", advice=_WRONG_ADDRESS)
+            raise errors.InvalidResponse(f"{server} does not respond like a Tableau server", advice=_WRONG_ADDRESS)
         return server, info
 
     def _send_credential(self, server: str, path: str, now: datetime, last_step: float) -> Response:
@@ -125,7 +125,7 @@ class SignIn:
 
     def _send(self, method: str, url: str, body: bytes | None, last_step: float) -> Response:
         if time.monotonic() > last_step:
-            raise errors.ConnectionFailed(f"{url} took too long to answer")
+            raise errors.ConnectionFailed(f"{url} took too long to respond")
         # Sending a credential twice makes another session at worst; a JWT would be refused the second time.
         repeat = method == "GET" or self._credential.kind != "jwt"
         return self._transport.send(
@@ -137,17 +137,17 @@ class SignIn:
         data = child(responses.document(response.body), "credentials")
         token, site, user = text(data, "token"), text(child(data, "site"), "id"), text(child(data, "user"), "id")
         if not (0 < len(token) <= _MAX_TOKEN and token.isascii() and token.isprintable() and " " not in token):
-            raise errors.InvalidResponse(f"{server} answered the sign-in without a token", advice=_WRONG_ADDRESS)
+            raise errors.InvalidResponse(f"{server} responded to the sign-in without a token", advice=_WRONG_ADDRESS)
         if not is_luid(site):
             raise errors.InvalidResponse(
-                f"{server} answered the sign-in without the site's LUID", advice=_WRONG_ADDRESS
+                f"{server} responded to the sign-in without the site's LUID", advice=_WRONG_ADDRESS
             )
         return Session(token, site, user, server, api_version, now, now + self._lifetime, now)
 
     def _refusal(self, response: Response, server: str) -> errors.TableauError:
         error = responses.error(response.status, response.headers, response.body, now=self._clock())
         if error.status in {401, 403} and not error.code:
-            summary = f"{server} answered {error.status}, but not as Tableau does"
+            summary = f"{server} responded with {error.status}, but not as Tableau does"
             return errors.InvalidResponse(summary, detail=error.detail, status=error.status, advice=_WRONG_ADDRESS)
         if error.status in {401, 403} and not isinstance(error, errors.SignInFailed):
             error = errors.SignInFailed(error.summary, detail=error.detail, status=error.status, code=error.code)

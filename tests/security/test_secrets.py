@@ -25,7 +25,7 @@ from tests.support.handler_context import (
     notifiers,
 )
 from webhooks.config.settings import Settings
-from webhooks.context.context import redact_message
+from webhooks.context.delivery import redact_message
 from webhooks.event import build
 from webhooks.inbox import Inbox
 from webhooks.job import Job, NewJob
@@ -56,7 +56,7 @@ FORMS: dict[str, Callable[[str], str]] = {
 def test_secret_is_masked_in_every_form(form: str) -> None:
     """As it is, as a part of a URL, of JSON, of HTML, and in base64."""
     written = FORMS[form](SECRET)
-    masked = Redactor([SECRET, "other-secret"])(f"Tableau answers {written} and other-secret.")
+    masked = Redactor([SECRET, "other-secret"])(f"Tableau responds {written} and other-secret.")
     assert "***" in masked
     assert masked.endswith(" and ***.")
     assert "S3cret" not in masked

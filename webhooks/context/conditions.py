@@ -23,8 +23,8 @@ CONDITIONS = "conditions"
 def check_conditions(context: Context) -> str:
     """Return why all conditions of the context's job hold, for `flask events explain`.
 
-    Raises Skip with the reason if one does not hold, or if the content is gone. Raises Permanent if Tableau does not
-    answer: such a condition is unknown, so it must neither pass nor skip the job silently.
+    Raises Skip with the reason if one does not hold, or if the content is gone. Raises Permanent if the look-up fails:
+    such a condition is unknown, so it must neither pass nor skip the job silently.
     """
     where = {name: tuple(patterns) for name, patterns in context.job.where.items()}
     reasons = []

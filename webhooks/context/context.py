@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -14,27 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from notifiers import (
-    Message,
-    Notifier,
-    NotifierError,
-    Notifiers,
-    Picture,
-    Receipt,
-    Undelivered,
-    map_texts,
-    parse_destination,
-)
+from notifiers import Message, Notifiers, Receipt, parse_destination
 from tableau_rest.errors import TableauError
 from webhooks.clock import utc_now
 from webhooks.config.settings import Settings
 from webhooks.context.conditions import CONDITIONS, check_conditions
+from webhooks.context.delivery import Delivery, PictureSource, as_message
 from webhooks.context.lookup import Lookup, look_up, resource_luid
 from webhooks.context.projects import ProjectPath, find_path
 from webhooks.destinations import resolve_default
-from webhooks.errors import LeaseLost, Permanent, RetryLater, StoreUnavailable
+from webhooks.errors import LeaseLost, Permanent, RetryLater
 from webhooks.event import Event
-from webhooks.job import BUILT_IN_HANDLERS, MESSAGE_PREFIX, MISSING, Job, Namespace
+from webhooks.job import MESSAGE_PREFIX, MISSING, Job, Namespace
 from webhooks.registry import Handler
 from webhooks.validation import describe_values
 
@@ -43,17 +33,7 @@ if TYPE_CHECKING:
     from tableau_rest.models import Reference
     from webhooks.inbox import Inbox
 
-# Seconds until a picture that failed is tried again.
-PICTURE_WAITS = (10.0, 30.0)
-# Seconds until a message that may have arrived is sent again: few and far apart, as each repeat may be a second copy.
-UNCERTAIN_WAITS = (120.0, 1800.0)
-# Seconds until the delivery of an accepted message is looked up.
-DELIVERY_WAITS = (60.0,)
-# Characters that fit into the headline of a message.
-MAX_TITLE = 150
-
 MessageSource = Message | str | Callable[[], Message]
-PictureSource = Picture | Callable[[], Picture | None]
 
 
 class NoCredentials(Permanent):
@@ -177,7 +157,7 @@ class Context:
     def check_conditions(self) -> None:
         """Evaluate the job's conditions that only Tableau can answer, once per job.
 
-        Raises Skip if one does not hold, and Permanent if Tableau does not answer.
+        Raises Skip if one does not hold, and Permanent if it stays unknown.
         """
         if self.job.where:
             self.checkpoint(CONDITIONS, lambda: check_conditions(self))
@@ -203,107 +183,18 @@ class Context:
         if not key:
             self._notified[to] += 1
             key = f"{to} {self._notified[to]}"
-        key = f"{MESSAGE_PREFIX}{key}"
         try:
             destination = parse_destination(resolve_default(to, self.notifiers.with_default_address))
         except ValueError as error:
             raise Permanent(str(error)) from None
-        notifier = self.notifiers[destination.kind]
 
-        def send() -> dict[str, str]:
+        def make() -> Message:
             made = message() if callable(message) else as_message(message)
             label = self.label(self.event) if site else ""
-            if label:
-                made = replace(made, facts=(("Site", label), *made.facts))
-            with self._counted(notifier):
-                return notifier.send(redact_message(made, self.redact), destination.to).as_dict()
+            return replace(made, facts=(("Site", label), *made.facts)) if label else made
 
-        receipt = Receipt.from_dict(self._deliver(key, send))
-        if notifier.capabilities.receipt:
-            self._confirm(key, notifier, receipt)
-        if picture is not None:
-            self._attach(f"{key} picture", picture, notifier, receipt)
-        return receipt
-
-    @contextmanager
-    def _counted(self, notifier: Notifier) -> Iterator[None]:
-        """Count a message against the limits per hour; one that surely was not accepted is not counted.
-
-        Raises Permanent if a limit is reached. The server's own reports are not limited: they are few, and one of them
-        is about the messages that were not sent.
-        """
-        sender = self.job.rule or self.job.handler
-        limits = [("MESSAGES_PER_HOUR", self.settings.messages_per_hour, f"messages of {sender}")]
-        if notifier.capabilities.paid:
-            limits.append(("SMS_PER_HOUR", self.settings.sms_per_hour, "text messages"))
-        with ExitStack() as taken:
-            for variable, limit, name in limits if self.job.handler not in BUILT_IN_HANDLERS else ():
-                if limit and not self.inbox.quotas.take(name, limit):
-                    raise Permanent(f"Not sent: {limit} {name} were sent within an hour, the limit of {variable}")
-                if limit:
-                    taken.callback(self.inbox.quotas.give_back, name)
-            try:
-                yield
-            except NotifierError as error:
-                if error.uncertain:
-                    taken.pop_all()
-                raise
-            taken.pop_all()
-
-    def _deliver(self, key: str, send: Callable[[], dict[str, str]]) -> dict[str, str]:
-        """Send a message once. If it is uncertain whether it arrived, send it again at most twice, far apart."""
-        try:
-            return dict(self.checkpoint(key, send))
-        except NotifierError as error:
-            if error.permanent or not error.uncertain:
-                raise
-            reason = f"{error}. The message may have arrived; it is sent again"
-            self.wait(f"{key} uncertain", UNCERTAIN_WAITS, reason, not_before=error.retry_at)
-            advice = "The message may have arrived, perhaps more than once. Replay the job to send it again"
-            raise NotifierError(f"{error}. {advice}", permanent=True, uncertain=True) from error
-
-    def _confirm(self, key: str, notifier: Notifier, receipt: Receipt) -> None:
-        """Look up once, after a while, whether an accepted message was delivered.
-
-        Raises Undelivered, permanent, if the service says that it was not. A message whose delivery is still open or
-        cannot be looked up counts as sent.
-        """
-        self.wait(f"{key} delivery", DELIVERY_WAITS, f"Accepted by {notifier.label}; its delivery is checked later")
-
-        def look_up() -> bool | None:
-            try:
-                return notifier.is_delivered(receipt)
-            except Undelivered as error:
-                # The message was sent, so the job cannot send it again; a replay does.
-                error.permanent = True
-                raise
-            except NotifierError as error:
-                self.log.warning("Delivery not confirmed: %s", error)
-                return None
-
-        if self.checkpoint(f"{key} delivered", look_up) is False:
-            self.log.info("Message accepted by %s and not delivered yet", notifier.label)
-
-    def _attach(self, key: str, picture: PictureSource, notifier: Notifier, receipt: Receipt) -> None:
-        """Attach a picture to a message that was sent; retry an error that may pass, and go on without it at last."""
-
-        def attach() -> str | None:
-            made = picture() if callable(picture) else picture
-            if made is None:
-                return None
-            notifier.attach(made, receipt)
-            return made.filename
-
-        try:
-            self.checkpoint(key, attach)
-        except (LeaseLost, StoreUnavailable):
-            raise
-        except Exception as error:  # noqa: BLE001 - a picture must never fail a job whose message was sent
-            if getattr(error, "permanent", True) is False:
-                reason = f"The message was sent, its picture was not: {error}"
-                self.wait(key, PICTURE_WAITS, reason, not_before=getattr(error, "retry_at", None))
-            self.log.warning("Message sent without its picture: %s", error)
-            self.inbox.checkpoints.set(self.job, key, {"problem": str(error)})
+        delivery = Delivery(self, self.notifiers[destination.kind], f"{MESSAGE_PREFIX}{key}")
+        return delivery.run(make, destination.to, picture)
 
     def wait(self, key: str, waits: Sequence[float], why: str, not_before: datetime | None = None) -> None:
         """Raise RetryLater for each of `waits` (seconds) in turn, over all attempts; return once they are used up.
@@ -347,18 +238,3 @@ def call(handler: Handler, context: Context) -> None:
     if "context" in handler.arguments:
         arguments["context"] = context
     handler.function(**arguments)
-
-
-def as_message(message: Message | str) -> Message:
-    """Return a text as a message: the first line is the headline."""
-    if isinstance(message, Message):
-        return message
-    title, _, text = message.strip().partition("\n")
-    if len(title) <= MAX_TITLE:
-        return Message(title, text.strip())
-    return Message(title[: MAX_TITLE - 1].rstrip() + "…", message.strip())
-
-
-def redact_message(message: Message, redact: Callable[[str], str]) -> Message:
-    """Return the message without secrets, which may have come with an error's text or a name."""
-    return map_texts(message, redact)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Lookup:
     """The workbook, data source, view, user or site that an event is about.
 
-    Without `content`, `problem` is the reason in words, and `error` is set if Tableau did not answer the question.
+    Without `content`, `problem` is the reason in words, and `error` is set if the look-up failed.
     `other_site` is true if the event comes from a site that the server is not signed in to.
     """
 

@@ -1,28 +1,22 @@
-"""HTTP transport: timeouts, connection pool, proxies, certificates, repeats of safe requests, and typed errors."""
+"""HTTP transport: timeouts, proxies, complete responses, and repeats of safe requests."""
 
 from __future__ import annotations
 
 import logging
 import random
-import socket
-import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, ReadTimeoutError
-from urllib3.poolmanager import PoolManager, ProxyManager
 
 from tableau_rest import errors
-from tableau_rest.exchange import DeadlineConnection, Exchange, exchange
-from tableau_rest.protocol.redaction import redact
+from tableau_rest.transport.adapter import mount
+from tableau_rest.transport.exchange import exchange
+from tableau_rest.transport.failures import translated_errors
 
 log = logging.getLogger("tableau_rest")
 
@@ -31,8 +25,6 @@ TOKEN_HEADER = "X-Tableau-Auth"  # noqa: S105 - the name of a header
 PAUSES = (0.2, 0.8)
 # Seconds since the first attempt after which none is repeated; a slow failure is left to the caller's own retries.
 _LAST_REPEAT = 5.0
-# Idle connections kept for each host; further threads open additional connections.
-_CONNECTIONS = 256
 # Statuses of a gateway while the server behind it restarts.
 _GATEWAY_ERRORS = {502, 503, 504}
 # Bytes of a response held in memory.
@@ -94,7 +86,7 @@ class Transport:
         self._environments: dict[str, dict[str, Any]] = {}
         # In a shared cookie jar one thread's response could change another thread's request.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        _mount(self._session, ca_bundle)
+        mount(self._session, ca_bundle)
 
     def send(
         self,
@@ -131,27 +123,27 @@ class Transport:
 
     def _attempt(self, request: Request, timeouts: Timeouts, into: BinaryIO | None) -> Response:
         started, status = time.monotonic(), "no response"
+        origin, path = _origin_and_path(request.url)
         headers = {"Accept-Encoding": "gzip, deflate", **request.headers}
         prepared = requests.Request(request.method, request.url, headers=headers, data=request.body).prepare()
         try:
-            with exchange(timeouts.total) as state, _translated_errors(request.url, state):
+            with exchange(timeouts.total) as state, translated_errors(origin, state):
                 received = self._session.send(
                     prepared,
                     stream=True,
                     allow_redirects=False,
                     timeout=(timeouts.connect, timeouts.read),
-                    **self._environment(request.url),
+                    **self._environment(origin),
                 )
                 with closing(received):
                     status = str(received.status_code)
                     return _read(received, into if received.status_code < 300 else None)
         finally:
-            path = _origin_and_path(request.url)[1].partition("?")[0]
-            log.debug("%s %s: %s in %.0f ms", request.method, path, status, (time.monotonic() - started) * 1000)
+            shown, seconds = path.partition("?")[0], time.monotonic() - started
+            log.debug("%s %s: %s in %.0f ms", request.method, shown, status, seconds * 1000)
 
-    def _environment(self, url: str) -> dict[str, Any]:
-        """Return the proxies and certificates that the environment sets for the URL's origin; read once for each."""
-        origin = _origin_and_path(url)[0]
+    def _environment(self, origin: str) -> dict[str, Any]:
+        """Return the proxies and certificates that the environment sets for the origin; read once for each."""
         found = self._environments.get(origin)
         if found is None:
             merged = self._session.merge_environment_settings(origin, {}, None, self._verify, None)
@@ -190,135 +182,9 @@ def _read(received: requests.Response, into: BinaryIO | None) -> Response:
     return Response(received.status_code, received.headers, b"".join(parts))
 
 
-class _HTTPConnection(DeadlineConnection, HTTPConnection):
-    """A plain connection with a deadline."""
-
-
-class _HTTPSConnection(DeadlineConnection, HTTPSConnection):
-    """A TLS connection with a deadline."""
-
-
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection
-
-
-class _Adapter(HTTPAdapter):
-    """Connections with a deadline, kept alive: a firewall that drops an idle one would cost the next call a timeout."""
-
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
-        self._tls = tls
-        super().__init__(pool_connections=8, pool_maxsize=_CONNECTIONS)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        options = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
-        if hasattr(socket, "TCP_KEEPIDLE"):  # without it the system's own interval applies, often two hours
-            options.append((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60))
-        super().init_poolmanager(*args, socket_options=options, ssl_context=self._tls, **kwargs)
-        _use_deadlines(self.poolmanager)
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> ProxyManager:
-        manager: ProxyManager = super().proxy_manager_for(*args, ssl_context=self._tls, **kwargs)
-        if isinstance(manager, ProxyManager):  # that of a SOCKS proxy has other pools
-            _use_deadlines(manager)
-        return manager
-
-
-def _mount(session: requests.Session, ca_bundle: str) -> None:
-    """Let a session use connections with a deadline, and trust further certificate authorities."""
-    tls = None
-    if ca_bundle:
-        is_folder = Path(ca_bundle).is_dir()
-        try:
-            tls = ssl.create_default_context(
-                cafile=None if is_folder else ca_bundle, capath=ca_bundle if is_folder else None
-            )
-        except OSError as error:  # ssl.SSLError is one
-            raise ValueError(f"cannot read certificate authorities from {ca_bundle!r}: {error}") from None
-        # Python 3.13 refuses certificates without key identifiers, which private authorities often issue:
-        # https://docs.python.org/3/library/ssl.html#ssl.create_default_context
-        tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, _Adapter(tls))
-
-
-def _use_deadlines(manager: PoolManager) -> None:
-    manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
-
-
 def _origin_and_path(url: str) -> tuple[str, str]:
     end = url.find("/", 8)
     return url[:end], url[end:]
-
-
-_CA_ADVICE = (
-    "If a private certificate authority signed it, or a proxy opens TLS, trust that authority: CA_BUNDLE names its file"
-    " (in Python: ca_bundle=)."
-)
-_TLS_ADVICE = "The address of a server without TLS must begin with http://."
-
-
-class _Cause(NamedTuple):
-    """A kind of failure: the exceptions that show it, its text, whether another attempt at once may help, advice."""
-
-    kinds: type[Exception] | tuple[type[Exception], ...]
-    text: str
-    retry_at_once: bool
-    advice: str = ""
-
-
-# The first that fits decides. requests wraps what happens before the body; while it is read, urllib3 raises itself.
-_CAUSES = (
-    _Cause(ssl.SSLCertVerificationError, "has a certificate that is not trusted here", False, _CA_ADVICE),
-    _Cause((ssl.SSLEOFError, ssl.SSLZeroReturnError), "closed the connection during TLS", True),
-    _Cause(ssl.SSLError, "does not speak TLS as expected", False, _TLS_ADVICE),
-    _Cause(requests.exceptions.SSLError, "has a certificate that cannot be verified", False, _CA_ADVICE),
-    _Cause(requests.exceptions.ProxyError, "cannot be reached through the proxy", True),
-    _Cause(NameResolutionError, "cannot be reached: the host name does not resolve", True),
-    _Cause(NewConnectionError, "cannot be reached", True),
-    _Cause(ConnectTimeoutError, "cannot be reached: timed out while connecting", False),
-    _Cause((requests.Timeout, ReadTimeoutError, TimeoutError), "did not answer in time", False),
-    _Cause(requests.RequestException, "closed the connection", True),
-    _Cause(Exception, "closed the connection before the response was complete", True),
-)
-
-
-@contextmanager
-def _translated_errors(url: str, state: Exchange) -> Iterator[None]:
-    try:
-        yield
-    except (requests.RequestException, HTTPError) as error:
-        if isinstance(error, requests.RequestException):
-            error.request = error.response = None  # they hold the session token
-        failure = _failure(error, _origin_and_path(url)[0])
-        failure.unsent = not state.sent
-        raise failure from error
-
-
-def _failure(error: Exception, origin: str) -> errors.ConnectionFailed:
-    chain = list(_chain(error))
-    cause = next(cause for cause in _CAUSES if any(isinstance(one, cause.kinds) for one in chain))
-    # The system's own words are needed to correct certificates and proxies: "self-signed certificate", "407 …".
-    shown = next((one for one in chain if isinstance(one, ssl.SSLError) or type(one) is OSError), None)
-    detail = "" if shown is None else getattr(shown, "verify_message", "") or str(shown)
-    failure = errors.ConnectionFailed(f"{origin} {cause.text}", detail=redact(detail[:200]), advice=cause.advice)
-    failure.retry_at_once = cause.retry_at_once
-    return failure
-
-
-def _chain(error: object) -> Iterator[Exception]:
-    """Yield the error and those it was made from."""
-    seen: list[object] = []
-    waiting = [error]
-    while waiting:
-        one = waiting.pop(0)
-        if isinstance(one, Exception) and one not in seen:
-            seen.append(one)
-            yield one
-            waiting += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]
 
 
 class _Session(requests.Session):
@@ -335,7 +201,7 @@ class RenewingSession(requests.Session):
     """A session for other libraries that repeats a call once with another token after a 401.
 
     `renew(method, url, token)` returns the token to use instead, or None if the call is not to be repeated;
-    `refused(method, url)` is called if the repeated call was answered with 401 as well. The token is sent to the origin
+    `refused(method, url)` is called if the repeated call got 401 as well. The token is sent to the origin
     `server` only, whatever redirects the library follows.
     """
 
@@ -348,7 +214,7 @@ class RenewingSession(requests.Session):
         ca_bundle: str = "",
     ) -> None:
         super().__init__()
-        _mount(self, ca_bundle)
+        mount(self, ca_bundle)
         self._server, self._renew, self._refused = server, renew, refused
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:

@@ -1,0 +1,144 @@
+"""Deliver a job's message: once, within the limits per hour, confirmed if the service can, then its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from notifiers import Message, Notifier, NotifierError, Picture, Receipt, Undelivered, map_texts
+from webhooks.errors import LeaseLost, Permanent, StoreUnavailable
+from webhooks.job import BUILT_IN_HANDLERS
+
+if TYPE_CHECKING:
+    from webhooks.context.context import Context
+
+# Seconds until a picture that failed is tried again.
+PICTURE_WAITS = (10.0, 30.0)
+# Seconds until a message that may have arrived is sent again: few and far apart, as each repeat may be a second copy.
+UNCERTAIN_WAITS = (120.0, 1800.0)
+# Seconds until the delivery of an accepted message is looked up.
+DELIVERY_WAITS = (60.0,)
+# Characters that fit into the headline of a message.
+MAX_TITLE = 150
+
+PictureSource = Picture | Callable[[], Picture | None]
+
+
+class Delivery:
+    """The delivery of one message of a job, over all its attempts. `key` begins the names of its checkpoints."""
+
+    def __init__(self, context: Context, notifier: Notifier, key: str) -> None:
+        self._context, self._notifier, self._key = context, notifier, key
+
+    def run(self, message: Callable[[], Message], to: str | None, picture: PictureSource | None) -> Receipt:
+        """Send the message, confirm its delivery and attach its picture, as far as earlier attempts have not."""
+        receipt = self._send(message, to)
+        if self._notifier.capabilities.receipt:
+            self._confirm(receipt)
+        if picture is not None:
+            self._attach(picture, receipt)
+        return receipt
+
+    def _send(self, message: Callable[[], Message], to: str | None) -> Receipt:
+        """Send a message once. If it is uncertain whether it arrived, send it again at most twice, far apart."""
+
+        def send() -> dict[str, str]:
+            made = redact_message(message(), self._context.redact)
+            with self._counted():
+                return self._notifier.send(made, to).as_dict()
+
+        try:
+            return Receipt.from_dict(dict(self._context.checkpoint(self._key, send)))
+        except NotifierError as error:
+            if error.permanent or not error.uncertain:
+                raise
+            reason = f"{error}. The message may have arrived; it is sent again"
+            self._context.wait(f"{self._key} uncertain", UNCERTAIN_WAITS, reason, not_before=error.retry_at)
+            advice = "The message may have arrived, perhaps more than once. Replay the job to send it again"
+            raise NotifierError(f"{error}. {advice}", permanent=True, uncertain=True) from error
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count a message against the limits per hour; one that surely was not accepted is not counted.
+
+        Raises Permanent if a limit is reached. The server's own reports are not limited: they are few, and one of them
+        is about the messages that were not sent.
+        """
+        job, settings, quotas = self._context.job, self._context.settings, self._context.inbox.quotas
+        limits = [("MESSAGES_PER_HOUR", settings.messages_per_hour, f"messages of {job.rule or job.handler}")]
+        if self._notifier.capabilities.paid:
+            limits.append(("SMS_PER_HOUR", settings.sms_per_hour, "text messages"))
+        with ExitStack() as taken:
+            for variable, limit, name in limits if job.handler not in BUILT_IN_HANDLERS else ():
+                if limit and not quotas.take(name, limit):
+                    raise Permanent(f"Not sent: {limit} {name} were sent within an hour, the limit of {variable}")
+                if limit:
+                    taken.callback(quotas.give_back, name)
+            try:
+                yield
+            except NotifierError as error:
+                if error.uncertain:
+                    taken.pop_all()
+                raise
+            taken.pop_all()
+
+    def _confirm(self, receipt: Receipt) -> None:
+        """Look up once, after a while, whether an accepted message was delivered.
+
+        Raises Undelivered, permanent, if the service says that it was not. A message whose delivery is still open or
+        cannot be looked up counts as sent.
+        """
+        context, label = self._context, self._notifier.label
+        context.wait(f"{self._key} delivery", DELIVERY_WAITS, f"Accepted by {label}; its delivery is checked later")
+
+        def look_up() -> bool | None:
+            try:
+                return self._notifier.is_delivered(receipt)
+            except Undelivered as error:
+                # The message was sent, so the job cannot send it again; a replay does.
+                error.permanent = True
+                raise
+            except NotifierError as error:
+                context.log.warning("Delivery not confirmed: %s", error)
+                return None
+
+        if context.checkpoint(f"{self._key} delivered", look_up) is False:
+            context.log.info("Message accepted by %s and not delivered yet", label)
+
+    def _attach(self, picture: PictureSource, receipt: Receipt) -> None:
+        """Attach a picture to a message that was sent; retry an error that may pass, and go on without it at last."""
+        context, key = self._context, f"{self._key} picture"
+
+        def attach() -> str | None:
+            made = picture() if callable(picture) else picture
+            if made is None:
+                return None
+            self._notifier.attach(made, receipt)
+            return made.filename
+
+        try:
+            context.checkpoint(key, attach)
+        except (LeaseLost, StoreUnavailable):
+            raise
+        except Exception as error:  # noqa: BLE001 - a picture must never fail a job whose message was sent
+            if getattr(error, "permanent", True) is False:
+                reason = f"The message was sent, its picture was not: {error}"
+                context.wait(key, PICTURE_WAITS, reason, not_before=getattr(error, "retry_at", None))
+            context.log.warning("Message sent without its picture: %s", error)
+            context.inbox.checkpoints.set(context.job, key, {"problem": str(error)})
+
+
+def as_message(message: Message | str) -> Message:
+    """Return a text as a message: the first line is the headline."""
+    if isinstance(message, Message):
+        return message
+    title, _, text = message.strip().partition("\n")
+    if len(title) <= MAX_TITLE:
+        return Message(title, text.strip())
+    return Message(title[: MAX_TITLE - 1].rstrip() + "…", message.strip())
+
+
+def redact_message(message: Message, redact: Callable[[str], str]) -> Message:
+    """Return the message without secrets, which may have come with an error's text or a name."""
+    return map_texts(message, redact)
