@@ -133,9 +133,9 @@ def call(rounds: int = 15, calls: int = 400) -> dict[str, object]:
             )
 
             def with_requests(session: requests.Session) -> object:
-                answer = session.get(target, headers=headers, timeout=30)
-                answer.raise_for_status()
-                return answer.json()
+                response = session.get(target, headers=headers, timeout=30)
+                response.raise_for_status()
+                return response.json()
 
             ours, theirs, leanest = [], [], []
             for _ in range(rounds):  # alternating, so that other load on the machine affects all alike

@@ -27,7 +27,7 @@ from notifiers.errors import MASK, NotifierError, redact, safe_cause
 USER_AGENT = "tableau-webhooks"
 # Bytes of a response; Twilio's list of fifty messages has a twentieth of that.
 LARGEST = 1024 * 1024
-# Bytes of a proxy's answer to CONNECT.
+# Bytes of a proxy's response to CONNECT.
 LARGEST_HEAD = 64 * 1024
 PORTS = {"http": 80, "https": 443}
 
@@ -162,7 +162,7 @@ class Transport:
             return self._misconfigured(str(error))
         reason = redact(str(error) or type(error).__name__, self._secrets)
         if sent:
-            return NotifierError(f"{self._service} did not answer: {reason}", uncertain=True)
+            return NotifierError(f"{self._service} did not respond: {reason}", uncertain=True)
         advice = ""
         if isinstance(error, ssl.SSLCertVerificationError):
             advice = "; if a proxy of your network opens TLS, set CA_BUNDLE to the file with its certificate"

@@ -61,7 +61,7 @@ def test_without_secrets_nothing_changes() -> None:
 
 
 def test_times_are_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the time zone of the machine, as everywhere else."""
+    """The times of log lines do not depend on the machine's time zone."""
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     try:

@@ -1,4 +1,4 @@
-"""How much of a request is received: pure, by a table, in one piece and byte by byte."""
+"""Partial requests: pure, by a table, in one piece and byte by byte."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_every_error_is_named_at_once() -> None:
 
 
 def test_missing_key_comes_with_an_example() -> None:
-    """Where there is one."""
+    """The example is given if the model has one for the key."""
     with pytest.raises(ValidationError) as raised:
         Model.model_validate({})
     assert describe_toml(raised.value, Model.model_fields, {"name": 'name = "A"'}) == (

@@ -1,4 +1,4 @@
-"""POST /webhook: authenticate, parse, commit, answer. No rule is evaluated and no network used before the response."""
+"""POST /webhook: authenticate, parse, commit, respond. No rule is evaluated, no network used before the response."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def create_blueprint(
 ) -> Blueprint:
     """Return the blueprint of the receiver, which stores events with `receive` and accepts these tokens.
 
-    `on_unavailable` is called for each event that is answered 503; it must return at once.
+    `on_unavailable` is called for each event that gets 503; it must return at once.
     Tableau waits 3 s for a 200 and retries three times after any other response. It cannot sign requests, so the URL
     contains the secret. docs/http.md lists all responses.
     """

@@ -42,7 +42,7 @@ class Failure:
         return self.sent and (self.status is None or self.status == GATEWAY_TIMEOUT)
 
     def __str__(self) -> str:
-        no_status = "no answer" if self.sent else "cannot be reached"
+        no_status = "no response" if self.sent else "cannot be reached"
         reason = f"status {self.status}" if self.status else no_status
         return f"{self.name} (address {self.position} of APPRISE_URLS): {reason}"
 

@@ -48,7 +48,7 @@ MAX_TEXT, MAX_DATE = 500, 100
 
 
 class Refusal(NotifierError):
-    """Twilio answered and did not accept the message."""
+    """Twilio responded and did not accept the message."""
 
     def __init__(self, message: str, *, permanent: bool, retry_at: datetime | None, status: int) -> None:
         super().__init__(message, permanent=permanent, retry_at=retry_at)

@@ -65,7 +65,7 @@ def assert_picture_in_thread(site: Running, message: dict[str, Any]) -> None:
 
 
 def test_every_message_arrives_after_an_outage(site: Running, register: Register, tmp_path: Path) -> None:
-    """Tableau refuses connections and Slack answers 502: webhooks are acknowledged, and every message arrives later."""
+    """While Tableau refuses connections and Slack responds 502, webhooks are acknowledged; messages arrive later."""
     with serving(tmp_path, site.environment) as server:
         register(server)
         inject_fault(site, kind="refuse", target="tableau")

@@ -64,7 +64,7 @@ def test_fifty_at_once_are_acknowledged_whatever_tableau_does(site: Running, tmp
 
 
 def test_ten_identical_at_once_are_one(site: Running, tmp_path: Path) -> None:
-    """Whichever process receives them: one event, one message, nine duplicates."""
+    """Ten requests with one event to several processes make one event, one message and nine duplicates."""
     with serving(tmp_path, site.environment) as server:
         responses = post_at_once(server, [promoted(1)] * 10)
         assert sorted(status for _, _, status in responses) == ["accepted"] + ["duplicate"] * 9

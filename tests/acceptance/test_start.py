@@ -1,4 +1,4 @@
-"""How the server starts: with a worker in every way to serve, and with an inbox that is not available yet."""
+"""The start of the server: with a worker in every way to serve, and with an inbox that is not available yet."""
 
 from __future__ import annotations
 

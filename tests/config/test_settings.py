@@ -235,7 +235,7 @@ def test_content_url_is_accepted(text: str) -> None:
     ],
 )
 def test_invalid_site_name_is_refused_at_start(text: str, problem: str) -> None:
-    """Tableau's answer to a wrong site looks like a wrong token, so the site is validated first."""
+    """Tableau's response to a wrong site looks like a wrong token, so the site is validated first."""
     with pytest.raises(RuntimeError, match="TABLEAU_SITENAME: ") as raised:
         Settings.read(_env_file=None, tableau_sitename=text)
     assert problem in str(raised.value)

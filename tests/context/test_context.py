@@ -23,7 +23,7 @@ PNG = Picture(b"\x89PNG", "Sales.png", "Preview")
 
 
 def uncertain_error() -> NotifierError:
-    return NotifierError("Slack did not answer: timed out", uncertain=True)
+    return NotifierError("Slack did not respond: timed out", uncertain=True)
 
 
 def test_once_runs_once_over_all_attempts(context: MakeContext, job: MakeJob) -> None:
@@ -170,8 +170,8 @@ def test_picture_that_fails_permanently_is_left_out(
     notifiers["slack"].picture_errors = [permanent_error()]
     context(claimed).notify("slack", "hello", picture=PNG, key="k")
     assert notifiers.titles == ["hello"]
-    assert inbox.checkpoints.get(claimed, "notify k picture") == {"problem": "Slack answered not_in_channel"}
-    assert "Message sent without its picture: Slack answered not_in_channel" in caplog.text
+    assert inbox.checkpoints.get(claimed, "notify k picture") == {"problem": "Slack: not_in_channel"}
+    assert "Message sent without its picture: Slack: not_in_channel" in caplog.text
 
 
 def test_picture_that_cannot_be_made_is_left_out(
@@ -191,7 +191,7 @@ def test_picture_is_retried_after_a_transient_error(
     claimed, waits = job(), []
     notifiers["slack"].picture_errors = [transient_error() for _ in range(3)]
     for attempt in (1, 2):
-        with pytest.raises(RetryLater, match="message was sent, its picture was not: Slack answered status 503") as e:
+        with pytest.raises(RetryLater, match="message was sent, its picture was not: Slack: status 503") as e:
             context(claimed, attempts=attempt).notify("slack", "hello", picture=PNG)
         assert e.value.retry_at
         waits.append((e.value.retry_at - NOW).total_seconds())
@@ -214,7 +214,7 @@ def test_picture_arrives_with_the_second_attempt(
 def test_picture_obeys_retry_after(context: MakeContext, job: MakeJob, notifiers: RecordingNotifiers) -> None:
     """The job waits as long as Slack asks; no thread sleeps."""
     retry_at = NOW + timedelta(minutes=5)
-    notifiers["slack"].picture_errors = [NotifierError("Slack answered ratelimited", retry_at=retry_at)]
+    notifiers["slack"].picture_errors = [NotifierError("Slack: ratelimited", retry_at=retry_at)]
     with pytest.raises(RetryLater) as caught:
         context(job()).notify("slack", "hello", picture=PNG)
     assert caught.value.retry_at == retry_at

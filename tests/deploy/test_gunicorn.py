@@ -79,7 +79,7 @@ def test_each_process_has_its_own_place(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_unsupported_gunicorn_serves_with_the_plain_worker_and_says_so(tmp_path: Path) -> None:
-    """A real server under another version logs the fallback and answers."""
+    """A real server under another version logs the fallback and serves requests."""
     code = (
         "import gunicorn, sys\ngunicorn.__version__ = '28.0.0'\n"
         "from gunicorn.app.wsgiapp import run\nsys.argv = ['gunicorn', 'index:app']\nrun()\n"

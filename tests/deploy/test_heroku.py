@@ -103,8 +103,8 @@ def test_gunicorn_keeps_the_token_out_of_the_log_even_where_heroku_switches_it_o
 def test_honcho_starts_everything_on_the_port_it_is_given(site: Running, tmp_path: Path) -> None:
     """An event sent to $PORT becomes a message; when honcho stops, every process stops."""
     with honcho(site, tmp_path) as started:
-        answer = started.post()
-        assert answer.json()["status"] == "accepted"
+        response = started.post()
+        assert response.json()["status"] == "accepted"
         wait_for(lambda: site.world.slack.messages, what="a message in Slack")
         wait_for(lambda: "Ready to serve" in started.log.read_text(encoding="utf-8"), what="the release")
         below = psutil.Process(started.process.pid).children(recursive=True)

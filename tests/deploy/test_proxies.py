@@ -42,7 +42,7 @@ class Proxy:
     def ask(
         self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
     ) -> tuple[int, bytes]:
-        """Return status and body of its answer over https; its self-signed certificate is not verified."""
+        """Return status and body of its response over https; its self-signed certificate is not verified."""
         trusting = ssl._create_unverified_context()
         connection = HTTPSConnection("127.0.0.1", self.port, timeout=10, context=trusting)
         # Caddy chooses the site by the name in the handshake.
@@ -51,13 +51,13 @@ class Proxy:
         )
         try:
             connection.request(method, path, body or None, {"Host": NAME, **(headers or {})})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            response = connection.getresponse()
+            return response.status, response.read()
         finally:
             connection.close()
 
     def ask_plainly(self, request: str, host: str) -> bytes:
-        """Return its whole answer without TLS, as bytes."""
+        """Return its whole response without TLS, as bytes."""
         with socket.create_connection(("127.0.0.1", self.plain_port), timeout=10) as connection:
             connection.sendall(f"{request} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
             return connection.makefile("rb").read()
@@ -288,7 +288,7 @@ def test_metrics_are_served_to_this_machine(proxy: Start, server: Server, tmp_pa
 
 @contextmanager
 def echo() -> Iterator[tuple[int, list[dict[str, str]]]]:
-    """Run a server that answers 200 and records the headers of each request."""
+    """Run a server that responds with 200 and records the headers of each request."""
     received: list[dict[str, str]] = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -102,16 +102,16 @@ def test_installed_server_tells_systemd_that_it_is_ready_and_serves(tmp_path: Pa
         with subprocess.Popen(command.split(), cwd=code, env=environment, stdout=log, stderr=log) as process:
             try:
                 assert b"READY=1" in systemd.recv(4096)
-                wait_for(lambda: answers(port), what="an answer")
+                wait_for(lambda: responds(port), what="a response")
                 process.send_signal(signal.SIGHUP)
                 wait_for(lambda: (tmp_path / "log").read_text().count("Booting worker") == 4, what="fresh processes")
-                wait_for(lambda: answers(port), what="an answer after the reload")
+                wait_for(lambda: responds(port), what="a response after the reload")
             finally:
                 process.terminate()
             assert process.wait(40) == 0
 
 
-def answers(port: int) -> bool:
+def responds(port: int) -> bool:
     try:
         return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=2).status_code == 200
     except requests.RequestException:

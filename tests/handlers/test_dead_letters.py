@@ -204,7 +204,7 @@ def test_job_that_dies_during_an_announcement_is_in_the_next_one(
     """While Slack is slow, a job that dies is announced once, and so is each job of the announcement under way."""
     monkeypatch.setattr("webhooks.inbox.announcement_pace.INTERVALS", (0.0,))
     slow = announcement(to=("slack",))
-    notifiers["slack"].errors = [NotifierError("Slack did not answer", uncertain=True)]
+    notifiers["slack"].errors = [NotifierError("Slack did not respond", uncertain=True)]
     with pytest.raises(RetryLater):
         announce(context(slow))
     inbox.dead_letters.dead_letter(job(key="R/notify/late"), "late error")
@@ -219,7 +219,7 @@ def test_uncertain_destination_does_not_delay_the_others(
     announcement: Callable[..., Job], context: MakeContext, notifiers: RecordingNotifiers
 ) -> None:
     """A message that may have arrived is repeated later; the other destinations do not wait for it."""
-    notifiers["slack"].errors = [NotifierError("Slack did not answer", uncertain=True)]
+    notifiers["slack"].errors = [NotifierError("Slack did not respond", uncertain=True)]
     with pytest.raises(RetryLater):
         announce(context(announcement()))
     assert len(notifiers["console"].sent) == 1

@@ -79,14 +79,14 @@ def test_waiting_announcement_includes_later_deaths_until_it_has_sent_a_message(
     box.dead_letters.dead_letter(jobs[0], "first")
     announcement = claim(box)
     assert announced(box, announcement) == ["first"]
-    box.jobs.postpone(announcement, 10, "Slack answered status 503")
+    box.jobs.postpone(announcement, 10, "Slack: status 503")
     box.dead_letters.dead_letter(jobs[1], "second")
     assert box.jobs.claim("me", 5, 30) == []
     clock.forward(10)
     announcement = claim(box)
     assert announced(box, announcement) == ["first", "second"]
     box.checkpoints.set(announcement, "notify slack 1", {"ts": "1"})
-    box.jobs.postpone(announcement, 10, "Twilio answered status 503")
+    box.jobs.postpone(announcement, 10, "Twilio: status 503")
     box.dead_letters.dead_letter(jobs[2], "third")
     clock.forward(INTERVALS[0])
     following = next(job for job in box.jobs.claim("me", 5, 3000) if job.id != announcement.id)

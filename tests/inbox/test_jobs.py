@@ -219,8 +219,8 @@ def test_next_job_starts_with_the_end_of_the_previous_one(box: Inbox, planned: P
 def test_postponed_job_is_due_later(box: Inbox, planned: Plan, clock: Clock) -> None:
     """A postponed job is due after its wait, with the error of its last attempt."""
     planned()
-    box.jobs.postpone(box.jobs.claim("me", 1, 30)[0], 12.5, "Slack answered 503")
-    assert (only_job(box).state, only_job(box).error) == (JobState.READY, "Slack answered 503")
+    box.jobs.postpone(box.jobs.claim("me", 1, 30)[0], 12.5, "Slack: status 503")
+    assert (only_job(box).state, only_job(box).error) == (JobState.READY, "Slack: status 503")
     clock.forward(12)
     assert box.jobs.claim("me", 1, 30) == []
     clock.forward(0.6)

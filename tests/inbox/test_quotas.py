@@ -21,7 +21,7 @@ def test_quota_ends_at_the_limit_and_begins_again(box: Inbox, clock: Clock) -> N
 
 
 def test_given_back_is_not_counted(box: Inbox) -> None:
-    """What was taken and not used is available again, and no more than that."""
+    """A unit that was taken and not used is available again, once."""
     assert box.quotas.take("a", 1)
     box.quotas.give_back("a")
     box.quotas.give_back("a")

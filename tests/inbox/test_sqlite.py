@@ -86,6 +86,6 @@ def test_open_transaction_of_a_shell_refuses_events_in_time(
 def test_full_queue_refuses_events_at_once(
     box: Inbox, event: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When too many writes are waiting, the next one is refused without waiting."""
+    """A write is refused at once if too many others are waiting."""
     monkeypatch.setattr(group_commit, "CAPACITY", 0)
     assert refusal_seconds(lambda: box.events.receive(event())) < 0.1

@@ -53,7 +53,7 @@ def test_sender_cannot_claim_an_origin(inbox: Inbox) -> None:
 
 
 def test_synthetic_and_real_event_with_the_same_fields_are_one(inbox: Inbox) -> None:
-    """Whichever is stored first: the same six core fields make a duplicate."""
+    """The same six core fields make a duplicate, in either order."""
     synthetic = inbox.synthetic_events.add(created(), "reconciled", AT)
     assert inbox.events.receive(real(created())).duplicate
     sent = inbox.events.receive(real(created(luid="w-2")))

@@ -32,7 +32,7 @@ def dead(event_id: int = 41, **fields: Any) -> Job:
 
 
 def test_single_job_is_described_in_full() -> None:
-    """What failed, why, for which event and rule, and how to run it again."""
+    """The message has the failed action, the reason, event and rule, and the command that runs it again."""
     assert dead_letter_message([dead()]) == Message(
         'Could not deliver "Sales" to #bi',
         "Slack: channel_not_found",

@@ -1,4 +1,4 @@
-"""Which events were missed: what happened in Tableau compared with what was received."""
+"""Missed events: the changes in Tableau that were not received."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def start(inbox: Inbox) -> Iterator[Start]:
 
 
 def test_only_one_of_many_monitors_checks_and_another_takes_over(start: Start) -> None:
-    """When the first one stops, the next one begins at once."""
+    """Another one begins as soon as the first one stops."""
     first, second = Recorder(), Recorder()
     monitor = start(first)
     wait_for(lambda: first.runs, what="the first check")

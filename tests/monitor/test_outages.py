@@ -1,4 +1,4 @@
-"""Webhooks that Tableau disabled because this server was down or answered 503, and the record of such outages."""
+"""Webhooks that Tableau disabled because this server was down or responded 503, and the record of such outages."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ def test_webhook_disabled_while_the_server_was_down_is_enabled_and_its_event_rec
 
 
 @pytest.mark.second_stage
-def test_webhook_disabled_while_the_server_answered_503_is_enabled(site: Running, start: Callable[[], Any]) -> None:
-    """The process that answered 503 records it, so that the monitor checks soon after the inbox is back."""
+def test_webhook_disabled_while_the_server_responded_503_is_enabled(site: Running, start: Callable[[], Any]) -> None:
+    """The process that responded 503 records it, so that the monitor checks soon after the inbox is back."""
     with start() as server:
         wait_for(lambda: is_reconciling(server), what="the first reconciliation")
         database = sqlite3.connect(server.environment["DATABASE_URL"].removeprefix("sqlite:///"), isolation_level=None)
@@ -103,7 +103,7 @@ def test_webhook_disabled_while_the_server_answered_503_is_enabled(site: Running
             database.execute("ROLLBACK")
             database.close()
         wait_for(lambda: failure_webhook(site).is_enabled, seconds=75, what="the repair")
-        # It is stored without reconciliation if the commit of a request that was answered 503 succeeded later.
+        # It is stored without reconciliation if the commit of a request that got 503 succeeded later.
         wait_for(lambda: is_stored(server, missed), what="the missed event")
 
 

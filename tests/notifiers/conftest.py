@@ -49,7 +49,7 @@ class Reply:
 
 
 class Vendor:
-    """Answers each path from its own list of replies; the last one of a list is repeated."""
+    """Replies to each path from its own list; the last one of a list is repeated."""
 
     def __init__(self) -> None:
         self.requests: list[ReceivedRequest] = []

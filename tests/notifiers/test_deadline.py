@@ -121,8 +121,8 @@ def ending() -> Iterator[None]:
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("part", RESPONSES)
 def test_dripping_response_holds_no_thread(slow: Slow, part: str, client: Callable[[str], None]) -> None:
-    """Whichever part drips, the call ends in time, and whether it was carried out is unknown."""
-    with ending(), pytest.raises(NotifierError, match="did not answer") as caught:
+    """The call ends in time for each part that drips, and it is unknown whether it was carried out."""
+    with ending(), pytest.raises(NotifierError, match="did not respond") as caught:
         client(slow.responding(*RESPONSES[part]))
     assert (caught.value.permanent, caught.value.sent, caught.value.uncertain) == (False, True, True)
 
@@ -130,7 +130,7 @@ def test_dripping_response_holds_no_thread(slow: Slow, part: str, client: Callab
 @pytest.mark.parametrize("client", CLIENTS)
 def test_dripping_response_through_tls(secure: Slow, client: Callable[[str], None]) -> None:
     """The same holds for an encrypted connection."""
-    with ending(), pytest.raises(NotifierError, match="did not answer") as caught:
+    with ending(), pytest.raises(NotifierError, match="did not respond") as caught:
         client(secure.responding(*BODY))
     assert caught.value.uncertain
 
@@ -183,7 +183,7 @@ def test_upload_has_its_own_time_limit(vendor: Any, reply: Any, slow: Slow, monk
     monkeypatch.setattr("notifiers.transport.CALL_TIMEOUTS", Timeouts(total=20))
     address = slow.responding(*BODY)
     vendor.on("files.getUploadURLExternal", reply({"ok": True, "upload_url": f"{address}/up", "file_id": "F1"}))
-    with ending(), pytest.raises(NotifierError, match="did not answer") as caught:
+    with ending(), pytest.raises(NotifierError, match="did not respond") as caught:
         slack(vendor.url).attach(Picture(b"\x89PNG", "sales.png"), Receipt("C0123", "1"))
     assert caught.value.uncertain
 
@@ -196,7 +196,7 @@ def test_dripping_service_of_apprise_holds_no_worker(slow: Slow, monkeypatch: py
     notifier = AppriseNotifier(AppriseConfig(address))
     # The import of the library, which takes a second.
     notifier.check()
-    with ending(), pytest.raises(NotifierError, match="no answer") as caught:
+    with ending(), pytest.raises(NotifierError, match="no response") as caught:
         notifier.send(Message("Refresh failed"), None)
     assert (caught.value.sent, caught.value.uncertain) == (True, True)
 

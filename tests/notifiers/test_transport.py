@@ -122,7 +122,7 @@ def test_unknown_host_was_not_sent() -> None:
 def test_silence_after_sending_is_uncertain(vendor: Any, reply: Any, trouble: dict[str, bool]) -> None:
     """No response in time, or a connection that breaks: the request may have been carried out."""
     vendor.on("/x", reply(**trouble))
-    with pytest.raises(NotifierError, match="S did not answer") as caught:
+    with pytest.raises(NotifierError, match="S did not respond") as caught:
         send(f"{vendor.url}/x")
     assert (caught.value.permanent, caught.value.sent, caught.value.uncertain) == (False, True, True)
     assert len(vendor.requests) == 1
@@ -140,13 +140,13 @@ def test_silence_after_sending_is_uncertain(vendor: Any, reply: Any, trouble: di
     ],
 )
 def test_incomplete_response_is_uncertain(response: bytes) -> None:
-    """However a response breaks off or is malformed, the request was sent whole and may have been carried out."""
+    """After an incomplete or malformed response, the request was sent whole and may have been carried out."""
 
     def serve(connection: socket.socket) -> None:
         read_head(connection)
         connection.sendall(response)
 
-    with raw_server(serve) as server, pytest.raises(NotifierError, match="S did not answer") as caught:
+    with raw_server(serve) as server, pytest.raises(NotifierError, match="S did not respond") as caught:
         send(f"http://127.0.0.1:{server.port}/x", body=b"")
     assert (caught.value.sent, caught.value.uncertain) == (True, True)
 
@@ -264,14 +264,14 @@ def test_proxy_opens_a_tunnel_for_tls(by_proxy: Callable[[int], None], tmp_path:
 
 
 @pytest.mark.parametrize(
-    "answer", [b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", b"", b"SSH-2.0-x\r\n\r\n", b"x" * 100_000]
+    "response", [b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", b"", b"SSH-2.0-x\r\n\r\n", b"x" * 100_000]
 )
-def test_proxy_without_a_tunnel_means_not_sent(by_proxy: Callable[[int], None], answer: bytes) -> None:
+def test_proxy_without_a_tunnel_means_not_sent(by_proxy: Callable[[int], None], response: bytes) -> None:
     """A proxy that refuses, or is none, has not passed anything on."""
 
     def serve(connection: socket.socket) -> None:
         read_head(connection)
-        connection.sendall(answer)
+        connection.sendall(response)
 
     with raw_server(serve) as server:
         by_proxy(server.port)

@@ -58,11 +58,11 @@ def services(client: FlaskClient) -> Services:
 
 def test_event_is_accepted_and_on_disk(client: FlaskClient) -> None:
     """The 200 is sent after the commit, with the id of the stored event."""
-    answer = client.post(HOOK, json=EVENT)
-    assert (answer.status_code, answer.mimetype) == (200, "application/json")
-    assert answer.json is not None
-    assert answer.json["status"] == "accepted"
-    kept = services(client).inbox.events.get(answer.json["event"])
+    response = client.post(HOOK, json=EVENT)
+    assert (response.status_code, response.mimetype) == (200, "application/json")
+    assert response.json is not None
+    assert response.json["status"] == "accepted"
+    kept = services(client).inbox.events.get(response.json["event"])
     assert kept is not None
     assert dict(kept.event.payload) == EVENT
 
@@ -103,15 +103,15 @@ def test_token_in_path_or_query(client: FlaskClient, path: str) -> None:
 )
 def test_wrong_token_is_401_before_the_body(client: FlaskClient, path: str) -> None:
     """A sender without the token does not learn what is wrong with its body."""
-    answer = client.post(path, data=b"x" * (MAX_BYTES + 1))
-    assert (answer.status_code, answer.mimetype) == (401, "application/problem+json")
+    response = client.post(path, data=b"x" * (MAX_BYTES + 1))
+    assert (response.status_code, response.mimetype) == (401, "application/problem+json")
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"null", b'""', b'{"event_type":"Test","resource_name":"x"}'])
 def test_test_requests_are_answered_and_not_stored(client: FlaskClient, body: bytes) -> None:
     """Tableau shows the response in its test result, so it is short."""
-    answer = client.post(HOOK, data=body)
-    assert (answer.status_code, answer.json) == (200, {"status": "test"})
+    response = client.post(HOOK, data=body)
+    assert (response.status_code, response.json) == (200, {"status": "test"})
     assert services(client).inbox.events.list() == []
 
 
@@ -130,11 +130,11 @@ def test_test_requests_are_answered_and_not_stored(client: FlaskClient, body: by
 )
 def test_invalid_bodies_are_refused_with_a_reason(client: FlaskClient, body: bytes, status: int) -> None:
     """Every refusal is a problem document, never a 500."""
-    answer = client.post(HOOK, data=body)
-    assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
-    assert answer.json is not None
-    assert answer.json["status"] == status
-    assert answer.json["detail"]
+    response = client.post(HOOK, data=body)
+    assert (response.status_code, response.mimetype) == (status, "application/problem+json")
+    assert response.json is not None
+    assert response.json["status"] == status
+    assert response.json["detail"]
 
 
 def test_largest_body_is_accepted(client: FlaskClient) -> None:
@@ -156,9 +156,9 @@ def test_content_type_is_not_checked(client: FlaskClient, content_type: str) -> 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_other_methods_are_405(client: FlaskClient, method: str) -> None:
     """Events are received by POST, as the Allow header says."""
-    answer = client.open(HOOK, method=method)
-    assert answer.status_code == 405
-    assert answer.headers["Allow"] == "POST"
+    response = client.open(HOOK, method=method)
+    assert response.status_code == 405
+    assert response.headers["Allow"] == "POST"
 
 
 def test_without_a_configured_token_requests_are_not_authenticated(settings: Settings) -> None:
@@ -192,8 +192,8 @@ def test_without_a_configured_token_requests_are_not_authenticated(settings: Set
 def test_web_pages_cannot_send_events_without_a_token(settings: Settings, headers: dict[str, str], status: int) -> None:
     """Any page that someone opens on this machine could reach the server; programs send neither of the headers."""
     app = create_app(settings.model_copy(update={"webhook_token": SecretStr("")}))
-    answer = app.test_client().post("/webhook", json=EVENT, headers={"Host": "127.0.0.1:8000"} | headers)
-    assert answer.status_code == status
+    response = app.test_client().post("/webhook", json=EVENT, headers={"Host": "127.0.0.1:8000"} | headers)
+    assert response.status_code == status
     assert len(app.extensions["webhooks"].inbox.events.list()) == (status == 200)
     app.extensions["webhooks"].stop()
 
@@ -206,11 +206,11 @@ def test_a_token_is_enough_for_a_web_page(client: FlaskClient) -> None:
 def test_two_tokens_are_accepted_during_a_rotation(settings: Settings) -> None:
     """The old token is accepted until it is removed."""
     app = create_app(settings.model_copy(update={"webhook_token": SecretStr("new-one,old-one")}))
-    answers = [
+    responses = [
         app.test_client().post(f"/webhook/{token}", json=EVENT).status_code
         for token in ("new-one", "old-one", "new-one,old-one")
     ]
-    assert answers == [200, 200, 401]
+    assert responses == [200, 200, 401]
     app.extensions["webhooks"].stop()
 
 
@@ -221,10 +221,10 @@ def test_store_that_cannot_commit_is_503(client: FlaskClient, monkeypatch: pytes
         raise StoreUnavailable("disk full")
 
     monkeypatch.setattr(services(client).inbox.store, "insert_event", unavailable)
-    answer = client.post(HOOK, json=EVENT)
-    assert answer.status_code == 503
-    assert int(answer.headers["Retry-After"]) > 0
-    assert "disk" not in answer.text
+    response = client.post(HOOK, json=EVENT)
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+    assert "disk" not in response.text
 
 
 def test_internal_error_is_a_problem_without_details(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,9 +234,9 @@ def test_internal_error_is_a_problem_without_details(client: FlaskClient, monkey
         raise ZeroDivisionError("secret detail")
 
     monkeypatch.setattr(services(client).inbox.store, "insert_event", broken)
-    answer = client.post(HOOK, json=EVENT)
-    assert (answer.status_code, answer.mimetype) == (500, "application/problem+json")
-    assert "secret detail" not in answer.text
+    response = client.post(HOOK, json=EVENT)
+    assert (response.status_code, response.mimetype) == (500, "application/problem+json")
+    assert "secret detail" not in response.text
 
 
 @pytest.mark.parametrize(
@@ -271,8 +271,8 @@ class Broken:
 def test_broken_chunks_are_refused(client: FlaskClient, error: Exception, status: int) -> None:
     """The server finds them only when the body is read; they are the sender's fault."""
     given = {"wsgi.input": Broken(error), "wsgi.input_terminated": True}
-    answer = client.post(HOOK, environ_overrides={**given, "CONTENT_LENGTH": ""})
-    assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+    response = client.post(HOOK, environ_overrides={**given, "CONTENT_LENGTH": ""})
+    assert (response.status_code, response.mimetype) == (status, "application/problem+json")
 
 
 def test_head_has_no_body(client: FlaskClient) -> None:
@@ -290,8 +290,8 @@ def test_not_ready_while_no_event_can_be_stored(client: FlaskClient, settings: S
     file = settings.database_url.get_secret_value().removeprefix("sqlite:///")
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        answer = client.get("/readyz")
-        assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+        response = client.get("/readyz")
+        assert (response.status_code, response.mimetype) == (503, "application/problem+json")
         assert "tableau_webhooks_inbox_up 0.0" in client.get("/metrics").text
         other.execute("ROLLBACK")
     assert client.get("/readyz").status_code == 200
@@ -322,15 +322,15 @@ def test_health_endpoints_are_open(client: FlaskClient) -> None:
 
 def test_front_page_names_the_endpoints(client: FlaskClient) -> None:
     """People who open the address in a browser learn what it is."""
-    answer = client.get("/")
-    assert (answer.status_code, answer.mimetype) == (200, "text/plain")
-    assert "/readyz" in answer.text
+    response = client.get("/")
+    assert (response.status_code, response.mimetype) == (200, "text/plain")
+    assert "/readyz" in response.text
 
 
 def test_unknown_page_is_a_problem(client: FlaskClient) -> None:
     """A 404 has the same form as every other refusal."""
-    answer = client.get("/nothing")
-    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+    response = client.get("/nothing")
+    assert (response.status_code, response.mimetype) == (404, "application/problem+json")
 
 
 def test_routes_show_the_receiver(app: Flask) -> None:

@@ -86,7 +86,7 @@ def test_pattern_with_many_stars_is_fast() -> None:
     ],
 )
 def test_reason_names_value_and_pattern(patterns: tuple[str, ...], values: list[str], reason: str) -> None:
-    """Whether it matches or not, the reason names the value and the pattern that decided."""
+    """The reason names the value and the pattern that decided, for a match and for a mismatch."""
     assert match_values("project", patterns, values).reason == reason
 
 

@@ -196,13 +196,13 @@ def test_hostile_response_ends_in_an_error(peer: str, case: str) -> None:
 
 
 @contextmanager
-def recording(answer: Callable[[bytes, int], bytes]) -> Iterator[tuple[str, list[bytes]]]:
-    """Serve what `answer` returns for the head of a request and the port, and record all heads."""
+def recording(respond: Callable[[bytes, int], bytes]) -> Iterator[tuple[str, list[bytes]]]:
+    """Serve what `respond` returns for the head of a request and the port, and record all heads."""
     heads: list[bytes] = []
 
     def behaviour(connection: socket) -> None:
         heads.append(read_head(connection))
-        connection.sendall(answer(heads[-1], connection.getsockname()[1]))
+        connection.sendall(respond(heads[-1], connection.getsockname()[1]))
 
     with raw_server(behaviour) as server:
         yield f"http://127.0.0.1:{server.port}", heads
@@ -310,10 +310,10 @@ IDS = (
 @pytest.mark.parametrize("value", IDS, ids=lambda value: repr(value)[:30])
 def test_ids_from_a_peer_cannot_change_an_address(value: object) -> None:
     """An id of a message, a channel or a site is checked before it is stored or becomes part of a URL."""
-    sign_in_answer = {"credentials": {"token": "a|b|c", "site": {"id": value}, "user": {"id": value}}}
-    answer = {"ok": True, "channel": value, "ts": value, "sid": value, "status": "queued", "user": {"id": value}}
+    sign_in_response = {"credentials": {"token": "a|b|c", "site": {"id": value}, "user": {"id": value}}}
+    response = {"ok": True, "channel": value, "ts": value, "sid": value, "status": "queued", "user": {"id": value}}
     info = {"serverInfo": {"restApiVersion": "3.24", "productVersion": {"value": "2025.3"}}}
-    document = as_json(answer | sign_in_answer | info)
+    document = as_json(response | sign_in_response | info)
     with recording(lambda *_: document) as (url, heads):
         posted = slack(url).send(Message("title"), "#a")
         assert posted is not None

@@ -87,8 +87,8 @@ def test_pagination_is_text(rest: Any) -> None:
 )
 def test_missing_resource_has_its_code(rest: Any, path: str, code: str) -> None:
     """The status is 404, and the code names the kind of resource."""
-    answer = rest.call("GET", path)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, code)
+    response = rest.call("GET", path)
+    assert (response.status_code, response.json()["error"]["code"]) == (404, code)
 
 
 def test_wrong_method_is_405000(rest: Any) -> None:
@@ -137,9 +137,9 @@ def test_default_site_has_no_name_in_addresses() -> None:
 def test_xml_and_json_have_the_same_values(simulator: Running, rest: Any) -> None:
     """Both formats have the same values."""
     item = rest.get("workbooks?filter=name:eq:Sales")["workbooks"]["workbook"][0]
-    answer = rest.call("GET", f"workbooks/{item['id']}", headers={"Accept": "*/*"})
-    assert answer.headers["Content-Type"] == "application/xml;charset=utf-8"
-    book = ET.fromstring(answer.content).find(f"{NAMESPACE}workbook")
+    response = rest.call("GET", f"workbooks/{item['id']}", headers={"Accept": "*/*"})
+    assert response.headers["Content-Type"] == "application/xml;charset=utf-8"
+    book = ET.fromstring(response.content).find(f"{NAMESPACE}workbook")
     assert book is not None
     assert {name: book.get(name) for name in ("name", "size", "hasExtracts")} == {
         "name": "Sales",
@@ -223,10 +223,10 @@ def test_refreshes_per_hour_are_limited(simulator: Running, rest: Any) -> None:
     """Beyond the limit, 429000 names the limited call and the minutes to wait."""
     simulator.world.set({"refreshes_per_hour": 2, "refresh_seconds": 60})
     luids = [book["id"] for book in rest.get("workbooks?filter=hasExtracts:eq:true")["workbooks"]["workbook"]]
-    answers = [rest.call("POST", f"workbooks/{luid}/refresh", json={}) for luid in luids[:3]]
-    assert [answer.status_code for answer in answers] == [202, 202, 429]
-    assert "api.rest.refresh_extracts" in answers[2].json()["error"]["detail"]
-    assert "60 minutes" in answers[2].json()["error"]["detail"]
+    responses = [rest.call("POST", f"workbooks/{luid}/refresh", json={}) for luid in luids[:3]]
+    assert [response.status_code for response in responses] == [202, 202, 429]
+    assert "api.rest.refresh_extracts" in responses[2].json()["error"]["detail"]
+    assert "60 minutes" in responses[2].json()["error"]["detail"]
 
 
 def test_content_without_extract_is_not_refreshed(rest: Any) -> None:

@@ -117,8 +117,8 @@ def test_invalid_request_is_refused(control: Any, path: str, body: Any, status: 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b'{"a":' * 5000])
 def test_unreadable_body_is_refused(simulator: Running, body: bytes) -> None:
     """Broken and deeply nested JSON is a 400."""
-    answer = requests.post(f"{simulator.url}/simulator/events", data=body, timeout=5)
-    assert (answer.status_code, answer.json()) == (400, {"error": "The body must be JSON"})
+    response = requests.post(f"{simulator.url}/simulator/events", data=body, timeout=5)
+    assert (response.status_code, response.json()) == (400, {"error": "The body must be JSON"})
 
 
 def test_invalid_limit_is_refused(control: Any) -> None:

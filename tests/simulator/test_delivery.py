@@ -138,8 +138,8 @@ def test_every_event_can_be_caused(simulator: Running, receiver: Any, control: A
     if event_type == "AdminDemoted":
         control("POST", "events", {"event_type": "AdminPromoted"})
     _register(simulator, receiver.url, event_type)
-    answer = control("POST", "events", {"event_type": event_type})
-    assert answer["deliveries"] == 1
+    response = control("POST", "events", {"event_type": event_type})
+    assert response["deliveries"] == 1
     assert simulator.world.timer.settle(5)
     event = json.loads(receiver.requests[0][2])
     assert event["event_type"] == event_type

@@ -73,8 +73,8 @@ def test_refusal_closes_the_connection(simulator: Running, rest: Any, control: A
 def test_unauthorized_has_three_forms(rest: Any, control: Any, form: str, status: int, code: str) -> None:
     """An expired session has three forms of responses; the session itself stays valid."""
     _add(control, kind="unauthorized", form=form, times=1)
-    answer = rest.call("GET", "workbooks")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    response = rest.call("GET", "workbooks")
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
     assert rest.call("GET", "workbooks").ok
 
 
@@ -82,8 +82,8 @@ def test_unauthorized_has_three_forms(rest: Any, control: Any, form: str, status
 def test_unauthorized_can_have_no_code(rest: Any, control: Any, form: str, begin: str) -> None:
     """The 401 of a gateway is a page or empty."""
     _add(control, kind="unauthorized", form=form)
-    answer = rest.call("GET", "workbooks")
-    assert (answer.status_code, answer.text[:6]) == (401, begin)
+    response = rest.call("GET", "workbooks")
+    assert (response.status_code, response.text[:6]) == (401, begin)
 
 
 def test_expiry_ends_the_session(rest: Any, control: Any) -> None:
@@ -98,26 +98,26 @@ def test_expiry_ends_the_session(rest: Any, control: Any) -> None:
 def test_throttling_with_and_without_the_header(rest: Any, control: Any, header: bool) -> None:
     """The minutes are always in the text, and Retry-After only with `header`."""
     _add(control, kind="throttled", seconds=1740, header=header)
-    answer = rest.call("GET", "workbooks")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (429, "429000")
-    assert "29 minutes" in answer.json()["error"]["detail"]
-    assert answer.headers.get("Retry-After") == ("1740" if header else None)
+    response = rest.call("GET", "workbooks")
+    assert (response.status_code, response.json()["error"]["code"]) == (429, "429000")
+    assert "29 minutes" in response.json()["error"]["detail"]
+    assert response.headers.get("Retry-After") == ("1740" if header else None)
 
 
 def test_errors_can_be_xml(simulator: Running, control: Any) -> None:
     """Without an Accept header for JSON, errors are XML."""
     _add(control, kind="error", code="409093")
-    answer = requests.get(f"{simulator.url}/api/3.27/serverinfo", timeout=5)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (409, "application/xml;charset=utf-8")
-    assert b'<error code="409093"><summary>Resource Conflict</summary>' in answer.content
+    response = requests.get(f"{simulator.url}/api/3.27/serverinfo", timeout=5)
+    assert (response.status_code, response.headers["Content-Type"]) == (409, "application/xml;charset=utf-8")
+    assert b'<error code="409093"><summary>Resource Conflict</summary>' in response.content
 
 
 def test_redirect_keeps_the_path(rest: Any, control: Any) -> None:
     """A redirect has the path of the request, as from the generic host of Cloud to the pod."""
     _add(control, kind="redirect", location="https://10ax.example/", path="signin")
     pat = {"personalAccessTokenName": "x"}
-    answer = rest.http.post(f"{rest.simulator.url}/api/3.27/auth/signin", json=pat, allow_redirects=False, timeout=5)
-    assert (answer.status_code, answer.headers["Location"]) == (301, "https://10ax.example/api/3.27/auth/signin")
+    response = rest.http.post(f"{rest.simulator.url}/api/3.27/auth/signin", json=pat, allow_redirects=False, timeout=5)
+    assert (response.status_code, response.headers["Location"]) == (301, "https://10ax.example/api/3.27/auth/signin")
 
 
 def test_shapes_of_json(rest: Any, control: Any) -> None:
@@ -159,8 +159,8 @@ def test_slack_can_be_throttled(slack: slack_sdk.WebClient, control: Any) -> Non
     _add(control, kind="throttled", target="slack", seconds=7, times=1)
     with pytest.raises(SlackApiError) as refused:
         slack.chat_postMessage(channel="#bi", text="x")
-    answer = refused.value.response
-    assert (answer.status_code, answer["error"], answer.headers["Retry-After"]) == (429, "ratelimited", "7")
+    response = refused.value.response
+    assert (response.status_code, response["error"], response.headers["Retry-After"]) == (429, "ratelimited", "7")
     assert slack.chat_postMessage(channel="#bi", text="x")["ok"]
 
 

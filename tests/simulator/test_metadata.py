@@ -11,9 +11,9 @@ from simulator.tableau.graphql import Malformed, parse
 
 def _query(rest: Any, query: str, variables: Any = None) -> Any:
     address = f"{rest.simulator.url}/api/metadata/graphql"
-    answer = rest.http.post(address, json={"query": query, "variables": variables or {}}, timeout=5)
-    assert answer.status_code == 200
-    return answer.json()
+    response = rest.http.post(address, json={"query": query, "variables": variables or {}}, timeout=5)
+    assert response.status_code == 200
+    return response.json()
 
 
 def test_upstream_content_of_a_workbook(rest: Any) -> None:
@@ -61,18 +61,18 @@ def test_nested_connections_have_a_count(rest: Any) -> None:
 )
 def test_invalid_query_has_errors(rest: Any, query: str) -> None:
     """The response has status 200, errors with a code, and no data."""
-    answer = _query(rest, query)
-    assert answer["data"] is None
-    assert answer["errors"][0]["extensions"]["code"]
+    response = _query(rest, query)
+    assert response["data"] is None
+    assert response["errors"][0]["extensions"]["code"]
 
 
 def test_lineage_needs_a_session(rest: Any) -> None:
     """A query without a token has code 401000."""
     address = f"{rest.simulator.url}/api/metadata/graphql"
-    answer = rest.http.post(
+    response = rest.http.post(
         address, json={"query": "{ workbooks { name } }"}, headers={"X-Tableau-Auth": ""}, timeout=5
     )
-    assert answer.json()["error"]["code"] == "401000"
+    assert response.json()["error"]["code"] == "401000"
 
 
 def test_query_language_is_parsed() -> None:

@@ -170,8 +170,8 @@ def test_tsc_reads_lineage(tsc: tableau.Server) -> None:
     orders = next(source for source in tsc.datasources.get()[0] if source.name == "Orders")
     query = """query($id: String!) { publishedDatasources(filter: {luid: $id}) {
         name downstreamWorkbooks { luid name projectName owner { name email } } } }"""
-    answer = tsc.metadata.query(query, {"id": orders.id}, abort_on_error=True)
-    books = answer["data"]["publishedDatasources"][0]["downstreamWorkbooks"]
+    response = tsc.metadata.query(query, {"id": orders.id}, abort_on_error=True)
+    books = response["data"]["publishedDatasources"][0]["downstreamWorkbooks"]
     assert [book["name"] for book in books] == ["Sales", "Delivery Times", "Stock & Reorder", "Store Map"]
     assert books[0]["owner"]["email"] == "ben@acme.example"
 

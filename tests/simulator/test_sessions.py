@@ -36,8 +36,8 @@ def test_second_sign_in_ends_the_first(simulator: Running, rest: Any) -> None:
     first = rest.http.headers["X-Tableau-Auth"]
     rest.sign_in()
     assert rest.call("GET", "workbooks").ok
-    answer = rest.call("GET", "workbooks", headers={"X-Tableau-Auth": first})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "401002")
+    response = rest.call("GET", "workbooks", headers={"X-Tableau-Auth": first})
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "401002")
     assert simulator.world.sessions.sign_ins == {"pat:webhooks": 2}
 
 
@@ -67,9 +67,9 @@ def test_missing_and_wrong_tokens_have_different_codes(rest: Any) -> None:
 )
 def test_wrong_credentials_are_401001(rest: Any, credentials: dict[str, str]) -> None:
     """All wrong credentials have the same code."""
-    answer = rest.sign_in(credentials)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "401001")
-    assert answer.json()["error"]["summary"] == "Signin Error"
+    response = rest.sign_in(credentials)
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "401001")
+    assert response.json()["error"]["summary"] == "Signin Error"
 
 
 def test_no_credentials_and_wrong_site(rest: Any) -> None:
@@ -173,9 +173,9 @@ def test_invalid_jwt_is_refused_with_a_number(
     simulator: Running, rest: Any, changes: dict[str, Any], headers: dict[str, str], number: int
 ) -> None:
     """The code is 401001, and the detail has Tableau's number of the reason."""
-    answer = rest.sign_in(_jwt(simulator.world.config, headers=headers, **changes))
-    assert answer.json()["error"]["code"] == "401001"
-    assert f"({number})" in answer.json()["error"]["detail"]
+    response = rest.sign_in(_jwt(simulator.world.config, headers=headers, **changes))
+    assert response.json()["error"]["code"] == "401001"
+    assert f"({number})" in response.json()["error"]["detail"]
 
 
 def test_jwt_is_valid_once_and_with_the_right_signature(simulator: Running, rest: Any) -> None:
@@ -205,7 +205,7 @@ def test_empty_user_element_does_not_impersonate(user: dict[str, Any], rest: Any
 
 
 def test_unsupported_call_names_the_simulator(rest: Any) -> None:
-    """A call that Tableau may have and the simulator lacks is not mistaken for Tableau's answer."""
+    """A call that Tableau may have and the simulator lacks is not mistaken for Tableau's response."""
     error = rest.call("GET", "virtualconnections").json()["error"]
     assert error["code"] == "404003"
     assert error["detail"].startswith("The simulator does not support GET /api/3.27/sites/")

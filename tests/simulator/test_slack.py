@@ -84,9 +84,9 @@ def test_invalid_blocks_say_where(simulator: Running, slack: slack_sdk.WebClient
     """The error carries Slack's messages, and nothing is posted."""
     with pytest.raises(SlackApiError) as refused:
         slack.chat_postMessage(channel="#bi", text="x", blocks=[_section(3001)])
-    answer = refused.value.response
-    assert answer["error"] == "invalid_blocks"
-    assert answer["response_metadata"]["messages"] == [
+    response = refused.value.response
+    assert response["error"] == "invalid_blocks"
+    assert response["response_metadata"]["messages"] == [
         "[ERROR] must be less than 3001 characters [json-pointer:/blocks/0/text/text]"
     ]
     assert simulator.world.slack.messages == []
@@ -120,8 +120,8 @@ def test_characters_are_counted_over_all_blocks() -> None:
 def test_token_is_checked(simulator: Running, token: str, error: str) -> None:
     """The status is 200, and the reason is in the body."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    answer = requests.post(f"{simulator.url}/slack/api/auth.test", headers=headers, timeout=5)
-    assert (answer.status_code, answer.json()) == (200, {"ok": False, "error": error})
+    response = requests.post(f"{simulator.url}/slack/api/auth.test", headers=headers, timeout=5)
+    assert (response.status_code, response.json()) == (200, {"ok": False, "error": error})
 
 
 def test_token_can_be_in_the_form(simulator: Running) -> None:

@@ -31,8 +31,8 @@ def test_other_account_is_20404(simulator: Running) -> None:
     """The account in the address must be that of the credentials."""
     config = simulator.world.config
     address = f"{simulator.url}/twilio/2010-04-01/Accounts/AC{'9' * 32}/Messages.json"
-    answer = requests.post(address, auth=(config.twilio_account_sid, config.twilio_auth_token), timeout=5)
-    assert (answer.status_code, answer.json()["code"]) == (404, 20404)
+    response = requests.post(address, auth=(config.twilio_account_sid, config.twilio_auth_token), timeout=5)
+    assert (response.status_code, response.json()["code"]) == (404, 20404)
 
 
 def test_messaging_service_sends_without_a_number(sms: twilio.rest.Client) -> None:

@@ -18,10 +18,10 @@ def _webhook(url: str = "https://hooks.example.org/t/s3cret", **changes: Any) ->
 
 def test_new_webhook_has_both_names_of_its_event(rest: Any) -> None:
     """The response is 201 with a Location, and has the event by name and as the older element."""
-    answer = rest.call("POST", "webhooks", json=_webhook())
-    made = answer.json()["webhook"]
-    assert answer.status_code == 201
-    assert answer.headers["Location"].endswith(f"/webhooks/{made['id']}")
+    response = rest.call("POST", "webhooks", json=_webhook())
+    made = response.json()["webhook"]
+    assert response.status_code == 201
+    assert response.headers["Location"].endswith(f"/webhooks/{made['id']}")
     assert (made["event"], made["isEnabled"], made["statusChangeReason"]) == ("WorkbookRefreshFailed", True, "")
     assert made["webhook-source"] == {"webhook-source-event-workbook-refresh-failed": {}}
     assert rest.get(f"webhooks/{made['id']}")["webhook"] == made

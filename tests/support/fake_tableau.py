@@ -10,7 +10,7 @@ from tests.support.handler_context import SITE_LUID
 
 
 class FakeTableau:
-    """Answers from memory, or raises `error` if one is given."""
+    """Responds from memory, or raises `error` if one is given."""
 
     site_name = "acme"
 

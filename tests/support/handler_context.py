@@ -149,9 +149,9 @@ def context(inbox: Inbox, notifiers: RecordingNotifiers, settings: Settings) -> 
 
 @pytest.fixture
 def transient_error() -> MakeError:
-    return lambda: NotifierError("Slack answered status 503")
+    return lambda: NotifierError("Slack: status 503")
 
 
 @pytest.fixture
 def permanent_error() -> MakeError:
-    return lambda: NotifierError("Slack answered not_in_channel", permanent=True)
+    return lambda: NotifierError("Slack: not_in_channel", permanent=True)

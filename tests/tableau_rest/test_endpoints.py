@@ -51,7 +51,7 @@ WORKBOOK = {
 
 def test_a_workbook_is_read_completely(tiny: TinyTableau, client: Tableau) -> None:
     """Strings become numbers, booleans and times; a single view becomes a list of one."""
-    tiny.answers[f"GET workbooks/{LUID}"] = Reply({"workbook": WORKBOOK})
+    tiny.replies[f"GET workbooks/{LUID}"] = Reply({"workbook": WORKBOOK})
     book = client.workbook(LUID)
     assert (book.name, book.owner.name, book.project.name) == ("Sales", "ann@example.org", "Finance")
     assert book.tags == ("gold", "two words")
@@ -62,7 +62,7 @@ def test_a_workbook_is_read_completely(tiny: TinyTableau, client: Tableau) -> No
 
 def test_a_data_source_a_view_a_user_and_a_site_are_read(tiny: TinyTableau, client: Tableau) -> None:
     """The other content that handlers look up is read as well."""
-    tiny.answers |= {
+    tiny.replies |= {
         f"GET datasources/{LUID}": Reply(
             {"datasource": {"id": LUID, "name": "Orders", "isCertified": "true", "tags": {}}}
         ),
@@ -118,7 +118,7 @@ def test_the_version_is_the_servers_or_the_newest_supported_one(
 def test_deleted_content_is_not_found(tiny: TinyTableau, client: Tableau) -> None:
     """Its 404 is a NotFound, which is permanent."""
     error = {"code": "404006", "summary": "Resource Not Found", "detail": "Workbook"}
-    tiny.answers[f"GET workbooks/{LUID}"] = Reply({"error": error}, 404)
+    tiny.replies[f"GET workbooks/{LUID}"] = Reply({"error": error}, 404)
     with pytest.raises(NotFound) as raised:
         client.workbook(LUID)
     assert raised.value.permanent
@@ -127,7 +127,7 @@ def test_deleted_content_is_not_found(tiny: TinyTableau, client: Tableau) -> Non
 def test_a_call_that_is_newer_than_the_server_names_the_version_it_needs(tiny: TinyTableau) -> None:
     """404003 is explained by the version of the server."""
     tiny.version = "3.7"
-    tiny.answers[f"GET webhooks/{LUID}"] = Reply({"webhook": HOOK})
+    tiny.replies[f"GET webhooks/{LUID}"] = Reply({"webhook": HOOK})
     client = Tableau(tiny.url, "mk", PersonalAccessToken("old", "x"), sessions=MemorySessions())
     with client, pytest.raises(UnknownUri, match=r"needs REST API 3\.8; this server is used with 3\.7") as raised:
         client.update_webhook(LUID, is_enabled=False)
@@ -137,13 +137,13 @@ def test_a_call_that_is_newer_than_the_server_names_the_version_it_needs(tiny: T
 def test_a_temporary_gateway_error_is_repeated(tiny: TinyTableau, client: Tableau) -> None:
     """A GET succeeds after two 502s."""
     bad = Reply(b"<html><title>502 Bad Gateway</title></html>", 502, {"Content-Type": "text/html"})
-    tiny.answers[f"GET workbooks/{LUID}"] = [bad, bad, Reply({"workbook": WORKBOOK})]
+    tiny.replies[f"GET workbooks/{LUID}"] = [bad, bad, Reply({"workbook": WORKBOOK})]
     assert client.workbook(LUID).name == "Sales"
 
 
 def test_a_lasting_gateway_error_is_raised(tiny: TinyTableau, client: Tableau) -> None:
     """After three attempts the error is raised, and it is not permanent."""
-    tiny.answers[f"GET workbooks/{LUID}"] = Reply(b"<html><title>502 Bad Gateway</title></html>", 502)
+    tiny.replies[f"GET workbooks/{LUID}"] = Reply(b"<html><title>502 Bad Gateway</title></html>", 502)
     with pytest.raises(ServerError, match="502 Bad Gateway") as raised:
         client.workbook(LUID)
     assert len(tiny.calls(f"GET workbooks/{LUID}")) == 3
@@ -152,7 +152,7 @@ def test_a_lasting_gateway_error_is_raised(tiny: TinyTableau, client: Tableau) -
 
 def test_a_post_is_not_sent_twice(tiny: TinyTableau, client: Tableau) -> None:
     """A request that may have been executed is not repeated."""
-    tiny.answers["POST webhooks"] = Reply(b"", 502)
+    tiny.replies["POST webhooks"] = Reply(b"", 502)
     with pytest.raises(ServerError):
         client.create_webhook("n", "WorkbookCreated", "https://example.org/x")
     assert len(tiny.calls("POST webhooks")) == 1
@@ -160,7 +160,7 @@ def test_a_post_is_not_sent_twice(tiny: TinyTableau, client: Tableau) -> None:
 
 def test_429_is_raised_with_the_time_to_retry(tiny: TinyTableau, client: Tableau) -> None:
     """It is raised at once; the client does not sleep."""
-    tiny.answers[f"GET workbooks/{LUID}"] = Reply({"error": {"code": "429000"}}, 429, {"Retry-After": "60"})
+    tiny.replies[f"GET workbooks/{LUID}"] = Reply({"error": {"code": "429000"}}, 429, {"Retry-After": "60"})
     before = datetime.now(UTC)
     with pytest.raises(TooManyRequests) as raised:
         client.workbook(LUID)
@@ -171,7 +171,7 @@ def test_429_is_raised_with_the_time_to_retry(tiny: TinyTableau, client: Tableau
 
 def test_a_web_page_is_an_invalid_response(tiny: TinyTableau, client: Tableau) -> None:
     """200 with a login page is not an empty workbook."""
-    tiny.answers[f"GET workbooks/{LUID}"] = Reply(
+    tiny.replies[f"GET workbooks/{LUID}"] = Reply(
         b"<!doctype html><title>Sign in</title>", 200, {"Content-Type": "text/html"}
     )
     with pytest.raises(InvalidResponse, match="Sign in"):
@@ -180,7 +180,7 @@ def test_a_web_page_is_an_invalid_response(tiny: TinyTableau, client: Tableau) -
 
 def test_an_incomplete_response_is_an_error(tiny: TinyTableau, client: Tableau) -> None:
     """Half a document is not half a workbook."""
-    tiny.answers[f"GET workbooks/{LUID}"] = Reply({"workbook": WORKBOOK}, cut=30)
+    tiny.replies[f"GET workbooks/{LUID}"] = Reply({"workbook": WORKBOOK}, cut=30)
     with pytest.raises(ConnectionFailed, match="before the response was complete"):
         client.workbook(LUID)
 
@@ -207,18 +207,18 @@ def test_a_silent_server_ends_at_the_read_timeout(tiny: TinyTableau, client: Tab
 def test_compressed_and_chunked_responses_are_read(tiny: TinyTableau, client: Tableau) -> None:
     """Gateways send both."""
     zipped = gzip.compress(json.dumps({"workbook": WORKBOOK}).encode())
-    tiny.answers[f"GET workbooks/{LUID}"] = Reply(zipped, headers={"Content-Encoding": "gzip"})
+    tiny.replies[f"GET workbooks/{LUID}"] = Reply(zipped, headers={"Content-Encoding": "gzip"})
     assert client.workbook(LUID).name == "Sales"
-    tiny.answers[f"GET workbooks/{LUID}"] = Reply({"workbook": WORKBOOK}, chunked=True)
+    tiny.replies[f"GET workbooks/{LUID}"] = Reply({"workbook": WORKBOOK}, chunked=True)
     assert client.workbook(LUID).name == "Sales"
-    tiny.answers[f"GET workbooks/{LUID}"] = Reply({"workbook": WORKBOOK}, chunked=True, cut=50)
+    tiny.replies[f"GET workbooks/{LUID}"] = Reply({"workbook": WORKBOOK}, chunked=True, cut=50)
     with pytest.raises(ConnectionFailed, match="before the response was complete"):
         client.workbook(LUID)
 
 
 def test_one_connection_serves_many_calls(tiny: TinyTableau, client: Tableau) -> None:
     """It is reused after errors, empty responses and images, too."""
-    tiny.answers |= {
+    tiny.replies |= {
         f"GET workbooks/{LUID}": Reply({"workbook": WORKBOOK}),
         f"GET workbooks/{LUID}/previewImage": Reply(b"x" * 100_000),
         f"DELETE webhooks/{LUID}": Reply(b"", 204),
@@ -234,21 +234,21 @@ def test_one_connection_serves_many_calls(tiny: TinyTableau, client: Tableau) ->
 
 def test_a_preview_image_is_bytes(tiny: TinyTableau, client: Tableau) -> None:
     """Binary calls accept any type, because some of them refuse JSON."""
-    tiny.answers[f"GET workbooks/{LUID}/previewImage"] = Reply(b"\x89PNG...", headers={"Content-Type": "image/png"})
+    tiny.replies[f"GET workbooks/{LUID}/previewImage"] = Reply(b"\x89PNG...", headers={"Content-Type": "image/png"})
     assert client.workbook_preview_image(LUID) == b"\x89PNG..."
     assert tiny.asked[-1].headers["accept"] == "*/*"
 
 
 def test_a_web_page_is_not_an_image(tiny: TinyTableau, client: Tableau) -> None:
     """A login page with status 200 is an error, not a broken PNG in a channel."""
-    tiny.answers[f"GET workbooks/{LUID}/previewImage"] = Reply(b"<html>", headers={"Content-Type": "text/html"})
+    tiny.replies[f"GET workbooks/{LUID}/previewImage"] = Reply(b"<html>", headers={"Content-Type": "text/html"})
     with pytest.raises(InvalidResponse, match="web page"):
         client.workbook_preview_image(LUID)
 
 
 def test_tags_that_tableau_would_split_are_quoted(tiny: TinyTableau, client: Tableau) -> None:
     """A label with a blank or a comma is sent in double quotes."""
-    tiny.answers[f"PUT workbooks/{LUID}/tags"] = Reply({"tags": {"tag": {"label": "two words"}}})
+    tiny.replies[f"PUT workbooks/{LUID}/tags"] = Reply({"tags": {"tag": {"label": "two words"}}})
     assert client.add_tags(Content("workbook", LUID), ["two words", "plain", "a,b"]) == ("two words",)
     assert [tag["label"] for tag in tiny.asked[-1].json["tags"]["tag"]] == ['"two words"', "plain", '"a,b"']
 
@@ -263,14 +263,14 @@ def test_an_invalid_tag_is_refused(tiny: TinyTableau, client: Tableau, tag: str)
 
 def test_a_tag_is_encoded_in_the_path(tiny: TinyTableau, client: Tableau) -> None:
     """A slash in a tag does not become part of the path."""
-    tiny.answers[f"DELETE datasources/{LUID}/tags/a%2Fb%20c"] = Reply(b"", 204)
+    tiny.replies[f"DELETE datasources/{LUID}/tags/a%2Fb%20c"] = Reply(b"", 204)
     client.delete_tag(Content("datasource", LUID), "a/b c")
 
 
 def test_request_sends_any_other_call(tiny: TinyTableau, client: Tableau) -> None:
     """The path is relative to the site or to the server, with parameters and a body."""
-    tiny.answers["GET workbooks"] = Reply({"workbooks": {}})
-    tiny.answers["POST /api/-/pulse/definitions"] = Reply(b"", 202)
+    tiny.replies["GET workbooks"] = Reply({"workbooks": {}})
+    tiny.replies["POST /api/-/pulse/definitions"] = Reply(b"", 202)
     assert client.request("GET", "workbooks", params={"filter": "name:eq:A B", "x": True}) == {"workbooks": {}}
     assert tiny.asked[-1].query == "filter=name:eq:A%20B&x=true"
     assert client.request("POST", "/api/-/pulse/definitions", json={"a": 1}) == {}
@@ -301,7 +301,7 @@ def jobs_page(*jobs: dict[str, Any]) -> Reply:
 
 def test_the_failed_job_is_the_one_of_the_content(tiny: TinyTableau, client: Tableau) -> None:
     """Of jobs with the same title the one of this content is returned, with the reason in its notes."""
-    tiny.answers |= {
+    tiny.replies |= {
         "GET jobs": jobs_page(listed(JOBS[0]), listed(JOBS[1])),
         f"GET jobs/{JOBS[0]}": queried(JOBS[0], OTHER),
         f"GET jobs/{JOBS[1]}": queried(JOBS[1], LUID, r"java.lang.RuntimeException: no\nCaused by: C:\new"),
@@ -323,7 +323,7 @@ def test_the_failed_job_is_the_one_of_the_content(tiny: TinyTableau, client: Tab
 
 def test_the_failed_job_is_the_one_nearest_in_time(tiny: TinyTableau, client: Tableau) -> None:
     """Yesterday's failure of the same content is not the reason of today's."""
-    tiny.answers |= {
+    tiny.replies |= {
         "GET jobs": jobs_page(
             listed(JOBS[0], AT - timedelta(minutes=5)), listed(JOBS[1], AT), listed(JOBS[2], AT - timedelta(hours=3))
         ),
@@ -338,13 +338,13 @@ def test_the_failed_job_is_the_one_nearest_in_time(tiny: TinyTableau, client: Ta
 
 def test_an_earlier_failure_alone_is_not_returned(tiny: TinyTableau, client: Tableau) -> None:
     """While the job is not listed yet, an earlier one does not replace it."""
-    tiny.answers["GET jobs"] = jobs_page(listed(JOBS[0], AT - timedelta(hours=1)))
+    tiny.replies["GET jobs"] = jobs_page(listed(JOBS[0], AT - timedelta(hours=1)))
     assert client.failed_job(LUID, name="Sales", at=AT) is None
 
 
 def test_the_failed_job_is_found_without_its_title(tiny: TinyTableau, client: Tableau) -> None:
     """A title may be missing or translated, so the second list is without it; one with a comma is never sent."""
-    tiny.answers |= {
+    tiny.replies |= {
         "GET jobs": [jobs_page(), jobs_page(listed(JOBS[0]))],
         f"GET jobs/{JOBS[0]}": queried(JOBS[0], LUID),
     }
@@ -355,7 +355,7 @@ def test_the_failed_job_is_found_without_its_title(tiny: TinyTableau, client: Ta
 
 def test_refresh_jobs_include_those_of_bridge(tiny: TinyTableau, client: Tableau) -> None:
     """They are Tableau's four job types of refreshes."""
-    tiny.answers["GET jobs"] = jobs_page(listed(JOBS[0]))
+    tiny.replies["GET jobs"] = jobs_page(listed(JOBS[0]))
     assert [job.luid for job in client.refresh_jobs("status:eq:Failed")] == [JOBS[0]]
     assert unquote(tiny.asked[-1].query).split("&")[1] == (
         "filter=jobType:in:[refresh_extracts,increment_extracts,"
@@ -369,7 +369,7 @@ def test_job_types_that_the_server_refuses_are_left_out(tiny: TinyTableau, clien
     def older(asked: Asked) -> Reply:
         return refused("400000", "unknown job type") if "bridge" in asked.query else jobs_page(listed(JOBS[0]))
 
-    tiny.answers["GET jobs"] = older
+    tiny.replies["GET jobs"] = older
     for _ in range(3):
         assert [job.luid for job in client.refresh_jobs()] == [JOBS[0]]
     assert ["bridge" in asked.query for asked in tiny.calls("GET jobs")] == [True, False, False, False]
@@ -377,7 +377,7 @@ def test_job_types_that_the_server_refuses_are_left_out(tiny: TinyTableau, clien
 
 def test_a_filter_that_the_server_refuses_anyway_is_an_error(tiny: TinyTableau, client: Tableau) -> None:
     """Then the job types were not the reason, and they are sent again the next time."""
-    tiny.answers["GET jobs"] = refused("400000", "unknown field")
+    tiny.replies["GET jobs"] = refused("400000", "unknown field")
     for _ in range(2):
         with pytest.raises(BadRequest, match="unknown field"):
             list(client.refresh_jobs())
@@ -408,7 +408,7 @@ def test_a_wrong_filter_of_refresh_jobs_is_refused_at_once(tiny: TinyTableau, cl
 
 def test_a_failed_job_is_polled_for_until_it_appears(tiny: TinyTableau, client: Tableau) -> None:
     """The list is read again after 5, 10 and 30 seconds."""
-    tiny.answers |= {
+    tiny.replies |= {
         "GET jobs": [*[jobs_page()] * 6, jobs_page(listed(JOBS[0]))],
         f"GET jobs/{JOBS[0]}": queried(JOBS[0], LUID),
     }
@@ -419,7 +419,7 @@ def test_a_failed_job_is_polled_for_until_it_appears(tiny: TinyTableau, client: 
 
 def test_polling_for_a_failed_job_ends(tiny: TinyTableau, client: Tableau) -> None:
     """After `wait` seconds the result is None."""
-    tiny.answers["GET jobs"] = jobs_page()
+    tiny.replies["GET jobs"] = jobs_page()
     pauses: list[float] = []
     assert client.find_failed_job(LUID, at=AT, wait=100, sleep=pauses.append) is None
     assert pauses == [5, 10, 30, 55]
@@ -428,9 +428,9 @@ def test_polling_for_a_failed_job_ends(tiny: TinyTableau, client: Tableau) -> No
 def test_waiting_ends_when_the_job_has_finished(tiny: TinyTableau, client: Tableau) -> None:
     """Progress 100 is not the end; completedAt is."""
     running = Reply({"job": {"id": JOBS[0], "progress": "100", "startedAt": "2026-01-31T09:30:00Z"}})
-    tiny.answers[f"GET jobs/{JOBS[0]}"] = [running, running, queried(JOBS[0], LUID)]
+    tiny.replies[f"GET jobs/{JOBS[0]}"] = [running, running, queried(JOBS[0], LUID)]
     assert client.wait_for_job(JOBS[0], sleep=lambda _: None).status == "Failed"
-    tiny.answers[f"GET jobs/{JOBS[0]}"] = running
+    tiny.replies[f"GET jobs/{JOBS[0]}"] = running
     with pytest.raises(StillRunning) as raised:
         client.wait_for_job(JOBS[0], wait=20, sleep=lambda _: None)
     assert raised.value.retry_at is not None
@@ -473,7 +473,7 @@ def test_webhooks_are_listed_in_every_shape(tiny: TinyTableau, client: Tableau) 
     """With and without paging, none, one instead of a list, and those of old servers."""
     old = {key: HOOK[key] for key in HOOK if key not in {"event", "isEnabled"}}
     old |= {"webhook-source": {"webhook-event-user-promoted-admin": {}}}
-    tiny.answers["GET webhooks"] = [
+    tiny.replies["GET webhooks"] = [
         Reply({"webhooks": {}}),
         Reply({"webhooks": {"webhook": HOOK}}),
         Reply({"webhooks": {"webhook": [old]}}),
@@ -488,7 +488,7 @@ def test_webhooks_are_listed_in_every_shape(tiny: TinyTableau, client: Tableau) 
 
 def test_a_webhook_is_created_by_the_name_of_its_event(tiny: TinyTableau, client: Tableau) -> None:
     """Servers before 2020.3 are sent the name of its element."""
-    tiny.answers["POST webhooks"] = Reply({"webhook": HOOK}, 201)
+    tiny.replies["POST webhooks"] = Reply({"webhook": HOOK}, 201)
     assert isinstance(client.create_webhook("n", "LabelDeleted", "https://x.example.org/y"), Webhook)
     assert tiny.asked[-1].json["webhook"]["event"] == "LabelDeleted"
     with Tableau(tiny.url, "mk", PersonalAccessToken("old", "x"), api_version="3.6", sessions=MemorySessions()) as old:
@@ -498,8 +498,8 @@ def test_a_webhook_is_created_by_the_name_of_its_event(tiny: TinyTableau, client
 
 def test_an_update_of_a_webhook_is_complete(tiny: TinyTableau, client: Tableau) -> None:
     """Fields that are not given are read first and sent unchanged."""
-    tiny.answers[f"GET webhooks/{LUID}"] = Reply({"webhook": HOOK})
-    tiny.answers[f"PUT webhooks/{LUID}"] = Reply({"webhook": {**HOOK, "isEnabled": True}}, 201)
+    tiny.replies[f"GET webhooks/{LUID}"] = Reply({"webhook": HOOK})
+    tiny.replies[f"PUT webhooks/{LUID}"] = Reply({"webhook": {**HOOK, "isEnabled": True}}, 201)
     assert client.update_webhook(LUID, is_enabled=True).is_enabled
     sent = tiny.asked[-1].json["webhook"]
     assert (sent["name"], sent["event"], sent["isEnabled"]) == ("failures", "WorkbookRefreshFailed", True)
@@ -523,31 +523,31 @@ def test_the_test_of_a_webhook_returns_the_receivers_response(tiny: TinyTableau,
     """The status inside counts, whatever the status of the call."""
     inside = {"webhookTestResult": {"id": LUID, "status": "408", "body": "timed out"}}
     for status in (200, 400):
-        tiny.answers[f"GET webhooks/{LUID}/test"] = Reply(inside, status)
+        tiny.replies[f"GET webhooks/{LUID}/test"] = Reply(inside, status)
         result = client.test_webhook(LUID)
         assert (result.ok, result.status, result.body) == (False, 408, "timed out")
-    tiny.answers[f"GET webhooks/{LUID}/test"] = Reply({"error": {"code": "400113"}}, 400)
+    tiny.replies[f"GET webhooks/{LUID}/test"] = Reply({"error": {"code": "400113"}}, 400)
     with pytest.raises(NotFound):
         client.test_webhook(LUID)
 
 
 def test_a_webhook_is_deleted(tiny: TinyTableau, client: Tableau) -> None:
     """204 without a body is a success."""
-    tiny.answers[f"DELETE webhooks/{LUID}"] = Reply(b"", 204)
+    tiny.replies[f"DELETE webhooks/{LUID}"] = Reply(b"", 204)
     client.delete_webhook(LUID)
     assert re.fullmatch(r"session\|1\|.*", tiny.asked[-1].headers["x-tableau-auth"])
 
 
 def test_a_running_refresh_has_an_error_of_its_own(tiny: TinyTableau, client: Tableau) -> None:
     """409093 is not a failure, so it can be caught separately."""
-    tiny.answers[f"POST workbooks/{LUID}/refresh"] = Reply({"error": {"code": "409093", "summary": "Conflict"}}, 409)
+    tiny.replies[f"POST workbooks/{LUID}/refresh"] = Reply({"error": {"code": "409093", "summary": "Conflict"}}, 409)
     with pytest.raises(AlreadyRunning):
         client.request("POST", f"workbooks/{LUID}/refresh", json={})
 
 
 def test_filters_are_encoded_as_tableau_expects(tiny: TinyTableau, client: Tableau) -> None:
     """Punctuation stays, blanks are encoded, times are in UTC."""
-    tiny.answers["GET jobs"] = jobs_page()
+    tiny.replies["GET jobs"] = jobs_page()
     list(client.jobs(where("title", "eq", "A B+C/ä"), "status:eq:Failed", where("createdAt", "gte", AT)))
     assert (
         "filter=title:eq:A%20B%2BC%2F%C3%A4,status:eq:Failed,createdAt:gte:2026-01-31T09:30:01Z" in tiny.asked[-1].query
@@ -593,7 +593,7 @@ def test_a_response_without_the_requested_object_is_an_error(
     tiny: TinyTableau, client: Tableau, path: str, call: Callable[[Tableau], object], body: object
 ) -> None:
     """A status of 200 is not enough: every workbook has an id."""
-    tiny.answers[path] = Reply(body)
+    tiny.replies[path] = Reply(body)
     with pytest.raises(InvalidResponse):
         call(client)
 
@@ -612,7 +612,7 @@ def test_a_response_without_the_requested_object_is_an_error(
 )
 def test_an_object_without_an_id_is_an_error(tiny: TinyTableau, client: Tableau, body: object) -> None:
     """The error is not permanent and names the object that is missing."""
-    tiny.answers[f"GET workbooks/{LUID}"] = Reply(body)
+    tiny.replies[f"GET workbooks/{LUID}"] = Reply(body)
     with pytest.raises(InvalidResponse, match="no workbook") as raised:
         client.workbook(LUID)
     assert not raised.value.permanent
@@ -627,7 +627,7 @@ def test_secrets_that_tableau_repeats_are_masked_in_every_part(tiny: TinyTableau
         graphql = {"errors": [{"message": text, "extensions": {"code": text}}]}
         return Reply(graphql, 200) if "graphql" in asked.path else Reply({"error": error}, 400)
 
-    tiny.answers |= {
+    tiny.replies |= {
         f"GET workbooks/{LUID}": echo,
         "POST /api/metadata/graphql": echo,
         f"GET views/{LUID}": lambda asked: Reply(f"s3cr3t-value {asked.headers['x-tableau-auth']}".encode()),

@@ -18,7 +18,7 @@ PATH = f"GET views/{LUID}/pdf"
 
 def test_an_incomplete_export_leaves_no_file(tiny: TinyTableau, client: Tableau, tmp_path: Path) -> None:
     """After three broken attempts there is an error, and neither a file nor a temporary one."""
-    tiny.answers[PATH] = HALF
+    tiny.replies[PATH] = HALF
     with pytest.raises(ConnectionFailed, match="before the response was complete") as raised:
         client.view_pdf(LUID).save(tmp_path / "view.pdf")
     assert list(tmp_path.iterdir()) == []
@@ -27,14 +27,14 @@ def test_an_incomplete_export_leaves_no_file(tiny: TinyTableau, client: Tableau,
 
 def test_an_incomplete_export_is_repeated(tiny: TinyTableau, client: Tableau, tmp_path: Path) -> None:
     """The second attempt is complete and contains nothing of the first one."""
-    tiny.answers[PATH] = [HALF, PDF]
+    tiny.replies[PATH] = [HALF, PDF]
     saved = client.view_pdf(LUID).save(tmp_path / "view.pdf")
     assert saved.read_bytes() == PDF.body
 
 
 def test_an_export_with_an_ended_session_is_repeated_with_a_new_one(tiny: TinyTableau, client: Tableau) -> None:
     """The 401 does not become the file."""
-    tiny.answers[PATH] = PDF
+    tiny.replies[PATH] = PDF
     client.session()
     tiny.expire()
     assert client.view_pdf(LUID).read() == PDF.body
@@ -47,7 +47,7 @@ def test_an_interrupted_export_leaves_no_file(tiny: TinyTableau, client: Tableau
     def interrupted(_: object) -> None:
         raise KeyboardInterrupt
 
-    tiny.answers[PATH] = PDF
+    tiny.replies[PATH] = PDF
     export = client.view_pdf(LUID)
     export._fetch = interrupted
     with pytest.raises(KeyboardInterrupt):
@@ -66,7 +66,7 @@ def test_a_response_without_a_file_is_not_saved(
     tiny: TinyTableau, client: Tableau, tmp_path: Path, reply: Reply, kind: type[Exception]
 ) -> None:
     """Neither a login page nor an error becomes report.pdf."""
-    tiny.answers[PATH] = reply
+    tiny.replies[PATH] = reply
     with pytest.raises(kind):
         client.view_pdf(LUID).save(tmp_path / "report.pdf")
     assert list(tmp_path.iterdir()) == []
@@ -74,7 +74,7 @@ def test_a_response_without_a_file_is_not_saved(
 
 def test_the_parameters_of_an_export_are_encoded(tiny: TinyTableau, client: Tableau) -> None:
     """Filters of the view are encoded, several values are separated by commas, None is left out."""
-    tiny.answers[f"GET views/{LUID}/image"] = Reply(b"\x89PNG")
+    tiny.replies[f"GET views/{LUID}/image"] = Reply(b"\x89PNG")
     client.view_image(LUID, max_age=1, width=300, height=200, filters={"Sub Region": ["Süd", "A&B"]}).read()
     assert tiny.asked[-1].query == (
         "resolution=high&vizWidth=300&vizHeight=200&maxAge=1&vf_Sub%20Region=S%C3%BCd,A%26B"
@@ -107,7 +107,7 @@ def test_twenty_exports_at_most_run_at_the_same_time(tiny: TinyTableau, client: 
 
 def test_an_export_whose_session_is_always_refused_fails(tiny: TinyTableau, client: Tableau, tmp_path: Path) -> None:
     """It leaves no file."""
-    tiny.answers[PATH] = Reply(EXPIRED, 401)
+    tiny.replies[PATH] = Reply(EXPIRED, 401)
     with pytest.raises(Exception, match="401002"):
         client.view_pdf(LUID).save(tmp_path / "x.pdf")
     assert list(tmp_path.iterdir()) == []

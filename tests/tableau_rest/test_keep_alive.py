@@ -45,7 +45,7 @@ def test_a_password_causes_no_warning() -> None:
 def test_the_age_of_a_token_survives_sessions_and_restarts(tiny: TinyTableau) -> None:
     """It is stored with the shared session; a new secret has age zero."""
     now, store = NOW, MemorySessions()
-    tiny.answers["GET /api/3.27/sessions/current"] = Reply({"session": {}})
+    tiny.replies["GET /api/3.27/sessions/current"] = Reply({"session": {}})
 
     def client_with(secret: str) -> Tableau:
         return Tableau(tiny.url, "mk", PersonalAccessToken("bot", secret), sessions=store, clock=lambda: now)
@@ -63,7 +63,7 @@ def test_the_age_of_a_token_survives_sessions_and_restarts(tiny: TinyTableau) ->
 
 def test_keep_alive_renews_an_ended_session(tiny: TinyTableau, client: Tableau) -> None:
     """After a 401 it signs in."""
-    tiny.answers["GET /api/3.27/sessions/current"] = Reply({"session": {}})
+    tiny.replies["GET /api/3.27/sessions/current"] = Reply({"session": {}})
     client.keep_alive()
     tiny.expire()
     client.keep_alive()

@@ -37,7 +37,7 @@ def numbers(client: Tableau) -> list[int]:
 
 def test_pages_are_requested_when_they_are_needed(tiny: TinyTableau, client: Tableau) -> None:
     """Three items in pages of two take two requests, the second only for the third item."""
-    tiny.answers["GET workbooks"] = Changing(3)
+    tiny.replies["GET workbooks"] = Changing(3)
     books = client.workbooks(page_size=2)
     next(books)
     next(books)
@@ -48,33 +48,33 @@ def test_pages_are_requested_when_they_are_needed(tiny: TinyTableau, client: Tab
 
 def test_an_item_that_moves_to_the_next_page_is_returned_once(tiny: TinyTableau, client: Tableau) -> None:
     """Content that is published while the list is read moves the rest; no item is returned twice or missing."""
-    tiny.answers["GET workbooks"] = Changing(5, lambda found, request: request == 2 and found.insert(0, 99))
+    tiny.replies["GET workbooks"] = Changing(5, lambda found, request: request == 2 and found.insert(0, 99))
     assert numbers(client) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("gone", [0, 1, 2])
 def test_an_item_that_moves_to_the_previous_page_is_not_skipped(tiny: TinyTableau, client: Tableau, gone: int) -> None:
     """Content that is deleted while the list is read moves the rest; the list is read again."""
-    tiny.answers["GET workbooks"] = Changing(6, lambda found, request: request == 2 and found.remove(gone))
+    tiny.replies["GET workbooks"] = Changing(6, lambda found, request: request == 2 and found.remove(gone))
     assert set(range(6)) - {gone} <= set(numbers(client))
 
 
 def test_a_page_behind_the_end_of_a_list_that_shrank_is_no_error(tiny: TinyTableau, client: Tableau) -> None:
-    """Tableau answers 400006 for a page that no longer exists."""
+    """Tableau responds with 400006 for a page that no longer exists."""
     pages = Changing(6, lambda found, request: request == 3 and found.__delitem__(slice(0, 2)))
 
     def shrinking(asked: Asked) -> Reply:
         reply = pages(asked)
         return refused("400006") if (asked.page - 1) * 2 >= len(pages.numbers) else reply
 
-    tiny.answers["GET workbooks"] = shrinking
+    tiny.replies["GET workbooks"] = shrinking
     assert set(numbers(client)) >= {2, 3, 4, 5}
     assert pages.requests == 5
 
 
 def test_a_list_that_keeps_changing_is_an_error(tiny: TinyTableau, client: Tableau) -> None:
     """It is not permanent, and it gives both counts."""
-    tiny.answers["GET workbooks"] = Changing(40, lambda found, request: found.pop(0))
+    tiny.replies["GET workbooks"] = Changing(40, lambda found, request: found.pop(0))
     with pytest.raises(IncompleteList, match="incomplete") as raised:
         numbers(client)
     assert not raised.value.permanent
@@ -82,14 +82,14 @@ def test_a_list_that_keeps_changing_is_an_error(tiny: TinyTableau, client: Table
 
 def test_an_item_that_is_listed_twice_is_returned_once(tiny: TinyTableau, client: Tableau) -> None:
     """If a second reading finds the same list, the server counts the item twice."""
-    tiny.answers["GET workbooks"] = Changing(4, lambda found, _: found.__setitem__(slice(None), [0, 1, 1, 2]))
+    tiny.replies["GET workbooks"] = Changing(4, lambda found, _: found.__setitem__(slice(None), [0, 1, 1, 2]))
     assert numbers(client) == [0, 1, 2]
 
 
 def test_a_server_that_repeats_a_page_is_an_error(tiny: TinyTableau, client: Tableau) -> None:
     """It ignores the page number, so the rest of the list is unknown."""
     page = Reply({"pagination": {"totalAvailable": "4"}, "workbooks": {"workbook": [{"id": luid(0)}, {"id": luid(1)}]}})
-    tiny.answers["GET workbooks"] = page
+    tiny.replies["GET workbooks"] = page
     with pytest.raises(IncompleteList):
         numbers(client)
 
@@ -103,7 +103,7 @@ def test_an_error_on_a_later_page_is_raised(
 ) -> None:
     """The items before it are not the list."""
     pages = Changing(4)
-    tiny.answers["GET workbooks"] = lambda asked: pages(asked) if asked.page == 1 else reply
+    tiny.replies["GET workbooks"] = lambda asked: pages(asked) if asked.page == 1 else reply
     with pytest.raises(kind):
         numbers(client)
 
@@ -115,7 +115,7 @@ def test_a_total_that_is_never_reached_ends(tiny: TinyTableau, client: Tableau) 
     def miscounting(asked: Asked) -> Reply:
         return Reply(pages(asked).body | {"pagination": {"totalAvailable": "99"}})
 
-    tiny.answers["GET workbooks"] = miscounting
+    tiny.replies["GET workbooks"] = miscounting
     assert numbers(client) == [0, 1]
     assert pages.requests == 4
 
@@ -128,23 +128,23 @@ def test_a_total_that_grows_forever_ends(tiny: TinyTableau, client: Tableau) -> 
         asked_first = Asked(asked.method, asked.path, "pageNumber=1", asked.headers, asked.body)
         return Reply(pages(asked_first).body | {"pagination": {"totalAvailable": str(asked.page * 10)}})
 
-    tiny.answers["GET workbooks"] = growing
+    tiny.replies["GET workbooks"] = growing
     with pytest.raises(IncompleteList):
         numbers(client)
 
 
 def test_a_list_without_a_paging_block_is_one_page(tiny: TinyTableau, client: Tableau) -> None:
     """Some lists have none."""
-    tiny.answers["GET flows/runs"] = Reply({"flowRuns": {"flowRun": [{"id": "1"}, {"id": "2"}]}})
+    tiny.replies["GET flows/runs"] = Reply({"flowRuns": {"flowRun": [{"id": "1"}, {"id": "2"}]}})
     assert [run.luid for run in client.flow_runs()] == ["1", "2"]
 
 
 def test_full_pages_without_a_paging_block_are_followed(tiny: TinyTableau, client: Tableau) -> None:
     """Only a page that is not full, or one that is repeated, is surely the last."""
     pages = Changing(5)
-    tiny.answers["GET workbooks"] = lambda asked: Reply({"workbooks": pages(asked).body["workbooks"]})
+    tiny.replies["GET workbooks"] = lambda asked: Reply({"workbooks": pages(asked).body["workbooks"]})
     assert numbers(client) == [0, 1, 2, 3, 4]
-    tiny.answers["GET workbooks"] = Reply({"workbooks": {"workbook": [{"id": luid(n)} for n in range(3)]}})
+    tiny.replies["GET workbooks"] = Reply({"workbooks": {"workbook": [{"id": luid(n)} for n in range(3)]}})
     assert numbers(client) == [0, 1, 2]
 
 
@@ -164,7 +164,7 @@ def test_full_pages_without_a_paging_block_are_followed(tiny: TinyTableau, clien
 )
 def test_a_response_that_is_no_list_is_not_an_empty_list(tiny: TinyTableau, client: Tableau, body: Any) -> None:
     """An empty response, another list, texts, and an item without an id are errors."""
-    tiny.answers["GET workbooks"] = Reply(body)
+    tiny.replies["GET workbooks"] = Reply(body)
     with pytest.raises(InvalidResponse):
         numbers(client)
 
@@ -172,5 +172,5 @@ def test_a_response_that_is_no_list_is_not_an_empty_list(tiny: TinyTableau, clie
 @pytest.mark.parametrize("body", [{"workbooks": {}}, {"workbooks": {"workbook": []}}, {"workbooks": None}, []])
 def test_an_empty_list_is_empty(tiny: TinyTableau, client: Tableau, body: Any) -> None:
     """Servers send several forms of one."""
-    tiny.answers["GET workbooks"] = Reply(body)
+    tiny.replies["GET workbooks"] = Reply(body)
     assert numbers(client) == []

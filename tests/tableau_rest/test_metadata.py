@@ -24,7 +24,7 @@ def source(**more: Any) -> dict[str, Any]:
 
 def test_partial_data_is_returned_as_incomplete(tiny: TinyTableau, client: Tableau) -> None:
     """While the index is built, data comes with a warning."""
-    tiny.answers[PATH] = failed("BACKFILL_RUNNING", "WARNING", source(downstreamWorkbooks=[BOOK]))
+    tiny.replies[PATH] = failed("BACKFILL_RUNNING", "WARNING", source(downstreamWorkbooks=[BOOK]))
     found = client.downstream_workbooks(LUID)
     assert not found.complete
     assert (found.workbooks[0].owner_email, found.workbooks[0].project_name) == ("ann@x.org", "Finance")
@@ -34,7 +34,7 @@ def test_partial_data_is_returned_as_incomplete(tiny: TinyTableau, client: Table
 def test_a_query_over_the_limit_is_repeated_in_pages(tiny: TinyTableau, client: Tableau, code: str) -> None:
     """A data source with very many workbooks is read completely."""
 
-    def answer(asked: Asked) -> Reply:
+    def reply(asked: Asked) -> Reply:
         if "Connection" not in asked.json["query"]:
             return failed(code)
         last = asked.json["variables"]["after"] == "c1"
@@ -42,7 +42,7 @@ def test_a_query_over_the_limit_is_repeated_in_pages(tiny: TinyTableau, client: 
         page = {"nodes": [BOOK | {"name": "last" if last else "first"}], "pageInfo": info}
         return Reply({"data": source(downstreamWorkbooksConnection=page)})
 
-    tiny.answers[PATH] = answer
+    tiny.replies[PATH] = reply
     found = client.downstream_workbooks(LUID)
     assert [book.name for book in found.workbooks] == ["first", "last"]
     assert found.complete
@@ -54,7 +54,7 @@ def test_a_query_over_the_limit_is_repeated_in_pages(tiny: TinyTableau, client: 
 )
 def test_a_metadata_error_comes_with_advice(tiny: TinyTableau, client: Tableau, code: str, said: str) -> None:
     """The advice depends on its code."""
-    tiny.answers[PATH] = failed(code)
+    tiny.replies[PATH] = failed(code)
     with pytest.raises(MetadataError, match=said) as raised:
         client.downstream_workbooks(LUID)
     assert raised.value.permanent
@@ -63,7 +63,7 @@ def test_a_metadata_error_comes_with_advice(tiny: TinyTableau, client: Tableau, 
 
 def test_too_many_queries_are_raised_with_the_time_to_retry(tiny: TinyTableau, client: Tableau) -> None:
     """RATE_EXCEEDED is this API's 429."""
-    tiny.answers[PATH] = failed("RATE_EXCEEDED")
+    tiny.replies[PATH] = failed("RATE_EXCEEDED")
     with pytest.raises(TooManyRequests) as raised:
         client.upstream(LUID)
     assert raised.value.retry_at is not None
@@ -74,7 +74,7 @@ def test_content_that_is_not_indexed_is_not_permanently_missing(
     tiny: TinyTableau, client: Tableau, data: dict[str, Any]
 ) -> None:
     """It may have been published just now."""
-    tiny.answers[PATH] = Reply({"data": data})
+    tiny.replies[PATH] = Reply({"data": data})
     with pytest.raises(NotIndexed) as raised:
         client.downstream_workbooks(LUID)
     assert not raised.value.permanent
@@ -88,7 +88,7 @@ def test_upstream_returns_data_sources_and_tables(tiny: TinyTableau, client: Tab
         "upstreamDatasources": [{"luid": OTHER, "name": "Orders"}],
         "upstreamTables": [{"fullName": "[dbo].[orders]"}, {"fullName": None}],
     }
-    tiny.answers[PATH] = Reply({"data": {"workbooks": [book]}})
+    tiny.replies[PATH] = Reply({"data": {"workbooks": [book]}})
     found = client.upstream(LUID)
     assert [one.name for one in found.datasources] == ["Orders"]
     assert found.tables == ("[dbo].[orders]",)
@@ -113,7 +113,7 @@ NO_CODE = [
 @pytest.mark.parametrize("error", NO_CODE)
 def test_partial_data_with_an_error_without_a_code_is_used(tiny: TinyTableau, client: Tableau, error: Any) -> None:
     """Some servers send `"extensions": null`; the data is incomplete, not unusable."""
-    tiny.answers[PATH] = Reply({"data": source(downstreamWorkbooks=[BOOK]), "errors": [error]})
+    tiny.replies[PATH] = Reply({"data": source(downstreamWorkbooks=[BOOK]), "errors": [error]})
     found = client.downstream_workbooks(LUID)
     assert [book.name for book in found.workbooks] == ["Sales"]
     assert not found.complete
@@ -131,7 +131,7 @@ def test_an_error_without_a_code_leads_to_pages(tiny: TinyTableau, client: Table
         page = {"nodes": [BOOK, BOOK | {"name": "second"}], "pageInfo": {"hasNextPage": False, "endCursor": "c"}}
         return Reply({"data": source(downstreamWorkbooksConnection=page)})
 
-    tiny.answers[PATH] = reply
+    tiny.replies[PATH] = reply
     found = client.downstream_workbooks(LUID)
     assert [book.name for book in found.workbooks] == ["Sales", "second"]
     assert found.complete
@@ -139,7 +139,7 @@ def test_an_error_without_a_code_leads_to_pages(tiny: TinyTableau, client: Table
 
 def test_an_index_that_is_being_built_is_not_permanent(tiny: TinyTableau, client: Tableau) -> None:
     """Without data there is an error, which passes."""
-    tiny.answers[PATH] = failed("BACKFILL_RUNNING", "WARNING")
+    tiny.replies[PATH] = failed("BACKFILL_RUNNING", "WARNING")
     with pytest.raises(MetadataError) as raised:
         client.downstream_workbooks(LUID)
     assert not raised.value.permanent
@@ -154,7 +154,7 @@ def test_pages_that_repeat_end(tiny: TinyTableau, client: Tableau) -> None:
         page = {"nodes": [BOOK], "pageInfo": {"hasNextPage": True, "endCursor": "c1"}}
         return Reply({"data": source(downstreamWorkbooksConnection=page)})
 
-    tiny.answers[PATH] = reply
+    tiny.replies[PATH] = reply
     found = client.downstream_workbooks(LUID)
     assert [book.name for book in found.workbooks] == ["Sales"]
     assert not found.complete

@@ -23,7 +23,7 @@ with Tableau(url, "mk", PersonalAccessToken("bot", "secret"), sessions=FileSessi
 
 def test_three_processes_with_one_token_do_not_end_each_others_session(tiny: TinyTableau, tmp_path: Path) -> None:
     """One sign-in at the start, and one for each time the session is ended."""
-    tiny.answers[f"GET workbooks/{LUID}"] = Reply({"workbook": {"id": LUID}})
+    tiny.replies[f"GET workbooks/{LUID}"] = Reply({"workbook": {"id": LUID}})
     command = [sys.executable, "-c", WORK, tiny.url, str(tmp_path), LUID]
     workers = [subprocess.Popen(command, cwd=ROOT) for _ in range(3)]
     ended = 0

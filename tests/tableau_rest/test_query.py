@@ -76,7 +76,7 @@ def test_a_filter_that_cannot_be_expressed_is_refused(field: str, operator: str,
 def test_wrong_parameters_of_a_list_are_refused_at_once(
     tiny: TinyTableau, client: Tableau, wrong: dict[str, Any]
 ) -> None:
-    """When the method is called, not when the first item is needed; and nothing is sent."""
+    """They are refused by the call of the method, not by the first item; and nothing is sent."""
     filters = wrong.pop("filters", [])
     with pytest.raises(ValueError, match=r".{10}"):
         client.workbooks(*filters, **wrong)

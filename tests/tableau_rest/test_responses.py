@@ -85,7 +85,7 @@ def test_a_gateways_page_becomes_a_short_error(body: bytes) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"error":[]}', b'{"error":"no"}', b"\xff\xfe", b"{" * 100_000])
 def test_any_body_becomes_an_error(body: bytes) -> None:
-    """However broken the body is, the status alone is enough."""
+    """The status alone is enough for an error, however broken the body is."""
     assert error(500, body).status == 500
 
 

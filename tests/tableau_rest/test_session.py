@@ -38,7 +38,7 @@ def tableau(tiny: TinyTableau, store: SessionStore, **more: object) -> Tableau:
 
 def test_the_first_call_signs_in_and_the_next_does_not(tiny: TinyTableau, client: Tableau) -> None:
     """Version, sign-in and call; afterwards only calls."""
-    tiny.answers[f"GET workbooks/{LUID}"] = BOOK
+    tiny.replies[f"GET workbooks/{LUID}"] = BOOK
     assert client.workbook(LUID).name == "Sales"
     client.workbook(LUID)
     assert [asked.path for asked in tiny.asked] == [
@@ -67,7 +67,7 @@ def test_the_first_call_signs_in_and_the_next_does_not(tiny: TinyTableau, client
 )
 def test_an_ended_session_in_any_form_is_renewed_once(tiny: TinyTableau, client: Tableau, dead: Reply) -> None:
     """Ended sessions show as several kinds of 401, and sometimes as 403."""
-    tiny.answers[f"GET workbooks/{LUID}"] = BOOK
+    tiny.replies[f"GET workbooks/{LUID}"] = BOOK
     client.workbook(LUID)
     tiny.expire()
     tiny.expired = dead
@@ -76,9 +76,9 @@ def test_an_ended_session_in_any_form_is_renewed_once(tiny: TinyTableau, client:
 
 
 def test_a_forbidden_call_does_not_sign_in_again(tiny: TinyTableau, client: Tableau) -> None:
-    """403 with a valid session is an answer, not a reason to replace the session."""
-    tiny.answers["GET jobs"] = Reply({"error": {"code": "403004", "summary": "Forbidden"}}, 403)
-    tiny.answers["GET /api/3.27/sessions/current"] = Reply({"session": {}})
+    """403 with a valid session is a refusal of the call, not a reason to replace the session."""
+    tiny.replies["GET jobs"] = Reply({"error": {"code": "403004", "summary": "Forbidden"}}, 403)
+    tiny.replies["GET /api/3.27/sessions/current"] = Reply({"session": {}})
     with pytest.raises(TableauError, match="lacks the right"):
         list(client.jobs())
     assert tiny.sign_ins == 1
@@ -91,7 +91,7 @@ def test_a_call_that_is_refused_with_a_new_session_is_not_permitted(
     tiny: TinyTableau, client: Tableau, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After one sign-in the refusal belongs to the call: a permanent error, without further sign-ins, logged once."""
-    tiny.answers |= {f"GET workbooks/{LUID}": BOOK, "GET jobs": Reply(EXPIRED, 401), CURRENT: Reply({"session": {}})}
+    tiny.replies |= {f"GET workbooks/{LUID}": BOOK, "GET jobs": Reply(EXPIRED, 401), CURRENT: Reply({"session": {}})}
     for _ in range(5):
         with pytest.raises(NotPermitted, match="lacks the right") as raised:
             list(client.jobs())
@@ -104,24 +104,24 @@ def test_a_call_that_is_refused_with_a_new_session_is_not_permitted(
 
 def test_the_refusal_of_a_call_is_one_for_all_content(tiny: TinyTableau, client: Tableau) -> None:
     """A call is refused whatever LUID is in it, but content for which it works is not affected."""
-    tiny.answers[CURRENT] = Reply({"session": {}})
+    tiny.replies[CURRENT] = Reply({"session": {}})
     for number in range(5):
         luid = f"{number:08d}-2222-4333-8444-555566667777"
-        tiny.answers[f"GET workbooks/{luid}/previewImage"] = Reply(EXPIRED, 401)
+        tiny.replies[f"GET workbooks/{luid}/previewImage"] = Reply(EXPIRED, 401)
         with pytest.raises(NotPermitted):
             client.workbook_preview_image(luid)
     assert tiny.sign_ins == 2
-    tiny.answers[f"GET workbooks/{LUID}/previewImage"] = Reply(b"\x89PNG")
+    tiny.replies[f"GET workbooks/{LUID}/previewImage"] = Reply(b"\x89PNG")
     assert client.workbook_preview_image(LUID) == b"\x89PNG"
 
 
 def test_a_refused_call_still_renews_a_session_that_has_ended(tiny: TinyTableau, client: Tableau) -> None:
     """The session itself is queried, so that a right that was granted meanwhile takes effect."""
-    tiny.answers |= {"GET jobs": Reply(EXPIRED, 401), CURRENT: Reply({"session": {}})}
+    tiny.replies |= {"GET jobs": Reply(EXPIRED, 401), CURRENT: Reply({"session": {}})}
     with pytest.raises(NotPermitted):
         list(client.jobs())
     tiny.expire()
-    tiny.answers["GET jobs"] = Reply({"backgroundJobs": {}})
+    tiny.replies["GET jobs"] = Reply({"backgroundJobs": {}})
     assert list(client.jobs()) == []
     assert tiny.sign_ins == 3
 
@@ -129,7 +129,7 @@ def test_a_refused_call_still_renews_a_session_that_has_ended(tiny: TinyTableau,
 def test_a_refusal_is_forgotten_after_an_hour(tiny: TinyTableau) -> None:
     """A server that cannot say whether a session is valid is signed in to once an hour for a refused call."""
     now = datetime(2026, 3, 1, tzinfo=UTC)
-    tiny.answers["GET jobs"] = Reply(EXPIRED, 401)
+    tiny.replies["GET jobs"] = Reply(EXPIRED, 401)
     with tableau(tiny, MemorySessions(), clock=lambda: now) as client:
         for _ in range(6):
             with pytest.raises(NotPermitted):
@@ -140,7 +140,7 @@ def test_a_refusal_is_forgotten_after_an_hour(tiny: TinyTableau) -> None:
 
 def test_a_token_that_is_used_elsewhere_is_no_refusal_of_the_call(tiny: TinyTableau, client: Tableau) -> None:
     """If the new session has ended as well, another program uses the token: an error that is not permanent."""
-    tiny.answers |= {f"GET workbooks/{LUID}": Reply(EXPIRED, 401), CURRENT: Reply(EXPIRED, 401)}
+    tiny.replies |= {f"GET workbooks/{LUID}": Reply(EXPIRED, 401), CURRENT: Reply(EXPIRED, 401)}
     with pytest.raises(Unauthorized, match="used somewhere else") as raised:
         client.workbook(LUID)
     assert not isinstance(raised.value, NotPermitted)
@@ -152,7 +152,7 @@ def test_a_token_that_is_used_elsewhere_is_no_refusal_of_the_call(tiny: TinyTabl
 def test_a_connected_app_without_the_scope_signs_in_once_more(tiny: TinyTableau) -> None:
     """The error names the scope, and further calls do not sign in again."""
     app = ConnectedApp("client", "id", "k" * 44, "ann", scopes=("tableau:content:read",))
-    tiny.answers["GET jobs"] = Reply(EXPIRED, 401)
+    tiny.replies["GET jobs"] = Reply(EXPIRED, 401)
     with Tableau(tiny.url, "mk", app, sessions=MemorySessions(), sleep=lambda _: None) as client:
         for _ in range(5):
             with pytest.raises(NotPermitted, match="tableau:jobs:read"):
@@ -162,7 +162,7 @@ def test_a_connected_app_without_the_scope_signs_in_once_more(tiny: TinyTableau)
 
 def test_the_official_client_does_not_sign_in_for_a_refused_call(tiny: TinyTableau, client: Tableau) -> None:
     """Its calls follow the same rule."""
-    tiny.answers |= {"GET jobs": Reply(EXPIRED, 401), CURRENT: Reply({"session": {}})}
+    tiny.replies |= {"GET jobs": Reply(EXPIRED, 401), CURRENT: Reply({"session": {}})}
     server = client.as_tsc()
     for _ in range(5):
         with pytest.raises(Exception, match="401002"):
@@ -172,7 +172,7 @@ def test_the_official_client_does_not_sign_in_for_a_refused_call(tiny: TinyTable
 
 def test_a_session_in_the_store_is_used_without_signing_in(tiny: TinyTableau) -> None:
     """The session of another process is used; even the version is not requested again."""
-    tiny.answers[f"GET workbooks/{LUID}"] = BOOK
+    tiny.replies[f"GET workbooks/{LUID}"] = BOOK
     store = MemorySessions()
     with tableau(tiny, store) as first, tableau(tiny, store) as second:
         first.workbook(LUID)
@@ -183,7 +183,7 @@ def test_a_session_in_the_store_is_used_without_signing_in(tiny: TinyTableau) ->
 
 def test_a_newer_session_in_the_store_is_used_after_401(tiny: TinyTableau) -> None:
     """If another client has signed in meanwhile, its session is used, so clients do not end each other's session."""
-    tiny.answers[f"GET workbooks/{LUID}"] = BOOK
+    tiny.replies[f"GET workbooks/{LUID}"] = BOOK
     store = MemorySessions()
     with tableau(tiny, store) as first, tableau(tiny, store) as second:
         first.workbook(LUID)
@@ -196,7 +196,7 @@ def test_a_newer_session_in_the_store_is_used_after_401(tiny: TinyTableau) -> No
 
 def test_an_ended_session_in_the_store_costs_one_more_request(tiny: TinyTableau) -> None:
     """If the own and the stored session have ended, the call succeeds with one sign-in."""
-    tiny.answers[f"GET workbooks/{LUID}"] = BOOK
+    tiny.replies[f"GET workbooks/{LUID}"] = BOOK
     store = MemorySessions()
     with tableau(tiny, store) as first, tableau(tiny, store) as second:
         first.workbook(LUID)
@@ -210,7 +210,7 @@ def test_an_ended_session_in_the_store_costs_one_more_request(tiny: TinyTableau)
 
 def test_two_hundred_calls_on_an_expired_session_sign_in_once(tiny: TinyTableau, client: Tableau) -> None:
     """Any number of threads may find the session expired at the same moment."""
-    tiny.answers[f"GET workbooks/{LUID}"] = BOOK
+    tiny.replies[f"GET workbooks/{LUID}"] = BOOK
     client.workbook(LUID)
     tiny.expire()
     together = threading.Barrier(200)
@@ -233,7 +233,7 @@ def test_a_failed_sign_in_is_not_repeated_by_every_waiting_thread(tiny: TinyTabl
         go_on.wait(10)
         return REFUSED
 
-    tiny.answers["POST /api/3.27/auth/signin"] = slowly
+    tiny.replies["POST /api/3.27/auth/signin"] = slowly
     errors: list[TableauError] = []
 
     def call() -> None:
@@ -260,7 +260,7 @@ def test_a_failed_sign_in_is_not_repeated_by_every_waiting_thread(tiny: TinyTabl
 def test_a_session_is_replaced_before_tableau_ends_it(tiny: TinyTableau) -> None:
     """After session_minutes, and after 110 minutes at most, a new one is made without a 401."""
     now = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
-    tiny.answers[f"GET workbooks/{LUID}"] = BOOK
+    tiny.replies[f"GET workbooks/{LUID}"] = BOOK
     with tableau(tiny, MemorySessions(), clock=lambda: now, session_minutes=500) as client:
         client.workbook(LUID)
         now += timedelta(minutes=109)
@@ -273,7 +273,7 @@ def test_a_session_is_replaced_before_tableau_ends_it(tiny: TinyTableau) -> None
 
 def test_a_stored_session_cannot_be_read_without_the_credential(tiny: TinyTableau) -> None:
     """The store contains neither token nor secret, and another secret does not decrypt it."""
-    tiny.answers[f"GET workbooks/{LUID}"] = BOOK
+    tiny.replies[f"GET workbooks/{LUID}"] = BOOK
     kept: dict[str, bytes] = {}
 
     class Glass(MemorySessions):
@@ -296,7 +296,7 @@ def test_a_stored_session_cannot_be_read_without_the_credential(tiny: TinyTablea
 @pytest.mark.parametrize("rubbish", [b"", b"rubbish", b"\xff" * 100])
 def test_damaged_bytes_in_the_store_are_no_session(tiny: TinyTableau, rubbish: bytes) -> None:
     """Damaged or foreign bytes lead to a sign-in, not to an error."""
-    tiny.answers[f"GET workbooks/{LUID}"] = BOOK
+    tiny.replies[f"GET workbooks/{LUID}"] = BOOK
 
     class Broken(MemorySessions):
         def load(self, key: str) -> bytes | None:
@@ -316,7 +316,7 @@ def test_waiting_for_the_sign_in_lock_ends(tiny: TinyTableau) -> None:
 
 def test_a_refused_token_comes_with_advice_and_without_the_secret(tiny: TinyTableau, client: Tableau) -> None:
     """The error is permanent and masks the secret that the server repeated."""
-    tiny.answers["POST /api/3.27/auth/signin"] = REFUSED
+    tiny.replies["POST /api/3.27/auth/signin"] = REFUSED
     with pytest.raises(SignInFailed) as raised:
         client.workbook(LUID)
     assert raised.value.permanent
@@ -348,8 +348,8 @@ def test_a_server_without_tls_must_be_named_with_http(tiny: TinyTableau) -> None
 def test_the_sign_in_follows_the_redirect_to_the_pod(tiny: TinyTableau, another: TinyTableau) -> None:
     """A 301 leads to a POST at the new host, and all further calls go there."""
     pod = another.url.replace("127.0.0.1", "localhost")
-    tiny.answers["POST /api/3.27/auth/signin"] = Reply(b"", 301, {"Location": f"{pod}/api/3.27/auth/signin"})
-    another.answers[f"GET workbooks/{LUID}"] = BOOK
+    tiny.replies["POST /api/3.27/auth/signin"] = Reply(b"", 301, {"Location": f"{pod}/api/3.27/auth/signin"})
+    another.replies[f"GET workbooks/{LUID}"] = BOOK
     with tableau(tiny, MemorySessions()) as client:
         assert client.workbook(LUID).name == "Sales"
         assert client.session().server == pod
@@ -360,7 +360,7 @@ def test_the_sign_in_follows_the_redirect_to_the_pod(tiny: TinyTableau, another:
 def test_each_server_is_sent_another_jwt(tiny: TinyTableau, another: TinyTableau) -> None:
     """Tableau accepts a JWT once, and the generic host may have used it."""
     pod = another.url.replace("127.0.0.1", "localhost")
-    tiny.answers["POST /api/3.27/auth/signin"] = Reply(b"", 301, {"Location": f"{pod}/api/3.27/auth/signin"})
+    tiny.replies["POST /api/3.27/auth/signin"] = Reply(b"", 301, {"Location": f"{pod}/api/3.27/auth/signin"})
     app = ConnectedApp("client", "id", "k" * 44, "ann")
     with Tableau(tiny.url, "mk", app, sessions=MemorySessions()) as client:
         assert client.session().server == pod
@@ -370,7 +370,7 @@ def test_each_server_is_sent_another_jwt(tiny: TinyTableau, another: TinyTableau
 
 def test_redirects_in_a_circle_end(tiny: TinyTableau, client: Tableau) -> None:
     """Three redirects are the limit."""
-    tiny.answers["GET /api/2.4/serverinfo"] = Reply(b"", 302, {"Location": f"{tiny.url}/api/2.4/serverinfo"})
+    tiny.replies["GET /api/2.4/serverinfo"] = Reply(b"", 302, {"Location": f"{tiny.url}/api/2.4/serverinfo"})
     with pytest.raises(InvalidResponse, match="circle"):
         client.session()
     assert len(tiny.asked) == 3
@@ -386,7 +386,7 @@ def test_the_servers_version_needs_no_session(tiny: TinyTableau, client: Tableau
 
 def test_a_redirect_to_a_foreign_host_is_not_followed(tiny: TinyTableau, client: Tableau) -> None:
     """The credential is never sent there."""
-    tiny.answers["POST /api/3.27/auth/signin"] = Reply(
+    tiny.replies["POST /api/3.27/auth/signin"] = Reply(
         b"", 301, {"Location": "https://evil.example.org/api/3.27/auth/signin"}
     )
     with pytest.raises(InvalidResponse, match=r"evil\.example\.org") as raised:
@@ -398,8 +398,8 @@ def test_a_site_that_moved_is_signed_in_to_at_its_new_server(tiny: TinyTableau, 
     """A redirect of an ordinary call causes a sign-in there; the old token is not sent to it."""
     pod = another.url.replace("127.0.0.1", "localhost")
     path = f"/api/3.27/sites/{SITE}/workbooks/{LUID}"
-    tiny.answers[f"GET workbooks/{LUID}"] = Reply(b"", 301, {"Location": pod + path})
-    another.answers[f"GET workbooks/{LUID}"] = BOOK
+    tiny.replies[f"GET workbooks/{LUID}"] = Reply(b"", 301, {"Location": pod + path})
+    another.replies[f"GET workbooks/{LUID}"] = BOOK
     with tableau(tiny, MemorySessions()) as client:
         assert client.workbook(LUID).name == "Sales"
     assert another.sign_ins == 1
@@ -430,7 +430,7 @@ def test_the_official_client_sends_no_token_to_another_host(
 ) -> None:
     """It follows redirects, but the token stays with the server it belongs to."""
     foreign = another.url.replace("127.0.0.1", "localhost")
-    tiny.answers["GET jobs"] = Reply(b"", 302, {"Location": f"{foreign}/api/3.27/sites/{SITE}/jobs"})
+    tiny.replies["GET jobs"] = Reply(b"", 302, {"Location": f"{foreign}/api/3.27/sites/{SITE}/jobs"})
     with pytest.raises(Exception, match="401002"):
         client.as_tsc().jobs.get()
     assert tiny.calls("GET jobs")[0].headers["x-tableau-auth"]
@@ -438,7 +438,7 @@ def test_the_official_client_sends_no_token_to_another_host(
     assert not any("x-tableau-auth" in asked.headers for asked in another.asked)
 
 
-# --- whatever answers instead of Tableau -------------------------------------------------------------------------
+# --- responses of something else than Tableau -------------------------------------------------------------------------
 
 HTML = {"Content-Type": "text/html"}
 LOGIN = b"<!doctype html><html><head><title>Corporate sign-in</title></head></html>"
@@ -466,8 +466,8 @@ LOGIN = b"<!doctype html><html><head><title>Corporate sign-in</title></head></ht
 def test_something_that_is_not_tableau_is_called_so(
     tiny: TinyTableau, client: Tableau, reply: Reply, step: str
 ) -> None:
-    """It never blames the credential, and it may pass, because a proxy may have answered."""
-    tiny.answers[step] = reply
+    """It never blames the credential, and it may pass, because a proxy may have responded."""
+    tiny.replies[step] = reply
     with pytest.raises(InvalidResponse) as raised:
         client.session()
     assert not isinstance(raised.value, SignInFailed)
@@ -492,14 +492,14 @@ def test_a_token_or_site_that_cannot_be_used_is_an_invalid_response(
     tiny: TinyTableau, client: Tableau, credentials: object
 ) -> None:
     """Both become part of every later request, so they are checked first."""
-    tiny.answers["POST /api/3.27/auth/signin"] = Reply({"credentials": credentials})
+    tiny.replies["POST /api/3.27/auth/signin"] = Reply({"credentials": credentials})
     with pytest.raises(InvalidResponse, match="without"):
         client.workbook(LUID)
 
 
 def test_a_proxys_404_is_not_deleted_content(tiny: TinyTableau, client: Tableau) -> None:
     """NotFound means that Tableau itself says so."""
-    tiny.answers[f"GET workbooks/{LUID}"] = Reply(b"<title>404 Not Found</title>", 404, HTML)
+    tiny.replies[f"GET workbooks/{LUID}"] = Reply(b"<title>404 Not Found</title>", 404, HTML)
     with pytest.raises(InvalidResponse, match="404 Not Found") as raised:
         client.workbook(LUID)
     assert not raised.value.permanent
@@ -508,7 +508,7 @@ def test_a_proxys_404_is_not_deleted_content(tiny: TinyTableau, client: Tableau)
 
 def test_a_proxys_401_is_named_after_one_sign_in(tiny: TinyTableau, client: Tableau) -> None:
     """A login page in front of the calls is not a missing right, and further calls do not sign in again."""
-    tiny.answers |= {f"GET workbooks/{LUID}": Reply(LOGIN, 401, HTML), CURRENT: Reply(LOGIN, 401, HTML)}
+    tiny.replies |= {f"GET workbooks/{LUID}": Reply(LOGIN, 401, HTML), CURRENT: Reply(LOGIN, 401, HTML)}
     for _ in range(5):
         with pytest.raises(InvalidResponse, match="Corporate sign-in") as raised:
             client.workbook(LUID)
@@ -521,7 +521,7 @@ def test_a_server_in_trouble_does_not_make_a_refusal_permanent(
     tiny: TinyTableau, client: Tableau, reply: Reply
 ) -> None:
     """While the session cannot be verified, a 401 may pass."""
-    tiny.answers |= {"GET jobs": Reply(EXPIRED, 401), CURRENT: reply}
+    tiny.replies |= {"GET jobs": Reply(EXPIRED, 401), CURRENT: reply}
     with pytest.raises(Unauthorized) as raised:
         list(client.jobs())
     assert not raised.value.permanent

@@ -438,7 +438,7 @@ def test_webhooks_are_managed(tableau: Tableau) -> None:
 
 
 def test_a_webhook_is_tested(simulated: Running, tableau: Tableau) -> None:
-    """If no receiver answers, the result is 408."""
+    """If no receiver responds, the result is 408."""
     hook = tableau.create_webhook("dead", "WorkbookCreated", "http://127.0.0.1:9/hook")
     assert not tableau.test_webhook(hook).ok
     with pytest.raises(NotFound):

@@ -61,8 +61,8 @@ def read_head(connection: socket.socket) -> bytes:
     return head
 
 
-def answer(connection: socket.socket) -> None:
-    """Answer requests until the client closes the connection."""
+def respond(connection: socket.socket) -> None:
+    """Respond to requests until the client closes the connection."""
     while True:
         read_head(connection)
         connection.sendall(OK)
@@ -137,14 +137,14 @@ def test_a_head_that_arrives_byte_by_byte_ends_at_the_deadline() -> None:
     """No single read takes long, the whole does."""
     with listening(drip(b"HTTP/1.1 200 OK\r\n")) as port:
         error = fail(f"http://127.0.0.1:{port}/")
-    assert "did not answer in time" in str(error)
+    assert "did not respond in time" in str(error)
     assert not error.unsent
     assert not error.permanent
 
 
 def test_a_deadline_applies_to_a_connection_that_is_reused(tiny: TinyTableau) -> None:
     """The second call on a kept connection ends at its deadline, too."""
-    tiny.answers["GET /api/2.4/serverinfo"] = [Reply({}), Reply({"a": "b" * 1000}, drip=0.02)]
+    tiny.replies["GET /api/2.4/serverinfo"] = [Reply({}), Reply({"a": "b" * 1000}, drip=0.02)]
     url = f"{tiny.url}/api/2.4/serverinfo"
     with closing(Transport("tests")) as transport:
         assert transport.send("GET", url, headers={}, timeouts=QUICK).body == b"{}"
@@ -156,7 +156,7 @@ def test_a_deadline_applies_to_a_connection_that_is_reused(tiny: TinyTableau) ->
 
 
 def test_a_proxy_that_answers_byte_by_byte_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its answer to CONNECT has the same deadline, and the request has not been sent."""
+    """Its response to CONNECT has the same deadline, and the request has not been sent."""
     with listening(drip(b"HTTP/1.1 200 OK\r\n")) as port:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
         error = fail("https://tableau.example.org/")
@@ -193,7 +193,7 @@ def test_a_tls_handshake_that_never_ends_is_given_up() -> None:
 def test_the_error_says_whether_the_request_was_sent(
     serve: Callable[[socket.socket], object], scheme: str, unsent: bool
 ) -> None:
-    """Whatever fails before the request leaves is unsent, whatever type of error the libraries raise."""
+    """A failure before the request leaves is unsent, for every type of error that the libraries raise."""
     with listening(serve) as port:
         assert fail(f"{scheme}://127.0.0.1:{port}/").unsent == unsent
 
@@ -221,7 +221,7 @@ def test_a_proxy_that_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_untrusted_certificate_leads_to_the_ca_bundle(certificates: Files) -> None:
     """The advice names the setting and the argument, and the request has not been sent."""
-    with listening(over_tls(certificates, answer)) as port:
+    with listening(over_tls(certificates, respond)) as port:
         error = fail(f"https://127.0.0.1:{port}/")
     assert "not trusted" in str(error)
     assert "CA_BUNDLE" in str(error)
@@ -231,7 +231,7 @@ def test_an_untrusted_certificate_leads_to_the_ca_bundle(certificates: Files) ->
 
 def test_a_private_certificate_authority_is_trusted(certificates: Files) -> None:
     """Also on a connection that is reused."""
-    with listening(over_tls(certificates, answer)) as port:
+    with listening(over_tls(certificates, respond)) as port:
         url = f"https://localhost:{port}/"
         with closing(Transport("tests", ca_bundle=str(certificates.root))) as transport:
             for _ in range(3):
@@ -241,14 +241,14 @@ def test_a_private_certificate_authority_is_trusted(certificates: Files) -> None
 def test_a_private_certificate_without_key_identifiers_is_trusted(tmp_path: Path) -> None:
     """Many private authorities issue such certificates, which Python 3.13 refuses by default."""
     files = issue(tmp_path, key_identifiers=False)
-    with listening(over_tls(files, answer)) as port:
+    with listening(over_tls(files, respond)) as port:
         assert get(f"https://localhost:{port}/", ca_bundle=str(files.root)).body == b"{}"
 
 
 def test_a_ca_bundle_is_trusted_in_addition(certificates: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     """The authorities of REQUESTS_CA_BUNDLE, or of certifi, are still trusted."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.root))
-    with listening(over_tls(certificates, answer)) as port:
+    with listening(over_tls(certificates, respond)) as port:
         assert get(f"https://localhost:{port}/", ca_bundle=certifi.where()).body == b"{}"
 
 
@@ -256,7 +256,7 @@ def test_a_private_certificate_authority_is_trusted_through_a_proxy(
     certificates: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The tunnel leads to the same server with the same certificate."""
-    with listening(over_tls(certificates, answer)) as port, listening(tunnel) as proxy:
+    with listening(over_tls(certificates, respond)) as port, listening(tunnel) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy}")
         assert get(f"https://localhost:{port}/", ca_bundle=str(certificates.root)).body == b"{}"
 
@@ -306,7 +306,7 @@ def test_the_client_passes_its_ca_bundle_on(certificates: Files) -> None:
 def test_a_response_that_unpacks_to_too_much_is_refused(tiny: TinyTableau) -> None:
     """A few kilobytes of gzip can hold gigabytes."""
     bomb = Reply(gzip.compress(b"\0" * 80_000_000), headers={"Content-Encoding": "gzip"})
-    tiny.answers["GET /api/2.4/serverinfo"] = bomb
+    tiny.replies["GET /api/2.4/serverinfo"] = bomb
     with pytest.raises(InvalidResponse, match="larger than 64 MiB"):
         get(f"{tiny.url}/api/2.4/serverinfo", timeouts=Timeouts())
 

@@ -1,4 +1,4 @@
-"""A very small Tableau over real HTTP: signs in, keeps one valid session per credential, answers as a test says."""
+"""A very small Tableau over real HTTP: signs in, keeps one valid session per credential, responds as a test says."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Reply:
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
 
 
-Answering = Reply | Callable[[Asked], Reply]
+Replying = Reply | Callable[[Asked], Reply]
 
 
 def refused(code: str, detail: str = "") -> Reply:
@@ -74,8 +74,8 @@ class TinyTableau:
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.asked: list[Asked] = []
-        self.answers: dict[str, Answering | list[Answering]] = {}
-        self.slow: dict[str, Callable[[Asked], Reply]] = {}  # answered in parallel, outside the lock
+        self.replies: dict[str, Replying | list[Replying]] = {}
+        self.slow: dict[str, Callable[[Asked], Reply]] = {}  # handled in parallel, outside the lock
         self.tokens: dict[str, str] = {}  # the valid token of each credential
         self.sign_ins = self.connections = 0
         self.version = "3.27"
@@ -91,11 +91,11 @@ class TinyTableau:
         method, _, path = call.partition(" ")
         return [asked for asked in self.asked if (asked.method, asked.path) == (method, path)]
 
-    def answer(self, asked: Asked) -> Reply:
+    def reply_to(self, asked: Asked) -> Reply:
         with self.lock:
             self.asked.append(asked)
             name = f"{asked.method} {asked.path}"
-            given = self.answers.get(name)
+            given = self.replies.get(name)
             if isinstance(given, list):
                 given = given.pop(0) if len(given) > 1 else given[0]
             reply = given(asked) if callable(given) else given
@@ -151,7 +151,7 @@ def running() -> Iterator[TinyTableau]:
             path, _, query = self.path.partition("?")
             short = path.split(f"/sites/{SITE}/", 1)[-1]
             headers = {name.lower(): value for name, value in self.headers.items()}
-            self.reply(tiny.answer(Asked(self.command, short, query, headers, body)))
+            self.reply(tiny.reply_to(Asked(self.command, short, query, headers, body)))
 
         do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - the names are http.server's
 

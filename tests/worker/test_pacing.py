@@ -1,4 +1,4 @@
-"""How many jobs a worker claims and how often it plans, by tables and with the clock as an argument."""
+"""Pacing: the number of jobs that a worker claims and the times at which it plans, by tables."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def test_named_time_is_obeyed_and_spread() -> None:
 
 
 def test_spread_grows_to_four_minutes_and_not_with_the_waits() -> None:
-    """A rate limit that asks for a short wait again and again is not answered with a wait of hours."""
+    """A rate limit that asks for a short wait again and again does not lead to a wait of hours."""
     at = NOW + timedelta(seconds=5)
     assert [seconds(RetryLater("x", at), attempts, chance=1.0) for attempts in (1, 5, 9, 19)] == [6, 21, 261, 261]
 

@@ -25,7 +25,7 @@ Thing = Content | User | str
 
 
 class GraphError(Exception):
-    """A query that cannot be answered, with the API's code."""
+    """A query that cannot be evaluated, with the API's code."""
 
     def __init__(self, message: str, code: str = "VALIDATION_ERROR") -> None:
         super().__init__(message)
@@ -45,14 +45,14 @@ def graphql() -> Response:
         variables = body.get("variables")
         try:
             fields = parse(as_text(body.get("query")), variables if isinstance(variables, dict) else {})
-            answer: dict[str, Any] = {"data": {field.alias: _root(site, field) for field in fields}}
+            response: dict[str, Any] = {"data": {field.alias: _root(site, field) for field in fields}}
         except (Malformed, GraphError) as error:
             code = error.code if isinstance(error, GraphError) else "INVALID_SYNTAX"
-            answer = {
+            response = {
                 "data": None,
                 "errors": [{"message": str(error), "extensions": {"code": code, "severity": "ERROR"}}],
             }
-    return Response(json.dumps(answer), mimetype="application/json")
+    return Response(json.dumps(response), mimetype="application/json")
 
 
 def _root(site: Site, field: Field) -> Any:

@@ -92,11 +92,11 @@ def test_a_retrying_job_has_its_failed_attempts_and_the_next_time(
     """A job that failed shows how often, when the next attempt is due, and the last error."""
     event_id = receive()
     job = claim()[0]
-    inbox.jobs.postpone(job, 300, "Slack answered status 503")
+    inbox.jobs.postpone(job, 300, "Slack: status 503")
     (line,) = [line for line in lines(flask, event_id) if line[0] == "notify slack:#finance"]
     assert line[1] == "retrying"
     assert line[2].startswith("1 failed attempt, next in ")
-    assert line[2].endswith("; Slack answered status 503")
+    assert line[2].endswith("; Slack: status 503")
 
 
 def test_a_skipped_job_has_its_reason(flask: Run, receive: Receive, claim: Claim, inbox: Inbox) -> None:
@@ -123,7 +123,7 @@ def test_the_answer_of_tableau_replaces_the_open_condition(
 
 
 def test_a_failed_planning_is_explained(flask: Run, receive: Receive, inbox: Inbox) -> None:
-    """When the evaluation of the rules failed, the error is shown."""
+    """The error is shown if the evaluation of the rules failed."""
     event_id = receive()
     inbox.events.plan(lambda _: failed_plan(ZeroDivisionError("in a handler's condition")).jobs)
     assert any("ZeroDivisionError: in a handler's condition" in " ".join(line) for line in lines(flask, event_id))

@@ -191,11 +191,11 @@ def test_show_has_everything_about_one_event(
     event_id = receive(resource_name="", note="\x1b[31m")
     other = receive()
     for job in claim():
-        inbox.jobs.postpone(job, 0, "Slack answered status 503")
+        inbox.jobs.postpone(job, 0, "Slack: status 503")
     text = flask("events", "show", other).stdout
     assert "resource_luid  e3417f6a-1c11-4a07-9f2e-0d3b5a6c7d8e" in text
-    assert text.count("Slack answered status 503") == 4
-    assert text.count("retrying  1 failed attempt, next one due now; Slack answered status 503") == 2
+    assert text.count("Slack: status 503") == 4
+    assert text.count("retrying  1 failed attempt, next one due now; Slack: status 503") == 2
     plain = flask("events", "show", event_id).stdout
     assert '""' in plain
     assert "\\x1b[31m" in plain

@@ -73,7 +73,7 @@ def stalled_clients(port: int, files: certificates.Files) -> Iterator[list[socke
 
 
 def test_stalled_clients_block_no_other(port: int, files: certificates.Files) -> None:
-    """With 240 connections that stop before, in and after the handshake, the next request is answered at once."""
+    """With 240 connections that stop before, in and after the handshake, the next request gets its response at once."""
     with stalled_clients(port, files):
         began = time.monotonic()
         assert post(port, files).json() == {"status": "test"}

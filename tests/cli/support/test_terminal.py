@@ -53,7 +53,7 @@ def test_a_narrow_terminal_shortens_flexible_columns_only() -> None:
 
 
 def test_a_very_narrow_terminal_shortens_the_widest_columns() -> None:
-    """Where flexible columns are not enough, the widest of the others are shortened too, and no line is too long."""
+    """If flexible columns are not enough, the widest of the others are shortened too, and no line is too long."""
     row = ["1", "WorkbookRefreshFailed", "Sales of the year", "1 dead, 1 done"]
     text = terminal.table(["ID", "EVENT", "RESOURCE", "STATE"], [row], flexible=["RESOURCE"], width=50).plain
     assert all(len(line) <= 50 for line in text.split("\n"))

@@ -174,9 +174,9 @@ def test_rate_limit_names_a_time(address: str, vendor: Any, reply: Any) -> None:
 
 
 def test_late_response_is_uncertain(address: str, vendor: Any, reply: Any) -> None:
-    """A service that takes the message and answers too late may have it."""
+    """A service that takes the message and responds too late may have it."""
     vendor.on("/a", reply(hang=True))
-    with pytest.raises(NotifierError, match="no answer") as caught:
+    with pytest.raises(NotifierError, match="no response") as caught:
         notifier(f"{address}/a?rto=0.3").send(MESSAGE, None)
     assert (caught.value.permanent, caught.value.sent, caught.value.uncertain) == (False, True, True)
 
@@ -328,7 +328,7 @@ def test_slow_mail_server_is_uncertain(address: str) -> None:
     """A mail server that is silent after the message may have taken it."""
     box = Mailbox(hang_after_data=True)
     url = "mailto://127.0.0.1:{}?from=a@example.org&to=b@example.org&mode=insecure&rto=0.3&cto=0.3"
-    with raw_server(box.serve) as server, pytest.raises(NotifierError, match="no answer") as caught:
+    with raw_server(box.serve) as server, pytest.raises(NotifierError, match="no response") as caught:
         notifier(url.format(server.port)).send(MESSAGE, None)
     assert (caught.value.sent, caught.value.uncertain) == (True, True)
 

@@ -1,4 +1,4 @@
-"""The Slack notifier against a small server that answers like Slack."""
+"""The Slack notifier against a small server that responds like Slack."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_missing_response_is_uncertain_and_not_repeated_here(
 ) -> None:
     """Slack may have posted it before it hung or closed the connection: the error says so, after one request."""
     vendor.on("chat.postMessage", reply(**trouble))
-    with pytest.raises(NotifierError, match="did not answer") as caught:
+    with pytest.raises(NotifierError, match="did not respond") as caught:
         slack.send(MESSAGE, "#finance")
     assert (caught.value.permanent, caught.value.uncertain) == (False, True)
     assert len(vendor.requests) == 1
@@ -157,7 +157,7 @@ def test_answer_that_is_not_slack_is_no_success(slack: SlackNotifier, vendor: An
 
 
 @pytest.mark.parametrize(
-    ("status", "answer", "permanent", "uncertain", "words"),
+    ("status", "response", "permanent", "uncertain", "words"),
     [
         (200, {"ok": False, "error": "channel_not_found"}, True, False, "channel_not_found"),
         (200, {"ok": False, "error": "not_in_channel"}, True, False, "/invite"),
@@ -185,9 +185,11 @@ def test_answer_that_is_not_slack_is_no_success(slack: SlackNotifier, vendor: An
         (429, None, False, False, "status 429"),
     ],
 )
-def test_refusal_knows_what_is_final(status: int, answer: object, permanent: bool, uncertain: bool, words: str) -> None:
+def test_refusal_knows_what_is_final(
+    status: int, response: object, permanent: bool, uncertain: bool, words: str
+) -> None:
     """Slack's names decide; an unknown name is permanent, a response that is not Slack's is temporary."""
-    error = refusal(status, answer, {"retry-after": "5"}, NOW)
+    error = refusal(status, response, {"retry-after": "5"}, NOW)
     assert (error.permanent, error.uncertain) == (permanent, uncertain)
     assert words in str(error)
     assert error.retry_at == (None if permanent else NOW + timedelta(seconds=5))
@@ -195,7 +197,7 @@ def test_refusal_knows_what_is_final(status: int, answer: object, permanent: boo
 
 
 @pytest.mark.parametrize(
-    ("status", "answer", "perhaps_posted"),
+    ("status", "response", "perhaps_posted"),
     [
         (200, {"ok": False, "error": "fatal_error"}, True),
         (200, None, True),
@@ -205,10 +207,10 @@ def test_refusal_knows_what_is_final(status: int, answer: object, permanent: boo
     ],
 )
 def test_refusal_separates_what_may_be_posted_from_an_outage(
-    status: int, answer: object, *, perhaps_posted: bool
+    status: int, response: object, *, perhaps_posted: bool
 ) -> None:
     """An outage is retried with back-off; a message that Slack may have posted is not repeated over and over."""
-    assert refusal(status, answer, {}, NOW).uncertain is perhaps_posted
+    assert refusal(status, response, {}, NOW).uncertain is perhaps_posted
 
 
 @pytest.mark.parametrize("token", [None, ""])
@@ -236,7 +238,7 @@ def test_impossible_token_is_not_shown(token: str) -> None:
 
 @pytest.mark.usefixtures("short_timeouts")
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         {"body": {"ok": False, "error": "invalid_auth"}},
         {"body": {"ok": False, "error": f"bad token {TOKEN}"}},
@@ -247,11 +249,11 @@ def test_impossible_token_is_not_shown(token: str) -> None:
     ],
 )
 def test_token_is_in_no_error_and_no_log(
-    slack: SlackNotifier, vendor: Any, reply: Any, caplog: pytest.LogCaptureFixture, answer: dict[str, Any]
+    slack: SlackNotifier, vendor: Any, reply: Any, caplog: pytest.LogCaptureFixture, response: dict[str, Any]
 ) -> None:
     """Neither the message, nor the chained errors, nor any log line down to DEBUG shows the token."""
     caplog.set_level(logging.DEBUG)
-    vendor.on("chat.postMessage", reply(**answer))
+    vendor.on("chat.postMessage", reply(**response))
     with pytest.raises(NotifierError) as caught:
         slack.send(MESSAGE, "#finance")
     assert TOKEN not in "".join(traceback.format_exception(caught.value))
@@ -323,7 +325,7 @@ def test_error_names_the_channel_and_where_it_was_configured(
 def test_failed_lookup_of_a_person_is_not_uncertain(slack: SlackNotifier, vendor: Any, reply: Any) -> None:
     """A lookup posts nothing, so it may be repeated as often as any other failure."""
     vendor.on("users.lookupByEmail", reply(drop=True))
-    with pytest.raises(NotifierError, match="did not answer") as caught:
+    with pytest.raises(NotifierError, match="did not respond") as caught:
         slack.send(MESSAGE, "ann@example.org")
     assert not caught.value.uncertain
 

@@ -1,4 +1,4 @@
-"""The Twilio notifier against a small server that answers like Twilio."""
+"""The Twilio notifier against a small server that responds like Twilio."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_lost_response_is_looked_up(
 
 @pytest.mark.usefixtures("short_timeouts")
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         {"body": {"messages": []}},
         {"body": {}},
@@ -153,11 +153,11 @@ def test_lost_response_is_looked_up(
     ],
 )
 def test_lost_response_that_is_not_found_is_not_repeated(
-    twilio: TwilioNotifier, vendor: Any, reply: Any, answer: dict[str, Any]
+    twilio: TwilioNotifier, vendor: Any, reply: Any, response: dict[str, Any]
 ) -> None:
     """It may have been sent: permanent, uncertain, and the error says what to do. An older message does not count."""
     vendor.on(POST, reply(drop=True))
-    vendor.on(LIST, reply(**answer))
+    vendor.on(LIST, reply(**response))
     with pytest.raises(NotifierError, match=r"may have been sent and is not repeated\. Replay") as caught:
         twilio.send(MESSAGE, NUMBER)
     assert (caught.value.permanent, caught.value.uncertain) == (True, True)
@@ -208,14 +208,14 @@ def test_missing_or_invalid_number_is_permanent(
 
 @pytest.mark.usefixtures("short_timeouts")
 @pytest.mark.parametrize(
-    "answer", [{"body": {"code": 20003, "message": f"no {SECRET}"}, "status": 401}, {"hang": True}, {"drop": True}]
+    "response", [{"body": {"code": 20003, "message": f"no {SECRET}"}, "status": 401}, {"hang": True}, {"drop": True}]
 )
 def test_auth_token_is_in_no_error_and_no_log(
-    twilio: TwilioNotifier, vendor: Any, reply: Any, caplog: pytest.LogCaptureFixture, answer: dict[str, Any]
+    twilio: TwilioNotifier, vendor: Any, reply: Any, caplog: pytest.LogCaptureFixture, response: dict[str, Any]
 ) -> None:
     """Neither the message, nor the chained errors, nor any log line down to DEBUG shows it."""
     caplog.set_level(logging.DEBUG)
-    vendor.on("/Messages.json", reply(**answer))
+    vendor.on("/Messages.json", reply(**response))
     with pytest.raises(NotifierError) as caught:
         twilio.send(MESSAGE, NUMBER)
     assert SECRET not in "".join(traceback.format_exception(caught.value)) + caplog.text + repr(config("x"))
@@ -252,7 +252,7 @@ def test_rate_limit_without_retry_after_names_a_time_as_well(status: int, code: 
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("response", "words"),
     [
         ({"status": "failed", "error_code": 30034}, r"failed, 30034 \(the US sender is not registered"),
         ({"status": "undelivered", "error_code": 30007}, r"undelivered, 30007 \(filtered by the carrier"),
@@ -261,10 +261,10 @@ def test_rate_limit_without_retry_after_names_a_time_as_well(status: int, code: 
     ],
 )
 def test_accepted_message_that_has_failed_is_no_success(
-    twilio: TwilioNotifier, vendor: Any, reply: Any, answer: dict[str, Any], words: str
+    twilio: TwilioNotifier, vendor: Any, reply: Any, response: dict[str, Any], words: str
 ) -> None:
-    """Twilio answers 201 for a message that it could not send; the error has its reason and advice."""
-    vendor.on(POST, reply({"sid": "SM1", **answer}, status=201))
+    """Twilio responds with 201 for a message that it could not send; the error has its reason and advice."""
+    vendor.on(POST, reply({"sid": "SM1", **response}, status=201))
     with pytest.raises(NotifierError, match=rf"Could not deliver to twilio:\+15550100\. Twilio: {words}") as caught:
         twilio.send(MESSAGE, NUMBER)
     assert (caught.value.permanent, caught.value.uncertain) == (True, False)

@@ -95,7 +95,7 @@ class RemoteChecks:
             yield failed("sign-in", str(error), advice)
             return
         except (Forbidden, NotFound):
-            role = ""  # answered by Tableau, so the session is valid
+            role = ""  # Tableau responded, so the session is valid
         except (TableauError, ValueError) as error:
             yield failed("sign-in", str(error), "")
             return
