@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -12,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from flask import Flask
 from werkzeug.serving import make_server
 
+from tests.support.flask_commands import RunFlask, as_flask_command, command_runner
 from webhooks.app import create_app
 from webhooks.config.settings import Settings
 from webhooks.event import Event, parse
@@ -39,7 +38,7 @@ on = "WorkbookCreated"
 notify = "console"
 """
 
-Run = Callable[..., Result]
+Run = RunFlask
 Receive = Callable[..., int]
 
 
@@ -69,11 +68,8 @@ def settings(tmp_path: Path, rules_file: Path) -> Settings:
 def app(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """Return the application as a `flask` command creates it, after the server has created the inbox."""
     Inbox.open(settings.database_url.get_secret_value()).close()
-    monkeypatch.setenv("FLASK_RUN_FROM_CLI", "true")
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield create_app(settings)
-    root.handlers[:], root.level = handlers, level
+    with as_flask_command(monkeypatch):
+        yield create_app(settings)
 
 
 @pytest.fixture
@@ -87,14 +83,7 @@ def services(app: Flask) -> Iterator[Services]:
 @pytest.fixture
 def flask(app: Flask, services: Services) -> Run:
     """Run a command: `flask("events", "list")`; the result has exit_code, stdout and stderr."""
-
-    def run(*words: object, stdin: str | None = None) -> Result:
-        result = app.test_cli_runner().invoke(args=[str(word) for word in words], input=stdin)
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return run
+    return command_runner(app)
 
 
 @pytest.fixture

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from simulator import Running
 from tableau_rest import PersonalAccessToken, Tableau
+from tests.support.handler_context import inbox
 from webhooks.event import MONITOR
 from webhooks.inbox import Inbox
 from webhooks.monitor.alerts import Alerts
 from webhooks.monitor.credential import CredentialCheck
 
+__all__ = ["inbox"]
+
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 Check = Callable[..., list[str]]
-
-
-@pytest.fixture
-def inbox(tmp_path: Path) -> Iterator[Inbox]:
-    opened = Inbox.open(f"sqlite:///{tmp_path / 'inbox.sqlite3'}")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.handler_context import inbox
 from webhooks import active_rules
 from webhooks.active_rules import ActiveRules
 from webhooks.errors import PlanningPaused
@@ -15,15 +16,10 @@ from webhooks.handlers.notify import NotifyParams
 from webhooks.inbox import Inbox
 from webhooks.rules import Rules, RulesError
 
+__all__ = ["inbox"]
+
 RULE = '[[rule]]\nname = "{name}"\non = "*"\nnotify = "console"\n'
 New = Callable[..., ActiveRules]
-
-
-@pytest.fixture
-def inbox(tmp_path: Path) -> Iterator[Inbox]:
-    opened = Inbox.open(f"sqlite:///{tmp_path / 'inbox.sqlite3'}")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

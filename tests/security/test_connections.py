@@ -15,9 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.acceptance.test_load import children
-from tests.support.server import GUNICORN, TOKEN, Server, serving, wait_for
+from tests.support.server import CREDENTIAL, GUNICORN, TOKEN, Server, serving, wait_for
 
-CREDENTIAL = {"TABLEAU_DOMAIN": "127.0.0.1", "TABLEAU_PAT_NAME": "a", "TABLEAU_PAT_SECRET": "b"}
 # A fraction of the 3 s after which Tableau gives up, and much less than any deadline of the server.
 ACKNOWLEDGED_SECONDS = 1.5
 # REQUEST_SECONDS and a few for a loaded machine.

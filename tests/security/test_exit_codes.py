@@ -11,11 +11,10 @@ import pytest
 import requests
 
 from tests.acceptance.test_load import children
-from tests.support.server import serving, wait_for
+from tests.support.server import CREDENTIAL, serving, wait_for
 from webhooks.config import environment
 from webhooks.inbox import Inbox
 
-CREDENTIAL = {"TABLEAU_DOMAIN": "127.0.0.1", "TABLEAU_PAT_NAME": "a", "TABLEAU_PAT_SECRET": "b"}
 # A server whose handler for one event type ends the process that runs it.
 SERVER = """
 import os, signal, sys, time

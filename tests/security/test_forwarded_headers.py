@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import urlsplit
-
 import pytest
 
-from tests.support.server import TOKEN, Server, serving
+from tests.support.server import TOKEN, Server, send_lines
 
-CREDENTIAL = {"TABLEAU_DOMAIN": "127.0.0.1", "TABLEAU_PAT_NAME": "a", "TABLEAU_PAT_SECRET": "b"}
 EVENT = '{"event_type": "WorkbookCreated", "resource_name": "Sales"}'
 HOOK = f"POST /webhook/{TOKEN}"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return a server in one process, which trusts its peer as it trusts a proxy on the same machine."""
-    folder: Path = tmp_path_factory.mktemp("server")
-    with serving(folder, CREDENTIAL, WORKER_THREADS="0", WEB_CONCURRENCY="1") as running:
-        yield running
-
-
 def status(server: Server, request: str, headers: list[str]) -> int:
     """Return the status of the response to a request with exactly these header lines."""
-    address = urlsplit(server.url)
     body = EVENT if request.startswith("POST") else ""
-    lines = [f"{request} HTTP/1.1", "Host: x", "Connection: close", f"Content-Length: {len(body)}", *headers, "", body]
-    with socket.create_connection((str(address.hostname), address.port), timeout=10) as connection:
-        connection.sendall("\r\n".join(lines).encode())
-        return int(connection.makefile("rb").readline().split()[1])
+    lines = [f"{request} HTTP/1.1", "Host: x", "Connection: close", f"Content-Length: {len(body)}", *headers]
+    return int(send_lines(server, lines, body).split()[1])
 
 
 @pytest.mark.parametrize(
@@ -69,9 +52,6 @@ def test_headers_do_not_change_the_path(server: Server, name: str, value: str) -
 )
 def test_no_response_repeats_the_host(server: Server, request_line: str) -> None:
     """A redirect to the host that the client names could be stored by a proxy and served to others."""
-    address = urlsplit(server.url)
-    with socket.create_connection((str(address.hostname), address.port), timeout=10) as connection:
-        connection.sendall(f"{request_line} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n".encode())
-        received = connection.makefile("rb").read()
-    assert b"evil.example" not in received
-    assert received[9:12] == b"404"
+    received = send_lines(server, [f"{request_line} HTTP/1.1", "Host: evil.example", "Connection: close"])
+    assert "evil.example" not in received
+    assert received[9:12] == "404"

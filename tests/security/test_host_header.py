@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import urlsplit
-
 import pytest
 
-from tests.support.server import TOKEN, Server, serving
+from tests.support.server import TOKEN, Server, send_lines
 
-CREDENTIAL = {"TABLEAU_DOMAIN": "127.0.0.1", "TABLEAU_PAT_NAME": "a", "TABLEAU_PAT_SECRET": "b"}
 TARGETS = (
     "OPTIONS *",
     "OPTIONS /",
@@ -35,21 +29,9 @@ TARGETS = (
 )
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return a server in one process."""
-    folder: Path = tmp_path_factory.mktemp("server")
-    with serving(folder, CREDENTIAL, WORKER_THREADS="0", WEB_CONCURRENCY="1") as running:
-        yield running
-
-
 def response(server: Server, request: str, headers: list[str]) -> str:
     """Return the whole response to a request with exactly these header lines."""
-    address = urlsplit(server.url)
-    lines = [f"{request} HTTP/1.1", *headers, "Connection: close", "Content-Length: 2", "", "{}"]
-    with socket.create_connection((str(address.hostname), address.port), timeout=10) as connection:
-        connection.sendall("\r\n".join(lines).encode())
-        return connection.makefile("rb").read().decode("latin-1")
+    return send_lines(server, [f"{request} HTTP/1.1", *headers, "Connection: close", "Content-Length: 2"], "{}")
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 
@@ -21,6 +22,8 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "way-token"
+# A credential for a Tableau server that does not exist.
+CREDENTIAL = {"TABLEAU_DOMAIN": "127.0.0.1", "TABLEAU_PAT_NAME": "a", "TABLEAU_PAT_SECRET": "b"}
 GUNICORN = ("-m", "gunicorn", "index:app")
 
 
@@ -115,6 +118,14 @@ def wait_for(condition: Callable[[], T], *, seconds: float = 20, what: str = "it
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
         time.sleep(0.05)
     return found
+
+
+def send_lines(server: Server, lines: Sequence[str], body: str = "") -> str:
+    """Return the whole response to a request with exactly these lines before its empty line."""
+    address = urlsplit(server.url)
+    with socket.create_connection((str(address.hostname), address.port), timeout=10) as connection:
+        connection.sendall("\r\n".join([*lines, "", body]).encode())
+        return connection.makefile("rb").read().decode("latin-1")
 
 
 def free_port() -> int:

@@ -5,19 +5,18 @@ Import the fixtures that a package of tests needs into its `conftest.py`.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import requests
-from click.testing import Result
 from flask import Flask
 from werkzeug.serving import make_server
 
 from simulator import Running, running
 from simulator.world.site import Webhook
+from tests.support import flask_commands
 from webhooks.app import create_app
 from webhooks.config.settings import Settings
 from webhooks.inbox import Inbox
@@ -41,7 +40,7 @@ notify = "slack:#bi"
 # The event types that RULES are about.
 DESIRED = {"DatasourceRefreshFailed", "WorkbookCreated", "WorkbookRefreshFailed"}
 
-RunFlask = Callable[..., Result]
+RunFlask = flask_commands.RunFlask
 MakeFlask = Callable[[Settings], RunFlask]
 
 
@@ -71,27 +70,16 @@ def settings(site: Running, tmp_path: Path, rules_file: Path) -> Settings:
 @pytest.fixture
 def make_flask(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeFlask]:
     """Run commands of an application with given settings: `make_flask(settings)("webhooks", "list")`."""
-    monkeypatch.setenv("FLASK_RUN_FROM_CLI", "true")
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
     apps: list[Flask] = []
 
     def make(settings: Settings) -> RunFlask:
-        app = create_app(settings)
-        apps.append(app)
+        apps.append(create_app(settings))
+        return flask_commands.command_runner(apps[-1])
 
-        def flask(*words: object, stdin: str | None = None) -> Result:
-            result = app.test_cli_runner().invoke(args=[str(word) for word in words], input=stdin)
-            if result.exception is not None and not isinstance(result.exception, SystemExit):
-                raise result.exception
-            return result
-
-        return flask
-
-    yield make
-    for app in apps:
-        app.extensions["webhooks"].stop()
-    root.handlers[:], root.level = handlers, level
+    with flask_commands.as_flask_command(monkeypatch):
+        yield make
+        for app in apps:
+            app.extensions["webhooks"].stop()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.databases import some_event
+from tests.support.server import wait_for
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox import Inbox
 from webhooks.worker.cleanup import delete_expired, run_cleanup
@@ -29,19 +30,23 @@ def filled(sqlite_url: str, opened: Callable[..., Inbox]) -> Inbox:
     return new
 
 
+def clean_until_one_is_left(inbox: Inbox) -> None:
+    """Run the cleanup in a thread until one event is left, and check that the thread ends at once then."""
+    stopping = threading.Event()
+    thread = threading.Thread(target=run_cleanup, args=(inbox, 90, stopping))
+    thread.start()
+    try:
+        wait_for(lambda: len(inbox.events.list()) == 1, what="the deletion of expired events")
+    finally:
+        stopping.set()
+        thread.join(2)
+    assert not thread.is_alive()
+
+
 def test_expired_events_are_deleted_by_every_worker(filled: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cleanup starts by itself, and ends at once when the worker stops."""
     monkeypatch.setattr("webhooks.worker.cleanup.FIRST_CLEANUP", 0.05)
-    stopping = threading.Event()
-    thread = threading.Thread(target=run_cleanup, args=(filled, 90, stopping))
-    thread.start()
-    deadline = time.monotonic() + 10
-    while len(filled.events.list()) > 1 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    stopping.set()
-    thread.join(2)
-    assert not thread.is_alive()
-    assert len(filled.events.list()) == 1
+    clean_until_one_is_left(filled)
 
 
 def test_zero_days_keep_all_events(filled: Inbox) -> None:
@@ -65,16 +70,8 @@ def test_cleanup_goes_on_after_an_error(
         return delete_before(before, stopping=stopping)
 
     monkeypatch.setattr(filled.retention, "delete_before", fail_twice)
-    stopping = threading.Event()
-    thread = threading.Thread(target=run_cleanup, args=(filled, 90, stopping))
     with caplog.at_level(logging.WARNING):
-        thread.start()
-        deadline = time.monotonic() + 10
-        while len(filled.events.list()) > 1 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        stopping.set()
-        thread.join(2)
-    assert len(filled.events.list()) == 1
+        clean_until_one_is_left(filled)
     assert [record.message for record in caplog.records] == [
         "Cleanup postponed, inbox unavailable: down",
         "Cleanup failed",

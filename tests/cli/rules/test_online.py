@@ -169,7 +169,7 @@ def test_names_of_other_content_are_not_compared(flask: RunFlask, rules_file: Pa
 
 
 def test_names_while_tableau_is_down(flask: RunFlask, site: Running, rules_file: Path) -> None:
-    """One warning per list with the reason; the rules are valid all the same."""
+    """One warning per list with the reason; the rules are valid anyway."""
     inject_fault(site, kind="refuse", target="tableau")
     write(rules_file, '"console"', '{ project = "Finance" }')
     code, found = online(flask)
