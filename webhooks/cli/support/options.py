@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -123,10 +123,10 @@ class Time(click.ParamType):  # type: ignore[type-arg]  # generic in new version
             self.fail(str(error), param, ctx)
 
 
-class EventType(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
-    """The name of an event type. Tableau's list grows, so each command decides about unknown ones."""
+class _Name(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
+    """One of `names`, which a shell completes in any case."""
 
-    name = "event_type"
+    names: Collection[str]
 
     def shell_complete(
         self,
@@ -135,26 +135,26 @@ class EventType(click.ParamType):  # type: ignore[type-arg]  # generic in new ve
         incomplete: str,
     ) -> list[CompletionItem]:
         start = incomplete.casefold()
-        return [CompletionItem(name) for name in RULE_EVENT_TYPES if name.casefold().startswith(start)]
+        return [CompletionItem(name) for name in self.names if name.casefold().startswith(start)]
 
 
-class State(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
+class EventType(_Name):
+    """The name of an event type. Tableau's list grows, so each command decides about unknown ones."""
+
+    name = "event_type"
+    names = RULE_EVENT_TYPES
+
+
+class State(_Name):
     """The state of an event or of one of its jobs."""
 
     name = "state"
+    names = STATES
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if value not in STATES:
             self.fail(unknown("state", str(value), STATES), param, ctx)
         return str(value)
-
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - click's signature
-        param: click.Parameter,  # noqa: ARG002 - click's signature
-        incomplete: str,
-    ) -> list[CompletionItem]:
-        return [CompletionItem(state) for state in STATES if state.startswith(incomplete)]
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, and nothing else.")
