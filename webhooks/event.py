@@ -157,7 +157,11 @@ def parse(body: bytes) -> Event | None:
     name = payload.get("event_type")
     if not isinstance(name, str):
         problem = f"is {_json_type(name)}" if "event_type" in payload else "is missing"
-        raise Unprocessable(f"event_type {problem}; expected a string such as WorkbookRefreshFailed.{_advice(payload)}")
+        # Early versions of Tableau's payload had other keys.
+        keys = [key for key in islice(payload, MAX_COMPARED_KEYS) if len(key) <= MAX_COMPARED_LENGTH]
+        similar = closest("event_type", keys)
+        hint = "" if similar in {None, "event_type"} else f" Did you mean event_type instead of {json.dumps(similar)}?"
+        raise Unprocessable(f"event_type {problem}; expected a string such as WorkbookRefreshFailed.{hint}")
     if name == "Test":
         return None
     return Event(name, payload, body, fingerprint(payload))
@@ -227,13 +231,6 @@ def _describe_malformed(body: bytes, error: ValueError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"The body is not UTF-8: {error.reason} at byte {error.start}."
     return f"The body is not JSON: {error}."
-
-
-def _advice(payload: Mapping[str, Any]) -> str:
-    """Return a hint if a key looks like `event_type`, as in early versions of Tableau's payload."""
-    keys = [key for key in islice(payload, MAX_COMPARED_KEYS) if len(key) <= MAX_COMPARED_LENGTH]
-    similar = closest("event_type", keys)
-    return f" Did you mean event_type instead of {json.dumps(similar)}?" if similar not in {None, "event_type"} else ""
 
 
 def _check_depth(body: bytes) -> None:

@@ -73,7 +73,14 @@ class Planner:
     def _verdicts(self, event: Event) -> tuple[Verdict, ...]:
         event = self.with_site(event)
         if event.origin == MONITOR:
-            return (self._monitor_verdict(),)
+            # Rules are about Tableau's events; alerts go to the destinations of dead letters.
+            destinations = self.rules.dead_letters
+            if not destinations:
+                reason = "an alert of the monitor, but [dead_letters] names no destination"
+                return (Verdict("monitor", "monitor", matched=False, reason=reason),)
+            new = partial(NewJob, handler=MONITOR_ALERT, rule="monitor")
+            jobs = tuple(new(f"monitor/{to}", params={"to": to}) for to in destinations)
+            return (Verdict("monitor", "monitor", matched=True, reason="an alert of the monitor", jobs=jobs),)
         twin = None if event.id is None or event.origin == RECONCILED else self.find_twin(event)
         # A twin that was created after this event was stored does not count: this event has run already by then, and
         # what was planned once must not be explained in another way later.
@@ -81,16 +88,6 @@ class Planner:
             reason = f"reconciliation found it missing and created event {twin} in its place before it arrived"
             return (Verdict("reconciled", f"event {twin}", matched=False, reason=reason),)
         return (*self.rules.explain(event), *self.registry.explain(event, self.max_attempts))
-
-    def _monitor_verdict(self) -> Verdict:
-        """Alerts go to the destinations of dead letters, whatever the rules say: rules are about Tableau's events."""
-        destinations = self.rules.dead_letters
-        if not destinations:
-            reason = "an alert of the monitor, but [dead_letters] names no destination"
-            return Verdict("monitor", "monitor", matched=False, reason=reason)
-        new = partial(NewJob, handler=MONITOR_ALERT, rule="monitor")
-        jobs = tuple(new(f"monitor/{to}", params={"to": to}) for to in destinations)
-        return Verdict("monitor", "monitor", matched=True, reason="an alert of the monitor", jobs=jobs)
 
 
 def failed_plan(error: Exception, redact: Callable[[str], str] = str) -> Plan:

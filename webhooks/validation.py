@@ -55,7 +55,23 @@ def describe_toml(
 
     `known` are the keys that the table may have; `examples` show what a missing key could look like.
     """
-    return tuple(_describe_toml(one, known, examples or {}) for one in error.errors(include_url=False))
+    sentences = []
+    for one in error.errors(include_url=False):
+        # A number in the location counts from 0; the value itself says which item is meant.
+        name = ".".join(part for part in one["loc"] if isinstance(part, str))
+        problem = PROBLEMS.get(one["type"])
+        if one["type"] == "missing":
+            example = f"; for example {examples[name]}" if examples and name in examples else ""
+            sentences.append(f"{name} is missing{example}")
+        elif one["type"] == "extra_forbidden":
+            sentences.append(f"{name} is not known here; {hint(name, known)}")
+        elif problem is None:
+            sentences.append(f"{name}: {_own_message(one)}")
+        else:
+            value = json.dumps(one["input"], ensure_ascii=False, default=str)
+            shown = value if len(value) <= MAX_SHOWN else f"{value[: MAX_SHOWN - 1]}…"
+            sentences.append(f"{name}: {shown} {_fill(problem + IN_TOML.get(problem, ''), one)}")
+    return tuple(sentences)
 
 
 def describe_values(error: ValidationError, name: Callable[[str], str] = str) -> tuple[str, ...]:
@@ -63,32 +79,17 @@ def describe_values(error: ValidationError, name: Callable[[str], str] = str) ->
 
     `name` turns a field's name into the name that people know it by.
     """
-    return tuple(_describe(one, name) for one in error.errors(include_url=False, include_input=False))
-
-
-def _describe_toml(error: ErrorDetails, known: Iterable[str], examples: Mapping[str, str]) -> str:
-    # A number in the location counts from 0; the value itself says which item is meant.
-    name = ".".join(part for part in error["loc"] if isinstance(part, str))
-    if error["type"] == "missing":
-        return f"{name} is missing" + (f"; for example {examples[name]}" if name in examples else "")
-    if error["type"] == "extra_forbidden":
-        return f"{name} is not known here; {hint(name, known)}"
-    problem = PROBLEMS.get(error["type"])
-    if problem is None:
-        return f"{name}: {_own_message(error)}"
-    value = json.dumps(error["input"], ensure_ascii=False, default=str)
-    shown = value if len(value) <= MAX_SHOWN else f"{value[: MAX_SHOWN - 1]}…"
-    return f"{name}: {shown} {_fill(problem + IN_TOML.get(problem, ''), error)}"
-
-
-def _describe(error: ErrorDetails, rename: Callable[[str], str]) -> str:
-    name = rename(".".join(map(str, error["loc"])))
-    if error["type"] == "missing":
-        return f"{name} is missing"
-    if error["type"] == "extra_forbidden":
-        return f"{name} is not known"
-    problem = PROBLEMS.get(error["type"])
-    return f"{name}: {_own_message(error) if problem is None else _fill(problem, error)}"
+    sentences = []
+    for one in error.errors(include_url=False, include_input=False):
+        field = name(".".join(map(str, one["loc"])))
+        problem = PROBLEMS.get(one["type"])
+        if one["type"] == "missing":
+            sentences.append(f"{field} is missing")
+        elif one["type"] == "extra_forbidden":
+            sentences.append(f"{field} is not known")
+        else:
+            sentences.append(f"{field}: {_own_message(one) if problem is None else _fill(problem, one)}")
+    return tuple(sentences)
 
 
 def _fill(problem: str, error: ErrorDetails) -> str:

@@ -35,9 +35,16 @@ class NotifyParams(Params):
 @action("notify", params=NotifyParams)
 def notify(context: Context, params: NotifyParams) -> None:
     """Send one message per event, rule and destination; its picture follows."""
-    event = context.event
-    has_picture = params.picture and event.content_kind == "workbook" and not event.type.content_gone
-    picture = (lambda: _preview(context)) if has_picture else None
+    event, luid = context.event, context.luid
+
+    def preview() -> Picture:
+        name = as_text(event.resource_name) or "workbook"
+        data = context.tableau.workbook_preview_image(str(luid))
+        filename = UNSAFE_IN_FILENAMES.sub("_", name)[:80] + ".png"
+        return Picture(data, filename, alt=f"Preview of the workbook {name}"[:500])
+
+    has_picture = params.picture and event.content_kind == "workbook" and luid and not event.type.content_gone
+    picture = preview if has_picture else None
     context.notify(params.to, lambda: _message(context, params), picture=picture, key=params.to)
 
 
@@ -96,11 +103,3 @@ def _ask(context: Context, question: Callable[[], T]) -> tuple[T | None, str]:
         if not error.permanent and not context.last_attempt:
             raise
         return None, str(error)
-
-
-def _preview(context: Context) -> Picture | None:
-    if context.luid is None:
-        return None
-    name = as_text(context.event.resource_name) or "workbook"
-    data = context.tableau.workbook_preview_image(context.luid)
-    return Picture(data, UNSAFE_IN_FILENAMES.sub("_", name)[:80] + ".png", alt=f"Preview of the workbook {name}"[:500])

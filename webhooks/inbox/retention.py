@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from sqlalchemy import Connection, bindparam, delete, exists, select, text
 
@@ -40,7 +41,7 @@ class Retention:
             ids = [row["id"] for row in oldest if row["received_at"] < before]
             if not ids:
                 break
-            deleted += self._store.write(lambda connection, ids=ids: _delete(connection, ids))  # type: ignore[misc]
+            deleted += self._store.write(partial(_delete, event_ids=ids))
             last = oldest[-1]["id"]
             time.sleep(PAUSE_SECONDS)
         return deleted

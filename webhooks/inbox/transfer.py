@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Column, RowMapping, Table, func, select, text
+from sqlalchemy import RowMapping, Table, func, select, text
 
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.schema import attempts, clock, events, jobs, locks, metadata
@@ -27,12 +27,18 @@ def transfer(source: Store, target: Store, progress: Progress = lambda *_: None)
     """
     _refuse_other_events(source, target)
     for table in COPIED:
-        if table in NUMBERED:
-            _copy_by_id(source, target, table, progress)
+        if table not in NUMBERED:
+            rows = source.rows(select(table))
+            for start in range(0, len(rows), BATCH):
+                _insert(target, table, rows[start : start + BATCH])
             continue
-        rows = source.rows(select(table))
-        for start in range(0, len(rows), BATCH):
-            _insert(target, table, rows[start : start + BATCH])
+        last = target.scalar(select(func.max(table.c.id))) or 0
+        total = _count(source, table)
+        query = select(table).order_by(table.c.id).limit(BATCH)
+        while rows := source.rows(query.where(table.c.id > last)):
+            _insert(target, table, rows)
+            last = rows[-1]["id"]
+            progress(table.name, _count(target, table), total)
     if target.read(lambda connection: connection.dialect.name) == "postgresql":
         for table in NUMBERED:  # PostgreSQL continues after the copied ids
             newest = f"(SELECT coalesce(max(id), 0) + 1 FROM {table.name})"  # noqa: S608 - our own names
@@ -50,17 +56,6 @@ def _refuse_other_events(source: Store, target: Store) -> None:
         raise RuntimeError(
             "The target has events of its own; use an empty database, or the target of an interrupted transfer"
         )
-
-
-def _copy_by_id(source: Store, target: Store, table: Table, progress: Progress) -> None:
-    identity: Column[int] = table.c.id
-    last = target.scalar(select(func.max(identity))) or 0
-    total = _count(source, table)
-    query = select(table).order_by(identity).limit(BATCH)
-    while rows := source.rows(query.where(identity > last)):
-        _insert(target, table, rows)
-        last = rows[-1]["id"]
-        progress(table.name, _count(target, table), total)
 
 
 def _insert(target: Store, table: Table, rows: Sequence[RowMapping]) -> None:

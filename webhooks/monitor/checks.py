@@ -91,7 +91,11 @@ class WebhookCheck:
             for change in compare(existing, desired.event_types, url=desired.url, label=desired.label)
             if change.kind in {ChangeKind.CREATE, ChangeKind.UPDATE, ChangeKind.ENABLE}
         ]
-        after_outage = self._after_outage(now)
+        # An outage since about the last time when the webhooks were listed may be why Tableau disabled some.
+        checked_at, outage = self._alerts.recall(CHECKED_AT), self._last_outage()
+        self._alerts.remember(CHECKED_AT, now.timestamp())
+        margin = OUTAGE_MARGIN.total_seconds()
+        after_outage = outage is not None and (checked_at is None or outage > checked_at - margin)
         disabled = [change for change in changes if change.kind is ChangeKind.ENABLE]
         repaired, exhausted = self._repair(disabled, now, after_outage=after_outage)
         self._repaired |= repaired
@@ -107,13 +111,6 @@ class WebhookCheck:
             self._alerts.send(_drift_alert(enabled, new, exhausted, after_outage=after_outage), now)
         if alerted != remaining.keys():
             self._alerts.remember(WEBHOOKS_DRIFTED, sorted(remaining))
-
-    def _after_outage(self, now: datetime) -> bool:
-        """Return whether there was an outage of our own since about the last time when the webhooks were listed."""
-        checked_at = self._alerts.recall(CHECKED_AT)
-        self._alerts.remember(CHECKED_AT, now.timestamp())
-        outage = self._last_outage()
-        return outage is not None and (checked_at is None or outage > checked_at - OUTAGE_MARGIN.total_seconds())
 
     def _repair(self, disabled: Sequence[Change], now: datetime, *, after_outage: bool) -> tuple[set[str], set[str]]:
         """Enable the disabled webhooks; return the event types of those, and of those that were enabled too often.

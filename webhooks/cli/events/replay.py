@@ -59,7 +59,12 @@ def replay(
     flask events replay --dead --since 2h
     flask events replay --type WorkbookCreated --since 2026-01-31
     """
-    _check_usage(event_ids, filters, dead=dead)
+    if event_ids and filters:
+        raise click.UsageError("Give IDs or filters, not both.")
+    if dead and (filters.event_types or filters.resources or filters.states):
+        raise click.UsageError("--dead can be combined with IDs or --since, not with other filters.")
+    if not (event_ids or dead or filters):
+        raise click.UsageError("Which events? Give IDs, --dead, or filters such as --type and --since.")
     inbox = application.inbox()
     if dead:
         named = _get_events(event_ids) if event_ids else None
@@ -74,15 +79,6 @@ def replay(
                 terminal.print_json(event_object(current, application.redact))
     elif records and terminal.is_terminal():
         click.secho("See what happens: flask events tail", dim=True)
-
-
-def _check_usage(event_ids: Sequence[int], filters: options.Filters, *, dead: bool) -> None:
-    if event_ids and filters:
-        raise click.UsageError("Give IDs or filters, not both.")
-    if dead and (filters.event_types or filters.resources or filters.states):
-        raise click.UsageError("--dead can be combined with IDs or --since, not with other filters.")
-    if not (event_ids or dead or filters):
-        raise click.UsageError("Which events? Give IDs, --dead, or filters such as --type and --since.")
 
 
 def _matching_events(inbox: Inbox, filters: options.Filters, limit: int) -> list[EventRecord]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import click
@@ -13,7 +14,6 @@ from webhooks.cli.support.consent import require_consent
 from webhooks.cli.trigger.sample import Payload, encode
 from webhooks.destinations import DEFAULT, resolve_default
 from webhooks.event import TEST_FIELD, Malformed, Unprocessable, parse
-from webhooks.job import NewJob
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 from webhooks.services import Services
@@ -58,24 +58,15 @@ def _real_actions(services: Services, payloads: Sequence[Payload]) -> list[str]:
         return []
     titles: dict[str, None] = {}
     try:
-        for job in _jobs(services, payloads):
-            to = str(job.params.get("to", DEFAULT))
-            addressed = notifiers.with_default_address
-            reached = {parse_destination(resolve_default(to, addressed)).kind} if job.handler == "notify" else real
-            if reached & real:
-                titles[job_title(job)] = None
+        for payload in payloads:
+            event = None
+            with suppress(Malformed, Unprocessable):
+                event = parse(encode(payload))
+            for job in services.planner.jobs(event) if event else ():
+                to, addressed = str(job.params.get("to", DEFAULT)), notifiers.with_default_address
+                if job.handler != "notify" or parse_destination(resolve_default(to, addressed)).kind in real:
+                    titles[job_title(job)] = None
     except (RulesError, RegistrationError) as error:
         click.secho(f"warning: cannot read the rules: {error}", fg="yellow", err=True)
         return sorted(real)
     return list(titles)
-
-
-def _jobs(services: Services, payloads: Sequence[Payload]) -> Iterator[NewJob]:
-    """Yield the jobs that the rules and handlers create for the events, as far as these are valid."""
-    for payload in payloads:
-        try:
-            event = parse(encode(payload))
-        except (Malformed, Unprocessable):
-            continue
-        if event:
-            yield from services.planner.jobs(event)
