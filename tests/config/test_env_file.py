@@ -66,6 +66,16 @@ def test_value_is_literal(line: str, value: str) -> None:
         ("WEBHOOK_TOKEN='it''s3cret'", "line 2: WEBHOOK_TOKEN: there is text after the closing quotation mark"),
         ('WEBHOOK_TOKEN="s3cret" and', "line 2: WEBHOOK_TOKEN: there is text after the closing quotation mark"),
         (r'WEBHOOK_TOKEN="s3cr\bet"', r"line 2: WEBHOOK_TOKEN: \b is not an escape; write a value with backslashes in"),
+        (
+            "WEBHOOK_TOKEN=\u201cs3cret\u201d",
+            "line 2: WEBHOOK_TOKEN: the value is in typographic quotation marks; write",
+        ),
+        (
+            "WEBHOOK_TOKEN=\u201es3cret\u201c",
+            "line 2: WEBHOOK_TOKEN: the value is in typographic quotation marks; write",
+        ),
+        ("WEBHOOK_TOKEN=s3\u200bcret", "line 2: WEBHOOK_TOKEN: contains an invisible character at position 3: U+200B"),
+        ("WEBHOOK_TOKEN='s3\x1bcret'", "line 2: WEBHOOK_TOKEN: contains an invisible character at position 4: U+001B"),
         ("WEBHOOK_TOKEN=s3cret\\", "line 2: WEBHOOK_TOKEN: the value ends with a backslash"),
     ],
 )

@@ -112,7 +112,7 @@ def test_warnings_are_reported_with_the_errors(actions: Actions) -> None:
     with pytest.raises(RulesError) as caught:
         parse(text, actions)
     assert len(caught.value.errors) == 2
-    assert 'warning: rule 1 "A" (line 1): WorkbookCreatd is not a known event type' in str(caught.value)
+    assert 'warning: rule 1 "A" (line 3): WorkbookCreatd is not a known event type' in str(caught.value)
     assert "did you mean UserDeleted?" in str(caught.value)
 
 

@@ -143,11 +143,11 @@ def test_dead_letters_are_reported_to_default_unless_the_file_says_otherwise(
     assert parse(text, actions).dead_letters == destinations
 
 
-def test_warnings_name_the_rule(actions: Actions) -> None:
+def test_warnings_name_the_rule_and_the_line(actions: Actions) -> None:
     """An unknown event type is a warning, not an error."""
     text = RULES.replace('"WorkbookCreated"', '"WorkbokCreated"')
     (warning,) = parse(text, actions).warnings
-    assert warning.startswith('rule 2 "New on the site" (line 8): WorkbokCreated is not a known event type')
+    assert warning.startswith('rule 2 "New on the site" (line 10): WorkbokCreated is not a known event type')
     assert warning.endswith("did you mean WorkbookCreated?")
 
 

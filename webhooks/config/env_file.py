@@ -15,13 +15,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from webhooks.config.text_file import LINE_END, read_text
+from webhooks.config.text_file import LINE_END, invisible_character, read_text
 
 LINE = re.compile(r"(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*(?P<value>.*)")
 NAME = re.compile(r"(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?=[ \t:]|$)")
 SINGLE_QUOTED = re.compile(r"'(?P<value>(?:\\'|[^'])*)'(?P<rest>.*)")
 DOUBLE_QUOTED = re.compile(r'"(?P<value>(?:\\.|[^"\\])*)"(?P<rest>.*)')
 COMMENT = re.compile(r"(?:[ \t]+#|#(?=[ \t]|$)).*")
+# Word processors and chats insert them; no parser of env files removes them.
+CURLY_QUOTES = tuple("\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb")
 ESCAPES = {"\\": "\\", '"': '"', "'": "'", "$": "$", "n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -64,6 +66,10 @@ def parse_env(text: str, source: str = ".env") -> dict[str, str]:
 
 
 def _parse_value(text: str) -> str:
+    if problem := invisible_character(text.replace("\t", " ")):
+        raise ValueError(f"{problem}; type the value instead of copying it")
+    if text[:1] in CURLY_QUOTES and text[-1:] in CURLY_QUOTES:
+        raise ValueError("the value is in typographic quotation marks; write straight ones, or none")
     if text[:1] not in {"'", '"'}:
         value = COMMENT.sub("", text).rstrip()
         if value.endswith("\\"):

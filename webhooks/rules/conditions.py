@@ -9,6 +9,7 @@ from typing import Self
 from webhooks.event import Event
 from webhooks.event_types import RULE_EVENT_TYPES, event_type
 from webhooks.patterns import MAX_COMPARED, Patterns, divide, matches
+from webhooks.rules.mistakes import NONE, Mistake, find_mistakes
 from webhooks.spelling import closest, hint
 from webhooks.text import cut, value_text
 
@@ -19,9 +20,6 @@ SITE = "site_luid"
 # What only Tableau knows: looked up by the job before its handler runs.
 TABLEAU_FIELDS = ("project", "owner", "tags", "certified")
 ALIASES = {"name": "resource_name", "luid": "resource_luid", "site": "site_luid", "tag": "tags"}
-
-# The pattern for a value that is absent, such as the project of content in a Personal Space.
-NONE = "(none)"
 
 # Characters of a value in a reason.
 MAX_SHOWN = 300
@@ -108,17 +106,23 @@ class EventFilter:
 
     def warnings(self) -> list[str]:
         """Return what is probably a mistake: unknown event types, and conditions that can never hold."""
-        warnings = []
-        for pattern in (pattern.removeprefix("!") for pattern in self.on):
-            if any(matches((pattern,), [name]) for name in RULE_EVENT_TYPES):
+        return [mistake.text for mistake in self.mistakes()]
+
+    def mistakes(self) -> list[Mistake]:
+        """Return the warnings, each with the pattern that it is about."""
+        found = list(find_mistakes(self.on, {**self.where.payload, **self.where.tableau}))
+        named = {mistake.pattern for mistake in found}
+        for written in self.on:
+            pattern = written.removeprefix("!")
+            if written in named or any(matches((pattern,), [name]) for name in RULE_EVENT_TYPES):
                 continue
             if "*" in pattern or "?" in pattern:
-                warnings.append(f"{pattern} matches no known event type")
+                found.append(Mistake(f"{pattern} matches no known event type", written))
             else:
                 meant = closest(pattern, RULE_EVENT_TYPES)
                 advice = f"; did you mean {meant}?" if meant else ""
-                warnings.append(f"{pattern} is not a known event type{advice}")
-        return warnings + self._unanswerable()
+                found.append(Mistake(f"{pattern} is not a known event type{advice}", written))
+        return [*found, *map(Mistake, self._unanswerable())]
 
     def _unanswerable(self) -> list[str]:
         """Return a warning per event type for which Tableau cannot answer the conditions.

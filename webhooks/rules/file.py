@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,6 +53,26 @@ class DeadLettersModel(BaseModel):
         BeforeValidator(lambda value: value if isinstance(value, list) else [value]),
         AfterValidator(lambda destinations: tuple(dict.fromkeys(destinations))),
     ] = (DEFAULT,)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a rule is: its number and name, the line of its header, and its lines; line 0 means that it is unknown."""
+
+    label: str
+    line: int = 0
+    lines: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        return f"{self.label} (line {self.line})" if self.line else self.label
+
+    def of(self, pattern: str) -> str:
+        """Return the place with the line that contains the text `pattern`, or else the line of the header."""
+        written = (f'"{pattern}"', f"'{pattern}'", json.dumps(pattern))
+        for number, line in enumerate(self.lines if pattern else ()):
+            if any(text in line for text in written):
+                return str(replace(self, line=self.line + number))
+        return str(self)
 
 
 def load(path: Path, actions: Actions, max_attempts: int = 20) -> Rules:
@@ -122,10 +144,13 @@ class _Parser:
             self._error("", f"{TWO_BRACKETS}, above each rule")
             tables = []
         # `rule 2 "Finance" (line 14)`; rules that are inline tables have no header, and so no known line.
-        places = [f'rule {number} "{table.get("name", "")}"' for number, table in enumerate(tables, 1)]
+        labels = [f'rule {number} "{table.get("name", "")}"' for number, table in enumerate(tables, 1)]
+        places = [Place(label) for label in labels]
         lines = [text.count("\n", 0, match.start()) + 1 for match in HEADER.finditer(text)]
-        if len(lines) == len(tables):
-            places = [f"{place} (line {line})" for place, line in zip(places, lines, strict=True)]
+        if lines and len(lines) == len(tables):
+            ends = [*(line - 1 for line in lines[1:]), None]
+            blocks = [text.split("\n")[line - 1 : end] for line, end in zip(lines, ends, strict=True)]
+            places = [Place(*given) for given in zip(labels, lines, blocks, strict=True)]
         rules = [self._rule(place, table) for place, table in zip(places, tables, strict=True)]
         valid = [rule for rule in rules if rule]
         if not self.errors and not any(rule.enabled for rule in valid):
@@ -140,9 +165,9 @@ class _Parser:
             dead_letters = ()
         return Rules(tuple(valid), dead_letters, tuple(self.warnings))
 
-    def _rule(self, place: str, table: Mapping[str, Any]) -> Rule | None:
+    def _rule(self, at: Place, table: Mapping[str, Any]) -> Rule | None:
         """Return the rule, or None if it has an error."""
-        before = len(self.errors)
+        before, place = len(self.errors), str(at)
         name = table.get("name")
         if isinstance(name, str) and (first := self._names.setdefault(name.strip(), place)) != place:
             self._error(place, f"{first} has the same name; give each rule its own")
@@ -161,7 +186,7 @@ class _Parser:
             # A misspelt event type is reported also if other keys have errors.
             with suppress(KeyError, ConditionError):
                 event_filter = EventFilter(parse_patterns(table["on"]))
-        self.warnings += [f"{place}: {warning}" for warning in event_filter.warnings()]
+        self.warnings += [f"{at.of(mistake.pattern)}: {mistake.text}" for mistake in event_filter.mistakes()]
         if model is None or len(self.errors) > before:
             return None
         return Rule(model.name, event_filter, actions, model.enabled, model.max_attempts or self._max_attempts)

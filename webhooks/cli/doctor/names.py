@@ -16,7 +16,8 @@ from webhooks.errors import StoreUnavailable
 from webhooks.event_types import EVENT_TYPES
 from webhooks.patterns import Patterns, matches
 from webhooks.rules import Rule, Rules
-from webhooks.rules.conditions import NONE, SITE
+from webhooks.rules.conditions import SITE
+from webhooks.rules.mistakes import NONE
 from webhooks.services import Services
 from webhooks.spelling import closest
 
