@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Index, text
 
-from webhooks.inbox.schema import events, jobs
+from webhooks.inbox.schema import events, incidents, jobs
 
 
-def _partial_index(name: str, *columns: Column[object], where: str) -> Index:
-    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+def _partial_index(name: str, *columns: Column[object], where: str, unique: bool = False) -> Index:
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
 
 
 PARTIAL_INDEXES = (
@@ -19,4 +19,14 @@ PARTIAL_INDEXES = (
     # One index serves ready jobs and expired leases, and stays as small as the backlog.
     _partial_index("jobs_open", jobs.c.due_at, jobs.c.id, where="state IN (0, 1)"),
     _partial_index("jobs_dead", jobs.c.finished_at, where="state = 4"),
+    # At most one open incident of a kind per resource.
+    _partial_index(
+        "incidents_open",
+        incidents.c.site_luid,
+        incidents.c.resource_luid,
+        incidents.c.kind,
+        where="closed_at IS NULL",
+        unique=True,
+    ),
+    _partial_index("incidents_due", incidents.c.due_at, where="due_at IS NOT NULL"),
 )

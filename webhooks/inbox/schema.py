@@ -176,3 +176,111 @@ synthetic_events = Table(
     Column("happened_at", Double, nullable=False),
 )
 Index("synthetic_events_resource", synthetic_events.c.resource_luid, synthetic_events.c.event_type)
+
+# Refreshes of content, merged from events and from Tableau's job list. `evidence` holds what is known of each.
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("site_luid", Text, nullable=False),
+    Column("resource_luid", Text, nullable=False),
+    Column("resource_kind", Text, nullable=False),
+    Column("resource_name", Text, nullable=False),
+    Column("started_at", Double),
+    Column("ended_at", Double),
+    # The end of the run, or its start while no end is known.
+    Column("happened_at", Double, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("reason_class", Text),
+    Column("job_luid", Text),
+    Column("evidence", Text, nullable=False),
+)
+Index("runs_resource", runs.c.resource_luid, runs.c.happened_at)
+Index("runs_time", runs.c.happened_at)
+
+# The result of the last computation, for lists and searches; `runs` and `acts` decide.
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    # What identifies the incident when it is computed again.
+    Column("key", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("site_luid", Text, nullable=False),
+    Column("resource_luid", Text, nullable=False),
+    Column("resource_kind", Text, nullable=False),
+    Column("resource_name", Text, nullable=False),
+    # As last seen in Tableau; empty until a job has looked.
+    Column("project", Text, nullable=False, server_default=""),
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("opened_at", Double, nullable=False),
+    Column("closed_at", Double),
+    Column("failures", Integer, nullable=False),
+    Column("in_a_row", Integer, nullable=False),
+    Column("last_failure_at", Double),
+    Column("reason", Text, nullable=False),
+    Column("reason_class", Text),
+    Column("flapping", Integer, nullable=False),
+    Column("quiet_until", Double),
+    Column("acknowledged_by", Text, nullable=False),
+    # Changes with everything that a message shows.
+    Column("version", BigInteger, nullable=False),
+    # The event that changed it last; jobs need one.
+    Column("event_id", Id),
+    # When a message may become due by time alone, by the wall clock.
+    Column("due_at", Double),
+    # A number is shown to people and must not be used twice.
+    sqlite_autoincrement=True,
+)
+Index("incidents_resource", incidents.c.resource_luid, incidents.c.kind, incidents.c.opened_at)
+
+# What people and agents did about incidents.
+acts = Table(
+    "acts",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("incident_id", Id, ForeignKey("incidents.id", ondelete="CASCADE"), nullable=False, index=True),
+    # The incident's key at that time.
+    Column("incident_key", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("acted_at", Double, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("until", Double),
+    Column("text", Text, nullable=False, server_default=""),
+    Column("job_luid", Text),
+)
+
+# The message about an incident at a destination.
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("incident_id", Id, ForeignKey("incidents.id", ondelete="CASCADE"), nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    # Where the message is, as the notifier returned it; null until it was posted.
+    Column("posted", Text),
+    # The version of each part that was sent last: of the message and of each reply in its thread.
+    Column("shown", Text, nullable=False, server_default="{}"),
+    Column("created_at", Double, nullable=False),
+    Column("posted_at", Double),
+    Column("updated_at", Double),
+    UniqueConstraint("incident_id", "destination"),
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("matchers", Text, nullable=False),
+    Column("starts_at", Double, nullable=False),
+    Column("ends_at", Double),
+    Column("weekly", Text),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    sqlite_autoincrement=True,
+)
