@@ -16,6 +16,8 @@ DEAD_LETTERS = "dead_letters"
 # The checkpoint of an announcement of dead letters with the destinations that were notified, and those that were not.
 ANNOUNCED_TO = "announced to"
 PLANNING_FAILED = "planning_failed"
+# Brings the message about an incident up to date.
+NOTICE = "notice"
 BUILT_IN_HANDLERS = frozenset({MONITOR_ALERT, DEAD_LETTERS, PLANNING_FAILED})
 
 VerdictKind = Literal["rule", "handler", "monitor", "reconciled", "planning"]

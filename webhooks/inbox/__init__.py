@@ -18,15 +18,19 @@ from webhooks.inbox.checkpoints import Checkpoints
 from webhooks.inbox.databases.store import Clock, Store
 from webhooks.inbox.dead_letters import DeadLetters
 from webhooks.inbox.events import Events, JobPlanner
+from webhooks.inbox.incidents import IncidentRecord, Incidents, UnknownIncident
 from webhooks.inbox.jobs import Jobs
 from webhooks.inbox.locks import Locks
 from webhooks.inbox.migrate import Migrate, prepare
+from webhooks.inbox.notices import NoticeRecord, Notices
 from webhooks.inbox.quotas import Quotas
 from webhooks.inbox.records import Attempt, EventRecord, EventSummary, JobRecord, Receipt
 from webhooks.inbox.resources import Resource, Resources
 from webhooks.inbox.retention import Retention
 from webhooks.inbox.rule_versions import RuleVersion, RuleVersions
+from webhooks.inbox.runs import Runs
 from webhooks.inbox.sessions import Sessions
+from webhooks.inbox.silences import Silences
 from webhooks.inbox.state import State
 from webhooks.inbox.synthetic_events import SyntheticEvents
 from webhooks.job import MISSING, Namespace
@@ -37,13 +41,16 @@ __all__ = [
     "EventRecord",
     "EventSummary",
     "Inbox",
+    "IncidentRecord",
     "JobPlanner",
     "JobRecord",
     "Migrate",
     "Namespace",
+    "NoticeRecord",
     "Receipt",
     "Resource",
     "RuleVersion",
+    "UnknownIncident",
 ]
 
 # A successful write check is valid for this long.
@@ -71,6 +78,10 @@ class Inbox:
         self.sessions = Sessions(store)
         self.retention = Retention(store)
         self.rule_versions = RuleVersions(store)
+        self.runs = Runs(store)
+        self.incidents = Incidents(store)
+        self.notices = Notices(store)
+        self.silences = Silences(store)
         self._checked_at = -CHECK_SECONDS
 
     @classmethod

@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,18 +15,20 @@ from sqlalchemy import Connection, and_, bindparam, select, text, update
 from webhooks.clock import parse_time
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
+from webhooks.inbox.databases.errors import can_pass
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.incidents import record_evidence
 from webhooks.inbox.job_rows import insert_jobs, job_row, requeue_jobs
 from webhooks.inbox.queries import EVENT_QUERY, RECORD_QUERY, event_filters, event_records
 from webhooks.inbox.records import EventRecord, EventSummary, Receipt, event_of
 from webhooks.inbox.schema import IGNORED, PLANNED, RECEIVED, UNPLANNED, events, jobs, synthetic_events
+from webhooks.incidents import RunEvidence, evidence
 from webhooks.job import OPEN_STATES, JobState, NewJob, planning_failure
 
 log = logging.getLogger(__name__)
 
 JobPlanner = Callable[[Event], Sequence[NewJob]]
-# The rows of jobs for each event, by its id; none for an event that is ignored.
-Plans = Mapping[int | None, list[dict[str, Any]]]
+Plans = Mapping[int | None, "EventPlan"]
 Records = list[EventRecord]
 
 # Jobs in one transaction, or a few more: acknowledgements wait for it.
@@ -39,6 +42,14 @@ MARK = (
     .values(state=bindparam("new_state"), rules_version=bindparam("rules_version"))
     .returning(events.c.id)
 )
+
+
+@dataclass(frozen=True, slots=True)
+class EventPlan:
+    """What is stored for one event: the rows of its jobs, none if it is ignored, and what it says about a run."""
+
+    job_rows: list[dict[str, Any]]
+    evidence: RunEvidence | None
 
 
 class Events:
@@ -127,17 +138,19 @@ class Events:
         its own failures as jobs; it raises only StoreUnavailable. Jobs that cannot be stored are replaced by one that
         reports it.
         """
-        plans: dict[int | None, Any] = {}
+        plans: dict[int | None, EventPlan] = {}
         left = MAX_JOBS
         for row in self._store.rows(UNPLANNED_EVENTS, {"most": limit}):
             event = event_of(row)
             new = planner(event)
             try:
-                plans[event.id] = [job_row(event.id, job) for job in new]
+                plan = EventPlan([job_row(event.id, job) for job in new], None if event.defect else evidence(event))
             except (TypeError, ValueError, RecursionError) as error:
                 log.exception("Planning failed: event=%s", event.id)
-                plans[event.id] = [job_row(event.id, planning_failure(f"{type(error).__name__}: {error}"))]
-            left -= len(plans[event.id])
+                failure = planning_failure(f"{type(error).__name__}: {error}")
+                plan = EventPlan([job_row(event.id, failure)], None)
+            plans[event.id] = plan
+            left -= len(plan.job_rows)
             if left <= 0:
                 break
         return plans
@@ -156,15 +169,30 @@ class Events:
         self, connection: Connection, plans: Plans, *, now: float, rules_version: int | None = None
     ) -> int:
         """Do the same within a transaction, at the time `now`."""
-        with_jobs = [event_id for event_id, rows in plans.items() if rows]
-        without_jobs = [event_id for event_id, rows in plans.items() if not rows]
+        with_jobs = [event_id for event_id, plan in plans.items() if plan.job_rows]
+        without_jobs = [event_id for event_id, plan in plans.items() if not plan.job_rows]
         planned = _mark(connection, PLANNED, with_jobs, rules_version)
         ignored = _mark(connection, IGNORED, without_jobs, rules_version)
-        times = {"due_at": now, "created_at": self._store.to_wall(now)}
-        insert_jobs(
-            connection, [row | times for event_id, rows in plans.items() if event_id in planned for row in rows]
-        )
+        wall = self._store.to_wall(now)
+        times = {"due_at": now, "created_at": wall}
+        stored = [plan for event_id, plan in plans.items() if event_id in planned or event_id in ignored]
+        insert_jobs(connection, [row | times for plan in stored for row in plan.job_rows])
+        self._record([plan.evidence for plan in stored if plan.evidence], connection, now=now, wall=wall)
         return len(planned) + len(ignored)
+
+    def _record(self, pieces: Sequence[RunEvidence], connection: Connection, *, now: float, wall: float) -> None:
+        """Store what events say about runs, and the incidents that change; an error must not stop the planning."""
+        if not pieces:
+            return
+        connection.exec_driver_sql("SAVEPOINT incidents")
+        try:
+            record_evidence(self._store, connection, pieces, now=now, wall=wall)
+        except Exception as error:
+            if can_pass(error):
+                raise
+            log.exception("Runs not recorded: events=%s", [one.event_id for one in pieces])
+            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT incidents")
+        connection.exec_driver_sql("RELEASE SAVEPOINT incidents")
 
     def oldest_unplanned(self) -> int | None:
         """Return the id of the oldest event that is not planned, or None."""

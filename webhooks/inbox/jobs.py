@@ -68,7 +68,7 @@ class Jobs:
         commit gets an event to its handler sooner than `plan` followed by `claim`.
         """
         plans = self._events.plans(planner, plan) if plan else {}
-        if room <= 0 or not any(plans.values()):
+        if room <= 0 or not any(plan.job_rows or plan.evidence for plan in plans.values()):
             planned = self._events.save_plans(plans, rules_version=rules_version)
             return planned, self.claim(owner, room, lease, start=start) if room > 0 else []
 

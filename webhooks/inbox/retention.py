@@ -9,7 +9,7 @@ from functools import partial
 from sqlalchemy import Connection, bindparam, delete, exists, select, text
 
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import OPEN, RECEIVED, attempts, checkpoints, events, jobs
+from webhooks.inbox.schema import OPEN, RECEIVED, attempts, checkpoints, events, incidents, jobs
 
 # Events in one transaction: an acknowledgement waits for one batch, not for all of them.
 BATCH = 200
@@ -33,7 +33,8 @@ class Retention:
     def delete_before(self, before: float, *, stopping: Callable[[], bool] = lambda: False, batch: int = BATCH) -> int:
         """Delete finished events received before that time (seconds since 1970) and return how many.
 
-        Unplanned events and events with open jobs are kept at any age. A deleted event that is sent again is new.
+        Unplanned events, events with open jobs and the last event of each open incident are kept at any age. A deleted
+        event that is sent again is new.
         """
         deleted, last = 0, 0
         while not stopping():
@@ -49,7 +50,9 @@ class Retention:
 
 def _delete(connection: Connection, event_ids: list[int]) -> int:
     unfinished = exists().where(jobs.c.event_id == events.c.id, text(OPEN))
-    finished = select(events.c.id).where(events.c.id.in_(event_ids), events.c.state != RECEIVED, ~unfinished)
+    in_incident = exists().where(incidents.c.event_id == events.c.id, incidents.c.closed_at.is_(None))
+    done = (events.c.state != RECEIVED, ~unfinished, ~in_incident)
+    finished = select(events.c.id).where(events.c.id.in_(event_ids), *done)
     ids = connection.execute(finished).scalars().all()
     their_jobs = select(jobs.c.id).where(jobs.c.event_id.in_(ids))
     for table in (checkpoints, attempts):

@@ -224,9 +224,7 @@ incidents = Table(
     Column("reason_class", Text),
     Column("flapping", Integer, nullable=False),
     Column("quiet_until", Double),
-    Column("acknowledged_by", Text, nullable=False),
-    # Changes with everything that a message shows.
-    Column("version", BigInteger, nullable=False),
+    Column("quiet_by", Text, nullable=False),
     # The event that changed it last; jobs need one.
     Column("event_id", Id),
     # When a message may become due by time alone, by the wall clock.

@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import RowMapping, Table, func, select, text
 
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import attempts, clock, events, jobs, locks, metadata
+from webhooks.inbox.schema import acts, attempts, clock, events, jobs, locks, metadata, runs
 
 BATCH = 500
 # All tables but those that belong to the machine; parents before their children.
 COPIED = [table for table in metadata.sorted_tables if table not in {clock, locks}]
-# Tables with ids. They are copied in this order, so the last id shows how far it got before.
-NUMBERED = [table for table in COPIED if table in {events, jobs, attempts}]
+# Long tables with ids. They are copied in this order, so the last id shows how far it got before.
+LONG = [table for table in COPIED if table in {events, jobs, attempts, runs, acts}]
+# PostgreSQL has a sequence for the ids of each.
+NUMBERED = [table for table in COPIED if "id" in table.columns]
 
 # Receives a table's name, the rows copied so far and all rows.
 Progress = Callable[[str, int, int], None]
@@ -27,7 +29,7 @@ def transfer(source: Store, target: Store, progress: Progress = lambda *_: None)
     """
     _refuse_other_events(source, target)
     for table in COPIED:
-        if table not in NUMBERED:
+        if table not in LONG:
             rows = source.rows(select(table))
             for start in range(0, len(rows), BATCH):
                 _insert(target, table, rows[start : start + BATCH])

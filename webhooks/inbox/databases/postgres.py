@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -26,6 +27,8 @@ POOL_SIZE = 5
 # A failed operation is repeated only if it failed this fast, as with a connection that has gone stale.
 REPEAT_SECONDS = 1.0
 MIGRATION_LOCK = 0x7AB1EA0
+# Advisory locks with two keys are apart from those with one.
+SERIALIZED = 0x7AB1EA1
 MIGRATION_SECONDS = 900.0
 CHANNEL = "inbox"
 LISTEN_SECONDS = 1.0
@@ -101,6 +104,13 @@ class PostgresStore(Store):
 
     def upsert(self, table: Table) -> postgresql.Insert:
         return postgresql.insert(table)
+
+    def serialize(self, connection: Connection, names: Iterable[str]) -> None:
+        """Hold advisory locks until the end of the transaction, in an order that excludes deadlocks."""
+        keys = sorted({zlib.crc32(name.encode()) for name in names})
+        if keys:
+            lock = text("SELECT count(pg_advisory_xact_lock(:space, key)) FROM unnest(cast(:keys AS int[])) AS key")
+            connection.execute(lock, {"space": SERIALIZED, "keys": [key - 2**31 for key in keys]})
 
     def insert_event(self, row: Sequence[Any]) -> tuple[int, int]:
         now, values = self.wall_sql()

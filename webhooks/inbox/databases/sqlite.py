@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -117,6 +117,9 @@ class SqliteStore(Store):
 
     def upsert(self, table: Table) -> sqlite.Insert:
         return sqlite.insert(table)
+
+    def serialize(self, connection: Connection, names: Iterable[str]) -> None:
+        """Do nothing: SQLite runs one transaction that writes at a time."""
 
     def insert_event(self, row: Sequence[Any]) -> tuple[int, int]:
         values = (*row, self._wall())

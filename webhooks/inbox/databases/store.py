@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
@@ -110,6 +110,10 @@ class Store(ABC):
     @abstractmethod
     def upsert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
         """Return an INSERT into the table that may continue with ON CONFLICT."""
+
+    @abstractmethod
+    def serialize(self, connection: Connection, names: Iterable[str]) -> None:
+        """Within a transaction, wait for other transactions that gave one of these names, and let later ones wait."""
 
     @abstractmethod
     def insert_event(self, row: Sequence[Any]) -> tuple[int, int]:

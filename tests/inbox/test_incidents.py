@@ -1,0 +1,213 @@
+"""Test that runs and incidents are stored with the plan of an event, and follow from the set of events and acts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import time, timedelta
+from itertools import count
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import text
+
+from tests.support.databases import LUID, Clock, some_event
+from webhooks.clock import from_timestamp
+from webhooks.event import Event
+from webhooks.inbox import Inbox, UnknownIncident
+from webhooks.inbox.incidents import IncidentRecord
+from webhooks.inbox.notices import policy_as_dict, policy_from_dict
+from webhooks.incidents import Act, DestinationPolicy, Policy
+from webhooks.incidents.silences import WeeklyPeriod
+from webhooks.job import NOTICE, Job
+
+MINUTE, DAY = 60.0, 86_400.0
+START = 1_795_600_000.0
+POLICY = Policy(rule="Finance", destinations=(DestinationPolicy("slack:#bi"),))
+numbers = count(1)
+
+
+def refresh(outcome: str, at: float, luid: str = LUID, **fields: object) -> Event:
+    """Return a webhook about a refresh of a workbook that happened `at` seconds after START."""
+    created = from_timestamp(START + at).strftime("%Y-%m-%dT%H:%M:%SZ")
+    fields = {"resource": "EXTRACTS", "resource_luid": luid, "created_at": created, **fields}
+    return some_event(next(numbers), f"WorkbookRefresh{outcome}", **fields)
+
+
+@pytest.fixture
+def arrive(box: Inbox, clock: Clock) -> Callable[..., Sequence[IncidentRecord]]:
+    """Receive and plan events one by one, without rules, and return all incidents."""
+    clock.seconds = START
+
+    def arrive(*events: Event) -> Sequence[IncidentRecord]:
+        for event in events:
+            box.events.receive(event)
+            box.events.plan(lambda _: [])
+            clock.forward(1)
+        return box.incidents.list()
+
+    return arrive
+
+
+Arrive = Callable[..., Sequence[IncidentRecord]]
+
+
+def test_failures_in_a_row_are_one_incident(arrive: Arrive, box: Inbox) -> None:
+    """Three failures open one incident, which counts them; every refresh is a run."""
+    (one,) = arrive(*(refresh("Failed", at) for at in (0, 3600, 7200)))
+    assert (one.incident.state, one.incident.failures, one.incident.in_a_row) == ("open", 3, 3)
+    assert one.incident.opened_at == from_timestamp(START)
+    assert one.incident.closed_at is None
+    assert [run.outcome for run in box.runs.list()] == ["failed"] * 3
+
+
+def test_success_closes_the_incident(arrive: Arrive) -> None:
+    """The success after a failure closes the incident at the time of the success."""
+    (one,) = arrive(refresh("Failed", 0), refresh("Succeeded", 8040))
+    assert (one.incident.state, one.incident.closed_at) == ("closed", from_timestamp(START + 8040))
+
+
+def test_duplicate_and_repeated_plan_change_nothing(arrive: Arrive, box: Inbox) -> None:
+    """The same event again, and an event that is planned again, are no second failure."""
+    failed = refresh("Failed", 0)
+    (one,) = arrive(failed, failed)
+    box.events.replay([1])
+    box.events.plan(lambda _: [])
+    assert box.incidents.get(one.id).incident.failures == 1
+
+
+def test_late_failure_changes_counts_only(arrive: Arrive) -> None:
+    """An older failure that arrives after the success is counted, and the incident stays closed."""
+    (one,) = arrive(refresh("Failed", 600), refresh("Succeeded", 1200), refresh("Failed", 0))
+    assert (one.incident.state, one.incident.failures) == ("closed", 2)
+    assert one.incident.opened_at == from_timestamp(START)
+
+
+def test_success_between_two_failures_that_comes_last_makes_two_incidents(arrive: Arrive) -> None:
+    """A late success closes the first incident; the later failure is another one."""
+    arrive(refresh("Failed", 0), refresh("Failed", 40_000))
+    second, first = arrive(refresh("Succeeded", 20_000))
+    assert (second.incident.state, second.incident.failures) == ("open", 1)
+    assert (first.incident.state, first.incident.failures) == ("closed", 1)
+
+
+def test_resources_have_incidents_of_their_own(arrive: Arrive) -> None:
+    """Failures of two workbooks are two incidents."""
+    other = LUID.replace("e3", "a1")
+    assert len(arrive(refresh("Failed", 0), refresh("Failed", 1, other))) == 2
+
+
+def test_acknowledgement_is_stored(arrive: Arrive, box: Inbox, clock: Clock) -> None:
+    """An acknowledged incident says who did it, stays open, and is closed by a success."""
+    (one,) = arrive(refresh("Failed", 0))
+    clock.forward(60)
+    act = Act("", "acknowledge", "", from_timestamp(clock()), "Ann")
+    acknowledged = box.incidents.act(one.id, act)
+    assert (acknowledged.incident.state, acknowledged.incident.quiet_by) == ("acknowledged", "Ann")
+    (closed,) = arrive(refresh("Succeeded", 600))
+    assert closed.incident.state == "closed"
+    assert [one.kind for one in closed.incident.acts] == ["acknowledge"]
+
+
+def test_act_about_an_unknown_incident_is_refused(box: Inbox) -> None:
+    """Nothing is stored for an incident that does not exist."""
+    with pytest.raises(UnknownIncident):
+        box.incidents.act(7, Act("", "acknowledge", "", from_timestamp(START), "Ann"))
+
+
+def test_changes_make_jobs_for_notices(arrive: Arrive, box: Inbox, clock: Clock) -> None:
+    """A further failure, an act and the success each make a job per notice, for the event or the last one before."""
+    (one,) = arrive(refresh("Failed", 0))
+    notice = box.notices.register(one.id, "slack:#bi", POLICY)
+    assert box.notices.register(one.id, "slack:#bi", POLICY) == notice
+    assert notice_jobs(box) == []
+    clock.forward(600)
+    arrive(refresh("Failed", 600))
+    box.incidents.act(one.id, Act("", "acknowledge", "", from_timestamp(clock()), "Ann"))
+    arrive(refresh("Succeeded", 1200))
+    jobs = notice_jobs(box)
+    assert [(job.event.id, job.params) for job in jobs] == [(id_, {"notice": notice.id}) for id_ in (2, 2, 3)]
+    assert {job.rule for job in jobs} == {"Finance"}
+
+
+def test_notice_remembers_what_was_sent(arrive: Arrive, box: Inbox) -> None:
+    """Where a message is and which versions were sent survive a restart."""
+    (one,) = arrive(refresh("Failed", 0))
+    notice = box.notices.register(one.id, "slack:#bi", POLICY)
+    box.notices.save(notice, posted={"channel": "C1", "ts": "1.2"}, shown={"message": 3})
+    (stored,) = box.incidents.get(one.id).notices
+    assert (stored.posted, stored.shown, stored.policy) == ({"channel": "C1", "ts": "1.2"}, {"message": 3}, POLICY)
+    assert stored.posted_at is not None
+
+
+def test_incident_wakes_when_it_is_due(arrive: Arrive, box: Inbox, clock: Clock) -> None:
+    """A time that was saved makes one job per notice when it has come, and not before."""
+    (one,) = arrive(refresh("Failed", 0))
+    box.notices.register(one.id, "slack:#bi", POLICY)
+    box.incidents.save_due(one.id, from_timestamp(START + 1800))
+    box.incidents.save_due(one.id, from_timestamp(START + 3600))
+    assert box.incidents.wake() == 0
+    clock.forward(1800)
+    assert (box.incidents.wake(), len(notice_jobs(box)), box.incidents.wake()) == (1, 1, 0)
+
+
+def test_last_event_of_an_open_incident_is_kept(arrive: Arrive, box: Inbox, clock: Clock) -> None:
+    """Retention deletes the events of a closed incident, and keeps the one that an open incident needs for its jobs."""
+    arrive(refresh("Failed", 0))
+    clock.forward(40 * DAY)
+    assert box.retention.delete_before(clock()) == 0
+    arrive(refresh("Succeeded", 40 * DAY))
+    clock.forward(DAY)
+    assert box.retention.delete_before(clock()) == 2
+
+
+def test_runs_have_their_own_retention(arrive: Arrive, box: Inbox, clock: Clock) -> None:
+    """Old runs are deleted, except for those of content that still fails."""
+    other = LUID.replace("e3", "a1")
+    arrive(refresh("Succeeded", 0), refresh("Failed", 10, other))
+    assert box.runs.delete_before(START + DAY) == 1
+    assert [run.resource_luid for run in box.runs.list()] == [other]
+
+
+def test_two_processes_record_the_same_resource(url: str, opened: Callable[..., Inbox]) -> None:
+    """Failures of one workbook that several processes plan at once are one incident with all of them."""
+    boxes = [opened(url) for _ in range(3)]
+    for at in range(30):
+        boxes[0].events.receive(refresh("Failed", at * 600))
+
+    def plan(box: Inbox) -> None:
+        while box.events.plan(lambda _: [], limit=1):
+            pass
+
+    threads = [threading.Thread(target=plan, args=(box,)) for box in boxes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (one,) = boxes[0].incidents.list()
+    assert one.incident.failures == 30
+
+
+def test_error_in_an_incident_does_not_stop_the_planning(
+    arrive: Arrive, box: Inbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A damaged run is logged; events of other content, and the jobs of this event, are planned."""
+    arrive(refresh("Failed", 0))
+    box.store.execute(text("UPDATE runs SET evidence = 'damaged'"))
+    arrive(refresh("Failed", 600), refresh("Failed", 601, LUID.replace("e3", "a1")))
+    assert "Runs not recorded: events=[2]" in caplog.text
+    assert len(box.incidents.list()) == 2
+    assert [record.state for record in box.events.list()] == ["ignored"] * 3
+
+
+def notice_jobs(box: Inbox) -> list[Job]:
+    """Return the jobs of notices, oldest first."""
+    jobs = [record.job for event in box.events.list() for record in event.jobs]
+    return sorted((job for job in jobs if job.handler == NOTICE), key=lambda job: job.id)
+
+
+def test_policy_is_stored_whole() -> None:
+    """A policy keeps its intervals, hours and mentions when it is stored."""
+    quiet = WeeklyPeriod(time(22), time(6, 30), frozenset(range(5)), ZoneInfo("Europe/Berlin"))
+    policy = Policy("R", (DestinationPolicy("slack", 2, timedelta(minutes=30), "@ops"),), timedelta(hours=4), quiet)
+    assert policy_from_dict(policy_as_dict(policy)) == policy

@@ -1,0 +1,387 @@
+"""Incidents: computed from runs and acts in the transaction that stores new ones, and stored for lists and searches."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, or_, select, update
+
+from webhooks.clock import from_timestamp
+from webhooks.inbox.databases.store import Store
+from webhooks.inbox.job_rows import insert_jobs, job_row
+from webhooks.inbox.notices import NoticeRecord, notice_job, notice_of
+from webhooks.inbox.runs import ResourceKey, record_runs, runs_since
+from webhooks.inbox.schema import acts, incidents, notices
+from webhooks.incidents import Act, Incident, RunEvidence
+from webhooks.incidents.state import FLAPPING, state
+
+FAILING = "failing"
+STATES = ("open", "acknowledged", "snoozed", "closed")
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRecord:
+    """A stored incident with its number, its acts and its notices.
+
+    `project` and `owner` are as last seen in Tableau, empty until a job has looked. `incident` has no runs if the
+    record comes from a list.
+    """
+
+    id: int
+    incident: Incident
+    project: str
+    owner: str
+    event_id: int | None
+    due_at: datetime | None
+    notices: tuple[NoticeRecord, ...] = ()
+
+
+class UnknownIncident(LookupError):
+    """There is no incident with this number."""
+
+
+class Incidents:
+    """All incidents; acts change them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def list(
+        self,
+        *,
+        states: Collection[str] = (),
+        kinds: Collection[str] = (),
+        resources: Collection[str] = (),
+        since: datetime | None = None,
+        limit: int = 100,
+    ) -> Sequence[IncidentRecord]:
+        """Return incidents without their runs, those that are open first and then by time, newest first.
+
+        `resources` are LUIDs or names with `*` and `?`. `since` leaves out those that were closed before.
+        """
+        filters: list[ColumnElement[bool]] = [incidents.c.state.in_(states)] if states else []
+        if kinds:
+            filters.append(incidents.c.kind.in_(kinds))
+        if resources:
+            patterns = [incidents.c.resource_name.like(_like(one), escape="\\") for one in resources]
+            filters.append(or_(incidents.c.resource_luid.in_(resources), *patterns))
+        if since is not None:
+            filters.append(or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= since.timestamp()))
+        query = (
+            select(incidents)
+            .where(*filters)
+            .order_by(incidents.c.closed_at.is_not(None), incidents.c.opened_at.desc(), incidents.c.id.desc())
+            .limit(limit)
+        )
+        return self._store.read(lambda connection: _records(connection, connection.execute(query).mappings().all()))
+
+    def get(self, incident_id: int) -> IncidentRecord:
+        """Return an incident with its runs, its acts and its notices. Raises UnknownIncident."""
+        return self._store.read(lambda connection: self._load(connection, incident_id))
+
+    def of_resource(self, site_luid: str, resource_luid: str, at: datetime) -> IncidentRecord | None:
+        """Return the failing incident of a resource that covers this time, else the newest one; None if none is."""
+        own = (incidents.c.resource_luid == resource_luid, incidents.c.site_luid == site_luid)
+        query = select(incidents.c.id, incidents.c.opened_at, incidents.c.closed_at)
+        query = query.where(*own, incidents.c.kind == FAILING).order_by(incidents.c.opened_at.desc()).limit(20)
+
+        def load(connection: Connection) -> IncidentRecord | None:
+            rows = connection.execute(query).mappings().all()
+            covering = [row for row in rows if row["opened_at"] <= at.timestamp() <= (row["closed_at"] or float("inf"))]
+            newest = next(iter([*covering, *rows]), None)
+            return self._load(connection, newest["id"]) if newest else None
+
+        return self._store.read(load)
+
+    def act(self, incident_id: int, act: Act) -> IncidentRecord:
+        """Store an act and what it changes, and let the notices be updated. Raises UnknownIncident.
+
+        `act.id` and `act.incident` are replaced by the stored ones.
+        """
+
+        def save(connection: Connection) -> IncidentRecord:
+            row = connection.execute(select(incidents).where(incidents.c.id == incident_id)).mappings().first()
+            if row is None:
+                raise UnknownIncident(f"There is no incident {incident_id}")
+            values = {
+                "incident_id": incident_id,
+                "incident_key": row["key"],
+                "kind": act.kind,
+                "acted_at": act.at.timestamp(),
+                "author": act.by,
+                "until": act.until and act.until.timestamp(),
+                "text": act.text,
+                "job_luid": act.job_luid,
+            }
+            act_id = connection.execute(insert(acts).values(values)).inserted_primary_key[0]  # type: ignore[index]
+            now = self._store.now(connection)
+            resource = (row["site_luid"], row["resource_luid"])
+            self._store.serialize(connection, [row["resource_luid"]])
+            since = from_timestamp(row["opened_at"])
+            refresh_incidents(
+                connection,
+                {resource: since},
+                {resource: row["event_id"]},
+                now=now,
+                wall=self._store.to_wall(now),
+                cause=f"act {act_id}",
+                always=True,
+            )
+            return self._load(connection, incident_id)
+
+        return self._store.write(save)
+
+    def wake(self, limit: int = 100) -> int:
+        """Let the notices be updated of incidents that are due by time alone, and return how many there are."""
+
+        def wake(connection: Connection) -> int:
+            now = self._store.now(connection)
+            wall = self._store.to_wall(now)
+            due = select(incidents).where(incidents.c.due_at.is_not(None), incidents.c.due_at <= wall).limit(limit)
+            rows = connection.execute(due.with_for_update(skip_locked=True)).mappings().all()
+            self._store.serialize(connection, [row["resource_luid"] for row in rows])
+            for row in rows:
+                resource = (row["site_luid"], row["resource_luid"])
+                changes = {resource: from_timestamp(row["opened_at"])}
+                cause = f"due {row['due_at']:.0f}"
+                connection.execute(update(incidents).where(incidents.c.id == row["id"]).values(due_at=None))
+                refresh_incidents(
+                    connection, changes, {resource: row["event_id"]}, now=now, wall=wall, cause=cause, always=True
+                )
+            return len(rows)
+
+        return self._store.write(wake)
+
+    def save_details(self, incident_id: int, *, project: str, owner: str) -> None:
+        """Store what Tableau says of the resource."""
+        row = update(incidents).where(incidents.c.id == incident_id)
+        self._store.execute(row.values(project=project, owner=owner))
+
+    def save_due(self, incident_id: int, due_at: datetime | None) -> None:
+        """Store when a message may become due by time alone; of several times the earliest one counts."""
+        wall = None if due_at is None else due_at.timestamp()
+        if wall is None:
+            return
+        earlier = or_(incidents.c.due_at.is_(None), incidents.c.due_at > wall)
+        self._store.execute(update(incidents).where(incidents.c.id == incident_id, earlier).values(due_at=wall))
+
+    def _load(self, connection: Connection, incident_id: int) -> IncidentRecord:
+        row = connection.execute(select(incidents).where(incidents.c.id == incident_id)).mappings().first()
+        if row is None:
+            raise UnknownIncident(f"There is no incident {incident_id}")
+        (record,) = _records(connection, [row])
+        resource = (row["site_luid"], row["resource_luid"])
+        wall = from_timestamp(self._store.to_wall(self._store.now(connection)))
+        computed = _compute(connection, resource, record.incident.opened_at, wall)
+        found = next((one for one in computed if row["key"] in one.ids), None)
+        return replace(record, incident=found) if found else record
+
+
+def record_evidence(
+    store: Store, connection: Connection, pieces: Sequence[RunEvidence], *, now: float, wall: float
+) -> None:
+    """Store what is known of runs and the incidents that this changes, with jobs for their notices.
+
+    `now` and `wall` are the time by both clocks.
+    """
+    newest = {one.resource: one.event_id for one in sorted(pieces, key=lambda one: one.at)}
+    store.serialize(connection, [resource_luid for _, resource_luid in newest])
+    changed = record_runs(connection, pieces)
+    refresh_incidents(connection, changed, newest, now=now, wall=wall)
+
+
+def refresh_incidents(
+    connection: Connection,
+    changed: Mapping[ResourceKey, datetime],
+    event_ids: Mapping[ResourceKey, int | None],
+    *,
+    now: float,
+    wall: float,
+    cause: str = "",
+    always: bool = False,
+) -> None:
+    """Compute the incidents of changed resources and store them, with jobs for the notices of those that changed.
+
+    `changed` has the time of each resource's earliest change, `event_ids` the event whose jobs update the notices.
+    `now` and `wall` are the time by both clocks. `cause` makes the jobs' keys unique within the event. `always`: also
+    for incidents that did not change.
+    """
+    at = from_timestamp(wall)
+    job_rows = []
+    for resource, since in changed.items():
+        oldest_open = connection.execute(
+            select(incidents.c.opened_at).where(*_own(resource), incidents.c.closed_at.is_(None))
+        ).scalar()
+        if oldest_open is not None:
+            since = min(since, from_timestamp(oldest_open))  # noqa: PLW2901 - the wider of the two
+        computed = _compute(connection, resource, since, at)
+        event_id = event_ids.get(resource)
+        for incident_id in _store(connection, resource, since, computed, event_id, always=always):
+            job_rows += [
+                job_row(event_id, notice_job(row["id"], row["rule"], cause))
+                for row in connection.execute(
+                    select(notices.c.id, notices.c.rule).where(notices.c.incident_id == incident_id)
+                ).mappings()
+                if event_id is not None
+            ]
+    insert_jobs(connection, [row | {"due_at": now, "created_at": wall} for row in job_rows])
+
+
+def _compute(connection: Connection, resource: ResourceKey, since: datetime, now: datetime) -> tuple[Incident, ...]:
+    """Return the resource's incidents that were open at `since` or later."""
+    own = select(incidents.c.id).where(*_own(resource))
+    rows = connection.execute(select(acts).where(acts.c.incident_id.in_(own)).order_by(acts.c.id)).mappings()
+    return state(runs_since(connection, resource, since, FLAPPING), map(act_of, rows), now)
+
+
+def _store(
+    connection: Connection,
+    resource: ResourceKey,
+    since: datetime,
+    computed: Sequence[Incident],
+    event_id: int | None,
+    *,
+    always: bool,
+) -> list[int]:
+    """Store the computed incidents, and return the ids of those that changed."""
+    first = min([since, *(one.opened_at for one in computed)]).timestamp()
+    affected = or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= first)
+    query = select(incidents).where(*_own(resource), affected)
+    stored = {row["key"]: row for row in connection.execute(query.order_by(incidents.c.id)).mappings()}
+    changed = []
+    # Closed ones first: only one may be open at any time.
+    for one in sorted(computed, key=lambda one: one.is_open):
+        rows = [stored.pop(key) for key in [*stored] if key in one.ids]
+        values = _row(one)
+        if not rows:
+            values["event_id"] = event_id
+            incident_id = connection.execute(insert(incidents).values(values)).inserted_primary_key[0]  # type: ignore[index]
+            changed.append(incident_id)
+            continue
+        kept = rows[0]
+        _join(connection, kept["id"], [row["id"] for row in rows[1:]])
+        if always or len(rows) > 1 or any(kept[name] != value for name, value in values.items()):
+            changed.append(kept["id"])
+            if event_id is not None:
+                values["event_id"] = event_id
+        connection.execute(update(incidents).where(incidents.c.id == kept["id"]).values(values))
+    if stored:
+        # Later evidence has shown that it was no failure.
+        connection.execute(delete(incidents).where(incidents.c.id.in_([row["id"] for row in stored.values()])))
+    return changed
+
+
+def _join(connection: Connection, kept: int, others: Sequence[int]) -> None:
+    """Move what belongs to incidents that turned out to be one with `kept`, and delete them."""
+    for other in others:
+        connection.execute(update(acts).where(acts.c.incident_id == other).values(incident_id=kept))
+        shown = select(notices.c.destination).where(notices.c.incident_id == kept)
+        moved = update(notices).where(notices.c.incident_id == other, notices.c.destination.not_in(shown))
+        connection.execute(moved.values(incident_id=kept))
+        connection.execute(delete(notices).where(notices.c.incident_id == other))
+        connection.execute(delete(incidents).where(incidents.c.id == other))
+
+
+def _own(resource: ResourceKey) -> tuple[Any, ...]:
+    site_luid, resource_luid = resource
+    return (
+        incidents.c.resource_luid == resource_luid,
+        incidents.c.site_luid == site_luid,
+        incidents.c.kind == FAILING,
+    )
+
+
+def _records(connection: Connection, rows: Sequence[RowMapping]) -> list[IncidentRecord]:
+    ids = [row["id"] for row in rows]
+    their_acts: dict[int, list[Act]] = {}
+    for act in connection.execute(select(acts).where(acts.c.incident_id.in_(ids)).order_by(acts.c.id)).mappings():
+        their_acts.setdefault(act["incident_id"], []).append(act_of(act))
+    their_notices: dict[int, list[NoticeRecord]] = {}
+    query = select(notices).where(notices.c.incident_id.in_(ids)).order_by(notices.c.id)
+    for notice in connection.execute(query).mappings():
+        their_notices.setdefault(notice["incident_id"], []).append(notice_of(notice))
+    return [
+        IncidentRecord(
+            id=row["id"],
+            incident=_incident(row, their_acts.get(row["id"], ())),
+            project=row["project"],
+            owner=row["owner"],
+            event_id=row["event_id"],
+            due_at=_time(row["due_at"]),
+            notices=tuple(their_notices.get(row["id"], ())),
+        )
+        for row in rows
+    ]
+
+
+def _incident(row: RowMapping, their_acts: Iterable[Act]) -> Incident:
+    return Incident(
+        id=row["key"],
+        ids=frozenset({row["key"]}),
+        kind=row["kind"],
+        state=row["state"],
+        site_luid=row["site_luid"],
+        resource_luid=row["resource_luid"],
+        resource_kind=row["resource_kind"],
+        resource_name=row["resource_name"],
+        opened_at=from_timestamp(row["opened_at"]),
+        closed_at=_time(row["closed_at"]),
+        recorded_at=from_timestamp(row["opened_at"]),
+        failures=row["failures"],
+        in_a_row=row["in_a_row"],
+        last_failure_at=_time(row["last_failure_at"]),
+        reason=row["reason"],
+        reason_class=row["reason_class"],
+        flapping=bool(row["flapping"]),
+        quiet_until=_time(row["quiet_until"]),
+        quiet_by=row["quiet_by"],
+        acts=tuple(their_acts),
+    )
+
+
+def _row(incident: Incident) -> dict[str, Any]:
+    return {
+        "key": incident.id,
+        "kind": incident.kind,
+        "state": incident.state,
+        "site_luid": incident.site_luid,
+        "resource_luid": incident.resource_luid,
+        "resource_kind": incident.resource_kind,
+        "resource_name": incident.resource_name,
+        "opened_at": incident.opened_at.timestamp(),
+        "closed_at": incident.closed_at and incident.closed_at.timestamp(),
+        "failures": incident.failures,
+        "in_a_row": incident.in_a_row,
+        "last_failure_at": incident.last_failure_at and incident.last_failure_at.timestamp(),
+        "reason": incident.reason,
+        "reason_class": incident.reason_class,
+        "flapping": int(incident.flapping),
+        "quiet_until": incident.quiet_until and incident.quiet_until.timestamp(),
+        "quiet_by": incident.quiet_by,
+    }
+
+
+def act_of(row: RowMapping) -> Act:
+    """Return the act of a row."""
+    return Act(
+        id=str(row["id"]),
+        kind=row["kind"],
+        incident=row["incident_key"],
+        at=from_timestamp(row["acted_at"]),
+        by=row["author"],
+        until=_time(row["until"]),
+        text=row["text"],
+        job_luid=row["job_luid"],
+    )
+
+
+def _like(pattern: str) -> str:
+    escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return escaped.replace("*", "%").replace("?", "_")
+
+
+def _time(seconds: float | None) -> datetime | None:
+    return None if seconds is None else from_timestamp(seconds)

@@ -1,0 +1,157 @@
+"""Notices: the message about an incident at a destination, what it shows, and where it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from datetime import time as wall_time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, RowMapping, select, update
+
+from webhooks.clock import from_timestamp
+from webhooks.inbox.databases.store import Store
+from webhooks.inbox.schema import notices
+from webhooks.incidents import DestinationPolicy, Policy
+from webhooks.incidents.silences import WeeklyPeriod
+from webhooks.job import NOTICE, NewJob
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRecord:
+    """The message about an incident at one destination.
+
+    `posted` is where the message is, as the notifier returned it; None until it was posted. `shown` has the version of
+    each part that was sent last: of the message and of the replies in its thread.
+    """
+
+    id: int
+    incident_id: int
+    destination: str
+    rule: str
+    policy: Policy
+    posted: Mapping[str, Any] | None
+    shown: Mapping[str, int]
+    created_at: datetime
+    posted_at: datetime | None
+    updated_at: datetime | None
+
+
+class Notices:
+    """One notice for each incident and destination."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def register(self, incident_id: int, destination: str, policy: Policy) -> NoticeRecord:
+        """Store that a destination is to be notified of an incident, and return its notice.
+
+        If another rule has asked for the same before, its policy holds.
+        """
+        new = self._store.upsert(notices)
+        insert = new.on_conflict_do_nothing(index_elements=["incident_id", "destination"])
+        own = (notices.c.incident_id == incident_id, notices.c.destination == destination)
+
+        def register(connection: Connection) -> NoticeRecord:
+            row = connection.execute(select(notices).where(*own)).mappings().first()
+            if row is None:
+                values = {
+                    "incident_id": incident_id,
+                    "destination": destination,
+                    "rule": policy.rule,
+                    "policy": json.dumps(policy_as_dict(policy)),
+                    "created_at": self._store.to_wall(self._store.now(connection)),
+                }
+                connection.execute(insert, values)
+                row = connection.execute(select(notices).where(*own)).mappings().one()
+            return notice_of(row)
+
+        return self._store.write(register)
+
+    def get(self, notice_id: int) -> NoticeRecord | None:
+        """Return a notice, or None if it is gone."""
+        rows = self._store.rows(select(notices).where(notices.c.id == notice_id))
+        return notice_of(rows[0]) if rows else None
+
+    def save(self, notice: NoticeRecord, *, posted: Mapping[str, Any] | None, shown: Mapping[str, int]) -> None:
+        """Store where the message is and what was sent."""
+        new = {"posted": json.dumps(dict(posted)) if posted else None, "shown": json.dumps(dict(shown))}
+
+        def save(connection: Connection) -> None:
+            wall = self._store.to_wall(self._store.now(connection))
+            first = {"posted_at": wall} if notice.posted_at is None else {}
+            row = update(notices).where(notices.c.id == notice.id)
+            connection.execute(row.values(**new, **first, updated_at=wall))
+
+        self._store.write(save)
+
+
+def notice_job(notice_id: int, rule: str, cause: str) -> NewJob:
+    """Return the job that brings a notice up to date. `cause` distinguishes several jobs of one event."""
+    key = " ".join(part for part in ("notice", str(notice_id), cause) if part)
+    return NewJob(key, NOTICE, rule=rule, params={"notice": notice_id})
+
+
+def notice_of(row: RowMapping) -> NoticeRecord:
+    """Return the notice of a row."""
+    return NoticeRecord(
+        id=row["id"],
+        incident_id=row["incident_id"],
+        destination=row["destination"],
+        rule=row["rule"],
+        policy=policy_from_dict(json.loads(row["policy"])),
+        posted=json.loads(row["posted"]) if row["posted"] else None,
+        shown=json.loads(row["shown"]),
+        created_at=from_timestamp(row["created_at"]),
+        posted_at=None if row["posted_at"] is None else from_timestamp(row["posted_at"]),
+        updated_at=None if row["updated_at"] is None else from_timestamp(row["updated_at"]),
+    )
+
+
+def policy_as_dict(policy: Policy) -> dict[str, Any]:
+    """Return the policy as JSON, times in seconds."""
+    return {
+        "rule": policy.rule,
+        "destinations": [
+            {"to": one.to, "failures": one.failures, "after": one.after.total_seconds(), "mention": one.mention}
+            for one in policy.destinations
+        ],
+        "repeat": policy.repeat.total_seconds() if policy.repeat else None,
+        "quiet": weekly_as_dict(policy.quiet) if policy.quiet else None,
+    }
+
+
+def policy_from_dict(values: Mapping[str, Any]) -> Policy:
+    """Return the policy of this JSON."""
+    return Policy(
+        rule=values["rule"],
+        destinations=tuple(
+            DestinationPolicy(one["to"], one["failures"], timedelta(seconds=one["after"]), one["mention"])
+            for one in values["destinations"]
+        ),
+        repeat=timedelta(seconds=values["repeat"]) if values["repeat"] else None,
+        quiet=weekly_from_dict(values["quiet"]) if values["quiet"] else None,
+    )
+
+
+def weekly_as_dict(weekly: WeeklyPeriod) -> dict[str, Any]:
+    """Return weekly times as JSON."""
+    return {
+        "start": weekly.start.isoformat(),
+        "end": weekly.end.isoformat(),
+        "days": sorted(weekly.days),
+        "zone": str(weekly.zone),
+    }
+
+
+def weekly_from_dict(values: Mapping[str, Any]) -> WeeklyPeriod:
+    """Return the weekly times of this JSON."""
+    return WeeklyPeriod(
+        start=wall_time.fromisoformat(values["start"]),
+        end=wall_time.fromisoformat(values["end"]),
+        days=frozenset(values["days"]),
+        zone=ZoneInfo(values["zone"]),
+    )

@@ -1,0 +1,74 @@
+"""Silences: periods in which nothing is sent about the incidents that match."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import RowMapping, delete, insert, or_, select, update
+
+from webhooks.clock import from_timestamp
+from webhooks.inbox.databases.store import Store
+from webhooks.inbox.notices import weekly_as_dict, weekly_from_dict
+from webhooks.inbox.schema import silences
+from webhooks.incidents.silences import Silence, WeeklyPeriod
+
+
+class Silences:
+    """All silences; those that have ended stay until the retention deletes them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(
+        self,
+        *,
+        matchers: Mapping[str, Sequence[str]],
+        start: datetime,
+        end: datetime | None,
+        by: str,
+        reason: str,
+        weekly: WeeklyPeriod | None = None,
+    ) -> Silence:
+        """Store a silence and return it."""
+        values = {
+            "matchers": json.dumps({name: list(patterns) for name, patterns in matchers.items()}),
+            "starts_at": start.timestamp(),
+            "ends_at": end and end.timestamp(),
+            "weekly": json.dumps(weekly_as_dict(weekly)) if weekly else None,
+            "author": by,
+            "reason": reason,
+            "created_at": start.timestamp(),
+        }
+        new = insert(silences).values(values).returning(*silences.c)
+        return self._store.write(lambda connection: _silence(connection.execute(new).mappings().one()))
+
+    def list(self, now: datetime, *, ended: bool = False, limit: int = 200) -> Sequence[Silence]:
+        """Return the silences that have not ended, or with `ended` all, newest first."""
+        query = select(silences).order_by(silences.c.id.desc()).limit(limit)
+        if not ended:
+            query = query.where(or_(silences.c.ends_at.is_(None), silences.c.ends_at > now.timestamp()))
+        return [_silence(row) for row in self._store.rows(query)]
+
+    def end(self, silence_id: int, now: datetime) -> bool:
+        """End a silence now; return whether there was one that had not ended."""
+        running = or_(silences.c.ends_at.is_(None), silences.c.ends_at > now.timestamp())
+        row = update(silences).where(silences.c.id == silence_id, running)
+        return self._store.execute(row.values(ends_at=now.timestamp())) > 0
+
+    def delete_before(self, before: float) -> int:
+        """Delete silences that ended before that time (seconds since 1970), and return how many."""
+        return self._store.execute(delete(silences).where(silences.c.ends_at < before))
+
+
+def _silence(row: RowMapping) -> Silence:
+    return Silence(
+        id=str(row["id"]),
+        start=from_timestamp(row["starts_at"]),
+        end=None if row["ends_at"] is None else from_timestamp(row["ends_at"]),
+        by=row["author"],
+        reason=row["reason"],
+        matchers={name: tuple(patterns) for name, patterns in json.loads(row["matchers"]).items()},
+        weekly=weekly_from_dict(json.loads(row["weekly"])) if row["weekly"] else None,
+    )
