@@ -68,7 +68,7 @@ class Span:
     """A period from `start` on and before `end`; None: without an end, as far as is known."""
 
     start: datetime
-    end: datetime | None = None
+    end: datetime | None
 
     def covers(self, at: datetime) -> bool:
         """Return whether the time is within the period."""
@@ -84,6 +84,21 @@ class Cure:
     by: str = ""
     run: Run | None = None
     act: Act | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSpan(Span):
+    """A period in which an incident was open, with the name of the evidence that opened it, and what closed it."""
+
+    evidence: str
+    cure: Cure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuietSpan(Span):
+    """A period in which `act`, an acknowledgement or a snooze, was in force."""
+
+    act: Act
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +140,8 @@ class Incident:
     runs: tuple[Run, ...] = ()
     # For each failure: its time, and how many failed in a row up to it.
     rows: tuple[tuple[datetime, int], ...] = ()
-    open_spans: tuple[Span, ...] = ()
-    quiet_spans: tuple[Span, ...] = ()
+    open_spans: tuple[OpenSpan, ...] = ()
+    quiet_spans: tuple[QuietSpan, ...] = ()
 
     @property
     def is_open(self) -> bool:

@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from webhooks.incidents.incident import Act, Cure, Finding, Incident, IncidentKind, IncidentState, Span
+from webhooks.incidents.incident import (
+    Act,
+    Cure,
+    Finding,
+    Incident,
+    IncidentKind,
+    IncidentState,
+    OpenSpan,
+    QuietSpan,
+)
 from webhooks.incidents.run import TOLERANCE, Run
 
 # A failure this soon after the closing belongs to the same incident.
@@ -86,40 +95,40 @@ class _Draft:
     kind: IncidentKind
     problems: list[Finding] = field(default_factory=list)
     rows: list[tuple[datetime, int]] = field(default_factory=list)
-    open_spans: list[Span] = field(default_factory=list)
-    quiet: list[tuple[Span, Act]] = field(default_factory=list)
-    closings: list[Cure] = field(default_factory=list)
+    open_spans: list[OpenSpan] = field(default_factory=list)
+    quiet_spans: list[QuietSpan] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
 
     @property
-    def is_open(self) -> bool:
-        return self.open_spans[-1].end is None
+    def closed_at(self) -> datetime | None:
+        return self.open_spans[-1].end
 
-    def open(self, at: datetime) -> None:
-        self.open_spans.append(Span(at))
+    def fail(self, problem: Finding, in_a_row: int) -> None:
+        if not self.open_spans or self.closed_at:
+            self.open_spans.append(OpenSpan(problem.at, None, problem.first_name))
+        self.problems.append(problem)
+        self.rows.append((problem.at, in_a_row))
 
     def close(self, cure: Cure) -> None:
-        self.open_spans[-1] = Span(self.open_spans[-1].start, cure.at)
-        self.closings.append(cure)
+        self.open_spans[-1] = replace(self.open_spans[-1], end=cure.at, cure=cure)
         # An acknowledgement holds until the incident closes; a snooze until its time, also if it opens again.
-        self._end_quiet(cure.at, only="acknowledge")
+        if self.quiet_spans and self.quiet_spans[-1].act.kind == "acknowledge":
+            self._end_quiet(cure.at)
 
     def add(self, act: Act, at: datetime) -> None:
         """Record an act. One that crosses the closing changes nothing."""
         self.acts.append(act)
-        if not self.is_open:
+        if self.closed_at:
             return
         if act.kind == "close":
             self.close(Cure("act", at, act.by, act=act))
         elif act.kind in {"acknowledge", "snooze"} and (act.until is None or act.until > at):
             self._end_quiet(at)
-            self.quiet.append((Span(at, act.until), act))
+            self.quiet_spans.append(QuietSpan(at, act.until, act))
 
-    def _end_quiet(self, at: datetime, only: str | None = None) -> None:
-        if self.quiet:
-            span, act = self.quiet[-1]
-            if span.covers(at) and only in {None, act.kind}:
-                self.quiet[-1] = (Span(span.start, at), act)
+    def _end_quiet(self, at: datetime) -> None:
+        if self.quiet_spans and self.quiet_spans[-1].covers(at):
+            self.quiet_spans[-1] = replace(self.quiet_spans[-1], end=at)
 
     def cure(self, finding: Finding) -> Cure:
         """Return what closed the incident: the run itself, or the person who started it through this server."""
@@ -139,8 +148,9 @@ class _Draft:
         first, last = self.problems[0], self.problems[-1]
         explained = [finding for finding in self.problems if finding.reason] or [last]
         anchor = min(self.problems, key=lambda finding: finding.recorded)
-        quiet = next((act for span, act in reversed(self.quiet) if self.is_open and span.covers(now)), None)
-        state: IncidentState = "open" if self.is_open else "closed"
+        closed_at = self.closed_at
+        quiet = next((span.act for span in self.quiet_spans if span.covers(now) and not closed_at), None)
+        state: IncidentState = "closed" if closed_at else "open"
         if quiet:
             state = "acknowledged" if quiet.kind == "acknowledge" else "snoozed"
         return Incident(
@@ -153,7 +163,7 @@ class _Draft:
             resource_kind=last.resource_kind,
             resource_name=last.resource_name,
             opened_at=first.at,
-            closed_at=self.open_spans[-1].end,
+            closed_at=closed_at,
             recorded_at=anchor.recorded[0],
             failures=len(self.problems),
             in_a_row=self.rows[-1][1],
@@ -164,12 +174,12 @@ class _Draft:
             flapping=len(self.open_spans) > 1,
             quiet_until=quiet.until if quiet else None,
             quiet_by=quiet.by if quiet else "",
-            cure=self.closings[-1] if not self.is_open else None,
+            cure=self.open_spans[-1].cure,
             acts=tuple(self.acts),
             runs=tuple(one.run for one in self.problems if one.run),
             rows=tuple(self.rows),
             open_spans=tuple(self.open_spans),
-            quiet_spans=tuple(span for span, _ in self.quiet),
+            quiet_spans=tuple(self.quiet_spans),
         )
 
 
@@ -187,18 +197,14 @@ class _History:
         current = self.drafts[-1] if self.drafts else None
         if not finding.problem:
             self.in_a_row = 0
-            if current and current.is_open:
+            if current and not current.closed_at:
                 current.close(current.cure(finding))
             return
         self.in_a_row += 1
-        if current is None or (not current.is_open and finding.at - current.closings[-1].at > FLAPPING):
+        if current is None or (current.closed_at and finding.at - current.closed_at > FLAPPING):
             current = _Draft(self.kind)
             self.drafts.append(current)
-            current.open(finding.at)
-        elif not current.is_open:
-            current.open(finding.at)
-        current.problems.append(finding)
-        current.rows.append((finding.at, self.in_a_row))
+        current.fail(finding, self.in_a_row)
         self.by_id.update(dict.fromkeys((incident_id(self.kind, finding, name) for name in finding.names), current))
 
     def act(self, at: datetime, act: Act) -> None:
