@@ -35,7 +35,7 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class AddressCheck:
-    """Whether messages can arrive at an address; `valid` None means that this cannot be checked, as `text` explains."""
+    """The validity of an address; `valid` None means that this cannot be checked, as `text` explains."""
 
     address: str
     valid: bool | None

@@ -1,4 +1,4 @@
-"""What a message may contain beside text: links, and times that each reader sees in their zone."""
+"""The values of a message that are not text: links, and times that each reader sees in their zone."""
 
 from __future__ import annotations
 

@@ -46,6 +46,18 @@ def test_texts_use_plain_technical_english() -> None:
     assert not found, "\n".join([*found, "Use instead:", *(f"{words}: {use}" for words, use in REJECTED.items())])
 
 
+def test_docstrings_begin_with_what_they_are_about() -> None:
+    """No docstring opens with a question word: it states a result, a rule or a name."""
+    opening = re.compile(r'\s*"""(?:What|Who|Where|When|Why|Which|How|Whether)(?:ever)?\b')
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
+        for path in text_files()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if path.suffix == ".py" and opening.match(line)
+    ]
+    assert not found, "\n".join(found)
+
+
 @pytest.mark.parametrize("text", ["Somebody was told.", "starts anew", "what stands in the file", "so many seconds"])
 def test_rejected_words_are_found(text: str) -> None:
     """The pattern matches the rejected words in a sentence."""

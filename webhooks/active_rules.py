@@ -64,7 +64,13 @@ class ActiveRules:
         """
         with self._lock:
             if self._current is None:
-                self._current = self._last_known()
+                try:
+                    stored = self._versions().current()
+                    self._current = RulesInForce(self._parse(stored.text), stored) if stored else None
+                except (StoreUnavailable, RulesError):
+                    log.debug("No stored rules can be used", exc_info=True)
+            if self._current is None:
+                self._current = RulesInForce(self._parse(read_text(self._path)))
             return self._current.rules
 
     def refresh(self) -> int | None:
@@ -147,16 +153,6 @@ class ActiveRules:
         self._current = RulesInForce(rules, version)
         log.info("Rules in force: version=%d rules=%d source=%s", version.id, len(rules.rules), version.source)
         self._on_change(rules)
-
-    def _last_known(self) -> RulesInForce:
-        """Return the stored version, or else the file. Raises RulesError."""
-        try:
-            stored = self._versions().current()
-            if stored:
-                return RulesInForce(self._parse(stored.text), stored)
-        except (StoreUnavailable, RulesError):
-            log.debug("No stored rules can be used", exc_info=True)
-        return RulesInForce(self._parse(read_text(self._path)))
 
     def _parse(self, text: str) -> Rules:
         return parse(text, self._actions(), source=str(self._path), max_attempts=self._max_attempts)

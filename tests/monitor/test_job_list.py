@@ -102,7 +102,7 @@ def test_list_that_changes_while_it_is_read(
 def test_error_on_the_third_page(
     tiny: TinyTableau, inbox: Inbox, check: Callable[[float], list[int]], reply: Reply
 ) -> None:
-    """What was read is stored at once; the next reading begins where the last complete one ended."""
+    """The pages read so far are stored at once; the next reading begins where the last complete one ended."""
     cursor, pages = inbox.state.get(CURSOR), Jobs(5)
     tiny.answers["GET jobs"] = lambda asked: pages(asked) if asked.page < 3 else reply
     assert check(1) == [0, 1, 2, 3]

@@ -155,7 +155,7 @@ def test_time_at_an_end_of_the_calendar_is_shown(at: datetime) -> None:
 
 
 def test_every_text_of_a_message_is_mapped() -> None:
-    """Whatever is shown passes through the function, such as the one that masks secrets; values of buttons do not."""
+    """All shown texts pass through the function, such as the one that masks secrets; values of buttons do not."""
     link = Link("s", "s")
     message = Message(
         "s",
@@ -187,7 +187,7 @@ def test_two_buttons_with_one_action_id_are_refused() -> None:
 
 
 def test_posted_survives_json() -> None:
-    """What was stored is equal when read back, and gives the receipt for pictures and delivery."""
+    """A stored one is equal when it is read back, and gives the receipt for pictures and delivery."""
     posted = Posted("slack", "C0123", "1718.0001", "notice-7", "https://acme.slack.com/archives/C0123/p17180001")
     assert Posted.from_dict(json.loads(json.dumps(posted.as_dict()))) == posted
     assert Posted.from_dict({"kind": "twilio", "channel": "+1555", "id": "SM1"}) == Posted("twilio", "+1555", "SM1")

@@ -41,7 +41,13 @@ def read_variables(
             continue
         value = given[name]
         if name not in names:
-            values[field_name] = _from_file(name.upper(), from_root(Path(value)))
+            path = from_root(Path(value))
+            try:
+                values[field_name] = read_secret(path)
+            except OSError as error:
+                values[field_name] = Invalid(f"{name.upper()} names {path}, which cannot be read: {error.strerror}")
+            except ValueError as error:
+                values[field_name] = Invalid(f"{name.upper()} names {path}, which {error}")
         # docker run --env-file passes the rest of a line on unchanged,
         # https://docs.docker.com/reference/cli/docker/container/run/#env
         elif not is_parsed and QUOTED.fullmatch(value):
@@ -58,12 +64,3 @@ def variable_names(field: FieldInfo, field_name: str) -> list[str]:
     """Return the names of the field's variables, in lower case."""
     alias = field.validation_alias
     return [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else [field_name]
-
-
-def _from_file(variable: str, path: Path) -> str | Invalid:
-    try:
-        return read_secret(path)
-    except OSError as error:
-        return Invalid(f"{variable} names {path}, which cannot be read: {error.strerror}")
-    except ValueError as error:
-        return Invalid(f"{variable} names {path}, which {error}")

@@ -150,13 +150,15 @@ class DeadLetters:
             if dead.handler == new.handler:
                 continue
             row = job_row(dead.event.id, replace(new, key=f"{new.key} {dead.id}"))
-            pace = _locked_pace(connection, new)
+            # The lock lets other processes wait, so that two do not add an announcement each.
+            last = select(state.c.value).where(state.c.key == PACE + new.key).with_for_update()
+            last_pace = connection.execute(last).scalar()
             same = and_(jobs.c.handler == new.handler, jobs.c.params == row["params"])
             ready = and_(text(OPEN), jobs.c.state == int(JobState.READY))
             waiting = exists().where(ready, same, ~_has_sent(jobs.c.id))
             if connection.execute(select(waiting)).scalar():
                 continue
-            pace = next_announcement(now, pace)
+            pace = next_announcement(now, Pace(**json.loads(last_pace)) if last_pace else None)
             saved = {"value": json.dumps(asdict(pace)), "updated_at": wall}
             added = self._store.upsert(state).values(key=PACE + new.key, **saved)
             connection.execute(added.on_conflict_do_update(index_elements=["key"], set_=saved))
@@ -176,13 +178,6 @@ def _has_sent(announcement_id: int | ColumnElement[int]) -> ColumnElement[bool]:
     """Return the condition that the announcement has sent a message, or has tried to with an uncertain result."""
     this = (checkpoints.c.job_id == announcement_id, checkpoints.c.namespace == Namespace.FRAMEWORK)
     return exists().where(*this, checkpoints.c.key.like(f"{MESSAGE_PREFIX}%"))
-
-
-def _locked_pace(connection: Connection, new: NewJob) -> Pace | None:
-    """Return the pace of the last announcement, and let other processes wait, so that two do not add one each."""
-    query = select(state.c.value).where(state.c.key == PACE + new.key).with_for_update()
-    value = connection.execute(query).scalar()
-    return Pace(**json.loads(value)) if value else None
 
 
 def _dead_jobs(connection: Connection, query: Select[Any]) -> list[JobRecord]:

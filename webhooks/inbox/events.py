@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, select, text, update
 
-from webhooks.clock import parse_time
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox.databases.errors import can_pass
@@ -20,7 +19,7 @@ from webhooks.inbox.databases.store import Store
 from webhooks.inbox.incidents import record_evidence
 from webhooks.inbox.job_rows import insert_jobs, job_row, requeue_jobs
 from webhooks.inbox.queries import EVENT_QUERY, RECORD_QUERY, event_filters, event_records
-from webhooks.inbox.records import EventRecord, EventSummary, Receipt, event_of
+from webhooks.inbox.records import EventRecord, EventSummary, Receipt, event_of, summary_of
 from webhooks.inbox.schema import IGNORED, PLANNED, RECEIVED, UNPLANNED, events, jobs, synthetic_events
 from webhooks.incidents import RunEvidence, evidence
 from webhooks.job import OPEN_STATES, JobState, NewJob, planning_failure
@@ -211,7 +210,7 @@ class Events:
         page = query
         while True:
             rows = self._store.rows(page)
-            summaries = [summary for summary in map(_summary, map(event_of, rows)) if summary.received_at]
+            summaries = [summary for summary in map(summary_of, map(event_of, rows)) if summary.received_at]
             found += [summary for summary in summaries if summary.received_at >= oldest]
             if len(rows) < PAGE or (summaries and summaries[-1].received_at < oldest):
                 return found
@@ -238,15 +237,3 @@ def _searchable(value: Any) -> str | None:
         return None
     text = value if isinstance(value, str) else json.dumps(value)
     return text.replace("\0", "\ufffd")
-
-
-def _summary(event: Event) -> EventSummary:
-    created_at = parse_time(event.created_at)
-    return EventSummary(
-        event_type=event.event_type,
-        resource_luid=event.resource_luid,
-        resource_name=event.resource_name,
-        happened_at=created_at.timestamp() if created_at else None,
-        received_at=event.received_at.timestamp() if event.received_at else 0.0,
-        site_luid=event.site_luid,
-    )

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from webhooks.clock import from_timestamp
+from webhooks.clock import from_timestamp, parse_time
 from webhooks.event import Event
 from webhooks.inbox.schema import EVENT_STATES, RECEIVED
 from webhooks.job import Job, JobState
@@ -100,6 +100,19 @@ def event_of(row: Row) -> Event:
         received_at=optional_time(row["received_at"]),
         origin=row["origin"],
         defect=defect,
+    )
+
+
+def summary_of(event: Event) -> EventSummary:
+    """Return the event in short."""
+    created_at = parse_time(event.created_at)
+    return EventSummary(
+        event_type=event.event_type,
+        resource_luid=event.resource_luid,
+        resource_name=event.resource_name,
+        happened_at=created_at.timestamp() if created_at else None,
+        received_at=event.received_at.timestamp() if event.received_at else 0.0,
+        site_luid=event.site_luid,
     )
 
 

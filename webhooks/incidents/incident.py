@@ -43,7 +43,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a piece of evidence says about a problem with one resource: at that time it existed, or it did not.
+    """Evidence about a problem with one resource: at that time it existed, or it did not.
 
     `names` identify the evidence for good, `first_name` the one that was recorded first. For the kind `failing` a
     finding is a run; for other kinds it is what a check found.
@@ -77,7 +77,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Cure:
-    """What closed an incident: a run, a run that `by` started as a refresh through this server, or `by` by hand."""
+    """The reason why an incident closed: a run, a refresh that `by` started through this server, or `by` by hand."""
 
     kind: Literal["run", "refresh", "act"]
     at: datetime

@@ -56,7 +56,7 @@ _POSTED_AT = re.compile(r" posted at (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6}
 
 @dataclass(frozen=True, slots=True)
 class RunEvidence:
-    """What one event or one job of Tableau says about a run.
+    """Facts about a run from one event or one job of Tableau.
 
     `recorded_at` is when the server learned of it; ids of incidents derive from the evidence that was recorded first.
     `outcome` is running if the run has only begun; then `ended_at` is None. Events give one of the two times, a job

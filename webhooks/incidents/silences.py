@@ -47,7 +47,7 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What only Tableau knows of an incident's resource and a silence may ask for."""
+    """Facts about an incident's resource that only Tableau has, for the matchers of silences."""
 
     project: str = ""
     tags: tuple[str, ...] = ()

@@ -28,7 +28,7 @@ DETAILS = Allowance("details", burst=50, per_day=50)
 
 
 class JobBudget:
-    """What is left of the allowances for one site, across restarts; `key` is appended to the names in the inbox.
+    """The remaining allowances for one site, across restarts; `key` is appended to the names in the inbox.
 
     Only the process that runs the checks spends.
     """

@@ -83,22 +83,23 @@ class Attempts:
 
         Returns `following` if it was started. The result is dropped if another worker has taken the job over.
         """
-        return self._insist(job, lambda: self._record(job, ending, following))
+
+        def record() -> Job | None:
+            if ending.state is JobState.DONE:
+                return self._inbox.jobs.finish(job, start=following)
+            if ending.state is JobState.SKIPPED:
+                return self._inbox.jobs.skip(job, ending.error, start=following)
+            if ending.state is JobState.DEAD:
+                self._inbox.dead_letters.dead_letter(job, ending.error)
+            else:
+                self._inbox.jobs.postpone(job, ending.seconds, ending.error, free=ending.free)
+            return None
+
+        return self._insist(job, record)
 
     def release(self, job: Job) -> None:
         """Give the job back unfinished."""
         self._insist(job, lambda: self._inbox.jobs.release(job))
-
-    def _record(self, job: Job, ending: Ending, following: Job | None) -> Job | None:
-        if ending.state is JobState.DONE:
-            return self._inbox.jobs.finish(job, start=following)
-        if ending.state is JobState.SKIPPED:
-            return self._inbox.jobs.skip(job, ending.error, start=following)
-        if ending.state is JobState.DEAD:
-            self._inbox.dead_letters.dead_letter(job, ending.error)
-            return None
-        self._inbox.jobs.postpone(job, ending.seconds, ending.error, free=ending.free)
-        return None
 
     def _insist(self, job: Job, record: Callable[[], Job | None]) -> Job | None:
         deadline = time.monotonic() + SETTLE_SECONDS

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -229,21 +230,17 @@ class Worker:
         ending = self._attempts.run(claimed.job, claimed.still_mine)
         if ending is None:
             return None
-        following = self._next() if claimed.thread in self._job_threads else None
+        following = None
+        if claimed.thread in self._job_threads:
+            # The next job in the queue starts in the transaction that ends this one.
+            with suppress(queue.Empty):
+                following = self._queue.get_nowait()
+                if following is None:
+                    self._queue.put(None)
         started = self._attempts.settle(claimed.job, ending, following.job if following else None)
         if following and started:
             following.job = started
         return following
-
-    def _next(self) -> ClaimedJob | None:
-        """Return the next job in the queue, which starts in the transaction that ends the current one."""
-        try:
-            claimed = self._queue.get_nowait()
-        except queue.Empty:
-            return None
-        if claimed is None:
-            self._queue.put(None)
-        return claimed
 
     def _forget(self, claimed: ClaimedJob) -> None:
         """Remove the job from those held, unless it was claimed again meanwhile, and look for new jobs."""

@@ -85,7 +85,7 @@ def test_destinations_in_slack_are_looked_up(
 def test_missing_scope_is_named(  # noqa: PLR0917 - a case and its fixtures
     flask: RunFlask, site: Running, rules_file: Path, scope: str, address: str, text: str
 ) -> None:
-    """What cannot be checked is a warning, which names the scope that would allow it."""
+    """A name that cannot be checked causes a warning, which names the missing scope."""
     with site.world.lock:
         site.world.slack.scopes.remove(scope)
     write(rules_file, f'"slack:{address}"')
