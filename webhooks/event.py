@@ -54,6 +54,9 @@ FOREIGN_FORMATS = {
 
 # The payload's field that marks an event sent by `flask trigger`; its messages are marked as a test.
 TEST_FIELD = "test"
+# The payload's fields of an event from Tableau's job list: the job, and its notes if they were looked up.
+JOB_FIELD = "job_luid"
+REASON_FIELD = "reason"
 
 # The values of `Event.origin`.
 MONITOR = "monitor"

@@ -58,8 +58,8 @@ def test_content_that_is_gone_is_named(site_luid: object, simulation: Simulation
         ),
         ({"resource_luid": ""}, "the event has no resource_luid, so that it cannot be looked up in Tableau"),
         (
-            {"event_type": "FlowRunCompleted", "resource": "FLOW"},
-            "an event of type FlowRunCompleted does not say which kind of content its LUID belongs to",
+            {"event_type": "MetricRunCompleted", "resource": "METRIC"},
+            "an event of type MetricRunCompleted does not say which kind of content its LUID belongs to",
         ),
     ],
 )

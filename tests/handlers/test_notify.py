@@ -12,7 +12,7 @@ from tests.support.handler_context import NOW
 from tests.support.simulated_actions import Simulation
 from webhooks.context import call
 from webhooks.errors import Permanent, RetryLater, Skip
-from webhooks.event import parse
+from webhooks.event import Event, parse
 from webhooks.registry import registry
 
 
@@ -196,3 +196,76 @@ def test_impossible_time_does_not_prevent_the_message(created_at: str, simulatio
     event = simulation.cause("WorkbookRefreshFailed", name="Sales", reason="Disk full")
     simulation.run(simulation.event(**{**event.payload, "created_at": created_at}))
     assert simulation.text.startswith("Workbook refresh failed: Sales\nDisk full")
+
+
+def from_job_list(simulation: Simulation, event_type: str, **wish: str) -> Event:
+    """Cause an event that has no webhook; return it as the monitor stores it, with the job's notes as the reason."""
+    event = simulation.cause(event_type, **wish)
+    return simulation.event(**dict(event.payload), **({"reason": wish["reason"]} if "reason" in wish else {}))
+
+
+def test_failed_flow_has_reason_owner_and_link(simulation: Simulation) -> None:
+    """The reason is the recorded one, so that the message costs no job query."""
+    simulation.run(from_job_list(simulation, "FlowRunFailed", name="Clean Orders", reason="java.lang.X: Disk full"))
+    assert simulation.text.startswith(
+        "Flow run failed: Clean Orders\nDisk full\nThe flow's outputs are not up to date."
+    )
+    assert "Project: Operations\nOwner: " in simulation.text
+    assert f"Open in Tableau: {simulation.running.url}/#/site/acme/flows/" in simulation.text
+    assert not [call for call in simulation.running.world.calls.log if "/jobs" in call.path]
+
+
+def test_failed_subscription_names_recipient_and_content(simulation: Simulation) -> None:
+    """Its owner is the recipient; project and link are those of the content."""
+    home = simulation.running.world.home
+    subscription = next(iter(home.subscriptions.values()))
+    view = home.views[subscription.content]
+    event = from_job_list(simulation, "SubscriptionFailed", name=subscription.subject, reason="Mailbox unavailable")
+    simulation.run(event)
+    recipient = home.users[subscription.user]
+    assert simulation.text.startswith(f"Subscription failed: {subscription.subject}\nMailbox unavailable\n")
+    assert f"Recipient: {recipient.full_name} ({recipient.email})".split("(")[0] in simulation.text
+    assert f"Content: {view.name}" in simulation.text
+    assert home.projects[home.workbooks[view.workbook].project].name in simulation.text
+    assert f"/workbooks/{home.workbooks[view.workbook].number}" in simulation.text
+
+
+def test_failed_bridge_refresh_says_where_to_look(simulation: Simulation) -> None:
+    """The message is about the data source, and advises to check the Bridge clients."""
+    simulation.run(from_job_list(simulation, "BridgeRefreshFailed", name="Orders", reason="No client"))
+    assert simulation.text.startswith("Bridge refresh failed: Orders\nNo client\nCheck on the site's Bridge page")
+    assert "/datasources/" in simulation.text
+
+
+@pytest.mark.parametrize("event_type", ["FlowRunFailed", "SubscriptionFailed", "BridgeRefreshFailed"])
+def test_message_needs_neither_reason_nor_content(simulation: Simulation, event_type: str) -> None:
+    """A failure whose job was not looked up, of content that is gone, leads to its message."""
+    event = simulation.cause(event_type)
+    home = simulation.running.world.home
+    for contents in (home.flows, home.subscriptions, home.datasources):
+        contents.clear()
+    simulation.run(event)
+    assert "The reason was not looked up" in simulation.text
+    assert "no longer exists" in simulation.text
+
+
+@pytest.mark.parametrize(
+    ("event_type", "name", "project"),
+    [("FlowRunFailed", "Clean Orders", "Operations"), ("SubscriptionFailed", "", ""), ("BridgeRefreshFailed", "", "")],
+)
+def test_conditions_apply_to_events_from_the_job_list(
+    simulation: Simulation, event_type: str, name: str, project: str
+) -> None:
+    """A flow, a data source, and the content of a subscription have a project."""
+    home = simulation.running.world.home
+    event = simulation.cause(event_type, **({"name": name} if name else {}))
+    if event_type == "SubscriptionFailed":
+        view = home.views[home.subscriptions[str(event.resource_luid)].content]
+        project = home.projects[home.workbooks[view.workbook].project].name
+    elif event_type == "BridgeRefreshFailed":
+        project = home.projects[home.datasources[str(event.resource_luid)].project].name
+    job = simulation.job(event)
+    with pytest.raises(Skip, match=f"project is .*{project}"):
+        call(registry.handler("notify"), simulation.context(replace(job, where={"project": [f"!{project}"]})))
+    call(registry.handler("notify"), simulation.context(replace(job, where={"project": [project]})))
+    assert simulation.messages

@@ -16,7 +16,7 @@ from tableau_rest.models import Reference, User, Workbook
 from tests.support.handler_context import MakeEvent
 from webhooks.clock import parse_time
 from webhooks.event import RECONCILED
-from webhooks.event_types import EVENT_TYPES
+from webhooks.event_types import RULE_EVENT_TYPES
 from webhooks.messages.event_message import Details, check_template, event_message, format_time, happened_at
 
 WORKBOOK = Workbook(
@@ -47,6 +47,15 @@ def test_message_names_the_publisher_of_new_content(event: MakeEvent) -> None:
     assert ("Published by", "Ann") in event_message(event("DatasourceCreated"), Details(WORKBOOK, owner="Ann")).facts
 
 
+def test_message_says_that_an_event_comes_from_the_job_list(event: MakeEvent) -> None:
+    """No webhook was missed. The payload cannot claim it: an event of `flask trigger` has the type only."""
+    posted = event("FlowRunFailed", resource="FLOW", origin=RECONCILED)
+    assert event_message(posted, rule="R").footer == "R · FlowRunFailed"
+    assert event_message(replace(posted, origin=RECONCILED), rule="R").footer == (
+        "R · FlowRunFailed · from Tableau's job list"
+    )
+
+
 def test_message_names_users_as_tableau_does(event: MakeEvent) -> None:
     """The webhook's name of a user may be anything; Tableau's own is used."""
     user = User("l", "ann", "Ann Lee", "ann@example.org", "SiteAdministratorCreator")
@@ -55,7 +64,7 @@ def test_message_names_users_as_tableau_does(event: MakeEvent) -> None:
     assert ("Site role", "SiteAdministratorCreator") in message.facts
 
 
-@pytest.mark.parametrize("event_type", [*EVENT_TYPES, "FlowCompleted"])
+@pytest.mark.parametrize("event_type", [*RULE_EVENT_TYPES, "FlowCompleted"])
 def test_message_needs_nothing_but_the_webhook(event_type: str, event: MakeEvent) -> None:
     """Without details from Tableau every event still makes a message with name, time and the problem."""
     happened = event(event_type, resource=EVENT_TYPES[event_type].resource if event_type in EVENT_TYPES else "FLOW")

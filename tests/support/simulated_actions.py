@@ -26,7 +26,7 @@ from webhooks.registry import Registry, registry
 RULE = """
 [[rule]]
 name = "R"
-on = "*"
+on = "{event_type}"
 """
 
 
@@ -56,7 +56,7 @@ class Simulation:
 
     def plan(self, event: Event, action: str) -> list[Job]:
         """Return the claimed jobs of a rule with this action."""
-        parsed = rules.parse(RULE + action, registry.actions)
+        parsed = rules.parse(RULE.format(event_type=event.event_type) + action, registry.actions)
         self.inbox.events.receive(event)
         self.inbox.events.plan(Planner(parsed, Registry()).jobs)
         return self.inbox.jobs.claim("tests", 10, 60)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tableau_rest.errors import InvalidResponse, NotFound, TableauError, UnknownUri
 from tableau_rest.protocol.luid import luid_of
+from webhooks.context.subscribed_content import subscribed_content
 from webhooks.errors import Permanent
 from webhooks.event import Event
 from webhooks.messages.event_message import as_text
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """The workbook, data source, view, user or site that an event is about.
+    """The workbook, data source, view, user, site, flow or subscription that an event is about.
 
     Without `content`, `problem` is the reason in words, and `error` is set if the look-up failed.
     `other_site` is true if the event comes from a site that the server is not signed in to.
@@ -69,14 +70,7 @@ def look_up(event: Event, tableau: Callable[[], Tableau], *, last_attempt: bool 
 
 
 def _get(tableau: Tableau, kind: str, luid: str) -> Any:
-    getters: Mapping[str, Callable[[str], Any]] = {
-        "workbook": tableau.workbook,
-        "datasource": tableau.datasource,
-        "view": tableau.view,
-        "user": tableau.user,
-        "site": tableau.site,
-    }
-    content = getters[kind](luid)
+    content = subscribed_content(tableau, luid) if kind == "subscription" else getattr(tableau, kind)(luid)
     if content.luid.lower() != luid.lower():
         raise InvalidResponse(f"Tableau's response does not contain the {kind_noun(kind)} {luid}")
     return content

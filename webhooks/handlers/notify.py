@@ -12,6 +12,7 @@ from notifiers import Message, Picture
 from tableau_rest import NotFound, TableauError
 from webhooks.context import Context, Lookup
 from webhooks.destinations import DEFAULT, Destination
+from webhooks.event import REASON_FIELD, Event
 from webhooks.messages.event_message import Details, Template, as_text, event_message, format_user, happened_at
 from webhooks.messages.failure_reason import failure_reason
 from webhooks.registry import Params, action
@@ -53,7 +54,11 @@ def _message(context: Context, params: NotifyParams) -> Message:
     # Deleted content cannot be looked up. A session sees its own site only, and the webhook has the name of any.
     skip_lookup = event.type.content_gone or event.content_kind in {None, "site"}
     lookup = Lookup() if skip_lookup else context.lookup
-    reason, no_reason = _reason(context, lookup) if event.type.refresh == "failed" else ("", "")
+    reason, no_reason = "", ""
+    if event.type.from_job_list:
+        reason, no_reason = _recorded_reason(event)
+    elif event.type.refresh == "failed":
+        reason, no_reason = _reason(context, lookup)
     project, owner = _project_and_owner(context, lookup)
     problems = tuple(filter(None, [lookup.problem, no_reason]))
     details = Details(lookup.content, project, owner, reason, problems)
@@ -88,6 +93,16 @@ def _reason(context: Context, lookup: Lookup) -> tuple[str, str]:
     if lookup.content is not None:
         context.wait("reason", JOB_LIST_WAITS, "Tableau's job list does not show the failed refresh yet")
     return "", "the reason is unknown: Tableau's job list does not show this refresh"
+
+
+def _recorded_reason(event: Event) -> tuple[str, str]:
+    """Return the reason that the monitor recorded from the job, or why it is unknown."""
+    if event.type.verb != "failed":
+        return "", ""
+    notes = event.payload.get(REASON_FIELD)
+    if not isinstance(notes, str):
+        return "", "the reason was not looked up; the job in Tableau has it"
+    return failure_reason(notes) or "Tableau gives no reason.", ""
 
 
 def _ask(context: Context, question: Callable[[], T]) -> tuple[T | None, str]:

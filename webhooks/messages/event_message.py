@@ -23,11 +23,11 @@ MAX_VALUE = 1000
 
 # The names that `title` and `text` of a rule may have in braces.
 PLACEHOLDERS = {
-    "name": "the name of the workbook, data source, view, user or site",
+    "name": "the name of the workbook, data source, flow, view, user or site, or a subscription's subject",
     "event_type": "Tableau's name of the event type",
     "project": "the project's path, such as Finance/Reports",
     "owner": "the owner",
-    "reason": "why a refresh failed",
+    "reason": "why a refresh, flow run or subscription failed",
     "link": "the address in Tableau",
     "created_at": "the time of the event",
 }
@@ -55,17 +55,20 @@ def event_message(
 ) -> Message:
     """Return the message about `event`. `title` and `text` are a rule's own, with PLACEHOLDERS; times are in `zone`."""
     values = placeholder_values(event, details, zone)
-    body = text.format_map(values) if text else details.reason
+    body = text.format_map(values) if text else "\n".join(filter(None, [details.reason, event.type.advice]))
     problems = [f"{problem[:1].upper()}{problem[1:].rstrip('.')}." for problem in details.problems]
     facts = [
         ("Project", details.project),
-        ("Published by" if event.type.published else "Owner", details.owner),
+        (_owner_label(event), details.owner),
+        ("Content", getattr(details.content, "content_name", "")),
         ("Site role", getattr(details.content, "site_role", "")),
         ("When", values["created_at"]),
     ]
     headline = title.format_map(values) if title else f"{event.type.headline}: {values['name']}"
     event_id = f"event {event.id}" if event.id else ""
     origin = "missed webhook, found by reconciliation" if event.origin == RECONCILED else ""
+    if origin and event.type.from_job_list:
+        origin = "from Tableau's job list"
     return Message(
         # An event of `flask trigger` may reach people who must not act on it.
         title=f"[Test] {headline}" if event.is_test else headline,
@@ -95,6 +98,12 @@ def placeholder_values(event: Event, details: Details, zone: tzinfo = UTC) -> di
         "link": getattr(content, "webpage_url", ""),
         "created_at": format_time(event.created_at, zone),
     }
+
+
+def _owner_label(event: Event) -> str:
+    if event.type.subject == "subscription":
+        return "Recipient"
+    return "Published by" if event.type.published else "Owner"
 
 
 def format_user(user: Any) -> str:

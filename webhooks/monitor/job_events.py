@@ -16,7 +16,7 @@ from tableau_rest.errors import NotFound, TableauError
 from tableau_rest.models import BackgroundJob, Job
 from tableau_rest.protocol.query import is_expressible, where
 from webhooks.clock import from_timestamp
-from webhooks.event import RECONCILED, Event, build, job_fingerprint
+from webhooks.event import JOB_FIELD, REASON_FIELD, RECONCILED, Event, build, job_fingerprint
 from webhooks.event_types import (
     BRIDGE_REFRESH_FAILED,
     FLOW_RUN_FAILED,
@@ -173,9 +173,9 @@ class JobListCheck:
         resource = str(event_type(ended.event_type).resource)
         if ended.event_type == BRIDGE_REFRESH_FAILED:
             resource = (detail.content.kind if detail and detail.content else _kind(ended)).upper()
-        fields = {"resource_luid": luid} if luid else {}
+        fields = {"resource_luid": luid, JOB_FIELD: ended.listed.luid}
         if detail is not None and event_type(ended.event_type).verb == "failed":
-            fields["reason"] = detail.notes[:MAX_REASON]
+            fields[REASON_FIELD] = detail.notes[:MAX_REASON]
         event = build(
             ended.event_type,
             origin=RECONCILED,
@@ -183,8 +183,7 @@ class JobListCheck:
             resource_name=ended.listed.title,
             site_luid=site_luid,
             created_at=f"{ended.at:%Y-%m-%dT%H:%M:%S}Z",
-            job_luid=ended.listed.luid,
-            **fields,
+            **{name: value for name, value in fields.items() if value or name == REASON_FIELD},
         )
         return replace(event, fingerprint=ended.fingerprint)
 
