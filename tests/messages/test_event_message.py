@@ -67,10 +67,15 @@ def test_message_names_users_as_tableau_does(event: MakeEvent) -> None:
 @pytest.mark.parametrize("event_type", [*RULE_EVENT_TYPES, "FlowCompleted"])
 def test_message_needs_nothing_but_the_webhook(event_type: str, event: MakeEvent) -> None:
     """Without details from Tableau every event still makes a message with name, time and the problem."""
-    happened = event(event_type, resource=EVENT_TYPES[event_type].resource if event_type in EVENT_TYPES else "FLOW")
+    known = RULE_EVENT_TYPES.get(event_type)
+    happened = event(event_type, resource=known.resource if known else "FLOW")
     message = event_message(happened, Details(problems=("the workbook is gone",)))
     assert message.title.endswith(": Sales")
-    assert (message.text, message.facts) == ("The workbook is gone.", (("When", "2026-01-31 09:30 UTC"),))
+    advice = [known.advice] if known and known.advice else []
+    assert (message.text, message.facts) == (
+        "\n".join([*advice, "The workbook is gone."]),
+        (("When", "2026-01-31 09:30 UTC"),),
+    )
 
 
 @pytest.mark.parametrize("odd", [None, 7, ["a"], {"b": "c"}, "", "\u202e<!channel>"])
