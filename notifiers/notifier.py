@@ -75,6 +75,10 @@ class Notifier(ABC):
     def check(self) -> str:
         """Ask the service whether the credentials are valid, and return one line about the account."""
 
+    def billed_units(self, message: Message) -> int:  # noqa: ARG002 - the interface has it
+        """Return how many units the service charges for the message, where messages cost money."""
+        return 1
+
     def check_addresses(self, addresses: Sequence[str]) -> Iterable[AddressCheck]:  # noqa: ARG002 - the interface has it
         """Ask the service about each address, without a message; nothing where the service cannot be asked."""
         return ()

@@ -13,6 +13,8 @@ from urllib.parse import quote, quote_plus
 MASK = "***"
 # Shorter texts are not secret, and masking them would hide half of the log.
 MIN_LENGTH = 4
+# A value with a secret this long is not stored for a handler; a shorter one, such as a password, may be a common word.
+MIN_REFUSED = 8
 # Characters of a secret that are masked if they are the end of a text that was cut, and of its base64.
 MIN_PART = 8
 PERCENT = re.compile("%[0-9A-F]{2}")
@@ -26,6 +28,7 @@ class Redactor:
         # Longest first: one secret may be part of another.
         self._forms = sorted({form for secret in known for form in _forms(secret)}, key=len, reverse=True)
         self._beginnings = {secret[:MIN_PART]: secret for secret in known if len(secret) > MIN_PART}
+        self._refused = [form for secret in known if len(secret) >= MIN_REFUSED for form in _forms(secret)]
         self._longest = max(map(len, known), default=0)
 
     def __call__(self, text: str) -> str:
@@ -40,6 +43,14 @@ class Redactor:
             if position >= 0 and secret.startswith(tail[position:]):
                 return text[: len(text) - len(text[-self._longest :]) + position] + MASK
         return text
+
+    def finds_in(self, value: Any) -> bool:
+        """Return whether a string of a JSON value contains a secret of at least `MIN_REFUSED` characters."""
+        if isinstance(value, str):
+            return any(form in value for form in self._refused)
+        if isinstance(value, Mapping):
+            return any(self.finds_in(key) or self.finds_in(item) for key, item in value.items())
+        return isinstance(value, list | tuple) and any(map(self.finds_in, value))
 
     def in_value(self, value: Any) -> Any:
         """Return a JSON value without secrets in its strings."""

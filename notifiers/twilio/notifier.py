@@ -26,7 +26,7 @@ from notifiers.twilio.errors import (
     refusal,
     sid_in_list,
 )
-from notifiers.twilio.render import render
+from notifiers.twilio.render import count_segments, render
 
 if TYPE_CHECKING:
     from notifiers.transport import Response, Transport
@@ -76,6 +76,10 @@ class TwilioNotifier(Notifier):
                 raise
             words = f"{error}. The SMS may have been sent and is not repeated. Replay the job to send it again"
             raise NotifierError(words, permanent=True, uncertain=True) from error
+
+    def billed_units(self, message: Message) -> int:
+        """Return the number of segments, each of which Twilio charges as one SMS."""
+        return count_segments(render(message))
 
     def is_delivered(self, receipt: Receipt) -> bool:
         """Return whether the message has reached the phone; False while it is on its way.

@@ -14,6 +14,9 @@ from notifiers.text import clean, shorten
 SEGMENTS = 3
 # A segment of several holds 153 or 67 units; one is left unused, as no character is split between two segments.
 GSM_UNITS, UNICODE_UNITS = 152, 66
+# Units of a message of one segment, and of each segment of several, which have a header:
+# https://www.twilio.com/docs/glossary/what-sms-character-limit
+GSM_SEGMENT, UNICODE_SEGMENT = (160, 153), (70, 67)
 # Characters of a part that are looked at; far more than fit, and Unicode's normal form takes quadratic time.
 MAX_PART = 2000
 # With fewer units left, the middle would be hardly a word.
@@ -87,6 +90,20 @@ def _simplify_character(character: str) -> str:
         return ""
     letter = unicodedata.normalize("NFD", character)[0]
     return letter if letter in GSM else character
+
+
+def count_segments(text: str) -> int:
+    """Return the number of segments that Twilio sends and charges; no character is split between two."""
+    width = gsm_width if is_gsm(text) else unicode_width
+    single, several = GSM_SEGMENT if width is gsm_width else UNICODE_SEGMENT
+    if sum(map(width, text)) <= single:
+        return 1
+    segments, used = 1, 0
+    for character in text:
+        if used + width(character) > several:
+            segments, used = segments + 1, 0
+        used += width(character)
+    return segments
 
 
 def is_gsm(text: str) -> bool:

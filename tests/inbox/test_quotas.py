@@ -20,6 +20,13 @@ def test_quota_ends_at_the_limit_and_begins_again(box: Inbox, clock: Clock) -> N
     assert box.quotas.take("a", 2)
 
 
+def test_amounts_are_counted(box: Inbox) -> None:
+    """What would exceed the limit is refused and not counted; a smaller amount may fit."""
+    assert [box.quotas.take("a", 5, amount) for amount in (3, 3, 2, 1)] == [True, False, True, False]
+    box.quotas.give_back("a", 2)
+    assert [box.quotas.take("a", 5, amount) for amount in (3, 2)] == [False, True]
+
+
 def test_given_back_is_not_counted(box: Inbox) -> None:
     """A unit that was taken and not used is available again, once."""
     assert box.quotas.take("a", 1)

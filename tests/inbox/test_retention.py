@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+from sqlalchemy import text
+
 from tests.inbox.old_events import DAY, ids, old
 from tests.support.databases import Clock, some_event
 from webhooks.event import Event
@@ -46,3 +49,14 @@ def test_disk_space_is_returned(old: Inbox, event: Callable[..., Event], clock: 
     if old.store.read(lambda connection: connection.dialect.name) == "sqlite":
         assert old.store.size() < before / 2
     assert ids(old) == [8]
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("value", ["'yesterday'", "x'00'", "9e18", "-1", "0", "''"])
+@pytest.mark.parametrize("batch", [1, 2, 200])
+def test_damaged_time_does_not_stop_the_others(old: Inbox, clock: Clock, value: str, batch: int) -> None:
+    """A row whose time is no time is as old as its neighbours: old ones are deleted, the newest is kept."""
+    damaged = f"UPDATE events SET received_at = {value} WHERE id IN (1, 2, 3, 9, 12)"
+    assert old.store.execute(text(damaged)) == 5
+    assert old.retention.delete_before(clock() - DAY / 2, batch=batch) == 9
+    assert ids(old) == [12, 11, 8]

@@ -45,9 +45,23 @@ def test_text_messages_of_all_rules_have_a_limit(
     jobs = [job(rule="A"), job(rule="B"), job(rule="C"), job(rule=None, handler="mine")]
     notifiers["twilio"].capabilities = Capabilities(paid=True)
     assert [sent(context(one), "twilio:+15550100") for one in jobs] == [True, True, False, False]
-    with pytest.raises(Permanent, match="2 text messages were sent within an hour, the limit of SMS_PER_HOUR"):
+    with pytest.raises(Permanent, match="Not sent: SMS_PER_HOUR allows 2 segments of text messages within an hour"):
         context(job(rule="D")).notify("twilio:+15550100", "Sales failed")
     assert sent(context(job(rule="C")), "slack")
+
+
+def test_long_text_message_counts_its_segments(
+    context: MakeContext, job: MakeJob, notifiers: RecordingNotifiers
+) -> None:
+    """A message of two segments uses up two of the limit, and one that is not accepted gives back both."""
+    twilio = notifiers["twilio"]
+    twilio.capabilities, twilio.units = Capabilities(paid=True), 2
+    twilio.errors = [NotifierError("Twilio is down")]
+    with pytest.raises(NotifierError):
+        context(job(rule="A")).notify("twilio:+15550100", "Sales failed")
+    assert sent(context(job(rule="A")), "twilio:+15550100")
+    with pytest.raises(Permanent, match="allows 2 segments of text messages within an hour; this message has 2"):
+        context(job(rule="B")).notify("twilio:+15550100", "Sales failed")
 
 
 def test_messages_of_one_rule_have_a_limit(context: MakeContext, job: MakeJob) -> None:

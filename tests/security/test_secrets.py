@@ -26,7 +26,8 @@ from tests.support.handler_context import (
 )
 from webhooks.config.settings import Settings
 from webhooks.context.delivery import redact_message
-from webhooks.event import build
+from webhooks.errors import Permanent
+from webhooks.event import build, parse
 from webhooks.inbox import Inbox
 from webhooks.job import Job, NewJob
 from webhooks.monitor.alerts import Alert, Alerts
@@ -177,4 +178,50 @@ def test_runner_and_planner_of_the_server_mask_secrets(services: Services) -> No
     """The parts are wired with the redactor of all settings, the second token included."""
     assert services.runner.redact(PAT_SECRET) == "***"
     assert services.planner.redact("token-of-the-test") == "***"
+    services.inbox.close()
+
+
+def test_value_of_a_handler_with_a_secret_is_not_stored(
+    services: Services, context: MakeContext, job: MakeJob, inbox: Inbox, tmp_path: Path
+) -> None:
+    """`once` returns what it recorded, so a value that would have to be masked is refused; the function ran once."""
+    inbox.store.redact = services.redact
+    calls: list[int] = []
+
+    def ask() -> dict[str, object]:
+        calls.append(1)
+        return {"error": [f"invalid token {quote(PAT_SECRET)}"]}
+
+    claimed = job()
+    with pytest.raises(Permanent, match=r"once\('ask'\) must return .* it contains a secret of this server") as caught:
+        context(claimed).once("ask", ask)
+    assert PAT_SECRET not in str(caught.value)
+    assert context(claimed).once("ask", ask) is None
+    assert calls == [1]
+    assert context(claimed).once("fine", lambda: {"role": "SiteAdministrator"}) == {"role": "SiteAdministrator"}
+
+
+def test_short_secret_does_not_refuse_a_value() -> None:
+    """A password such as `admin` is part of many words; refusing these would dead-letter jobs at random."""
+    assert not Redactor(["admin"]).finds_in({"role": "administrator"})
+    assert Redactor(["admin-password"]).finds_in([{"admin-password": 1}])
+
+
+def test_state_is_stored_without_secrets(services: Services, tmp_path: Path) -> None:
+    """What the server remembers over restarts may be an error, so it is masked."""
+    services.inbox.state.set("last error", {"text": f"refused {PAT_SECRET}"})
+    assert services.inbox.state.get("last error") == {"text": "refused ***"}
+    services.inbox.close()
+    assert PAT_SECRET.encode() not in stored(tmp_path)
+
+
+def test_body_of_an_event_is_unchanged(services: Services) -> None:
+    """What came in comes out unchanged, even if it contained a secret; what is shown of it is masked."""
+    body = json.dumps({"event_type": "WorkbookCreated", "resource_name": PAT_SECRET}).encode()
+    received = parse(body)
+    assert received
+    event_id = services.inbox.events.receive(received).id
+    record = services.inbox.events.get(event_id)
+    assert record is not None
+    assert record.event.body == body
     services.inbox.close()

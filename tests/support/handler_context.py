@@ -43,12 +43,16 @@ class RecordingNotifier:
         self.attached: list[tuple[str, Picture]] = []
         self.errors: list[Exception] = []
         self.picture_errors: list[Exception] = []
+        self.units = 1
 
     def send(self, message: Message, to: str | None) -> Receipt:
         if self.errors:
             raise self.errors.pop(0)
         self.sent.append((to, message))
         return Receipt(to or "default", str(len(self.sent)))
+
+    def billed_units(self, message: Message) -> int:
+        return self.units
 
     def is_delivered(self, receipt: Receipt) -> bool:
         outcome = self.deliveries.pop(0)

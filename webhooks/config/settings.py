@@ -157,8 +157,8 @@ class Settings(NotifierSettings):
     sms_per_hour: int = Field(
         100,
         ge=0,
-        description="Text messages that all rules and handlers together may send per hour, as they cost money; "
-        "further ones are dead-lettered. 0: no limit",
+        description="Segments of text messages that all rules and handlers together may send per hour, as each costs "
+        "money; further messages are dead-lettered. 0: no limit",
     )
     timezone: str = Field("UTC", description="Time zone of the times in messages, e.g. `Europe/Berlin`")
     admin_password: SecretStr = Field(SecretStr(""), description="Reserved for the web pages; not used yet")

@@ -134,7 +134,8 @@ class Context:
         """Call `function` once per job and return its JSON value; later attempts get the recorded value.
 
         It is called again only if the process dies, or the inbox cannot write, between its return and the record.
-        Raises Permanent if the value is not JSON, and LeaseLost if another worker has the job by now.
+        Raises Permanent if the value is not JSON or contains a secret of the server, and LeaseLost if another worker
+        has the job by now.
         """
         return self.checkpoint(key, function, Namespace.HANDLER)
 
@@ -148,10 +149,11 @@ class Context:
         value = function()
         try:
             json.dumps(value)
+            self.inbox.checkpoints.set(self.job, key, value, namespace=namespace)
         except (TypeError, ValueError) as error:
+            # The function has run: it is not run again if the job is replayed.
             self.inbox.checkpoints.set(self.job, key, None, namespace=namespace)
-            raise Permanent(f"once({key!r}) must return a JSON value: {error}") from error
-        self.inbox.checkpoints.set(self.job, key, value, namespace=namespace)
+            raise Permanent(f"once({key!r}) must return a JSON value that can be stored: {error}") from error
         return value
 
     def check_conditions(self) -> None:

@@ -45,7 +45,7 @@ class Delivery:
 
         def send() -> dict[str, str]:
             made = redact_message(message(), self._context.redact)
-            with self._counted():
+            with self._counted(made):
                 return self._notifier.send(made, to).as_dict()
 
         try:
@@ -59,22 +59,24 @@ class Delivery:
             raise NotifierError(f"{error}. {advice}", permanent=True, uncertain=True) from error
 
     @contextmanager
-    def _counted(self) -> Iterator[None]:
+    def _counted(self, message: Message) -> Iterator[None]:
         """Count a message against the limits per hour; one that surely was not accepted is not counted.
 
         Raises Permanent if a limit is reached. The server's own reports are not limited: they are few, and one of them
         is about the messages that were not sent.
         """
         job, settings, quotas = self._context.job, self._context.settings, self._context.inbox.quotas
-        limits = [("MESSAGES_PER_HOUR", settings.messages_per_hour, f"messages of {job.rule or job.handler}")]
+        limits = [("MESSAGES_PER_HOUR", settings.messages_per_hour, f"messages of {job.rule or job.handler}", 1)]
         if self._notifier.capabilities.paid:
-            limits.append(("SMS_PER_HOUR", settings.sms_per_hour, "text messages"))
+            units = self._notifier.billed_units(message)
+            limits.append(("SMS_PER_HOUR", settings.sms_per_hour, "segments of text messages", units))
         with ExitStack() as taken:
-            for variable, limit, name in limits if job.handler not in BUILT_IN_HANDLERS else ():
-                if limit and not quotas.take(name, limit):
-                    raise Permanent(f"Not sent: {limit} {name} were sent within an hour, the limit of {variable}")
+            for variable, limit, name, amount in limits if job.handler not in BUILT_IN_HANDLERS else ():
+                if limit and not quotas.take(name, limit, amount):
+                    this = f"; this message has {amount}" if amount > 1 else ""
+                    raise Permanent(f"Not sent: {variable} allows {limit} {name} within an hour{this}")
                 if limit:
-                    taken.callback(quotas.give_back, name)
+                    taken.callback(quotas.give_back, name, amount)
             try:
                 yield
             except NotifierError as error:

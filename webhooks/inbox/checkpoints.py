@@ -25,9 +25,19 @@ class Checkpoints:
         return MISSING if value is None else json.loads(value)
 
     def set(self, job: Job, key: str, value: Any, *, namespace: Namespace = Namespace.FRAMEWORK) -> None:
-        """Record a JSON value; a value that is already recorded is not replaced."""
-        # The framework records errors; the values of handlers are theirs.
-        stored = self._store.redact.in_value(value) if namespace is Namespace.FRAMEWORK else value
+        """Record a JSON value; a value that is already recorded is not replaced.
+
+        In values of the framework, which may be errors, secrets are masked. A handler's value has to come back as it
+        was: raises ValueError if it contains a secret, and records nothing.
+        """
+        if namespace is Namespace.FRAMEWORK:
+            stored = self._store.redact.in_value(value)
+        elif self._store.redact.finds_in(value):
+            raise ValueError(
+                "it contains a secret of this server, which is not stored; return only what is needed later"
+            )
+        else:
+            stored = value
         row = {"job_id": job.id, "namespace": namespace, "key": key, "value": json.dumps(stored)}
         insert = self._store.upsert(checkpoints).values(**row, recorded_at=self._store.now_sql())
         self._store.execute(insert.on_conflict_do_nothing(index_elements=["job_id", "namespace", "key"]))

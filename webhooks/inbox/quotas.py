@@ -20,13 +20,13 @@ class Quotas:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def take(self, key: str, limit: int) -> bool:
-        """Count one more, and return True, unless `limit` was reached in this period."""
-        return self._store.write(lambda connection: self._add(connection, key, 1, limit))
+    def take(self, key: str, limit: int, amount: int = 1) -> bool:
+        """Count `amount` more, and return True, unless that would exceed `limit` in this period."""
+        return self._store.write(lambda connection: self._add(connection, key, amount, limit))
 
-    def give_back(self, key: str) -> None:
-        """Count one less, for one that was taken and not used."""
-        self._store.write(lambda connection: self._add(connection, key, -1))
+    def give_back(self, key: str, amount: int = 1) -> None:
+        """Count `amount` less, for what was taken and not used."""
+        self._store.write(lambda connection: self._add(connection, key, -amount))
 
     def _add(self, connection: Connection, key: str, change: int, limit: int = 0) -> bool:
         wall = self._store.to_wall(self._store.now(connection))
@@ -35,7 +35,7 @@ class Quotas:
         # A beginning in the future comes from a clock that was wrong.
         if not since <= wall < since + PERIOD_SECONDS:
             since, count = wall, 0
-        if change > 0 and count >= limit:
+        if change > 0 and count + change > limit:
             return False
         saved = {"value": json.dumps([since, max(0, count + change)]), "updated_at": wall}
         row = self._store.upsert(state).values(key=PREFIX + key, **saved)

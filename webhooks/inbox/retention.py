@@ -14,6 +14,8 @@ from webhooks.inbox.schema import OPEN, RECEIVED, attempts, checkpoints, events,
 # Events in one transaction: an acknowledgement waits for one batch, not for all of them.
 BATCH = 200
 PAUSE_SECONDS = 0.02
+# Seconds; a time further in the future was written by a clock that was wrong.
+MAX_AHEAD = 86400.0
 
 # Ids are nearly in the order of age, so the time needs no index.
 OLDEST = (
@@ -34,18 +36,37 @@ class Retention:
         """Delete finished events received before that time (seconds since 1970) and return how many.
 
         Unplanned events, events with open jobs and the last event of each open incident are kept at any age. A deleted
-        event that is sent again is new.
+        event that is sent again is new. A row whose time is damaged is as old as the rows around it: it is deleted with
+        older ones after it.
         """
         deleted, last = 0, 0
+        damaged: list[int] = []
+        latest = self._store.read(lambda connection: self._store.to_wall(self._store.now(connection))) + MAX_AHEAD
         while not stopping():
             oldest = self._store.rows(OLDEST, {"last": last, "batch": batch})
-            ids = [row["id"] for row in oldest if row["received_at"] < before]
-            if not ids:
+            if not oldest:
                 break
-            deleted += self._store.write(partial(_delete, event_ids=ids))
+            expired, recent = [], False
+            for row in oldest:
+                if not is_time(row["received_at"], latest):
+                    damaged.append(row["id"])
+                elif row["received_at"] < before:
+                    expired += [*damaged, row["id"]]
+                    damaged.clear()
+                else:
+                    recent = True
+            if recent and not expired:
+                break
+            if expired:
+                deleted += self._store.write(partial(_delete, event_ids=expired))
             last = oldest[-1]["id"]
             time.sleep(PAUSE_SECONDS)
         return deleted
+
+
+def is_time(value: object, latest: float) -> bool:
+    """Return whether a column holds seconds since 1970 until `latest`; SQLite stores any value in any column."""
+    return isinstance(value, int | float) and 0 < value <= latest
 
 
 def _delete(connection: Connection, event_ids: list[int]) -> int:

@@ -23,7 +23,8 @@ class State:
         return None if value is None else json.loads(value)
 
     def set(self, key: str, value: Any) -> None:
-        """Store a JSON value under the key, replacing the previous one."""
-        row = self._store.upsert(state).values(key=key, value=json.dumps(value), updated_at=self._store.now_sql())
+        """Store a JSON value under the key, replacing the previous one; secrets in it are masked."""
+        stored = json.dumps(self._store.redact.in_value(value))
+        row = self._store.upsert(state).values(key=key, value=stored, updated_at=self._store.now_sql())
         new = {"value": row.excluded.value, "updated_at": row.excluded.updated_at}
         self._store.execute(row.on_conflict_do_update(index_elements=["key"], set_=new))

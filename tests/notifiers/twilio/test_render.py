@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifiers import Link, Message
-from notifiers.twilio.render import GSM, gsm_width, is_gsm, render, simplify
+from notifiers.twilio.render import GSM, SEGMENTS, count_segments, gsm_width, is_gsm, render, simplify
 
 URL = "https://10ax.online.tableau.com/#/site/marketing/workbooks/17"
 
@@ -108,3 +108,38 @@ def test_sms_never_needs_more_than_three_segments(message: Message) -> None:
 def test_sms_may_be_held_to_one_segment() -> None:
     """The number of segments is an argument."""
     assert segments(render(Message("t", "word " * 100, link=Link(URL)), segments=1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", 1),
+        ("a" * 160, 1),
+        ("a" * 161, 2),
+        ("a" * 306, 2),
+        ("a" * 307, 3),
+        ("€" * 80, 1),
+        ("€" * 81, 2),
+        # 153 is odd, so the last place of a segment stays empty.
+        ("€" * 152, 2),
+        ("€" * 153, 3),
+        ("я" * 70, 1),
+        ("я" * 71, 2),
+        ("я" * 134, 2),
+        ("я" * 135, 3),
+        ("😀" * 35, 1),
+        ("😀" * 66, 2),
+        ("😀" * 67, 3),
+        ("a" * 70 + "я", 2),
+    ],
+)
+def test_segments_are_counted_as_twilio_does(text: str, expected: int) -> None:
+    """160 or 153 units in GSM-7, 70 or 67 in UCS-2; one character decides about all of the message."""
+    assert count_segments(text) == expected == segments(text)
+
+
+def test_rendered_message_has_at_most_three_segments() -> None:
+    """The limit per message and the count agree."""
+    for letter in ("a", "€", "я", "😀"):
+        message = Message(letter * 500, letter * 2000, (("Owner", letter * 500),))
+        assert count_segments(render(message)) <= SEGMENTS
