@@ -131,7 +131,10 @@ def _to_response(result: Result) -> Response:
 def check_version(world: World, version: str, since: str) -> None:
     """Raise Tableau's error if the server does not offer this version, or if the call needs a newer one."""
     requested, offered = _parse_version(version), _parse_version(world.config.api_version)
-    if requested is None or offered is None or not (2, 0) <= requested <= offered:
+    if requested is None:
+        # Tableau's newer APIs have other parts in this place: -, v1, exp.
+        raise ApiError("404003", f"The simulator does not support {request.method} {request.path}.")
+    if offered is None or not (2, 0) <= requested <= offered:
         raise ApiError(
             "404001", f"The API version {version!r} is not known here; this server offers {world.config.api_version}."
         )

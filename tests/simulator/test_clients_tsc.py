@@ -1,4 +1,4 @@
-"""Every call of tableauserverclient: the simulator responds as Tableau does, or says that it lacks the call."""
+"""The calls of tableauserverclient: the simulator responds as Tableau does, or says that it lacks the call."""
 
 from __future__ import annotations
 

@@ -190,7 +190,7 @@ def test_content_of_a_removed_user_gets_a_new_owner(rest: Any) -> None:
     [
         ("image?resolution=low", 400),
         ("image?vizWidth=100", 400),
-        ("image?maxAge=0", 400),
+        ("image?maxAge=-1", 400),
         ("image?vizWidth=320&vizHeight=200&maxAge=1", 200),
         ("data?vf_Region=East", 200),
     ],

@@ -200,7 +200,7 @@ def test_tsc_publishes_a_workbook(tsc: tableau.Server, tmp_path: Any) -> None:
     workbook = tableau.WorkbookItem(finance.id, name="Churn")
     made = tsc.workbooks.publish(workbook, str(path), "CreateNew")
     assert (made.name, made.project_name, made.owner_id) == ("Churn", "Finance", tsc.user_id)
-    with pytest.raises(tableau.ServerResponseError, match="409"):
+    with pytest.raises(tableau.ServerResponseError, match="403130"):
         tsc.workbooks.publish(workbook, str(path), "CreateNew")
     assert tsc.workbooks.publish(workbook, str(path), "Overwrite").id == made.id
     tsc.workbooks.populate_revisions(made)

@@ -75,23 +75,25 @@ def view_image(call: ApiCall, luid: str) -> Response:
 
 
 def _size(call: ApiCall) -> tuple[int, int]:
-    _positive(call, "maxAge")
+    _whole_number(call, "maxAge", least=0)
+    if call.query.get("format", "PNG").upper() != "PNG":
+        raise ApiError("404003", "The simulator does not support images in other formats than PNG.")
     resolution = call.query.get("resolution", "")
     if resolution not in SIZES:
         raise ApiError("400000", f"{resolution!r} is not a resolution; choose high.")
-    width, height = _positive(call, "vizWidth"), _positive(call, "vizHeight")
+    width, height = _whole_number(call, "vizWidth"), _whole_number(call, "vizHeight")
     if (width is None) != (height is None):
         raise ApiError("400000", "vizWidth and vizHeight go together.")
     return (min(width, MAX_SIZE), min(height, MAX_SIZE)) if width and height else SIZES[resolution]
 
 
-def _positive(call: ApiCall, name: str) -> int | None:
-    """Return a positive number of the query string. Raises ApiError."""
+def _whole_number(call: ApiCall, name: str, *, least: int = 1) -> int | None:
+    """Return a whole number of the query string, of at least `least`. Raises ApiError."""
     value = call.query.get(name)
     if value is None:
         return None
-    if not value.isascii() or not value.isdigit() or int(value) < 1:
-        raise ApiError("400000", f"{name} must be a whole number of at least 1, not {value!r}.")
+    if not value.isascii() or not value.isdigit() or int(value) < least:
+        raise ApiError("400000", f"{name} must be a whole number of at least {least}, not {value!r}.")
     return int(value)
 
 

@@ -13,7 +13,6 @@ from simulator.world.changes import add_label, emit_label
 from simulator.world.site import Content, Label
 
 READ, UPDATE, DELETE = "tableau:labels:read", "tableau:labels:update", "tableau:labels:delete"
-WARNINGS_READ, WARNINGS_UPDATE = "tableau:data_quality_warnings:read", "tableau:data_quality_warnings:update"
 WARNINGS = ("WARNING", "DEPRECATED", "STALE", "SENSITIVE_DATA", "MAINTENANCE")
 KIND = "<any(datasource,flow):kind>"
 CATEGORIES = {"certified": "certification"}
@@ -132,14 +131,14 @@ def _warning_list(call: ApiCall, luid: str) -> Document:
     return {"dataQualityWarningList": {"dataQualityWarning": warnings}}
 
 
-@route(f"/dataQualityWarnings/{KIND}/<luid>", since="3.5", scope=WARNINGS_READ)
+@route(f"/dataQualityWarnings/{KIND}/<luid>", since="3.5")
 def read_warnings(call: ApiCall, kind: str, luid: str) -> Document:
     """List the warnings of content."""
     find_content(call, f"{kind}s", luid)
     return _warning_list(call, luid)
 
 
-@route(f"/dataQualityWarnings/{KIND}/<luid>", "POST", since="3.5", scope=WARNINGS_UPDATE)
+@route(f"/dataQualityWarnings/{KIND}/<luid>", "POST", since="3.5")
 def add_warning(call: ApiCall, kind: str, luid: str) -> Document:
     """Add a warning to content, which has at most one of each type."""
     item, given = find_content(call, f"{kind}s", luid), object_at(call.body(), "dataQualityWarning")
@@ -162,7 +161,7 @@ def add_warning(call: ApiCall, kind: str, luid: str) -> Document:
     return _warning_list(call, luid)
 
 
-@route(f"/dataQualityWarnings/{KIND}/<luid>", "PUT", since="3.5", scope=WARNINGS_UPDATE)
+@route(f"/dataQualityWarnings/{KIND}/<luid>", "PUT", since="3.5")
 def update_warnings(call: ApiCall, kind: str, luid: str) -> Document:
     """Update all warnings of content."""
     find_content(call, f"{kind}s", luid)
@@ -172,7 +171,7 @@ def update_warnings(call: ApiCall, kind: str, luid: str) -> Document:
     return _warning_list(call, luid)
 
 
-@route(f"/dataQualityWarnings/{KIND}/<luid>", "DELETE", since="3.5", scope=WARNINGS_UPDATE)
+@route(f"/dataQualityWarnings/{KIND}/<luid>", "DELETE", since="3.5")
 def clear_warnings(call: ApiCall, kind: str, luid: str) -> Result:
     """Delete all warnings of content."""
     find_content(call, f"{kind}s", luid)
@@ -181,13 +180,13 @@ def clear_warnings(call: ApiCall, kind: str, luid: str) -> Result:
     return {}, 204
 
 
-@route("/dataQualityWarnings/<luid>", since="3.5", scope=WARNINGS_READ)
+@route("/dataQualityWarnings/<luid>", since="3.5")
 def get_warning(call: ApiCall, luid: str) -> Document:
     """Return one warning."""
     return {"dataQualityWarning": resources.warning(call.site, _label(call, luid))}
 
 
-@route("/dataQualityWarnings/<luid>", "PUT", since="3.5", scope=WARNINGS_UPDATE)
+@route("/dataQualityWarnings/<luid>", "PUT", since="3.5")
 def update_warning(call: ApiCall, luid: str) -> Document:
     """Update one warning."""
     label = _label(call, luid)
@@ -195,7 +194,7 @@ def update_warning(call: ApiCall, luid: str) -> Document:
     return {"dataQualityWarning": resources.warning(call.site, label)}
 
 
-@route("/dataQualityWarnings/<luid>", "DELETE", since="3.5", scope=WARNINGS_UPDATE)
+@route("/dataQualityWarnings/<luid>", "DELETE", since="3.5")
 def delete_warning(call: ApiCall, luid: str) -> Result:
     """Delete one warning."""
     _delete(call, _label(call, luid))

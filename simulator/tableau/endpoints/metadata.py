@@ -226,6 +226,8 @@ ROOTS: dict[str, Callable[[Site], list[Any]]] = {
     "workbooks": lambda site: list(site.workbooks.values()),
     "publishedDatasources": lambda site: list(site.datasources.values()),
     "sheets": lambda site: list(site.views.values()),
+    "dashboards": lambda _site: [],
+    "flows": lambda site: list(site.flows.values()),
     "databaseTables": lambda site: _tables_of(site, list(site.datasources.values())),
     "tableauUsers": lambda site: list(site.users.values()),
 }

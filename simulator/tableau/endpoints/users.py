@@ -8,7 +8,7 @@ from __future__ import annotations
 from simulator.tableau import resources
 from simulator.tableau.endpoints.content import READ, paged
 from simulator.tableau.route import ApiCall, Result, find, route
-from simulator.tableau.wire import ApiError, Document, as_list, as_text, object_at
+from simulator.tableau.wire import ApiError, Document, as_bool, as_list, as_text, object_at
 from simulator.world.changes import emit_site_updated, remove_project, remove_user, set_role
 from simulator.world.site import Group, Project, User
 
@@ -214,6 +214,7 @@ def list_projects(call: ApiCall) -> Document:
 @route("/projects", "POST", scope="tableau:projects:create", admin=True)
 def create_project(call: ApiCall) -> Result:
     """Create a project."""
+    _refuse_samples(call)
     given = object_at(call.body(), "project")
     name, parent = as_text(given.get("name")), as_text(given.get("parentProjectId")) or None
     if not name:
@@ -226,9 +227,15 @@ def create_project(call: ApiCall) -> Result:
     return {"project": resources.project(call.site, project)}, 201
 
 
+def _refuse_samples(call: ApiCall) -> None:
+    if as_bool(call.query.get("publishSamples"), default=False):
+        raise ApiError("404003", "The simulator does not support publishSamples=true.")
+
+
 @route("/projects/<luid>", "PUT", scope="tableau:projects:update", admin=True)
 def update_project(call: ApiCall, luid: str) -> Document:
     """Update name, description, owner and parent of a project."""
+    _refuse_samples(call)
     project: Project = find(call.site.projects, luid, "404005", "Project")
     given = object_at(call.body(), "project")
     if owner := as_text(object_at(given, "owner").get("id")):

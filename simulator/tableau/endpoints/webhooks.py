@@ -15,7 +15,6 @@ from simulator.world.delivery import post
 from simulator.world.payload import EVENTS, SOURCES
 from simulator.world.site import Webhook
 
-READ, WRITE = "tableau:webhooks:read", "tableau:webhooks:write"
 ADDRESS = re.compile(r"https?://[^\s/?#]+\S*$", re.IGNORECASE)
 BY_USER = "Webhook disabled by user"
 FIELDS = ("name", "event", "isEnabled", "createdAt", "updatedAt", "id")
@@ -30,13 +29,13 @@ def _webhook(call: ApiCall, luid: str) -> Webhook:
     return item
 
 
-@route("/webhooks", since="3.6", scope=READ, admin=True)
+@route("/webhooks", since="3.6", admin=True)
 def list_webhooks(call: ApiCall) -> Document:
     """List all webhooks of the site, of all users."""
     return paged(call, [_document(call, item) for item in call.site.webhooks.values()], FIELDS, ("webhooks", "webhook"))
 
 
-@route("/webhooks", "POST", since="3.6", scope=WRITE, admin=True)
+@route("/webhooks", "POST", since="3.6", admin=True)
 def create_webhook(call: ApiCall) -> Result:
     """Create a webhook."""
     now, given = call.world.now(), object_at(call.body(), "webhook")
@@ -50,13 +49,13 @@ def create_webhook(call: ApiCall) -> Result:
     return respond({"webhook": _document(call, item)}, 201, {"Location": location})
 
 
-@route("/webhooks/<luid>", since="3.6", scope=READ, admin=True)
+@route("/webhooks/<luid>", since="3.6", admin=True)
 def get_webhook(call: ApiCall, luid: str) -> Document:
     """Return one webhook."""
     return {"webhook": _document(call, _webhook(call, luid))}
 
 
-@route("/webhooks/<luid>", "PUT", since="3.6", scope=WRITE, admin=True)
+@route("/webhooks/<luid>", "PUT", since="3.6", admin=True)
 def update_webhook(call: ApiCall, luid: str) -> Result:
     """Update, enable or disable a webhook."""
     item = _webhook(call, luid)
@@ -95,7 +94,7 @@ def _event(given: Document) -> str:
     return named or older
 
 
-@route("/webhooks/<luid>", "DELETE", since="3.6", scope=WRITE, admin=True)
+@route("/webhooks/<luid>", "DELETE", since="3.6", admin=True)
 def delete_webhook(call: ApiCall, luid: str) -> Result:
     """Delete a webhook."""
     _webhook(call, luid)
@@ -104,7 +103,7 @@ def delete_webhook(call: ApiCall, luid: str) -> Result:
     return {}, 204
 
 
-@route("/webhooks/<luid>/test", since="3.6", scope=READ, admin=True, locked=False)
+@route("/webhooks/<luid>/test", since="3.6", admin=True, locked=False)
 def test_webhook(call: ApiCall, luid: str) -> Document:
     """Send an empty body to the webhook's address and return the response; 408 means that there was none."""
     with call.world.lock:
