@@ -12,8 +12,9 @@ from __future__ import annotations
 from notifiers.apprise import AppriseConfig
 from notifiers.config import Config, Variable
 from notifiers.console import ConsoleConfig
-from notifiers.errors import NotifierError, Undelivered
+from notifiers.errors import CannotEdit, CannotReply, NotifierError, Undelivered
 from notifiers.kinds import KINDS, Destination, Notifiers, parse_destination
+from notifiers.limits import Limit, Operation
 from notifiers.message import (
     Button,
     Mention,
@@ -26,7 +27,7 @@ from notifiers.message import (
     map_texts,
     parse_mention,
 )
-from notifiers.notifier import AddressCheck, Capabilities, Notifier
+from notifiers.notifier import AddressCheck, Capabilities, Notifier, Permission, Upkeep
 from notifiers.slack import SlackConfig
 from notifiers.table import Table
 from notifiers.twilio import TwilioConfig
@@ -37,17 +38,22 @@ __all__ = [
     "AddressCheck",
     "AppriseConfig",
     "Button",
+    "CannotEdit",
+    "CannotReply",
     "Capabilities",
     "Cell",
     "Config",
     "ConsoleConfig",
     "Destination",
+    "Limit",
     "Link",
     "Mention",
     "Message",
     "Notifier",
     "NotifierError",
     "Notifiers",
+    "Operation",
+    "Permission",
     "Picture",
     "Posted",
     "Receipt",
@@ -58,6 +64,7 @@ __all__ = [
     "TwilioConfig",
     "Undelivered",
     "Unknown",
+    "Upkeep",
     "Variable",
     "map_texts",
     "parse_destination",

@@ -47,6 +47,21 @@ class Undelivered(NotifierError):
     """The service accepted the message, and reports that it could not be delivered."""
 
 
+class CannotEdit(NotifierError):
+    """The message cannot be changed: reply to it, or post a new one. `gone`: it no longer exists, so post a new one."""
+
+    def __init__(self, message: str, *, gone: bool = False) -> None:
+        super().__init__(message, permanent=True)
+        self.gone = gone
+
+
+class CannotReply(NotifierError):
+    """The message cannot be replied to: post a new one."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=True)
+
+
 def utc_now() -> datetime:
     """Return the current time; the default clock of the notifiers."""
     return datetime.now(UTC)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from notifiers.config import Config
-from notifiers.errors import NotifierError, utc_now
-from notifiers.message import Message, Picture, Receipt
+from notifiers.errors import CannotEdit, CannotReply, NotifierError, utc_now
+from notifiers.limits import Limit, Operation
+from notifiers.message import Message, Picture, Posted, Receipt, Unknown
+
+# How a notice can be kept up to date: "edit" its message; a new "message" for each change that people must know; only
+# its two "ends", a message when it opens and one when it closes.
+Upkeep = Literal["edit", "message", "ends"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,22 @@ class Capabilities:
     receipt: bool = False
     # Each message costs money.
     paid: bool = False
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """How a notice of this kind is kept up to date; a message that costs money is sent only at its ends."""
+        if self.edit:
+            return "edit"
+        return "ends" if self.paid else "message"
+
+
+@dataclass(frozen=True)
+class Permission:
+    """A permission that the service can grant, such as a scope, and what it makes possible."""
+
+    name: str
+    use: str
+    required: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +78,8 @@ class Notifier(ABC):
     capabilities: ClassVar[Capabilities] = Capabilities()
     # An address of this kind, for error messages and documentation.
     example: ClassVar[str]
+    # What the service must or can grant to the credentials, for documentation and checks.
+    permissions: ClassVar[tuple[Permission, ...]] = ()
 
     def __init__(self, config: Any, *, clock: Callable[[], datetime] = utc_now, ca_bundle: str = "") -> None:
         self.config = config
@@ -98,6 +122,57 @@ class Notifier(ABC):
 
         The error of a failed delivery names the destination, and the variable that set it.
         """
+        with self._addressed(to) as address:
+            return self.deliver(message, address)
+
+    def post(self, message: Message, to: str | None, *, client_id: str = "") -> Posted:  # noqa: ARG002 - for services that keep it
+        """Deliver a message that is going to be kept up to date, as far as the capabilities allow.
+
+        `client_id` is our own id of it, with which `find` can look it up where the service keeps it.
+        """
+        receipt = self.send(message, to)
+        return Posted(self.kind, receipt.channel, receipt.id)
+
+    def edit(self, posted: Posted, message: Message) -> Posted:  # noqa: ARG002 - the interface has it
+        """Replace the content of a message. It may be repeated, so its errors are never uncertain.
+
+        Raises CannotEdit where the message, or any message of this kind, cannot be changed.
+        """
+        raise CannotEdit(f"{self.label} cannot change a message that was sent")
+
+    def reply(self, posted: Posted, message: Message, *, client_id: str = "") -> Posted:  # noqa: ARG002 - the interface has it
+        """Post a message into the thread of another. Raises CannotReply where that is not possible."""
+        raise CannotReply(f"{self.label} has no threads")
+
+    def find(
+        self,
+        to: str | None,  # noqa: ARG002 - the interface has it
+        client_id: str,  # noqa: ARG002 - as above
+        since: datetime,  # noqa: ARG002 - as above
+        *,
+        thread: Posted | None = None,  # noqa: ARG002 - as above
+    ) -> Posted | Unknown | None:
+        """Return the message with this `client_id` that was posted at `since` or later, for an uncertain outcome.
+
+        None means that there is none, Unknown that this cannot be looked up. A request that timed out may still be
+        carried out, so wait a minute before asking. `thread`: look among the replies to this message.
+        """
+        return Unknown(f"{self.label} cannot look up messages")
+
+    def permalink(self, posted: Posted) -> Posted:
+        """Return `posted` with the web address of the message, if the service has one."""
+        return posted
+
+    def limits(self, operation: Operation, to: str | None) -> tuple[Limit, ...]:  # noqa: ARG002 - the interface has it
+        """Return the service's limits that an operation counts against; empty where it queues or has none.
+
+        `to` is always the address of the destination, also for an edit or a reply, so that one channel has one budget.
+        """
+        return ()
+
+    @contextmanager
+    def _addressed(self, to: str | None) -> Iterator[str]:
+        """Give the address that `to` names; an error names the destination, and the variable that set it."""
         self.require_configured()
         address = to or self.config.default_address
         variable = self.config.address_variable
@@ -106,7 +181,7 @@ class Notifier(ABC):
             raise NotifierError(words, permanent=True, sent=False)
         place = f"{self.kind}:{address}" if address else self.kind
         try:
-            return self.deliver(message, address)
+            yield address
         except NotifierError as error:
             source = "" if to or not variable else f" ({variable})"
             error.prefix(f"Could not deliver to {place}{source}. ")

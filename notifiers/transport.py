@@ -51,6 +51,8 @@ class Request:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
+    # Bytes of the longest response that is read.
+    largest: int = LARGEST
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class Transport:
                     connection.request(request.method, target, request.body, self._headers(request, connection))
                     sent = True
                 with connection.getresponse() as response:
-                    body = _read(response)
+                    body = _read(response, request.largest)
         except (OSError, HTTPException, ValueError) as error:
             raise self._error(error, sent=sent) from safe_cause(error, self._secrets)
         for secret in self._secrets:
@@ -241,11 +243,11 @@ def _origin_form(url: SplitResult) -> str:
     return (url.path or "/") + (f"?{url.query}" if url.query else "")
 
 
-def _read(response: HTTPResponse) -> bytes:
+def _read(response: HTTPResponse, largest: int) -> bytes:
     """Return the whole body; a server that floods must not fill the memory."""
-    body = response.read(LARGEST + 1)
-    if len(body) > LARGEST:
-        raise HTTPException("the response is larger than 1 MiB")
+    body = response.read(largest + 1)
+    if len(body) > largest:
+        raise HTTPException(f"the response is larger than {largest // 1024**2} MiB")
     if response.length:
         raise IncompleteRead(body, response.length)
     return body

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json as json_codec
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -19,7 +20,7 @@ from notifiers.errors import NotifierError
 from notifiers.message import Picture
 from notifiers.slack.errors import refusal
 from notifiers.text import one_line
-from notifiers.transport import PORTS, Request, Timeouts, Transport
+from notifiers.transport import LARGEST, PORTS, Request, Timeouts, Transport
 
 UPLOAD_TIMEOUTS = Timeouts(total=60.0)
 # Characters. The second is our own limit, for the line above the picture.
@@ -29,6 +30,12 @@ ID = re.compile(r"[A-Za-z0-9]{1,64}(\.[0-9]{1,20})?")
 # Where Slack itself takes uploads, also if SLACK_API_URL is the address of a gateway.
 SLACK_HOSTS = (".slack.com", ".slack-gov.com")
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+# Only these show something to people; any other method may be repeated after an unknown outcome.
+POSTING = frozenset(["chat.postMessage", "files.completeUploadExternal"])
+# The name of our metadata in a message; its content is our id.
+METADATA = "notification"
+# Messages on a page of a history, pages, and bytes of a page: each message may have 13,200 characters in its blocks.
+HISTORY_SIZE, HISTORY_PAGES, HISTORY_LARGEST = 100, 10, 8 * 1024 * 1024
 
 
 class Client(WebClient):
@@ -64,10 +71,15 @@ class Client(WebClient):
         body, content_type = _encoded({**(params or {}), **(data or {})}, json)
         sent = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type, **(headers or {})}
         url = f"{self.base_url}{api_method}"
-        response = self._transport.send(Request("POST", url, sent, body), self._timeouts)
-        said = response.json()
-        if response.status != 200 or said.get("ok") is not True:
-            raise refusal(response.status, said, response.headers, self._clock())
+        largest = HISTORY_LARGEST if api_method in ("conversations.history", "conversations.replies") else LARGEST
+        try:
+            response = self._transport.send(Request("POST", url, sent, body, largest), self._timeouts)
+            said = response.json()
+            if response.status != 200 or said.get("ok") is not True:
+                raise refusal(response.status, said, response.headers, self._clock())
+        except NotifierError as error:
+            error.uncertain = error.uncertain and api_method in POSTING
+            raise
         return SlackResponse(
             client=self,
             http_verb="POST",
@@ -78,12 +90,25 @@ class Client(WebClient):
             status_code=response.status,
         )
 
-    def post(self, channel: str, text: str, blocks: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-        """Post a message without any markup, and return the channel's id and the message's time stamp."""
+    def post(
+        self,
+        channel: str,
+        text: str,
+        blocks: list[dict[str, Any]] | None = None,
+        *,
+        thread: str = "",
+        client_id: str = "",
+    ) -> dict[str, Any]:
+        """Post a message without any markup, and return the channel's id and the message's time stamp.
+
+        `thread` is the time stamp of the message to reply to.
+        """
         response = self.chat_postMessage(
             channel=channel,
             text=text,
             blocks=blocks,
+            thread_ts=thread or None,
+            metadata=_metadata(client_id),
             unfurl_links=False,
             unfurl_media=False,
             link_names=False,
@@ -91,13 +116,50 @@ class Client(WebClient):
         )
         return {name: response.get(name) if _is_id(response.get(name)) else None for name in ("channel", "ts")}
 
+    def update(
+        self, channel: str, ts: str, text: str, blocks: list[dict[str, Any]] | None, *, client_id: str = ""
+    ) -> dict[str, Any]:
+        """Replace the content of a message, and return the channel's id and the message's time stamp."""
+        # Names are not turned into links by default, except in this method.
+        self.chat_update(
+            channel=channel,
+            ts=ts,
+            text=text,
+            blocks=blocks or [],
+            metadata=_metadata(client_id),
+            link_names=False,
+            parse="none",
+        )
+        return {"channel": channel, "ts": ts}
+
+    def messages(self, channel: str, oldest: float, *, thread: str = "") -> Iterator[Mapping[str, Any]]:
+        """Yield the messages of a channel, or the replies in a thread, since `oldest` (seconds since 1970).
+
+        Raises NotifierError, also if there are more than HISTORY_PAGES pages.
+        """
+        cursor = ""
+        for _ in range(HISTORY_PAGES):
+            chosen: dict[str, Any] = {
+                "channel": channel,
+                "oldest": f"{oldest:.6f}",
+                "limit": HISTORY_SIZE,
+                "cursor": cursor or None,
+                "include_all_metadata": True,
+            }
+            method = partial(self.conversations_replies, ts=thread) if thread else self.conversations_history
+            page = method(**chosen)
+            listed = page.get("messages")
+            yield from (one for one in (listed if isinstance(listed, list) else ()) if isinstance(one, Mapping))
+            details = page.get("response_metadata")
+            cursor = str(details.get("next_cursor") or "") if isinstance(details, Mapping) else ""
+            if not cursor:
+                return
+        words = f"Slack: more than {HISTORY_PAGES * HISTORY_SIZE} messages since then in {channel}"
+        raise NotifierError(words, permanent=True)
+
     def user_id(self, email: str) -> str:
         """Return the id of the user with that e-mail address."""
-        try:
-            user = self.users_lookupByEmail(email=email).get("user")
-        except NotifierError as error:
-            error.uncertain = False  # nothing was posted yet
-            raise
+        user = self.users_lookupByEmail(email=email).get("user")
         if not isinstance(user, dict) or not _is_id(user.get("id")):
             raise NotifierError("Slack's response names no user; is SLACK_API_URL right?")
         return str(user["id"])
@@ -120,6 +182,19 @@ class Client(WebClient):
             raise refusal(response.status, None, response.headers, self._clock())
         file: dict[str, str | None] = {"id": str(place.get("file_id")), "title": alt[:TITLE] or filename}
         self.files_completeUploadExternal(files=[file], channel_id=channel, thread_ts=thread)
+
+
+def client_id_of(message: Mapping[str, Any]) -> str:
+    """Return our id of a message from its metadata; empty if it has none."""
+    metadata = message.get("metadata")
+    if not isinstance(metadata, Mapping) or metadata.get("event_type") != METADATA:
+        return ""
+    payload = metadata.get("event_payload")
+    return str(payload.get("id") or "") if isinstance(payload, Mapping) else ""
+
+
+def _metadata(client_id: str) -> dict[str, Any] | None:
+    return {"event_type": METADATA, "event_payload": {"id": client_id}} if client_id else None
 
 
 def _is_id(value: object) -> bool:

@@ -20,6 +20,22 @@ TEMPORARY = frozenset(["internal_error", "fatal_error", "service_unavailable", "
 UNCERTAIN = frozenset(["internal_error", "fatal_error"])
 BLOCKS_REFUSED = frozenset(["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"])
 
+# The message cannot be edited (any more), while a reply may still be possible; it does not exist.
+# https://docs.slack.dev/reference/methods/chat.update#errors
+GONE = frozenset(["message_not_found"])
+CANNOT_EDIT = GONE | {
+    "edit_window_closed",
+    "cant_update_message",
+    "block_mismatch",
+    "is_inactive",
+    "cant_broadcast_message",
+    "no_dual_broadcast_content_update",
+    "msg_too_long",
+}
+CANNOT_REPLY = frozenset(
+    ["thread_not_found", "message_not_found", "cannot_reply_to_message", "restricted_action_thread_locked"]
+)
+
 ADVICE = {
     "not_in_channel": "invite the app to the channel: /invite @its-name",
     "channel_not_found": "no such channel, or a private one that the app was not invited to",
@@ -32,6 +48,10 @@ ADVICE = {
     "users_not_found": "this workspace has no user with that e-mail address",
     "ratelimited": "too many messages at once",
     "message_limit_exceeded": "the workspace has reached its message limit",
+    "edit_window_closed": "the workspace allows no edits of older messages",
+    "cant_update_message": "the message was not posted by this app",
+    "message_not_found": "the message was deleted",
+    "thread_not_found": "the message was deleted",
 }
 GATEWAY_TIMEOUT = 504
 ERROR_NAME = re.compile(r"[a-z0-9_]{1,100}")

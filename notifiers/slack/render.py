@@ -83,6 +83,11 @@ def blocks(
     return found
 
 
+def plain_blocks(message: Message) -> list[Block]:
+    """Return the message as one block of text, the simplest layout there is."""
+    return [{"type": "section", "text": _text(plain_text(message), TEXT)}]
+
+
 def fallback(message: Message, mentioned: Mentioned | None = None) -> str:
     """Return the message as text, for notifications and screen readers, which do not show blocks."""
     mentioned = mentioned or Mentioned(unresolved=message.mentions)

@@ -137,6 +137,8 @@ def test_every_kind_declares_itself() -> None:
         assert parse_destination(notifier.example)
         assert notifier.config_class.address_variable in {"", *variables}
         assert all(name.isupper() and variable.description for name, variable in variables.items())
+        assert notifier.capabilities.edit is (notifier.edit is not Notifier.edit)
+        assert notifier.capabilities.thread is (notifier.reply is not Notifier.reply)
         assert notifier.capabilities.picture is (notifier.attach is not Notifier.attach)
         assert notifier.capabilities.receipt is (notifier.is_delivered is not Notifier.is_delivered)
 

@@ -292,9 +292,11 @@ def test_upload_goes_by_http_only(slack: SlackNotifier, vendor: Any, reply: Any,
 def test_check_names_the_bot_and_the_missing_scopes(slack: SlackNotifier, vendor: Any, reply: Any) -> None:
     """auth.test names the bot, its response header the scopes."""
     who = {"ok": True, "user": "tableau", "team": "Acme", "url": "https://acme.slack.com/"}
-    vendor.on("auth.test", reply(who), reply(who, headers={"X-OAuth-Scopes": "chat:write.public,users:read.email"}))
+    scopes = {one.name for one in SlackNotifier.permissions} - {"chat:write", "files:write", "im:write"}
+    vendor.on("auth.test", reply(who), reply(who, headers={"X-OAuth-Scopes": ",".join(scopes)}))
     assert slack.check() == "Slack: tableau in Acme (https://acme.slack.com/)"
-    assert slack.check().endswith("missing scopes: chat:write for messages, files:write for pictures")
+    words = "missing scopes: chat:write for messages, files:write for pictures; optional scopes not granted: im:write"
+    assert slack.check().endswith(words)
 
 
 def test_check_of_a_bad_token_raises(slack: SlackNotifier, vendor: Any, reply: Any) -> None:
