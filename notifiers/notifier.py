@@ -40,7 +40,7 @@ class Capabilities:
 
     @property
     def upkeep(self) -> Upkeep:
-        """How a notice of this kind is kept up to date; a message that costs money is sent only at its ends."""
+        """The way to keep a notice of this kind up to date; a message that costs money is sent only at its ends."""
         if self.edit:
             return "edit"
         return "ends" if self.paid else "message"

@@ -125,7 +125,7 @@ def test_one_message_is_edited_and_has_its_thread(simulator: Running, notifiers:
 
 
 def test_posted_survives_a_restart(simulator: Running, notifiers: Notifiers, clock: Clock) -> None:
-    """What was stored as JSON is enough for another process to edit the message, which keeps our id."""
+    """The stored JSON is enough for another process to edit the message, which keeps our id."""
     stored = notifiers["slack"].post(OPEN, None, client_id="notice-7").as_dict()
     configured(simulator, clock)["slack"].edit(Posted.from_dict(stored), CLOSED)
     (message,) = simulator.world.slack.messages
@@ -417,7 +417,7 @@ def test_budget_knows_the_methods_of_each_operation(simulator: Running, notifier
     st.lists(st.floats(0, 30), min_size=1, max_size=400),
 )
 def test_reserved_calls_never_exceed_the_limit(limit: tuple[int, float], pauses: list[float]) -> None:
-    """However the calls arrive, any period of the limit holds at most that many, and none waits without need."""
+    """Any period of the limit holds at most that many calls, for every pattern of arrivals."""
     bucket = Limit("x", *limit)
     used, now, starts = None, NOW, []
     for pause in pauses:

@@ -1,4 +1,4 @@
-"""What the Slack notifier sends for messages that are kept up to date, and what it makes of strange responses."""
+"""Requests of the Slack notifier for messages that are kept up to date, and its reading of strange responses."""
 
 from __future__ import annotations
 
