@@ -28,6 +28,7 @@ from webhooks.gunicorn_worker import (  # noqa: E402 - as above
     BootCode,
     SharingWorker,
     choose_worker_class,
+    known_database,
     serving_flags,
 )
 
@@ -37,6 +38,8 @@ CLIENT_SECONDS = int(REQUEST_SECONDS)
 MAX_CONNECTIONS = 1000
 # Seconds for a migration of the inbox.
 MIGRATION_SECONDS = 900
+# Seconds before a process is started in place of one that could not use the inbox.
+RESTART_SECONDS = 1
 # Seconds that running jobs get after the signal to stop; those that still run then are released for another worker.
 JOB_GRACE_SECONDS = 20
 
@@ -128,6 +131,7 @@ def migrate(server):
     The memory of the migration is returned to the system, and it may take longer than a worker may be silent.
     """
     services = server.app.wsgi().extensions["webhooks"]
+    services.known_database = known = known_database(settings.database_url.get_secret_value())
     child = multiprocessing.get_context("fork").Process(target=open_inbox, args=(server, services))
     with stop_signals() as received:
         child.start()
@@ -136,8 +140,7 @@ def migrate(server):
             child.join(0.2)
         child.kill()
         child.join()
-    if child.exitcode == 0:
-        server.inbox_url = settings.database_url
+    known.exists = child.exitcode == 0
 
 
 @contextmanager
@@ -180,13 +183,12 @@ def open_inbox(server, services):
     sys.exit(0 if exists else 1)
 
 
-def pre_fork(server, worker):
+def pre_fork(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
     """Give the new process a free place among the connection counts."""
     serving_flags.add(worker)
     worker.place = places.pop() if places else 0
     SharingWorker.connections[worker.place] = 0
-    # A process that replaces a dead one must not create an inbox in place of one that was removed.
-    worker.inbox_existed = getattr(server, "inbox_url", None) == settings.database_url
+    worker.known_database = known_database(settings.database_url.get_secret_value())
 
 
 def child_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
@@ -199,7 +201,10 @@ def child_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
 def post_worker_init(worker):
     """Start the embedded worker: threads and connections do not survive a fork."""
     services = worker.wsgi.extensions["webhooks"]
-    if getattr(worker, "inbox_existed", False):
+    services.known_database = worker.known_database
+    # A process that replaces a dead one must not create an inbox in place of one that was removed.
+    existed = services.known_database.exists
+    if existed:
         services.require_existing_inbox()
     # A process that a handler forks would keep the address in use, and accept connections that it never serves.
     os.register_at_fork(after_in_child=lambda: [listener.sock.close() for listener in worker.sockets])
@@ -207,8 +212,14 @@ def post_worker_init(worker):
     serving_flags.set(worker, True)
     try:
         services.start_worker()
-    except BaseException:
-        serving_flags.set(worker, False)
+    except RuntimeError:
+        # A setting is wrong, or the inbox was made by a newer version: no process can start.
+        serving_flags.set(worker, existed)
+        time.sleep(RESTART_SECONDS if existed else 0)
+        raise
+    except Exception:
+        # The inbox is damaged: the server must stay, to refuse events.
+        time.sleep(RESTART_SECONDS)
         raise
     # A client that sends a byte now and then must not use up the time of the jobs.
     worker.cfg.set("graceful_timeout", CLIENT_SECONDS + 2)

@@ -22,6 +22,8 @@ from typing import Any, ClassVar, Self
 from gunicorn import http  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
+from webhooks.inbox.databases.known_database import SIZE as KNOWN_DATABASE_SIZE
+from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.partial_request import PartialRequest
 
 # As in pyproject.toml.
@@ -333,6 +335,17 @@ class ServingFlags:
 
 # gunicorn reads its configuration again at a reload, but this module only once.
 serving_flags = ServingFlags()
+
+
+# By the address of the database; as above.
+known_databases: dict[str, KnownDatabase] = {}
+
+
+def known_database(url: str) -> KnownDatabase:
+    """Return what this server's processes know about the database, in memory that those forked later share."""
+    if url not in known_databases:
+        known_databases[url] = KnownDatabase(multiprocessing.RawArray("Q", KNOWN_DATABASE_SIZE))
+    return known_databases[url]
 
 
 class BootCode(int):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from webhooks.active_rules import ActiveRules
     from webhooks.context.runner import JobRunner
     from webhooks.inbox import Inbox, Migrate
+    from webhooks.inbox.databases.known_database import KnownDatabase
     from webhooks.job import NewJob
     from webhooks.monitor import Monitor
     from webhooks.monitor.outages import Outages
@@ -57,6 +58,8 @@ class Services:
         self.settings = settings
         # Which databases this process may migrate; commands restrict it before they open the inbox.
         self.migrate: Migrate | None = None
+        # What other processes of the same server know about the inbox.
+        self.known_database: KnownDatabase | None = None
         self.lock = threading.RLock()
         self._worker: Worker | None = None
         self._monitor: Monitor | None = None
@@ -74,7 +77,8 @@ class Services:
         from webhooks.inbox import Inbox, Migrate  # noqa: PLC0415 - see above
 
         self.settings.require_durable()
-        inbox = Inbox.open(self.settings.database_url.get_secret_value(), migrate=self.migrate or Migrate.ALWAYS)
+        url = self.settings.database_url.get_secret_value()
+        inbox = Inbox.open(url, migrate=self.migrate or Migrate.ALWAYS, known=self.known_database)
         inbox.store.redact = self.redact
         return inbox
 

@@ -7,18 +7,22 @@ import re
 import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import requests
 
 from tests.support.databases import some_event
-from tests.support.server import Server, serving, wait_for
+from tests.support.server import GUNICORN, ROOT, TOKEN, Server, free_port, serving, wait_for
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox
+from webhooks.inbox.migrate import HEAD
 
 # Nothing listens there, and no rule of these events needs it.
 TABLEAU = {"TABLEAU_DOMAIN": "http://127.0.0.1:9", "TABLEAU_PAT_NAME": "a", "TABLEAU_PAT_SECRET": "b"}
@@ -52,6 +56,40 @@ def truncate(database: Path) -> None:
     database.write_bytes(b"")
 
 
+def overwrite_with_backup(database: Path) -> None:
+    """Write an older copy of the same size over the running database, as `cp` does."""
+    backup = older_copy(database)
+    with backup.open("r+b") as file:
+        file.truncate(database.stat().st_size)
+    shutil.copyfile(backup, database)
+
+
+def restore_backup(database: Path) -> None:
+    """Write an older copy into the running database by SQLite's own means."""
+    with closing(sqlite3.connect(older_copy(database))) as backup, closing(sqlite3.connect(database)) as running:
+        backup.backup(running)
+
+
+def older_copy(database: Path) -> Path:
+    """Return a copy of the database without its newest events."""
+    copy = database.with_name("copy")
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(f"VACUUM INTO '{copy}'")
+    with closing(sqlite3.connect(copy)) as connection, connection:
+        connection.execute("DELETE FROM events WHERE id > 5")
+        connection.execute("UPDATE sqlite_sequence SET seq = 5 WHERE name = 'events'")
+    return copy
+
+
+def overwrite_header(database: Path) -> None:
+    with database.open("r+b") as file:
+        file.write(b"x" * 100)
+
+
+def truncate_log(database: Path) -> None:
+    Path(f"{database}-wal").write_bytes(b"")
+
+
 def remove_log(database: Path) -> None:
     Path(f"{database}-wal").unlink()
 
@@ -64,9 +102,21 @@ def remove_folder(database: Path) -> None:
     shutil.rmtree(database.parent)
 
 
-DAMAGES = [Path.unlink, replace, overwrite, truncate_to_half, truncate, remove_log, remove_index, remove_folder]
+def replace_by_another(database: Path) -> None:
+    """Put a database in the place that claims to be an inbox and has none of its tables."""
+    other = database.with_name("other")
+    with closing(sqlite3.connect(other)) as connection, connection:
+        connection.execute("CREATE TABLE alembic_version (version_num)")
+        connection.execute("INSERT INTO alembic_version VALUES (?)", (HEAD,))
+    other.replace(database)
+
+
+REMOVALS = [Path.unlink, replace, replace_by_another, remove_log, remove_index, remove_folder]
+OVERWRITES = [overwrite, overwrite_with_backup, overwrite_header, restore_backup]
+TRUNCATIONS = [truncate_to_half, truncate, truncate_log]
+DAMAGES = [*REMOVALS, *OVERWRITES, *TRUNCATIONS]
 # The server has to be started for each.
-MAIN_DAMAGES = [Path.unlink, replace, truncate, remove_log]
+MAIN_DAMAGES = [Path.unlink, replace, overwrite_with_backup, truncate, remove_log]
 
 
 @pytest.fixture
@@ -103,12 +153,92 @@ def test_damage_is_noticed_with_the_next_event(
     inbox = opened(f"sqlite:///{folder / name}")
     for _ in range(10):
         inbox.events.receive(event())
+    wait_for_tick(folder / name)
     damage(folder / name)
     for _ in range(5):
         with pytest.raises(StoreUnavailable, match="while the server runs"):
             inbox.events.receive(event())
         with pytest.raises(StoreUnavailable):
             inbox.check_writable()
+
+
+def wait_for_tick(database: Path) -> None:
+    """Wait until a file that is written now gets another time than the database, some milliseconds."""
+    other = database.with_name("tick")
+
+    def later() -> bool:
+        other.write_bytes(b"x")
+        return other.stat().st_mtime_ns > database.stat().st_mtime_ns
+
+    wait_for(later, what="the next tick of the file system's clock")
+
+
+def checkpoint(database: Path) -> None:
+    """Move all events from the log into the database."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def test_overwritten_page_is_noticed(
+    sqlite_url: str, opened: Callable[..., Inbox], event: Callable[..., Event]
+) -> None:
+    """A program that writes over events, and leaves the header as it is, is noticed with the next event."""
+    inbox, database = opened(sqlite_url), Path(sqlite_url.removeprefix("sqlite:///"))
+    for _ in range(10):
+        inbox.events.receive(event())
+    checkpoint(database)
+    inbox.state.set("any", "value")
+    with closing(sqlite3.connect(database)) as connection:
+        ((page,),) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'events'").fetchall()
+    wait_for_tick(database)
+    with database.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(bytes(4096))
+    with pytest.raises(StoreUnavailable, match="was overwritten while the server runs"):
+        inbox.events.receive(event())
+
+
+def test_new_time_of_the_file_is_no_damage(
+    sqlite_url: str, opened: Callable[..., Inbox], event: Callable[..., Event]
+) -> None:
+    """Events are stored after `touch`, and after a copy with the same content was written over the file."""
+    inbox, database = opened(sqlite_url), Path(sqlite_url.removeprefix("sqlite:///"))
+    inbox.events.receive(event())
+    checkpoint(database)
+    inbox.events.receive(event())
+    for _ in range(3):
+        os.utime(database)
+        inbox.events.receive(event())
+    with database.open("r+b") as file:
+        content = file.read()
+        file.seek(0)
+        file.write(content)
+    inbox.events.receive(event())
+    assert len(inbox.events.list()) == 6
+
+
+def test_checkpoints_are_no_damage(sqlite_url: str, opened: Callable[..., Inbox]) -> None:
+    """Two inboxes store events while a third program moves the log into the database again and again."""
+    database = Path(sqlite_url.removeprefix("sqlite:///"))
+    inboxes = [opened(sqlite_url), opened(sqlite_url)]
+    code = f"""
+import sqlite3
+connection = sqlite3.connect({str(database)!r}, isolation_level=None, timeout=5)
+print("ready", flush=True)
+while True:
+    for mode in ("PASSIVE", "FULL", "RESTART", "TRUNCATE"):
+        connection.execute(f"PRAGMA wal_checkpoint({{mode}})").fetchall()
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as checkpoints:
+        try:
+            assert checkpoints.stdout
+            checkpoints.stdout.readline()
+            for number in range(0, 400, 2):
+                for offset, inbox in enumerate(inboxes):
+                    inbox.events.receive(some_event(number + offset, padding="x" * 3000))
+        finally:
+            checkpoints.kill()
+    assert len(inboxes[0].events.list(limit=1000)) == 400
 
 
 @pytest.mark.parametrize("damage", MAIN_DAMAGES)
@@ -127,6 +257,48 @@ def test_no_event_is_acknowledged_after_damage(server: Server, tmp_path: Path, d
     assert 1 <= len(lines) <= 2
     assert "while the server runs" in lines[0]
     assert "docs/howto/backup.md" in lines[0]
+
+
+STARTING_DAMAGES = [Path.unlink, replace_by_another, truncate, remove_folder, overwrite_header]
+
+
+@pytest.mark.parametrize("damage", STARTING_DAMAGES)
+def test_damage_while_processes_start_does_not_stop_the_server(tmp_path: Path, rules: Path, damage: Damage) -> None:
+    """The server stays, refuses events, is not ready, logs a line for each process, and creates nothing."""
+    database, log = tmp_path / "data" / "inbox.sqlite3", tmp_path / "server.log"
+    inbox = Inbox.open(f"sqlite:///{database}")
+    for number in range(20):
+        inbox.events.receive(some_event(number))
+    inbox.close()
+    environment = {
+        **os.environ,
+        **TABLEAU,
+        "DATABASE_URL": f"sqlite:///{database}",
+        "PORT": str(free_port()),
+        "RULES_FILE": str(rules),
+        "WEB_CONCURRENCY": "2",
+        "WEBHOOK_TOKEN": TOKEN,
+    }
+    with log.open("wb") as file:
+        command = [sys.executable, *GUNICORN]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
+    server = Server(f"http://127.0.0.1:{environment['PORT']}", environment, log, process)
+    try:
+        wait_for(lambda: "Booting worker" in log.read_text(encoding="utf-8"), what="the first process")
+        damage(database)
+        existed = database.exists()
+        assert statuses(server, range(100, 110)) == {503}
+        wait_for(lambda: log.read_text(encoding="utf-8").count("Worker started") >= 2, what="both processes")
+        assert statuses(server, range(200, 210)) == {503}
+        assert requests.get(f"{server.url}/readyz", timeout=5).status_code == 503
+        assert process.poll() is None
+        assert database.exists() == existed
+        text = log.read_text(encoding="utf-8")
+        assert "Traceback" not in text
+        assert 1 <= text.count("Cannot store events, responding 503") <= 2
+    finally:
+        process.terminate()
+        process.wait(40)
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, remove_folder, truncate])

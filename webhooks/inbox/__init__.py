@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox import figures, insert_event
 from webhooks.inbox.checkpoints import Checkpoints
+from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.inbox.databases.store import Clock, Store
 from webhooks.inbox.dead_letters import DeadLetters
 from webhooks.inbox.events import Events, JobPlanner
@@ -85,17 +86,26 @@ class Inbox:
         self._checked_at = -CHECK_SECONDS
 
     @classmethod
-    def open(cls, url: str, clock: Clock | None = None, *, migrate: Migrate = Migrate.ALWAYS) -> Self:
+    def open(
+        cls,
+        url: str,
+        clock: Clock | None = None,
+        *,
+        migrate: Migrate = Migrate.ALWAYS,
+        known: KnownDatabase | None = None,
+    ) -> Self:
         """Open `sqlite:///FILE` or `postgresql+psycopg://…` and migrate its schema if `migrate` allows it.
 
         A database that cannot be reached now is migrated as soon as it can be; until then everything else raises
         StoreUnavailable. `clock` (seconds since 1970) is for tests; the default is this machine's clock for SQLite and
-        the database's for PostgreSQL. Raises RuntimeError for any other URL, for a schema newer than this server, and
-        for one that is older and may not be migrated.
+        the database's for PostgreSQL. `known` is what other processes of the same server know about a SQLite file.
+        Raises RuntimeError for any other URL, for a schema newer than this server, and for one that is older and may
+        not be migrated.
         """
-        store = _store(url, clock)
+        store = _store(url, clock, known)
         store.prepare = partial(prepare, store, migrate)
         store.may_start_clock = migrate in {Migrate.ALWAYS, Migrate.EXISTING}
+        store.may_create = migrate in {Migrate.ALWAYS, Migrate.IF_EMPTY}
         try:
             with suppress(StoreUnavailable):
                 store.ensure_ready()
@@ -133,7 +143,7 @@ class Inbox:
         self.store.close()
 
 
-def _store(url: str, clock: Clock | None) -> Store:
+def _store(url: str, clock: Clock | None, known: KnownDatabase | None) -> Store:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # ValueError: the port is not a number; both may contain the password
@@ -141,7 +151,7 @@ def _store(url: str, clock: Clock | None) -> Store:
     if parsed.get_backend_name() == "sqlite":
         from webhooks.inbox.databases.sqlite import SqliteStore  # noqa: PLC0415 - only the used driver is imported
 
-        return SqliteStore(parsed, clock)
+        return SqliteStore(parsed, clock, known=known)
     if parsed.get_backend_name() == "postgresql":
         from webhooks.inbox.databases.postgres import PostgresStore  # noqa: PLC0415 - only the used driver is imported
 

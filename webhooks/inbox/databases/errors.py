@@ -26,6 +26,8 @@ SQLITE_MISTAKES = {
 PASSING_CLASSES = {"08", "28", "3D", "40", "53", "55", "57", "58", "F0", "XX"}
 READ_ONLY = "25006"
 INSUFFICIENT_PRIVILEGE = "42501"
+# A table or a column is missing: the statements are our own, so it is the file that was damaged or replaced.
+SQLITE_UNDEFINED = ("no such table", "no such column", "has no column")
 # Classes after which the session is of no use: the connection is broken, or the server shuts down.
 LOST_SESSION_CLASSES = {"08", "57"}
 QUERY_CANCELED = "57014"
@@ -38,6 +40,8 @@ def can_pass(error: BaseException) -> bool:
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
         code = getattr(cause, "sqlite_errorcode", None)
+        if code == sqlite3.SQLITE_ERROR:
+            return any(text in str(cause) for text in SQLITE_UNDEFINED)
         return code is not None and code & 0xFF not in SQLITE_MISTAKES
     sqlstate: str | None = getattr(cause, "sqlstate", "")
     if sqlstate is None:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox import insert_event
 from webhooks.inbox.databases.errors import can_pass, unavailable
+from webhooks.inbox.databases.sqlite_files import SqliteFiles
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -64,14 +65,14 @@ class GroupCommit:
     """Run operations in order, many to a transaction (`BEGIN IMMEDIATE`), one transaction at a time on the machine.
 
     SQLite's own waiting is a sleep loop that can starve a writer; a queue in front of `flock` keeps the slowest commit
-    near the median (docs/decisions/002-group-commit.md). `verify` raises StoreUnavailable if what is committed may be
-    lost, because another program removed the database's files.
+    near the median (docs/decisions/002-group-commit.md). `files` raise StoreUnavailable if what is committed may be
+    lost, because another program changed them.
     """
 
-    def __init__(self, connect: Callable[[], Connection], lock_file: Path, verify: Callable[[], None]) -> None:
+    def __init__(self, connect: Callable[[], Connection], lock_file: Path, files: SqliteFiles) -> None:
         self._connect = connect
         self._lock_file = lock_file
-        self._verify = verify
+        self._files = files
         self._lock: TextIO | None = None
         self._connection: Connection | None = None
         self._closed = False
@@ -117,8 +118,8 @@ class GroupCommit:
         """Commit a batch or set its errors, wake every waiting thread, and return whether the queue has ended."""
         batch, ended = [first], False
         try:
-            if self._connection is None:
-                self._verify()
+            # Before the commit as well: it may end with a checkpoint, after which an overwritten file looks right.
+            self._files.verify()
             # Opened here, so that a missing folder or a full disk is an error of this write.
             self._lock = self._lock or open_lock(self._lock_file)
             self._connection = self._connection or self._connect()
@@ -131,7 +132,9 @@ class GroupCommit:
                     else:
                         batch.append(pending)
                 commit(self._connection, batch)
-            self._verify()
+                # While other processes wait: they see the events in the order of their ids.
+                self._files.record(inserted_ids(batch))
+            self._files.verify()
         except Exception as caught:  # noqa: BLE001 - the thread must survive every failure
             error = self._explained(caught)
             self.discard()
@@ -144,7 +147,7 @@ class GroupCommit:
     def _explained(self, error: Exception) -> Exception:
         """Return why the files cannot be used if that is the cause, else the error."""
         try:
-            self._verify()
+            self._files.verify()
         except (StoreUnavailable, OSError) as cause:
             return cause
         return error
@@ -161,6 +164,12 @@ def commit(connection: Connection, batch: list[PendingWrite[Any]]) -> None:
         if mistake is None:
             return
         pending.remove(mistake)
+
+
+def inserted_ids(batch: list[PendingWrite[Any]]) -> list[int]:
+    """Return the ids of the new events of a committed batch."""
+    stored = [write.result for write in batch if write.row is not None and not write.error and not write.abandoned]
+    return [event_id for event_id, duplicates in stored if not duplicates]
 
 
 def _commit_unless_mistaken(connection: Connection, batch: list[PendingWrite[Any]]) -> PendingWrite[Any] | None:

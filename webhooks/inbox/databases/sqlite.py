@@ -16,10 +16,12 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
+from webhooks.errors import StoreUnavailable
 from webhooks.inbox import insert_event, migrate
 from webhooks.inbox.databases import sqlite_clock
 from webhooks.inbox.databases.errors import translated
 from webhooks.inbox.databases.group_commit import GroupCommit, locked, open_lock
+from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.inbox.databases.sqlite_files import SqliteFiles, uri
 from webhooks.inbox.databases.store import ACK_SECONDS, PARENT_CONNECTIONS, WRITE_SECONDS, Clock, Operation, Store
 
@@ -40,13 +42,20 @@ TEXT = partial(str, encoding="utf-8", errors="replace")
 class SqliteStore(Store):
     """WAL and `synchronous=FULL`: a commit returns when it is on disk. Not for network file systems.
 
-    `wall` replaces the machine's wall clock in tests; `clock` replaces both clocks.
+    `wall` replaces the machine's wall clock in tests; `clock` replaces both clocks. `known` is what other processes of
+    the same server know about the file.
     """
 
     placeholder = "?"
     given_id = "?"
 
-    def __init__(self, url: URL, clock: Clock | None = None, wall: Clock = time.time) -> None:
+    def __init__(
+        self,
+        url: URL,
+        clock: Clock | None = None,
+        wall: Clock = time.time,
+        known: KnownDatabase | None = None,
+    ) -> None:
         super().__init__()
         if not url.database or url.database == ":memory:":
             raise RuntimeError(
@@ -54,7 +63,8 @@ class SqliteStore(Store):
                 "sqlite:///data/inbox.sqlite3"
             )
         self._path = Path(url.database.removeprefix("file:"))
-        self._files = SqliteFiles(self._path)
+        self._known = known
+        self._files = SqliteFiles(self._path, known)
         self._lock_file = self._path.with_name(self._path.name + ".lock")
         self._wall = clock or wall
         self._fixed = clock
@@ -90,7 +100,7 @@ class SqliteStore(Store):
         super().after_fork()
         PARENT_CONNECTIONS.extend([self._readers.pool, self._commit, self._files.anchor])
         self._readers.dispose(close=False)
-        self._files = SqliteFiles(self._path)
+        self._files = SqliteFiles(self._path, self._known)
         self._starting = threading.Lock()
         self._commit = None
 
@@ -109,8 +119,14 @@ class SqliteStore(Store):
 
     def read(self, operation: Operation[T]) -> T:
         self.ensure_ready()
-        with translated(), self._readers.connect() as connection:
-            return operation(connection)
+        with translated():
+            try:
+                with self._readers.connect() as connection:
+                    return operation(connection)
+            except Exception:
+                # The error may be due to other files than those that were opened.
+                self._files.verify()
+                raise
 
     def write(self, operation: Operation[T], *, timeout: float = WRITE_SECONDS) -> T:
         return (self._commit or self._start()).write(operation, timeout)
@@ -183,6 +199,9 @@ class SqliteStore(Store):
                 driver: Any = connection.connection.driver_connection
                 seen = None
                 while not stopping():
+                    # Damage is also found by processes to which no event comes.
+                    with suppress(StoreUnavailable):
+                        self._files.verify()
                     version = driver.execute("PRAGMA data_version").fetchone()
                     if version != seen:
                         seen = version
@@ -216,7 +235,7 @@ class SqliteStore(Store):
         """Start the writer with the first write, because threads do not survive a fork."""
         self.ensure_ready()
         with self._starting:
-            self._commit = self._commit or GroupCommit(self._writer.connect, self._lock_file, self._files.verify)
+            self._commit = self._commit or GroupCommit(self._writer.connect, self._lock_file, self._files)
         return self._commit
 
     def _now(self) -> float:
@@ -227,16 +246,22 @@ class SqliteStore(Store):
         """Open a connection on which each statement is committed by itself. Raises StoreUnavailable."""
         with translated():
             if not self._ready:
-                self._files.create()
-            with self._writer.connect() as connection:
-                yield connection
+                self._files.require_unchanged()
+                if self.may_create:
+                    self._files.create()
+            try:
+                with self._writer.connect() as connection:
+                    yield connection
+            except UnicodeDecodeError as error:
+                # The driver's message contains a part of the damaged file.
+                raise StoreUnavailable(f"{self._path} is damaged: {error}") from error
 
     def _do_connect(self, _dialect: object, _record: object, arguments: Any, options: dict[str, Any]) -> Any:
         """Open a connection that creates no file once the inbox is in use; an address of the user's is not changed."""
         if options.get("uri"):
             return None
         (path,) = arguments
-        return sqlite3.connect(uri(Path(path), create=not self._ready), **{**options, "uri": True})
+        return sqlite3.connect(uri(Path(path), create=self.may_create and not self._ready), **{**options, "uri": True})
 
 
 def _execute(connection: Connection, statement: str, values: Sequence[Any]) -> Any:

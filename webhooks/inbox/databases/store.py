@@ -61,6 +61,8 @@ class Store(ABC):
     prepare: Callable[[], None] = staticmethod(lambda: None)
     # Whether this process may reset leases after a reboot; a command that only reads must not.
     may_start_clock = True
+    # Whether this process may create the database.
+    may_create = True
 
     # Masks secrets in the errors that are stored; services contribute them.
     redact: Redactor = Redactor(())
