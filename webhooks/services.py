@@ -275,17 +275,10 @@ class Services:
 
     def start_monitor(self) -> None:
         """Start the periodic checks in this process, unless there is no credential for Tableau."""
-        from webhooks.monitor import build_monitor  # noqa: PLC0415 - see above
+        from webhooks.monitor import Lookups, build_monitor  # noqa: PLC0415 - see above
 
-        self._monitor = build_monitor(
-            self.settings,
-            self.inbox,
-            self.sites.all,
-            client=self.client,
-            desired=self._desired_in_force,
-            desired_from_jobs=self._job_list_types_in_force,
-            last_outage=self.outages.last,
-        )
+        lookups = Lookups(self.client, self._desired_in_force, self._job_list_types_in_force, self.outages.last)
+        self._monitor = build_monitor(self.settings, self.inbox, self.sites.all, lookups)
         if self._monitor:
             self._monitor.start()
 

@@ -80,7 +80,7 @@ def delivery_report(delivery: Delivery) -> Report:
             "status": attempt.status,
             "error": attempt.error,
             "milliseconds": attempt.milliseconds,
-            "answer": attempt.response,
+            "response": attempt.response,
         }
         for attempt in list(delivery.attempts)
     ]

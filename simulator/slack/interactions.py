@@ -47,7 +47,7 @@ class Pressed:
     button: str
     url: str
     status: int | None
-    answer: str
+    response: str
     error: str
     milliseconds: float
 
@@ -80,19 +80,19 @@ def press(
 
 def _send(button: str, url: str, body: bytes, headers: dict[str, str]) -> Pressed:
     began = time.monotonic()
-    status, answer, error = None, "", ""
+    status, text, error = None, "", ""
     try:
         with requests.Session() as session:
             session.trust_env = False
             response = session.post(url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False)
-            status, answer = response.status_code, response.text[:1000]
+            status, text = response.status_code, response.text[:1000]
         if status != 200:
             error = f"The app responded with {status} at {url}"
     except requests.Timeout:
         error = f"The app did not respond within {TIMEOUT:g} s at {url}"
     except requests.RequestException as failure:
         error = f"The app cannot be reached at {url}: {type(failure).__name__}"
-    return Pressed(button, url, status, answer, error, round((time.monotonic() - began) * 1000, 1))
+    return Pressed(button, url, status, text, error, round((time.monotonic() - began) * 1000, 1))
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:

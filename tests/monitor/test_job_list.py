@@ -33,7 +33,7 @@ def check(tiny: TinyTableau, inbox: Inbox) -> Iterator[Callable[[float], list[in
     """Read the list, `minutes` after the first reading; return the numbers of all jobs that have an event."""
     credential = PersonalAccessToken("bot", "s3cr3t-value")
     client = Tableau(tiny.url, "mk", credential, sessions=MemorySessions(), sleep=lambda _: None)
-    tiny.answers["GET jobs"] = Jobs(0)
+    tiny.replies["GET jobs"] = Jobs(0)
     jobs = JobList(lambda: client, JobBudget(inbox))
     one = JobListCheck(Alerts(inbox), lambda: client, lambda: ["FlowRunFailed"], jobs)
 
@@ -87,9 +87,9 @@ def test_list_that_changes_while_it_is_read(
     tiny: TinyTableau, check: Callable[[float], list[int]], change: Change, expected: list[int]
 ) -> None:
     """No job is lost and none is doubled, at the latest by the next reading."""
-    tiny.answers["GET jobs"] = Jobs(5, change)
+    tiny.replies["GET jobs"] = Jobs(5, change)
     check(1)
-    tiny.answers["GET jobs"] = Jobs(5)
+    tiny.replies["GET jobs"] = Jobs(5)
     assert [number for number in check(20) if number in expected] == expected
     assert len(check(40)) <= len({*expected, 9})
 
@@ -104,11 +104,11 @@ def test_error_on_the_third_page(
 ) -> None:
     """The pages read so far are stored at once; the next reading begins where the last complete one ended."""
     cursor, pages = inbox.state.get(CURSOR), Jobs(5)
-    tiny.answers["GET jobs"] = lambda asked: pages(asked) if asked.page < 3 else reply
+    tiny.replies["GET jobs"] = lambda asked: pages(asked) if asked.page < 3 else reply
     assert check(1) == [0, 1, 2, 3]
     assert inbox.state.get(CURSOR) == cursor
     assert inbox.state.get(PROBLEM)
-    tiny.answers["GET jobs"] = Jobs(5)
+    tiny.replies["GET jobs"] = Jobs(5)
     # Days later, but the cursor has not moved.
     assert check(60 * 24 * 3) == [0, 1, 2, 3, 4]
     assert inbox.state.get(PROBLEM) is None
@@ -119,9 +119,9 @@ def test_list_that_never_becomes_consistent_is_an_error(
 ) -> None:
     """It is not taken as complete, and the jobs that were skipped are found later."""
     cursor = inbox.state.get(CURSOR)
-    tiny.answers["GET jobs"] = Jobs(40, lambda found, _: found.append(found.pop(0)) or found.pop(0))
+    tiny.replies["GET jobs"] = Jobs(40, lambda found, _: found.append(found.pop(0)) or found.pop(0))
     check(1)
     assert "incomplete" in inbox.state.get(PROBLEM)["text"]
     assert inbox.state.get(CURSOR) == cursor
-    tiny.answers["GET jobs"] = Jobs(40)
+    tiny.replies["GET jobs"] = Jobs(40)
     assert check(600) == list(range(40))

@@ -22,7 +22,7 @@ from tests.support.simulated_site import (
 )
 from webhooks.config.settings import Settings
 from webhooks.inbox import Inbox
-from webhooks.monitor.assembly import build_checks
+from webhooks.monitor.assembly import Lookups, build_checks
 from webhooks.registration import missing_webhooks
 from webhooks.registration.registered import KEY
 from webhooks.services import Services
@@ -103,9 +103,8 @@ def test_doctor_and_monitor_store_what_they_see(
     assert inbox.state.get(KEY) == ["WorkbookCreated"]
     site.world.home.webhooks.clear()
     monitored = settings.model_copy(update={"webhook_url": URL})
-    checks = build_checks(
-        monitored, inbox, services.sites.all, client=services.client, desired=services.desired_event_types
-    )
+    lookups = Lookups(services.client, services.desired_event_types)
+    checks = build_checks(monitored, inbox, services.sites.all, lookups)
     now = site.world.now()
     for check in checks:
         if type(check).__name__ == "WebhookCheck":

@@ -48,7 +48,7 @@ def _payload(receiver: Any) -> dict[str, Any]:
 def test_press_is_signed(message: dict[str, Any], control: Any, receiver: Any) -> None:
     """Slack's own verifier accepts the raw body with the signing secret, and with no other secret or body."""
     pressed = control("POST", "slack/press", message | {"button": "ack", "user": "ben@acme.example"})
-    assert (pressed["status"], pressed["answer"], pressed["error"]) == (200, "ok", "")
+    assert (pressed["status"], pressed["response"], pressed["error"]) == (200, "ok", "")
     _, headers, body = receiver.requests[-1]
     assert headers["Content-Type"] == "application/x-www-form-urlencoded"
     assert SignatureVerifier("simulated-signing-secret").is_valid_request(body, headers)

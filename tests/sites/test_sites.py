@@ -20,7 +20,7 @@ from webhooks.config.settings import Settings
 from webhooks.errors import Skip
 from webhooks.event import Event, build
 from webhooks.job import Job
-from webhooks.monitor.assembly import build_checks
+from webhooks.monitor.assembly import Lookups, build_checks
 from webhooks.monitor.checks import WebhookCheck
 from webhooks.monitor.reconcile import Reconciler
 from webhooks.services import Services
@@ -211,7 +211,8 @@ def test_alert_names_the_site_and_is_sent_once(flask: RunFlask, services: Servic
     flask("webhooks", "sync", "--url", URL, "--yes", "--site", "Head Office")
     settings = services.settings.model_copy(update={"webhook_url": URL})
     sites = services.sites.all
-    checks = build_checks(settings, services.inbox, sites, client=services.client, desired=services.desired_event_types)
+    lookups = Lookups(services.client, services.desired_event_types)
+    checks = build_checks(settings, services.inbox, sites, lookups)
     head_office, branch = (check for check in checks if isinstance(check, WebhookCheck))
     for check in (head_office, branch, head_office, branch):
         check.run(datetime(2026, 1, 31, 9, 30, tzinfo=UTC))

@@ -391,7 +391,7 @@ def test_jobs_of_a_refused_type_are_selected_here(tiny: TinyTableau, client: Tab
     def older(asked: Asked) -> Reply:
         return refused("400000", "unknown job type") if "jobType" in asked.query else jobs_page(*wanted)
 
-    tiny.answers["GET jobs"] = older
+    tiny.replies["GET jobs"] = older
     for _ in range(2):
         assert [job.luid for job in client.jobs_of_types(["run_flow", "new"], "status:eq:Failed")] == [JOBS[0]]
     assert ["jobType" in asked.query for asked in tiny.calls("GET jobs")] == [True, False, False]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -36,30 +37,27 @@ def no_types(site: Site) -> Sequence[str]:  # noqa: ARG001 - the default
     return ()
 
 
-def build_monitor(
-    settings: Settings,
-    inbox: Inbox,
-    sites: Sequence[Site],
-    *,
-    client: Callable[[Site], Tableau],
-    desired: Callable[[Site], Sequence[str]],
-    desired_from_jobs: Callable[[Site], Sequence[str]] = no_types,
-    last_outage: Callable[[], float | None] = no_outage,
-) -> Monitor | None:
-    """Return the monitor, not started; None without a credential for Tableau. Arguments as for `build_checks`."""
+@dataclass(frozen=True, slots=True)
+class Lookups:
+    """Functions that the checks call for current values.
+
+    `client` returns the Tableau client of a site, `desired` the event types that rules and handlers need from its
+    webhooks, `desired_from_jobs` those from its job list, and `last_outage` the time of the last outage of our own.
+    """
+
+    client: Callable[[Site], Tableau]
+    desired: Callable[[Site], Sequence[str]]
+    desired_from_jobs: Callable[[Site], Sequence[str]] = no_types
+    last_outage: Callable[[], float | None] = no_outage
+
+
+def build_monitor(settings: Settings, inbox: Inbox, sites: Sequence[Site], lookups: Lookups) -> Monitor | None:
+    """Return the monitor, not started; None without a credential for Tableau."""
     if settings.missing():
         return None
-    checks = build_checks(
-        settings,
-        inbox,
-        sites,
-        client=client,
-        desired=desired,
-        desired_from_jobs=desired_from_jobs,
-        last_outage=last_outage,
-    )
-    # What an outage leads to concerns webhooks only.
-    watched = last_outage if monitors_webhooks(settings) else no_outage
+    checks = build_checks(settings, inbox, sites, lookups)
+    # The consequences of an outage concern webhooks only.
+    watched = lookups.last_outage if monitors_webhooks(settings) else no_outage
     return Monitor(inbox, checks, settings.watch_minutes or CREDENTIAL_MINUTES, last_outage=watched)
 
 
@@ -81,21 +79,8 @@ def memory_key(site: Site) -> str:
     return f" {site.key}" if site.name else ""
 
 
-def build_checks(
-    settings: Settings,
-    inbox: Inbox,
-    sites: Sequence[Site],
-    *,
-    client: Callable[[Site], Tableau],
-    desired: Callable[[Site], Sequence[str]],
-    desired_from_jobs: Callable[[Site], Sequence[str]] = no_types,
-    last_outage: Callable[[], float | None] = no_outage,
-) -> list[Check]:
-    """Return all checks that the settings ask for; those of the webhooks come first.
-
-    `client` returns the Tableau client of a site, `desired` the event types that rules and handlers need from its
-    webhooks, `desired_from_jobs` those from its job list, and `last_outage` the time of the last outage of our own.
-    """
+def build_checks(settings: Settings, inbox: Inbox, sites: Sequence[Site], lookups: Lookups) -> list[Check]:
+    """Return all checks that the settings ask for; those of the webhooks come first."""
     url = ""
     if monitors_webhooks(settings):
         try:
@@ -105,15 +90,15 @@ def build_checks(
     webhook_checks, readers, credentials = list[Check](), list[Check](), list[Check]()
     for site in sites:
         key = memory_key(site)
-        alerts, tableau = Alerts(inbox, site=site.name, key=key), partial(client, site)
+        alerts, tableau = Alerts(inbox, site=site.name, key=key), partial(lookups.client, site)
         credentials.append(CredentialCheck(alerts, tableau))
         job_list = JobList(tableau, JobBudget(inbox, key), for_refreshes=bool(url))
         if reads_job_list(settings):
-            readers.append(JobListCheck(alerts, tableau, partial(desired_from_jobs, site), job_list))
+            readers.append(JobListCheck(alerts, tableau, partial(lookups.desired_from_jobs, site), job_list))
         if not url:
             continue
-        webhooks = DesiredWebhooks(desired(site), url, settings.webhook_label, settings.watch_repair)
-        check = WebhookCheck(alerts, tableau, webhooks, last_outage=last_outage)
+        webhooks = DesiredWebhooks(lookups.desired(site), url, settings.webhook_label, settings.watch_repair)
+        check = WebhookCheck(alerts, tableau, webhooks, last_outage=lookups.last_outage)
         webhook_checks.append(check)
         if settings.reconcile:
             # It uses the reading of the job list that the check before it has just made.

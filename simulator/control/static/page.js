@@ -91,7 +91,7 @@ function pill(delivery) {
 }
 
 function drawDelivery(delivery) {
-  const attempts = delivery.attempts.map((attempt) => make("li", "", `${clock(attempt.at)} · ${attempt.status ?? attempt.error} · ${attempt.milliseconds} ms ${attempt.answer}`));
+  const attempts = delivery.attempts.map((attempt) => make("li", "", `${clock(attempt.at)} · ${attempt.status ?? attempt.error} · ${attempt.milliseconds} ms ${attempt.response}`));
   const name = make("div", "main", make("b", "", delivery.event_type), " ", make("span", "", delivery.resource_name + (delivery.duplicate ? " (duplicate)" : "")));
   const count = delivery.attempts.length > 1 ? make("span", "sub", `×${delivery.attempts.length}`) : null;
   return make("details", "row", make("summary", "", name, count, pill(delivery)),
