@@ -1,19 +1,54 @@
-"""Incidents: which content is failing, since when, and which messages about it are wanted. Pure."""
+"""Incidents: which content is failing, since when, and which messages about it are wanted. Pure.
 
-from webhooks.incidents.incident import Act, Cure, Incident
-from webhooks.incidents.policy import DestinationPolicy, Policy, WantedNotice
+`evidence` and `merge` make runs of events and jobs, `state` makes incidents of runs and acts, `wanted_notices` says
+what the destinations should show, `deliveries` how to get there, and `group` which incidents share a message.
+"""
+
+from webhooks.incidents.grouping import Group, Grouping, Opening, describe_group, group, group_version
+from webhooks.incidents.incident import Act, Cure, Finding, Incident
+from webhooks.incidents.policy import (
+    Delivery,
+    DestinationPolicy,
+    Policy,
+    WantedNotice,
+    deliveries,
+    next_due,
+    wanted_notices,
+)
+from webhooks.incidents.reasons import ADVICE, classify
 from webhooks.incidents.run import Run, RunEvidence, evidence, merge, runs
+from webhooks.incidents.silences import Facts, Holds, Silence, WeeklyPeriod
+from webhooks.incidents.state import incidents, state
 
 __all__ = [
+    "ADVICE",
     "Act",
     "Cure",
+    "Delivery",
     "DestinationPolicy",
+    "Facts",
+    "Finding",
+    "Group",
+    "Grouping",
+    "Holds",
     "Incident",
+    "Opening",
     "Policy",
     "Run",
     "RunEvidence",
+    "Silence",
     "WantedNotice",
+    "WeeklyPeriod",
+    "classify",
+    "deliveries",
+    "describe_group",
     "evidence",
+    "group",
+    "group_version",
+    "incidents",
     "merge",
+    "next_due",
     "runs",
+    "state",
+    "wanted_notices",
 ]

@@ -77,10 +77,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Cure:
-    """The reason why an incident closed: a run, a refresh that `by` started through this server, or `by` by hand."""
+    """The reason why an incident closed: a run, a refresh that `by` started through this server, or `by` by hand.
+
+    `recorded_at` is when the server learned of it.
+    """
 
     kind: Literal["run", "refresh", "act"]
     at: datetime
+    recorded_at: datetime
     by: str = ""
     run: Run | None = None
     act: Act | None = None
@@ -88,9 +92,13 @@ class Cure:
 
 @dataclass(frozen=True, slots=True)
 class OpenSpan(Span):
-    """A period in which an incident was open, with the name of the evidence that opened it, and what closed it."""
+    """A period in which an incident was open, and what closed it.
+
+    `evidence` names what opened it, which the server learned of at `recorded_at`.
+    """
 
     evidence: str
+    recorded_at: datetime
     cure: Cure | None = None
 
 
@@ -138,7 +146,7 @@ class Incident:
     cure: Cure | None = None
     acts: tuple[Act, ...] = ()
     runs: tuple[Run, ...] = ()
-    # For each failure: its time, and how many failed in a row up to it.
+    # For each failure: its time (by the clock of this server), and how many failed in a row up to it.
     rows: tuple[tuple[datetime, int], ...] = ()
     open_spans: tuple[OpenSpan, ...] = ()
     quiet_spans: tuple[QuietSpan, ...] = ()

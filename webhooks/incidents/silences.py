@@ -1,17 +1,26 @@
-"""Silences and quiet hours: periods in which nothing is sent. Pure."""
+"""Silences and quiet hours: periods in which nothing is sent. Pure.
+
+They are evaluated when something would be sent, so a silence never changes an incident.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Self
 
-from webhooks.incidents.incident import Incident
+from webhooks.incidents.incident import Incident, Span
+from webhooks.patterns import Patterns, matches
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY = frozenset(range(7))
-# The fields of an incident that a silence can select, with the facts that only Tableau knows.
-MATCHERS = ("site_luid", "project", "resource_name", "resource_luid", "kind", "reason_class", "tags")
+# The fields that a silence can select incidents by.
+MATCHERS = ("site", "project", "resource_name", "resource_luid", "kind", "reason_class", "tags")
+# The end of a silence that has none.
+FOREVER = datetime.max.replace(tzinfo=UTC)
+# Periods that follow each other without a gap are one; a longer chain than this has no end that matters.
+MAX_CHAIN = 400
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,33 @@ class WeeklyPeriod:
     end: time
     days: frozenset[int]
     zone: tzinfo
+
+    def span_at(self, at: datetime) -> Span | None:
+        """Return the period that covers the time, in UTC; None if there is none."""
+        today = at.astimezone(self.zone).date()
+        spans = (self._span(day) for day in (today, today - DAY) if day.weekday() in self.days)
+        return next((span for span in spans if span.covers(at)), None)
+
+    def _span(self, day: date) -> Span:
+        """Return the period that begins on that day. Times that the clock skips or repeats count as the first ones."""
+        last = day if self.end > self.start else day + DAY
+        start = datetime.combine(day, self.start, self.zone).astimezone(UTC)
+        return Span(start, datetime.combine(last, self.end, self.zone).astimezone(UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Facts about an incident's resource that only Tableau has, for the matchers of silences.
+
+    `projects` are the name and the path of the project, `site` is the name of the site.
+    """
+
+    site: str = ""
+    projects: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+NO_FACTS = Facts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +77,61 @@ class Silence:
     end: datetime | None
     by: str
     reason: str
-    matchers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    matchers: Mapping[str, Patterns] = field(default_factory=dict)
     weekly: WeeklyPeriod | None = None
+
+    def matches(self, incident: Incident, facts: Facts = NO_FACTS) -> bool:
+        """Return whether the silence is about the incident."""
+        values = {
+            "site": (incident.site_luid, facts.site or None),
+            "project": facts.projects,
+            "resource_name": (incident.resource_name,),
+            "resource_luid": (incident.resource_luid,),
+            "kind": (incident.kind,),
+            "reason_class": (incident.reason_class,),
+            "tags": facts.tags,
+        }
+        return all(matches(patterns, values[name]) for name, patterns in self.matchers.items())
+
+    def span_at(self, at: datetime) -> Span | None:
+        """Return the period of the silence that covers the time; None if it is not in force then."""
+        whole = Span(self.start, self.end)
+        if not whole.covers(at) or self.weekly is None:
+            return whole if whole.covers(at) else None
+        weekly = self.weekly.span_at(at)
+        if weekly is None or weekly.end is None:
+            return weekly
+        return Span(max(weekly.start, self.start), min(weekly.end, self.end or FOREVER))
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """Facts about an incident's resource that only Tableau has, for the matchers of silences."""
+class Holds:
+    """The silences and quiet hours that hold the notices of one incident."""
 
-    project: str = ""
-    tags: tuple[str, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    quiet: WeeklyPeriod | None = None
 
+    @classmethod
+    def of(
+        cls, incident: Incident, quiet: WeeklyPeriod | None, silences: Iterable[Silence], facts: Facts = NO_FACTS
+    ) -> Self:
+        """Return those that are about the incident."""
+        return cls(tuple(silence for silence in silences if silence.matches(incident, facts)), quiet)
 
-def silenced_until(
-    incident: Incident, silences: Iterable[Silence], at: datetime, facts: Facts = Facts()
-) -> datetime | None:
-    """Return the end of the silence that holds notices of the incident at that time; None if there is none."""
-    raise NotImplementedError
+    def end(self, at: datetime) -> datetime | None:
+        """Return when a notice that is due at that time may be sent; None: at once, FOREVER: not as far as is known.
+
+        Silences and quiet hours that overlap or follow each other are one.
+        """
+        end = at
+        for _ in range(MAX_CHAIN):
+            spans = [one.span_at(end) for one in (*self.silences, self.quiet) if one]
+            ends = [span.end or FOREVER for span in spans if span]
+            if not ends or end == FOREVER:
+                return end if end > at else None
+            end = max(ends)
+        return FOREVER
+
+    def silence_at(self, at: datetime) -> Silence | None:
+        """Return a silence that is in force, for an explanation; None if there is none, or only quiet hours are."""
+        return next((silence for silence in self.silences if silence.span_at(at)), None)

@@ -105,9 +105,9 @@ class _Draft:
 
     def fail(self, problem: Finding, in_a_row: int) -> None:
         if not self.open_spans or self.closed_at:
-            self.open_spans.append(OpenSpan(problem.at, None, problem.first_name))
+            self.open_spans.append(OpenSpan(problem.at, None, problem.first_name, problem.recorded[0]))
         self.problems.append(problem)
-        self.rows.append((problem.at, in_a_row))
+        self.rows.append((min(problem.at, problem.recorded[0]), in_a_row))
 
     def close(self, cure: Cure) -> None:
         self.open_spans[-1] = replace(self.open_spans[-1], end=cure.at, cure=cure)
@@ -121,7 +121,7 @@ class _Draft:
         if self.closed_at:
             return
         if act.kind == "close":
-            self.close(Cure("act", at, act.by, act=act))
+            self.close(Cure("act", at, act.at, act.by, act=act))
         elif act.kind in {"acknowledge", "snooze"} and (act.until is None or act.until > at):
             self._end_quiet(at)
             self.quiet_spans.append(QuietSpan(at, act.until, act))
@@ -140,8 +140,8 @@ class _Draft:
             other_job = act.job_luid and run.job_luid and not same_job
             begun = run.started_at + TOLERANCE if run.started_at else finding.at
             if same_job or (not other_job and failed_at <= act.at <= begun):
-                return Cure("refresh", finding.at, act.by, run, act)
-        return Cure("run", finding.at, run=run)
+                return Cure("refresh", finding.at, finding.recorded[0], act.by, run, act)
+        return Cure("run", finding.at, finding.recorded[0], run=run)
 
     def build(self, now: datetime) -> Incident:
         """Return the incident as it is at that time."""

@@ -1,0 +1,56 @@
+"""Incidents in words. Names and reasons, which come from outside, are added by the messages. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from webhooks.incidents.incident import Cure, Incident, IncidentKind
+
+STATES: Mapping[IncidentKind, str] = {
+    "failing": "Failing",
+    "missed": "Missed",
+    "long": "Running too long",
+    "suspended": "Suspended by Tableau",
+    "webhook": "Webhook not working",
+    "certificate": "Certificate expiring",
+    "credential": "Credential expiring",
+    "dead_letters": "Messages not delivered",
+    "blind": "Tableau not visible",
+}
+
+
+def describe(incident: Incident) -> str:
+    """Return one sentence without a period, such as `Recovered after 2 h 14 min, 3 failures`."""
+    failures = count(incident.failures, "failure")
+    if incident.state == "closed":
+        word = "Closed" if incident.cure and incident.cure.kind == "act" else "Recovered"
+        return f"{word} after {duration(incident.duration(incident.opened_at))}, {failures}"
+    if incident.in_a_row == incident.failures:
+        failures = f"{failures} in a row" if incident.failures > 1 else failures
+    else:
+        failures = f"{failures}, {incident.in_a_row} in a row"
+    flapping = ", flapping" if incident.flapping else ""
+    return f"{STATES[incident.kind]}, {failures}{flapping}"
+
+
+def describe_cure(cure: Cure) -> str:
+    """Return what closed an incident, such as `a refresh by Ann`."""
+    if cure.kind == "act":
+        return f"closed by {cure.by}"
+    return f"a refresh by {cure.by}" if cure.kind == "refresh" else "the next run"
+
+
+def count(number: int, noun: str) -> str:
+    """Return `1 failure` or `3 failures`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def duration(length: timedelta) -> str:
+    """Return the two largest units: `3 d 4 h`, `2 h 14 min`, `5 min`, `40 s`."""
+    seconds = int(length.total_seconds())
+    units = [("d", seconds // 86400), ("h", seconds // 3600 % 24), ("min", seconds // 60 % 60)]
+    largest = next((index for index, (_, number) in enumerate(units) if number), None)
+    if largest is None:
+        return f"{seconds} s"
+    return " ".join(f"{number} {unit}" for unit, number in units[largest : largest + 2] if number)
