@@ -1,4 +1,4 @@
-"""Who is notified when: timelines of events and acts, and what each destination is sent."""
+"""Notifications over time: timelines of events and acts, and what each destination is sent."""
 
 from __future__ import annotations
 
@@ -336,7 +336,7 @@ def test_first_message_covers_the_replies_before_it() -> None:
 
 
 def test_held_notice_says_until_when() -> None:
-    """What is held is wanted, with the end of the silence, but is not delivered."""
+    """A held notice is wanted, with the end of the silence, but is not delivered."""
     (incident,) = state(runs(history("F 2:00")), [], at("3:00"))
     for end, until in (("5:00", at("5:00")), (None, FOREVER)):
         notices = wanted_notices(incident, BI, at("3:00"), [silence("1:00", end)])

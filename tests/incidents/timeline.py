@@ -44,7 +44,7 @@ class Engine:
 
 @dataclass
 class Played:
-    """What was sent in the course of time, and what the destinations show at the end."""
+    """The messages sent in the course of time, and those that the destinations show at the end."""
 
     sent: list[str] = field(default_factory=list)
     shown: dict[tuple[str, str, str], int] = field(default_factory=dict)

@@ -122,7 +122,7 @@ def next_due(
 
 @dataclass(frozen=True, slots=True)
 class _Release:
-    """When a notice became due, when it can be sent, and the end of the silence that held it."""
+    """The times at which a notice became due and can be sent, and the end of the silence that held it."""
 
     due_at: datetime
     at: datetime
@@ -315,7 +315,7 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What to do at a destination: post the message, edit it, or reply in its thread.
+    """One step at a destination: post the message, edit it, or reply in its thread.
 
     `covers` are the keys of replies that a first message makes unnecessary, because it shows all of it; record them as
     sent.
