@@ -18,8 +18,7 @@ from typing import Any
 from simulator.config import Config
 from simulator.demo.console import MessageFeed, format_block
 from simulator.demo.settings_file import settings_file
-from simulator.serve import Running, running
-from simulator.world.payload import RESOURCES
+from simulator.serve import running
 
 DATA = Path("data")
 LOG = DATA / "demo.log"
@@ -74,14 +73,17 @@ def play(*, port: int, simulator_port: int) -> None:
         own = {"HOST": "127.0.0.1", "PORT": str(port), "DATABASE_URL": f"sqlite:///{inbox}"}
         settings = {**site.environment, **own}
         with server_process(settings) as server, settings_file(settings, SETTINGS_FILE):
-            register_webhooks(site, f"http://127.0.0.1:{port}/webhook")
+            register_webhooks(settings)
             print(WELCOME.format(port=port, simulator_port=simulator_port, log=LOG), flush=True)
             show_warnings(f"http://127.0.0.1:{port}/readyz")
             feed = MessageFeed(site.url)
             for event in SCENARIO:
-                caused = post_json(f"{site.url}/simulator/events", event)["event"]
-                headline = format_block("Tableau", f"{caused['event_type']}: {caused['resource_name']}")
-                print(f"\n{headline}", flush=True)
+                answer = post_json(f"{site.url}/simulator/events", event)
+                text = f"{answer['event']['event_type']}: {answer['event']['resource_name']}"
+                sent = (
+                    "" if answer["deliveries"] else "\nNot sent: no rule needs it, so the site has no webhook for it."
+                )
+                print(f"\n{format_block('Tableau', text + sent)}", flush=True)
                 show_messages(feed, server, PAUSE)
             print(SCENARIO_ENDED, flush=True)
             while True:
@@ -144,24 +146,24 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
     raise CannotStart(f"The server was not ready within {START_TIMEOUT} s. See {LOG}")
 
 
-def register_webhooks(site: Running, url: str) -> None:
-    """Create a webhook for each event type by REST, as an administrator would.
+def register_webhooks(settings: Mapping[str, str]) -> None:
+    """Create the webhooks that the rules and handlers need, with the command that does it on a real site.
 
-    Sign in by password: a second sign-in with the server's token would end the server's session.
+    It shares the server's session through the inbox: a second sign-in with the token would end that session.
     """
-    config = site.world.config
-    credentials = {"name": config.username, "password": config.password, "site": {"contentUrl": config.content_url}}
-    api = f"{site.url}/api/{config.api_version}"
-    session = post_json(f"{api}/auth/signin", {"credentials": credentials})["credentials"]
-    for event_type in RESOURCES:
-        destination = {"webhook-destination-http": {"method": "POST", "url": url}}
-        webhook = {"name": f"tableau-webhooks {event_type}", "event": event_type, "webhook-destination": destination}
-        post_json(f"{api}/sites/{session['site']['id']}/webhooks", {"webhook": webhook}, session["token"])
+    url = f"http://127.0.0.1:{settings['PORT']}"
+    command = [sys.executable, "-m", "flask", "webhooks", "sync", "--url", url]
+    ended = subprocess.run(
+        command, check=False, env={**os.environ, **settings}, capture_output=True, text=True, timeout=60
+    )
+    if ended.returncode:
+        reason = ended.stderr.strip().rpartition("Error: ")[2]
+        print(f"\n{format_block('Warning', f'The webhooks were not created. {reason}')}", flush=True)
 
 
-def post_json(url: str, body: Mapping[str, Any], token: str = "") -> dict[str, Any]:
+def post_json(url: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the JSON response to a JSON request. Raises CannotStart for an error status."""
-    headers = {"Content-Type": "application/json", "Accept": "application/json", "X-Tableau-Auth": token}
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     try:
         with urllib.request.urlopen(request, timeout=10) as response:

@@ -6,6 +6,7 @@ import http.server
 import json
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 import slack_sdk
@@ -13,7 +14,10 @@ import twilio.rest
 
 from simulator import Running
 from simulator.demo.console import WIDTH, MessageFeed, format_block
-from simulator.demo.play import WELCOME, CannotStart, check_port, show_warnings
+from simulator.demo.play import WELCOME, CannotStart, check_port, register_webhooks, show_warnings
+from webhooks.cli.doctor.local_checks import LocalChecks
+from webhooks.config.settings import Settings
+from webhooks.services import Services
 
 
 def test_each_message_is_returned_once(simulator: Running, slack: slack_sdk.WebClient, sms: twilio.rest.Client) -> None:
@@ -74,3 +78,35 @@ def test_warnings_of_the_server_are_shown(capsys: pytest.CaptureFixture[str]) ->
     assert warning in shown
     assert "flask rules check" in shown
     assert max(map(len, shown.splitlines())) <= WIDTH
+
+
+def test_demo_registers_the_webhooks_that_rules_and_handlers_need(simulator: Running, tmp_path: Path) -> None:
+    """A newcomer's `flask doctor` finds neither a missing webhook nor one that is not needed."""
+    settings = {**simulator.environment, "DATABASE_URL": f"sqlite:///{tmp_path}/demo.sqlite3", "PORT": "8000"}
+    register_webhooks(settings)
+    values = {name.lower(): value for name, value in settings.items()}
+    services = Services(Settings.read(_env_file=None, **values))
+    registered = simulator.world.home.webhooks.values()
+    assert sorted(webhook.event for webhook in registered) == sorted(services.desired_event_types())
+    assert {webhook.url for webhook in registered} == {"http://127.0.0.1:8000/webhook"}
+
+
+def test_demo_reports_webhooks_that_were_not_created(
+    simulator: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An invalid rules file does not end the demo, whose server uses the last valid one."""
+    rules = tmp_path / "rules.toml"
+    rules.write_text("[[rule]]\nname = 'x'\n", encoding="utf-8")
+    settings = {**simulator.environment, "DATABASE_URL": f"sqlite:///{tmp_path}/demo.sqlite3", "PORT": "8000"}
+    register_webhooks({**settings, "RULES_FILE": str(rules)})
+    assert not simulator.world.home.webhooks
+    assert "The webhooks were not created." in capsys.readouterr().out
+
+
+def test_missing_token_is_no_warning_in_the_demo() -> None:
+    """The demo listens on the loopback interface only, and an untouched demo has nothing to correct."""
+    services = Services(Settings.read(_env_file=None, webhook_token=""))
+    in_demo, elsewhere = (
+        {result.check: result.state for result in LocalChecks(services, demo=demo).settings()} for demo in (True, False)
+    )
+    assert (in_demo["token"], elsewhere["token"]) == ("ok", "warning")

@@ -245,7 +245,8 @@ for (const button of document.querySelectorAll("[data-event]")) {
     if (button.dataset.of && $(button.dataset.of).value) request.luid = $(button.dataset.of).value;
     if (request.event_type.endsWith("Failed") && reason) request.reason = reason;
     const { event, deliveries } = await call("POST", "events", request);
-    return `${event.event_type}: ${event.resource_name} → ${deliveries === 1 ? "1 webhook" : `${deliveries} webhooks`}`;
+    const sent = { 0: "not sent, as the site has no webhook for it", 1: "1 webhook" }[deliveries] ?? `${deliveries} webhooks`;
+    return `${event.event_type}: ${event.resource_name} → ${sent}`;
   }));
 }
 PRESETS.forEach(([name, preset], index) => {

@@ -11,6 +11,7 @@ from flask.cli import with_appcontext
 from webhooks.cli.doctor.results import Check, State, run_check, show
 from webhooks.cli.support import application, tableau_access, terminal
 from webhooks.cli.support.commands import Command
+from webhooks.cli.support.demo_settings import is_demo
 from webhooks.cli.support.exit_codes import FAILED
 from webhooks.cli.support.options import as_json
 from webhooks.config.site import Site
@@ -63,7 +64,7 @@ def _checks(url: str | None, site_name: str | None) -> list[tuple[Site | None, s
         address = server_url(services, url)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--url") from None
-    local, remote = LocalChecks(services), RemoteChecks(services, address)
+    local, remote = LocalChecks(services, demo=is_demo(services.settings)), RemoteChecks(services, address)
     of_sites: list[tuple[Site | None, str, Check]] = []
     sites = services.sites.all if site_name is None else tableau_access.select_sites(site_name)
     for site in sites:

@@ -35,8 +35,12 @@ def read(demo_file: Path = DEMO_FILE) -> Settings:
 
 def without_demo(settings: Settings, demo_file: Path = DEMO_FILE) -> Settings:
     """Return the settings without those of the demo, for a command that uses its own site."""
-    inbox = demo_variables(demo_file).get("DATABASE_URL")
-    return Settings.read() if inbox == settings.database_url.get_secret_value() else settings
+    return Settings.read() if is_demo(settings, demo_file) else settings
+
+
+def is_demo(settings: Settings, demo_file: Path = DEMO_FILE) -> bool:
+    """Return whether these are the settings of the running demo."""
+    return demo_variables(demo_file).get("DATABASE_URL") == settings.database_url.get_secret_value()
 
 
 def demo_variables(demo_file: Path = DEMO_FILE) -> Mapping[str, str]:
