@@ -84,6 +84,23 @@ def test_list_in_a_pipe_shows_every_column_whole(flask: RunFlask, site: Running)
     assert disabled.luid in row
 
 
+def test_list_on_a_terminal_says_once_what_is_equal(
+    flask: RunFlask, site: Running, environment: Mapping[str, str]
+) -> None:
+    """Equal names and URLs are one line each above the table; a webhook of another program brings the columns back."""
+    flask("webhooks", "sync", "--url", SERVER)
+    with terminal_session("webhooks", "list", environment={**environment, "TERM": "dumb"}) as session:
+        assert session.wait() == 0
+    name, url, heading, *rows = session.shown.splitlines()
+    assert (name, url) == ("Name: tableau-webhooks EVENT", f"URL:  {SERVER}/webhook/***")
+    assert heading.split() == ["EVENT", "ENABLED"]
+    assert [row.split() for row in rows] == [[event, "yes"] for event in sorted(DESIRED)]
+    add(site, "finance", "SiteUpdated", "https://finance.example.org/hook")
+    with terminal_session("webhooks", "list", environment={**environment, "TERM": "dumb"}) as session:
+        assert session.wait() == 0
+    assert session.shown.splitlines()[0].split() == ["EVENT", "ENABLED", "NAME", "URL"]
+
+
 def test_list_on_80_columns_keeps_enabled(site: Running, environment: Mapping[str, str]) -> None:
     """The column that matters stays whole on a narrow terminal, and each webhook is one line."""
     long = "tableau-webhooks DatasourceRefreshSucceeded"

@@ -66,9 +66,11 @@ def list_webhooks(site_name: str | None, as_json: bool) -> None:
 def _show(webhooks: list[Webhook]) -> None:
     """Print a table in which EVENT and ENABLED stay whole on every terminal.
 
-    On a narrow one there are no LUIDs, and our names, which end with the event type, are shortened by it.
+    On a narrow one there are no LUIDs, and our names, which end with the event type, are shortened by it. People read
+    what all webhooks have in common once, above the table; programs always get every column.
     """
     wide = not terminal.is_terminal() or shutil.get_terminal_size().columns >= WIDE_TERMINAL
+    label = application.settings().webhook_label
     label = application.settings().webhook_label
     names = [f"{label} …" if not wide and is_ours(webhook, label) else webhook.name for webhook in webhooks]
     columns: dict[str, list[Text | str]] = {
@@ -84,6 +86,12 @@ def _show(webhooks: list[Webhook]) -> None:
         columns["REASON"] = [terminal.one_line(webhook.reason) for webhook in webhooks]
     if wide:
         columns["LUID"] = [webhook.luid for webhook in webhooks]
+    if terminal.is_terminal() and len(webhooks) > 1:
+        if all(is_ours(webhook, label) for webhook in webhooks):
+            click.echo(f"Name: {terminal.printable(label)} EVENT")
+            del columns["NAME"]
+        if len(set(columns["URL"])) == 1:
+            click.echo(f"URL:  {columns.pop('URL')[0]}")
     rows = list(zip(*columns.values(), strict=True))
     terminal.show(terminal.table(list(columns), rows, flexible=["NAME", "URL", "REASON"]))
 
