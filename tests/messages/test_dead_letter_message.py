@@ -55,6 +55,27 @@ def test_several_jobs_are_listed() -> None:
     assert message.footer.endswith("flask events replay --dead 41 42")
 
 
+@pytest.mark.parametrize(
+    ("to", "place", "shown"),
+    [
+        ("default", "slack:#bi (SLACK_CHANNEL)", "#bi (SLACK_CHANNEL)"),
+        ("slack:#bi", "slack:#bi", "#bi"),
+        ("twilio:+15550100", "twilio:+15550100", "+15550100"),
+        ("console", "console", "console"),
+    ],
+)
+def test_destination_is_named_once(to: str, place: str, shown: str) -> None:
+    """The notifier's error names the destination, too; the headline shows the one that was used for `default`."""
+    job = dead(params={"to": to}, error=f"Could not deliver to {place}. Slack: channel_not_found. Invite the app.")
+    message = dead_letter_message([job])
+    assert (message.title, message.text) == (
+        f'Could not deliver "Sales" to {shown}',
+        "Slack: channel_not_found. Invite the app.",
+    )
+    listed = dead_letter_message([job, job]).text.splitlines()[0]
+    assert listed == f"Event 41, rule Finance: {message.title}. {message.text}"
+
+
 def test_long_list_is_shortened() -> None:
     """Ten jobs are listed, and the command that lists all."""
     message = dead_letter_message([dead(number) for number in range(1, 26)])

@@ -9,7 +9,7 @@ import pytest
 
 from webhooks.event import Event
 from webhooks.inbox import Attempt, EventRecord, JobRecord
-from webhooks.job import Job, JobState
+from webhooks.job import DEAD_LETTERS, Job, JobState
 from webhooks.views import wording
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -103,6 +103,16 @@ def test_the_summary_of_many_jobs_counts_their_states() -> None:
     jobs = tuple(JobRecord(replace(JOB, state=state, attempts=attempts), ()) for state, attempts in states)
     summary = wording.event_summary(EventRecord(EVENT, "planned", 0, jobs), NOW)
     assert summary == [("1 dead", "dead"), ("1 retrying", "retrying"), ("1 ready", "ready"), ("2 done", "done")]
+
+
+@pytest.mark.parametrize("report", [JobState.READY, JobState.DONE, JobState.DEAD])
+def test_the_summary_leaves_out_the_report_of_dead_jobs(report: JobState) -> None:
+    """An event whose only action is dead is dead, whatever became of the report about it."""
+    dead, reporting = replace(JOB, state=JobState.DEAD), replace(JOB, handler=DEAD_LETTERS, state=report)
+    summary = wording.event_summary(
+        EventRecord(EVENT, "planned", 0, (JobRecord(dead, ()), JobRecord(reporting, ()))), NOW
+    )
+    assert summary == [("dead", "dead")]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from notifiers import Message
@@ -10,6 +11,8 @@ from webhooks.job import Job
 from webhooks.messages.event_message import as_text
 
 MAX_LISTED = 10
+# The error of a notifier names the destination, which for `default` the job does not: `… slack:#bi (SLACK_CHANNEL). …`.
+UNDELIVERED = re.compile(r"Could not deliver to (?P<destination>\S+(?: \(\w+\))?)\. (?P<reason>.+)", re.DOTALL)
 
 
 def dead_letter_message(
@@ -32,13 +35,13 @@ def dead_letter_message(
             "Attempts": str(job.attempts) if job.attempts > 1 else "",
         }
         shown = tuple((name, value) for name, value in facts.items() if value)
-        return Message(failed_action(job), job.error or "", facts=shown, severity="bad", footer=footer)
+        return Message(failed_action(job), reason(job), facts=shown, severity="bad", footer=footer)
     lines = []
     for job in listed:
         site = label(job.event)
         event = f"Event {job.event.id} ({site})" if site else f"Event {job.event.id}"
         rule = f", rule {job.rule}" if job.rule else ""
-        lines.append(f"{event}{rule}: {failed_action(job)}. {job.error or ''}".rstrip())
+        lines.append(f"{event}{rule}: {failed_action(job)}. {reason(job)}".rstrip())
     if total > len(listed):
         lines.append(f"… and {total - len(listed)} more: flask events list --state dead")
     return Message(f"{total} actions failed permanently", "\n".join(lines), severity="bad", footer=footer)
@@ -48,10 +51,17 @@ def failed_action(job: Job) -> str:
     """Return what the job could not do, such as `Could not deliver "Sales" to #bi`."""
     name = as_text(job.event.resource_name) or as_text(job.event.resource_luid) or as_text(job.event.event_type)
     if job.handler == "notify":
-        destination = str(job.params.get("to", "default"))
+        undelivered = UNDELIVERED.fullmatch(job.error or "")
+        destination = undelivered["destination"] if undelivered else str(job.params.get("to", "default"))
         return f'Could not deliver "{name}" to {destination.partition(":")[2] or destination}'
     if job.handler == "planning_failed":
         return f'Could not plan the actions for "{name}"'
     if job.handler == "refresh":
         return f'Could not refresh "{name}"'
     return f'Could not run {job.handler} for "{name}"'
+
+
+def reason(job: Job) -> str:
+    """Return the job's error without the destination, which `failed_action` names."""
+    undelivered = UNDELIVERED.fullmatch(job.error or "") if job.handler == "notify" else None
+    return undelivered["reason"] if undelivered else job.error or ""

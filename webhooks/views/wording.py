@@ -33,14 +33,15 @@ def event_summary(record: EventRecord, now: datetime) -> list[tuple[str, str]]:
     """Return the states of the event's jobs as pairs of text and state: `1 dead`, `2 done`.
 
     A single job that waits for its next attempt gives more: `retrying (3 failed attempts, next in 7 s)`. An event
-    without jobs has its own state.
+    without jobs has its own state. The report of a dead job is not counted: it is no action of the event.
     """
     if not record.jobs or record.state == "received":
         return [(record.state, record.state)]
-    states = Counter(job_state(job.job) for job in record.jobs)
-    if len(record.jobs) > 1:
+    jobs = [job for job in record.jobs if job.job.handler != DEAD_LETTERS] or record.jobs
+    states = Counter(job_state(job.job) for job in jobs)
+    if len(jobs) > 1:
         return [(f"{states[state]} {state}", state) for state in ORDER if states[state]]
-    (job,) = record.jobs
+    (job,) = jobs
     (state,) = states
     return [(f"retrying ({next_attempt(job, now)})" if state == RETRYING else state, state)]
 
