@@ -6,4 +6,5 @@ from webhooks.app import create_app
 from webhooks.cli.help import RootGroup
 
 if __name__ == "__main__":
-    RootGroup(create_app=create_app).main(prog_name="python -m webhooks")
+    # Flask's own reading of .env ends with a traceback if the file is not UTF-8; this application reads it itself.
+    RootGroup(create_app=create_app, load_dotenv=False).main(prog_name="python -m webhooks")

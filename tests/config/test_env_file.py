@@ -113,8 +113,8 @@ def test_file_may_have_any_unicode_encoding(encoding: str, tmp_path: Path) -> No
 def test_missing_file_is_empty_and_an_unreadable_one_is_an_error(tmp_path: Path) -> None:
     """Without a file, all settings come from the environment."""
     assert read_env_file(tmp_path / ".env") == {}
-    (tmp_path / ".env").write_bytes(b"SLACK_CHANNEL=\xff")
-    with pytest.raises(EnvFileError, match=r"Cannot read .*\.env: the file is not UTF-8"):
+    (tmp_path / ".env").write_bytes(b"A=1\nSLACK_CHANNEL=\xff")
+    with pytest.raises(EnvFileError, match=r"Cannot read .*\.env: the file is not UTF-8 \(line 2, byte 18\); save it"):
         read_env_file(tmp_path / ".env")
     with pytest.raises(EnvFileError, match="Is a directory"):
         read_env_file(tmp_path)

@@ -37,7 +37,7 @@ def test_secret_is_read_from_any_unicode_file(content: bytes, tmp_path: Path) ->
         (b" \r\n\n", "is empty"),
         (b"\xef\xbb\xbf\n", "is empty"),
         (b"s3cret\nanother", "contains 2 lines; a secret is on one line"),
-        (b"s3cr\xe9t", "is not UTF-8 (byte 4); save it as UTF-8"),
+        (b"s3cr\xe9t", "is not UTF-8 (line 1, byte 4); save it as UTF-8"),
         ("s3cret".encode("utf-16-le"), "contains NUL characters; save it as UTF-8"),
         ("s3\u200bcret".encode(), "contains an invisible character at position 3: U+200B, zero width space"),
         ("s3\ufeffcret".encode(), "contains an invisible character at position 3: U+FEFF"),

@@ -18,6 +18,10 @@ INTRODUCTION = (
 class RootGroup(FlaskGroup):
     """All commands, with this help page."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names without loading the application, whose settings may be invalid."""
+        return sorted({*click.Group.list_commands(self, ctx), *COMMANDS})
+
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_help(self, ctx, formatter)
 

@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from dotenv import dotenv_values, find_dotenv
@@ -44,9 +45,10 @@ def complete_environment(is_setting: Callable[[str], bool]) -> None:
         # invalid lines, and the file may belong to another project, so all of this is undone.
         # https://flask.palletsprojects.com/en/stable/cli/#environment-variables-from-dotenv
         found = find_dotenv(usecwd=True)
-        for name, taken in (dotenv_values(found, encoding="utf-8") if found else {}).items():
-            if taken is not None and os.environ.get(name) == taken:
-                del os.environ[name]
+        with suppress(UnicodeDecodeError):  # Flask took nothing from such a file
+            for name, taken in (dotenv_values(found, encoding="utf-8") if found else {}).items():
+                if taken is not None and os.environ.get(name) == taken:
+                    del os.environ[name]
     for name, value in variables.items():
         if value and not os.environ.get(name) and not is_setting(name):
             os.environ[name] = value

@@ -29,7 +29,8 @@ def read_text(path: Path) -> str:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         name = encoding.removesuffix("-sig").upper()
-        raise ValueError(f"is not {name} (byte {error.start}); save it as UTF-8") from None
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"is not {name} (line {line}, byte {error.start}); save it as UTF-8") from None
     if "\0" in text:
         raise ValueError("contains NUL characters; save it as UTF-8")
     return text
