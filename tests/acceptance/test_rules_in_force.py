@@ -98,4 +98,6 @@ def test_reload_applies_new_rules_and_survives_a_mistake(site: Running, tmp_path
         ended = server.flask("rules", "activate")
         assert (ended.returncode, ended.stdout.split()[1]) == (0, "3")
         wait_for(lambda: "Rules in force: version=3" in server.log.read_text(), what="the activated rules")
-        assert server.flask("rules", "history").stdout.count("\n") == 3
+        heading, *versions = server.flask("rules", "history").stdout.splitlines()
+        assert heading.split() == ["ID", "ACTIVATED", "UTC", "STATE", "SOURCE"]
+        assert [(row.split()[0], "in force" in row) for row in versions] == [("3", True), ("2", False), ("1", False)]

@@ -69,6 +69,41 @@ def test_help_begins_with_our_commands_and_ends_with_flasks(program: str) -> Non
         assert f" {code} {meaning}" in words
 
 
+def test_help_needs_no_valid_settings() -> None:
+    """The page is shown whatever .env contains, and so is the suggestion for a misspelt command."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "webhooks", "--help"],
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, "PORT": "x"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ended.stderr, ended.stdout) == ("", run("webhooks", "--help"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("evnts",), "No such command 'evnts'. Did you mean 'events'?"),
+        (("events", "lst"), "No such command 'lst'. Did you mean 'list'?"),
+        (("events", "list", "--stat", "dead"), "No such option '--stat'. Did you mean '--state'?"),
+        (("events", "list", "more"), "Got unexpected extra argument (more)."),
+        (("events", "list", "--since", "x"), "or a date (2026-01-31, 2026-01-31T09:30)."),
+        (("trigger", "--url", "ftp://x", "SiteUpdated"), "is not a web address such as http://127.0.0.1:8000."),
+    ],
+)
+@pytest.mark.parametrize("program", ["flask", "webhooks"])
+def test_usage_errors_are_whole_sentences_with_a_suggestion(program: str, words: tuple[str, ...], message: str) -> None:
+    """What was meant is suggested for a misspelt command or option; every sentence ends with a full stop."""
+    ended = subprocess.run(
+        [sys.executable, "-m", program, *words], check=False, cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.rstrip().endswith(message)
+
+
 def test_flasks_own_commands_and_ours_work_in_both_programs() -> None:
     """Only the page was replaced."""
     assert "health.healthz" in run("flask", "routes") or "/healthz" in run("flask", "routes")

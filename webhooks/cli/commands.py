@@ -55,10 +55,16 @@ class LazyCommand(click.Command):
 
 def register(app: Flask) -> None:
     """Add every command to `flask`, and replace the help page of the running `flask` command."""
-    for name, help_text in COMMANDS.items():
-        app.cli.add_command(LazyCommand(name, help=help_text))
+    commands = [LazyCommand(name, help=help_text) for name, help_text in COMMANDS.items()]
+    for command in commands:
+        app.cli.add_command(command)
     context = click.get_current_context(silent=True)
     if context is not None:
+        root = context.find_root().command
+        if isinstance(root, click.Group):
+            # For a misspelt command, click only suggests those of the group itself, not those of the application.
+            for command in commands:
+                root.add_command(command)
         from webhooks.cli.help import replace_help  # noqa: PLC0415 - the server prints no help
 
         replace_help(context.find_root().command)

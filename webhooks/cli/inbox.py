@@ -7,7 +7,8 @@ import click
 from webhooks.cli.support import application
 from webhooks.cli.support.commands import Group
 from webhooks.cli.support.exit_codes import Failure
-from webhooks.config.settings import Settings
+from webhooks.config.database_url import database_url
+from webhooks.config.environment import ROOT
 from webhooks.views import formats
 
 
@@ -51,9 +52,9 @@ def move_inbox(target: str) -> None:
 
     source = application.inbox()
     try:
-        url = Settings.read(database_url=target).database_url.get_secret_value()
-    except RuntimeError as error:
-        raise Failure(str(error)) from None
+        url = database_url(target, ROOT)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--to") from None
     if url == application.settings().database_url.get_secret_value():
         raise Failure("The inbox is already in that database.")
     try:

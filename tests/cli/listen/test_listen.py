@@ -248,6 +248,23 @@ def test_listen_reports_errors_before_it_starts(site: Running, tmp_path: Path) -
     assert registered_webhooks(site) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "source"),
+    [(("--server", "a@b"), "--server"), ((), "TABLEAU_DOMAIN")],
+)
+def test_invalid_credentials_are_reported_by_their_source(
+    site: Running, tmp_path: Path, words: tuple[str, ...], source: str
+) -> None:
+    """A value of an option is reported by the option, one of the environment by its variable."""
+    given = {} if words else {"TABLEAU_DOMAIN": "a@b"}
+    command = [sys.executable, "-m", "flask", "listen", "--url", "https://h", *words]
+    ended = subprocess.run(
+        command, check=False, cwd=ROOT, env=environment(site, tmp_path, **given), capture_output=True, text=True
+    )
+    assert f"Invalid settings: {source}: remove the user name and password" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_listen_on_a_used_port_says_so(site: Running, tmp_path: Path) -> None:
     """One sentence with the address, and nothing is left in Tableau."""
     with socket.socket() as other:

@@ -183,6 +183,13 @@ def test_sync_needs_a_valid_url(flask: RunFlask, words: tuple[str, ...], code: i
     assert (result.exit_code, text in result.stderr) == (code, True)
 
 
+def test_invalid_url_of_the_settings_is_not_blamed_on_the_option(make_flask: MakeFlask, settings: Settings) -> None:
+    """The message names WEBHOOK_URL, and the exit code is that of a setting."""
+    result = make_flask(settings.model_copy(update={"webhook_url": "ftp://x"}))("webhooks", "sync")
+    assert (result.exit_code, "--url" in result.stderr) == (3, False)
+    assert "WEBHOOK_URL: 'ftp://x' is not a web address" in result.stderr
+
+
 def test_sync_uses_the_url_of_the_settings(make_flask: MakeFlask, settings: Settings, site: Running) -> None:
     """WEBHOOK_URL replaces --url; without a scheme it is https."""
     configured = settings.model_copy(update={"webhook_url": "hooks.example.org"})

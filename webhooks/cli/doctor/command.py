@@ -12,7 +12,7 @@ from webhooks.cli.doctor.results import Check, State, run_check, show
 from webhooks.cli.support import application, tableau_access, terminal
 from webhooks.cli.support.commands import Command
 from webhooks.cli.support.demo_settings import is_demo
-from webhooks.cli.support.exit_codes import FAILED
+from webhooks.cli.support.exit_codes import FAILED, Unavailable
 from webhooks.cli.support.options import as_json
 from webhooks.config.site import Site
 
@@ -63,6 +63,8 @@ def _checks(url: str | None, site_name: str | None) -> list[tuple[Site | None, s
     try:
         address = server_url(services, url)
     except ValueError as error:
+        if not url:
+            raise Unavailable(f"WEBHOOK_URL: {error}.") from None
         raise click.BadParameter(str(error), param_hint="--url") from None
     local, remote = LocalChecks(services, demo=is_demo(services.settings)), RemoteChecks(services, address)
     of_sites: list[tuple[Site | None, str, Check]] = []

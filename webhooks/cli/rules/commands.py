@@ -136,16 +136,29 @@ def activate(file: Path | None) -> None:
 def history(as_json: bool) -> None:
     """List the versions of the rules, newest first.
 
-    The first one is in force.
+    The one in force is marked.
     """
-    for version in application.inbox().rule_versions.list():
-        if as_json:
+    stored = application.inbox().rule_versions
+    versions, current = stored.list(), stored.current_id()
+    if as_json:
+        for version in versions:
             shown = {"id": version.id, "activated_at": formats.iso(version.activated_at), "source": version.source}
-            terminal.print_json({**shown, "digest": version.digest, "text": version.text})
-        else:
-            click.echo(
-                f"{version.id:>4}  {formats.date_time(version.activated_at)}  {terminal.printable(version.source)}"
-            )
+            in_force = {"in_force": version.id == current}
+            terminal.print_json({**shown, "digest": version.digest, "text": version.text, **in_force})
+        return
+    if not versions:
+        click.echo("No rules have been in force yet; a server activates its rules file when it starts.", err=True)
+        return
+    rows: list[list[Text | str]] = [
+        [
+            str(version.id),
+            terminal.short_time(version.activated_at, utc_now()),
+            terminal.styled("in force" if version.id == current else "", "green"),
+            terminal.printable(version.source),
+        ]
+        for version in versions
+    ]
+    terminal.show(terminal.table(["ID", "ACTIVATED UTC", "STATE", "SOURCE"], rows, flexible=["SOURCE"]))
 
 
 def print_summary(rules: Rules, source: Path | str, warnings: int) -> None:

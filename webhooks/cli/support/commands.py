@@ -25,6 +25,12 @@ class Command(click.Command):
         self._logs = logs
         super().__init__(*args, **options)
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        with translate_errors():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         # Names come in every script; a terminal that lacks a character shows its number instead of a traceback.
         for stream in (sys.stdout, sys.stderr):
@@ -52,6 +58,11 @@ def translate_errors() -> Iterator[None]:
     """Turn the errors that any command may meet into an end with their exit code."""
     try:
         yield
+    except click.UsageError as error:
+        # Some messages, also of click's own, end without a full stop.
+        if (message := error.format_message()).endswith((".", "?")):
+            raise
+        raise click.UsageError(f"{message}.", error.ctx) from None
     except StoreUnavailable as error:
         raise exit_codes.Unavailable(f"The inbox is unavailable: {error}") from error
     except (KeyboardInterrupt, click.Abort):

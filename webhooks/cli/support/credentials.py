@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from webhooks.cli.support.exit_codes import Unavailable
 from webhooks.config.settings import Settings
+from webhooks.validation import describe_values
 
 PROMPTS = {
     "tableau_domain": "Tableau host (such as 10ax.online.tableau.com)",
@@ -55,9 +56,17 @@ def _override(settings: Settings, given: Mapping[str, Any]) -> Settings:
     auth = {"tableau_auth": "pat"} if "tableau_pat_name" in given else {}
     known = {name: getattr(settings, name) for name in settings.model_fields_set}
     try:
-        return Settings.read(_env_file=None, **{**known, **auth, **given})
-    except RuntimeError as error:
-        raise click.UsageError(str(error)) from None
+        return Settings(_env_file=None, **{**known, **auth, **given})
+    except ValidationError as error:
+        problems = "; ".join(describe_values(error, lambda name: _source(name, given)))
+        raise click.UsageError(f"Invalid settings: {problems}") from None
+
+
+def _source(name: str, given: Mapping[str, Any]) -> str:
+    """Return the option that gave a setting its value, or the name of its variable."""
+    context = click.get_current_context(silent=True)
+    options = {option.name: option.opts[0] for option in context.command.params} if context else {}
+    return options.get(name, name.upper()) if name in given else name.upper()
 
 
 def _ask(name: str) -> str:

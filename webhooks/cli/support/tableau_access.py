@@ -103,6 +103,8 @@ def required_webhook_url(given: str | None) -> str:
     try:
         return public_url(url, next(iter(settings.webhook_tokens()), ""))
     except ValueError as error:
+        if not given:
+            raise Unavailable(f"WEBHOOK_URL: {error}.") from None
         raise click.BadParameter(str(error), param_hint="--url") from None
 
 
