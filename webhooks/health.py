@@ -70,7 +70,7 @@ def ready() -> Response:
     if not services().working() or not planning():
         return problem(503, "The embedded worker is not running, or plans nothing.")
     body: dict[str, object] = {"status": "ready"}
-    if warnings := [*rules_problems(), *delivery_problems()]:
+    if warnings := [*rules_problems(), *delivery_problems(), *job_list_problems()]:
         body["warnings"] = warnings
     return Response(json.dumps(body) + "\n", content_type="application/json")
 
@@ -122,6 +122,18 @@ def delivery_problems() -> list[str]:
     return (
         [f"Dead letters cannot be delivered to {failing} of their destinations. Run flask doctor."] if failing else []
     )
+
+
+def job_list_problems() -> list[str]:
+    """Return that Tableau's job list, which the rules need, is not read; empty if it is, or if that is unknown."""
+    from webhooks.registration.job_list import CONSEQUENCE  # noqa: PLC0415 - see above
+
+    try:
+        unread = services().job_list_problems()
+    except Exception as error:  # noqa: BLE001 - of any kind if the rules or the database are damaged
+        log.debug("The readings of the job list are unknown: %s", error)
+        return []
+    return [f"Tableau's job list is not read: {CONSEQUENCE}. Run flask doctor."] if unread else []
 
 
 def writable() -> bool:

@@ -196,6 +196,18 @@ class Services:
 
         return desired_job_list_types(self._event_filters(rules), site=self._names(site))
 
+    def job_list_problems(self) -> list[str]:
+        """Return why events from Tableau's job list do not reach the rules in force, one sentence each.
+
+        Raises RulesError, RegistrationError and StoreUnavailable.
+        """
+        from webhooks.registration.job_list import describe_source, job_list_problems, obstacle  # noqa: PLC0415
+
+        needed = self.desired_job_list_types(None, self.active_rules.rules)
+        if needed and obstacle(self.settings):
+            return [describe_source(self.settings, needed)]
+        return job_list_problems(self.inbox, self.sites.all, self._job_list_types_in_force)
+
     def _event_filters(self, rules: Rules | None) -> list[EventFilter]:
         return [*(rules or self.rules).event_filters, *self.registry.event_filters]
 
@@ -211,6 +223,8 @@ class Services:
         try:
             for missing in missing_webhooks(self.inbox, self.sites.all, self._desired_in_force):
                 log.warning("%s", missing)
+            for problem in self.job_list_problems():
+                log.warning("Job list not read: %s", problem)
         except StoreUnavailable as error:
             # A server may start before its database does; it refuses events until then.
             log.warning("Missing webhooks not looked up, inbox unavailable: %s", error)

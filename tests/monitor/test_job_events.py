@@ -18,9 +18,10 @@ from webhooks.event_types import JOB_LIST_EVENT_TYPES
 from webhooks.inbox import Inbox
 from webhooks.monitor.alerts import Alerts
 from webhooks.monitor.job_budget import DETAILS, LISTS, SITE_QUERIES_PER_DAY, JobBudget
-from webhooks.monitor.job_events import CURSOR, MAX_AGE, PROBLEM, JobListCheck
+from webhooks.monitor.job_events import CURSOR, MAX_AGE, JobListCheck
 from webhooks.monitor.job_list import JobList
 from webhooks.monitor.reconcile import Reconciler
+from webhooks.registration.job_list import PROBLEM
 from webhooks.services import Services
 
 FAILURES = ("BridgeRefreshFailed", "FlowRunFailed", "SubscriptionFailed")

@@ -14,8 +14,9 @@ from webhooks.inbox import Inbox
 from webhooks.monitor import job_list
 from webhooks.monitor.alerts import Alerts
 from webhooks.monitor.job_budget import JobBudget
-from webhooks.monitor.job_events import CURSOR, PROBLEM, JobListCheck
+from webhooks.monitor.job_events import CURSOR, JobListCheck
 from webhooks.monitor.job_list import JobList
+from webhooks.registration.job_list import PROBLEM
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 Change = Callable[[list[int], int], object]

@@ -21,6 +21,7 @@ from webhooks.monitor.job_list import JobList
 from webhooks.monitor.monitor import Check, Monitor
 from webhooks.monitor.outages import no_outage
 from webhooks.monitor.reconcile import Reconciler
+from webhooks.registration.job_list import memory_key, reads_job_list
 from webhooks.webhook_url import public_url
 
 if TYPE_CHECKING:
@@ -64,19 +65,6 @@ def build_monitor(settings: Settings, inbox: Inbox, sites: Sequence[Site], looku
 def monitors_webhooks(settings: Settings) -> bool:
     """Return whether our webhooks in Tableau are checked."""
     return bool(settings.webhook_url and settings.watch_minutes) and not settings.missing()
-
-
-def reads_job_list(settings: Settings) -> bool:
-    """Return whether Tableau's job list is read, if rules or handlers need events from it."""
-    return bool(settings.reconcile and settings.watch_minutes) and not settings.missing()
-
-
-def memory_key(site: Site) -> str:
-    """Return what is appended to the names of what the checks remember about a site.
-
-    It is empty for the site of the TABLEAU_… variables.
-    """
-    return f" {site.key}" if site.name else ""
 
 
 def build_checks(settings: Settings, inbox: Inbox, sites: Sequence[Site], lookups: Lookups) -> list[Check]:

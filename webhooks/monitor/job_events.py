@@ -28,6 +28,7 @@ from webhooks.event_types import (
 from webhooks.monitor.alerts import Alert, Alerts
 from webhooks.monitor.job_budget import DETAILS, LISTS
 from webhooks.monitor.job_list import JobList
+from webhooks.registration.job_list import CONSEQUENCE, PROBLEM
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CURSOR = "job list"
-PROBLEM = "job list problem"
 # Tableau's list may show the end of a job late, and its clock may differ from ours.
 OVERLAP = timedelta(minutes=30)
 # What ended earlier is not reported: after a longer downtime it is of no interest.
@@ -194,7 +194,7 @@ class JobListCheck:
         text = self._inbox.store.redact(str(error))
         self._alerts.remember(PROBLEM, {**before, "text": text, "refused": error.permanent})
         if error.permanent:
-            advice = "Until this is fixed, failures of flows, subscriptions and Bridge go unnoticed. Run flask doctor."
+            advice = f"Until this is fixed, {CONSEQUENCE}. Run flask doctor."
             alert = Alert(JOB_LIST_CHECK_FAILED, "Tableau's job list cannot be read", f"{error} {advice}")
             self._alerts.send_on_change(alert, text, now)
 

@@ -25,10 +25,10 @@ from webhooks.config.site import Site
 def doctor(url: str | None, site_name: str | None, as_json: bool) -> None:
     """Check the configuration and everything it depends on.
 
-    Checks settings, inbox, disk, rules, backlog and dead letters; Tableau, its clock, the user's role and this
-    server's webhooks; the names in conditions of rules; each configured notifier, and whether the channels and people
-    in Slack exist; the public URL and its certificate. Each check prints one line, with advice if something is wrong;
-    checks of what is not configured are skipped.
+    Checks settings, inbox, disk, rules, backlog and dead letters; Tableau, its clock, the user's role, this server's
+    webhooks and, if rules need it, the job list; the names in conditions of rules; each configured notifier, and
+    whether the channels and people in Slack exist; the public URL and its certificate. Each check prints one line, with
+    advice if something is wrong; checks of what is not configured are skipped.
 
     No message is sent and nothing is changed in Tableau. The exit code is 1 if a check failed, not for warnings.
     """
@@ -75,6 +75,7 @@ def _checks(url: str | None, site_name: str | None) -> list[tuple[Site | None, s
             (site, "tableau", at_site.tableau),
             (site, "sign-in", at_site.sign_in),
             (site, "webhooks", at_site.webhooks),
+            (site, "job list", at_site.job_list),
         ]
     return [
         (None, "settings", local.settings),

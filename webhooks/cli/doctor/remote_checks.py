@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import requests
 
 from notifiers import NotifierError
 from tableau_rest import ConnectionFailed, Forbidden, NotFound, SignInFailed, TableauError
+from tableau_rest.protocol.query import where
 from webhooks.cli.doctor.destinations import check_destinations
 from webhooks.cli.doctor.local_checks import INBOX_ERRORS
 from webhooks.cli.doctor.names import NameChecks
@@ -28,6 +29,7 @@ from webhooks.registration import (
     registered_event_types,
     remember_registered,
 )
+from webhooks.registration.job_list import describe_source, job_list_problems, obstacle
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 from webhooks.services import Services
@@ -38,6 +40,8 @@ CONNECT_SECONDS, READ_SECONDS = 5.0, 10.0
 # Beyond this difference, Tableau refuses the tokens of connected apps.
 CLOCK_SECONDS = 30
 EXPIRING_DAYS = 21
+# Jobs of this time are requested, to see whether the list can be read.
+JOB_LIST_WINDOW = timedelta(minutes=1)
 SYNC = "flask webhooks sync applies the changes; with --dry-run it only shows them."
 NO_INBOX = "the inbox, which stores Tableau's session, is unavailable"
 NO_SITE = Site(name="")
@@ -165,6 +169,36 @@ class RemoteChecks:
             text = f"{formats.count(len(changes), 'webhook')}, all enabled"
             compared = "with this server's URL" if self._url else "URLs not compared (no --url, no WEBHOOK_URL)"
             yield ok("webhooks", f"{text}, {compared}" if changes else "none needed by the rules")
+
+    def job_list(self) -> Iterator[CheckResult]:
+        """Query Tableau's job list if rules need events from it, and report the server's last failed reading."""
+        services = self._services
+        try:
+            needed = services.desired_job_list_types(self._site)
+        except (RulesError, RegistrationError):
+            yield skipped("job list", "the rules, which say whether it is needed, are invalid")
+            return
+        if not needed:
+            return
+        text = describe_source(services.settings, needed)
+        if obstacle(services.settings):
+            missing = bool(services.settings.missing())
+            yield skipped("job list", text) if missing else failed("job list", text, "Change this variable.")
+            return
+        try:
+            recent = where("completedAt", "gte", utc_now() - JOB_LIST_WINDOW)
+            next(services.client(self._site).jobs(where("status", "eq", "Failed"), recent, page_size=1), None)
+            unread = job_list_problems(services.inbox, [self._site], lambda _: needed)
+        except Forbidden as error:
+            yield failed("job list", str(error), "Use a site administrator's personal access token.")
+        except (TableauError, ValueError) as error:
+            yield failed("job list", str(error), "")
+        except INBOX_ERRORS:
+            yield skipped("job list", NO_INBOX)
+        else:
+            for problem in unread:
+                yield warning("job list", problem, "It is readable now; the server reads it again within minutes.")
+            yield ok("job list", text)
 
     def notifiers(self) -> Iterator[CheckResult]:
         for kind in self._services.notifiers.configured:

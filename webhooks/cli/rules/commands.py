@@ -63,8 +63,8 @@ def check(file: Path | None, strict: bool, online: bool, as_json: bool) -> None:
     warnings = [*found.warnings, *(f"handler {warning}" for warning in application.registry().warnings())]
     for warning in warnings:
         click.secho(f"warning: {warning}", fg="yellow", err=True)
-    for missing in application.missing_webhooks(found):
-        click.secho(f"note: {missing}", fg="yellow", err=True)
+    for note in (*application.missing_webhooks(found), *application.job_list_notes(found)):
+        click.secho(f"note: {note}", fg="yellow", err=True)
     if as_json:
         for rule in found.rules:
             terminal.print_json(rule_object(rule))

@@ -78,6 +78,14 @@ def missing_webhooks(rules: Rules) -> list[str]:
         return []
 
 
+def job_list_notes(rules: Rules) -> list[str]:
+    """Return a sentence on the event types that these rules need from Tableau's job list, if there are any."""
+    from webhooks.registration.job_list import describe_source  # noqa: PLC0415 - few rules need it
+
+    needed = services().desired_job_list_types(rules=rules)
+    return [describe_source(settings(), needed)] if needed else []
+
+
 def find_event(event_id: int) -> EventRecord | None:
     """Return the event with that id, None if there is none; any integer is allowed."""
     return inbox().events.get(event_id) if 0 < event_id <= LARGEST_ID else None

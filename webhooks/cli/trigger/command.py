@@ -67,7 +67,8 @@ def trigger(*, url: str | None, token: str | None, yes: bool, as_json: bool, **c
     """Send a realistic event to a running server.
 
     The event looks as if Tableau had sent it now. Its messages are marked as a test; --unset test sends it without the
-    mark. If real messages would be sent, the command asks first.
+    mark. If real messages would be sent, the command asks first. An event without a webhook, such as FlowRunFailed, is
+    sent in the form in which the server stores what it finds in Tableau's job list; Tableau's list does not change.
 
     \b
     flask trigger WorkbookRefreshFailed --name Sales

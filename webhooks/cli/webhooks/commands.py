@@ -15,6 +15,7 @@ from webhooks.cli.support.options import EventType, as_json
 from webhooks.cli.webhooks.sync import sync
 from webhooks.cli.webhooks.test import test
 from webhooks.config.site import Site
+from webhooks.event_types import JOB_LIST_EVENT_TYPES
 from webhooks.registration import is_ours, registered_event_types, remember_registered
 
 if TYPE_CHECKING:
@@ -107,6 +108,9 @@ def create(event_type: str, url: str | None, name: str | None, site_name: str | 
 
     The next sync deletes it if no rule needs this event type, unless it has another --name.
     """
+    if event_type in JOB_LIST_EVENT_TYPES:
+        message = f"Tableau has no webhook for {event_type}; the server finds these events in Tableau's job list."
+        raise click.BadParameter(message, param_hint="EVENT_TYPE")
     target = tableau_access.required_webhook_url(url)
     tableau_access.warn_unless_https(target)
     site = tableau_access.select_site(site_name)

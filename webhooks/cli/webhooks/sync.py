@@ -17,6 +17,7 @@ from webhooks.cli.support.exit_codes import FAILED
 from webhooks.cli.support.options import as_json
 from webhooks.config.site import Site
 from webhooks.registration import Change, ChangeKind, Outcome, apply_changes, compare, remember_registered
+from webhooks.registration.job_list import describe_source
 from webhooks.views import formats
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ def sync(url: str | None, dry_run: bool, yes: bool, site_name: str | None, as_js
             _write(site, planned, applied)
         else:
             _summarize(changes, applied, dry_run=dry_run)
+            if from_jobs := services.desired_job_list_types(site):
+                click.echo(describe_source(application.settings(), from_jobs))
 
     tableau_access.for_each_site(site_name, sync_site)
     if any(outcome.error for outcome in outcomes):
