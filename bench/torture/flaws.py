@@ -15,7 +15,7 @@ from webhooks.event import Event
 from webhooks.inbox import Inbox, Receipt, attempts
 from webhooks.inbox.schema import jobs
 from webhooks.job import Job, JobState
-from webhooks.worker import worker
+from webhooks.worker import claims
 
 DELAY_SECONDS = 0.1
 
@@ -62,7 +62,7 @@ def remembers_duplicates_in_memory(inbox: Inbox) -> None:
 
 def does_not_fence(inbox: Inbox) -> None:
     """Accept the result of a worker that slept through its lease."""
-    worker.ClaimedJob.still_mine = lambda self: True  # type: ignore[method-assign]  # noqa: ARG005 - its signature
+    claims.ClaimedJob.still_mine = lambda self: True  # type: ignore[method-assign]  # noqa: ARG005 - its signature
 
     def finish(job: Job, *, start: Job | None = None) -> None:  # noqa: ARG001 - its signature
         def end(connection: Connection) -> None:

@@ -16,7 +16,8 @@ from webhooks.errors import Permanent, RetryLater, Skip, StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox, JobRecord
 from webhooks.job import Job, JobState
-from webhooks.worker.worker import ClaimedJob, Worker
+from webhooks.worker.claims import ClaimedJob
+from webhooks.worker.worker import Worker
 
 Run = Callable[[Job, Callable[[], bool]], None]
 TIMEOUT = 15.0

@@ -11,14 +11,13 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from webhooks.errors import LeaseLost, PlanningPaused, StoreUnavailable
 from webhooks.inbox import Inbox, JobPlanner
 from webhooks.inbox.jobs import PLAN_LIMIT
-from webhooks.job import Job
 from webhooks.worker.attempt import Attempts, Run, job_title
+from webhooks.worker.claims import ClaimedJob, Claims
 from webhooks.worker.cleanup import run_cleanup
 from webhooks.worker.pacing import Pacing
 
@@ -35,24 +34,6 @@ MAX_RUN_SECONDS = 900.0
 STOP_PAUSE_SECONDS = 0.2
 # How long `stop` waits for the threads that run no jobs.
 STOP_SECONDS = 2.0
-
-
-@dataclass(slots=True, eq=False)
-class ClaimedJob:
-    """A job that this worker holds, queued or running; times are monotonic.
-
-    `since` is when it was claimed or began to run, `until` the end of its lease as far as this process can know.
-    """
-
-    job: Job
-    since: float
-    until: float
-    thread: threading.Thread | None = None
-    lost: bool = False
-
-    def still_mine(self) -> bool:
-        """Return whether the lease holds; a process that slept knows by its own clock that it has ended."""
-        return not self.lost and time.monotonic() < self.until
 
 
 class Worker:
@@ -80,7 +61,7 @@ class Worker:
         self._inbox, self._planner, self._rules_version = inbox, planner, rules_version
         self._size, self._lease, self._max_run, self._retention = threads, lease, max_run, retention
         self._queue: queue.SimpleQueue[ClaimedJob | None] = queue.SimpleQueue()
-        self._claimed: dict[int, ClaimedJob] = {}
+        self._claims = Claims(inbox, self.name, lease)
         self._pacing = Pacing(threads)
         self._stopping = threading.Event()
         self._attempts = Attempts(inbox, run, self._stopping)
@@ -127,7 +108,7 @@ class Worker:
             self._queue.put(None)
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        for claimed in list(self._claimed.values()):
+        for claimed in self._claims:
             log.warning("%s did not finish in time and is given back", job_title(claimed.job))
             self._give_back(claimed)
         for thread in (self._lease_thread, *self._helpers):
@@ -173,7 +154,7 @@ class Worker:
                 version = self._rules_version()
             except PlanningPaused:
                 plan = 0
-        held = len(self._claimed)
+        held = len(self._claims)
         planned, jobs = self._inbox.jobs.plan_and_claim(
             self.name,
             self._planner,
@@ -184,8 +165,7 @@ class Worker:
             rules_version=version,
         )
         for job in jobs:
-            claimed = self._claimed[job.id] = ClaimedJob(job, now, now + self._lease)
-            self._queue.put(claimed)
+            self._queue.put(self._claims.add(job, now))
         log.debug("Round: planned=%d claimed=%d", planned, len(jobs))
         self._pacing.planned(now, planned, PLAN_LIMIT)
         return planned > 0 or len(jobs) > 0 or not may_plan
@@ -215,7 +195,7 @@ class Worker:
         except BaseException:
             log.exception("%s could not be ended, it is retried when its lease ends", job_title(claimed.job))
         self._pacing.job_took(time.monotonic() - claimed.since)
-        self._forget(claimed)
+        self._claims.drop(claimed)
         return following
 
     def _run(self, claimed: ClaimedJob) -> ClaimedJob | None:
@@ -242,15 +222,9 @@ class Worker:
             following.job = started
         return following
 
-    def _forget(self, claimed: ClaimedJob) -> None:
-        """Remove the job from those held, unless it was claimed again meanwhile, and look for new jobs."""
-        if self._claimed.get(claimed.job.id) is claimed:
-            del self._claimed[claimed.job.id]
-        self._inbox.news.set()
-
     def _give_back(self, claimed: ClaimedJob) -> None:
         claimed.lost = True
-        self._forget(claimed)
+        self._claims.drop(claimed)
         self._attempts.release(claimed.job)
 
     # One thread renews leases and supervises the others.
@@ -259,14 +233,14 @@ class Worker:
         """Renew leases until all jobs have ended, also while the worker stops."""
         while True:
             if self._stopping.wait(self._lease / 3):
-                if not self._claimed:
+                if not self._claims:
                     return
                 time.sleep(min(STOP_PAUSE_SECONDS, self._lease / 3))
             try:
-                for claimed in list(self._claimed.values()):
+                for claimed in self._claims:
                     self._drop_if_stuck(claimed)
                 self._replace_dead_threads()
-                self._renew()
+                self._claims.renew()
             except StoreUnavailable as error:
                 log.warning("Leases could not be renewed: %s", error)
             except Exception:
@@ -282,7 +256,7 @@ class Worker:
             claimed.lost = True
             self._job_threads.remove(claimed.thread)
             self._add_job_thread()
-            self._forget(claimed)
+            self._claims.drop(claimed)
 
     def _replace_dead_threads(self) -> None:
         """Start a new thread for each one that has died, and end its job as a failed attempt."""
@@ -292,26 +266,14 @@ class Worker:
             log.error("Thread %s died and is replaced", thread.name)
             self._job_threads.remove(thread)
             self._add_job_thread()
-            for claimed in [claimed for claimed in self._claimed.values() if claimed.thread is thread]:
+            for claimed in [claimed for claimed in self._claims if claimed.thread is thread]:
                 claimed.lost = True
                 error = RuntimeError("the thread that ran the job died")
                 self._attempts.settle(claimed.job, self._attempts.fail(claimed.job, error))
-                self._forget(claimed)
+                self._claims.drop(claimed)
         if self._dispatcher is not None and not self._dispatcher.is_alive():
             log.error("The dispatcher died and is replaced")
             self._dispatcher = _thread(self._dispatch, "dispatcher")
-
-    def _renew(self) -> None:
-        claimed = dict(self._claimed)
-        if not claimed:
-            return
-        until = time.monotonic() + self._lease
-        lost = self._inbox.jobs.renew(self.name, claimed, self._lease)
-        for job_id, one in claimed.items():
-            if job_id in lost:
-                one.lost = True
-            else:
-                one.until = until
 
     def _add_job_thread(self) -> None:
         # The thread looks itself up in the list, so it must be there first.
