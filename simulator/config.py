@@ -104,6 +104,8 @@ class Config:
     slack_rate_limits: bool = False
     # Seconds in which a Slack message can be edited; None: always.
     slack_edit_window: int | None = None
+    # Whether Slack shows the blocks data_table and data_visualization, which it introduces by workspace.
+    slack_data_blocks: bool = True
     # Receives the pressed buttons of messages; the default is the server of the demo.
     slack_interactions_url: str = "http://127.0.0.1:8000/slack/interactions"
     # Whether a change by REST (name, owner, project) causes an Updated event.

@@ -5,7 +5,7 @@ https://docs.slack.dev/reference/block-kit/blocks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 Problems = list[str]
 # Returns the problems of a block; `at` is its JSON pointer.
@@ -16,11 +16,27 @@ MAX_BLOCKS, MAX_CHARACTERS = 50, 13200
 MAX_ROWS, MAX_CELLS, MAX_TABLE = 100, 20, 10_000
 TOO_LONG = "msg_blocks_too_long"
 
+# https://docs.slack.dev/reference/block-kit/composition-objects/text-object
+TEXT_PROPERTIES = {"plain_text": ("type", "text", "emoji"), "mrkdwn": ("type", "text", "verbatim")}
+BUTTON_PROPERTIES = ("type", "text", "action_id", "url", "value", "style", "confirm", "accessibility_label")
+# https://docs.slack.dev/reference/block-kit/blocks
+BLOCK_PROPERTIES = {
+    "header": ("text",),
+    "section": ("text", "fields", "accessory", "expand"),
+    "context": ("elements",),
+    "actions": ("elements",),
+    "divider": (),
+    "markdown": ("text",),
+}
+
 _checks: dict[str, Check] = {}
 
 
-def validate(blocks: object) -> Problems:
-    """Return the problems of a list of blocks in Slack's words, with their places."""
+def validate(blocks: object, unsupported: Collection[str] = ()) -> Problems:
+    """Return the problems of a list of blocks in Slack's words, with their places.
+
+    `unsupported` are types of blocks that the workspace does not have yet.
+    """
     if not isinstance(blocks, list):
         return ["must be an array [json-pointer:/blocks]"]
     problems = [f"no more than {MAX_BLOCKS} items allowed [json-pointer:/blocks]"] if len(blocks) > MAX_BLOCKS else []
@@ -28,10 +44,12 @@ def validate(blocks: object) -> Problems:
         at = f"/blocks/{index}"
         if not isinstance(block, Mapping):
             problems.append(f"must be an object [json-pointer:{at}]")
-        elif (check := _checks.get(str(block.get("type")))) is None:
+        elif (check := _checks.get(kind := str(block.get("type")))) is None or kind in unsupported:
             problems.append(f"unsupported type: {block.get('type')} [json-pointer:{at}/type]")
         else:
-            problems += check(block, at) + _string(block.get("block_id", ""), 255, f"{at}/block_id")
+            problems += check(block, at) + check_string(block.get("block_id", ""), 255, f"{at}/block_id")
+            if kind in BLOCK_PROPERTIES:
+                problems += check_properties(block, ("type", "block_id", *BLOCK_PROPERTIES[kind]), at)
     return problems + _duplicates(blocks, "block_id", "/blocks")
 
 
@@ -64,7 +82,8 @@ def checks(*types: str) -> Callable[[Check], Check]:
     return register
 
 
-def _string(value: object, most: int, at: str, *, least: int = 0) -> Problems:
+def check_string(value: object, most: int, at: str, *, least: int = 0) -> Problems:
+    """Return the problems of a string by its length."""
     if not isinstance(value, str):
         return [f"must be a string [json-pointer:{at}]"]
     if len(value) > most:
@@ -72,17 +91,29 @@ def _string(value: object, most: int, at: str, *, least: int = 0) -> Problems:
     return [f"must be more than {least - 1} characters [json-pointer:{at}]"] if len(value) < least else []
 
 
+def check_properties(value: Mapping[str, object], known: Collection[str], at: str) -> Problems:
+    """Return a problem for every property that Slack does not know."""
+    return [f"invalid additional property: {name} [json-pointer:{at}]" for name in value if name not in known]
+
+
 def _text(value: object, most: int, at: str, kinds: tuple[str, ...] = ("plain_text", "mrkdwn")) -> Problems:
     if not isinstance(value, Mapping):
         return [f"missing required field: text [json-pointer:{at}]"]
-    problems = [] if value.get("type") in kinds else [f"unsupported type: {value.get('type')} [json-pointer:{at}/type]"]
-    return problems + _string(value.get("text"), most, f"{at}/text", least=1)
+    if value.get("type") not in kinds:
+        return [f"unsupported type: {value.get('type')} [json-pointer:{at}/type]"]
+    problems = check_properties(value, TEXT_PROPERTIES[str(value["type"])], at)
+    return problems + check_string(value.get("text"), most, f"{at}/text", least=1)
 
 
-def _list(values: object, most: int, at: str, check: Callable[[object, str], Problems]) -> Problems:
+def check_list(
+    values: object, most: int, at: str, check: Callable[[object, str], Problems], *, least: int = 1
+) -> Problems:
+    """Return the problems of a list by its length, and of each of its entries."""
     if not isinstance(values, list) or not values:
         return [f"must be a non-empty array [json-pointer:{at}]"]
     problems = [f"no more than {most} items allowed [json-pointer:{at}]"] if len(values) > most else []
+    if len(values) < least:
+        problems.append(f"no fewer than {least} items allowed [json-pointer:{at}]")
     return problems + [problem for index, entry in enumerate(values) for problem in check(entry, f"{at}/{index}")]
 
 
@@ -97,7 +128,7 @@ def _section(block: Mapping[str, object], at: str) -> Problems:
         return [f"missing required field: text or fields [json-pointer:{at}]"]
     problems = _text(block["text"], 3000, f"{at}/text") if "text" in block else []
     if "fields" in block:
-        problems += _list(block["fields"], 10, f"{at}/fields", lambda entry, place: _text(entry, 2000, place))
+        problems += check_list(block["fields"], 10, f"{at}/fields", lambda entry, place: _text(entry, 2000, place))
     return problems + (_element(block["accessory"], f"{at}/accessory") if "accessory" in block else [])
 
 
@@ -108,13 +139,13 @@ def _context(block: Mapping[str, object], at: str) -> Problems:
             return _image(entry, place)
         return _text(entry, 3000, place)
 
-    return _list(block.get("elements"), 10, f"{at}/elements", check)
+    return check_list(block.get("elements"), 10, f"{at}/elements", check)
 
 
 @checks("actions")
 def _actions(block: Mapping[str, object], at: str) -> Problems:
     elements = block.get("elements")
-    problems = _list(elements, 25, f"{at}/elements", _element)
+    problems = check_list(elements, 25, f"{at}/elements", _element)
     return problems + (_duplicates(elements, "action_id", f"{at}/elements") if isinstance(elements, list) else [])
 
 
@@ -126,9 +157,10 @@ def _element(value: object, at: str) -> Problems:
     if value.get("type") != "button":
         # Menus and pickers are not checked.
         return []
-    problems = _text(value.get("text"), 75, f"{at}/text", ("plain_text",))
+    problems = check_properties(value, BUTTON_PROPERTIES, at)
+    problems += _text(value.get("text"), 75, f"{at}/text", ("plain_text",))
     for name, most in (("url", 3000), ("value", 2000), ("action_id", 255)):
-        problems += _string(value[name], most, f"{at}/{name}") if name in value else []
+        problems += check_string(value[name], most, f"{at}/{name}") if name in value else []
     if value.get("style") not in (None, "primary", "danger"):
         problems.append(f"must be a valid enum value [json-pointer:{at}/style]")
     return problems
@@ -136,9 +168,9 @@ def _element(value: object, at: str) -> Problems:
 
 @checks("image")
 def _image(block: Mapping[str, object], at: str) -> Problems:
-    problems = _string(block.get("alt_text"), 2000, f"{at}/alt_text")
+    problems = check_string(block.get("alt_text"), 2000, f"{at}/alt_text")
     if "image_url" in block:
-        problems += _string(block["image_url"], 3000, f"{at}/image_url", least=1)
+        problems += check_string(block["image_url"], 3000, f"{at}/image_url", least=1)
     elif not isinstance(block.get("slack_file"), Mapping):
         problems.append(f"missing required field: image_url or slack_file [json-pointer:{at}]")
     return problems + (_text(block["title"], 2000, f"{at}/title", ("plain_text",)) if "title" in block else [])
@@ -146,13 +178,13 @@ def _image(block: Mapping[str, object], at: str) -> Problems:
 
 @checks("markdown")
 def _markdown(block: Mapping[str, object], at: str) -> Problems:
-    return _string(block.get("text"), 12000, f"{at}/text", least=1)
+    return check_string(block.get("text"), 12000, f"{at}/text", least=1)
 
 
 @checks("data_table")
 def _data_table(block: Mapping[str, object], at: str) -> Problems:
     rows, page_size = block.get("rows"), block.get("page_size", 5)
-    problems = _string(block.get("caption"), 3000, f"{at}/caption", least=1)
+    problems = check_string(block.get("caption"), 3000, f"{at}/caption", least=1)
     if not isinstance(page_size, int) or not 1 <= page_size <= 100:
         problems.append(f"must be a number from 1 to 100 [json-pointer:{at}/page_size]")
     if not isinstance(rows, list) or not 2 <= len(rows) <= MAX_ROWS + 1:
@@ -185,7 +217,7 @@ def _cells(rows: list[list[object]], at: str, kinds: tuple[str, ...]) -> Problem
             if not isinstance(cell, Mapping) or cell.get("type") not in kinds:
                 problems.append(f"unsupported type of cell [json-pointer:{place}]")
             elif cell["type"] == "raw_text":
-                problems += _string(cell.get("text"), MAX_TABLE, f"{place}/text", least=1)
+                problems += check_string(cell.get("text"), MAX_TABLE, f"{place}/text", least=1)
     if count_characters(rows) > MAX_TABLE:
         problems.append(f"must have at most {MAX_TABLE} characters in all cells [json-pointer:{at}]")
     return problems

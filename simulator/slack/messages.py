@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 from simulator.slack import blocks as block_kit
+from simulator.slack import data_blocks
 from simulator.slack.api import (
     Arguments,
     bool_argument,
@@ -20,6 +21,7 @@ from simulator.slack.api import (
     raise_if_limited,
 )
 from simulator.slack.workspace import BOT, BOT_NAME, BOT_USER, TEAM, Channel, Content, Message, SlackError
+from simulator.world.current import current_world
 from simulator.world.world import World
 
 MAX_TEXT, MAX_UPDATED_TEXT = 40_000, 4_000
@@ -178,7 +180,9 @@ def _metadata(arguments: Arguments) -> dict[str, object] | None:
 
 def check_blocks(blocks: object) -> None:
     """Raise SlackError for blocks that Slack would not show."""
-    if problems := block_kit.validate(blocks):
+    unsupported = () if current_world().config.slack_data_blocks else data_blocks.NEW_TYPES
+    problems = block_kit.validate(blocks, unsupported)
+    if problems or (problems := data_blocks.count_problems(cast("list[dict[str, Any]]", blocks))):
         raise SlackError("invalid_blocks", *problems)
     if block_kit.count_characters(blocks) > block_kit.MAX_CHARACTERS:
         raise SlackError(block_kit.TOO_LONG)

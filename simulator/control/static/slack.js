@@ -124,7 +124,25 @@ const slack = (() => {
     image: (block) => [block.title ? make("div", "caption", ...words(block.title)) : null, picture(block, "picture")],
     markdown: (block) => [make("div", "", ...broken(String(block.text)))],
     rich_text: (block) => [make("div", "", ...rich(block))],
+    table: (block) => [table(block.rows)],
+    data_table: (block) => [make("div", "caption", block.caption), table(block.rows)],
+    data_visualization: (block) => [make("b", "", block.title), table(chartRows(block.chart))],
   };
+
+  // Return rows of cells as a table; the first row is the header.
+  function table(rows) {
+    const cells = (row, name) => make("tr", "", ...row.map((cell) => make(name, "", ...(cell.type === "rich_text" ? rich(cell) : [String(cell.text ?? cell.value)]))));
+    return make("table", "", make("thead", "", cells(rows[0], "th")), make("tbody", "", ...rows.slice(1).map((row) => cells(row, "td"))));
+  }
+
+  // Return the numbers of a chart as the rows of a table: a chart is not drawn.
+  function chartRows(chart) {
+    const text = (value) => ({ type: "raw_text", text: String(value ?? "") });
+    if (chart.type === "pie") return [[text("pie"), text("")], ...chart.segments.map((segment) => [text(segment.label), text(segment.value)])];
+    const value = (series, label) => (series.data.find((point) => point.label === label) || {}).value;
+    const names = [text(chart.type), ...chart.series.map((series) => text(series.name))];
+    return [names, ...chart.axis_config.categories.map((label) => [text(label), ...chart.series.map((series) => text(value(series, label)))])];
+  }
 
   function rich(node) {
     if (node.type === "text") return [String(node.text)];
