@@ -96,7 +96,7 @@ def test_help_needs_no_valid_settings() -> None:
 )
 @pytest.mark.parametrize("program", ["flask", "webhooks"])
 def test_usage_errors_are_whole_sentences_with_a_suggestion(program: str, words: tuple[str, ...], message: str) -> None:
-    """What was meant is suggested for a misspelt command or option; every sentence ends with a full stop."""
+    """A misspelt command or option leads to a suggestion; every sentence ends with a full stop."""
     ended = subprocess.run(
         [sys.executable, "-m", program, *words], check=False, cwd=ROOT, capture_output=True, text=True, timeout=60
     )

@@ -131,7 +131,7 @@ def test_changes_make_jobs_for_notices(arrive: Arrive, box: Inbox, clock: Clock)
 
 
 def test_notice_remembers_what_was_sent(arrive: Arrive, box: Inbox) -> None:
-    """Where a message is and which versions were sent survive a restart."""
+    """The address of a message and the versions that were sent survive a restart."""
     (one,) = arrive(refresh("Failed", 0))
     notice = box.notices.register(one.id, "slack:#bi", POLICY)
     box.notices.save(notice, posted={"channel": "C1", "ts": "1.2"}, shown={"message": 3})

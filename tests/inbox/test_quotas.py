@@ -21,7 +21,7 @@ def test_quota_ends_at_the_limit_and_begins_again(box: Inbox, clock: Clock) -> N
 
 
 def test_amounts_are_counted(box: Inbox) -> None:
-    """What would exceed the limit is refused and not counted; a smaller amount may fit."""
+    """An amount that would exceed the limit is refused and not counted; a smaller one may fit."""
     assert [box.quotas.take("a", 5, amount) for amount in (3, 3, 2, 1)] == [True, False, True, False]
     box.quotas.give_back("a", 2)
     assert [box.quotas.take("a", 5, amount) for amount in (3, 2)] == [False, True]

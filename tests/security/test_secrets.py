@@ -208,7 +208,7 @@ def test_short_secret_does_not_refuse_a_value() -> None:
 
 
 def test_state_is_stored_without_secrets(services: Services, tmp_path: Path) -> None:
-    """What the server remembers over restarts may be an error, so it is masked."""
+    """A value that the server remembers over restarts may be an error, so it is masked."""
     services.inbox.state.set("last error", {"text": f"refused {PAT_SECRET}"})
     assert services.inbox.state.get("last error") == {"text": "refused ***"}
     services.inbox.close()
@@ -216,7 +216,7 @@ def test_state_is_stored_without_secrets(services: Services, tmp_path: Path) -> 
 
 
 def test_body_of_an_event_is_unchanged(services: Services) -> None:
-    """What came in comes out unchanged, even if it contained a secret; what is shown of it is masked."""
+    """A body is stored and returned unchanged, even if it contains a secret; the parts that are shown are masked."""
     body = json.dumps({"event_type": "WorkbookCreated", "resource_name": PAT_SECRET}).encode()
     received = parse(body)
     assert received

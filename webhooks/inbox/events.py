@@ -45,7 +45,7 @@ MARK = (
 
 @dataclass(frozen=True, slots=True)
 class EventPlan:
-    """What is stored for one event: the rows of its jobs, none if it is ignored, and what it says about a run."""
+    """The rows of one event's jobs, none if it is ignored, and its evidence about a run."""
 
     job_rows: list[dict[str, Any]]
     evidence: RunEvidence | None

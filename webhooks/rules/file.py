@@ -57,7 +57,7 @@ class DeadLettersModel(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a rule is: its number and name, the line of its header, and its lines; line 0 means that it is unknown."""
+    """The place of a rule: its number and name, the line of its header (0 if unknown), and its lines."""
 
     label: str
     line: int = 0

@@ -1,4 +1,4 @@
-"""What the processes of one server know about their database."""
+"""The state of a database that the processes of one server share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SIZE = HOLDERS.stop
 
 
 class KnownDatabase:
-    """Whether the database exists; for a SQLite file also its identity, its newest event, and whether it was damaged.
+    """The existence of the database; for a SQLite file also its identity, its newest event, and known damage.
 
     A process that starts late, or in place of a dead one, compares what it finds with what the others know. `values`
     are `SIZE` integers in memory that these processes share; without them they belong to this process.
@@ -35,12 +35,12 @@ class KnownDatabase:
 
     @property
     def held_by_others(self) -> bool:
-        """Whether another process has the database open."""
+        """True if another process has the database open."""
         return any(_is_other_process(self._values[place]) for place in HOLDERS)
 
     @property
     def exists(self) -> bool:
-        """Whether a process has used the database, so that none may create it again."""
+        """True once a process has used the database, so that none may create it again."""
         return bool(self._values[EXISTS])
 
     @exists.setter
@@ -71,7 +71,7 @@ class KnownDatabase:
 
     @property
     def damaged(self) -> bool:
-        """Whether a process has found damage that does not go away."""
+        """True once a process has found permanent damage."""
         return bool(self._values[DAMAGED])
 
     @damaged.setter

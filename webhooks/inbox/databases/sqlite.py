@@ -50,11 +50,7 @@ class SqliteStore(Store):
     given_id = "?"
 
     def __init__(
-        self,
-        url: URL,
-        clock: Clock | None = None,
-        wall: Clock = time.time,
-        known: KnownDatabase | None = None,
+        self, url: URL, clock: Clock | None = None, wall: Clock = time.time, known: KnownDatabase | None = None
     ) -> None:
         super().__init__()
         if not url.database or url.database == ":memory:":
@@ -70,12 +66,8 @@ class SqliteStore(Store):
         self._fixed = clock
         self._offset: float | None = None
         self._readers = create_engine(url, pool_size=5, max_overflow=20, pool_timeout=5)
-        self._writer = create_engine(
-            url,
-            poolclass=NullPool,
-            isolation_level="AUTOCOMMIT",
-            connect_args={"cached_statements": CACHED_STATEMENTS},
-        )
+        options = {"cached_statements": CACHED_STATEMENTS}
+        self._writer = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=options)
         for engine in (self._readers, self._writer):
             event.listen(engine, "do_connect", self._do_connect)
 
