@@ -9,6 +9,7 @@ Only documented interfaces are used: methods of `socket.socket`, and `SSLContext
 
 from __future__ import annotations
 
+import io
 import math
 import socket
 import ssl
@@ -16,7 +17,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from http.client import HTTPException
 from typing import Any
+
+# Interim responses before the real one: https://www.rfc-editor.org/rfc/rfc9110#section-15.2. One is
+# enough for a server, and http.client reads any number. As in tableau_rest/transport/exchange.py.
+MAX_INTERIM_RESPONSES = 10
 
 _end: ContextVar[float] = ContextVar("end", default=math.inf)
 
@@ -32,6 +38,21 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
     finally:
         _end.reset(token)
+
+
+class LimitedReader(io.BufferedReader):
+    """A file from which http.client reads one response, without interim responses that never end."""
+
+    _status_lines = 0
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Return the next line. Raises HTTPException after too many interim responses."""
+        line = super().readline(size)
+        if line.startswith(b"HTTP/"):
+            self._status_lines += 1
+            if self._status_lines > 1 + MAX_INTERIM_RESPONSES:
+                raise HTTPException(f"the server sent more than {MAX_INTERIM_RESPONSES} interim responses")
+        return line
 
 
 class LimitedSocket(socket.socket):
@@ -69,6 +90,10 @@ class LimitedSocket(socket.socket):
         """Return the bytes that arrive next, at most `buflen`."""
         with self._limited():
             return super().recv(buflen, flags)
+
+    def makefile(self, *_: Any, **__: Any) -> Any:
+        """Return a buffered reader, which is what http.client reads responses from."""
+        return LimitedReader(super().makefile("rb", buffering=0))
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         """Read the bytes that arrive next into `buffer`; files made by `makefile` read with it."""

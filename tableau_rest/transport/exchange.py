@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from http.client import HTTPException
 from io import BufferedReader, RawIOBase
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,9 @@ else:
 
 # Bytes passed to the socket at a time, so that a peer that reads slowly is noticed; a TLS record holds as many.
 _PIECE = 16 * 1024
+# Interim responses before the real one: https://www.rfc-editor.org/rfc/rfc9110#section-15.2. One is
+# enough for a server, and http.client reads any number. As in notifiers/deadline.py.
+_MAX_INTERIM_RESPONSES = 10
 
 
 class Exchange:
@@ -113,7 +117,7 @@ class DeadlineSocket:
 
     def makefile(self, *_: Any, **__: Any) -> BufferedReader:
         """Return a buffered reader, which is what http.client reads responses from."""
-        return BufferedReader(_Reader(self, self._socket.makefile("rb", buffering=0)))
+        return _ResponseFile(_Reader(self, self._socket.makefile("rb", buffering=0)))
 
     def limit(self) -> None:
         """Limit the next step to the time that is left. Raises TimeoutError if there is none."""
@@ -124,6 +128,20 @@ class DeadlineSocket:
         if left <= 0:
             raise TimeoutError("the deadline of the exchange has passed")
         self._socket.settimeout(left if self._timeout is None else min(left, self._timeout))
+
+
+class _ResponseFile(BufferedReader):
+    """A file from which http.client reads one response, without interim responses that never end."""
+
+    _status_lines = 0
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        if line.startswith(b"HTTP/"):
+            self._status_lines += 1
+            if self._status_lines > 1 + _MAX_INTERIM_RESPONSES:
+                raise HTTPException(f"the server sent more than {_MAX_INTERIM_RESPONSES} interim responses")
+        return line
 
 
 class _Reader(RawIOBase):

@@ -195,6 +195,42 @@ def test_hostile_response_ends_in_an_error(peer: str, case: str) -> None:
     gc.collect()
 
 
+def interim(connection: socket) -> None:
+    """Send an interim response now and then, without an end."""
+    read_head(connection)
+    while True:
+        connection.sendall(b"HTTP/1.1 100 Continue\r\nX-Wait: more\r\n\r\n")
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("proxy", ["", "http_proxy", "https_proxy"])
+@pytest.mark.parametrize("peer", CALLS)
+def test_interim_responses_hold_no_thread_until_the_deadline(
+    peer: str, proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A peer, or a proxy before it, may send a few; after that the call ends long before its time."""
+    started = time.monotonic()
+    with raw_server(interim) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        if proxy:
+            monkeypatch.setenv(proxy, url)
+            monkeypatch.setenv("no_proxy", "")
+            url = f"{proxy.partition('_')[0]}://peer.example"
+        with pytest.raises((NotifierError, TableauError)):
+            CALLS[peer](url)
+    # The shortest deadline of a call is 15 s.
+    assert time.monotonic() - started < 8
+    gc.collect()
+
+
+@pytest.mark.parametrize("peer", ["Slack", "Twilio"])
+def test_some_interim_responses_are_skipped(peer: str) -> None:
+    """The response after them is the one that counts."""
+    body = b"HTTP/1.1 100 Continue\r\n\r\n" * 10 + as_json(OK)
+    with raw_server(lambda connection: send_all(connection, body)) as server:
+        CALLS[peer](f"http://127.0.0.1:{server.port}")
+
+
 @contextmanager
 def recording(respond: Callable[[bytes, int], bytes]) -> Iterator[tuple[str, list[bytes]]]:
     """Serve what `respond` returns for the head of a request and the port, and record all heads."""
