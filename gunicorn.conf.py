@@ -1,6 +1,7 @@
 """Settings of gunicorn: address, threads, limits, logging, and when the embedded worker starts and stops."""
 
 import gc
+import logging
 import multiprocessing
 import os
 import resource
@@ -13,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import gunicorn
+from gunicorn.config import ForwardedAllowIPS
 
 # gunicorn may be started in another folder, with --config; everything relative is below the project's root.
 chdir = str(Path(__file__).resolve().parent)
@@ -44,16 +46,54 @@ RESTART_SECONDS = 1
 JOB_GRACE_SECONDS = 20
 
 environment.gunicorn_is_configured = True
-try:
-    load_environment()
-    settings = Settings.read()
-    workers = web_concurrency()
-except RuntimeError as error:
-    sys.exit(f"Error: {error}")
+
+
+def read_settings():
+    """Return the settings, the number of processes, and the trusted proxies.
+
+    gunicorn reads this file again at a reload (SIGHUP), and an error would end the server: it keeps the previous ones.
+    """
+    previous = environment.served_settings
+    try:
+        with environment.unchanged_on_error():
+            load_environment()
+            # gunicorn reads this variable before it reads this file, and so before the env file.
+            trusted = os.environ.get("FORWARDED_ALLOW_IPS") or "127.0.0.1,::1"
+            require_proxy_addresses(trusted)
+            found = Settings.read(), web_concurrency(), trusted
+            if previous is not None:
+                require_new_address(previous[0], found[0])
+    except RuntimeError as error:
+        if previous is None:
+            sys.exit(f"Error: {error}")
+        reason = " ".join(str(error).split())
+        log = logging.getLogger("webhooks")
+        log.error("Settings invalid, the server keeps the previous ones: %s", reason)  # noqa: TRY400 - the message lists the errors
+        return previous
+    environment.served_settings = found
+    return found
+
+
+def require_proxy_addresses(text):
+    """Raise RuntimeError for addresses that gunicorn refuses."""
+    try:
+        ForwardedAllowIPS().set(text)
+    except (ValueError, TypeError) as error:
+        raise RuntimeError(f"FORWARDED_ALLOW_IPS: {text!r} is not a list of addresses: {error}") from None
+
+
+def require_new_address(old, new):
+    """Raise RuntimeError if the server cannot listen on the new address; it closes the old one before it tries."""
+    if new.port != old.port:
+        environment.require_free_address(new.host, new.port)
+    elif new.host != old.host:
+        # The port is in use, by this server.
+        environment.require_free_address(new.host, 0)
+
+
+settings, workers, forwarded_allow_ips = read_settings()
 
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
-# gunicorn reads this variable before it reads this file, and so before the env file.
-forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS") or "127.0.0.1,::1"
 # The application needs neither the scheme nor a path prefix from a proxy. gunicorn's defaults would refuse requests
 # whose proxies disagree about the scheme, and let SCRIPT_NAME, which a client may send as well, replace the path.
 secure_scheme_headers = {}

@@ -8,9 +8,10 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from dotenv import dotenv_values, find_dotenv
 
@@ -19,8 +20,12 @@ from webhooks.config.env_file import read_env_file
 ROOT = Path(__file__).resolve().parents[2]
 ENV_FILE = ROOT / ".env"
 
-# Set by gunicorn.conf.py.
+# Set by gunicorn.conf.py, which is executed again at a reload: that it was found, and the settings, the number of
+# processes and the trusted proxies that the server uses.
 gunicorn_is_configured = False
+served_settings: Any = None
+# The variables that come from the env file.
+_added: dict[str, str] = {}
 
 
 def from_root(path: Path) -> Path:
@@ -49,11 +54,31 @@ def complete_environment(is_setting: Callable[[str], bool]) -> None:
             for name, taken in (dotenv_values(found, encoding="utf-8") if found else {}).items():
                 if taken is not None and os.environ.get(name) == taken:
                     del os.environ[name]
+    # At a reload, the file may have other variables than before.
+    for name, value in _added.items():
+        if os.environ.get(name) == value:
+            del os.environ[name]
+    _added.clear()
     for name, value in variables.items():
         if value and not os.environ.get(name) and not is_setting(name):
-            os.environ[name] = value
+            os.environ[name] = _added[name] = value
     if "TZ" in variables:
         time.tzset()
+
+
+@contextmanager
+def unchanged_on_error() -> Iterator[None]:
+    """Restore the environment if the block raises RuntimeError, so that a refused reload changes nothing."""
+    before, added = dict(os.environ), dict(_added)
+    try:
+        yield
+    except RuntimeError:
+        os.environ.clear()
+        os.environ.update(before)
+        _added.clear()
+        _added.update(added)
+        time.tzset()
+        raise
 
 
 def require_gunicorn_configuration() -> None:

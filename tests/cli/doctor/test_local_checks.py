@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from tests.cli.doctor.conftest import results
 from tests.support.simulated_site import MakeFlask, RunFlask
-from webhooks.cli.doctor.sqlite_files import Process, explain_unwritable, foreign_owner, remote_file_system
+from webhooks.cli.doctor.sqlite_files import (
+    Process,
+    close_command,
+    explain_unwritable,
+    foreign_owner,
+    remote_file_system,
+)
 from webhooks.config.settings import Settings
 from webhooks.event import parse
 from webhooks.inbox import Inbox
@@ -170,3 +178,42 @@ def test_remote_file_systems_are_found(path: str, found: str) -> None:
 def test_without_mountinfo_no_file_system_is_remote() -> None:
     """Systems other than Linux have no such file."""
     assert remote_file_system(Path("/srv/inbox.sqlite3"), "") == ""
+
+
+def test_command_against_exposed_files_repairs_them(make_flask: MakeFlask, settings: Settings, tmp_path: Path) -> None:
+    """A folder of mode 0777 and files of mode 0644: the advice is a command, and after it there is no warning."""
+    folder = tmp_path / "it's data"
+    folder.mkdir()
+    moved = settings.model_copy(update={"database_url": SecretStr(f"sqlite:///{folder / 'inbox.sqlite3'}")})
+    inbox = Inbox.open(moved.database_url.get_secret_value())
+    for path in folder.iterdir():
+        path.chmod(0o644)
+    folder.chmod(0o777)
+    result = results(make_flask(moved)("doctor", "--json"))["database"]
+    assert result["state"] == "warning"
+    subprocess.run(["/bin/sh", "-c", result["advice"].removeprefix("Run: ")], check=True, timeout=10)
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert results(make_flask(moved)("doctor", "--json"))["database"]["state"] == "ok"
+    inbox.close()
+
+
+def test_env_file_that_everyone_can_read_is_a_warning(
+    flask: RunFlask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It contains secrets; the command closes it."""
+    file = tmp_path / ".env"
+    file.write_text("WEBHOOK_TOKEN=abc\n", encoding="utf-8")
+    file.chmod(0o644)
+    monkeypatch.setattr("webhooks.config.environment.ENV_FILE", file)
+    result = results(flask("doctor", "--json"))["settings"]
+    assert (result["state"], str(file) in result["text"]) == ("warning", True)
+    subprocess.run(["/bin/sh", "-c", result["advice"].removeprefix("Run: ")], check=True, timeout=10)
+    assert results(flask("doctor", "--json"))["settings"]["state"] == "ok"
+
+
+def test_command_for_files_of_another_user_needs_sudo(tmp_path: Path) -> None:
+    """Only the owner or root may change the rights."""
+    owner = tmp_path.stat().st_uid
+    assert close_command([tmp_path], Process(uid=owner, gids={1})) == f"chmod go-rwx {tmp_path}"
+    assert close_command([tmp_path], Process(uid=owner + 4242, gids={1})) == f"sudo chmod go-rwx {tmp_path}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,6 +10,7 @@ from pathlib import Path
 from webhooks.cli.doctor import sqlite_files
 from webhooks.cli.doctor.results import CheckResult, failed, ok, skipped, warning
 from webhooks.clock import utc_now
+from webhooks.config import environment
 from webhooks.destinations import delivery_warnings
 from webhooks.errors import StoreUnavailable
 from webhooks.registry import RegistrationError
@@ -64,6 +64,11 @@ class LocalChecks:
             yield ok("token", f"{len(tokens)} are valid; remove the old one after flask webhooks sync")
         else:
             yield ok("token", "set")
+        secret_files = [path for path in (environment.ENV_FILE, settings.sites_file) if path]
+        if exposed := [path for path in secret_files if path.is_file() and path.stat().st_mode & 0o006]:
+            text = f"every user of this machine can read {' and '.join(map(str, exposed))}, which can contain secrets"
+            command = sqlite_files.close_command(exposed, sqlite_files.Process.current())
+            yield warning("settings", text, f"Run: {command}")
 
     def database(self) -> Iterator[CheckResult]:
         """Write and delete a row, which needs the disk, the schema and the permissions."""
@@ -89,8 +94,8 @@ class LocalChecks:
         if exposed := sqlite_files.exposed_files(self._file):
             names = ", ".join(path.name for path in exposed)
             text = f"every user of this machine can read, lock or write the inbox in {self._file.parent}: {names}"
-            paths = " ".join(shlex.quote(str(path)) for path in exposed)
-            yield warning("database", text, f"Run: chmod go-rwx {paths}")
+            command = sqlite_files.close_command(exposed, sqlite_files.Process.current())
+            yield warning("database", text, f"Run: {command}")
         if remote := sqlite_files.remote_file_system(self._file, sqlite_files.read_mounts()):
             text = f"{self._file} is on a network file system ({remote}), where SQLite can lose data"
             yield warning("database", text, "Move it to a local disk, or use PostgreSQL (flask inbox move).")

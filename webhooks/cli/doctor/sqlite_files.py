@@ -6,7 +6,7 @@ import os
 import pwd
 import re
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +75,12 @@ def exposed_files(database: Path) -> list[Path]:
     files = [Path(f"{database}{suffix}") for suffix in ("", "-wal", "-shm", ".lock")]
     found = [file for file in files if file.exists() and file.stat().st_mode & 0o006]
     return [folder, *found] if folder.stat().st_mode & 0o002 else found
+
+
+def close_command(paths: Sequence[Path], process: Process) -> str:
+    """Return the command that takes all rights on the paths from the group and from others."""
+    foreign = process.uid != 0 and any(path.stat().st_uid != process.uid for path in paths)
+    return f"{'sudo ' if foreign else ''}chmod go-rwx {' '.join(shlex.quote(str(path)) for path in paths)}"
 
 
 def remote_file_system(path: Path, mounts: str) -> str:
