@@ -37,7 +37,7 @@ def feed() -> Response | dict[str, Any]:
     world = current_world()
     with world.lock:
         now, pace = world.now(), world.config.sms_seconds
-        arriving = sum(sms.status(now, pace) != "delivered" for sms in world.twilio.messages[-MAX_SMS:])
+        arriving = sum(sms.status(now, pace) != sms.final_status for sms in world.twilio.messages[-MAX_SMS:])
         attempts = sum(len(delivery.attempts) for delivery in list(world.sender.log)[-MAX_DELIVERIES:])
         stamp = f"{world.generation}.{world.version}.{world.calls.total}.{arriving}.{attempts}"
         if request.args.get("since") == stamp:

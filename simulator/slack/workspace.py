@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -178,6 +179,8 @@ class Workspace:
         self._add_configured(config.slack_channel)
         self.messages: list[Message] = []
         self._by_ts: dict[tuple[str, str], Message] = {}
+        # The replies by the channel and time stamp of their root: long threads and channels stay fast.
+        self._threads: defaultdict[tuple[str, str], list[Message]] = defaultdict(list)
         self.rate_limits = RateLimits()
         self.response_urls: dict[str, ResponseUrl] = {}
         self.files: dict[str, File] = {}
@@ -227,7 +230,7 @@ class Workspace:
 
     def replies(self, root: Message) -> list[Message]:
         """Return the replies to a message, oldest first."""
-        return [one for one in self.messages if one.thread_ts == root.ts and one.channel == root.channel]
+        return list(self._threads.get((root.channel, root.ts), ()))
 
     def post(self, channel: Channel, message: Message) -> Message:
         """Post a message to a channel. Raises SlackError."""
@@ -237,12 +240,16 @@ class Workspace:
             raise SlackError("thread_not_found")
         self.messages.append(message)
         self._by_ts[channel.id, message.ts] = message
+        if message.is_reply:
+            self._threads[channel.id, message.thread_ts].append(message)
         return message
 
     def delete(self, message: Message) -> None:
         """Delete a message; replies to it stay."""
         self.messages.remove(message)
         del self._by_ts[message.channel, message.ts]
+        if message.is_reply:
+            self._threads[message.channel, message.thread_ts].remove(message)
 
     def new_message(self, channel: str, content: Content) -> Message:
         """Return a message with a unique time stamp."""

@@ -56,11 +56,18 @@ class Sms:
     body: str
     at: datetime
     media: tuple[str, ...] = ()
+    # Twilio's code for the reason why the message will not be delivered; 0 if it will.
+    error_code: int = 0
+
+    @property
+    def final_status(self) -> str:
+        """Return the status in the end."""
+        return "undelivered" if self.error_code else "delivered"
 
     def status(self, now: datetime, pace: float) -> str:
-        """Return the status: queued for `pace` seconds, then sent for as long, then delivered."""
+        """Return the status: queued for `pace` seconds, then sent for as long, then the final one."""
         age = (now - self.at).total_seconds()
-        return "queued" if age < pace else "sent" if age < 2 * pace else "delivered"
+        return "queued" if age < pace else "sent" if age < 2 * pace else self.final_status
 
     @property
     def segments(self) -> int:
@@ -87,8 +94,8 @@ class Account:
         self.opted_out: set[str] = set()
         self.messages: list[Sms] = []
 
-    def send(self, form: Mapping[str, str], media: tuple[str, ...]) -> Sms:
-        """Accept a message. Raises TwilioError if Twilio would refuse it."""
+    def send(self, form: Mapping[str, str], media: tuple[str, ...], *, error_code: int = 0) -> Sms:
+        """Accept a message; with an `error_code` it will not be delivered. Raises TwilioError if Twilio refuses it."""
         to, body = self._check_recipient(form.get("To", "")), form.get("Body", "")
         sender, service = form.get("From", ""), form.get("MessagingServiceSid", "")
         self._check_sender(sender, service)
@@ -97,7 +104,7 @@ class Account:
         if len(body) > MAX_CHARACTERS:
             raise TwilioError(21617, "The concatenated message body exceeds the 1600 character limit.")
         sid = f"{'MM' if media else 'SM'}{self._random.getrandbits(128):032x}"
-        sms = Sms(sid, to, sender or next(iter(self._senders)), service, body, self._now(), media)
+        sms = Sms(sid, to, sender or next(iter(self._senders)), service, body, self._now(), media, error_code)
         self.messages.append(sms)
         return sms
 

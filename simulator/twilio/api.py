@@ -59,7 +59,9 @@ def authenticated(view: View) -> View:
 @authenticated
 def send(world: World) -> Response:
     """Accept a message for sending."""
-    sms = world.twilio.send(request.form.to_dict(), tuple(request.form.getlist("MediaUrl")))
+    fault = world.faults.take("undelivered")
+    media = tuple(request.form.getlist("MediaUrl"))
+    sms = world.twilio.send(request.form.to_dict(), media, error_code=int(fault.code) if fault else 0)
     if url := request.form.get("StatusCallback", ""):
         schedule_callbacks(world, sms, url)
     world.changed()
@@ -131,7 +133,7 @@ def describe_sms(world: World, sms: Sms) -> dict[str, Any]:
         "api_version": VERSION,
         "price": None,
         "price_unit": "USD",
-        "error_code": None,
+        "error_code": sms.error_code or None if status == sms.final_status else None,
         "error_message": None,
         "uri": f"{base}.json",
         "subresource_uris": {"media": f"{base}/Media.json"},

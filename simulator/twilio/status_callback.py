@@ -21,10 +21,12 @@ log = logging.getLogger(__name__)
 
 
 def schedule_callbacks(world: World, sms: Sms, url: str) -> None:
-    """Schedule the requests that report that the message was sent and delivered."""
-    for number, status in enumerate(("sent", "delivered"), 1):
+    """Schedule the requests that report that the message was sent, and delivered or not."""
+    for number, status in enumerate(("sent", sms.final_status), 1):
         form = {"MessageSid": sms.sid, "MessageStatus": status, "To": sms.to, "From": sms.sender}
         form |= {"AccountSid": world.twilio.sid, "ApiVersion": "2010-04-01", "SmsSid": sms.sid, "SmsStatus": status}
+        if sms.error_code and status == sms.final_status:
+            form["ErrorCode"] = str(sms.error_code)
         world.timer.after(number * world.config.sms_seconds, partial(send_callback, url, form, world.twilio.token))
 
 

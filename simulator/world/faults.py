@@ -26,8 +26,11 @@ KINDS = {
     "lists": "JSON: an empty collection is sent as an empty list instead of {}",
     "empty": "JSON: collections are sent empty, as {}",
     "document": "respond with 200 and the JSON text `document`",
+    "undelivered": "accept a message, and later report that it was not delivered, with Twilio's error `code` (30003)",
     "late_jobs": "the list shows the end of a job `seconds` later; with `form` absent it does not list the job before",
 }
+# These do not affect a call by themselves: the code that they concern asks for them.
+ASKED_FOR = ("late_jobs", "undelivered")
 FORMS = {"unauthorized": ("401002", "401000", "403", "html", "empty"), "late_jobs": ("running", "absent")}
 DEFAULT_SECONDS = {"delay": 2.0, "lost": 0.0, "throttled": 1740.0, "late_jobs": 3.0}
 
@@ -94,16 +97,18 @@ class Faults:
     def hit(self, target: str, method: str, path: str) -> list[Fault]:
         """Return the faults that affect this call, and count one use of each."""
         with self._lock:
-            matching = [f for f in self._on if f.kind != "late_jobs" and f.matches(target, method, path)]
+            matching = [f for f in self._on if f.kind not in ASKED_FOR and f.matches(target, method, path)]
             return [fault for fault in matching if self._use(fault)]
+
+    def take(self, kind: str) -> Fault | None:
+        """Return the first fault of this kind that applies, and count one use of it."""
+        with self._lock:
+            return next((fault for fault in self._on if fault.kind == kind and self._use(fault)), None)
 
     def lateness(self) -> tuple[float, bool]:
         """Return by how many seconds the end of a job appears late, and whether the job is absent until then."""
-        with self._lock:
-            for fault in self._on:
-                if fault.kind == "late_jobs" and self._use(fault):
-                    return fault.seconds, fault.form == "absent"
-        return 0.0, False
+        fault = self.take("late_jobs")
+        return (fault.seconds, fault.form == "absent") if fault else (0.0, False)
 
     def _use(self, fault: Fault) -> bool:
         if fault.share < 1 and self._random.random() >= fault.share:
@@ -135,6 +140,8 @@ def _validated(request: dict[str, object]) -> dict[str, object]:
         re.compile(path)
     except re.error as error:
         raise ValueError(f"path {path!r} is not a regular expression: {error}") from error
+    if kind == "undelivered" and not str(fault.setdefault("code", "30003")).isdigit():
+        raise ValueError(f"code must be a number such as 30003, not {fault['code']!r}")
     fault["header"] = fault.get("header", True) not in (False, "false", 0)
     return fault | {name: str(fault[name]) for name in ("code", "location", "document") if name in fault}
 

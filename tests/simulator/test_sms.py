@@ -104,6 +104,31 @@ def test_status_callback_is_signed(receiver: Any) -> None:
     )
 
 
+def test_message_is_not_delivered(receiver: Any) -> None:
+    """With the fault, a message is accepted like any other, and its status and callback later have Twilio's code."""
+    with running(Config(sms_seconds=0.01)) as simulator:
+        config = simulator.world.config
+        client = twilio.rest.Client(config.twilio_account_sid, config.twilio_auth_token)
+        client.api.base_url = f"{simulator.url}/twilio"
+        fault = {"kind": "undelivered", "target": "twilio", "code": "30007", "times": 1}
+        assert requests.post(f"{simulator.url}/simulator/faults", json=fault, timeout=5).status_code == 201
+        # A lookup does not use the fault up.
+        assert client.messages.list() == []
+        first = client.messages.create(**NUMBERS, body="x", status_callback=receiver.url)
+        second = client.messages.create(**NUMBERS, body="y")
+        assert (first.status, first.error_code) == ("queued", None)
+        assert simulator.world.timer.settle(5)
+        found = {sms.sid: (sms.status, sms.error_code) for sms in client.messages.list()}
+        client.http_client.session.close()
+    assert found[first.sid] == ("undelivered", 30007)
+    assert found[second.sid][1] is None
+    forms = [parse_qs(body.decode()) for _, _, body in receiver.requests]
+    assert {form["MessageStatus"][0]: form.get("ErrorCode") for form in forms} == {
+        "sent": None,
+        "undelivered": ["30007"],
+    }
+
+
 def test_api_key_is_accepted() -> None:
     """A key of the account authenticates in place of its token, if one is configured."""
     with running(Config(twilio_api_key_sid="SK" + "1" * 32, twilio_api_key_secret="key-secret")) as simulator:

@@ -15,6 +15,7 @@ const PRESETS = [
   ["Slack slow", { kind: "delay", target: "slack", seconds: 3 }],
   ["Slack down", { kind: "refuse", target: "slack" }],
   ["Slack 429", { kind: "throttled", target: "slack", seconds: 5 }],
+  ["SMS undelivered", { kind: "undelivered", target: "twilio", code: "30007" }],
   ["Twilio lost", { kind: "lost", target: "twilio", seconds: 2 }],
 ];
 let stamp = "";
