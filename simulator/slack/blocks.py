@@ -12,8 +12,6 @@ Problems = list[str]
 Check = Callable[[Mapping[str, object], str], Problems]
 
 MAX_BLOCKS, MAX_CHARACTERS = 50, 13200
-# Rows of a table beside its header, cells of a row, and characters of all cells.
-MAX_ROWS, MAX_CELLS, MAX_TABLE = 100, 20, 10_000
 TOO_LONG = "msg_blocks_too_long"
 
 # https://docs.slack.dev/reference/block-kit/composition-objects/text-object
@@ -179,48 +177,6 @@ def _image(block: Mapping[str, object], at: str) -> Problems:
 @checks("markdown")
 def _markdown(block: Mapping[str, object], at: str) -> Problems:
     return check_string(block.get("text"), 12000, f"{at}/text", least=1)
-
-
-@checks("data_table")
-def _data_table(block: Mapping[str, object], at: str) -> Problems:
-    rows, page_size = block.get("rows"), block.get("page_size", 5)
-    problems = check_string(block.get("caption"), 3000, f"{at}/caption", least=1)
-    if not isinstance(page_size, int) or not 1 <= page_size <= 100:
-        problems.append(f"must be a number from 1 to 100 [json-pointer:{at}/page_size]")
-    if not isinstance(rows, list) or not 2 <= len(rows) <= MAX_ROWS + 1:
-        return [*problems, f"must be an array of 2 to {MAX_ROWS + 1} rows [json-pointer:{at}/rows]"]
-    if any(not isinstance(row, list) or len(row) != len(rows[0]) for row in rows):
-        return [*problems, f"rows must have the same number of cells [json-pointer:{at}/rows]"]
-    problems += _cells(rows[:1], f"{at}/rows", ("raw_text", "raw_number"))
-    return problems + _cells(rows, f"{at}/rows", ("raw_text", "raw_number", "rich_text"))
-
-
-@checks("table")
-def _table(block: Mapping[str, object], at: str) -> Problems:
-    rows = block.get("rows")
-    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_ROWS or any(not isinstance(row, list) for row in rows):
-        return [f"must be an array of 1 to {MAX_ROWS} rows [json-pointer:{at}/rows]"]
-    return _cells(rows, f"{at}/rows", ("raw_text", "raw_number", "rich_text"))
-
-
-def _cells(rows: list[list[object]], at: str, kinds: tuple[str, ...]) -> Problems:
-    """Return the problems of the cells of a table.
-
-    https://docs.slack.dev/reference/block-kit/blocks/data-table-block and table-block
-    """
-    problems = []
-    for number, row in enumerate(rows):
-        if not 1 <= len(row) <= MAX_CELLS:
-            problems.append(f"must have 1 to {MAX_CELLS} cells [json-pointer:{at}/{number}]")
-        for column, cell in enumerate(row):
-            place = f"{at}/{number}/{column}"
-            if not isinstance(cell, Mapping) or cell.get("type") not in kinds:
-                problems.append(f"unsupported type of cell [json-pointer:{place}]")
-            elif cell["type"] == "raw_text":
-                problems += check_string(cell.get("text"), MAX_TABLE, f"{place}/text", least=1)
-    if count_characters(rows) > MAX_TABLE:
-        problems.append(f"must have at most {MAX_TABLE} characters in all cells [json-pointer:{at}]")
-    return problems
 
 
 @checks("divider", "rich_text", "video")

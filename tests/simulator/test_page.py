@@ -62,6 +62,26 @@ def test_button_leads_to_a_message(page: Page, rest: Any, receiver: Any, slack: 
 
 
 @pytest.mark.browser
+def test_notice_is_drawn_as_slack_draws_it(page: Page, slack: slack_sdk.WebClient) -> None:
+    """A table has its rows, times and mentions are words, and a text without emoji codes is shown as it is."""
+    date = {"type": "date", "timestamp": 1, "format": "{time}", "fallback": "09:30 UTC"}
+    time = {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [date]}]}
+    rows = [[{"type": "raw_text", "text": text} for text in ("Workbook", "Since")]]
+    rows.append([{"type": "raw_text", "text": "<b> & *x*"}, time])
+    fact = "Since\n<!date^1^{time}|09:30 UTC> <!here>"
+    blocks: list[dict[str, Any]] = [
+        {"type": "header", "text": {"type": "plain_text", "text": ":bell: A &amp; B", "emoji": False}},
+        {"type": "section", "fields": [{"type": "mrkdwn", "text": fact, "verbatim": True}]},
+        {"type": "data_table", "caption": "c", "rows": rows},
+    ]
+    slack.chat_postMessage(channel="#bi", text="x", blocks=blocks)
+    expect(page.locator(".message .header")).to_have_text(":bell: A & B")
+    expect(page.locator(".message .fields")).to_have_text("Since09:30 UTC @here")
+    expect(page.locator(".message table th")).to_have_text(["Workbook", "Since"])
+    expect(page.locator(".message table td")).to_have_text(["<b> & *x*", "09:30 UTC"])
+
+
+@pytest.mark.browser
 def test_fault_is_switched_on_and_off(page: Page, simulator: Running) -> None:
     """The button of a fault shows that it is on, and the list switches it off."""
     page.get_by_role("button", name="Slack down").click()

@@ -76,8 +76,8 @@ const slack = (() => {
   function words(object) {
     if (!object || typeof object.text !== "string") return [];
     if (object.type === "mrkdwn") return paragraphs(object.text);
-    const text = object.text.replace(/:([a-z0-9_+-]+):/g, (whole, name) => (Object.hasOwn(EMOJI, name) ? EMOJI[name] : whole));
-    return text.split("\n").flatMap((line, index) => (index ? [document.createElement("br"), line] : [line]));
+    if (object.emoji === false) return broken(object.text);
+    return broken(object.text.replace(/:([a-z0-9_+-]+):/g, (whole, name) => (Object.hasOwn(EMOJI, name) ? EMOJI[name] : whole)));
   }
 
   function picture(block, size) {
@@ -147,6 +147,7 @@ const slack = (() => {
   function rich(node) {
     if (node.type === "text") return [String(node.text)];
     if (node.type === "link") return [link(node.url, node.text)];
+    if (node.type === "date") return [String(node.fallback || "")];
     if (node.type === "emoji") return [EMOJI[node.name] || `:${node.name}:`];
     const inner = (node.elements || []).flatMap(rich);
     return node.type === "rich_text_section" ? [make("div", "", ...inner)] : inner;
