@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from notifiers import KINDS
+from notifiers import KINDS, Notifier
 from webhooks.config.settings import REQUIRED, ROOT, Settings
 
 PAGE = ROOT / "docs" / "settings.md"
@@ -91,7 +91,15 @@ def section(title: str) -> str:
         belongs_to = next((other for other, prefixes in SECTIONS.items() if variable.startswith(prefixes)), SERVER)
         if belongs_to == title:
             rows.append(row(variable, field))
-    return f"\n## {title}\n\n| variable | meaning | default |\n|---|---|---|\n{''.join(rows)}"
+    page = f"\n## {title}\n\n| variable | meaning | default |\n|---|---|---|\n{''.join(rows)}"
+    return page + "".join(permissions(notifier) for notifier in KINDS.values() if notifier.label == title)
+
+
+def permissions(notifier: type[Notifier]) -> str:
+    """Return the table of the permissions that a notifier needs or can use; empty if it declares none."""
+    rows = "".join(f"| `{one.name}` | {'yes' if one.required else ''} | {one.use} |\n" for one in notifier.permissions)
+    head = f"\n{notifier.permissions_intro}\n\n| scope | required | gives |\n|---|---|---|\n" if rows else ""
+    return head + rows
 
 
 def row(variable: str, field: FieldInfo) -> str:

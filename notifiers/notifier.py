@@ -80,6 +80,8 @@ class Notifier(ABC):
     example: ClassVar[str]
     # What the service must or can grant to the credentials, for documentation and checks.
     permissions: ClassVar[tuple[Permission, ...]] = ()
+    # The sentence before their table in the documentation.
+    permissions_intro: ClassVar[str] = ""
 
     def __init__(self, config: Any, *, clock: Callable[[], datetime] = utc_now, ca_bundle: str = "") -> None:
         self.config = config

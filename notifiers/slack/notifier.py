@@ -47,6 +47,10 @@ class SlackNotifier(Notifier):
         edit=True, thread=True, buttons=True, mention=True, picture=True
     )
     example: ClassVar[str] = "slack:#channel"
+    permissions_intro: ClassVar[str] = (
+        "The scopes of the Slack app (OAuth & Permissions). Without an optional one, messages are sent as well; only "
+        "the ability in its row is missing. `flask notify test slack` lists those that are not granted."
+    )
     # https://docs.slack.dev/reference/scopes
     permissions: ClassVar[tuple[Permission, ...]] = (
         Permission("chat:write", "messages", required=True),
