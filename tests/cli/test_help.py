@@ -13,6 +13,7 @@ import pytest
 from flask import Flask
 
 from tests.cli.conftest import Run
+from tests.support.pseudo_terminal import terminal_session
 from webhooks.cli.commands import COMMANDS, LazyCommand
 from webhooks.cli.support.exit_codes import MEANINGS
 from webhooks.config.settings import ROOT
@@ -102,6 +103,30 @@ def test_usage_errors_are_whole_sentences_with_a_suggestion(program: str, words:
     )
     assert ended.returncode == 2
     assert ended.stderr.rstrip().endswith(message)
+
+
+def test_long_usage_errors_are_wrapped_on_a_terminal_only() -> None:
+    """Names are never broken in two where a person reads; a pipe gets one line."""
+    words = ("events", "list", "--state", "failed")
+    with terminal_session(*words, environment={**os.environ, "TERM": "dumb"}, columns=60) as session:
+        assert session.wait() == 2
+    *_, first, second, last = session.shown.splitlines()
+    assert first.startswith("Error: Invalid value for '--state': Unknown state 'failed'.")
+    assert max(map(len, session.shown.splitlines())) <= 60
+    ended = subprocess.run(
+        [sys.executable, "-m", "flask", *words], check=False, cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert ended.stderr.splitlines()[-1] == " ".join(f"{first} {second} {last}".split())
+
+
+def test_no_color_switches_all_colours_off() -> None:
+    """Lines that click colours follow the variable as rich's tables do."""
+    for no_color, coloured in (("", True), ("1", False)):
+        environment = {**os.environ, "NO_COLOR": no_color, "TERM": "xterm"}
+        with terminal_session("trigger", "Foo", "--url", "http://127.0.0.1:9", environment=environment) as session:
+            session.wait()
+        assert "warning: unknown event type 'Foo'" in session.shown
+        assert ("\x1b[" in session.shown) is coloured
 
 
 def test_flasks_own_commands_and_ours_work_in_both_programs() -> None:

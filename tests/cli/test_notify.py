@@ -21,7 +21,8 @@ def test_notify_test_sends_a_message(flask: RunFlask) -> None:
     """The credentials are checked, the message is delivered, and the destination is shown."""
     result = flask("notify", "test", "slack")
     assert result.exit_code == 0
-    assert "Sent to " in result.stdout
+    assert result.stdout.endswith("Sent to slack:#bi.\n")
+    assert flask("notify", "test", "slack:#finance-data").stdout.endswith("Sent to slack:#finance-data.\n")
     accepted = flask("notify", "test", "twilio").stdout
     assert "Accepted by Twilio for +15550100; not yet confirmed as delivered." in accepted
     (sent,) = objects(flask("notify", "test", "twilio", "--to", "+15550123", "--json").stdout)

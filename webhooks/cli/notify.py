@@ -86,7 +86,8 @@ def test(name: str, to: str | None, as_json: bool) -> None:
     elif notifier.capabilities.receipt:
         click.secho(f"Accepted by {notifier.label} for {receipt.channel}; not yet confirmed as delivered.", fg="green")
     else:
-        click.secho(f"Sent to {receipt.channel}.", fg="green")
+        address = destination.to or notifier.config.default_address
+        click.secho(f"Sent to {Destination(destination.kind, address)}.", fg="green")
 
 
 def _destination(name: str, to: str | None) -> Destination:

@@ -56,6 +56,13 @@ def test_commands_take_the_variables_of_a_running_demo(demo: Path) -> None:
     assert stat.S_IMODE(demo.stat().st_mode) == 0o600
 
 
+def test_only_the_settings_of_the_running_demo_are_the_demo(demo: Path) -> None:
+    """A site with an inbox of its own is none, whether a demo runs or not."""
+    assert demo_settings.is_demo(demo_settings.read(demo), demo)
+    assert not demo_settings.is_demo(Settings.read(_env_file=None, database_url="sqlite:////tmp/own.sqlite3"), demo)
+    assert not demo_settings.is_demo(demo_settings.read(demo), demo.with_name("none.json"))
+
+
 def test_ended_demo_leaves_no_file(file: Path) -> None:
     """It removes its file, but not that of another demo; without a file, commands use the settings alone."""
     with settings_file(DEMO, file), settings_file({**DEMO, "PORT": "8027"}, file):

@@ -91,9 +91,9 @@ def test_list_on_a_terminal_says_once_what_is_equal(
     flask("webhooks", "sync", "--url", SERVER)
     with terminal_session("webhooks", "list", environment={**environment, "TERM": "dumb"}) as session:
         assert session.wait() == 0
-    name, url, heading, *rows = session.shown.splitlines()
+    name, url, blank, heading, *rows = session.shown.splitlines()
     assert (name, url) == ("Name: tableau-webhooks EVENT", f"URL:  {SERVER}/webhook/***")
-    assert heading.split() == ["EVENT", "ENABLED"]
+    assert (blank, heading.split()) == ("", ["EVENT", "ENABLED"])
     assert [row.split() for row in rows] == [[event, "yes"] for event in sorted(DESIRED)]
     add(site, "finance", "SiteUpdated", "https://finance.example.org/hook")
     with terminal_session("webhooks", "list", environment={**environment, "TERM": "dumb"}) as session:

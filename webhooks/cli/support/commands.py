@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -36,6 +39,9 @@ class Command(click.Command):
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
+        # rich reads this variable itself, click does not. https://no-color.org/
+        if os.environ.get("NO_COLOR"):
+            ctx.color = False
         root = logging.getLogger()
         if not self._logs and root.level == logging.INFO:
             root.setLevel(logging.WARNING)
@@ -59,10 +65,20 @@ def translate_errors() -> Iterator[None]:
     try:
         yield
     except click.UsageError as error:
-        # Some messages, also of click's own, end without a full stop.
-        if (message := error.format_message()).endswith((".", "?")):
-            raise
-        raise click.UsageError(f"{message}.", error.ctx) from None
+        # Some messages, also of click's own, end without a full stop; lists of names are longer than a terminal's line.
+        message = error.format_message()
+        if not message.endswith((".", "?")):
+            message += "."
+        if sys.stderr.isatty():
+            lines = textwrap.wrap(
+                f"Error: {message}",
+                shutil.get_terminal_size().columns,
+                break_long_words=False,
+                break_on_hyphens=False,
+                subsequent_indent="  ",
+            )
+            message = "\n".join(lines).removeprefix("Error: ")
+        raise click.UsageError(message, error.ctx) from None
     except StoreUnavailable as error:
         raise exit_codes.Unavailable(f"The inbox is unavailable: {error}") from error
     except (KeyboardInterrupt, click.Abort):

@@ -11,6 +11,7 @@ import click
 from tableau_rest import ConnectionFailed, TableauError
 from tableau_rest.models import Webhook
 from webhooks.cli.support import application
+from webhooks.cli.support.demo_settings import is_demo
 from webhooks.cli.support.exit_codes import Failure, Unavailable
 from webhooks.config.site import Site
 from webhooks.spelling import hint
@@ -95,9 +96,14 @@ def prefix_site(site: Site, text: str) -> str:
 
 
 def required_webhook_url(given: str | None) -> str:
-    """Return the URL that Tableau should call: `--url`, or else WEBHOOK_URL. Raise UsageError if neither is set."""
+    """Return the URL that Tableau should call: `--url`, or else WEBHOOK_URL or that of the demo.
+
+    Raise UsageError if there is none.
+    """
     settings = application.settings()
     url = given or settings.webhook_url
+    if not url and is_demo(settings):
+        url = f"http://127.0.0.1:{settings.port}"
     if not url:
         raise click.UsageError("The public URL is not known. Use --url https://…, or set WEBHOOK_URL.")
     try:
@@ -109,8 +115,8 @@ def required_webhook_url(given: str | None) -> str:
 
 
 def warn_unless_https(url: str) -> None:
-    """Warn about a URL that Tableau may refuse to call."""
-    if not url.startswith("https://"):
+    """Warn about a URL that Tableau may refuse to call; the simulated one of the demo does not."""
+    if not url.startswith("https://") and not is_demo(application.settings()):
         click.secho("Tableau requires https with a certificate that it trusts.", fg="yellow", err=True)
 
 

@@ -19,6 +19,7 @@ from webhooks.event_types import JOB_LIST_EVENT_TYPES
 from webhooks.registration import is_ours, registered_event_types, remember_registered
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.text import Text
 
     from tableau_rest import Tableau
@@ -87,14 +88,17 @@ def _show(webhooks: list[Webhook]) -> None:
         columns["REASON"] = [terminal.one_line(webhook.reason) for webhook in webhooks]
     if wide:
         columns["LUID"] = [webhook.luid for webhook in webhooks]
+    common: list[RenderableType] = []
     if terminal.is_terminal() and len(webhooks) > 1:
         if all(is_ours(webhook, label) for webhook in webhooks):
-            click.echo(f"Name: {terminal.printable(label)} EVENT")
+            common.append(f"Name: {terminal.printable(label)} EVENT")
             del columns["NAME"]
         if len(set(columns["URL"])) == 1:
-            click.echo(f"URL:  {columns.pop('URL')[0]}")
+            common.append(f"URL:  {columns.pop('URL')[0]}")
     rows = list(zip(*columns.values(), strict=True))
-    terminal.show(terminal.table(list(columns), rows, flexible=["NAME", "URL", "REASON"]))
+    terminal.show(
+        *common, *([""] if common else []), terminal.table(list(columns), rows, flexible=["NAME", "URL", "REASON"])
+    )
 
 
 @webhooks.command()
