@@ -14,8 +14,7 @@ from sqlalchemy import text
 from tests.support.databases import LUID, Clock, some_event
 from webhooks.clock import from_timestamp
 from webhooks.event import Event
-from webhooks.inbox import Inbox, UnknownIncident
-from webhooks.inbox.incidents import IncidentRecord
+from webhooks.inbox import Inbox, IncidentRecord, UnknownIncident
 from webhooks.inbox.notices import policy_as_dict, policy_from_dict
 from webhooks.incidents import Act, DestinationPolicy, Policy
 from webhooks.incidents.silences import WeeklyPeriod
@@ -95,6 +94,15 @@ def test_resources_have_incidents_of_their_own(arrive: Arrive) -> None:
     """Failures of two workbooks are two incidents."""
     other = LUID.replace("e3", "a1")
     assert len(arrive(refresh("Failed", 0), refresh("Failed", 1, other))) == 2
+
+
+@pytest.mark.parametrize(
+    ("resource", "found"), [("sales*", 1), ("SALES ?AILY", 1), (LUID, 1), ("Sales", 0), ("Sales%", 0)]
+)
+def test_incidents_are_found_by_resource(arrive: Arrive, box: Inbox, resource: str, found: int) -> None:
+    """A LUID or a name finds them; names are compared without case, and only `*` and `?` match other characters."""
+    arrive(refresh("Failed", 0, resource_name="Sales Daily"))
+    assert len(box.incidents.list(resources=[resource])) == found
 
 
 def test_acknowledgement_is_stored(arrive: Arrive, box: Inbox, clock: Clock) -> None:

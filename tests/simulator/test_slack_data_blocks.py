@@ -92,7 +92,7 @@ def test_limits_of_a_message(slack: slack_sdk.WebClient, blocks: list[Any], prob
 
 
 def test_workspace_without_the_new_blocks(slack: slack_sdk.WebClient, control: Any) -> None:
-    """Where Slack has not introduced them, they are refused, and older tables are not."""
+    """They are refused if Slack has not introduced them; older tables are accepted."""
     for blocks in ([_table()], [_chart()]):
         slack.chat_postMessage(channel="#bi", text="x", blocks=blocks)
     control("POST", "settings", {"slack_data_blocks": False})

@@ -19,7 +19,8 @@ from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.inbox.databases.store import Clock, Store
 from webhooks.inbox.dead_letters import DeadLetters
 from webhooks.inbox.events import Events, JobPlanner
-from webhooks.inbox.incidents import IncidentRecord, Incidents, UnknownIncident
+from webhooks.inbox.incident_records import IncidentRecord
+from webhooks.inbox.incidents import Incidents, UnknownIncident
 from webhooks.inbox.jobs import Jobs
 from webhooks.inbox.locks import Locks
 from webhooks.inbox.migrate import Migrate, prepare

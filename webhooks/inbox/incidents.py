@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.incident_records import IncidentRecord, act_of, incident_records, incident_row
 from webhooks.inbox.job_rows import insert_jobs, job_row
-from webhooks.inbox.notices import NoticeRecord, notice_job, notice_of
+from webhooks.inbox.notices import notice_job
+from webhooks.inbox.queries import resource_filter
 from webhooks.inbox.runs import ResourceKey, record_runs, runs_since
 from webhooks.inbox.schema import acts, incidents, notices
 from webhooks.incidents import Act, Incident, RunEvidence
@@ -20,23 +22,6 @@ from webhooks.incidents.state import FLAPPING, state
 
 FAILING = "failing"
 STATES = ("open", "acknowledged", "snoozed", "closed")
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentRecord:
-    """A stored incident with its number, its acts and its notices.
-
-    `project` and `owner` are as last seen in Tableau, empty until a job has looked. `incident` has no runs if the
-    record comes from a list.
-    """
-
-    id: int
-    incident: Incident
-    project: str
-    owner: str
-    event_id: int | None
-    due_at: datetime | None
-    notices: tuple[NoticeRecord, ...] = ()
 
 
 class UnknownIncident(LookupError):
@@ -66,8 +51,7 @@ class Incidents:
         if kinds:
             filters.append(incidents.c.kind.in_(kinds))
         if resources:
-            patterns = [incidents.c.resource_name.like(_like(one), escape="\\") for one in resources]
-            filters.append(or_(incidents.c.resource_luid.in_(resources), *patterns))
+            filters.append(resource_filter(incidents, resources))
         if since is not None:
             filters.append(or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= since.timestamp()))
         query = (
@@ -76,7 +60,9 @@ class Incidents:
             .order_by(incidents.c.closed_at.is_not(None), incidents.c.opened_at.desc(), incidents.c.id.desc())
             .limit(limit)
         )
-        return self._store.read(lambda connection: _records(connection, connection.execute(query).mappings().all()))
+        return self._store.read(
+            lambda connection: incident_records(connection, connection.execute(query).mappings().all())
+        )
 
     def get(self, incident_id: int) -> IncidentRecord:
         """Return an incident with its runs, its acts and its notices. Raises UnknownIncident."""
@@ -172,7 +158,7 @@ class Incidents:
         row = connection.execute(select(incidents).where(incidents.c.id == incident_id)).mappings().first()
         if row is None:
             raise UnknownIncident(f"There is no incident {incident_id}")
-        (record,) = _records(connection, [row])
+        (record,) = incident_records(connection, [row])
         resource = (row["site_luid"], row["resource_luid"])
         wall = from_timestamp(self._store.to_wall(self._store.now(connection)))
         computed = _compute(connection, resource, record.incident.opened_at, wall)
@@ -255,7 +241,7 @@ def _store(
     # Closed ones first: only one may be open at any time.
     for one in sorted(computed, key=lambda one: one.is_open):
         rows = [stored.pop(key) for key in [*stored] if key in one.ids]
-        values = _row(one)
+        values = incident_row(one)
         if not rows:
             values["event_id"] = event_id
             incident_id = connection.execute(insert(incidents).values(values)).inserted_primary_key[0]  # type: ignore[index]
@@ -292,96 +278,3 @@ def _own(resource: ResourceKey) -> tuple[Any, ...]:
         incidents.c.site_luid == site_luid,
         incidents.c.kind == FAILING,
     )
-
-
-def _records(connection: Connection, rows: Sequence[RowMapping]) -> list[IncidentRecord]:
-    ids = [row["id"] for row in rows]
-    their_acts: dict[int, list[Act]] = {}
-    for act in connection.execute(select(acts).where(acts.c.incident_id.in_(ids)).order_by(acts.c.id)).mappings():
-        their_acts.setdefault(act["incident_id"], []).append(act_of(act))
-    their_notices: dict[int, list[NoticeRecord]] = {}
-    query = select(notices).where(notices.c.incident_id.in_(ids)).order_by(notices.c.id)
-    for notice in connection.execute(query).mappings():
-        their_notices.setdefault(notice["incident_id"], []).append(notice_of(notice))
-    return [
-        IncidentRecord(
-            id=row["id"],
-            incident=_incident(row, their_acts.get(row["id"], ())),
-            project=row["project"],
-            owner=row["owner"],
-            event_id=row["event_id"],
-            due_at=_time(row["due_at"]),
-            notices=tuple(their_notices.get(row["id"], ())),
-        )
-        for row in rows
-    ]
-
-
-def _incident(row: RowMapping, their_acts: Iterable[Act]) -> Incident:
-    return Incident(
-        id=row["key"],
-        ids=frozenset({row["key"]}),
-        kind=row["kind"],
-        state=row["state"],
-        site_luid=row["site_luid"],
-        resource_luid=row["resource_luid"],
-        resource_kind=row["resource_kind"],
-        resource_name=row["resource_name"],
-        opened_at=from_timestamp(row["opened_at"]),
-        closed_at=_time(row["closed_at"]),
-        recorded_at=from_timestamp(row["opened_at"]),
-        failures=row["failures"],
-        in_a_row=row["in_a_row"],
-        last_failure_at=_time(row["last_failure_at"]),
-        reason=row["reason"],
-        reason_class=row["reason_class"],
-        flapping=bool(row["flapping"]),
-        quiet_until=_time(row["quiet_until"]),
-        quiet_by=row["quiet_by"],
-        acts=tuple(their_acts),
-    )
-
-
-def _row(incident: Incident) -> dict[str, Any]:
-    return {
-        "key": incident.id,
-        "kind": incident.kind,
-        "state": incident.state,
-        "site_luid": incident.site_luid,
-        "resource_luid": incident.resource_luid,
-        "resource_kind": incident.resource_kind,
-        "resource_name": incident.resource_name,
-        "opened_at": incident.opened_at.timestamp(),
-        "closed_at": incident.closed_at and incident.closed_at.timestamp(),
-        "failures": incident.failures,
-        "in_a_row": incident.in_a_row,
-        "last_failure_at": incident.last_failure_at and incident.last_failure_at.timestamp(),
-        "reason": incident.reason,
-        "reason_class": incident.reason_class,
-        "flapping": int(incident.flapping),
-        "quiet_until": incident.quiet_until and incident.quiet_until.timestamp(),
-        "quiet_by": incident.quiet_by,
-    }
-
-
-def act_of(row: RowMapping) -> Act:
-    """Return the act of a row."""
-    return Act(
-        id=str(row["id"]),
-        kind=row["kind"],
-        incident=row["incident_key"],
-        at=from_timestamp(row["acted_at"]),
-        by=row["author"],
-        until=_time(row["until"]),
-        text=row["text"],
-        job_luid=row["job_luid"],
-    )
-
-
-def _like(pattern: str) -> str:
-    escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return escaped.replace("*", "%").replace("?", "_")
-
-
-def _time(seconds: float | None) -> datetime | None:
-    return None if seconds is None else from_timestamp(seconds)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, RowMapping, select, update
 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.records import optional_time
 from webhooks.inbox.schema import notices
 from webhooks.incidents import DestinationPolicy, Policy
 from webhooks.incidents.silences import WeeklyPeriod
@@ -106,8 +107,8 @@ def notice_of(row: RowMapping) -> NoticeRecord:
         posted=json.loads(row["posted"]) if row["posted"] else None,
         shown=json.loads(row["shown"]),
         created_at=from_timestamp(row["created_at"]),
-        posted_at=None if row["posted_at"] is None else from_timestamp(row["posted_at"]),
-        updated_at=None if row["updated_at"] is None else from_timestamp(row["updated_at"]),
+        posted_at=optional_time(row["posted_at"]),
+        updated_at=optional_time(row["updated_at"]),
     )
 
 

@@ -92,7 +92,7 @@ def event_filters(
     if event_types:
         yield events.c.event_type.in_(event_types)
     if resources:
-        yield or_(*(_resource_filter(resource) for resource in resources))
+        yield resource_filter(events, resources)
     if states:
         yield or_(*(_state_filter(state) for state in states))
     if since:
@@ -103,10 +103,14 @@ def event_filters(
         yield events.c.id < before
 
 
-def _resource_filter(resource: str) -> ColumnElement[bool]:
-    escaped = resource.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    pattern = escaped.replace("*", "%").replace("?", "_")
-    return (events.c.resource_luid == resource) | events.c.resource_name.ilike(pattern, escape="\\")
+def resource_filter(table: FromClause, resources: Collection[str]) -> ColumnElement[bool]:
+    """Return the condition that a row is about one of the resources: LUIDs, or names with `*` and `?` in any case."""
+    conditions: list[ColumnElement[bool]] = [table.c.resource_luid.in_(resources)]
+    for resource in resources:
+        escaped = resource.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        pattern = escaped.replace("*", "%").replace("?", "_")
+        conditions.append(table.c.resource_name.ilike(pattern, escape="\\"))
+    return or_(*conditions)
 
 
 def _state_filter(state: str) -> ColumnElement[bool]:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, 
 
 from webhooks.clock import from_timestamp, parse_time
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.records import optional_time
 from webhooks.inbox.schema import incidents, runs
 from webhooks.incidents import Run, RunEvidence, merge
 from webhooks.incidents.run import MERGE_WINDOW
@@ -105,8 +106,8 @@ def run_of(row: Any) -> Run:
         resource_luid=row["resource_luid"],
         resource_kind=row["resource_kind"],
         resource_name=row["resource_name"],
-        started_at=_time(row["started_at"]),
-        ended_at=_time(row["ended_at"]),
+        started_at=optional_time(row["started_at"]),
+        ended_at=optional_time(row["ended_at"]),
         outcome=row["outcome"],
         reason=row["reason"],
         reason_class=row["reason_class"],
@@ -184,7 +185,3 @@ def _evidence(row: Any, piece: dict[str, Any]) -> RunEvidence:
         event_id=piece.get("event_id"),
         job_luid=piece.get("job_luid"),
     )
-
-
-def _time(seconds: float | None) -> datetime | None:
-    return None if seconds is None else from_timestamp(seconds)
