@@ -71,7 +71,8 @@ def play(*, port: int, simulator_port: int) -> None:
         # A separate inbox, and the simulator in place of all vendors.
         inbox = (DATA / "demo.sqlite3").resolve()
         own = {"HOST": "127.0.0.1", "PORT": str(port), "DATABASE_URL": f"sqlite:///{inbox}"}
-        settings = {**site.environment, **own}
+        # The job list is read every minute for as long as the budget for its queries lasts.
+        settings = {**site.environment, **own, "WATCH_MINUTES": "1"}
         with server_process(settings) as server, settings_file(settings, SETTINGS_FILE):
             register_webhooks(settings)
             print(WELCOME.format(port=port, simulator_port=simulator_port, log=LOG), flush=True)

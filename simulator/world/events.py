@@ -153,7 +153,7 @@ def _refresh_failed(kind: str, world: World, site: Site, request: EventRequest) 
 
 
 def _unsent(world: World, site: Site, event_type: str, job: Job) -> Payload:
-    """Return what a webhook about the end of this job would contain. There is none: the list of jobs shows it."""
+    """Return the payload that a webhook about the end of this job would have; only the list of jobs shows it."""
     resource = WITHOUT_WEBHOOK[event_type]
     return payload(
         event_type, resource=resource, name=job.title, luid=job.content, site=site.luid, at=world.now(), text=False

@@ -158,12 +158,15 @@ def test_shipped_rules_are_valid(root: Path, actions: Actions, event: Callable[.
     acted_on = [name for name in SHIPPED if len(jobs_of(rules, event(name))) == 1]
     assert acted_on == SHIPPED
     assert not jobs_of(rules, event("WorkbookRefreshSucceeded"))
+    # Its data source refresh is reported.
+    assert not jobs_of(rules, event("BridgeRefreshFailed"))
 
 
 SHIPPED = [
     *("WorkbookCreated", "WorkbookUpdated", "WorkbookDeleted", "WorkbookRefreshFailed"),
     *("DatasourceCreated", "DatasourceUpdated", "DatasourceDeleted", "DatasourceRefreshFailed"),
     *("ViewDeleted", "UserDeleted", "AdminPromoted", "AdminDemoted"),
+    *("FlowRunFailed", "SubscriptionFailed"),
 ]
 
 

@@ -123,7 +123,9 @@ class Settings(NotifierSettings):
     )
     watch_repair: bool = Field(True, description="Enable webhooks again that Tableau has disabled")
     reconcile: bool = Field(
-        True, description="After downtime, find the events that were missed; requires `WEBHOOK_URL`"
+        True,
+        description="Read Tableau's lists: find missed events (requires `WEBHOOK_URL`), and failures of flows, "
+        "subscriptions and Bridge, which have no webhook",
     )
     database_url: SecretStr = Field(
         SecretStr(""),

@@ -40,7 +40,7 @@ def subscribed_content(tableau: Tableau, luid: str) -> SubscribedContent:
         content: View | Workbook
         if found.content.kind == "view":
             content = tableau.view(found.content.luid)
-            # A view has no address of its own in Tableau's responses.
+            # Tableau's responses give no address of a view.
             workbook = tableau.workbook(content.workbook.luid) if content.workbook.luid else None
             project, link = content.project, workbook.webpage_url if workbook else ""
             # The reference of a view to its project may lack the name.

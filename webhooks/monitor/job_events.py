@@ -147,7 +147,7 @@ class JobListCheck:
         return postponed
 
     def _look_up(self, ended: EndedJob, finder: Finder, now: datetime) -> tuple[Job | None, str]:
-        """Return the job with its reason, and the LUID of its content; None and "" for what is unknown.
+        """Return the job with its reason, and the LUID of its content; None and "" if they are unknown.
 
         Beyond the budget for single jobs, the content is found by its name, and the reason is left out. Raises an error
         that may pass.

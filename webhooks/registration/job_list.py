@@ -46,7 +46,7 @@ def describe_source(settings: Settings, event_types: Sequence[str]) -> str:
 
 
 def memory_key(site: Site) -> str:
-    """Return what is appended to the names of what the monitor remembers about a site.
+    """Return the suffix of the names under which the monitor remembers facts about a site.
 
     It is empty for the site of the TABLEAU_… variables.
     """
