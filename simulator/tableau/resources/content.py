@@ -94,7 +94,11 @@ def datasource(site: Site, item: Datasource, base_url: str) -> Document:
 
 def flow(site: Site, item: Flow, base_url: str) -> Document:
     """Return a flow, which has no contentUrl."""
-    return _content(site, item) | {"contentUrl": None, "webpageUrl": address(base_url, site, f"flows/{item.number}"), "fileType": "tflx"}
+    return _content(site, item) | {
+        "contentUrl": None,
+        "webpageUrl": address(base_url, site, f"flows/{item.number}"),
+        "fileType": "tflx",
+    }
 
 
 def connection(item: Datasource, luid: str) -> Document:
