@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.inbox.conftest import Plan
 from tests.support.databases import Clock
 from webhooks.inbox import Inbox
-from webhooks.inbox.announcement_pace import INTERVALS, Pace, next_announcement
+from webhooks.inbox.announcement_pace import INTERVALS, Pace, hasten, next_announcement
 from webhooks.job import DEAD_LETTERS, Job, NewJob
 
 ANNOUNCEMENT = NewJob("dead letters", DEAD_LETTERS, rule="dead letters", params={"to": ("slack",)})
@@ -135,15 +136,15 @@ def test_second_death_is_announced_again(box: Inbox, planned: Plan, clock: Clock
     ("deaths", "announcements"),
     [
         ([0], [0]),
-        # The second one collects what died in the minute after the first.
-        ([0, 1, 5, 46], [0, 60]),
-        ([0, 70, 80], [0, 70, 370]),
+        # A faulty handler: one message, and a summary of what died in the five minutes after it.
+        ([0, 1, 5, 46], [0, 300]),
+        ([0, 310, 320], [0, 310, 1210]),
         # A fault that lasts: after three announcements one an hour.
-        (range(0, 7200, 10), [0, 60, 360, 1260, 4860, 8460]),
-        (range(0, 7200, 360), [0, 360, 720, 1620, 5220, 8820]),
+        (range(0, 7200, 10), [0, 300, 1200, 4800, 8400]),
+        (range(0, 7200, 360), [0, 360, 1260, 4860, 8460]),
         # After an hour without any, the next one is announced at once again.
-        ([0, 10, 3660, 3670], [0, 60, 3660, 3720]),
-        ([0, 10, 3600, 3610], [0, 60, 3600, 4500]),
+        ([0, 10, 3900, 3910], [0, 300, 3900, 4200]),
+        ([0, 10, 3600, 3610], [0, 300, 3600, 7200]),
     ],
 )
 def test_announcements_are_due_at_growing_intervals(deaths: Iterable[float], announcements: list[float]) -> None:
@@ -157,13 +158,65 @@ def test_announcements_are_due_at_growing_intervals(deaths: Iterable[float], ann
     assert due == announcements
 
 
+@pytest.mark.parametrize(
+    ("deaths", "announcements"),
+    [
+        # Another handler is announced within a minute of the last announcement, although a summary waits for longer.
+        ([(0, "a"), (1, "a"), (2, "b"), (3, "a"), (4, "b")], [0, 60]),
+        ([(0, "a"), (200, "b")], [0, 200]),
+        ([(0, "a"), (10, "a"), (200, "b"), (210, "a")], [0, 200, 1100]),
+        # It does not change when the next summary is due.
+        ([(0, "a"), (10, "b"), (70, "b"), (80, "a")], [0, 60, 360]),
+        # In the next run, every handler is new.
+        ([(0, "a"), (5000, "a"), (5001, "a")], [0, 5000, 5300]),
+        # Many handlers that fail at once are no flood.
+        ([(second, f"h{second}") for second in range(300)], [0, 60, 360]),
+    ],
+)
+def test_another_handler_is_announced_within_a_minute(
+    deaths: list[tuple[float, str]], announcements: list[float]
+) -> None:
+    """A waiting announcement is brought forward, once for each handler in a run."""
+    due: list[float] = []
+    pace: Pace | None = None
+    for death, cause in deaths:
+        if pace is not None and due[-1] >= death:
+            pace = hasten(death, pace, cause)
+            due[-1] = pace.due_at
+        else:
+            pace = next_announcement(death, pace, cause)
+            due.append(pace.due_at)
+    assert due == announcements
+
+
+def test_faulty_handler_makes_one_message_in_its_first_minutes(box: Inbox, planned: Plan, clock: Clock) -> None:
+    """Nine jobs that die in 46 seconds are one message and one summary; another handler brings the summary forward."""
+    box.dead_letters.announcements = [ANNOUNCEMENT]
+    planned(10)
+    first, *others, last = box.jobs.claim("me", 10, 90_000)
+    box.dead_letters.dead_letter(first, "broken handler")
+    announcement = claim(box)
+    box.dead_letters.announce(announcement)
+    box.jobs.finish(announcement)
+    for job in others:
+        clock.forward(5)
+        box.dead_letters.dead_letter(job, "broken handler")
+    assert box.jobs.claim("me", 1, 30) == []
+    box.dead_letters.dead_letter(replace(last, handler="another"), "broken, too")
+    clock.forward(20)
+    (summary,) = box.jobs.claim("me", 1, 30)
+    box.dead_letters.announce(summary)
+    assert box.dead_letters.count(summary) == 9
+    assert unannounced(box) == []
+
+
 def test_announcement_is_never_more_than_an_hour_away() -> None:
     """A clock that was wrong cannot silence the reports."""
     assert next_announcement(100.0, Pace(1e9, 3)).due_at == 100.0 + INTERVALS[-1]
 
 
 def test_many_deaths_make_few_announcements(box: Inbox, planned: Plan, clock: Clock) -> None:
-    """300 jobs that die in ten minutes make four announcements, which include each of them once."""
+    """300 jobs that die in ten minutes make three announcements, which include each of them once."""
     box.dead_letters.announcements = [ANNOUNCEMENT]
     for _ in range(3):
         planned(100)
@@ -179,7 +232,7 @@ def test_many_deaths_make_few_announcements(box: Inbox, planned: Plan, clock: Cl
             box.jobs.finish(due[0])
         clock.forward(2)
     assert unannounced(box) == []
-    assert (len(sizes), sum(sizes)) == (4, 300)
+    assert (len(sizes), sum(sizes)) == (3, 300)
 
 
 def test_more_dead_jobs_than_one_announcement_includes_are_in_the_next(

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, insert, select, text, update
 
-from webhooks.inbox.announcement_pace import Pace, next_announcement
+from webhooks.inbox.announcement_pace import Pace, hasten, next_announcement
 from webhooks.inbox.attempts import end_attempt
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.job_rows import insert_jobs, job_row, requeue_jobs
@@ -137,7 +137,8 @@ class DeadLetters:
     def add_announcements(self, connection: Connection, dead: Job, now: float) -> None:
         """Add the announcements for a job that has died, unless one is waiting that will include it.
 
-        While jobs keep dying, announcements are due at growing intervals (`announcement_pace`).
+        While jobs keep dying, announcements are due at growing intervals (`announcement_pace`); a waiting one is
+        brought forward for a handler that has not failed before.
         If an announcement has died itself, the jobs that it included are unannounced again.
         """
         if dead.handler in {new.handler for new in self.announcements}:
@@ -150,24 +151,41 @@ class DeadLetters:
             if dead.handler == new.handler:
                 continue
             row = job_row(dead.event.id, replace(new, key=f"{new.key} {dead.id}"))
-            # The lock lets other processes wait, so that two do not add an announcement each.
-            last = select(state.c.value).where(state.c.key == PACE + new.key).with_for_update()
-            last_pace = connection.execute(last).scalar()
-            same = and_(jobs.c.handler == new.handler, jobs.c.params == row["params"])
-            ready = and_(text(OPEN), jobs.c.state == int(JobState.READY))
-            waiting = exists().where(ready, same, ~_has_sent(jobs.c.id))
-            if connection.execute(select(waiting)).scalar():
+            due_at = self._schedule(connection, PACE + new.key, row, cause=dead.handler, now=now)
+            if due_at is None:
                 continue
-            pace = next_announcement(now, Pace(**json.loads(last_pace)) if last_pace else None)
-            saved = {"value": json.dumps(asdict(pace)), "updated_at": wall}
-            added = self._store.upsert(state).values(key=PACE + new.key, **saved)
-            connection.execute(added.on_conflict_do_update(index_elements=["key"], set_=saved))
             # The job may have died, been requeued, and died again.
             existing = select(jobs.c.id).where(jobs.c.event_id == dead.event.id, jobs.c.key == row["key"])
             if (job_id := connection.execute(existing).scalar()) is not None:
-                requeue_jobs(connection, [job_id], now=pace.due_at, wall=wall)
+                requeue_jobs(connection, [job_id], now=due_at, wall=wall)
             else:
-                insert_jobs(connection, [row | {"due_at": pace.due_at, "created_at": wall}])
+                insert_jobs(connection, [row | {"due_at": due_at, "created_at": wall}])
+
+    def _schedule(
+        self, connection: Connection, key: str, row: dict[str, Any], *, cause: str, now: float
+    ) -> float | None:
+        """Return when the announcement `row` is due; None if one is waiting, which is brought forward for a new cause.
+
+        `key` is that of the announcement's pace in the table `state`.
+        """
+        # The lock lets other processes wait, so that two do not add an announcement each.
+        saved = connection.execute(select(state.c.value).where(state.c.key == key).with_for_update()).scalar()
+        last = Pace.from_json(json.loads(saved)) if saved else None
+        same = and_(jobs.c.handler == row["handler"], jobs.c.params == row["params"])
+        ready = and_(text(OPEN), jobs.c.state == int(JobState.READY))
+        waiting = connection.execute(select(jobs.c.id).where(ready, same, ~_has_sent(jobs.c.id)).limit(1)).scalar()
+        if waiting is None:
+            pace = next_announcement(now, last, cause)
+        else:
+            pace = hasten(now, last or Pace(now), cause)
+            # One that has been tried waits for its destination.
+            later = (jobs.c.id == waiting, jobs.c.due_at > pace.due_at, jobs.c.attempts == 0)
+            connection.execute(update(jobs).where(*later).values(due_at=pace.due_at))
+        if pace != last:
+            new = {"value": json.dumps(asdict(pace)), "updated_at": self._store.to_wall(now)}
+            added = self._store.upsert(state).values(key=key, **new)
+            connection.execute(added.on_conflict_do_update(index_elements=["key"], set_=new))
+        return pace.due_at if waiting is None else None
 
 
 def _checkpoint(announcement_id: int) -> dict[str, Any]:
