@@ -20,13 +20,13 @@ from webhooks.incidents import (
     Silence,
     WantedNotice,
     deliveries,
-    group,
     merge,
     next_due,
     state,
     wanted_notices,
 )
 from webhooks.incidents.policy import MESSAGE
+from webhooks.incidents.silences import FOREVER
 
 END = at("48:00")
 
@@ -39,18 +39,32 @@ class Engine:
     state: Callable[..., tuple[Incident, ...]] = state
     wanted: Callable[..., list[WantedNotice]] = wanted_notices
     deliveries: Callable[..., list[Delivery]] = deliveries
-    group: Callable[..., object] = group
+
+
+RIGHT = Engine()
+
+
+@dataclass(frozen=True)
+class Ping:
+    """A message or visible reply, which alerts people."""
+
+    at: datetime
+    destination: str
+    incident: str
 
 
 @dataclass
 class Played:
-    """The messages sent in the course of time, and those that the destinations show at the end."""
+    """The messages sent in the course of time, and those that the destinations show at the end.
+
+    A message is named by the id that its incident had when it was posted, and its destination.
+    """
 
     sent: list[str] = field(default_factory=list)
-    shown: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    posts: list[tuple[str, str]] = field(default_factory=list)
+    sent_at: list[datetime] = field(default_factory=list)
+    shown: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
     texts: dict[tuple[str, str], str] = field(default_factory=dict)
-    pings: list[tuple[datetime, str]] = field(default_factory=list)
+    pings: list[Ping] = field(default_factory=list)
     incidents: tuple[Incident, ...] = ()
 
 
@@ -60,7 +74,7 @@ def play(
     silences: Sequence[Silence] = (),
     *,
     until: datetime = END,
-    engine: Engine = Engine(),
+    engine: Engine = RIGHT,
 ) -> Played:
     """Return what is sent if these pieces of evidence and acts arrive at these times, in this order."""
     played, pending = Played(), list(steps)
@@ -76,34 +90,34 @@ def play(
                 runs = engine.merge(runs, replace(arrived, recorded_at=now))
         played.incidents = engine.state(runs, acts, now)
         for incident in played.incidents:
-            _send(played, incident, policy, silences=silences, now=now, engine=engine)
+            # Incidents that turned out to be one may have several messages.
+            for posted in {id_ for id_, _ in played.shown} & incident.ids or {incident.id}:
+                notified = [to for id_, to in played.texts if id_ == posted]
+                wanted = engine.wanted(incident, policy, now, silences, notified=notified)
+                _send(played, posted, wanted, now, engine)
         due = [next_due(incident, policy, now, silences) for incident in played.incidents]
         if pending:
             due.append(max(pending[0][0], now))
-        now = min((time for time in due if time), default=until.max.replace(tzinfo=until.tzinfo))
+        now = min((time for time in due if time), default=FOREVER)
+    played.incidents = engine.state(runs, acts, until)
     return played
 
 
-def _send(
-    played: Played,
-    incident: Incident,
-    policy: Policy,
-    *,
-    silences: Sequence[Silence],
-    now: datetime,
-    engine: Engine,
-) -> None:
-    known = dict.fromkeys(incident.ids, incident.id)
-    shown = {(to, key): version for (id_, to, key), version in played.shown.items() if id_ in known}
-    for one in engine.deliveries(engine.wanted(incident, policy, now, silences), shown):
-        to, key = one.notice.destination, one.notice.key
-        played.shown[incident.id, to, key] = one.notice.version
-        played.shown.update({(incident.id, to, covered): 1 for covered in one.covers})
-        mark = "!" if one.action == "post" or (one.action == "reply" and one.notice.visible) else ""
-        played.sent.append(f"{now:%H:%M} {to} {one.action}{mark}: {one.notice.text}")
+def _send(played: Played, posted: str, wanted: list[WantedNotice], now: datetime, engine: Engine) -> None:
+    shown = {
+        (to, key): version for (id_, to), keys in played.shown.items() if id_ == posted for key, version in keys.items()
+    }
+    for one in engine.deliveries(wanted, shown):
+        notice, message = one.notice, (posted, one.notice.destination)
+        versions = played.shown.setdefault(message, {})
+        versions[notice.key] = notice.version
+        versions.update(dict.fromkeys(one.covers, 1))
+        if one.action == "drop":
+            continue
+        mark = "!" if one.action == "post" or (one.action == "reply" and notice.visible) else ""
+        played.sent.append(f"{now:%H:%M} {notice.destination} {one.action}{mark}: {notice.text}")
+        played.sent_at.append(now)
         if mark:
-            played.pings.append((now, to))
-        if one.action == "post":
-            played.posts.append((incident.id, to))
-        if key == MESSAGE:
-            played.texts[incident.id, to] = one.notice.text
+            played.pings.append(Ping(now, notice.destination, posted))
+        if notice.key == MESSAGE:
+            played.texts[message] = notice.text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -61,13 +61,14 @@ class WantedNotice:
     """A message or a reply in its thread that a destination should show.
 
     `key` identifies it within the incident and the destination. It is up to date if the version that was sent last is
-    `version`; compare with !=, because late evidence can also lower it. `text` is one sentence without Tableau's names.
-    `due_at` is when it became due, `at` when it could first be sent; `held_until` the end of the silence or quiet hours
-    that hold it now, else None.
-    `summary_at` is the end of those that held its opening: it is then part of one summary of that time instead of a
-    message of its own. `visible`: people should see it in the channel, also if it is a reply in a thread. `escalation`:
-    the destination is notified only of what got worse or was not acknowledged. `about` is the other destination whose
-    notification the reply reports.
+    `version`; compare with !=, because late evidence can also lower it. `text` is one sentence without names of
+    content. `due_at` is when it became due, `at` when it could first be sent; `held_until` is the end of the silence or
+    quiet hours that hold it now, else None, and `summary_at` the end of those that held it then: it is a part of one
+    summary of that time instead of a message of its own.
+
+    `visible`: people should see it in the channel, also if it is a reply in a thread. `escalation`: the destination is
+    notified only of what got worse or was not acknowledged. `about` is the other destination whose notification the
+    reply reports.
     """
 
     destination: str
@@ -87,18 +88,29 @@ class WantedNotice:
 
 
 def wanted_notices(
-    incident: Incident, policy: Policy, now: datetime, silences: Sequence[Silence] = (), facts: Facts = NO_FACTS
+    incident: Incident,
+    policy: Policy,
+    now: datetime,
+    silences: Sequence[Silence] = (),
+    facts: Facts = NO_FACTS,
+    *,
+    notified: Collection[str] = (),
 ) -> list[WantedNotice]:
     """Return what each destination of the policy should show of the incident, the most urgent first.
 
     A destination that is not notified yet has none. For each there is one notice of the form `message`; the other ones
-    are replies in its thread. Pass all silences that were in force since the incident opened. An incident that closed
-    before its opening could be sent has none.
+    are replies in its thread. Pass all silences that were in force since the incident opened, and as `notified` the
+    destinations that show the message already: it is kept up to date there, even if later evidence means that it was
+    not due. An incident that closed before its opening could be sent has none.
     """
     if policy.each:
         return []
     plan = _Plan(incident, policy, now, Holds.of(incident, policy.quiet, silences, facts))
-    notices = [notice for destination in policy.destinations for notice in plan.notices(destination)]
+    notices = [
+        notice
+        for destination in policy.destinations
+        for notice in plan.notices(destination, notified=destination.to in notified)
+    ]
     return sorted(notices, key=lambda notice: (URGENCIES.index(notice.urgency), notice.due_at, notice.destination))
 
 
@@ -154,9 +166,11 @@ class _Plan:
     now: datetime
     holds: Holds
 
-    def notices(self, destination: DestinationPolicy) -> list[WantedNotice]:
+    def notices(self, destination: DestinationPolicy, *, notified: bool) -> list[WantedNotice]:
         """Return the message at the destination and the replies in its thread."""
         begun = self._begin(destination)
+        if notified and (begun is None or begun.at > self.now):
+            begun = _Release(self.incident.recorded_at, self.incident.recorded_at, None)
         if begun is None or begun.due_at > self.now:
             return []
         message = WantedNotice(
@@ -257,12 +271,16 @@ class _Plan:
         )
 
     def _openings(self) -> Iterator[_Reply]:
-        """Yield a reply for each time it opened again. Only the first one is visible: a flapping incident is noise."""
+        """Yield a reply for each time it opened again.
+
+        Only the first one is visible, because a flapping incident is noise, and none during a snooze.
+        """
         for number, span in enumerate(self.incident.open_spans[1:]):
             at = self.holds.end(span.recorded_at) or span.recorded_at
             if span.end is None or at < span.end:
                 summary_at = at if at > span.recorded_at else None
-                yield _Reply(f"open {span.evidence}", at, "open", "Failing again", number == 0, summary_at)
+                visible = number == 0 and self._is_active(at)
+                yield _Reply(f"open {span.evidence}", at, "open", "Failing again", visible, summary_at)
 
     def _acts(self) -> Iterator[_Reply]:
         """Yield a reply for each acknowledgement and snooze, and for its end while the incident is still open."""

@@ -125,9 +125,17 @@ class Run:
         return cast("datetime", self.ended_at or self.started_at)
 
     @property
+    def deciding(self) -> tuple[RunEvidence, ...]:
+        """Return the evidence of the outcome.
+
+        It is never evidence of another outcome later, while a start may turn out to belong to another run.
+        """
+        return tuple(one for one in self.evidence if one.outcome == self.outcome) or self.evidence
+
+    @property
     def first_evidence(self) -> RunEvidence:
-        """Return the evidence that was recorded first."""
-        return min(self.evidence, key=_recording_order)
+        """Return the evidence of the outcome that was recorded first."""
+        return min(self.deciding, key=_recording_order)
 
     @property
     def keys(self) -> frozenset[str]:

@@ -45,14 +45,15 @@ def incidents(
 ) -> tuple[Incident, ...]:
     """Return the incidents of one kind of one resource, oldest first; at most the last one is open.
 
-    The order of `findings` and `acts` does not matter.
+    The order of `findings` and `acts` does not matter, nor does it matter if an act is there twice.
     """
     # Of two findings at the same time, the problem is the later one: a false alarm is better than a false all-clear.
     ordered = sorted(findings, key=lambda finding: (finding.at, finding.problem, finding.first_name))
     problems = [finding for finding in ordered if finding.problem]
     named = {incident_id(kind, finding, name): finding.at for finding in problems for name in finding.names}
     # An act refers to a finding, so it is later than that, whatever the clocks of Tableau and of this server say.
-    timed = [(max(act.at, named[act.incident]), act) for act in acts if act.at <= now and act.incident in named]
+    distinct = {act.id: act for act in acts if act.at <= now and act.incident in named}.values()
+    timed = [(max(act.at, named[act.incident]), act) for act in distinct]
     timed.sort(key=lambda pair: (pair[0], pair[1].at, pair[1].id))
     history = _History(kind)
     for finding in ordered:
@@ -79,7 +80,7 @@ def _finding(run: Run) -> Finding:
         resource_name=run.resource_name,
         at=run.at,
         problem=run.outcome == "failed",
-        names=run.keys,
+        names=frozenset(one.key for one in run.deciding),
         first_name=first.key,
         recorded=(first.recorded_at, first.event_id or 0, first.key),
         reason=run.reason,

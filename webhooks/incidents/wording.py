@@ -1,4 +1,4 @@
-"""Incidents in words. Names and reasons, which come from outside, are added by the messages. Pure."""
+"""Incidents in words. Of what comes from outside they contain only the names of people who acted. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def describe(incident: Incident) -> str:
     else:
         failures = f"{failures}, {incident.in_a_row} in a row"
     flapping = ", flapping" if incident.flapping else ""
-    return f"{STATES[incident.kind]}, {failures}{flapping}"
+    quiet = f", {incident.state} by {incident.quiet_by}" if incident.state != "open" else ""
+    return f"{STATES[incident.kind]}, {failures}{flapping}{quiet}"
 
 
 def describe_cure(cure: Cure) -> str:

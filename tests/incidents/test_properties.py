@@ -1,0 +1,96 @@
+"""Incidents and messages do not depend on the order, repetition and loss of evidence; wrong engines are noticed."""
+
+from __future__ import annotations
+
+from itertools import pairwise, permutations, product
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.incidents.building import at, history
+from tests.incidents.properties import (
+    END,
+    as_it_happened,
+    check_arrival,
+    check_quiet,
+    check_silence,
+    random_history,
+    view,
+    with_repetitions,
+    without_starts,
+)
+from webhooks.incidents import RunEvidence, Silence, runs, state
+
+GAPS = (10, 40)
+LENGTHS = st.integers(0, 8)
+
+
+def short_histories(length: int) -> list[str]:
+    """Return all histories of failures and successes with short and long gaps between them."""
+    found = []
+    for outcomes in product("FS", repeat=length):
+        for gaps in product(GAPS, repeat=length - 1):
+            minutes = [60]
+            for gap in gaps:
+                minutes.append(minutes[-1] + gap)
+            found.append(", ".join(f"{outcome} 0:{minute}" for outcome, minute in zip(outcomes, minutes, strict=True)))
+    return found
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_every_order_of_short_histories(length: int) -> None:
+    """All orders of arrival of all short histories lead to the same incidents and messages."""
+    for text in short_histories(length):
+        for order in permutations(history(text)):
+            check_arrival(history(text), order)
+
+
+@pytest.mark.second_stage
+@pytest.mark.parametrize("length", [4, 5])
+def test_every_order_of_longer_histories(length: int) -> None:
+    """All orders of arrival of all longer histories lead to the same incidents and messages."""
+    for text in short_histories(length):
+        for order in permutations(history(text)):
+            check_arrival(history(text), order)
+
+
+@given(st.integers(0, 2**32), LENGTHS)
+@settings(max_examples=60, deadline=None)
+def test_any_order_repetition_and_loss(seed: int, length: int) -> None:
+    """Random histories with jobs and acts: order and repetition change nothing, nor does the loss of starts."""
+    check_random(Random(seed), length)
+
+
+@pytest.mark.second_stage
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("part", range(10))
+def test_100_000_random_histories(part: int) -> None:
+    """The same for 100,000 histories."""
+    random = Random(part)
+    for _ in range(10_000):
+        check_random(random, random.randrange(9))
+
+
+def check_random(random: Random, length: int) -> None:
+    """Check all properties with one random history."""
+    items = random_history(random, length)
+    check_arrival(items, with_repetitions(random, items))
+    check_quiet(items)
+    start = random.randrange(600)
+    check_silence(items, Silence("7", at(f"0:{start}"), at(f"0:{start + random.randrange(1, 600)}"), "Ann", ""))
+    evidence = [item for item in items if isinstance(item, RunEvidence)]
+    acts = [item for item in items if not isinstance(item, RunEvidence)]
+    ends = [item for item in without_starts(items) if isinstance(item, RunEvidence)]
+    found = [state(runs(pieces), acts, END) for pieces in (evidence, ends)]
+    # Only whether a refresh by hand was the cure may depend on when the run began.
+    assert [view(one)[:4] for one in found[0]] == [view(one)[:4] for one in found[1]]
+
+
+def test_histories_are_in_the_order_of_time() -> None:
+    """The generated histories happen within a day, so that everything has happened when it arrives late."""
+    for seed in range(50):
+        steps = as_it_happened(random_history(Random(seed), 8))
+        assert all(earlier <= later for (earlier, _), (later, _) in pairwise(steps))
+        assert all(time < at("30:00") for time, _ in steps)
