@@ -67,6 +67,12 @@ def random_history(random: Random, length: int) -> list[Item]:
     return history
 
 
+def random_silence(random: Random) -> Silence:
+    """Return a silence of up to ten hours."""
+    start = random.randrange(600)
+    return Silence("7", at(f"0:{start}"), at(f"0:{start + random.randrange(1, 600)}"), "Ann", "")
+
+
 def time_of(item: Item) -> datetime:
     """Return when the item happened."""
     return item.at
@@ -101,7 +107,10 @@ def check_arrival(history: Sequence[Item], order: Sequence[Item], engine: Engine
     for steps in (as_it_happened(history), arriving_late(order)):
         played = play(steps, POLICY, until=END, engine=engine)
         assert [view(one) for one in played.incidents] == [view(one) for one in expected]
-        check_messages(played)
+        _check_messages(played)
+        if steps[:1] and steps[0][0] < LATE:
+            _check_quiet(played)
+            assert len(_messages(played, "#bi")) == len(played.incidents)
 
 
 def _check_last_run(incidents: Sequence[Incident], evidence: Sequence[RunEvidence], acts: Sequence[Act]) -> None:
@@ -117,11 +126,10 @@ def _check_last_run(incidents: Sequence[Incident], evidence: Sequence[RunEvidenc
     assert sum(one.failures for one in incidents) == len(failed)
 
 
-def check_messages(played: Played) -> None:
+def _check_messages(played: Played) -> None:
     """Check that each incident has its message, that all are up to date, and that none is about anything else."""
     for incident in played.incidents:
-        posted = [id_ for id_, to in played.texts if to == "#bi" and id_ in incident.ids]
-        assert posted
+        assert incident.ids & set(_messages(played, "#bi"))
         for (id_, _), text in played.texts.items():
             if id_ in incident.ids:
                 assert text == describe(incident)
@@ -129,9 +137,13 @@ def check_messages(played: Played) -> None:
     assert {id_ for id_, _ in played.texts} <= named
 
 
-def check_quiet(history: Sequence[Item], engine: Engine = RIGHT) -> None:
+def _messages(played: Played, destination: str) -> list[str]:
+    """Return the ids that the incidents of the messages at the destination had when these were posted."""
+    return [id_ for id_, to in played.texts if to == destination]
+
+
+def _check_quiet(played: Played) -> None:
     """Check that no one is alerted of an incident while it is acknowledged or snoozed."""
-    played = play(as_it_happened(history), POLICY, until=END, engine=engine)
     for incident in played.incidents:
         for ping in played.pings:
             if ping.incident in incident.ids:

@@ -14,14 +14,16 @@ from tests.incidents.properties import (
     END,
     as_it_happened,
     check_arrival,
-    check_quiet,
     check_silence,
     random_history,
+    random_silence,
     view,
     with_repetitions,
     without_starts,
 )
-from webhooks.incidents import RunEvidence, Silence, runs, state
+from tests.incidents.timeline import RIGHT
+from tests.incidents.wrong_engines import WRONG, check_grouping
+from webhooks.incidents import RunEvidence, runs, state
 
 GAPS = (10, 40)
 LENGTHS = st.integers(0, 8)
@@ -73,13 +75,34 @@ def test_100_000_random_histories(part: int) -> None:
         check_random(random, random.randrange(9))
 
 
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_engine_is_caught(name: str) -> None:
+    """The same properties reject each wrong engine within 200 random histories, and accept the right one."""
+    wrong, check = WRONG[name]
+    for seed in range(20):
+        check(Random(seed), RIGHT)
+    engine = wrong()
+
+    def check_all() -> None:
+        for seed in range(200):
+            check(Random(seed), engine)
+
+    with pytest.raises(AssertionError):
+        check_all()
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=100, deadline=None)
+def test_grouping_loses_no_line(seed: int) -> None:
+    """Every opening is shown once, alone or in a group, whatever the order, and a group only grows."""
+    check_grouping(Random(seed), RIGHT)
+
+
 def check_random(random: Random, length: int) -> None:
     """Check all properties with one random history."""
     items = random_history(random, length)
     check_arrival(items, with_repetitions(random, items))
-    check_quiet(items)
-    start = random.randrange(600)
-    check_silence(items, Silence("7", at(f"0:{start}"), at(f"0:{start + random.randrange(1, 600)}"), "Ann", ""))
+    check_silence(items, random_silence(random))
     evidence = [item for item in items if isinstance(item, RunEvidence)]
     acts = [item for item in items if not isinstance(item, RunEvidence)]
     ends = [item for item in without_starts(items) if isinstance(item, RunEvidence)]
