@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Literal
 
@@ -132,14 +133,13 @@ _PHRASES: Mapping[ReasonClass, tuple[str, ...]] = {
 }
 
 
-def _compile(phrases: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(rf"\b(?:{phrase})" for phrase in phrases).replace("~", ".{0,60}"))
-
-
-_PATTERNS = tuple((name, _compile(phrases)) for name, phrases in _PHRASES.items())
+@cache
+def _pattern(name: ReasonClass) -> re.Pattern[str]:
+    """Return the pattern of a class, compiled on first use: commands that list events classify nothing."""
+    return re.compile("|".join(rf"\b(?:{phrase})" for phrase in _PHRASES[name]).replace("~", ".{0,60}"))
 
 
 def classify(reason: str) -> ReasonClass:
     """Return the class of a reason; "unknown" if its words give none."""
     text = " ".join(reason[:MAX_READ].lower().split())
-    return next((name for name, pattern in _PATTERNS if pattern.search(text)), "unknown")
+    return next((name for name in _PHRASES if _pattern(name).search(text)), "unknown")
