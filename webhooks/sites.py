@@ -92,7 +92,20 @@ class Sites:
         for site in self.all:
             if luid and self.known_luid(site) == luid:
                 return site
-        return self._site_by_sign_in(luid)
+        from tableau_rest.errors import TableauError  # noqa: PLC0415 - as in `client`
+
+        errors: list[TableauError] = []
+        for site in (one for one in self.all if luid and not one.site_luid):
+            try:
+                if self._luid_by_sign_in(site) == luid:
+                    return site
+            except TableauError as error:
+                errors.append(error)
+        temporary = [error for error in errors if not error.permanent]
+        if temporary:
+            raise temporary[0]
+        known = ", ".join(f"{site.name} ({self.known_luid(site) or 'sign-in failed'})" for site in self.all)
+        raise UnknownSite(f"No credential for the event's site {luid or '(no site_luid)'}. Known sites: {known}.")
 
     def _known_name(self, event: Event) -> str | None:
         """Return the name of the event's site; None if it may be a site whose LUID is not known yet."""
@@ -111,22 +124,6 @@ class Sites:
             self._inbox().state.set(f"{LUID_KEY} {site.key}", luid)
             self._luids[site.key] = luid
         return luid
-
-    def _site_by_sign_in(self, luid: str) -> Site:
-        from tableau_rest.errors import TableauError  # noqa: PLC0415 - as in `client`
-
-        errors: list[TableauError] = []
-        for site in (one for one in self.all if luid and not one.site_luid):
-            try:
-                if self._luid_by_sign_in(site) == luid:
-                    return site
-            except TableauError as error:
-                errors.append(error)
-        temporary = [error for error in errors if not error.permanent]
-        if temporary:
-            raise temporary[0]
-        known = ", ".join(f"{site.name} ({self.known_luid(site) or 'sign-in failed'})" for site in self.all)
-        raise UnknownSite(f"No credential for the event's site {luid or '(no site_luid)'}. Known sites: {known}.")
 
 
 def _lowercase(luid: Any) -> str:

@@ -60,20 +60,16 @@ def look_up(event: Event, tableau: Callable[[], Tableau], *, last_attempt: bool 
     client = None
     try:
         client = tableau()
-        return Lookup(_get(client, kind, luid))
+        content = subscribed_content(client, luid) if kind == "subscription" else getattr(client, kind)(luid)
+        if content.luid.lower() != luid.lower():
+            raise InvalidResponse(f"Tableau's response does not contain the {kind_noun(kind)} {luid}")
+        return Lookup(content)
     except (TableauError, Permanent) as error:
         if client and isinstance(error, NotFound) and not isinstance(error, UnknownUri):
             return _not_found(event, client, kind)
         if not error.permanent and not last_attempt:
             raise
         return Lookup(problem=f"could not look up the {kind_noun(kind)} in Tableau: {error}", error=error)
-
-
-def _get(tableau: Tableau, kind: str, luid: str) -> Any:
-    content = subscribed_content(tableau, luid) if kind == "subscription" else getattr(tableau, kind)(luid)
-    if content.luid.lower() != luid.lower():
-        raise InvalidResponse(f"Tableau's response does not contain the {kind_noun(kind)} {luid}")
-    return content
 
 
 def _not_found(event: Event, tableau: Tableau, kind: str) -> Lookup:

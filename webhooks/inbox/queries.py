@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, or_, select, text
 
-from webhooks.event import Event
 from webhooks.inbox.records import (
     Attempt,
     EventRecord,
@@ -57,23 +56,19 @@ def event_records(connection: Connection, query: Select[Any]) -> list[EventRecor
     rows = connection.execute(query).mappings().all()
     if not rows:
         return []
-    jobs_by_event = _jobs_by_event(connection, {row["event_id"]: event_of(row) for row in rows})
-    return [event_record(row, tuple(jobs_by_event[row["event_id"]])) for row in rows]
-
-
-def _jobs_by_event(connection: Connection, stored: Mapping[int, Event]) -> dict[int, list[JobRecord]]:
+    stored = {row["event_id"]: event_of(row) for row in rows}
     condition = jobs.c.event_id.in_(list(stored))
-    rows = connection.execute(select(jobs).where(condition).order_by(jobs.c.id)).mappings().all()
+    job_rows = connection.execute(select(jobs).where(condition).order_by(jobs.c.id)).mappings().all()
     attempts_by_job: dict[int, list[Attempt]] = defaultdict(list)
     all_attempts = select(attempts).join_from(attempts, jobs).where(condition).order_by(attempts.c.id)
     for row in connection.execute(all_attempts).mappings():
         attempts_by_job[row["job_id"]].append(attempt_of(row))
-    found: dict[int, list[JobRecord]] = defaultdict(list)
-    for row in rows:
+    jobs_by_event: dict[int, list[JobRecord]] = defaultdict(list)
+    for row in job_rows:
         job = job_of(row, stored[row["event_id"]])
         record = JobRecord(job, tuple(attempts_by_job[row["id"]]), optional_time(row["announced_at"]))
-        found[row["event_id"]].append(record)
-    return found
+        jobs_by_event[row["event_id"]].append(record)
+    return [event_record(row, tuple(jobs_by_event[row["event_id"]])) for row in rows]
 
 
 def event_filters(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Self
 
 from webhooks.incidents.incident import Incident, Span
@@ -38,14 +38,14 @@ class WeeklyPeriod:
     def span_at(self, at: datetime) -> Span | None:
         """Return the period that covers the time, in UTC; None if there is none."""
         today = at.astimezone(self.zone).date()
-        spans = (self._span(day) for day in (today, today - DAY) if day.weekday() in self.days)
-        return next((span for span in spans if span.covers(at)), None)
-
-    def _span(self, day: date) -> Span:
-        """Return the period that begins on that day. Times that the clock skips or repeats count as the first ones."""
-        last = day if self.end > self.start else day + DAY
-        start = datetime.combine(day, self.start, self.zone).astimezone(UTC)
-        return Span(start, datetime.combine(last, self.end, self.zone).astimezone(UTC))
+        for day in (today, today - DAY):
+            last = day if self.end > self.start else day + DAY
+            # Times that the clock skips or repeats count as the first ones.
+            start = datetime.combine(day, self.start, self.zone).astimezone(UTC)
+            span = Span(start, datetime.combine(last, self.end, self.zone).astimezone(UTC))
+            if day.weekday() in self.days and span.covers(at):
+                return span
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,9 +57,12 @@ def event_message(
     values = placeholder_values(event, details, zone)
     body = text.format_map(values) if text else "\n".join(filter(None, [details.reason, event.type.advice]))
     problems = [f"{problem[:1].upper()}{problem[1:].rstrip('.')}." for problem in details.problems]
+    owner_label = "Published by" if event.type.published else "Owner"
+    if event.type.subject == "subscription":
+        owner_label = "Recipient"
     facts = [
         ("Project", details.project),
-        (_owner_label(event), details.owner),
+        (owner_label, details.owner),
         ("Content", getattr(details.content, "content_name", "")),
         ("Site role", getattr(details.content, "site_role", "")),
         ("When", values["created_at"]),
@@ -98,12 +101,6 @@ def placeholder_values(event: Event, details: Details, zone: tzinfo = UTC) -> di
         "link": getattr(content, "webpage_url", ""),
         "created_at": format_time(event.created_at, zone),
     }
-
-
-def _owner_label(event: Event) -> str:
-    if event.type.subject == "subscription":
-        return "Recipient"
-    return "Published by" if event.type.published else "Owner"
 
 
 def format_user(user: Any) -> str:

@@ -96,7 +96,14 @@ class JobListCheck:
         try:
             self._read(desired, now)
         except TableauError as error:
-            self._report(error, now)
+            log.warning("Job list not read, trying again: %s", error)
+            before = self._alerts.recall(PROBLEM) or {"since": now.timestamp()}
+            text = self._inbox.store.redact(str(error))
+            self._alerts.remember(PROBLEM, {**before, "text": text, "refused": error.permanent})
+            if error.permanent:
+                advice = f"Until this is fixed, {CONSEQUENCE}. Run flask doctor."
+                alert = Alert(JOB_LIST_CHECK_FAILED, "Tableau's job list cannot be read", f"{error} {advice}")
+                self._alerts.send_on_change(alert, text, now)
         else:
             if self._alerts.recall(PROBLEM) is not None:
                 log.info("Job list readable again")
@@ -187,17 +194,6 @@ class JobListCheck:
         )
         return replace(event, fingerprint=ended.fingerprint)
 
-    def _report(self, error: TableauError, now: datetime) -> None:
-        """Remember and log that the job list could not be read; alert once if Tableau refuses it."""
-        log.warning("Job list not read, trying again: %s", error)
-        before = self._alerts.recall(PROBLEM) or {"since": now.timestamp()}
-        text = self._inbox.store.redact(str(error))
-        self._alerts.remember(PROBLEM, {**before, "text": text, "refused": error.permanent})
-        if error.permanent:
-            advice = f"Until this is fixed, {CONSEQUENCE}. Run flask doctor."
-            alert = Alert(JOB_LIST_CHECK_FAILED, "Tableau's job list cannot be read", f"{error} {advice}")
-            self._alerts.send_on_change(alert, text, now)
-
 
 class Finder:
     """Find content by its name: this costs no job query. Remembers what it found."""
@@ -211,22 +207,19 @@ class Finder:
         if kind not in NAMED_KINDS or not is_expressible(name):
             return ""
         if (kind, name) not in self._found:
-            self._found[kind, name] = self._find(kind, name)
+            lists: dict[str, Callable[..., Iterable[Any]]] = {
+                "flow": self._tableau.flows,
+                "workbook": self._tableau.workbooks,
+                "datasource": self._tableau.datasources,
+            }
+            try:
+                luids = [content.luid for content in lists[kind](where("name", "eq", name)) if content.name == name]
+            except TableauError as error:
+                if not error.permanent:
+                    raise
+                luids = []
+            self._found[kind, name] = luids[0] if len(luids) == 1 else ""
         return self._found[kind, name]
-
-    def _find(self, kind: str, name: str) -> str:
-        lists: dict[str, Callable[..., Iterable[Any]]] = {
-            "flow": self._tableau.flows,
-            "workbook": self._tableau.workbooks,
-            "datasource": self._tableau.datasources,
-        }
-        try:
-            luids = [content.luid for content in lists[kind](where("name", "eq", name)) if content.name == name]
-        except TableauError as error:
-            if not error.permanent:
-                raise
-            return ""
-        return luids[0] if len(luids) == 1 else ""
 
 
 def _ended_jobs(jobs: Iterable[BackgroundJob], desired: Collection[str], since: datetime) -> list[EndedJob]:

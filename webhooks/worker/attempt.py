@@ -68,7 +68,14 @@ class Attempts:
         text, trace = str(error) or type(error).__name__, None
         unexpected = 0
         if retry.is_unexpected(error):
-            unexpected = self._count_unexpected(job)
+            # How many the job has met since its first attempt or last replay.
+            unexpected = 1
+            try:
+                while self._inbox.checkpoints.get(job, f"unexpected error {unexpected}") is not MISSING:
+                    unexpected += 1
+                self._inbox.checkpoints.set(job, f"unexpected error {unexpected}", None)
+            except StoreUnavailable:
+                log.warning("%s: the unexpected error could not be counted", job_title(job))
             text, trace = f"{type(error).__name__}: {error}".removesuffix(": "), error
         free, due_at = self._next_attempt(job, error, unexpected, now)
         if due_at is None:
@@ -131,17 +138,6 @@ class Attempts:
             return False, retry.next_attempt(
                 invalid, attempts=job.attempts, max_attempts=job.max_attempts, now=now, chance=chance
             )
-
-    def _count_unexpected(self, job: Job) -> int:
-        """Record an unexpected error, and return how many the job has met since its first attempt or last replay."""
-        number = 1
-        try:
-            while self._inbox.checkpoints.get(job, f"unexpected error {number}") is not MISSING:
-                number += 1
-            self._inbox.checkpoints.set(job, f"unexpected error {number}", None)
-        except StoreUnavailable:
-            log.warning("%s: the unexpected error could not be counted", job_title(job))
-        return number
 
 
 def job_title(job: Job) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from tableau_rest import Tableau, TableauError
+from tableau_rest import TableauError
 from webhooks.cli.doctor.results import CheckResult, ok, skipped, warning
 from webhooks.config.site import Site
 from webhooks.context.projects import MAX_DEPTH
@@ -100,20 +100,17 @@ class NameChecks:
             known.values.update(dict.fromkeys(filter(None, (site.name, self._services.sites.luid(site)))))
             return
         tableau = self._services.client(site)
-        for items in _lists(tableau, name):
+        if name == "project":
+            lists: list[Iterator[Any]] = [tableau.projects(page_size=PAGE_SIZE)]
+        elif name == "owner":
+            lists = [tableau.users(page_size=PAGE_SIZE)]
+        else:
+            lists = [tableau.workbooks(page_size=PAGE_SIZE), tableau.datasources(page_size=PAGE_SIZE)]
+        for items in lists:
             listed = list(islice(items, MAX_LISTED + 1))
             known.complete = known.complete and len(listed) <= MAX_LISTED
             values = _project_names(listed) if name == "project" else _values(name, listed)
             known.values.update(dict.fromkeys(filter(None, values)))
-
-
-def _lists(tableau: Tableau, name: str) -> list[Iterator[Any]]:
-    """Return the lists that have the values of a condition."""
-    if name == "project":
-        return [tableau.projects(page_size=PAGE_SIZE)]
-    if name == "owner":
-        return [tableau.users(page_size=PAGE_SIZE)]
-    return [tableau.workbooks(page_size=PAGE_SIZE), tableau.datasources(page_size=PAGE_SIZE)]
 
 
 def _values(name: str, items: Iterable[Any]) -> Iterator[str]:

@@ -70,7 +70,10 @@ def replay(
         named = _get_events(event_ids) if event_ids else None
         records, summary = _replay_dead(inbox, filters.since, limit, named, yes=yes)
     else:
-        records = _get_events(event_ids) if event_ids else _matching_events(inbox, filters, limit)
+        filters.check(inbox)
+        records = _get_events(event_ids) if event_ids else list(filters.oldest(inbox, limit + 1))
+        if not event_ids and len(records) > limit:
+            raise Failure(f"More than {limit} events match; nothing was replayed. Narrow the filters or raise --limit.")
         summary = _replay_events(inbox, [record.event.id or 0 for record in records], yes=yes)
     click.echo(summary, err=as_json)
     if as_json:
@@ -79,15 +82,6 @@ def replay(
                 terminal.print_json(event_object(current, application.redact))
     elif records and terminal.is_terminal():
         click.secho("See what happens: flask events tail", dim=True)
-
-
-def _matching_events(inbox: Inbox, filters: options.Filters, limit: int) -> list[EventRecord]:
-    """Return the events that match the filters. Raises Failure if there are more than `limit`."""
-    filters.check(inbox)
-    records = list(filters.oldest(inbox, limit + 1))
-    if len(records) > limit:
-        raise Failure(f"More than {limit} events match; nothing was replayed. Narrow the filters or raise --limit.")
-    return records
 
 
 def _get_events(event_ids: Sequence[int]) -> list[EventRecord]:
