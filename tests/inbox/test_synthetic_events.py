@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-from webhooks.event import Event, build, parse
+from webhooks.event import Event, build, job_fingerprint, parse
 from webhooks.inbox import Inbox
 from webhooks.job import NewJob
 
@@ -92,3 +92,24 @@ def test_received_events_are_told_from_synthetic_ones(inbox: Inbox) -> None:
     assert [summary.resource_luid for summary in found] == ["w-1", "r-2", "r-1", "r-0"]
     assert found[0].happened_at == AT.timestamp()
     assert inbox.events.received_since(datetime.now(UTC) + timedelta(minutes=1)) == []
+
+
+def test_stored_fingerprints_are_found(inbox: Inbox) -> None:
+    """Of many, in several statements; a received event counts, too."""
+    events = [created(luid=f"w-{number}") for number in range(1200)]
+    inbox.synthetic_events.add(events[0], "reconciled", AT)
+    inbox.synthetic_events.add(events[1199], "reconciled", AT)
+    inbox.events.receive(real(events[600]))
+    found = inbox.synthetic_events.stored([event.fingerprint for event in events])
+    assert found == {events[number].fingerprint for number in (0, 600, 1199)}
+    assert inbox.synthetic_events.stored([]) == set()
+
+
+def test_job_has_one_fingerprint_for_each_outcome() -> None:
+    """It does not depend on the case of the LUID, and sorts by the time of the job."""
+    luid = "AB3417F6-1C11-4A07-9F2E-0D3B5A6C7D8E"
+    first = job_fingerprint("FlowRunFailed", luid, "2026-01-31T09:30:00+00:00")
+    assert first == job_fingerprint("FlowRunFailed", luid.lower(), "2026-01-31T09:30:00+00:00")
+    assert first != job_fingerprint("FlowRunSucceeded", luid, "2026-01-31T09:30:00+00:00")
+    assert first < job_fingerprint("FlowRunFailed", luid, "2026-01-31T09:30:01+00:00")
+    assert len(first) == 32
