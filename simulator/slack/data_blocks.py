@@ -51,10 +51,11 @@ def _rows(block: Mapping[str, object], at: str, most: int, *, least: int = 1) ->
 
 def _row(row: object, at: str, kinds: tuple[str, ...]) -> Problems:
     def check(cell: object, place: str) -> Problems:
-        kind = cell.get("type") if isinstance(cell, Mapping) else None
-        if kind not in kinds:
-            return [f"unsupported type: {kind} [json-pointer:{place}/type]"]
-        return check_string(cell["text"], 2000, f"{place}/text", least=1) if kind == "raw_text" else []  # type: ignore[index]
+        if not isinstance(cell, Mapping) or cell.get("type") not in kinds:
+            return [f"unsupported type of cell [json-pointer:{place}/type]"]
+        if cell["type"] != "raw_text":
+            return []
+        return check_string(cell.get("text"), MAX_CELL_CHARACTERS, f"{place}/text", least=1)
 
     return check_list(row, MAX_COLUMNS, at, check)
 

@@ -128,8 +128,10 @@ def _payload(world: World, message: Message, member: Member, action: Arguments, 
     container = {"type": "message", "message_ts": message.ts, "channel_id": channel.id}
     if message.is_reply:
         container["thread_ts"] = message.thread_ts
+    # The payload about an ephemeral message does not contain the message.
+    shown = {} if message.ephemeral_for else {"message": describe_message(world, message)}
     sent = ("type", "action_id", "block_id", "text", "value", "style", "url")
-    return {
+    return shown | {
         "type": "block_actions",
         "user": {"id": member.id, "username": member.name, "name": member.name, "team_id": TEAM},
         "api_app_id": APP,
@@ -140,7 +142,6 @@ def _payload(world: World, message: Message, member: Member, action: Arguments, 
         "enterprise": None,
         "is_enterprise_install": False,
         "channel": {"id": channel.id, "name": "directmessage" if channel.user else channel.name},
-        "message": describe_message(world, message),
         "state": {"values": {}},
         "response_url": f"{base_url.rstrip('/')}/slack/actions/{ticket}",
         "actions": [

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 import requests
 
 from simulator import Running, running
+from tests.simulator.test_clients_tsc import REFUSED, RIGHT
 
 # Method, address below the site with names of content in braces, body, status, a part of the response.
 Row = tuple[str, str, str, int, str]
@@ -323,3 +325,18 @@ def test_tableau_mcp_lineage(api: Api, query: str, part: str) -> None:
     response = api.call("POST", "/api/metadata/graphql", json.dumps({"query": api.fill(query)}), "application/json")
     assert response.status_code == 200
     assert api.fill(part) in response.text
+
+
+def test_documented_counts() -> None:
+    """The page about the simulator states how many calls of each client are right and how many are refused."""
+    page = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    tables: dict[str, list[str]] = {
+        "tabcmd": [row[4] for row in TABCMD],
+        "tableau-api-lib": [row[4] for row in API_LIB],
+        "tableau-mcp": [row[4] for row in MCP] + [row[2] for row in GRAPHQL],
+        "tableauserverclient": [*RIGHT, *[LACKING] * len(REFUSED)],
+    }
+    for client, parts in tables.items():
+        line = next(line for line in page.splitlines() if line.startswith(f"| {client} "))
+        refused = parts.count(LACKING)
+        assert line.endswith(f"| {len(parts) - refused} | {refused} |"), line

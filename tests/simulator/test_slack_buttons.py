@@ -106,6 +106,18 @@ def test_same_button_in_two_blocks(slack: slack_sdk.WebClient, control: Any, rec
         assert _payload(receiver)["actions"][0]["value"] == name
 
 
+def test_ephemeral_message(slack: slack_sdk.WebClient, control: Any, receiver: Any) -> None:
+    """The payload about a message that only one person sees does not contain the message."""
+    control("POST", "settings", {"slack_interactions_url": receiver.url})
+    ben = slack.users_lookupByEmail(email="ben@acme.example")["user"]["id"]
+    sent = slack.chat_postEphemeral(channel="#bi", user=ben, text="Sure?", blocks=[BUTTONS])
+    where = {"channel": "#bi", "ts": sent["message_ts"], "user": "ben@acme.example"}
+    assert control("POST", "slack/press", where | {"button": "ack"})["status"] == 200
+    payload = _payload(receiver)
+    assert "message" not in payload
+    assert payload["container"]["is_ephemeral"] is True
+
+
 def test_failure_is_shown(message: dict[str, Any], control: Any, receiver: Any) -> None:
     """A response other than 200 is shown with the message until the next press succeeds."""
     receiver.statuses = [404, 200]

@@ -58,6 +58,7 @@ def test_allowed(block: dict[str, Any]) -> None:
         {"type": "table", "rows": _rows(1, 21)},
         {"type": "table", "rows": _rows(1), "column_settings": [{}] * 21},
         {"type": "table", "rows": _rows(6, 1, "x" * 1999)},
+        {"type": "table", "rows": _rows(1, 1, "")},
         {"type": "table", "rows": [["text"]]},
         _table(caption=""),
         _table(rows=_rows(1)),
