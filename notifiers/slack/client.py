@@ -34,8 +34,11 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 POSTING = frozenset(["chat.postMessage", "files.completeUploadExternal"])
 # The name of our metadata in a message; its content is our id.
 METADATA = "notification"
-# Messages on a page of a history, pages, and bytes of a page: each message may have 13,200 characters in its blocks.
-HISTORY_SIZE, HISTORY_PAGES, HISTORY_LARGEST = 100, 10, 8 * 1024 * 1024
+# Messages on a page of a history, and pages.
+HISTORY_SIZE, HISTORY_PAGES = 100, 10
+# Bytes of a page of these lists: a message may have 13,200 characters in its blocks, a user or channel some kilobytes.
+LARGEST_PAGE = 8 * 1024 * 1024
+LISTS = frozenset(["conversations.history", "conversations.replies", "conversations.list", "users.list"])
 
 
 class Client(WebClient):
@@ -71,7 +74,7 @@ class Client(WebClient):
         body, content_type = _encoded({**(params or {}), **(data or {})}, json)
         sent = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type, **(headers or {})}
         url = f"{self.base_url}{api_method}"
-        largest = HISTORY_LARGEST if api_method in ("conversations.history", "conversations.replies") else LARGEST
+        largest = LARGEST_PAGE if api_method in LISTS else LARGEST
         try:
             response = self._transport.send(Request("POST", url, sent, body, largest), self._timeouts)
             said = response.json()

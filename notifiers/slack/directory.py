@@ -9,6 +9,7 @@ import logging
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from threading import Lock
@@ -24,20 +25,25 @@ log = logging.getLogger(__name__)
 # Looked up answers that are remembered, and for how long; that there is none, for a shorter time.
 REMEMBERED = 1000
 LIFETIME, LIFETIME_OF_NONE = timedelta(hours=12), timedelta(minutes=10)
-# Pages of a list, and entries of a page; both lists are of tier 2, twenty calls a minute.
-MAX_PAGES, PAGE_SIZE = 10, 200
+# Pages of a list, and entries of a page, which must be under 1000; the lists are of tier 2, twenty calls a minute.
+MAX_PAGES, PAGE_SIZE = 10, 999
 # More mentions are shown as text.
 MAX_MENTIONS = 20
 SLACK_ID = re.compile(r"[A-Z0-9]{1,64}")
 
 
 class Memory:
-    """The last answers to questions, each with the time until it is asked again. Thread-safe."""
+    """The last answers to questions, each with the time until it is asked again. Thread-safe.
+
+    A question is asked once, also if several threads need its answer at the same time.
+    """
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._answers: OrderedDict[str, tuple[Any, datetime]] = OrderedDict()
         self._lock = Lock()
+        # The questions that are being asked, each with the number of threads that need the answer.
+        self._asking: dict[str, tuple[Lock, int]] = {}
 
     def __contains__(self, question: str) -> bool:
         with self._lock:
@@ -45,12 +51,12 @@ class Memory:
 
     def get(self, question: str, ask: Callable[[], Any]) -> Any:
         """Return the remembered answer, or that of `ask`, which is not remembered if it raises."""
-        with self._lock:
-            answer, until = self._answers.get(question, (None, None))
-        if until and until > self._clock():
-            return answer
-        answer = ask()
-        self.put(question, answer)
+        with self._alone(question):
+            with self._lock:
+                answer, until = self._answers.get(question, (None, None))
+            if until is None or until <= self._clock():
+                answer = ask()
+                self.put(question, answer)
         return answer
 
     def put(self, question: str, answer: Any) -> None:
@@ -61,6 +67,21 @@ class Memory:
             self._answers.move_to_end(question)
             while len(self._answers) > REMEMBERED:
                 self._answers.popitem(last=False)
+
+    @contextmanager
+    def _alone(self, question: str) -> Iterator[None]:
+        """Let one thread after the other through, for each question."""
+        with self._lock:
+            lock, waiting = self._asking.get(question, (Lock(), 0))
+            self._asking[question] = lock, waiting + 1
+        try:
+            with lock:
+                yield
+        finally:
+            with self._lock:
+                lock, waiting = self._asking.pop(question)
+                if waiting > 1:
+                    self._asking[question] = lock, waiting - 1
 
 
 class Directory:

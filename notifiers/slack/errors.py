@@ -18,7 +18,8 @@ RATE_LIMITED = frozenset(["ratelimited", "rate_limited", "message_limit_exceeded
 TEMPORARY = frozenset(["internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"])
 # After these, says Slack, the message may have been posted.
 UNCERTAIN = frozenset(["internal_error", "fatal_error"])
-BLOCKS_REFUSED = frozenset(["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"])
+# We send no attachments; Slack uses that name for some tables, which it stores as attachments.
+BLOCKS_REFUSED = frozenset(["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "invalid_attachments"])
 
 # The message cannot be edited (any more), while a reply may still be possible; it does not exist.
 # https://docs.slack.dev/reference/methods/chat.update#errors

@@ -270,6 +270,18 @@ def test_native_table_is_accepted(simulator: Running, notifiers: Notifiers, cont
     assert any(block["type"] == "data_table" for block in blocks_of(simulator)) is bool(content.table)
 
 
+def test_workspace_without_native_tables_gets_text(clock: Clock) -> None:
+    """Slack introduces its table by workspace: the message arrives, and the next one costs one call."""
+    with running(Config(clock=clock, slack_data_blocks=False)) as limited:
+        slack, message = configured(limited, clock)["slack"], Message("t", table=TABLE)
+        posted = slack.post(message, None)
+        slack.edit(posted, message)
+        versions = limited.world.slack.messages[0].versions
+    assert [[block["type"] for block in content.blocks] for _, content in versions] == [
+        ["header", "section", "context"]
+    ] * 2
+
+
 def test_refused_table_is_sent_as_text_for_a_while(simulator: Running, notifiers: Notifiers, clock: Clock) -> None:
     """A workspace without native tables gets lines of text; it is asked again after half a day."""
     slack, message = notifiers["slack"], Message("t", table=TABLE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -184,6 +186,18 @@ def test_many_mentions_are_bounded(slack: SlackNotifier, vendor: Any, reply: Any
     assert vendor.requests[-1].json["text"].count("<@U") == 20
 
 
+def test_threads_ask_slack_once(slack: SlackNotifier, vendor: Any, reply: Any) -> None:
+    """Many messages at the same moment cost one lookup, so that a storm does not meet Slack's rate limits."""
+    vendor.on("usergroups.list", reply({"ok": True, "usergroups": [{"id": "S1", "handle": "ops"}]}))
+    vendor.on("users.lookupByEmail", reply({"ok": True, "user": {"id": "U7"}}))
+    vendor.on("chat.postMessage", reply(POSTED))
+    message = Message("t", mentions=(Mention("name", "ops"), Mention("email", "ann@example.org")))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: slack.post(message, "ann@example.org"), range(8)))
+    counts = Counter(vendor.paths())
+    assert counts == {"usergroups.list": 1, "users.lookupByEmail": 1, "chat.postMessage": 8}
+
+
 def test_memory_is_bounded_and_forgets_a_missing_name_soon() -> None:
     """The oldest answers go first; that there is none is asked again after ten minutes."""
     times = [NOW]
@@ -196,3 +210,4 @@ def test_memory_is_bounded_and_forgets_a_missing_name_soon() -> None:
     assert memory.get("ann", lambda: next(answers)) is None
     times[0] += timedelta(minutes=11)
     assert memory.get("ann", lambda: next(answers)) == "U2"
+    assert memory._asking == {}

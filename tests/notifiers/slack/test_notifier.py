@@ -115,9 +115,10 @@ def test_rate_limit_says_when_to_come_back_and_does_not_wait(slack: SlackNotifie
     assert len(vendor.requests) == 1
 
 
-def test_refused_layout_is_posted_as_text(slack: SlackNotifier, vendor: Any, reply: Any) -> None:
+@pytest.mark.parametrize("name", ["invalid_blocks", "msg_blocks_too_long", "invalid_attachments"])
+def test_refused_layout_is_posted_as_text(slack: SlackNotifier, vendor: Any, reply: Any, name: str) -> None:
     """A message whose blocks Slack does not like still arrives."""
-    vendor.on("chat.postMessage", reply({"ok": False, "error": "invalid_blocks"}), reply(POSTED))
+    vendor.on("chat.postMessage", reply({"ok": False, "error": name}), reply(POSTED))
     assert slack.send(MESSAGE, "#finance").id == "1718.0001"
     first, second = vendor.requests
     assert "blocks" in first.json
