@@ -128,7 +128,7 @@ class Client(WebClient):
             channel=channel,
             ts=ts,
             text=text,
-            blocks=blocks or [],
+            blocks=blocks,
             metadata=_metadata(client_id),
             link_names=False,
             parse="none",

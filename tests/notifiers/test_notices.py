@@ -253,6 +253,17 @@ def test_without_the_scopes_the_outcome_stays_unknown(simulator: Running, clock:
     assert (missing in outcome.reason) or ("does not list #bi" in outcome.reason)
 
 
+def test_channel_of_an_earlier_message_is_known(clock: Clock) -> None:
+    """Slack responds with the id of the channel, so that a lookup by #name needs no scope for the list of channels."""
+    scopes = "chat:write,channels:history,im:history,users:read.email"
+    with running(Config(clock=clock, slack_scopes=scopes)) as limited:
+        slack, email = configured(limited, clock)["slack"], limited.world.slack.members[0].email
+        for to in ("#bi", email):
+            posted = slack.post(OPEN, to, client_id=f"to {to}")
+            assert slack.find(to, f"to {to}", NOW) == posted
+            assert slack.find(to, "other", NOW) is None
+
+
 def test_lookup_that_fails_for_now_is_raised(simulator: Running, notifiers: Notifiers) -> None:
     """Unknown is final; an outage is not, and the lookup may be repeated."""
     posted = notifiers["slack"].post(OPEN, None, client_id="notice-7")
@@ -277,6 +288,8 @@ def test_workspace_without_native_tables_gets_text(clock: Clock) -> None:
         posted = slack.post(message, None)
         slack.edit(posted, message)
         versions = limited.world.slack.messages[0].versions
+        calls = [call.path.rpartition("/")[2] for call in limited.world.calls.log]
+    assert calls == ["chat.postMessage", "chat.postMessage", "chat.update"]
     assert [[block["type"] for block in content.blocks] for _, content in versions] == [
         ["header", "section", "context"]
     ] * 2
@@ -417,6 +430,11 @@ def test_budget_knows_the_methods_of_each_operation(simulator: Running, notifier
     assert slack.limits("post", "#bi") == (Limit("slack #bi", 1, 1.0), everywhere)
     assert slack.limits("reply", None) == (Limit("slack #bi", 1, 1.0), everywhere)
     assert slack.limits("edit", "#bi") == (Limit("slack chat.update", 50, 60.0),)
+    assert slack.limits("find", "#bi") == (Limit("slack conversations.history", 50, 60.0),)
+    attach = [limit.key for limit in slack.limits("attach", "#bi")]
+    assert attach[:2] == ["slack files.getUploadURLExternal", "slack files.completeUploadExternal"]
+    assert attach[2:] == ["slack #bi", "slack chat.postMessage"]
+    assert slack.limits("permalink", "#bi") == ()
     lookup = Limit("slack users.lookupByEmail", 50, 60.0)
     assert lookup in slack.limits("post", email)
     slack.post(OPEN, email)
