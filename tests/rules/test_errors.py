@@ -20,9 +20,9 @@ def errors(text: str, actions: Actions) -> list[str]:
 @pytest.mark.parametrize(
     ("old", "new", "error"),
     [
-        ("name", "nmae", 'rule 1 "" (line 1): nmae is not known; did you mean name?'),
+        ("name", "nmae", "rule 1 (line 1): nmae is not known; did you mean name?"),
         ("notify", "notfy", 'rule 1 "A" (line 1): notfy is not known; did you mean notify?'),
-        ('name = "A"', "", 'rule 1 "" (line 1): name is missing; for example name = "Finance refresh failures"'),
+        ('name = "A"', "", 'rule 1 (line 1): name is missing; for example name = "Finance refresh failures"'),
         ('name = "A"', 'name = " "', 'rule 1 " " (line 1): name: " " is empty or too short (at least 1)'),
         ('name = "A"', "name = 7", 'rule 1 "7" (line 1): name: 7 should be text in quotes'),
         ('on = "*"', "", 'rule 1 "A" (line 1): on is missing; for example on = ['),
@@ -94,7 +94,7 @@ def test_all_errors_are_reported_at_once(actions: Actions) -> None:
     assert lines[0] == "my-rules.toml has 5 errors:"
     assert [line.split(":")[0].strip() for line in lines[1:]] == [
         *['rule 1 "A" (line 2)'] * 2,
-        *['rule 2 "" (line 7)'] * 3,
+        *["rule 2 (line 7)"] * 3,
     ]
 
 

@@ -144,7 +144,8 @@ class _Parser:
             self._error("", f"{TWO_BRACKETS}, above each rule")
             tables = []
         # `rule 2 "Finance" (line 14)`; rules that are inline tables have no header, and so no known line.
-        labels = [f'rule {number} "{table.get("name", "")}"' for number, table in enumerate(tables, 1)]
+        names = [f' "{table["name"]}"' if table.get("name") else "" for table in tables]
+        labels = [f"rule {number}{name}" for number, name in enumerate(names, 1)]
         places = [Place(label) for label in labels]
         lines = [text.count("\n", 0, match.start()) + 1 for match in HEADER.finditer(text)]
         if lines and len(lines) == len(tables):
