@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
-from notifiers.table import Table, plain_lines
+from notifiers.table import Table, left_out, plain_lines
 from notifiers.text import clean, one_line
 from notifiers.values import Cell, Link, Timestamp, usable_link
 
@@ -207,14 +207,13 @@ def mentions_of(message: Message) -> str:
 
 def plain_text(message: Message) -> str:
     """Return the whole message as plain text, one fact a line, with at most MAX_TEXT_ROWS rows of a table."""
-    link = link_of(message)
     lines = [
         title_of(message),
         mentions_of(message),
         clean(message.text),
         *(f"{name}: {value}" for name, value in facts_of(message)),
         *table_lines(message),
-        f"{link.label}: {link.url}" if link else "",
+        *(f"{link.label}: {link.url}" for link in (link_of(message), link_to_rows(message)) if link),
         one_line(message.footer),
     ]
     return "\n".join(line for line in lines if line)
@@ -222,4 +221,10 @@ def plain_text(message: Message) -> str:
 
 def table_lines(message: Message) -> list[str]:
     """Return the table as lines of text, at most MAX_TEXT_ROWS rows of it; empty without a table."""
-    return plain_lines(message.table, MAX_TEXT_ROWS) if message.table else []
+    return plain_lines(replace(message.table, link=None), MAX_TEXT_ROWS) if message.table else []
+
+
+def link_to_rows(message: Message) -> Link | None:
+    """Return the link to all rows of a table of which `table_lines` leaves some out."""
+    table = message.table
+    return usable_link(table.link) if table and left_out(table, MAX_TEXT_ROWS) else None

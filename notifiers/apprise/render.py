@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from notifiers.message import Message, facts_of, link_of, mentions_of, table_lines, title_of
+from notifiers.message import Message, facts_of, link_of, link_to_rows, mentions_of, table_lines, title_of
 from notifiers.text import clean, one_line
 
 TYPES = {"info": "info", "good": "success", "warning": "warning", "bad": "failure"}
@@ -29,18 +29,27 @@ def render(message: Message, schema: str, *, markdown: bool, separate_title: boo
 
     `markdown`: Apprise escapes the body for Markdown. `separate_title`: the title is sent beside the body, unescaped.
     """
-    title, link = title_of(message), link_of(message)
+    literal = schema in LITERAL
+    title = title_of(message) if literal else break_marks(title_of(message))
+    escapes_body = schema in MARKDOWN_READERS and not markdown
+
+    def inert(text: str) -> str:
+        text = text if literal else break_marks(text)
+        return escape_markdown(text) if escapes_body else text
+
+    if escapes_body or (markdown and separate_title):
+        title = escape_markdown(title)
     facts = (f"{name}: {value}" for name, value in facts_of(message))
     lines = [mentions_of(message), clean(message.text), *facts, *table_lines(message)]
-    middle, footer = "\n".join(filter(None, lines)), one_line(message.footer)
-    if schema not in LITERAL:
-        title, middle, footer = (MENTION_OR_LINK.sub(rf"\g<0>{WORD_JOINER}", text) for text in (title, middle, footer))
-    if schema in MARKDOWN_READERS and not markdown:
-        title, middle, footer = (escape_markdown(text) for text in (title, middle, footer))
-    elif markdown and separate_title:
-        title = escape_markdown(title)
-    body = "\n".join(filter(None, [middle, f"{link.label}: {link.url}" if link else "", footer]))
+    # An address with an escape in it would lead elsewhere.
+    links = [f"{inert(link.label)}: {link.url}" for link in (link_of(message), link_to_rows(message)) if link]
+    body = "\n".join(filter(None, [inert("\n".join(filter(None, lines))), *links, inert(one_line(message.footer))]))
     return title, body or title
+
+
+def break_marks(text: str) -> str:
+    """Return the text with an invisible character in whatever could be a mention or a link."""
+    return MENTION_OR_LINK.sub(rf"\g<0>{WORD_JOINER}", text)
 
 
 def escape_markdown(text: str) -> str:

@@ -68,17 +68,18 @@ def test_table_without_columns_is_refused() -> None:
 def test_every_notifier_shows_a_large_table_within_its_bounds() -> None:
     """The first rows, the number of the others and the link; an SMS as many rows as fit."""
     message = Message("250 refreshes failed", table=LARGE, link=Link("https://example.org/"))
-    rest = "more: https://example.org/incidents"
+    rest = "… and 230 more\nOpen: https://example.org/\nShow all: https://example.org/incidents"
     assert plain_text(message).count("Workbook ") == 20 + 1
-    assert rest in plain_text(message)
-    assert rest in render_for_apprise(message, "json", markdown=False, separate_title=True)[1]
+    assert plain_text(message).endswith(rest)
+    assert render_for_apprise(message, "json", markdown=False, separate_title=True)[1].endswith(rest)
     block = render_for_console(message, NOW, terminal=True)
     assert "… and 240 more: https://example.org/incidents" in block
     sms = render_for_sms(message)
     assert is_gsm(sms)
     assert len(sms) <= SEGMENTS * 153
     assert sms.startswith("250 refreshes failed\nWorkbook - Owner\nWorkbook 0 - Ann\n")
-    assert sms.endswith("https://example.org/")
+    assert sms.endswith("\n... and 230 more\nhttps://example.org/")
+    assert "incidents" not in sms
 
 
 def test_console_block_with_a_table_is_one_write_to_a_pipe() -> None:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from notifiers import Link, Message
+from notifiers import Link, Mention, Message, Table
 from notifiers.apprise.render import render
 
 HOSTILE = (
@@ -35,9 +35,20 @@ SCHEMES = [
 @pytest.mark.parametrize("separate_title", [True, False])
 def test_no_link_and_no_mention_from_outside_is_live(scheme: str, markdown: bool, separate_title: bool) -> None:
     """Also where neither Apprise nor a backslash escapes: words stay readable, and addresses stay visible."""
-    message = Message(HOSTILE, HOSTILE, ((HOSTILE, HOSTILE),), Link("https://t.example/x", HOSTILE), footer=HOSTILE)
+    table = Table((HOSTILE,), ((HOSTILE,),) * 21, link=Link("https://t.example/all_rows_", HOSTILE))
+    message = Message(
+        HOSTILE,
+        HOSTILE,
+        ((HOSTILE, HOSTILE),),
+        Link("https://t.example/x_y_", HOSTILE),
+        footer=HOSTILE,
+        status=HOSTILE,
+        table=table,
+        mentions=(Mention("here"), Mention("name", HOSTILE)),
+    )
     title, body = render(message, scheme, markdown=markdown, separate_title=separate_title)
     assert LIVE.findall(title) == []
-    assert LIVE.findall("\n".join(line for line in body.split("\n") if "t.example" not in line)) == []
+    assert LIVE.findall(body) == []
     assert "evil.example" in title
-    assert "https://t.example/x" in body
+    assert ": https://t.example/x_y_\n" in body
+    assert ": https://t.example/all_rows_\n" in body
