@@ -45,6 +45,10 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.Double),
         sa.UniqueConstraint("incident_id", "destination"),
     )
+    _create_silences()
+
+
+def _create_silences() -> None:
     op.create_table(
         "silences",
         sa.Column("id", Id, primary_key=True, autoincrement=True),
@@ -108,18 +112,13 @@ def _create_incidents() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("incidents_resource", "incidents", ["resource_luid", "kind", "opened_at"])
+    is_open, is_due = sa.text("closed_at IS NULL"), sa.text("due_at IS NOT NULL")
     op.create_index(
         "incidents_open",
         "incidents",
         ["site_luid", "resource_luid", "kind"],
         unique=True,
-        sqlite_where=sa.text("closed_at IS NULL"),
-        postgresql_where=sa.text("closed_at IS NULL"),
+        sqlite_where=is_open,
+        postgresql_where=is_open,
     )
-    op.create_index(
-        "incidents_due",
-        "incidents",
-        ["due_at"],
-        sqlite_where=sa.text("due_at IS NOT NULL"),
-        postgresql_where=sa.text("due_at IS NOT NULL"),
-    )
+    op.create_index("incidents_due", "incidents", ["due_at"], sqlite_where=is_due, postgresql_where=is_due)
