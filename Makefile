@@ -1,5 +1,5 @@
 # The two commands: `make run` and `make test`. Each creates .venv and installs its dependencies first.
-.PHONY: run test first-stage second-stage lint check bench torture lock audit clean
+.PHONY: run test first-stage second-stage lint check bench torture lock digests audit clean
 PY := .venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -34,6 +34,9 @@ torture: .venv/.dev         ## kill, suspend and starve real servers, and check 
 
 lock: .venv/.dev            ## pin the dependencies of pyproject.toml again (ARGS=--upgrade: to their newest versions)
 	$(PY) deploy/lock.py $(ARGS)
+
+digests: .venv/.dev         ## pin the container images by digest, or renew the digests (needs the network)
+	$(PY) -m deploy.digests $(ARGS)
 
 audit: .venv/.dev           ## look for known vulnerabilities of the dependencies (needs the network)
 	$(PY) -m deploy.audit
