@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 import slack_sdk
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, Request, expect, sync_playwright
 
 from simulator import Running
 
@@ -26,12 +26,18 @@ def page(simulator: Running) -> Iterator[Page]:
             pytest.fail("Chromium is not installed")
         pytest.skip("Chromium is not installed")
     problems: list[str] = []
+
+    def note_failure(request: Request) -> None:
+        # Leaving the page aborts what is still loading.
+        if request.failure != "net::ERR_ABORTED":
+            problems.append(f"{request.url}: {request.failure}")
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         opened = browser.new_page()
         opened.on("pageerror", lambda error: problems.append(str(error)))
         opened.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
-        opened.on("requestfailed", lambda request: problems.append(request.url))
+        opened.on("requestfailed", note_failure)
         opened.goto(simulator.url)
         yield opened
         browser.close()
