@@ -31,6 +31,11 @@ def divide(patterns: Patterns) -> tuple[Patterns, Patterns]:
     return included, excluded
 
 
+def is_glob(pattern: str) -> bool:
+    """Return whether the pattern can match several texts."""
+    return "*" in pattern or "?" in pattern
+
+
 def _any_matches(globs: Patterns, texts: Sequence[str]) -> bool:
     return any(_glob(glob).match(text) for glob in globs for text in texts)
 

@@ -145,6 +145,27 @@ def test_unusable_secret_file_is_an_error(content: bytes, problem: str, read: Re
     assert problem in found
 
 
+@pytest.mark.parametrize(
+    ("written", "replaced", "error"),
+    [
+        (
+            '"Marketing"',
+            '"Mark\u200beting"',
+            "name contains an invisible character at position 5: U+200B, zero width space",
+        ),
+        ('"marketing"', '"marketing\\u0007"', "sitename contains an invisible character at position 10: U+0007"),
+        (
+            '"webhooks"',
+            '"web\u00adhooks"',
+            "pat_name contains an invisible character at position 4: U+00AD, soft hyphen",
+        ),
+    ],
+)
+def test_invisible_character_is_an_error(read: ReadSites, written: str, replaced: str, error: str) -> None:
+    """A name with one never matches what people type; the character is named."""
+    assert error in errors(read(VALID.replace(written, replaced, 1)))
+
+
 def test_keys_that_the_sign_in_needs_are_named(read: ReadSites) -> None:
     """With the names that the file has for them."""
     found = errors(read('[[site]]\ndomain = "d.example"\nauth = "jwt"\n'))

@@ -51,7 +51,7 @@ def warnings(where: dict[str, Any], on: str | list[str] = "WorkbookCreated") -> 
         # Values that the field cannot have.
         ({"luid": "99"}, 'resource_luid: "99" is not a LUID, such as'),
         ({"luid": "Sales*"}, 'resource_luid: "Sales*" is not a LUID'),
-        ({"resource": "WORKBOK"}, 'resource: "WORKBOK" is no kind of resource; did you mean WORKBOOK?'),
+        ({"resource": "WORKBOK"}, 'resource: "WORKBOK" is not a kind of resource; did you mean WORKBOOK?'),
         ({"resource": "DATASOURCE"}, "resource: never matches, because WorkbookCreated have WORKBOOK"),
         ({"certified": True}, "certified: never holds for WorkbookCreated, because only data sources can be certified"),
         # Contradictions.

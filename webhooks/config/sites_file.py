@@ -76,6 +76,9 @@ class _Parser:
         for key in sorted(table.keys() - set(KEYS)):
             self._error(place, f"{key} is not known; {hint(key, KEYS)}")
         values = {key: table[key] for key in Site.model_fields if key in table and key not in SECRETS}
+        for key, value in values.items():
+            if isinstance(value, str) and (problem := invisible_character(value.strip())):
+                self._error(place, f"{key} {problem}")
         incomplete = set()
         for name in SECRETS:
             try:

@@ -8,7 +8,7 @@ from typing import Self
 
 from webhooks.event import Event
 from webhooks.event_types import RULE_EVENT_TYPES, event_type
-from webhooks.patterns import MAX_COMPARED, Patterns, divide, matches
+from webhooks.patterns import MAX_COMPARED, Patterns, divide, is_glob, matches
 from webhooks.rules.mistakes import NONE, Mistake, find_mistakes
 from webhooks.spelling import closest, hint
 from webhooks.text import cut, value_text
@@ -116,7 +116,7 @@ class EventFilter:
             pattern = written.removeprefix("!")
             if written in named or any(matches((pattern,), [name]) for name in RULE_EVENT_TYPES):
                 continue
-            if "*" in pattern or "?" in pattern:
+            if is_glob(pattern):
                 found.append(Mistake(f"{pattern} matches no known event type", written))
             else:
                 meant = closest(pattern, RULE_EVENT_TYPES)

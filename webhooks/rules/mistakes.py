@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from webhooks.event_types import KINDS, RULE_EVENT_TYPES, EventType
-from webhooks.patterns import MAX_COMPARED, Patterns, divide, matches
+from webhooks.patterns import MAX_COMPARED, Patterns, divide, is_glob, matches
 from webhooks.spelling import hint
 from webhooks.text import INVISIBLE, JOINERS, cut, escape_invisible
 
@@ -49,7 +49,7 @@ def _quoted(text: str) -> str:
 def _character_problem(glob: str) -> str:
     """Return what is wrong with the characters of a pattern, whatever it is compared with; empty if nothing is."""
     visible = "".join(" " if char in FIXED_BLANKS else char for char in glob if not _is_invisible(char))
-    meant = _quoted(" ".join(visible.split(" ")).strip())
+    meant = _quoted(visible.strip())
     for position, character in enumerate(glob, 1):
         if _is_invisible(character) or character in FIXED_BLANKS:
             kind = "a blank of another kind" if character in FIXED_BLANKS else "an invisible character"
@@ -57,7 +57,7 @@ def _character_problem(glob: str) -> str:
             return f"contains {kind} at position {position}, U+{ord(character):04X} {name}; did you mean {meant}?"
     if glob != glob.strip():
         return f"begins or ends with a blank, which no name does; did you mean {meant}?"
-    if len(glob) > MAX_COMPARED and not _is_glob(glob):
+    if len(glob) > MAX_COMPARED and not is_glob(glob):
         return f"has more than {MAX_COMPARED} characters, and no name is so long"
     if REGULAR_EXPRESSION.search(glob):
         meant = _quoted(glob.replace(".*", "*").removeprefix("^").removesuffix("$"))
@@ -69,8 +69,8 @@ def _value_problem(name: str, glob: str) -> str:
     """Return why no value of this field can match; empty if one can."""
     if name == "resource":
         values = {one.resource for one in RULE_EVENT_TYPES.values() if one.resource}
-        return "" if matches((glob,), values) or glob == NONE else f"is no kind of resource; {hint(glob, values)}"
-    if name == "resource_luid" and glob != NONE and not (PART_OF_LUID if _is_glob(glob) else LUID).fullmatch(glob):
+        return "" if matches((glob,), values) or glob == NONE else f"is not a kind of resource; {hint(glob, values)}"
+    if name == "resource_luid" and glob != NONE and not (PART_OF_LUID if is_glob(glob) else LUID).fullmatch(glob):
         return "is not a LUID, such as 6b7a3f8e-5d6d-4c8c-9b0b-a1a2a3a4a5a6; compare names with name"
     if name == "project" and glob.strip("/") and glob != glob.strip("/"):
         meant = f"{glob}*" if glob.endswith("/") and not glob.startswith("/") else glob.strip("/")
@@ -97,7 +97,7 @@ def _covers(excluded: str, pattern: str) -> bool:
     if NONE in {excluded, pattern}:
         return excluded == pattern
     # A `*` of `pattern` can only be matched by one of `excluded`; a `?` of `excluded` would match it as a character.
-    if _is_glob(pattern) and "?" in excluded:
+    if is_glob(pattern) and "?" in excluded:
         return excluded == pattern
     return matches((excluded,), [pattern])
 
@@ -126,10 +126,6 @@ def _resources(one: EventType) -> set[str]:
 
 def _any_matches(patterns: Patterns, values: Iterable[str]) -> bool:
     return any(matches(patterns, [value]) for value in values)
-
-
-def _is_glob(pattern: str) -> bool:
-    return "*" in pattern or "?" in pattern
 
 
 def _is_invisible(character: str) -> bool:

@@ -14,7 +14,7 @@ from webhooks.config.site import Site
 from webhooks.context.projects import MAX_DEPTH
 from webhooks.errors import StoreUnavailable
 from webhooks.event_types import EVENT_TYPES
-from webhooks.patterns import Patterns, matches
+from webhooks.patterns import Patterns, is_glob, matches
 from webhooks.rules import Rule, Rules
 from webhooks.rules.conditions import SITE
 from webhooks.rules.mistakes import NONE
@@ -151,19 +151,15 @@ def _unmatched(patterns: Patterns, values: Iterable[str]) -> Iterator[str]:
     """Yield the patterns that match no value. A `!` with `*` or `?` excludes what may come, so it need not match."""
     for pattern in patterns:
         glob = pattern.removeprefix("!")
-        if glob == NONE or (pattern.startswith("!") and _is_glob(glob)):
+        if glob == NONE or (pattern.startswith("!") and is_glob(glob)):
             continue
         if not matches((glob,), values):
             yield glob
-
-
-def _is_glob(pattern: str) -> bool:
-    return "*" in pattern or "?" in pattern
 
 
 def _missing(name: str, pattern: str, known: Known) -> str:
     """Return the sentence about a pattern that matches nothing, with the nearest name."""
     where = "in Tableau" if known.complete else f"among the first {MAX_LISTED} in Tableau"
     text = f'no {NOUNS[name]} {where} matches "{pattern}"'
-    similar = None if _is_glob(pattern) else closest(pattern, known.values)
+    similar = None if is_glob(pattern) else closest(pattern, known.values)
     return f'{text}; did you mean "{similar}"?' if similar else text
