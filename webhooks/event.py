@@ -54,7 +54,7 @@ FOREIGN_FORMATS = {
 
 # The payload's field that marks an event sent by `flask trigger`; its messages are marked as a test.
 TEST_FIELD = "test"
-# The payload's fields of an event from Tableau's job list: the job, and its notes if they were looked up.
+# The payload's fields of an event from Tableau's job list: the job, and the reason if it was looked up.
 JOB_FIELD = "job_luid"
 REASON_FIELD = "reason"
 

@@ -25,6 +25,7 @@ from webhooks.event_types import (
     SUBSCRIPTION_FAILED,
     event_type,
 )
+from webhooks.messages.failure_reason import failure_reason
 from webhooks.monitor.alerts import Alert, Alerts
 from webhooks.monitor.job_budget import DETAILS, LISTS
 from webhooks.monitor.job_list import JobList
@@ -42,8 +43,6 @@ OVERLAP = timedelta(minutes=30)
 MAX_AGE = timedelta(days=7)
 # While a single job cannot be read, its event waits this long, and is then stored without its details.
 DETAIL_PATIENCE = timedelta(minutes=30)
-# Characters of a reason that are stored; a message shows fewer.
-MAX_REASON = 10_000
 
 # The event type by the type of a job and its status in the list.
 OUTCOMES = {
@@ -182,7 +181,8 @@ class JobListCheck:
             resource = (detail.content.kind if detail and detail.content else _kind(ended)).upper()
         fields = {"resource_luid": luid, JOB_FIELD: ended.listed.luid}
         if detail is not None and event_type(ended.event_type).verb == "failed":
-            fields[REASON_FIELD] = detail.notes[:MAX_REASON]
+            # Notes may contain passwords, and stored events are shown in many places.
+            fields[REASON_FIELD] = self._inbox.store.redact(failure_reason(detail.notes))
         event = build(
             ended.event_type,
             origin=RECONCILED,
