@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tableau_rest import MemorySessions, PersonalAccessToken, Tableau
-from tests.tableau_rest.tiny import EXPIRED, Asked, Reply, TinyTableau, refused, running
+from tests.tableau_rest.tiny import EXPIRED, ChangingList, Reply, TinyTableau, refused, running
 from webhooks.inbox import Inbox
 from webhooks.monitor import job_list
 from webhooks.monitor.alerts import Alerts
@@ -34,7 +34,7 @@ def check(tiny: TinyTableau, inbox: Inbox) -> Iterator[Callable[[float], list[in
     """Read the list, `minutes` after the first reading; return the numbers of all jobs that have an event."""
     credential = PersonalAccessToken("bot", "s3cr3t-value")
     client = Tableau(tiny.url, "mk", credential, sessions=MemorySessions(), sleep=lambda _: None)
-    tiny.replies["GET jobs"] = Jobs(0)
+    tiny.replies["GET jobs"] = changing_jobs(0)
     jobs = JobList(lambda: client, JobBudget(inbox))
     one = JobListCheck(Alerts(inbox), lambda: client, lambda: ["FlowRunFailed"], jobs)
 
@@ -48,22 +48,9 @@ def check(tiny: TinyTableau, inbox: Inbox) -> Iterator[Callable[[float], list[in
         yield check
 
 
-class Jobs:
-    """A list of failed runs in pages of two, which `change` may alter before a page is sent; counts the requests."""
-
-    def __init__(self, count: int, change: Change = lambda _, __: None) -> None:
-        self.numbers = list(range(count))
-        self.requests = 0
-        self._change = change
-
-    def __call__(self, asked: Asked) -> Reply:
-        self.requests += 1
-        self._change(self.numbers, self.requests)
-        listed = [job(number) for number in self.numbers[(asked.page - 1) * 2 : asked.page * 2]]
-        if not listed and asked.page > 1:
-            return refused("400006")
-        paging = {"pageNumber": str(asked.page), "pageSize": "2", "totalAvailable": str(len(self.numbers))}
-        return Reply({"pagination": paging, "backgroundJobs": {"backgroundJob": listed} if listed else {}})
+def changing_jobs(count: int, change: Change = lambda _, __: None) -> ChangingList:
+    """Return a list of failed runs that `change` may alter before a page is sent."""
+    return ChangingList(count, change, names=("backgroundJobs", "backgroundJob"), item=job, refuses=True)
 
 
 def job(number: int) -> dict[str, Any]:
@@ -88,9 +75,9 @@ def test_list_that_changes_while_it_is_read(
     tiny: TinyTableau, check: Callable[[float], list[int]], change: Change, expected: list[int]
 ) -> None:
     """No job is lost and none is doubled, at the latest by the next reading."""
-    tiny.replies["GET jobs"] = Jobs(5, change)
+    tiny.replies["GET jobs"] = changing_jobs(5, change)
     check(1)
-    tiny.replies["GET jobs"] = Jobs(5)
+    tiny.replies["GET jobs"] = changing_jobs(5)
     assert [number for number in check(20) if number in expected] == expected
     assert len(check(40)) <= len({*expected, 9})
 
@@ -104,12 +91,12 @@ def test_error_on_the_third_page(
     tiny: TinyTableau, inbox: Inbox, check: Callable[[float], list[int]], reply: Reply
 ) -> None:
     """The pages read so far are stored at once; the next reading begins where the last complete one ended."""
-    cursor, pages = inbox.state.get(CURSOR), Jobs(5)
+    cursor, pages = inbox.state.get(CURSOR), changing_jobs(5)
     tiny.replies["GET jobs"] = lambda asked: pages(asked) if asked.page < 3 else reply
     assert check(1) == [0, 1, 2, 3]
     assert inbox.state.get(CURSOR) == cursor
     assert inbox.state.get(PROBLEM)
-    tiny.replies["GET jobs"] = Jobs(5)
+    tiny.replies["GET jobs"] = changing_jobs(5)
     # Days later, but the cursor has not moved.
     assert check(60 * 24 * 3) == [0, 1, 2, 3, 4]
     assert inbox.state.get(PROBLEM) is None
@@ -120,9 +107,9 @@ def test_list_that_never_becomes_consistent_is_an_error(
 ) -> None:
     """It is not taken as complete, and the jobs that were skipped are found later."""
     cursor = inbox.state.get(CURSOR)
-    tiny.replies["GET jobs"] = Jobs(40, lambda found, _: found.append(found.pop(0)) or found.pop(0))
+    tiny.replies["GET jobs"] = changing_jobs(40, lambda found, _: found.append(found.pop(0)) or found.pop(0))
     check(1)
     assert "incomplete" in inbox.state.get(PROBLEM)["text"]
     assert inbox.state.get(CURSOR) == cursor
-    tiny.replies["GET jobs"] = Jobs(40)
+    tiny.replies["GET jobs"] = changing_jobs(40)
     assert check(600) == list(range(40))

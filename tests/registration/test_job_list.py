@@ -9,19 +9,7 @@ from pathlib import Path
 import pytest
 
 from simulator import Running
-from tests.support.simulated_site import (
-    MakeFlask,
-    RunFlask,
-    flask,
-    inbox,
-    inject_fault,
-    make_flask,
-    registered_webhooks,
-    rules_file,
-    services,
-    settings,
-    site,
-)
+from tests.support.simulated_site import MakeFlask, RunFlask, inject_fault, registered_webhooks
 from webhooks.app import create_app
 from webhooks.config.settings import Settings
 from webhooks.inbox import Inbox
@@ -30,8 +18,6 @@ from webhooks.monitor.job_budget import JobBudget
 from webhooks.monitor.job_events import JobListCheck
 from webhooks.monitor.job_list import JobList
 from webhooks.services import Services
-
-__all__ = ["flask", "inbox", "make_flask", "rules_file", "services", "settings", "site"]
 
 URL = "https://hooks.example.org"
 

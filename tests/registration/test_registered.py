@@ -8,26 +8,13 @@ from pathlib import Path
 import pytest
 
 from simulator import Running
-from tests.support.simulated_site import (
-    DESIRED,
-    MakeFlask,
-    RunFlask,
-    flask,
-    inbox,
-    make_flask,
-    rules_file,
-    services,
-    settings,
-    site,
-)
+from tests.support.simulated_site import DESIRED, MakeFlask, RunFlask
 from webhooks.config.settings import Settings
 from webhooks.inbox import Inbox
 from webhooks.monitor.assembly import Lookups, build_checks
 from webhooks.registration import missing_webhooks
 from webhooks.registration.registered import KEY
 from webhooks.services import Services
-
-__all__ = ["flask", "inbox", "make_flask", "rules_file", "services", "settings", "site"]
 
 URL = "https://hooks.example.org"
 

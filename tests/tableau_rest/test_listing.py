@@ -8,27 +8,16 @@ from typing import Any
 import pytest
 
 from tableau_rest import IncompleteList, InvalidResponse, NotPermitted, ServerError, Tableau, TableauError
-from tests.tableau_rest.tiny import EXPIRED, Asked, Reply, TinyTableau, refused
+from tests.tableau_rest.tiny import EXPIRED, Asked, ChangingList, Reply, TinyTableau, refused
 
 
 def luid(number: int) -> str:
     return f"{number:08d}-0000-4000-8000-000000000000"
 
 
-class Changing:
-    """A list of workbooks in pages of two, which `change` may alter before a page is sent; counts the requests."""
-
-    def __init__(self, count: int, change: Callable[[list[int], int], object] = lambda _, __: None) -> None:
-        self.numbers = list(range(count))
-        self.requests = 0
-        self._change = change
-
-    def __call__(self, asked: Asked) -> Reply:
-        self.requests += 1
-        self._change(self.numbers, self.requests)
-        books = [{"id": luid(number)} for number in self.numbers[(asked.page - 1) * 2 : asked.page * 2]]
-        paging = {"pageNumber": str(asked.page), "pageSize": "2", "totalAvailable": str(len(self.numbers))}
-        return Reply({"pagination": paging, "workbooks": {"workbook": books} if books else {}})
+def changing(count: int, change: Callable[[list[int], int], object] = lambda _, __: None) -> ChangingList:
+    """Return a list of workbooks that `change` may alter before a page is sent."""
+    return ChangingList(count, change, names=("workbooks", "workbook"), item=lambda number: {"id": luid(number)})
 
 
 def numbers(client: Tableau) -> list[int]:
@@ -37,7 +26,7 @@ def numbers(client: Tableau) -> list[int]:
 
 def test_pages_are_requested_when_they_are_needed(tiny: TinyTableau, client: Tableau) -> None:
     """Three items in pages of two take two requests, the second only for the third item."""
-    tiny.replies["GET workbooks"] = Changing(3)
+    tiny.replies["GET workbooks"] = changing(3)
     books = client.workbooks(page_size=2)
     next(books)
     next(books)
@@ -48,20 +37,20 @@ def test_pages_are_requested_when_they_are_needed(tiny: TinyTableau, client: Tab
 
 def test_an_item_that_moves_to_the_next_page_is_returned_once(tiny: TinyTableau, client: Tableau) -> None:
     """Content that is published while the list is read moves the rest; no item is returned twice or missing."""
-    tiny.replies["GET workbooks"] = Changing(5, lambda found, request: request == 2 and found.insert(0, 99))
+    tiny.replies["GET workbooks"] = changing(5, lambda found, request: request == 2 and found.insert(0, 99))
     assert numbers(client) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("gone", [0, 1, 2])
 def test_an_item_that_moves_to_the_previous_page_is_not_skipped(tiny: TinyTableau, client: Tableau, gone: int) -> None:
     """Content that is deleted while the list is read moves the rest; the list is read again."""
-    tiny.replies["GET workbooks"] = Changing(6, lambda found, request: request == 2 and found.remove(gone))
+    tiny.replies["GET workbooks"] = changing(6, lambda found, request: request == 2 and found.remove(gone))
     assert set(range(6)) - {gone} <= set(numbers(client))
 
 
 def test_a_page_behind_the_end_of_a_list_that_shrank_is_no_error(tiny: TinyTableau, client: Tableau) -> None:
     """Tableau responds with 400006 for a page that no longer exists."""
-    pages = Changing(6, lambda found, request: request == 3 and found.__delitem__(slice(0, 2)))
+    pages = changing(6, lambda found, request: request == 3 and found.__delitem__(slice(0, 2)))
 
     def shrinking(asked: Asked) -> Reply:
         reply = pages(asked)
@@ -74,7 +63,7 @@ def test_a_page_behind_the_end_of_a_list_that_shrank_is_no_error(tiny: TinyTable
 
 def test_a_list_that_keeps_changing_is_an_error(tiny: TinyTableau, client: Tableau) -> None:
     """It is not permanent, and it gives both counts."""
-    tiny.replies["GET workbooks"] = Changing(40, lambda found, request: found.pop(0))
+    tiny.replies["GET workbooks"] = changing(40, lambda found, request: found.pop(0))
     with pytest.raises(IncompleteList, match="incomplete") as raised:
         numbers(client)
     assert not raised.value.permanent
@@ -82,7 +71,7 @@ def test_a_list_that_keeps_changing_is_an_error(tiny: TinyTableau, client: Table
 
 def test_an_item_that_is_listed_twice_is_returned_once(tiny: TinyTableau, client: Tableau) -> None:
     """If a second reading finds the same list, the server counts the item twice."""
-    tiny.replies["GET workbooks"] = Changing(4, lambda found, _: found.__setitem__(slice(None), [0, 1, 1, 2]))
+    tiny.replies["GET workbooks"] = changing(4, lambda found, _: found.__setitem__(slice(None), [0, 1, 1, 2]))
     assert numbers(client) == [0, 1, 2]
 
 
@@ -102,7 +91,7 @@ def test_an_error_on_a_later_page_is_raised(
     tiny: TinyTableau, client: Tableau, reply: Reply, kind: type[TableauError]
 ) -> None:
     """The items before it are not the list."""
-    pages = Changing(4)
+    pages = changing(4)
     tiny.replies["GET workbooks"] = lambda asked: pages(asked) if asked.page == 1 else reply
     with pytest.raises(kind):
         numbers(client)
@@ -110,7 +99,7 @@ def test_an_error_on_a_later_page_is_raised(
 
 def test_a_total_that_is_never_reached_ends(tiny: TinyTableau, client: Tableau) -> None:
     """An empty page is the end, whatever the server counts; a second reading confirms it."""
-    pages = Changing(2)
+    pages = changing(2)
 
     def miscounting(asked: Asked) -> Reply:
         return Reply(pages(asked).body | {"pagination": {"totalAvailable": "99"}})
@@ -122,7 +111,7 @@ def test_a_total_that_is_never_reached_ends(tiny: TinyTableau, client: Tableau) 
 
 def test_a_total_that_grows_forever_ends(tiny: TinyTableau, client: Tableau) -> None:
     """A hostile server cannot keep a list going without an end."""
-    pages = Changing(2)
+    pages = changing(2)
 
     def growing(asked: Asked) -> Reply:
         asked_first = Asked(asked.method, asked.path, "pageNumber=1", asked.headers, asked.body)
@@ -141,7 +130,7 @@ def test_a_list_without_a_paging_block_is_one_page(tiny: TinyTableau, client: Ta
 
 def test_full_pages_without_a_paging_block_are_followed(tiny: TinyTableau, client: Tableau) -> None:
     """Only a page that is not full, or one that is repeated, is surely the last."""
-    pages = Changing(5)
+    pages = changing(5)
     tiny.replies["GET workbooks"] = lambda asked: Reply({"workbooks": pages(asked).body["workbooks"]})
     assert numbers(client) == [0, 1, 2, 3, 4]
     tiny.replies["GET workbooks"] = Reply({"workbooks": {"workbook": [{"id": luid(n)} for n in range(3)]}})

@@ -68,6 +68,37 @@ def refused(code: str, detail: str = "") -> Reply:
     return Reply({"error": {"code": code, "summary": f"Error {code}", "detail": detail}}, int(code[:3]))
 
 
+class ChangingList:
+    """A list in pages of two, which `change` may alter before a page is sent; counts the requests.
+
+    `names` are those of the list and of its items, `item` returns an item by its number. A page after the last one is
+    empty, or refused as Tableau does if `refuses` is set.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        change: Callable[[list[int], int], object],
+        *,
+        names: tuple[str, str],
+        item: Callable[[int], dict[str, object]],
+        refuses: bool = False,
+    ) -> None:
+        self.numbers = list(range(count))
+        self.requests = 0
+        self._change, self._names, self._item, self._refuses = change, names, item, refuses
+
+    def __call__(self, asked: Asked) -> Reply:
+        self.requests += 1
+        self._change(self.numbers, self.requests)
+        items = [self._item(number) for number in self.numbers[(asked.page - 1) * 2 : asked.page * 2]]
+        if not items and asked.page > 1 and self._refuses:
+            return refused("400006")
+        paging = {"pageNumber": str(asked.page), "pageSize": "2", "totalAvailable": str(len(self.numbers))}
+        several, one = self._names
+        return Reply({"pagination": paging, several: {one: items} if items else {}})
+
+
 class TinyTableau:
     """Responses are found by "GET path"; of a list of responses the first is used up, the last remains."""
 
