@@ -66,8 +66,9 @@ class NameChecks:
                 if known.error:
                     continue
                 for pattern in _unmatched(patterns, known.values):
-                    warned = True
-                    yield warning("names", f'rule "{rule.name}": {_missing(name, pattern, known)}', ADVICE)
+                    # Once is enough.
+                    advice, warned = "" if warned else ADVICE, True
+                    yield warning("names", f'rule "{rule.name}": {_missing(name, pattern, known)}', advice)
                 compared += len(patterns)
         for name, known in self._known.items():
             if known.error:
