@@ -152,7 +152,9 @@ class Client(WebClient):
             method = partial(self.conversations_replies, ts=thread) if thread else self.conversations_history
             page = method(**chosen)
             listed = page.get("messages")
-            yield from (one for one in (listed if isinstance(listed, list) else ()) if isinstance(one, Mapping))
+            for message in listed if isinstance(listed, list) else ():
+                if isinstance(message, Mapping) and _is_id(message.get("ts")):
+                    yield message
             details = page.get("response_metadata")
             cursor = str(details.get("next_cursor") or "") if isinstance(details, Mapping) else ""
             if not cursor:

@@ -80,6 +80,8 @@ def test_thread_is_read_for_a_reply(slack: SlackNotifier, vendor: Any, reply: An
     "message",
     [
         stored("notice-7", bot_id="B2"),
+        {**stored("notice-7"), "ts": ["1"]},
+        stored("notice-7", "<!channel>"),
         {"ts": "1", "text": "notice-7", "bot_id": "B1"},
         stored("notice-7", metadata=None),
         stored("notice-7", metadata={"event_type": "other", "event_payload": {"id": "notice-7"}}),
