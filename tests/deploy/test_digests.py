@@ -27,7 +27,7 @@ PATHS = ["/v2/library/postgres/manifests/17-alpine", "/v2/library/python/manifes
 
 @dataclass
 class Registry:
-    """What a registry responds: `named` is the digest in its header, `missing` an image that it does not have."""
+    """The responses of a registry: `named` is the digest in its header, `missing` an image that it does not have."""
 
     url: str = ""
     named: str = DIGEST

@@ -35,7 +35,11 @@ def refresh(context: Context, params: RefreshParams) -> None:
         raise Skip("only workbooks and data sources can be refreshed")
     if params.after:
         context.wait("after", [60.0 * params.after], f"Waiting {params.after} minutes before the refresh")
-    started = _count_refreshes(context)
+    # The refreshes that other jobs have started within 24 hours, however old their events are.
+    events = context.inbox.events.list(resources=[str(context.luid)], limit=MAX_EVENTS)
+    jobs = [record.job for event in events for record in event.jobs if record.job.id != context.job.id]
+    done = [job for job in jobs if job.handler == context.job.handler and job.state is JobState.DONE]
+    started = sum(job.finished_at is not None and job.finished_at >= context.now() - DAY for job in done)
     if started >= params.per_day:
         raise Skip(f"limit reached: refreshed {started} times within 24 hours (per_day = {params.per_day})")
 
@@ -52,12 +56,3 @@ def refresh(context: Context, params: RefreshParams) -> None:
         raise Skip("a refresh is queued or running already") from None
     except NotFound:
         raise Skip(f"this {kind_noun(context.event.content_kind)} no longer exists") from None
-
-
-def _count_refreshes(context: Context) -> int:
-    """Return how many refreshes of this content other jobs have started within 24 hours, however old their events."""
-    since = context.now() - DAY
-    events = context.inbox.events.list(resources=[str(context.luid)], limit=MAX_EVENTS)
-    jobs = [record.job for event in events for record in event.jobs if record.job.id != context.job.id]
-    done = [job for job in jobs if job.handler == context.job.handler and job.state is JobState.DONE]
-    return sum(job.finished_at is not None and job.finished_at >= since for job in done)
