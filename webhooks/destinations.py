@@ -10,6 +10,9 @@ from pydantic import AfterValidator
 from notifiers import KINDS, Notifiers, parse_destination
 
 DEFAULT = "default"
+# Destinations that Tableau decides: the owner of the content, and that of its project, by e-mail address in Slack.
+OWNER, PROJECT_OWNER = "owner", "project_owner"
+FROM_TABLEAU = (OWNER, PROJECT_OWNER)
 
 
 def normalize(text: str) -> str:
@@ -17,12 +20,12 @@ def normalize(text: str) -> str:
 
     Raises ValueError that says what is expected.
     """
-    if text.strip() == DEFAULT:
-        return DEFAULT
+    if text.strip() in {DEFAULT, *FROM_TABLEAU}:
+        return text.strip()
     try:
         return str(parse_destination(text))
     except ValueError as error:
-        raise ValueError(f"{error}; or {DEFAULT}") from None
+        raise ValueError(f"{error}; or {DEFAULT}, {OWNER} or {PROJECT_OWNER}") from None
 
 
 def resolve_default(text: str, with_default_address: Container[str]) -> str:
@@ -39,6 +42,10 @@ def delivery_warnings(destinations: Iterable[str], notifiers: Notifiers) -> list
     """Return a sentence per destination that cannot be notified, or that is not where people expect it."""
     warnings = []
     for text in sorted(set(destinations)):
+        if text in FROM_TABLEAU:
+            if "slack" not in notifiers.configured:
+                warnings.append(f"rules send messages to the {text.replace('_', ' ')}, but Slack is not configured")
+            continue
         destination = parse_destination(resolve_default(text, notifiers.with_default_address))
         kind = destination.kind
         if kind not in notifiers.configured:

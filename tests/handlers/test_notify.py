@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tableau_rest import ConnectionFailed, Forbidden
-from tests.support.handler_context import NOW
 from tests.support.simulated_actions import Simulation
+from webhooks.clock import utc_now
 from webhooks.context import call
 from webhooks.errors import Permanent, RetryLater, Skip
 from webhooks.event import Event, parse
@@ -36,8 +36,10 @@ def test_failed_refresh_has_its_reason(simulation: Simulation) -> None:
     event = simulation.cause("WorkbookRefreshFailed", name="Sales", reason="java.lang.X: Disk full on db7")
     simulation.run(event)
     assert simulation.text.startswith(
-        "Workbook refresh failed: Sales\nDisk full on db7\nProject: Finance\nOwner: Ben Duarte"
+        "Failing: Sales (workbook)\nDisk full on db7\n"
+        "Free space, or raise the quota, on the site or on the server that the reason names.\nSince: "
     )
+    assert "\nFailures: 1\nProject: Finance\nOwner: Ben Duarte" in simulation.text
 
 
 def test_times_are_in_the_time_zone_of_the_settings(simulation: Simulation) -> None:
@@ -50,16 +52,17 @@ def test_times_are_in_the_time_zone_of_the_settings(simulation: Simulation) -> N
 
 
 def test_waiting_for_the_reason_occupies_no_thread(simulation: Simulation) -> None:
-    """While the job list does not show the failure the job is retried; then the message goes out without the reason."""
+    """While the job list does not show the failure, the message has no reason yet and the job is retried."""
     job = simulation.job(simulation.cause("DatasourceRefreshFailed", name="Orders"))
     simulation.running.world.home.jobs.clear()
+    now = utc_now()
     waits = []
     for _ in range(3):
         with pytest.raises(RetryLater, match="does not show the failed refresh yet") as caught:
-            call(registry.handler("notify"), simulation.context(job, clock=lambda: NOW))
+            call(registry.handler("notify"), simulation.context(job, clock=lambda: now))
         assert caught.value.retry_at
-        waits.append((caught.value.retry_at - NOW).total_seconds())
-        assert simulation.messages == []
+        waits.append((caught.value.retry_at - now).total_seconds())
+        assert simulation.text.startswith("Failing: Orders (data source)\nSince: ")
     call(registry.handler("notify"), simulation.context(job))
     assert waits == [2.0, 5.0, 10.0]
     assert "The reason is unknown: Tableau's job list does not show this refresh." in simulation.text
@@ -131,7 +134,7 @@ def test_refusal_does_not_lose_the_message(error: Exception, simulation: Simulat
 
     event = simulation.cause("WorkbookRefreshFailed", name="Sales")
     simulation.run(event, "notify = { picture = true }", tableau=refuse)
-    expected = f"Workbook refresh failed: Sales\nCould not look up the workbook in Tableau: {error}"
+    expected = f"Failing: Sales (workbook)\nCould not look up the workbook in Tableau: {error}"
     assert simulation.text.startswith(expected)
     assert simulation.running.world.slack.files == {}
 
@@ -195,7 +198,7 @@ def test_impossible_time_does_not_prevent_the_message(created_at: str, simulatio
     """A failure whose webhook gives an impossible time is reported, with its reason."""
     event = simulation.cause("WorkbookRefreshFailed", name="Sales", reason="Disk full")
     simulation.run(simulation.event(**{**event.payload, "created_at": created_at}))
-    assert simulation.text.startswith("Workbook refresh failed: Sales\nDisk full")
+    assert simulation.text.startswith("Failing: Sales (workbook)\nDisk full")
 
 
 def from_job_list(simulation: Simulation, event_type: str, **wish: str) -> Event:

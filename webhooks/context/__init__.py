@@ -3,5 +3,6 @@
 from webhooks.context.conditions import CONDITIONS
 from webhooks.context.context import Context, NoCredentials, call
 from webhooks.context.lookup import Lookup, kind_noun
+from webhooks.context.upkeep import Upkeep, locked
 
-__all__ = ["CONDITIONS", "Context", "Lookup", "NoCredentials", "call", "kind_noun"]
+__all__ = ["CONDITIONS", "Context", "Lookup", "NoCredentials", "Upkeep", "call", "kind_noun", "locked"]

@@ -34,10 +34,9 @@ class Delivery:
     def run(self, message: Callable[[], Message], to: str | None, picture: PictureSource | None) -> Receipt:
         """Send the message, confirm its delivery and attach its picture, as far as earlier attempts have not."""
         receipt = self._send(message, to)
-        if self._notifier.capabilities.receipt:
-            self._confirm(receipt)
+        self.confirm(receipt)
         if picture is not None:
-            self._attach(picture, receipt)
+            self.attach(picture, receipt)
         return receipt
 
     def _send(self, message: Callable[[], Message], to: str | None) -> Receipt:
@@ -45,7 +44,7 @@ class Delivery:
 
         def send() -> dict[str, str]:
             made = redact_message(message(), self._context.redact)
-            with self._counted(made):
+            with counted(self._context, self._notifier, made):
                 return self._notifier.send(made, to).as_dict()
 
         try:
@@ -58,39 +57,14 @@ class Delivery:
             advice = "The message may have arrived, perhaps more than once. Replay the job to send it again"
             raise NotifierError(f"{error}. {advice}", permanent=True, uncertain=True) from error
 
-    @contextmanager
-    def _counted(self, message: Message) -> Iterator[None]:
-        """Count a message against the limits per hour; one that surely was not accepted is not counted.
-
-        Raises Permanent if a limit is reached. The server's own reports are not limited: they are few, and one of them
-        is about the messages that were not sent.
-        """
-        job, settings, quotas = self._context.job, self._context.settings, self._context.inbox.quotas
-        limits = [("MESSAGES_PER_HOUR", settings.messages_per_hour, f"messages of {job.rule or job.handler}", 1)]
-        if self._notifier.capabilities.paid:
-            units = self._notifier.billed_units(message)
-            limits.append(("SMS_PER_HOUR", settings.sms_per_hour, "segments of text messages", units))
-        with ExitStack() as taken:
-            for variable, limit, name, amount in limits if job.handler not in BUILT_IN_HANDLERS else ():
-                if limit and not quotas.take(name, limit, amount):
-                    this = f"; this message has {amount}" if amount > 1 else ""
-                    raise Permanent(f"Not sent: {variable} allows {limit} {name} within an hour{this}")
-                if limit:
-                    taken.callback(quotas.give_back, name, amount)
-            try:
-                yield
-            except NotifierError as error:
-                if error.uncertain:
-                    taken.pop_all()
-                raise
-            taken.pop_all()
-
-    def _confirm(self, receipt: Receipt) -> None:
-        """Look up once, after a while, whether an accepted message was delivered.
+    def confirm(self, receipt: Receipt) -> None:
+        """Look up once, after a while, whether an accepted message was delivered; return at once if that is impossible.
 
         Raises Undelivered, permanent, if the service says that it was not. A message whose delivery is still open or
         cannot be looked up counts as sent.
         """
+        if not self._notifier.capabilities.receipt:
+            return
         context, label = self._context, self._notifier.label
         context.wait(f"{self._key} delivery", DELIVERY_WAITS, f"Accepted by {label}; its delivery is checked later")
 
@@ -108,7 +82,7 @@ class Delivery:
         if context.checkpoint(f"{self._key} delivered", look_up) is False:
             context.log.info("Message accepted by %s and not delivered yet", label)
 
-    def _attach(self, picture: PictureSource, receipt: Receipt) -> None:
+    def attach(self, picture: PictureSource, receipt: Receipt) -> None:
         """Attach a picture to a message that was sent; retry an error that may pass, and go on without it at last."""
         context, key = self._context, f"{self._key} picture"
 
@@ -129,6 +103,34 @@ class Delivery:
                 context.wait(key, PICTURE_WAITS, reason, not_before=getattr(error, "retry_at", None))
             context.log.warning("Message sent without its picture: %s", error)
             context.inbox.checkpoints.set(context.job, key, {"problem": str(error)})
+
+
+@contextmanager
+def counted(context: Context, notifier: Notifier, message: Message) -> Iterator[None]:
+    """Count a message against the limits per hour; one that surely was not accepted is not counted.
+
+    Raises Permanent if a limit is reached. The server's own reports are not limited: they are few, and one of them is
+    about the messages that were not sent.
+    """
+    job, settings, quotas = context.job, context.settings, context.inbox.quotas
+    limits = [("MESSAGES_PER_HOUR", settings.messages_per_hour, f"messages of {job.rule or job.handler}", 1)]
+    if notifier.capabilities.paid:
+        units = notifier.billed_units(message)
+        limits.append(("SMS_PER_HOUR", settings.sms_per_hour, "segments of text messages", units))
+    with ExitStack() as taken:
+        for variable, limit, name, amount in limits if job.handler not in BUILT_IN_HANDLERS else ():
+            if limit and not quotas.take(name, limit, amount):
+                this = f"; this message has {amount}" if amount > 1 else ""
+                raise Permanent(f"Not sent: {variable} allows {limit} {name} within an hour{this}")
+            if limit:
+                taken.callback(quotas.give_back, name, amount)
+        try:
+            yield
+        except NotifierError as error:
+            if error.uncertain:
+                taken.pop_all()
+            raise
+        taken.pop_all()
 
 
 def as_message(message: Message | str) -> Message:

@@ -4,18 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta, tzinfo
 from typing import TypeVar
 
 from pydantic import Field
 
 from notifiers import Message, Picture
 from tableau_rest import NotFound, TableauError
-from webhooks.context import Context, Lookup
-from webhooks.destinations import DEFAULT, Destination
+from tableau_rest.models import Job
+from webhooks.context import Context, Lookup, Upkeep
+from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER, Destination
+from webhooks.errors import Permanent
 from webhooks.event import REASON_FIELD, Event
-from webhooks.messages.event_message import Details, Template, as_text, event_message, format_user, happened_at
+from webhooks.handlers.notice import bring_up_to_date
+from webhooks.inbox import IncidentRecord, ResourceDetails
+from webhooks.incidents import Policy, RunEvidence, evidence
+from webhooks.incidents.policy import DestinationPolicy
+from webhooks.messages.event_message import (
+    Details,
+    Template,
+    as_sentences,
+    as_text,
+    event_message,
+    format_user,
+    happened_at,
+)
 from webhooks.messages.failure_reason import failure_reason
 from webhooks.registry import Params, action
+from webhooks.rules.policy import Duration, MentionText, Weekly, parse_duration, parse_weekly
 
 T = TypeVar("T")
 
@@ -25,17 +42,39 @@ JOB_LIST_WAITS = (2.0, 5.0, 10.0)
 
 
 class NotifyParams(Params):
-    """The destination and the contents of a message."""
+    """The destination and the contents of a message, and when it is sent about a refresh that keeps failing."""
 
     to: Destination = Field(DEFAULT, description="where the message goes: slack:#channel, twilio:+15550100, default, …")
     picture: bool = Field(default=False, description="attach the workbook's preview image")
     title: Template | None = Field(None, description="headline instead of the standard one; placeholders as {name}")
     text: Template | None = Field(None, description="text instead of the standard one; placeholders as {reason}")
+    failures: int = Field(1, ge=1, le=100, description="only from this many failures in a row on")
+    after: Duration | None = Field(
+        None, description="only if it still fails, and is not acknowledged, after 30m, 4h, …"
+    )
+    repeat: Duration | None = Field(None, description="remind in this interval while it fails and is not acknowledged")
+    quiet: Weekly | None = Field(None, description="hours in which nothing is sent")
+    each: bool = Field(default=False, description="a message for each failure instead of one per problem")
+    mention: MentionText | None = Field(None, description="whom the first message mentions: @here, a group, a member")
+
+    def policy(self, rule: str, to: str, zone: tzinfo) -> Policy:
+        """Return when the destination `to` is notified of an incident; hours are in `zone`."""
+        after = parse_duration(self.after) if self.after else timedelta()
+        destination = DestinationPolicy(to, failures=self.failures, after=after, mention=self.mention or "")
+        return Policy(
+            rule=rule,
+            destinations=(destination,),
+            repeat=parse_duration(self.repeat) if self.repeat else None,
+            quiet=parse_weekly(self.quiet, zone) if self.quiet else None,
+        )
 
 
 @action("notify", params=NotifyParams)
 def notify(context: Context, params: NotifyParams) -> None:
-    """Send one message per event, rule and destination; its picture follows."""
+    """Send one message per event, rule and destination; its picture follows.
+
+    Failures of a refresh have one message per problem and destination, which is kept up to date until it is repaired.
+    """
     event, luid = context.event, context.luid
 
     def preview() -> Picture:
@@ -46,7 +85,89 @@ def notify(context: Context, params: NotifyParams) -> None:
 
     has_picture = params.picture and event.content_kind == "workbook" and luid and not event.type.content_gone
     picture = preview if has_picture else None
-    context.notify(params.to, lambda: _message(context, params), picture=picture, key=params.to)
+    if event.type.refresh == "failed" and not params.each:
+        piece = evidence(event)
+        record = context.inbox.incidents.of_resource(*piece.resource, piece.at) if piece else None
+        # An event whose run could not be recorded has a message of its own.
+        if record is not None:
+            _notify_of_incident(context, params, record, picture)
+            return
+    to = _address(context, params.to, context.lookup) if params.to in FROM_TABLEAU else params.to
+    context.notify(to, lambda: _message(context, params), picture=picture, key=params.to)
+
+
+def _notify_of_incident(
+    context: Context, params: NotifyParams, record: IncidentRecord, picture: Callable[[], Picture | None] | None
+) -> None:
+    """Let the destination have a notice of the incident, and bring it up to date."""
+    lookup = context.lookup
+    project, owner = _project_and_owner(context, lookup)
+    link = str(getattr(lookup.content, "webpage_url", ""))
+    known = record.details
+    details = ResourceDetails(
+        project=project or known.project,
+        owner=owner or known.owner,
+        link=link or known.link,
+        problem=as_sentences(lookup.problem),
+    )
+    to = _address(context, params.to, lookup) if params.to in FROM_TABLEAU else params.to
+    rule = context.job.rule or "notify"
+    template = {"title": params.title or "", "text": params.text or ""}
+    policy = params.policy(rule, to, context.settings.zone)
+    notice = context.inbox.notices.register(record.id, to, policy, template)
+    if Upkeep(context, notice).can_edit and notice.posted is None:
+        # The reason follows by an edit: Tableau's job list may show the failure seconds later.
+        context.inbox.incidents.save_details(record.id, details)
+        bring_up_to_date(context, notice.id, picture)
+    details = replace(details, problem=as_sentences(lookup.problem, _learn_reason(context, lookup, record)))
+    if details != known:
+        context.inbox.incidents.save_details(record.id, details)
+    bring_up_to_date(context, notice.id, picture)
+
+
+def _learn_reason(context: Context, lookup: Lookup, record: IncidentRecord) -> str:
+    """Store what Tableau's job list says about the failed run; return why that is unknown, if it is.
+
+    Raises RetryLater while the job list may lag behind.
+    """
+    run = next((run for run in record.incident.runs if context.event.id in run.event_ids), None)
+    if run is None or run.reason:
+        return ""
+    job, problem = _failed_job(context, lookup)
+    if job is None:
+        return problem
+    reason = failure_reason(job.notes) or "Tableau gives no reason."
+    piece = RunEvidence(
+        source="job list",
+        site_luid=run.site_luid,
+        resource_luid=run.resource_luid,
+        resource_kind=run.resource_kind,
+        outcome="failed",
+        recorded_at=context.now(),
+        started_at=job.started_at,
+        ended_at=job.completed_at or run.ended_at,
+        resource_name=run.resource_name,
+        reason=context.redact(reason),
+        job_luid=job.luid,
+    )
+    context.inbox.incidents.learn(piece)
+    return ""
+
+
+def _address(context: Context, to: str, lookup: Lookup) -> str:
+    """Return the destination in Slack of the owner of the content or of its project. Raises Permanent without one."""
+    content = lookup.content
+    owner = getattr(content, "owner", None)
+    if to == PROJECT_OWNER:
+        project = getattr(content, "project", None)
+        found = context.tableau.project(project) if project and project.luid else None
+        owner = getattr(found, "owner", None)
+    user, _ = _ask(context, lambda: context.tableau.user(owner)) if owner and owner.luid else (None, "")
+    addresses = [user.email, user.name] if user else []
+    address = next((one for one in addresses if one and "@" in one), "")
+    if not address:
+        raise Permanent(f"The {to.replace('_', ' ')} has no e-mail address in Tableau that Slack could know")
+    return f"slack:{address}"
 
 
 def _message(context: Context, params: NotifyParams) -> Message:
@@ -82,17 +203,23 @@ def _project_and_owner(context: Context, lookup: Lookup) -> tuple[str, str]:
 
 def _reason(context: Context, lookup: Lookup) -> tuple[str, str]:
     """Return why the refresh failed, or why that is unknown. Raises RetryLater while the job list may lag behind."""
+    job, problem = _failed_job(context, lookup)
+    return (failure_reason(job.notes) or "Tableau gives no reason.", "") if job else ("", problem)
+
+
+def _failed_job(context: Context, lookup: Lookup) -> tuple[Job | None, str]:
+    """Return the job behind a failed refresh, or why it is unknown. Raises RetryLater while the list may lag behind."""
     luid, at, name = context.luid, happened_at(context.event), as_text(context.event.resource_name)
     if luid is None or at is None or lookup.error or lookup.other_site:
-        return "", ""
+        return None, ""
     job, problem = _ask(context, lambda: context.tableau.failed_job(luid, at=at, name=name))
     if job is not None:
-        return failure_reason(job.notes) or "Tableau gives no reason.", ""
+        return job, ""
     if problem:
-        return "", f"could not look up the reason: {problem}"
+        return None, f"could not look up the reason: {problem}"
     if lookup.content is not None:
         context.wait("reason", JOB_LIST_WAITS, "Tableau's job list does not show the failed refresh yet")
-    return "", "the reason is unknown: Tableau's job list does not show this refresh"
+    return None, "the reason is unknown: Tableau's job list does not show this refresh"
 
 
 def _recorded_reason(event: Event) -> tuple[str, str]:

@@ -14,12 +14,13 @@ from sqlalchemy.exc import ArgumentError
 
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox import figures, insert_event
+from webhooks.inbox.budgets import Budgets
 from webhooks.inbox.checkpoints import Checkpoints
 from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.inbox.databases.store import Clock, Store
 from webhooks.inbox.dead_letters import DeadLetters
 from webhooks.inbox.events import Events, JobPlanner
-from webhooks.inbox.incident_records import IncidentRecord
+from webhooks.inbox.incident_records import IncidentRecord, ResourceDetails
 from webhooks.inbox.incidents import Incidents, UnknownIncident
 from webhooks.inbox.jobs import Jobs
 from webhooks.inbox.locks import Locks
@@ -51,6 +52,7 @@ __all__ = [
     "NoticeRecord",
     "Receipt",
     "Resource",
+    "ResourceDetails",
     "RuleVersion",
     "UnknownIncident",
 ]
@@ -84,6 +86,7 @@ class Inbox:
         self.incidents = Incidents(store)
         self.notices = Notices(store)
         self.silences = Silences(store)
+        self.budgets = Budgets(store)
         self._checked_at = -CHECK_SECONDS
 
     @classmethod

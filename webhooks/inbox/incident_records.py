@@ -17,17 +17,25 @@ from webhooks.incidents import Act, Incident
 
 
 @dataclass(frozen=True, slots=True)
-class IncidentRecord:
-    """A stored incident with its number, its acts and its notices.
+class ResourceDetails:
+    """What Tableau said of an incident's resource when it was last asked; empty until then.
 
-    `project` and `owner` are as last seen in Tableau, empty until a job has looked. `incident` has no runs if the
-    record comes from a list.
+    `problem` is a sentence on what could not be looked up.
     """
+
+    project: str = ""
+    owner: str = ""
+    link: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRecord:
+    """A stored incident with its number, its acts and its notices; `incident` has no runs if it comes from a list."""
 
     id: int
     incident: Incident
-    project: str
-    owner: str
+    details: ResourceDetails
     event_id: int | None
     due_at: datetime | None
     notices: tuple[NoticeRecord, ...] = ()
@@ -47,8 +55,7 @@ def incident_records(connection: Connection, rows: Sequence[RowMapping]) -> list
         IncidentRecord(
             id=row["id"],
             incident=incident_of(row, their_acts.get(row["id"], ())),
-            project=row["project"],
-            owner=row["owner"],
+            details=ResourceDetails(row["project"], row["owner"], row["link"], row["problem"]),
             event_id=row["event_id"],
             due_at=optional_time(row["due_at"]),
             notices=tuple(their_notices.get(row["id"], ())),

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, or_, select, update
 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.incident_records import IncidentRecord, act_of, incident_records, incident_row
+from webhooks.inbox.incident_records import (
+    IncidentRecord,
+    ResourceDetails,
+    act_of,
+    incident_records,
+    incident_row,
+)
 from webhooks.inbox.job_rows import insert_jobs, job_row
 from webhooks.inbox.notices import notice_job
 from webhooks.inbox.queries import resource_filter
@@ -22,6 +28,10 @@ from webhooks.incidents.state import FLAPPING, state
 
 FAILING = "failing"
 STATES = ("open", "acknowledged", "snoozed", "closed")
+
+ANY_DUE = (
+    select(incidents.c.id).where(incidents.c.due_at.is_not(None), incidents.c.due_at <= bindparam("wall")).limit(1)
+)
 
 
 class UnknownIncident(LookupError):
@@ -123,6 +133,10 @@ class Incidents:
     def wake(self, limit: int = 100) -> int:
         """Let the notices be updated of incidents that are due by time alone, and return how many there are."""
 
+        def any_due(connection: Connection) -> bool:
+            wall = self._store.to_wall(self._store.now(connection))
+            return connection.execute(ANY_DUE, {"wall": wall}).first() is not None
+
         def wake(connection: Connection) -> int:
             now = self._store.now(connection)
             wall = self._store.to_wall(now)
@@ -139,18 +153,26 @@ class Incidents:
                 )
             return len(rows)
 
-        return self._store.write(wake)
+        # Read without a lock first, so that idle workers do not delay writers.
+        return self._store.write(wake) if self._store.read(any_due) else 0
 
-    def save_details(self, incident_id: int, *, project: str, owner: str) -> None:
+    def learn(self, piece: RunEvidence) -> None:
+        """Store what Tableau's job list says about a run, and what that changes."""
+
+        def learn(connection: Connection) -> None:
+            now = self._store.now(connection)
+            record_evidence(self._store, connection, [piece], now=now, wall=self._store.to_wall(now))
+
+        self._store.write(learn)
+
+    def save_details(self, incident_id: int, details: ResourceDetails) -> None:
         """Store what Tableau says of the resource."""
         row = update(incidents).where(incidents.c.id == incident_id)
-        self._store.execute(row.values(project=project, owner=owner))
+        self._store.execute(row.values(**asdict(details)))
 
-    def save_due(self, incident_id: int, due_at: datetime | None) -> None:
+    def save_due(self, incident_id: int, due_at: datetime) -> None:
         """Store when a message may become due by time alone; of several times the earliest one counts."""
-        wall = None if due_at is None else due_at.timestamp()
-        if wall is None:
-            return
+        wall = due_at.timestamp()
         earlier = or_(incidents.c.due_at.is_(None), incidents.c.due_at > wall)
         self._store.execute(update(incidents).where(incidents.c.id == incident_id, earlier).values(due_at=wall))
 
@@ -176,7 +198,8 @@ def record_evidence(
     newest = {one.resource: one.event_id for one in sorted(pieces, key=lambda one: one.at)}
     store.serialize(connection, [resource_luid for _, resource_luid in newest])
     changed = record_runs(connection, pieces)
-    refresh_incidents(connection, changed, newest, now=now, wall=wall)
+    jobs_of = ", ".join(sorted(one.job_luid for one in pieces if one.event_id is None and one.job_luid))
+    refresh_incidents(connection, changed, newest, now=now, wall=wall, cause=jobs_of)
 
 
 def refresh_incidents(
@@ -204,7 +227,7 @@ def refresh_incidents(
         if oldest_open is not None:
             since = min(since, from_timestamp(oldest_open))  # noqa: PLW2901 - the wider of the two
         computed = _compute(connection, resource, since, at)
-        event_id = event_ids.get(resource)
+        event_id = event_ids.get(resource) or _newest_event(connection, resource)
         for incident_id in _store(connection, resource, since, computed, event_id, always=always):
             job_rows += [
                 job_row(event_id, notice_job(row["id"], row["rule"], cause))
@@ -269,6 +292,13 @@ def _join(connection: Connection, kept: int, others: Sequence[int]) -> None:
         connection.execute(moved.values(incident_id=kept))
         connection.execute(delete(notices).where(notices.c.incident_id == other))
         connection.execute(delete(incidents).where(incidents.c.id == other))
+
+
+def _newest_event(connection: Connection, resource: ResourceKey) -> int | None:
+    """Return the last event of a resource's incidents, for jobs that no new event causes."""
+    query = select(incidents.c.event_id).where(*_own(resource), incidents.c.event_id.is_not(None))
+    found: int | None = connection.execute(query.order_by(incidents.c.opened_at.desc()).limit(1)).scalar()
+    return found
 
 
 def _own(resource: ResourceKey) -> tuple[Any, ...]:

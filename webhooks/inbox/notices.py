@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from datetime import time as wall_time
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,13 +21,16 @@ from webhooks.incidents import DestinationPolicy, Policy
 from webhooks.incidents.silences import WeeklyPeriod
 from webhooks.job import NOTICE, NewJob
 
+EMPTY: Mapping[str, str] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True)
 class NoticeRecord:
     """The message about an incident at one destination.
 
     `posted` is where the message is, as the notifier returned it; None until it was posted. `shown` has the version of
-    each part that was sent last: of the message and of the replies in its thread.
+    each part that was sent last: of the message and of the replies in its thread. `template` has the rule's own `title`
+    and `text`, if it gives them.
     """
 
     id: int
@@ -34,6 +38,7 @@ class NoticeRecord:
     destination: str
     rule: str
     policy: Policy
+    template: Mapping[str, str]
     posted: Mapping[str, Any] | None
     shown: Mapping[str, int]
     created_at: datetime
@@ -47,7 +52,9 @@ class Notices:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def register(self, incident_id: int, destination: str, policy: Policy) -> NoticeRecord:
+    def register(
+        self, incident_id: int, destination: str, policy: Policy, template: Mapping[str, str] = EMPTY
+    ) -> NoticeRecord:
         """Store that a destination is to be notified of an incident, and return its notice.
 
         If another rule has asked for the same before, its policy holds.
@@ -64,6 +71,7 @@ class Notices:
                     "destination": destination,
                     "rule": policy.rule,
                     "policy": json.dumps(policy_as_dict(policy)),
+                    "template": json.dumps(dict(template)),
                     "created_at": self._store.to_wall(self._store.now(connection)),
                 }
                 connection.execute(insert, values)
@@ -104,6 +112,7 @@ def notice_of(row: RowMapping) -> NoticeRecord:
         destination=row["destination"],
         rule=row["rule"],
         policy=policy_from_dict(json.loads(row["policy"])),
+        template=json.loads(row["template"]),
         posted=json.loads(row["posted"]) if row["posted"] else None,
         shown=json.loads(row["shown"]),
         created_at=from_timestamp(row["created_at"]),

@@ -215,6 +215,9 @@ incidents = Table(
     # As last seen in Tableau; empty until a job has looked.
     Column("project", Text, nullable=False, server_default=""),
     Column("owner", Text, nullable=False, server_default=""),
+    Column("link", Text, nullable=False, server_default=""),
+    # Why something could not be looked up.
+    Column("problem", Text, nullable=False, server_default=""),
     Column("opened_at", Double, nullable=False),
     Column("closed_at", Double),
     Column("failures", Integer, nullable=False),
@@ -259,6 +262,8 @@ notices = Table(
     Column("destination", Text, nullable=False),
     Column("rule", Text, nullable=False),
     Column("policy", Text, nullable=False),
+    # The rule's own title and text.
+    Column("template", Text, nullable=False, server_default="{}"),
     # Where the message is, as the notifier returned it; null until it was posted.
     Column("posted", Text),
     # The version of each part that was sent last: of the message and of each reply in its thread.

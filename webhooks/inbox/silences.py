@@ -44,12 +44,10 @@ class Silences:
         new = insert(silences).values(values).returning(*silences.c)
         return self._store.write(lambda connection: _silence(connection.execute(new).mappings().one()))
 
-    def list(self, now: datetime, *, ended: bool = False, limit: int = 200) -> Sequence[Silence]:
-        """Return the silences that have not ended, or with `ended` all, newest first."""
-        query = select(silences).order_by(silences.c.id.desc()).limit(limit)
-        if not ended:
-            query = query.where(or_(silences.c.ends_at.is_(None), silences.c.ends_at > now.timestamp()))
-        return [_silence(row) for row in self._store.rows(query)]
+    def list(self, since: datetime, *, limit: int = 200) -> Sequence[Silence]:
+        """Return the silences that have not ended before that time, newest first."""
+        query = select(silences).where(or_(silences.c.ends_at.is_(None), silences.c.ends_at > since.timestamp()))
+        return [_silence(row) for row in self._store.rows(query.order_by(silences.c.id.desc()).limit(limit))]
 
     def end(self, silence_id: int, now: datetime) -> bool:
         """End a silence now; return whether there was one that had not ended."""

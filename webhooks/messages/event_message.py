@@ -56,7 +56,6 @@ def event_message(
     """Return the message about `event`. `title` and `text` are a rule's own, with PLACEHOLDERS; times are in `zone`."""
     values = placeholder_values(event, details, zone)
     body = text.format_map(values) if text else "\n".join(filter(None, [details.reason, event.type.advice]))
-    problems = [f"{problem[:1].upper()}{problem[1:].rstrip('.')}." for problem in details.problems]
     owner_label = "Published by" if event.type.published else "Owner"
     if event.type.subject == "subscription":
         owner_label = "Recipient"
@@ -75,7 +74,7 @@ def event_message(
     return Message(
         # An event of `flask trigger` may reach people who must not act on it.
         title=f"[Test] {headline}" if event.is_test else headline,
-        text="\n".join(filter(None, [body, *problems])),
+        text="\n".join(filter(None, [body, as_sentences(*details.problems)])),
         facts=tuple(fact for fact in facts if fact[1]),
         link=Link(values["link"], "Open in Tableau") if values["link"] else None,
         severity=event.type.severity,
@@ -101,6 +100,11 @@ def placeholder_values(event: Event, details: Details, zone: tzinfo = UTC) -> di
         "link": getattr(content, "webpage_url", ""),
         "created_at": format_time(event.created_at, zone),
     }
+
+
+def as_sentences(*problems: str) -> str:
+    """Return the problems that are not empty as sentences, one a line."""
+    return "\n".join(f"{problem[:1].upper()}{problem[1:].rstrip('.')}." for problem in problems if problem)
 
 
 def format_user(user: Any) -> str:

@@ -18,10 +18,13 @@ from webhooks.destinations import DEFAULT, Destination
 from webhooks.rules.actions import Actions, parse_actions
 from webhooks.rules.conditions import ConditionError, EventFilter, Where, parse_patterns
 from webhooks.rules.errors import Diagnostic, InvalidValue, RulesError, validate
+from webhooks.rules.policy import SHARED_KEYS, with_shared_keys
 from webhooks.rules.rules import Rule, RuleAction, Rules
 from webhooks.spelling import hint
 
 SECTIONS = ("rule", "dead_letters")
+# The action that sends messages.
+NOTIFY = "notify"
 HEADER = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
 AT_LINE = re.compile(r"at line (\d+)")
 CURLY_QUOTES = re.compile("[\u201c\u201d\u201e\u2018\u2019]")
@@ -41,6 +44,10 @@ class RuleModel(BaseModel):
     where: Annotated[Where, BeforeValidator(Where.parse)] = Where()
     enabled: bool = True
     max_attempts: int | None = Field(default=None, ge=1, le=100)
+    # For all destinations of `notify`, with whose own keys they are checked.
+    repeat: Any = None
+    quiet: Any = None
+    each: Any = None
 
 
 class DeadLettersModel(BaseModel):
@@ -196,10 +203,14 @@ class _Parser:
         names = [name for name in self._actions if name in table]
         if not names:
             self._error(place, f'has no action; add one ({", ".join(self._actions)}), for example notify = "slack"')
+        shared = {key: table[key] for key in SHARED_KEYS if key in table}
+        if shared and NOTIFY not in names:
+            self._error(place, f"{next(iter(shared))} is about messages; add notify, or remove it")
         actions: list[RuleAction] = []
         for name in names:
+            value = with_shared_keys(table[name], shared) if name == NOTIFY else table[name]
             try:
-                actions += parse_actions(name, table[name], self._actions[name])
+                actions += parse_actions(name, value, self._actions[name])
             except InvalidValue as error:
                 self._error(place, *error.messages)
         for text, count in Counter(f"{action.action} {action.label}".rstrip() for action in actions).items():

@@ -67,6 +67,7 @@ class Worker:
         self._attempts = Attempts(inbox, run, self._stopping)
         self._job_threads: list[threading.Thread] = []
         self._last_round = time.monotonic()
+        self._woken_at = -POLL_SECONDS
         self._dispatcher: threading.Thread | None = None
         self._lease_thread: threading.Thread | None = None
         self._helpers: list[threading.Thread] = []
@@ -128,7 +129,7 @@ class Worker:
             self._inbox.news.clear()
             more = False
             try:
-                more = self._plan_and_claim()
+                more = self._wake_incidents() | self._plan_and_claim()
                 self._last_round = time.monotonic()
                 if unavailable:
                     unavailable = False
@@ -143,6 +144,14 @@ class Worker:
                 self._stopping.wait(ROUND_PAUSE_SECONDS)
             else:
                 self._inbox.news.wait(POLL_SECONDS)
+
+    def _wake_incidents(self) -> bool:
+        """Plan what has become due by time alone, about once a second; return whether there was something."""
+        now = time.monotonic()
+        if now < self._woken_at + POLL_SECONDS:
+            return False
+        self._woken_at = now
+        return self._inbox.incidents.wake() > 0
 
     def _plan_and_claim(self) -> bool:
         """Do one round, and return whether there may be more to do at once."""

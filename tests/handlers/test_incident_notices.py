@@ -1,0 +1,198 @@
+"""Messages about failing refreshes against a simulated Tableau and Slack: one per problem, kept up to date."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.simulated_actions import RULE, Simulation
+from webhooks import rules
+from webhooks.clock import utc_now
+from webhooks.context import call
+from webhooks.errors import RetryLater
+from webhooks.event import Event
+from webhooks.inbox import Inbox
+from webhooks.incidents import Act
+from webhooks.job import Job
+from webhooks.planner import Planner
+from webhooks.registry import Registry, registry
+
+MINUTE = timedelta(minutes=1)
+FAILED, SUCCEEDED = "WorkbookRefreshFailed", "WorkbookRefreshSucceeded"
+
+
+@dataclass
+class Story:
+    """Events and acts in the order of their times, and the jobs that they lead to, on a clock of its own."""
+
+    simulation: Simulation
+    action: str = 'notify = "slack:#bi"'
+    now: datetime = field(default_factory=lambda: utc_now().replace(microsecond=0) - timedelta(days=1))
+
+    def at(self, minutes: float) -> None:
+        """Move the clock to that time since the beginning, and let the incidents that are due by then wake up."""
+        self.now = self.start + minutes * MINUTE
+
+    def __post_init__(self) -> None:
+        self.start = self.now
+
+    def seconds(self) -> float:
+        """Return the time in seconds since 1970."""
+        return self.now.timestamp()
+
+    def refresh(self, event_type: str, *, name: str = "Sales", reason: str = "Disk full") -> Event:
+        """Cause a refresh that ends now, and run all jobs."""
+        caused = self.simulation.cause(event_type, name=name, reason=reason)
+        event = self.simulation.event(**{**caused.payload, "created_at": f"{self.now:%Y-%m-%dT%H:%M:%SZ}", "text": ""})
+        for job in self.simulation.running.world.home.jobs.values():
+            if job.completed_at and abs(job.completed_at - utc_now()) < 10 * MINUTE:
+                job.completed_at = job.started_at = job.created_at = self.now
+        self.simulation.inbox.events.receive(event)
+        self.work()
+        return event
+
+    def act(self, kind: Any, *, until: datetime | None = None) -> None:
+        """Acknowledge, snooze or close the newest incident now, and run all jobs."""
+        record = self.simulation.inbox.incidents.list()[0]
+        self.simulation.inbox.incidents.act(record.id, Act("", kind, "", self.now, "Ann", until))
+        self.work()
+
+    def work(self) -> None:
+        """Plan all events and run all jobs, also those that wait for up to two minutes."""
+        inbox = self.simulation.inbox
+        parsed = rules.parse(RULE.format(event_type=FAILED) + self.action, registry.actions)
+        end = self.now + 2 * MINUTE
+        while self.now <= end:
+            inbox.incidents.wake()
+            while inbox.events.plan(Planner(parsed, Registry()).jobs):
+                pass
+            jobs = inbox.jobs.claim("tests", 20, 3600)
+            for job in jobs:
+                self.run(job)
+            if not jobs:
+                self.now += timedelta(seconds=1)
+
+    def run(self, job: Job) -> None:
+        try:
+            call(registry.handler(job.handler), self.simulation.context(job, clock=lambda: self.now))
+        except RetryLater as error:
+            wait = (error.retry_at or self.now) - self.now
+            self.simulation.inbox.jobs.postpone(job, wait.total_seconds(), str(error))
+        else:
+            self.simulation.inbox.jobs.finish(job)
+
+    @property
+    def top_level(self) -> list[str]:
+        """The texts of the messages that are not replies, as they are shown now."""
+        return [html.unescape(one.text) for one in self.simulation.messages if not one.thread_ts]
+
+    @property
+    def replies(self) -> list[str]:
+        return [html.unescape(one.text) for one in self.simulation.messages if one.thread_ts]
+
+
+@pytest.fixture
+def story(simulation: Simulation, tmp_path: Path) -> Iterator[Story]:
+    told = Story(simulation)
+    simulation.inbox = Inbox.open(f"sqlite:///{tmp_path}/story.sqlite3", clock=told.seconds)
+    yield told
+    simulation.inbox.close()
+
+
+def test_seventeen_failures_are_one_message(story: Story) -> None:
+    """Failures in a row change one message; the destination is not written to again."""
+    for number in range(17):
+        story.at(60 * number)
+        story.refresh(FAILED)
+    (text,) = story.top_level
+    assert "Failures: 17 in a row" in text
+
+
+def test_recovery_edits_the_message_and_replies(story: Story) -> None:
+    """After the success the same message says recovered, for how long it failed, and what cured it."""
+    story.refresh(FAILED)
+    story.at(134)
+    story.refresh(SUCCEEDED)
+    (text,) = story.top_level
+    assert text.startswith("Recovered: Sales (workbook)\nDisk full\n")
+    assert "Duration: 2 h 14 min" in text
+    assert any("Recovered after 2 h 14 min" in reply for reply in story.replies)
+
+
+def test_failure_after_the_recovery_is_a_new_message(story: Story) -> None:
+    """A problem that comes back hours later has a message of its own."""
+    story.refresh(FAILED)
+    story.at(60)
+    story.refresh(SUCCEEDED)
+    story.at(600)
+    story.refresh(FAILED)
+    assert [text.partition(":")[0] for text in story.top_level] == ["Recovered", "Failing"]
+
+
+def test_acknowledgement_is_shown(story: Story) -> None:
+    """The message names who acknowledged, and its thread has the act."""
+    story.refresh(FAILED)
+    story.at(5)
+    story.act("acknowledge")
+    (text,) = story.top_level
+    assert text.startswith("Acknowledged: Sales (workbook)")
+    assert "Acknowledged by: Ann" in text
+    assert any("Ann" in reply for reply in story.replies)
+
+
+def test_two_workbooks_have_a_message_each(story: Story) -> None:
+    """Problems of different content are different messages."""
+    story.refresh(FAILED, name="Sales")
+    story.refresh(FAILED, name="Cash Flow")
+    assert len(story.top_level) == 2
+
+
+def test_second_destination_from_the_second_failure(story: Story) -> None:
+    """`failures = 2` keeps a destination quiet until the refresh has failed twice in a row."""
+    story.action = 'notify = ["slack:#bi", { to = "slack:#finance-data", failures = 2 }]'
+    story.refresh(FAILED)
+    assert channels(story) == ["bi"]
+    story.at(60)
+    story.refresh(FAILED)
+    assert channels(story) == ["bi", "finance-data"]
+
+
+def test_each_failure_as_before(story: Story) -> None:
+    """`each = true` sends a message for each failure, and none about the recovery."""
+    story.action = 'each = true\nnotify = "slack:#bi"'
+    for minutes in (0, 60, 120):
+        story.at(minutes)
+        story.refresh(FAILED)
+    story.at(180)
+    story.refresh(SUCCEEDED)
+    assert [text.partition("\n")[0] for text in story.top_level] == ["Workbook refresh failed: Sales"] * 3
+
+
+def test_deleted_message_is_posted_again(story: Story) -> None:
+    """If someone has deleted the message, the next change posts a new one instead of failing."""
+    story.refresh(FAILED)
+    (message,) = story.simulation.messages
+    story.simulation.running.world.slack.delete(message)
+    story.at(60)
+    story.refresh(FAILED)
+    (text,) = story.top_level
+    assert "Failures: 2 in a row" in text
+
+
+def test_second_rule_with_the_same_destination_sends_nothing_more(story: Story) -> None:
+    """Two rules that name one channel lead to one message."""
+    story.action = 'notify = "slack:#bi"\n[[rule]]\nname = "Other"\non = "*RefreshFailed"\nnotify = "slack:#bi"'
+    story.refresh(FAILED)
+    assert len(story.top_level) == 1
+
+
+def channels(story: Story) -> list[str]:
+    """Return the channels of the messages, in their order."""
+    names: Mapping[str, str] = {one.id: one.name for one in story.simulation.running.world.slack.channels.values()}
+    return [names.get(one.channel, one.channel).lstrip("#") for one in story.simulation.messages if not one.thread_ts]

@@ -1,0 +1,140 @@
+"""Write the message about an incident: what fails, since when, why, whose it is, who acknowledged. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from notifiers import Link, Mention, Message, Severity, Timestamp
+from webhooks.incidents import Incident
+from webhooks.incidents.reasons import ADVICE
+from webhooks.incidents.wording import STATES, describe_cure, duration
+from webhooks.text import cut
+
+# Characters of a value from outside in a message; Tableau's names have at most 255.
+MAX_VALUE = 1000
+KINDS = {"workbook": "workbook", "datasource": "data source", "flow": "flow"}
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentDetails:
+    """What Tableau and the server know beyond runs and acts. `problem` says what could not be looked up.
+
+    `strikes` is how many failures in a row Tableau counts, `strike_limit` at how many it suspends the schedule.
+    """
+
+    number: int
+    rule: str = ""
+    project: str = ""
+    owner: str = ""
+    link: str = ""
+    next_run_at: datetime | None = None
+    strikes: int | None = None
+    strike_limit: int = 5
+    problem: str = ""
+
+
+def incident_message(
+    incident: Incident,
+    details: IncidentDetails,
+    *,
+    title: str = "",
+    text: str = "",
+    mentions: tuple[Mention, ...] = (),
+    zone: tzinfo = UTC,
+) -> Message:
+    """Return the whole message about an incident as it is now.
+
+    `title` and `text` are a rule's own, with PLACEHOLDERS filled in. Times are in `zone` where the reader's is not
+    known.
+    """
+    closed = incident.state == "closed"
+    name = cut(incident.resource_name or incident.resource_luid, MAX_VALUE)
+    reason = cut(incident.reason, MAX_VALUE)
+    advice = ADVICE[incident.reason_class] if incident.reason_class and reason and not closed else ""
+    kind = KINDS.get(incident.resource_kind, "")
+    facts: list[tuple[str, str | Timestamp]] = [
+        ("Since", Timestamp(incident.opened_at, zone)),
+        ("Failures", _failures(incident, details)),
+        ("Project", details.project),
+        ("Owner", details.owner),
+        *_acknowledgement(incident, zone),
+        *_closing(incident, zone),
+    ]
+    if details.next_run_at and not closed:
+        facts.append(("Next run", Timestamp(details.next_run_at, zone)))
+    return Message(
+        title=title or (f"{name} ({kind})" if kind else name),
+        text="\n".join(filter(None, [text or "\n".join(filter(None, [reason, advice])), details.problem])),
+        facts=tuple(fact for fact in facts if fact[1]),
+        link=Link(details.link, "Open in Tableau") if details.link else None,
+        severity=_severity(incident),
+        footer=" · ".join(filter(None, [details.rule, f"incident {details.number}"])),
+        # A rule's own title says that it fails.
+        status="" if title and incident.state == "open" else _status(incident),
+        mentions=mentions,
+    )
+
+
+def incident_values(incident: Incident, details: IncidentDetails, zone: tzinfo = UTC) -> dict[str, str]:
+    """Return the value of each of PLACEHOLDERS for an incident; an empty text if it is unknown."""
+    kind = "Datasource" if incident.resource_kind == "datasource" else incident.resource_kind.capitalize()
+    return {
+        "name": cut(incident.resource_name or incident.resource_luid, MAX_VALUE),
+        "event_type": f"{kind}RefreshFailed",
+        "project": details.project,
+        "owner": details.owner,
+        "reason": cut(incident.reason, MAX_VALUE),
+        "link": details.link,
+        "created_at": str(Timestamp(incident.last_failure_at or incident.opened_at, zone)),
+    }
+
+
+def change_message(incident: Incident, text: str, *, mentions: tuple[Mention, ...] = ()) -> Message:
+    """Return the short message about a change, for the thread of the incident's message or in place of an edit."""
+    name = cut(incident.resource_name or incident.resource_luid, MAX_VALUE)
+    return Message(f"{name}: {text}", severity=_severity(incident), mentions=mentions)
+
+
+def _status(incident: Incident) -> str:
+    if incident.state == "acknowledged":
+        return "Acknowledged"
+    if incident.state == "snoozed":
+        return "Snoozed"
+    if incident.state == "closed":
+        return "Closed" if incident.cure and incident.cure.kind == "act" else "Recovered"
+    return STATES[incident.kind]
+
+
+def _severity(incident: Incident) -> Severity:
+    if incident.state == "closed":
+        return "good"
+    return "bad" if incident.state == "open" else "warning"
+
+
+def _failures(incident: Incident, details: IncidentDetails) -> str:
+    row = incident.in_a_row
+    text = str(incident.failures) if incident.failures in {0, 1, row} else f"{incident.failures}, {row} in a row"
+    if incident.failures > 1 and incident.failures == row:
+        text = f"{row} in a row"
+    if details.strikes and incident.state != "closed":
+        text += f"; Tableau suspends the schedule after {details.strike_limit} (now {details.strikes})"
+    return text
+
+
+def _acknowledgement(incident: Incident, zone: tzinfo) -> list[tuple[str, str | Timestamp]]:
+    if not incident.quiet_by:
+        return []
+    name = "Acknowledged by" if incident.state == "acknowledged" else "Snoozed by"
+    found: list[tuple[str, str | Timestamp]] = [(name, cut(incident.quiet_by, MAX_VALUE))]
+    if incident.quiet_until:
+        found.append(("Until", Timestamp(incident.quiet_until, zone)))
+    return found
+
+
+def _closing(incident: Incident, zone: tzinfo) -> list[tuple[str, str | Timestamp]]:
+    if incident.closed_at is None:
+        return []
+    length = duration(incident.duration(incident.closed_at))
+    cure = describe_cure(incident.cure) if incident.cure else ""
+    return [("Closed", Timestamp(incident.closed_at, zone)), ("Duration", length), ("Cured by", cure)]
