@@ -36,11 +36,11 @@ def test_events_become_messages(site: Running, register: Register, tmp_path: Pat
             message["text"].splitlines()[0]: message for message in slack_messages(site) if not message["thread_ts"]
         }
         assert set(messages) == {
-            f"Workbook refresh failed: {escape(failed['resource_name'], quote=False)}",
+            f"Failing: {escape(failed['resource_name'], quote=False)} (workbook)",
             f"Workbook created: {published['resource_name']}",
             f"Data source deleted: {escape(deleted['resource_name'], quote=False)}",
         }
-        failure = next(message for title, message in messages.items() if "failed" in title)
+        failure = next(message for title, message in messages.items() if "Failing" in title)
         publication = next(message for title, message in messages.items() if "created" in title)
         assert_details_from_tableau(site, failed, failure)
         assert_picture_in_thread(site, publication)

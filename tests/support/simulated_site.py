@@ -27,6 +27,7 @@ RULES = """
 [[rule]]
 name = "Failures"
 on = "*RefreshFailed"
+each = true
 notify = "slack:#bi"
 
 [[rule]]

@@ -8,8 +8,9 @@ from typing import Any
 
 from webhooks.destinations import DEFAULT
 from webhooks.event import Event
+from webhooks.event_types import EVENT_TYPES, RefreshOutcome, refresh_event_type
 from webhooks.job import NewJob, Verdict
-from webhooks.rules.conditions import EventFilter
+from webhooks.rules.conditions import EventFilter, select_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,21 @@ class Rules:
 
     @property
     def event_filters(self) -> list[EventFilter]:
-        """The event filters of all enabled rules."""
-        return [rule.event_filter for rule in self.rules if rule.enabled]
+        """The event filters of all enabled rules, and of the other refresh events that their incidents need."""
+        enabled = [rule for rule in self.rules if rule.enabled]
+        return [*(rule.event_filter for rule in enabled), *filter(None, map(_incident_filter, enabled))]
 
     def explain(self, event: Event) -> list[Verdict]:
         """Return a verdict per rule, in the order of the file."""
         return [rule.explain(event) for rule in self.rules]
+
+
+def _incident_filter(rule: Rule) -> EventFilter | None:
+    """Return the filter for the starts and successes of refreshes whose failures the rule notifies of as incidents."""
+    if not any(action.action == "notify" and not action.params.get("each") for action in rule.actions):
+        return None
+    failures = [one for one in EVENT_TYPES.values() if one.refresh == "failed"]
+    subjects = [one.subject for one in failures if select_type(rule.event_filter.on, one.name).matched]
+    outcomes: tuple[RefreshOutcome, ...] = ("started", "succeeded")
+    names = tuple(refresh_event_type(subject, outcome).name for subject in subjects for outcome in outcomes)
+    return EventFilter(names, rule.event_filter.where) if names else None
