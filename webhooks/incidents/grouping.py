@@ -18,7 +18,7 @@ GROUP_SIZE = 5
 WINDOW = timedelta(seconds=60)
 # A group that nothing has joined for this long is complete. Joining edits the message and alerts no one, so an incident
 # that opens later must have a message of its own.
-CALM = timedelta(minutes=10)
+CALM = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +65,18 @@ def group(openings: Iterable[Opening], now: datetime) -> Grouping:
     ordered = [one for one in ordered if one.summary_at is None]
     storms = _storms(ordered)
     grouped = {member for one in storms for member in one.members}
+    first_members = {one.id for one in storms}
     single, waiting = list(others), []
     previous: datetime | None = None
     for one in ordered:
-        is_first = previous is None or one.at - previous >= WINDOW
+        follows = previous is not None and one.at - previous < WINDOW
         previous = one.at
-        if is_first or (one.incident not in grouped and now - one.at >= WINDOW):
-            single.append(one.incident)
-        elif one.incident not in grouped:
+        if one.incident in grouped:
+            single += [one.incident] if one.incident in first_members and not follows else []
+        elif follows and now - one.at < WINDOW:
             waiting.append(one.at + WINDOW)
+        else:
+            single.append(one.incident)
     return Grouping((*summaries, *storms), tuple(single), min(waiting, default=None))
 
 

@@ -41,9 +41,9 @@ ADVICE: Mapping[ReasonClass, str] = MappingProxyType(
 )
 
 
-# In these phrases a space is any white space, `~` a gap of at most 60 characters, and (a|b) alternatives; the rest is
-# literal, so a search takes linear time. The first class with a phrase in the reason decides: an expired OAuth token is
-# also a failed sign-in, and drivers report a time-out as a lost connection.
+# In these phrases a space is any white space, `~` a gap of at most 60 characters, (a|b) alternatives, and `?` makes the
+# group before it optional; the rest is literal, so a search takes linear time. The first class with a phrase in the
+# reason decides: an expired OAuth token is also a failed sign-in, and drivers report a time-out as a lost connection.
 _PHRASES: Mapping[ReasonClass, tuple[str, ...]] = {
     "cancelled": (
         "(job|task|refresh|query|statement|operation) (was |has been )?(canceled|cancelled)",
@@ -52,8 +52,9 @@ _PHRASES: Mapping[ReasonClass, tuple[str, ...]] = {
         "aborted by (user|an admin)",
     ),
     "Bridge offline": (
-        "bridge ~(offline|not connected|not running|disconnected|unavailable|not available|unable|could not|cannot)",
-        "bridge ~(failed to|no client|not reachable|timed out)",
+        "bridge( |: )~(offline|not connected|not running|disconnected|unavailable|not available)",
+        "bridge( |: )~(unable|could not|cannot)",
+        "bridge( |: )~(failed to|no client|not reachable|timed out)",
         "no (available |connected )?(tableau )?bridge",
         "remote agent ~(offline|not available|unavailable|not connected)",
     ),
@@ -91,6 +92,18 @@ _PHRASES: Mapping[ReasonClass, tuple[str, ...]] = {
         "maximum (file|extract|allowed) size",
         "too large",
     ),
+    "schema change": (
+        "(column|table|relation|view|field|schema|object|dataset) ~(not exist|doesn't exist|not found|be found)",
+        "(column|table|relation|view|field|schema|object) ~(missing|no longer|renamed|removed|deleted|dropped)",
+        "(procedure|function|sheet|worksheet) ~(not exist|doesn't exist|not found|be found|missing|no longer)",
+        "(column|table|field|identifier) ~(not recognized|not recognised|is gone|unknown|invalid|ambiguous)",
+        "(database|catalog|file|folder|bucket) ~(does not exist|doesn't exist|not exist|not found|be found|no longer)",
+        "(no such|unknown|undefined|missing|invalid) (column|table|object|relation|field|view|identifier|schema)",
+        "(no such|unknown|invalid) (database|file|object name|column name|sheet)",
+        "cannot find the (column|table|file|object|field)",
+        "(ora-00904|ora-00942|42p01|42703|42s02|42s22)",
+        "(type mismatch|data type|datatype)",
+    ),
     "credentials": (
         "(invalid|incorrect|wrong|bad|missing|no) (embedded )?(username|user name|user|password|credential|login)",
         "(login|logon|sign-in|sign in|signin|authentication|authorization|password) ~(failed|failure|denied|rejected)",
@@ -106,22 +119,10 @@ _PHRASES: Mapping[ReasonClass, tuple[str, ...]] = {
         "(ora-01017|ora-28000|ora-28001|ora-01031|ora-01045|28p01)",
         "kerberos",
     ),
-    "schema change": (
-        "(column|table|relation|view|field|schema|object|dataset) ~(not exist|doesn't exist|not found|be found)",
-        "(column|table|relation|view|field|schema|object) ~(missing|no longer|renamed|removed|deleted|dropped)",
-        "(procedure|function|sheet|worksheet) ~(not exist|doesn't exist|not found|be found|missing|no longer)",
-        "(column|table|field|identifier) ~(not recognized|not recognised|is gone|unknown|invalid|ambiguous)",
-        "(database|catalog|file|folder|bucket) ~(does not exist|doesn't exist|not exist|not found|be found|no longer)",
-        "(no such|unknown|undefined|missing|invalid) (column|table|object|relation|field|view|identifier|schema)",
-        "(no such|unknown|invalid) (database|file|object name|column name|sheet)",
-        "cannot find the (column|table|file|object|field)",
-        "(ora-00904|ora-00942|42p01|42703|42s02|42s22)",
-        "(type mismatch|data type|datatype)",
-    ),
     "network": (
         "(unable|failed|could not|cannot|can't|couldn't) (to )?(be )?(connect|reach|resolve|establish|contact|open)",
         "connection ~(refused|reset|closed|lost|dropped|broken|terminated|failed|failure|aborted|unavailable|error)",
-        "(lost|broken|closed|no) connection",
+        "(lost|broken|closed|no|closed the|lost the) connection",
         "(unknown host|unknownhost|name or service not known|no route to host|host not found)",
         "(network|socket|dns|handshake|certificate|ssl error|tls error|link failure|bad gateway)",
         "(host|server|service|database|cluster|warehouse) ~(unreachable|unavailable|not available|not reachable)",
