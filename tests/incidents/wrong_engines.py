@@ -86,7 +86,7 @@ def edits_out_of_order() -> Engine:
 
 
 def silence_swallows_the_end() -> Engine:
-    """Count everything that a silence holds as sent."""
+    """Notices that a silence holds count as sent."""
 
     def drop(wanted: Iterable[WantedNotice], shown: Mapping[tuple[str, str], int]) -> list[Delivery]:
         wanted = list(wanted)

@@ -1,7 +1,7 @@
 """Runs: one refresh of one workbook, data source or flow, merged from events and from Tableau's jobs. Pure.
 
 A run is a function of the set of its evidence, so the order in which events and jobs arrive, their repetition and their
-loss do not matter (docs/decisions/015-incidents-are-a-function.md). Every run keeps its evidence: merging is then
+loss do not matter (docs/decisions/018-incidents-are-a-function.md). Every run keeps its evidence: merging is then
 idempotent, commutative and associative.
 """
 

@@ -1,7 +1,7 @@
 """The state of incidents as a function of the set of runs and acts. Pure.
 
 Open or closed follows from the run with the greatest end time, never from the one that arrived last
-(docs/decisions/015-incidents-are-a-function.md).
+(docs/decisions/018-incidents-are-a-function.md).
 """
 
 from __future__ import annotations
