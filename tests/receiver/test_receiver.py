@@ -153,7 +153,7 @@ def test_content_type_is_not_checked(client: FlaskClient, content_type: str) -> 
     assert client.post(HOOK, data=json.dumps(EVENT), content_type=content_type).status_code == 200
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
 def test_other_methods_are_405(client: FlaskClient, method: str) -> None:
     """Events are received by POST, as the Allow header says."""
     response = client.open(HOOK, method=method)
