@@ -40,7 +40,7 @@ LOCK_WAIT_SECONDS = 1.0
 # The checkpoint with the receipt of what a job has posted.
 RECEIPT = "notice receipt"
 
-# Writes the message, or the change, that a wanted notice stands for.
+# Writes the message of an incident, or the short one about a change, for a wanted notice.
 Compose = Callable[[WantedNotice], Message]
 
 

@@ -18,7 +18,7 @@ from webhooks.incidents import Act, Incident
 
 @dataclass(frozen=True, slots=True)
 class ResourceDetails:
-    """What Tableau said of an incident's resource when it was last asked; empty until then.
+    """The resource of an incident as Tableau described it when it was last asked; empty until then.
 
     `problem` is a sentence on what could not be looked up.
     """

@@ -18,7 +18,7 @@ KINDS = {"workbook": "workbook", "datasource": "data source", "flow": "flow"}
 
 @dataclass(frozen=True, slots=True)
 class IncidentDetails:
-    """What Tableau and the server know beyond runs and acts. `problem` says what could not be looked up.
+    """Facts about an incident beyond its runs and acts. `problem` says what could not be looked up.
 
     `strikes` is how many failures in a row Tableau counts, `strike_limit` at how many it suspends the schedule.
     """
