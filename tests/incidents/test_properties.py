@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, time
 from itertools import pairwise, permutations, product
 from random import Random
 
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from tests.incidents.building import at, history
 from tests.incidents.properties import (
     END,
+    POLICY,
     as_it_happened,
     check_arrival,
     check_silence,
@@ -23,7 +26,8 @@ from tests.incidents.properties import (
 )
 from tests.incidents.timeline import RIGHT
 from tests.incidents.wrong_engines import WRONG, check_grouping
-from webhooks.incidents import RunEvidence, runs, state
+from webhooks.incidents import RunEvidence, WeeklyPeriod, deliveries, next_due, runs, state, wanted_notices
+from webhooks.incidents.policy import MESSAGE
 
 GAPS = (10, 40)
 LENGTHS = st.integers(0, 8)
@@ -117,3 +121,31 @@ def test_histories_are_in_the_order_of_time() -> None:
         steps = as_it_happened(random_history(Random(seed), 8))
         assert all(earlier <= later for (earlier, _), (later, _) in pairwise(steps))
         assert all(time < at("30:00") for time, _ in steps)
+
+
+def check_next_due(random: Random) -> None:
+    """Check at some random times that nothing is to be sent before the next time that `next_due` gives."""
+    items = random_history(random, random.randrange(1, 9))
+    acts = [item for item in items if not isinstance(item, RunEvidence)]
+    quiet = WeeklyPeriod(time(random.randrange(24)), time(random.randrange(24)), frozenset({3, 4}), UTC)
+    policy = replace(POLICY, quiet=random.choice((None, quiet)))
+    silences = [random_silence(random) for _ in range(random.randrange(3))]
+    for _ in range(5):
+        now = at(f"0:{random.randrange(1500)}")
+        known = runs(item for item in items if isinstance(item, RunEvidence) and item.at <= now)
+        arrived = [act for act in acts if act.at <= now]
+        for incident in state(known, arrived, now):
+            sent = wanted_notices(incident, policy, now, silences)
+            shown = {(one.destination, one.key): one.version for one in sent if one.held_until is None}
+            due = next_due(incident, policy, now, silences) or END
+            later = now + (due - now) * random.choice((0.01, 0.5, 0.99))
+            (then,) = [one for one in state(known, arrived, later) if one.id == incident.id]
+            notified = [to for to, key in shown if key == MESSAGE]
+            assert deliveries(wanted_notices(then, policy, later, silences, notified=notified), shown) == []
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=100, deadline=None)
+def test_nothing_is_due_before_the_next_time(seed: int) -> None:
+    """A server that wakes up only at these times sends everything on time, with silences and quiet hours as well."""
+    check_next_due(Random(seed))
