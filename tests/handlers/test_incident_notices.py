@@ -163,6 +163,27 @@ def test_second_destination_from_the_second_failure(story: Story) -> None:
     assert channels(story) == ["bi", "finance-data"]
 
 
+def test_escalation_that_was_not_sent_before_the_recovery_is_not_sent(story: Story) -> None:
+    """If the server was down when it became due, its recovery alerts no one."""
+    story.action = 'notify = ["slack:#bi", { to = "slack:#finance-data", after = "30m" }]'
+    story.refresh(FAILED)
+    story.at(60)
+    story.refresh(SUCCEEDED)
+    assert channels(story) == ["bi"]
+
+
+def test_first_message_needs_no_replies_about_what_it_shows(story: Story) -> None:
+    """A destination that is notified later gets the message as it is, without the history as replies."""
+    story.action = 'notify = { to = "slack:#bi", failures = 2 }'
+    story.refresh(FAILED)
+    story.at(10)
+    story.act("snooze", until=story.now + 20 * MINUTE)
+    story.at(60)
+    story.refresh(FAILED)
+    assert len(story.top_level) == 1
+    assert story.replies == []
+
+
 def test_each_failure_as_before(story: Story) -> None:
     """`each = true` sends a message for each failure, and none about the recovery."""
     story.action = 'each = true\nnotify = "slack:#bi"'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from webhooks.context.delivery import Delivery, PictureSource, counted, redact_m
 from webhooks.destinations import resolve_default
 from webhooks.errors import LeaseLost, Permanent, RetryLater
 from webhooks.inbox import MISSING, NoticeRecord
-from webhooks.incidents.policy import WantedNotice
+from webhooks.incidents.policy import WantedNotice, deliveries
 
 if TYPE_CHECKING:
     from webhooks.context.context import Context
@@ -76,15 +77,15 @@ class Upkeep:
         change: Compose,
         picture: PictureSource | None = None,
     ) -> None:
-        """Send what is wanted and not shown yet, in the given order.
+        """Send what is wanted and not shown yet, the most urgent first.
 
         `whole` writes the message of the incident, `change` a short one about a change; `picture` is attached to a
         message that this job posts. Raises RetryLater if a part has to wait, and NotifierError.
         """
         wait_until: list[datetime] = []
-        for one in wanted:
-            if one.held_until or self._shown.get(one.key) == one.version:
-                continue
+        shown = {(one.destination, key): version for one in wanted[:1] for key, version in self._shown.items()}
+        for step in deliveries(wanted, shown):
+            one = replace(step.notice, urgency=step.urgency)
             if one.urgency == "count" and self._edited_at:
                 again = self._edited_at + timedelta(seconds=COUNT_SECONDS)
                 if again > self._context.now():
@@ -94,7 +95,7 @@ class Upkeep:
                 self._show_message(one, whole, change)
             else:
                 self._show_change(one, change)
-            self._shown[one.key] = one.version
+            self._shown.update({one.key: one.version, **dict.fromkeys(step.covers, 1)})
             self._save()
         self._finish(picture)
         if wait_until:

@@ -87,11 +87,12 @@ def _update(
     def change(one: WantedNotice) -> Message:
         return change_message(incident, one.text, mentions=_mentions(one) if one.urgency == "escalation" else ())
 
+    notified = (notice.destination,) if notice.shown else ()
     # The message also shows what was looked up.
     looked_up = zlib.crc32(repr(known).encode())
     wanted = [
         replace(one, version=one.version ^ looked_up) if one.form == "message" else one
-        for one in wanted_notices(incident, notice.policy, now, silences, facts)
+        for one in wanted_notices(incident, notice.policy, now, silences, facts, notified=notified)
     ]
     Upkeep(context, notice).run(wanted, whole, change, picture)
 
