@@ -244,6 +244,7 @@ class Services:
             threads=self.settings.worker_threads if threads is None else threads,
             lease=self.settings.lease_seconds,
             retention=self.settings.retention_days,
+            run_retention=self.settings.run_retention_days,
         )
 
     def undeliverable(self) -> list[str]:

@@ -177,6 +177,33 @@ def test_runs_have_their_own_retention(arrive: Arrive, box: Inbox, clock: Clock)
     assert [run.resource_luid for run in box.runs.list()] == [other]
 
 
+def test_closed_incidents_have_the_retention_of_runs(arrive: Arrive, box: Inbox, clock: Clock) -> None:
+    """An incident that closed long ago is deleted with its acts and notices; an open or recent one is kept."""
+    other, third = LUID.replace("e3", "a1"), LUID.replace("e3", "a2")
+    (one,) = arrive(refresh("Failed", 0))
+    box.notices.register(one.id, "slack:#bi", POLICY)
+    box.incidents.act(one.id, Act("", "note", "", from_timestamp(clock()), "Ann", text="Disk"))
+    arrive(refresh("Succeeded", 60), refresh("Failed", 0, other), refresh("Failed", 0, third))
+    clock.forward(2 * DAY)
+    arrive(refresh("Succeeded", 2 * DAY, third))
+    assert box.incidents.delete_before(START + DAY) == 1
+    assert {record.incident.resource_luid for record in box.incidents.list()} == {other, third}
+    assert [box.store.scalar(text(f"SELECT count(*) FROM {table}")) for table in ("acts", "notices")] == [0, 0]
+    assert box.incidents.delete_before(START + DAY) == 0
+    assert box.incidents.delete_before(START + 3 * DAY, stopping=lambda: True) == 0
+
+
+def test_act_about_an_incident_whose_events_were_deleted(arrive: Arrive, box: Inbox, clock: Clock) -> None:
+    """A closed incident outlives its events: a note about it is stored, and no job is made."""
+    (one,) = arrive(refresh("Failed", 0), refresh("Succeeded", 60))
+    box.notices.register(one.id, "slack:#bi", POLICY)
+    clock.forward(100 * DAY)
+    assert box.retention.delete_before(clock() - DAY) == 2
+    noted = box.incidents.act(one.id, Act("", "note", "", from_timestamp(clock()), "Ann", text="Disk"))
+    assert [act.text for act in noted.incident.acts] == ["Disk"]
+    assert box.events.list() == []
+
+
 def test_two_processes_record_the_same_resource(url: str, opened: Callable[..., Inbox]) -> None:
     """Failures of one workbook that several processes plan at once are one incident with all of them."""
     boxes = [opened(url) for _ in range(3)]

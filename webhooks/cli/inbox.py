@@ -25,6 +25,7 @@ def vacuum(days: float | None) -> None:
     """Delete expired events and return their disk space.
 
     Events are deleted in small batches, so a running server is not disturbed. Events with unfinished jobs are kept.
+    Runs of refreshes and closed incidents are deleted after RUN_RETENTION_DAYS.
     """
     from webhooks.worker import cleanup  # noqa: PLC0415 - the help page needs no database
 
@@ -32,6 +33,7 @@ def vacuum(days: float | None) -> None:
     retention = application.settings().retention_days if days is None else days
     before = box.store.size()
     deleted = cleanup.delete_expired(box, retention)
+    cleanup.delete_expired_runs(box, application.settings().run_retention_days)
     box.store.reclaim_space()
     after = box.store.size()
     older = f" older than {retention:g} days" if retention else ""

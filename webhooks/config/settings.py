@@ -150,6 +150,13 @@ class Settings(NotifierSettings):
     retention_days: float = Field(
         90, ge=0, le=36500, description="Delete events (and their jobs) after this many days; 0 keeps them forever"
     )
+    run_retention_days: float = Field(
+        400,
+        ge=0,
+        le=36500,
+        description="Delete runs of refreshes, closed incidents and past silences after this many days; 0 keeps them "
+        "forever",
+    )
     max_attempts: int = Field(20, ge=1, le=100, description="Attempts of a job before it is dead-lettered")
     messages_per_hour: int = Field(
         1000,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, or_, select, update
@@ -22,12 +24,15 @@ from webhooks.inbox.job_rows import insert_jobs, job_row
 from webhooks.inbox.notices import notice_job
 from webhooks.inbox.queries import resource_filter
 from webhooks.inbox.runs import ResourceKey, record_runs, runs_since
-from webhooks.inbox.schema import acts, incidents, notices
+from webhooks.inbox.schema import acts, events, incidents, notices
 from webhooks.incidents import Act, Incident, RunEvidence
 from webhooks.incidents.state import FLAPPING, state
 
 FAILING = "failing"
 STATES = ("open", "acknowledged", "snoozed", "closed")
+# Incidents in one transaction of the retention, and seconds between two: acknowledgements wait for one.
+BATCH = 200
+PAUSE_SECONDS = 0.02
 
 ANY_DUE = (
     select(incidents.c.id).where(incidents.c.due_at.is_not(None), incidents.c.due_at <= bindparam("wall")).limit(1)
@@ -176,6 +181,26 @@ class Incidents:
         earlier = or_(incidents.c.due_at.is_(None), incidents.c.due_at > wall)
         self._store.execute(update(incidents).where(incidents.c.id == incident_id, earlier).values(due_at=wall))
 
+    def delete_before(self, before: float, *, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Delete incidents that closed before that time (seconds since 1970), with their acts and notices.
+
+        Works in small transactions, and returns how many incidents were deleted.
+        """
+        old = select(incidents.c.id).where(incidents.c.closed_at < before).limit(BATCH)
+
+        def delete_batch(connection: Connection, ids: Sequence[int]) -> int:
+            # It may have been opened again since it was read.
+            still_old = connection.execute(old.where(incidents.c.id.in_(ids))).scalars().all()
+            for table in (acts, notices):
+                connection.execute(delete(table).where(table.c.incident_id.in_(still_old)))
+            return connection.execute(delete(incidents).where(incidents.c.id.in_(still_old))).rowcount
+
+        deleted = 0
+        while not stopping() and (ids := [row["id"] for row in self._store.rows(old)]):
+            deleted += self._store.write(partial(delete_batch, ids=ids))
+            time.sleep(PAUSE_SECONDS)
+        return deleted
+
     def _load(self, connection: Connection, incident_id: int) -> IncidentRecord:
         row = connection.execute(select(incidents).where(incidents.c.id == incident_id)).mappings().first()
         if row is None:
@@ -227,7 +252,7 @@ def refresh_incidents(
         if oldest_open is not None:
             since = min(since, from_timestamp(oldest_open))  # noqa: PLW2901 - the wider of the two
         computed = _compute(connection, resource, since, at)
-        event_id = event_ids.get(resource) or _newest_event(connection, resource)
+        event_id = _existing(connection, event_ids.get(resource)) or _newest_event(connection, resource)
         for incident_id in _store(connection, resource, since, computed, event_id, always=always):
             job_rows += [
                 job_row(event_id, notice_job(row["id"], row["rule"], cause))
@@ -272,10 +297,11 @@ def _store(
             continue
         kept = rows[0]
         _join(connection, kept["id"], [row["id"] for row in rows[1:]])
-        if always or len(rows) > 1 or any(kept[name] != value for name, value in values.items()):
+        has_changed = always or len(rows) > 1 or any(kept[name] != value for name, value in values.items())
+        if has_changed:
             changed.append(kept["id"])
-            if event_id is not None:
-                values["event_id"] = event_id
+        if event_id is not None and (has_changed or kept["event_id"] is None):
+            values["event_id"] = event_id
         connection.execute(update(incidents).where(incidents.c.id == kept["id"]).values(values))
     if stored:
         # Later evidence has shown that it was no failure.
@@ -294,9 +320,16 @@ def _join(connection: Connection, kept: int, others: Sequence[int]) -> None:
         connection.execute(delete(incidents).where(incidents.c.id == other))
 
 
+def _existing(connection: Connection, event_id: int | None) -> int | None:
+    """Return the id of the event, or None if the retention has deleted it."""
+    if event_id is None:
+        return None
+    return connection.execute(select(events.c.id).where(events.c.id == event_id)).scalar()
+
+
 def _newest_event(connection: Connection, resource: ResourceKey) -> int | None:
-    """Return the last event of a resource's incidents, for jobs that no new event causes."""
-    query = select(incidents.c.event_id).where(*_own(resource), incidents.c.event_id.is_not(None))
+    """Return the last event of a resource's incidents that still exists, for jobs that no new event causes."""
+    query = select(events.c.id).join(incidents, incidents.c.event_id == events.c.id).where(*_own(resource))
     found: int | None = connection.execute(query.order_by(incidents.c.opened_at.desc()).limit(1)).scalar()
     return found
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -21,8 +22,9 @@ from webhooks.incidents.run import MERGE_WINDOW
 ResourceKey = tuple[str, str]
 # Runs that are read at once while the beginning of an incident is looked for.
 PAGE = 100
-# Runs in one transaction of the retention: acknowledgements wait for it.
+# Runs in one transaction of the retention, and seconds between two: acknowledgements wait for one.
 BATCH = 500
+PAUSE_SECONDS = 0.02
 
 
 class Runs:
@@ -47,7 +49,7 @@ class Runs:
             found[row["outcome"]] = found.get(row["outcome"], 0) + 1
         return found
 
-    def delete_before(self, before: float) -> int:
+    def delete_before(self, before: float, *, stopping: Callable[[], bool] = lambda: False) -> int:
         """Delete runs from before that time (seconds since 1970) in small transactions, and return how many.
 
         Runs of content with an open incident are kept, because they say since when it fails.
@@ -55,8 +57,9 @@ class Runs:
         is_open = select(incidents.c.resource_luid).where(incidents.c.closed_at.is_(None))
         old = select(runs.c.id).where(runs.c.happened_at < before, runs.c.resource_luid.not_in(is_open)).limit(BATCH)
         deleted = 0
-        while ids := [row["id"] for row in self._store.rows(old)]:
+        while not stopping() and (ids := [row["id"] for row in self._store.rows(old)]):
             deleted += self._store.execute(delete(runs).where(runs.c.id.in_(ids)))
+            time.sleep(PAUSE_SECONDS)
         return deleted
 
 

@@ -41,8 +41,9 @@ class Worker:
 
     `planner` returns the jobs of an event, `run` runs one. A lease of `lease` seconds is renewed three times in its
     duration; another worker takes over jobs whose leases are not renewed, and those that run for more than `max_run`
-    seconds. Events older than `retention` days are deleted every hour; 0 keeps them all. `rules_version` returns the
-    version of the rules that `planner` uses from then on; while it raises PlanningPaused no events are planned.
+    seconds. Events older than `retention` days and runs older than `run_retention` days are deleted every hour; 0 keeps
+    them all. `rules_version` returns the version of the rules that `planner` uses from then on; while it raises
+    PlanningPaused no events are planned.
     """
 
     def __init__(
@@ -55,11 +56,13 @@ class Worker:
         lease: float = 30.0,
         max_run: float = MAX_RUN_SECONDS,
         retention: float = 0.0,
+        run_retention: float = 0.0,
         rules_version: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._inbox, self._planner, self._rules_version = inbox, planner, rules_version
-        self._size, self._lease, self._max_run, self._retention = threads, lease, max_run, retention
+        self._size, self._lease, self._max_run = threads, lease, max_run
+        self._retention, self._run_retention = retention, run_retention
         self._queue: queue.SimpleQueue[ClaimedJob | None] = queue.SimpleQueue()
         self._claims = Claims(inbox, self.name, lease)
         self._pacing = Pacing(threads)
@@ -81,7 +84,7 @@ class Worker:
         self._lease_thread = _thread(self._keep_leases, "leases")
         self._helpers = [
             _thread(self._inbox.store.listen, "listener", self._inbox.news.set, self._stopping.is_set),
-            _thread(run_cleanup, "cleanup", self._inbox, self._retention, self._stopping),
+            _thread(run_cleanup, "cleanup", self._inbox, self._retention, self._stopping, self._run_retention),
         ]
         log.info("Worker started: id=%s threads=%d", self.name, self._size)
 
