@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from notifiers import NotifierError
 from tests.support.simulated_actions import RULE, Simulation
 from webhooks import rules
 from webhooks.clock import utc_now
@@ -182,6 +183,17 @@ def test_first_message_needs_no_replies_about_what_it_shows(story: Story) -> Non
     story.refresh(FAILED)
     assert len(story.top_level) == 1
     assert story.replies == []
+
+
+def test_message_of_unknown_outcome_is_found_after_the_incident_has_changed(story: Story) -> None:
+    """If Slack's response is lost and the refresh fails again before the retry, there is still one message."""
+    story.simulation.inject(target="slack", kind="lost", path="chat.postMessage", times=1)
+    with pytest.raises(NotifierError, match="did not respond"):
+        story.refresh(FAILED)
+    story.at(10)
+    story.refresh(FAILED)
+    (text,) = story.top_level
+    assert "Failures: 2 in a row" in text
 
 
 def test_each_failure_as_before(story: Story) -> None:

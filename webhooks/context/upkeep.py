@@ -103,9 +103,9 @@ class Upkeep:
 
     def _show_message(self, one: WantedNotice, whole: Compose, change: Compose) -> None:
         upkeep = self._notifier.capabilities.upkeep
-        if self._posted is None:
-            self._post(one, whole(one))
-        elif upkeep == "edit":
+        if self._posted is None and self._post(one, whole(one)):
+            return
+        if upkeep == "edit":
             self._edit(one, whole, change)
         elif one.urgency == "close":
             self._post(one, whole(one))
@@ -140,15 +140,22 @@ class Upkeep:
         elif capabilities.upkeep == "message" and one.urgency in {"escalation", "repeat"}:
             self._post(one, change(one), keep=False)
 
-    def _post(self, one: WantedNotice, message: Message, *, reply: bool = False, keep: bool = True) -> None:
-        """Post a message or a reply, unless an earlier attempt did. `keep`: it is the message to edit from now on."""
+    def _post(self, one: WantedNotice, message: Message, *, reply: bool = False, keep: bool = True) -> bool:
+        """Post a message or a reply, unless an earlier attempt did. `keep`: it is the message to edit from now on.
+
+        Return whether this version is shown: an earlier attempt may have posted what has changed since.
+        """
         if not self._context.still_mine():
             raise LeaseLost(f"Job {self._context.job.id} belongs to another worker now")
         thread = self._posted if reply else None
-        client_id = f"notice {self._notice.id} {one.key} {one.version}"
+        # Without the version, so that a message is found although the incident has changed since. Of replies that
+        # replace an edit, each version is one.
+        client_id = f"notice {self._notice.id} {one.key}{f' {one.version}' if reply else ''}"
         posted = self._find(client_id, thread)
+        version = str(one.version)
+        is_current = posted is None or (self._pending or {}).get("version", version) == version
         if posted is None:
-            self._pending = {"id": client_id, "since": self._context.now().isoformat()}
+            self._pending = {"id": client_id, "since": self._context.now().isoformat(), "version": version}
             self._save()
             made = redact_message(message, self._context.redact)
             try:
@@ -168,6 +175,7 @@ class Upkeep:
         self._save()
         if keep and not reply:
             self._context.inbox.checkpoints.set(self._context.job, RECEIPT, posted.receipt.as_dict())
+        return is_current
 
     def _find(self, client_id: str, thread: Posted | None) -> Posted | None:
         """Return the message of an earlier attempt whose outcome is unknown, None if it has to be posted.
