@@ -218,6 +218,11 @@ incidents = Table(
     Column("link", Text, nullable=False, server_default=""),
     # Why something could not be looked up.
     Column("problem", Text, nullable=False, server_default=""),
+    # Of its refresh task in Tableau: the failures in a row that Tableau counts, and the next run.
+    Column("strikes", Integer),
+    Column("next_run_at", Double),
+    # How many workbooks depend on it.
+    Column("downstream", Integer),
     Column("opened_at", Double, nullable=False),
     Column("closed_at", Double),
     Column("failures", Integer, nullable=False),
@@ -253,6 +258,29 @@ acts = Table(
     Column("job_luid", Text),
 )
 
+# Messages that several incidents share at a destination: those of a storm, or those still open after a silence.
+notice_groups = Table(
+    "notice_groups",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("destination", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    # When the last incident joined.
+    Column("joined_at", Double, nullable=False),
+    # The end of the silence whose summary it is.
+    Column("summary_at", Double),
+    # Counts the changes; `runner` is the job that shows them.
+    Column("wanted", Integer, nullable=False),
+    Column("runner", Id),
+    Column("posted", Text),
+    Column("shown", Text, nullable=False, server_default="{}"),
+    Column("created_at", Double, nullable=False),
+    Column("posted_at", Double),
+    Column("updated_at", Double),
+    Column("closed_at", Double),
+)
+Index("notice_groups_destination", notice_groups.c.destination, notice_groups.c.joined_at)
+
 # The message about an incident at a destination.
 notices = Table(
     "notices",
@@ -268,11 +296,20 @@ notices = Table(
     Column("posted", Text),
     # The version of each part that was sent last: of the message and of each reply in its thread.
     Column("shown", Text, nullable=False, server_default="{}"),
+    # When it could first be sent; null until then.
+    Column("opened_at", Double),
+    # The end of the silence that held it.
+    Column("summary_at", Double),
+    # It has a message of its own.
+    Column("single", Integer, nullable=False, server_default="0"),
+    # The message that it shares with others, or that lists it beside its own one.
+    Column("group_id", Id, ForeignKey("notice_groups.id", ondelete="SET NULL"), index=True),
     Column("created_at", Double, nullable=False),
     Column("posted_at", Double),
     Column("updated_at", Double),
     UniqueConstraint("incident_id", "destination"),
 )
+Index("notices_destination", notices.c.destination, notices.c.opened_at)
 
 silences = Table(
     "silences",

@@ -31,21 +31,7 @@ def upgrade() -> None:
         sa.Column("job_luid", sa.Text),
     )
     op.create_index("ix_acts_incident_id", "acts", ["incident_id"])
-    op.create_table(
-        "notices",
-        sa.Column("id", Id, primary_key=True, autoincrement=True),
-        sa.Column("incident_id", Id, sa.ForeignKey("incidents.id", ondelete="CASCADE"), nullable=False),
-        sa.Column("destination", sa.Text, nullable=False),
-        sa.Column("rule", sa.Text, nullable=False),
-        sa.Column("policy", sa.Text, nullable=False),
-        sa.Column("template", sa.Text, nullable=False, server_default="{}"),
-        sa.Column("posted", sa.Text),
-        sa.Column("shown", sa.Text, nullable=False, server_default="{}"),
-        sa.Column("created_at", sa.Double, nullable=False),
-        sa.Column("posted_at", sa.Double),
-        sa.Column("updated_at", sa.Double),
-        sa.UniqueConstraint("incident_id", "destination"),
-    )
+    _create_notices()
     _create_silences()
 
 
@@ -100,6 +86,9 @@ def _create_incidents() -> None:
         sa.Column("owner", sa.Text, nullable=False, server_default=""),
         sa.Column("link", sa.Text, nullable=False, server_default=""),
         sa.Column("problem", sa.Text, nullable=False, server_default=""),
+        sa.Column("strikes", sa.Integer),
+        sa.Column("next_run_at", sa.Double),
+        sa.Column("downstream", sa.Integer),
         sa.Column("opened_at", sa.Double, nullable=False),
         sa.Column("closed_at", sa.Double),
         sa.Column("failures", sa.Integer, nullable=False),
@@ -125,3 +114,44 @@ def _create_incidents() -> None:
         postgresql_where=is_open,
     )
     op.create_index("incidents_due", "incidents", ["due_at"], sqlite_where=is_due, postgresql_where=is_due)
+
+
+def _create_notices() -> None:
+    op.create_table(
+        "notice_groups",
+        sa.Column("id", Id, primary_key=True, autoincrement=True),
+        sa.Column("destination", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("joined_at", sa.Double, nullable=False),
+        sa.Column("summary_at", sa.Double),
+        sa.Column("wanted", sa.Integer, nullable=False),
+        sa.Column("runner", Id),
+        sa.Column("posted", sa.Text),
+        sa.Column("shown", sa.Text, nullable=False, server_default="{}"),
+        sa.Column("created_at", sa.Double, nullable=False),
+        sa.Column("posted_at", sa.Double),
+        sa.Column("updated_at", sa.Double),
+        sa.Column("closed_at", sa.Double),
+    )
+    op.create_index("notice_groups_destination", "notice_groups", ["destination", "joined_at"])
+    op.create_table(
+        "notices",
+        sa.Column("id", Id, primary_key=True, autoincrement=True),
+        sa.Column("incident_id", Id, sa.ForeignKey("incidents.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("destination", sa.Text, nullable=False),
+        sa.Column("rule", sa.Text, nullable=False),
+        sa.Column("policy", sa.Text, nullable=False),
+        sa.Column("template", sa.Text, nullable=False, server_default="{}"),
+        sa.Column("posted", sa.Text),
+        sa.Column("shown", sa.Text, nullable=False, server_default="{}"),
+        sa.Column("opened_at", sa.Double),
+        sa.Column("summary_at", sa.Double),
+        sa.Column("single", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("group_id", Id, sa.ForeignKey("notice_groups.id", ondelete="SET NULL")),
+        sa.Column("created_at", sa.Double, nullable=False),
+        sa.Column("posted_at", sa.Double),
+        sa.Column("updated_at", sa.Double),
+        sa.UniqueConstraint("incident_id", "destination"),
+    )
+    op.create_index("notices_destination", "notices", ["destination", "opened_at"])
+    op.create_index("ix_notices_group_id", "notices", ["group_id"])
