@@ -22,6 +22,7 @@ from tests.support.server import GUNICORN, ROOT, TOKEN, Server, free_port, servi
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox
+from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.inbox.migrate import HEAD
 
 # Nothing listens there, and no rule of these events needs it.
@@ -215,6 +216,26 @@ def test_new_time_of_the_file_is_no_damage(
         file.write(content)
     inbox.events.receive(event())
     assert len(inbox.events.list()) == 6
+
+
+def test_processes_that_start_under_load_are_no_damage(tmp_path: Path) -> None:
+    """A process may read the newest event before the one that has stored it has recorded that."""
+    known, url = KnownDatabase(), f"sqlite:///{tmp_path / 'inbox.sqlite3'}"
+    inbox, stopping = Inbox.open(url, known=known), threading.Event()
+
+    def start_others() -> None:
+        while not stopping.is_set():
+            Inbox.open(url, known=known).close()
+
+    starting = threading.Thread(target=start_others)
+    starting.start()
+    try:
+        for number in range(400):
+            inbox.events.receive(some_event(number))
+    finally:
+        stopping.set()
+        starting.join()
+        inbox.close()
 
 
 def test_checkpoints_are_no_damage(sqlite_url: str, opened: Callable[..., Inbox]) -> None:

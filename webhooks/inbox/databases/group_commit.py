@@ -131,9 +131,11 @@ class GroupCommit:
                         ended = True
                     else:
                         batch.append(pending)
+                # Before the commit: a process that starts reads the newest event as soon as it is committed.
+                known = self._files.newest
                 commit(self._connection, batch)
                 # While other processes wait: they see the events in the order of their ids.
-                self._files.record(inserted_ids(batch))
+                self._files.record(inserted_ids(batch), known)
             self._files.verify()
         except Exception as caught:  # noqa: BLE001 - the thread must survive every failure
             error = self._explained(caught)

@@ -126,11 +126,19 @@ class SqliteFiles:
         if database.st_mtime_ns != self._written_at or index.checkpoint != self._checkpoint:
             self._verify_written()
 
-    def record(self, event_ids: Sequence[int]) -> None:
-        """Record new events, just committed and in order. Raises StoreUnavailable if an older copy was restored."""
+    @property
+    def newest(self) -> int:
+        """The id of the newest event that is known; the next one has a greater id."""
+        return self._known.newest
+
+    def record(self, event_ids: Sequence[int], known: int) -> None:
+        """Record new events, just committed and in order; `known` is what was the newest before.
+
+        Raises StoreUnavailable if an older copy was restored, so that their ids are not greater.
+        """
         if not event_ids:
             return
-        self._require_newest(event_ids[0] - 1, self._known.newest)
+        self._require_newest(event_ids[0] - 1, known)
         self._known.newest = event_ids[-1]
 
     def close(self) -> None:
