@@ -10,21 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from notifiers import NotifierError
 from tests.support.simulated_actions import RULE, Simulation
 from webhooks import rules
-from webhooks.clock import utc_now
+from webhooks.clock import from_timestamp, utc_now
 from webhooks.context import call
 from webhooks.errors import RetryLater
 from webhooks.event import Event
 from webhooks.inbox import Inbox
+from webhooks.inbox.schema import jobs
 from webhooks.incidents import Act
-from webhooks.job import Job
+from webhooks.job import Job, JobState
 from webhooks.planner import Planner
 from webhooks.registry import Registry, registry
 
 MINUTE = timedelta(minutes=1)
+EARLIEST = select(func.min(jobs.c.due_at)).where(jobs.c.state == int(JobState.READY))
 FAILED, SUCCEEDED = "WorkbookRefreshFailed", "WorkbookRefreshSucceeded"
 
 
@@ -73,11 +76,14 @@ class Story:
             inbox.incidents.wake()
             while inbox.events.plan(Planner(parsed, Registry()).jobs):
                 pass
-            jobs = inbox.jobs.claim("tests", 20, 3600)
-            for job in jobs:
+            claimed = inbox.jobs.claim("tests", 20, 3600)
+            for job in claimed:
                 self.run(job)
-            if not jobs:
-                self.now += timedelta(seconds=1)
+            if not claimed:
+                due_at = inbox.store.scalar(EARLIEST)
+                self.now = end + MINUTE if due_at is None else from_timestamp(max(due_at, self.seconds() + 1))
+        # What is due later stays.
+        self.now = min(self.now, end)
 
     def run(self, job: Job) -> None:
         try:
