@@ -8,8 +8,9 @@ import re
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPSConnection
@@ -128,6 +129,7 @@ def caddy(folder: Path, upstream: int) -> Iterator[Proxy]:
         f"{NAME} {{": f"{NAME} {{\n\tbind 127.0.0.1\n\ttls internal",
         "127.0.0.1:8000": f"127.0.0.1:{upstream}",
         "/var/log/caddy": str(folder),
+        "read_body 10s": "read_body 1s",
     }.items():
         assert old in text
         text = text.replace(old, new, 1)
@@ -223,6 +225,23 @@ def test_variants_of_the_address_are_not_logged(proxy: Start, available: bool, t
     assert "/webhook/***" in running.logs()
     assert TOKEN not in running.logs()
     assert "/favicon.ico" in running.logs()
+
+
+def test_caddy_ends_a_body_that_never_does(tmp_path: Path) -> None:
+    """A client that sends a byte now and then is refused at the deadline for the whole body, here a second."""
+    trusting = ssl._create_unverified_context()
+    with echo() as (port, _), caddy(tmp_path, port) as running:
+        began = time.monotonic()
+        plain = socket.create_connection(("127.0.0.1", running.port), timeout=10)
+        with trusting.wrap_socket(plain, server_hostname=NAME) as connection, suppress(OSError):
+            connection.sendall(f"POST /webhook/x HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: 5000\r\n\r\n".encode())
+            connection.settimeout(0.1)
+            ended = False
+            while not ended and time.monotonic() - began < 15:
+                connection.sendall(b"x")
+                with suppress(TimeoutError):
+                    ended = connection.recv(1000) is not None
+        assert time.monotonic() - began < 8
 
 
 @both
