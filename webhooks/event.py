@@ -9,10 +9,11 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, NoReturn
 
+from webhooks.clock import parse_time
 from webhooks.event_types import EventType, event_type
 from webhooks.spelling import closest
 
@@ -51,6 +52,12 @@ FOREIGN_FORMATS = {
     re.compile(rb"[\w.%+\[\]-]{1,200}=", re.ASCII): "form data",
     re.compile(rb"\s*<"): "XML or HTML",
 }
+
+# A webhook arrives within minutes and a missed one is reconciled within days: a time further away is wrong.
+MAX_DISTANCE = timedelta(days=30)
+# created_at is rounded to a second, in either direction.
+ROUNDING = timedelta(seconds=1)
+POSTED_AT = re.compile(r" posted at (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z)$", re.ASCII)
 
 # The payload's field that marks an event sent by `flask trigger`; its messages are marked as a test.
 TEST_FIELD = "test"
@@ -196,6 +203,20 @@ def build(name: str, *, origin: str, **fields: str) -> Event:
     payload = {"event_type": name, **fields, "origin": origin}
     body = json.dumps(payload, ensure_ascii=False).encode()
     return Event(name, payload, body, fingerprint(payload), origin=origin)
+
+
+def happened_at(event: Event) -> datetime | None:
+    """Return the time of the event, or that of its receipt if the payload gives none or one that cannot be right.
+
+    Where `text` agrees with `created_at`, it gives the time in milliseconds.
+    """
+    created, received = parse_time(event.created_at), event.received_at
+    if created is None or (received and abs(received - created) > MAX_DISTANCE):
+        return received
+    text = event.payload.get("text")
+    posted = POSTED_AT.search(text[-60:]) if isinstance(text, str) else None
+    exact = parse_time(posted[1]) if posted else None
+    return exact if exact and abs(exact - created) <= ROUNDING else created
 
 
 def fingerprint(payload: Mapping[str, Any]) -> bytes:

@@ -15,9 +15,9 @@ from notifiers import Link, Message
 from tableau_rest.models import Reference, User, Workbook
 from tests.support.handler_context import MakeEvent
 from webhooks.clock import parse_time
-from webhooks.event import RECONCILED
+from webhooks.event import RECONCILED, happened_at
 from webhooks.event_types import RULE_EVENT_TYPES
-from webhooks.messages.event_message import Details, check_template, event_message, format_time, happened_at
+from webhooks.messages.event_message import Details, check_template, event_message, format_time
 
 WORKBOOK = Workbook(
     "l", "Sales now", webpage_url="https://tableau.example/#/workbooks/1", project=Reference("p", "Reports")

@@ -16,7 +16,7 @@ from tableau_rest.models import Job
 from webhooks.context import Context, Lookup, Upkeep
 from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER, Destination
 from webhooks.errors import Permanent
-from webhooks.event import REASON_FIELD, Event
+from webhooks.event import REASON_FIELD, Event, happened_at
 from webhooks.handlers.notice import bring_up_to_date
 from webhooks.inbox import IncidentRecord, ResourceDetails
 from webhooks.incidents import Policy, RunEvidence, evidence
@@ -28,7 +28,6 @@ from webhooks.messages.event_message import (
     as_text,
     event_message,
     format_user,
-    happened_at,
 )
 from webhooks.messages.failure_reason import failure_reason
 from webhooks.registry import Params, action

@@ -7,16 +7,14 @@ idempotent, commutative and associative.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import reduce
 from itertools import groupby
 from typing import Literal, TypeVar, cast
 
-from webhooks.clock import parse_time
-from webhooks.event import RECONCILED, Event
+from webhooks.event import RECONCILED, ROUNDING, Event, happened_at
 from webhooks.incidents.reasons import ReasonClass, classify
 from webhooks.text import cut
 
@@ -31,15 +29,11 @@ Source = Literal["webhook", "reconciled", "job list"]
 # The end of a run in a webhook (created_at) and in Tableau's job list (completedAt) differ by seconds; reconciliation
 # allows as much between an event and a job.
 TOLERANCE = timedelta(minutes=2)
-# created_at is rounded to a second, in either direction.
-ROUNDING = timedelta(seconds=1)
 # A run that began earlier than this before an end is not the run that ended. Tableau ends a refresh after two hours
 # unless an administrator has raised the limit.
 MAX_RUN = timedelta(hours=24)
 # New evidence can change only those runs of its resource whose times are this close to its own.
 MERGE_WINDOW = MAX_RUN + TOLERANCE
-# A webhook arrives within minutes and a missed one is reconciled within days: a time further away is wrong.
-MAX_DISTANCE = timedelta(days=30)
 
 MAX_REASON = 1000
 MAX_NAME = 300
@@ -51,7 +45,6 @@ _OUTCOMES: dict[str | None, RunOutcome] = {"started": "running", "succeeded": "s
 JOB_LIST_SUBJECTS = ("flow", "bridge")
 # Where sources contradict each other, the later one in this order holds: a failure is not hidden by anything.
 _RANK: tuple[RunOutcome, ...] = ("unknown", "running", "cancelled", "succeeded", "failed")
-_POSTED_AT = re.compile(r" posted at (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z)$", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +147,7 @@ def evidence(event: Event) -> RunEvidence | None:
     Refreshes of workbooks and data sources, received or reconciled, and events about flows and Bridge refreshes, which
     the server finds in Tableau's job list, are about runs.
     """
-    kind, luid, at = event.content_kind, event.resource_luid, _happened_at(event)
+    kind, luid, at = event.content_kind, event.resource_luid, happened_at(event)
     verb = event.type.verb if event.type.subject in JOB_LIST_SUBJECTS else None
     outcome = _OUTCOMES.get(event.type.refresh or verb)
     if outcome is None or kind not in KINDS or at is None or not isinstance(luid, str) or not luid.strip():
@@ -191,7 +184,9 @@ def runs(evidence: Iterable[RunEvidence]) -> tuple[Run, ...]:
 
 def _runs_of_resource(pieces: Sequence[RunEvidence]) -> list[Run]:
     """Return the runs of one resource, sorted. Tableau runs one refresh of a resource at a time."""
-    pieces = sorted(_without_repetitions(pieces), key=_evidence_order)
+    # A job is listed again and again, and knows more each time.
+    by_key = groupby(sorted(pieces, key=lambda one: one.key), key=lambda one: one.key)
+    pieces = sorted((reduce(_join, repeated) for _, repeated in by_key), key=_evidence_order)
     starts = _match([[one] for one in pieces if _is(one, "job list", ended=False)],
                     [one for one in pieces if _is(one, "webhook", "reconciled", ended=False)])  # fmt: skip
     ends = [[one] for one in pieces if _is(one, "job list", ended=True)]
@@ -204,12 +199,6 @@ def _runs_of_resource(pieces: Sequence[RunEvidence]) -> list[Run]:
         replace(run, outcome="unknown") if run.outcome == "running" and last_start and run.at < last_start else run
         for run in found
     ]
-
-
-def _without_repetitions(pieces: Iterable[RunEvidence]) -> list[RunEvidence]:
-    """Return one piece of evidence per event and per job: a job is listed again and again, and knows more each time."""
-    ordered = sorted(pieces, key=lambda one: one.key)
-    return [reduce(_join, group) for _, group in groupby(ordered, key=lambda one: one.key)]
 
 
 def _join(one: RunEvidence, other: RunEvidence) -> RunEvidence:
@@ -322,17 +311,3 @@ def _recording_order(one: RunEvidence) -> tuple[datetime, int, str]:
 
 def _luid(value: object) -> str:
     return value.strip().lower()[:MAX_LUID] if isinstance(value, str) else ""
-
-
-def _happened_at(event: Event) -> datetime | None:
-    """Return the time of the event: `text` gives it in milliseconds, `created_at` in seconds.
-
-    An event without a time that can be right happened when it was received.
-    """
-    created, received = parse_time(event.created_at), event.received_at
-    if created is None or (received and abs(received - created) > MAX_DISTANCE):
-        return received
-    text = event.payload.get("text")
-    posted = _POSTED_AT.search(text[-60:]) if isinstance(text, str) else None
-    exact = parse_time(posted[1]) if posted else None
-    return exact.astimezone(UTC) if exact and abs(exact - created) <= ROUNDING else created

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, tzinfo
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
@@ -14,9 +14,6 @@ from webhooks.clock import parse_time
 from webhooks.event import RECONCILED, Event
 from webhooks.spelling import hint
 from webhooks.text import cut, value_text
-
-# A webhook arrives within minutes and a missed one is reconciled within days: a time further away is wrong.
-MAX_DISTANCE = timedelta(days=30)
 
 # Characters of a value from outside in a message; Tableau's names have at most 255.
 MAX_VALUE = 1000
@@ -111,12 +108,6 @@ def format_user(user: Any) -> str:
     """Return a user of Tableau as `Ann Lee (ann@example.org)`."""
     name, address = user.full_name or user.name, user.email or user.name
     return f"{name} ({address})" if address and address != name else name
-
-
-def happened_at(event: Event) -> datetime | None:
-    """Return the time of the event, or that of its receipt if the payload gives none or one that cannot be right."""
-    at, received = parse_time(event.created_at), event.received_at
-    return received if at is None or (received and abs(received - at) > MAX_DISTANCE) else at
 
 
 def format_time(created_at: object, zone: tzinfo = UTC) -> str:
