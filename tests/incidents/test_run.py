@@ -226,6 +226,15 @@ def test_bridge_refresh_is_a_run_of_its_content(resource: str) -> None:
     assert (run.resource_kind, run.outcome, run.event_ids) == (resource.lower(), "failed", (1, 2))
 
 
+def test_reason_in_an_event_of_the_job_list_counts_only_from_the_server_itself() -> None:
+    """An event that the server made of a job has its reason and its LUID; a webhook that claims them does not."""
+    claimed = event("FlowRunFailed", "2:05", reason="Login failed", job_luid="j")
+    for one, expected in ((claimed, ("", None)), (replace(claimed, origin=RECONCILED), ("Login failed", "j"))):
+        found = evidence(one)
+        assert found is not None
+        assert (found.reason, found.job_luid) == expected
+
+
 def test_reconciled_event_is_evidence_of_its_own_source() -> None:
     """An event that reconciliation added is marked as such, so that it joins the webhook that arrives later."""
     found = evidence(replace(event("WorkbookRefreshFailed", "2:05"), origin=RECONCILED, id=5, received_at=MIDNIGHT))

@@ -14,7 +14,7 @@ from functools import reduce
 from itertools import groupby
 from typing import Literal, TypeVar, cast
 
-from webhooks.event import RECONCILED, ROUNDING, Event, happened_at
+from webhooks.event import JOB_FIELD, REASON_FIELD, RECONCILED, ROUNDING, Event, happened_at
 from webhooks.incidents.reasons import ReasonClass, classify
 from webhooks.text import cut
 
@@ -162,7 +162,9 @@ def evidence(event: Event) -> RunEvidence | None:
         started_at=at if outcome == "running" else None,
         ended_at=None if outcome == "running" else at,
         resource_name=cut(event.resource_name, MAX_NAME) if isinstance(event.resource_name, str) else "",
+        reason=_own_text(event, REASON_FIELD)[:MAX_REASON],
         event_id=event.id,
+        job_luid=_own_text(event, JOB_FIELD)[:MAX_LUID] or None,
     )
 
 
@@ -307,6 +309,12 @@ def _evidence_order(one: RunEvidence) -> tuple[datetime, str]:
 
 def _recording_order(one: RunEvidence) -> tuple[datetime, int, str]:
     return one.recorded_at, one.event_id or 0, one.key
+
+
+def _own_text(event: Event, name: str) -> str:
+    """Return a text that the server itself has put into an event; what others claim does not count."""
+    value = event.payload.get(name) if event.origin == RECONCILED else None
+    return value if isinstance(value, str) else ""
 
 
 def _luid(value: object) -> str:
