@@ -49,7 +49,7 @@ REPAIRS = 3
 
 @dataclass(frozen=True)
 class Result:
-    """What happened: `failed` events had four failed attempts, `lost` ones are not stored.
+    """The result of a run: `failed` events had four failed attempts, `lost` ones are not stored.
 
     `repairs` are the seconds from the server's start to the repair of the webhook that was disabled before it.
     """

@@ -134,7 +134,9 @@ def test_changes_make_jobs_for_notices(arrive: Arrive, box: Inbox, clock: Clock)
     box.incidents.act(one.id, Act("", "acknowledge", "", from_timestamp(clock()), "Ann"))
     arrive(refresh("Succeeded", 1200))
     jobs = notice_jobs(box)
-    assert [(job.event.id, job.params) for job in jobs] == [(id_, {"notice": notice.id}) for id_ in (2, 2, 3)]
+    assert [(job.event.id, job.params) for job in jobs] == [
+        (event_id, {"notice": notice.id, "to": "slack:#bi"}) for event_id in (2, 2, 3)
+    ]
     assert {job.rule for job in jobs} == {"Finance"}
 
 
@@ -142,9 +144,12 @@ def test_notice_remembers_what_was_sent(arrive: Arrive, box: Inbox) -> None:
     """The address of a message and the versions that were sent survive a restart."""
     (one,) = arrive(refresh("Failed", 0))
     notice = box.notices.register(one.id, "slack:#bi", POLICY)
-    box.notices.save(notice, posted={"channel": "C1", "ts": "1.2"}, shown={"message": 3})
+    box.notices.save(notice, posted={"pending": {}}, shown={})
+    assert box.incidents.get(one.id).notices[0].posted_at is None
+    posted = {"message": {"channel": "C1", "ts": "1.2"}}
+    box.notices.save(notice, posted=posted, shown={"message": 3})
     (stored,) = box.incidents.get(one.id).notices
-    assert (stored.posted, stored.shown, stored.policy) == ({"channel": "C1", "ts": "1.2"}, {"message": 3}, POLICY)
+    assert (stored.posted, stored.shown, stored.policy) == (posted, {"message": 3}, POLICY)
     assert stored.posted_at is not None
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from notifiers import (
@@ -37,7 +38,10 @@ LOOKUP_SECONDS = 60.0
 REPEAT_SECONDS = 120.0
 # Seconds in which one job may work on a notice before another may take over.
 LOCK_SECONDS = 120.0
-LOCK_WAIT_SECONDS = 1.0
+# The jobs of one event come at the same moment, so that the lock is free again soon; else the job is run again later.
+LOCK_PATIENCE_SECONDS = 1.0
+LOCK_POLL_SECONDS = 0.05
+LOCK_WAIT_SECONDS = 5.0
 # The checkpoint with the receipt of what a job has posted.
 RECEIPT = "notice receipt"
 
@@ -62,7 +66,8 @@ class Upkeep:
         self._shown = dict(notice.shown)
         stored: dict[str, Any] = dict(notice.posted or {})
         self._posted = Posted.from_dict(stored["message"]) if "message" in stored else None
-        self._pending: dict[str, str] | None = stored.get("pending")
+        # By key, the posts whose outcome is unknown.
+        self._pending: dict[str, dict[str, Any]] = dict(stored.get("pending") or {})
         self._edited_at = parse_time(stored.get("edited_at"))
 
     @property
@@ -82,80 +87,87 @@ class Upkeep:
         `whole` writes the message of the incident, `change` a short one about a change; `picture` is attached to a
         message that this job posts. Raises RetryLater if a part has to wait, and NotifierError.
         """
-        wait_until: list[datetime] = []
-        shown = {(one.destination, key): version for one in wanted[:1] for key, version in self._shown.items()}
+        shown = {(one.destination, key): version for one in wanted for key, version in self._shown.items()}
+        waits: list[RetryLater] = []
         for step in deliveries(wanted, shown):
             one = replace(step.notice, urgency=step.urgency)
-            if one.urgency == "count" and self._edited_at:
-                again = self._edited_at + timedelta(seconds=COUNT_SECONDS)
-                if again > self._context.now():
-                    wait_until.append(again)
-                    continue
-            if one.form == "message":
-                self._show_message(one, whole, change)
-            else:
-                self._show_change(one, change)
-            self._shown.update({one.key: one.version, **dict.fromkeys(step.covers, 1)})
+            again = self._edited_at + timedelta(seconds=COUNT_SECONDS) if self._edited_at else None
+            if step.action == "edit" and step.urgency == "count" and again and again > self._context.now():
+                waits.append(RetryLater("Counts are shown together", again))
+                continue
+            try:
+                version = self._show_message(one, whole, change) if step.action != "reply" else self._reply(one, change)
+            except RetryLater as error:
+                if self._posted is None:
+                    raise
+                # A reply that has to wait keeps nothing else from being shown.
+                waits.append(error)
+                continue
+            self._shown.update(dict.fromkeys(step.covers, 1))
+            self._shown[one.key] = version
             self._save()
         self._finish(picture)
-        if wait_until:
-            raise RetryLater("counts are shown together", min(wait_until))
+        if waits:
+            raise min(waits, key=lambda error: error.retry_at or self._context.now())
 
-    def _show_message(self, one: WantedNotice, whole: Compose, change: Compose) -> None:
-        upkeep = self._notifier.capabilities.upkeep
-        if self._posted is None and self._post(one, whole(one)):
-            return
-        if upkeep == "edit":
-            self._edit(one, whole, change)
-        elif one.urgency == "close":
-            self._post(one, whole(one))
+    def _show_message(self, one: WantedNotice, whole: Compose, change: Compose) -> int:
+        """Show the message, and return the version that the destination shows now."""
+        if self._posted is None and (version := self._post(one, whole(one))) == one.version:
+            return version
+        if self._notifier.capabilities.upkeep == "edit":
+            return self._edit(one, whole, change)
+        return self._post(one, whole(one)) if one.urgency == "close" else one.version
 
-    def _edit(self, one: WantedNotice, whole: Compose, change: Compose) -> None:
+    def _edit(self, one: WantedNotice, whole: Compose, change: Compose) -> int:
         """Edit the message; if that is refused, reply to it, and if it is gone, post another."""
         assert self._posted is not None
         message = redact_message(whole(one), self._context.redact)
         try:
             with self._budgeted("edit", one):
                 self._posted = self._notifier.edit(self._posted, message)
-            self._edited_at = self._context.now()
         except CannotEdit as error:
             self._context.log.warning("Message not edited, sending another: %s", error)
             if not error.gone and self._notifier.capabilities.thread:
                 try:
-                    self._post(one, change(one), reply=True)
+                    return self._post(one, change(one), reply=True)
                 except CannotReply as refused:
                     self._context.log.warning("No reply possible, posting another message: %s", refused)
-                else:
-                    return
-            self._post(one, whole(one))
+            return self._post(one, whole(one))
+        self._edited_at = self._context.now()
+        return one.version
 
-    def _show_change(self, one: WantedNotice, change: Compose) -> None:
-        """Reply in the thread, or where there are no threads send what people must not miss as a message."""
+    def _reply(self, one: WantedNotice, change: Compose) -> int:
+        """Reply in the thread, or where there are no threads send what people must not miss as a message.
+
+        Returns the version that is shown now.
+        """
         capabilities = self._notifier.capabilities
         if capabilities.thread and self._posted is not None:
             try:
-                self._post(one, change(one), reply=True)
+                return self._post(one, change(one), reply=True)
             except CannotReply as error:
                 self._context.log.warning("No reply possible: %s", error)
         elif capabilities.upkeep == "message" and one.urgency in {"escalation", "repeat"}:
-            self._post(one, change(one), keep=False)
+            return self._post(one, change(one), keep=False)
+        return one.version
 
-    def _post(self, one: WantedNotice, message: Message, *, reply: bool = False, keep: bool = True) -> bool:
-        """Post a message or a reply, unless an earlier attempt did. `keep`: it is the message to edit from now on.
+    def _post(self, one: WantedNotice, message: Message, *, reply: bool = False, keep: bool = True) -> int:
+        """Post a message or a reply, unless an earlier attempt did; return the version that was posted.
 
-        Return whether this version is shown: an earlier attempt may have posted what has changed since.
+        `keep`: it is the message to edit from now on.
         """
         if not self._context.still_mine():
             raise LeaseLost(f"Job {self._context.job.id} belongs to another worker now")
         thread = self._posted if reply else None
-        # Without the version, so that a message is found although the incident has changed since. Of replies that
-        # replace an edit, each version is one.
-        client_id = f"notice {self._notice.id} {one.key}{f' {one.version}' if reply else ''}"
-        posted = self._find(client_id, thread)
-        version = str(one.version)
-        is_current = posted is None or (self._pending or {}).get("version", version) == version
-        if posted is None:
-            self._pending = {"id": client_id, "since": self._context.now().isoformat(), "version": version}
+        version = one.version
+        posted = self._find(one.key, thread)
+        if posted is not None:
+            # The earlier attempt may have posted an older version, which is edited next.
+            version = self._pending[one.key]["version"]
+        else:
+            client_id = f"notice {self._notice.id} {one.key} {version}"
+            since = self._context.now().isoformat()
+            self._pending[one.key] = {"id": client_id, "since": since, "version": version}
             self._save()
             made = redact_message(message, self._context.redact)
             try:
@@ -166,26 +178,26 @@ class Upkeep:
                         posted = self._notifier.post(made, self._to, client_id=client_id)
             except (NotifierError, RetryLater, Permanent) as error:
                 if not getattr(error, "uncertain", False):
-                    self._pending = None
+                    del self._pending[one.key]
                     self._save()
                 raise
-        self._pending = None
+        self._pending.pop(one.key, None)
         if keep and not reply:
             self._posted = posted
         self._save()
         if keep and not reply:
             self._context.inbox.checkpoints.set(self._context.job, RECEIPT, posted.receipt.as_dict())
-        return is_current
+        return version
 
-    def _find(self, client_id: str, thread: Posted | None) -> Posted | None:
+    def _find(self, key: str, thread: Posted | None) -> Posted | None:
         """Return the message of an earlier attempt whose outcome is unknown, None if it has to be posted.
 
         Raises RetryLater while that cannot be known yet.
         """
-        if self._pending is None or self._pending["id"] != client_id:
+        if key not in self._pending:
             return None
-        now = self._context.now()
-        since = parse_time(self._pending["since"]) or now
+        now, client_id = self._context.now(), self._pending[key]["id"]
+        since = parse_time(self._pending[key]["since"]) or now
         if now < since + timedelta(seconds=LOOKUP_SECONDS):
             raise RetryLater("The message may have been posted", since + timedelta(seconds=LOOKUP_SECONDS))
         found = self._notifier.find(self._to, client_id, since, thread=thread)
@@ -219,7 +231,7 @@ class Upkeep:
         stored: dict[str, Any] = {}
         if self._posted is not None:
             stored["message"] = self._posted.as_dict()
-        if self._pending is not None:
+        if self._pending:
             stored["pending"] = self._pending
         if self._edited_at is not None:
             stored["edited_at"] = self._edited_at.isoformat()
@@ -228,11 +240,14 @@ class Upkeep:
 
 @contextmanager
 def locked(context: Context, notice: NoticeRecord) -> Iterator[None]:
-    """Let one job at a time work on a notice. Raises RetryLater while another does."""
+    """Let one job at a time work on a notice, waiting briefly. Raises RetryLater while another does for longer."""
     task, owner = f"notice {notice.id}", f"job {context.job.id} {context.job.attempts}"
-    if not context.inbox.locks.acquire(task, owner, LOCK_SECONDS):
-        now = context.now()
-        raise RetryLater("Another job updates this message", now + timedelta(seconds=LOCK_WAIT_SECONDS))
+    patience = time.monotonic() + LOCK_PATIENCE_SECONDS
+    while not context.inbox.locks.acquire(task, owner, LOCK_SECONDS):
+        if time.monotonic() > patience:
+            again = context.now() + timedelta(seconds=LOCK_WAIT_SECONDS)
+            raise RetryLater("Another job updates this message", again)
+        time.sleep(LOCK_POLL_SECONDS)
     try:
         yield
     finally:

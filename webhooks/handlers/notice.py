@@ -23,9 +23,10 @@ from webhooks.registry import Params, action
 
 
 class NoticeParams(Params):
-    """The number of the notice."""
+    """The number of the notice, and its destination for lists of jobs."""
 
     notice: int
+    to: str = ""
 
 
 @action("notice", params=NoticeParams, in_rules=False)
@@ -87,7 +88,7 @@ def _update(
     def change(one: WantedNotice) -> Message:
         return change_message(incident, one.text, mentions=_mentions(one) if one.urgency == "escalation" else ())
 
-    notified = (notice.destination,) if notice.shown else ()
+    notified = (notice.destination,) if notice.posted_at else ()
     # The message also shows what was looked up.
     looked_up = zlib.crc32(repr(known).encode())
     wanted = [

@@ -14,7 +14,7 @@ from notifiers import Message, Picture
 from tableau_rest import NotFound, TableauError
 from tableau_rest.models import Job
 from webhooks.context import Context, Lookup, Upkeep
-from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER, Destination
+from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER, Destination, resolve_default
 from webhooks.errors import Permanent
 from webhooks.event import REASON_FIELD, Event, happened_at
 from webhooks.handlers.notice import bring_up_to_date
@@ -109,7 +109,7 @@ def _notify_of_incident(
         link=link or known.link,
         problem=as_sentences(lookup.problem),
     )
-    to = _address(context, params.to, lookup) if params.to in FROM_TABLEAU else params.to
+    to = _address(context, params.to, lookup) if params.to in FROM_TABLEAU else _with_address(context, params.to)
     rule = context.job.rule or "notify"
     template = {"title": params.title or "", "text": params.text or ""}
     policy = params.policy(rule, to, context.settings.zone)
@@ -167,6 +167,13 @@ def _address(context: Context, to: str, lookup: Lookup) -> str:
     if not address:
         raise Permanent(f"The {to.replace('_', ' ')} has no e-mail address in Tableau that Slack could know")
     return f"slack:{address}"
+
+
+def _with_address(context: Context, to: str) -> str:
+    """Return the destination with Slack's default channel by name, so that `default` and the channel are one."""
+    to = resolve_default(to, context.notifiers.with_default_address)
+    channel = context.notifiers["slack"].config.default_address if to == "slack" else ""
+    return f"slack:{channel}" if channel else to
 
 
 def _message(context: Context, params: NotifyParams) -> Message:

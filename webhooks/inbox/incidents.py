@@ -255,9 +255,11 @@ def refresh_incidents(
         event_id = _existing(connection, event_ids.get(resource)) or _newest_event(connection, resource)
         for incident_id in _store(connection, resource, since, computed, event_id, always=always):
             job_rows += [
-                job_row(event_id, notice_job(row["id"], row["rule"], cause))
+                job_row(event_id, notice_job(row["id"], row["destination"], row["rule"], cause))
                 for row in connection.execute(
-                    select(notices.c.id, notices.c.rule).where(notices.c.incident_id == incident_id)
+                    select(notices.c.id, notices.c.destination, notices.c.rule).where(
+                        notices.c.incident_id == incident_id
+                    )
                 ).mappings()
                 if event_id is not None
             ]

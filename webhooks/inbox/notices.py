@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from datetime import time as wall_time
 from types import MappingProxyType
@@ -57,7 +57,7 @@ class Notices:
     ) -> NoticeRecord:
         """Store that a destination is to be notified of an incident, and return its notice.
 
-        If another rule has asked for the same before, its policy holds.
+        If another rule has asked for the same before, there is one message, sent as soon as either rule wants it.
         """
         new = self._store.upsert(notices)
         insert = new.on_conflict_do_nothing(index_elements=["incident_id", "destination"])
@@ -65,7 +65,14 @@ class Notices:
 
         def register(connection: Connection) -> NoticeRecord:
             row = connection.execute(select(notices).where(*own)).mappings().first()
-            if row is None:
+            if row is not None:
+                stored = policy_from_dict(json.loads(row["policy"]))
+                merged = policy_as_dict(merge(stored, policy))
+                if merged != policy_as_dict(stored):
+                    change = update(notices).where(*own).values(policy=json.dumps(merged))
+                    connection.execute(change)
+                    row = connection.execute(select(notices).where(*own)).mappings().one()
+            else:
                 values = {
                     "incident_id": incident_id,
                     "destination": destination,
@@ -91,17 +98,20 @@ class Notices:
 
         def save(connection: Connection) -> None:
             wall = self._store.to_wall(self._store.now(connection))
-            first = {"posted_at": wall} if notice.posted_at is None else {}
+            first = {"posted_at": wall} if notice.posted_at is None and posted and "message" in posted else {}
             row = update(notices).where(notices.c.id == notice.id)
             connection.execute(row.values(**new, **first, updated_at=wall))
 
         self._store.write(save)
 
 
-def notice_job(notice_id: int, rule: str, cause: str) -> NewJob:
-    """Return the job that brings a notice up to date. `cause` distinguishes several jobs of one event."""
+def notice_job(notice_id: int, to: str, rule: str, cause: str) -> NewJob:
+    """Return the job that brings a notice at the destination `to` up to date.
+
+    `cause` distinguishes several jobs of one event.
+    """
     key = " ".join(part for part in ("notice", str(notice_id), cause) if part)
-    return NewJob(key, NOTICE, rule=rule, params={"notice": notice_id})
+    return NewJob(key, NOTICE, rule=rule, params={"notice": notice_id, "to": to})
 
 
 def notice_of(row: RowMapping) -> NoticeRecord:
@@ -119,6 +129,25 @@ def notice_of(row: RowMapping) -> NoticeRecord:
         posted_at=optional_time(row["posted_at"]),
         updated_at=optional_time(row["updated_at"]),
     )
+
+
+def merge(first: Policy, second: Policy) -> Policy:
+    """Return the policy of a destination that two rules notify: as early and as often as either of them wants."""
+    theirs = {one.to: one for one in second.destinations}
+    destinations = tuple(
+        replace(
+            one,
+            failures=min(one.failures, theirs[one.to].failures),
+            after=min(one.after, theirs[one.to].after),
+            mention=one.mention or theirs[one.to].mention,
+        )
+        if one.to in theirs
+        else one
+        for one in first.destinations
+    )
+    repeats = [one.repeat for one in (first, second) if one.repeat]
+    quiet = first.quiet if first.quiet and second.quiet else None
+    return replace(first, destinations=destinations, repeat=min(repeats, default=None), quiet=quiet)
 
 
 def policy_as_dict(policy: Policy) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from webhooks.job import DEAD_LETTERS, PLANNING_FAILED, Job, JobState, NewJob, Verdict
+from webhooks.job import DEAD_LETTERS, NOTICE, PLANNING_FAILED, Job, JobState, NewJob, Verdict
 
 if TYPE_CHECKING:
     from webhooks.inbox import EventRecord, JobRecord
@@ -84,7 +84,10 @@ def _decision(verdict: Verdict, records: Iterable[JobRecord], conditions: Mappin
     jobs = []
     for record in records:
         job = record.job
-        if verdict.kind == "rule":
+        if job.handler == NOTICE:
+            # It updates a message that an earlier event of the incident led to.
+            belongs = False
+        elif verdict.kind == "rule":
             belongs = job.rule == verdict.name
         elif verdict.kind == "handler":
             belongs = job.rule is None and job.handler == verdict.name
@@ -125,6 +128,8 @@ def _origin(job: Job, announced: Mapping[int, Mapping[str, Any]], *, evaluated: 
         return Decision("announcement", job.rule or job.key, verdict, reason)
     if job.handler == PLANNING_FAILED:
         return Decision("planning", PLANNING_FAILED, FAILED, str(job.params.get("error", "unknown reason")))
+    if job.handler == NOTICE:
+        return Decision("incident", "Incident", MATCHED, "it changed; its messages are brought up to date")
     if not evaluated:
         reason = "planned with earlier settings"
     elif job.rule:

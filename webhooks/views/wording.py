@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from webhooks.job import DEAD_LETTERS, MONITOR_ALERT, Job, JobState, NewJob
+from webhooks.job import DEAD_LETTERS, MONITOR_ALERT, NOTICE, Job, JobState, NewJob
 from webhooks.views.formats import count, duration
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ RECEPTION = {
 def reception(record: EventRecord) -> str:
     """Return the state of the event itself in words: `accepted, 2 duplicates`."""
     duplicates = f", {count(record.duplicates, 'duplicate')}" if record.duplicates else ""
-    return RECEPTION[record.state] + duplicates
+    # No rule asks for the end of an incident, which its messages show.
+    updates = record.state == "ignored" and any(job.job.handler == NOTICE for job in record.jobs)
+    return RECEPTION["planned" if updates else record.state] + duplicates
 
 
 def event_summary(record: EventRecord, now: datetime) -> list[tuple[str, str]]:
@@ -53,7 +55,7 @@ def job_state(job: Job) -> str:
 
 def job_title(job: Job | NewJob) -> str:
     """Return the action of the job with its label: `notify slack:#bi`, or the name of an `@on` handler."""
-    if job.handler in {DEAD_LETTERS, MONITOR_ALERT}:
+    if job.handler in {DEAD_LETTERS, MONITOR_ALERT, NOTICE}:
         to = job.params.get("to", "")
         return f"{job.handler} {to if isinstance(to, str) else ', '.join(to)}".rstrip()
     if not job.rule:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from webhooks.clock import utc_now
-from webhooks.errors import LeaseLost, Skip, StoreUnavailable
+from webhooks.errors import LeaseLost, RetryLater, Skip, StoreUnavailable
 from webhooks.inbox import Inbox
 from webhooks.job import MISSING, Job, JobState
 from webhooks.worker import retry
@@ -82,6 +82,9 @@ class Attempts:
             log.error("%s is dead: %s", job_title(job), text, exc_info=trace)
             return Ending(JobState.DEAD, text)
         seconds = (due_at - now).total_seconds()
+        if free and isinstance(error, RetryLater):
+            log.info("%s waits %.1f s: %s", job_title(job), seconds, text)
+            return Ending(JobState.READY, text, seconds, free)
         log.warning("%s failed, retrying in %.1f s: %s", job_title(job), seconds, text, exc_info=trace)
         return Ending(JobState.READY, text, seconds, free)
 

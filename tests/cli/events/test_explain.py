@@ -13,6 +13,7 @@ from webhooks.clock import utc_now
 from webhooks.context import CONDITIONS
 from webhooks.event import build
 from webhooks.inbox import Inbox
+from webhooks.incidents import DestinationPolicy, Policy
 from webhooks.job import Job
 from webhooks.planner import failed_plan
 from webhooks.services import Services
@@ -205,3 +206,19 @@ def test_an_event_whose_reconciled_twin_ran_is_explained(
         ("reconciled", "replaced", [])
     ]
     assert (shown["state"], shown["jobs"]) == ("ignored", [])
+
+
+def test_a_recovery_explains_what_it_updates(flask: Run, receive: Receive, claim: Claim, inbox: Inbox) -> None:
+    """The success of a refresh that failed matches no rule, and the messages that it updates are shown."""
+    receive()
+    claim()
+    (incident,) = inbox.incidents.list()
+    policy = Policy(rule="Finance failures", destinations=(DestinationPolicy("slack:#finance"),))
+    inbox.notices.register(incident.id, "slack:#finance", policy)
+    event_id = receive("WorkbookRefreshSucceeded")
+    claim()
+    head, *rules, updated, job = lines(flask, event_id)
+    assert head[-1] == "accepted"
+    assert [line[1:] for line in rules] == [["no", "event type does not match"]] * 2
+    assert updated == ["Incident", "matched", "it changed; its messages are brought up to date"]
+    assert job[:2] == ["notice slack:#finance", "running"]
