@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from email.utils import format_datetime
 from functools import wraps
 from hmac import compare_digest
@@ -65,14 +66,15 @@ def send(world: World) -> Response:
     if url := request.form.get("StatusCallback", ""):
         schedule_callbacks(world, sms, url)
     world.changed()
-    return _json(describe_sms(world, sms), 201)
+    # Twilio responds before it sends, however slow the response is.
+    return _json(describe_sms(world, sms, sms.at), 201)
 
 
 @twilio.get("/Messages/<message>.json")
 @authenticated
 def fetch(world: World, message: str) -> Response:
     """Return one message."""
-    return _json(describe_sms(world, world.twilio.find(message)))
+    return _json(describe_sms(world, world.twilio.find(message), world.now()))
 
 
 @twilio.get("/Messages.json")
@@ -94,7 +96,7 @@ def list_messages(world: World) -> Response:
     found = [sms for sms in reversed(world.twilio.messages) if matches(sms)]
     page = found[number * size : (number + 1) * size]
     base = f"/{VERSION}/Accounts/{world.twilio.sid}/Messages.json"
-    more = len(found) > (number + 1) * size
+    more, now = len(found) > (number + 1) * size, world.now()
     paging = {
         "uri": f"{base}?PageSize={size}&Page={number}",
         "first_page_uri": f"{base}?PageSize={size}&Page=0",
@@ -105,7 +107,7 @@ def list_messages(world: World) -> Response:
         "start": number * size,
         "end": number * size + max(0, len(page) - 1),
     }
-    return _json({"messages": [describe_sms(world, sms) for sms in page]} | paging)
+    return _json({"messages": [describe_sms(world, sms, now) for sms in page]} | paging)
 
 
 def _int_argument(name: str, default: int) -> int:
@@ -115,9 +117,9 @@ def _int_argument(name: str, default: int) -> int:
     return int(value) or default
 
 
-def describe_sms(world: World, sms: Sms) -> dict[str, Any]:
-    """Return a message as the API shows it."""
-    status, sent = sms.status(world.now(), world.config.sms_seconds), format_datetime(sms.at)
+def describe_sms(world: World, sms: Sms, now: datetime) -> dict[str, Any]:
+    """Return a message as the API shows it at `now`."""
+    status, sent = sms.status(now, world.config.sms_seconds), format_datetime(sms.at)
     base = f"/{VERSION}/Accounts/{world.twilio.sid}/Messages/{sms.sid}"
     return {
         "sid": sms.sid,

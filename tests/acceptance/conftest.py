@@ -27,13 +27,13 @@ def register(site: Running) -> Callable[[Server], None]:
         who = {"name": config.username, "password": config.password, "site": {"contentUrl": config.content_url}}
         api = f"{site.url}/api/{config.api_version}"
         json = {"Accept": "application/json"}
-        signed_in = requests.post(f"{api}/auth/signin", json={"credentials": who}, headers=json, timeout=5).json()
+        signed_in = requests.post(f"{api}/auth/signin", json={"credentials": who}, headers=json, timeout=30).json()
         headers = json | {"X-Tableau-Auth": signed_in["credentials"]["token"]}
         for event_type in RESOURCES:
             destination = {"webhook-destination-http": {"method": "POST", "url": server.hook}}
             body = {"webhook": {"name": event_type, "event": event_type, "webhook-destination": destination}}
             luid = signed_in["credentials"]["site"]["id"]
-            created = requests.post(f"{api}/sites/{luid}/webhooks", json=body, headers=headers, timeout=5)
+            created = requests.post(f"{api}/sites/{luid}/webhooks", json=body, headers=headers, timeout=30)
             assert created.status_code == 201, created.text
 
     return create

@@ -14,7 +14,7 @@ EVENT = {"resource": "USER", "event_type": "AdminPromoted", "resource_name": "x"
 
 def cause(site: Running, **event: str) -> dict[str, Any]:
     """Let something happen in the simulated Tableau, and return the payload it sends."""
-    response = requests.post(f"{site.url}/simulator/events", json=event, timeout=5)
+    response = requests.post(f"{site.url}/simulator/events", json=event, timeout=30)
     assert response.status_code == 200, response.text
     payload: dict[str, Any] = response.json()["event"]
     return payload
@@ -22,17 +22,17 @@ def cause(site: Running, **event: str) -> dict[str, Any]:
 
 def inject_fault(site: Running, **fault: object) -> None:
     """Make the simulator fail as `fault` says."""
-    assert requests.post(f"{site.url}/simulator/faults", json=fault, timeout=5).status_code < 300
+    assert requests.post(f"{site.url}/simulator/faults", json=fault, timeout=30).status_code < 300
 
 
 def remove_faults(site: Running) -> None:
     """Let the simulator work again."""
-    requests.delete(f"{site.url}/simulator/faults", timeout=5)
+    requests.delete(f"{site.url}/simulator/faults", timeout=30)
 
 
 def slack_messages(site: Running) -> list[dict[str, Any]]:
     """Return the messages that Slack received."""
-    received: list[dict[str, Any]] = requests.get(f"{site.url}/simulator/messages", timeout=5).json()["slack"]
+    received: list[dict[str, Any]] = requests.get(f"{site.url}/simulator/messages", timeout=30).json()["slack"]
     return received
 
 

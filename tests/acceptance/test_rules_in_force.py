@@ -54,8 +54,8 @@ def test_rolling_deployment_of_rules_loses_and_doubles_nothing(site: Running, tm
             for number in range(8, 24):
                 send((first, second)[number % 2], number)
             events = wait_for(lambda: planned(first, 24), what="all events to be planned")
-            ready = requests.get(f"{first.url}/readyz", timeout=5).json()
-            metrics = requests.get(f"{first.url}/metrics", timeout=5).text
+            ready = requests.get(f"{first.url}/readyz", timeout=30).json()
+            metrics = requests.get(f"{first.url}/metrics", timeout=30).text
             doctor = first.flask("doctor", "--json").stdout
     by_version = {1: 0, 2: 0}
     for event in events:

@@ -117,7 +117,7 @@ def test_signal_during_a_migration_ends_the_server(site: Running, tmp_path: Path
         process.send_signal(signal.SIGTERM)
         wait_for(lambda: "Handling signal: term" in (tmp_path / "log").read_text(), what="the signal to be handled")
         fcntl.flock(lock.fileno(), fcntl.LOCK_UN)
-        assert process.wait(15) == 0
+        assert process.wait(60) == 0
         assert not is_listening(port)
         with socket.socket() as again:
             again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

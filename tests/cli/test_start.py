@@ -51,4 +51,4 @@ def test_probable_mistakes_are_logged_at_start(tmp_path: Path, caplog: pytest.Lo
     known = {"tableau_domain": "http://127.0.0.1:9", "tableau_pat_name": "a", "tableau_pat_secret": "b"}
     with caplog.at_level("WARNING"):
         check_startup(Services(Settings(_env_file=None, rules_file=file, **known)))
-    assert 'rule 1 "A" (line 1): WorkbookCreatd is not a known event type' in caplog.text
+    assert 'rule 1 "A" (line 3): WorkbookCreatd is not a known event type' in caplog.text

@@ -27,11 +27,11 @@ def test_worker_runs_until_sigterm(settings: Settings, site: Running, inbox: Inb
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         try:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while _states(inbox, event_id) != ["done"] and time.monotonic() < deadline and process.poll() is None:
                 time.sleep(0.1)
             process.send_signal(signal.SIGTERM)
-            output, errors = process.communicate(timeout=30)
+            output, errors = process.communicate(timeout=60)
         finally:
             process.kill()
     assert _states(inbox, event_id) == ["done"], errors.decode()

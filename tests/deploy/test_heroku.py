@@ -132,7 +132,7 @@ class Started:
 
     def post(self) -> requests.Response:
         body = sample("AdminPromoted") | {"created_at": "2026-01-31T09:30:00Z"}
-        return requests.post(f"http://127.0.0.1:{self.port}/webhook/{TOKEN}", json=body, timeout=5)
+        return requests.post(f"http://127.0.0.1:{self.port}/webhook/{TOKEN}", json=body, timeout=30)
 
 
 @contextmanager

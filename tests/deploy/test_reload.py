@@ -67,7 +67,7 @@ class Project:
         assert self.process.poll() is None, self.log.read_text()
         try:
             url = f"http://127.0.0.1:{self.port}/webhook/{TOKEN}"
-            return requests.post(url, data=b"", timeout=5).json() == {"status": "test"}
+            return requests.post(url, data=b"", timeout=30).json() == {"status": "test"}
         except requests.RequestException:
             return False
 

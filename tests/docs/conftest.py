@@ -35,7 +35,7 @@ def server(site: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         for number in range(KEPT):
             event_type = "WorkbookRefreshFailed" if number == 40 else list(EVENT_TYPES)[number % len(EVENT_TYPES)]
             body = sample(event_type) | {"created_at": f"2026-01-31T09:30:{number:02}Z"}
-            response = requests.post(f"{server.url}/webhook", json=body, timeout=5)
+            response = requests.post(f"{server.url}/webhook", json=body, timeout=30)
             assert response.json()["event"] == number + 1
         wait_for(lambda: "ready" not in {job["state"] for event in server.events() for job in event["jobs"]})
         yield server

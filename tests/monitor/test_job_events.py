@@ -55,7 +55,7 @@ def check(services: Services) -> Check:
 
 def cause(site: Running, event_type: str, **fields: str) -> Payload:
     """Make a job end in the simulated site; return the payload that a webhook about it would have."""
-    response = requests.post(f"{site.url}/simulator/events", json={"event_type": event_type, **fields}, timeout=5)
+    response = requests.post(f"{site.url}/simulator/events", json={"event_type": event_type, **fields}, timeout=30)
     assert response.status_code == 200, response.text
     payload: Payload = response.json()["event"]
     return payload

@@ -33,7 +33,7 @@ def site() -> Iterator[Running]:
 def fail_refresh(site: Running) -> dict[str, Any]:
     """Let a refresh fail; return the payload of the event."""
     event = {"event_type": "WorkbookRefreshFailed", "reason": "Login failed"}
-    response = requests.post(f"{site.url}/simulator/events", json=event, timeout=5)
+    response = requests.post(f"{site.url}/simulator/events", json=event, timeout=30)
     payload: dict[str, Any] = response.json()["event"]
     return payload
 

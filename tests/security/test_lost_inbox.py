@@ -269,8 +269,8 @@ def test_no_event_is_acknowledged_after_damage(server: Server, tmp_path: Path, d
     damage(database)
     existed = database.exists()
     assert statuses(server, range(100, 120)) == {503}
-    wait_for(lambda: requests.get(f"{server.url}/readyz", timeout=5).status_code == 503, what="not ready")
-    assert requests.get(f"{server.url}/metrics", timeout=5).status_code == 200
+    wait_for(lambda: requests.get(f"{server.url}/readyz", timeout=30).status_code == 503, what="not ready")
+    assert requests.get(f"{server.url}/metrics", timeout=30).status_code == 200
     assert database.exists() == existed
     log = server.log.read_text(encoding="utf-8")
     assert "Traceback" not in log
@@ -311,7 +311,7 @@ def test_damage_while_processes_start_does_not_stop_the_server(tmp_path: Path, r
         assert statuses(server, range(100, 110)) == {503}
         wait_for(lambda: log.read_text(encoding="utf-8").count("Worker started") >= 2, what="both processes")
         assert statuses(server, range(200, 210)) == {503}
-        assert requests.get(f"{server.url}/readyz", timeout=5).status_code == 503
+        assert requests.get(f"{server.url}/readyz", timeout=30).status_code == 503
         assert process.poll() is None
         assert database.exists() == existed
         text = log.read_text(encoding="utf-8")

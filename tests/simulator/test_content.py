@@ -128,9 +128,9 @@ def test_default_site_has_no_name_in_addresses() -> None:
         config = simulator.world.config
         pat = {"personalAccessTokenName": config.pat_name, "personalAccessTokenSecret": config.pat_secret}
         body = {"credentials": pat | {"site": {"contentUrl": ""}}}
-        session = http.post(f"{simulator.url}/api/3.27/auth/signin", json=body, timeout=5).json()["credentials"]
+        session = http.post(f"{simulator.url}/api/3.27/auth/signin", json=body, timeout=30).json()["credentials"]
         http.headers["X-Tableau-Auth"] = session["token"]
-        books = http.get(f"{simulator.url}/api/3.27/sites/{session['site']['id']}/workbooks", timeout=5).json()
+        books = http.get(f"{simulator.url}/api/3.27/sites/{session['site']['id']}/workbooks", timeout=30).json()
     assert "/#/workbooks/" in books["workbooks"]["workbook"][0]["webpageUrl"]
 
 

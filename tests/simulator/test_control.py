@@ -59,7 +59,7 @@ def test_reset_restores_the_same_identifiers(rest: Any, control: Any, simulator:
 def test_simulators_are_independent() -> None:
     """Several simulators can run in one process."""
     with running() as one, running(Config(seed=8)) as two:
-        requests.post(f"{one.url}/simulator/events", json={"event_type": "WorkbookDeleted"}, timeout=5)
+        requests.post(f"{one.url}/simulator/events", json={"event_type": "WorkbookDeleted"}, timeout=30)
         assert len(one.world.home.workbooks) == 11
         assert len(two.world.home.workbooks) == 12
         assert not set(one.world.home.workbooks) & set(two.world.home.workbooks)
@@ -117,7 +117,7 @@ def test_invalid_request_is_refused(control: Any, path: str, body: Any, status: 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b'{"a":' * 5000])
 def test_unreadable_body_is_refused(simulator: Running, body: bytes) -> None:
     """Broken and deeply nested JSON is a 400."""
-    response = requests.post(f"{simulator.url}/simulator/events", data=body, timeout=5)
+    response = requests.post(f"{simulator.url}/simulator/events", data=body, timeout=30)
     assert (response.status_code, response.json()) == (400, {"error": "The body must be JSON"})
 
 
@@ -129,8 +129,8 @@ def test_invalid_limit_is_refused(control: Any) -> None:
 def test_pages_of_other_origins_are_refused(simulator: Running) -> None:
     """A request that a browser sends for a page of another origin is refused."""
     address = f"{simulator.url}/simulator/reset"
-    assert requests.post(address, headers={"Origin": "https://evil.example"}, timeout=5).status_code == 403
-    assert requests.post(address, headers={"Origin": simulator.url}, timeout=5).ok
+    assert requests.post(address, headers={"Origin": "https://evil.example"}, timeout=30).status_code == 403
+    assert requests.post(address, headers={"Origin": simulator.url}, timeout=30).ok
 
 
 def test_settings_can_be_changed(control: Any) -> None:
@@ -206,7 +206,7 @@ def test_simulator_can_be_served_by_flask(tmp_path: Path) -> None:
             if "Running on" in line:
                 address = line.split()[-1]
                 break
-        assert requests.get(f"{address}/simulator/healthz", timeout=5).json() == {"status": "ok"}
+        assert requests.get(f"{address}/simulator/healthz", timeout=30).json() == {"status": "ok"}
         process.terminate()
     assert any("TABLEAU_PAT_NAME=webhooks" in line for line in output)
     assert not any("SLACK_TOKEN=" in line for line in output)

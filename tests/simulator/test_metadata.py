@@ -11,7 +11,7 @@ from simulator.tableau.graphql import Malformed, parse
 
 def _query(rest: Any, query: str, variables: Any = None) -> Any:
     address = f"{rest.simulator.url}/api/metadata/graphql"
-    response = rest.http.post(address, json={"query": query, "variables": variables or {}}, timeout=5)
+    response = rest.http.post(address, json={"query": query, "variables": variables or {}}, timeout=30)
     assert response.status_code == 200
     return response.json()
 

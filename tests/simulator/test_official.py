@@ -172,7 +172,7 @@ def test_slack_sdk_uploads_a_picture_to_a_thread(simulator: Running, slack: slac
     file = simulator.world.slack.files[uploaded["file"]["id"]]
     assert (file.data, file.title) == (PNG + b"=&%\x00\xff", "Sales")
     assert simulator.world.slack.messages[-1].thread_ts == sent["ts"]
-    assert requests.get(f"{simulator.url}/simulator/files/{file.id}", timeout=5).headers["Content-Type"] == "image/png"
+    assert requests.get(f"{simulator.url}/simulator/files/{file.id}", timeout=30).headers["Content-Type"] == "image/png"
 
 
 @pytest.mark.parametrize(

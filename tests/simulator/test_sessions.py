@@ -96,13 +96,13 @@ def test_session_expires() -> None:
         http.headers["Accept"] = "application/json"
         pat = {"personalAccessTokenName": "webhooks", "personalAccessTokenSecret": simulator.world.config.pat_secret}
         body = {"credentials": pat | {"site": {"contentUrl": "acme"}}}
-        signed = http.post(f"{simulator.url}/api/3.27/auth/signin", json=body, timeout=5).json()["credentials"]
+        signed = http.post(f"{simulator.url}/api/3.27/auth/signin", json=body, timeout=30).json()["credentials"]
         address = f"{simulator.url}/api/3.27/sessions/current"
         headers = {"X-Tableau-Auth": signed["token"]}
         now[0] += timedelta(minutes=119)
-        assert http.get(address, headers=headers, timeout=5).json()["session"]["user"]["name"] == "ann@acme.example"
+        assert http.get(address, headers=headers, timeout=30).json()["session"]["user"]["name"] == "ann@acme.example"
         now[0] += timedelta(minutes=1)
-        assert http.get(address, headers=headers, timeout=5).json()["error"]["code"] == "401002"
+        assert http.get(address, headers=headers, timeout=30).json()["error"]["code"] == "401002"
 
 
 def test_sessions_can_be_expired(rest: Any, control: Any) -> None:
@@ -115,16 +115,16 @@ def test_sessions_can_be_expired(rest: Any, control: Any) -> None:
 
 def test_sign_out_ends_the_session(simulator: Running, rest: Any) -> None:
     """The status is 204, and the token is invalid for all clients that share it."""
-    assert rest.http.post(f"{simulator.url}/api/3.27/auth/signout", timeout=5).status_code == 204
+    assert rest.http.post(f"{simulator.url}/api/3.27/auth/signout", timeout=30).status_code == 204
     assert rest.call("GET", "workbooks").status_code == 401
 
 
 def test_switching_sites(simulator: Running, rest: Any) -> None:
     """A switch gives a new token for the other site; one to the same site is 403070."""
     address = f"{simulator.url}/api/3.27/auth/switchSite"
-    same = rest.http.post(address, json={"site": {"contentUrl": "acme"}}, timeout=5)
+    same = rest.http.post(address, json={"site": {"contentUrl": "acme"}}, timeout=30)
     assert same.json()["error"]["code"] == "403070"
-    other = rest.http.post(address, json={"site": {"contentUrl": "branch"}}, timeout=5).json()["credentials"]
+    other = rest.http.post(address, json={"site": {"contentUrl": "branch"}}, timeout=30).json()["credentials"]
     assert other["site"]["contentUrl"] == "branch"
     assert rest.call("GET", "workbooks").status_code == 401
 
@@ -153,7 +153,7 @@ def test_second_secret_of_the_app_is_accepted(rest: Any) -> None:
     with running(config) as simulator, requests.Session() as http:
         token = _jwt(config, "another-secret-of-more-than-32-bytes", {"kid": "second"})
         body = {"credentials": token | {"site": {"contentUrl": "acme"}}}
-        assert http.post(f"{simulator.url}/api/3.27/auth/signin", json=body, timeout=5).ok
+        assert http.post(f"{simulator.url}/api/3.27/auth/signin", json=body, timeout=30).ok
 
 
 @pytest.mark.parametrize(

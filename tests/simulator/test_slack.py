@@ -123,14 +123,14 @@ def test_characters_are_counted_over_all_blocks() -> None:
 def test_token_is_checked(simulator: Running, token: str, error: str) -> None:
     """The status is 200, and the reason is in the body."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    response = requests.post(f"{simulator.url}/slack/api/auth.test", headers=headers, timeout=5)
+    response = requests.post(f"{simulator.url}/slack/api/auth.test", headers=headers, timeout=30)
     assert (response.status_code, response.json()) == (200, {"ok": False, "error": error})
 
 
 def test_token_can_be_in_the_form(simulator: Running) -> None:
     """The older way of authentication is accepted."""
     form = {"token": "xoxb-simulator", "channel": "bi", "text": "hello"}
-    assert requests.post(f"{simulator.url}/slack/api/chat.postMessage", data=form, timeout=5).json()["ok"]
+    assert requests.post(f"{simulator.url}/slack/api/chat.postMessage", data=form, timeout=30).json()["ok"]
 
 
 def test_unknown_method(slack: slack_sdk.WebClient) -> None:
@@ -151,10 +151,10 @@ def test_upload_needs_an_id_and_a_member(simulator: Running, slack: slack_sdk.We
 def test_upload_must_have_the_announced_length(simulator: Running, slack: slack_sdk.WebClient) -> None:
     """Bytes of another length than announced are refused, and such a file cannot be shared."""
     announced = slack.files_getUploadURLExternal(filename="x.png", length=3)
-    assert requests.post(announced["upload_url"], data=b"four", timeout=5).status_code == 400
+    assert requests.post(announced["upload_url"], data=b"four", timeout=30).status_code == 400
     with pytest.raises(SlackApiError, match="file_not_found"):
         slack.files_completeUploadExternal(files=[{"id": announced["file_id"]}], channel_id="C000000002")
-    assert requests.post(announced["upload_url"], files={"file": b"abc"}, timeout=5).ok
+    assert requests.post(announced["upload_url"], files={"file": b"abc"}, timeout=30).ok
     done = slack.files_completeUploadExternal(
         files=[{"id": announced["file_id"], "title": "t"}], channel_id="C000000002"
     )

@@ -31,7 +31,7 @@ def test_other_account_is_20404(simulator: Running) -> None:
     """The account in the address must be that of the credentials."""
     config = simulator.world.config
     address = f"{simulator.url}/twilio/2010-04-01/Accounts/AC{'9' * 32}/Messages.json"
-    response = requests.post(address, auth=(config.twilio_account_sid, config.twilio_auth_token), timeout=5)
+    response = requests.post(address, auth=(config.twilio_account_sid, config.twilio_auth_token), timeout=30)
     assert (response.status_code, response.json()["code"]) == (404, 20404)
 
 
@@ -92,7 +92,7 @@ def test_status_callback_is_signed(receiver: Any) -> None:
         client = twilio.rest.Client(config.twilio_account_sid, config.twilio_auth_token)
         client.api.base_url = f"{simulator.url}/twilio"
         sent = client.messages.create(**NUMBERS, body="x", status_callback=receiver.url)
-        assert simulator.world.timer.settle(5)
+        assert simulator.world.timer.settle(60)
         client.http_client.session.close()
     forms = [{name: values[0] for name, values in parse_qs(body.decode()).items()} for _, _, body in receiver.requests]
     assert sorted(form["MessageStatus"] for form in forms) == ["delivered", "sent"]
@@ -111,13 +111,13 @@ def test_message_is_not_delivered(receiver: Any) -> None:
         client = twilio.rest.Client(config.twilio_account_sid, config.twilio_auth_token)
         client.api.base_url = f"{simulator.url}/twilio"
         fault = {"kind": "undelivered", "target": "twilio", "code": "30007", "times": 1}
-        assert requests.post(f"{simulator.url}/simulator/faults", json=fault, timeout=5).status_code == 201
+        assert requests.post(f"{simulator.url}/simulator/faults", json=fault, timeout=30).status_code == 201
         # A lookup does not use the fault up.
         assert client.messages.list() == []
         first = client.messages.create(**NUMBERS, body="x", status_callback=receiver.url)
         second = client.messages.create(**NUMBERS, body="y")
         assert (first.status, first.error_code) == ("queued", None)
-        assert simulator.world.timer.settle(5)
+        assert simulator.world.timer.settle(60)
         found = {sms.sid: (sms.status, sms.error_code) for sms in client.messages.list()}
         client.http_client.session.close()
     assert found[first.sid] == ("undelivered", 30007)
@@ -135,7 +135,7 @@ def test_api_key_is_accepted() -> None:
         config = simulator.world.config
         address = f"{simulator.url}/twilio/2010-04-01/Accounts/{config.twilio_account_sid}/Messages.json"
         for secret, status in (("key-secret", 200), ("wrong", 401)):
-            assert requests.get(address, auth=(config.twilio_api_key_sid, secret), timeout=5).status_code == status
+            assert requests.get(address, auth=(config.twilio_api_key_sid, secret), timeout=30).status_code == status
         assert simulator.environment["TWILIO_API_KEY_SID"] == config.twilio_api_key_sid
     assert "TWILIO_API_KEY_SID" not in Config().environment("http://127.0.0.1:1")
 
@@ -145,5 +145,5 @@ def test_unknown_address_is_json(method: str, path: str, status: int, simulator:
     """Twilio's errors are JSON, also for an unknown address or method."""
     account = f"{simulator.url}/twilio/2010-04-01"
     url = f"{account}{path}" if path else f"{account}/Accounts/x/Messages.json"
-    response = requests.request(method, url, timeout=5)
+    response = requests.request(method, url, timeout=30)
     assert (response.status_code, response.json()["status"]) == (status, status)

@@ -229,7 +229,7 @@ def test_server_with_two_sites(simulated: dict[str, str], world: Running, tmp_pa
         assert synced.returncode == 0, synced.stderr
         for site in ("acme", "branch"):
             request = {"event_type": "WorkbookCreated", "name": f"New at {site}", "site": site}
-            response = requests.post(f"{world.url}/simulator/events", json=request, timeout=5)
+            response = requests.post(f"{world.url}/simulator/events", json=request, timeout=30)
             assert response.json()["deliveries"] == 1, response.text
         messages = wait_for(lambda: (texts := slack_messages(world)) and len(texts) == 2 and texts, what="two messages")
         assert any("New at acme" in text and "Head Office" in text for text in messages)

@@ -45,7 +45,7 @@ class Server:
         """Run a `flask` command on the same inbox."""
         command = [sys.executable, "-m", "flask", *words]
         return subprocess.run(
-            command, check=False, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60
+            command, check=False, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=100
         )
 
     def events(self) -> list[dict[str, Any]]:
@@ -85,12 +85,12 @@ def serving(
         process = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=file, stderr=file, start_new_session=True)
         server = Server(f"http://127.0.0.1:{port}", environment, log, process)
         try:
-            wait_for(lambda: is_ready(server), seconds=30, what=f"the server to be ready; see {log.read_text()}")
+            wait_until_ready(server)
             yield server
         finally:
             if process.poll() is None:
                 process.terminate()
-                process.wait(40)
+                process.wait(60)
             # The reloader of a development server has a child of its own.
             if command is not GUNICORN:
                 kill_group(process.pid)
@@ -111,8 +111,16 @@ def is_ready(server: Server) -> bool:
         return False
 
 
-def wait_for(condition: Callable[[], T], *, seconds: float = 20, what: str = "it") -> T:
-    """Return the value of `condition` as soon as it is true; fail after `seconds`."""
+def wait_until_ready(server: Server) -> None:
+    """Wait until /readyz responds 200; fail with the server's log."""
+    try:
+        wait_for(lambda: is_ready(server), seconds=90, what="the server to be ready")
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {server.log.read_text()}") from None
+
+
+def wait_for(condition: Callable[[], T], *, seconds: float = 60, what: str = "it") -> T:
+    """Return the value of `condition` as soon as it is true; fail after `seconds`, which a loaded machine may need."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"

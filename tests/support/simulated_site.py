@@ -123,10 +123,10 @@ def registered_webhooks(site: Running) -> list[Webhook]:
 
 def inject_fault(site: Running, **fault: object) -> None:
     """Make the simulator fail as `fault` says."""
-    assert requests.post(f"{site.url}/simulator/faults", json=fault, timeout=5).status_code == 201
+    assert requests.post(f"{site.url}/simulator/faults", json=fault, timeout=30).status_code == 201
 
 
 def slack_messages(site: Running) -> list[str]:
     """Return the texts of the top-level messages that Slack received, oldest first."""
-    received = requests.get(f"{site.url}/simulator/messages", timeout=5).json()["slack"]
+    received = requests.get(f"{site.url}/simulator/messages", timeout=30).json()["slack"]
     return [f"{message['text']} {message.get('blocks')}" for message in received if not message["thread_ts"]]

@@ -217,10 +217,10 @@ def test_a_long_error_is_shortened() -> None:
 
 def test_a_long_list_in_xml_is_read_in_linear_time() -> None:
     """A hundred thousand items take no more than a second or two."""
-    started = time.monotonic()
+    started = time.process_time()
     found = responses.document(b"<r><ws>" + b'<w id="1"/>' * 100_000 + b"</ws></r>")
     assert len(found["ws"]["w"]) == 100_000
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize("value", ["Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "x" * 100_000, "\u0663"])

@@ -41,7 +41,7 @@ def clean_until_one_is_left(inbox: Inbox) -> None:
         wait_for(lambda: len(inbox.events.list()) == 1, what="the deletion of expired events")
     finally:
         stopping.set()
-        thread.join(2)
+        thread.join(60)
     assert not thread.is_alive()
 
 

@@ -59,7 +59,7 @@ def working(url: str, log: Path) -> Iterator[Callable[[float], int]]:
 
 def wait_for(log: Path, line: str) -> None:
     """Wait until the log contains the line."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while line not in log.read_text():
         assert time.monotonic() < deadline, f"{line!r} was not written: {log.read_text()!r}"
         time.sleep(0.02)
@@ -86,7 +86,7 @@ def test_job_of_a_killed_process_is_taken_over(planned: Inbox, log: Path, workin
     os.kill(first, signal.SIGKILL)
     killed = time.monotonic()
     wait_for(log, f"{second} ended")
-    assert time.monotonic() - killed < LEASE + 5
+    assert time.monotonic() - killed < LEASE + 20
     _wait_done(planned)
     assert outcomes(planned) == ["lost", "done"]
 
@@ -109,7 +109,7 @@ def test_suspended_process_cannot_end_a_job_that_was_taken_over(
 
 
 def _wait_done(inbox: Inbox) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while inbox.events.list()[0].jobs[0].job.state is not JobState.DONE:
         assert time.monotonic() < deadline
         time.sleep(0.02)

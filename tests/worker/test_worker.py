@@ -154,7 +154,7 @@ def test_temporary_error_is_retried(inbox: Inbox, event: Callable[..., Event], w
     record = ended(inbox, JobState.DONE)
     assert outcomes(record) == ["later", "done"]
     first, second = record.attempts_made
-    assert 0.8 < (second.started_at - first.finished_at).total_seconds() < 3
+    assert 0.8 < (second.started_at - first.finished_at).total_seconds() < 15
     assert first.error == "Slack is unavailable"
 
 
@@ -284,11 +284,11 @@ def test_heartbeat_keeps_a_long_job(inbox: Inbox, event: Callable[..., Event], w
     seen: list[bool] = []
 
     def run(_: Job, still_mine: Callable[[], bool]) -> None:
-        time.sleep(1.2)
+        time.sleep(2.5)
         seen.append(still_mine())
 
     for _ in range(2):
-        working(run, lease=0.4)
+        working(run, lease=1)
     inbox.events.receive(event())
     assert outcomes(ended(inbox, JobState.DONE)) == ["done"]
     assert seen == [True]
@@ -308,7 +308,7 @@ def test_hung_handler_loses_its_lease_and_its_thread_is_replaced(
             late.set()
 
     with caplog.at_level(logging.CRITICAL):
-        worker = working(run, lease=0.4, threads=1, max_run=0.3)
+        worker = working(run, lease=1, threads=1, max_run=0.5)
         inbox.events.receive(event())
         ended(inbox, JobState.DONE)
         free.set()
@@ -325,15 +325,17 @@ def test_still_mine_ends_with_the_lease(
     monkeypatch.setattr(inbox.jobs, "renew", lambda *_: _raise(StoreUnavailable("down")))
     mine: list[bool] = []
 
-    def run(_: Job, still_mine: Callable[[], bool]) -> None:
-        mine.append(still_mine())
-        time.sleep(0.5)
-        mine.append(still_mine())
+    def run(job: Job, still_mine: Callable[[], bool]) -> None:
+        # The job is claimed again when its lease has ended.
+        if job.attempts == 1:
+            mine.append(still_mine())
+            time.sleep(1.5)
+            mine.append(still_mine())
 
-    working(run, lease=0.3)
+    working(run, lease=1)
     inbox.events.receive(event())
     wait_for(lambda: len(mine) >= 2)
-    assert mine[:2] == [True, False]
+    assert mine == [True, False]
 
 
 def test_stop_lets_a_running_job_finish(

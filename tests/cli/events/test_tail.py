@@ -115,7 +115,7 @@ def test_tail_ends_on_sigterm_with_0(inbox: Inbox, receive: Receive, environment
         (event,) = objects(process.stdout.readline())
         assert (event["id"], event["resource_name"]) == (new, "")
         process.send_signal(signal.SIGTERM)
-        out, errors = process.communicate(timeout=10)
+        out, errors = process.communicate(timeout=60)
     assert (process.returncode, out, errors) == (0, "", "")
 
 
@@ -127,5 +127,5 @@ def test_tail_ends_when_its_output_is_closed(inbox: Inbox, receive: Receive, env
         assert process.stderr
         assert str(event_id) in process.stdout.readline()
         process.stdout.close()
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
         assert process.stderr.read() == ""

