@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import threading
+import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ notify = "console"
 
 Run = RunFlask
 Receive = Callable[..., int]
+# `refreshed("Failed", "Sales", minutes=90)`
+Refreshed = Callable[..., int]
 
 
 @pytest.fixture
@@ -112,6 +115,21 @@ def receive(inbox: Inbox) -> Receive:
         return inbox.events.receive(event).id
 
     return store
+
+
+@pytest.fixture
+def refreshed(receive: Receive, services: Services) -> Refreshed:
+    """Receive and plan a refresh that ended some minutes ago; return the id of the event."""
+
+    def refresh(outcome: str, name: str = "Finance 2026", *, minutes: float = 0, **fields: Any) -> int:
+        ended = datetime.now(UTC) - timedelta(minutes=minutes)
+        luid = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+        given = {"created_at": f"{ended:%Y-%m-%dT%H:%M:%SZ}", "resource_name": name, "resource_luid": luid, **fields}
+        event_id = receive(f"WorkbookRefresh{outcome}", **given)
+        services.inbox.events.plan(services.planner.jobs)
+        return event_id
+
+    return refresh
 
 
 @pytest.fixture

@@ -39,7 +39,12 @@ def imported(words: tuple[str, ...], settings: Settings) -> set[str]:
 
 @pytest.mark.parametrize(
     ("words", "unused"),
-    [(("events", "list", "--json"), NOT_FOR_EVENTS), (("events", "list"), NOT_FOR_EVENTS - {"rich"})],
+    [
+        (("events", "list", "--json"), NOT_FOR_EVENTS),
+        (("events", "list"), NOT_FOR_EVENTS - {"rich"}),
+        (("incidents", "list", "--json"), NOT_FOR_EVENTS),
+        (("incidents", "list"), NOT_FOR_EVENTS - {"rich"}),
+    ],
 )
 def test_listing_events_imports_only_what_it_needs(
     receive: Receive, settings: Settings, words: tuple[str, ...], unused: set[str]
@@ -51,12 +56,25 @@ def test_listing_events_imports_only_what_it_needs(
     assert modules & unused == set()
 
 
+@pytest.mark.parametrize(("words", "may"), [(("status", "--json"), set()), (("status",), {"rich"})])
+def test_status_imports_only_what_it_needs(
+    receive: Receive, settings: Settings, words: tuple[str, ...], may: set[str]
+) -> None:
+    """It is quick, and neither clients of other services nor rules are imported: nothing is asked."""
+    receive()
+    # The site's settings need the client's rules for versions, which are small.
+    unused = NOT_FOR_EVENTS - may - {"tableau_rest"} | {"tableau_rest.transport"}
+    assert imported(words, settings) & unused == set()
+
+
 @pytest.mark.parametrize(
     ("words", "unused"),
     [
         (("--help",), DATABASE | CLIENTS | HEAVY),
         (("webhooks", "--help"), DATABASE | CLIENTS),
         (("events", "--help"), DATABASE | CLIENTS | HEAVY),
+        (("incidents", "--help"), DATABASE | CLIENTS | HEAVY),
+        (("status", "--help"), DATABASE | CLIENTS | HEAVY),
         (("events", "replay", "--help"), DATABASE | CLIENTS | HEAVY),
         (("inbox", "--help"), DATABASE | CLIENTS | HEAVY),
         (("doctor", "--help"), DATABASE | CLIENTS | HEAVY),

@@ -11,6 +11,8 @@ from flask import Flask
 
 # The first sentence of each command's help, in the order of `flask --help`.
 COMMANDS = {
+    "status": "Show what is broken now, since when, and who was notified.",
+    "incidents": "List, explain, acknowledge, snooze and close incidents.",
     "doctor": "Check the configuration and everything it depends on.",
     "events": "List, follow, explain and replay events.",
     "rules": "Check the rules file and preview what it does.",
@@ -26,8 +28,10 @@ COMMANDS = {
 MODULES = {
     "doctor": "doctor.command",
     "events": "events.commands",
+    "incidents": "incidents.commands",
     "listen": "listen.command",
     "rules": "rules.commands",
+    "status": "status.command",
     "trigger": "trigger.command",
     "webhooks": "webhooks.commands",
 }

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, update
 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
@@ -22,7 +22,7 @@ from webhooks.inbox.incident_records import (
 )
 from webhooks.inbox.job_rows import insert_jobs, job_row
 from webhooks.inbox.notices import notice_job
-from webhooks.inbox.queries import resource_filter
+from webhooks.inbox.queries import name_filter, resource_filter
 from webhooks.inbox.runs import ResourceKey, record_runs, runs_since
 from webhooks.inbox.schema import acts, events, incidents, notices
 from webhooks.incidents import Act, Incident, RunEvidence
@@ -55,18 +55,29 @@ class Incidents:
         states: Collection[str] = (),
         kinds: Collection[str] = (),
         resources: Collection[str] = (),
+        projects: Collection[str] = (),
+        owners: Collection[str] = (),
         since: datetime | None = None,
-        limit: int = 100,
+        limit: int | None = 100,
     ) -> Sequence[IncidentRecord]:
         """Return incidents without their runs, those that are open first and then by time, newest first.
 
-        `resources` are LUIDs or names with `*` and `?`. `since` leaves out those that were closed before.
+        `resources` are LUIDs or names, `projects` names or paths, `owners` names or e-mail addresses; all with `*` and
+        `?`. `since` leaves out those that were closed before. At most `limit`; None: all.
         """
         filters: list[ColumnElement[bool]] = [incidents.c.state.in_(states)] if states else []
         if kinds:
             filters.append(incidents.c.kind.in_(kinds))
         if resources:
             filters.append(resource_filter(incidents, resources))
+        if projects:
+            # A project is stored as its path: Finance/Reports.
+            names = [pattern for project in projects for pattern in (project, f"*/{project}")]
+            filters.append(or_(*(name_filter(incidents.c.project, name) for name in names)))
+        if owners:
+            # An owner is stored as: Ann Lee (ann@example.org).
+            names = [pattern for owner in owners for pattern in (owner, f"{owner} (*)", f"*({owner})")]
+            filters.append(or_(*(name_filter(incidents.c.owner, name) for name in names)))
         if since is not None:
             filters.append(or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= since.timestamp()))
         query = (
@@ -78,6 +89,12 @@ class Incidents:
         return self._store.read(
             lambda connection: incident_records(connection, connection.execute(query).mappings().all())
         )
+
+    def count_open(self) -> dict[tuple[str, str], int]:
+        """Return the number of incidents that are not closed, by kind and state."""
+        query = select(incidents.c.kind, incidents.c.state, func.count().label("number"))
+        query = query.where(incidents.c.closed_at.is_(None)).group_by(incidents.c.kind, incidents.c.state)
+        return {(row["kind"], row["state"]): row["number"] for row in self._store.rows(query)}
 
     def get(self, incident_id: int) -> IncidentRecord:
         """Return an incident with its runs, its acts and its notices. Raises UnknownIncident."""
@@ -131,6 +148,9 @@ class Incidents:
                 cause=f"act {act_id}",
                 always=True,
             )
+            if act.until:
+                # The end of an acknowledgement changes the incident, also if no message has to show it.
+                self._save_due(connection, incident_id, act.until)
             return self._load(connection, incident_id)
 
         return self._store.write(save)
@@ -177,9 +197,12 @@ class Incidents:
 
     def save_due(self, incident_id: int, due_at: datetime) -> None:
         """Store when a message may become due by time alone; of several times the earliest one counts."""
+        self._store.write(lambda connection: self._save_due(connection, incident_id, due_at))
+
+    def _save_due(self, connection: Connection, incident_id: int, due_at: datetime) -> None:
         wall = due_at.timestamp()
         earlier = or_(incidents.c.due_at.is_(None), incidents.c.due_at > wall)
-        self._store.execute(update(incidents).where(incidents.c.id == incident_id, earlier).values(due_at=wall))
+        connection.execute(update(incidents).where(incidents.c.id == incident_id, earlier).values(due_at=wall))
 
     def delete_before(self, before: float, *, stopping: Callable[[], bool] = lambda: False) -> int:
         """Delete incidents that closed before that time (seconds since 1970), with their acts and notices.

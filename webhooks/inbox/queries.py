@@ -100,12 +100,13 @@ def event_filters(
 
 def resource_filter(table: FromClause, resources: Collection[str]) -> ColumnElement[bool]:
     """Return the condition that a row is about one of the resources: LUIDs, or names with `*` and `?` in any case."""
-    conditions: list[ColumnElement[bool]] = [table.c.resource_luid.in_(resources)]
-    for resource in resources:
-        escaped = resource.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        pattern = escaped.replace("*", "%").replace("?", "_")
-        conditions.append(table.c.resource_name.ilike(pattern, escape="\\"))
-    return or_(*conditions)
+    return or_(table.c.resource_luid.in_(resources), *(name_filter(table.c.resource_name, name) for name in resources))
+
+
+def name_filter(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
+    """Return the condition that a name matches a pattern with `*` and `?`, in any case."""
+    escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return column.ilike(escaped.replace("*", "%").replace("?", "_"), escape="\\")
 
 
 def _state_filter(state: str) -> ColumnElement[bool]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tableau_rest.errors import TableauError
 from webhooks.clock import from_timestamp
 from webhooks.event_types import CERTIFICATE_EXPIRING, NO_EVENTS_RECEIVED, WEBHOOK_CHECK_FAILED, WEBHOOKS_DRIFTED
+from webhooks.inbox.webhook_checks import CHECKED_AT
 from webhooks.monitor import certificate, gaps
 from webhooks.monitor.alerts import Alert, Alerts
 from webhooks.monitor.outages import no_outage
@@ -25,7 +26,6 @@ log = logging.getLogger(__name__)
 REPAIRS = "repairs"
 # If Tableau disables a webhook more often than that, there is a reason that a person has to find.
 REPAIRS_PER_DAY = 3
-CHECKED_AT = "webhooks checked"
 # Tableau may disable a webhook this long after an outage of ours, so that an earlier check still saw it enabled.
 OUTAGE_MARGIN = timedelta(minutes=10)
 # An alert is sent when this many days are left until the certificate expires, each once.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, tzinfo
 
 # Each unit of a long duration in seconds, with the smaller unit that is shown beside it.
 UNITS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
+NEAR_DAYS = {-1: "yesterday", 0: "", 1: "tomorrow"}
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -60,3 +61,25 @@ def short_date_time(moment: datetime | None, now: datetime) -> str:
 def clock_time(moment: datetime | None) -> str:
     """Return the time of day in UTC: `09:30:00`."""
     return "-" if moment is None else moment.astimezone(UTC).strftime("%H:%M:%S")
+
+
+def local_time(moment: datetime, now: datetime, zone: tzinfo) -> str:
+    """Return a time on the clocks of `zone`: `02:14` today, else `yesterday 23:10`, `tomorrow 08:00`, `24 Nov 23:10`.
+
+    A time of another year has the year: `24 Nov 2025 23:10`.
+    """
+    at, today = moment.astimezone(zone), now.astimezone(zone)
+    days = (at.date() - today.date()).days
+    if days in NEAR_DAYS:
+        return f"{NEAR_DAYS[days]} {at:%H:%M}".lstrip()
+    return f"{at:%d %b %H:%M}" if at.year == today.year else f"{at:%d %b %Y %H:%M}"
+
+
+def local_date_time(moment: datetime, zone: tzinfo) -> str:
+    """Return date and time on the clocks of `zone`: `2026-01-31 09:30`."""
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def midnight(now: datetime, zone: tzinfo) -> datetime:
+    """Return the beginning of the current day in `zone`."""
+    return datetime.combine(now.astimezone(zone).date(), time(), zone)

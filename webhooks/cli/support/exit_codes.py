@@ -15,7 +15,7 @@ INTERRUPTED = 130
 # Shown by `flask --help` and in docs/cli.md, which a test compares with this table.
 MEANINGS = {
     DONE: "success",
-    FAILED: "failure: no such event, an invalid rules file, a response other than 200",
+    FAILED: "failure: no such event, an invalid rules file, a response other than 200; status: an incident is open",
     USAGE: "usage error: an unknown option, state, event type or time",
     UNAVAILABLE: "unavailable or not configured: the inbox, the server, Tableau, a setting",
     INTERRUPTED: "interrupted with Ctrl-C (tail, listen and worker exit with 0)",

@@ -123,10 +123,15 @@ class Time(click.ParamType):  # type: ignore[type-arg]  # generic in new version
             self.fail(str(error), param, ctx)
 
 
-class _Name(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
+class Name(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
     """One of `names`, which a shell completes in any case."""
 
     names: Collection[str]
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value not in self.names:
+            self.fail(unknown(self.name, str(value), self.names), param, ctx)
+        return str(value)
 
     def shell_complete(
         self,
@@ -138,23 +143,26 @@ class _Name(click.ParamType):  # type: ignore[type-arg]  # generic in new versio
         return [CompletionItem(name) for name in self.names if name.casefold().startswith(start)]
 
 
-class EventType(_Name):
+class EventType(Name):
     """The name of an event type. Tableau's list grows, so each command decides about unknown ones."""
 
     name = "event_type"
     names = RULE_EVENT_TYPES
 
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,  # noqa: ARG002 - click's signature
+        ctx: click.Context | None,  # noqa: ARG002 - click's signature
+    ) -> str:
+        return str(value)
 
-class State(_Name):
+
+class State(Name):
     """The state of an event or of one of its jobs."""
 
     name = "state"
     names = STATES
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if value not in STATES:
-            self.fail(unknown("state", str(value), STATES), param, ctx)
-        return str(value)
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, and nothing else.")

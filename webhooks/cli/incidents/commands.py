@@ -1,0 +1,49 @@
+"""`flask incidents`: list incidents."""
+
+from __future__ import annotations
+
+import click
+
+from webhooks.cli.incidents import options
+from webhooks.cli.support import application, terminal
+from webhooks.cli.support.commands import Group
+from webhooks.cli.support.options import as_json
+from webhooks.cli.support.presentation import Presentation
+from webhooks.views.incident_objects import incident_object
+
+
+@click.group(cls=Group)
+def incidents() -> None:
+    """List, explain, acknowledge, snooze and close incidents.
+
+    An incident is the time from the first failure of a refresh to its recovery. Times are in TIMEZONE. No Tableau
+    credentials are needed.
+    """
+
+
+@incidents.command("list")
+@options.filters
+@click.option(
+    "--limit", type=click.IntRange(0), default=50, show_default=True, help="Maximum number of incidents; 0 means all."
+)
+@as_json
+def list_incidents(filters: options.Filters, limit: int, as_json: bool) -> None:
+    """List incidents, open ones first, then the newest.
+
+    \b
+    flask incidents list --state open --project "Finance*"
+    flask incidents list --since 7d --json | jq .resource_name
+    """
+    records = filters.list(application.inbox(), limit)
+    if as_json:
+        for record in records:
+            terminal.print_json(incident_object(record, application.redact))
+        return
+    if not records:
+        click.echo("No such incidents." if filters else "No incidents.", err=True)
+        return
+    from webhooks.cli.incidents.render import incident_list  # noqa: PLC0415 - it imports rich
+
+    terminal.show(incident_list(records, Presentation()))
+    if len(records) == limit and terminal.is_terminal():
+        click.secho(f"The first {limit}; --limit 0 lists all.", dim=True)

@@ -1,0 +1,93 @@
+"""Parameters of the commands about incidents: the filters, with the names that a shell completes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+import click
+
+from webhooks.cli.support import options
+from webhooks.incidents.incident import IncidentKind, IncidentState
+
+if TYPE_CHECKING:
+    from webhooks.inbox import Inbox, IncidentRecord
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class State(options.Name):
+    """The state of an incident."""
+
+    name = "state"
+    names = get_args(IncidentState)
+
+
+class Kind(options.Name):
+    """The kind of an incident."""
+
+    name = "kind"
+    names = get_args(IncidentKind)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """The filters for incidents that a command was given; of several values, one has to match."""
+
+    states: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    since: datetime | None = None
+
+    def __bool__(self) -> bool:
+        return any((self.states, self.kinds, self.resources, self.projects, self.owners, self.since))
+
+    def list(self, inbox: Inbox, limit: int) -> Sequence[IncidentRecord]:
+        """Return the incidents that match, open ones first and then the newest; 0 means all."""
+        return inbox.incidents.list(
+            states=self.states,
+            kinds=self.kinds,
+            resources=self.resources,
+            projects=self.projects,
+            owners=self.owners,
+            since=self.since,
+            limit=limit or None,
+        )
+
+
+def filters(command: F) -> F:
+    """Add the filters to a command; they arrive as one argument `filters`."""
+
+    @wraps(command)
+    def collected(*args: Any, **given: Any) -> Any:
+        return command(*args, filters=Filters(**{name: given.pop(name) for name in FILTERS}), **given)
+
+    wrapped: Any = collected
+    for option in reversed(FILTERS.values()):
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[no-any-return]
+
+
+FILTERS = {
+    "states": click.option(
+        "--state", "states", type=State(), multiple=True, help=f"{', '.join(State.names)}; repeatable."
+    ),
+    "kinds": click.option("--kind", "kinds", type=Kind(), multiple=True, help=f"{', '.join(Kind.names)}; repeatable."),
+    "resources": options.FILTERS["resources"],
+    "projects": click.option(
+        "--project", "projects", metavar="NAME", multiple=True, help="Project or its path, with * and ?; repeatable."
+    ),
+    "owners": click.option(
+        "--owner", "owners", metavar="NAME", multiple=True, help="Name or e-mail address, with * and ?; repeatable."
+    ),
+    "since": click.option(
+        "--since",
+        type=options.Time(),
+        help="Leave out what was closed before: a duration before now (30m, 2h, 7d) or an ISO time in UTC.",
+    ),
+}

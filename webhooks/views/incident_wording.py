@@ -1,0 +1,73 @@
+"""Describe incidents in words: the period, the failures, the reason, who was notified, who takes care of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from webhooks.views.formats import count, duration
+
+if TYPE_CHECKING:
+    from webhooks.inbox import IncidentRecord
+    from webhooks.incidents import Incident
+    from webhooks.incidents.incident import IncidentKind
+
+# Returns a time in words, such as `02:14` or `yesterday 23:10`.
+When = Callable[[datetime], str]
+
+KINDS: Mapping[IncidentKind, str] = {"dead_letters": "dead letters"}
+
+
+def kind(incident: Incident) -> str:
+    """Return the kind of the incident in words."""
+    return KINDS.get(incident.kind, incident.kind)
+
+
+def name(incident: Incident) -> str:
+    """Return the name of the resource, or its LUID if it has no name."""
+    return incident.resource_name or incident.resource_luid
+
+
+def period(incident: Incident, now: datetime, when: When) -> str:
+    """Return `02:14 (5 h 46 min)` for an open incident, `02:14 to 04:28 (2 h 14 min)` for a closed one."""
+    end = f" to {when(incident.closed_at)}" if incident.closed_at else ""
+    return f"{when(incident.opened_at)}{end} ({length(incident, now)})"
+
+
+def length(incident: Incident, now: datetime) -> str:
+    """Return how long the problem has lasted, or did last: `2 h 14 min`."""
+    return duration(round(incident.duration(now).total_seconds()))
+
+
+def failures(incident: Incident) -> str:
+    """Return `4 failures in a row`, or `7 failures, 2 in a row` if there were successes in between."""
+    if incident.failures < 1:
+        return ""
+    total = count(incident.failures, "failure")
+    if incident.failures == 1:
+        return total
+    in_a_row = " in a row" if incident.in_a_row == incident.failures else f", {incident.in_a_row} in a row"
+    return total + in_a_row + (", flapping" if incident.flapping else "")
+
+
+def reason(incident: Incident) -> str:
+    """Return the class and the words of the reason, such as `schema change: column net_amount is gone`."""
+    known_class = incident.reason_class if incident.reason_class != "unknown" else None
+    return ": ".join(part for part in (known_class, incident.reason) if part)
+
+
+def acknowledgement(incident: Incident, when: When) -> str:
+    """Return who acknowledged or snoozed the incident and until when; empty if it is closed."""
+    if incident.state == "closed":
+        return ""
+    if incident.state == "open":
+        return "not acknowledged"
+    until = f" until {when(incident.quiet_until)}" if incident.quiet_until else ""
+    return f"{incident.state} by {incident.quiet_by}{until}"
+
+
+def notified(record: IncidentRecord, when: When, address: Callable[[str], str]) -> str:
+    """Return which destinations show a message and since when: `#finance 02:14, ann@example.org 02:44`."""
+    posted = [(notice.destination, notice.posted_at) for notice in record.notices if notice.posted_at]
+    return ", ".join(f"{address(to)} {when(at)}" for to, at in posted)

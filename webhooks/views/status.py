@@ -1,0 +1,95 @@
+"""The state of everything on one screen: what is broken, since when, who was notified. From the inbox alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from webhooks.views.formats import count, iso, midnight
+from webhooks.views.incident_objects import incident_object
+from webhooks.views.json_objects import Hide
+from webhooks.views.webhook_health import WebhookHealth
+
+if TYPE_CHECKING:
+    from webhooks.inbox import Inbox, IncidentRecord
+
+OPEN_STATES = ("open", "snoozed", "acknowledged")
+# Outcomes of runs that are over, in the order in which they are named after the successes.
+FAILURES = ("failed", "cancelled", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The open incidents, those that need someone first, and figures for one line.
+
+    `counts` has the number of open incidents by state, `refreshes` the number of runs since midnight by outcome.
+    """
+
+    at: datetime
+    since: datetime
+    incidents: Sequence[IncidentRecord]
+    counts: Mapping[str, int]
+    refreshes: Mapping[str, int]
+    webhooks: WebhookHealth
+
+    @property
+    def open(self) -> int:
+        """The number of open incidents, whether acknowledged or not."""
+        return sum(self.counts.values())
+
+
+def read_status(
+    inbox: Inbox, *, now: datetime, zone: tzinfo, webhooks: WebhookHealth, limit: int | None = None
+) -> Status:
+    """Return the status; of the open incidents, `limit` are read at most."""
+    since = midnight(now, zone)
+    counts = dict.fromkeys(OPEN_STATES, 0)
+    for (_, state), number in inbox.incidents.count_open().items():
+        counts[state] += number
+    incidents = inbox.incidents.list(states=OPEN_STATES, limit=limit)
+    return Status(
+        at=now,
+        since=since,
+        incidents=sorted(incidents, key=lambda record: OPEN_STATES.index(record.incident.state)),
+        counts=counts,
+        refreshes=inbox.runs.outcomes_since(since),
+        webhooks=webhooks,
+    )
+
+
+def summary(status: Status) -> list[str]:
+    """Return the parts of the first line: incidents, refreshes since midnight, webhooks."""
+    parts = [count(status.open, "open incident") if status.open else "No open incidents"]
+    parts += [f"{status.counts[state]} {state}" for state in ("acknowledged", "snoozed") if status.counts[state]]
+    return [", ".join(parts), refreshes(status.refreshes), status.webhooks.text]
+
+
+def refreshes(outcomes: Mapping[str, int]) -> str:
+    """Return how the refreshes since midnight ended: `207 of 214 refreshes since midnight succeeded, 2 running`."""
+    failures = [f"{outcomes[outcome]} {outcome}" for outcome in FAILURES if outcomes.get(outcome)]
+    succeeded, running = outcomes.get("succeeded", 0), outcomes.get("running", 0)
+    ended = succeeded + sum(outcomes.get(outcome, 0) for outcome in FAILURES)
+    also_running = f", {running} running" if running else ""
+    if not ended:
+        return f"no refreshes since midnight{also_running}"
+    details = f" ({', '.join(failures)})" if failures else ""
+    return f"{succeeded} of {count(ended, 'refresh', 'refreshes')} since midnight succeeded{details}{also_running}"
+
+
+def status_object(status: Status, hide: Hide) -> dict[str, Any]:
+    """Return the status as JSON."""
+    return {
+        "at": iso(status.at),
+        "open": status.open,
+        "acknowledged": status.counts["acknowledged"],
+        "snoozed": status.counts["snoozed"],
+        "refreshes": {"since": iso(status.since), **status.refreshes},
+        "webhooks": {
+            "state": status.webhooks.state,
+            "text": status.webhooks.text,
+            "checked_at": iso(status.webhooks.checked_at),
+        },
+        "incidents": [incident_object(record, hide) for record in status.incidents],
+    }
