@@ -24,7 +24,6 @@ IMAGE = re.compile(
     r"(?m)^(?P<before>(?:FROM|\s*image:)[ ]+)(?P<name>[a-z0-9][\w./-]*(?::\d+/[\w./-]+)?):(?P<tag>[\w.-]+)"
     r"(?:@sha256:[0-9a-f]{64})?"
 )
-DEFAULT_REGISTRY = "https://registry.example"
 ACCEPT = (
     "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, "
     "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
@@ -49,14 +48,19 @@ def images(text: str) -> set[str]:
 
 
 def address(image: str, registry: str = "") -> tuple[str, str]:
-    """Return the registry of `name:tag`, or `registry` in its place, and the address of the manifest there."""
+    """Return the registry of `name:tag`, or `registry` in its place, and the address of the manifest there.
+
+    Raises Unresolved if neither is given: which registry a name without a host means is a setting of the engine.
+    """
     name, _, tag = image.rpartition(":")
     host, _, path = name.partition("/")
     if path and ("." in host or ":" in host or host == "localhost"):
         own = f"https://{host}"
     else:
-        own, path = DEFAULT_REGISTRY, name if path else f"library/{name}"
+        own, path = "", name if path else f"library/{name}"
     base = (registry or own).rstrip("/")
+    if not base:
+        raise Unresolved(f"{image} names no registry; give its address with --registry")
     return base, f"{base}/v2/{quote(path)}/manifests/{quote(tag)}"
 
 
@@ -105,7 +109,9 @@ def _token(transport: Transport, challenge: str, registry: str) -> str:
 def main(words: list[str], folder: Path = ROOT) -> int:
     """Look up all images, then write both files; write neither if an image cannot be looked up."""
     parser = argparse.ArgumentParser(prog="python -m deploy.digests", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--registry", default="", help="address of a mirror that has all images")
+    parser.add_argument(
+        "--registry", default="", help="address of the registry for images that name none, or of a mirror that has all"
+    )
     registry = parser.parse_args(words).registry
     texts = {name: (folder / name).read_text(encoding="utf-8") for name in FILES}
     try:

@@ -155,13 +155,19 @@ def test_slow_registry_ends_in_time(folder: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("image", "path"),
+    ("image", "registry", "path"),
     [
-        ("python:3.12", "https://registry.example/v2/library/python/manifests/3.12"),
-        ("grafana/loki:3", "https://registry.example/v2/grafana/loki/manifests/3"),
-        ("registry.example:5000/a/b:1", "https://registry.example:5000/v2/a/b/manifests/1"),
+        ("python:3.12", "https://hub.example/", "https://hub.example/v2/library/python/manifests/3.12"),
+        ("grafana/loki:3", "https://hub.example", "https://hub.example/v2/grafana/loki/manifests/3"),
+        ("registry.example:5000/a/b:1", "", "https://registry.example:5000/v2/a/b/manifests/1"),
     ],
 )
-def test_names_lead_to_their_registry(image: str, path: str) -> None:
-    """A name without a host is in the default registry."""
-    assert digests.address(image)[1] == path
+def test_names_lead_to_their_registry(image: str, registry: str, path: str) -> None:
+    """A name with a host names its registry; a single word is in the library of official images."""
+    assert digests.address(image, registry)[1] == path
+
+
+def test_name_without_a_registry_needs_its_address() -> None:
+    """No registry is asked that neither the name nor the command gives."""
+    with pytest.raises(digests.Unresolved, match="give its address with --registry"):
+        digests.address("python:3.12")
