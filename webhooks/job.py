@@ -18,6 +18,8 @@ ANNOUNCED_TO = "announced to"
 PLANNING_FAILED = "planning_failed"
 # Brings the message about an incident up to date.
 NOTICE = "notice"
+# Brings a message that several incidents share up to date.
+NOTICE_GROUP = "notice_group"
 BUILT_IN_HANDLERS = frozenset({MONITOR_ALERT, DEAD_LETTERS, PLANNING_FAILED})
 
 VerdictKind = Literal["rule", "handler", "monitor", "reconciled", "planning"]

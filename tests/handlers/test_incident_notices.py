@@ -17,7 +17,7 @@ from tests.support.simulated_actions import RULE, Simulation
 from webhooks import rules
 from webhooks.clock import from_timestamp, utc_now
 from webhooks.context import call
-from webhooks.errors import RetryLater
+from webhooks.errors import RetryLater, Skip
 from webhooks.event import Event
 from webhooks.inbox import Inbox
 from webhooks.inbox.schema import jobs
@@ -93,6 +93,8 @@ class Story:
         except (RetryLater, NotifierError) as error:
             wait = (error.retry_at or self.now + timedelta(seconds=1)) - self.now
             self.simulation.inbox.jobs.postpone(job, wait.total_seconds(), str(error))
+        except Skip as error:
+            self.simulation.inbox.jobs.skip(job, str(error))
         else:
             self.simulation.inbox.jobs.finish(job)
 

@@ -22,15 +22,19 @@ def openings(*seconds: int, held: str | None = None) -> list[Opening]:
         # One, and one more after a minute: at once.
         ([0], 0, [], ["i0"], None),
         ([0, 60], 60, [], ["i0", "i1"], None),
-        # Those that follow within a minute wait for a minute, and are not five.
-        ([0, 10, 20, 30], 30, [], ["i0"], 70),
-        ([0, 10, 20, 30], 70, [], ["i0", "i1"], 80),
-        ([0, 10, 20, 30], 90, [], ["i0", "i1", "i2", "i3"], None),
+        # Those that follow within a minute wait for ten seconds, and are not five.
+        ([0, 1, 2, 3], 3, [], ["i0"], 11),
+        ([0, 1, 2, 3], 11, [], ["i0", "i1"], 12),
+        ([0, 1, 2, 3], 13, [], ["i0", "i1", "i2", "i3"], None),
+        ([0, 59], 59, [], ["i0"], 69),
         # The fifth makes a group; the first one has a message of its own already and is listed as well.
-        ([0, 10, 20, 30, 40], 39, [], ["i0"], 70),
+        ([0, 1, 2, 3, 4], 3, [], ["i0"], 11),
+        ([0, 1, 2, 3, 4], 4, [["i0", "i1", "i2", "i3", "i4"]], ["i0"], None),
+        # So have the first ones of a slower storm.
+        ([0, 10, 20, 30, 40], 39, [], ["i0", "i1", "i2"], 40),
         ([0, 10, 20, 30, 40], 40, [["i0", "i1", "i2", "i3", "i4"]], ["i0"], None),
         ([0, 10, 20, 30, 59], 59, [["i0", "i1", "i2", "i3", "i4"]], ["i0"], None),
-        ([0, 10, 20, 30, 60], 60, [], ["i0"], 70),
+        ([0, 10, 20, 30, 60], 60, [], ["i0", "i1", "i2", "i3"], 70),
         # Any minute counts, not only the one of the first.
         ([0, 50, 60, 70, 80, 90], 90, [["i1", "i2", "i3", "i4", "i5"]], ["i0"], None),
         # Late ones join by edit, up to five minutes after the last one; then the next one is alone.
@@ -68,6 +72,14 @@ def test_end_of_a_silence_makes_one_summary() -> None:
     found = group([*held, Opening("i8", at("6:30")), Opening("i9", at("5:00"), at("5:00"))], at("6:30"))
     assert [(one.kind, one.members) for one in found.groups] == [("summary", ("i0", "i1"))]
     assert set(found.single) == {"i8", "i9"}
+
+
+def test_incident_waits_for_others_at_the_end_of_a_silence() -> None:
+    """One that is alone at the end waits ten seconds for others before it gets a message of its own."""
+    alone = [Opening("i1", at("6:30"), at("6:30"))]
+    assert group(alone, at("6:30")).single == ()
+    assert group(alone, at("6:30")).next_at == at("6:30") + timedelta(seconds=10)
+    assert group(alone, at("6:30") + timedelta(seconds=10)).single == ("i1",)
 
 
 def test_group_shows_the_states_of_its_members() -> None:

@@ -24,7 +24,7 @@ from webhooks.clock import parse_time
 from webhooks.context.delivery import Delivery, PictureSource, counted, redact_message
 from webhooks.destinations import resolve_default
 from webhooks.errors import LeaseLost, Permanent, RetryLater
-from webhooks.inbox import MISSING, NoticeRecord
+from webhooks.inbox import MISSING, GroupRecord, NoticeRecord
 from webhooks.incidents.policy import WantedNotice, deliveries
 
 if TYPE_CHECKING:
@@ -50,13 +50,14 @@ Compose = Callable[[WantedNotice], Message]
 
 
 class Upkeep:
-    """The message about one incident at one destination.
+    """The message about one incident, or about the incidents of a group, at one destination.
 
-    What is sent is recorded in the notice, which all jobs about it share. Before a post, its own id is recorded: after
-    an unknown outcome the service is asked for it, so that no second message appears where it can be asked.
+    What is sent is recorded in the notice or the group, which all jobs about it share. Before a post, its own id is
+    recorded: after an unknown outcome the service is asked for it, so that no second message appears where it can be
+    asked. `host` is the message of a group, in whose thread the replies of a notice without a message of its own go.
     """
 
-    def __init__(self, context: Context, notice: NoticeRecord) -> None:
+    def __init__(self, context: Context, notice: NoticeRecord | GroupRecord, host: Posted | None = None) -> None:
         try:
             destination = parse_destination(resolve_default(notice.destination, context.notifiers.with_default_address))
         except ValueError as error:
@@ -65,7 +66,8 @@ class Upkeep:
         self._notifier, self._to = context.notifiers[destination.kind], destination.to
         self._shown = dict(notice.shown)
         stored: dict[str, Any] = dict(notice.posted or {})
-        self._posted = Posted.from_dict(stored["message"]) if "message" in stored else None
+        self._host = host
+        self._posted = Posted.from_dict(stored["message"]) if "message" in stored else host
         # By key, the posts whose outcome is unknown.
         self._pending: dict[str, dict[str, Any]] = dict(stored.get("pending") or {})
         self._edited_at = parse_time(stored.get("edited_at"))
@@ -109,6 +111,13 @@ class Upkeep:
         self._finish(picture)
         if waits:
             raise min(waits, key=lambda error: error.retry_at or self._context.now())
+
+    def reply(self, wanted: Sequence[WantedNotice], change: Compose) -> None:
+        """Send these changes as replies, and record what is shown. Raises RetryLater and NotifierError."""
+        for one in wanted:
+            self._shown[one.key] = self._reply(one, change)
+            self._save()
+        self._save()
 
     def _show_message(self, one: WantedNotice, whole: Compose, change: Compose) -> int:
         """Show the message, and return the version that the destination shows now."""
@@ -165,7 +174,7 @@ class Upkeep:
             # The earlier attempt may have posted an older version, which is edited next.
             version = self._pending[one.key]["version"]
         else:
-            client_id = f"notice {self._notice.id} {one.key} {version}"
+            client_id = f"{name_of(self._notice)} {one.key} {version}"
             since = self._context.now().isoformat()
             self._pending[one.key] = {"id": client_id, "since": since, "version": version}
             self._save()
@@ -229,19 +238,27 @@ class Upkeep:
 
     def _save(self) -> None:
         stored: dict[str, Any] = {}
-        if self._posted is not None:
+        if self._posted is not None and self._posted is not self._host:
             stored["message"] = self._posted.as_dict()
         if self._pending:
             stored["pending"] = self._pending
         if self._edited_at is not None:
             stored["edited_at"] = self._edited_at.isoformat()
-        self._context.inbox.notices.save(self._notice, posted=stored, shown=self._shown)
+        if isinstance(self._notice, GroupRecord):
+            self._context.inbox.notice_groups.save(self._notice, posted=stored, shown=self._shown)
+        else:
+            self._context.inbox.notices.save(self._notice, posted=stored, shown=self._shown)
+
+
+def name_of(notice: NoticeRecord | GroupRecord) -> str:
+    """Return a name that no other message has."""
+    return f"{'group' if isinstance(notice, GroupRecord) else 'notice'} {notice.id}"
 
 
 @contextmanager
-def locked(context: Context, notice: NoticeRecord) -> Iterator[None]:
-    """Let one job at a time work on a notice, waiting briefly. Raises RetryLater while another does for longer."""
-    task, owner = f"notice {notice.id}", f"job {context.job.id} {context.job.attempts}"
+def locked(context: Context, notice: NoticeRecord | GroupRecord) -> Iterator[None]:
+    """Let one job at a time work on a message, waiting briefly. Raises RetryLater while another does for longer."""
+    task, owner = name_of(notice), f"job {context.job.id} {context.job.attempts}"
     patience = time.monotonic() + LOCK_PATIENCE_SECONDS
     while not context.inbox.locks.acquire(task, owner, LOCK_SECONDS):
         if time.monotonic() > patience:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from notifiers import Mention, Message, Picture, parse_mention
+from notifiers import Mention, Message, Picture, Posted, parse_mention
 from webhooks.context import Context, Upkeep, locked
-from webhooks.errors import Skip
+from webhooks.context.upkeep import Compose
+from webhooks.errors import RetryLater, Skip
 from webhooks.inbox import IncidentRecord, NoticeRecord, UnknownIncident
 from webhooks.incidents import wanted_notices
-from webhooks.incidents.policy import WantedNotice, next_due
+from webhooks.incidents.policy import WantedNotice, deliveries, next_due
 from webhooks.incidents.silences import Facts
 from webhooks.messages.incident_message import (
     IncidentDetails,
@@ -68,14 +69,7 @@ def _update(
     due = next_due(incident, notice.policy, now, silences, facts)
     if due is not None:
         context.inbox.incidents.save_due(record.id, due)
-    details = IncidentDetails(
-        number=record.id,
-        rule=notice.rule,
-        project=known.project,
-        owner=known.owner,
-        link=known.link,
-        problem=known.problem,
-    )
+    details = details_of(record, notice.rule)
     zone = context.settings.zone
     values = incident_values(incident, details, zone)
     title, text = (notice.template.get(name, "").format_map(values) for name in ("title", "text"))
@@ -88,14 +82,64 @@ def _update(
     def change(one: WantedNotice) -> Message:
         return change_message(incident, one.text, mentions=_mentions(one) if one.urgency == "escalation" else ())
 
-    notified = (notice.destination,) if notice.posted_at else ()
+    notified = (notice.destination,) if notice.posted_at or notice.group_id is not None else ()
     # The message also shows what was looked up.
     looked_up = zlib.crc32(repr(known).encode())
     wanted = [
         replace(one, version=one.version ^ looked_up) if one.form == "message" else one
         for one in wanted_notices(incident, notice.policy, now, silences, facts, notified=notified)
     ]
-    Upkeep(context, notice).run(wanted, whole, change, picture)
+    group_id, groups = notice.group_id, context.inbox.notice_groups
+    is_single = bool(notice.posted or notice.single)
+    if not is_single and group_id is None:
+        shown = {(notice.destination, key): version for key, version in notice.shown.items()}
+        opening = next((one.notice for one in deliveries(wanted, shown) if one.action == "post"), None)
+        if opening is None:
+            return
+        placement = groups.place(notice, context.job, summary_at=opening.summary_at)
+        if placement.wait_until is not None:
+            raise RetryLater("more incidents may share the message", placement.wait_until)
+        group_id, is_single = placement.group_id, placement.group_id is None
+    elif group_id is not None and wanted and wanted[0].held_until is None:
+        groups.changed(group_id, context.job)
+    if is_single:
+        Upkeep(context, notice).run(wanted, whole, change, picture)
+    elif group_id is not None:
+        _reply_in_group(context, notice, group_id, wanted, change)
+
+
+def _reply_in_group(
+    context: Context, notice: NoticeRecord, group_id: int, wanted: Sequence[WantedNotice], change: Compose
+) -> None:
+    """Send what the thread of the group's message should show of this incident: the end of a snooze, and reminders.
+
+    The table shows all else. One reminder is about all incidents of the group.
+    """
+    groups = context.inbox.notice_groups
+    group = groups.get(group_id)
+    if group is None or group.posted is None or "message" not in group.posted:
+        return
+    new = [one for one in wanted if one.form == "thread" and one.held_until is None and one.key not in notice.shown]
+    reminders = [one for one in new if one.urgency == "repeat" and one.key.startswith("repeat ")]
+    if reminders and notice.policy.repeat:
+        groups.changed(group_id, context.job, remind_at=reminders[0].at, gap=notice.policy.repeat / 2)
+    ends = [one for one in new if one.key.startswith("end ")]
+    shown = {**notice.shown, **dict.fromkeys((one.key for one in reminders), 1)}
+    if reminders or ends:
+        Upkeep(context, replace(notice, shown=shown), Posted.from_dict(group.posted["message"])).reply(ends, change)
+
+
+def details_of(record: IncidentRecord, rule: str) -> IncidentDetails:
+    """Return what a message about the incident shows beyond its runs and acts."""
+    known = record.details
+    return IncidentDetails(
+        number=record.id,
+        rule=rule,
+        project=known.project,
+        owner=known.owner,
+        link=known.link,
+        problem=known.problem,
+    )
 
 
 def _mentions(one: WantedNotice) -> tuple[Mention, ...]:

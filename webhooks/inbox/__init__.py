@@ -25,6 +25,7 @@ from webhooks.inbox.incidents import Incidents, UnknownIncident
 from webhooks.inbox.jobs import Jobs
 from webhooks.inbox.locks import Locks
 from webhooks.inbox.migrate import Migrate, prepare
+from webhooks.inbox.notice_groups import GroupRecord, NoticeGroups
 from webhooks.inbox.notices import NoticeRecord, Notices
 from webhooks.inbox.quotas import Quotas
 from webhooks.inbox.records import Attempt, EventRecord, EventSummary, JobRecord, Receipt
@@ -43,6 +44,7 @@ __all__ = [
     "Attempt",
     "EventRecord",
     "EventSummary",
+    "GroupRecord",
     "Inbox",
     "IncidentRecord",
     "JobPlanner",
@@ -85,6 +87,7 @@ class Inbox:
         self.runs = Runs(store)
         self.incidents = Incidents(store)
         self.notices = Notices(store)
+        self.notice_groups = NoticeGroups(store)
         self.silences = Silences(store)
         self.budgets = Budgets(store)
         self._checked_at = -CHECK_SECONDS

@@ -41,9 +41,11 @@ class IncidentRecord:
     notices: tuple[NoticeRecord, ...] = ()
 
 
-def incident_records(connection: Connection, rows: Sequence[RowMapping]) -> list[IncidentRecord]:
-    """Return the incidents of rows with their acts and notices, without their runs."""
-    ids = [row["id"] for row in rows]
+def incident_records(
+    connection: Connection, rows: Sequence[RowMapping], *, complete: bool = True
+) -> list[IncidentRecord]:
+    """Return the incidents of rows without their runs; with their acts and notices if `complete`."""
+    ids = [row["id"] for row in rows] if complete else []
     their_acts: dict[int, list[Act]] = {}
     for act in connection.execute(select(acts).where(acts.c.incident_id.in_(ids)).order_by(acts.c.id)).mappings():
         their_acts.setdefault(act["incident_id"], []).append(act_of(act))

@@ -31,6 +31,9 @@ class NoticeRecord:
     `posted` is where the message is, as the notifier returned it; None until it was posted. `shown` has the version of
     each part that was sent last: of the message and of the replies in its thread. `template` has the rule's own `title`
     and `text`, if it gives them.
+
+    `single`: it has a message of its own. `group_id` is the message that it shares with others; if it has its own one,
+    too, that one was there first.
     """
 
     id: int
@@ -41,6 +44,8 @@ class NoticeRecord:
     template: Mapping[str, str]
     posted: Mapping[str, Any] | None
     shown: Mapping[str, int]
+    single: bool
+    group_id: int | None
     created_at: datetime
     posted_at: datetime | None
     updated_at: datetime | None
@@ -125,6 +130,8 @@ def notice_of(row: RowMapping) -> NoticeRecord:
         template=json.loads(row["template"]),
         posted=json.loads(row["posted"]) if row["posted"] else None,
         shown=json.loads(row["shown"]),
+        single=bool(row["single"]),
+        group_id=row["group_id"],
         created_at=from_timestamp(row["created_at"]),
         posted_at=optional_time(row["posted_at"]),
         updated_at=optional_time(row["updated_at"]),

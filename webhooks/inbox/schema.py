@@ -272,6 +272,8 @@ notice_groups = Table(
     # Counts the changes; `runner` is the job that shows them.
     Column("wanted", Integer, nullable=False),
     Column("runner", Id),
+    # When the last reminder of one of the incidents was due.
+    Column("remind_at", Double),
     Column("posted", Text),
     Column("shown", Text, nullable=False, server_default="{}"),
     Column("created_at", Double, nullable=False),

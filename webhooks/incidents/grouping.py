@@ -12,10 +12,12 @@ from typing import Literal
 
 from webhooks.incidents.incident import VERSION_BYTES, Incident
 
-# This many openings within the window are a group. An opening that follows another one waits until it is known whether
-# they become one, so a storm makes one message for its first incident and one for the group.
+# This many openings within the window are a group.
 GROUP_SIZE = 5
 WINDOW = timedelta(seconds=60)
+# An opening that follows another one in the window, and one at the end of a silence, waits this long for others. So a
+# storm makes one message for its first incident and one for the group, and an incident of its own is late by seconds.
+GATHERING = timedelta(seconds=10)
 # A group that nothing has joined for this long is complete. Joining edits the message and alerts no one, so an incident
 # that opens later must have a message of its own.
 CALM = timedelta(minutes=5)
@@ -61,20 +63,21 @@ def group(openings: Iterable[Opening], now: datetime) -> Grouping:
     Pass at least those of the last hour, also those that were sent, so that a group keeps its members.
     """
     ordered = sorted((one for one in openings if one.at <= now), key=lambda one: (one.at, one.incident))
-    summaries, others = _summaries([one for one in ordered if one.summary_at])
+    summaries, alone = _summaries([one for one in ordered if one.summary_at])
     ordered = [one for one in ordered if one.summary_at is None]
     storms = _storms(ordered)
     grouped = {member for one in storms for member in one.members}
     first_members = {one.id for one in storms}
-    single, waiting = list(others), []
+    single = [one.incident for one in alone if now - one.at >= GATHERING]
+    waiting = [one.at + GATHERING for one in alone if now - one.at < GATHERING]
     previous: datetime | None = None
     for one in ordered:
         follows = previous is not None and one.at - previous < WINDOW
         previous = one.at
         if one.incident in grouped:
             single += [one.incident] if one.incident in first_members and not follows else []
-        elif follows and now - one.at < WINDOW:
-            waiting.append(one.at + WINDOW)
+        elif follows and now - one.at < GATHERING:
+            waiting.append(one.at + GATHERING)
         else:
             single.append(one.incident)
     return Grouping((*summaries, *storms), tuple(single), min(waiting, default=None))
@@ -94,15 +97,15 @@ def describe_group(members: Iterable[Incident]) -> str:
     )
 
 
-def _summaries(openings: Sequence[Opening]) -> tuple[list[Group], list[str]]:
+def _summaries(openings: Sequence[Opening]) -> tuple[list[Group], list[Opening]]:
     """Return a group for each end of a silence, and the incidents that are alone at theirs."""
     groups, alone = [], []
     for end, held in groupby(
         sorted(openings, key=lambda one: (str(one.summary_at), one.at)), lambda one: one.summary_at
     ):
-        members = [one.incident for one in held]
+        members = list(held)
         if len(members) > 1 and end:
-            groups.append(Group(members[0], "summary", end, tuple(members)))
+            groups.append(Group(members[0].incident, "summary", end, tuple(one.incident for one in members)))
         else:
             alone += members
     return groups, alone

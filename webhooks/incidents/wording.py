@@ -42,9 +42,9 @@ def describe_cure(cure: Cure) -> str:
     return f"a refresh by {cure.by}" if cure.kind == "refresh" else "the next run"
 
 
-def count(number: int, noun: str) -> str:
+def count(number: int, noun: str, plural: str = "") -> str:
     """Return `1 failure` or `3 failures`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def duration(length: timedelta) -> str:

@@ -71,7 +71,7 @@ def incident_message(
         severity=_severity(incident),
         footer=" · ".join(filter(None, [details.rule, f"incident {details.number}"])),
         # A rule's own title says that it fails.
-        status="" if title and incident.state == "open" else _status(incident),
+        status="" if title and incident.state == "open" else status_of(incident),
         mentions=mentions,
     )
 
@@ -96,7 +96,7 @@ def change_message(incident: Incident, text: str, *, mentions: tuple[Mention, ..
     return Message(f"{name}: {text}", severity=_severity(incident), mentions=mentions)
 
 
-def _status(incident: Incident) -> str:
+def status_of(incident: Incident) -> str:
     if incident.state == "acknowledged":
         return "Acknowledged"
     if incident.state == "snoozed":

@@ -61,6 +61,7 @@ def delete_expired_runs(inbox: Inbox, retention_days: float, stopping: threading
     closed = inbox.incidents.delete_before(before, stopping=is_stopping)
     runs = inbox.runs.delete_before(before, stopping=is_stopping)
     inbox.silences.delete_before(before)
+    inbox.notice_groups.delete_empty(before)
     if runs or closed:
         log.info("Expired runs deleted: runs=%d incidents=%d retention_days=%g", runs, closed, retention_days)
     return runs + closed

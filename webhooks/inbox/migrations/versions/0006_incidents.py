@@ -126,6 +126,7 @@ def _create_notices() -> None:
         sa.Column("summary_at", sa.Double),
         sa.Column("wanted", sa.Integer, nullable=False),
         sa.Column("runner", Id),
+        sa.Column("remind_at", sa.Double),
         sa.Column("posted", sa.Text),
         sa.Column("shown", sa.Text, nullable=False, server_default="{}"),
         sa.Column("created_at", sa.Double, nullable=False),

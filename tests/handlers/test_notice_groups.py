@@ -1,0 +1,166 @@
+"""Messages that several incidents share, against a simulated Tableau and Slack."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.handlers.test_incident_notices import FAILED, SUCCEEDED, Story, story
+from webhooks.incidents import Act
+
+__all__ = ["story"]
+
+SECOND = timedelta(seconds=1)
+
+
+def storm(story: Story, event_type: str, numbers: range, *, every: float = 1.0) -> None:
+    """Let the refreshes of these workbooks end, one after the other."""
+    known = {one.name for one in story.simulation.running.world.home.workbooks.values()}
+    for number in numbers:
+        if f"Report {number}" not in known:
+            story.simulation.cause("WorkbookCreated", name=f"Report {number}")
+        story.refresh(event_type, name=f"Report {number}", run_seconds=every)
+
+
+def first_lines(story: Story) -> list[str]:
+    return [text.partition("\n")[0] for text in story.top_level]
+
+
+def test_storm_is_two_messages(story: Story) -> None:
+    """The first failure has its own message at once; all others are lines of one message, which late ones join."""
+    storm(story, FAILED, range(20))
+    story.work()
+    first, group = story.top_level
+    assert first.startswith("Failing: Report 0 (workbook)")
+    assert group.startswith("Failing: 20 refreshes\n20 open.")
+    assert all(f"Report {number} ·" in group for number in range(20))
+    assert story.replies == []
+
+
+def test_first_message_of_a_storm_is_immediate(story: Story) -> None:
+    """The first failure is sent before the second one is there."""
+    storm(story, FAILED, range(1))
+    assert len(story.top_level) == 1
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_fewer_than_five_have_messages_of_their_own(story: Story, count: int) -> None:
+    """Up to four failures within a minute have a message each, some seconds late."""
+    storm(story, FAILED, range(count))
+    story.work(15)
+    assert first_lines(story) == [f"Failing: Report {number} (workbook)" for number in range(count)]
+
+
+def test_slow_storm_has_messages_of_its_own_first(story: Story) -> None:
+    """If five fail within a minute but slowly, the first ones are sent by then; the group lists them as well."""
+    storm(story, FAILED, range(5), every=14)
+    story.work()
+    assert first_lines(story)[-1] == "Failing: 5 refreshes"
+    assert len(story.top_level) == 5
+
+
+def test_recoveries_are_shown_in_the_table_until_all_have_closed(story: Story) -> None:
+    """Each recovery changes its line; with the last one the message and its thread say that all have recovered."""
+    storm(story, FAILED, range(6))
+    story.work()
+    story.at(60)
+    storm(story, SUCCEEDED, range(4))
+    story.work()
+    assert "2 open, 4 closed." in story.top_level[1]
+    assert first_lines(story)[1] == "Failing: 6 refreshes"
+    story.at(70)
+    storm(story, SUCCEEDED, range(4, 6))
+    story.work()
+    assert first_lines(story) == ["Recovered: Report 0 (workbook)", "Recovered: 6 refreshes"]
+    assert story.replies[-1].startswith("Recovered: 6 closed")
+    assert len(story.top_level) == 2
+
+
+def test_members_are_acknowledged_alone(story: Story) -> None:
+    """An acknowledgement concerns one line and names who acknowledged."""
+    storm(story, FAILED, range(6))
+    story.work()
+    record = next(one for one in story.simulation.inbox.incidents.list() if one.incident.resource_name == "Report 3")
+    story.simulation.inbox.incidents.act(record.id, Act("", "acknowledge", "", story.now, "Ann", None))
+    story.work()
+    (line,) = [line for line in story.top_level[1].splitlines() if line.startswith("Report 3 ·")]
+    assert "Acknowledged by Ann" in line
+    assert "5 open, 1 acknowledged." in story.top_level[1]
+    assert "Acknowledged" not in story.top_level[0]
+
+
+def test_later_failure_has_a_message_of_its_own(story: Story) -> None:
+    """Five minutes after the last one joined, a new incident is not hidden in an edit."""
+    storm(story, FAILED, range(5))
+    story.work()
+    story.at(10)
+    storm(story, FAILED, range(5, 6))
+    assert first_lines(story)[-1] == "Failing: Report 5 (workbook)"
+
+
+def test_failure_after_the_end_of_the_storm_alerts(story: Story) -> None:
+    """A failure soon after all have recovered has a message of its own, as edits of a closed message are not seen."""
+    storm(story, FAILED, range(5))
+    story.work()
+    storm(story, SUCCEEDED, range(5))
+    story.work()
+    storm(story, FAILED, range(7, 8))
+    assert first_lines(story)[-1] == "Failing: Report 7 (workbook)"
+
+
+def test_storm_after_the_storm_in_the_thread(story: Story) -> None:
+    """If a member fails again after all had recovered, the thread says so."""
+    storm(story, FAILED, range(5))
+    story.work()
+    storm(story, SUCCEEDED, range(5))
+    story.work()
+    storm(story, FAILED, range(3, 4))
+    story.work()
+    assert first_lines(story)[1] == "Failing: 5 refreshes"
+    assert story.replies[-1].startswith("Failing: 1 open, 4 closed")
+
+
+def test_group_is_reminded_once(story: Story) -> None:
+    """`repeat` reminds of all incidents of a group in one reply."""
+    story.action = 'notify = "slack:#bi"\nrepeat = "1h"'
+    storm(story, FAILED, range(6))
+    story.work()
+    story.at(62)
+    story.work()
+    reminders = [one for one in story.replies if one.startswith("Failing: ")]
+    assert reminders == ["Failing: 6 open"]
+    assert len(story.top_level) == 2
+
+
+def test_storm_at_two_destinations(story: Story) -> None:
+    """Each destination has its own group; an escalation is a group as well."""
+    story.action = 'notify = ["slack:#bi", { to = "slack:#finance-data", after = "30m" }]'
+    storm(story, FAILED, range(6))
+    story.work()
+    assert len(story.top_level) == 2
+    story.at(31)
+    story.work()
+    assert first_lines(story)[2:] == ["Failing: Report 0 (workbook)", "Failing: 6 refreshes"]
+
+
+def test_end_of_quiet_hours_is_one_message(story: Story) -> None:
+    """All that opened within quiet hours and is still open is listed in one message at their end."""
+    start = story.start
+    until = start + timedelta(hours=2)
+    story.action = (
+        f'notify = "slack:#bi"\nquiet = {{ from = "{start - timedelta(hours=1):%H:%M}", to = "{until:%H:%M}" }}'
+    )
+    storm(story, FAILED, range(4))
+    story.work()
+    storm(story, SUCCEEDED, range(1))
+    story.work()
+    assert story.top_level == []
+    story.now = until.replace(second=0) + SECOND
+    story.work()
+    (text,) = story.top_level
+    assert text.startswith("Failing: 3 refreshes\n3 open.\nOpened during a silence or quiet hours")
+    assert "Report 0" not in text
+    storm(story, SUCCEEDED, range(1, 4))
+    story.work()
+    assert first_lines(story) == ["Recovered: 3 refreshes"]

@@ -1,0 +1,91 @@
+"""The notice_group action: bring the message that several incidents share up to date. Planned by the server."""
+
+from __future__ import annotations
+
+import zlib
+from datetime import timedelta
+
+from notifiers import Mention, Message, parse_mention
+from webhooks.context import Context, Upkeep, locked
+from webhooks.errors import RetryLater, Skip
+from webhooks.handlers.notice import details_of
+from webhooks.inbox import GroupRecord, IncidentRecord, NoticeRecord
+from webhooks.incidents import Incident, describe_group, group_version
+from webhooks.incidents.grouping import CALM, WINDOW
+from webhooks.incidents.policy import MESSAGE, Urgency, WantedNotice
+from webhooks.job import NOTICE_GROUP
+from webhooks.messages.group_message import Member, group_message, group_severity, group_status
+from webhooks.registry import Params, action
+
+# Seconds until changes are shown that came while the message was written.
+AGAIN = timedelta(seconds=1)
+
+
+class NoticeGroupParams(Params):
+    """The number of the group."""
+
+    group: int
+
+
+@action(NOTICE_GROUP, params=NoticeGroupParams, in_rules=False)
+def notice_group(context: Context, params: NoticeGroupParams) -> None:
+    """Show all incidents of the group as they are now.
+
+    Raises Skip if they are gone, RetryLater if a part has to wait, and NotifierError.
+    """
+    found = context.inbox.notice_groups.get(params.group)
+    if found is None:
+        raise Skip("the incidents no longer exist")
+    with locked(context, found):
+        group = context.inbox.notice_groups.get(params.group) or found
+        members = context.inbox.notice_groups.members(group.id)
+        if members:
+            _show(context, group, members)
+        if not context.inbox.notice_groups.finish(group):
+            raise RetryLater("the incidents have changed meanwhile", context.now() + AGAIN)
+
+
+def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord, IncidentRecord]]) -> None:
+    upkeep, incidents = Upkeep(context, group), [record.incident for _, record in members]
+    if not upkeep.can_edit:
+        # Who cannot be shown later what joins, is notified once of all.
+        complete_at = min(group.joined_at + WINDOW, group.created_at + CALM)
+        if group.posted_at is None and context.now() < complete_at:
+            raise RetryLater("more incidents may join the message", complete_at)
+        context.inbox.notice_groups.close(group)
+    lines = [Member(record.incident, details_of(record, notice.rule)) for notice, record in members]
+    mentions = _mentions(members) if group.posted_at is None else ()
+
+    def whole(_: WantedNotice) -> Message:
+        return group_message(lines, summary_at=group.summary_at, mentions=mentions, zone=context.settings.zone)
+
+    def change(one: WantedNotice) -> Message:
+        return Message(one.text, severity=group_severity(incidents), status=group_status(incidents))
+
+    looked_up = zlib.crc32(repr([line.details for line in lines]).encode())
+    upkeep.run(_wanted(group, incidents, group_version(incidents) ^ looked_up), whole, change)
+    if not any(one.is_open for one in incidents):
+        context.inbox.notice_groups.close(group)
+
+
+def _wanted(group: GroupRecord, incidents: list[Incident], version: int) -> list[WantedNotice]:
+    """Return the message of the group, and the replies in its thread: it closed, it failed again, reminders."""
+    states = {one.state for one in incidents}
+    urgency: Urgency = "open" if "open" in states else "close" if states == {"closed"} else "acknowledge"
+    text, at = describe_group(incidents), group.created_at
+    message = WantedNotice(group.destination, MESSAGE, "message", version, urgency, text, at, at)
+    closings, reopenings = (sum(key.startswith(word) for key in group.shown) for word in ("close ", "again "))
+    replies: list[tuple[str, Urgency]] = []
+    if states == {"closed"}:
+        replies.append((f"close {reopenings + 1}", "close"))
+    elif closings > reopenings:
+        replies.append((f"again {closings}", "open"))
+    if group.remind_at is not None and states != {"closed"}:
+        replies.append((f"repeat {group.remind_at.timestamp():.0f}", "repeat"))
+    return [message, *(WantedNotice(group.destination, key, "thread", 1, of, text, at, at) for key, of in replies)]
+
+
+def _mentions(members: list[tuple[NoticeRecord, IncidentRecord]]) -> tuple[Mention, ...]:
+    """Return all that the policies mention, each once."""
+    wanted = [one.mention for notice, _ in members for one in notice.policy.destinations if one.mention]
+    return tuple(parse_mention(one) for one in dict.fromkeys(wanted))

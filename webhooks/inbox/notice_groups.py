@@ -1,0 +1,251 @@
+"""Messages that several incidents share at a destination, and the decision which incidents do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Connection, RowMapping, delete, exists, insert, or_, select, update
+
+from webhooks.clock import from_timestamp
+from webhooks.inbox.databases.store import Store
+from webhooks.inbox.incident_records import IncidentRecord, incident_records
+from webhooks.inbox.job_rows import insert_jobs, job_row
+from webhooks.inbox.notices import NoticeRecord, notice_of
+from webhooks.inbox.records import optional_time
+from webhooks.inbox.schema import incidents, jobs, notice_groups, notices
+from webhooks.incidents.grouping import CALM, GATHERING, WINDOW, Opening, group
+from webhooks.job import NOTICE_GROUP, OPEN_STATES, Job, NewJob
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRecord:
+    """A message about several incidents at one destination; `posted` and `shown` as in NoticeRecord.
+
+    `wanted` counts the changes of its incidents. `remind_at` is when the last reminder of one of them was due.
+    """
+
+    id: int
+    destination: str
+    kind: Literal["storm", "summary"]
+    joined_at: datetime
+    summary_at: datetime | None
+    wanted: int
+    remind_at: datetime | None
+    posted: Mapping[str, Any] | None
+    shown: Mapping[str, int]
+    created_at: datetime
+    posted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The place of the first notification: a message of its own, a group, or not decided until a time."""
+
+    group_id: int | None = None
+    wait_until: datetime | None = None
+
+
+class NoticeGroups:
+    """All groups. Decisions about a destination are made one after the other, whichever process makes them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def place(self, notice: NoticeRecord, job: Job, *, summary_at: datetime | None = None) -> Placement:
+        """Decide where the opening of a notice goes, which can be sent now, and let the group's message be updated.
+
+        What was decided once is not changed. `summary_at` is the end of the silence that held it.
+        """
+
+        def place(connection: Connection) -> Placement:
+            self._store.serialize(connection, [f"notices {notice.destination}"])
+            this = select(notices).where(notices.c.id == notice.id)
+            row = connection.execute(this).mappings().first()
+            if row is None or row["single"] or row["posted"]:
+                return Placement()
+            if row["group_id"] is not None:
+                self._mark(connection, row["group_id"], job)
+                return Placement(row["group_id"])
+            now = self._wall(connection)
+            held = summary_at and summary_at.timestamp()
+            if row["opened_at"] is None:
+                opened = update(notices).where(notices.c.id == notice.id)
+                connection.execute(opened.values(opened_at=now.timestamp(), summary_at=held))
+                row = connection.execute(this).mappings().one()
+            running = connection.execute(_running(row, now)).scalar()
+            members = [row["id"]] if running is not None else self._group_members(connection, row, now)
+            if members:
+                group_id = self._join(connection, row, running, members, now)
+                self._mark(connection, group_id, job)
+                return Placement(group_id)
+            until = from_timestamp(row["opened_at"]) + GATHERING
+            if self._is_single(connection, row, now):
+                connection.execute(update(notices).where(notices.c.id == notice.id).values(single=1))
+                return Placement()
+            return Placement(wait_until=until)
+
+        return self._store.write(place)
+
+    def changed(
+        self, group_id: int, job: Job, *, remind_at: datetime | None = None, gap: timedelta = timedelta()
+    ) -> None:
+        """Let the group's message be updated, because one of its incidents has changed or is to be reminded of.
+
+        A reminder less than `gap` after that of another incident is the same.
+        """
+
+        def change(connection: Connection) -> None:
+            if remind_at is not None:
+                last = notice_groups.c.remind_at
+                is_new = or_(last.is_(None), last < (remind_at - gap).timestamp())
+                row = update(notice_groups).where(notice_groups.c.id == group_id, is_new)
+                connection.execute(row.values(remind_at=remind_at.timestamp()))
+            self._mark(connection, group_id, job)
+
+        self._store.write(change)
+
+    def get(self, group_id: int) -> GroupRecord | None:
+        """Return a group, or None if it is gone."""
+        rows = self._store.rows(select(notice_groups).where(notice_groups.c.id == group_id))
+        return _group_of(rows[0]) if rows else None
+
+    def members(self, group_id: int) -> list[tuple[NoticeRecord, IncidentRecord]]:
+        """Return the notices of the group in their order, with their incidents without their runs."""
+
+        def load(connection: Connection) -> list[tuple[NoticeRecord, IncidentRecord]]:
+            own = select(notices).where(notices.c.group_id == group_id).order_by(notices.c.opened_at, notices.c.id)
+            found = [notice_of(row) for row in connection.execute(own).mappings()]
+            theirs = select(incidents).join(notices, notices.c.incident_id == incidents.c.id)
+            rows = connection.execute(theirs.where(notices.c.group_id == group_id)).mappings().all()
+            records = {record.id: record for record in incident_records(connection, rows, complete=False)}
+            return [(notice, records[notice.incident_id]) for notice in found]
+
+        return self._store.read(load)
+
+    def save(self, group: GroupRecord, *, posted: Mapping[str, Any] | None, shown: Mapping[str, int]) -> None:
+        """Store where the message is and what was sent; its incidents count as sent from then on."""
+
+        def save(connection: Connection) -> None:
+            wall = self._wall(connection).timestamp()
+            new: dict[str, Any] = {"posted": json.dumps(dict(posted)) if posted else None, "updated_at": wall}
+            if posted and "message" in posted and group.posted_at is None:
+                new["posted_at"] = wall
+            row = update(notice_groups).where(notice_groups.c.id == group.id)
+            connection.execute(row.values(**new, shown=json.dumps(dict(shown))))
+            if posted and "message" in posted:
+                unsent = (notices.c.group_id == group.id, notices.c.posted_at.is_(None))
+                connection.execute(update(notices).where(*unsent).values(posted_at=wall))
+
+        self._store.write(save)
+
+    def close(self, group: GroupRecord) -> None:
+        """Let no further incidents join the group."""
+        row = update(notice_groups).where(notice_groups.c.id == group.id, notice_groups.c.closed_at.is_(None))
+        self._store.write(
+            lambda connection: connection.execute(row.values(closed_at=self._wall(connection).timestamp()))
+        )
+
+    def finish(self, group: GroupRecord) -> bool:
+        """End the work of the group's job; return False if something has changed since `group` was read."""
+        row = update(notice_groups).where(notice_groups.c.id == group.id, notice_groups.c.wanted == group.wanted)
+        return self._store.execute(row.values(runner=None)) > 0
+
+    def delete_empty(self, before: float) -> int:
+        """Delete groups without incidents created before that time (seconds since 1970), and return how many."""
+        used = exists().where(notices.c.group_id == notice_groups.c.id)
+        return self._store.execute(delete(notice_groups).where(notice_groups.c.created_at < before, ~used))
+
+    def _wall(self, connection: Connection) -> datetime:
+        return from_timestamp(self._store.to_wall(self._store.now(connection)))
+
+    def _group_members(self, connection: Connection, row: RowMapping, now: datetime) -> list[int]:
+        """Return the ids of the notices that form a group with this one now; empty if they do not."""
+        found = group(_recent(connection, row, now), now)
+        return next(([int(one) for one in each.members] for each in found.groups if str(row["id"]) in each.members), [])
+
+    def _is_single(self, connection: Connection, row: RowMapping, now: datetime) -> bool:
+        return str(row["id"]) in group(_recent(connection, row, now), now).single
+
+    def _join(
+        self, connection: Connection, row: RowMapping, group_id: int | None, members: Sequence[int], now: datetime
+    ) -> int:
+        """Let the notices join the group, or a new one, and return its id."""
+        wall = now.timestamp()
+        if group_id is None:
+            values = {
+                "destination": row["destination"],
+                "kind": "storm" if row["summary_at"] is None else "summary",
+                "joined_at": wall,
+                "summary_at": row["summary_at"],
+                "wanted": 0,
+                "created_at": wall,
+            }
+            group_id = int(connection.execute(insert(notice_groups).values(values)).inserted_primary_key[0])  # type: ignore[index]
+        else:
+            connection.execute(update(notice_groups).where(notice_groups.c.id == group_id).values(joined_at=wall))
+        connection.execute(update(notices).where(notices.c.id.in_(members)).values(group_id=group_id))
+        return group_id
+
+    def _mark(self, connection: Connection, group_id: int, job: Job) -> None:
+        """Count a change, and add a job that shows it unless one is open that will."""
+        self._store.serialize(connection, [f"group {group_id}"])
+        this = update(notice_groups).where(notice_groups.c.id == group_id)
+        wanted, runner = connection.execute(
+            this.values(wanted=notice_groups.c.wanted + 1).returning(notice_groups.c.wanted, notice_groups.c.runner)
+        ).one()
+        is_open = select(jobs.c.id).where(jobs.c.id == runner, jobs.c.state.in_(OPEN_STATES))
+        if runner is not None and connection.execute(is_open).first() is not None:
+            return
+        now = self._store.now(connection)
+        key = f"group {group_id} {wanted}"
+        new = NewJob(key, NOTICE_GROUP, rule=job.rule, params={"group": group_id}, max_attempts=job.max_attempts)
+        times = {"due_at": now, "created_at": self._store.to_wall(now)}
+        insert_jobs(connection, [job_row(job.event.id, new) | times])
+        added = select(jobs.c.id).where(jobs.c.event_id == job.event.id, jobs.c.key == key)
+        connection.execute(this.values(runner=connection.execute(added).scalar()))
+
+
+def _running(row: RowMapping, now: datetime) -> Any:
+    """Return the query for the group that the notice can join."""
+    own = (notice_groups.c.destination == row["destination"], notice_groups.c.closed_at.is_(None))
+    if row["summary_at"] is not None:
+        which = (notice_groups.c.kind == "summary", notice_groups.c.summary_at == row["summary_at"])
+    else:
+        which = (notice_groups.c.kind == "storm", notice_groups.c.joined_at >= (now - CALM).timestamp())
+    return select(notice_groups.c.id).where(*own, *which).order_by(notice_groups.c.id.desc()).limit(1)
+
+
+def _recent(connection: Connection, row: RowMapping, now: datetime) -> list[Opening]:
+    """Return the openings that the notice can form a group with, itself included."""
+    since = now - (timedelta(days=1) if row["summary_at"] is not None else 2 * WINDOW)
+    own = (notices.c.destination == row["destination"], notices.c.group_id.is_(None))
+    which = notices.c.summary_at.is_not_distinct_from(row["summary_at"])
+    query = select(notices.c.id, notices.c.opened_at, notices.c.single).where(*own, which)
+    # A message of its own that was sent at the end of a silence is no part of a summary.
+    found = connection.execute(query.where(notices.c.opened_at >= since.timestamp())).all()
+    at = optional_time(row["summary_at"])
+    return [
+        Opening(str(notice_id), from_timestamp(opened_at), at)
+        for notice_id, opened_at, single in found
+        if at is None or not single
+    ]
+
+
+def _group_of(row: RowMapping) -> GroupRecord:
+    return GroupRecord(
+        id=row["id"],
+        destination=row["destination"],
+        kind=row["kind"],
+        joined_at=from_timestamp(row["joined_at"]),
+        summary_at=optional_time(row["summary_at"]),
+        wanted=row["wanted"],
+        remind_at=optional_time(row["remind_at"]),
+        posted=json.loads(row["posted"]) if row["posted"] else None,
+        shown=json.loads(row["shown"]),
+        created_at=from_timestamp(row["created_at"]),
+        posted_at=optional_time(row["posted_at"]),
+    )

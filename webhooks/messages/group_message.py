@@ -1,0 +1,113 @@
+"""Write the message that several incidents share: a table with a line for each. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from notifiers import Cell, Link, Mention, Message, Severity, Table, Timestamp
+from webhooks.incidents import Incident, describe_group
+from webhooks.incidents.reasons import ADVICE
+from webhooks.incidents.wording import count, duration
+from webhooks.messages.incident_message import MAX_VALUE, IncidentDetails, status_of
+from webhooks.text import cut
+
+COLUMNS = ("Name", "Project", "Since", "Failures", "State", "Reason")
+# Open ones first: what does not fit into a message is at the end of the table.
+ORDER = ("open", "acknowledged", "snoozed", "closed")
+# Shows what a message leaves out.
+LIST_COMMAND = "flask incidents list --limit 0"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A line of the table."""
+
+    incident: Incident
+    details: IncidentDetails
+
+
+def group_message(
+    members: Sequence[Member],
+    *,
+    summary_at: datetime | None = None,
+    mentions: tuple[Mention, ...] = (),
+    zone: tzinfo = UTC,
+) -> Message:
+    """Return the message about these incidents as they are now.
+
+    `summary_at` is the end of the silence or the quiet hours after which they are listed. Times are in `zone` where the
+    reader's is not known.
+    """
+    ordered = sorted(members, key=lambda one: (ORDER.index(one.incident.state), one.incident.opened_at))
+    active = [one.incident for one in members if one.incident.is_open]
+    first = min(one.incident.opened_at for one in members)
+    ends = [one.incident.closed_at for one in members if one.incident.closed_at]
+    facts: list[tuple[str, str | Timestamp]] = [
+        ("Since", Timestamp(first, zone)),
+        ("Failures", str(sum(one.incident.failures for one in members))),
+    ]
+    if not active:
+        facts += [("Closed", Timestamp(max(ends), zone)), ("Duration", duration(max(ends) - first))]
+    rows = tuple(_row(one, zone) for one in ordered)
+    return Message(
+        title=count(len(members), "refresh", "refreshes"),
+        text="\n".join(filter(None, [_introduction(members), _held(summary_at), *_reasons(active)])),
+        facts=tuple(facts),
+        severity=group_severity([one.incident for one in members]),
+        status=group_status([one.incident for one in members]),
+        footer=f"All incidents: {LIST_COMMAND}",
+        table=Table(COLUMNS, rows),
+        mentions=mentions,
+    )
+
+
+def group_status(members: Sequence[Incident]) -> str:
+    """Return the word in front of the title."""
+    worst = min(members, key=lambda one: ORDER.index(one.state))
+    if worst.state == "closed" and any(status_of(one) == "Recovered" for one in members):
+        return "Recovered"
+    return status_of(worst)
+
+
+def group_severity(members: Sequence[Incident]) -> Severity:
+    """Return the colour of the message: that of the worst incident."""
+    states = {one.state for one in members}
+    if states == {"closed"}:
+        return "good"
+    return "bad" if "open" in states else "warning"
+
+
+def _introduction(members: Sequence[Member]) -> str:
+    return f"{describe_group(one.incident for one in members)}."
+
+
+def _held(summary_at: datetime | None) -> str:
+    return "Opened during a silence or quiet hours, and still open at the end." if summary_at else ""
+
+
+def _reasons(active: Sequence[Incident]) -> list[str]:
+    """Return how many incidents have each class of reasons, and the advice for the most frequent one."""
+    classes = Counter(one.reason_class for one in active if one.reason_class and one.reason)
+    if not classes:
+        return []
+    ((most, _),) = classes.most_common(1)
+    return [f"Reasons: {', '.join(f'{name} ({number})' for name, number in classes.most_common())}.", ADVICE[most]]
+
+
+def _row(one: Member, zone: tzinfo) -> tuple[Cell, ...]:
+    incident, details = one.incident, one.details
+    name = cut(incident.resource_name or incident.resource_luid, MAX_VALUE)
+    state = status_of(incident)
+    if incident.quiet_by:
+        state = f"{state} by {cut(incident.quiet_by, MAX_VALUE)}"
+    return (
+        Link(details.link, name) if details.link else name,
+        details.project,
+        Timestamp(incident.opened_at, zone),
+        str(incident.failures),
+        state,
+        (incident.reason_class or "") if incident.reason else "",
+    )
