@@ -52,6 +52,10 @@ Values are literal: `$` has no special meaning. With any other line, such as `NA
 quotation mark, the server does not start, and names the line. `docker run --env-file` does not remove quotation marks
 and comments; the server rejects such values.
 
+The file is in UTF-8. If it is not, for example because PowerShell's `>` wrote UTF-16, the server and
+`python -m webhooks` say so, and `flask`, which reads the file before this application does, ends with a
+`UnicodeDecodeError`.
+
 ## Sign-in
 
 The variables that each kind of sign-in needs:

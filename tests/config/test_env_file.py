@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 
 import pytest
@@ -103,9 +104,18 @@ def test_last_line_counts() -> None:
     assert parse_env("N=1\nN=2") == {"N": "2"}
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_file_may_have_any_unicode_encoding(encoding: str, tmp_path: Path) -> None:
-    """Notepad writes a byte-order mark, PowerShell UTF-16, both CR LF."""
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
+def test_other_encodings_are_refused(encoding: str, tmp_path: Path) -> None:
+    """Flask's own reader of the file ends in a traceback with them, so that no command could run."""
+    marks = {"utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
+    (tmp_path / ".env").write_bytes(marks.get(encoding, b"") + "SLACK_CHANNEL=#ä\r\n".encode(encoding))
+    with pytest.raises(EnvFileError, match=r"\.env: the file is not UTF-8.*; save it as UTF-8"):
+        read_env_file(tmp_path / ".env")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_file_may_have_a_byte_order_mark(encoding: str, tmp_path: Path) -> None:
+    """Notepad writes one, and CR LF."""
     (tmp_path / ".env").write_bytes("A=ä\r\nB=2\r\n".encode(encoding))
     assert read_env_file(tmp_path / ".env") == {"A": "ä", "B": "2"}
 

@@ -177,6 +177,20 @@ def test_command_does_not_run_with_an_invalid_env_file(project: Path) -> None:
         assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("content", [b"\xff\xfeA\x00=\x001\x00", "A=1\nSLACK_CHANNEL=#f\xfcr".encode("cp1252")])
+def test_env_file_in_another_encoding_is_named(content: bytes, project: Path) -> None:
+    """The server and `python -m webhooks` name the file; plain `flask`, whose own reader comes first, does nothing."""
+    (project / ".env").write_bytes(content)
+    for command in ((*GUNICORN, "index:app"), (sys.executable, "-m", "webhooks", "rules", "check")):
+        ended = run(command, project)
+        assert ended.returncode != 0
+        assert f"Cannot read {project / '.env'}: the file is not UTF-8" in ended.stderr
+        assert "Traceback" not in ended.stderr
+    plain = run((*FLASK, "rules", "check"), project)
+    assert (plain.returncode, plain.stdout) == (1, "")
+    assert "UnicodeDecodeError" in plain.stderr
+
+
 def test_gunicorn_without_its_configuration_is_refused(project: Path, elsewhere: Path) -> None:
     """Started in another folder it does not find gunicorn.conf.py, and would serve with one thread and no limits."""
     ended = run((*GUNICORN, "--chdir", project, "index:app", "--bind", "127.0.0.1:0"), elsewhere)

@@ -130,7 +130,7 @@ def test_no_delivery_fails_four_times_during_reloads(site: Running, start: Calla
             for _ in range(10):
                 fail_refresh(site)
                 time.sleep(0.2)
-        assert site.world.timer.settle(20)
+        assert site.world.timer.settle(90)
         wait_for(lambda: is_ready(server), what="the server to be ready")
     assert len(site.world.sender.log) == 50
     assert [delivery for delivery in site.world.sender.log if delivery.state == GIVEN_UP] == []

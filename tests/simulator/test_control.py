@@ -71,7 +71,7 @@ def test_outcome_of_the_next_refreshes_can_be_set(simulator: Running, rest: Any,
 
     def notes() -> str | None:
         job = rest.call("POST", f"workbooks/{luid}/refresh", json={}).json()["job"]
-        assert simulator.world.timer.settle(5)
+        assert simulator.world.timer.settle(60)
         notes: str | None = rest.get(f"jobs/{job['id']}")["job"]["extractRefreshJob"].get("notes")
         return notes
 
@@ -257,7 +257,7 @@ def test_timer_can_be_cleared_and_stopped() -> None:
     timer.after(0, lambda: done.append(2))
     timer.clear()
     timer.after(0, lambda: done.append(3))
-    assert timer.settle(5)
+    assert timer.settle(60)
     timer.close()
     timer.after(0, lambda: done.append(4))
     assert done[-1] == 3

@@ -99,7 +99,7 @@ def test_tsc_refreshes_and_reads_why_it_failed(simulator: Running, tsc: tableau.
     workbook = _named(tsc.workbooks, "Sales")
     control("POST", "refreshes", {"name": "Sales", "fail": 1, "reason": "Login failed"})
     started = tsc.workbooks.refresh(workbook)
-    assert simulator.world.timer.settle(5)
+    assert simulator.world.timer.settle(60)
     options = tableau.RequestOptions()
     options.filter.add(tableau.Filter("jobType", "in", ["refresh_extracts", "increment_extracts"]))
     options.filter.add(tableau.Filter("status", "eq", "Failed"))

@@ -49,7 +49,7 @@ def test_tsc_runs_extract_tasks(simulator: Running, tsc: tableau.Server) -> None
     assert (len(tasks), kinds) == (17, {"workbook", "datasource"})
     assert tsc.tasks.get_by_id(tasks[0].id).consecutive_failed_count == 0
     assert b"extractRefreshJob" in tsc.tasks.run(tasks[0])
-    assert simulator.world.timer.settle(5)
+    assert simulator.world.timer.settle(60)
     tsc.tasks.delete(tasks[0].id)
     assert len(tsc.tasks.get()[0]) == 16
 

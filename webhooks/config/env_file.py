@@ -6,12 +6,16 @@ r"""Parse env files such as `.env`, strictly: a line that has no meaning is an e
     NAME="value"                 \" \' \\ \$ \n \r \t are escapes, other backslashes are errors
     export NAME=value            as in a shell
 
+The file is in UTF-8, with or without a byte-order mark: Flask reads it before this module does, and knows no other
+encoding.
+
 There is no interpolation: `$` and `${x}` are parts of the value, because secrets contain any characters. A value is on
 one line. If a name is set twice, the last line counts.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 
@@ -35,12 +39,15 @@ def read_env_file(path: Path) -> dict[str, str]:
     """Return the variables in the file at `path`; none if it does not exist. Raises EnvFileError."""
     try:
         text = read_text(path)
+        marked = path.read_bytes().startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE))
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise EnvFileError(f"Cannot read {path}: {error.strerror}") from None
     except ValueError as error:
         raise EnvFileError(f"Cannot read {path}: the file {error}") from None
+    if marked:
+        raise EnvFileError(f"Cannot read {path}: the file is not UTF-8, but UTF-16 or UTF-32; save it as UTF-8")
     return parse_env(text, str(path))
 
 
