@@ -13,6 +13,7 @@ from gunicorn.config import Config
 
 from webhooks.app import create_app
 from webhooks.config.settings import ROOT, Settings
+from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.services import Services
 
 
@@ -54,7 +55,7 @@ def test_no_job_is_claimed_after_the_signal(settings: Settings, signals: list[in
     """The process still waits for requests then, and a job that starts now could not end in time."""
     app = create_app(settings.model_copy(update={"worker_threads": 1}))
     services: Services = app.extensions["webhooks"]
-    worker = SimpleNamespace(wsgi=app, alive=True, cfg=Config())
+    worker = SimpleNamespace(wsgi=app, alive=True, cfg=Config(), known_database=KnownDatabase())
     gunicorn = configuration()
     gunicorn["post_worker_init"](worker)
     assert services.working()
@@ -68,7 +69,12 @@ def test_jobs_have_the_time_that_is_left_since_the_signal(signals: list[int]) ->
     """A stalled client has used some of it; a second signal does not extend it."""
     graces: list[float] = []
     services = SimpleNamespace(start_worker=lambda: None, stop_claiming=lambda: None, stop=graces.append)
-    worker = SimpleNamespace(wsgi=SimpleNamespace(extensions={"webhooks": services}), alive=True, cfg=Config())
+    worker = SimpleNamespace(
+        wsgi=SimpleNamespace(extensions={"webhooks": services}),
+        alive=True,
+        cfg=Config(),
+        known_database=KnownDatabase(),
+    )
     gunicorn = configuration()
     gunicorn["post_worker_init"](worker)
     gunicorn["worker_exit"](None, worker)
@@ -85,7 +91,12 @@ def test_jobs_have_the_time_that_is_left_since_the_signal(signals: list[int]) ->
 def test_requests_leave_time_for_jobs(signals: list[int]) -> None:
     """Waiting for clients and then for jobs ends before the master process kills."""
     services = SimpleNamespace(start_worker=lambda: None)
-    worker = SimpleNamespace(wsgi=SimpleNamespace(extensions={"webhooks": services}), alive=True, cfg=Config())
+    worker = SimpleNamespace(
+        wsgi=SimpleNamespace(extensions={"webhooks": services}),
+        alive=True,
+        cfg=Config(),
+        known_database=KnownDatabase(),
+    )
     gunicorn = configuration()
     gunicorn["post_worker_init"](worker)
     assert worker.cfg.graceful_timeout < gunicorn["JOB_GRACE_SECONDS"] < gunicorn["graceful_timeout"]

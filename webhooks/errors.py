@@ -43,3 +43,7 @@ class StoreUnavailable(Exception):
 
     permanent = False
     retry_at: datetime | None = None
+
+
+class UnknownIncident(LookupError):
+    """There is no incident with this number."""

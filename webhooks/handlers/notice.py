@@ -5,12 +5,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from notifiers import Mention, Message, Picture, Posted, parse_mention
 from webhooks.context import Context, Upkeep, locked
 from webhooks.context.upkeep import Compose
-from webhooks.errors import RetryLater, Skip
-from webhooks.inbox import IncidentRecord, NoticeRecord, UnknownIncident
+from webhooks.errors import RetryLater, Skip, UnknownIncident
 from webhooks.incidents import wanted_notices
 from webhooks.incidents.policy import WantedNotice, deliveries, next_due
 from webhooks.incidents.silences import Facts
@@ -21,6 +21,9 @@ from webhooks.messages.incident_message import (
     incident_values,
 )
 from webhooks.registry import Params, action
+
+if TYPE_CHECKING:
+    from webhooks.inbox import IncidentRecord, NoticeRecord
 
 
 class NoticeParams(Params):

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import zlib
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from notifiers import Mention, Message, parse_mention
 from webhooks.context import Context, Upkeep, locked
 from webhooks.errors import RetryLater, Skip
 from webhooks.handlers.notice import details_of
-from webhooks.inbox import GroupRecord, IncidentRecord, NoticeRecord
 from webhooks.incidents import Incident, describe_group, group_version
 from webhooks.incidents.grouping import CALM, WINDOW
 from webhooks.incidents.policy import MESSAGE, Urgency, WantedNotice
 from webhooks.job import NOTICE_GROUP
 from webhooks.messages.group_message import Member, group_message, group_severity, group_status
 from webhooks.registry import Params, action
+
+if TYPE_CHECKING:
+    from webhooks.inbox import GroupRecord, IncidentRecord, NoticeRecord
 
 # Seconds until changes are shown that came while the message was written.
 AGAIN = timedelta(seconds=1)

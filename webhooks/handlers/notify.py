@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta, tzinfo
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import Field
 
@@ -18,8 +18,7 @@ from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER, Destinat
 from webhooks.errors import Permanent
 from webhooks.event import REASON_FIELD, Event, happened_at
 from webhooks.handlers.notice import bring_up_to_date
-from webhooks.inbox import IncidentRecord, ResourceDetails
-from webhooks.incidents import Policy, RunEvidence, evidence
+from webhooks.incidents import Policy, ResourceDetails, RunEvidence, evidence
 from webhooks.incidents.policy import DestinationPolicy
 from webhooks.messages.event_message import (
     Details,
@@ -32,6 +31,9 @@ from webhooks.messages.event_message import (
 from webhooks.messages.failure_reason import failure_reason
 from webhooks.registry import Params, action
 from webhooks.rules.policy import Duration, MentionText, Weekly, parse_duration, parse_weekly
+
+if TYPE_CHECKING:
+    from webhooks.inbox import IncidentRecord
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from typing import Self
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from webhooks.errors import StoreUnavailable
+from webhooks.errors import StoreUnavailable, UnknownIncident
 from webhooks.inbox import figures, insert_event
 from webhooks.inbox.budgets import Budgets
 from webhooks.inbox.checkpoints import Checkpoints
@@ -20,8 +20,8 @@ from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.inbox.databases.store import Clock, Store
 from webhooks.inbox.dead_letters import DeadLetters
 from webhooks.inbox.events import Events, JobPlanner
-from webhooks.inbox.incident_records import IncidentRecord, ResourceDetails
-from webhooks.inbox.incidents import Incidents, UnknownIncident
+from webhooks.inbox.incident_records import IncidentRecord
+from webhooks.inbox.incidents import Incidents
 from webhooks.inbox.jobs import Jobs
 from webhooks.inbox.locks import Locks
 from webhooks.inbox.migrate import Migrate, prepare
@@ -37,6 +37,7 @@ from webhooks.inbox.sessions import Sessions
 from webhooks.inbox.silences import Silences
 from webhooks.inbox.state import State
 from webhooks.inbox.synthetic_events import SyntheticEvents
+from webhooks.incidents import ResourceDetails
 from webhooks.job import MISSING, Namespace
 
 __all__ = [

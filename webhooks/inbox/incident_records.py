@@ -13,20 +13,7 @@ from webhooks.clock import from_timestamp
 from webhooks.inbox.notices import NoticeRecord, notice_of
 from webhooks.inbox.records import optional_time
 from webhooks.inbox.schema import acts, notices
-from webhooks.incidents import Act, Incident
-
-
-@dataclass(frozen=True, slots=True)
-class ResourceDetails:
-    """The resource of an incident as Tableau described it when it was last asked; empty until then.
-
-    `problem` is a sentence on what could not be looked up.
-    """
-
-    project: str = ""
-    owner: str = ""
-    link: str = ""
-    problem: str = ""
+from webhooks.incidents import Act, Incident, ResourceDetails
 
 
 @dataclass(frozen=True, slots=True)

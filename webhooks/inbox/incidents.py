@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, update
 
 from webhooks.clock import from_timestamp
+from webhooks.errors import UnknownIncident
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.incident_records import (
     IncidentRecord,
-    ResourceDetails,
     act_of,
     incident_records,
     incident_row,
@@ -25,7 +25,7 @@ from webhooks.inbox.notices import notice_job
 from webhooks.inbox.queries import name_filter, resource_filter
 from webhooks.inbox.runs import ResourceKey, record_runs, runs_since
 from webhooks.inbox.schema import acts, events, incidents, notices
-from webhooks.incidents import Act, Incident, RunEvidence
+from webhooks.incidents import Act, Incident, ResourceDetails, RunEvidence
 from webhooks.incidents.state import FLAPPING, state
 
 FAILING = "failing"
@@ -37,10 +37,6 @@ PAUSE_SECONDS = 0.02
 ANY_DUE = (
     select(incidents.c.id).where(incidents.c.due_at.is_not(None), incidents.c.due_at <= bindparam("wall")).limit(1)
 )
-
-
-class UnknownIncident(LookupError):
-    """There is no incident with this number."""
 
 
 class Incidents:

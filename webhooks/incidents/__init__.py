@@ -5,7 +5,7 @@ what the destinations should show, `deliveries` how to get there, and `group` wh
 """
 
 from webhooks.incidents.grouping import Group, Grouping, Opening, describe_group, group, group_version
-from webhooks.incidents.incident import Act, Cure, Finding, Incident
+from webhooks.incidents.incident import Act, Cure, Finding, Incident, ResourceDetails
 from webhooks.incidents.policy import (
     Delivery,
     DestinationPolicy,
@@ -34,6 +34,7 @@ __all__ = [
     "Incident",
     "Opening",
     "Policy",
+    "ResourceDetails",
     "Run",
     "RunEvidence",
     "Silence",

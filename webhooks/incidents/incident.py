@@ -110,6 +110,19 @@ class QuietSpan(Span):
 
 
 @dataclass(frozen=True, slots=True)
+class ResourceDetails:
+    """The resource of an incident as Tableau described it when it was last asked; empty until then.
+
+    `problem` is a sentence on what could not be looked up.
+    """
+
+    project: str = ""
+    owner: str = ""
+    link: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """A problem with one resource, computed from all evidence and all acts.
 
