@@ -11,11 +11,19 @@ from webhooks.views.formats import count, duration
 if TYPE_CHECKING:
     from webhooks.inbox import IncidentRecord
     from webhooks.incidents import Incident
-    from webhooks.incidents.incident import IncidentKind
+    from webhooks.incidents.incident import ActKind, IncidentKind
 
 # Returns a time in words, such as `02:14` or `yesterday 23:10`.
 When = Callable[[datetime], str]
 
+ACTS: Mapping[ActKind, str] = {
+    "acknowledge": "acknowledged",
+    "snooze": "snoozed",
+    "close": "closed",
+    "note": "note added",
+    "refresh": "refresh started",
+    "replay": "replayed",
+}
 KINDS: Mapping[IncidentKind, str] = {"dead_letters": "dead letters"}
 
 
@@ -65,6 +73,17 @@ def acknowledgement(incident: Incident, when: When) -> str:
         return "not acknowledged"
     until = f" until {when(incident.quiet_until)}" if incident.quiet_until else ""
     return f"{incident.state} by {incident.quiet_by}{until}"
+
+
+def acted(record: IncidentRecord, kind: ActKind, by: str, until: datetime | None, when: When) -> str:
+    """Return what was done about an incident: `acknowledged by Ann until 12:00: Month End Close (Finance)`."""
+    end = f" until {when(until)}" if until else ""
+    return f"{ACTS[kind]} by {by}{end}: {title(record)}"
+
+
+def title(record: IncidentRecord) -> str:
+    """Return the name of the resource with its project: `Month End Close (Finance)`."""
+    return name(record.incident) + (f" ({record.details.project})" if record.details.project else "")
 
 
 def notified(record: IncidentRecord, when: When, address: Callable[[str], str]) -> str:

@@ -1,10 +1,11 @@
-"""`flask incidents`: list incidents."""
+"""`flask incidents`: list and show incidents; the acts are in a module of their own."""
 
 from __future__ import annotations
 
 import click
 
 from webhooks.cli.incidents import options
+from webhooks.cli.incidents.acts import ack, close, note, snooze
 from webhooks.cli.support import application, terminal
 from webhooks.cli.support.commands import Group
 from webhooks.cli.support.options import as_json
@@ -19,6 +20,10 @@ def incidents() -> None:
     An incident is the time from the first failure of a refresh to its recovery. Times are in TIMEZONE. No Tableau
     credentials are needed.
     """
+
+
+for command in (ack, snooze, close, note):
+    incidents.add_command(command)
 
 
 @incidents.command("list")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
+from click.shell_completion import CompletionItem
+from flask.cli import ScriptInfo
 
-from webhooks.cli.support import options
+from webhooks.cli.support import application, options, terminal
 from webhooks.incidents.incident import IncidentKind, IncidentState
+from webhooks.views.incident_wording import name
+from webhooks.views.status import OPEN_STATES
 
 if TYPE_CHECKING:
     from webhooks.inbox import Inbox, IncidentRecord
@@ -31,6 +36,38 @@ class Kind(options.Name):
 
     name = "kind"
     names = get_args(IncidentKind)
+
+
+class IncidentId(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
+    """The number of an incident; a shell completes those of the open ones."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not the number of an incident.", param, ctx)
+
+    def shell_complete(
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002 - click's signature
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        # Nothing must be printed into the command line.
+        with suppress(Exception), ctx.ensure_object(ScriptInfo).load_app().app_context():
+            found = application.inbox().incidents.list(states=OPEN_STATES)
+            return [
+                CompletionItem(str(record.id), help=terminal.shortened(name(record.incident)))
+                for record in found
+                if str(record.id).startswith(incomplete)
+            ]
+        return []
+
+
+incident_ids = click.argument("ids", nargs=-1, required=True, type=IncidentId(), metavar="ID...")
+one_incident = click.argument("incident_id", type=IncidentId(), metavar="ID")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from webhooks.webhook_url import mask_url
 
 if TYPE_CHECKING:
     from webhooks.config.settings import Settings
-    from webhooks.inbox import EventRecord, Inbox
+    from webhooks.inbox import EventRecord, Inbox, IncidentRecord
     from webhooks.registry import Registry
     from webhooks.rules import Rules
     from webhooks.services import Services
@@ -97,6 +97,18 @@ def get_event(event_id: int) -> EventRecord:
     if record is None:
         raise Failure(f"Event {event_id} not found. `flask events list` shows recent events.")
     return record
+
+
+def get_incident(incident_id: int) -> IncidentRecord:
+    """Return the incident with that number. Raise Failure if there is none; any integer is allowed."""
+    from webhooks.inbox import UnknownIncident  # noqa: PLC0415 - most commands need no database
+
+    if 0 < incident_id <= LARGEST_ID:
+        try:
+            return inbox().incidents.get(incident_id)
+        except UnknownIncident:
+            pass
+    raise Failure(f"Incident {incident_id} not found. `flask incidents list` shows the newest ones.")
 
 
 def redact(text: str) -> str:
