@@ -89,7 +89,8 @@ def snooze(
 def close(*, ids: tuple[int, ...], note: str, by: str | None, as_json: bool) -> None:
     """Close incidents by hand.
 
-    This is for content that will not be refreshed again: a success closes an incident anyway. The next failure opens it again, or is a new incident.
+    This is for content that will not be refreshed again: a success closes an incident anyway. The next failure opens
+    it again, or is a new incident.
     """
     act_on(ids, "close", Presentation(), by=by, text=note, as_json=as_json)
 
