@@ -13,13 +13,17 @@ class Permanent(Exception):
 
 
 class RetryLater(Exception):
-    """Retry the job at `retry_at` (aware, UTC) or later; without a time the usual back-off decides."""
+    """Retry the job at `retry_at` (aware, UTC) or later; without a time the usual back-off decides.
+
+    Jobs that wait for the same time are spread over `spread` seconds; without a number over more after each attempt.
+    """
 
     permanent = False
 
-    def __init__(self, message: str, retry_at: datetime | None = None) -> None:
+    def __init__(self, message: str, retry_at: datetime | None = None, *, spread: float | None = None) -> None:
         super().__init__(message)
         self.retry_at = retry_at
+        self.spread = spread
 
 
 # Handlers written before the rename import it under this name.

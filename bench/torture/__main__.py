@@ -10,6 +10,9 @@ from contextlib import ExitStack
 
 from bench.postgres import Server, binaries
 from bench.torture.flaws import FLAWS
+from bench.torture.notices import COUNT as NOTICE_COUNT
+from bench.torture.notices import SCENE as NOTICES
+from bench.torture.notices import run_notices
 from bench.torture.runner import HEADINGS, row, run_scene
 from bench.torture.scenes import COUNTS, ONLY_POSTGRES, ONLY_SQLITE, SCENES
 
@@ -19,9 +22,10 @@ FLAW_COUNT = {"kills": 9, "concurrent-duplicates": 20, "suspended-process": 2, "
 def main(words: list[str]) -> int:
     """Run the scenes, print one row for each, and return the exit code."""
     chosen = dict(word.partition("=")[::2] for word in words)
-    unknown = set(chosen) - set(SCENES) - {"flaws"}
+    names = [*SCENES, NOTICES, "flaws"]
+    unknown = set(chosen) - set(names)
     if unknown:
-        sys.exit(f"Unknown scene '{', '.join(unknown)}'. Choose from: {', '.join([*SCENES, 'flaws'])}")
+        sys.exit(f"Unknown scene '{', '.join(unknown)}'. Choose from: {', '.join(names)}")
     wrong = 0
     print(HEADINGS, flush=True)
     with ExitStack() as stack:
@@ -36,6 +40,12 @@ def main(words: list[str]) -> int:
                 wrong += _run(scene, count, "SQLite", None)
             if server is not None and scene not in ONLY_SQLITE:
                 wrong += _run(scene, count, "PostgreSQL", server)
+        if not chosen or NOTICES in chosen:
+            count = int(chosen.get(NOTICES) or NOTICE_COUNT)
+            for title, database in [("SQLite", None), *([("PostgreSQL", server)] if server else [])]:
+                verdict = run_notices(count, server=database)
+                print(row(NOTICES, title, verdict), flush=True)
+                wrong += not verdict.clean
     if not chosen or "flaws" in chosen:
         print("Deliberately wrong inboxes:")
         for flaw, (_, scene) in FLAWS.items():

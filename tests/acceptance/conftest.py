@@ -9,7 +9,10 @@ import requests
 
 from simulator import Config, Running, running
 from simulator.world.payload import RESOURCES
+from tests.support.databases import postgres_server
 from tests.support.server import Server
+
+__all__ = ["postgres_server"]
 
 
 @pytest.fixture

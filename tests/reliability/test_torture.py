@@ -6,6 +6,7 @@ import pytest
 
 from bench.postgres import Server
 from bench.torture.flaws import FLAWS
+from bench.torture.notices import run_notices
 from bench.torture.runner import run_scene
 from bench.torture.scenes import ONLY_POSTGRES, ONLY_SQLITE
 from bench.torture.verdict import Verdict
@@ -61,6 +62,23 @@ def test_postgres_loses_nothing(scene: str, postgres_server: Server) -> None:
     """Every acknowledged event reaches its handler, also when PostgreSQL itself is restarted."""
     assert scene not in ONLY_SQLITE
     check(run_scene(scene, COUNTS[scene], server=postgres_server))
+
+
+@pytest.mark.timeout(300)
+def test_deaths_after_slack_accepted_repeat_nothing() -> None:
+    """A process that dies when Slack has accepted a message, and before that is recorded, repeats and loses nothing."""
+    verdict = run_notices(4)
+    check(verdict)
+    assert verdict.kills >= 4
+    assert (verdict.repeated, verdict.dead) == (0, 0)
+
+
+@pytest.mark.timeout(300)
+def test_deaths_without_the_scopes_for_the_history_lose_nothing() -> None:
+    """Where Slack cannot be asked, a message may be repeated after such a death; none is lost."""
+    verdict = run_notices(3, history=False)
+    assert verdict.kills >= 3
+    assert (verdict.lost, verdict.dead) == (0, 0)
 
 
 @pytest.mark.timeout(400)

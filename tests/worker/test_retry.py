@@ -108,3 +108,10 @@ def test_requested_waits_cost_no_attempt_for_a_day() -> None:
     assert retry.costs_no_attempt(requested, job=job(timedelta(hours=23)), now=NOW)
     assert not retry.costs_no_attempt(requested, job=job(timedelta(hours=25)), now=NOW)
     assert not retry.costs_no_attempt(RetryLater("x"), job=job(timedelta()), now=NOW)
+
+
+def test_wait_for_a_limit_is_spread_as_asked() -> None:
+    """Jobs that wait for a limit of a service come back soon after it, also after many waits."""
+    waiting = RetryLater("limited", NOW + timedelta(seconds=10), spread=3.0)
+    assert seconds(waiting, 9, chance=1.0) == 13
+    assert seconds(RetryLater("limited", NOW + timedelta(seconds=10)), 9, chance=1.0) == 266

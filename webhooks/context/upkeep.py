@@ -44,6 +44,10 @@ LOCK_SECONDS = 120.0
 LOCK_PATIENCE_SECONDS = 1.0
 LOCK_POLL_SECONDS = 0.05
 LOCK_WAIT_SECONDS = 5.0
+# Seconds over which jobs are spread that wait for the same limit of a service, which lets one pass about every second;
+# one more after each attempt, because those that still wait then are many.
+BUDGET_SPREAD_SECONDS = 1.0
+MAX_BUDGET_SPREAD_SECONDS = 10.0
 # The checkpoint with the receipt of what a job has posted.
 RECEIPT = "notice receipt"
 
@@ -225,7 +229,8 @@ class Upkeep:
         limits = self._notifier.limits(operation, self._to)
         again = self._context.inbox.budgets.take(limits, spare=one.urgency == "count")
         if again is not None:
-            raise RetryLater(f"{self._notifier.label} limits the rate of messages", again)
+            spread = min(BUDGET_SPREAD_SECONDS + self._context.job.attempts, MAX_BUDGET_SPREAD_SECONDS)
+            raise RetryLater(f"{self._notifier.label} limits the rate of messages", again, spread=spread)
         yield
 
     def _finish(self, picture: PictureSource | None) -> None:

@@ -1,0 +1,107 @@
+"""Many refreshes that fail at once, on real servers: one message per incident, and every recovery is visible."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from bench.postgres import Server as Postgres
+from bench.torture.shown import Shown, judge_messages
+from simulator import Config, Running, running
+from tests.acceptance.simulation import finished_events, slack_messages
+from tests.support.server import Server, serving, wait_for
+from webhooks.cli.trigger.sample import customize, sample
+from webhooks.cli.trigger.scenario import FAILURES, RECOVERIES, bad_monday
+from webhooks.clock import utc_now
+
+pytestmark = [pytest.mark.second_stage, pytest.mark.timeout(240)]
+
+DUPLICATES = 300
+# The promise is a minute on a machine that does nothing else.
+PATIENCE = 120.0
+WORKBOOK, DATA_SOURCE = "Workbook", "Datasource"
+
+
+@pytest.fixture
+def site() -> Iterator[Running]:
+    """Run a Slack that limits the rate of messages."""
+    with running(Config(refresh_seconds=0, slack_rate_limits=True)) as site:
+        yield site
+
+
+def monday() -> tuple[list[dict[str, Any]], set[str], set[str]]:
+    """Return the events of a bad Monday in their order, and the names of what fails and of what recovers."""
+    now, scenes = utc_now(), bad_monday()
+    named = [(scene, f"{scene.name} {scene.event_type.partition('Refresh')[0]}") for scene in scenes]
+    events = [customize(sample(one.event_type), at=now - one.before, name=name, changes={}) for one, name in named]
+    failed = {name for scene, name in named if scene.event_type.endswith("Failed")}
+    last = {name: scene.event_type for scene, name in named}
+    recovered = {name for name in failed if last[name].endswith("Succeeded")}
+    assert (len(failed), len(recovered)) == (FAILURES, RECOVERIES)
+    return events, failed, recovered
+
+
+def post_all(servers: list[Server], events: list[dict[str, Any]]) -> None:
+    """Send the events to all servers in turn, in 16 threads; each is acknowledged."""
+
+    def post(numbered: tuple[int, dict[str, Any]]) -> int:
+        number, event = numbered
+        return requests.post(servers[number % len(servers)].hook, json=event, timeout=30).status_code
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(post, enumerate(events))) == {200}
+
+
+def is_complete(shown: Shown, recovered: set[str]) -> bool:
+    return not shown.lost and shown.recovered >= recovered
+
+
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def test_bad_monday(site: Running, tmp_path: Path, request: pytest.FixtureRequest, database: str) -> None:
+    """200 refreshes, 17 failures, 5 recoveries and 300 duplicates: one message each, within a minute, and no 429.
+
+    With SQLite there are two processes, with PostgreSQL two servers.
+    """
+    more = {"WEB_CONCURRENCY": "2"}
+    folders = [tmp_path / "one"]
+    if database == "postgres":
+        server: Postgres = request.getfixturevalue("postgres_server")
+        more = {"WEB_CONCURRENCY": "1", "DATABASE_URL": server.url()}
+        folders.append(tmp_path / "two")
+    events, failed, recovered = monday()
+    numbers = random.Random(5)
+    sent = [*events, *numbers.choices(events, k=DUPLICATES)]
+    # Events cross on their way: each is up to some places later than it was sent.
+    sent = [event for _, event in sorted(enumerate(sent), key=lambda pair: pair[0] + numbers.uniform(0, 40))]
+    with ExitStack() as stack:
+        servers = []
+        for folder in folders:
+            folder.mkdir()
+            servers.append(stack.enter_context(serving(folder, site.environment, **more)))
+        began = time.monotonic()
+        post_all(servers, sent)
+        wait_for(
+            lambda: is_complete(judge_messages(slack_messages(site), failed), recovered),
+            seconds=PATIENCE,
+            what="a message about every failure and every recovery",
+        )
+        print(f"complete after {time.monotonic() - began:.1f} s")
+        wait_for(lambda: finished_events(servers[0]), seconds=PATIENCE, what="the end of all jobs")
+        stored = servers[0].events()
+    shown = judge_messages(slack_messages(site), failed)
+    assert (shown.lost, shown.doubled, shown.repeated) == (frozenset(), frozenset(), ())
+    assert shown.recovered == recovered
+    assert len(stored) == len(events)
+    assert sum(event["duplicates"] for event in stored) == DUPLICATES
+    assert not [job for event in stored for job in event["jobs"] if job["state"] == "dead"]
+    calls = requests.get(f"{site.url}/simulator/calls?target=slack&limit=100000", timeout=5).json()
+    assert [call for call in calls["calls"] if call["status"] == 429] == []
