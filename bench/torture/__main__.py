@@ -41,11 +41,7 @@ def main(words: list[str]) -> int:
             if server is not None and scene not in ONLY_SQLITE:
                 wrong += _run(scene, count, "PostgreSQL", server)
         if not chosen or NOTICES in chosen:
-            count = int(chosen.get(NOTICES) or NOTICE_COUNT)
-            for title, database in [("SQLite", None), *([("PostgreSQL", server)] if server else [])]:
-                verdict = run_notices(count, server=database)
-                print(row(NOTICES, title, verdict), flush=True)
-                wrong += not verdict.clean
+            wrong += _run_notices(int(chosen.get(NOTICES) or NOTICE_COUNT), server)
     if not chosen or "flaws" in chosen:
         print("Deliberately wrong inboxes:")
         for flaw, (_, scene) in FLAWS.items():
@@ -60,6 +56,16 @@ def _run(scene: str, count: int, database: str, server: Server | None) -> bool:
     verdict = run_scene(scene, count, server=server)
     print(row(scene, database, verdict), flush=True)
     return not verdict.clean
+
+
+def _run_notices(count: int, server: Server | None) -> int:
+    """Run the scene with Slack on each database, and return how many are wrong."""
+    wrong = 0
+    for title, database in [("SQLite", None), *([("PostgreSQL", server)] if server else [])]:
+        verdict = run_notices(count, server=database)
+        print(row(NOTICES, title, verdict), flush=True)
+        wrong += not verdict.clean
+    return wrong
 
 
 if __name__ == "__main__":

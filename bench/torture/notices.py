@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from bench.postgres import Server
 from bench.server import ROOT, TOKEN, await_port, environment, free_port
@@ -21,17 +22,26 @@ from bench.torture.shown import judge_messages
 from bench.torture.verdict import Verdict
 from simulator import Config, running
 from simulator.config import SLACK_SCOPES
+from simulator.slack.workspace import Channel
 from webhooks.inbox import Inbox
 from webhooks.job import JobState
 
 SCENE = "killed-after-slack-accepted"
 # Incidents: each is one death, or two if its recovery is a reply.
 COUNT = 30
+# All incidents share a message in #bi, and each has one of its own in a channel of its own.
 RULES = """
 [[rule]]
-name = "Failures"
+name = "All"
 on = "*RefreshFailed"
 notify = "slack:#bi"
+"""
+OWN_RULE = """
+[[rule]]
+name = "{name}"
+on = "*RefreshFailed"
+where = {{ name = "{name}" }}
+notify = "slack:#{channel}"
 """
 BEGIN = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
 # Seconds that one death may take: a new process, the end of the lease, the lookup.
@@ -48,15 +58,18 @@ def run_notices(count: int, *, server: Server | None = None, history: bool = Tru
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="torture-")))
         simulated = stack.enter_context(running(Config(refresh_seconds=0, slack_scopes=scopes)))
+        slack = simulated.world.slack
         url = server.url() if server else f"sqlite:///{folder / 'inbox.sqlite3'}"
         kills = folder / "kills"
         kills.touch()
         base = environment(folder, **simulated.environment)
-        (folder / "rules.toml").write_text(RULES)
+        names = [f"Workbook-{number:03}-" for number in range(count)]
+        slack.channels |= {f"C{number:08}": Channel(f"C{number:08}", f"own-{number}") for number in range(count)}
+        own = [OWN_RULE.format(name=name, channel=f"own-{number}") for number, name in enumerate(names)]
+        (folder / "rules.toml").write_text(RULES + "".join(own))
         port = free_port()
         more = {"DATABASE_URL": url, "LEASE_SECONDS": "2", "TORTURE_LOG": str(kills), "PORT": str(port)}
         stack.enter_context(_serving({**os.environ, **base, **more, "WORKER_THREADS": "1", "WEB_CONCURRENCY": "4"}))
-        names = [f"Workbook-{number:03}-" for number in range(count)]
         for number, name in enumerate(names):
             _send(port, "WorkbookRefreshFailed", number, name)
             if number % 2:
@@ -65,17 +78,18 @@ def run_notices(count: int, *, server: Server | None = None, history: bool = Tru
             _drain(inbox, 30 + 2 * count * SECONDS_PER_DEATH)
             dead = _dead(inbox)
         with simulated.world.lock:
-            messages = [
-                {"text": one.text, "thread_ts": one.thread_ts, "metadata": one.metadata}
-                for one in simulated.world.slack.messages
-            ]
-        shown = judge_messages(messages, names)
+            shared = {channel.id for channel in slack.channels.values() if channel.name.lstrip("#") == "bi"}
+            messages: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
+            for one in slack.messages:
+                values = {"text": one.text, "thread_ts": one.thread_ts, "metadata": one.metadata}
+                messages[one.channel in shared].append(values)
+        shown = [judge_messages(place, names) for place in messages]
         deaths = kills.read_text().splitlines()
-    missing = set(names[1::2]) - shown.recovered
-    repeated = len(shown.doubled) + len(shown.repeated)
+    lost = [name for place in shown for name in (*place.lost, *(set(names[1::2]) - place.recovered))]
+    repeated = sum(len(place.doubled) + len(place.repeated) for place in shown)
     return Verdict(
         acknowledged=len(names),
-        lost=len(shown.lost | missing),
+        lost=len(lost),
         stored_twice=0,
         dead=dead,
         repeated=repeated,
@@ -89,7 +103,14 @@ def run_notices(count: int, *, server: Server | None = None, history: bool = Tru
 
 @contextmanager
 def _serving(variables: dict[str, str]) -> Iterator[None]:
-    command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "bench.torture.serve_notices:app"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-c",
+        str(ROOT / "gunicorn.conf.py"),
+        "bench.torture.serve_notices:app",
+    ]
     with subprocess.Popen(
         command, cwd=ROOT, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     ) as process:

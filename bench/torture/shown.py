@@ -23,16 +23,18 @@ class Shown:
 def judge_messages(messages: Iterable[Mapping[str, Any]], names: Collection[str]) -> Shown:
     """Compare the messages of one channel, as the simulator lists them, with the names of what has failed.
 
-    A name must not be part of another one. Of several incidents that share a message, each has a line.
+    A name must not be part of another one. Of several incidents that share a message, each has a line; the first ones
+    of a storm have messages of their own, too.
     """
     listed = list(messages)
     top_level = [one["text"] for one in listed if not one["thread_ts"]]
-    places = Counter(name for name in names for text in top_level if name in text)
+    own = Counter(name for name in names for text in top_level if name in text.partition("\n")[0])
+    lines_of = Counter(name for name in names for text in top_level if name in text.partition("\n")[2])
     lines = [line for text in top_level for line in text.splitlines() if "recovered" in line.lower()]
     ids = Counter(filter(None, (client_id_of(one) for one in listed)))
     return Shown(
-        lost=frozenset(name for name in names if not places[name]),
-        doubled=frozenset(name for name in names if places[name] > 1),
+        lost=frozenset(name for name in names if not own[name] + lines_of[name]),
+        doubled=frozenset(name for name in names if own[name] > 1 or lines_of[name] > 1),
         recovered=frozenset(name for name in names if any(name in line for line in lines)),
         repeated=tuple(sorted(name for name, number in ids.items() if number > 1)),
     )

@@ -25,6 +25,7 @@ from webhooks.incidents import Act
 from webhooks.job import Job, JobState
 from webhooks.planner import Planner
 from webhooks.registry import Registry, registry
+from webhooks.rules import Rules
 
 MINUTE = timedelta(minutes=1)
 EARLIEST = select(func.min(jobs.c.due_at)).where(jobs.c.state == int(JobState.READY))
@@ -37,6 +38,9 @@ class Story:
 
     simulation: Simulation
     action: str = 'notify = "slack:#bi"'
+    # Other rules than those of `action`, and other parts of the context.
+    rules: Rules | None = None
+    given: dict[str, Any] = field(default_factory=dict)
     now: datetime = field(default_factory=lambda: utc_now().replace(microsecond=0) - timedelta(days=1))
 
     def at(self, minutes: float) -> None:
@@ -72,7 +76,7 @@ class Story:
     def work(self, seconds: float = 120) -> None:
         """Plan all events and run all jobs that are due in the next `seconds`."""
         inbox = self.simulation.inbox
-        parsed = rules.parse(RULE.format(event_type=FAILED) + self.action, registry.actions)
+        parsed = self.rules or rules.parse(RULE.format(event_type=FAILED) + self.action, registry.actions)
         end = self.now + timedelta(seconds=seconds)
         while self.now <= end:
             inbox.incidents.wake()
@@ -89,7 +93,7 @@ class Story:
 
     def run(self, job: Job) -> None:
         try:
-            call(registry.handler(job.handler), self.simulation.context(job, clock=lambda: self.now))
+            call(registry.handler(job.handler), self.simulation.context(job, clock=lambda: self.now, **self.given))
         except (RetryLater, NotifierError) as error:
             wait = (error.retry_at or self.now + timedelta(seconds=1)) - self.now
             self.simulation.inbox.jobs.postpone(job, wait.total_seconds(), str(error))

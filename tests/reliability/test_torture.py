@@ -75,7 +75,7 @@ def test_deaths_after_slack_accepted_repeat_nothing() -> None:
 
 @pytest.mark.timeout(300)
 def test_deaths_without_the_scopes_for_the_history_lose_nothing() -> None:
-    """Where Slack cannot be asked, a message may be repeated after such a death; none is lost."""
+    """Without them a message may be repeated after such a death, because Slack cannot be asked; none is lost."""
     verdict = run_notices(3, history=False)
     assert verdict.kills >= 3
     assert (verdict.lost, verdict.dead) == (0, 0)

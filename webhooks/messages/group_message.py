@@ -105,7 +105,7 @@ def _row(one: Member, zone: tzinfo) -> tuple[Cell, ...]:
         state = f"{state} by {cut(incident.quiet_by, MAX_VALUE)}"
     return (
         Link(details.link, name) if details.link else name,
-        details.project,
+        cut(details.project, MAX_VALUE),
         Timestamp(incident.opened_at, zone),
         str(incident.failures),
         state,

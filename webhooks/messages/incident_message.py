@@ -56,8 +56,8 @@ def incident_message(
     facts: list[tuple[str, str | Timestamp]] = [
         ("Since", Timestamp(incident.opened_at, zone)),
         ("Failures", _failures(incident, details)),
-        ("Project", details.project),
-        ("Owner", details.owner),
+        ("Project", cut(details.project, MAX_VALUE)),
+        ("Owner", cut(details.owner, MAX_VALUE)),
         *_acknowledgement(incident, zone),
         *_closing(incident, zone),
     ]
@@ -65,7 +65,9 @@ def incident_message(
         facts.append(("Next run", Timestamp(details.next_run_at, zone)))
     return Message(
         title=title or (f"{name} ({kind})" if kind else name),
-        text="\n".join(filter(None, [text or "\n".join(filter(None, [reason, advice])), details.problem])),
+        text="\n".join(
+            filter(None, [text or "\n".join(filter(None, [reason, advice])), cut(details.problem, MAX_VALUE)])
+        ),
         facts=tuple(fact for fact in facts if fact[1]),
         link=Link(details.link, "Open in Tableau") if details.link else None,
         severity=_severity(incident),
@@ -82,8 +84,8 @@ def incident_values(incident: Incident, details: IncidentDetails, zone: tzinfo =
     return {
         "name": cut(incident.resource_name or incident.resource_luid, MAX_VALUE),
         "event_type": f"{kind}RefreshFailed",
-        "project": details.project,
-        "owner": details.owner,
+        "project": cut(details.project, MAX_VALUE),
+        "owner": cut(details.owner, MAX_VALUE),
         "reason": cut(incident.reason, MAX_VALUE),
         "link": details.link,
         "created_at": str(Timestamp(incident.last_failure_at or incident.opened_at, zone)),
@@ -93,7 +95,7 @@ def incident_values(incident: Incident, details: IncidentDetails, zone: tzinfo =
 def change_message(incident: Incident, text: str, *, mentions: tuple[Mention, ...] = ()) -> Message:
     """Return the short message about a change, for the thread of the incident's message or in place of an edit."""
     name = cut(incident.resource_name or incident.resource_luid, MAX_VALUE)
-    return Message(f"{name}: {text}", severity=_severity(incident), mentions=mentions)
+    return Message(f"{name}: {cut(text, MAX_VALUE)}", severity=_severity(incident), mentions=mentions)
 
 
 def status_of(incident: Incident) -> str:
@@ -137,4 +139,4 @@ def _closing(incident: Incident, zone: tzinfo) -> list[tuple[str, str | Timestam
         return []
     length = duration(incident.duration(incident.closed_at))
     cure = describe_cure(incident.cure) if incident.cure else ""
-    return [("Closed", Timestamp(incident.closed_at, zone)), ("Duration", length), ("Cured by", cure)]
+    return [("Closed", Timestamp(incident.closed_at, zone)), ("Duration", length), ("Cured by", cut(cure, MAX_VALUE))]

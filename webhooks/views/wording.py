@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from webhooks.job import DEAD_LETTERS, MONITOR_ALERT, NOTICE, Job, JobState, NewJob
+from webhooks.job import DEAD_LETTERS, MONITOR_ALERT, NOTICE, NOTICE_GROUP, Job, JobState, NewJob
 from webhooks.views.formats import count, duration
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def reception(record: EventRecord) -> str:
     """Return the state of the event itself in words: `accepted, 2 duplicates`."""
     duplicates = f", {count(record.duplicates, 'duplicate')}" if record.duplicates else ""
     # No rule asks for the end of an incident, which its messages show.
-    updates = record.state == "ignored" and any(job.job.handler == NOTICE for job in record.jobs)
+    updates = record.state == "ignored" and any(job.job.handler in {NOTICE, NOTICE_GROUP} for job in record.jobs)
     return RECEPTION["planned" if updates else record.state] + duplicates
 
 
