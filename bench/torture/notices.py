@@ -79,14 +79,17 @@ def run_notices(count: int, *, server: Server | None = None, history: bool = Tru
             dead = _dead(inbox)
         with simulated.world.lock:
             shared = {channel.id for channel in slack.channels.values() if channel.name.lstrip("#") == "bi"}
-            messages: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
+            own_messages: list[dict[str, Any]] = []
+            shared_messages: list[dict[str, Any]] = []
             for one in slack.messages:
-                values = {"text": one.text, "thread_ts": one.thread_ts, "metadata": one.metadata}
-                messages[one.channel in shared].append(values)
-        shown = [judge_messages(place, names) for place in messages]
+                # The text of a long table is cut; its blocks have all rows.
+                table = f"\n{json.dumps(one.blocks)}" if one.channel in shared else ""
+                values = {"text": one.text + table, "thread_ts": one.thread_ts, "metadata": one.metadata}
+                (shared_messages if table else own_messages).append(values)
+        shown, group = judge_messages(own_messages, names), judge_messages(shared_messages, names)
         deaths = kills.read_text().splitlines()
-    lost = [name for place in shown for name in (*place.lost, *(set(names[1::2]) - place.recovered))]
-    repeated = sum(len(place.doubled) + len(place.repeated) for place in shown)
+    lost = [*shown.lost, *group.lost, *(set(names[1::2]) - shown.recovered)]
+    repeated = sum(len(place.doubled) + len(place.repeated) for place in (shown, group))
     return Verdict(
         acknowledged=len(names),
         lost=len(lost),

@@ -47,6 +47,6 @@ def reply_and_die(self: SlackNotifier, *words: Any, client_id: str = "") -> Post
     return posted
 
 
-SlackNotifier.post = post_and_die  # type: ignore[method-assign]
-SlackNotifier.reply = reply_and_die  # type: ignore[method-assign]
+SlackNotifier.post = post_and_die  # type: ignore[assignment, method-assign]
+SlackNotifier.reply = reply_and_die  # type: ignore[assignment, method-assign]
 app = create_app()

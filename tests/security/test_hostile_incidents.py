@@ -52,9 +52,8 @@ def incident_of(name: str) -> Incident:
             type(one)(**{field: getattr(one, field) for field in one.__dataclass_fields__} | {"event_id": number})
         )
     (bare,) = state(runs(pieces), [], MIDNIGHT)
-    acts = [
-        act(kind, clock, bare.id, by=name, text=name) for kind, clock in (("acknowledge", "2:10"), ("note", "3:30"))
-    ]
+    times = {"acknowledge": "2:10", "note": "3:30"}
+    acts = [act(kind, clock, bare.id, by=name, text=name) for kind, clock in times.items()]
     acts.append(act("snooze", "3:40", bare.id, by=name, until="9:00"))
     (made,) = state(runs(pieces), acts, at("4:00"))
     return made
