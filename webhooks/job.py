@@ -20,6 +20,8 @@ PLANNING_FAILED = "planning_failed"
 NOTICE = "notice"
 # Brings a message that several incidents share up to date.
 NOTICE_GROUP = "notice_group"
+# Carries out the press of a button in Slack, and answers the person who pressed it.
+SLACK_PRESS = "slack_press"
 BUILT_IN_HANDLERS = frozenset({MONITOR_ALERT, DEAD_LETTERS, PLANNING_FAILED})
 
 VerdictKind = Literal["rule", "handler", "monitor", "reconciled", "planning"]
@@ -73,7 +75,8 @@ class NewJob:
     """A planned job: one handler for one event, because of one rule, or without a rule for an `@on` handler.
 
     `key` is unique within the event, so that planning an event twice adds no second job. `where` holds the conditions
-    that only Tableau can answer (project, owner, tags); the job checks them before it runs.
+    that only Tableau can answer (project, owner, tags); the job checks them before it runs. A person waits for the
+    result of an `urgent` job.
     """
 
     key: str
@@ -82,6 +85,7 @@ class NewJob:
     params: Mapping[str, Any] = field(default_factory=dict)
     where: Mapping[str, Any] = field(default_factory=dict)
     max_attempts: int = 20
+    urgent: bool = False
 
 
 def planning_failure(error: str) -> NewJob:

@@ -18,7 +18,7 @@ from webhooks.inbox import Inbox, IncidentRecord, UnknownIncident
 from webhooks.inbox.notices import policy_as_dict, policy_from_dict
 from webhooks.incidents import Act, DestinationPolicy, Policy
 from webhooks.incidents.silences import WeeklyPeriod
-from webhooks.job import NOTICE, Job
+from webhooks.job import NOTICE, SLACK_PRESS, Job
 
 MINUTE, DAY = 60.0, 86_400.0
 START = 1_795_600_000.0
@@ -251,3 +251,51 @@ def test_policy_is_stored_whole() -> None:
     quiet = WeeklyPeriod(time(22), time(6, 30), frozenset(range(5)), ZoneInfo("Europe/Berlin"))
     policy = Policy("R", (DestinationPolicy("slack", 2, timedelta(minutes=30), "@ops"),), timedelta(hours=4), quiet)
     assert policy_from_dict(policy_as_dict(policy)) == policy
+
+
+def test_press_is_one_act_and_one_answer(arrive: Arrive, box: Inbox) -> None:
+    """A press that Slack sends again changes nothing; the act has urgent jobs for the answer and for the message."""
+    (one,) = arrive(refresh("Failed", 0))
+    box.notices.register(one.id, "slack:#bi", POLICY)
+    act = Act("", "acknowledge", "", from_timestamp(START), "ann")
+    outcomes = [box.presses.record("press", one.id, one.incident.id, {"user": "U1"}, act) for _ in range(2)]
+    assert outcomes == ["", None]
+    stored = box.incidents.get(one.id).incident
+    assert (stored.state, stored.quiet_by, len(stored.acts)) == ("acknowledged", "ann", 1)
+    claimed = box.jobs.claim("w", 10, 30, urgent=True)
+    assert [job.handler for job in claimed] == [SLACK_PRESS, NOTICE]
+    assert claimed[0].params == {"user": "U1", "problem": "", "act": 1}
+    assert box.jobs.claim("w", 10, 30, urgent=False) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "key", "problem"), [(1, "of another server", "unknown"), (99, "", "unknown"), (1, "", "repeated")]
+)
+def test_press_that_is_out_of_date_is_no_act(arrive: Arrive, box: Inbox, number: int, key: str, problem: str) -> None:
+    """The button of another server, of an incident that is gone, or pressed before: an answer and no act."""
+    (one,) = arrive(refresh("Failed", 0))
+    act = Act("", "acknowledge", "", from_timestamp(START), "ann")
+    box.presses.record("before", one.id, one.incident.id, {}, act)
+    assert box.presses.record("now", number, key or one.incident.id, {}, act) == problem
+    assert len(box.incidents.get(one.id).incident.acts) == 1
+    answers = [job for job in box.jobs.claim("w", 10, 30) if job.key == "press now"]
+    assert [job.params["problem"] for job in answers] == [problem]
+
+
+def test_press_after_the_recovery_is_no_act(arrive: Arrive, box: Inbox) -> None:
+    """An incident that is closed cannot be acknowledged any more."""
+    (one,) = arrive(refresh("Failed", 0), refresh("Succeeded", 60))
+    act = Act("", "acknowledge", "", from_timestamp(START), "ann")
+    assert box.presses.record("late", one.id, one.incident.id, {}, act) == "closed"
+
+
+def test_author_is_named_later(arrive: Arrive, box: Inbox) -> None:
+    """The name that was looked up replaces the one in the press, and the message is updated; once is enough."""
+    (one,) = arrive(refresh("Failed", 0))
+    box.notices.register(one.id, "slack:#bi", POLICY)
+    box.presses.record("press", one.id, one.incident.id, {}, Act("", "acknowledge", "", from_timestamp(START), "ann"))
+    box.jobs.claim("w", 10, 30)
+    for _ in range(2):
+        box.incidents.name_author(1, "Ann Lee (ann@acme.example)")
+    assert box.incidents.get(one.id).incident.quiet_by == "Ann Lee (ann@acme.example)"
+    assert [job.handler for job in box.jobs.claim("w", 10, 30)] == [NOTICE]

@@ -420,3 +420,49 @@ def test_unavailable_inbox_is_logged_once(
         "Inbox unavailable, retrying: down",
         "Inbox available again",
     ]
+
+
+def test_urgent_job_runs_while_all_threads_hang(
+    inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]
+) -> None:
+    """A thread is reserved for urgent jobs: they run although every other thread hangs, and others are not started."""
+    hanging, urgent = threading.Event(), threading.Event()
+
+    def run(job: Job, _: Callable[[], bool]) -> None:
+        if job.key.startswith("press"):
+            urgent.set()
+        else:
+            hanging.wait(TIMEOUT)
+
+    working(run, threads=2)
+    for _ in range(3):
+        inbox.events.receive(event())
+    wait_for(lambda: inbox.counts()["running"] >= 2, "the threads to hang")
+    inbox.presses.record("1", 7, "unknown", {})
+    assert urgent.wait(TIMEOUT)
+    assert inbox.counts()["running"] >= 2
+    hanging.set()
+    wait_for(lambda: inbox.counts()["running"] == inbox.counts()["ready"] == 0, "the end")
+
+
+def test_reserved_thread_that_hangs_delays_no_urgent_job(
+    inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]
+) -> None:
+    """Idle threads run urgent jobs, too; one that hangs for too long is replaced, also in the reserved lane."""
+    inbox.events.receive(event())
+    inbox.events.plan(lambda _: [])
+    hanging, ran = threading.Event(), []
+
+    def run(job: Job, _: Callable[[], bool]) -> None:
+        ran.append(job.key)
+        if job.key != "press free":
+            hanging.wait(TIMEOUT)
+
+    worker = working(run, threads=1, lease=1.0, max_run=1.5)
+    for key in ("first", "second"):
+        inbox.presses.record(key, 7, "unknown", {})
+    wait_for(lambda: len(ran) == 2, "both threads to hang")
+    inbox.presses.record("free", 7, "unknown", {})
+    wait_for(lambda: "press free" in ran, "a new thread")
+    assert worker.alive()
+    hanging.set()

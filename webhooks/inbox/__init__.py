@@ -27,6 +27,7 @@ from webhooks.inbox.locks import Locks
 from webhooks.inbox.migrate import Migrate, prepare
 from webhooks.inbox.notice_groups import GroupRecord, NoticeGroups
 from webhooks.inbox.notices import NoticeRecord, Notices
+from webhooks.inbox.presses import Presses
 from webhooks.inbox.quotas import Quotas
 from webhooks.inbox.records import Attempt, EventRecord, EventSummary, JobRecord, Receipt
 from webhooks.inbox.resources import Resource, Resources
@@ -86,7 +87,8 @@ class Inbox:
         self.retention = Retention(store)
         self.rule_versions = RuleVersions(store)
         self.runs = Runs(store)
-        self.incidents = Incidents(store)
+        self.incidents = Incidents(store, self.news)
+        self.presses = Presses(store, self.incidents)
         self.notices = Notices(store)
         self.notice_groups = NoticeGroups(store)
         self.silences = Silences(store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -42,8 +43,8 @@ ANY_DUE = (
 class Incidents:
     """All incidents; acts change them."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, news: threading.Event) -> None:
+        self._store, self._news = store, news
 
     def list(
         self,
@@ -117,39 +118,74 @@ class Incidents:
         """
 
         def save(connection: Connection) -> IncidentRecord:
-            row = connection.execute(select(incidents).where(incidents.c.id == incident_id)).mappings().first()
-            if row is None:
+            key = connection.execute(select(incidents.c.key).where(incidents.c.id == incident_id)).scalar()
+            if key is None:
                 raise UnknownIncident(f"There is no incident {incident_id}")
-            values = {
-                "incident_id": incident_id,
-                "incident_key": row["key"],
-                "kind": act.kind,
-                "acted_at": act.at.timestamp(),
-                "author": act.by,
-                "until": act.until and act.until.timestamp(),
-                "text": act.text,
-                "job_luid": act.job_luid,
-            }
-            act_id = connection.execute(insert(acts).values(values)).inserted_primary_key[0]  # type: ignore[index]
-            now = self._store.now(connection)
-            resource = (row["site_luid"], row["resource_luid"])
-            self._store.serialize(connection, [row["resource_luid"]])
-            since = from_timestamp(row["opened_at"])
-            refresh_incidents(
-                connection,
-                {resource: since},
-                {resource: row["event_id"]},
-                now=now,
-                wall=self._store.to_wall(now),
-                cause=f"act {act_id}",
-                always=True,
-            )
-            if act.until:
-                # The end of an acknowledgement changes the incident, also if no message has to show it.
-                self._save_due(connection, incident_id, act.until)
+            act_id = self.insert_act(connection, incident_id, key, act)
+            self.refresh(connection, incident_id, cause=f"act {act_id}")
             return self._load(connection, incident_id)
 
-        return self._store.write(save)
+        record = self._store.write(save)
+        self.announce()
+        return record
+
+    def name_author(self, act_id: int, author: str) -> None:
+        """Replace the author of an act by a better name of the same person, and let the notices be updated."""
+
+        def save(connection: Connection) -> None:
+            this = (acts.c.id == act_id, acts.c.author != author)
+            if connection.execute(update(acts).where(*this).values(author=author)).rowcount:
+                incident_id = connection.execute(select(acts.c.incident_id).where(acts.c.id == act_id)).scalar_one()
+                self.refresh(connection, incident_id, cause=f"act {act_id} author")
+
+        self._store.write(save)
+        self.announce()
+
+    def find(self, connection: Connection, incident_id: int, key: str) -> IncidentRecord | None:
+        """Return the incident with this number if the key is one of its names, within a transaction."""
+        try:
+            record = self._load(connection, incident_id)
+        except UnknownIncident:
+            return None
+        return record if key in record.incident.ids else None
+
+    def insert_act(self, connection: Connection, incident_id: int, key: str, act: Act) -> int:
+        """Store an act within a transaction, and return its number; `key` is the incident's at that time."""
+        values = {
+            "incident_id": incident_id,
+            "incident_key": key,
+            "kind": act.kind,
+            "acted_at": act.at.timestamp(),
+            "author": act.by,
+            "until": act.until and act.until.timestamp(),
+            "text": act.text,
+            "job_luid": act.job_luid,
+        }
+        if act.until:
+            # The end of an acknowledgement changes the incident, also if no message has to show it.
+            self._save_due(connection, incident_id, act.until)
+        return int(connection.execute(insert(acts).values(values)).inserted_primary_key[0])  # type: ignore[index]
+
+    def refresh(self, connection: Connection, incident_id: int, *, cause: str) -> None:
+        """Compute an incident again because of an act, and add urgent jobs for its notices, within a transaction."""
+        row = connection.execute(select(incidents).where(incidents.c.id == incident_id)).mappings().one()
+        now = self._store.now(connection)
+        resource = (row["site_luid"], row["resource_luid"])
+        self._store.serialize(connection, [row["resource_luid"]])
+        refresh_incidents(
+            connection,
+            {resource: from_timestamp(row["opened_at"])},
+            {resource: row["event_id"]},
+            now=now,
+            wall=self._store.to_wall(now),
+            cause=cause,
+            always=True,
+            urgent=True,
+        )
+
+    def announce(self) -> None:
+        """Let the worker of this process look for jobs at once; call it after a commit."""
+        self._news.set()
 
     def wake(self, limit: int = 100) -> int:
         """Let the notices be updated of incidents that are due by time alone, and return how many there are."""
@@ -255,12 +291,13 @@ def refresh_incidents(
     wall: float,
     cause: str = "",
     always: bool = False,
+    urgent: bool = False,
 ) -> None:
     """Compute the incidents of changed resources and store them, with jobs for the notices of those that changed.
 
     `changed` has the time of each resource's earliest change, `event_ids` the event whose jobs update the notices.
     `now` and `wall` are the time by both clocks. `cause` makes the jobs' keys unique within the event. `always`: also
-    for incidents that did not change.
+    for incidents that did not change. `urgent`: a person waits for the change.
     """
     at = from_timestamp(wall)
     job_rows = []
@@ -274,7 +311,7 @@ def refresh_incidents(
         event_id = _existing(connection, event_ids.get(resource)) or _newest_event(connection, resource)
         for incident_id in _store(connection, resource, since, computed, event_id, always=always):
             job_rows += [
-                job_row(event_id, notice_job(row["id"], row["destination"], row["rule"], cause))
+                job_row(event_id, notice_job(row["id"], row["destination"], row["rule"], cause, urgent=urgent))
                 for row in connection.execute(
                     select(notices.c.id, notices.c.destination, notices.c.rule).where(
                         notices.c.incident_id == incident_id

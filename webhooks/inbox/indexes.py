@@ -18,6 +18,7 @@ PARTIAL_INDEXES = (
     _partial_index("events_unplanned", events.c.id, where="state = 0"),
     # One index serves ready jobs and expired leases, and stays as small as the backlog.
     _partial_index("jobs_open", jobs.c.due_at, jobs.c.id, where="state IN (0, 1)"),
+    _partial_index("jobs_urgent", jobs.c.due_at, jobs.c.id, where="state IN (0, 1) AND urgent = 1"),
     _partial_index("jobs_dead", jobs.c.finished_at, where="state = 4"),
     # At most one open incident of a kind per resource.
     _partial_index(

@@ -37,6 +37,7 @@ def job_row(event_id: int | None, job: NewJob) -> dict[str, Any]:
         "state": int(JobState.READY),
         "attempts": 0,
         "max_attempts": job.max_attempts,
+        "urgent": int(job.urgent),
     }
 
 

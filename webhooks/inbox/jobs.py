@@ -15,7 +15,7 @@ from webhooks.inbox.dead_letters import DeadLetters
 from webhooks.inbox.events import Events, JobPlanner
 from webhooks.inbox.queries import JOB_QUERY
 from webhooks.inbox.records import event_of, job_of
-from webhooks.inbox.schema import OPEN, jobs
+from webhooks.inbox.schema import OPEN, URGENT, jobs
 from webhooks.job import Job, JobState
 
 # After this many worker deaths the job is taken to be their cause.
@@ -31,6 +31,12 @@ DUE = (
     .with_for_update(skip_locked=True, of=jobs)
 )
 ANY_DUE = select(jobs.c.id).where(text(OPEN), jobs.c.due_at <= bindparam("now")).limit(1)
+# The due jobs, and whether there is one, by urgency; None: of all jobs.
+BY_URGENCY = {
+    None: (DUE, ANY_DUE),
+    True: (DUE.where(text(URGENT)), ANY_DUE.where(text(URGENT))),
+    False: (DUE.where(jobs.c.urgent == 0), ANY_DUE.where(jobs.c.urgent == 0)),
+}
 CLAIM = (
     update(jobs)
     .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
@@ -61,6 +67,7 @@ class Jobs:
         plan: int = PLAN_LIMIT,
         start: int | None = None,
         rules_version: int | None = None,
+        urgent: bool | None = None,
     ) -> tuple[int, list[Job]]:
         """Plan up to `plan` events and claim up to `room` jobs as `claim` does, in one transaction where possible.
 
@@ -70,29 +77,33 @@ class Jobs:
         plans = self._events.plans(planner, plan) if plan else {}
         if room <= 0 or not any(plan.job_rows or plan.evidence for plan in plans.values()):
             planned = self._events.save_plans(plans, rules_version=rules_version)
-            return planned, self.claim(owner, room, lease, start=start) if room > 0 else []
+            return planned, self.claim(owner, room, lease, start=start, urgent=urgent) if room > 0 else []
 
         def plan_and_claim(connection: Connection) -> tuple[int, list[dict[str, Any]]]:
             now = self._store.now(connection)
             planned = self._events.insert_plans(connection, plans, now=now, rules_version=rules_version)
-            return planned, self._claim(connection, owner, room, lease, start=start, now=now)
+            return planned, self._claim(connection, owner, room, lease, start=start, now=now, urgent=urgent)
 
         planned, rows = self._store.write(plan_and_claim)
         return planned, _claimed(rows)
 
-    def claim(self, owner: str, limit: int, lease: float, *, start: int | None = None) -> list[Job]:
+    def claim(
+        self, owner: str, limit: int, lease: float, *, start: int | None = None, urgent: bool | None = None
+    ) -> list[Job]:
         """Claim up to `limit` due jobs for `owner`, for `lease` seconds, and count the attempt.
 
         The first `start` of them (default: all) start at once; the others are queued by the worker, and are not blamed
         if it dies before it has started them. The job of a dead worker is due when its lease ends, so a takeover is
-        the same statement as normal work.
+        the same statement as normal work. `urgent`: only jobs for which a person waits, or only other ones.
         """
+        _, query = BY_URGENCY[urgent]
 
         def any_due(connection: Connection) -> bool:
-            return connection.execute(ANY_DUE, {"now": self._store.now(connection)}).first() is not None
+            return connection.execute(query, {"now": self._store.now(connection)}).first() is not None
 
         def claim(connection: Connection) -> list[dict[str, Any]]:
-            return self._claim(connection, owner, limit, lease, start=start, now=self._store.now(connection))
+            now = self._store.now(connection)
+            return self._claim(connection, owner, limit, lease, start=start, now=now, urgent=urgent)
 
         # Read without a lock first, so that idle workers do not delay writers.
         return _claimed(self._store.write(claim)) if self._store.read(any_due) else []
@@ -139,10 +150,19 @@ class Jobs:
         end_attempt(self._store, job, JobState.READY, RELEASED, more=1)
 
     def _claim(
-        self, connection: Connection, owner: str, limit: int, lease: float, *, start: int | None, now: float
+        self,
+        connection: Connection,
+        owner: str,
+        limit: int,
+        lease: float,
+        *,
+        start: int | None,
+        now: float,
+        urgent: bool | None,
     ) -> list[dict[str, Any]]:
         claimed: list[dict[str, Any]] = []
-        for row in connection.execute(DUE, {"now": now, "most": limit}).mappings().all():
+        due, _ = BY_URGENCY[urgent]
+        for row in connection.execute(due, {"now": now, "most": limit}).mappings().all():
             max_attempts = row["max_attempts"]
             if row["state"] == JobState.RUNNING and row["started_at"] is None:
                 self._record_unstarted_attempt(connection, row, now)

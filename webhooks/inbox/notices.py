@@ -110,13 +110,13 @@ class Notices:
         self._store.write(save)
 
 
-def notice_job(notice_id: int, to: str, rule: str, cause: str) -> NewJob:
+def notice_job(notice_id: int, to: str, rule: str, cause: str, *, urgent: bool = False) -> NewJob:
     """Return the job that brings a notice at the destination `to` up to date.
 
     `cause` distinguishes several jobs of one event.
     """
     key = " ".join(part for part in ("notice", str(notice_id), cause) if part)
-    return NewJob(key, NOTICE, rule=rule, params={"notice": notice_id, "to": to})
+    return NewJob(key, NOTICE, rule=rule, params={"notice": notice_id, "to": to}, urgent=urgent)
 
 
 def notice_of(row: RowMapping) -> NoticeRecord:

@@ -56,6 +56,7 @@ events = Table(
 # The conditions of the partial indexes in indexes.py, as text: a partial index is not used for a bound parameter.
 UNPLANNED = "events.state = 0"
 OPEN = "jobs.state IN (0, 1)"
+URGENT = "jobs.urgent = 1"
 DEAD = "jobs.state = 4"
 
 jobs = Table(
@@ -80,6 +81,8 @@ jobs = Table(
     Column("finished_at", Double),
     # For a dead job the time an announcement included it.
     Column("announced_at", Double),
+    # A person waits for its result; a thread of each worker is reserved for such jobs.
+    Column("urgent", SmallInteger, nullable=False, server_default="0"),
     UniqueConstraint("event_id", "key"),
 )
 
@@ -282,6 +285,14 @@ notice_groups = Table(
     Column("closed_at", Double),
 )
 Index("notice_groups_destination", notice_groups.c.destination, notice_groups.c.joined_at)
+
+# Presses of buttons that were received, so that each is carried out once.
+presses = Table(
+    "presses",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("received_at", Double, nullable=False),
+)
 
 # The message about an incident at a destination.
 notices = Table(

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from webhooks.inbox import Inbox
 from webhooks.job import Job
 
 
 @dataclass(slots=True, eq=False)
+class Lane:
+    """Threads that run the jobs of one queue; None in it ends a thread. Threads are named after the lane."""
+
+    name: str
+    queue: queue.SimpleQueue[ClaimedJob | None] = field(default_factory=queue.SimpleQueue)
+    threads: list[threading.Thread] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
 class ClaimedJob:
-    """A job that this worker holds, queued or running; times are monotonic.
+    """A job that this worker holds, queued or running in a lane; times are monotonic.
 
     `since` is when it was claimed or began to run, `until` the end of its lease as far as this process can know.
     """
 
     job: Job
+    lane: Lane
     since: float
     until: float
     thread: threading.Thread | None = None
@@ -39,13 +50,17 @@ class Claims:
     def __len__(self) -> int:
         return len(self._by_id)
 
+    def count(self, lane: Lane) -> int:
+        """Return how many jobs are queued or running in a lane."""
+        return sum(claimed.lane is lane for claimed in self)
+
     def __iter__(self) -> Iterator[ClaimedJob]:
         return iter(list(self._by_id.values()))
 
-    def add(self, job: Job, now: float) -> ClaimedJob:
-        """Add a job that was claimed at the monotonic time `now`."""
-        claimed = self._by_id[job.id] = ClaimedJob(job, now, now + self._lease)
-        return claimed
+    def add(self, job: Job, lane: Lane, now: float) -> None:
+        """Add a job that was claimed at the monotonic time `now` to the queue of a lane."""
+        claimed = self._by_id[job.id] = ClaimedJob(job, lane, now, now + self._lease)
+        lane.queue.put(claimed)
 
     def drop(self, claimed: ClaimedJob) -> None:
         """Remove the job, unless it was claimed again meanwhile, and let the worker look for new jobs."""

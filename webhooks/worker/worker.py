@@ -17,7 +17,7 @@ from webhooks.errors import LeaseLost, PlanningPaused, StoreUnavailable
 from webhooks.inbox import Inbox, JobPlanner
 from webhooks.inbox.jobs import PLAN_LIMIT
 from webhooks.worker.attempt import Attempts, Run, job_title
-from webhooks.worker.claims import ClaimedJob, Claims
+from webhooks.worker.claims import ClaimedJob, Claims, Lane
 from webhooks.worker.cleanup import run_cleanup
 from webhooks.worker.pacing import Pacing
 
@@ -38,6 +38,8 @@ STOP_SECONDS = 2.0
 
 class Worker:
     """Plan events, claim jobs and run them in `threads` threads, until `stop`.
+
+    One more thread is reserved for urgent jobs, so that hanging handlers delay no person who pressed a button.
 
     `planner` returns the jobs of an event, `run` runs one. A lease of `lease` seconds is renewed three times in its
     duration; another worker takes over jobs whose leases are not renewed, and those that run for more than `max_run`
@@ -63,12 +65,11 @@ class Worker:
         self._inbox, self._planner, self._rules_version = inbox, planner, rules_version
         self._size, self._lease, self._max_run = threads, lease, max_run
         self._retention, self._run_retention = retention, run_retention
-        self._queue: queue.SimpleQueue[ClaimedJob | None] = queue.SimpleQueue()
+        self._normal, self._reserved = Lane("job"), Lane("urgent-job")
         self._claims = Claims(inbox, self.name, lease)
         self._pacing = Pacing(threads)
         self._stopping = threading.Event()
         self._attempts = Attempts(inbox, run, self._stopping)
-        self._job_threads: list[threading.Thread] = []
         self._last_round = time.monotonic()
         self._woken_at = -POLL_SECONDS
         self._dispatcher: threading.Thread | None = None
@@ -78,8 +79,8 @@ class Worker:
     def start(self) -> None:
         """Start the worker's threads."""
         self._last_round = time.monotonic()
-        for _ in range(self._size):
-            self._add_job_thread()
+        for lane in (*[self._normal] * self._size, self._reserved):
+            self._add_job_thread(lane)
         self._dispatcher = _thread(self._dispatch, "dispatcher")
         self._lease_thread = _thread(self._keep_leases, "leases")
         self._helpers = [
@@ -90,7 +91,7 @@ class Worker:
 
     def alive(self) -> bool:
         """Return whether the worker plans events, and claims and runs jobs."""
-        threads = [self._dispatcher, self._lease_thread, *self._job_threads]
+        threads = [self._dispatcher, self._lease_thread, *self._normal.threads, *self._reserved.threads]
         stalled = time.monotonic() - self._last_round > ROUND_TIMEOUT_SECONDS
         running = all(thread is not None and thread.is_alive() for thread in threads)
         return running and not stalled and not self._stopping.is_set()
@@ -107,10 +108,11 @@ class Worker:
         if self._dispatcher is None or self._lease_thread is None:
             return
         self._dispatcher.join(grace)
-        threads = list(self._job_threads)
-        for _ in threads:
-            self._queue.put(None)
-        for thread in threads:
+        lanes = [(lane, list(lane.threads)) for lane in (self._normal, self._reserved)]
+        for lane, threads in lanes:
+            for _ in threads:
+                lane.queue.put(None)
+        for thread in (thread for _, threads in lanes for thread in threads):
             thread.join(max(0.0, deadline - time.monotonic()))
         for claimed in self._claims:
             log.warning("%s did not finish in time and is given back", job_title(claimed.job))
@@ -132,7 +134,7 @@ class Worker:
             self._inbox.news.clear()
             more = False
             try:
-                more = self._wake_incidents() | self._plan_and_claim()
+                more = self._claim_urgent() | self._wake_incidents() | self._plan_and_claim()
                 self._last_round = time.monotonic()
                 if unavailable:
                     unavailable = False
@@ -156,6 +158,21 @@ class Worker:
         self._woken_at = now
         return self._inbox.incidents.wake() > 0
 
+    def _claim_urgent(self) -> bool:
+        """Claim urgent jobs for the reserved thread and for other idle threads; return whether there were any.
+
+        None is claimed ahead, as the job in front of it may hang.
+        """
+        now = time.monotonic()
+        room = 1 - self._claims.count(self._reserved)
+        idle = max(0, self._size - self._claims.count(self._normal))
+        jobs = (
+            self._inbox.jobs.claim(self.name, max(0, room) + idle, self._lease, urgent=True) if room + idle > 0 else []
+        )
+        for number, job in enumerate(jobs):
+            self._claims.add(job, self._reserved if number < room else self._normal, now)
+        return bool(jobs)
+
     def _plan_and_claim(self) -> bool:
         """Do one round, and return whether there may be more to do at once."""
         now = time.monotonic()
@@ -166,7 +183,7 @@ class Worker:
                 version = self._rules_version()
             except PlanningPaused:
                 plan = 0
-        held = len(self._claims)
+        held = self._claims.count(self._normal)
         planned, jobs = self._inbox.jobs.plan_and_claim(
             self.name,
             self._planner,
@@ -175,22 +192,23 @@ class Worker:
             lease=self._lease,
             plan=plan,
             rules_version=version,
+            urgent=False,
         )
         for job in jobs:
-            self._queue.put(self._claims.add(job, now))
+            self._claims.add(job, self._normal, now)
         log.debug("Round: planned=%d claimed=%d", planned, len(jobs))
         self._pacing.planned(now, planned, PLAN_LIMIT)
         return planned > 0 or len(jobs) > 0 or not may_plan
 
     # Each job thread runs one job after the other.
 
-    def _work(self) -> None:
-        claimed = self._queue.get()
+    def _work(self, lane: Lane) -> None:
+        claimed = lane.queue.get()
         while claimed is not None:
             following = self._process(claimed)
-            if threading.current_thread() not in self._job_threads:
+            if threading.current_thread() not in lane.threads:
                 return  # its handler hung, and another thread has replaced this one
-            claimed = following or self._queue.get()
+            claimed = following or lane.queue.get()
 
     def _process(self, claimed: ClaimedJob) -> ClaimedJob | None:
         """Run the job unless it is lost, and return the one that this thread has to run next, if it has one."""
@@ -206,7 +224,8 @@ class Worker:
             following = self._run(claimed)
         except BaseException:
             log.exception("%s could not be ended, it is retried when its lease ends", job_title(claimed.job))
-        self._pacing.job_took(time.monotonic() - claimed.since)
+        if claimed.lane is self._normal:
+            self._pacing.job_took(time.monotonic() - claimed.since)
         self._claims.drop(claimed)
         return following
 
@@ -223,12 +242,12 @@ class Worker:
         if ending is None:
             return None
         following = None
-        if claimed.thread in self._job_threads:
+        if claimed.thread in claimed.lane.threads:
             # The next job in the queue starts in the transaction that ends this one.
             with suppress(queue.Empty):
-                following = self._queue.get_nowait()
+                following = claimed.lane.queue.get_nowait()
                 if following is None:
-                    self._queue.put(None)
+                    claimed.lane.queue.put(None)
         started = self._attempts.settle(claimed.job, ending, following.job if following else None)
         if following and started:
             following.job = started
@@ -263,21 +282,22 @@ class Worker:
         seconds = time.monotonic() - claimed.since
         if claimed.thread is None and seconds > self._lease:
             self._give_back(claimed)
-        elif claimed.thread in self._job_threads and seconds > self._max_run:
+        elif claimed.thread in claimed.lane.threads and seconds > self._max_run:
             log.error("%s has run for %.0f s and is left to other workers", job_title(claimed.job), seconds)
             claimed.lost = True
-            self._job_threads.remove(claimed.thread)
-            self._add_job_thread()
+            claimed.lane.threads.remove(claimed.thread)
+            self._add_job_thread(claimed.lane)
             self._claims.drop(claimed)
 
     def _replace_dead_threads(self) -> None:
         """Start a new thread for each one that has died, and end its job as a failed attempt."""
         if self._stopping.is_set():
             return
-        for thread in [thread for thread in self._job_threads if not thread.is_alive()]:
+        lanes = (self._normal, self._reserved)
+        for lane, thread in [(each, one) for each in lanes for one in each.threads if not one.is_alive()]:
             log.error("Thread %s died and is replaced", thread.name)
-            self._job_threads.remove(thread)
-            self._add_job_thread()
+            lane.threads.remove(thread)
+            self._add_job_thread(lane)
             for claimed in [claimed for claimed in self._claims if claimed.thread is thread]:
                 claimed.lost = True
                 error = RuntimeError("the thread that ran the job died")
@@ -287,10 +307,11 @@ class Worker:
             log.error("The dispatcher died and is replaced")
             self._dispatcher = _thread(self._dispatch, "dispatcher")
 
-    def _add_job_thread(self) -> None:
+    def _add_job_thread(self, lane: Lane) -> None:
         # The thread looks itself up in the list, so it must be there first.
-        thread = threading.Thread(target=self._work, name=f"job-{len(self._job_threads)}", daemon=True)
-        self._job_threads.append(thread)
+        name = f"{lane.name}-{len(lane.threads)}"
+        thread = threading.Thread(target=self._work, args=(lane,), name=name, daemon=True)
+        lane.threads.append(thread)
         thread.start()
 
 

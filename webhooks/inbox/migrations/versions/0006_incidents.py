@@ -33,6 +33,14 @@ def upgrade() -> None:
     op.create_index("ix_acts_incident_id", "acts", ["incident_id"])
     _create_notices()
     _create_silences()
+    op.create_table(
+        "presses",
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("received_at", sa.Double, nullable=False),
+    )
+    op.add_column("jobs", sa.Column("urgent", sa.SmallInteger, nullable=False, server_default="0"))
+    is_urgent = sa.text("state IN (0, 1) AND urgent = 1")
+    op.create_index("jobs_urgent", "jobs", ["due_at", "id"], sqlite_where=is_urgent, postgresql_where=is_urgent)
 
 
 def _create_silences() -> None:
