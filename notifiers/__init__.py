@@ -27,7 +27,7 @@ from notifiers.message import (
     map_texts,
     parse_mention,
 )
-from notifiers.notifier import AddressCheck, Capabilities, Notifier, Permission, Upkeep
+from notifiers.notifier import AddressCheck, Capabilities, Notifier, Permission, Person, Upkeep
 from notifiers.slack import SlackConfig
 from notifiers.table import Table
 from notifiers.twilio import TwilioConfig
@@ -54,6 +54,7 @@ __all__ = [
     "Notifiers",
     "Operation",
     "Permission",
+    "Person",
     "Picture",
     "Posted",
     "Receipt",

@@ -56,6 +56,20 @@ class Permission:
 
 
 @dataclass(frozen=True)
+class Person:
+    """A person as the service knows them; `email` is empty if it does not say, `team` is the id of their workspace."""
+
+    id: str
+    name: str
+    email: str = ""
+    team: str = ""
+
+    def __str__(self) -> str:
+        """Return the person as `Ann Lee (ann@example.org)`."""
+        return f"{self.name} ({self.email})" if self.email else self.name
+
+
+@dataclass(frozen=True)
 class AddressCheck:
     """The validity of an address; `valid` None means that this cannot be checked, as `text` explains."""
 
@@ -87,6 +101,11 @@ class Notifier(ABC):
         self.config = config
         self.clock = clock
         self.ca_bundle = ca_bundle
+
+    @property
+    def has_buttons(self) -> bool:
+        """Return whether buttons are shown and the service reports their presses to the server."""
+        return self.capabilities.buttons
 
     @staticmethod
     @abstractmethod
@@ -160,6 +179,14 @@ class Notifier(ABC):
         carried out, so wait a minute before asking. `thread`: look among the replies to this message.
         """
         return Unknown(f"{self.label} cannot look up messages")
+
+    def find_person(self, person: str) -> Person | None:  # noqa: ARG002 - the interface has it
+        """Return the person with this id of the service; None if that cannot be looked up."""
+        return None
+
+    def whisper(self, message: Message, *, channel: str, person: str) -> None:  # noqa: ARG002 - the interface has it
+        """Show a message to one person in a channel, both by their ids. Raises NotifierError where it is impossible."""
+        raise NotifierError(f"{self.label} has no messages for one person in a channel", permanent=True, sent=False)
 
     def permalink(self, posted: Posted) -> Posted:
         """Return `posted` with the web address of the message, if the service has one."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 from flask import Flask, Response, current_app, request
@@ -12,7 +13,8 @@ from flask.helpers import get_debug_flag
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import is_running_from_reloader
 
-from webhooks import cli, health, logs, receiver
+from notifiers.slack.interactions import is_signed
+from webhooks import cli, health, logs, receiver, slack_interactions
 from webhooks.cli.support import demo_settings
 from webhooks.config.environment import require_free_address
 from webhooks.config.settings import Settings, is_flask_command, load_environment, misspelt_variables
@@ -22,6 +24,7 @@ from webhooks.services import Services
 
 if TYPE_CHECKING:
     from webhooks.inbox import Receipt
+    from webhooks.incidents import Act
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +46,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     def receive(event: Event) -> Receipt:
         return services.inbox.events.receive(event)
 
+    def record_press(
+        key: str, incident_id: int, incident_key: str, params: Mapping[str, Any], act: Act | None
+    ) -> str | None:
+        return services.inbox.presses.record(key, incident_id, incident_key, params, act)
+
     def on_unavailable() -> None:
         services.outages.record()
 
     # Hooks belong to the blueprints whose pages need them, never to the application: none may run for /webhook.
     app.register_blueprint(receiver.create_blueprint(receive, settings.webhook_tokens(), on_unavailable))
+    app.register_blueprint(slack_interactions.create_blueprint(record_press, services.signing_secret))
     app.register_blueprint(health.blueprint)
     app.register_error_handler(HTTPException, problem_of)
     app.register_error_handler(Exception, _internal_error)
@@ -100,6 +109,9 @@ def check_startup(services: Services) -> None:
 
     services.settings.require_tableau()
     services.settings.require_durable()
+    if services.signing_secret:
+        # slack_sdk is slow to import, and presses have to be answered at once.
+        is_signed(services.signing_secret, b"", "0", "v0=", 0)
     warnings = misspelt_variables()
     try:
         warnings += [*services.rules.warnings, *(f"handler {one}" for one in services.registry.warnings())]

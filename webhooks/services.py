@@ -113,6 +113,11 @@ class Services:
         """Build the notifiers from their variables."""
         return Notifiers.from_variables(self.settings.notifier_variables(), ca_bundle=self._ca_bundle)
 
+    @property
+    def signing_secret(self) -> str:
+        """The secret with which Slack signs the presses of buttons; empty if it is not set."""
+        return self.settings.notifier_variables()["SLACK_SIGNING_SECRET"]
+
     @shared
     def sites(self) -> Sites:
         """Return the sites of SITES_FILE, or the one of the TABLEAU_ variables."""
@@ -123,7 +128,15 @@ class Services:
         """Return the runner of jobs."""
         from webhooks.context.runner import JobRunner  # noqa: PLC0415 - see above
 
-        return JobRunner(self.registry, self.inbox, self.notifiers, self.settings, self.sites, self.redact)
+        return JobRunner(
+            self.registry,
+            self.inbox,
+            self.notifiers,
+            self.settings,
+            self.sites,
+            self.redact,
+            lambda: self.active_rules.rules.access,
+        )
 
     @shared
     def active_rules(self) -> ActiveRules:

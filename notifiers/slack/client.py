@@ -135,6 +135,11 @@ class Client(WebClient):
         )
         return {"channel": channel, "ts": ts}
 
+    def show(self, channel: str, user: str, text: str, blocks: list[dict[str, Any]] | None) -> dict[str, Any]:
+        """Show a message to one member of a channel; both are ids."""
+        self.chat_postEphemeral(channel=channel, user=user, text=text, blocks=blocks, link_names=False, parse="none")
+        return {"channel": channel}
+
     def messages(self, channel: str, oldest: float, *, thread: str = "") -> Iterator[Mapping[str, Any]]:
         """Yield the messages of a channel, or the replies in a thread, since `oldest` (seconds since 1970).
 

@@ -22,6 +22,12 @@ class SlackConfig(Config):
     )
     channel: str = variable("SLACK_CHANNEL", "Channel of the destination `slack`: an id (C0123…) or a #name")
     api_url: str = variable("SLACK_API_URL", "Address of Slack's Web API", default="https://slack.com/api/")
+    signing_secret: str = variable(
+        "SLACK_SIGNING_SECRET",
+        "Signing secret of the Slack app; with it, messages have buttons, whose presses Slack reports to "
+        "`/slack/interactions`",
+        secret=True,
+    )
 
     def service_urls(self) -> list[str]:
         """Return the address of the API."""

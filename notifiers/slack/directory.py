@@ -15,10 +15,12 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
-from notifiers.message import Mention
+from notifiers.message import EMAIL, Mention
+from notifiers.notifier import Person
 from notifiers.slack.client import Client
 from notifiers.slack.errors import Refusal
 from notifiers.slack.render import Mentioned
+from notifiers.text import one_line
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +99,21 @@ class Directory:
     def user_id(self, email: str) -> str:
         """Return the id of the user with that e-mail address. Raises NotifierError."""
         return str(self._memory.get(f"e-mail {email}", lambda: self._client.user_id(email)))
+
+    def person(self, user: str) -> Person | None:
+        """Return the member with this id; None if Slack refuses to say."""
+
+        def ask() -> Person | None:
+            found = _mapping(self._client.users_info(user=user).get("user"))
+            profile = _mapping(found.get("profile"))
+            names = (profile.get("real_name"), found.get("real_name"), profile.get("display_name"), found.get("name"))
+            name = one_line(next((one for one in names if isinstance(one, str) and one.strip()), user))[:100]
+            email = profile.get("email")
+            valid = isinstance(email, str) and EMAIL.fullmatch(email) and found.get("is_bot") is not True
+            return Person(user, name, str(email) if valid else "", str(found.get("team_id") or ""))
+
+        found: Person | None = self._optional(f"person {user}", ask)
+        return found
 
     def knows(self, email: str) -> bool:
         """Return whether the user with that e-mail address is remembered, so that no call is needed."""

@@ -36,6 +36,8 @@ CANNOT_EDIT = GONE | {
 CANNOT_REPLY = frozenset(
     ["thread_not_found", "message_not_found", "cannot_reply_to_message", "restricted_action_thread_locked"]
 )
+# A message for one person cannot be shown in the channel. https://docs.slack.dev/reference/methods/chat.postEphemeral#errors
+CANNOT_WHISPER = frozenset(["not_in_channel", "user_not_in_channel", "channel_not_found", "is_archived"])
 
 ADVICE = {
     "not_in_channel": "invite the app to the channel: /invite @its-name",

@@ -15,9 +15,9 @@ from notifiers.config import Config
 from notifiers.errors import CannotEdit, CannotReply, NotifierError
 from notifiers.limits import Limit, Operation
 from notifiers.message import Message, Picture, Posted, Receipt, Unknown
-from notifiers.notifier import AddressCheck, Capabilities, Notifier, Permission
+from notifiers.notifier import AddressCheck, Capabilities, Notifier, Permission, Person
 from notifiers.slack.config import SlackConfig
-from notifiers.slack.errors import CANNOT_EDIT, CANNOT_REPLY, GONE, Refusal
+from notifiers.slack.errors import CANNOT_EDIT, CANNOT_REPLY, CANNOT_WHISPER, GONE, Refusal
 from notifiers.slack.limits import limits, method_limit
 from notifiers.slack.render import Block, blocks, fallback, plain_blocks
 from notifiers.values import Link, usable_link
@@ -56,8 +56,12 @@ class SlackNotifier(Notifier):
         Permission("chat:write", "messages", required=True),
         Permission("files:write", "pictures", required=True),
         Permission("chat:write.public", "messages to public channels without an invitation"),
-        Permission("users:read.email", "messages to and mentions of people by e-mail address, with users:read"),
-        Permission("users:read", "mentions of people by @name"),
+        Permission(
+            "users:read.email",
+            "messages to and mentions of people by e-mail address, and roles of people who press buttons, "
+            "with users:read",
+        ),
+        Permission("users:read", "mentions of people by @name, and the full names of people who press buttons"),
         Permission("usergroups:read", "mentions of user groups by @name"),
         Permission("channels:history", "no repeated message in public channels after an unknown outcome"),
         Permission("groups:history", "the same in private channels"),
@@ -72,6 +76,11 @@ class SlackNotifier(Notifier):
     def __init__(self, config: SlackConfig, **options: Any) -> None:
         super().__init__(config, **options)
         self._tables_refused_at: datetime | None = None
+
+    @property
+    def has_buttons(self) -> bool:
+        """Return whether presses can be verified: that needs the app's signing secret."""
+        return bool(self.config.signing_secret)
 
     @staticmethod
     def parse_address(text: str) -> str:
@@ -151,6 +160,25 @@ class SlackNotifier(Notifier):
                     raise
                 return Unknown(str(error))
         return None
+
+    def find_person(self, person: str) -> Person | None:
+        """Return the member with this id; None without the scope for it. Raises NotifierError if it may pass."""
+        self.require_configured()
+        return self._directory.person(person)
+
+    def whisper(self, message: Message, *, channel: str, person: str) -> None:
+        """Show a message to one member in a channel, or directly if Slack shows them none there."""
+        self.require_configured()
+
+        def show(text: str, layout: list[Block] | None) -> Mapping[str, Any]:
+            return self._client.show(channel, person, text, layout)
+
+        try:
+            self._send(message, show)
+        except Refusal as error:
+            if error.name not in CANNOT_WHISPER:
+                raise
+            self._post(message, person)
 
     def permalink(self, posted: Posted) -> Posted:
         """Return `posted` with the address of the message. Raises NotifierError."""

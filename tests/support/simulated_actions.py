@@ -38,6 +38,7 @@ class Simulation:
     inbox: Inbox
     event: MakeEvent
     settings: Settings
+    signing_secret: str = ""
     tableau: Tableau = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,7 +69,9 @@ class Simulation:
 
     def context(self, job: Job, **given: Any) -> Context:
         world, url = self.running.world, self.running.url
-        slack = SlackConfig(world.config.slack_token, world.config.slack_channel, f"{url}/slack/api/")
+        slack = SlackConfig(
+            world.config.slack_token, world.config.slack_channel, f"{url}/slack/api/", self.signing_secret
+        )
         parts = {"inbox": self.inbox, "notifiers": Notifiers(slack=slack), "settings": self.settings}
         return Context(job, **{**parts, "tableau": lambda: self.tableau, **given})
 

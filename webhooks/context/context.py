@@ -26,6 +26,7 @@ from webhooks.errors import LeaseLost, Permanent, RetryLater
 from webhooks.event import Event
 from webhooks.job import MESSAGE_PREFIX, MISSING, Job, Namespace
 from webhooks.registry import Handler
+from webhooks.rules.access import Access
 from webhooks.validation import describe_values
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Context:
 
     `tableau` returns the client of the event's site and is called on first use. `still_mine` returns whether the
     worker still holds the job's lease. `label` returns the name of an event's site, empty if there is only one site.
-    `redact` masks secrets in what is sent.
+    `redact` masks secrets in what is sent. `access` returns who may act, by the rules in force.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Context:
         clock: Callable[[], datetime] = utc_now,
         still_mine: Callable[[], bool] = lambda: True,
         redact: Callable[[str], str] = str,
+        access: Callable[[], Access] = Access,
     ) -> None:
         self.job = job
         self.inbox = inbox
@@ -69,6 +71,7 @@ class Context:
         self.now = clock
         self.still_mine = still_mine
         self.redact = redact
+        self._access = access
         self._make_tableau = tableau
         self._notified: Counter[str] = Counter()
 
@@ -85,6 +88,11 @@ class Context:
     def last_attempt(self) -> bool:
         """Return whether the job is dead-lettered if this attempt fails."""
         return self.job.attempts >= self.job.max_attempts
+
+    @property
+    def access(self) -> Access:
+        """Return who may act, by the rules in force."""
+        return self._access()
 
     @cached_property
     def tableau(self) -> Tableau:

@@ -14,6 +14,7 @@ from webhooks.event import Event
 from webhooks.inbox import Inbox
 from webhooks.job import DEAD_LETTERS, PLANNING_FAILED, Job
 from webhooks.registry import Registry
+from webhooks.rules.access import Access
 from webhooks.rules.conditions import SITE
 from webhooks.sites import Sites, UnknownSite
 
@@ -28,6 +29,7 @@ class JobRunner:
     settings: Settings
     sites: Sites
     redact: Callable[[str], str] = str
+    access: Callable[[], Access] = Access
 
     def run(self, job: Job, still_mine: Callable[[], bool] = lambda: True) -> None:
         """Run the job's handler once. Raises what the handler raises, and Permanent if the inbox's row is damaged.
@@ -47,6 +49,7 @@ class JobRunner:
             label=self.sites.label,
             still_mine=still_mine,
             redact=self.redact,
+            access=self.access,
         )
         call(handler, context)
 

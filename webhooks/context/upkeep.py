@@ -83,6 +83,11 @@ class Upkeep:
         """Return whether a message that was posted can be completed later."""
         return self._notifier.capabilities.edit
 
+    @property
+    def has_buttons(self) -> bool:
+        """Return whether buttons of the message work."""
+        return self._notifier.has_buttons
+
     def run(
         self,
         wanted: Sequence[WantedNotice],

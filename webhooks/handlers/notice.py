@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from notifiers import Mention, Message, Picture, Posted, parse_mention
+from notifiers import Button, Mention, Message, Picture, Posted, parse_mention
 from webhooks.context import Context, Upkeep, locked
 from webhooks.context.upkeep import Compose
 from webhooks.errors import RetryLater, Skip, UnknownIncident
 from webhooks.incidents import wanted_notices
 from webhooks.incidents.policy import WantedNotice, deliveries, next_due
 from webhooks.incidents.silences import Facts
+from webhooks.messages.incident_buttons import incident_buttons
 from webhooks.messages.incident_message import (
     IncidentDetails,
     change_message,
@@ -77,10 +78,15 @@ def _update(
     values = incident_values(incident, details, zone)
     title, text = (notice.template.get(name, "").format_map(values) for name in ("title", "text"))
 
+    upkeep = Upkeep(context, notice)
+    buttons = _buttons(context, record, details) if upkeep.has_buttons else ()
+
     def whole(one: WantedNotice) -> Message:
         first = notice.posted_at is None
         mentions = _mentions(one) if first else ()
-        return incident_message(incident, details, title=title, text=text, mentions=mentions, zone=zone)
+        return incident_message(
+            incident, details, title=title, text=text, mentions=mentions, buttons=buttons, zone=zone
+        )
 
     def change(one: WantedNotice) -> Message:
         return change_message(incident, one.text, mentions=_mentions(one) if one.urgency == "escalation" else ())
@@ -106,7 +112,7 @@ def _update(
     elif group_id is not None and wanted and wanted[0].held_until is None:
         groups.changed(group_id, context.job)
     if is_single:
-        Upkeep(context, notice).run(wanted, whole, change, picture)
+        upkeep.run(wanted, whole, change, picture)
     elif group_id is not None:
         _reply_in_group(context, notice, group_id, wanted, change)
 
@@ -143,6 +149,11 @@ def details_of(record: IncidentRecord, rule: str) -> IncidentDetails:
         link=known.link,
         problem=known.problem,
     )
+
+
+def _buttons(context: Context, record: IncidentRecord, details: IncidentDetails) -> tuple[Button, ...]:
+    may_refresh = bool(context.access.operators)
+    return incident_buttons(record.incident, record.id, next_run_at=details.next_run_at, may_refresh=may_refresh)
 
 
 def _mentions(one: WantedNotice) -> tuple[Mention, ...]:

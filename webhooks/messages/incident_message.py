@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
-from notifiers import Link, Mention, Message, Severity, Timestamp
+from notifiers import Button, Link, Mention, Message, Severity, Timestamp
 from webhooks.incidents import Incident
 from webhooks.incidents.reasons import ADVICE
 from webhooks.incidents.wording import STATES, describe_cure, duration
@@ -41,6 +41,7 @@ def incident_message(
     title: str = "",
     text: str = "",
     mentions: tuple[Mention, ...] = (),
+    buttons: tuple[Button, ...] = (),
     zone: tzinfo = UTC,
 ) -> Message:
     """Return the whole message about an incident as it is now.
@@ -59,6 +60,7 @@ def incident_message(
         ("Project", cut(details.project, MAX_VALUE)),
         ("Owner", cut(details.owner, MAX_VALUE)),
         *_acknowledgement(incident, zone),
+        *_refresh(incident, zone),
         *_closing(incident, zone),
     ]
     if details.next_run_at and not closed:
@@ -75,6 +77,7 @@ def incident_message(
         # A rule's own title says that it fails.
         status="" if title and incident.state == "open" else status_of(incident),
         mentions=mentions,
+        buttons=buttons,
     )
 
 
@@ -132,6 +135,15 @@ def _acknowledgement(incident: Incident, zone: tzinfo) -> list[tuple[str, str | 
     if incident.quiet_until:
         found.append(("Until", Timestamp(incident.quiet_until, zone)))
     return found
+
+
+def _refresh(incident: Incident, zone: tzinfo) -> list[tuple[str, str | Timestamp]]:
+    """Return who started a refresh since the last failure, and when."""
+    started = [act for act in incident.acts if act.kind == "refresh"]
+    last = incident.last_failure_at or incident.opened_at
+    if not incident.is_open or not started or started[-1].at <= last:
+        return []
+    return [("Refresh by", cut(started[-1].by, MAX_VALUE)), ("Started", Timestamp(started[-1].at, zone))]
 
 
 def _closing(incident: Incident, zone: tzinfo) -> list[tuple[str, str | Timestamp]]:

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from webhooks.destinations import DEFAULT, Destination
+from webhooks.rules.access import NOBODY, Access
 from webhooks.rules.actions import Actions, parse_actions
 from webhooks.rules.conditions import ConditionError, EventFilter, Where, parse_patterns
 from webhooks.rules.errors import Diagnostic, InvalidValue, RulesError, validate
@@ -22,7 +23,7 @@ from webhooks.rules.policy import SHARED_KEYS, with_shared_keys
 from webhooks.rules.rules import Rule, RuleAction, Rules
 from webhooks.spelling import hint
 
-SECTIONS = ("rule", "dead_letters")
+SECTIONS = ("rule", "dead_letters", "access")
 # The action that sends messages.
 NOTIFY = "notify"
 HEADER = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
@@ -171,7 +172,12 @@ class _Parser:
         except InvalidValue as error:
             self._error("dead_letters", *error.messages)
             dead_letters = ()
-        return Rules(tuple(valid), dead_letters, tuple(self.warnings))
+        access = NOBODY
+        try:
+            access = validate(Access, document.get("access", {}))
+        except InvalidValue as error:
+            self._error("access", *error.messages)
+        return Rules(tuple(valid), dead_letters, tuple(self.warnings), access)
 
     def _rule(self, at: Place, table: Mapping[str, Any]) -> Rule | None:
         """Return the rule, or None if it has an error."""

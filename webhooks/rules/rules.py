@@ -10,6 +10,7 @@ from webhooks.destinations import DEFAULT
 from webhooks.event import Event
 from webhooks.event_types import EVENT_TYPES, RefreshOutcome, refresh_event_type
 from webhooks.job import NewJob, Verdict
+from webhooks.rules.access import NOBODY, Access
 from webhooks.rules.conditions import EventFilter, select_type
 
 
@@ -64,6 +65,7 @@ class Rules:
     rules: tuple[Rule, ...] = ()
     dead_letters: tuple[str, ...] = (DEFAULT,)
     warnings: tuple[str, ...] = ()
+    access: Access = NOBODY
 
     @property
     def destinations(self) -> tuple[str, ...]:

@@ -1,0 +1,212 @@
+"""Presses of buttons in messages about incidents: what changes, and what the person is told."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.handlers.test_incident_notices import FAILED, SUCCEEDED, Story
+from tests.support.simulated_actions import Simulation
+from webhooks.context import Context
+from webhooks.inbox import Inbox
+from webhooks.job import Job
+from webhooks.messages.incident_buttons import (
+    ACKNOWLEDGE,
+    REFRESH,
+    SNOOZE,
+    SNOOZE_UNTIL,
+    WHY,
+    ButtonTarget,
+    act_of_button,
+    incident_buttons,
+)
+from webhooks.rules.access import Access
+
+OPERATORS = Access(operators=("ann@acme.example", "*@ops.example"))
+
+
+class Presses(Story):
+    """A story in which people press the buttons of the message."""
+
+    def buttons(self) -> dict[str, str]:
+        """Return the action ids and values of the message's buttons."""
+        (message,) = [one for one in self.simulation.messages if not one.thread_ts and not one.ephemeral_for]
+        blocks: list[Any] = [block for block in message.blocks if block["type"] == "actions"]
+        return {one["action_id"]: one["value"] for block in blocks for one in block["elements"] if "action_id" in one}
+
+    def press(self, action: str, *, email: str = "ann@acme.example", value: str = "", member: bool = True) -> str:
+        """Press a button, run all jobs, and return what only the person sees; empty if there is nothing."""
+        person = next(one for one in self.simulation.running.world.slack.members if one.email == email)
+        (message,) = [one for one in self.simulation.messages if not one.thread_ts and not one.ephemeral_for]
+        target = ButtonTarget.parse(value or self.buttons()[action])
+        assert target
+        params = {
+            "incident": target.number,
+            "action": action,
+            "user": person.id,
+            "user_name": person.name,
+            "is_member": member,
+            "channel": message.channel,
+            "message": message.ts,
+        }
+        act = act_of_button(action, target, person.name, self.now) if member else None
+        key = f"{action} {email} {self.now}"
+        before = len(self.simulation.messages)
+        self.simulation.inbox.presses.record(key, target.number, target.incident, params, act)
+        self.work()
+        shown = [one for one in self.simulation.messages[before:] if one.ephemeral_for]
+        assert all(one.ephemeral_for == person.id for one in shown)
+        return "\n".join(html.unescape(one.text) for one in shown)
+
+    @property
+    def incident(self) -> Any:
+        return self.simulation.inbox.incidents.get(1).incident
+
+
+@pytest.fixture
+def story(simulation: Simulation, tmp_path: Path) -> Iterator[Presses]:
+    simulation.signing_secret = "secret"
+    told = Presses(simulation)
+    simulation.inbox = Inbox.open(f"sqlite:///{tmp_path}/story.sqlite3", clock=told.seconds)
+    yield told
+    simulation.inbox.close()
+
+
+@pytest.fixture
+def with_operators(story: Presses, monkeypatch: pytest.MonkeyPatch) -> Presses:
+    """Return the story with rules that name operators."""
+    make: Callable[..., Context] = story.simulation.context
+
+    def context(job: Job, **given: Any) -> Context:
+        return make(job, **given, access=lambda: OPERATORS)
+
+    monkeypatch.setattr(story.simulation, "context", context)
+    return story
+
+
+def test_acknowledge_changes_the_message(story: Presses) -> None:
+    """The message names the person with their address, its thread has the act once, and the button is gone."""
+    story.refresh(FAILED)
+    assert set(story.buttons()) == {ACKNOWLEDGE, SNOOZE, WHY}
+    story.at(1)
+    assert story.press(ACKNOWLEDGE) == ""
+    (text,) = story.top_level
+    assert text.startswith("Acknowledged: Sales (workbook)")
+    assert "Acknowledged by: Ann Okafor (ann@acme.example)" in text
+    assert sum("Acknowledged by" in reply for reply in story.replies) == 1
+    assert set(story.buttons()) == {WHY}
+
+
+def test_snooze_for_an_hour(story: Presses) -> None:
+    """The incident is snoozed by that person, can still be acknowledged, and comes back by itself."""
+    story.refresh(FAILED)
+    story.at(1)
+    story.press(SNOOZE, email="ben@acme.example")
+    assert story.incident.state == "snoozed"
+    assert story.incident.quiet_until - story.incident.acts[0].at >= timedelta(minutes=59)
+    assert set(story.buttons()) == {ACKNOWLEDGE, WHY}
+    story.at(90)
+    story.work()
+    assert story.incident.state == "open"
+    assert ACKNOWLEDGE in story.buttons()
+
+
+def test_press_that_is_out_of_date_is_answered(story: Presses) -> None:
+    """The second person learns who was first; after the recovery a press says so; a foreign incident is not found."""
+    story.refresh(FAILED)
+    story.at(1)
+    value = story.buttons()[ACKNOWLEDGE]
+    story.press(ACKNOWLEDGE)
+    assert "acknowledged already, by Ann Okafor" in story.press(ACKNOWLEDGE, email="ben@acme.example", value=value)
+    story.at(60)
+    story.refresh(SUCCEEDED)
+    story.at(61)
+    assert "Nothing was changed: Recovered after 1 h" in story.press(ACKNOWLEDGE, value=value)
+    assert "another server sent the message" in story.press(ACKNOWLEDGE, value="1 abc")
+    assert "no longer stored" in story.press(ACKNOWLEDGE, value="99 abc")
+    assert len(story.incident.acts) == 1
+
+
+def test_foreign_person_is_told_so(story: Presses) -> None:
+    """A person of another organization in a shared channel gets an answer and changes nothing."""
+    story.refresh(FAILED)
+    assert "Only members" in story.press(ACKNOWLEDGE, member=False)
+    assert story.incident.state == "open"
+
+
+def test_refresh_by_an_operator(with_operators: Presses) -> None:
+    """An operator's press starts the refresh in Tableau once; the act has the job's LUID and the message shows it."""
+    story = with_operators
+    story.refresh(FAILED)
+    story.at(1)
+    assert REFRESH in story.buttons()
+    assert "The refresh was started" in story.press(REFRESH)
+    (act,) = story.incident.acts
+    jobs = story.simulation.running.world.home.jobs
+    assert (act.kind, act.by, act.job_luid in jobs) == ("refresh", "Ann Okafor (ann@acme.example)", True)
+    assert "Refresh by: Ann Okafor" in story.top_level[0]
+
+
+def test_refresh_by_others_is_refused(with_operators: Presses) -> None:
+    """A person who is no operator is told so; nothing is started."""
+    story = with_operators
+    story.refresh(FAILED)
+    before = len(story.simulation.running.world.home.jobs)
+    assert "ben@acme.example may not start refreshes" in story.press(REFRESH, email="ben@acme.example")
+    assert len(story.simulation.running.world.home.jobs) == before
+    assert story.incident.acts == ()
+
+
+def test_nobody_may_refresh_without_operators(story: Presses) -> None:
+    """Without [access] no message has the button, and a press of an old one starts nothing."""
+    story.refresh(FAILED)
+    assert REFRESH not in story.buttons()
+    value = story.buttons()[ACKNOWLEDGE]
+    assert "the rules name no operators" in story.press(REFRESH, value=value)
+    assert story.incident.acts == ()
+
+
+def test_refresh_without_the_scope_for_addresses_is_refused(with_operators: Presses) -> None:
+    """If Slack does not say who pressed, that person is no operator; they can still acknowledge."""
+    story = with_operators
+    story.refresh(FAILED)
+    story.simulation.running.world.set({"slack_scopes": "chat:write"})
+    assert "which e-mail address" in story.press(REFRESH)
+    story.press(ACKNOWLEDGE)
+    assert (story.incident.state, story.incident.quiet_by) == ("acknowledged", "ann")
+
+
+def test_why_explains(story: Presses) -> None:
+    """The explanation names the rule, the destination, the time, and who is notified later."""
+    story.action = 'notify = ["slack:#bi", { to = "slack:#finance-data", after = "30m" }]\nrepeat = "4h"'
+    story.refresh(FAILED)
+    words = story.press(WHY)
+    assert "The rule “R” notifies slack:#bi of refreshes that fail." in words
+    assert "A reminder follows every 4 h" in words
+    assert "slack:#finance-data is notified if it is not acknowledged within 30 min." in words
+    assert "Notified: " in words
+    assert story.incident.acts == ()
+
+
+def test_buttons_need_the_secret(story: Presses) -> None:
+    """Without SLACK_SIGNING_SECRET presses could not be verified, so messages have no buttons."""
+    story.simulation.signing_secret = ""
+    story.refresh(FAILED)
+    assert story.buttons() == {}
+
+
+def test_snooze_until_the_next_run(story: Presses) -> None:
+    """The button is there if the next run is known; its press is refused once that time has passed."""
+    story.refresh(FAILED)
+    run = story.now + timedelta(hours=3)
+    value = next(b.value for b in incident_buttons(story.incident, 1, next_run_at=run) if b.action_id == SNOOZE_UNTIL)
+    story.at(240)
+    assert "is over" in story.press(SNOOZE_UNTIL, value=value)
+    story.now = run - timedelta(hours=1)
+    story.press(SNOOZE_UNTIL, value=value)
+    assert story.incident.quiet_until == run.replace(microsecond=0)

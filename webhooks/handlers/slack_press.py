@@ -1,0 +1,164 @@
+"""The slack_press action: finish what the press of a button in Slack began, and answer the person who pressed it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from notifiers import Message, Notifier, NotifierError, Person
+from tableau_rest import AlreadyRunning, NotFound
+from tableau_rest.errors import TableauError
+from webhooks.context import Context, kind_noun
+from webhooks.errors import Skip
+from webhooks.inbox import IncidentRecord, UnknownIncident
+from webhooks.inbox.presses import CLOSED, REPEATED, UNKNOWN
+from webhooks.incidents import Act, Incident
+from webhooks.incidents.wording import describe
+from webhooks.messages.incident_buttons import REFRESH, REFRESHABLE, WHY
+from webhooks.messages.why_message import why_message
+from webhooks.registry import Params, action
+
+GONE = "This incident is no longer stored, or another server sent the message."
+STRANGER = "Only members of the workspace that this app belongs to can do this."
+OVER = "The time until which this button snoozes is over."
+NO_OPERATORS = "Refreshes cannot be started from Slack: the rules name no operators."
+NO_ADDRESS = "Slack does not say which e-mail address you have, so it is unknown whether you may start refreshes."
+STARTED = "The refresh was started. The message changes when it has ended."
+
+
+class PressParams(Params):
+    """The press as Slack reported it, and what came of it: `act` is the number of the stored act, 0 without one."""
+
+    incident: int
+    action: str
+    user: str
+    user_name: str
+    is_member: bool
+    channel: str
+    message: str
+    problem: str = ""
+    act: int = 0
+
+
+@action("slack_press", params=PressParams, in_rules=False)
+def slack_press(context: Context, params: PressParams) -> None:
+    """Name the author of an act, start a refresh, or explain; a person whose press changed nothing is told why."""
+    slack = context.notifiers["slack"]
+    record = None
+    if params.problem != UNKNOWN:
+        try:
+            record = context.inbox.incidents.get(params.incident)
+        except UnknownIncident:
+            context.log.info("The incident of a press no longer exists: incident=%s", params.incident)
+    if record is None:
+        answer: Message | None = Message("Incident not found", GONE)
+    elif params.action == WHY:
+        answer = _explain(context, params, record)
+    else:
+        words = _carry_out(context, params, record, slack)
+        incident = record.incident
+        answer = Message(incident.resource_name or incident.resource_luid, words) if words else None
+    if answer is not None:
+        _whisper(context, params, slack, answer)
+
+
+def _carry_out(context: Context, params: PressParams, record: IncidentRecord, slack: Notifier) -> str:
+    """Return what the person is to be told; empty if the message itself shows it."""
+    incident = record.incident
+    if not params.is_member:
+        return STRANGER
+    if params.problem == CLOSED or (params.action == REFRESH and not incident.is_open):
+        return f"Nothing was changed: {describe(incident)}."
+    if params.problem == REPEATED:
+        return f"It is acknowledged already, by {incident.quiet_by}."
+    if params.action == REFRESH:
+        return _refresh(context, record, _person(context, params, slack))
+    if not params.act:
+        return OVER
+    person = _person(context, params, slack)
+    if person is not None:
+        context.inbox.incidents.name_author(params.act, str(person))
+    return ""
+
+
+def _person(context: Context, params: PressParams, slack: Notifier) -> Person | None:
+    """Return the person as Slack knows them, None if it does not say. Raises an error that may pass."""
+    try:
+        return slack.find_person(params.user)
+    except NotifierError as error:
+        if not error.permanent and not context.last_attempt:
+            raise
+        context.log.warning("The person who pressed a button is unknown: %s", error)
+        return None
+
+
+def _refresh(context: Context, record: IncidentRecord, person: Person | None) -> str:
+    """Start a refresh if the person may, record it as an act, and return what came of it."""
+    incident = record.incident
+    if refusal := _refusal(context, incident, person):
+        return refusal
+
+    def start() -> str:
+        tableau, luid = context.tableau, incident.resource_luid
+        if incident.resource_kind == "flow":
+            return tableau.run_flow(luid).luid
+        is_workbook = incident.resource_kind == "workbook"
+        return (tableau.refresh_workbook(luid) if is_workbook else tableau.refresh_datasource(luid)).luid
+
+    try:
+        job_luid = context.once("refresh", start)
+    except AlreadyRunning:
+        return "A refresh is queued or running already."
+    except NotFound:
+        return f"This {kind_noun(incident.resource_kind)} no longer exists."
+    except TableauError as error:
+        if not error.permanent and not context.last_attempt:
+            raise
+        return f"The refresh could not be started: {error}"
+    context.log.info("Refresh started: content=%s tableau_job=%s", incident.resource_luid, job_luid)
+    act = Act("", "refresh", incident.id, context.now(), str(person), job_luid=job_luid)
+    context.once("act", lambda: context.inbox.incidents.act(record.id, act).id)
+    return STARTED
+
+
+def _refusal(context: Context, incident: Incident, person: Person | None) -> str:
+    """Return why the person may not start a refresh; empty if they may."""
+    access = context.access
+    if not access.operators:
+        return NO_OPERATORS
+    if person is None or not person.email:
+        return NO_ADDRESS
+    if not access.is_operator(person.email):
+        return f"{person.email} may not start refreshes. The table [access] of the rules lists who may."
+    return "" if incident.resource_kind in REFRESHABLE else "This content cannot be refreshed."
+
+
+def _explain(context: Context, params: PressParams, record: IncidentRecord) -> Message:
+    pressed = next(
+        (
+            notice
+            for notice in record.notices
+            if ((notice.posted or {}).get("message") or {}).get("id") == params.message
+        ),
+        None,
+    )
+    if pressed is None:
+        return Message("Why?", "This message is out of date: the incident has another message here.")
+    waiting = [one for other in record.notices if other.posted is None for one in other.policy.destinations]
+    return why_message(
+        record.incident,
+        pressed.policy,
+        notified_at=pressed.posted_at,
+        waiting=waiting,
+        zone=context.settings.zone,
+    )
+
+
+def _whisper(context: Context, params: PressParams, slack: Notifier, answer: Message) -> None:
+    """Show the answer to the person. It is of no use later, so it is skipped instead of dead-lettered."""
+    shown = replace(answer, title=context.redact(answer.title), text=context.redact(answer.text))
+    try:
+        slack.whisper(shown, channel=params.channel, person=params.user)
+    except NotifierError as error:
+        if not error.permanent and not context.last_attempt:
+            raise
+        raise Skip(f"The person could not be answered: {error}") from error

@@ -1,0 +1,132 @@
+"""POST /slack/interactions: verify the signature, read the press of a button, commit its act, respond.
+
+What needs the network, such as the person's name or a refresh, is done by the job that is stored with the press.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import (
+    BadRequest,
+    ClientDisconnected,
+    HTTPException,
+    NotFound,
+    RequestEntityTooLarge,
+    RequestTimeout,
+    ServiceUnavailable,
+    Unauthorized,
+    UnsupportedMediaType,
+)
+
+from notifiers.slack.interactions import InvalidInteraction, Press, is_signed, parse_press
+from webhooks.clock import utc_now
+from webhooks.errors import StoreUnavailable
+from webhooks.incidents import Act
+from webhooks.logs import LogLimiter
+from webhooks.messages.incident_buttons import ACTIONS, ButtonTarget, act_of_button
+from webhooks.problem import problem_of
+
+log = logging.getLogger(__name__)
+
+PATH = "/slack/interactions"
+# Slack sends the whole message along, whose characters outside of ASCII take eight bytes each.
+MAX_BYTES = 256 * 1024
+FORM = "application/x-www-form-urlencoded"
+RETRY_AFTER_SECONDS = 5
+
+# Stores a press: its key, the incident's number and id, what the job needs to know, and the act. Returns None if it was
+# stored before, else why there was no act, or an empty text.
+Record = Callable[[str, int, str, Mapping[str, Any], Act | None], str | None]
+
+
+def create_blueprint(record: Record, secret: str, clock: Callable[[], float] = time.time) -> Blueprint:
+    """Return the blueprint that stores presses with `record` and accepts requests signed with `secret`.
+
+    Without a secret every request gets 404. docs/http.md lists all responses.
+    """
+    blueprint = Blueprint("slack_interactions", __name__)
+    view = Interactions(record, secret, clock)
+    blueprint.add_url_rule(PATH, "receive_press", view.receive, methods=["POST"], provide_automatic_options=False)
+    blueprint.register_error_handler(HTTPException, view.refuse)
+    return blueprint
+
+
+class Interactions:
+    """The view, and what it needs: where presses are stored, and the app's signing secret."""
+
+    def __init__(self, record: Record, secret: str, clock: Callable[[], float]) -> None:
+        self._record, self._secret, self._clock, self._limiter = record, secret, clock, LogLimiter()
+
+    def receive(self) -> Response:
+        """Store the press and return 200 after the commit. Raises an HTTPException for every other response."""
+        if not self._secret:
+            raise NotFound("Buttons in Slack are not configured: set SLACK_SIGNING_SECRET.")
+        body = read_body()
+        headers = request.headers
+        timestamp, signature = headers.get("X-Slack-Request-Timestamp"), headers.get("X-Slack-Signature")
+        if not is_signed(self._secret, body, timestamp, signature, self._clock()):
+            raise Unauthorized("The request is not signed with SLACK_SIGNING_SECRET, or it is older than 5 minutes.")
+        if request.mimetype != FORM:
+            raise UnsupportedMediaType(f"The content type must be {FORM}.")
+        try:
+            press = parse_press(body)
+        except InvalidInteraction as error:
+            raise BadRequest(str(error)) from error
+        target = ButtonTarget.parse(press.value) if press and press.action in ACTIONS else None
+        if press and target:
+            self._store(press, target)
+        else:
+            log.info("Interaction without effect received")
+        return Response(status=200)
+
+    def _store(self, press: Press, target: ButtonTarget) -> None:
+        by = f"{press.user_name} ({press.user})"
+        act = act_of_button(press.action, target, by, utc_now()) if press.is_member else None
+        params = {
+            "incident": target.number,
+            "action": press.action,
+            "user": press.user,
+            "user_name": press.user_name,
+            "is_member": press.is_member,
+            "channel": press.channel,
+            "message": press.message,
+        }
+        try:
+            problem = self._record(press.key, target.number, target.incident, params, act)
+        except StoreUnavailable as error:
+            raise ServiceUnavailable("The press cannot be stored now.", retry_after=RETRY_AFTER_SECONDS) from error
+        outcome = "repeated request" if problem is None else problem or ("act stored" if act else "job stored")
+        log.info("Button pressed: action=%s incident=%d user=%s: %s", press.action, target.number, press.user, outcome)
+
+    def refuse(self, error: HTTPException) -> Response:
+        """Return the problem document, and log the refusal unless there were many of its status just now."""
+        suppressed = self._limiter.admit(str(error.code))
+        if suppressed is not None:
+            more = f" ({suppressed} more since the last such line)" if suppressed else ""
+            log.warning(
+                "Interaction refused: status=%s peer=%s: %s%s", error.code, request.remote_addr, error.description, more
+            )
+        return problem_of(error)
+
+
+def read_body() -> bytes:
+    """Return the raw body. Raises RequestEntityTooLarge, RequestTimeout if it ends early, and BadRequest."""
+    request.max_content_length = MAX_BYTES
+    try:
+        body = request.get_data(cache=False)
+        # Without Content-Length, Werkzeug stops reading at the limit without an error.
+        if len(body) >= MAX_BYTES:
+            raise RequestEntityTooLarge  # noqa: TRY301 - handled like Werkzeug's own
+    except RequestEntityTooLarge as error:
+        raise RequestEntityTooLarge(f"The body exceeds {MAX_BYTES // 1024} KiB.") from error
+    except (ClientDisconnected, OSError) as error:
+        raise RequestTimeout("The body ended early.") from error
+    except Exception as error:
+        # Each server has its own exceptions for invalid chunks.
+        raise BadRequest("The body's chunks are invalid.") from error
+    return body
