@@ -120,6 +120,11 @@ class Notifier(ABC):
     def check(self) -> str:
         """Ask the service whether the credentials are valid, and return one line about the account."""
 
+    @classmethod
+    def manifest(cls, interactions_url: str) -> dict[str, Any] | None:  # noqa: ARG003 - the interface has it
+        """Return the document from which the service creates an app for this server; None if it has none."""
+        return None
+
     def billed_units(self, message: Message) -> int:  # noqa: ARG002 - the interface has it
         """Return how many units the service charges for the message, where messages cost money."""
         return 1

@@ -30,10 +30,10 @@ from webhooks.incidents import Act
 from webhooks.logs import LogLimiter
 from webhooks.messages.incident_buttons import ACTIONS, ButtonTarget, act_of_button
 from webhooks.problem import problem_of
+from webhooks.webhook_url import INTERACTIONS_PATH
 
 log = logging.getLogger(__name__)
 
-PATH = "/slack/interactions"
 # Slack sends the whole message along, whose characters outside of ASCII take eight bytes each.
 MAX_BYTES = 256 * 1024
 FORM = "application/x-www-form-urlencoded"
@@ -51,7 +51,9 @@ def create_blueprint(record: Record, secret: str, clock: Callable[[], float] = t
     """
     blueprint = Blueprint("slack_interactions", __name__)
     view = Interactions(record, secret, clock)
-    blueprint.add_url_rule(PATH, "receive_press", view.receive, methods=["POST"], provide_automatic_options=False)
+    blueprint.add_url_rule(
+        INTERACTIONS_PATH, "receive_press", view.receive, methods=["POST"], provide_automatic_options=False
+    )
     blueprint.register_error_handler(HTTPException, view.refuse)
     return blueprint
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlencode, urlsplit
 
+# Receives the presses of buttons in Slack.
+INTERACTIONS_PATH = "/slack/interactions"
+
 
 def webhook_url(address: str, token: str, *, explicit: bool = False) -> str:
     """Return the webhook URL: an address with a path is used unchanged, otherwise `/webhook/<token>` is appended.
@@ -27,6 +30,16 @@ def webhook_url(address: str, token: str, *, explicit: bool = False) -> str:
 def public_url(address: str, token: str) -> str:
     """Return the webhook URL for Tableau; an address without a scheme is https. Raises ValueError."""
     return webhook_url(address if "://" in address else f"https://{address}", token)
+
+
+def join_path(address: str, path: str) -> str:
+    """Return the address of a path on the server that has this address; without a scheme it is https.
+
+    The address's own path, query and user are left out: they may be secrets. Raises ValueError.
+    """
+    parts = urlsplit(public_url(address, ""))
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{path}"
 
 
 def mask_url(url: str) -> str:

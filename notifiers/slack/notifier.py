@@ -19,6 +19,7 @@ from notifiers.notifier import AddressCheck, Capabilities, Notifier, Permission,
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.errors import CANNOT_EDIT, CANNOT_REPLY, CANNOT_WHISPER, GONE, Refusal
 from notifiers.slack.limits import limits, method_limit
+from notifiers.slack.manifest import manifest
 from notifiers.slack.render import Block, blocks, fallback, plain_blocks
 from notifiers.values import Link, usable_link
 
@@ -90,6 +91,11 @@ class SlackNotifier(Notifier):
                 f"{text!r} is not an address in Slack. Write #channel, an id such as C0123, or an e-mail address"
             )
         return text
+
+    @classmethod
+    def manifest(cls, interactions_url: str) -> dict[str, Any] | None:
+        """Return the manifest of the app, with all scopes and the address that receives the presses of buttons."""
+        return manifest(cls.permissions, interactions_url)
 
     def deliver(self, message: Message, address: str) -> Receipt:
         """Post the message. The receipt has the id of the channel and the time stamp of the message."""

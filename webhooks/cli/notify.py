@@ -1,7 +1,8 @@
-"""`flask notify`: list the notifiers, and send a test message with one of them."""
+"""`flask notify`: list the notifiers, send a test message with one of them, print the manifest of an app."""
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import redirect_stdout, suppress
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from webhooks.cli.support.exit_codes import Failure, Unavailable
 from webhooks.cli.support.options import as_json
 from webhooks.errors import StoreUnavailable
 from webhooks.spelling import hint
+from webhooks.webhook_url import INTERACTIONS_PATH, join_path
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -29,7 +31,7 @@ TEST_MESSAGE = Message(
 
 @click.group(cls=Group)
 def notify() -> None:
-    """List the notifiers and send test messages."""
+    """List the notifiers, send test messages, and print manifests."""
 
 
 @notify.command("list")
@@ -88,6 +90,33 @@ def test(name: str, to: str | None, as_json: bool) -> None:
     else:
         address = destination.to or notifier.config.default_address
         click.secho(f"Sent to {Destination(destination.kind, address)}.", fg="green")
+
+
+@notify.command()
+@click.argument("name")
+@click.option("--url", help="Public address of this server. Default: that of WEBHOOK_URL.")
+def manifest(name: str, url: str | None) -> None:
+    """Print the manifest from which Slack creates the app.
+
+    NAME is slack. The manifest has the scopes that this server can use, and the address that receives the presses of
+    buttons. Create the app at https://api.slack.com/apps, "From a manifest".
+
+    \b
+    flask notify manifest slack
+    flask notify manifest slack --url https://webhooks.example.org
+    """
+    kind = _destination(name, None).kind
+    address = url or application.services().settings.webhook_url
+    try:
+        interactions_url = join_path(address, INTERACTIONS_PATH) if address else ""
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--url") from None
+    document = KINDS[kind].manifest(interactions_url)
+    if document is None:
+        raise click.BadParameter(f"{KINDS[kind].label} creates no apps from manifests.", param_hint="NAME")
+    if not interactions_url:
+        click.echo("WEBHOOK_URL is not set, so the manifest has no address for buttons; give --url.", err=True)
+    click.echo(json.dumps(document, indent=2))
 
 
 def _destination(name: str, to: str | None) -> Destination:
