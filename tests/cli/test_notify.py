@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.cli.conftest import objects
@@ -51,3 +53,21 @@ def test_notify_test_explains_errors(flask: RunFlask, words: tuple[str, ...], co
     result = flask("notify", "test", *words)
     assert result.exit_code == code
     assert text in result.stderr
+
+
+def test_manifest_has_the_scopes_and_the_address(flask: RunFlask) -> None:
+    """Slack's manifest has every scope that the server can use and the address for buttons, without the token's path."""
+    manifest = json.loads(flask("notify", "manifest", "slack", "--url", "hooks.example.org/webhook/token").stdout)
+    scopes = manifest["oauth_config"]["scopes"]["bot"]
+    assert {"chat:write", "files:write", "users:read.email"} <= set(scopes)
+    address = "https://hooks.example.org/slack/interactions"
+    assert manifest["settings"]["interactivity"] == {"is_enabled": True, "request_url": address}
+
+
+def test_manifest_without_an_address_has_no_buttons(flask: RunFlask) -> None:
+    """The manifest is printed, and standard error says which variable is missing; other services have none."""
+    result = flask("notify", "manifest", "slack")
+    assert "interactivity" not in json.loads(result.stdout)["settings"]
+    assert "WEBHOOK_URL is not set" in result.stderr
+    refused = flask("notify", "manifest", "twilio")
+    assert (refused.exit_code, "Twilio creates no apps from manifests" in refused.stderr) == (2, True)

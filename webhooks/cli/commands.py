@@ -19,7 +19,7 @@ COMMANDS = {
     "trigger": "Send a realistic event to a running server.",
     "webhooks": "List, create, test and delete the webhooks in Tableau.",
     "listen": "Serve with temporary webhooks until Ctrl-C.",
-    "notify": "List the notifiers and send test messages.",
+    "notify": "List the notifiers, send test messages, and print manifests.",
     "worker": "Plan events and run handlers in a separate process.",
     "inbox": "Delete expired events or move to another database.",
 }
