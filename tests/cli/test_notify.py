@@ -56,7 +56,7 @@ def test_notify_test_explains_errors(flask: RunFlask, words: tuple[str, ...], co
 
 
 def test_manifest_has_the_scopes_and_the_address(flask: RunFlask) -> None:
-    """Slack's manifest has every scope that the server can use and the address for buttons, without the token's path."""
+    """Slack's manifest has every scope that the server can use and the address for buttons, without the token."""
     manifest = json.loads(flask("notify", "manifest", "slack", "--url", "hooks.example.org/webhook/token").stdout)
     scopes = manifest["oauth_config"]["scopes"]["bot"]
     assert {"chat:write", "files:write", "users:read.email"} <= set(scopes)

@@ -1,4 +1,4 @@
-"""Presses of buttons in messages about incidents: what changes, and what the person is told."""
+"""Presses of buttons in messages about incidents: what changes, and what the person sees."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_press_that_is_out_of_date_is_answered(story: Presses) -> None:
     assert len(story.incident.acts) == 1
 
 
-def test_foreign_person_is_told_so(story: Presses) -> None:
+def test_foreign_person_is_answered(story: Presses) -> None:
     """A person of another organization in a shared channel gets an answer and changes nothing."""
     story.refresh(FAILED)
     assert "Only members" in story.press(ACKNOWLEDGE, member=False)
@@ -153,7 +153,7 @@ def test_refresh_by_an_operator(with_operators: Presses) -> None:
 
 
 def test_refresh_by_others_is_refused(with_operators: Presses) -> None:
-    """A person who is no operator is told so; nothing is started."""
+    """A person who is no operator gets this answer; nothing is started."""
     story = with_operators
     story.refresh(FAILED)
     before = len(story.simulation.running.world.home.jobs)

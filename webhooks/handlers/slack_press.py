@@ -41,7 +41,7 @@ class PressParams(Params):
 
 @action("slack_press", params=PressParams, in_rules=False)
 def slack_press(context: Context, params: PressParams) -> None:
-    """Name the author of an act, start a refresh, or explain; a person whose press changed nothing is told why."""
+    """Name the author of an act, start a refresh, or explain; show the person why a press changed nothing."""
     slack = context.notifiers["slack"]
     record = None
     if params.problem != UNKNOWN:
@@ -62,7 +62,7 @@ def slack_press(context: Context, params: PressParams) -> None:
 
 
 def _carry_out(context: Context, params: PressParams, record: IncidentRecord, slack: Notifier) -> str:
-    """Return what the person is to be told; empty if the message itself shows it."""
+    """Return what to show to the person; empty if the message itself shows it."""
     incident = record.incident
     if not params.is_member:
         return STRANGER

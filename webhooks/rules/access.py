@@ -33,4 +33,4 @@ class Access(BaseModel):
 
 
 # Without the table, no one may start refreshes.
-NOBODY = Access()
+NO_OPERATORS = Access()

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from webhooks.destinations import DEFAULT, Destination
-from webhooks.rules.access import NOBODY, Access
+from webhooks.rules.access import NO_OPERATORS, Access
 from webhooks.rules.actions import Actions, parse_actions
 from webhooks.rules.conditions import ConditionError, EventFilter, Where, parse_patterns
 from webhooks.rules.errors import Diagnostic, InvalidValue, RulesError, validate
@@ -172,7 +172,7 @@ class _Parser:
         except InvalidValue as error:
             self._error("dead_letters", *error.messages)
             dead_letters = ()
-        access = NOBODY
+        access = NO_OPERATORS
         try:
             access = validate(Access, document.get("access", {}))
         except InvalidValue as error:

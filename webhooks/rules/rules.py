@@ -10,7 +10,7 @@ from webhooks.destinations import DEFAULT
 from webhooks.event import Event
 from webhooks.event_types import EVENT_TYPES, RefreshOutcome, refresh_event_type
 from webhooks.job import NewJob, Verdict
-from webhooks.rules.access import NOBODY, Access
+from webhooks.rules.access import NO_OPERATORS, Access
 from webhooks.rules.conditions import EventFilter, select_type
 
 
@@ -65,7 +65,7 @@ class Rules:
     rules: tuple[Rule, ...] = ()
     dead_letters: tuple[str, ...] = (DEFAULT,)
     warnings: tuple[str, ...] = ()
-    access: Access = NOBODY
+    access: Access = NO_OPERATORS
 
     @property
     def destinations(self) -> tuple[str, ...]:
