@@ -13,6 +13,7 @@ from flask import Flask
 COMMANDS = {
     "status": "Show what is broken now, since when, and who was notified.",
     "incidents": "List, explain, acknowledge, snooze and close incidents.",
+    "silences": "List, add and end silences, in which nothing is sent.",
     "doctor": "Check the configuration and everything it depends on.",
     "events": "List, follow, explain and replay events.",
     "rules": "Check the rules file and preview what it does.",
@@ -31,6 +32,7 @@ MODULES = {
     "incidents": "incidents.commands",
     "listen": "listen.command",
     "rules": "rules.commands",
+    "silences": "silences.commands",
     "status": "status.command",
     "trigger": "trigger.command",
     "webhooks": "webhooks.commands",

@@ -68,8 +68,7 @@ def _update(
     incident, now = record.incident, context.now()
     silences = context.inbox.silences.list(incident.opened_at)
     known = record.details
-    names = (known.project, known.project.rpartition("/")[2]) if known.project else ()
-    facts = Facts(site=context.label(context.event), projects=names)
+    facts = Facts.of(known, context.label(context.event))
     due = next_due(incident, notice.policy, now, silences, facts)
     if due is not None:
         context.inbox.incidents.save_due(record.id, due)

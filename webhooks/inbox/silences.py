@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import RowMapping, delete, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, or_, select, update
 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.notices import weekly_as_dict, weekly_from_dict
-from webhooks.inbox.schema import silences
+from webhooks.inbox.schema import incidents, silences
 from webhooks.incidents.silences import Silence, WeeklyPeriod
 
 
@@ -50,10 +50,29 @@ class Silences:
         return [_silence(row) for row in self._store.rows(query.order_by(silences.c.id.desc()).limit(limit))]
 
     def end(self, silence_id: int, now: datetime) -> bool:
-        """End a silence now; return whether there was one that had not ended."""
+        """End a silence now, and let the messages that it held be sent.
+
+        Return whether there was one that had not ended.
+        """
+        own = select(silences).where(silences.c.id == silence_id)
         running = or_(silences.c.ends_at.is_(None), silences.c.ends_at > now.timestamp())
-        row = update(silences).where(silences.c.id == silence_id, running)
-        return self._store.execute(row.values(ends_at=now.timestamp())) > 0
+
+        def end(connection: Connection) -> bool:
+            row = connection.execute(own.where(running)).mappings().first()
+            if row is None:
+                return False
+            ended = update(silences).where(silences.c.id == silence_id)
+            connection.execute(ended.values(ends_at=now.timestamp()))
+            # Incidents wake at the end that the silence had before; those of a silence without an end do not wake.
+            held = or_(
+                incidents.c.due_at > now.timestamp(),
+                incidents.c.closed_at.is_(None),
+                incidents.c.closed_at >= row["starts_at"],
+            )
+            connection.execute(update(incidents).where(held).values(due_at=now.timestamp()))
+            return True
+
+        return self._store.write(end)
 
     def delete_before(self, before: float) -> int:
         """Delete silences that ended before that time (seconds since 1970), and return how many."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Self
 
-from webhooks.incidents.incident import Incident, Span
+from webhooks.incidents.incident import Incident, ResourceDetails, Span
 from webhooks.patterns import Patterns, matches
 
 EVERY_DAY = frozenset(range(7))
@@ -58,6 +58,12 @@ class Facts:
     site: str = ""
     projects: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, details: ResourceDetails, site: str) -> Self:
+        """Return the facts of a resource on the site of that name."""
+        path = details.project
+        return cls(site=site, projects=(path, path.rpartition("/")[2]) if path else ())
 
 
 NO_FACTS = Facts()

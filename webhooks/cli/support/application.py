@@ -111,6 +111,13 @@ def get_incident(incident_id: int) -> IncidentRecord:
     raise Failure(f"Incident {incident_id} not found. `flask incidents list` shows the newest ones.")
 
 
+def site_name(site_luid: str) -> str:
+    """Return the name of the site with that LUID, as messages show it: empty if there is only one site."""
+    sites = services().sites
+    names = (site.name for site in sites.all if sites.known_luid(site) == site_luid.lower())
+    return next(names, "") if sites.several else ""
+
+
 def redact(text: str) -> str:
     """Return the text without any of the server's secrets."""
     return services().redact(text)
