@@ -72,10 +72,11 @@ def run_notices(count: int, *, server: Server | None = None, history: bool = Tru
         stack.enter_context(_serving({**os.environ, **base, **more, "WORKER_THREADS": "1", "WEB_CONCURRENCY": "4"}))
         for number, name in enumerate(names):
             _send(port, "WorkbookRefreshFailed", number, name)
-            if number % 2:
-                _send(port, "WorkbookRefreshSucceeded", number, name)
         with closing(Inbox.open(url)) as inbox:
-            _drain(inbox, 30 + 2 * count * SECONDS_PER_DEATH)
+            _drain(inbox, 60 + count * SECONDS_PER_DEATH)
+            for number in range(1, count, 2):
+                _send(port, "WorkbookRefreshSucceeded", number, names[number])
+            _drain(inbox, 60 + count * SECONDS_PER_DEATH)
             dead = _dead(inbox)
         with simulated.world.lock:
             shared = {channel.id for channel in slack.channels.values() if channel.name.lstrip("#") == "bi"}

@@ -28,8 +28,11 @@ def judge_messages(messages: Iterable[Mapping[str, Any]], names: Collection[str]
     """
     listed = list(messages)
     top_level = [one["text"] for one in listed if not one["thread_ts"]]
-    own = Counter(name for name in names for text in top_level if name in text.partition("\n")[0])
-    lines_of = Counter(name for name in names for text in top_level if name in text.partition("\n")[2])
+    own, lines_of = Counter[str](), Counter[str]()
+    for text in top_level:
+        title = text.partition("\n")[0]
+        for name in names:
+            (own if name in title else lines_of)[name] += name in text
     lines = [line for text in top_level for line in text.splitlines() if "recovered" in line.lower()]
     ids = Counter(filter(None, (client_id_of(one) for one in listed)))
     return Shown(

@@ -54,6 +54,7 @@ REASONS: dict[ReasonClass, list[str]] = {
     ],
     "time-out": [
         "The query time resource limit (7200 seconds) was exceeded: query timed out",
+        "The query time resource limit (7200 seconds) was exceeded.",
         "Timeout error. Your session has timed out",
         "canceling statement due to statement timeout",
         "Task exceeded the maximum allowed runtime of 120 minutes",

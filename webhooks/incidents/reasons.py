@@ -75,6 +75,7 @@ _PHRASES: Mapping[ReasonClass, tuple[str, ...]] = {
         "(time out|timed out|time-out|timeout|timelimit|time limit|querylimit|deadline exceeded)",
         "exceeded ~(seconds|minutes|hours|duration|run time|runtime)",
         "maximum (allowed )?(run time|runtime|duration)",
+        "time resource limit",
     ),
     "disk or quota": (
         "no space left",

@@ -35,11 +35,14 @@ def event_summary(record: EventRecord, now: datetime) -> list[tuple[str, str]]:
     """Return the states of the event's jobs as pairs of text and state: `1 dead`, `2 done`.
 
     A single job that waits for its next attempt gives more: `retrying (3 failed attempts, next in 7 s)`. An event
-    without jobs has its own state. The report of a dead job is not counted: it is no action of the event.
+    without jobs has its own state. The report of a dead job is not counted: it is no action of the event. Nor are
+    updates of messages about incidents, unless they failed.
     """
     if not record.jobs or record.state == "received":
         return [(record.state, record.state)]
-    jobs = [job for job in record.jobs if job.job.handler != DEAD_LETTERS] or record.jobs
+    updates = {NOTICE, NOTICE_GROUP}
+    counted = [job for job in record.jobs if job.job.handler not in updates or job.job.state is JobState.DEAD]
+    jobs = [job for job in counted if job.job.handler != DEAD_LETTERS] or counted or list(record.jobs[-1:])
     states = Counter(job_state(job.job) for job in jobs)
     if len(jobs) > 1:
         return [(f"{states[state]} {state}", state) for state in ORDER if states[state]]
@@ -58,9 +61,17 @@ def job_title(job: Job | NewJob) -> str:
     if job.handler in {DEAD_LETTERS, MONITOR_ALERT, NOTICE}:
         to = job.params.get("to", "")
         return f"{job.handler} {to if isinstance(to, str) else ', '.join(to)}".rstrip()
+    if job.handler == NOTICE_GROUP:
+        return f"{NOTICE_GROUP} {job.params.get('group', '')}"
     if not job.rule:
         return job.key
     return job.key.removeprefix(f"{job.rule}/").replace("/", " ", 1)
+
+
+def unfinished_or_last(jobs: Sequence[JobRecord]) -> list[JobRecord]:
+    """Return the jobs without those that are done, of each message but for the last: it has many updates."""
+    last = {job_title(record.job): record for record in jobs}
+    return [record for record in jobs if record.job.state is not JobState.DONE or record in last.values()]
 
 
 def job_outcome(record: JobRecord, now: datetime) -> str:

@@ -13,7 +13,7 @@ from webhooks.clock import utc_now
 from webhooks.context import CONDITIONS
 from webhooks.event import build
 from webhooks.inbox import Inbox
-from webhooks.incidents import DestinationPolicy, Policy
+from webhooks.incidents import Act, DestinationPolicy, Policy
 from webhooks.job import Job
 from webhooks.planner import failed_plan
 from webhooks.services import Services
@@ -216,9 +216,16 @@ def test_a_recovery_explains_what_it_updates(flask: Run, receive: Receive, claim
     policy = Policy(rule="Finance failures", destinations=(DestinationPolicy("slack:#finance"),))
     inbox.notices.register(incident.id, "slack:#finance", policy)
     event_id = receive("WorkbookRefreshSucceeded")
-    claim()
+    for update in claim():
+        inbox.jobs.finish(update)
+    inbox.incidents.act(incident.id, Act("", "note", "", utc_now(), "Ann"))
+    for job in claim():
+        inbox.jobs.finish(job)
     head, *rules, updated, job = lines(flask, event_id)
     assert head[-1] == "accepted"
     assert [line[1:] for line in rules] == [["no", "event type does not match"]] * 2
     assert updated == ["Incident", "matched", "it changed; its messages are brought up to date"]
-    assert job[:2] == ["notice slack:#finance", "running"]
+    assert job[:2] == ["notice slack:#finance", "done"]
+    listed = flask("events", "list").stdout
+    assert "done" in listed
+    assert "2 done" not in listed

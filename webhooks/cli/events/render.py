@@ -132,7 +132,8 @@ def explanation(decisions: Sequence[Decision], now: datetime, hide: Hide, *, unm
         name = Text(terminal.printable(decision.name), style=style, overflow="fold")
         reason = Text(terminal.one_line(decision.reason), style="" if style == "bold" else "dim", overflow="fold")
         grid.add_row(Padding(name, (0, 0, 0, 2)), terminal.styled_state(decision.verdict), reason)
-        for record in decision.jobs:
+        jobs = decision.jobs if decision.kind != "incident" else wording.unfinished_or_last(decision.jobs)
+        for record in jobs:
             outcome = Text(terminal.one_line(hide(wording.job_outcome(record, now))), overflow="fold")
             grid.add_row(_action(record.job), terminal.styled_state(wording.job_state(record.job)), outcome)
         for new in decision.unmade:
