@@ -109,7 +109,7 @@ def add(
 
     \b
     flask silences add --project "Finance*" --for 2h --reason "database upgrade"
-    flask silences add --everything --weekly "sun 02:00-06:00" --reason maintenance
+    flask silences add --everything --weekly "sun 02:00-06:00" --reason backup
     """
     show = Presentation()
     given = {field: patterns for field, patterns in matchers.items() if patterns}
@@ -132,9 +132,10 @@ def add(
     if as_json:
         print_object(silence, show)
     else:
-        click.echo(
-            show.line(f"Silence {silence.id}: {wording.matchers(silence)}, {wording.period(silence, show.when)}")
-        )
+        records = application.inbox().incidents.list(states=OPEN_STATES, limit=None)
+        matched = count(len(wording.matching(silence, records, application.site_name)), "open incident")
+        text = f"{wording.matchers(silence)}, {wording.period(silence, show.when)}; matches {matched} now"
+        click.echo(show.line(f"Silence {silence.id}: {text}"))
 
 
 @silences.command("end")
