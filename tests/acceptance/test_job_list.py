@@ -16,6 +16,7 @@ RULES = """
 [[rule]]
 name = "Flows"
 on = "FlowRunFailed"
+each = true
 notify = "slack:#bi"
 """
 

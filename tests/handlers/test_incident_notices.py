@@ -18,7 +18,7 @@ from webhooks import rules
 from webhooks.clock import from_timestamp, utc_now
 from webhooks.context import call
 from webhooks.errors import RetryLater, Skip
-from webhooks.event import Event
+from webhooks.event import RECONCILED, Event, build
 from webhooks.inbox import Inbox
 from webhooks.inbox.schema import jobs
 from webhooks.incidents import Act
@@ -281,3 +281,35 @@ def channels(story: Story) -> list[str]:
     """Return the channels of the messages, in their order."""
     names: Mapping[str, str] = {one.id: one.name for one in story.simulation.running.world.slack.channels.values()}
     return [names.get(one.channel, one.channel).lstrip("#") for one in story.simulation.messages if not one.thread_ts]
+
+
+def test_flow_has_one_message_with_the_recorded_reason(story: Story) -> None:
+    """A flow that fails twice has one message with the reason that the monitor recorded; its success edits it."""
+    story.action = 'notify = "slack:#bi"\n[[rule]]\nname = "Flows"\non = "FlowRunFailed"\nnotify = "slack:#bi"'
+    flow = next(iter(story.simulation.running.world.home.flows.values()))
+
+    def run(event_type: str, job_luid: str, **fields: str) -> None:
+        event = build(
+            event_type,
+            origin=RECONCILED,
+            resource="FLOW",
+            resource_luid=flow.luid,
+            resource_name=flow.name,
+            site_luid=story.simulation.running.world.home.luid,
+            created_at=f"{story.now:%Y-%m-%dT%H:%M:%SZ}",
+            job_luid=job_luid,
+            **fields,
+        )
+        story.simulation.inbox.synthetic_events.add(event, RECONCILED, story.now)
+        story.work()
+
+    run("FlowRunFailed", "j1", reason="Disk full")
+    story.at(60)
+    run("FlowRunFailed", "j2", reason="Login failed")
+    (text,) = story.top_level
+    assert text.startswith(f"Failing: {flow.name} (flow)\nLogin failed")
+    assert "Failures: 2 in a row" in text
+    story.at(120)
+    run("FlowRunSucceeded", "j3")
+    (text,) = story.top_level
+    assert text.startswith(f"Recovered: {flow.name} (flow)")

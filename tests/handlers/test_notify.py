@@ -12,7 +12,8 @@ from tests.support.simulated_actions import Simulation
 from webhooks.clock import utc_now
 from webhooks.context import call
 from webhooks.errors import Permanent, RetryLater, Skip
-from webhooks.event import Event, parse
+from webhooks.event import RECONCILED, Event, parse
+from webhooks.messages.failure_reason import failure_reason
 from webhooks.registry import registry
 
 
@@ -204,14 +205,15 @@ def test_impossible_time_does_not_prevent_the_message(created_at: str, simulatio
 def from_job_list(simulation: Simulation, event_type: str, **wish: str) -> Event:
     """Cause an event that has no webhook; return it as the monitor stores it, with the job's notes as the reason."""
     event = simulation.cause(event_type, **wish)
-    return simulation.event(**dict(event.payload), **({"reason": wish["reason"]} if "reason" in wish else {}))
+    reason = {"reason": failure_reason(wish["reason"])} if "reason" in wish else {}
+    return replace(simulation.event(**event.payload, **reason), origin=RECONCILED)
 
 
 def test_failed_flow_has_reason_owner_and_link(simulation: Simulation) -> None:
     """The reason is the recorded one, so that the message costs no job query."""
-    simulation.run(from_job_list(simulation, "FlowRunFailed", name="Clean Orders", reason="java.lang.X: Disk full"))
+    simulation.run(from_job_list(simulation, "FlowRunFailed", name="Clean Orders", reason="java.lang.X: Out of chairs"))
     assert simulation.text.startswith(
-        "Flow run failed: Clean Orders\nDisk full\nThe flow's outputs are not up to date."
+        "Failing: Clean Orders (flow)\nOut of chairs\nThe flow's outputs are not up to date."
     )
     assert "Project: Operations\nOwner: " in simulation.text
     assert f"Open in Tableau: {simulation.running.url}/#/site/acme/flows/" in simulation.text
@@ -236,7 +238,7 @@ def test_failed_subscription_names_recipient_and_content(simulation: Simulation)
 def test_failed_bridge_refresh_says_where_to_look(simulation: Simulation) -> None:
     """The message is about the data source, and advises to check the Bridge clients."""
     simulation.run(from_job_list(simulation, "BridgeRefreshFailed", name="Orders", reason="No client"))
-    assert simulation.text.startswith("Bridge refresh failed: Orders\nNo client\nCheck on the site's Bridge page")
+    assert simulation.text.startswith("Failing: Orders (data source)\nNo client\nCheck on the site's Bridge page")
     assert "/datasources/" in simulation.text
 
 

@@ -15,6 +15,7 @@ from simulator.world.events import EventRequest, simulate_event
 from tableau_rest import PersonalAccessToken, Tableau
 from tests.support.handler_context import MakeEvent
 from webhooks import rules
+from webhooks.clock import utc_now
 from webhooks.config.settings import Settings
 from webhooks.context import Context, call
 from webhooks.event import Event
@@ -58,7 +59,10 @@ class Simulation:
     def plan(self, event: Event, action: str) -> list[Job]:
         """Return the claimed jobs of a rule with this action."""
         parsed = rules.parse(RULE.format(event_type=event.event_type) + action, registry.actions)
-        self.inbox.events.receive(event)
+        if event.origin:
+            self.inbox.synthetic_events.add(event, event.origin, utc_now())
+        else:
+            self.inbox.events.receive(event)
         self.inbox.events.plan(Planner(parsed, Registry()).jobs)
         return self.inbox.jobs.claim("tests", 10, 60)
 

@@ -72,7 +72,7 @@ def _update(
     due = next_due(incident, notice.policy, now, silences, facts)
     if due is not None:
         context.inbox.incidents.save_due(record.id, due)
-    details = details_of(record, notice.rule)
+    details = replace(details_of(record, notice.rule), advice=context.event.type.advice)
     zone = context.settings.zone
     values = incident_values(incident, details, zone)
     title, text = (notice.template.get(name, "").format_map(values) for name in ("title", "text"))

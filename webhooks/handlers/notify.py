@@ -86,9 +86,9 @@ def notify(context: Context, params: NotifyParams) -> None:
 
     has_picture = params.picture and event.content_kind == "workbook" and luid and not event.type.content_gone
     picture = preview if has_picture else None
-    if event.type.refresh == "failed" and not params.each:
-        piece = evidence(event)
-        record = context.inbox.incidents.of_resource(*piece.resource, piece.at) if piece else None
+    piece = None if params.each else evidence(event)
+    if piece and piece.outcome == "failed":
+        record = context.inbox.incidents.of_resource(*piece.resource, piece.at)
         # An event whose run could not be recorded has a message of its own.
         if record is not None:
             _notify_of_incident(context, params, record, picture)
@@ -134,6 +134,8 @@ def _learn_reason(context: Context, lookup: Lookup, record: IncidentRecord) -> s
     run = next((run for run in record.incident.runs if context.event.id in run.event_ids), None)
     if run is None or run.reason:
         return ""
+    if context.event.type.from_job_list:
+        return _recorded_reason(context.event)[1]
     job, problem = _failed_job(context, lookup)
     if job is None:
         return problem

@@ -111,6 +111,15 @@ class Incidents:
 
         return self._store.read(load)
 
+    def failing(self, site_luid: str) -> dict[str, tuple[str, str]]:
+        """Return the kind and the name of the content of a site that fails now, by LUID."""
+        columns = incidents.c.resource_luid, incidents.c.resource_kind, incidents.c.resource_name
+        query = select(*columns).where(
+            incidents.c.site_luid == site_luid.lower(), incidents.c.kind == FAILING, incidents.c.closed_at.is_(None)
+        )
+        rows = self._store.rows(query)
+        return {row["resource_luid"]: (row["resource_kind"], row["resource_name"]) for row in rows}
+
     def act(self, incident_id: int, act: Act) -> IncidentRecord:
         """Store an act and what it changes, and let the notices be updated. Raises UnknownIncident.
 
@@ -213,12 +222,12 @@ class Incidents:
         # Read without a lock first, so that idle workers do not delay writers.
         return self._store.write(wake) if self._store.read(any_due) else 0
 
-    def learn(self, piece: RunEvidence) -> None:
-        """Store what Tableau's job list says about a run, and what that changes."""
+    def learn(self, *pieces: RunEvidence) -> None:
+        """Store what Tableau's job list says about runs, and what that changes, in one transaction."""
 
         def learn(connection: Connection) -> None:
             now = self._store.now(connection)
-            record_evidence(self._store, connection, [piece], now=now, wall=self._store.to_wall(now))
+            record_evidence(self._store, connection, pieces, now=now, wall=self._store.to_wall(now))
 
         self._store.write(learn)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from notifiers import Button, Link, Mention, Message, Severity, Timestamp
+from webhooks.event_types import FLOW_RUN_FAILED
 from webhooks.incidents import Incident
 from webhooks.incidents.reasons import ADVICE
 from webhooks.incidents.wording import STATES, describe_cure, duration
@@ -32,6 +33,8 @@ class IncidentDetails:
     strikes: int | None = None
     strike_limit: int = 5
     problem: str = ""
+    # What to do if the class of the reason is unknown.
+    advice: str = ""
 
 
 def incident_message(
@@ -52,7 +55,8 @@ def incident_message(
     closed = incident.state == "closed"
     name = cut(incident.resource_name or incident.resource_luid, MAX_VALUE)
     reason = cut(incident.reason, MAX_VALUE)
-    advice = ADVICE[incident.reason_class] if incident.reason_class and reason and not closed else ""
+    known = bool(reason and incident.reason_class) and not (incident.reason_class == "unknown" and details.advice)
+    advice = "" if closed else ADVICE[incident.reason_class or "unknown"] if known else details.advice
     kind = KINDS.get(incident.resource_kind, "")
     facts: list[tuple[str, str | Timestamp]] = [
         ("Since", Timestamp(incident.opened_at, zone)),
@@ -86,7 +90,7 @@ def incident_values(incident: Incident, details: IncidentDetails, zone: tzinfo =
     kind = "Datasource" if incident.resource_kind == "datasource" else incident.resource_kind.capitalize()
     return {
         "name": cut(incident.resource_name or incident.resource_luid, MAX_VALUE),
-        "event_type": f"{kind}RefreshFailed",
+        "event_type": FLOW_RUN_FAILED if kind == "Flow" else f"{kind}RefreshFailed",
         "project": cut(details.project, MAX_VALUE),
         "owner": cut(details.owner, MAX_VALUE),
         "reason": cut(incident.reason, MAX_VALUE),

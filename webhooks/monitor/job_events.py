@@ -6,7 +6,7 @@ A job makes one event, however often it is read: the fingerprint of the event is
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,10 +25,12 @@ from webhooks.event_types import (
     SUBSCRIPTION_FAILED,
     event_type,
 )
+from webhooks.incidents import evidence
 from webhooks.messages.failure_reason import failure_reason
 from webhooks.monitor.alerts import Alert, Alerts
 from webhooks.monitor.job_budget import DETAILS, LISTS
-from webhooks.monitor.job_list import JobList
+from webhooks.monitor.job_list import SHARED_WINDOW, JobList
+from webhooks.monitor.job_runs import content_kind, job_evidence, learn_runs
 from webhooks.registration.job_list import CONSEQUENCE, PROBLEM
 
 if TYPE_CHECKING:
@@ -121,20 +123,27 @@ class JobListCheck:
         since = max(until - OVERLAP, from_timestamp(cursor["from"]), now - MAX_AGE).replace(microsecond=0)
         types = {job_type for (job_type, _), name in OUTCOMES.items() if name in desired}
         reading = self._job_list.read(types, since, now, failed_only=FLOW_RUN_SUCCEEDED not in desired)
-        postponed = self._store(_ended_jobs(reading.jobs, desired, since), now)
+        ended = _ended_jobs(reading.jobs, desired, since)
+        failed_at = min((one.at for one in ended if event_type(one.event_type).verb == "failed"), default=None)
+        successes = [job for job in reading.jobs if job.status == "Success" and job.job_type in types]
+        if failed_at and now - since > SHARED_WINDOW:
+            successes += self._job_list.successes(types, failed_at, now)
+        postponed = self._store(ended, successes, now)
         if error := reading.error or postponed:
             raise error
         self._alerts.remember(CURSOR, {**cursor, "until": max(until, now).timestamp()})
 
-    def _store(self, jobs: list[EndedJob], now: datetime) -> TableauError | None:
+    def _store(self, jobs: list[EndedJob], successes: Sequence[BackgroundJob], now: datetime) -> TableauError | None:
         """Store the events that are not stored yet, oldest first; return the error if one has to wait."""
         known = self._inbox.synthetic_events.stored([job.fingerprint for job in jobs])
         new = [job for job in jobs if job.fingerprint not in known]
-        if not new:
+        if not new and not successes:
             return None
         site_luid = self._tableau().session().site_luid
         finder = Finder(self._tableau())
-        postponed = None
+        # First, so that no message is sent about a failure that a success has followed already.
+        self._learn_successes(successes, new, finder, site_luid, now)
+        postponed, pieces = None, []
         for ended in new:
             try:
                 detail, luid = self._look_up(ended, finder, now)
@@ -150,7 +159,30 @@ class JobListCheck:
                 log.info(
                     "Event from the job list: id=%s type=%s name=%r", receipt.id, ended.event_type, ended.listed.title
                 )
+            piece = evidence(replace(event, id=receipt.id))
+            if piece:
+                kind, luid = piece.resource_kind, piece.resource_luid
+                pieces.append(job_evidence(ended.listed, kind, luid, site_luid, now, reason=piece.reason))
+        learn_runs(self._inbox, [piece for piece in pieces if piece])
         return postponed
+
+    def _learn_successes(
+        self,
+        successes: Iterable[BackgroundJob],
+        new: Iterable[EndedJob],
+        finder: Finder,
+        site_luid: str,
+        now: datetime,
+    ) -> None:
+        """Store the successes of content that fails, or has failed in this reading; others have no incident."""
+        failing = {*self._inbox.incidents.failing(site_luid).values()}
+        failing |= {(_kind(one), one.listed.title) for one in new if event_type(one.event_type).verb == "failed"}
+        pieces = []
+        for job in successes:
+            kind = content_kind(job) or "datasource"
+            if (kind, job.title) in failing and (luid := finder.find(kind, job.title)):
+                pieces.append(job_evidence(job, kind, luid, site_luid, now))
+        learn_runs(self._inbox, [piece for piece in pieces if piece])
 
     def _look_up(self, ended: EndedJob, finder: Finder, now: datetime) -> tuple[Job | None, str]:
         """Return the job with its reason, and the LUID of its content; None and "" if they are unknown.

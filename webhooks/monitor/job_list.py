@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from tableau_rest.endpoints.jobs import REFRESH_JOB_TYPES
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 # The largest page that Tableau offers.
 PAGE_SIZE = 1000
+# Successes after a failure that are looked through after a long downtime.
+MAX_SUCCESSES = 5 * PAGE_SIZE
 # The checks of one run use one reading; a later run needs a new one.
 SHARED_FOR = timedelta(minutes=2)
 # A longer window has failures only: a site may have run very many jobs meanwhile.
@@ -46,12 +49,16 @@ class JobList:
         self._last: Reading | None = None
 
     def read(self, job_types: Collection[str], since: datetime, now: datetime, *, failed_only: bool) -> Reading:
-        """Return the jobs of these types that ended from `since` on, each once."""
-        has_refreshes = self._for_refreshes and now - since <= SHARED_WINDOW
+        """Return the jobs of these types that ended from `since` on, each once.
+
+        `failed_only` applies to a long window; successes of a short one show that what failed has recovered.
+        """
+        is_short = now - since <= SHARED_WINDOW
+        has_refreshes = self._for_refreshes and is_short
         filters = [where("completedAt", "gte", since)]
         if has_refreshes:
             job_types = {*job_types, *REFRESH_JOB_TYPES}
-        elif failed_only:
+        if failed_only and not is_short:
             filters.append(where("status", "eq", "Failed"))
         jobs: dict[str, BackgroundJob] = {}
         failure = None
@@ -64,6 +71,18 @@ class JobList:
         self._spend_pages(len(jobs), now)
         self._last = Reading(tuple(jobs.values()), since, now, has_refreshes, failure)
         return self._last
+
+    def successes(self, job_types: Collection[str], since: datetime, now: datetime) -> list[BackgroundJob]:
+        """Return successful jobs of these types that ended from `since` on, at most MAX_SUCCESSES.
+
+        Raises TableauError.
+        """
+        self.budget.spend(LISTS, now)
+        filters = where("completedAt", "gte", since), where("status", "eq", "Success")
+        jobs = self._tableau().jobs_of_types(sorted(job_types), *filters, page_size=PAGE_SIZE)
+        found = list(islice(jobs, MAX_SUCCESSES))
+        self._spend_pages(len(found), now)
+        return found
 
     def may_refresh(self, now: datetime) -> bool:
         """Return whether `refreshes` may be asked: with the reading of this run, or with a query within the budget."""

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tableau_rest.errors import NotFound, TableauError
-from tableau_rest.models import Datasource, Workbook
+from tableau_rest.models import BackgroundJob, Content, Datasource, Workbook
 from tableau_rest.protocol.query import where
 from webhooks.clock import from_timestamp
 from webhooks.event import RECONCILED
 from webhooks.event_types import content_event_type, event_type, refresh_event_type
 from webhooks.inbox import EventSummary, Inbox, Resource
-from webhooks.monitor.job_budget import JobBudget
+from webhooks.incidents.run import ResourceKind
+from webhooks.monitor.job_budget import DETAILS, JobBudget
 from webhooks.monitor.job_list import JobList
+from webhooks.monitor.job_runs import ContentNames, content_kind, job_evidence, learn_runs
 from webhooks.monitor.missed import (
     EndedRefresh,
     ListedContent,
@@ -44,7 +46,7 @@ MAX_AGE = timedelta(days=7)
 MAX_JOBS = 200
 # Events are compared with those received up to this long before the window.
 MARGIN = timedelta(hours=1)
-KINDS = ("workbook", "datasource")
+KINDS: tuple[ResourceKind, ...] = ("workbook", "datasource")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +143,15 @@ class Reconciler:
         ]
         if window.full:
             self._remember_users()
-        refreshes = self._ended_refreshes(window, now)
-        missed, until = self._missed_refreshes(refreshes, arrivals, window.until, desired)
+        jobs = self._ended_jobs(window, now)
+        refreshes = _ended_refreshes(jobs)
+        looked_up: dict[str, Content] = {}
+        missed, until = self._missed_refreshes(refreshes, arrivals, window.until, desired, looked_up)
         listed: list[Workbook | Datasource] = []
+        names = ContentNames()
         for kind in KINDS:
             known = self._inbox.resources.on_site(site_luid, kind)
+            names.add(kind, known.values())
             contents = self._list(kind, None if window.full else window.since)
             current = [ListedContent(kind, one.luid, one.name, one.created_at, one.updated_at) for one in contents]
             missed += content_changes(current, known, refreshes, since=window.since, until=window.until)
@@ -153,29 +159,58 @@ class Reconciler:
                 absent = known.keys() - {content.luid for content in contents}
                 missed += self._deleted(kind, absent, known, window.until)
             listed += contents
+            names.add(kind, contents)
         for one in sorted(missed, key=lambda one: one.at):
             if one.event_type in desired and not was_received(one, arrivals):
                 receipt = self._inbox.synthetic_events.add(one.as_event(site_luid), RECONCILED, one.at)
                 if not receipt.duplicate:
                     log.info("Missed event reconciled: id=%s type=%s name=%r", receipt.id, one.event_type, one.name)
+        self._learn(jobs, names, looked_up, site_luid, now)
         if remember:
             self._remember(listed, window.until)
             self._inbox.resources.mark_deleted([one.luid for one in missed if event_type(one.event_type).content_gone])
         return until
 
-    def _ended_refreshes(self, window: Window, now: datetime) -> list[EndedRefresh]:
-        """Return the refreshes that ended within the window, oldest first."""
+    def _ended_jobs(self, window: Window, now: datetime) -> list[BackgroundJob]:
+        """Return the refreshes that ended within the window."""
         jobs = self._job_list.refreshes(window.since, now)
-        refreshes = []
+        return [job for job in jobs if job.ended_at and window.since <= job.ended_at < window.until]
+
+    def _learn(
+        self,
+        jobs: Sequence[BackgroundJob],
+        names: ContentNames,
+        looked_up: Mapping[str, Content],
+        site_luid: str,
+        now: datetime,
+    ) -> None:
+        """Store what the jobs say about runs, whether a webhook reported them or not.
+
+        Where several pieces of content have the name of a job, its content is looked up if one of them fails now and
+        the budget allows it; else the job is left out.
+        """
+        pieces = []
+        failing: Collection[str] | None = None
         for job in jobs:
-            if job.status not in {"Success", "Failed"} or not job.ended_at:
-                continue
-            if window.since <= job.ended_at < window.until:
-                # "Workbook" or "Data Source"; other words leave the kind open.
-                kind = job.subtitle.replace(" ", "").lower()
-                kind = kind if kind in KINDS else ""
-                refreshes.append(EndedRefresh(job.luid, kind, job.title, job.status == "Success", job.ended_at))
-        return sorted(refreshes, key=lambda refresh: refresh.at)
+            found = names.find(job)
+            if job.luid in looked_up:
+                found = [(kind, looked_up[job.luid].luid) for kind in KINDS if kind == looked_up[job.luid].kind]
+            elif len(found) > 1:
+                if failing is None:
+                    failing = self._inbox.incidents.failing(site_luid)
+                is_needed = any(luid.lower() in failing for _, luid in found)
+                content = self._look_up(job, now) if is_needed else None
+                found = [one for one in found if content and one[1].lower() == content.luid.lower()]
+            if len(found) == 1:
+                pieces.append(job_evidence(job, *found[0], site_luid, now))
+        learn_runs(self._inbox, [piece for piece in pieces if piece])
+
+    def _look_up(self, job: BackgroundJob, now: datetime) -> Content | None:
+        """Return the content of a job; None beyond the budget, or if Tableau does not tell."""
+        if self._job_list.budget.take(DETAILS, now):
+            with suppress(TableauError):
+                return self._tableau().job(job.luid).content
+        return None
 
     def _missed_refreshes(
         self,
@@ -183,10 +218,12 @@ class Reconciler:
         arrivals: list[EventSummary],
         until: datetime,
         desired: frozenset[str],
+        looked_up: dict[str, Content],
     ) -> tuple[list[MissedEvent], datetime]:
         """Return the refreshes without an event, and the time until which these are all.
 
-        At most MAX_JOBS are looked up. Those have an event in the next run, which therefore gets further.
+        At most MAX_JOBS are looked up. Those have an event in the next run, which therefore gets further. Their content
+        is added to `looked_up`, by the LUIDs of the jobs.
         """
         missing = [
             refresh
@@ -201,6 +238,7 @@ class Reconciler:
             with suppress(NotFound):
                 content = self._tableau().job(refresh.job_luid).content
                 if content is not None and content.kind in KINDS:
+                    looked_up[refresh.job_luid] = content
                     name = refresh_event_type(content.kind, refresh.outcome).name
                     missed.append(MissedEvent(name, content.luid, refresh.name, refresh.at))
         return missed, until
@@ -264,3 +302,13 @@ class Reconciler:
                 shown = name if name == email or not email else f"{name} ({email})"
                 users.append(Resource(user.luid, "user", site_luid, shown))
             self._inbox.resources.save(users)
+
+
+def _ended_refreshes(jobs: Iterable[BackgroundJob]) -> list[EndedRefresh]:
+    """Return the jobs that webhooks report, oldest first."""
+    refreshes = [
+        EndedRefresh(job.luid, content_kind(job) or "", job.title, job.status == "Success", job.ended_at)
+        for job in jobs
+        if job.status in {"Success", "Failed"} and job.ended_at
+    ]
+    return sorted(refreshes, key=lambda refresh: refresh.at)
