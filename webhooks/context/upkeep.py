@@ -24,7 +24,7 @@ from webhooks.clock import parse_time
 from webhooks.context.delivery import Delivery, PictureSource, counted, redact_message
 from webhooks.destinations import resolve_default
 from webhooks.errors import LeaseLost, Permanent, RetryLater
-from webhooks.incidents.policy import WantedNotice, deliveries
+from webhooks.incidents.policy import URGENCIES, WantedNotice, deliveries
 from webhooks.job import MISSING
 
 if TYPE_CHECKING:
@@ -232,7 +232,9 @@ class Upkeep:
     def _budgeted(self, operation: Operation, one: WantedNotice) -> Iterator[None]:
         """Stay within the service's limits. Raises RetryLater; counts wait until nothing else uses the limits."""
         limits = self._notifier.limits(operation, self._to)
-        again = self._context.inbox.budgets.take(limits, spare=one.urgency == "count")
+        again = self._context.inbox.budgets.take(
+            limits, rank=URGENCIES.index(one.urgency), spare=one.urgency == "count"
+        )
         if again is not None:
             spread = min(BUDGET_SPREAD_SECONDS + self._context.job.attempts, MAX_BUDGET_SPREAD_SECONDS)
             raise RetryLater(f"{self._notifier.label} limits the rate of messages", again, spread=spread)
