@@ -31,6 +31,7 @@ WEBHOOK_CHECK_FAILED = "WebhookCheckFailed"
 CERTIFICATE_EXPIRING = "CertificateExpiring"
 CREDENTIAL_EXPIRING = "CredentialExpiring"
 JOB_LIST_CHECK_FAILED = "JobListCheckFailed"
+DIGEST_DUE = "DigestDue"
 
 FLOW_RUN_FAILED = "FlowRunFailed"
 FLOW_RUN_SUCCEEDED = "FlowRunSucceeded"
@@ -143,6 +144,8 @@ _MONITOR = (
     EventType(CERTIFICATE_EXPIRING, "WEBHOOK", "monitor", "expiring", "warning"),
     EventType(CREDENTIAL_EXPIRING, "WEBHOOK", "monitor", "expiring", "warning"),
     EventType(JOB_LIST_CHECK_FAILED, "WEBHOOK", "monitor", "failed", "warning"),
+    # No finding, but the time of the digest.
+    EventType(DIGEST_DUE, "WEBHOOK", "monitor", "due"),
 )
 
 # Found by the monitor in Tableau's job list, because Tableau has no webhooks for them.

@@ -16,13 +16,14 @@ DEAD_LETTERS = "dead_letters"
 # The checkpoint of an announcement of dead letters with the destinations that were notified, and those that were not.
 ANNOUNCED_TO = "announced to"
 PLANNING_FAILED = "planning_failed"
+DIGEST = "digest"
 # Brings the message about an incident up to date.
 NOTICE = "notice"
 # Brings a message that several incidents share up to date.
 NOTICE_GROUP = "notice_group"
 # Carries out the press of a button in Slack, and answers the person who pressed it.
 SLACK_PRESS = "slack_press"
-BUILT_IN_HANDLERS = frozenset({MONITOR_ALERT, DEAD_LETTERS, PLANNING_FAILED})
+BUILT_IN_HANDLERS = frozenset({MONITOR_ALERT, DEAD_LETTERS, PLANNING_FAILED, DIGEST})
 
 VerdictKind = Literal["rule", "handler", "monitor", "reconciled", "planning"]
 

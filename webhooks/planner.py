@@ -9,9 +9,11 @@ from functools import partial
 
 from webhooks.errors import StoreUnavailable
 from webhooks.event import MONITOR, RECONCILED, Event
-from webhooks.job import DEAD_LETTERS, MONITOR_ALERT, PLANNING_FAILED, NewJob, Verdict, planning_failure
+from webhooks.event_types import DIGEST_DUE
+from webhooks.job import DEAD_LETTERS, DIGEST, MONITOR_ALERT, PLANNING_FAILED, NewJob, Verdict, planning_failure
 from webhooks.registry import Registry
 from webhooks.rules import Rules
+from webhooks.rules.digest import Digest
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +74,8 @@ class Planner:
 
     def _verdicts(self, event: Event) -> tuple[Verdict, ...]:
         event = self.with_site(event)
+        if event.origin == MONITOR and event.event_type == DIGEST_DUE:
+            return (_digest_verdict(self.rules.digest),)
         if event.origin == MONITOR:
             # Rules are about Tableau's events; alerts go to the destinations of dead letters.
             destinations = self.rules.dead_letters
@@ -88,6 +92,13 @@ class Planner:
             reason = f"reconciliation found it missing and created event {twin} in its place before it arrived"
             return (Verdict("reconciled", f"event {twin}", matched=False, reason=reason),)
         return (*self.rules.explain(event), *self.registry.explain(event, self.max_attempts))
+
+
+def _digest_verdict(digest: Digest | None) -> Verdict:
+    if digest is None:
+        return Verdict("monitor", DIGEST, matched=False, reason="the rules in force have no [digest]")
+    jobs = tuple(NewJob(f"digest/{to}", DIGEST, rule=DIGEST, params={"to": to}) for to in digest.notify)
+    return Verdict("monitor", DIGEST, matched=True, reason="the time of the digest", jobs=jobs)
 
 
 def failed_plan(error: Exception, redact: Callable[[str], str] = str) -> Plan:

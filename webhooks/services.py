@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from notifiers import Notifiers
+from webhooks.clock import utc_now
 from webhooks.config.settings import Settings
 from webhooks.config.site import Site
 from webhooks.errors import StoreUnavailable
@@ -232,6 +233,7 @@ class Services:
 
     def worker(self, threads: int | None = None) -> Worker:
         """Return a new worker that is not started."""
+        from webhooks.monitor.digest_clock import DigestClock  # noqa: PLC0415 - see above
         from webhooks.registration import missing_webhooks  # noqa: PLC0415 - see above
         from webhooks.worker.worker import Worker  # noqa: PLC0415 - see above
 
@@ -249,6 +251,7 @@ class Services:
             # The rules in force change while the worker runs.
             return self.planner.jobs(event)
 
+        clock = DigestClock(lambda: self.inbox, lambda: self.active_rules.rules.digest, self.settings.zone)
         return Worker(
             self.inbox,
             planner=jobs,
@@ -258,6 +261,7 @@ class Services:
             lease=self.settings.lease_seconds,
             retention=self.settings.retention_days,
             run_retention=self.settings.run_retention_days,
+            tick=lambda: clock.tick(utc_now()),
         )
 
     def undeliverable(self) -> list[str]:

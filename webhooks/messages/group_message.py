@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
@@ -41,7 +41,6 @@ def group_message(
     `summary_at` is the end of the silence or the quiet hours after which they are listed. Times are in `zone` where the
     reader's is not known.
     """
-    ordered = sorted(members, key=lambda one: (ORDER.index(one.incident.state), one.incident.opened_at))
     active = [one.incident for one in members if one.incident.is_open]
     first = min(one.incident.opened_at for one in members)
     ends = [one.incident.closed_at for one in members if one.incident.closed_at]
@@ -51,7 +50,6 @@ def group_message(
     ]
     if not active:
         facts += [("Closed", Timestamp(max(ends), zone)), ("Duration", duration(max(ends) - first))]
-    rows = tuple(_row(one, zone) for one in ordered)
     return Message(
         title=count(len(members), "refresh", "refreshes"),
         text="\n".join(filter(None, [_introduction(members), _held(summary_at), *_reasons(active)])),
@@ -59,9 +57,15 @@ def group_message(
         severity=group_severity([one.incident for one in members]),
         status=group_status([one.incident for one in members]),
         footer=f"All incidents: {LIST_COMMAND}",
-        table=Table(COLUMNS, rows),
+        table=Table(COLUMNS, table_rows(members, zone)),
         mentions=mentions,
     )
+
+
+def table_rows(members: Iterable[Member], zone: tzinfo) -> tuple[tuple[Cell, ...], ...]:
+    """Return a row of COLUMNS for each incident, those that are open first."""
+    ordered = sorted(members, key=lambda one: (ORDER.index(one.incident.state), one.incident.opened_at))
+    return tuple(_row(one, zone) for one in ordered)
 
 
 def group_status(members: Sequence[Incident]) -> str:
@@ -75,7 +79,7 @@ def group_status(members: Sequence[Incident]) -> str:
 def group_severity(members: Sequence[Incident]) -> Severity:
     """Return the colour of the message: that of the worst incident."""
     states = {one.state for one in members}
-    if states == {"closed"}:
+    if states <= {"closed"}:
         return "good"
     return "bad" if "open" in states else "warning"
 

@@ -14,6 +14,8 @@ Model = TypeVar("Model", bound=BaseModel)
 
 # Shown if the key is missing.
 EXAMPLES = {
+    "at": 'at = "08:00"',
+    "notify": 'notify = "slack:#bi"',
     "name": 'name = "Finance refresh failures"',
     "on": 'on = ["WorkbookRefreshFailed", "DatasourceRefreshFailed"]',
 }

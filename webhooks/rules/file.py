@@ -18,12 +18,13 @@ from webhooks.destinations import DEFAULT, Destination
 from webhooks.rules.access import NO_OPERATORS, Access
 from webhooks.rules.actions import Actions, parse_actions
 from webhooks.rules.conditions import ConditionError, EventFilter, Where, parse_patterns
+from webhooks.rules.digest import DigestModel
 from webhooks.rules.errors import Diagnostic, InvalidValue, RulesError, validate
 from webhooks.rules.policy import SHARED_KEYS, with_shared_keys
 from webhooks.rules.rules import Rule, RuleAction, Rules
 from webhooks.spelling import hint
 
-SECTIONS = ("rule", "dead_letters", "access")
+SECTIONS = ("rule", "dead_letters", "digest", "access")
 # The action that sends messages.
 NOTIFY = "notify"
 HEADER = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
@@ -177,7 +178,14 @@ class _Parser:
             access = validate(Access, document.get("access", {}))
         except InvalidValue as error:
             self._error("access", *error.messages)
-        return Rules(tuple(valid), dead_letters, tuple(self.warnings), access)
+        digest = None
+        if "digest" in document:
+            try:
+                table = document["digest"]
+                digest = validate(DigestModel, table if isinstance(table, Mapping) else {"at": table}).digest
+            except InvalidValue as error:
+                self._error("digest", *error.messages)
+        return Rules(tuple(valid), dead_letters, tuple(self.warnings), access, digest)
 
     def _rule(self, at: Place, table: Mapping[str, Any]) -> Rule | None:
         """Return the rule, or None if it has an error."""

@@ -12,6 +12,7 @@ from webhooks.event_types import EVENT_TYPES, RefreshOutcome, refresh_event_type
 from webhooks.job import NewJob, Verdict
 from webhooks.rules.access import NO_OPERATORS, Access
 from webhooks.rules.conditions import EventFilter, select_type
+from webhooks.rules.digest import Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +61,23 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All rules of a file, in its order; `dead_letters` are the destinations to which dead letters are reported."""
+    """All rules of a file, in its order; `dead_letters` are the destinations to which dead letters are reported.
+
+    `digest` is the summary that is sent daily; None if there is none.
+    """
 
     rules: tuple[Rule, ...] = ()
     dead_letters: tuple[str, ...] = (DEFAULT,)
     warnings: tuple[str, ...] = ()
     access: Access = NO_OPERATORS
+    digest: Digest | None = None
 
     @property
     def destinations(self) -> tuple[str, ...]:
-        """The destinations of all enabled rules, and those of dead letters."""
+        """The destinations of all enabled rules, and those of dead letters and of the digest."""
         enabled = [action for rule in self.rules if rule.enabled for action in rule.actions]
         notified = [str(action.params.get("to", DEFAULT)) for action in enabled if action.action == "notify"]
-        return (*notified, *self.dead_letters)
+        return (*notified, *self.dead_letters, *(self.digest.notify if self.digest else ()))
 
     @property
     def event_filters(self) -> list[EventFilter]:

@@ -45,7 +45,7 @@ class Worker:
     duration; another worker takes over jobs whose leases are not renewed, and those that run for more than `max_run`
     seconds. Events older than `retention` days and runs older than `run_retention` days are deleted every hour; 0 keeps
     them all. `rules_version` returns the version of the rules that `planner` uses from then on; while it raises
-    PlanningPaused no events are planned.
+    PlanningPaused no events are planned. `tick` is called about once a second and adds events that are due by time.
     """
 
     def __init__(
@@ -60,9 +60,10 @@ class Worker:
         retention: float = 0.0,
         run_retention: float = 0.0,
         rules_version: Callable[[], int | None] = lambda: None,
+        tick: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-        self._inbox, self._planner, self._rules_version = inbox, planner, rules_version
+        self._inbox, self._planner, self._rules_version, self._tick = inbox, planner, rules_version, tick
         self._size, self._lease, self._max_run = threads, lease, max_run
         self._retention, self._run_retention = retention, run_retention
         self._normal, self._reserved = Lane("job"), Lane("urgent-job")
@@ -156,6 +157,7 @@ class Worker:
         if now < self._woken_at + POLL_SECONDS:
             return False
         self._woken_at = now
+        self._tick()
         return self._inbox.incidents.wake() > 0
 
     def _claim_urgent(self) -> bool:

@@ -174,7 +174,10 @@ def print_summary(rules: Rules, source: Path | str, warnings: int) -> None:
         terminal.show("", terminal.table(headings, rows, flexible=headings))
     destinations = ", ".join(rules.dead_letters) or "no destination"
     handlers = ", ".join(application.registry().on_handlers) or "none"
-    terminal.show("", f"Dead letters are reported to {destinations}.", f"Handlers with @on: {handlers}.")
+    digest = (
+        [f"The digest is sent at {rules.digest.at:%H:%M} to {', '.join(rules.digest.notify)}."] if rules.digest else []
+    )
+    terminal.show("", f"Dead letters are reported to {destinations}.", *digest, f"Handlers with @on: {handlers}.")
 
 
 def rule_row(rule: Rule) -> list[Text | str]:

@@ -1,0 +1,40 @@
+"""The digest action: list the incidents that are open, and those that closed since the last digest."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from webhooks.clock import parse_time
+from webhooks.context import Context
+from webhooks.destinations import Destination
+from webhooks.handlers.notice import details_of
+from webhooks.job import DIGEST
+from webhooks.messages.digest_message import digest_message
+from webhooks.messages.group_message import Member
+from webhooks.registry import Params, action
+
+# Incidents in one digest; the others are counted.
+MAX_INCIDENTS = 1000
+DAY = timedelta(days=1)
+
+
+class DigestParams(Params):
+    """The destination of the digest."""
+
+    to: Destination
+
+
+@action(DIGEST, params=DigestParams, in_rules=False)
+def digest(context: Context, params: DigestParams) -> None:
+    """Send one message about all incidents; the event has the time of the digest before."""
+    since = parse_time(context.event.payload.get("text")) or context.now() - DAY
+    records = context.inbox.incidents.list(since=since, limit=MAX_INCIDENTS + 1)
+    members = [Member(record.incident, details_of(record, "")) for record in records]
+    message = digest_message(
+        members,
+        since=since,
+        outcomes=context.inbox.runs.outcomes_since(since),
+        complete=len(members) <= MAX_INCIDENTS,
+        zone=context.settings.zone,
+    )
+    context.notify(params.to, message, key=params.to, site=False)
