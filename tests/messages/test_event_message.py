@@ -192,6 +192,8 @@ RECEIVED = datetime(2026, 1, 31, 9, 31, tzinfo=UTC)
         ("0001-01-01T00:00:00Z", RECEIVED),
         ("0001-01-01T00:00:00+05:00", RECEIVED),
         ("9999-12-31T23:59:59Z", RECEIVED),
+        ("2026-01-31T09:40:00Z", datetime(2026, 1, 31, 9, 40, tzinfo=UTC)),
+        ("2026-01-31T09:42:00Z", RECEIVED),
         ("yesterday", RECEIVED),
         ({"x": 1}, RECEIVED),
         (None, RECEIVED),
