@@ -25,19 +25,24 @@ LOG = DATA / "demo.log"
 SETTINGS_FILE = DATA / "demo.json"
 # Seconds until the server must be ready.
 START_TIMEOUT = 30
-# Seconds between two events of the scenario.
-PAUSE = 2.0
+# Seconds between two events of the scenario, and before the recovery, in which the failure can be acknowledged.
+PAUSE, RECOVERY_PAUSE = 2.0, 25.0
 # Share of webhooks that are sent twice.
 DUPLICATES = 0.1
 
 SCENARIO: tuple[Mapping[str, str], ...] = (
     {"event_type": "WorkbookCreated", "name": "Quarterly Review", "project": "Finance"},
-    {"event_type": "WorkbookRefreshFailed"},
-    {"event_type": "WorkbookRefreshSucceeded"},
+    {"event_type": "WorkbookRefreshFailed", "name": "Sales"},
     {"event_type": "DatasourceUpdated"},
     {"event_type": "AdminPromoted"},
     {"event_type": "WorkbookDeleted", "name": "Quarterly Review"},
 )
+RECOVERY: Mapping[str, str] = {"event_type": "WorkbookRefreshSucceeded", "name": "Sales"}
+
+BEFORE_RECOVERY = """
+Sales fails. Press Acknowledge in its message on the page of the simulated site,
+or choose Why?; it recovers in {seconds:.0f} seconds.
+"""
 
 WELCOME = """
   Server         http://127.0.0.1:{port:<6}  log: {log}
@@ -79,16 +84,23 @@ def play(*, port: int, simulator_port: int) -> None:
             show_warnings(f"http://127.0.0.1:{port}/readyz")
             feed = MessageFeed(site.url)
             for event in SCENARIO:
-                answer = post_json(f"{site.url}/simulator/events", event)
-                text = f"{answer['event']['event_type']}: {answer['event']['resource_name']}"
-                sent = (
-                    "" if answer["deliveries"] else "\nNot sent: no rule needs it, so the site has no webhook for it."
-                )
-                print(f"\n{format_block('Tableau', text + sent)}", flush=True)
+                cause(site.url, event)
                 show_messages(feed, server, PAUSE)
+            print(BEFORE_RECOVERY.format(seconds=RECOVERY_PAUSE), flush=True)
+            show_messages(feed, server, RECOVERY_PAUSE)
+            cause(site.url, RECOVERY)
+            show_messages(feed, server, PAUSE)
             print(SCENARIO_ENDED, flush=True)
             while True:
                 show_messages(feed, server, 60)
+
+
+def cause(simulator_url: str, event: Mapping[str, str]) -> None:
+    """Let an event of the scenario happen in the simulated Tableau, and print it."""
+    answer = post_json(f"{simulator_url}/simulator/events", event)
+    text = f"{answer['event']['event_type']}: {answer['event']['resource_name']}"
+    sent = "" if answer["deliveries"] else "\nNot sent: no rule needs it, so the site has no webhook for it."
+    print(f"\n{format_block('Tableau', text + sent)}", flush=True)
 
 
 def show_warnings(url: str) -> None:
