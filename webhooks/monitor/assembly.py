@@ -15,6 +15,7 @@ from webhooks.monitor import certificate
 from webhooks.monitor.alerts import Alerts
 from webhooks.monitor.checks import CertificateCheck, DesiredWebhooks, GapCheck, WebhookCheck
 from webhooks.monitor.credential import CredentialCheck
+from webhooks.monitor.history import HISTORY_DAYS, HistoryCheck
 from webhooks.monitor.job_budget import JobBudget
 from webhooks.monitor.job_events import JobListCheck
 from webhooks.monitor.job_list import JobList
@@ -75,7 +76,7 @@ def build_checks(settings: Settings, inbox: Inbox, sites: Sequence[Site], lookup
             url = public_url(settings.webhook_url, next(iter(settings.webhook_tokens()), ""))
         except ValueError as error:
             log.error("Webhooks are not monitored, WEBHOOK_URL is invalid: %s", error)  # noqa: TRY400 - one line is enough
-    webhook_checks, readers, credentials = list[Check](), list[Check](), list[Check]()
+    webhook_checks, readers, credentials, histories = list[Check](), list[Check](), list[Check](), list[Check]()
     for site in sites:
         key = memory_key(site)
         alerts, tableau = Alerts(inbox, site=site.name, key=key), partial(lookups.client, site)
@@ -83,6 +84,8 @@ def build_checks(settings: Settings, inbox: Inbox, sites: Sequence[Site], lookup
         job_list = JobList(tableau, JobBudget(inbox, key), for_refreshes=bool(url))
         if reads_job_list(settings):
             readers.append(JobListCheck(alerts, tableau, partial(lookups.desired_from_jobs, site), job_list))
+            days = min(HISTORY_DAYS, settings.run_retention_days or HISTORY_DAYS)
+            histories.append(HistoryCheck(inbox, tableau, days=days, key=key))
         if not url:
             continue
         webhooks = DesiredWebhooks(lookups.desired(site), url, settings.webhook_label, settings.watch_repair)
@@ -98,4 +101,5 @@ def build_checks(settings: Settings, inbox: Inbox, sites: Sequence[Site], lookup
     if url:
         fetch = partial(certificate.fetch, ca_bundle=settings.ca_bundle)
         checks += [CertificateCheck(Alerts(inbox), url, fetch=fetch), GapCheck(Alerts(inbox), settings.zone)]
-    return checks
+    # Last, because it may take long.
+    return [*checks, *histories]

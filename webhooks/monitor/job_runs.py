@@ -53,7 +53,7 @@ class ContentNames:
 
 
 def content_kind(job: BackgroundJob) -> ResourceKind | None:
-    """Return what kind of content the job refreshes; None if the list does not tell."""
+    """Return what kind of content the job refreshes; None if the list does not say so."""
     if job.job_type in RUN_FLOW_JOB_TYPES:
         return "flow"
     # "Workbook" or "Data Source"; other words leave the kind open.

@@ -6,6 +6,7 @@ import click
 
 from webhooks.cli.incidents import options
 from webhooks.cli.incidents.acts import ack, close, note, snooze
+from webhooks.cli.incidents.import_history import import_runs
 from webhooks.cli.support import application, terminal
 from webhooks.cli.support.commands import Group
 from webhooks.cli.support.options import as_json
@@ -17,12 +18,12 @@ from webhooks.views.incident_objects import incident_object
 def incidents() -> None:
     """List, explain, acknowledge, snooze and close incidents.
 
-    An incident is the time from the first failure of a refresh to its recovery. Times are in TIMEZONE. No Tableau
-    credentials are needed.
+    An incident is the time from the first failure of a refresh to its recovery. Times are in TIMEZONE. Only
+    import needs Tableau credentials.
     """
 
 
-for command in (ack, snooze, close, note):
+for command in (ack, snooze, close, note, import_runs):
     incidents.add_command(command)
 
 
