@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from tests.support.server import Server, serving, wait_for
 from webhooks.cli.trigger.sample import customize, sample
 from webhooks.cli.trigger.scenario import FAILURES, RECOVERIES, bad_monday
 from webhooks.clock import utc_now
+from webhooks.inbox import Inbox
+from webhooks.incidents import Act
 
 pytestmark = [pytest.mark.second_stage, pytest.mark.timeout(240)]
 
@@ -101,3 +105,47 @@ def test_bad_monday(site: Running, tmp_path: Path, request: pytest.FixtureReques
     assert not [job for event in stored for job in event["jobs"] if job["state"] == "dead"]
     calls = requests.get(f"{site.url}/simulator/calls?target=slack&limit=100000", timeout=5).json()
     assert [call for call in calls["calls"] if call["status"] == 429] == []
+
+
+@pytest.mark.postgres
+def test_failures_acts_and_recoveries_at_once(site: Running, tmp_path: Path, postgres_server: Postgres) -> None:
+    """Two servers on one database show failures, acts and recoveries of the same moment once, and the last state."""
+    url, names = postgres_server.url(), ("Sales", "Cash Flow", "Web Traffic")
+    now = utc_now()
+
+    def refresh(outcome: str, name: str, minutes: float) -> dict[str, Any]:
+        at = now - timedelta(hours=1) + timedelta(minutes=minutes)
+        return customize(sample(f"WorkbookRefresh{outcome}"), at=at, name=name, changes={})
+
+    with ExitStack() as stack:
+        servers = []
+        for folder in (tmp_path / "one", tmp_path / "two"):
+            folder.mkdir()
+            more = {"WEB_CONCURRENCY": "1", "DATABASE_URL": url}
+            servers.append(stack.enter_context(serving(folder, site.environment, **more)))
+        inboxes = [stack.enter_context(closing(Inbox.open(url))) for _ in servers]
+        first = [refresh("Failed", name, 0) for name in names]
+        post_all(servers, first)
+        wait_for(lambda: not judge_messages(slack_messages(site), names).lost, seconds=PATIENCE, what="the messages")
+        ids = [record.id for record in inboxes[0].incidents.list()]
+
+        def act(numbered: tuple[int, int]) -> None:
+            number, incident_id = numbered
+            inboxes[number % 2].incidents.act(incident_id, Act("", "acknowledge", "", utc_now(), f"Person {number}"))
+
+        further = [refresh("Failed", name, minutes) for minutes in (10, 20, 30) for name in names]
+        with ThreadPoolExecutor(16) as pool:
+            acting = pool.map(act, enumerate(ids * 2))
+            post_all(servers, [*further, *further, *first])
+            list(acting)
+        post_all(servers, [refresh("Succeeded", name, 50) for name in names] * 2)
+        wait_for(lambda: finished_events(servers[0]), seconds=PATIENCE, what="the end of all jobs")
+    messages = slack_messages(site)
+    shown = judge_messages(messages, names)
+    assert (shown.lost, shown.doubled, shown.repeated) == (frozenset(), frozenset(), ())
+    assert shown.recovered == set(names)
+    top_level = [one["text"] for one in messages if not one["thread_ts"]]
+    assert all("Failures: 4 in a row" in text for text in top_level)
+    replies = Counter(one["text"] for one in messages if one["thread_ts"])
+    assert set(replies.values()) == {1}
+    assert sum("Recovered" in text for text in replies) == len(names)

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from notifiers import NotifierError
+from notifiers import NotifierError, Notifiers, TwilioConfig
+from tableau_rest import TableauError
 from tests.support.simulated_actions import RULE, Simulation
 from webhooks import rules
 from webhooks.clock import from_timestamp, utc_now
@@ -94,7 +95,7 @@ class Story:
     def run(self, job: Job) -> None:
         try:
             call(registry.handler(job.handler), self.simulation.context(job, clock=lambda: self.now, **self.given))
-        except (RetryLater, NotifierError) as error:
+        except (RetryLater, NotifierError, TableauError) as error:
             wait = (error.retry_at or self.now + timedelta(seconds=1)) - self.now
             self.simulation.inbox.jobs.postpone(job, wait.total_seconds(), str(error))
         except Skip as error:
@@ -275,6 +276,46 @@ def test_first_message_about_an_acknowledged_incident_has_no_old_replies(story: 
     (text,) = story.top_level
     assert text.startswith("Acknowledged")
     assert story.replies == []
+
+
+def test_message_during_an_outage_of_tableau(story: Story) -> None:
+    """If Tableau does not respond, the message is sent at once; owner, project and reason follow by an edit."""
+    fault = story.simulation.inject(kind="html", status=503)
+    story.refresh(FAILED, run_seconds=1)
+    (text,) = story.top_level
+    assert text.startswith("Failing: Sales (workbook)\nSince: ")
+    story.simulation.running.world.faults.remove(fault)
+    story.work()
+    (text,) = story.top_level
+    assert "Disk full" in text
+    assert "Project: Finance" in text
+    assert story.replies == []
+
+
+def test_text_messages_at_both_ends_only(story: Story) -> None:
+    """A message that costs money is sent when it opens and when it closes; further failures send nothing."""
+    config, url = story.simulation.running.world.config, story.simulation.running.url
+    account = (config.twilio_account_sid, config.twilio_auth_token, config.twilio_from)
+    story.given = {"notifiers": Notifiers(twilio=TwilioConfig(*account, "", f"{url}/twilio"))}
+    story.action = 'notify = "twilio:+15550100"'
+    for minutes, event_type in ((0, FAILED), (60, FAILED), (120, FAILED), (180, SUCCEEDED)):
+        story.at(minutes)
+        story.refresh(event_type)
+    texts = [sms.body for sms in story.simulation.running.world.twilio.messages]
+    assert [text.partition("\n")[0] for text in texts] == [
+        "Failing: Sales (workbook)",
+        "Recovered: Sales (workbook)",
+    ]
+    assert "Failures: 3" in texts[1]
+
+
+def test_replayed_event_changes_nothing(story: Story) -> None:
+    """A replay of an event does not send the message again, and counts no second failure."""
+    story.refresh(FAILED)
+    story.simulation.inbox.events.replay([1])
+    story.work()
+    (text,) = story.top_level
+    assert "Failures: 1" in text
 
 
 def channels(story: Story) -> list[str]:

@@ -33,7 +33,7 @@ from webhooks.registry import Params, action
 from webhooks.rules.policy import Duration, MentionText, Weekly, parse_duration, parse_weekly
 
 if TYPE_CHECKING:
-    from webhooks.inbox import IncidentRecord
+    from webhooks.inbox import IncidentRecord, NoticeRecord
 
 T = TypeVar("T")
 
@@ -101,8 +101,16 @@ def _notify_of_incident(
     context: Context, params: NotifyParams, record: IncidentRecord, picture: Callable[[], Picture | None] | None
 ) -> None:
     """Let the destination have a notice of the incident, and bring it up to date."""
-    lookup = context.lookup
-    project, owner = _project_and_owner(context, lookup)
+    try:
+        lookup = context.lookup
+        project, owner = _project_and_owner(context, lookup)
+    except TableauError:
+        if params.to not in FROM_TABLEAU:
+            notice = _register(context, params, record, _with_address(context, params.to))
+            if Upkeep(context, notice).can_edit:
+                # The details follow by an edit, once Tableau is available again.
+                bring_up_to_date(context, notice.id)
+        raise
     link = str(getattr(lookup.content, "webpage_url", ""))
     known = record.details
     details = ResourceDetails(
@@ -112,10 +120,7 @@ def _notify_of_incident(
         problem=as_sentences(lookup.problem),
     )
     to = _address(context, params.to, lookup) if params.to in FROM_TABLEAU else _with_address(context, params.to)
-    rule = context.job.rule or "notify"
-    template = {"title": params.title or "", "text": params.text or ""}
-    policy = params.policy(rule, to, context.settings.zone)
-    notice = context.inbox.notices.register(record.id, to, policy, template)
+    notice = _register(context, params, record, to)
     if Upkeep(context, notice).can_edit and notice.posted is None:
         # The reason follows by an edit: Tableau's job list may show the failure seconds later.
         context.inbox.incidents.save_details(record.id, details)
@@ -124,6 +129,12 @@ def _notify_of_incident(
     if details != known:
         context.inbox.incidents.save_details(record.id, details)
     bring_up_to_date(context, notice.id, picture)
+
+
+def _register(context: Context, params: NotifyParams, record: IncidentRecord, to: str) -> NoticeRecord:
+    template = {"title": params.title or "", "text": params.text or ""}
+    policy = params.policy(context.job.rule or "notify", to, context.settings.zone)
+    return context.inbox.notices.register(record.id, to, policy, template)
 
 
 def _learn_reason(context: Context, lookup: Lookup, record: IncidentRecord) -> str:
