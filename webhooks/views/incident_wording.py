@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from webhooks.incidents.reasons import ADVICE
 from webhooks.views.formats import count, duration
 
 if TYPE_CHECKING:
     from webhooks.inbox import IncidentRecord
-    from webhooks.incidents import Incident
+    from webhooks.incidents import Act, Incident
     from webhooks.incidents.incident import ActKind, IncidentKind
 
 # Returns a time in words, such as `02:14` or `yesterday 23:10`.
@@ -65,6 +66,13 @@ def reason(incident: Incident) -> str:
     return ": ".join(part for part in (known_class, incident.reason) if part)
 
 
+def advice(incident: Incident) -> str:
+    """Return what to do about a reason of this class; empty if the incident is closed or no reason is known."""
+    if incident.state == "closed" or not incident.reason or incident.reason_class is None:
+        return ""
+    return ADVICE[incident.reason_class]
+
+
 def acknowledgement(incident: Incident, when: When) -> str:
     """Return who acknowledged or snoozed the incident and until when; empty if it is closed."""
     if incident.state == "closed":
@@ -86,7 +94,14 @@ def title(record: IncidentRecord) -> str:
     return name(record.incident) + (f" ({record.details.project})" if record.details.project else "")
 
 
+def describe_act(act: Act, when: When) -> str:
+    """Return an act in words: `acknowledged by Ann until 12:00: waiting for the DBA`."""
+    end = f" until {when(act.until)}" if act.until else ""
+    job = f" (Tableau job {act.job_luid})" if act.job_luid else ""
+    return f"{ACTS[act.kind]} by {act.by}{end}{job}" + (f": {act.text}" if act.text else "")
+
+
 def notified(record: IncidentRecord, when: When, address: Callable[[str], str]) -> str:
     """Return which destinations show a message and since when: `#finance 02:14, ann@example.org 02:44`."""
-    posted = [(notice.destination, notice.posted_at) for notice in record.notices if notice.posted_at]
+    posted = [(notice.destination, notice.notified_at) for notice in record.notices if notice.notified_at]
     return ", ".join(f"{address(to)} {when(at)}" for to, at in posted)

@@ -53,3 +53,26 @@ def list_incidents(filters: options.Filters, limit: int, as_json: bool) -> None:
     terminal.show(incident_list(records, Presentation()))
     if len(records) == limit and terminal.is_terminal():
         click.secho(f"The first {limit}; --limit 0 lists all.", dim=True)
+
+
+@incidents.command()
+@options.one_incident
+@as_json
+def show(incident_id: int, as_json: bool) -> None:
+    """Show one incident with everything that happened.
+
+    Runs, messages, acts and silences are listed by their time, and below them the destinations that were not notified,
+    with the reason.
+    """
+    from webhooks.views.incident_story import read_story, story_object  # noqa: PLC0415 - the help page needs no database
+
+    shown = Presentation()
+    record = application.get_incident(incident_id)
+    site = application.site_name(record.incident.site_luid)
+    story = read_story(application.inbox(), record, site=site, now=shown.now, when=shown.when, address=shown.address)
+    if as_json:
+        terminal.print_json(story_object(story, application.redact))
+    else:
+        from webhooks.cli.incidents.render import incident_page  # noqa: PLC0415 - it imports rich
+
+        terminal.show(*incident_page(story, shown))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from webhooks.cli.support import terminal
@@ -16,8 +17,10 @@ from webhooks.views import incident_wording as wording
 
 if TYPE_CHECKING:
     from webhooks.inbox import IncidentRecord
+    from webhooks.views.incident_story import Story
 
 STATE_STYLES = {"open": "bold red", "acknowledged": "yellow", "snoozed": "yellow", "closed": "green"}
+ENTRY_STYLES = {"failed": "red", "succeeded": "green", "closed": "green", "act": "yellow", "silence": "dim"}
 # Characters of a reason on a terminal; `flask incidents show` has all.
 MAX_REASON = 160
 
@@ -62,6 +65,49 @@ def details_line(record: IncidentRecord, show: Presentation) -> Text:
     for text, style in styled:
         line.append(" · " if line else "", style="dim").append(text, style=style)
     return line
+
+
+def incident_page(story: Story, show: Presentation) -> list[RenderableType]:
+    """Return everything about one incident: a headline, the details, what happened, and what was not sent and why."""
+    incident, details = story.record.incident, story.record.details
+    headline = Text.assemble(
+        (str(story.record.id), "bold"),
+        "  ",
+        (incident.state, STATE_STYLES[incident.state]),
+        "  ",
+        wording.kind(incident),
+        "  ",
+        (terminal.shortened(wording.name(incident)), "bold"),
+        "  ",
+        wording.period(incident, show.now, show.when),
+    )
+    facts = [
+        ("project", details.project),
+        ("owner", details.owner),
+        ("failures", wording.failures(incident)),
+        ("reason", wording.reason(incident)),
+        ("advice", wording.advice(incident)),
+        ("state", wording.acknowledgement(incident, show.when)),
+        ("link", details.link),
+        ("unknown", details.problem),
+    ]
+    grid = Table.grid(padding=(0, 2))
+    for fact, value in facts:
+        if value:
+            grid.add_row(Text(fact, style="dim"), Text(show.line(value), overflow="fold"))
+    events = Table.grid(padding=(0, 2))
+    for entry in story.entries:
+        style = ENTRY_STYLES.get(entry.kind, "")
+        events.add_row(
+            Text(show.when(entry.at), no_wrap=True), Text(show.line(entry.text), style=style, overflow="fold")
+        )
+    parts: list[RenderableType] = [headline, Padding(grid, (1, 0, 1, 2)), Padding(events, (0, 0, 0, 2))]
+    if story.unsent:
+        unsent = Table.grid(padding=(0, 2))
+        for one in story.unsent:
+            unsent.add_row(Text(one.destination and show.address(one.destination)), Text(show.line(one.text)))
+        parts += ["", Text("  Not sent", style="dim"), Padding(unsent, (0, 0, 0, 2))]
+    return parts
 
 
 def incident_list(records: Sequence[IncidentRecord], show: Presentation) -> RenderableType:

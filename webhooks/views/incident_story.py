@@ -1,0 +1,189 @@
+"""The story of one incident: what happened, in the order of time, and why a destination was not notified."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from webhooks.incidents import Facts, Holds, wanted_notices
+from webhooks.incidents.policy import MESSAGE, WantedNotice, next_due
+from webhooks.incidents.silences import FOREVER
+from webhooks.incidents.wording import describe
+from webhooks.job import JobState
+from webhooks.views import incident_wording as wording
+from webhooks.views.formats import count, duration, iso
+from webhooks.views.incident_objects import incident_object
+from webhooks.views.json_objects import Hide, hide_in
+from webhooks.views.wording import job_outcome, job_state
+
+if TYPE_CHECKING:
+    from webhooks.inbox import Inbox, IncidentRecord, NoticeRecord
+    from webhooks.incidents import Run, Silence
+
+# Runs of one incident that are shown.
+MAX_RUNS = 500
+# An edit this soon after the post completes the message, and is no change.
+SAME_MOMENT = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something that happened; `kind` is the outcome of a run, or notice, reply, act, silence, closed."""
+
+    at: datetime
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A destination that was not notified, with the reason; an empty destination stands for all."""
+
+    destination: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """An incident with what happened, oldest first, and the destinations that were not notified."""
+
+    record: IncidentRecord
+    entries: Sequence[Entry]
+    unsent: Sequence[Unsent]
+
+
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    record: IncidentRecord
+    silences: Sequence[Silence]
+    facts: Facts
+    now: datetime
+    when: wording.When
+    address: Callable[[str], str]
+
+    def wanted(self, notice: NoticeRecord) -> list[WantedNotice]:
+        notified = [notice.destination] if notice.notified_at else []
+        incident = self.record.incident
+        return wanted_notices(incident, notice.policy, self.now, self.silences, self.facts, notified=notified)
+
+    def messages(self, notice: NoticeRecord) -> Iterator[Entry]:
+        """Yield the message, its last change, and the replies in its thread."""
+        to, at, updated = self.address(notice.destination), notice.notified_at, notice.updated_at
+        if at is None:
+            return
+        shared = "" if notice.posted_at else ", in a message about several incidents"
+        yield Entry(at, "notice", f"{to} notified by the rule {notice.rule}{shared}")
+        if updated and updated - at > SAME_MOMENT:
+            yield Entry(updated, "notice", f"{to}: message last updated")
+        for one in self.wanted(notice):
+            if one.form == "thread" and one.key in notice.shown:
+                yield Entry(one.at, "reply", f"{to}, in the thread: {one.text}")
+
+    def silenced(self) -> Iterator[Entry]:
+        """Yield the silences that were in force while the incident was open."""
+        incident = self.record.incident
+        for silence in Holds.of(incident, None, self.silences, self.facts).silences:
+            start = max(silence.start, incident.opened_at)
+            overlaps = start <= (incident.closed_at or self.now) and (silence.end is None or silence.end > start)
+            if overlaps and (silence.weekly is None or silence.span_at(start)):
+                end = f" until {self.when(silence.end)}" if silence.end else ""
+                yield Entry(start, "silence", f"silence {silence.id} by {silence.by}{end}: {silence.reason}")
+
+    def why_unsent(self, notice: NoticeRecord, jobs: str) -> str:
+        """Return why the destination of a notice was not notified."""
+        incident, policy = self.record.incident, notice.policy
+        message = next((one for one in self.wanted(notice) if one.key == MESSAGE), None)
+        if message is not None and message.held_until is not None:
+            holds = Holds.of(incident, policy.quiet, self.silences, self.facts)
+            end = "it is ended" if message.held_until == FOREVER else self.when(message.held_until)
+            silence = holds.silence_at(self.now)
+            held = f"silence {silence.id} by {silence.by} ({silence.reason})" if silence else "quiet hours"
+            return f"held until {end} by {held}"
+        if message is not None:
+            return jobs or "due now"
+        if incident.closed_at:
+            return "the incident closed before this destination was due"
+        failures = max((one.failures for one in policy.destinations if one.to == notice.destination), default=1)
+        if failures > incident.in_a_row:
+            return f"from {count(failures, 'failure')} in a row on"
+        due = next_due(incident, policy, self.now, self.silences, self.facts)
+        return f"at {self.when(due)}, if it is still open and not acknowledged" if due else f"it is {incident.state}"
+
+
+def read_story(
+    inbox: Inbox,
+    record: IncidentRecord,
+    *,
+    site: str,
+    now: datetime,
+    when: wording.When,
+    address: Callable[[str], str],
+) -> Story:
+    """Return the story of an incident that `inbox.incidents.get` returned; `site` is the name of its site."""
+    incident = record.incident
+    silences = inbox.silences.list(incident.opened_at)
+    teller = _Teller(record, silences, Facts.of(record.details, site), now, when, address)
+    runs = inbox.runs.list(resource_luid=incident.resource_luid, since=incident.opened_at, limit=MAX_RUNS)
+    end = incident.closed_at or now
+    entries = [_run_entry(run) for run in runs if run.site_luid == incident.site_luid and run.at <= end]
+    entries += [Entry(act.at, "act", wording.describe_act(act, when)) for act in incident.acts]
+    entries += [entry for notice in record.notices for entry in teller.messages(notice)]
+    entries += teller.silenced()
+    if incident.closed_at:
+        entries.append(Entry(incident.closed_at, "closed", describe(incident)))
+    unsent = [
+        Unsent(notice.destination, teller.why_unsent(notice, _jobs_of(inbox, record, notice, now)))
+        for notice in record.notices
+        if notice.notified_at is None
+    ]
+    if not record.notices:
+        unsent.append(Unsent("", _why_no_notice(inbox, record, now)))
+    return Story(record, sorted(entries, key=lambda entry: entry.at), unsent)
+
+
+def story_object(story: Story, hide: Hide) -> dict[str, Any]:
+    """Return the story as JSON: the incident with its timeline."""
+    timeline = [{"at": iso(entry.at), "kind": entry.kind, "text": entry.text} for entry in story.entries]
+    unsent = [{"destination": one.destination or None, "reason": one.text} for one in story.unsent]
+    masked: dict[str, Any] = hide_in({"timeline": timeline, "unsent": unsent}, hide)
+    return incident_object(story.record, hide) | masked
+
+
+def _run_entry(run: Run) -> Entry:
+    length = ""
+    if run.started_at and run.ended_at and run.ended_at > run.started_at:
+        length = f" after {duration((run.ended_at - run.started_at).total_seconds())}"
+    reason_class = run.reason_class if run.reason_class != "unknown" else None
+    reason = ": ".join(part for part in (reason_class, run.reason) if part)
+    return Entry(run.at, run.outcome, f"refresh {run.outcome}{length}" + (f": {reason}" if reason else ""))
+
+
+def _jobs_of(inbox: Inbox, record: IncidentRecord, notice: NoticeRecord, now: datetime) -> str:
+    """Return the state of the last job that should notify the destination; empty if none is left."""
+    events = filter(None, map(inbox.events.get, _event_ids(record)))
+    jobs = [job for event in events for job in event.jobs if job.job.params.get("to") == notice.destination]
+    last = max(jobs, key=lambda job: job.job.id, default=None)
+    return f"{job_state(last.job)}: {job_outcome(last, now)}" if last else ""
+
+
+def _why_no_notice(inbox: Inbox, record: IncidentRecord, now: datetime) -> str:
+    """Return why no destination has a notice: no rule asks for one, or its jobs have not run or have failed."""
+    events = [event for event in map(inbox.events.get, _event_ids(record)) if event]
+    if any(event.state == "received" for event in events):
+        return "the failure is not planned yet"
+    jobs = [job for event in events for job in event.jobs if job.job.rule]
+    open_jobs = [job for job in jobs if job.job.state is not JobState.DONE]
+    if not jobs:
+        return "no rule notifies of this refresh; flask events explain shows each rule's decision"
+    return (
+        f"{job_state(open_jobs[-1].job)}: {job_outcome(open_jobs[-1], now)}"
+        if open_jobs
+        else "the rules send no notice"
+    )
+
+
+def _event_ids(record: IncidentRecord) -> list[int]:
+    ids = {event_id for run in record.incident.runs for event_id in run.event_ids}
+    return sorted(ids | ({record.event_id} if record.event_id else set()))[-20:]
