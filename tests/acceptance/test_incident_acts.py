@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +44,17 @@ def test_acknowledgement_changes_the_message_in_slack(site: Running, register: R
         assert server.flask("incidents", "close", number, "--by", "Ann").returncode == 0
         wait_for(lambda: message(site)["text"].startswith("Closed: "), what="the closing")
         assert server.flask("status").returncode == 0
+
+
+def test_refresh_from_the_command_line_is_the_cure(site: Running, register: Register, tmp_path: Path) -> None:
+    """After `flask refresh` the message says recovered, and names who started the refresh."""
+    site.world.config = replace(site.world.config, refresh_seconds=2)
+    with serving(tmp_path, site.environment) as server:
+        register(server)
+        cause(site, event_type="WorkbookRefreshFailed", reason="Disk full")
+        wait_for(lambda: "Disk full" in str(message(site).get("blocks")), what="the message")
+        started = server.flask("refresh", str(incidents(server)[0]["id"]), "--by", "Ann")
+        assert started.returncode == 0, started.stderr
+        assert "Refreshed the workbook" in started.stdout
+        wait_for(lambda: message(site)["text"].startswith("Recovered: "), what="the recovery")
+        assert "Cured by: a refresh by Ann" in message(site)["text"]

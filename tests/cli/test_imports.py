@@ -74,6 +74,8 @@ def test_status_imports_only_what_it_needs(
         (("webhooks", "--help"), DATABASE | CLIENTS),
         (("events", "--help"), DATABASE | CLIENTS | HEAVY),
         (("incidents", "--help"), DATABASE | CLIENTS | HEAVY),
+        (("refresh", "--help"), DATABASE | CLIENTS | HEAVY),
+        (("silences", "--help"), DATABASE | CLIENTS | HEAVY),
         (("status", "--help"), DATABASE | CLIENTS | HEAVY),
         (("events", "replay", "--help"), DATABASE | CLIENTS | HEAVY),
         (("inbox", "--help"), DATABASE | CLIENTS | HEAVY),
