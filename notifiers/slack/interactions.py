@@ -19,6 +19,8 @@ from notifiers.text import one_line
 # Ids of people, channels and workspaces; time stamps of messages and presses.
 ID = re.compile(r"[A-Z0-9]{1,64}")
 TIMESTAMP = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}")
+# Seconds; a longer number could not be compared with a time.
+SIGNED_AT = re.compile(r"[0-9]{1,12}")
 # Our own action ids and values are shorter.
 LONGEST_NAME = 255
 # Slack sends one field.
@@ -59,7 +61,7 @@ def is_signed(secret: str, body: bytes, timestamp: str | None, signature: str | 
             return now
 
     # The verifier compares and converts texts, and raises an error for those that Slack cannot have sent.
-    if not timestamp or not timestamp.isascii() or not signature or not signature.isascii():
+    if not timestamp or not SIGNED_AT.fullmatch(timestamp) or not signature or not signature.isascii():
         return False
     try:
         return SignatureVerifier(secret, FixedClock()).is_valid(body, timestamp, signature)

@@ -127,12 +127,25 @@ def test_secrets_are_literal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 TEXT_VARIABLES = [name.upper() for name, field in Settings.model_fields.items() if name not in {"sites_file"}]
 
 
+@pytest.mark.parametrize("name", ["SLACK_API_URL", "TWILIO_API_URL"])
+@pytest.mark.parametrize("url", ["ftp://x", "x", "https://", "https:///api", "file:///etc/passwd", "http://a b/"])
+def test_address_of_an_api_that_cannot_be_called_is_refused(
+    name: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server does not start, instead of dead-lettering every message."""
+    monkeypatch.setenv(name, url)
+    with pytest.raises(RuntimeError, match=f"{name}: '.*' is not an address; write one that begins with https://"):
+        Settings.read(_env_file=None)
+
+
 @pytest.mark.parametrize("name", TEXT_VARIABLES)
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
         ('"s3cret"', "is in quotation marks; remove them, because docker --env-file does not"),
         ("'s3cret'", "is in quotation marks; remove them, because docker --env-file does not"),
+        ("\u201cs3cret\u201d", "is in typographic quotation marks; remove them"),
+        ("\u2018s3cret\u2019", "is in typographic quotation marks; remove them"),
         ("s3cret # a comment", "is followed by a comment; remove it, because docker --env-file does not"),
         ("s3\u200bcret", "contains an invisible character at position 3: U+200B"),
     ],

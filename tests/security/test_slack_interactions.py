@@ -82,6 +82,8 @@ FORGERIES: dict[str, Forge] = {
     "no time": lambda body, headers: (body, headers | {"X-Slack-Request-Timestamp": ""}),
     "time of letters": lambda body, headers: (body, headers | {"X-Slack-Request-Timestamp": "now"}),
     "endless time": lambda body, headers: (body, headers | {"X-Slack-Request-Timestamp": "9" * 5000}),
+    # Larger than any float, and short enough for an integer.
+    "long time": lambda body, headers: (body, headers | {"X-Slack-Request-Timestamp": "9" * 400}),
     "other digits": lambda body, headers: (body, headers | {"X-Slack-Request-Timestamp": "\u00b2\u00b3"}),
     "other letters": lambda body, headers: (body, headers | {"X-Slack-Signature": "v0=\u00e9"}),
     "other version": lambda body, headers: (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from datetime import date
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -43,6 +45,7 @@ REQUIRED = {auth: tuple(f"tableau_{name}" for name in names) for auth, names in 
 SITE_FIELDS = tuple(name for name in Site.model_fields if name not in {"name", "site_luid"})
 
 
+API_URL = re.compile(r"https?://[^\s/?#]+([/?#]\S*)?")
 # Characters of a token below which it could be guessed.
 SHORTEST_TOKEN = 16
 
@@ -208,6 +211,14 @@ class Settings(NotifierSettings):
     def _reject_invalid(cls, value: Any) -> Any:
         if isinstance(value, Invalid):
             raise ValueError(value.message)  # noqa: TRY004 - pydantic reports ValueError
+        return value
+
+    @field_validator("*")
+    @classmethod
+    def _validate_api_urls(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse an address of a notifier's API that no request can be sent to."""
+        if str(info.field_name).endswith("_api_url") and not API_URL.fullmatch(value):
+            raise ValueError(f"{value!r} is not an address; write one that begins with https:// and has a host")
         return value
 
     @field_validator("tableau_domain")

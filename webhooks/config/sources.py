@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 
+from webhooks.config.env_file import CURLY_QUOTES
 from webhooks.config.environment import from_root
 from webhooks.config.text_file import invisible_character, read_secret
 
@@ -52,6 +53,8 @@ def read_variables(
         # https://docs.docker.com/reference/cli/docker/container/run/#env
         elif not is_parsed and QUOTED.fullmatch(value):
             values[field_name] = Invalid("is in quotation marks; remove them, because docker --env-file does not")
+        elif not is_parsed and value[0] in CURLY_QUOTES and value[-1] in CURLY_QUOTES:
+            values[field_name] = Invalid("is in typographic quotation marks; remove them")
         elif not is_parsed and COMMENT.search(value):
             values[field_name] = Invalid("is followed by a comment; remove it, because docker --env-file does not")
         else:
