@@ -131,6 +131,9 @@ def test_presses_are_answered_at_once_while_all_threads_hang(hanging: Server, si
     assert statistics.median(seconds) < RESPONSE
     assert sorted(seconds)[98] < RESPONSE * BUSY
     assert len(incident(hanging)["acts"]) == 100
+    long = form(press_payload("incident_why", value, message={"text": "x" * 150_000}))
+    headers = signed(long, secret=site.world.config.slack_signing_secret)
+    assert requests.post(f"{hanging.url}/slack/interactions", data=long, headers=headers, timeout=10).status_code == 200
 
 
 @pytest.mark.browser

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import secrets
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -55,9 +56,8 @@ class Presses(Story):
             "message": message.ts,
         }
         act = act_of_button(action, target, person.name, self.now) if member else None
-        key = f"{action} {email} {self.now}"
         before = len(self.simulation.messages)
-        self.simulation.inbox.presses.record(key, target.number, target.incident, params, act)
+        self.simulation.inbox.presses.record(secrets.token_hex(8), target.number, target.incident, params, act)
         self.work()
         shown = [one for one in self.simulation.messages[before:] if one.ephemeral_for]
         assert all(one.ephemeral_for == person.id for one in shown)
@@ -179,6 +179,23 @@ def test_refresh_without_the_scope_for_addresses_is_refused(with_operators: Pres
     assert "which e-mail address" in story.press(REFRESH)
     story.press(ACKNOWLEDGE)
     assert (story.incident.state, story.incident.quiet_by) == ("acknowledged", "ann")
+
+
+def test_refresh_that_cannot_be_started_is_answered(with_operators: Presses) -> None:
+    """Without a credential, while one is running, and for content that is gone, the person gets the reason at once."""
+    story = with_operators
+    story.refresh(FAILED)
+    value = story.buttons()[REFRESH]
+    settings = story.simulation.settings
+    story.simulation.settings = settings.model_copy(update={"tableau_pat_name": ""})
+    assert "could not be started: TABLEAU_AUTH=pat needs TABLEAU_PAT_NAME" in story.press(REFRESH)
+    story.simulation.settings = settings
+    story.simulation.running.world.set({"refresh_seconds": 600.0})
+    assert "was started" in story.press(REFRESH)
+    assert "running already" in story.press(REFRESH)
+    story.simulation.inject(kind="error", status=404, code="404006", times=1)
+    assert "no longer exists" in story.press(REFRESH, value=value)
+    assert [act.kind for act in story.incident.acts] == ["refresh"]
 
 
 def test_why_explains(story: Presses) -> None:

@@ -8,7 +8,7 @@ from notifiers import Message, Notifier, NotifierError, Person
 from tableau_rest import AlreadyRunning, NotFound
 from tableau_rest.errors import TableauError
 from webhooks.context import Context, kind_noun
-from webhooks.errors import Skip
+from webhooks.errors import Permanent, Skip
 from webhooks.inbox import IncidentRecord, UnknownIncident
 from webhooks.inbox.presses import CLOSED, REPEATED, UNKNOWN
 from webhooks.incidents import Act, Incident
@@ -110,7 +110,8 @@ def _refresh(context: Context, record: IncidentRecord, person: Person | None) ->
         return "A refresh is queued or running already."
     except NotFound:
         return f"This {kind_noun(incident.resource_kind)} no longer exists."
-    except TableauError as error:
+    except (TableauError, Permanent) as error:
+        # Without a credential, for example, the person has to know it, and not those who read dead letters.
         if not error.permanent and not context.last_attempt:
             raise
         return f"The refresh could not be started: {error}"

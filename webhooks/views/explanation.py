@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from webhooks.job import DEAD_LETTERS, NOTICE, NOTICE_GROUP, PLANNING_FAILED, Job, JobState, NewJob, Verdict
+from webhooks.job import DEAD_LETTERS, INCIDENT_HANDLERS, PLANNING_FAILED, SLACK_PRESS, Job, JobState, NewJob, Verdict
 
 if TYPE_CHECKING:
     from webhooks.inbox import EventRecord, JobRecord
@@ -84,7 +84,7 @@ def _decision(verdict: Verdict, records: Iterable[JobRecord], conditions: Mappin
     jobs = []
     for record in records:
         job = record.job
-        if job.handler in {NOTICE, NOTICE_GROUP}:
+        if job.handler in INCIDENT_HANDLERS:
             # It updates a message that an earlier event of the incident led to.
             belongs = False
         elif verdict.kind == "rule":
@@ -128,7 +128,9 @@ def _origin(job: Job, announced: Mapping[int, Mapping[str, Any]], *, evaluated: 
         return Decision("announcement", job.rule or job.key, verdict, reason)
     if job.handler == PLANNING_FAILED:
         return Decision("planning", PLANNING_FAILED, FAILED, str(job.params.get("error", "unknown reason")))
-    if job.handler in {NOTICE, NOTICE_GROUP}:
+    if job.handler == SLACK_PRESS:
+        return Decision("incident", "Button", MATCHED, "a person pressed it in Slack, and gets an answer")
+    if job.handler in INCIDENT_HANDLERS:
         return Decision("incident", "Incident", MATCHED, "it changed; its messages are brought up to date")
     if not evaluated:
         reason = "planned with earlier settings"

@@ -7,7 +7,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from webhooks.job import DEAD_LETTERS, MONITOR_ALERT, NOTICE, NOTICE_GROUP, Job, JobState, NewJob
+from webhooks.job import (
+    DEAD_LETTERS,
+    INCIDENT_HANDLERS,
+    MONITOR_ALERT,
+    NOTICE,
+    NOTICE_GROUP,
+    SLACK_PRESS,
+    Job,
+    JobState,
+    NewJob,
+)
 from webhooks.views.formats import count, duration
 
 if TYPE_CHECKING:
@@ -27,7 +37,7 @@ def reception(record: EventRecord) -> str:
     """Return the state of the event itself in words: `accepted, 2 duplicates`."""
     duplicates = f", {count(record.duplicates, 'duplicate')}" if record.duplicates else ""
     # No rule asks for the end of an incident, which its messages show.
-    updates = record.state == "ignored" and any(job.job.handler in {NOTICE, NOTICE_GROUP} for job in record.jobs)
+    updates = record.state == "ignored" and any(job.job.handler in INCIDENT_HANDLERS for job in record.jobs)
     return RECEPTION["planned" if updates else record.state] + duplicates
 
 
@@ -40,8 +50,7 @@ def event_summary(record: EventRecord, now: datetime) -> list[tuple[str, str]]:
     """
     if not record.jobs or record.state == "received":
         return [(record.state, record.state)]
-    updates = {NOTICE, NOTICE_GROUP}
-    counted = [job for job in record.jobs if job.job.handler not in updates or job.job.state is JobState.DEAD]
+    counted = [job for job in record.jobs if job.job.handler not in INCIDENT_HANDLERS or job.job.state is JobState.DEAD]
     jobs = [job for job in counted if job.job.handler != DEAD_LETTERS] or counted or list(record.jobs[-1:])
     states = Counter(job_state(job.job) for job in jobs)
     if len(jobs) > 1:
@@ -63,6 +72,8 @@ def job_title(job: Job | NewJob) -> str:
         return f"{job.handler} {to if isinstance(to, str) else ', '.join(to)}".rstrip()
     if job.handler == NOTICE_GROUP:
         return f"{NOTICE_GROUP} {job.params.get('group', '')}"
+    if job.handler == SLACK_PRESS:
+        return f"{SLACK_PRESS} {job.params.get('action', '')}"
     if not job.rule:
         return job.key
     return job.key.removeprefix(f"{job.rule}/").replace("/", " ", 1)

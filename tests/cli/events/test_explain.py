@@ -158,6 +158,15 @@ def test_the_dead_letter_notice_is_explained_when_it_was_sent(
     assert lines(flask, event_id)[-2][:2] == ["dead letters", "notified"]
 
 
+def test_press_of_a_button_is_explained(flask: Run, receive: Receive, inbox: Inbox) -> None:
+    """The job that answers a person who pressed a button is shown apart from the rules."""
+    event_id = receive("WorkbookRefreshFailed")
+    inbox.events.plan(lambda _: [])
+    inbox.presses.record("1", 1, "of another server", {"action": "incident_why"})
+    assert ["Button", "matched", "a person pressed it in Slack, and gets an answer"] in lines(flask, event_id)
+    assert ["slack_press incident_why", "ready"] in [line[:2] for line in lines(flask, event_id)]
+
+
 def test_json_has_the_verdicts(flask: Run, receive: Receive, claim: Claim) -> None:
     """There is one object: the event, and the decision of each rule about it."""
     event_id = receive()
