@@ -318,6 +318,22 @@ def test_replayed_event_changes_nothing(story: Story) -> None:
     assert "Failures: 1" in text
 
 
+def test_workspace_without_edits(story: Story) -> None:
+    """If Slack refuses edits, the thread has the reason, acts and the recovery once each, and no counts."""
+    story.simulation.inject(target="slack", kind="error", path="chat.update", code="edit_window_closed")
+    for minutes in (0, 60, 120, 180):
+        story.at(minutes)
+        story.refresh(FAILED)
+    story.act("acknowledge")
+    story.at(300)
+    story.refresh(SUCCEEDED)
+    assert len(story.top_level) == 1
+    reason, acknowledged, recovered = story.replies
+    assert "Disk full" in reason
+    assert acknowledged == "Sales: Acknowledged by Ann"
+    assert recovered == "Sales: Recovered after 5 h: the next run"
+
+
 def channels(story: Story) -> list[str]:
     """Return the channels of the messages, in their order."""
     names: Mapping[str, str] = {one.id: one.name for one in story.simulation.running.world.slack.channels.values()}

@@ -146,12 +146,20 @@ class Upkeep:
             with self._budgeted("edit", one):
                 self._posted = self._notifier.edit(self._posted, message)
         except CannotEdit as error:
-            self._context.log.warning("Message not edited, sending another: %s", error)
+            self._context.log.warning("Message not edited, replying or posting another: %s", error)
             if not error.gone and self._notifier.capabilities.thread:
+                is_group = name_of(self._notice).startswith("group")
+                if self._edited_at is not None and not is_group:
+                    # Acts and the end have replies of their own, and a count is not worth one.
+                    return one.version
                 try:
-                    return self._post(one, change(one), reply=True)
+                    # The first edit has the reason.
+                    version = self._post(one, change(one) if is_group else whole(one), reply=True)
                 except CannotReply as refused:
                     self._context.log.warning("No reply possible, posting another message: %s", refused)
+                else:
+                    self._edited_at = self._context.now()
+                    return version
             return self._post(one, whole(one))
         self._edited_at = self._context.now()
         return one.version
