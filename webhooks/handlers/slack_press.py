@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from notifiers import Message, Notifier, NotifierError, Person
 from tableau_rest import AlreadyRunning, NotFound
 from tableau_rest.errors import TableauError
 from webhooks.context import Context, kind_noun
-from webhooks.errors import Permanent, Skip
-from webhooks.inbox import IncidentRecord, UnknownIncident
-from webhooks.inbox.presses import CLOSED, REPEATED, UNKNOWN
+from webhooks.errors import Permanent, Skip, UnknownIncident
 from webhooks.incidents import Act, Incident
 from webhooks.incidents.wording import describe
+from webhooks.job import CLOSED, REPEATED, UNKNOWN
 from webhooks.messages.incident_buttons import REFRESH, REFRESHABLE, WHY
 from webhooks.messages.why_message import why_message
 from webhooks.registry import Params, action
+
+if TYPE_CHECKING:
+    from webhooks.inbox import IncidentRecord
 
 GONE = "This incident is no longer stored, or another server sent the message."
 STRANGER = "Only members of the workspace that this app belongs to can do this."

@@ -14,14 +14,12 @@ from webhooks.inbox.incidents import Incidents
 from webhooks.inbox.job_rows import insert_jobs, job_row
 from webhooks.inbox.schema import events, presses
 from webhooks.incidents import Act
-from webhooks.job import SLACK_PRESS, NewJob
+from webhooks.job import CLOSED, REPEATED, SLACK_PRESS, UNKNOWN, NewJob
 
 # Seconds for which a press is remembered; its signature is refused long before.
 REMEMBERED = 86_400.0
 # An answer is of no use to the person later than the few minutes that these attempts take.
 MAX_ATTEMPTS = 5
-# Why a press was not carried out.
-UNKNOWN, CLOSED, REPEATED = "unknown", "closed", "repeated"
 
 
 class Presses:
