@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -332,6 +333,22 @@ def test_workspace_without_edits(story: Story) -> None:
     assert "Disk full" in reason
     assert acknowledged == "Sales: Acknowledged by Ann"
     assert recovered == "Sales: Recovered after 5 h: the next run"
+
+
+def test_failing_again_where_messages_cannot_be_edited(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+    """A failure soon after the recovery is reported there as well, before the second recovery."""
+    story.given = {"notifiers": Notifiers()}
+    story.action = 'notify = "console"'
+    for minutes, event_type in ((0, FAILED), (60, SUCCEEDED), (70, FAILED), (75, SUCCEEDED)):
+        story.at(minutes)
+        story.refresh(event_type, run_seconds=60)
+    titles = re.findall(r"(?m)^\S \d\d:\d\d:\d\d (.*)", capsys.readouterr().out)
+    assert titles == [
+        "Failing: Sales (workbook)",
+        "Recovered: Sales (workbook)",
+        "Sales: Failing again",
+        "Recovered: Sales (workbook)",
+    ]
 
 
 def channels(story: Story) -> list[str]:

@@ -175,7 +175,10 @@ class Upkeep:
                 return self._post(one, change(one), reply=True)
             except CannotReply as error:
                 self._context.log.warning("No reply possible: %s", error)
-        elif capabilities.upkeep == "message" and one.urgency in {"escalation", "repeat"}:
+        elif (capabilities.upkeep == "message" and one.urgency in {"escalation", "repeat"}) or (
+            # It failed again soon after the message that it had recovered.
+            one.urgency == "open" and one.visible
+        ):
             return self._post(one, change(one), keep=False)
         return one.version
 

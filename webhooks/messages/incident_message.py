@@ -123,7 +123,9 @@ def _severity(incident: Incident) -> Severity:
 
 def _failures(incident: Incident, details: IncidentDetails) -> str:
     row = incident.in_a_row
-    text = str(incident.failures) if incident.failures in {0, 1, row} else f"{incident.failures}, {row} in a row"
+    text = str(incident.failures)
+    if row not in {0, incident.failures} and incident.state != "closed":
+        text = f"{incident.failures}, {row} in a row"
     if incident.failures > 1 and incident.failures == row:
         text = f"{row} in a row"
     if details.strikes and incident.state != "closed":
