@@ -92,7 +92,7 @@ def with_operators(story: Presses, monkeypatch: pytest.MonkeyPatch) -> Presses:
 def test_acknowledge_changes_the_message(story: Presses) -> None:
     """The message names the person with their address, its thread has the act once, and the button is gone."""
     story.refresh(FAILED)
-    assert set(story.buttons()) == {ACKNOWLEDGE, SNOOZE, WHY}
+    assert set(story.buttons()) == {ACKNOWLEDGE, SNOOZE, SNOOZE_UNTIL, WHY}
     story.at(1)
     assert story.press(ACKNOWLEDGE) == ""
     (text,) = story.top_level

@@ -147,6 +147,9 @@ def details_of(record: IncidentRecord, rule: str) -> IncidentDetails:
         owner=known.owner,
         link=known.link,
         problem=known.problem,
+        next_run_at=known.next_run_at,
+        strikes=known.strikes,
+        downstream=known.downstream,
     )
 
 

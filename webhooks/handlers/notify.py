@@ -14,6 +14,7 @@ from notifiers import Message, Picture
 from tableau_rest import NotFound, TableauError
 from tableau_rest.models import Job
 from webhooks.context import Context, Lookup, Upkeep
+from webhooks.context.schedules import count_downstream, find_schedule
 from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER, Destination, resolve_default
 from webhooks.errors import Permanent
 from webhooks.event import REASON_FIELD, Event, happened_at
@@ -118,6 +119,9 @@ def _notify_of_incident(
         owner=owner or known.owner,
         link=link or known.link,
         problem=as_sentences(lookup.problem),
+        strikes=known.strikes,
+        next_run_at=known.next_run_at,
+        downstream=known.downstream,
     )
     to = _address(context, params.to, lookup) if params.to in FROM_TABLEAU else _with_address(context, params.to)
     notice = _register(context, params, record, to)
@@ -125,6 +129,7 @@ def _notify_of_incident(
         # The reason follows by an edit: Tableau's job list may show the failure seconds later.
         context.inbox.incidents.save_details(record.id, details)
         bring_up_to_date(context, notice.id, picture)
+    details = _with_schedule(context, lookup, record, details)
     details = replace(details, problem=as_sentences(lookup.problem, _learn_reason(context, lookup, record)))
     if details != known:
         context.inbox.incidents.save_details(record.id, details)
@@ -135,6 +140,20 @@ def _register(context: Context, params: NotifyParams, record: IncidentRecord, to
     template = {"title": params.title or "", "text": params.text or ""}
     policy = params.policy(context.job.rule or "notify", to, context.settings.zone)
     return context.inbox.notices.register(record.id, to, policy, template)
+
+
+def _with_schedule(
+    context: Context, lookup: Lookup, record: IncidentRecord, details: ResourceDetails
+) -> ResourceDetails:
+    """Return the details with what Tableau says of the schedule; it is left out where Tableau refuses to say."""
+    kind, luid = record.incident.resource_kind, context.luid
+    if luid is None or lookup.content is None or kind not in {"workbook", "datasource"}:
+        return details
+    schedule = find_schedule(luid, context.tableau, context.now(), record.incident.last_failure_at)
+    downstream = details.downstream
+    if kind == "datasource" and downstream is None:
+        downstream = count_downstream(luid, context.tableau)
+    return replace(details, strikes=schedule.strikes, next_run_at=schedule.next_run_at, downstream=downstream)
 
 
 def _learn_reason(context: Context, lookup: Lookup, record: IncidentRecord) -> str:

@@ -54,7 +54,15 @@ def incident_records(
         IncidentRecord(
             id=row["id"],
             incident=incident_of(row, their_acts.get(row["id"], ())),
-            details=ResourceDetails(row["project"], row["owner"], row["link"], row["problem"]),
+            details=ResourceDetails(
+                row["project"],
+                row["owner"],
+                row["link"],
+                row["problem"],
+                row["strikes"],
+                optional_time(row["next_run_at"]),
+                row["downstream"],
+            ),
             event_id=row["event_id"],
             due_at=optional_time(row["due_at"]),
             notices=tuple(their_notices.get(row["id"], ())),

@@ -234,7 +234,8 @@ class Incidents:
     def save_details(self, incident_id: int, details: ResourceDetails) -> None:
         """Store what Tableau says of the resource."""
         row = update(incidents).where(incidents.c.id == incident_id)
-        self._store.execute(row.values(**asdict(details)))
+        next_run_at = details.next_run_at and details.next_run_at.timestamp()
+        self._store.execute(row.values(**{**asdict(details), "next_run_at": next_run_at}))
 
     def save_due(self, incident_id: int, due_at: datetime) -> None:
         """Store when a message may become due by time alone; of several times the earliest one counts."""

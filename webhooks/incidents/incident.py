@@ -113,13 +113,17 @@ class QuietSpan(Span):
 class ResourceDetails:
     """The resource of an incident as Tableau described it when it was last asked; empty until then.
 
-    `problem` is a sentence on what could not be looked up.
+    `problem` is a sentence on what could not be looked up. `strikes` is how many failures in a row Tableau counts,
+    `downstream` how many workbooks use a data source.
     """
 
     project: str = ""
     owner: str = ""
     link: str = ""
     problem: str = ""
+    strikes: int | None = None
+    next_run_at: datetime | None = None
+    downstream: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

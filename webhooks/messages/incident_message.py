@@ -9,7 +9,7 @@ from notifiers import Button, Link, Mention, Message, Severity, Timestamp
 from webhooks.event_types import FLOW_RUN_FAILED
 from webhooks.incidents import Incident
 from webhooks.incidents.reasons import ADVICE
-from webhooks.incidents.wording import STATES, describe_cure, duration
+from webhooks.incidents.wording import STATES, count, describe_cure, duration
 from webhooks.text import cut
 
 # Characters of a value from outside in a message; Tableau's names have at most 255.
@@ -21,7 +21,8 @@ KINDS = {"workbook": "workbook", "datasource": "data source", "flow": "flow"}
 class IncidentDetails:
     """Facts about an incident beyond its runs and acts. `problem` says what could not be looked up.
 
-    `strikes` is how many failures in a row Tableau counts, `strike_limit` at how many it suspends the schedule.
+    `strikes` is how many failures in a row Tableau counts, `strike_limit` at how many it suspends the schedule,
+    `downstream` how many workbooks use the data source.
     """
 
     number: int
@@ -32,6 +33,7 @@ class IncidentDetails:
     next_run_at: datetime | None = None
     strikes: int | None = None
     strike_limit: int = 5
+    downstream: int | None = None
     problem: str = ""
     # What to do if the class of the reason is unknown.
     advice: str = ""
@@ -67,6 +69,8 @@ def incident_message(
         *_refresh(incident, zone),
         *_closing(incident, zone),
     ]
+    if details.downstream and not closed:
+        facts.append(("Affects", count(details.downstream, "workbook")))
     if details.next_run_at and not closed:
         facts.append(("Next run", Timestamp(details.next_run_at, zone)))
     return Message(
@@ -128,8 +132,15 @@ def _failures(incident: Incident, details: IncidentDetails) -> str:
         text = f"{incident.failures}, {row} in a row"
     if incident.failures > 1 and incident.failures == row:
         text = f"{row} in a row"
-    if details.strikes and incident.state != "closed":
-        text += f"; Tableau suspends the schedule after {details.strike_limit} (now {details.strikes})"
+    # The first one of five is no news.
+    if details.strikes and details.strikes > 1 and incident.state != "closed":
+        is_last = details.strikes >= details.strike_limit
+        limit = f"{details.strikes} of {details.strike_limit}"
+        text += (
+            f"; {limit}: Tableau suspends the schedule"
+            if is_last
+            else f"; {limit} before Tableau suspends the schedule"
+        )
     return text
 
 
