@@ -19,6 +19,7 @@ FRONT_PAGE = """Tableau Webhooks is running.
 
 Events are received by POST at /webhook/<token>.
 Health and metrics:  /readyz  /healthz  /metrics
+Failing refreshes:   flask status
 Events and reasons:  flask events list, flask events explain ID
 """
 
@@ -33,6 +34,11 @@ GAUGES = {
     "newest_event": ("events_newest_timestamp_seconds", "When the newest event was received"),
     "bytes": ("inbox_bytes", "Size of the inbox on disk"),
 }
+
+# The metric with the labels kind and state; acknowledged and snoozed incidents are open, too.
+INCIDENTS_GAUGE = ("incidents", "Incidents that are not closed, by kind and by state (open, acknowledged, snoozed)")
+# These are always there, so that an alert has a value to compare before the first incident.
+INCIDENT_LABELS = tuple(("failing", state) for state in ("open", "acknowledged", "snoozed"))
 
 # The one metric that is about this server and not about the inbox.
 RULES_GAUGE = ("rules_file_not_in_force", "1 if this server's rules file is not in force")
@@ -89,14 +95,19 @@ def metrics() -> Response:
     started = time.perf_counter()
     try:
         figures = services().inbox.counts()
+        incidents = dict.fromkeys(INCIDENT_LABELS, 0) | services().inbox.incidents.count_open()
     except Exception as error:  # noqa: BLE001 - the metrics say that the inbox is down
         log.debug("The inbox cannot be counted: %s", error)
-        figures = {}
+        figures, incidents = {}, {}
     seconds = time.perf_counter() - started
     gauge("inbox_up", "Whether the inbox can be read and written", bool(figures) and writable())
     gauge("inbox_read_seconds", "How long reading these figures took", seconds)
     for key, value in figures.items():
         gauge(*GAUGES[key], value)
+    name, text = INCIDENTS_GAUGE
+    labelled = Gauge(f"tableau_webhooks_{name}", text, ("kind", "state"), registry=registry)
+    for (kind, state), number in incidents.items():
+        labelled.labels(kind, state).set(number)
     gauge(*RULES_GAUGE, bool(rules_problems()))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 

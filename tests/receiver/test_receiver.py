@@ -21,9 +21,11 @@ from pydantic import SecretStr
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from webhooks.app import create_app
+from webhooks.clock import utc_now
 from webhooks.config.settings import Settings
 from webhooks.errors import StoreUnavailable
 from webhooks.event import MAX_BYTES
+from webhooks.incidents import Act
 from webhooks.receiver import Authenticator
 from webhooks.services import Services
 
@@ -318,6 +320,25 @@ def test_health_endpoints_are_open(client: FlaskClient) -> None:
     assert "tableau_webhooks_events_unplanned 1.0" in metrics.text
     assert "Sales" not in metrics.text
     assert "token-of-the-test" not in metrics.text
+
+
+def test_metrics_count_open_incidents(client: FlaskClient) -> None:
+    """Incidents that are not closed are counted by kind and state; a state without any is 0."""
+    luids = {
+        "resource_luid": "e3417f6a-1c11-4a07-9f2e-0d3b5a6c7d8e",
+        "site_luid": "6b7a3f8e-5d6d-4c8c-9b0b-a1a2a3a4a5a6",
+    }
+    client.post(HOOK, json={**EVENT, **luids, "event_type": "WorkbookRefreshFailed"})
+    inbox = services(client).inbox
+    inbox.events.plan(lambda _: [])
+    (record,) = inbox.incidents.list()
+    gauge = 'tableau_webhooks_incidents{{kind="failing",state="{}"}} {}'
+    assert gauge.format("open", "1.0") in client.get("/metrics").text
+    inbox.incidents.act(record.id, Act("", "acknowledge", "", utc_now(), "Ann"))
+    metrics = client.get("/metrics").text
+    assert gauge.format("open", "0.0") in metrics
+    assert gauge.format("acknowledged", "1.0") in metrics
+    assert "Ann" not in metrics
 
 
 def test_front_page_names_the_endpoints(client: FlaskClient) -> None:
