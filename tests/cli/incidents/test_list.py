@@ -103,6 +103,13 @@ def test_secrets_in_details_are_masked(flask: Run, inbox: Inbox, refreshed: Refr
         assert PAT not in flask(*words).stdout
 
 
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize("limit", [0, 3, 10**30])
+def test_limit_of_any_size(flask: Run, limit: int) -> None:
+    """0 lists all, and so does a number that is larger than any in the database."""
+    assert len(objects(flask("incidents", "list", "--json", "--limit", limit).stdout)) == 3
+
+
 def test_no_incidents(flask: Run) -> None:
     """An empty list prints nothing on standard output."""
     result = flask("incidents", "list", "--state", "open")

@@ -40,7 +40,7 @@ def list_incidents(filters: options.Filters, limit: int, as_json: bool) -> None:
     flask incidents list --state open --project "Finance*"
     flask incidents list --since 7d --json | jq .resource_name
     """
-    records = filters.list(application.inbox(), limit)
+    records = filters.list(application.inbox(), min(limit, application.LARGEST_ID))
     if as_json:
         for record in records:
             terminal.print_json(incident_object(record, application.redact))
