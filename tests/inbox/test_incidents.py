@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import time, timedelta
 from itertools import count
+from pathlib import Path
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
 
 from tests.support.databases import LUID, Clock, some_event
-from webhooks.clock import from_timestamp
+from webhooks.clock import from_timestamp, parse_time, utc_now
 from webhooks.event import Event
 from webhooks.inbox import Inbox, IncidentRecord, UnknownIncident
 from webhooks.inbox.notices import policy_as_dict, policy_from_dict
 from webhooks.incidents import Act, DestinationPolicy, Policy
 from webhooks.incidents.silences import WeeklyPeriod
+from webhooks.incidents.state import state
 from webhooks.job import NOTICE, SLACK_PRESS, Job
 
 MINUTE, DAY = 60.0, 86_400.0
@@ -40,6 +44,9 @@ def arrive(box: Inbox, clock: Clock) -> Callable[..., Sequence[IncidentRecord]]:
 
     def arrive(*events: Event) -> Sequence[IncidentRecord]:
         for event in events:
+            # Nothing is received before it happens.
+            happened = parse_time(event.created_at)
+            clock.seconds = max(clock.seconds, happened.timestamp() if happened else 0)
             box.events.receive(event)
             box.events.plan(lambda _: [])
             clock.forward(1)
@@ -180,6 +187,37 @@ def test_runs_have_their_own_retention(arrive: Arrive, box: Inbox, clock: Clock)
     arrive(refresh("Succeeded", 0), refresh("Failed", 10, other))
     assert box.runs.delete_before(START + DAY) == 1
     assert [run.resource_luid for run in box.runs.list()] == [other]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_batch_gives_the_same_incidents_as_single_events(
+    sqlite_url: str, tmp_path: Path, opened: Callable[..., Inbox], seed: int
+) -> None:
+    """Whatever the order: planning all events at once, one by one, or in portions stores the same."""
+    random = Random(seed)
+    luids = [LUID.replace("e3", f"b{number}") for number in range(4)]
+    events = [
+        refresh(random.choice(["Failed", "Succeeded", "Started"]), random.randrange(200) * 700.0, random.choice(luids))
+        for _ in range(60)
+    ]
+    found = []
+    for limit in (1, 7, 100):
+        box = opened(f"sqlite:///{tmp_path}/{limit}.sqlite3", clock=lambda: START + 200 * 700.0)
+        for event in events:
+            box.events.receive(event)
+        while box.events.plan(lambda _: [], limit):
+            pass
+        incidents = [replace(record.incident, acts=()) for record in box.incidents.list(limit=1000)]
+        found.append(sorted(incidents, key=lambda one: (one.resource_luid, one.opened_at)))
+        runs = box.runs.list(limit=1000)
+        pure = [
+            one for luid in luids for one in state([run for run in runs if run.resource_luid == luid], (), utc_now())
+        ]
+        assert [(one.id, one.state, one.failures) for one in found[-1]] == [
+            (one.id, one.state, one.failures)
+            for one in sorted(pure, key=lambda one: (one.resource_luid, one.opened_at))
+        ]
+    assert found[0] == found[1] == found[2]
 
 
 def test_closed_incidents_have_the_retention_of_runs(arrive: Arrive, box: Inbox, clock: Clock) -> None:

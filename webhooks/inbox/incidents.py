@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,9 +25,10 @@ from webhooks.inbox.incident_records import (
 from webhooks.inbox.job_rows import insert_jobs, job_row
 from webhooks.inbox.notices import notice_job
 from webhooks.inbox.queries import name_filter, resource_filter
-from webhooks.inbox.runs import ResourceKey, record_runs, runs_since
+from webhooks.inbox.runs import ResourceKey, RunChange, record_runs, runs_since
 from webhooks.inbox.schema import acts, events, incidents, notices
 from webhooks.incidents import Act, Incident, ResourceDetails, RunEvidence
+from webhooks.incidents.run import TOLERANCE
 from webhooks.incidents.state import FLAPPING, state
 
 FAILING = "failing"
@@ -34,6 +36,14 @@ STATES = ("open", "acknowledged", "snoozed", "closed")
 # Incidents in one transaction of the retention, and seconds between two: acknowledgements wait for one.
 BATCH = 200
 PAUSE_SECONDS = 0.02
+
+RELATED = select(incidents.c.site_luid, incidents.c.resource_luid, incidents.c.closed_at).where(
+    incidents.c.resource_luid.in_(bindparam("luids", expanding=True)),
+    incidents.c.kind == FAILING,
+    or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= bindparam("since")),
+)
+# Characters of a cause in a job's key.
+MAX_CAUSE = 100
 
 ANY_DUE = (
     select(incidents.c.id).where(incidents.c.due_at.is_not(None), incidents.c.due_at <= bindparam("wall")).limit(1)
@@ -287,9 +297,33 @@ def record_evidence(
     """
     newest = {one.resource: one.event_id for one in sorted(pieces, key=lambda one: one.at)}
     store.serialize(connection, [resource_luid for _, resource_luid in newest])
-    changed = record_runs(connection, pieces)
+    changed = _with_incidents(connection, record_runs(connection, pieces))
     jobs_of = ", ".join(sorted(one.job_luid for one in pieces if one.event_id is None and one.job_luid))
-    refresh_incidents(connection, changed, newest, now=now, wall=wall, cause=jobs_of)
+    cause = jobs_of if len(jobs_of) <= MAX_CAUSE else hashlib.sha256(jobs_of.encode()).hexdigest()
+    refresh_incidents(connection, changed, newest, now=now, wall=wall, cause=cause)
+
+
+def _with_incidents(connection: Connection, changes: Mapping[ResourceKey, RunChange]) -> dict[ResourceKey, datetime]:
+    """Return the resources of which an incident may change, with the time of their earliest change.
+
+    Most refreshes succeed after a success: they are left out after one query for all of them.
+    """
+    if not changes:
+        return {}
+    # A failure belongs to an incident that closed this long before.
+    margin = (FLAPPING + TOLERANCE).total_seconds()
+    since = min(change.since for change in changes.values()).timestamp() - margin
+    luids = sorted({resource_luid for _, resource_luid in changes})
+    related: dict[ResourceKey, float] = {}
+    for row in connection.execute(RELATED, {"luids": luids, "since": since}).mappings():
+        resource = (row["site_luid"], row["resource_luid"])
+        closed_at = float("inf") if row["closed_at"] is None else row["closed_at"]
+        related[resource] = max(closed_at, related.get(resource, closed_at))
+    return {
+        resource: change.since
+        for resource, change in changes.items()
+        if change.has_failures or related.get(resource, float("-inf")) >= change.since.timestamp() - margin
+    }
 
 
 def refresh_incidents(

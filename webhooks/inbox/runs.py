@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, select, update
 
 from webhooks.clock import from_timestamp, parse_time
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.records import optional_time
 from webhooks.inbox.schema import incidents, runs
 from webhooks.incidents import Run, RunEvidence, merge
-from webhooks.incidents.run import MERGE_WINDOW
+from webhooks.incidents.run import MERGE_WINDOW, TOLERANCE
 
 # The site and the LUID of a resource.
 ResourceKey = tuple[str, str]
@@ -25,6 +26,12 @@ PAGE = 100
 # Runs in one transaction of the retention, and seconds between two: acknowledgements wait for one.
 BATCH = 500
 PAUSE_SECONDS = 0.02
+
+NEARBY = select(runs).where(
+    runs.c.resource_luid.in_(bindparam("luids", expanding=True)),
+    runs.c.happened_at.between(bindparam("first"), bindparam("last")),
+)
+UPDATE = update(runs).where(runs.c.id == bindparam("row_id"))
 
 
 class Runs:
@@ -60,18 +67,52 @@ class Runs:
         return deleted
 
 
-def record_runs(connection: Connection, pieces: Iterable[RunEvidence]) -> dict[ResourceKey, datetime]:
-    """Merge new evidence into the stored runs, and return the time of the earliest piece for each resource."""
-    changed = {}
-    for resource, group in groupby(sorted(pieces, key=lambda one: one.resource), key=lambda one: one.resource):
-        new = sorted(group, key=lambda one: one.at)
-        first, last = new[0].at - MERGE_WINDOW, new[-1].at + MERGE_WINDOW
-        nearby = runs.c.happened_at.between(first.timestamp(), last.timestamp())
-        query = select(runs).where(_is_resource(resource), nearby)
-        stored = [(row["id"], run_of(row)) for row in connection.execute(query).mappings()]
-        _replace(connection, stored, merge([run for _, run in stored], *new))
-        changed[resource] = new[0].at
-    return changed
+@dataclass(frozen=True, slots=True)
+class RunChange:
+    """Changed runs of a resource: the time of the earliest piece of new evidence, and whether a run near it failed."""
+
+    since: datetime
+    has_failures: bool
+
+
+def record_runs(connection: Connection, pieces: Iterable[RunEvidence]) -> dict[ResourceKey, RunChange]:
+    """Merge new evidence into the stored runs, and return the change of each resource.
+
+    Everything is read with one statement and written with two, because planning waits for it.
+    """
+    new = sorted(pieces, key=lambda one: (one.resource, one.at))
+    if not new:
+        return {}
+    times = [one.at for one in new]
+    values = {
+        "luids": sorted({one.resource_luid for one in new}),
+        "first": (min(times) - MERGE_WINDOW).timestamp(),
+        "last": (max(times) + MERGE_WINDOW).timestamp(),
+    }
+    stored: dict[ResourceKey, list[tuple[int, Run]]] = {}
+    for row in connection.execute(NEARBY, values).mappings():
+        stored.setdefault((row["site_luid"], row["resource_luid"]), []).append((row["id"], run_of(row)))
+    changes, inserts, updates, deletes = {}, list[Run](), list[tuple[int, Run]](), list[int]()
+    for resource, group in groupby(new, key=lambda one: one.resource):
+        added, free = list(group), dict(stored.get(resource, ()))
+        merged = merge(free.values(), *added)
+        for run in merged:
+            # A run keeps its row as long as it keeps a piece of evidence.
+            row_id = next((row_id for row_id, known in free.items() if known.keys & run.keys), None)
+            if row_id is None:
+                inserts.append(run)
+            elif free.pop(row_id) != run:
+                updates.append((row_id, run))
+        deletes += free
+        near = added[0].at - TOLERANCE
+        changes[resource] = RunChange(added[0].at, any(run.outcome == "failed" and run.at >= near for run in merged))
+    if deletes:
+        connection.execute(delete(runs).where(runs.c.id.in_(deletes)))
+    if updates:
+        connection.execute(UPDATE, [{"row_id": row_id, **_row(run)} for row_id, run in updates])
+    if inserts:
+        connection.execute(insert(runs), [_row(run) for run in inserts])
+    return changes
 
 
 def runs_since(connection: Connection, resource: ResourceKey, since: datetime, calm: timedelta) -> list[Run]:
@@ -116,19 +157,6 @@ def run_of(row: Any) -> Run:
         event_ids=tuple(sorted(piece.event_id for piece in pieces if piece.event_id is not None)),
         evidence=pieces,
     )
-
-
-def _replace(connection: Connection, stored: Sequence[tuple[int, Run]], merged: Iterable[Run]) -> None:
-    """Make the stored runs those in `merged`; a run keeps its row as long as it keeps a piece of evidence."""
-    free = dict(stored)
-    for run in merged:
-        row_id = next((row_id for row_id, known in free.items() if known.keys & run.keys), None)
-        if row_id is None:
-            connection.execute(insert(runs).values(_row(run)))
-        elif free.pop(row_id) != run:
-            connection.execute(update(runs).where(runs.c.id == row_id).values(_row(run)))
-    if free:
-        connection.execute(delete(runs).where(runs.c.id.in_(free)))
 
 
 def _is_resource(resource: ResourceKey) -> ColumnElement[bool]:
