@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 
 from tests.handlers.test_incident_notices import FAILED, SUCCEEDED, Story, story
-from webhooks.incidents import Act
+from webhooks.incidents import Act, WeeklyPeriod
 
 __all__ = ["story"]
 
@@ -164,3 +164,45 @@ def test_end_of_quiet_hours_is_one_message(story: Story) -> None:
     storm(story, SUCCEEDED, range(1, 4))
     story.work()
     assert first_lines(story) == ["Recovered: 3 refreshes"]
+
+
+def test_end_of_a_weekly_silence_is_one_message(story: Story) -> None:
+    """What a recurring silence has held, and is still open, is one message at the end of its weekly time."""
+    start, until = story.start, story.start + timedelta(hours=2)
+    story.simulation.inbox.silences.add(
+        matchers={"resource_name": ["Report *"]},
+        start=start - timedelta(days=30),
+        end=None,
+        by="Ann",
+        reason="Maintenance",
+        weekly=WeeklyPeriod(
+            start=(start - timedelta(hours=1)).time(),
+            end=until.time(),
+            days=frozenset({(start - timedelta(hours=1)).weekday()}),
+            zone=UTC,
+        ),
+    )
+    storm(story, FAILED, range(3))
+    story.refresh(FAILED, name="Sales")
+    assert first_lines(story) == ["Failing: Sales (workbook)"]
+    story.now = until + SECOND
+    story.work()
+    assert first_lines(story)[1:] == ["Failing: 3 refreshes"]
+
+
+def test_storm_where_nothing_can_be_edited(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without edits the shared message waits until a minute has passed without another failure, and lists them."""
+    story.action = 'notify = "console"'
+    storm(story, FAILED, range(12))
+    story.work(50)
+    assert "refreshes" not in capsys.readouterr().out
+    story.work()
+    shown = capsys.readouterr().out
+    assert shown.count("Failing: 12 refreshes") == 1
+    assert all(f"Report {number} " in shown for number in range(10))
+    # The console shows ten rows.
+    assert "… and 2 more\n  All incidents: flask incidents list --limit 0" in shown
+    # A later failure cannot be shown there.
+    storm(story, FAILED, range(20, 21))
+    story.work(15)
+    assert "Failing: Report 20" in capsys.readouterr().out
