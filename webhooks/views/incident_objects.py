@@ -32,6 +32,8 @@ def incident_object(record: IncidentRecord, hide: Hide) -> dict[str, Any]:
         "failures": incident.failures,
         "in_a_row": incident.in_a_row,
         "flapping": incident.flapping,
+        "strikes": details.strikes,
+        "next_run_at": iso(details.next_run_at),
         "reason": incident.reason,
         "reason_class": incident.reason_class,
         "acknowledged_by": incident.quiet_by or None,

@@ -39,7 +39,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """A destination that was not notified, with the reason; an empty destination stands for all."""
+    """A destination that was not notified, with the reason; an empty destination means all of them."""
 
     destination: str
     text: str

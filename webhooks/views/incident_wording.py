@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # Returns a time in words, such as `02:14` or `yesterday 23:10`.
 When = Callable[[datetime], str]
 
+# Tableau suspends a schedule after this many failures in a row.
+STRIKE_LIMIT = 5
 ACTS: Mapping[ActKind, str] = {
     "acknowledge": "acknowledged",
     "snooze": "snoozed",
@@ -58,6 +60,18 @@ def failures(incident: Incident) -> str:
         return total
     in_a_row = " in a row" if incident.in_a_row == incident.failures else f", {incident.in_a_row} in a row"
     return total + in_a_row + (", flapping" if incident.flapping else "")
+
+
+def strikes(record: IncidentRecord) -> str:
+    """Return how near Tableau is to suspending the schedule: `strike 4 of 5`; empty if it is closed or unknown."""
+    number = record.details.strikes
+    return f"strike {number} of {STRIKE_LIMIT}" if number and record.incident.is_open else ""
+
+
+def next_run(record: IncidentRecord, now: datetime, when: When) -> str:
+    """Return when Tableau refreshes the content next: `next run 08:00`; empty if it is closed, unknown or past."""
+    at = record.details.next_run_at
+    return f"next run {when(at)}" if at and at > now and record.incident.is_open else ""
 
 
 def reason(incident: Incident) -> str:

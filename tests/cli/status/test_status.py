@@ -50,17 +50,22 @@ def test_an_open_incident_has_everything_that_is_known(flask: Run, inbox: Inbox,
     for minutes in (150, 90, 30):
         refreshed("Failed", minutes=minutes)
     (record,) = inbox.incidents.list()
-    inbox.incidents.save_details(record.id, ResourceDetails("Finance/Daily", "Ben (ben@acme.example)"))
+    details = ResourceDetails(
+        "Finance/Daily", "Ben (ben@acme.example)", strikes=3, next_run_at=utc_now() + timedelta(hours=1)
+    )
+    inbox.incidents.save_details(record.id, details)
     notice = inbox.notices.register(record.id, "slack:#finance", POLICY)
     inbox.notices.save(notice, posted={"message": {"channel": "C1", "id": "1.2"}}, shown={"message": 1})
     result = flask("status")
     assert result.exit_code == 1
-    _, headings, line, details = result.stdout.splitlines()
+    _, headings, line, line_of_details = result.stdout.splitlines()
     assert headings.split() == ["ID", "KIND", "NAME", "PROJECT", "SINCE"]
     assert line.split("  ")[:4] == [f" {record.id}", "failing", "Finance 2026", "Finance/Daily"]
     assert "(2 h 30 min)" in line
-    assert details.startswith("    3 failures in a row · Ben (ben@acme.example) · notified #finance 20")
-    assert details.endswith(" · not acknowledged")
+    assert line_of_details.startswith(
+        "    3 failures in a row, strike 3 of 5 · Ben (ben@acme.example) · notified #finance 20"
+    )
+    assert " · not acknowledged · next run 20" in line_of_details
 
 
 def test_acknowledged_incidents_count_as_open_and_come_last(flask: Run, inbox: Inbox, refreshed: Refreshed) -> None:

@@ -54,13 +54,15 @@ def details_line(record: IncidentRecord, show: Presentation) -> Text:
     reason = show.line(wording.reason(incident))
     notified = wording.notified(record, show.when, show.address)
     parts = [
-        wording.failures(incident),
+        ", ".join(filter(None, [wording.failures(incident), wording.strikes(record)])),
         show.line(record.details.owner),
         cut(reason, MAX_REASON) if terminal.is_terminal() else reason,
         f"notified {notified}" if notified else "",
     ]
     state = show.line(wording.acknowledgement(incident, show.when))
     styled = [(part, "") for part in parts if part] + [(state, "" if incident.state == "open" else "yellow")]
+    if following := wording.next_run(record, show.now, show.when):
+        styled.append((following, ""))
     line = Text()
     for text, style in styled:
         line.append(" · " if line else "", style="dim").append(text, style=style)
@@ -84,10 +86,11 @@ def incident_page(story: Story, show: Presentation) -> list[RenderableType]:
     facts = [
         ("project", details.project),
         ("owner", details.owner),
-        ("failures", wording.failures(incident)),
+        ("failures", ", ".join(filter(None, [wording.failures(incident), wording.strikes(story.record)]))),
         ("reason", wording.reason(incident)),
         ("advice", wording.advice(incident)),
         ("state", wording.acknowledgement(incident, show.when)),
+        ("schedule", wording.next_run(story.record, show.now, show.when)),
         ("link", details.link),
         ("unknown", details.problem),
     ]
