@@ -18,9 +18,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Executable, create_engine, insert, text
+from sqlalchemy import Executable, create_engine, insert, select, text
 
-from tests.support.databases import NOTIFY, Clock
+from tests.support.databases import NOTIFY, Clock, some_event
 from webhooks.event import Event
 from webhooks.inbox import MISSING, Inbox, Migrate, Namespace, Resource, migrate
 from webhooks.inbox.indexes import PARTIAL_INDEXES
@@ -167,6 +167,28 @@ def test_migrated_backlog_is_worked_off(old_url: str, opened: Callable[..., Inbo
     replayed = box.events.get(8)
     assert replayed
     assert len(replayed.jobs) == 1
+
+
+def test_refreshes_in_a_migrated_backlog_become_incidents(
+    old_url: str, opened: Callable[..., Inbox], clock: Clock
+) -> None:
+    """Refresh events that a previous version received and did not plan are runs and incidents once they are planned."""
+    clock.seconds = MADE_AT + DAY
+    box = opened(old_url, clock=clock)
+    backlog = select(events.c.id).where(text("events.state = 0"))
+    unplanned = [row["id"] for row in box.store.rows(backlog)]
+    changed = text("UPDATE events SET body = :body, event_type = :event_type WHERE id = :id")
+    times = iter(("2026-11-25T02:00:00Z", "2026-11-25T03:00:00Z"))
+    for event_id, outcome in zip(unplanned, ("Failed", "Succeeded"), strict=False):
+        event = some_event(1, f"WorkbookRefresh{outcome}", resource="EXTRACTS", created_at=next(times))
+        values = {"body": event.body, "event_type": event.event_type, "id": event_id}
+        assert box.store.execute(changed, [values]) == 1
+    while box.events.plan(lambda _: [NOTIFY]):
+        pass
+    (one,) = box.incidents.list()
+    assert one.incident.failures == 1
+    assert one.incident.state == ("closed" if len(unplanned) > 1 else "open")
+    assert {run.event_ids[0] for run in box.runs.list()} == set(unplanned[:2])
 
 
 def test_newer_schema_is_refused(url: str, opened: Callable[..., Inbox]) -> None:
