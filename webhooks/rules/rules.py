@@ -85,6 +85,18 @@ class Rules:
         enabled = [rule for rule in self.rules if rule.enabled]
         return [*(rule.event_filter for rule in enabled), *filter(None, map(_incident_filter, enabled))]
 
+    @property
+    def needed_by_incidents(self) -> dict[str, list[str]]:
+        """Return, for each event type that only incidents need, the names of the rules that notify of them."""
+        enabled = [rule for rule in self.rules if rule.enabled]
+        found: dict[str, list[str]] = {}
+        for rule in enabled:
+            event_filter = _incident_filter(rule)
+            for name in event_filter.on if event_filter else ():
+                if not any(select_type(one.event_filter.on, name).matched for one in enabled):
+                    found.setdefault(name, []).append(rule.name)
+        return found
+
     def explain(self, event: Event) -> list[Verdict]:
         """Return a verdict per rule, in the order of the file."""
         return [rule.explain(event) for rule in self.rules]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -214,3 +215,20 @@ def test_sync_reports_a_refusal_and_an_outage(flask: RunFlask, site: Running) ->
     assert (refused.exit_code, "403004" in refused.stderr) == (1, True)
     inject_fault(site, kind="html", target="tableau", path="webhooks", status=503)
     assert flask("webhooks", "sync", "--url", SERVER).exit_code == 3
+
+
+def test_sync_names_the_rules_whose_incidents_need_a_webhook(flask: RunFlask, rules_file: Path) -> None:
+    """A webhook that no rule selects, but whose events say that a refresh has recovered, is explained."""
+    rules_file.write_text(
+        '[[rule]]\nname = "Night"\non = "WorkbookRefreshFailed"\nnotify = "slack:#bi"\n'
+        '[[rule]]\nname = "Starts"\non = "WorkbookRefreshStarted"\nnotify = "slack:#bi"\n',
+        encoding="utf-8",
+    )
+    why = {one["event"]: one["why"] for one in objects(flask("webhooks", "sync", "--url", SERVER, "--json").stdout)}
+    assert why == {
+        "WorkbookRefreshFailed": "is missing",
+        "WorkbookRefreshStarted": "is missing",
+        "WorkbookRefreshSucceeded": "is missing; needed by incidents of 'Night'",
+    }
+    again = flask("webhooks", "sync", "--url", SERVER)
+    assert "needed by incidents of 'Night'" in again.stdout

@@ -106,7 +106,10 @@ def _show(planned: Sequence[Change], title: str) -> None:
 
 
 def _reason(change: Change) -> str:
-    return application.redact(terminal.one_line(change.reason))
+    """Return why the webhook is changed, and which rules' incidents need it if no rule selects its events."""
+    rules = application.rules().needed_by_incidents.get(change.event_type, ())
+    needed = f"needed by incidents of {', '.join(map(repr, rules))}" if rules else ""
+    return application.redact(terminal.one_line("; ".join(filter(None, [change.reason, needed]))))
 
 
 def _confirm(changes: Sequence[Change]) -> None:
