@@ -79,6 +79,18 @@ def test_one_missing_webhook_is_named(flask: RunFlask, make_flask: MakeFlask, se
     assert (found["state"], found["text"]) == ("failed", "1 webhook is missing in Tableau: FlowDeleted")
 
 
+def test_missing_webhook_of_successes_is_explained(
+    flask: RunFlask, make_flask: MakeFlask, settings: Settings, server: str
+) -> None:
+    """Without it, recoveries would be seen in the job list only; the rule whose incidents need it is named."""
+    flask("webhooks", "sync", "--url", server)
+    with settings.rules_file.open("a") as file:
+        file.write('[[rule]]\nname = "Night"\non = "WorkbookRefreshFailed"\nnotify = "slack:#bi"\n')
+    output = make_flask(settings)("doctor", "--json").stdout
+    text = "incidents of 'Night' see recoveries in Tableau's job list only: WorkbookRefreshSucceeded missing"
+    assert text in output
+
+
 @pytest.mark.parametrize("with_url", [True, False])
 def test_disabled_webhook_and_invalid_notifier_are_reported(
     flask: RunFlask, site: Running, server: str, *, with_url: bool

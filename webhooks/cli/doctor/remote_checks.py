@@ -20,6 +20,7 @@ from webhooks.cli.support.http_session import http_session
 from webhooks.cli.trigger.post import NoResponse, Sender
 from webhooks.clock import utc_now
 from webhooks.config.site import Site
+from webhooks.event_types import event_type
 from webhooks.monitor import certificate
 from webhooks.registration import (
     Change,
@@ -156,6 +157,11 @@ class RemoteChecks:
             verb = "is" if len(missing) == 1 else "are"
             text = f"{formats.count(len(missing), 'webhook')} {verb} missing in Tableau: {', '.join(missing)}"
             yield failed("webhooks", text, SYNC if self._url else "flask webhooks sync --url https://… creates them.")
+        needed = self._services.rules.needed_by_incidents if missing else {}
+        if lost := [name for name in missing if name in needed and event_type(name).refresh == "succeeded"]:
+            rules = ", ".join(sorted({repr(rule) for name in lost for rule in needed[name]}))
+            text = f"incidents of {rules} see recoveries in Tableau's job list only: {', '.join(lost)} missing"
+            yield warning("webhooks", text, SYNC)
         pending: dict[tuple[bool, str], list[str]] = {}
         for change in changes:
             if change.kind not in {ChangeKind.CREATE, ChangeKind.KEEP}:
