@@ -193,7 +193,7 @@ def test_runs_have_their_own_retention(arrive: Arrive, box: Inbox, clock: Clock)
 def test_batch_gives_the_same_incidents_as_single_events(
     sqlite_url: str, tmp_path: Path, opened: Callable[..., Inbox], seed: int
 ) -> None:
-    """Whatever the order: planning all events at once, one by one, or in portions stores the same."""
+    """Planning all events at once, one by one, or in portions stores the same, in any order."""
     random = Random(seed)
     luids = [LUID.replace("e3", f"b{number}") for number in range(4)]
     events = [

@@ -56,7 +56,7 @@ EVERYTHING = [("Cash Flow", "open", 2), ("Sales", "closed", 1)]
 
 
 def test_history_becomes_incidents_and_no_message(past: Running, services: Services) -> None:
-    """What fails now is open since its first failure; no event, no job and no notice is made, also a year later."""
+    """Content that fails now is open since its first failure; no event, job or notice is made, also a year later."""
     found = imported(services)
     assert (found.runs, found.is_complete) == (4, True)
     inbox = services.inbox

@@ -112,7 +112,7 @@ def test_person_has_name_address_and_workspace(slack: SlackNotifier, vendor: Any
     ],
 )
 def test_odd_person_has_no_address(slack: SlackNotifier, vendor: Any, reply: Any, user: Any) -> None:
-    """What is no e-mail address of a person gives no one a role."""
+    """A text that is no e-mail address of a person gives no one a role."""
     vendor.on("users.info", reply({"ok": True, "user": user}))
     assert slack.find_person("U1") == Person("U1", "U1")
 
