@@ -167,7 +167,7 @@ def test_end_of_quiet_hours_is_one_message(story: Story) -> None:
 
 
 def test_end_of_a_weekly_silence_is_one_message(story: Story) -> None:
-    """What a recurring silence has held, and is still open, is one message at the end of its weekly time."""
+    """All that a recurring silence has held, and is still open, is one message at the end of its weekly time."""
     start, until = story.start, story.start + timedelta(hours=2)
     story.simulation.inbox.silences.add(
         matchers={"resource_name": ["Report *"]},

@@ -97,23 +97,33 @@ def _update(
         replace(one, version=one.version ^ looked_up) if one.form == "message" else one
         for one in wanted_notices(incident, notice.policy, now, silences, facts, notified=notified)
     ]
-    group_id, groups = notice.group_id, context.inbox.notice_groups
-    is_single = bool(notice.posted or notice.single)
-    if not is_single and group_id is None:
-        shown = {(notice.destination, key): version for key, version in notice.shown.items()}
-        opening = next((one.notice for one in deliveries(wanted, shown) if one.action == "post"), None)
-        if opening is None:
-            return
-        placement = groups.place(notice, context.job, summary_at=opening.summary_at)
-        if placement.wait_until is not None:
-            raise RetryLater("more incidents may share the message", placement.wait_until)
-        group_id, is_single = placement.group_id, placement.group_id is None
-    elif group_id is not None and wanted and wanted[0].held_until is None:
-        groups.changed(group_id, context.job)
-    if is_single:
+    placed = _place(context, notice, wanted)
+    if placed is None:
+        return
+    if placed.single:
         upkeep.run(wanted, whole, change, picture)
-    elif group_id is not None:
-        _reply_in_group(context, notice, group_id, wanted, change)
+    elif placed.group_id is not None:
+        _reply_in_group(context, notice, placed.group_id, wanted, change)
+
+
+def _place(context: Context, notice: NoticeRecord, wanted: Sequence[WantedNotice]) -> NoticeRecord | None:
+    """Return the notice with the place of its message; None if there is none to be sent yet.
+
+    The message of a group that shows the notice is updated by a job of its own. Raises RetryLater until it is decided.
+    """
+    groups, is_single = context.inbox.notice_groups, bool(notice.posted or notice.single)
+    if is_single or notice.group_id is not None:
+        if notice.group_id is not None and wanted and wanted[0].held_until is None:
+            groups.changed(notice.group_id, context.job)
+        return replace(notice, single=is_single)
+    shown = {(notice.destination, key): version for key, version in notice.shown.items()}
+    opening = next((one.notice for one in deliveries(wanted, shown) if one.action == "post"), None)
+    if opening is None:
+        return None
+    placement = groups.place(notice, context.job, summary_at=opening.summary_at)
+    if placement.wait_until is not None:
+        raise RetryLater("More incidents may share the message", placement.wait_until)
+    return replace(notice, single=placement.group_id is None, group_id=placement.group_id)
 
 
 def _reply_in_group(
