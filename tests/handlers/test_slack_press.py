@@ -221,7 +221,10 @@ def test_snooze_until_the_next_run(story: Presses) -> None:
     """The button is there if the next run is known; its press is refused once that time has passed."""
     story.refresh(FAILED)
     run = story.now + timedelta(hours=3)
-    value = next(b.value for b in incident_buttons(story.incident, 1, next_run_at=run) if b.action_id == SNOOZE_UNTIL)
+    offered = incident_buttons(story.incident, 1, story.now, next_run_at=run)
+    value = next(button.value for button in offered if button.action_id == SNOOZE_UNTIL)
+    late = incident_buttons(story.incident, 1, run, next_run_at=run)
+    assert SNOOZE_UNTIL not in [button.action_id for button in late]
     story.at(240)
     assert "is over" in story.press(SNOOZE_UNTIL, value=value)
     story.now = run - timedelta(hours=1)

@@ -165,7 +165,9 @@ def details_of(record: IncidentRecord, rule: str) -> IncidentDetails:
 
 def _buttons(context: Context, record: IncidentRecord, details: IncidentDetails) -> tuple[Button, ...]:
     may_refresh = bool(context.access.operators)
-    return incident_buttons(record.incident, record.id, next_run_at=details.next_run_at, may_refresh=may_refresh)
+    return incident_buttons(
+        record.incident, record.id, context.now(), next_run_at=details.next_run_at, may_refresh=may_refresh
+    )
 
 
 def _mentions(one: WantedNotice) -> tuple[Mention, ...]:

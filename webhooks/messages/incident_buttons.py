@@ -41,7 +41,7 @@ class ButtonTarget:
 
 
 def incident_buttons(
-    incident: Incident, number: int, *, next_run_at: datetime | None = None, may_refresh: bool = False
+    incident: Incident, number: int, now: datetime, *, next_run_at: datetime | None = None, may_refresh: bool = False
 ) -> tuple[Button, ...]:
     """Return the buttons that make sense in the incident's state. `may_refresh`: the rules name operators."""
     value = str(ButtonTarget(number, incident.id))
@@ -50,7 +50,8 @@ def incident_buttons(
         buttons.append(Button("Acknowledge", ACKNOWLEDGE, value, "primary" if incident.state == "open" else ""))
     if incident.state == "open":
         buttons.append(Button("Snooze 1 h", SNOOZE, value))
-        if next_run_at is not None:
+        # Tableau may have been asked before the last run.
+        if next_run_at is not None and next_run_at > now:
             until = str(ButtonTarget(number, incident.id, next_run_at))
             buttons.append(Button("Snooze until the next run", SNOOZE_UNTIL, until))
     if incident.is_open and may_refresh and incident.resource_kind in REFRESHABLE:
