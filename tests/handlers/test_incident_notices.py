@@ -387,3 +387,13 @@ def test_flow_has_one_message_with_the_recorded_reason(story: Story) -> None:
     run("FlowRunSucceeded", "j3")
     (text,) = story.top_level
     assert text.startswith(f"Recovered: {flow.name} (flow)")
+
+
+def test_message_says_that_the_content_was_deleted(story: Story) -> None:
+    """Deleted content closes its incident; the message says so, and no one is alerted again."""
+    story.refresh(FAILED)
+    story.at(30)
+    story.refresh("WorkbookDeleted")
+    (text,) = story.top_level
+    assert text.startswith("Closed: Sales (workbook)")
+    assert "Cured by: the content was deleted" in text

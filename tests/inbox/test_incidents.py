@@ -22,6 +22,7 @@ from webhooks.inbox.notices import policy_as_dict, policy_from_dict
 from webhooks.incidents import Act, DestinationPolicy, Policy
 from webhooks.incidents.silences import WeeklyPeriod
 from webhooks.incidents.state import state
+from webhooks.incidents.wording import describe_cure
 from webhooks.job import NOTICE, SLACK_PRESS, Job
 
 MINUTE, DAY = 60.0, 86_400.0
@@ -187,6 +188,23 @@ def test_runs_have_their_own_retention(arrive: Arrive, box: Inbox, clock: Clock)
     arrive(refresh("Succeeded", 0), refresh("Failed", 10, other))
     assert box.runs.delete_before(START + DAY) == 1
     assert [run.resource_luid for run in box.runs.list()] == [other]
+
+
+def test_deletion_of_the_content_closes_its_incident(arrive: Arrive, box: Inbox) -> None:
+    """The incident is closed by the deletion, its notice gets a job, and a replay adds nothing."""
+    (one,) = arrive(refresh("Failed", 0))
+    notice = box.notices.register(one.id, "slack:#bi", POLICY)
+    created = from_timestamp(START + 600).strftime("%Y-%m-%dT%H:%M:%SZ")
+    gone = some_event(next(numbers), "WorkbookDeleted", resource="WORKBOOK", resource_luid=LUID, created_at=created)
+    (closed,) = arrive(gone)
+    assert (closed.incident.state, closed.incident.closed_at) == ("closed", from_timestamp(START + 600))
+    cure = box.incidents.get(one.id).incident.cure
+    assert cure
+    assert describe_cure(cure) == "the content was deleted"
+    assert [job.params["notice"] for job in notice_jobs(box)] == [notice.id]
+    box.events.replay([2])
+    box.events.plan(lambda _: [])
+    assert len(box.incidents.get(one.id).incident.acts) == 1
 
 
 @pytest.mark.parametrize("seed", range(6))

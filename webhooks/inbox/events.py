@@ -16,6 +16,7 @@ from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox.databases.errors import can_pass
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.deletions import Deletion, close_deleted, deletion
 from webhooks.inbox.incidents import record_evidence
 from webhooks.inbox.job_rows import insert_jobs, job_row, requeue_jobs
 from webhooks.inbox.queries import EVENT_QUERY, RECORD_QUERY, event_filters, event_records
@@ -45,10 +46,11 @@ MARK = (
 
 @dataclass(frozen=True, slots=True)
 class EventPlan:
-    """The rows of one event's jobs, none if it is ignored, and its evidence about a run."""
+    """The rows of one event's jobs, none if it is ignored, its evidence about a run, and the content it deletes."""
 
     job_rows: list[dict[str, Any]]
     evidence: RunEvidence | None
+    deletion: Deletion | None = None
 
 
 class Events:
@@ -143,7 +145,10 @@ class Events:
             event = event_of(row)
             new = planner(event)
             try:
-                plan = EventPlan([job_row(event.id, job) for job in new], None if event.defect else evidence(event))
+                rows = [job_row(event.id, job) for job in new]
+                plan = EventPlan(rows, None, None)
+                if not event.defect:
+                    plan = EventPlan(rows, evidence(event), deletion(event))
             except (TypeError, ValueError, RecursionError) as error:
                 log.exception("Planning failed: event=%s", event.id)
                 failure = planning_failure(f"{type(error).__name__}: {error}")
@@ -176,16 +181,27 @@ class Events:
         times = {"due_at": now, "created_at": wall}
         stored = [plan for event_id, plan in plans.items() if event_id in planned or event_id in ignored]
         insert_jobs(connection, [row | times for plan in stored for row in plan.job_rows])
-        self._record([plan.evidence for plan in stored if plan.evidence], connection, now=now, wall=wall)
+        pieces = [plan.evidence for plan in stored if plan.evidence]
+        deletions = [plan.deletion for plan in stored if plan.deletion]
+        self._record(pieces, deletions, connection, now=now, wall=wall)
         return len(planned) + len(ignored)
 
-    def _record(self, pieces: Sequence[RunEvidence], connection: Connection, *, now: float, wall: float) -> None:
+    def _record(
+        self,
+        pieces: Sequence[RunEvidence],
+        deletions: Sequence[Deletion],
+        connection: Connection,
+        *,
+        now: float,
+        wall: float,
+    ) -> None:
         """Store what events say about runs, and the incidents that change; an error must not stop the planning."""
-        if not pieces:
+        if not pieces and not deletions:
             return
         connection.exec_driver_sql("SAVEPOINT incidents")
         try:
             record_evidence(self._store, connection, pieces, now=now, wall=wall)
+            close_deleted(self._store, connection, deletions, now=now, wall=wall)
         except Exception as error:
             if can_pass(error):
                 raise

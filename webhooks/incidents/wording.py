@@ -7,6 +7,9 @@ from datetime import timedelta
 
 from webhooks.incidents.incident import Cure, Incident, IncidentKind
 
+# The text of the act that closes the incident of content that was deleted in Tableau.
+CONTENT_DELETED = "the content was deleted"
+
 STATES: Mapping[IncidentKind, str] = {
     "failing": "Failing",
     "missed": "Missed",
@@ -37,6 +40,8 @@ def describe(incident: Incident) -> str:
 
 def describe_cure(cure: Cure) -> str:
     """Return what closed an incident, such as `a refresh by Ann`."""
+    if cure.kind == "act" and cure.act and cure.act.text == CONTENT_DELETED:
+        return CONTENT_DELETED
     if cure.kind == "act":
         return f"closed by {cure.by}"
     return f"a refresh by {cure.by}" if cure.kind == "refresh" else "the next run"
