@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Runs of one incident that are shown.
 MAX_RUNS = 500
+# Events whose jobs are read for the reason why nothing was sent; the newest ones decide.
+MAX_EVENTS = 20
 # An edit this soon after the post completes the message, and is no change.
 SAME_MOMENT = timedelta(seconds=5)
 
@@ -170,7 +172,10 @@ def _jobs_of(inbox: Inbox, record: IncidentRecord, notice: NoticeRecord, now: da
 
 def _why_no_notice(inbox: Inbox, record: IncidentRecord, now: datetime) -> str:
     """Return why no destination has a notice: no rule asks for one, or its jobs have not run or have failed."""
-    events = [event for event in map(inbox.events.get, _event_ids(record)) if event]
+    ids = {event_id for run in record.incident.runs for event_id in run.event_ids}
+    events = [event for event in map(inbox.events.get, sorted(ids)[-MAX_EVENTS:]) if event]
+    if not ids:
+        return "it was found in Tableau's history, and not reported by an event that a rule could be about"
     if any(event.state == "received" for event in events):
         return "the failure is not planned yet"
     jobs = [job for event in events for job in event.jobs if job.job.rule]
@@ -186,4 +191,4 @@ def _why_no_notice(inbox: Inbox, record: IncidentRecord, now: datetime) -> str:
 
 def _event_ids(record: IncidentRecord) -> list[int]:
     ids = {event_id for run in record.incident.runs for event_id in run.event_ids}
-    return sorted(ids | ({record.event_id} if record.event_id else set()))[-20:]
+    return sorted(ids | ({record.event_id} if record.event_id else set()))[-MAX_EVENTS:]

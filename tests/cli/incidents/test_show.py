@@ -12,7 +12,7 @@ import pytest
 from tests.cli.conftest import Refreshed, Run
 from webhooks.clock import utc_now
 from webhooks.inbox import Inbox, ResourceDetails
-from webhooks.incidents import Act, DestinationPolicy, Policy, WeeklyPeriod
+from webhooks.incidents import Act, DestinationPolicy, Policy, RunEvidence, WeeklyPeriod
 
 TO = "slack:#bi"
 
@@ -65,6 +65,17 @@ def test_no_rule(flask: Run, number: int) -> None:
         "no rule notifies of this refresh"
     ]
     assert "no rule notifies of this refresh" in flask("incidents", "show", number).stdout
+
+
+def test_incident_from_the_history(flask: Run, inbox: Inbox) -> None:
+    """A failure that no event reported, because it was found in Tableau's job list, has its own reason."""
+    ended = utc_now() - timedelta(hours=1)
+    piece = RunEvidence("job list", "s", "r", "workbook", "failed", utc_now(), None, ended, "Sales", job_luid="j")
+    inbox.incidents.learn(piece)
+    (record,) = inbox.incidents.list()
+    (unsent,) = story(flask, record.id)["unsent"]
+    assert unsent["reason"].startswith("it was found in Tableau's history")
+    assert flask("incidents", "ack", record.id).exit_code == 0
 
 
 @pytest.mark.parametrize(
