@@ -14,7 +14,6 @@ from webhooks.cli.support.commands import Command
 from webhooks.cli.support.progress import progress
 from webhooks.clock import utc_now
 from webhooks.config.site import Site
-from webhooks.registration.job_list import memory_key
 from webhooks.views import formats
 
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ def import_runs(days: float, timeout: float, site_name: str | None) -> None:
     is shown by flask status. No message is sent. An import that is repeated changes nothing.
     """
     from webhooks.monitor.history import import_history  # noqa: PLC0415 - the help page needs no database
+    from webhooks.registration.job_list import memory_key  # noqa: PLC0415 - lists need no rules
 
     now, deadline = utc_now(), time.monotonic() + timeout
     kept = application.settings().run_retention_days
