@@ -38,6 +38,15 @@ def test_storm_is_two_messages(story: Story) -> None:
     assert story.replies == []
 
 
+def test_members_of_a_group_are_notified(story: Story) -> None:
+    """Every incident of a shared message says since when its destination shows it."""
+    storm(story, FAILED, range(8))
+    story.work()
+    notices = [notice for record in story.simulation.inbox.incidents.list() for notice in record.notices]
+    assert sum(not notice.posted for notice in notices) == 7
+    assert all(notice.posted_at and notice.posted_at >= notice.created_at for notice in notices)
+
+
 def test_first_message_of_a_storm_is_immediate(story: Story) -> None:
     """The first failure is sent before the second one is there."""
     storm(story, FAILED, range(1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, select
 from webhooks.clock import from_timestamp
 from webhooks.inbox.notices import NoticeRecord, notice_of
 from webhooks.inbox.records import optional_time
-from webhooks.inbox.schema import acts, notice_groups, notices
+from webhooks.inbox.schema import acts, notices
 from webhooks.incidents import Act, Incident, ResourceDetails
 
 
@@ -38,18 +38,8 @@ def incident_records(
         their_acts.setdefault(act["incident_id"], []).append(act_of(act))
     their_notices: dict[int, list[NoticeRecord]] = {}
     query = select(notices).where(notices.c.incident_id.in_(ids)).order_by(notices.c.id)
-    found = [notice_of(row) for row in connection.execute(query).mappings()]
-    group_ids = {notice.group_id for notice in found if notice.group_id is not None}
-    posted_groups: dict[int | None, datetime] = {}
-    if group_ids:
-        groups = select(notice_groups.c.id, notice_groups.c.posted_at).where(notice_groups.c.id.in_(group_ids))
-        posted_groups = {
-            row["id"]: from_timestamp(row["posted_at"])
-            for row in connection.execute(groups.where(notice_groups.c.posted_at.is_not(None))).mappings()
-        }
-    for notice in found:
-        shared = replace(notice, group_posted_at=posted_groups.get(notice.group_id))
-        their_notices.setdefault(notice.incident_id, []).append(shared)
+    for notice in connection.execute(query).mappings():
+        their_notices.setdefault(notice["incident_id"], []).append(notice_of(notice))
     return [
         IncidentRecord(
             id=row["id"],

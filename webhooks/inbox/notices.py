@@ -49,14 +49,6 @@ class NoticeRecord:
     created_at: datetime
     posted_at: datetime | None
     updated_at: datetime | None
-    # When the message that it shares with others was posted.
-    group_posted_at: datetime | None = None
-
-    @property
-    def notified_at(self) -> datetime | None:
-        """Return since when the destination shows the incident; None if it does not."""
-        shared_at = self.group_posted_at and max(self.group_posted_at, self.created_at)
-        return self.posted_at or shared_at
 
 
 class Notices:

@@ -66,16 +66,16 @@ class _Teller:
     address: Callable[[str], str]
 
     def wanted(self, notice: NoticeRecord) -> list[WantedNotice]:
-        notified = [notice.destination] if notice.notified_at else []
+        notified = [notice.destination] if notice.posted_at else []
         incident = self.record.incident
         return wanted_notices(incident, notice.policy, self.now, self.silences, self.facts, notified=notified)
 
     def messages(self, notice: NoticeRecord) -> Iterator[Entry]:
         """Yield the message, its last change, and the replies in its thread."""
-        to, at, updated = self.address(notice.destination), notice.notified_at, notice.updated_at
+        to, at, updated = self.address(notice.destination), notice.posted_at, notice.updated_at
         if at is None:
             return
-        shared = "" if notice.posted_at else ", in a message about several incidents"
+        shared = "" if notice.posted else ", in a message about several incidents"
         yield Entry(at, "notice", f"{to} notified by the rule {notice.rule}{shared}")
         if updated and updated - at > SAME_MOMENT:
             yield Entry(updated, "notice", f"{to}: message last updated")
@@ -138,7 +138,7 @@ def read_story(
     unsent = [
         Unsent(notice.destination, teller.why_unsent(notice, _jobs_of(inbox, record, notice, now)))
         for notice in record.notices
-        if notice.notified_at is None
+        if notice.posted_at is None
     ]
     if not record.notices:
         unsent.append(Unsent("", _why_no_notice(inbox, record, now)))

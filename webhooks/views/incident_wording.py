@@ -117,5 +117,5 @@ def describe_act(act: Act, when: When) -> str:
 
 def notified(record: IncidentRecord, when: When, address: Callable[[str], str]) -> str:
     """Return which destinations show a message and since when: `#finance 02:14, ann@example.org 02:44`."""
-    posted = [(notice.destination, notice.notified_at) for notice in record.notices if notice.notified_at]
+    posted = [(notice.destination, notice.posted_at) for notice in record.notices if notice.posted_at]
     return ", ".join(f"{address(to)} {when(at)}" for to, at in posted)
