@@ -17,7 +17,7 @@ from webhooks.event import Event
 from webhooks.inbox.databases.errors import can_pass
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.deletions import Deletion, close_deleted, deletion
-from webhooks.inbox.incidents import record_evidence
+from webhooks.inbox.incident_updates import record_evidence
 from webhooks.inbox.job_rows import insert_jobs, job_row, requeue_jobs
 from webhooks.inbox.queries import EVENT_QUERY, RECORD_QUERY, event_filters, event_records
 from webhooks.inbox.records import EventRecord, EventSummary, Receipt, event_of, summary_of

@@ -18,6 +18,7 @@ Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     _create_runs()
     _create_incidents()
+    _index_incidents()
     op.create_table(
         "acts",
         sa.Column("id", Id, primary_key=True, autoincrement=True),
@@ -111,6 +112,9 @@ def _create_incidents() -> None:
         sa.Column("due_at", sa.Double),
         sqlite_autoincrement=True,
     )
+
+
+def _index_incidents() -> None:
     op.create_index("incidents_resource", "incidents", ["resource_luid", "kind", "opened_at"])
     is_open, is_due = sa.text("closed_at IS NULL"), sa.text("due_at IS NOT NULL")
     op.create_index(
