@@ -97,6 +97,9 @@ class Story:
         try:
             call(registry.handler(job.handler), self.simulation.context(job, clock=lambda: self.now, **self.given))
         except (RetryLater, NotifierError, TableauError) as error:
+            if getattr(error, "permanent", False):
+                self.simulation.inbox.dead_letters.dead_letter(job, str(error))
+                return
             wait = (error.retry_at or self.now + timedelta(seconds=1)) - self.now
             self.simulation.inbox.jobs.postpone(job, wait.total_seconds(), str(error))
         except Skip as error:
@@ -209,6 +212,19 @@ def test_message_of_unknown_outcome_is_found_after_the_incident_has_changed(stor
     story.refresh(FAILED)
     (text,) = story.top_level
     assert "Failures: 2 in a row" in text
+
+
+def test_channel_that_does_not_exist_is_one_dead_letter_per_failure(story: Story) -> None:
+    """The job that would bring the message up to date does not report again what the job of the rule reports."""
+    story.action = 'notify = "slack:#nowhere"'
+    for number in range(3):
+        story.at(60 * number)
+        story.refresh(FAILED)
+    jobs = [record.job for event in story.simulation.inbox.events.list() for record in event.jobs]
+    assert sorted((job.handler, job.state.word) for job in jobs) == [
+        *[("notice", "skipped")] * 2,
+        *[("notify", "dead")] * 3,
+    ]
 
 
 def test_each_failure_as_before(story: Story) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from notifiers import Button, Mention, Message, Picture, Posted, parse_mention
+from notifiers import Button, Mention, Message, NotifierError, Picture, Posted, parse_mention
 from webhooks.context import Context, Upkeep, locked
 from webhooks.context.upkeep import Compose
 from webhooks.errors import RetryLater, Skip, UnknownIncident
@@ -36,8 +36,19 @@ class NoticeParams(Params):
 
 @action("notice", params=NoticeParams, in_rules=False)
 def notice(context: Context, params: NoticeParams) -> None:
-    """Show the incident as it is now; a job that finds nothing to change sends nothing."""
-    bring_up_to_date(context, params.notice)
+    """Show the incident as it is now; a job that finds nothing to change sends nothing.
+
+    A first message that cannot be sent at all is reported once for each event: by the job of the rule.
+    """
+    try:
+        bring_up_to_date(context, params.notice)
+    except NotifierError as error:
+        found = context.inbox.notices.get(params.notice)
+        # The key of a job with another cause, such as an act, names that as well.
+        caused_by_event = context.job.key == f"notice {params.notice}"
+        if error.permanent and caused_by_event and found is not None and found.posted_at is None:
+            raise Skip(f"the job of the rule reports why nothing can be sent: {error}") from error
+        raise
 
 
 def bring_up_to_date(context: Context, notice_id: int, picture: Callable[[], Picture | None] | None = None) -> None:
