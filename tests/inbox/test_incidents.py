@@ -355,3 +355,20 @@ def test_author_is_named_later(arrive: Arrive, box: Inbox) -> None:
         box.incidents.name_author(1, "Ann Lee (ann@acme.example)")
     assert box.incidents.get(one.id).incident.quiet_by == "Ann Lee (ann@acme.example)"
     assert [job.handler for job in box.jobs.claim("w", 10, 30)] == [NOTICE]
+
+
+def test_flood_of_refreshes_of_one_content_is_bounded(
+    box: Inbox, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More refreshes than Tableau can run are not recorded as runs; those of other content are."""
+    monkeypatch.setattr("webhooks.inbox.runs.MAX_NEARBY", 20)
+    clock.seconds = START + DAY
+    other = LUID.replace("e3", "a1")
+    for at in range(30):
+        box.events.receive(refresh("Succeeded", at * 60))
+        box.events.plan(lambda _: [])
+    box.events.receive(refresh("Failed", 3600, other))
+    box.events.plan(lambda _: [])
+    assert len(box.runs.list(resource_luid=LUID)) == 21
+    assert len(box.runs.list(resource_luid=other)) == 1
+    assert f"Refreshes not recorded: {LUID} has more than 20 in two days" in caplog.text

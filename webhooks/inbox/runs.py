@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,11 +19,18 @@ from webhooks.inbox.records import optional_time
 from webhooks.inbox.schema import incidents, runs
 from webhooks.incidents import Run, RunEvidence, merge
 from webhooks.incidents.run import MERGE_WINDOW, TOLERANCE
+from webhooks.logs import LogLimiter
+
+log = logging.getLogger(__name__)
+limiter = LogLimiter()
 
 # The site and the LUID of a resource.
 ResourceKey = tuple[str, str]
 # Runs that are read at once while the beginning of an incident is looked for.
 PAGE = 100
+# Stored runs of one content within a day of new evidence, beyond which it is not recorded: planning waits for it.
+# Tableau refreshes content every few minutes at most.
+MAX_NEARBY = 1000
 # Runs in one transaction of the retention, and seconds between two: acknowledgements wait for one.
 BATCH = 500
 PAUSE_SECONDS = 0.02
@@ -83,6 +91,35 @@ def record_runs(connection: Connection, pieces: Iterable[RunEvidence]) -> dict[R
     new = sorted(pieces, key=lambda one: (one.resource, one.at))
     if not new:
         return {}
+    stored = _read_nearby(connection, new)
+    changes, inserts, updates, deletes = {}, list[Run](), list[tuple[int, Run]](), list[int]()
+    for resource, group in groupby(new, key=lambda one: one.resource):
+        added = list(group)
+        # The statement reads what is near any of the new evidence.
+        first, last = added[0].at - MERGE_WINDOW, added[-1].at + MERGE_WINDOW
+        free = {row_id: run for row_id, run in stored.get(resource, ()) if first <= run.at <= last}
+        if len(free) > MAX_NEARBY:
+            if limiter.admit("runs") is not None:
+                log.warning("Refreshes not recorded: %s has more than %d in two days", resource[1], MAX_NEARBY)
+            continue
+        rows_by_key = {key: row_id for row_id, known in free.items() for key in known.keys}
+        merged = merge(free.values(), *added)
+        for run in merged:
+            # A run keeps its row as long as it keeps a piece of evidence.
+            row_id = min((rows_by_key[key] for key in run.keys if rows_by_key.get(key) in free), default=None)
+            if row_id is None:
+                inserts.append(run)
+            elif free.pop(row_id) != run:
+                updates.append((row_id, run))
+        deletes += free
+        near = added[0].at - TOLERANCE
+        changes[resource] = RunChange(added[0].at, any(run.outcome == "failed" and run.at >= near for run in merged))
+    _write(connection, inserts, updates, deletes)
+    return changes
+
+
+def _read_nearby(connection: Connection, new: Sequence[RunEvidence]) -> dict[ResourceKey, list[tuple[int, Run]]]:
+    """Return the stored runs that are near any of the new evidence, with the ids of their rows."""
     times = [one.at for one in new]
     values = {
         "luids": sorted({one.resource_luid for one in new}),
@@ -92,27 +129,18 @@ def record_runs(connection: Connection, pieces: Iterable[RunEvidence]) -> dict[R
     stored: dict[ResourceKey, list[tuple[int, Run]]] = {}
     for row in connection.execute(NEARBY, values).mappings():
         stored.setdefault((row["site_luid"], row["resource_luid"]), []).append((row["id"], run_of(row)))
-    changes, inserts, updates, deletes = {}, list[Run](), list[tuple[int, Run]](), list[int]()
-    for resource, group in groupby(new, key=lambda one: one.resource):
-        added, free = list(group), dict(stored.get(resource, ()))
-        merged = merge(free.values(), *added)
-        for run in merged:
-            # A run keeps its row as long as it keeps a piece of evidence.
-            row_id = next((row_id for row_id, known in free.items() if known.keys & run.keys), None)
-            if row_id is None:
-                inserts.append(run)
-            elif free.pop(row_id) != run:
-                updates.append((row_id, run))
-        deletes += free
-        near = added[0].at - TOLERANCE
-        changes[resource] = RunChange(added[0].at, any(run.outcome == "failed" and run.at >= near for run in merged))
+    return stored
+
+
+def _write(
+    connection: Connection, inserts: Sequence[Run], updates: Sequence[tuple[int, Run]], deletes: Sequence[int]
+) -> None:
     if deletes:
         connection.execute(delete(runs).where(runs.c.id.in_(deletes)))
     if updates:
         connection.execute(UPDATE, [{"row_id": row_id, **_row(run)} for row_id, run in updates])
     if inserts:
         connection.execute(insert(runs), [_row(run) for run in inserts])
-    return changes
 
 
 def runs_since(connection: Connection, resource: ResourceKey, since: datetime, calm: timedelta) -> list[Run]:
