@@ -16,6 +16,8 @@ from contextlib import contextmanager
 
 from webhooks.config.settings import ROOT
 
+SIZE = {"COLUMNS", "LINES"}
+
 
 class TerminalSession:
     """A process with a terminal of its own; `shown` is everything that it has printed there."""
@@ -64,7 +66,8 @@ def terminal_session(*words: str, environment: Mapping[str, str], columns: int =
     process = subprocess.Popen(
         [sys.executable, "-m", "flask", *words],
         cwd=ROOT,
-        env={**environment, "FLASK_APP": "index"},
+        # The terminal says how wide it is, not the variables of the terminal that runs the tests.
+        env={**{name: value for name, value in environment.items() if name not in SIZE}, "FLASK_APP": "index"},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
