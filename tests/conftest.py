@@ -14,7 +14,9 @@ TESTS = Path(__file__).parent
 SECOND_STAGE = tuple(
     TESTS / name
     for name in (
-        "acceptance/test_load.py",
+        "acceptance",
+        "cli/listen",
+        "monitor/test_outages.py",
         "postman",
         "reliability",
         "security/test_connections.py",
