@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PINS = ("requirements.txt", "requirements-dev.txt")
-# uv downloads pip-audit when it is needed, so that it is no dependency of its own.
+# uv downloads pip-audit when it is needed, so that the project need not depend on it.
 PIP_AUDIT = (sys.executable, "-m", "uv", "tool", "run", "pip-audit")
 
 

@@ -18,7 +18,7 @@ PLACEHOLDER = "signature"
 
 
 def find_signature(url: str) -> re.Match[str] | None:
-    """Return the match whose second group is the signature as it was copied; None if this is no workflow's address."""
+    """Return the match whose second group is the signature as it was copied; None if this is another address."""
     if not NATIVE.match(url) and not url.lower().startswith(("workflow://", "workflows://")):
         return None
     return PARAMETER.search(url) or SHORT.match(url)
@@ -27,7 +27,7 @@ def find_signature(url: str) -> re.Match[str] | None:
 def separate_signature(url: str) -> tuple[str, str]:
     """Return the URL with a placeholder instead of its signature, and the signature as it has to arrive.
 
-    The signature is empty, and the URL unchanged, if Apprise accepts it, or if this is no address of a workflow.
+    The signature is empty, and the URL unchanged, if Apprise accepts it, or if this is not the address of a workflow.
     """
     found = find_signature(url)
     if found is None or ACCEPTED.fullmatch(found[2]):

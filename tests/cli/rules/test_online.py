@@ -145,7 +145,7 @@ def test_default_channel_is_looked_up_with_its_variable(
 def test_name_that_tableau_does_not_know_is_a_warning(
     flask: RunFlask, rules_file: Path, where: str, expected: str
 ) -> None:
-    """It may be created later, so it is no error; the nearest name is suggested."""
+    """It may be created later, so it is not an error; the nearest name is suggested."""
     write(rules_file, '"console"', where)
     code, found = online(flask)
     (text,) = texts(found, "names")
