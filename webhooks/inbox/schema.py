@@ -226,6 +226,9 @@ incidents = Table(
     Column("next_run_at", Double),
     # How many workbooks depend on it.
     Column("downstream", Integer),
+    # Its tags, and the databases that it reads; null until a job has looked.
+    Column("tags", Text),
+    Column("upstream", Text),
     Column("opened_at", Double, nullable=False),
     Column("closed_at", Double),
     Column("failures", Integer, nullable=False),

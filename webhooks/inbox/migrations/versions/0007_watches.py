@@ -5,9 +5,19 @@ Rolling deployment: every table is new or has defaults, so that processes of the
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0007"
 down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Create the tables."""
+    """Create the tables, and add columns to those that exist."""
+    _describe_content()
+
+
+def _describe_content() -> None:
+    """Add what Tableau says of an incident's content; null until a job has asked."""
+    op.add_column("incidents", sa.Column("tags", sa.Text))
+    op.add_column("incidents", sa.Column("upstream", sa.Text))
