@@ -51,6 +51,16 @@ def test_changed_and_reverted_files_are_activated(inbox: Inbox) -> None:
     assert [version.text for version in inbox.rule_versions.list()] == ["a = 1", "b = 1", "a = 1", "a = 2", "a = 1"]
 
 
+def test_included_files_belong_to_the_version(inbox: Inbox) -> None:
+    """A change of an included file alone makes a version; each has the texts of its own time."""
+    first = inbox.rule_versions.activate("a = 1", "host:/rules.toml", included={"rules.d/b.toml": "b = 1"})
+    assert inbox.rule_versions.activate("a = 1", "host:/rules.toml", included={"rules.d/b.toml": "b = 1"}) == first
+    second = inbox.rule_versions.activate("a = 1", "host:/rules.toml", included={"rules.d/b.toml": "b = 2"})
+    assert [version.included["rules.d/b.toml"] for version in inbox.rule_versions.list()] == ["b = 2", "b = 1"]
+    assert inbox.rule_versions.get(first.id) == first
+    assert inbox.rule_versions.get(second.id + 1) is None
+
+
 def test_event_records_the_version_it_was_planned_by(inbox: Inbox, event: Callable[..., Event]) -> None:
     """Also an event that was ignored; before planning there is none."""
     matched, ignored = (inbox.events.receive(event(resource_name=name)).id for name in ("x", "y"))

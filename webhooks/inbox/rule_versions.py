@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, insert, select
@@ -20,13 +20,17 @@ NEWEST_ID = select(rule_versions.c.id).order_by(rule_versions.c.id.desc()).limit
 
 @dataclass(frozen=True, slots=True)
 class RuleVersion:
-    """One version of the rules; `source` names the host and the file that it came from."""
+    """One version of the rules; `source` names the host and the file that it came from.
+
+    `included` holds the texts of the files that `text` includes, by their names.
+    """
 
     id: int
     digest: str
     text: str
     source: str
     activated_at: datetime
+    included: Mapping[str, str] = field(default_factory=dict)
 
 
 class RuleVersions:
@@ -49,13 +53,21 @@ class RuleVersions:
         """Return the versions, newest first."""
         return [_version(row) for row in self._store.rows(NEWEST.limit(limit))]
 
-    def activate(self, text: str, source: str, *, force: bool = False) -> RuleVersion:
+    def get(self, version_id: int) -> RuleVersion | None:
+        """Return the version with this number, or None."""
+        rows = self._store.rows(select(rule_versions).where(rule_versions.c.id == version_id))
+        return _version(rows[0]) if rows else None
+
+    def activate(
+        self, text: str, source: str, *, force: bool = False, included: Mapping[str, str] | None = None
+    ) -> RuleVersion:
         """Put the rules into force if this source has changed since it was last activated, and return what is in force.
 
         A restarted process of an older deployment therefore does not bring the older rules back. `force` activates
         them anyway.
         """
-        new = digest(text)
+        files = dict(included or {})
+        new = digest(text, files)
         key = f"rules {source}"
 
         def activate(connection: Connection) -> RowMapping:
@@ -67,6 +79,7 @@ class RuleVersions:
             else:
                 wall = self._store.to_wall(self._store.now(connection))
                 row = {"digest": new, "text": text, "source": source, "activated_at": wall}
+                row["included"] = json.dumps(files) if files else None
                 connection.execute(insert(rule_versions).values(row))
                 version = connection.execute(NEWEST.limit(1)).mappings().one()
             remember = self._store.upsert(state).values(
@@ -79,11 +92,13 @@ class RuleVersions:
         return _version(self._store.write(activate))
 
 
-def digest(text: str) -> str:
-    """Return what identifies the text of a rules file."""
-    return hashlib.sha256(text.encode()).hexdigest()
+def digest(text: str, included: Mapping[str, str] | None = None) -> str:
+    """Return what identifies the texts of a rules file and of the files that it includes."""
+    whole = json.dumps([text, *sorted(included.items())]) if included else text
+    return hashlib.sha256(whole.encode()).hexdigest()
 
 
 def _version(row: RowMapping) -> RuleVersion:
+    included = json.loads(row["included"] or "{}")
     activated_at = from_timestamp(row["activated_at"])
-    return RuleVersion(row["id"], row["digest"], row["text"], row["source"], activated_at)
+    return RuleVersion(row["id"], row["digest"], row["text"], row["source"], activated_at, included)

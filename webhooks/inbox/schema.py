@@ -152,6 +152,8 @@ rule_versions = Table(
     Column("text", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("activated_at", Double, nullable=False),
+    # The texts of the files that the text includes, by their names, as a JSON object; null if there are none.
+    Column("included", Text),
 )
 
 # Content as last seen on the site, so that the message about a deletion can name it and its owner.
