@@ -11,11 +11,30 @@ from alembic import op
 revision = "0007"
 down_revision = "0006"
 
+Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+# SQLite has no functions; PostgreSQL's triggers are one.
+SQLITE_APPEND_ONLY = """
+CREATE TRIGGER audit_no_{word} BEFORE {word} ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END
+"""
+POSTGRES_REFUSE = """
+CREATE FUNCTION refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$
+"""
+POSTGRES_APPEND_ONLY = """
+CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change()
+"""
+
 
 def upgrade() -> None:
     """Create the tables, and add columns to those that exist."""
     _describe_content()
     _store_included_rules()
+    _list_refreshed_content()
+    _create_sign_ins()
+    _create_audit()
 
 
 def _describe_content() -> None:
@@ -27,3 +46,73 @@ def _describe_content() -> None:
 def _store_included_rules() -> None:
     """Add the texts of the files that a version of the rules includes; null if there are none."""
     op.add_column("rule_versions", sa.Column("included", sa.Text))
+
+
+def _list_refreshed_content() -> None:
+    """Create the list of content that has runs, with what is known of it."""
+    op.create_table(
+        "refreshed_content",
+        sa.Column("resource_luid", sa.Text, primary_key=True),
+        sa.Column("site_luid", sa.Text, nullable=False),
+        sa.Column("resource_kind", sa.Text, nullable=False),
+        sa.Column("resource_name", sa.Text, nullable=False),
+    )
+    op.create_index("refreshed_content_name", "refreshed_content", ["resource_name", "resource_luid"])
+    op.execute(
+        "INSERT INTO refreshed_content (resource_luid, site_luid, resource_kind, resource_name) SELECT resource_luid, "
+        "max(site_luid), max(resource_kind), max(resource_name) FROM runs GROUP BY resource_luid"
+    )
+
+
+def _create_sign_ins() -> None:
+    """Create the sessions of the pages, the tokens of programs, and the failed sign-ins."""
+    op.create_table(
+        "page_sessions",
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("scope", sa.Text, nullable=False, server_default="{}"),
+        sa.Column("address", sa.Text, nullable=False),
+        sa.Column("created_at", sa.Double, nullable=False),
+        sa.Column("expires_at", sa.Double, nullable=False),
+    )
+    op.create_table(
+        "api_tokens",
+        sa.Column("id", Id, primary_key=True, autoincrement=True),
+        sa.Column("key", sa.Text, nullable=False, unique=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("scope", sa.Text, nullable=False, server_default="{}"),
+        sa.Column("author", sa.Text, nullable=False),
+        sa.Column("created_at", sa.Double, nullable=False),
+        sa.Column("expires_at", sa.Double, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "sign_in_failures",
+        sa.Column("address", sa.Text, primary_key=True),
+        sa.Column("since", sa.Double, nullable=False),
+        sa.Column("number", sa.Integer, nullable=False),
+    )
+
+
+def _create_audit() -> None:
+    """Create the audit log, which can only be appended to."""
+    op.create_table(
+        "audit",
+        sa.Column("id", Id, primary_key=True, autoincrement=True),
+        sa.Column("acted_at", sa.Double, nullable=False),
+        sa.Column("author", sa.Text, nullable=False),
+        sa.Column("origin", sa.Text, nullable=False),
+        sa.Column("act", sa.Text, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("details", sa.Text, nullable=False, server_default=""),
+        sa.Column("digest", sa.Text, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    if op.get_context().dialect.name == "sqlite":
+        for word in ("UPDATE", "DELETE"):
+            op.execute(SQLITE_APPEND_ONLY.format(word=word))
+    else:
+        op.execute(POSTGRES_REFUSE)
+        op.execute(POSTGRES_APPEND_ONLY)
