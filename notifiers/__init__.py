@@ -17,6 +17,7 @@ from notifiers.kinds import KINDS, Destination, Notifiers, parse_destination
 from notifiers.limits import Limit, Operation
 from notifiers.message import (
     Button,
+    IncidentRef,
     Mention,
     Message,
     Picture,
@@ -45,6 +46,7 @@ __all__ = [
     "Config",
     "ConsoleConfig",
     "Destination",
+    "IncidentRef",
     "Limit",
     "Link",
     "Mention",

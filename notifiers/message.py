@@ -53,6 +53,18 @@ class Mention:
 
 
 @dataclass(frozen=True)
+class IncidentRef:
+    """The incident that a message is about, for services that keep messages about one incident together.
+
+    `key` and `title` are the same in all messages about it; `title` is that of the first one.
+    """
+
+    key: str
+    state: Literal["open", "acknowledged", "closed"]
+    title: str
+
+
+@dataclass(frozen=True)
 class Picture:
     """A picture file: its bytes, a name with the right extension, and a description in words."""
 
@@ -66,7 +78,9 @@ class Message:
     """The content of a notification, all of it plain text: markup of any medium in it is shown, not interpreted.
 
     `status` is a word in front of the title, such as Failing, so that the state does not depend on a colour. Notifiers
-    leave out buttons if they do not have the capability, and show mentions as text.
+    leave out buttons if they do not have the capability, and show mentions as text. `actions` are links to pages of the
+    sender on which the reader can do what a button does, such as acknowledge. `id` is our own and the same in each
+    attempt to send the message; empty if it has none.
     """
 
     title: str
@@ -80,6 +94,9 @@ class Message:
     table: Table | None = None
     buttons: tuple[Button, ...] = ()
     mentions: tuple[Mention, ...] = ()
+    actions: tuple[Link, ...] = ()
+    incident: IncidentRef | None = None
+    id: str = ""
 
     def __post_init__(self) -> None:
         ids = [button.action_id for button in self.buttons]
@@ -181,6 +198,7 @@ def map_texts(message: Message, change: Callable[[str], str]) -> Message:
         status=change(message.status),
         table=table,
         buttons=tuple(replace(button, text=change(button.text)) for button in message.buttons),
+        incident=replace(message.incident, title=change(message.incident.title)) if message.incident else None,
     )
 
 
@@ -198,6 +216,11 @@ def facts_of(message: Message) -> list[tuple[str, str]]:
 def link_of(message: Message) -> Link | None:
     """Return the link with its label on one line and its URL in ASCII; None unless it is a web address."""
     return usable_link(message.link)
+
+
+def actions_of(message: Message) -> list[Link]:
+    """Return the links on which the reader can act, as far as they are web addresses."""
+    return [link for action in message.actions if (link := usable_link(action))]
 
 
 def mentions_of(message: Message) -> str:

@@ -3,6 +3,7 @@
 from webhooks.context.conditions import CONDITIONS
 from webhooks.context.context import Context, NoCredentials, call
 from webhooks.context.lookup import Lookup, kind_noun
-from webhooks.context.upkeep import Upkeep, locked
+from webhooks.context.notice_lock import locked
+from webhooks.context.upkeep import Upkeep
 
 __all__ = ["CONDITIONS", "Context", "Lookup", "NoCredentials", "Upkeep", "call", "kind_noun", "locked"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from notifiers import Message, Notifier, NotifierError, Picture, Receipt, Undelivered, map_texts
@@ -43,7 +44,10 @@ class Delivery:
         """Send a message once. If it is uncertain whether it arrived, send it again at most twice, far apart."""
 
         def send() -> dict[str, str]:
-            made = redact_message(message(), self._context.redact)
+            job = self._context.job
+            # A replay of the job is another message.
+            name = f"job {job.id} {job.created_at and job.created_at.timestamp()} {self._key}"
+            made = replace(redact_message(message(), self._context.redact), id=name)
             with counted(self._context, self._notifier, made):
                 return self._notifier.send(made, to).as_dict()
 

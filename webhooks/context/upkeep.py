@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ from notifiers import (
 )
 from webhooks.clock import parse_time
 from webhooks.context.delivery import Delivery, PictureSource, counted, redact_message
+from webhooks.context.notice_lock import name_of
 from webhooks.destinations import resolve_default
 from webhooks.errors import LeaseLost, Permanent, RetryLater
 from webhooks.incidents.policy import URGENCIES, WantedNotice, deliveries
@@ -38,12 +38,6 @@ COUNT_SECONDS = 10.0
 LOOKUP_SECONDS = 60.0
 # Seconds until it is repeated if it cannot be looked up.
 REPEAT_SECONDS = 120.0
-# Seconds in which one job may work on a notice before another may take over.
-LOCK_SECONDS = 120.0
-# The jobs of one event come at the same moment, so that the lock is free again soon; else the job is run again later.
-LOCK_PATIENCE_SECONDS = 1.0
-LOCK_POLL_SECONDS = 0.05
-LOCK_WAIT_SECONDS = 5.0
 # Seconds over which jobs are spread that wait for the same limit of a service, which lets one pass about every second;
 # one more after each attempt, because those that still wait then are many.
 BUDGET_SPREAD_SECONDS = 1.0
@@ -141,7 +135,7 @@ class Upkeep:
     def _edit(self, one: WantedNotice, whole: Compose, change: Compose) -> int:
         """Edit the message; if that is refused, reply to it, and if it is gone, post another."""
         assert self._posted is not None
-        message = redact_message(whole(one), self._context.redact)
+        message = self._prepared(whole(one), f"edit {one.version}")
         try:
             with self._budgeted("edit", one):
                 self._posted = self._notifier.edit(self._posted, message)
@@ -200,7 +194,7 @@ class Upkeep:
             since = self._context.now().isoformat()
             self._pending[one.key] = {"id": client_id, "since": since, "version": version}
             self._save()
-            made = redact_message(message, self._context.redact)
+            made = self._prepared(message, f"{one.key} {version}")
             try:
                 with self._budgeted("reply" if reply else "post", one), counted(self._context, self._notifier, made):
                     if thread is not None:
@@ -239,6 +233,11 @@ class Upkeep:
             raise RetryLater(reason, since + timedelta(seconds=REPEAT_SECONDS))
         return None
 
+    def _prepared(self, message: Message, change: str) -> Message:
+        """Return the message without secrets, and with an id that no other change of any notice has."""
+        name = f"{name_of(self._notice)} {self._notice.created_at.timestamp()} {change}"
+        return replace(redact_message(message, self._context.redact), id=name)
+
     @contextmanager
     def _budgeted(self, operation: Operation, one: WantedNotice) -> Iterator[None]:
         """Stay within the service's limits. Raises RetryLater; counts wait until nothing else uses the limits."""
@@ -275,26 +274,3 @@ class Upkeep:
             self._context.inbox.notice_groups.save(self._notice, posted=stored, shown=self._shown)
         else:
             self._context.inbox.notices.save(self._notice, posted=stored, shown=self._shown)
-
-
-def name_of(notice: NoticeRecord | GroupRecord) -> str:
-    """Return a name that no other message has."""
-    from webhooks.inbox import GroupRecord  # noqa: PLC0415 - as for the types
-
-    return f"{'group' if isinstance(notice, GroupRecord) else 'notice'} {notice.id}"
-
-
-@contextmanager
-def locked(context: Context, notice: NoticeRecord | GroupRecord) -> Iterator[None]:
-    """Let one job at a time work on a message, waiting briefly. Raises RetryLater while another does for longer."""
-    task, owner = name_of(notice), f"job {context.job.id} {context.job.attempts}"
-    patience = time.monotonic() + LOCK_PATIENCE_SECONDS
-    while not context.inbox.locks.acquire(task, owner, LOCK_SECONDS):
-        if time.monotonic() > patience:
-            again = context.now() + timedelta(seconds=LOCK_WAIT_SECONDS)
-            raise RetryLater("Another job updates this message", again)
-        time.sleep(LOCK_POLL_SECONDS)
-    try:
-        yield
-    finally:
-        context.inbox.locks.release(task, owner)

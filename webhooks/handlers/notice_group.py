@@ -59,8 +59,10 @@ def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord
     lines = [Member(record.incident, details_of(record, notice.rule)) for notice, record in members]
     mentions = _mentions(members) if group.posted_at is None else ()
 
+    key = f"group {group.id} {group.created_at.timestamp()}"
+
     def whole(_: WantedNotice) -> Message:
-        return group_message(lines, summary_at=group.summary_at, mentions=mentions, zone=context.settings.zone)
+        return group_message(lines, summary_at=group.summary_at, mentions=mentions, zone=context.settings.zone, key=key)
 
     def change(one: WantedNotice) -> Message:
         return Message(one.text, severity=group_severity(incidents), status=group_status(incidents))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from typing import Literal
 
-from notifiers import Cell, Link, Mention, Message, Severity, Table, Timestamp
+from notifiers import Cell, IncidentRef, Link, Mention, Message, Severity, Table, Timestamp
 from webhooks.incidents import Incident, describe_group
 from webhooks.incidents.reasons import ADVICE
 from webhooks.incidents.wording import count, duration
@@ -35,15 +36,17 @@ def group_message(
     summary_at: datetime | None = None,
     mentions: tuple[Mention, ...] = (),
     zone: tzinfo = UTC,
+    key: str = "",
 ) -> Message:
     """Return the message about these incidents as they are now.
 
-    `summary_at` is the end of the silence or the quiet hours after which they are listed. Times are in `zone` where the
-    reader's is not known.
+    `key` names the group in services that keep the messages about it together. `summary_at` is the end of the silence
+    or the quiet hours after which they are listed. Times are in `zone` where the reader's is not known.
     """
     active = [one.incident for one in members if one.incident.is_open]
     first = min(one.incident.opened_at for one in members)
     ends = [one.incident.closed_at for one in members if one.incident.closed_at]
+    title, states = count(len(members), "refresh", "refreshes"), {one.incident.state for one in members}
     facts: list[tuple[str, str | Timestamp]] = [
         ("Since", Timestamp(first, zone)),
         ("Failures", str(sum(one.incident.failures for one in members))),
@@ -51,7 +54,7 @@ def group_message(
     if not active:
         facts += [("Closed", Timestamp(max(ends), zone)), ("Duration", duration(max(ends) - first))]
     return Message(
-        title=count(len(members), "refresh", "refreshes"),
+        title=title,
         text="\n".join(filter(None, [_introduction(members), _held(summary_at), *_reasons(active)])),
         facts=tuple(facts),
         severity=group_severity([one.incident for one in members]),
@@ -59,7 +62,13 @@ def group_message(
         footer=f"All incidents: {LIST_COMMAND}",
         table=Table(COLUMNS, table_rows(members, zone)),
         mentions=mentions,
+        incident=IncidentRef(key, group_state(states), "Failing: several refreshes") if key else None,
     )
+
+
+def group_state(states: Collection[str]) -> Literal["open", "acknowledged", "closed"]:
+    """Return the state of a group from those of its incidents."""
+    return "open" if "open" in states else "closed" if set(states) <= {"closed"} else "acknowledged"
 
 
 def table_rows(members: Iterable[Member], zone: tzinfo) -> tuple[tuple[Cell, ...], ...]:

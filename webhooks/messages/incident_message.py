@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from typing import Literal
 
-from notifiers import Button, Link, Mention, Message, Severity, Timestamp
+from notifiers import Button, IncidentRef, Link, Mention, Message, Severity, Timestamp
 from webhooks.event_types import FLOW_RUN_FAILED
 from webhooks.incidents import Incident
 from webhooks.incidents.reasons import ADVICE
@@ -86,7 +87,15 @@ def incident_message(
         status="" if title and incident.state == "open" else status_of(incident),
         mentions=mentions,
         buttons=buttons,
+        incident=incident_ref(incident),
     )
+
+
+def incident_ref(incident: Incident) -> IncidentRef:
+    """Return what makes the messages about the incident belong together."""
+    state: Literal["open", "acknowledged", "closed"] = "acknowledged" if incident.state == "snoozed" else incident.state
+    name = cut(incident.resource_name or incident.resource_luid, MAX_VALUE)
+    return IncidentRef(incident.id, state, f"{STATES[incident.kind]}: {name}")
 
 
 def incident_values(incident: Incident, details: IncidentDetails, zone: tzinfo = UTC) -> dict[str, str]:
@@ -106,7 +115,8 @@ def incident_values(incident: Incident, details: IncidentDetails, zone: tzinfo =
 def change_message(incident: Incident, text: str, *, mentions: tuple[Mention, ...] = ()) -> Message:
     """Return the short message about a change, for the thread of the incident's message or in place of an edit."""
     name = cut(incident.resource_name or incident.resource_luid, MAX_VALUE)
-    return Message(f"{name}: {cut(text, MAX_VALUE)}", severity=_severity(incident), mentions=mentions)
+    ref = incident_ref(incident)
+    return Message(f"{name}: {cut(text, MAX_VALUE)}", severity=_severity(incident), mentions=mentions, incident=ref)
 
 
 def status_of(incident: Incident) -> str:
