@@ -250,6 +250,26 @@ incidents = Table(
 )
 Index("incidents_resource", incidents.c.resource_luid, incidents.c.kind, incidents.c.opened_at)
 
+# The refreshes that schedules announce, and whether they came.
+expected_runs = Table(
+    "expected_runs",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("site_luid", Text, nullable=False),
+    # The LUID of the task in Tableau, or where else the time comes from.
+    Column("task", Text, nullable=False),
+    Column("resource_luid", Text, nullable=False),
+    Column("resource_kind", Text, nullable=False),
+    Column("resource_name", Text, nullable=False, server_default=""),
+    Column("expected_at", Double, nullable=False),
+    # waiting, came, missed or withdrawn
+    Column("state", Text, nullable=False),
+    Column("came_at", Double),
+    UniqueConstraint("site_luid", "task", "expected_at"),
+)
+Index("expected_runs_state", expected_runs.c.state, expected_runs.c.expected_at)
+Index("expected_runs_time", expected_runs.c.expected_at)
+
 # What people and agents did about incidents.
 acts = Table(
     "acts",

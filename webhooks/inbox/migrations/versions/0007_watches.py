@@ -35,6 +35,7 @@ def upgrade() -> None:
     _list_refreshed_content()
     _create_sign_ins()
     _create_audit()
+    _create_expected_runs()
 
 
 def _describe_content() -> None:
@@ -116,3 +117,22 @@ def _create_audit() -> None:
     else:
         op.execute(POSTGRES_REFUSE)
         op.execute(POSTGRES_APPEND_ONLY)
+
+
+def _create_expected_runs() -> None:
+    """Create the table of the refreshes that schedules announce."""
+    op.create_table(
+        "expected_runs",
+        sa.Column("id", Id, primary_key=True, autoincrement=True),
+        sa.Column("site_luid", sa.Text, nullable=False),
+        sa.Column("task", sa.Text, nullable=False),
+        sa.Column("resource_luid", sa.Text, nullable=False),
+        sa.Column("resource_kind", sa.Text, nullable=False),
+        sa.Column("resource_name", sa.Text, nullable=False, server_default=""),
+        sa.Column("expected_at", sa.Double, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("came_at", sa.Double),
+        sa.UniqueConstraint("site_luid", "task", "expected_at"),
+    )
+    op.create_index("expected_runs_state", "expected_runs", ["state", "expected_at"])
+    op.create_index("expected_runs_time", "expected_runs", ["expected_at"])
