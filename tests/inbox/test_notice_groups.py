@@ -12,7 +12,7 @@ from tests.support.databases import Clock, some_event
 from webhooks.clock import from_timestamp
 from webhooks.inbox import Inbox, NoticeRecord
 from webhooks.inbox.notice_groups import Placement
-from webhooks.incidents import DestinationPolicy, Policy
+from webhooks.incidents import DestinationPolicy, Policy, ResourceDetails
 from webhooks.job import NOTICE_GROUP, Job, NewJob
 
 POLICY = Policy(rule="Finance", destinations=(DestinationPolicy("slack:#bi"),))
@@ -45,16 +45,42 @@ def fail(box: Inbox, clock: Clock) -> Fail:
     return fail
 
 
-def test_fifth_opening_makes_a_group(box: Inbox, fail: Fail) -> None:
-    """The first one is sent, three wait, and with the fifth one all are in a group whose message has one job."""
+def test_third_opening_makes_a_group(box: Inbox, fail: Fail) -> None:
+    """The first one is sent, the second waits, and with the third one all are in a group whose message has one job."""
     notices = fail(6)
-    placed = [box.notice_groups.place(*one) for one in notices[:5]]
+    placed = [box.notice_groups.place(*one) for one in notices[:3]]
     until = from_timestamp(START + 10)
-    assert placed[:4] == [Placement(), *[Placement(wait_until=until)] * 3]
-    assert [box.notice_groups.place(*one).group_id for one in notices[1:]] == [placed[4].group_id] * 5
+    assert placed[:2] == [Placement(), Placement(wait_until=until)]
+    assert [box.notice_groups.place(*one).group_id for one in notices[1:]] == [placed[2].group_id] * 5
     assert box.notice_groups.place(*notices[0]) == Placement()
-    assert len(box.notice_groups.members(placed[4].group_id or 0)) == 6
+    assert len(box.notice_groups.members(placed[2].group_id or 0)) == 6
     assert [job.handler for job in box.jobs.claim("me", 10, 900)] == [NOTICE_GROUP]
+
+
+def test_one_database_makes_a_group(box: Inbox, fail: Fail, clock: Clock) -> None:
+    """The third failure within 15 minutes of content that reads one database makes a group, which only such ones join.
+
+    The first two have messages of their own.
+    """
+
+    def place(upstream: tuple[str, ...] | None) -> Placement:
+        ((notice, job),) = fail(1)
+        box.incidents.save_details(notice.incident_id, ResourceDetails(upstream=upstream))
+        placed = box.notice_groups.place(notice, job)
+        clock.forward(200)
+        return placed
+
+    assert [place(("w", "x")), place(("w",))] == [Placement()] * 2
+    group_id = place(("w",)).group_id
+    assert group_id
+    assert [place(None), place(("x",)), place(())] == [Placement()] * 3
+    assert place(("w", "y")).group_id == group_id
+    assert len(box.notice_groups.members(group_id)) == 4
+    group = box.notice_groups.get(group_id)
+    assert group
+    assert group.kind == "upstream"
+    clock.forward(900)
+    assert place(("w",)) == Placement()
 
 
 def test_waiting_ends_with_a_message_of_its_own(box: Inbox, fail: Fail, clock: Clock) -> None:
@@ -70,10 +96,10 @@ def test_waiting_ends_with_a_message_of_its_own(box: Inbox, fail: Fail, clock: C
 
 
 def test_destinations_are_independent(box: Inbox, fail: Fail) -> None:
-    """Four openings at one destination and one at another are no group."""
-    notices = [*fail(4), *fail(1, "slack:#finance")]
+    """Two openings at one destination and one at another are no group."""
+    notices = [*fail(2), *fail(1, "slack:#finance")]
     assert all(box.notice_groups.place(*one).group_id is None for one in notices)
-    assert box.notice_groups.place(*notices[4]) == Placement()
+    assert box.notice_groups.place(*notices[2]) == Placement()
 
 
 def test_end_of_a_silence_is_a_group_of_two(box: Inbox, fail: Fail) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -44,15 +45,7 @@ def incident_records(
         IncidentRecord(
             id=row["id"],
             incident=incident_of(row, their_acts.get(row["id"], ())),
-            details=ResourceDetails(
-                row["project"],
-                row["owner"],
-                row["link"],
-                row["problem"],
-                row["strikes"],
-                optional_time(row["next_run_at"]),
-                row["downstream"],
-            ),
+            details=_details(row),
             event_id=row["event_id"],
             due_at=optional_time(row["due_at"]),
             notices=tuple(their_notices.get(row["id"], ())),
@@ -85,6 +78,35 @@ def incident_of(row: RowMapping, their_acts: Sequence[Act] = ()) -> Incident:
         quiet_by=row["quiet_by"],
         acts=tuple(their_acts),
     )
+
+
+def _details(row: RowMapping) -> ResourceDetails:
+    return ResourceDetails(
+        project=row["project"],
+        owner=row["owner"],
+        link=row["link"],
+        problem=row["problem"],
+        strikes=row["strikes"],
+        next_run_at=optional_time(row["next_run_at"]),
+        downstream=row["downstream"],
+        tags=optional_texts(row["tags"]),
+        upstream=optional_texts(row["upstream"]),
+    )
+
+
+def optional_texts(stored: str | None) -> tuple[str, ...] | None:
+    """Return a stored list of texts; None if there is none."""
+    return None if stored is None else tuple(json.loads(stored))
+
+
+def details_row(details: ResourceDetails) -> dict[str, Any]:
+    """Return the columns of what Tableau says of the resource."""
+    return {
+        **asdict(details),
+        "next_run_at": details.next_run_at and details.next_run_at.timestamp(),
+        "tags": None if details.tags is None else json.dumps(details.tags),
+        "upstream": None if details.upstream is None else json.dumps(details.upstream),
+    }
 
 
 def incident_row(incident: Incident) -> dict[str, Any]:

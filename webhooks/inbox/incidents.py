@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, inser
 from webhooks.clock import from_timestamp
 from webhooks.errors import UnknownIncident
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.incident_records import IncidentRecord, incident_records
+from webhooks.inbox.incident_records import IncidentRecord, details_row, incident_records
 from webhooks.inbox.incident_updates import (
     FAILING,
     compute_incidents,
@@ -228,9 +228,7 @@ class Incidents:
 
     def save_details(self, incident_id: int, details: ResourceDetails) -> None:
         """Store what Tableau says of the resource."""
-        row = update(incidents).where(incidents.c.id == incident_id)
-        next_run_at = details.next_run_at and details.next_run_at.timestamp()
-        self._store.execute(row.values(**{**asdict(details), "next_run_at": next_run_at}))
+        self._store.execute(update(incidents).where(incidents.c.id == incident_id).values(**details_row(details)))
 
     def save_due(self, incident_id: int, due_at: datetime) -> None:
         """Store when a message may become due by time alone; of several times the earliest one counts."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, exists, insert, or_, select, update
 
@@ -17,7 +17,15 @@ from webhooks.inbox.job_rows import insert_jobs, job_row
 from webhooks.inbox.notices import NoticeRecord, notice_of
 from webhooks.inbox.records import optional_time
 from webhooks.inbox.schema import incidents, jobs, notice_groups, notices
-from webhooks.incidents.grouping import CALM, GATHERING, WINDOW, Opening, group
+from webhooks.incidents.grouping import (
+    GATHERING,
+    UPSTREAM_WINDOW,
+    GroupKind,
+    Opening,
+    group,
+    may_join,
+    shared_upstream,
+)
 from webhooks.job import NOTICE_GROUP, OPEN_STATES, Job, NewJob
 
 
@@ -30,7 +38,7 @@ class GroupRecord:
 
     id: int
     destination: str
-    kind: Literal["storm", "summary"]
+    kind: GroupKind
     joined_at: datetime
     summary_at: datetime | None
     wanted: int
@@ -60,35 +68,36 @@ class NoticeGroups:
 
         What was decided once is not changed. `summary_at` is the end of the silence that held it.
         """
+        return self._store.write(lambda connection: self._place(connection, notice, job, summary_at))
 
-        def place(connection: Connection) -> Placement:
-            self._store.serialize(connection, [f"notices {notice.destination}"])
-            this = select(notices).where(notices.c.id == notice.id)
-            row = connection.execute(this).mappings().first()
-            if row is None or row["single"] or row["posted"]:
-                return Placement()
-            if row["group_id"] is not None:
-                self._mark(connection, row["group_id"], job)
-                return Placement(row["group_id"])
-            now = self._wall(connection)
-            held = summary_at and summary_at.timestamp()
-            if row["opened_at"] is None:
-                opened = update(notices).where(notices.c.id == notice.id)
-                connection.execute(opened.values(opened_at=now.timestamp(), summary_at=held))
-                row = connection.execute(this).mappings().one()
-            running = connection.execute(_running(row, now)).scalar()
-            members = [row["id"]] if running is not None else self._group_members(connection, row, now)
-            if members:
-                group_id = self._join(connection, row, running, members, now)
-                self._mark(connection, group_id, job)
-                return Placement(group_id)
-            until = from_timestamp(row["opened_at"]) + GATHERING
-            if self._is_single(connection, row, now):
+    def _place(self, connection: Connection, notice: NoticeRecord, job: Job, summary_at: datetime | None) -> Placement:
+        self._store.serialize(connection, [f"notices {notice.destination}"])
+        this = select(notices, incidents.c.upstream).join(incidents).where(notices.c.id == notice.id)
+        row = connection.execute(this).mappings().first()
+        if row is None or row["single"] or row["posted"]:
+            return Placement()
+        if row["group_id"] is not None:
+            self._mark(connection, row["group_id"], job)
+            return Placement(row["group_id"])
+        now, name = self._wall(connection), str(notice.id)
+        if row["opened_at"] is None:
+            new = {"opened_at": now.timestamp(), "summary_at": summary_at and summary_at.timestamp()}
+            connection.execute(update(notices).where(notices.c.id == notice.id).values(**new))
+            row = connection.execute(this).mappings().one()
+        group_id, members = _running(connection, row, now), [notice.id]
+        if group_id is None:
+            found = group(_recent(connection, row, now), now)
+            members = [int(one) for one in found.members_with(name)]
+            if not members and name in found.single:
                 connection.execute(update(notices).where(notices.c.id == notice.id).values(single=1))
                 return Placement()
-            return Placement(wait_until=until)
-
-        return self._store.write(place)
+            if not members:
+                return Placement(wait_until=from_timestamp(row["opened_at"]) + GATHERING)
+            kind = next(one.kind for one in found.groups if name in one.members)
+            group_id = self._create(connection, row, kind, now)
+        self._join(connection, group_id, members, now)
+        self._mark(connection, group_id, job)
+        return Placement(group_id)
 
     def changed(
         self, group_id: int, job: Job, *, remind_at: datetime | None = None, gap: timedelta = timedelta()
@@ -162,33 +171,22 @@ class NoticeGroups:
     def _wall(self, connection: Connection) -> datetime:
         return from_timestamp(self._store.to_wall(self._store.now(connection)))
 
-    def _group_members(self, connection: Connection, row: RowMapping, now: datetime) -> list[int]:
-        """Return the ids of the notices that form a group with this one now; empty if they do not."""
-        found = group(_recent(connection, row, now), now)
-        return next(([int(one) for one in each.members] for each in found.groups if str(row["id"]) in each.members), [])
-
-    def _is_single(self, connection: Connection, row: RowMapping, now: datetime) -> bool:
-        return str(row["id"]) in group(_recent(connection, row, now), now).single
-
-    def _join(
-        self, connection: Connection, row: RowMapping, group_id: int | None, members: Sequence[int], now: datetime
-    ) -> int:
-        """Let the notices join the group, or a new one, and return its id."""
+    def _create(self, connection: Connection, row: RowMapping, kind: GroupKind, now: datetime) -> int:
         wall = now.timestamp()
-        if group_id is None:
-            values = {
-                "destination": row["destination"],
-                "kind": "storm" if row["summary_at"] is None else "summary",
-                "joined_at": wall,
-                "summary_at": row["summary_at"],
-                "wanted": 0,
-                "created_at": wall,
-            }
-            group_id = int(connection.execute(insert(notice_groups).values(values)).inserted_primary_key[0])  # type: ignore[index]
-        else:
-            connection.execute(update(notice_groups).where(notice_groups.c.id == group_id).values(joined_at=wall))
+        values = {
+            "destination": row["destination"],
+            "kind": kind,
+            "joined_at": wall,
+            "summary_at": row["summary_at"],
+            "wanted": 0,
+            "created_at": wall,
+        }
+        return int(connection.execute(insert(notice_groups).values(values)).inserted_primary_key[0])  # type: ignore[index]
+
+    def _join(self, connection: Connection, group_id: int, members: Sequence[int], now: datetime) -> None:
+        joined = update(notice_groups).where(notice_groups.c.id == group_id).values(joined_at=now.timestamp())
+        connection.execute(joined)
         connection.execute(update(notices).where(notices.c.id.in_(members)).values(group_id=group_id))
-        return group_id
 
     def _mark(self, connection: Connection, group_id: int, job: Job) -> None:
         """Count a change, and add a job that shows it unless one is open that will."""
@@ -209,30 +207,44 @@ class NoticeGroups:
         connection.execute(this.values(runner=connection.execute(added).scalar()))
 
 
-def _running(row: RowMapping, now: datetime) -> Any:
-    """Return the query for the group that the notice can join."""
+def _running(connection: Connection, row: RowMapping, now: datetime) -> int | None:
+    """Return the group that the notice of the row can join."""
     own = (notice_groups.c.destination == row["destination"], notice_groups.c.closed_at.is_(None))
+    columns = select(notice_groups.c.id, notice_groups.c.kind, notice_groups.c.joined_at)
+    newest = notice_groups.c.id.desc()
     if row["summary_at"] is not None:
         which = (notice_groups.c.kind == "summary", notice_groups.c.summary_at == row["summary_at"])
-    else:
-        which = (notice_groups.c.kind == "storm", notice_groups.c.joined_at >= (now - CALM).timestamp())
-    return select(notice_groups.c.id).where(*own, *which).order_by(notice_groups.c.id.desc()).limit(1)
+        return connection.execute(columns.where(*own, *which).order_by(newest).limit(1)).scalar()
+    opening = _opening(row, at=now)
+    running = (notice_groups.c.kind != "summary", notice_groups.c.joined_at >= (now - UPSTREAM_WINDOW).timestamp())
+    for one in connection.execute(columns.where(*own, *running).order_by(newest)).mappings().all():
+        theirs = select(incidents.c.upstream).join(notices).where(notices.c.group_id == one["id"])
+        known = connection.execute(theirs).scalars().all() if opening.upstream else []
+        if may_join(one["kind"], from_timestamp(one["joined_at"]), shared_upstream(map(_upstream, known)), opening):
+            return int(one["id"])
+    return None
 
 
 def _recent(connection: Connection, row: RowMapping, now: datetime) -> list[Opening]:
     """Return the openings that the notice can form a group with, itself included."""
-    since = now - (timedelta(days=1) if row["summary_at"] is not None else 2 * WINDOW)
+    since = now - (timedelta(days=1) if row["summary_at"] is not None else UPSTREAM_WINDOW)
     own = (notices.c.destination == row["destination"], notices.c.group_id.is_(None))
     which = notices.c.summary_at.is_not_distinct_from(row["summary_at"])
-    query = select(notices.c.id, notices.c.opened_at, notices.c.single).where(*own, which)
+    columns = (notices.c.id, notices.c.opened_at, notices.c.summary_at, notices.c.single, incidents.c.upstream)
+    query = select(*columns).join(incidents).where(*own, which, notices.c.opened_at >= since.timestamp())
     # A message of its own that was sent at the end of a silence is no part of a summary.
-    found = connection.execute(query.where(notices.c.opened_at >= since.timestamp())).all()
-    at = optional_time(row["summary_at"])
     return [
-        Opening(str(notice_id), from_timestamp(opened_at), at)
-        for notice_id, opened_at, single in found
-        if at is None or not single
+        _opening(one) for one in connection.execute(query).mappings() if one["summary_at"] is None or not one["single"]
     ]
+
+
+def _opening(row: RowMapping, at: datetime | None = None) -> Opening:
+    opened_at = at or from_timestamp(row["opened_at"])
+    return Opening(str(row["id"]), opened_at, optional_time(row["summary_at"]), _upstream(row["upstream"]))
+
+
+def _upstream(stored: str | None) -> frozenset[str]:
+    return frozenset(json.loads(stored)) if stored else frozenset()
 
 
 def _group_of(row: RowMapping) -> GroupRecord:

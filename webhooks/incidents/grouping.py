@@ -7,43 +7,49 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby, islice, takewhile
+from itertools import groupby
 from typing import Literal
 
 from webhooks.incidents.incident import VERSION_BYTES, Incident
 
-# This many openings within the window are a group.
-GROUP_SIZE = 5
+# This many openings within the window are a group. With one more, a destination would get four messages about a storm.
+GROUP_SIZE = 3
 WINDOW = timedelta(seconds=60)
+# As many whose content reads the same database are a group also if they are slower: refreshes are spread over hours.
+UPSTREAM_WINDOW = timedelta(minutes=15)
 # An opening that follows another one in the window, and one at the end of a silence, waits this long for others. So a
 # storm makes one message for its first incident and one for the group, and an incident of its own is late by seconds.
 GATHERING = timedelta(seconds=10)
 # A group that nothing has joined for this long is complete. Joining edits the message and alerts no one, so an incident
-# that opens later must have a message of its own.
+# that opens later must have a message of its own, unless its content reads the database that all others read.
 CALM = timedelta(minutes=5)
+
+GroupKind = Literal["storm", "upstream", "summary"]
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
     """An incident whose first message at one destination can be sent from `at` on.
 
-    `summary_at` is the end of the silence or quiet hours that held it, as in WantedNotice.
+    `summary_at` is the end of the silence or quiet hours that held it, as in WantedNotice. `upstream` are the databases
+    that its content reads; empty if they are unknown.
     """
 
     incident: str
     at: datetime
     summary_at: datetime | None = None
+    upstream: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Incidents that share one message at a destination: a storm, or the summary at the end of a silence.
+    """Incidents that share one message at a destination: a storm, one database, or the summary at a silence's end.
 
     `id` is the id of its first member. A first member that has its own message already is listed as well.
     """
 
     id: str
-    kind: Literal["storm", "summary"]
+    kind: GroupKind
     at: datetime
     members: tuple[str, ...]
 
@@ -56,6 +62,10 @@ class Grouping:
     single: tuple[str, ...]
     next_at: datetime | None
 
+    def members_with(self, incident: str) -> tuple[str, ...]:
+        """Return the members of the group that the incident belongs to; none if it belongs to none."""
+        return next((one.members for one in self.groups if incident in one.members), ())
+
 
 def group(openings: Iterable[Opening], now: datetime) -> Grouping:
     """Return which openings at one destination share a message. The order of `openings` does not matter.
@@ -65,22 +75,38 @@ def group(openings: Iterable[Opening], now: datetime) -> Grouping:
     ordered = sorted((one for one in openings if one.at <= now), key=lambda one: (one.at, one.incident))
     summaries, alone = _summaries([one for one in ordered if one.summary_at])
     ordered = [one for one in ordered if one.summary_at is None]
-    storms = _storms(ordered)
-    grouped = {member for one in storms for member in one.members}
-    first_members = {one.id for one in storms}
+    groups = _groups(ordered)
+    # Those that open before a group is formed may have a message of their own already.
+    first_members = {member for one in groups for member in one.members[: GROUP_SIZE - 1]}
+    later_members = {member for one in groups for member in one.members} - first_members
     single = [one.incident for one in alone if now - one.at >= GATHERING]
     waiting = [one.at + GATHERING for one in alone if now - one.at < GATHERING]
     previous: datetime | None = None
     for one in ordered:
         follows = previous is not None and one.at - previous < WINDOW
         previous = one.at
-        if one.incident in grouped:
-            single += [one.incident] if one.incident in first_members and not follows else []
-        elif follows and now - one.at < GATHERING:
+        if one.incident in later_members or (one.incident in first_members and follows):
+            continue
+        if follows and now - one.at < GATHERING:
             waiting.append(one.at + GATHERING)
         else:
             single.append(one.incident)
-    return Grouping((*summaries, *storms), tuple(single), min(waiting, default=None))
+    return Grouping((*summaries, *groups), tuple(single), min(waiting, default=None))
+
+
+def may_join(kind: GroupKind, joined_at: datetime, shared: frozenset[str], opening: Opening) -> bool:
+    """Return whether an opening belongs to a group that something joined last at `joined_at`.
+
+    `shared` are the databases that the content of all its members reads.
+    """
+    pause = opening.at - joined_at
+    return (kind == "storm" and pause <= CALM) or (pause <= UPSTREAM_WINDOW and bool(shared & opening.upstream))
+
+
+def shared_upstream(members: Iterable[frozenset[str]]) -> frozenset[str]:
+    """Return the databases that the content of all members reads, as far as that is known."""
+    known = [upstream for upstream in members if upstream]
+    return frozenset.intersection(*known) if known else frozenset()
 
 
 def group_version(members: Iterable[Incident]) -> int:
@@ -111,19 +137,34 @@ def _summaries(openings: Sequence[Opening]) -> tuple[list[Group], list[Opening]]
     return groups, alone
 
 
-def _storms(openings: Sequence[Opening]) -> list[Group]:
-    """Return the groups among openings that are sorted by time."""
-    groups, start = [], 0
-    while start < len(openings):
-        first = openings[start]
-        size = sum(1 for _ in takewhile(lambda one: one.at - first.at < WINDOW, islice(openings, start, None)))  # noqa: B023 - used at once
-        if size < GROUP_SIZE:
-            start += 1
+def _groups(openings: Sequence[Opening]) -> list[Group]:
+    """Return the groups among openings that are sorted by time, as they arise one after the other."""
+    found: list[tuple[GroupKind, list[Opening]]] = []
+    free: list[Opening] = []
+    for one in openings:
+        free = [other for other in free if one.at - other.at < UPSTREAM_WINDOW]
+        running = (
+            members
+            for kind, members in reversed(found)
+            if may_join(kind, members[-1].at, shared_upstream(member.upstream for member in members), one)
+        )
+        if (joined := next(running, None)) is not None:
+            joined.append(one)
             continue
-        end = start + size
-        while end < len(openings) and openings[end].at - openings[end - 1].at <= CALM:
-            end += 1
-        members = tuple(one.incident for one in openings[start:end])
-        groups.append(Group(first.incident, "storm", first.at, members))
-        start = end
-    return groups
+        free.append(one)
+        if formed := _new_group(free, one):
+            found.append(formed)
+            free = [other for other in free if other not in formed[1]]
+    return [Group(each[0].incident, kind, each[0].at, tuple(one.incident for one in each)) for kind, each in found]
+
+
+def _new_group(free: Sequence[Opening], newest: Opening) -> tuple[GroupKind, list[Opening]] | None:
+    """Return the group that the newest one of the openings without a group completes; None if there is none."""
+    within = [one for one in free if newest.at - one.at < WINDOW]
+    if len(within) >= GROUP_SIZE:
+        return "storm", within
+    for database in sorted(newest.upstream):
+        readers = [one for one in free if database in one.upstream]
+        if len(readers) >= GROUP_SIZE:
+            return "upstream", readers
+    return None

@@ -114,7 +114,8 @@ class ResourceDetails:
     """The resource of an incident as Tableau described it when it was last asked; empty until then.
 
     `problem` is a sentence on what could not be looked up. `strikes` is how many failures in a row Tableau counts,
-    `downstream` how many workbooks use a data source.
+    `downstream` how many workbooks use a data source. `upstream` are the databases that it reads. `tags` and `upstream`
+    are None while they are unknown.
     """
 
     project: str = ""
@@ -124,6 +125,8 @@ class ResourceDetails:
     strikes: int | None = None
     next_run_at: datetime | None = None
     downstream: int | None = None
+    tags: tuple[str, ...] | None = None
+    upstream: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
