@@ -120,7 +120,7 @@ def _refresh(context: Context, record: IncidentRecord, person: Person | None) ->
         return f"The refresh could not be started: {error}"
     context.log.info("Refresh started: content=%s tableau_job=%s", incident.resource_luid, job_luid)
     act = Act("", "refresh", incident.id, context.now(), str(person), job_luid=job_luid)
-    context.once("act", lambda: context.inbox.incidents.act(record.id, act).id)
+    context.once("act", lambda: context.inbox.incidents.act(record.id, act, origin="Slack").id)
     return STARTED
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 
 from webhooks.errors import StoreUnavailable, UnknownIncident
 from webhooks.inbox import figures, insert_event
+from webhooks.inbox.audit import Audit, AuditEntry
 from webhooks.inbox.budgets import Budgets
 from webhooks.inbox.checkpoints import Checkpoints
 from webhooks.inbox.databases.known_database import KnownDatabase
@@ -35,6 +36,7 @@ from webhooks.inbox.retention import Retention
 from webhooks.inbox.rule_versions import RuleVersion, RuleVersions
 from webhooks.inbox.runs import Runs
 from webhooks.inbox.sessions import Sessions
+from webhooks.inbox.sign_ins import SignIns
 from webhooks.inbox.silences import Silences
 from webhooks.inbox.state import State
 from webhooks.inbox.synthetic_events import SyntheticEvents
@@ -44,6 +46,7 @@ from webhooks.job import MISSING, Namespace
 __all__ = [
     "MISSING",
     "Attempt",
+    "AuditEntry",
     "EventRecord",
     "EventSummary",
     "GroupRecord",
@@ -93,6 +96,8 @@ class Inbox:
         self.notice_groups = NoticeGroups(store)
         self.silences = Silences(store)
         self.budgets = Budgets(store)
+        self.audit = Audit(store)
+        self.sign_ins = SignIns(store)
         self._checked_at = -CHECK_SECONDS
 
     @classmethod

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, inser
 
 from webhooks.clock import from_timestamp
 from webhooks.errors import UnknownIncident
+from webhooks.inbox.audit import append
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.incident_records import IncidentRecord, details_row, incident_records
 from webhooks.inbox.incident_updates import (
@@ -25,7 +26,8 @@ from webhooks.inbox.queries import name_filter, resource_filter
 from webhooks.inbox.schema import acts, incidents, notices
 from webhooks.incidents import Act, ResourceDetails, RunEvidence
 
-STATES = ("open", "acknowledged", "snoozed", "closed")
+CLOSED = "closed"
+STATES = ("open", "acknowledged", "snoozed", CLOSED)
 # Incidents in one transaction of the retention, and seconds between two: acknowledgements wait for one.
 BATCH = 200
 PAUSE_SECONDS = 0.02
@@ -58,6 +60,9 @@ class Incidents:
         `?`. `since` leaves out those that were closed before. At most `limit`; None: all.
         """
         filters: list[ColumnElement[bool]] = [incidents.c.state.in_(states)] if states else []
+        if states and CLOSED not in states:
+            # There is an index of those that are open; most are closed.
+            filters.append(incidents.c.closed_at.is_(None))
         if kinds:
             filters.append(incidents.c.kind.in_(kinds))
         if resources:
@@ -115,17 +120,17 @@ class Incidents:
         rows = self._store.rows(query)
         return {row["resource_luid"]: (row["resource_kind"], row["resource_name"]) for row in rows}
 
-    def act(self, incident_id: int, act: Act) -> IncidentRecord:
+    def act(self, incident_id: int, act: Act, *, origin: str = "server") -> IncidentRecord:
         """Store an act and what it changes, and let the notices be updated. Raises UnknownIncident.
 
-        `act.id` and `act.incident` are replaced by the stored ones.
+        `act.id` and `act.incident` are replaced by the stored ones. `origin` is where it was done, for the audit log.
         """
 
         def save(connection: Connection) -> IncidentRecord:
             key = connection.execute(select(incidents.c.key).where(incidents.c.id == incident_id)).scalar()
             if key is None:
                 raise UnknownIncident(f"There is no incident {incident_id}")
-            act_id = self.insert_act(connection, incident_id, key, act)
+            act_id = self.insert_act(connection, incident_id, key, act, origin=origin)
             self.refresh(connection, incident_id, cause=f"act {act_id}")
             return self._load(connection, incident_id)
 
@@ -153,8 +158,11 @@ class Incidents:
             return None
         return record if key in record.incident.ids else None
 
-    def insert_act(self, connection: Connection, incident_id: int, key: str, act: Act) -> int:
-        """Store an act within a transaction, and return its number; `key` is the incident's at that time."""
+    def insert_act(self, connection: Connection, incident_id: int, key: str, act: Act, *, origin: str) -> int:
+        """Store an act and its row of the audit log within a transaction, and return its number.
+
+        `key` is the incident's at that time, `origin` where it was done.
+        """
         values = {
             "incident_id": incident_id,
             "incident_key": key,
@@ -168,6 +176,17 @@ class Incidents:
         if act.until:
             # The end of an acknowledgement changes the incident, also if no message has to show it.
             self._save_due(connection, incident_id, act.until)
+        until = f"until {act.until:%Y-%m-%d %H:%M} UTC" if act.until else ""
+        details = "; ".join(filter(None, [until, act.text, act.job_luid and f"Tableau job {act.job_luid}"]))
+        append(
+            self._store,
+            connection,
+            by=act.by,
+            origin=origin,
+            act=act.kind,
+            subject=f"incident {incident_id}",
+            details=details,
+        )
         return int(connection.execute(insert(acts).values(values)).inserted_primary_key[0])  # type: ignore[index]
 
     def refresh(self, connection: Connection, incident_id: int, *, cause: str) -> None:

@@ -60,7 +60,11 @@ class Presses:
                 values = {**params, "problem": problem}
                 if found and act and not problem:
                     act_id = self._incidents.insert_act(
-                        connection, incident_id, found.incident.id, replace(act, at=from_timestamp(wall))
+                        connection,
+                        incident_id,
+                        found.incident.id,
+                        replace(act, at=from_timestamp(wall)),
+                        origin="Slack",
                     )
                     values["act"] = act_id
                 job = NewJob(f"press {key}", SLACK_PRESS, params=values, max_attempts=MAX_ATTEMPTS, urgent=True)

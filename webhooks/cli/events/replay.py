@@ -100,7 +100,9 @@ def _replay_events(inbox: Inbox, event_ids: Sequence[int], *, yes: bool) -> str:
         require_consent(f"Run the actions of {events} again?")
     with progress(len(event_ids), "Queueing") as advance:
         for start in range(0, len(event_ids), BATCH):
-            advance(inbox.events.replay(event_ids[start : start + BATCH]))
+            batch = event_ids[start : start + BATCH]
+            application.record("replay", "events", ", ".join(map(str, batch)))
+            advance(inbox.events.replay(batch))
     return f"Queued {events} to run again." if event_ids else "No such events."
 
 
@@ -125,6 +127,9 @@ def _replay_dead(
     if number > MANY and not yes:
         require_consent(f"Run {count(number, 'dead job')} again?")
     event_ids = [record.event.id or 0 for record in events] if events else None
+    if number:
+        of_events = f" of events {', '.join(map(str, event_ids))}" if event_ids else ""
+        application.record("replay", "dead letters", f"{count(number, 'job')}{of_events}")
     queued = 0
     with progress(number, "Queueing") as advance:
         while queued < number and (

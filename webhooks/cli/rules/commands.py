@@ -128,6 +128,7 @@ def activate(file: Path | None) -> None:
     valid_rules(file)
     active = application.services().active_rules
     version = application.inbox().rule_versions.activate(read_text(path), f"{active.source} (activate)", force=True)
+    application.record("activate rules", f"version {version.id}", str(path))
     click.echo(f"Version {version.id} of the rules is in force; servers use it within seconds.")
 
 

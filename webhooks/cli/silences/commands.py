@@ -121,14 +121,17 @@ def add(
     end = future.end_of(length, until, begin, show.zone)
     if end is None and weekly is None:
         raise click.UsageError("Until when? Give --for 2h or --until 12:00, or --weekly times.")
+    author = future.author(by)
     silence = application.inbox().silences.add(
         matchers=given,
         start=begin,
         end=end,
-        by=future.author(by),
+        by=author,
         reason=application.redact(reason.strip()),
         weekly=None if weekly is None else parse_weekly(weekly, show),
     )
+    said = f"{wording.matchers(silence)}: {silence.reason}"
+    application.record("add silence", f"silence {silence.id}", said, by=author)
     if as_json:
         print_object(silence, show)
     else:
@@ -147,6 +150,7 @@ def end(ids: tuple[int, ...]) -> None:
     for silence_id in dict.fromkeys(ids):
         in_range = 0 < silence_id <= application.LARGEST_ID
         if in_range and application.inbox().silences.end(silence_id, show.now):
+            application.record("end silence", f"silence {silence_id}")
             click.echo(f"Silence {silence_id}: ended")
         else:
             unknown.append(silence_id)

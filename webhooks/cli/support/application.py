@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import socket
 from typing import TYPE_CHECKING
 
 from flask import current_app
@@ -116,6 +118,21 @@ def site_name(site_luid: str) -> str:
     sites = services().sites
     names = (site.name for site in sites.all if sites.known_luid(site) == site_luid.lower())
     return next(names, "") if sites.several else ""
+
+
+def origin() -> str:
+    """Return the origin of acts on the command line, for the audit log."""
+    return f"command line on {socket.gethostname()}"
+
+
+def record(act: str, subject: str, details: str = "", *, by: str = "") -> None:
+    """Append to the audit log what a command is about to do. Without `by`, the user of the operating system does it."""
+    if not by:
+        try:
+            by = getpass.getuser()
+        except (KeyError, OSError):  # KeyError before Python 3.13: a user without an entry, as in some containers
+            by = "unknown"
+    inbox().audit.record(by=by, origin=origin(), act=act, subject=subject, details=details)
 
 
 def redact(text: str) -> str:

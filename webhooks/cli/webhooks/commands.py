@@ -166,6 +166,8 @@ def _remember(site: Site, tableau: Tableau) -> None:
 
 
 def _report(verb: str, site: Site, webhook: Webhook, *, as_json: bool) -> None:
+    application.inbox(create=True)
+    application.record(f"{verb.lower()[:-1]} webhook", f"webhook {webhook.event}", f"{webhook.name} {webhook.luid}")
     if as_json:
         terminal.print_json(_object(site, webhook))
         return
