@@ -15,6 +15,8 @@ Severity = Literal["info", "good", "warning", "bad"]
 MentionKind = Literal["name", "id", "email", "here", "channel"]
 # Slack's limits, which apply everywhere: a shortened value would not be recognized when the button is pressed.
 MAX_ACTION_ID, MAX_BUTTON_VALUE = 255, 2000
+# Slack's limits for a menu: entries, and characters of an entry's action_id and value together.
+MAX_MENU, MAX_MENU_VALUE = 5, 149
 # Rows of a table that is shown as text; the others are counted.
 MAX_TEXT_ROWS = 20
 MENTION_FORMS = "@here, @channel, the @name of a user group or member, an id such as U0123, or an e-mail address"
@@ -77,10 +79,11 @@ class Picture:
 class Message:
     """The content of a notification, all of it plain text: markup of any medium in it is shown, not interpreted.
 
-    `status` is a word in front of the title, such as Failing, so that the state does not depend on a colour. Notifiers
-    leave out buttons if they do not have the capability, and show mentions as text. `actions` are links to pages of the
-    sender on which the reader can do what a button does, such as acknowledge. `id` is our own and the same in each
-    attempt to send the message; empty if it has none.
+    `status` is a word in front of the title, such as Failing, so that the state does not depend on a colour. `menu` has
+    the buttons and links that are shown on demand. Notifiers leave out buttons and the menu if they do not have the
+    capability, and show mentions as text. `actions` are links to pages of the sender on which the reader can do what a
+    button does, such as acknowledge. `id` is our own and the same in each attempt to send the message; empty if it has
+    none.
     """
 
     title: str
@@ -93,13 +96,18 @@ class Message:
     status: str = ""
     table: Table | None = None
     buttons: tuple[Button, ...] = ()
+    menu: tuple[Button | Link, ...] = ()
     mentions: tuple[Mention, ...] = ()
     actions: tuple[Link, ...] = ()
     incident: IncidentRef | None = None
     id: str = ""
 
     def __post_init__(self) -> None:
-        ids = [button.action_id for button in self.buttons]
+        in_menu = [entry for entry in self.menu if isinstance(entry, Button)]
+        if len(self.menu) > MAX_MENU or any(len(one.action_id + one.value) > MAX_MENU_VALUE for one in in_menu):
+            words = f"at most {MAX_MENU} entries, each with at most {MAX_MENU_VALUE} characters of action_id and value"
+            raise ValueError(f"Invalid menu: {words}")
+        ids = [button.action_id for button in (*self.buttons, *in_menu)]
         if len(set(ids)) < len(ids):
             raise ValueError(f"Two buttons of a message have the same action_id: {', '.join(ids)}")
 
@@ -198,6 +206,12 @@ def map_texts(message: Message, change: Callable[[str], str]) -> Message:
         status=change(message.status),
         table=table,
         buttons=tuple(replace(button, text=change(button.text)) for button in message.buttons),
+        menu=tuple(
+            replace(entry, text=change(entry.text))
+            if isinstance(entry, Button)
+            else Link(change(entry.url), change(entry.label))
+            for entry in message.menu
+        ),
         incident=replace(message.incident, title=change(message.incident.title)) if message.incident else None,
     )
 

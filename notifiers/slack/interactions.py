@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
+from notifiers.slack.render import MENU
 from notifiers.text import one_line
 
 # Ids of people, channels and workspaces; time stamps of messages and presses.
@@ -33,7 +34,7 @@ class InvalidInteraction(ValueError):
 
 @dataclass(frozen=True)
 class Press:
-    """A button of a message that a person pressed.
+    """A button of a message that a person pressed, or the entry of its menu that they chose.
 
     `key` identifies the press, also if Slack reports it again. `is_member` says whether the person belongs to the
     workspace of the app; people of other organizations can press buttons in shared channels. `thread` is the message
@@ -70,7 +71,7 @@ def is_signed(secret: str, body: bytes, timestamp: str | None, signature: str | 
 
 
 def parse_press(body: bytes) -> Press | None:
-    """Return the press of a button in the body of a request; None for any other interaction.
+    """Return the press of a button, or the choice in a menu, in the body of a request; None for any other interaction.
 
     Raises InvalidInteraction.
     """
@@ -84,6 +85,12 @@ def parse_press(body: bytes) -> Press | None:
         raise InvalidInteraction("The payload is not a JSON object.")
     actions = payload.get("actions")
     action = _mapping(actions[0]) if isinstance(actions, list) and actions else {}
+    if action.get("type") == "overflow" and action.get("action_id") == MENU:
+        option = _mapping(action.get("selected_option"))
+        if not isinstance(option.get("value"), str):
+            return None
+        name, _, value = option["value"].partition(" ")
+        action = {**action, **option, "type": "button", "action_id": name, "value": value}
     # A button that only opens an address is reported, too.
     if payload.get("type") != "block_actions" or action.get("type") != "button" or "url" in action:
         return None

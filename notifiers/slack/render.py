@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from notifiers.message import MAX_TEXT_ROWS, Mention, Message, link_of, plain_text, title_of
+from notifiers.message import MAX_TEXT_ROWS, Button, Mention, Message, link_of, plain_text, title_of
 from notifiers.table import Table, cell_text, left_out, plain_lines
 from notifiers.text import clean, one_line, shorten
 from notifiers.values import Cell, Link, Timestamp, usable_link
@@ -28,6 +28,8 @@ FALLBACK = 4000
 # Fewer characters of a value are hardly a word.
 SHORTEST_VALUE = 20
 ELEMENTS = 25
+# The action id of a message's menu, and the value of its entries that only open an address.
+MENU, LINK = "menu", "link"
 # Rows (beside the header), columns, characters of a cell, of all cells, and rows that are shown at a time.
 # https://docs.slack.dev/reference/block-kit/blocks/data-table-block
 ROWS, COLUMNS, CELL, TABLE, PAGE = 100, 20, 200, 9000, 10
@@ -148,14 +150,33 @@ def _facts(message: Message) -> list[Block]:
 
 
 def _actions(message: Message) -> list[Block]:
-    link, elements = link_of(message), []
-    for button in message.buttons[: ELEMENTS - 1]:
-        text = _text(one_line(button.text) or "…", BUTTON)
-        element = {"type": "button", "text": text, "action_id": button.action_id, "value": button.value}
-        elements.append(element | ({"style": button.style} if button.style else {}))
+    """Return the block of the buttons, the link, and the menu; a menu of one entry is a button."""
+    link = link_of(message)
+    elements = [_button(button) for button in message.buttons[: ELEMENTS - 2]]
     if link and len(link.url) <= URL:
-        elements.append({"type": "button", "text": _text(link.label, BUTTON), "url": link.url})
+        elements.append(_button(link))
+    usable = (usable_link(entry) if isinstance(entry, Link) else entry for entry in message.menu)
+    entries = [entry for entry in usable if entry and not (isinstance(entry, Link) and len(entry.url) > URL)]
+    if len(entries) == 1:
+        elements.append(_button(entries[0]))
+    elif entries:
+        elements.append({"type": "overflow", "action_id": MENU, "options": [_option(entry) for entry in entries]})
     return [{"type": "actions", "elements": elements}] if elements else []
+
+
+def _button(entry: Button | Link) -> Block:
+    if isinstance(entry, Link):
+        return {"type": "button", "text": _text(entry.label, BUTTON), "url": entry.url}
+    text = _text(one_line(entry.text) or "…", BUTTON)
+    element = {"type": "button", "text": text, "action_id": entry.action_id, "value": entry.value}
+    return element | ({"style": entry.style} if entry.style else {})
+
+
+def _option(entry: Button | Link) -> Block:
+    """Return an entry of the menu; its value has the action, as all entries share the id of the menu."""
+    if isinstance(entry, Link):
+        return {"text": _text(entry.label, BUTTON), "value": LINK, "url": entry.url}
+    return {"text": _text(one_line(entry.text) or "…", BUTTON), "value": f"{entry.action_id} {entry.value}"}
 
 
 def _native_table(table: Table, caption: str, room: int) -> list[Block]:

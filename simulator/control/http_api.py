@@ -9,7 +9,8 @@ GET    /simulator/messages    the messages that Slack and Twilio received, newes
                               messages of Slack with all their versions
 POST   /simulator/slack/messages  {"channel": "#bi", "user": "ben@acme.example", "text": "…"}: a person writes
 POST   /simulator/slack/press {"channel": "#bi", "ts": "…", "button": "ack", "user": "ben@acme.example"}: press a
-                              button by its action_id or text; returns the response of the app
+                              button by its action_id or text, or choose an entry of a menu by its text; returns the
+                              response of the app
 GET    /simulator/files/<id>  the bytes of a file that Slack received
 GET    /simulator/deliveries  the webhooks sent, with every attempt. ?state=waiting|delivered|given up &event_type=
 GET    /simulator/calls       the calls of the APIs of Tableau, Slack and Twilio. ?target= &path= &limit=

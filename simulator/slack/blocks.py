@@ -152,8 +152,12 @@ def _element(value: object, at: str) -> Problems:
         return [f"must be an object [json-pointer:{at}]"]
     if value.get("type") == "image":
         return _image(value, at)
+    if value.get("type") == "overflow":
+        problems = check_properties(value, ("type", "action_id", "options", "confirm"), at)
+        problems += check_string(value.get("action_id", ""), 255, f"{at}/action_id")
+        return problems + check_list(value.get("options"), 5, f"{at}/options", _option, least=2)
     if value.get("type") != "button":
-        # Menus and pickers are not checked.
+        # Other menus and pickers are not checked.
         return []
     problems = check_properties(value, BUTTON_PROPERTIES, at)
     problems += _text(value.get("text"), 75, f"{at}/text", ("plain_text",))
@@ -162,6 +166,16 @@ def _element(value: object, at: str) -> Problems:
     if value.get("style") not in (None, "primary", "danger"):
         problems.append(f"must be a valid enum value [json-pointer:{at}/style]")
     return problems
+
+
+def _option(value: object, at: str) -> Problems:
+    # https://docs.slack.dev/reference/block-kit/composition-objects/option-object
+    if not isinstance(value, Mapping):
+        return [f"must be an object [json-pointer:{at}]"]
+    problems = check_properties(value, ("text", "value", "description", "url"), at)
+    problems += _text(value.get("text"), 75, f"{at}/text", ("plain_text",))
+    problems += check_string(value.get("value"), 150, f"{at}/value", least=1)
+    return problems + (check_string(value["url"], 3000, f"{at}/url") if "url" in value else [])
 
 
 @checks("image")

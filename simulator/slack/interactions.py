@@ -34,7 +34,7 @@ APP, DOMAIN = "A0WEBHOOKS", "acme"
 
 @dataclass(frozen=True)
 class Target:
-    """A button by its action id or, if none has that, by its text; `block_id` "" is any block."""
+    """A button or an entry of a menu: by its action id or value, or else by its text; `block_id` "" is any block."""
 
     button: str
     block_id: str = ""
@@ -71,7 +71,7 @@ def press(
         "X-Slack-Request-Timestamp": timestamp,
         "X-Slack-Signature": signature(secret, timestamp, body),
     }
-    pressed = _send(action["text"]["text"], url, body, headers)
+    pressed = _send(_label(action), url, body, headers)
     with world.lock:
         message.press_error = pressed.error if show_error else ""
         world.changed()
@@ -102,24 +102,40 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 
 
 def find_action(message: Message, target: Target) -> Arguments:
-    """Return a button and its `block_id`. Raises ValueError if the message has no such button."""
+    """Return a button, or a menu with its chosen entry, and its `block_id`.
+
+    Raises ValueError if the message has no such button.
+    """
     buttons = [
         button | {"block_id": block["block_id"]}
         for block in identified_blocks(message, with_attachments=True)
         for button in _buttons(block)
         if target.block_id in ("", block["block_id"])
     ]
-    by_action_id = (button for button in buttons if button["action_id"] == target.button)
-    by_text = (button for button in buttons if button["text"]["text"] == target.button)
-    if found := next(by_action_id, None) or next(by_text, None):
+    by_id = (button for button in buttons if _identifier(button) == target.button)
+    by_text = (button for button in buttons if _label(button) == target.button)
+    if found := next(by_id, None) or next(by_text, None):
         return found
-    known = ", ".join(f"{button['action_id']!r} ({button['text']['text']})" for button in buttons) or "none"
+    known = ", ".join(f"{_identifier(button)!r} ({_label(button)})" for button in buttons) or "none"
     raise ValueError(f"The message has no button {target.button!r}. Its buttons: {known}")
 
 
 def _buttons(block: dict[str, Any]) -> Iterator[Arguments]:
+    """Return the buttons of a block, and each menu once for every entry, which is its `selected_option`."""
     elements = block.get("elements", []) if block.get("type") == "actions" else [block.get("accessory")]
-    return (element for element in elements if isinstance(element, dict) and element.get("type") == "button")
+    for element in elements:
+        if isinstance(element, dict) and element.get("type") == "button":
+            yield element
+        elif isinstance(element, dict) and element.get("type") == "overflow":
+            yield from (element | {"selected_option": option} for option in element["options"])
+
+
+def _label(action: Arguments) -> str:
+    return str(action.get("selected_option", action)["text"]["text"])
+
+
+def _identifier(action: Arguments) -> str:
+    return str(action["selected_option"]["value"] if "selected_option" in action else action["action_id"])
 
 
 def _payload(world: World, message: Message, member: Member, action: Arguments, base_url: str) -> Arguments:
@@ -130,7 +146,7 @@ def _payload(world: World, message: Message, member: Member, action: Arguments, 
         container["thread_ts"] = message.thread_ts
     # The payload about an ephemeral message does not contain the message.
     shown = {} if message.ephemeral_for else {"message": describe_message(world, message)}
-    sent = ("type", "action_id", "block_id", "text", "value", "style", "url")
+    sent = ("type", "action_id", "block_id", "text", "value", "style", "url", "selected_option")
     return shown | {
         "type": "block_actions",
         "user": {"id": member.id, "username": member.name, "name": member.name, "team_id": TEAM},

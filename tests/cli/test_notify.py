@@ -68,6 +68,6 @@ def test_manifest_without_an_address_has_no_buttons(flask: RunFlask) -> None:
     """The manifest is printed, and standard error says which variable is missing; other services have none."""
     result = flask("notify", "manifest", "slack")
     assert "interactivity" not in json.loads(result.stdout)["settings"]
-    assert "WEBHOOK_URL is not set" in result.stderr
+    assert "PUBLIC_URL is not set" in result.stderr
     refused = flask("notify", "manifest", "twilio")
     assert (refused.exit_code, "Twilio creates no apps from manifests" in refused.stderr) == (2, True)

@@ -7,10 +7,11 @@ import secrets
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from notifiers import Button
 from tests.handlers.test_incident_notices import FAILED, SUCCEEDED, Story
 from tests.support.simulated_actions import Simulation
 from webhooks.context import Context
@@ -24,7 +25,7 @@ from webhooks.messages.incident_buttons import (
     WHY,
     ButtonTarget,
     act_of_button,
-    incident_buttons,
+    incident_actions,
 )
 from webhooks.rules.access import Access
 
@@ -35,10 +36,16 @@ class Presses(Story):
     """A story in which people press the buttons of the message."""
 
     def buttons(self) -> dict[str, str]:
-        """Return the action ids and values of the message's buttons."""
+        """Return the action ids and values of the message's buttons and of the entries of its menu."""
         (message,) = [one for one in self.simulation.messages if not one.thread_ts and not one.ephemeral_for]
         blocks: list[Any] = [block for block in message.blocks if block["type"] == "actions"]
-        return {one["action_id"]: one["value"] for block in blocks for one in block["elements"] if "action_id" in one}
+        found = {}
+        for element in (one for block in blocks for one in block["elements"]):
+            if element["type"] == "overflow":
+                found |= dict(one["value"].split(" ", 1) for one in element["options"] if "url" not in one)
+            elif "action_id" in element:
+                found[element["action_id"]] = element["value"]
+        return found
 
     def press(self, action: str, *, email: str = "ann@acme.example", value: str = "", member: bool = True) -> str:
         """Press a button, run all jobs, and return what only the person sees; empty if there is nothing."""
@@ -221,12 +228,30 @@ def test_snooze_until_the_next_run(story: Presses) -> None:
     """The button is there if the next run is known; its press is refused once that time has passed."""
     story.refresh(FAILED)
     run = story.now + timedelta(hours=3)
-    offered = incident_buttons(story.incident, 1, story.now, next_run_at=run)
-    value = next(button.value for button in offered if button.action_id == SNOOZE_UNTIL)
-    late = incident_buttons(story.incident, 1, run, next_run_at=run)
-    assert SNOOZE_UNTIL not in [button.action_id for button in late]
+    offered = incident_actions(story.incident, 1, story.now, next_run_at=run).menu
+    value = next(one.value for one in offered if isinstance(one, Button) and one.action_id == SNOOZE_UNTIL)
+    late = incident_actions(story.incident, 1, run, next_run_at=run).menu
+    assert SNOOZE_UNTIL not in [one.action_id for one in late if isinstance(one, Button)]
     story.at(240)
     assert "is over" in story.press(SNOOZE_UNTIL, value=value)
     story.now = run - timedelta(hours=1)
     story.press(SNOOZE_UNTIL, value=value)
     assert story.incident.quiet_until == run.replace(microsecond=0)
+
+
+def test_menu_opens_the_page(story: Presses) -> None:
+    """With PUBLIC_URL, the menu also leads to the incident's page; Tableau stays one press away."""
+    settings = story.simulation.settings.model_copy(update={"public_url": "https://hooks.example.org"})
+    story.simulation.settings = settings
+    story.refresh(FAILED)
+    (message,) = [one for one in story.simulation.messages if not one.thread_ts]
+    (block,) = [one for one in message.blocks if one["type"] == "actions"]
+    acknowledge, tableau, menu = cast("list[dict[str, Any]]", block["elements"])
+    assert (acknowledge["action_id"], tableau["text"]["text"], menu["type"]) == (
+        ACKNOWLEDGE,
+        "Open in Tableau",
+        "overflow",
+    )
+    texts = [option["text"]["text"] for option in menu["options"]]
+    assert texts == ["Snooze 1 h", "Snooze until the next run", "Open incident", "Why?"]
+    assert menu["options"][2]["url"] == "https://hooks.example.org/incidents/1"

@@ -103,7 +103,9 @@ def a_message(text: str) -> Message:
     link = Link(f"https://x/{text}", text)
     table = Table((text, text), ((text, link),) * 3, link=link)
     buttons = (Button(text, "act"),)
-    return Message(text, text, ((text, text),) * 3, link, footer=text, status=text, table=table, buttons=buttons)
+    return Message(
+        text, text, ((text, text),) * 3, link, footer=text, status=text, table=table, buttons=buttons, menu=(link, link)
+    )
 
 
 def match_many_rules(text: str) -> object:

@@ -96,6 +96,7 @@ def test_message_is_sent_without_secrets() -> None:
         status=SECRET,
         table=Table((SECRET,), ((SECRET,), (link,)), link=link),
         buttons=(Button(SECRET, "act"),),
+        menu=(Button(SECRET, "why"), link),
     )
     assert redact_message(message, Redactor([SECRET])) == Message(
         "***",
@@ -106,6 +107,7 @@ def test_message_is_sent_without_secrets() -> None:
         status="***",
         table=Table(("***",), (("***",), (hidden,)), link=hidden),
         buttons=(Button("***", "act"),),
+        menu=(Button("***", "why"), hidden),
     )
 
 

@@ -67,6 +67,16 @@ def test_signed_press_is_an_act(client: FlaskClient, box: Inbox, payload: dict[s
     assert (found.incident.state, found.incident.quiet_by) == ("acknowledged", "ann (U0ANN)")
 
 
+def test_choice_in_the_menu_is_an_act(client: FlaskClient, box: Inbox, payload: dict[str, Any]) -> None:
+    """It is stored once, as the press of a button is."""
+    value = f"incident_snooze {payload['actions'][0]['value']}"
+    menu = {"type": "overflow", "action_id": "menu", "action_ts": "1.5", "selected_option": {"value": value}}
+    body = form(payload | {"actions": [menu]})
+    assert [send(client, body).status_code for _ in range(2)] == [200, 200]
+    (found,) = box.incidents.list()
+    assert (found.incident.state, len(found.incident.acts)) == ("snoozed", 1)
+
+
 Forge = Callable[[bytes, dict[str, str]], tuple[bytes, dict[str, str]]]
 FORGERIES: dict[str, Forge] = {
     "no signature": lambda body, _: (body, {"Content-Type": "application/x-www-form-urlencoded"}),
@@ -162,6 +172,9 @@ OTHERS: dict[str, Any] = {
     "another app's button": press_payload("approve", "1 a"),
     "a link": press_payload("x", "", actions=[{"type": "button", "action_id": "x", "url": "https://tableau.example"}]),
     "a menu": press_payload("x", "", actions=[{"type": "overflow", "action_id": ACKNOWLEDGE}]),
+    "a choice of nothing": press_payload(
+        "x", "", actions=[{"type": "overflow", "action_id": "menu", "action_ts": "1.5"}]
+    ),
     "a value of another program": press_payload(ACKNOWLEDGE, "approve"),
     "a huge number": press_payload(ACKNOWLEDGE, f"{'9' * 19} a"),
 }

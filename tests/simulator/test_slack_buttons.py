@@ -118,6 +118,45 @@ def test_ephemeral_message(slack: slack_sdk.WebClient, control: Any, receiver: A
     assert payload["container"]["is_ephemeral"] is True
 
 
+MENU = {
+    "type": "overflow",
+    "action_id": "menu",
+    "options": [
+        {"text": {"type": "plain_text", "text": "Snooze"}, "value": "snooze 7"},
+        {"text": {"type": "plain_text", "text": "Open"}, "value": "link", "url": "https://hooks.example.org"},
+    ],
+}
+
+
+def test_menu(slack: slack_sdk.WebClient, control: Any, receiver: Any) -> None:
+    """An entry is chosen by its text or value; the payload has the menu with the chosen entry, as Slack's has."""
+    control("POST", "settings", {"slack_interactions_url": receiver.url})
+    sent = slack.chat_postMessage(channel="#bi", text="x", blocks=[{"type": "actions", "elements": [MENU]}])
+    for name in ("Snooze", "snooze 7"):
+        control("POST", "slack/press", {"channel": sent["channel"], "ts": sent["ts"], "button": name})
+        [action] = _payload(receiver)["actions"]
+        assert (action["type"], action["action_id"]) == ("overflow", "menu")
+        assert action["selected_option"] == MENU["options"][0]
+        assert "options" not in action
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"options": MENU["options"][:1]},
+        {"options": MENU["options"] * 3},
+        {"options": [{"text": {"type": "plain_text", "text": "x"}, "value": "v" * 151}] * 2},
+        {"options": [{"text": {"type": "plain_text", "text": "x" * 76}, "value": "v"}] * 2},
+        {"options": ["x", "y"]},
+        {"style": "primary"},
+    ],
+)
+def test_menu_that_slack_refuses(slack: slack_sdk.WebClient, change: dict[str, Any]) -> None:
+    """Fewer than two entries, more than five, and texts over Slack's limits make the message invalid."""
+    with pytest.raises(slack_sdk.errors.SlackApiError, match="invalid_blocks"):
+        slack.chat_postMessage(channel="#bi", text="x", blocks=[{"type": "actions", "elements": [MENU | change]}])
+
+
 def test_failure_is_shown(message: dict[str, Any], control: Any, receiver: Any) -> None:
     """A response other than 200 is shown with the message until the next press succeeds."""
     receiver.statuses = [404, 200]

@@ -94,7 +94,7 @@ def test(name: str, to: str | None, as_json: bool) -> None:
 
 @notify.command()
 @click.argument("name")
-@click.option("--url", help="Public address of this server. Default: that of WEBHOOK_URL.")
+@click.option("--url", help="Public address of this server. Default: PUBLIC_URL, or that of WEBHOOK_URL.")
 def manifest(name: str, url: str | None) -> None:
     """Print the manifest from which Slack creates the app.
 
@@ -106,16 +106,20 @@ def manifest(name: str, url: str | None) -> None:
     flask notify manifest slack --url https://webhooks.example.org
     """
     kind = _destination(name, None).kind
-    address = url or application.services().settings.webhook_url
+    settings = application.services().settings
+    address = url or settings.public_url or settings.webhook_url
     try:
         interactions_url = join_path(address, INTERACTIONS_PATH) if address else ""
+        if settings.public_url and not url:
+            # A proxy may serve all of it under a path.
+            interactions_url = f"{settings.public_url}{INTERACTIONS_PATH}"
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--url") from None
     document = KINDS[kind].manifest(interactions_url)
     if document is None:
         raise click.BadParameter(f"{KINDS[kind].label} creates no apps from manifests.", param_hint="NAME")
     if not interactions_url:
-        click.echo("WEBHOOK_URL is not set, so the manifest has no address for buttons; give --url.", err=True)
+        click.echo("PUBLIC_URL is not set, so the manifest has no address for buttons; give --url.", err=True)
     click.echo(json.dumps(document, indent=2))
 
 

@@ -29,6 +29,7 @@ from webhooks.config.database_url import database_url
 from webhooks.config.env_file import read_env_file
 from webhooks.config.environment import ROOT, complete_environment, from_root, is_flask_command, web_concurrency
 from webhooks.config.notifier_settings import NotifierSettings
+from webhooks.config.public_url import pages_url
 from webhooks.config.site import Site, plain
 from webhooks.config.sites_file import SitesFile
 from webhooks.config.sites_file import load as load_sites
@@ -114,6 +115,11 @@ class Settings(NotifierSettings):
         repr=False,  # its path may be a token
         description="Public address of this server; `/webhook/<token>` is appended unless it has a path. "
         "If empty, the webhooks are not monitored",
+    )
+    public_url: str = Field(
+        "",
+        description="Public address of this server's pages, e.g. `https://webhooks.example.org`; links in messages "
+        "lead to them. If empty, they lead to Tableau",
     )
     webhook_label: str = Field(
         "tableau-webhooks",
@@ -235,6 +241,11 @@ class Settings(NotifierSettings):
     @classmethod
     def _validate_version(cls, version: str) -> str:
         return site.rest_api_version(version)
+
+    @field_validator("public_url")
+    @classmethod
+    def _validate_public_url(cls, address: str) -> str:
+        return pages_url(address) if address else ""
 
     @field_validator("database_url")
     @classmethod

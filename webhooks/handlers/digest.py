@@ -29,7 +29,7 @@ def digest(context: Context, params: DigestParams) -> None:
     """Send one message about all incidents; the event has the time of the digest before."""
     since = parse_time(context.event.payload.get("text")) or context.now() - DAY
     records = context.inbox.incidents.list(since=since, limit=MAX_INCIDENTS + 1)
-    members = [Member(record.incident, details_of(record, "")) for record in records]
+    members = [Member(record.incident, details_of(record, "", context.settings.public_url)) for record in records]
     message = digest_message(
         members,
         since=since,

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from notifiers import Button, Mention, Message, NotifierError, Picture, Posted, parse_mention
+from notifiers import Mention, Message, NotifierError, Picture, Posted, parse_mention
 from webhooks.context import Context, Upkeep, locked
 from webhooks.context.upkeep import Compose
 from webhooks.errors import RetryLater, Skip, UnknownIncident
 from webhooks.incidents import wanted_notices
 from webhooks.incidents.policy import WantedNotice, deliveries, next_due
 from webhooks.incidents.silences import Facts
-from webhooks.messages.incident_buttons import incident_buttons
+from webhooks.messages.incident_buttons import NO_ACTIONS, incident_actions
 from webhooks.messages.incident_message import (
     IncidentDetails,
     change_message,
@@ -83,19 +83,29 @@ def _update(
     due = next_due(incident, notice.policy, now, silences, facts)
     if due is not None:
         context.inbox.incidents.save_due(record.id, due)
-    details = replace(details_of(record, notice.rule), advice=context.event.type.advice)
+    details = details_of(record, notice.rule, context.settings.public_url)
+    details = replace(details, advice=context.event.type.advice)
     zone = context.settings.zone
     values = incident_values(incident, details, zone)
     title, text = (notice.template.get(name, "").format_map(values) for name in ("title", "text"))
 
     upkeep = Upkeep(context, notice)
-    buttons = _buttons(context, record, details) if upkeep.has_buttons else ()
+    actions = NO_ACTIONS
+    if upkeep.has_buttons:
+        actions = incident_actions(
+            incident,
+            record.id,
+            now,
+            next_run_at=details.next_run_at,
+            may_refresh=bool(context.access.operators),
+            page=details.page,
+        )
 
     def whole(one: WantedNotice) -> Message:
         first = notice.posted_at is None
         mentions = _mentions(one) if first else ()
         return incident_message(
-            incident, details, title=title, text=text, mentions=mentions, buttons=buttons, zone=zone
+            incident, details, title=title, text=text, mentions=mentions, actions=actions, zone=zone
         )
 
     def change(one: WantedNotice) -> Message:
@@ -158,7 +168,7 @@ def _reply_in_group(
         Upkeep(context, replace(notice, shown=shown), Posted.from_dict(group.posted["message"])).reply(ends, change)
 
 
-def details_of(record: IncidentRecord, rule: str) -> IncidentDetails:
+def details_of(record: IncidentRecord, rule: str, public_url: str = "") -> IncidentDetails:
     """Return what a message about the incident shows beyond its runs and acts."""
     known = record.details
     return IncidentDetails(
@@ -167,17 +177,11 @@ def details_of(record: IncidentRecord, rule: str) -> IncidentDetails:
         project=known.project,
         owner=known.owner,
         link=known.link,
+        page=f"{public_url}/incidents/{record.id}" if public_url else "",
         problem=known.problem,
         next_run_at=known.next_run_at,
         strikes=known.strikes,
         downstream=known.downstream,
-    )
-
-
-def _buttons(context: Context, record: IncidentRecord, details: IncidentDetails) -> tuple[Button, ...]:
-    may_refresh = bool(context.access.operators)
-    return incident_buttons(
-        record.incident, record.id, context.now(), next_run_at=details.next_run_at, may_refresh=may_refresh
     )
 
 

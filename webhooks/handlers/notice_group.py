@@ -56,7 +56,8 @@ def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord
         if group.posted_at is None and context.now() < complete_at:
             raise RetryLater("more incidents may join the message", complete_at)
         context.inbox.notice_groups.close(group)
-    lines = [Member(record.incident, details_of(record, notice.rule)) for notice, record in members]
+    public_url = context.settings.public_url
+    lines = [Member(record.incident, details_of(record, notice.rule, public_url)) for notice, record in members]
     mentions = _mentions(members) if group.posted_at is None else ()
 
     key = f"group {group.id} {group.created_at.timestamp()}"

@@ -113,11 +113,11 @@ def _reasons(active: Sequence[Incident]) -> list[str]:
 def _row(one: Member, zone: tzinfo) -> tuple[Cell, ...]:
     incident, details = one.incident, one.details
     name = cut(incident.resource_name or incident.resource_luid, MAX_VALUE)
-    state = status_of(incident)
+    state, link = status_of(incident), details.page or details.link
     if incident.quiet_by:
         state = f"{state} by {cut(incident.quiet_by, MAX_VALUE)}"
     return (
-        Link(details.link, name) if details.link else name,
+        Link(link, name) if link else name,
         cut(details.project, MAX_VALUE),
         Timestamp(incident.opened_at, zone),
         str(incident.failures),

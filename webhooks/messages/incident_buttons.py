@@ -1,12 +1,13 @@
-"""The buttons of a message about an incident: which it has, and what they are about. Pure."""
+"""The buttons and the menu of a message about an incident: which it has, and what they are about. Pure."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
-from notifiers import Button
+from notifiers import Button, Link
 from webhooks.clock import from_timestamp
 from webhooks.incidents import Act, Incident
 
@@ -14,6 +15,7 @@ ACKNOWLEDGE, SNOOZE, SNOOZE_UNTIL = "incident_acknowledge", "incident_snooze", "
 REFRESH, WHY = "incident_refresh", "incident_why"
 ACTIONS = frozenset({ACKNOWLEDGE, SNOOZE, SNOOZE_UNTIL, REFRESH, WHY})
 SNOOZE_TIME = timedelta(hours=1)
+OPEN = "Open incident"
 # The kinds of content that can be refreshed.
 REFRESHABLE = frozenset({"workbook", "datasource", "flow"})
 VALUE = re.compile(r"([0-9]{1,18}) ([0-9a-f]{1,64})(?: ([0-9]{1,11}))?", re.ASCII)
@@ -40,23 +42,46 @@ class ButtonTarget:
         return cls(int(found[1]), found[2], from_timestamp(int(found[3])) if found[3] else None)
 
 
-def incident_buttons(
-    incident: Incident, number: int, now: datetime, *, next_run_at: datetime | None = None, may_refresh: bool = False
-) -> tuple[Button, ...]:
-    """Return the buttons that make sense in the incident's state. `may_refresh`: the rules name operators."""
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """The actions that a message offers: `buttons` are always shown, the entries of `menu` on demand."""
+
+    buttons: tuple[Button, ...] = ()
+    menu: tuple[Button | Link, ...] = ()
+
+
+NO_ACTIONS = Actions()
+
+
+def incident_actions(
+    incident: Incident,
+    number: int,
+    now: datetime,
+    *,
+    next_run_at: datetime | None = None,
+    may_refresh: bool = False,
+    page: str = "",
+) -> Actions:
+    """Return the actions that make sense in the incident's state.
+
+    `may_refresh`: the rules name operators. `page` is the address of the incident's page, if it has one.
+    """
     value = str(ButtonTarget(number, incident.id))
-    buttons = []
-    if incident.state in {"open", "snoozed"}:
-        buttons.append(Button("Acknowledge", ACKNOWLEDGE, value, "primary" if incident.state == "open" else ""))
+    style: Literal["", "primary"] = "primary" if incident.state == "open" else ""
+    is_quiet = incident.state not in {"open", "snoozed"}
+    buttons = () if is_quiet else (Button("Acknowledge", ACKNOWLEDGE, value, style),)
+    menu: list[Button | Link] = []
     if incident.state == "open":
-        buttons.append(Button("Snooze 1 h", SNOOZE, value))
+        menu.append(Button("Snooze 1 h", SNOOZE, value))
         # Tableau may have been asked before the last run.
         if next_run_at is not None and next_run_at > now:
             until = str(ButtonTarget(number, incident.id, next_run_at))
-            buttons.append(Button("Snooze until the next run", SNOOZE_UNTIL, until))
+            menu.append(Button("Snooze until the next run", SNOOZE_UNTIL, until))
     if incident.is_open and may_refresh and incident.resource_kind in REFRESHABLE:
-        buttons.append(Button("Refresh again", REFRESH, value))
-    return (*buttons, Button("Why?", WHY, value))
+        menu.append(Button("Refresh again", REFRESH, value))
+    if page:
+        menu.append(Link(page, OPEN))
+    return Actions(buttons, (*menu, Button("Why?", WHY, value)))
 
 
 def act_of_button(action: str, target: ButtonTarget, by: str, now: datetime) -> Act | None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Literal
 
-from notifiers import Button, IncidentRef, Link, Mention, Message, Severity, Timestamp
+from notifiers import IncidentRef, Link, Mention, Message, Severity, Timestamp
 from webhooks.event_types import FLOW_RUN_FAILED
 from webhooks.incidents import Incident
 from webhooks.incidents.reasons import ADVICE
 from webhooks.incidents.wording import STATES, count, describe_cure, duration
+from webhooks.messages.incident_buttons import NO_ACTIONS, OPEN, Actions
 from webhooks.text import cut
 
 # Characters of a value from outside in a message; Tableau's names have at most 255.
@@ -22,6 +23,7 @@ KINDS = {"workbook": "workbook", "datasource": "data source", "flow": "flow"}
 class IncidentDetails:
     """Facts about an incident beyond its runs and acts. `problem` says what could not be looked up.
 
+    `page` is the address of the incident's page on this server, if it is known.
     `strikes` is how many failures in a row Tableau counts, `strike_limit` at how many it suspends the schedule,
     `downstream` how many workbooks use the data source.
     """
@@ -31,6 +33,7 @@ class IncidentDetails:
     project: str = ""
     owner: str = ""
     link: str = ""
+    page: str = ""
     next_run_at: datetime | None = None
     strikes: int | None = None
     strike_limit: int = 5
@@ -47,13 +50,13 @@ def incident_message(
     title: str = "",
     text: str = "",
     mentions: tuple[Mention, ...] = (),
-    buttons: tuple[Button, ...] = (),
+    actions: Actions = NO_ACTIONS,
     zone: tzinfo = UTC,
 ) -> Message:
     """Return the whole message about an incident as it is now.
 
     `title` and `text` are a rule's own, with PLACEHOLDERS filled in. Times are in `zone` where the reader's is not
-    known.
+    known. Without a menu, the message's one link leads to the incident's page, if it has one.
     """
     closed = incident.state == "closed"
     name = cut(incident.resource_name or incident.resource_luid, MAX_VALUE)
@@ -74,19 +77,23 @@ def incident_message(
         facts.append(("Affects", count(details.downstream, "workbook")))
     if details.next_run_at and not closed:
         facts.append(("Next run", Timestamp(details.next_run_at, zone)))
+    link = Link(details.link, "Open in Tableau") if details.link else None
+    if details.page and not actions.menu:
+        link = Link(details.page, OPEN)
     return Message(
         title=title or (f"{name} ({kind})" if kind else name),
         text="\n".join(
             filter(None, [text or "\n".join(filter(None, [reason, advice])), cut(details.problem, MAX_VALUE)])
         ),
         facts=tuple(fact for fact in facts if fact[1]),
-        link=Link(details.link, "Open in Tableau") if details.link else None,
+        link=link,
         severity=_severity(incident),
         footer=" · ".join(filter(None, [details.rule, f"incident {details.number}"])),
         # A rule's own title says that it fails.
         status="" if title and incident.state == "open" else status_of(incident),
         mentions=mentions,
-        buttons=buttons,
+        buttons=actions.buttons,
+        menu=actions.menu,
         incident=incident_ref(incident),
     )
 

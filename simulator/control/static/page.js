@@ -68,6 +68,7 @@ function sync(container, items, draw, empty) {
       child.dataset.content = content;
       if (!old && !first) child.classList.add("fresh");
       if (old && old.tagName === "DETAILS") child.open = old.open;
+      if (old && old.querySelector(".menu[open]")) child.querySelectorAll(".menu").forEach((menu) => { menu.open = true; });
       if (old) { if (place === old) place = old.nextElementSibling; old.remove(); }
     }
     if (child === place) place = place.nextElementSibling;

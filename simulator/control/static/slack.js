@@ -96,6 +96,14 @@ const slack = (() => {
 
   function element(item, block, message) {
     if (item.type === "image") return picture(item, "");
+    if (item.type === "overflow") {
+      const name = make("summary", "press", "⋯");
+      name.setAttribute("aria-label", "More actions");
+      const entries = item.options.map((option) => element({ ...option, type: "button", action_id: option.value }, block, message));
+      const menu = make("details", "menu", name, make("div", "", ...entries));
+      menu.addEventListener("click", (event) => { if (event.target.closest(".menu div .press")) menu.open = false; });
+      return menu;
+    }
     const name = ["press", ["primary", "danger"].includes(item.style) ? item.style : ""].join(" ");
     const press = (isLink) => handlers.press({ channel: message.channel, ts: message.ts, block_id: block.block_id || "", button: item.action_id || item.text.text }, isLink);
     if (item.url && /^https?:/i.test(item.url)) {

@@ -67,6 +67,27 @@ def test_press_has_what_slack_reports() -> None:
     assert len(keys | {press.key}) == 4
 
 
+def test_choice_in_a_menu_is_a_press() -> None:
+    """The chosen entry has the action and its value; one that opens an address, and other menus, are none."""
+
+    def chosen(option: Any, **more: str) -> Any:
+        action = {
+            "type": "overflow",
+            "action_id": "menu",
+            "block_id": "b1",
+            "action_ts": "1.5",
+            "selected_option": option,
+        }
+        return parse_press(form(press_payload("", "", actions=[action | more])))
+
+    press = chosen({"text": {"type": "plain_text", "text": "Snooze 1 h"}, "value": "incident_snooze 7 abc"})
+    assert (press.action, press.value, press.user) == ("incident_snooze", "7 abc", "U0ANN")
+    assert chosen({"value": "link", "url": "https://hooks.example.org"}) is None
+    assert chosen({"value": "incident_snooze 7 abc"}, action_id="of another app") is None
+    for odd in (None, [], {}, {"value": None}, {"value": {"a": 1}}):
+        assert chosen(odd) is None
+
+
 @pytest.mark.parametrize(
     ("changes", "member"),
     [

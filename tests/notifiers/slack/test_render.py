@@ -205,6 +205,27 @@ def test_buttons_come_before_the_link() -> None:
     assert link["url"] == "https://e.org/"
 
 
+def test_menu_is_shown_behind_the_buttons() -> None:
+    """Its entries have the action and the value in one, or an address; a menu of one entry is a button."""
+    entries = (Button("Snooze", "snooze", "7 abc"), Link("https://e.org/7", "Open"), Button("Why?", "why"))
+    (_, actions) = blocks(Message("t", buttons=(Button("Ack", "ack"),), menu=entries))
+    _, menu = actions["elements"]
+    assert (menu["type"], menu["action_id"]) == ("overflow", "menu")
+    assert [option["value"] for option in menu["options"]] == ["snooze 7 abc", "link", "why "]
+    assert [option.get("url") for option in menu["options"]] == [None, "https://e.org/7", None]
+    (_, actions) = blocks(Message("t", menu=(Link("javascript:alert(1)", "Open"), Button("Why?", "why", "7"))))
+    (button,) = actions["elements"]
+    assert (button["type"], button["action_id"], button["value"]) == ("button", "why", "7")
+    assert len(blocks(Message("t", menu=(Link("javascript:alert(1)", "Open"),)))) == 1
+
+
+def test_menu_that_slack_refuses_is_a_mistake() -> None:
+    """More than five entries, or a value longer than Slack takes, would make the whole message fail."""
+    for menu in ([Button("x", f"a{number}") for number in range(6)], [Button("x", "a", "7" * 149)]):
+        with pytest.raises(ValueError, match="Invalid menu"):
+            Message("t", menu=tuple(menu))
+
+
 def test_table_is_slacks_own_with_times_and_links() -> None:
     """Cells are raw text, which is never markup, a time in the reader's zone, or a link."""
     time = Timestamp(datetime(2026, 3, 1, 9, 30, tzinfo=UTC))
