@@ -21,6 +21,7 @@ from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.inbox.databases.store import Clock, Store
 from webhooks.inbox.dead_letters import DeadLetters
 from webhooks.inbox.events import Events, JobPlanner
+from webhooks.inbox.findings import Findings
 from webhooks.inbox.incident_records import IncidentRecord
 from webhooks.inbox.incidents import Incidents
 from webhooks.inbox.jobs import Jobs
@@ -91,6 +92,7 @@ class Inbox:
         self.rule_versions = RuleVersions(store)
         self.runs = Runs(store)
         self.incidents = Incidents(store, self.news)
+        self.findings = Findings(store, self.news)
         self.presses = Presses(store, self.incidents)
         self.notices = Notices(store)
         self.notice_groups = NoticeGroups(store)

@@ -58,5 +58,12 @@ def close_deleted(
             resource = (row["site_luid"], row["resource_luid"])
             changed = {resource: from_timestamp(row["opened_at"])}
             refresh_incidents(
-                connection, changed, {resource: one.event_id}, now=now, wall=wall, cause="deleted", always=True
+                connection,
+                changed,
+                {resource: one.event_id},
+                now=now,
+                wall=wall,
+                kind=row["kind"],
+                cause="deleted",
+                always=True,
             )

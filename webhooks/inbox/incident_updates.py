@@ -11,16 +11,19 @@ from sqlalchemy import Connection, bindparam, delete, insert, or_, select, updat
 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.finding_rows import findings_of
 from webhooks.inbox.incident_records import act_of, incident_row
 from webhooks.inbox.job_rows import insert_jobs, job_row
 from webhooks.inbox.notices import notice_job
 from webhooks.inbox.runs import ResourceKey, RunChange, record_runs, runs_since
 from webhooks.inbox.schema import acts, events, incidents, notices
 from webhooks.incidents import Incident, RunEvidence
+from webhooks.incidents.incident import IncidentKind
 from webhooks.incidents.run import TOLERANCE
 from webhooks.incidents.state import FLAPPING, state
+from webhooks.incidents.state import incidents as incidents_of_findings
 
-FAILING = "failing"
+FAILING: IncidentKind = "failing"
 RELATED = select(incidents.c.site_luid, incidents.c.resource_luid, incidents.c.closed_at).where(
     incidents.c.resource_luid.in_(bindparam("luids", expanding=True)),
     incidents.c.kind == FAILING,
@@ -75,11 +78,12 @@ def refresh_incidents(
     *,
     now: float,
     wall: float,
+    kind: IncidentKind = FAILING,
     cause: str = "",
     always: bool = False,
     urgent: bool = False,
 ) -> None:
-    """Compute the incidents of changed resources and store them, with jobs for the notices of those that changed.
+    """Compute the incidents of one kind of changed resources and store them, with jobs for the notices of those.
 
     `changed` has the time of each resource's earliest change, `event_ids` the event whose jobs update the notices.
     `now` and `wall` are the time by both clocks. `cause` makes the jobs' keys unique within the event. `always`: also
@@ -89,13 +93,13 @@ def refresh_incidents(
     job_rows = []
     for resource, since in changed.items():
         oldest_open = connection.execute(
-            select(incidents.c.opened_at).where(*own_incidents(resource), incidents.c.closed_at.is_(None))
+            select(incidents.c.opened_at).where(*own_incidents(resource, kind), incidents.c.closed_at.is_(None))
         ).scalar()
         if oldest_open is not None:
             since = min(since, from_timestamp(oldest_open))  # noqa: PLW2901 - the wider of the two
-        computed = compute_incidents(connection, resource, since, at)
-        event_id = _existing(connection, event_ids.get(resource)) or _newest_event(connection, resource)
-        for incident_id in _store(connection, resource, since, computed, event_id, always=always):
+        computed = compute_incidents(connection, resource, since, at, kind)
+        event_id = _existing(connection, event_ids.get(resource)) or _newest_event(connection, resource, kind)
+        for incident_id in _store(connection, own_incidents(resource, kind), since, computed, event_id, always=always):
             job_rows += [
                 job_row(event_id, notice_job(row["id"], row["destination"], row["rule"], cause, urgent=urgent))
                 for row in connection.execute(
@@ -109,27 +113,29 @@ def refresh_incidents(
 
 
 def compute_incidents(
-    connection: Connection, resource: ResourceKey, since: datetime, now: datetime
+    connection: Connection, resource: ResourceKey, since: datetime, now: datetime, kind: IncidentKind = FAILING
 ) -> tuple[Incident, ...]:
-    """Return the resource's incidents that were open at `since` or later."""
-    own = select(incidents.c.id).where(*own_incidents(resource))
+    """Return the resource's incidents of this kind that were open at `since` or later."""
+    own = select(incidents.c.id).where(*own_incidents(resource, kind))
     rows = connection.execute(select(acts).where(acts.c.incident_id.in_(own)).order_by(acts.c.id)).mappings()
+    if kind != FAILING:
+        return incidents_of_findings(kind, findings_of(connection, kind, resource), map(act_of, rows), now)
     return state(runs_since(connection, resource, since, FLAPPING), map(act_of, rows), now)
 
 
 def _store(
     connection: Connection,
-    resource: ResourceKey,
+    own: tuple[Any, ...],
     since: datetime,
     computed: Sequence[Incident],
     event_id: int | None,
     *,
     always: bool,
 ) -> list[int]:
-    """Store the computed incidents, and return the ids of those that changed."""
+    """Store the computed incidents, and return the ids of those that changed; `own` selects those of the resource."""
     first = min([since, *(one.opened_at for one in computed)]).timestamp()
     affected = or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= first)
-    query = select(incidents).where(*own_incidents(resource), affected)
+    query = select(incidents).where(*own, affected)
     stored = {row["key"]: row for row in connection.execute(query.order_by(incidents.c.id)).mappings()}
     changed = []
     # Closed ones first: only one may be open at any time.
@@ -173,18 +179,20 @@ def _existing(connection: Connection, event_id: int | None) -> int | None:
     return connection.execute(select(events.c.id).where(events.c.id == event_id)).scalar()
 
 
-def _newest_event(connection: Connection, resource: ResourceKey) -> int | None:
+def _newest_event(connection: Connection, resource: ResourceKey, kind: IncidentKind) -> int | None:
     """Return the last event of a resource's incidents that still exists, for jobs that no new event causes."""
-    query = select(events.c.id).join(incidents, incidents.c.event_id == events.c.id).where(*own_incidents(resource))
+    query = (
+        select(events.c.id).join(incidents, incidents.c.event_id == events.c.id).where(*own_incidents(resource, kind))
+    )
     found: int | None = connection.execute(query.order_by(incidents.c.opened_at.desc()).limit(1)).scalar()
     return found
 
 
-def own_incidents(resource: ResourceKey) -> tuple[Any, ...]:
-    """Return the conditions for the failing incidents of a resource."""
+def own_incidents(resource: ResourceKey, kind: IncidentKind = FAILING) -> tuple[Any, ...]:
+    """Return the conditions for the incidents of this kind of a resource."""
     site_luid, resource_luid = resource
     return (
         incidents.c.resource_luid == resource_luid,
         incidents.c.site_luid == site_luid,
-        incidents.c.kind == FAILING,
+        incidents.c.kind == kind,
     )

@@ -201,6 +201,7 @@ class Incidents:
             {resource: row["event_id"]},
             now=now,
             wall=self._store.to_wall(now),
+            kind=row["kind"],
             cause=cause,
             always=True,
             urgent=True,
@@ -229,7 +230,14 @@ class Incidents:
                 cause = f"due {row['due_at']:.0f}"
                 connection.execute(update(incidents).where(incidents.c.id == row["id"]).values(due_at=None))
                 refresh_incidents(
-                    connection, changes, {resource: row["event_id"]}, now=now, wall=wall, cause=cause, always=True
+                    connection,
+                    changes,
+                    {resource: row["event_id"]},
+                    now=now,
+                    wall=wall,
+                    kind=row["kind"],
+                    cause=cause,
+                    always=True,
                 )
             return len(rows)
 
@@ -285,6 +293,6 @@ class Incidents:
         (record,) = incident_records(connection, [row])
         resource = (row["site_luid"], row["resource_luid"])
         wall = from_timestamp(self._store.to_wall(self._store.now(connection)))
-        computed = compute_incidents(connection, resource, record.incident.opened_at, wall)
+        computed = compute_incidents(connection, resource, record.incident.opened_at, wall, row["kind"])
         found = next((one for one in computed if row["key"] in one.ids), None)
         return replace(record, incident=found) if found else record

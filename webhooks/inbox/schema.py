@@ -270,6 +270,32 @@ expected_runs = Table(
 Index("expected_runs_state", expected_runs.c.state, expected_runs.c.expected_at)
 Index("expected_runs_time", expected_runs.c.expected_at)
 
+# What checks found about a resource: the evidence of incidents that are not about runs.
+findings = Table(
+    "findings",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("kind", Text, nullable=False),
+    Column("site_luid", Text, nullable=False),
+    Column("resource_luid", Text, nullable=False),
+    Column("resource_kind", Text, nullable=False),
+    Column("resource_name", Text, nullable=False),
+    Column("found_at", Double, nullable=False),
+    # 1: there is a problem, 0: there is none any more.
+    Column("problem", SmallInteger, nullable=False),
+    # Identifies the finding among those of its kind and resource.
+    Column("name", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("reason_class", Text),
+    # How many problems it is about, and how bad they are: a higher level alerts people again.
+    Column("number", Integer, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("event_id", Id),
+    Column("recorded_at", Double, nullable=False),
+    UniqueConstraint("kind", "site_luid", "resource_luid", "name"),
+)
+Index("findings_resource", findings.c.resource_luid, findings.c.kind, findings.c.found_at)
+
 # What people and agents did about incidents.
 acts = Table(
     "acts",

@@ -28,23 +28,8 @@ class SyntheticEvents:
 
     def add(self, event: Event, origin: str, happened_at: datetime) -> Receipt:
         """Store an event of our own. A stored event with the same core fields, whatever its origin, is not changed."""
-        fields = {name: getattr(event, name) for name in ("event_type", "resource_luid", "resource_name", "site_luid")}
-        row = self._store.upsert(events)
-        new = row.on_conflict_do_nothing(index_elements=["fingerprint"]).returning(events.c.id)
-
-        def add(connection: Connection) -> Receipt:
-            wall = self._store.to_wall(self._store.now(connection))
-            values = {"fingerprint": event.fingerprint, "body": event.body, "received_at": wall, **fields}
-            event_id = connection.execute(new, values).scalar()
-            if event_id is None:
-                stored = select(events.c.id).where(events.c.fingerprint == event.fingerprint)
-                return Receipt(int(connection.execute(stored).scalar_one()), duplicate=True)
-            about = {"event_type": event.event_type, "resource_luid": event.resource_luid}
-            values = {"event_id": event_id, "origin": origin, "happened_at": happened_at.timestamp(), **about}
-            connection.execute(insert(synthetic_events).values(values))
-            return Receipt(event_id, duplicate=False)
-
-        receipt = self._store.write(add)
+        store = self._store
+        receipt = store.write(lambda connection: insert_synthetic(store, connection, event, origin, happened_at))
         self._news.set()
         return receipt
 
@@ -70,3 +55,20 @@ class SyntheticEvents:
             if near or event.type.happens_once:
                 return int(row["event_id"])
         return None
+
+
+def insert_synthetic(store: Store, connection: Connection, event: Event, origin: str, happened_at: datetime) -> Receipt:
+    """Store an event of our own within a transaction."""
+    fields = {name: getattr(event, name) for name in ("event_type", "resource_luid", "resource_name", "site_luid")}
+    row = store.upsert(events)
+    new = row.on_conflict_do_nothing(index_elements=["fingerprint"]).returning(events.c.id)
+    wall = store.to_wall(store.now(connection))
+    values = {"fingerprint": event.fingerprint, "body": event.body, "received_at": wall, **fields}
+    event_id = connection.execute(new, values).scalar()
+    if event_id is None:
+        stored = select(events.c.id).where(events.c.fingerprint == event.fingerprint)
+        return Receipt(int(connection.execute(stored).scalar_one()), duplicate=True)
+    about = {"event_type": event.event_type, "resource_luid": event.resource_luid}
+    values = {"event_id": event_id, "origin": origin, "happened_at": happened_at.timestamp(), **about}
+    connection.execute(insert(synthetic_events).values(values))
+    return Receipt(event_id, duplicate=False)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import RowMapping, Table, func, select, text
 
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import acts, attempts, audit, clock, events, jobs, locks, metadata, runs
+from webhooks.inbox.schema import acts, attempts, audit, clock, events, findings, jobs, locks, metadata, runs
 
 BATCH = 500
 # All tables but those that belong to the machine; parents before their children.
 COPIED = [table for table in metadata.sorted_tables if table not in {clock, locks}]
 # Long tables with ids. They are copied in this order, so the last id shows how far it got before.
-LONG = [table for table in COPIED if table in {events, jobs, attempts, runs, acts, audit}]
+LONG = [table for table in COPIED if table in {events, jobs, attempts, runs, findings, acts, audit}]
 # PostgreSQL has a sequence for the ids of each.
 NUMBERED = [table for table in COPIED if "id" in table.columns]
 

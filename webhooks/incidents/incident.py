@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, Self
 
 from webhooks.incidents.reasons import ReasonClass
 from webhooks.incidents.run import Run
@@ -46,7 +46,8 @@ class Finding:
     """Evidence about a problem with one resource: at that time it existed, or it did not.
 
     `names` identify the evidence for good, `first_name` the one that was recorded first. For the kind `failing` a
-    finding is a run; for other kinds it is what a check found.
+    finding is a run; for other kinds it is what a check found: `reason` says what is wrong, or why it is well again.
+    `number` is how many problems it is about. A higher `level` than before alerts people again.
     """
 
     site_luid: str
@@ -61,6 +62,39 @@ class Finding:
     reason: str = ""
     reason_class: ReasonClass | None = None
     run: Run | None = None
+    number: int = 1
+    level: int = 0
+
+    @classmethod
+    def of_check(
+        cls,
+        resource_luid: str,
+        at: datetime,
+        *,
+        problem: bool,
+        name: str = "",
+        reason: str = "",
+        site_luid: str = "",
+        resource_kind: str = "",
+        number: int = 1,
+        level: int = 0,
+    ) -> Self:
+        """Return what a check found: `name` is the title of the problem, `reason` the text about it."""
+        key = f"{at.timestamp():.6f} {int(problem)}"
+        return cls(
+            site_luid=site_luid,
+            resource_luid=resource_luid,
+            resource_kind=resource_kind,
+            resource_name=name,
+            at=at,
+            problem=problem,
+            names=frozenset({key}),
+            first_name=key,
+            recorded=(at, 0, key),
+            reason=reason,
+            number=number,
+            level=level,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +113,16 @@ class Span:
 class Cure:
     """The reason why an incident closed: a run, a refresh that `by` started through this server, or `by` by hand.
 
-    `recorded_at` is when the server learned of it.
+    It is a `finding` if a check found it well again; `text` says why. `recorded_at` is when the server learned of it.
     """
 
-    kind: Literal["run", "refresh", "act"]
+    kind: Literal["run", "refresh", "act", "finding"]
     at: datetime
     recorded_at: datetime
     by: str = ""
     run: Run | None = None
     act: Act | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +175,8 @@ class Incident:
 
     While it is acknowledged or snoozed, `quiet_by` did so and `quiet_until` is the end (None: until it closes).
     `open_spans` are the periods in which it was open: more than one if it is `flapping`. `quiet_spans` are those in
-    which an acknowledgement or a snooze was in force. `recorded_at` is when the server learned of it.
+    which an acknowledgement or a snooze was in force. `recorded_at` is when the server learned of it. `raised` are the
+    times at which it got worse than ever before while it was open, with what was found then.
     """
 
     id: str
@@ -170,6 +206,7 @@ class Incident:
     rows: tuple[tuple[datetime, int], ...] = ()
     open_spans: tuple[OpenSpan, ...] = ()
     quiet_spans: tuple[QuietSpan, ...] = ()
+    raised: tuple[tuple[datetime, str], ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -179,7 +216,7 @@ class Incident:
     @property
     def version(self) -> int:
         """Return a number that changes with everything that a message shows. Numbers have no order; compare with !=."""
-        cure = (self.cure.kind, self.cure.by) if self.cure else None
+        cure = (self.cure.kind, self.cure.by, *filter(None, [self.cure.text])) if self.cure else None
         notes = [(act.kind, act.by, act.text) for act in self.acts if act.kind in {"note", "refresh", "replay"}]
         times = [at and int(at.timestamp()) for at in (self.opened_at, self.closed_at, self.quiet_until)]
         facts = (self.state, self.resource_name, self.reason, self.failures, self.in_a_row, self.flapping)

@@ -99,6 +99,7 @@ class _Draft:
     open_spans: list[OpenSpan] = field(default_factory=list)
     quiet_spans: list[QuietSpan] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
+    raised: list[tuple[datetime, str]] = field(default_factory=list)
 
     @property
     def closed_at(self) -> datetime | None:
@@ -107,6 +108,8 @@ class _Draft:
     def fail(self, problem: Finding, in_a_row: int) -> None:
         if not self.open_spans or self.closed_at:
             self.open_spans.append(OpenSpan(problem.at, None, problem.first_name, problem.recorded[0]))
+        if self.problems and problem.level > max(one.level for one in self.problems):
+            self.raised.append((problem.recorded[0], problem.resource_name))
         self.problems.append(problem)
         self.rows.append((min(problem.at, problem.recorded[0]), in_a_row))
 
@@ -134,8 +137,10 @@ class _Draft:
     def cure(self, finding: Finding) -> Cure:
         """Return what closed the incident: the run itself, or the person who started it through this server."""
         run, failed_at = finding.run, self.problems[-1].at
+        if run is None:
+            return Cure("finding", finding.at, finding.recorded[0], text=finding.reason)
         for act in reversed(self.acts):
-            if act.kind != "refresh" or run is None:
+            if act.kind != "refresh":
                 continue
             same_job = act.job_luid is not None and act.job_luid == run.job_luid
             other_job = act.job_luid and run.job_luid and not same_job
@@ -166,7 +171,7 @@ class _Draft:
             opened_at=first.at,
             closed_at=closed_at,
             recorded_at=anchor.recorded[0],
-            failures=len(self.problems),
+            failures=sum(one.number for one in self.problems),
             in_a_row=self.rows[-1][1],
             first_failure_at=first.at,
             last_failure_at=last.at,
@@ -181,6 +186,7 @@ class _Draft:
             rows=tuple(self.rows),
             open_spans=tuple(self.open_spans),
             quiet_spans=tuple(self.quiet_spans),
+            raised=tuple(self.raised),
         )
 
 

@@ -31,6 +31,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change()
 def upgrade() -> None:
     """Create the tables, and add columns to those that exist."""
     _describe_content()
+    _create_findings()
     _store_included_rules()
     _list_refreshed_content()
     _create_sign_ins()
@@ -136,3 +137,27 @@ def _create_expected_runs() -> None:
     )
     op.create_index("expected_runs_state", "expected_runs", ["state", "expected_at"])
     op.create_index("expected_runs_time", "expected_runs", ["expected_at"])
+
+
+def _create_findings() -> None:
+    """Create the table of what checks found, the evidence of incidents that are not about runs."""
+    op.create_table(
+        "findings",
+        sa.Column("id", Id, primary_key=True, autoincrement=True),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("site_luid", sa.Text, nullable=False),
+        sa.Column("resource_luid", sa.Text, nullable=False),
+        sa.Column("resource_kind", sa.Text, nullable=False),
+        sa.Column("resource_name", sa.Text, nullable=False),
+        sa.Column("found_at", sa.Double, nullable=False),
+        sa.Column("problem", sa.SmallInteger, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("reason_class", sa.Text),
+        sa.Column("number", sa.Integer, nullable=False),
+        sa.Column("level", sa.Integer, nullable=False),
+        sa.Column("event_id", Id),
+        sa.Column("recorded_at", sa.Double, nullable=False),
+        sa.UniqueConstraint("kind", "site_luid", "resource_luid", "name"),
+    )
+    op.create_index("findings_resource", "findings", ["resource_luid", "kind", "found_at"])
