@@ -27,7 +27,7 @@ from tests.incidents.properties import (
 from tests.incidents.timeline import RIGHT
 from tests.incidents.wrong_engines import WRONG, check_grouping
 from webhooks.incidents import RunEvidence, WeeklyPeriod, deliveries, next_due, runs, state, wanted_notices
-from webhooks.incidents.policy import MESSAGE
+from webhooks.incidents.notices import MESSAGE
 
 GAPS = (10, 40)
 LENGTHS = st.integers(0, 8)

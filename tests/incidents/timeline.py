@@ -25,7 +25,7 @@ from webhooks.incidents import (
     state,
     wanted_notices,
 )
-from webhooks.incidents.policy import MESSAGE
+from webhooks.incidents.notices import MESSAGE
 from webhooks.incidents.silences import FOREVER
 
 END = at("48:00")

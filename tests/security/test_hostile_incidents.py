@@ -14,8 +14,7 @@ from notifiers.console.render import render as console
 from notifiers.slack.render import blocks, fallback, plain_blocks
 from notifiers.twilio.render import render as twilio
 from tests.incidents.building import MIDNIGHT, act, at, event
-from webhooks.incidents import Incident
-from webhooks.incidents.policy import DestinationPolicy, Policy, wanted_notices
+from webhooks.incidents import DestinationPolicy, Incident, Policy, wanted_notices
 from webhooks.incidents.run import evidence, runs
 from webhooks.incidents.state import state
 from webhooks.messages.group_message import Member, group_message

@@ -24,7 +24,9 @@ from webhooks.context.delivery import Delivery, PictureSource, counted, redact_m
 from webhooks.context.notice_lock import name_of
 from webhooks.destinations import resolve_default
 from webhooks.errors import LeaseLost, Permanent, RetryLater
-from webhooks.incidents.policy import URGENCIES, WantedNotice, deliveries
+from webhooks.incidents.deliveries import deliveries
+from webhooks.incidents.notices import WantedNotice
+from webhooks.incidents.policy import URGENCIES
 from webhooks.job import MISSING
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from webhooks.context import Context, Upkeep, locked
 from webhooks.context.upkeep import Compose
 from webhooks.errors import RetryLater, Skip, UnknownIncident
 from webhooks.incidents import wanted_notices
-from webhooks.incidents.policy import WantedNotice, deliveries, next_due
+from webhooks.incidents.deliveries import deliveries
+from webhooks.incidents.notices import WantedNotice, next_due
 from webhooks.incidents.silences import Facts
 from webhooks.messages.incident_buttons import NO_ACTIONS, incident_actions
 from webhooks.messages.incident_message import (

@@ -12,7 +12,8 @@ from webhooks.errors import RetryLater, Skip
 from webhooks.handlers.notice import details_of
 from webhooks.incidents import Incident, describe_group, group_version
 from webhooks.incidents.grouping import CALM, WINDOW
-from webhooks.incidents.policy import MESSAGE, Urgency, WantedNotice
+from webhooks.incidents.notices import MESSAGE, WantedNotice
+from webhooks.incidents.policy import Urgency
 from webhooks.job import NOTICE_GROUP
 from webhooks.messages.group_message import Member, group_message, group_severity, group_status
 from webhooks.registry import Params, action

@@ -4,17 +4,11 @@
 what the destinations should show, `deliveries` how to get there, and `group` which incidents share a message.
 """
 
+from webhooks.incidents.deliveries import Delivery, deliveries
 from webhooks.incidents.grouping import Group, Grouping, Opening, describe_group, group, group_version
 from webhooks.incidents.incident import Act, Cure, Finding, Incident, ResourceDetails
-from webhooks.incidents.policy import (
-    Delivery,
-    DestinationPolicy,
-    Policy,
-    WantedNotice,
-    deliveries,
-    next_due,
-    wanted_notices,
-)
+from webhooks.incidents.notices import WantedNotice, next_due, wanted_notices
+from webhooks.incidents.policy import DestinationPolicy, Policy
 from webhooks.incidents.reasons import ADVICE, classify
 from webhooks.incidents.run import Run, RunEvidence, evidence, merge, runs
 from webhooks.incidents.silences import Facts, Holds, Silence, WeeklyPeriod

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from webhooks.incidents import Facts, Holds, wanted_notices
-from webhooks.incidents.policy import MESSAGE, WantedNotice, next_due
+from webhooks.incidents.notices import MESSAGE, WantedNotice, next_due
 from webhooks.incidents.silences import FOREVER
 from webhooks.incidents.wording import describe
 from webhooks.job import JobState
