@@ -13,8 +13,9 @@ from pathlib import Path
 from webhooks.errors import PlanningPaused, StoreUnavailable
 from webhooks.inbox import RuleVersion
 from webhooks.inbox.rule_versions import RuleVersions, digest
-from webhooks.rules import Rules, RulesError, parse, read_text
+from webhooks.rules import Rules, RulesError, RulesSource, parse
 from webhooks.rules.actions import Actions
+from webhooks.rules.watch import FileState, RulesFile
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,8 @@ class ActiveRules:
 
     The newest version in the inbox is in force: whichever process plans an event, the same rules decide, also while
     servers with different files share the inbox during a deployment. `actions` returns what rules may name;
-    `on_change` is called with the rules whenever this process begins to use them.
+    `on_change` is called with the rules whenever this process begins to use them. The rules change in `refresh` only,
+    so the thread that calls it and plans has the rules of one version until its next call.
     """
 
     def __init__(
@@ -50,10 +52,13 @@ class ActiveRules:
         self._path, self._versions, self._actions = path, versions, actions
         self._max_attempts, self._on_change = max_attempts, on_change
         self.source = f"{socket.gethostname()}:{path}"
+        self._file = RulesFile(path, self._parse)
         self._lock = threading.Lock()
         self._current: RulesInForce | None = None
-        self._activated = False
-        self._refreshed_at = -REFRESH_SECONDS
+        # What this process has to activate: its file when it starts, and then each change of it.
+        self._pending: FileState | None = None
+        self._started = False
+        self._refreshed_at = self._followed_at = -REFRESH_SECONDS
         self._unusable: int | None = None
 
     @property
@@ -63,18 +68,33 @@ class ActiveRules:
         Raises RulesError if the file is invalid and no version was activated before.
         """
         with self._lock:
-            if self._current is None:
+            now = time.monotonic()
+            # A process without a worker never calls `refresh`.
+            if self._current is None or (not self._started and now >= self._followed_at + REFRESH_SECONDS):
+                self._followed_at = now
                 try:
-                    stored = self._versions().current()
-                    self._current = RulesInForce(self._parse(stored.text), stored) if stored else None
+                    self._follow()
                 except (StoreUnavailable, RulesError):
                     log.debug("No stored rules can be used", exc_info=True)
             if self._current is None:
-                self._current = RulesInForce(self._parse(read_text(self._path)))
+                self._current = RulesInForce(self._parse(self._valid_source(self._file.read())))
             return self._current.rules
 
+    def watch(self, stopping: threading.Event, wake: Callable[[], None]) -> None:
+        """Let `refresh` activate each change of the file, until `stopping` is set; `wake` has it called soon."""
+
+        def changed(state: FileState) -> None:
+            if state.error is not None:
+                self._report_invalid(state.error)
+                return
+            with self._lock:
+                self._pending, self._refreshed_at = state, -REFRESH_SECONDS
+            wake()
+
+        self._file.watch(stopping, changed)
+
     def refresh(self) -> int | None:
-        """Activate the file once, then follow other processes; return the id of the version in force.
+        """Activate what has changed in the file, follow other processes, and return the id of the version in force.
 
         Raises PlanningPaused if this process cannot use that version, StoreUnavailable if the inbox cannot be read, and
         RulesError if there is neither a valid file nor a stored version.
@@ -83,12 +103,12 @@ class ActiveRules:
             now = time.monotonic()
             if now >= self._refreshed_at + REFRESH_SECONDS:
                 current = self._current.version if self._current else None
-                if not self._activated:
-                    self._use(self._activate())
-                    self._activated = True
+                if not self._started or self._pending is not None:
+                    self._use(self._activate(self._pending or self._file.read()))
+                    self._started, self._pending = True, None
                 elif current is None or self._versions().current_id() != current.id:
                     # Without any version the inbox was replaced by an empty one.
-                    self._use(self._versions().current() or self._activate())
+                    self._use(self._versions().current() or self._activate(self._file.current()))
                 self._refreshed_at = now
             if self._unusable is not None:
                 raise PlanningPaused(f"version {self._unusable} of the rules cannot be used by this server")
@@ -100,35 +120,30 @@ class ActiveRules:
         Raises StoreUnavailable.
         """
         found = []
-        current = self._versions().current()
-        try:
-            text = read_text(self._path)
-            parse(text, self._actions(), source=str(self._path), max_attempts=self._max_attempts)
-        except RulesError:
+        current, state = self._versions().current(), self._file.current()
+        if state.source is None or state.error is not None:
             known = f"version {current.id} of the rules is in force" if current else "no rules are in force"
-            found.append(f"The rules file is invalid; {known}.")
-        else:
-            if current and current.digest != digest(text):
-                found.append(
-                    f"The rules file differs from version {current.id} of the rules, which is in force. If the file is "
-                    "right, run `flask rules activate`."
-                )
+            found.append(f"The rules file is invalid; {known}. Run `flask rules check`.")
+        elif current and current.digest != digest(state.source.text, state.source.included):
+            found.append(
+                f"The rules file differs from version {current.id} of the rules, which is in force. If the file is "
+                "right, run `flask rules activate`."
+            )
         if self._unusable is not None:
             found.append(f"This server cannot use version {self._unusable} of the rules, so it plans no events.")
         return found
 
-    def _activate(self) -> RuleVersion:
+    def _activate(self, state: FileState) -> RuleVersion:
         try:
-            text = read_text(self._path)
-            self._parse(text)
+            source = self._valid_source(state)
         except RulesError as error:
             stored = self._versions().current()
             if stored is None:
                 raise
-            log.error("Rules file invalid, keeping the rules in force: version=%d %s", stored.id, error.in_one_line)  # noqa: TRY400 - the message lists the errors
+            self._report_invalid(error, stored)
             return stored
-        version = self._versions().activate(text, self.source)
-        if version.digest != digest(text):
+        version = self._versions().activate(source.text, self.source, included=source.included)
+        if version.digest != digest(source.text, source.included):
             log.warning(
                 "Rules file not in force, another server has activated other rules: version=%d source=%s. "
                 "If this file is right, run `flask rules activate`",
@@ -137,12 +152,31 @@ class ActiveRules:
             )
         return version
 
+    def _valid_source(self, state: FileState) -> RulesSource:
+        if state.error is not None or state.source is None:
+            raise state.error or RulesError(str(self._path), [])
+        return state.source
+
+    def _report_invalid(self, error: RulesError, version: RuleVersion | None = None) -> None:
+        version = version or (self._current.version if self._current else None)
+        number = version.id if version else 0
+        log.error("Rules file invalid, keeping the rules in force: version=%d %s", number, error.in_one_line)
+
+    def _follow(self) -> None:
+        """Use the version in force without activating the file, if there is one."""
+        known = self._current.version if self._current else None
+        if known is None or self._versions().current_id() != known.id:
+            stored = self._versions().current()
+            self._current = RulesInForce(self._parse(_source_of(stored)), stored) if stored else self._current
+
     def _use(self, version: RuleVersion) -> None:
         """Parse the version and plan by it, or pause planning if this process does not understand it."""
         if self._unusable == version.id:
             return
+        if self._current is not None and self._current.version == version and self._started:
+            return
         try:
-            rules = self._parse(version.text)
+            rules = self._parse(_source_of(version))
         except RulesError as error:
             self._unusable = version.id
             log.error(  # noqa: TRY400 - the message lists the errors
@@ -154,5 +188,9 @@ class ActiveRules:
         log.info("Rules in force: version=%d rules=%d source=%s", version.id, len(rules.rules), version.source)
         self._on_change(rules)
 
-    def _parse(self, text: str) -> Rules:
-        return parse(text, self._actions(), source=str(self._path), max_attempts=self._max_attempts)
+    def _parse(self, source: RulesSource) -> Rules:
+        return parse(source, self._actions(), max_attempts=self._max_attempts)
+
+
+def _source_of(version: RuleVersion) -> RulesSource:
+    return RulesSource(version.text, version.included, version.source.partition(":")[2] or version.source)

@@ -42,6 +42,8 @@ INCIDENT_LABELS = tuple(("failing", state) for state in ("open", "acknowledged",
 
 # The one metric that is about this server and not about the inbox.
 RULES_GAUGE = ("rules_file_not_in_force", "1 if this server's rules file is not in force")
+# The version of the rules in force; all servers of an inbox use the same one.
+VERSION_GAUGE = ("rules_version", "The version of the rules in force, as in flask rules history; 0 if there is none")
 
 # The first use opens the inbox: an invalid DATABASE_URL raises RuntimeError, a folder without permission OSError.
 INBOX_ERRORS = (StoreUnavailable, RuntimeError, OSError)
@@ -93,8 +95,10 @@ def metrics() -> Response:
         Gauge(f"tableau_webhooks_{name}", text, registry=registry).set(value)
 
     started = time.perf_counter()
+    version = 0
     try:
         figures = services().inbox.counts()
+        version = services().inbox.rule_versions.current_id() or 0
         incidents = dict.fromkeys(INCIDENT_LABELS, 0) | services().inbox.incidents.count_open()
     except Exception as error:  # noqa: BLE001 - the metrics say that the inbox is down
         log.debug("The inbox cannot be counted: %s", error)
@@ -109,6 +113,7 @@ def metrics() -> Response:
     for (kind, state), number in incidents.items():
         labelled.labels(kind, state).set(number)
     gauge(*RULES_GAUGE, bool(rules_problems()))
+    gauge(*VERSION_GAUGE, version)
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 

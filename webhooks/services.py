@@ -64,6 +64,8 @@ class Services:
         self.lock = threading.RLock()
         self._worker: Worker | None = None
         self._monitor: Monitor | None = None
+        # What was logged about the rules that this process uses; the same is not logged again after a change.
+        self._rules_warnings: list[str] = []
         # The oldest unplanned event, and since when this process has known it (monotonic).
         self._oldest_unplanned: tuple[int | None, float] = (None, 0.0)
 
@@ -234,18 +236,15 @@ class Services:
     def worker(self, threads: int | None = None) -> Worker:
         """Return a new worker that is not started."""
         from webhooks.monitor.digest_clock import DigestClock  # noqa: PLC0415 - see above
-        from webhooks.registration import missing_webhooks  # noqa: PLC0415 - see above
         from webhooks.worker.worker import Worker  # noqa: PLC0415 - see above
 
         self._apply_rules(self.active_rules.rules)
         try:
-            for missing in missing_webhooks(self.inbox, self.sites.all, self._desired_in_force):
-                log.warning("%s", missing)
             for problem in self.job_list_problems():
                 log.warning("Job list not read: %s", problem)
         except StoreUnavailable as error:
             # A server may start before its database does; it refuses events until then.
-            log.warning("Missing webhooks not looked up, inbox unavailable: %s", error)
+            log.warning("Job list not looked up, inbox unavailable: %s", error)
 
         def jobs(event: Event) -> tuple[NewJob, ...]:
             # The rules in force change while the worker runs.
@@ -262,6 +261,7 @@ class Services:
             retention=self.settings.retention_days,
             run_retention=self.settings.run_retention_days,
             tick=lambda: clock.tick(utc_now()),
+            watch=lambda stopping: self.active_rules.watch(stopping, self.inbox.news.set),
         )
 
     def undeliverable(self) -> list[str]:
@@ -284,10 +284,22 @@ class Services:
     def _apply_rules(self, rules: Rules) -> None:
         from webhooks.destinations import delivery_warnings  # noqa: PLC0415 - see above
         from webhooks.planner import plan_announcements  # noqa: PLC0415 - see above
+        from webhooks.registration import missing_webhooks  # noqa: PLC0415 - see above
 
         self.inbox.dead_letters.announcements = plan_announcements(rules.dead_letters)
-        for warning in delivery_warnings(rules.destinations, self.notifiers):
-            log.warning("Some destinations cannot be notified: %s", warning)
+        warnings = [
+            f"Some destinations cannot be notified: {warning}"
+            for warning in delivery_warnings(rules.destinations, self.notifiers)
+        ]
+        try:
+            warnings += missing_webhooks(self.inbox, self.sites.all, lambda site: self.desired_event_types(site, rules))
+        except StoreUnavailable as error:
+            # A server may start before its database does; it refuses events until then.
+            log.warning("Missing webhooks not looked up, inbox unavailable: %s", error)
+        for warning in warnings:
+            if warning not in self._rules_warnings:
+                log.warning("%s", warning)
+        self._rules_warnings = warnings
 
     def require_existing_inbox(self) -> None:
         """Create no inbox in this process, because there was one when the server started."""

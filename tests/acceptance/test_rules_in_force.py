@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,6 +71,48 @@ def test_rolling_deployment_of_rules_loses_and_doubles_nothing(site: Running, tm
     assert any(line["check"] == "rules" and "differs from version 2" in line["text"] for line in found)
 
 
+def test_changed_file_is_used_without_a_restart_under_load(site: Running, tmp_path: Path) -> None:
+    """All processes use a change within 3 s; every event is planned once, by the version recorded with it."""
+    file, started = tmp_path / "rules.toml", time.monotonic()
+    file.write_text(ADMINS.format(name="Version 1"))
+    with serving(tmp_path, site.environment, RULES_FILE=str(file), WEB_CONCURRENCY="2") as server:
+        stop, sent = threading.Event(), []
+
+        def load() -> None:
+            with requests.Session() as session:
+                while not stop.is_set():
+                    payload = {**EVENT, "resource_name": f"user {len(sent)}"}
+                    assert session.post(server.hook, json=payload, timeout=10).status_code == 200
+                    sent.append(time.monotonic() - started)
+                    time.sleep(0.02)
+
+        thread = threading.Thread(target=load)
+        thread.start()
+        delays = []
+        for number in range(2, 6):
+            new = tmp_path / "new.toml"
+            new.write_text(ADMINS.format(name=f"Version {number}"))
+            new.replace(file)
+            changed_at, words = time.monotonic(), f"Rules in force: version={number} "
+            wait_for(lambda: server.log.read_text().count(words) == 2, what="both processes to use it")  # noqa: B023
+            delays.append(time.monotonic() - changed_at)
+            if number == 3:
+                file.write_text("[[rule]\n")
+                wait_for(lambda: server.log.read_text().count("keeping the rules in force") == 2, what="the report")
+                ready = requests.get(f"{server.url}/readyz", timeout=30)
+                assert (ready.status_code, "is invalid" in str(ready.json()["warnings"])) == (200, True)
+        stop.set()
+        thread.join()
+        events = wait_for(lambda: planned(server, len(sent)), what="all events to be planned")
+        metrics = requests.get(f"{server.url}/metrics", timeout=30).text
+    assert max(delays) < 3, delays
+    assert "tableau_webhooks_rules_version 5.0" in metrics
+    for event in events:
+        (job,) = event["jobs"]  # type: ignore[misc]
+        assert job["rule"] == f"Version {event['rules_version']}"
+    assert {event["rules_version"] for event in events} == {1, 2, 3, 4, 5}
+
+
 def test_reload_applies_new_rules_and_survives_a_mistake(site: Running, tmp_path: Path) -> None:
     """SIGHUP applies a changed file; with a mistake in it the rules in force stay, and so does a later start."""
     file = tmp_path / "rules.toml"
@@ -94,10 +138,20 @@ def test_reload_applies_new_rules_and_survives_a_mistake(site: Running, tmp_path
         assert wait_for(lambda: planned(server, 4), what="the event to be planned")[0]["state"] == "planned"
         ended = server.flask("rules", "activate")
         assert ended.returncode == 1
+        other = tmp_path / "other.toml"
+        other.write_text(ADMINS.format(name="Others"))
         file.write_text(NOTHING)
-        ended = server.flask("rules", "activate")
-        assert (ended.returncode, ended.stdout.split()[1]) == (0, "3")
-        wait_for(lambda: "Rules in force: version=3" in server.log.read_text(), what="the activated rules")
+        wait_for(lambda: "Rules in force: version=3" in server.log.read_text(), what="the corrected file")
+        assert "Version 4" in server.flask("rules", "activate", str(other)).stdout
+        wait_for(lambda: "Rules in force: version=4" in server.log.read_text(), what="the activated rules")
         heading, *versions = server.flask("rules", "history").stdout.splitlines()
-        assert heading.split() == ["ID", "ACTIVATED", "UTC", "STATE", "SOURCE"]
-        assert [(row.split()[0], "in force" in row) for row in versions] == [("3", True), ("2", False), ("1", False)]
+        assert heading.split() == ["ID", "ACTIVATED", "UTC", "STATE", "CHANGE", "SOURCE"]
+        assert [(row.split()[0], "in force" in row) for row in versions] == [
+            ("4", True),
+            ("3", False),
+            ("2", False),
+            ("1", False),
+        ]
+        difference = server.flask("rules", "history", "2").stdout
+        assert 'added "Admins"; removed "Sites"' in difference
+        assert '+name = "Admins"' in difference.splitlines()

@@ -58,6 +58,11 @@ class RuleVersions:
         rows = self._store.rows(select(rule_versions).where(rule_versions.c.id == version_id))
         return _version(rows[0]) if rows else None
 
+    def before(self, version_id: int) -> RuleVersion | None:
+        """Return the version that was in force before this one, or None."""
+        rows = self._store.rows(NEWEST.where(rule_versions.c.id < version_id).limit(1))
+        return _version(rows[0]) if rows else None
+
     def activate(
         self, text: str, source: str, *, force: bool = False, included: Mapping[str, str] | None = None
     ) -> RuleVersion:

@@ -1,7 +1,8 @@
-"""The rules file: its text becomes Rules, which decide the jobs of an event. Pure, apart from `load`."""
+"""The rules file: its text becomes Rules, which decide the jobs of an event. Pure, apart from reading the file."""
 
 from webhooks.rules.errors import Diagnostic, RulesError
-from webhooks.rules.file import load, parse, read_text
+from webhooks.rules.file import load, parse
 from webhooks.rules.rules import Rule, Rules
+from webhooks.rules.source import RulesSource, read_source
 
-__all__ = ["Diagnostic", "Rule", "Rules", "RulesError", "load", "parse", "read_text"]
+__all__ = ["Diagnostic", "Rule", "Rules", "RulesError", "RulesSource", "load", "parse", "read_source"]

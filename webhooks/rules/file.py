@@ -22,6 +22,7 @@ from webhooks.rules.digest import DigestModel
 from webhooks.rules.errors import Diagnostic, InvalidValue, RulesError, validate
 from webhooks.rules.policy import SHARED_KEYS, with_shared_keys
 from webhooks.rules.rules import Rule, RuleAction, Rules
+from webhooks.rules.source import RulesSource, read_source
 from webhooks.spelling import hint
 
 SECTIONS = ("rule", "dead_letters", "digest", "access")
@@ -86,27 +87,18 @@ class Place:
 
 def load(path: Path, actions: Actions, max_attempts: int = 20) -> Rules:
     """Return the rules in the file at `path`; see `parse`. Raises RulesError also if the file cannot be read."""
-    return parse(read_text(path), actions, source=str(path), max_attempts=max_attempts)
+    return parse(read_source(path), actions, max_attempts=max_attempts)
 
 
-def read_text(path: Path) -> str:
-    """Return the text of the file at `path`. Raises RulesError if it cannot be read."""
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise RulesError(str(path), [Diagnostic("", f"cannot be read: {error.strerror}")]) from None
-    except UnicodeDecodeError as error:
-        message = f"byte {error.start} is not UTF-8; save the file as UTF-8"
-        raise RulesError(str(path), [Diagnostic("", message)]) from None
-
-
-def parse(text: str, actions: Actions, source: str = "rules.toml", max_attempts: int = 20) -> Rules:
-    """Return the rules in `text`.
+def parse(text: str | RulesSource, actions: Actions, source: str = "rules.toml", max_attempts: int = 20) -> Rules:
+    """Return the rules in `text`, and in the files that it includes.
 
     `actions` holds the model of the parameters of each action that a rule may name; `max_attempts` applies to rules
     without their own. Raises RulesError that names every error, its place, and what is expected; `source` names the
-    file in it.
+    file in it, if `text` does not.
     """
+    if isinstance(text, RulesSource):
+        source, text = text.name, text.text
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -46,6 +46,7 @@ class Worker:
     seconds. Events older than `retention` days and runs older than `run_retention` days are deleted every hour; 0 keeps
     them all. `rules_version` returns the version of the rules that `planner` uses from then on; while it raises
     PlanningPaused no events are planned. `tick` is called about once a second and adds events that are due by time.
+    `watch` runs in a thread of its own until the event is set.
     """
 
     def __init__(
@@ -61,9 +62,11 @@ class Worker:
         run_retention: float = 0.0,
         rules_version: Callable[[], int | None] = lambda: None,
         tick: Callable[[], None] = lambda: None,
+        watch: Callable[[threading.Event], None] = lambda _: None,
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._inbox, self._planner, self._rules_version, self._tick = inbox, planner, rules_version, tick
+        self._watch = watch
         self._size, self._lease, self._max_run = threads, lease, max_run
         self._retention, self._run_retention = retention, run_retention
         self._normal, self._reserved = Lane("job"), Lane("urgent-job")
@@ -87,6 +90,7 @@ class Worker:
         self._helpers = [
             _thread(self._inbox.store.listen, "listener", self._inbox.news.set, self._stopping.is_set),
             _thread(run_cleanup, "cleanup", self._inbox, self._retention, self._stopping, self._run_retention),
+            _thread(self._watch, "watch", self._stopping),
         ]
         log.info("Worker started: id=%s threads=%d", self.name, self._size)
 

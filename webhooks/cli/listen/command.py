@@ -27,7 +27,7 @@ from webhooks.cli.support.exit_codes import Unavailable
 from webhooks.config.settings import Settings
 from webhooks.config.site import Site
 from webhooks.registration import desired_event_types
-from webhooks.rules import read_text
+from webhooks.rules import read_source
 from webhooks.rules.conditions import EventFilter
 from webhooks.services import Services
 from webhooks.views import formats
@@ -160,8 +160,9 @@ def _run(settings: Settings, options: ListenOptions) -> None:
         variables = stack.enter_context(_server_variables(settings, options))
         application.rules()
         # A previous run with this inbox may have put other rules into force.
-        source = application.settings().rules_file
-        application.services().inbox.rule_versions.activate(read_text(source), "flask listen", force=True)
+        source = read_source(application.settings().rules_file)
+        versions = application.services().inbox.rule_versions
+        versions.activate(source.text, "flask listen", force=True, included=source.included)
         listener = bind_listener(settings.host, settings.port)
         address = f"{settings.host}:{listener.getsockname()[1]}"
         tls_options = [f"--certfile={options.cert}"] if options.cert else []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from webhooks.cli.rules.backtest import backtest
+from webhooks.cli.rules.history import history
 from webhooks.cli.rules.read import read_rules, valid_rules
 from webhooks.cli.support import application, options, terminal
 from webhooks.cli.support.commands import Group
@@ -17,7 +18,7 @@ from webhooks.cli.trigger.sample import customize, encode, sample
 from webhooks.clock import utc_now
 from webhooks.event import Event, Malformed, Unprocessable, parse
 from webhooks.event_types import RULE_EVENT_TYPES
-from webhooks.rules import Rule, Rules, RulesError, read_text
+from webhooks.rules import Rule, Rules, RulesError, read_source
 from webhooks.rules.conditions import describe_patterns
 from webhooks.views import explanation, formats, wording
 
@@ -36,6 +37,7 @@ def rules() -> None:
 
 
 rules.add_command(backtest)
+rules.add_command(history)
 
 
 @rules.command()
@@ -127,39 +129,10 @@ def activate(file: Path | None) -> None:
     path = file or application.settings().rules_file
     valid_rules(file)
     active = application.services().active_rules
-    version = application.inbox().rule_versions.activate(read_text(path), f"{active.source} (activate)", force=True)
+    source, versions = read_source(path), application.inbox().rule_versions
+    version = versions.activate(source.text, f"{active.source} (activate)", force=True, included=source.included)
     application.record("activate rules", f"version {version.id}", str(path))
     click.echo(f"Version {version.id} of the rules is in force; servers use it within seconds.")
-
-
-@rules.command()
-@options.as_json
-def history(as_json: bool) -> None:
-    """List the versions of the rules, newest first.
-
-    The one in force is marked.
-    """
-    stored = application.inbox().rule_versions
-    versions, current = stored.list(), stored.current_id()
-    if as_json:
-        for version in versions:
-            shown = {"id": version.id, "activated_at": formats.iso(version.activated_at), "source": version.source}
-            in_force = {"in_force": version.id == current}
-            terminal.print_json({**shown, "digest": version.digest, "text": version.text, **in_force})
-        return
-    if not versions:
-        click.echo("No rules have been in force yet; a server activates its rules file when it starts.", err=True)
-        return
-    rows: list[list[Text | str]] = [
-        [
-            str(version.id),
-            terminal.short_time(version.activated_at, utc_now()),
-            terminal.styled("in force" if version.id == current else "", "green"),
-            terminal.printable(version.source),
-        ]
-        for version in versions
-    ]
-    terminal.show(terminal.table(["ID", "ACTIVATED UTC", "STATE", "SOURCE"], rows, flexible=["SOURCE"]))
 
 
 def print_summary(rules: Rules, source: Path | str, warnings: int) -> None:
