@@ -6,10 +6,11 @@ import shutil
 import sys
 from collections.abc import Callable
 
-from bench import acknowledge, commands, drain, growth, idle, memory, scale
+from bench import acknowledge, burst, commands, drain, growth, idle, memory, scale
 
 BENCHES: dict[str, Callable[[], None]] = {
     "acknowledge": acknowledge.run,
+    "burst": burst.run,
     "commands": commands.run,
     "drain": drain.run,
     "idle": idle.run,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -125,35 +125,31 @@ class Jobs(Listing):
         at: datetime,
         name: str = "",
         tolerance: timedelta = timedelta(minutes=10),
+        listed: Sequence[models.BackgroundJob] | None = None,
+        details: Callable[[str], models.Job] | None = None,
     ) -> models.Job | None:
         """Return the failed refresh behind an event: the one of this content that ended nearest to `at`.
 
         `at` is the event's created_at; `name` is its resource_name, which narrows the search. A failure further than
         `tolerance` from `at` is another one. Returns None if no such job is listed (yet): jobs may appear later than
-        their event. Does not wait.
+        their event. Does not wait. To look up many failures, pass the failed jobs of `refresh_jobs` as `listed`, and
+        a function that returns a job that may be cached as `details`.
         """
         luid = luid_of(content_luid).lower()
+        details = details or self.job
+        if listed is not None:
+            titled = [job for job in listed if job.title == name]
+            return _nearest(luid, titled, at, tolerance, details) or _nearest(luid, listed, at, tolerance, details)
         filters = [where("status", "eq", "Failed"), where("createdAt", "gt", at - timedelta(hours=24))]
         if query.is_expressible(name):
-            found = self._nearest_job(luid, [*filters, where("title", "eq", name)], at, tolerance)
-            if found:
+            titled = self._newest_refreshes(*filters, where("title", "eq", name))
+            if found := _nearest(luid, titled, at, tolerance, details):
                 return found
         # A title may be missing or translated.
-        return self._nearest_job(luid, filters, at, tolerance)
+        return _nearest(luid, self._newest_refreshes(*filters), at, tolerance, details)
 
-    def _nearest_job(
-        self, luid: str, filters: list[query.Filter], at: datetime, tolerance: timedelta
-    ) -> models.Job | None:
-        def distance(ended: datetime | None) -> timedelta:
-            return abs(ended - at) if ended else tolerance  # a job without an end may be the one
-
-        listed = list(islice(self.refresh_jobs(*filters, sort="createdAt:desc", page_size=100), 100))
-        near = sorted((distance(job.ended_at), number) for number, job in enumerate(listed))
-        for candidate in [listed[number] for away, number in near if away <= tolerance][:_MAX_CANDIDATES]:
-            job = self.job(candidate.luid)
-            if job.content and job.content.luid.lower() == luid and distance(job.completed_at) <= tolerance:
-                return job
-        return None
+    def _newest_refreshes(self, *filters: query.Filter) -> list[models.BackgroundJob]:
+        return list(islice(self.refresh_jobs(*filters, sort="createdAt:desc", page_size=100), 100))
 
     def find_failed_job(
         self,
@@ -195,6 +191,26 @@ class Jobs(Listing):
     def cancel_job(self, luid: str | HasLuid) -> None:
         """Cancel a job that is queued or running. Possible only for refreshes of extracts and runs of flows."""
         self.request("PUT", f"jobs/{luid_of(luid)}", repeat=True)
+
+
+def _nearest(
+    luid: str,
+    listed: Sequence[models.BackgroundJob],
+    at: datetime,
+    tolerance: timedelta,
+    details: Callable[[str], models.Job],
+) -> models.Job | None:
+    """Return the job of this content that ended nearest to `at`."""
+
+    def distance(ended: datetime | None) -> timedelta:
+        return abs(ended - at) if ended else tolerance  # a job without an end may be the one
+
+    near = sorted((distance(job.ended_at), number) for number, job in enumerate(listed))
+    for candidate in [listed[number] for away, number in near if away <= tolerance][:_MAX_CANDIDATES]:
+        job = details(candidate.luid)
+        if job.content and job.content.luid.lower() == luid and distance(job.completed_at) <= tolerance:
+            return job
+    return None
 
 
 def _pauses(wait: float) -> Iterator[float]:

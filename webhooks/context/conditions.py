@@ -66,7 +66,7 @@ def _match(name: str, patterns: Patterns, content: Any, context: Context) -> Mat
 def _user_name(user: Reference, context: Context) -> str:
     """Return the name of a user of which the content has only the LUID. Raises Permanent if Tableau does not say."""
     try:
-        name = context.tableau.user(user.luid).name
+        name = context.find_user(user.luid).name
     except TableauError as error:
         if not error.permanent and not context.last_attempt:
             raise

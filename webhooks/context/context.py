@@ -21,6 +21,7 @@ from webhooks.context.conditions import CONDITIONS, check_conditions
 from webhooks.context.delivery import Delivery, PictureSource, as_message
 from webhooks.context.lookup import Lookup, look_up, resource_luid
 from webhooks.context.projects import ProjectPath, find_path
+from webhooks.context.shared_lookups import MAX_AGE, shared_lookups
 from webhooks.destinations import resolve_default
 from webhooks.errors import LeaseLost, Permanent, RetryLater
 from webhooks.event import Event
@@ -31,8 +32,13 @@ from webhooks.validation import describe_values
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
-    from tableau_rest.models import Reference
+    from tableau_rest.models import Job as TableauJob
+    from tableau_rest.models import Reference, User
     from webhooks.inbox import Inbox
+
+# All programs of a site share 20,000 queries of jobs a day; the monitor has a limit of its own.
+# https://help.tableau.com/current/online/en-us/to_site_capacity.htm
+JOB_QUERIES_PER_HOUR = 400
 
 MessageSource = Message | str | Callable[[], Message]
 
@@ -109,7 +115,39 @@ class Context:
 
         Raises an error that may pass, such as an outage of Tableau, unless this is the last attempt.
         """
-        return look_up(self.event, lambda: self.tableau, last_attempt=self.last_attempt)
+        event, now = self.event, self.now()
+        # A refresh does not change what it refreshes. Any other event may report the very change.
+        not_before = now - MAX_AGE if event.type.refresh else event.received_at or now
+
+        def find(tableau: Tableau, kind: str, luid: str) -> Any:
+            shared = shared_lookups(tableau)
+            return shared.content(tableau, kind, luid, now=now, not_before=not_before, waiting=self._waiting)
+
+        return look_up(event, lambda: self.tableau, find, last_attempt=self.last_attempt)
+
+    def find_user(self, luid: str) -> User:
+        """Return a user, as known for at most five minutes. Raises TableauError."""
+        return shared_lookups(self.tableau).user(self.tableau, luid, self.now())
+
+    def find_failed_job(self, luid: str, *, name: str, at: datetime) -> TableauJob | None:
+        """Return the job of a refresh that failed at a time, None if Tableau does not list it.
+
+        Raises QueriesExhausted and TableauError.
+        """
+        key = f"queries of jobs {self.tableau.site_name}"
+        return shared_lookups(self.tableau).failed_job(
+            self.tableau,
+            luid,
+            name=name,
+            at=at,
+            now=self.now(),
+            waiting=self._waiting,
+            take_queries=lambda number: self.inbox.quotas.take(key, JOB_QUERIES_PER_HOUR, number),
+        )
+
+    def _waiting(self) -> Sequence[str]:
+        """Return the names of the resources whose jobs are due for the same reason as this one."""
+        return self.inbox.jobs.waiting_names(self.event) if self.event.type.refresh else ()
 
     @property
     def found(self) -> Lookup:

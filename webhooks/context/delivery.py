@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from notifiers import Message, Notifier, NotifierError, Picture, Receipt, Undelivered, map_texts
+from webhooks.context.unsent_message import message_from_json, message_to_json
 from webhooks.errors import LeaseLost, Permanent, StoreUnavailable
-from webhooks.job import BUILT_IN_HANDLERS
+from webhooks.job import BUILT_IN_HANDLERS, MISSING
 
 if TYPE_CHECKING:
     from webhooks.context.context import Context
@@ -41,15 +42,25 @@ class Delivery:
         return receipt
 
     def _send(self, message: Callable[[], Message], to: str | None) -> Receipt:
-        """Send a message once. If it is uncertain whether it arrived, send it again at most twice, far apart."""
+        """Send a message once. If it is uncertain whether it arrived, send it again at most twice, far apart.
+
+        A message that could not be sent is stored: what it says does not change until it is sent.
+        """
+        context, unsent = self._context, f"{self._key} unsent"
 
         def send() -> dict[str, str]:
-            job = self._context.job
+            job = context.job
+            stored = context.inbox.checkpoints.get(job, unsent) if job.attempts > 1 else MISSING
+            made = message_from_json(stored) if isinstance(stored, dict) else redact_message(message(), context.redact)
             # A replay of the job is another message.
             name = f"job {job.id} {job.created_at and job.created_at.timestamp()} {self._key}"
-            made = replace(redact_message(message(), self._context.redact), id=name)
-            with counted(self._context, self._notifier, made):
-                return self._notifier.send(made, to).as_dict()
+            try:
+                with counted(context, self._notifier, made):
+                    return self._notifier.send(replace(made, id=name), to).as_dict()
+            except NotifierError as error:
+                if stored is MISSING and not error.permanent and (value := message_to_json(made)):
+                    context.inbox.checkpoints.set(job, unsent, value)
+                raise
 
         try:
             return Receipt.from_dict(dict(self._context.checkpoint(self._key, send)))

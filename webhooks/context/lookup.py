@@ -44,10 +44,17 @@ def resource_luid(event: Event) -> str | None:
         return None
 
 
-def look_up(event: Event, tableau: Callable[[], Tableau], *, last_attempt: bool = False) -> Lookup:
+def look_up(
+    event: Event,
+    tableau: Callable[[], Tableau],
+    find: Callable[[Tableau, str, str], Any] | None = None,
+    *,
+    last_attempt: bool = False,
+) -> Lookup:
     """Return the content that `event` is about, or the reason why there is none.
 
-    Raises an error that may pass, such as an outage of Tableau, unless this is the job's last attempt.
+    `find` returns the content of a kind with a LUID; by default Tableau is asked. Raises an error that may pass, such
+    as an outage of Tableau, unless this is the job's last attempt.
     """
     kind, luid = event.content_kind, resource_luid(event)
     if kind is None:
@@ -58,9 +65,10 @@ def look_up(event: Event, tableau: Callable[[], Tableau], *, last_attempt: bool 
         problem = f"the event's resource_luid {given} is not a LUID" if given else "the event has no resource_luid"
         return Lookup(problem=f"{problem}, so that it cannot be looked up in Tableau")
     client = None
+    find = find or (lambda client, kind, luid: getattr(client, kind)(luid))
     try:
         client = tableau()
-        content = subscribed_content(client, luid) if kind == "subscription" else getattr(client, kind)(luid)
+        content = subscribed_content(client, luid) if kind == "subscription" else find(client, kind, luid)
         if content.luid.lower() != luid.lower():
             raise InvalidResponse(f"Tableau's response does not contain the {kind_noun(kind)} {luid}")
         return Lookup(content)

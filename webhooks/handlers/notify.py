@@ -15,6 +15,7 @@ from tableau_rest import NotFound, TableauError
 from tableau_rest.models import Job
 from webhooks.context import Context, Lookup, Upkeep
 from webhooks.context.schedules import count_downstream, find_schedule
+from webhooks.context.shared_lookups import QueriesExhausted
 from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER, Destination, resolve_default
 from webhooks.errors import Permanent
 from webhooks.event import REASON_FIELD, Event, happened_at
@@ -195,7 +196,7 @@ def _address(context: Context, to: str, lookup: Lookup) -> str:
         project = getattr(content, "project", None)
         found = context.tableau.project(project) if project and project.luid else None
         owner = getattr(found, "owner", None)
-    user, _ = _ask(context, lambda: context.tableau.user(owner)) if owner and owner.luid else (None, "")
+    user, _ = _ask(context, lambda: context.find_user(owner.luid)) if owner and owner.luid else (None, "")
     addresses = [user.email, user.name] if user else []
     address = next((one for one in addresses if one and "@" in one), "")
     if not address:
@@ -236,7 +237,7 @@ def _project_and_owner(context: Context, lookup: Lookup) -> tuple[str, str]:
         return (seen.project, seen.owner) if seen else ("", "")
     project, owner = getattr(content, "project", None), getattr(content, "owner", None)
     # Workbooks and data sources name their owner without the full name.
-    user, _ = _ask(context, lambda: context.tableau.user(owner)) if owner and owner.luid else (None, "")
+    user, _ = _ask(context, lambda: context.find_user(owner.luid)) if owner and owner.luid else (None, "")
     owner_name = (format_user(user) if user else "") or (str(owner.name) if owner else "")
     return context.project_path(project) if project else "", owner_name
 
@@ -252,7 +253,10 @@ def _failed_job(context: Context, lookup: Lookup) -> tuple[Job | None, str]:
     luid, at, name = context.luid, happened_at(context.event), as_text(context.event.resource_name)
     if luid is None or at is None or lookup.error or lookup.other_site:
         return None, ""
-    job, problem = _ask(context, lambda: context.tableau.failed_job(luid, at=at, name=name))
+    try:
+        job, problem = _ask(context, lambda: context.find_failed_job(luid, at=at, name=name))
+    except QueriesExhausted as error:
+        job, problem = None, str(error)
     if job is not None:
         return job, ""
     if problem:

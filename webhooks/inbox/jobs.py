@@ -6,16 +6,17 @@ import random
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, bindparam, select, text, update
+from sqlalchemy import Connection, RowMapping, and_, bindparam, or_, select, text, update
 
 from webhooks.errors import LeaseLost
+from webhooks.event import Event
 from webhooks.inbox.attempts import INSERT_ATTEMPT, LOST, RELEASED, end_attempt, lost_attempts, start_attempt
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.dead_letters import DeadLetters
 from webhooks.inbox.events import Events, JobPlanner
 from webhooks.inbox.queries import JOB_QUERY
 from webhooks.inbox.records import event_of, job_of
-from webhooks.inbox.schema import OPEN, URGENT, jobs
+from webhooks.inbox.schema import OPEN, URGENT, events, jobs
 from webhooks.job import Job, JobState
 
 # After this many worker deaths the job is taken to be their cause.
@@ -37,6 +38,24 @@ BY_URGENCY = {
     True: (DUE.where(text(URGENT)), ANY_DUE.where(text(URGENT))),
     False: (DUE.where(jobs.c.urgent == 0), ANY_DUE.where(jobs.c.urgent == 0)),
 }
+MAX_WAITING = 500
+# Few of the open jobs are read, however many there are.
+_open_jobs = (
+    select(jobs.c.event_id)
+    .where(text(OPEN), or_(jobs.c.state == JobState.RUNNING, jobs.c.due_at <= bindparam("now")))
+    .limit(MAX_WAITING)
+    .subquery()
+)
+WAITING = (
+    select(events.c.resource_name)
+    .join(_open_jobs, _open_jobs.c.event_id == events.c.id)
+    .where(
+        events.c.event_type == bindparam("event_type"),
+        events.c.site_luid == bindparam("site_luid"),
+        events.c.resource_name.is_not(None),
+    )
+    .distinct()
+)
 CLAIM = (
     update(jobs)
     .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
@@ -107,6 +126,15 @@ class Jobs:
 
         # Read without a lock first, so that idle workers do not delay writers.
         return _claimed(self._store.write(claim)) if self._store.read(any_due) else []
+
+    def waiting_names(self, event: Event) -> list[str]:
+        """Return the names of the resources of events of this type and site whose jobs run or are due."""
+
+        def read(connection: Connection) -> list[str]:
+            values = {"now": self._store.now(connection), "event_type": event.event_type, "site_luid": event.site_luid}
+            return list(connection.execute(WAITING, values).scalars())
+
+        return self._store.read(read)
 
     def renew(self, owner: str, job_ids: Iterable[int], lease: float) -> set[int]:
         """Extend the leases of the owner's running jobs, and return the ids of those that it has lost."""

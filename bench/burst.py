@@ -1,0 +1,134 @@
+"""Measure 200 refreshes that fail at once: the time to the first and the last message, REST calls, processor time."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+from bench import postgres
+from bench.server import ROOT, TOKEN, environment, serving
+from simulator import Config, Running, running
+from simulator.world.events import EventRequest, simulate_event
+
+FAILURES = 200
+TABLEAU_SECONDS = 0.15
+SLACK_SECONDS = 0.1
+# Slack is unavailable for this long, so that every job has to retry.
+OUTAGE_SECONDS = 10.0
+LIMIT_SECONDS = 180.0
+RULES = """
+[[rule]]
+name = "Refresh failures"
+on = "*RefreshFailed"
+each = true
+notify = "slack:#bi"
+"""
+
+
+def run() -> None:
+    """Measure both databases, with Slack available and with Slack unavailable for ten seconds."""
+    print(
+        f"\n{FAILURES} failures at once, one message each; Tableau takes {TABLEAU_SECONDS * 1000:.0f} ms a call, "
+        f"Slack {SLACK_SECONDS * 1000:.0f} ms"
+    )
+    _measure("SQLite", {})
+    _measure(f"SQLite, Slack unavailable for {OUTAGE_SECONDS:.0f} s", {}, outage=True)
+    if postgres.binaries():
+        with postgres.Server() as server:
+            _measure("PostgreSQL", {"DATABASE_URL": server.url()})
+
+
+def _measure(title: str, variables: dict[str, str], *, outage: bool = False) -> None:
+    with tempfile.TemporaryDirectory() as name, running(Config(refresh_seconds=0)) as site:
+        events = _failures(site)
+        with _server(Path(name), site, variables) as (port, process):
+            _send(port, events[:1])
+            _await_messages(site, 1)
+            began, first_message = time.monotonic(), len(site.world.slack.messages)
+            first_call, processor = len(site.world.calls.log), _processor_seconds(process)
+            if outage:
+                site.world.faults.add({"kind": "error", "target": "slack", "code": "service_unavailable"})
+            _send(port, events[1:])
+            acknowledged = time.monotonic() - began
+            if outage:
+                time.sleep(max(0.0, OUTAGE_SECONDS - (time.monotonic() - began)))
+                site.world.faults.remove()
+                _slow_down(site)
+            first = _await_messages(site, first_message + 1) - began
+            last = _await_messages(site, FAILURES) - began
+            processor = _processor_seconds(process) - processor
+            calls = Counter(
+                f"{one.method} {one.rule}" for one in list(site.world.calls.log)[first_call:] if one.target == "tableau"
+            )
+    print(
+        f"{title:<36} acknowledged {acknowledged:5.1f} s, first message {first:5.2f} s, last {last:5.1f} s, "
+        f"{sum(calls.values()) / (FAILURES - 1):.2f} REST calls and {processor * 1000 / (FAILURES - 1):.1f} ms of "
+        "processor time each"
+    )
+    for call, number in calls.most_common():
+        print(f"{number:8d} {call}", flush=True)
+
+
+def _failures(site: Running) -> list[dict[str, Any]]:
+    """Let the refreshes of as many workbooks fail, and return the webhooks."""
+    world, home = site.world, site.world.home
+    published = [
+        simulate_event(world, home, EventRequest("WorkbookCreated", name=f"Report {number}"))
+        for number in range(FAILURES)
+    ]
+    _slow_down(site)
+    return [
+        simulate_event(world, home, EventRequest("WorkbookRefreshFailed", luid=str(one["resource_luid"])))
+        for one in published
+    ]
+
+
+def _slow_down(site: Running) -> None:
+    site.world.faults.add({"kind": "delay", "target": "tableau", "seconds": TABLEAU_SECONDS})
+    site.world.faults.add({"kind": "delay", "target": "slack", "seconds": SLACK_SECONDS})
+
+
+@contextmanager
+def _server(folder: Path, site: Running, variables: dict[str, str]) -> Iterator[tuple[int, psutil.Process]]:
+    settings = {**environment(folder), **site.environment, **variables, "WEBHOOK_TOKEN": TOKEN}
+    settings["RULES_FILE"] = str(folder / "burst.toml")
+    (folder / "burst.toml").write_text(RULES)
+    with serving("index:app", ROOT / "gunicorn.conf.py", settings) as port:
+        masters = [
+            child
+            for child in psutil.Process().children()
+            if any(one.laddr.port == port for one in child.net_connections("inet"))
+        ]
+        yield port, masters[0]
+
+
+def _send(port: int, events: list[dict[str, Any]]) -> None:
+    url = f"http://127.0.0.1:{port}/webhook/{TOKEN}"
+    with ThreadPoolExecutor(16) as pool, requests.Session() as session:
+        statuses = Counter(pool.map(lambda event: session.post(url, json=event, timeout=30).status_code, events))
+    assert statuses == {200: len(events)}, statuses
+
+
+def _await_messages(site: Running, number: int) -> float:
+    """Return the monotonic time at which Slack has this many messages. Raises TimeoutError."""
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while len(site.world.slack.messages) < number:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Slack has {len(site.world.slack.messages)} of {number} messages")
+        time.sleep(0.01)
+    return time.monotonic()
+
+
+def _processor_seconds(master: psutil.Process) -> float:
+    """Return the processor time of the master and its workers."""
+    times = [each.cpu_times() for each in [master, *master.children(recursive=True)]]
+    return sum(one.user + one.system for one in times)
