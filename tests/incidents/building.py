@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from webhooks.event import Event, parse
+from webhooks.incidents.evidence import RunEvidence
 from webhooks.incidents.incident import Act
-from webhooks.incidents.run import RunEvidence, runs
+from webhooks.incidents.run import runs
 from webhooks.incidents.state import state
 
 MIDNIGHT = datetime(2026, 11, 26, tzinfo=UTC)

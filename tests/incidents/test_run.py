@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.incidents.building import MIDNIGHT, at, event, job, piece
 from webhooks.event import RECONCILED
-from webhooks.incidents.run import MERGE_WINDOW, Run, RunEvidence, evidence, merge, runs
+from webhooks.incidents.evidence import RunEvidence, evidence
+from webhooks.incidents.run import MERGE_WINDOW, Run, merge, runs
 
 
 def short(found: tuple[Run, ...]) -> list[str]:

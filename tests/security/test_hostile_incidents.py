@@ -15,7 +15,8 @@ from notifiers.slack.render import blocks, fallback, plain_blocks
 from notifiers.twilio.render import render as twilio
 from tests.incidents.building import MIDNIGHT, act, at, event
 from webhooks.incidents import DestinationPolicy, Incident, Policy, wanted_notices
-from webhooks.incidents.run import evidence, runs
+from webhooks.incidents.evidence import evidence
+from webhooks.incidents.run import runs
 from webhooks.incidents.state import state
 from webhooks.messages.group_message import Member, group_message
 from webhooks.messages.incident_message import IncidentDetails, change_message, incident_message, incident_values

@@ -13,7 +13,7 @@ from webhooks.event import Event, happened_at
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.incident_updates import refresh_incidents
 from webhooks.inbox.schema import acts, incidents
-from webhooks.incidents.run import KINDS
+from webhooks.incidents.evidence import KINDS
 from webhooks.incidents.wording import CONTENT_DELETED
 
 

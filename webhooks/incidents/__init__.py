@@ -5,12 +5,13 @@ what the destinations should show, `deliveries` how to get there, and `group` wh
 """
 
 from webhooks.incidents.deliveries import Delivery, deliveries
+from webhooks.incidents.evidence import RunEvidence, evidence
 from webhooks.incidents.grouping import Group, Grouping, Opening, describe_group, group, group_version
 from webhooks.incidents.incident import Act, Cure, Finding, Incident, ResourceDetails
 from webhooks.incidents.notices import WantedNotice, next_due, wanted_notices
 from webhooks.incidents.policy import DestinationPolicy, Policy
 from webhooks.incidents.reasons import ADVICE, classify
-from webhooks.incidents.run import Run, RunEvidence, evidence, merge, runs
+from webhooks.incidents.run import Run, merge, runs
 from webhooks.incidents.silences import Facts, Holds, Silence, WeeklyPeriod
 from webhooks.incidents.state import incidents, state
 

@@ -1,4 +1,4 @@
-"""Runs: one refresh of one workbook, data source or flow, merged from events and from Tableau's jobs. Pure.
+"""Runs: one refresh of one workbook, data source or flow, merged from all evidence about it. Pure.
 
 A run is a function of the set of its evidence, so the order in which events and jobs arrive, their repetition and their
 loss do not matter (docs/decisions/018-incidents-are-a-function.md). Every run keeps its evidence: merging is then
@@ -12,19 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import reduce
 from itertools import groupby
-from typing import Literal, TypeVar, cast
+from typing import TypeVar, cast
 
-from webhooks.event import JOB_FIELD, REASON_FIELD, RECONCILED, ROUNDING, Event, happened_at
+from webhooks.event import ROUNDING
+from webhooks.incidents.evidence import MAX_REASON, ResourceKind, RunEvidence, RunOutcome, Source
 from webhooks.incidents.reasons import ReasonClass, classify
 from webhooks.text import cut
 
 Value = TypeVar("Value")
-
-ResourceKind = Literal["workbook", "datasource", "flow"]
-# `unknown`: the run has ended, because a later one has begun, but no evidence of its end was received.
-RunOutcome = Literal["running", "succeeded", "failed", "cancelled", "unknown"]
-# `reconciled`: an event that the server itself made, of what it found in Tableau's lists.
-Source = Literal["webhook", "reconciled", "job list"]
 
 # The end of a run in a webhook (created_at) and in Tableau's job list (completedAt) differ by seconds; reconciliation
 # allows as much between an event and a job.
@@ -35,58 +30,8 @@ MAX_RUN = timedelta(hours=24)
 # New evidence can change only those runs of its resource whose times are this close to its own.
 MERGE_WINDOW = MAX_RUN + TOLERANCE
 
-MAX_REASON = 1000
-MAX_NAME = 300
-MAX_LUID = 100
-
-KINDS: tuple[ResourceKind, ...] = ("workbook", "datasource", "flow")
-_OUTCOMES: dict[str | None, RunOutcome] = {"started": "running", "succeeded": "succeeded", "failed": "failed"}
-# The subjects of events about runs for which Tableau has no webhooks.
-JOB_LIST_SUBJECTS = ("flow", "bridge")
 # Where sources contradict each other, the later one in this order holds: a failure is not hidden by anything.
 _RANK: tuple[RunOutcome, ...] = ("unknown", "running", "cancelled", "succeeded", "failed")
-
-
-@dataclass(frozen=True, slots=True)
-class RunEvidence:
-    """Facts about a run from one event or one job of Tableau.
-
-    `recorded_at` is when the server learned of it; ids of incidents derive from the evidence that was recorded first.
-    `outcome` is running if the run has only begun; then `ended_at` is None. Events give one of the two times, a job
-    may give both. All times are aware and in UTC.
-    """
-
-    source: Source
-    site_luid: str
-    resource_luid: str
-    resource_kind: ResourceKind
-    outcome: RunOutcome
-    recorded_at: datetime
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    resource_name: str = ""
-    reason: str = ""
-    event_id: int | None = None
-    job_luid: str | None = None
-
-    @property
-    def key(self) -> str:
-        """Return the name of this piece of evidence: the same event or job always has the same one."""
-        if self.event_id is not None:
-            return f"event {self.event_id}"
-        if self.job_luid:
-            return f"job {self.job_luid}"
-        return f"{self.source} {self.outcome} {self.at.isoformat()}"
-
-    @property
-    def at(self) -> datetime:
-        """Return the time that the evidence is about: the end of the run if it has ended, else its start."""
-        return self.ended_at or self.started_at or self.recorded_at
-
-    @property
-    def resource(self) -> tuple[str, str]:
-        """Return the site and the content."""
-        return self.site_luid, self.resource_luid
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,33 +84,6 @@ class Run:
     def order(self) -> tuple[datetime, int, str]:
         """Return what runs are sorted by: the end; of two ends at the same time, a failure is the later one."""
         return self.at, _RANK.index(self.outcome), min(self.keys)
-
-
-def evidence(event: Event) -> RunEvidence | None:
-    """Return what a stored event says about a run; None if it is not about a run of content with a LUID.
-
-    Refreshes of workbooks and data sources, received or reconciled, and events about flows and Bridge refreshes, which
-    the server finds in Tableau's job list, are about runs.
-    """
-    kind, luid, at = event.content_kind, event.resource_luid, happened_at(event)
-    verb = event.type.verb if event.type.subject in JOB_LIST_SUBJECTS else None
-    outcome = _OUTCOMES.get(event.type.refresh or verb)
-    if outcome is None or kind not in KINDS or at is None or not isinstance(luid, str) or not luid.strip():
-        return None
-    return RunEvidence(
-        source="reconciled" if event.origin == RECONCILED or event.type.from_job_list else "webhook",
-        site_luid=_luid(event.site_luid),
-        resource_luid=_luid(luid),
-        resource_kind=kind,
-        outcome=outcome,
-        recorded_at=event.received_at or at,
-        started_at=at if outcome == "running" else None,
-        ended_at=None if outcome == "running" else at,
-        resource_name=cut(event.resource_name, MAX_NAME) if isinstance(event.resource_name, str) else "",
-        reason=_own_text(event, REASON_FIELD)[:MAX_REASON],
-        event_id=event.id,
-        job_luid=_own_text(event, JOB_FIELD)[:MAX_LUID] or None,
-    )
 
 
 def merge(known: Iterable[Run], *new: RunEvidence) -> tuple[Run, ...]:
@@ -309,13 +227,3 @@ def _evidence_order(one: RunEvidence) -> tuple[datetime, str]:
 
 def _recording_order(one: RunEvidence) -> tuple[datetime, int, str]:
     return one.recorded_at, one.event_id or 0, one.key
-
-
-def _own_text(event: Event, name: str) -> str:
-    """Return a text that the server itself has put into an event; what others claim does not count."""
-    value = event.payload.get(name) if event.origin == RECONCILED else None
-    return value if isinstance(value, str) else ""
-
-
-def _luid(value: object) -> str:
-    return value.strip().lower()[:MAX_LUID] if isinstance(value, str) else ""

@@ -15,7 +15,7 @@ from tableau_rest.models import BackgroundJob
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox import Inbox
 from webhooks.incidents import RunEvidence
-from webhooks.incidents.run import KINDS, ResourceKind, RunOutcome
+from webhooks.incidents.evidence import KINDS, ResourceKind, RunOutcome
 
 log = logging.getLogger(__name__)
 

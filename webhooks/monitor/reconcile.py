@@ -16,7 +16,7 @@ from webhooks.clock import from_timestamp
 from webhooks.event import RECONCILED
 from webhooks.event_types import content_event_type, event_type, refresh_event_type
 from webhooks.inbox import EventSummary, Inbox, Resource
-from webhooks.incidents.run import ResourceKind
+from webhooks.incidents.evidence import ResourceKind
 from webhooks.monitor.job_budget import DETAILS, JobBudget
 from webhooks.monitor.job_list import JobList
 from webhooks.monitor.job_runs import ContentNames, content_kind, job_evidence, learn_runs
