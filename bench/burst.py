@@ -49,22 +49,23 @@ def run() -> None:
 
 def _measure(title: str, variables: dict[str, str], *, outage: bool = False) -> None:
     with tempfile.TemporaryDirectory() as name, running(Config(refresh_seconds=0)) as site:
-        events = _failures(site)
-        with _server(Path(name), site, variables) as (port, process):
-            _send(port, events[:1])
-            _await_messages(site, 1)
+        events = failed_refreshes(site, FAILURES)
+        _slow_down(site)
+        with simulated_server(Path(name), site, variables) as (port, process):
+            send(port, events[:1])
+            await_messages(site, 1)
             began, first_message = time.monotonic(), len(site.world.slack.messages)
             first_call, processor = len(site.world.calls.log), _processor_seconds(process)
             if outage:
                 site.world.faults.add({"kind": "error", "target": "slack", "code": "service_unavailable"})
-            _send(port, events[1:])
+            send(port, events[1:])
             acknowledged = time.monotonic() - began
             if outage:
                 time.sleep(max(0.0, OUTAGE_SECONDS - (time.monotonic() - began)))
                 site.world.faults.remove()
                 _slow_down(site)
-            first = _await_messages(site, first_message + 1) - began
-            last = _await_messages(site, FAILURES) - began
+            first = await_messages(site, first_message + 1) - began
+            last = await_messages(site, FAILURES) - began
             processor = _processor_seconds(process) - processor
             calls = Counter(
                 f"{one.method} {one.rule}" for one in list(site.world.calls.log)[first_call:] if one.target == "tableau"
@@ -78,18 +79,14 @@ def _measure(title: str, variables: dict[str, str], *, outage: bool = False) -> 
         print(f"{number:8d} {call}", flush=True)
 
 
-def _failures(site: Running) -> list[dict[str, Any]]:
+def failed_refreshes(site: Running, number: int) -> list[dict[str, Any]]:
     """Let the refreshes of as many workbooks fail, and return the webhooks."""
     world, home = site.world, site.world.home
     published = [
-        simulate_event(world, home, EventRequest("WorkbookCreated", name=f"Report {number}"))
-        for number in range(FAILURES)
+        simulate_event(world, home, EventRequest("WorkbookCreated", name=f"Report {each}")) for each in range(number)
     ]
-    _slow_down(site)
-    return [
-        simulate_event(world, home, EventRequest("WorkbookRefreshFailed", luid=str(one["resource_luid"])))
-        for one in published
-    ]
+    luids = [str(one["resource_luid"]) for one in published]
+    return [simulate_event(world, home, EventRequest("WorkbookRefreshFailed", luid=luid)) for luid in luids]
 
 
 def _slow_down(site: Running) -> None:
@@ -98,8 +95,15 @@ def _slow_down(site: Running) -> None:
 
 
 @contextmanager
-def _server(folder: Path, site: Running, variables: dict[str, str]) -> Iterator[tuple[int, psutil.Process]]:
-    settings = {**environment(folder), **site.environment, **variables, "WEBHOOK_TOKEN": TOKEN}
+def simulated_server(folder: Path, site: Running, variables: dict[str, str]) -> Iterator[tuple[int, psutil.Process]]:
+    """Serve with the simulated Tableau and Slack, and yield the port and the master process."""
+    settings = {
+        **environment(folder),
+        **site.environment,
+        **variables,
+        "WEBHOOK_TOKEN": TOKEN,
+        "MESSAGES_PER_HOUR": "0",
+    }
     settings["RULES_FILE"] = str(folder / "burst.toml")
     (folder / "burst.toml").write_text(RULES)
     with serving("index:app", ROOT / "gunicorn.conf.py", settings) as port:
@@ -111,14 +115,15 @@ def _server(folder: Path, site: Running, variables: dict[str, str]) -> Iterator[
         yield port, masters[0]
 
 
-def _send(port: int, events: list[dict[str, Any]]) -> None:
+def send(port: int, events: list[dict[str, Any]]) -> None:
+    """Send the events over 16 connections."""
     url = f"http://127.0.0.1:{port}/webhook/{TOKEN}"
     with ThreadPoolExecutor(16) as pool, requests.Session() as session:
         statuses = Counter(pool.map(lambda event: session.post(url, json=event, timeout=30).status_code, events))
     assert statuses == {200: len(events)}, statuses
 
 
-def _await_messages(site: Running, number: int) -> float:
+def await_messages(site: Running, number: int) -> float:
     """Return the monotonic time at which Slack has this many messages. Raises TimeoutError."""
     deadline = time.monotonic() + LIMIT_SECONDS
     while len(site.world.slack.messages) < number:

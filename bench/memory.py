@@ -1,4 +1,4 @@
-"""Measure the memory of the server's processes after 10,000 events, compared with bare Flask."""
+"""Measure the memory of the server's processes after 500 notified failures, compared with bare Flask."""
 
 from __future__ import annotations
 
@@ -8,30 +8,48 @@ from pathlib import Path
 
 import psutil
 
-from bench.server import ROOT, environment, load, serving
+from bench.burst import await_messages, failed_refreshes, send, simulated_server
+from bench.server import ROOT, load, serving
+from simulator import Config, running
 
-EVENTS = 10_000
+FAILURES = 500
+# More rounds show whether the memory still grows.
+ROUNDS = 3
 
 
 def run() -> None:
     """Print the proportional set size of all processes of both servers, and the ratio."""
-    print(f"\nMemory after at least {EVENTS} events (proportional set size of all processes)")
-    with tempfile.TemporaryDirectory() as folder:
-        ours = _measure("index:app", ROOT / "gunicorn.conf.py", environment(Path(folder)))
-    bare = _measure("bench.bare:app", ROOT / "bench" / "gunicorn_bare.py", {})
-    print(f"ours {ours:.0f} MB, bare {bare:.0f} MB, ratio {ours / bare:.2f}")
+    print(f"\nMemory after {FAILURES} failures that were notified (proportional set size of all processes)")
+    ours = _measure_ours()
+    with serving("bench.bare:app", ROOT / "bench" / "gunicorn_bare.py", {}) as port:
+        load(port, seconds=3, connections=16, seed=1)
+        bare = _memory(next(one for one in psutil.Process().children() if _listens(one, port)))
+    print(f"ours {' → '.join(f'{one:.0f}' for one in ours)} MB, bare {bare:.0f} MB, ratio {ours[0] / bare:.2f}")
 
 
-def _measure(app: str, config: Path, variables: dict[str, str]) -> float:
+def _measure_ours() -> list[float]:
+    """Return the megabytes after each of the rounds."""
+    found = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(Config(refresh_seconds=0)) as site,
+        simulated_server(Path(folder), site, {}) as (port, master),
+    ):
+        for number in range(1, ROUNDS + 1):
+            send(port, failed_refreshes(site, FAILURES))
+            await_messages(site, number * FAILURES)
+            found.append(_memory(master))
+    return found
+
+
+def _listens(process: psutil.Process, port: int) -> bool:
+    return any(one.laddr.port == port for one in process.net_connections("inet") if one.status == "LISTEN")
+
+
+def _memory(master: psutil.Process) -> float:
     """Return the megabytes of the master and its workers."""
-    with serving(app, config, variables) as port:
-        sent, seed = 0.0, 1
-        while sent < EVENTS:
-            sent += load(port, seconds=3, connections=16, seed=seed).rate * 3
-            seed += 1
-        total = 0.0
-        for process in psutil.Process().children(recursive=True):
-            with suppress(psutil.Error):
-                ports = [one.laddr.port for one in process.net_connections("inet") if one.status == "LISTEN"]
-                total += process.memory_full_info().pss if port in ports else 0
-        return total / 1e6
+    total = 0.0
+    for process in (master, *master.children(recursive=True)):
+        with suppress(psutil.Error):
+            total += process.memory_full_info().pss
+    return total / 1e6

@@ -11,11 +11,13 @@ from zoneinfo import ZoneInfo
 from notifiers import Link, Message, Timestamp
 
 FIELDS = ("title", "text", "severity", "footer", "status")
+# Parts that each attempt makes again, because they may have changed.
+MADE_AGAIN = ("table", "buttons", "menu", "mentions", "actions", "incident", "picture")
 
 
 def message_to_json(message: Message) -> dict[str, Any] | None:
     """Return the message as a JSON object; None if it has parts that are made again for each attempt."""
-    if message.table or message.buttons or message.mentions or message.picture:
+    if any(getattr(message, part) for part in MADE_AGAIN):
         return None
     facts = [[name, value if isinstance(value, str) else _time_to_json(value)] for name, value in message.facts]
     link = asdict(message.link) if message.link else None
