@@ -82,8 +82,8 @@ class Message:
     `status` is a word in front of the title, such as Failing, so that the state does not depend on a colour. `menu` has
     the buttons and links that are shown on demand. Notifiers leave out buttons and the menu if they do not have the
     capability, and show mentions as text. `actions` are links to pages of the sender on which the reader can do what a
-    button does, such as acknowledge. `id` is our own and the same in each attempt to send the message; empty if it has
-    none.
+    button does, such as acknowledge; `hint` says how to do it by a reply, where replies come back to the sender. `id`
+    is our own and the same in each attempt to send the message; empty if it has none.
     """
 
     title: str
@@ -99,6 +99,7 @@ class Message:
     menu: tuple[Button | Link, ...] = ()
     mentions: tuple[Mention, ...] = ()
     actions: tuple[Link, ...] = ()
+    hint: str = ""
     incident: IncidentRef | None = None
     id: str = ""
 
@@ -203,6 +204,7 @@ def map_texts(message: Message, change: Callable[[str], str]) -> Message:
         ),
         link=changed_link(message.link),
         footer=change(message.footer),
+        hint=change(message.hint),
         status=change(message.status),
         table=table,
         buttons=tuple(replace(button, text=change(button.text)) for button in message.buttons),

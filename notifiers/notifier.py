@@ -107,6 +107,11 @@ class Notifier(ABC):
         """Return whether buttons are shown and the service reports their presses to the server."""
         return self.capabilities.buttons
 
+    @property
+    def takes_replies(self) -> bool:
+        """Return whether people can reply to a message, so that the sender may be notified of it."""
+        return False
+
     @staticmethod
     @abstractmethod
     def parse_address(text: str) -> str:

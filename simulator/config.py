@@ -108,6 +108,8 @@ class Config:
     slack_data_blocks: bool = True
     # Receives the pressed buttons of messages; the default is the server of the demo.
     slack_interactions_url: str = "http://127.0.0.1:8000/slack/interactions"
+    # Receives the replies to text messages; the default is the server of the demo.
+    twilio_messages_url: str = "http://127.0.0.1:8000/twilio/messages"
     # Whether a change by REST (name, owner, project) causes an Updated event.
     update_events: bool = True
 

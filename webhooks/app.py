@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.serving import is_running_from_reloader
 
 from notifiers.slack.interactions import is_signed
-from webhooks import cli, health, logs, receiver, slack_interactions
+from webhooks import cli, health, logs, receiver, slack_interactions, sms_replies
 from webhooks.cli.support import demo_settings
 from webhooks.config.environment import require_free_address
 from webhooks.config.settings import Settings, is_flask_command, load_environment, misspelt_variables
@@ -23,8 +23,10 @@ from webhooks.problem import problem, problem_of
 from webhooks.services import Services
 
 if TYPE_CHECKING:
+    from notifiers.twilio.replies import Reply
     from webhooks.inbox import Receipt
     from webhooks.incidents import Act
+    from webhooks.incidents.sms_commands import Command
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +53,18 @@ def create_app(settings: Settings | None = None) -> Flask:
     ) -> str | None:
         return services.inbox.presses.record(key, incident_id, incident_key, params, act)
 
+    def record_reply(reply: Reply, command: Command) -> str:
+        destinations = services.destinations_of_number(reply.sender)
+        return services.inbox.sms_replies.record(reply.sid, reply.sender, destinations, command)
+
     def on_unavailable() -> None:
         services.outages.record()
 
     # Hooks belong to the blueprints whose pages need them, never to the application: none may run for /webhook.
     app.register_blueprint(receiver.create_blueprint(receive, settings.webhook_tokens(), on_unavailable))
     app.register_blueprint(slack_interactions.create_blueprint(record_press, services.signing_secret))
+    token = settings.notifier_variables()["TWILIO_AUTH_TOKEN"] if settings.sms_replies else ""
+    app.register_blueprint(sms_replies.create_blueprint(record_reply, token, settings.public_url))
     app.register_blueprint(health.blueprint)
     app.register_error_handler(HTTPException, problem_of)
     app.register_error_handler(Exception, _internal_error)

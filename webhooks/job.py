@@ -23,10 +23,12 @@ NOTICE = "notice"
 NOTICE_GROUP = "notice_group"
 # Carries out the press of a button in Slack, and answers the person who pressed it.
 SLACK_PRESS = "slack_press"
-# Its parameter `problem`: why the press was not carried out.
+# Answers a person who replied to a text message.
+SMS_REPLY = "sms_reply"
+# The parameter `problem` of a press: why the press was not carried out.
 UNKNOWN, CLOSED, REPEATED = "unknown", "closed", "repeated"
 # Their jobs belong to an incident; the event only gives them a place.
-INCIDENT_HANDLERS = frozenset({NOTICE, NOTICE_GROUP, SLACK_PRESS})
+INCIDENT_HANDLERS = frozenset({NOTICE, NOTICE_GROUP, SLACK_PRESS, SMS_REPLY})
 BUILT_IN_HANDLERS = frozenset({MONITOR_ALERT, DEAD_LETTERS, PLANNING_FAILED, DIGEST})
 
 VerdictKind = Literal["rule", "handler", "monitor", "reconciled", "planning"]

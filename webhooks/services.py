@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from notifiers import Notifiers
+from notifiers import Notifiers, parse_destination
 from webhooks.clock import utc_now
 from webhooks.config.settings import Settings
 from webhooks.config.site import Site
@@ -120,6 +121,15 @@ class Services:
     def signing_secret(self) -> str:
         """The secret with which Slack signs the presses of buttons; empty if it is not set."""
         return self.settings.notifier_variables()["SLACK_SIGNING_SECRET"]
+
+    def destinations_of_number(self, number: str) -> list[str]:
+        """Return the destinations that notify this phone number."""
+        default = self.settings.notifier_variables()["TWILIO_TO"]
+        destinations = [f"twilio:{number}"]
+        with suppress(ValueError):
+            if default and str(parse_destination(f"twilio:{default}")) == destinations[0]:
+                destinations.append("twilio")
+        return destinations
 
     @shared
     def sites(self) -> Sites:

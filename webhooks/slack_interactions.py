@@ -13,11 +13,8 @@ from typing import Any
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import (
     BadRequest,
-    ClientDisconnected,
     HTTPException,
     NotFound,
-    RequestEntityTooLarge,
-    RequestTimeout,
     ServiceUnavailable,
     Unauthorized,
     UnsupportedMediaType,
@@ -27,17 +24,14 @@ from notifiers.slack.interactions import InvalidInteraction, Press, is_signed, p
 from webhooks.clock import utc_now
 from webhooks.errors import StoreUnavailable
 from webhooks.incidents import Act
-from webhooks.logs import LogLimiter
 from webhooks.messages.incident_buttons import ACTIONS, ButtonTarget, act_of_button
-from webhooks.problem import problem_of
+from webhooks.signed_request import FORM, RETRY_AFTER_SECONDS, Refusals, read_body
 from webhooks.webhook_url import INTERACTIONS_PATH
 
 log = logging.getLogger(__name__)
 
 # Slack sends the whole message along, whose characters outside of ASCII take eight bytes each.
 MAX_BYTES = 256 * 1024
-FORM = "application/x-www-form-urlencoded"
-RETRY_AFTER_SECONDS = 5
 
 # Stores a press: its key, the incident's number and id, what the job needs to know, and the act. Returns None if it was
 # stored before, else why there was no act, or an empty text.
@@ -54,7 +48,7 @@ def create_blueprint(record: Record, secret: str, clock: Callable[[], float] = t
     blueprint.add_url_rule(
         INTERACTIONS_PATH, "receive_press", view.receive, methods=["POST"], provide_automatic_options=False
     )
-    blueprint.register_error_handler(HTTPException, view.refuse)
+    blueprint.register_error_handler(HTTPException, Refusals(log, "Interaction"))
     return blueprint
 
 
@@ -62,13 +56,13 @@ class Interactions:
     """The view, and what it needs: where presses are stored, and the app's signing secret."""
 
     def __init__(self, record: Record, secret: str, clock: Callable[[], float]) -> None:
-        self._record, self._secret, self._clock, self._limiter = record, secret, clock, LogLimiter()
+        self._record, self._secret, self._clock = record, secret, clock
 
     def receive(self) -> Response:
         """Store the press and return 200 after the commit. Raises an HTTPException for every other response."""
         if not self._secret:
             raise NotFound("Buttons in Slack are not configured: set SLACK_SIGNING_SECRET.")
-        body = read_body()
+        body = read_body(MAX_BYTES)
         headers = request.headers
         timestamp, signature = headers.get("X-Slack-Request-Timestamp"), headers.get("X-Slack-Signature")
         if not is_signed(self._secret, body, timestamp, signature, self._clock()):
@@ -104,31 +98,3 @@ class Interactions:
             raise ServiceUnavailable("The press cannot be stored now.", retry_after=RETRY_AFTER_SECONDS) from error
         outcome = "repeated request" if problem is None else problem or ("act stored" if act else "job stored")
         log.info("Button pressed: action=%s incident=%d user=%s: %s", press.action, target.number, press.user, outcome)
-
-    def refuse(self, error: HTTPException) -> Response:
-        """Return the problem document, and log the refusal unless there were many of its status just now."""
-        suppressed = self._limiter.admit(str(error.code))
-        if suppressed is not None:
-            more = f" ({suppressed} more since the last such line)" if suppressed else ""
-            log.warning(
-                "Interaction refused: status=%s peer=%s: %s%s", error.code, request.remote_addr, error.description, more
-            )
-        return problem_of(error)
-
-
-def read_body() -> bytes:
-    """Return the raw body. Raises RequestEntityTooLarge, RequestTimeout if it ends early, and BadRequest."""
-    request.max_content_length = MAX_BYTES
-    try:
-        body = request.get_data(cache=False)
-        # Without Content-Length, Werkzeug stops reading at the limit without an error.
-        if len(body) >= MAX_BYTES:
-            raise RequestEntityTooLarge  # noqa: TRY301 - handled like Werkzeug's own
-    except RequestEntityTooLarge as error:
-        raise RequestEntityTooLarge(f"The body exceeds {MAX_BYTES // 1024} KiB.") from error
-    except (ClientDisconnected, OSError) as error:
-        raise RequestTimeout("The body ended early.") from error
-    except Exception as error:
-        # Each server has its own exceptions for invalid chunks.
-        raise BadRequest("The body's chunks are invalid.") from error
-    return body

@@ -6,6 +6,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 # Receives the presses of buttons in Slack.
 INTERACTIONS_PATH = "/slack/interactions"
+# Receives the replies to text messages.
+REPLIES_PATH = "/twilio/messages"
 
 
 def webhook_url(address: str, token: str, *, explicit: bool = False) -> str:

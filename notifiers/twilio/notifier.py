@@ -47,6 +47,11 @@ class TwilioNotifier(Notifier):
 
     config: TwilioConfig
 
+    @property
+    def takes_replies(self) -> bool:
+        """Return whether the sender is a number or a messaging service; no one can reply to a name."""
+        return self.config.sender.startswith(("+", "MG"))
+
     @staticmethod
     def parse_address(text: str) -> str:
         """Return the number in E.164 form, without spaces, dots, dashes and brackets."""

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable
 
 from notifiers.message import Message, facts_of, link_of, table_lines, title_of
-from notifiers.text import clean, shorten
+from notifiers.text import clean, one_line, shorten
 
 SEGMENTS = 3
 # A segment of several holds 153 or 67 units; one is left unused, as no character is split between two segments.
@@ -19,6 +19,8 @@ GSM_UNITS, UNICODE_UNITS = 152, 66
 GSM_SEGMENT, UNICODE_SEGMENT = (160, 153), (70, 67)
 # Characters of a part that are looked at; far more than fit, and Unicode's normal form takes quadratic time.
 MAX_PART = 2000
+# Characters of the hint, which is never cut.
+MAX_HINT = 40
 # With fewer units left, the middle would be hardly a word.
 SHORTEST_MIDDLE = 10
 
@@ -44,7 +46,7 @@ PLAIN = str.maketrans(
 
 
 def render(message: Message, *, segments: int = SEGMENTS) -> str:
-    """Return title, text, facts and link in at most `segments` segments; the end of the facts is cut first.
+    """Return title, text, facts, hint and link in at most `segments` segments; the end of the facts is cut first.
 
     Footer, buttons and mentions are left out, the link is complete or left out, and one character that GSM-7 does not
     have makes all of the message Unicode, with less than half as many characters.
@@ -53,13 +55,15 @@ def render(message: Message, *, segments: int = SEGMENTS) -> str:
     facts = [f"{name}: {value}" for name, value in facts_of(message)]
     middle = "\n".join(filter(None, [clean(message.text), *facts, *table_lines(message)]))[:MAX_PART]
     title, url = title_of(message)[:MAX_PART], link.url if link else ""
-    body = _fit(simplify(title), simplify(middle), url, room=segments * GSM_UNITS, width=gsm_width)
+    hint = simplify(one_line(message.hint))[:MAX_HINT]
+    parts = (simplify(title), simplify(middle), hint, url)
+    body = _fit(parts, room=segments * GSM_UNITS, width=gsm_width)
     if body and is_gsm(body):
         return body
-    return _fit(title, middle, url, room=segments * UNICODE_UNITS, width=unicode_width)
+    return _fit((title, middle, hint, url), room=segments * UNICODE_UNITS, width=unicode_width)
 
 
-def _fit(title: str, middle: str, url: str, *, room: int, width: Callable[[str], int]) -> str:
+def _fit(given: tuple[str, str, str, str], *, room: int, width: Callable[[str], int]) -> str:
     """Return the parts on separate lines, cut so that together they take at most `room` units."""
 
     def cut(text: str, limit: int) -> str:
@@ -68,9 +72,10 @@ def _fit(title: str, middle: str, url: str, *, room: int, width: Callable[[str],
     def size(text: str) -> int:
         return sum(map(width, text))
 
+    title, middle, hint, url = given
     if size(url) > room // 2:
         url = ""
-    parts = [cut(title, room // 3), cut(url, room)]
+    parts = [cut(title, room // 3), hint, url]
     left = room - sum(size(part) + 1 for part in parts if part)
     parts.insert(1, cut(middle, left) if left > SHORTEST_MIDDLE else "")
     return "\n".join(part for part in parts if part)

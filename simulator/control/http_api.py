@@ -11,6 +11,8 @@ POST   /simulator/slack/messages  {"channel": "#bi", "user": "ben@acme.example",
 POST   /simulator/slack/press {"channel": "#bi", "ts": "…", "button": "ack", "user": "ben@acme.example"}: press a
                               button by its action_id or text, or choose an entry of a menu by its text; returns the
                               response of the app
+POST   /simulator/sms/replies {"from": "+15550100", "body": "1"}: a person writes to the account's number; returns the
+                              response of the server
 GET    /simulator/files/<id>  the bytes of a file that Slack received
 GET    /simulator/deliveries  the webhooks sent, with every attempt. ?state=waiting|delivered|given up &event_type=
 GET    /simulator/calls       the calls of the APIs of Tableau, Slack and Twilio. ?target= &path= &limit=
@@ -40,6 +42,7 @@ from simulator.slack.files import mimetype
 from simulator.slack.interactions import Target, find_member, press
 from simulator.slack.workspace import Channel, SlackError
 from simulator.slack.workspace import Content as SlackContent
+from simulator.twilio.replies import reply
 from simulator.world.current import current_world
 from simulator.world.events import EVENT_TYPES, EventRequest, Impossible, simulate_event
 from simulator.world.faults import KINDS
@@ -190,6 +193,17 @@ def press_button() -> Result:
         show_error=body.get("show_error", True) is not False,
     )
     return asdict(pressed)
+
+
+@control.post("/sms/replies")
+def reply_by_sms() -> Result:
+    """Send a text message from a person's phone, and return the response of the server."""
+    body = _body()
+    number = str(body.get("from") or "")
+    if not number:
+        raise InvalidRequest("from is missing: the number of the person's phone")
+    opt_out = str(body.get("opt_out") or "")
+    return asdict(reply(current_world(), number, str(body.get("body") or ""), opt_out=opt_out))
 
 
 def _slack_channel(world: World, body: Content) -> Channel:

@@ -58,15 +58,21 @@ class Sms:
     media: tuple[str, ...] = ()
     # Twilio's code for the reason why the message will not be delivered; 0 if it will.
     error_code: int = 0
+    # Whether a person sent it to the account.
+    received: bool = False
 
     @property
     def final_status(self) -> str:
         """Return the status in the end."""
+        if self.received:
+            return "received"
         return "undelivered" if self.error_code else "delivered"
 
     def status(self, now: datetime, pace: float) -> str:
         """Return the status: queued for `pace` seconds, then sent for as long, then the final one."""
         age = (now - self.at).total_seconds()
+        if self.received:
+            return self.final_status
         return "queued" if age < pace else "sent" if age < 2 * pace else self.final_status
 
     @property
@@ -103,10 +109,19 @@ class Account:
             raise TwilioError(21619, "A text message body or media urls must be specified.")
         if len(body) > MAX_CHARACTERS:
             raise TwilioError(21617, "The concatenated message body exceeds the 1600 character limit.")
-        sid = f"{'MM' if media else 'SM'}{self._random.getrandbits(128):032x}"
-        sms = Sms(sid, to, sender or next(iter(self._senders)), service, body, self._now(), media, error_code)
+        sid = self.new_sid("MM" if media else "SM")
+        sms = Sms(sid, to, sender or self.sender, service, body, self._now(), media, error_code)
         self.messages.append(sms)
         return sms
+
+    def new_sid(self, prefix: str = "SM") -> str:
+        """Return the SID of a new message."""
+        return f"{prefix}{self._random.getrandbits(128):032x}"
+
+    @property
+    def sender(self) -> str:
+        """Return the account's own number."""
+        return next(iter(self._senders - {MAGIC_SENDER}), MAGIC_SENDER)
 
     def _check_recipient(self, number: str) -> str:
         if not number:

@@ -131,7 +131,7 @@ def describe_sms(world: World, sms: Sms, now: datetime) -> dict[str, Any]:
         "status": "accepted" if sms.service and status == "queued" else status,
         "num_segments": "0" if sms.service and status == "queued" else str(sms.segments),
         "num_media": str(len(sms.media)),
-        "direction": "outbound-api",
+        "direction": "inbound" if sms.received else "outbound-api",
         "api_version": VERSION,
         "price": None,
         "price_unit": "USD",

@@ -54,3 +54,19 @@ def test_access_is_a_table(actions: Actions) -> None:
         parse('access = "ann@example.org"', actions)
     with pytest.raises(RulesError, match="access"):
         parse('[[access]]\noperators = "ann@example.org"', actions)
+
+
+def test_phones_have_names(actions: Actions) -> None:
+    """A number is recognized however it is written, and in another channel; others have no name."""
+    access = parse('[access]\nphones = { "+1 (555) 01-00" = " Ann Okafor " }', actions).access
+    assert access.name_of_number("+15550100") == access.name_of_number("whatsapp:+15550100") == "Ann Okafor"
+    assert access.name_of_number("+15550111") == ""
+
+
+@pytest.mark.parametrize(
+    "text", ['{ "5550100" = "Ann" }', '{ "+15550100" = "" }', '{ "+15550100" = "Ann\\nBen" }', "[]"]
+)
+def test_invalid_phones_are_rejected(actions: Actions, text: str) -> None:
+    """A number needs its country code, and a name is one line."""
+    with pytest.raises(RulesError, match=r"phones"):
+        parse(f"[access]\nphones = {text}", actions)

@@ -147,3 +147,17 @@ def test_unknown_address_is_json(method: str, path: str, status: int, simulator:
     url = f"{account}{path}" if path else f"{account}/Accounts/x/Messages.json"
     response = requests.request(method, url, timeout=30)
     assert (response.status_code, response.json()["status"]) == (status, status)
+
+
+def test_reply_is_signed(control: Any, receiver: Any) -> None:
+    """Twilio's own validator accepts the request of a reply, with the form of a received message."""
+    control("POST", "settings", {"twilio_messages_url": f"{receiver.url}/twilio/messages"})
+    replied = control("POST", "sms/replies", {"from": "+15550100", "body": "1"})
+    assert (replied["status"], replied["error"]) == (200, "")
+    _, headers, body = receiver.requests[-1]
+    form = {name: value for name, (value,) in parse_qs(body.decode(), keep_blank_values=True).items()}
+    assert (form["From"], form["Body"], form["MessageSid"]) == ("+15550100", "1", replied["sid"])
+    validator = RequestValidator(Config().twilio_auth_token)
+    assert validator.validate(f"{receiver.url}/twilio/messages", form, headers["X-Twilio-Signature"])
+    assert control("GET", "messages")["sms"][-1]["status"] == "received"
+    assert "from is missing" in control("POST", "sms/replies", {}, status=400)["error"]

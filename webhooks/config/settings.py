@@ -178,6 +178,11 @@ class Settings(NotifierSettings):
         description="Segments of text messages that all rules and handlers together may send per hour, as each costs "
         "money; further messages are dead-lettered. 0: no limit",
     )
+    sms_replies: bool = Field(
+        False,
+        description="Let people acknowledge by a reply to a text message: set it when Twilio reports messages to "
+        "`PUBLIC_URL`/twilio/messages",
+    )
     timezone: str = Field("UTC", description="Time zone of the times in messages, e.g. `Europe/Berlin`")
     admin_password: SecretStr = Field(SecretStr(""), description="Reserved for the web pages; not used yet")
 
@@ -295,6 +300,15 @@ class Settings(NotifierSettings):
         """Load the sites file; its errors are reported when Tableau is needed, like missing variables."""
         if self.sites_file:
             self._sites = load_sites(self.sites_file, {**read_env_file(environment.ENV_FILE), **os.environ})
+        return self
+
+    @model_validator(mode="after")
+    def _require_public_url(self) -> Self:
+        """Refuse replies by SMS without what verifies them."""
+        needed = {"PUBLIC_URL": self.public_url, "TWILIO_AUTH_TOKEN": self.notifier_variables()["TWILIO_AUTH_TOKEN"]}
+        missing = [name for name, value in needed.items() if not value]
+        if self.sms_replies and missing:
+            raise ValueError(f"SMS_REPLIES needs {' and '.join(missing)}")
         return self
 
     def sites(self) -> tuple[Site, ...]:

@@ -28,6 +28,7 @@ from webhooks.incidents.deliveries import deliveries
 from webhooks.incidents.notices import WantedNotice
 from webhooks.incidents.policy import URGENCIES
 from webhooks.job import MISSING
+from webhooks.messages.sms_answer import HINT
 
 if TYPE_CHECKING:
     # The database takes half of the start of a command that only checks rules.
@@ -83,6 +84,11 @@ class Upkeep:
     def has_buttons(self) -> bool:
         """Return whether buttons of the message work."""
         return self._notifier.has_buttons
+
+    @property
+    def hint(self) -> str:
+        """Return how to acknowledge by a reply; empty where replies do not come back to the server."""
+        return HINT if self._context.settings.sms_replies and self._notifier.takes_replies else ""
 
     def run(
         self,

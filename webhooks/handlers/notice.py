@@ -105,9 +105,10 @@ def _update(
     def whole(one: WantedNotice) -> Message:
         first = notice.posted_at is None
         mentions = _mentions(one) if first else ()
-        return incident_message(
+        made = incident_message(
             incident, details, title=title, text=text, mentions=mentions, actions=actions, zone=zone
         )
+        return replace(made, hint=upkeep.hint if incident.state == "open" else "")
 
     def change(one: WantedNotice) -> Message:
         return change_message(incident, one.text, mentions=_mentions(one) if one.urgency == "escalation" else ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,8 @@ def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord
     key = f"group {group.id} {group.created_at.timestamp()}"
 
     def whole(_: WantedNotice) -> Message:
-        return group_message(lines, summary_at=group.summary_at, mentions=mentions, zone=context.settings.zone, key=key)
+        made = group_message(lines, summary_at=group.summary_at, mentions=mentions, zone=context.settings.zone, key=key)
+        return replace(made, hint=upkeep.hint if any(one.state == "open" for one in incidents) else "")
 
     def change(one: WantedNotice) -> Message:
         return Message(one.text, severity=group_severity(incidents), status=group_status(incidents))

@@ -39,6 +39,7 @@ from webhooks.inbox.runs import Runs
 from webhooks.inbox.sessions import Sessions
 from webhooks.inbox.sign_ins import SignIns
 from webhooks.inbox.silences import Silences
+from webhooks.inbox.sms_replies import SmsReplies
 from webhooks.inbox.state import State
 from webhooks.inbox.synthetic_events import SyntheticEvents
 from webhooks.incidents import ResourceDetails
@@ -94,6 +95,7 @@ class Inbox:
         self.incidents = Incidents(store, self.news)
         self.findings = Findings(store, self.news)
         self.presses = Presses(store, self.incidents)
+        self.sms_replies = SmsReplies(store, self.incidents)
         self.notices = Notices(store)
         self.notice_groups = NoticeGroups(store)
         self.silences = Silences(store)

@@ -18,6 +18,8 @@ from webhooks.job import CLOSED, REPEATED, SLACK_PRESS, UNKNOWN, NewJob
 
 # Seconds for which a press is remembered; its signature is refused long before.
 REMEMBERED = 86_400.0
+# The keys of replies by text message begin with this. They are remembered for good.
+SMS_PREFIX = "sms "
 # An answer is of no use to the person later than the few minutes that these attempts take.
 MAX_ATTEMPTS = 5
 
@@ -42,7 +44,8 @@ class Presses:
         def record(connection: Connection) -> str | None:
             now = self._store.now(connection)
             wall = self._store.to_wall(now)
-            connection.execute(delete(presses).where(presses.c.received_at < wall - REMEMBERED))
+            old = (presses.c.received_at < wall - REMEMBERED, presses.c.key.not_like(f"{SMS_PREFIX}%"))
+            connection.execute(delete(presses).where(*old))
             if connection.execute(new, {"key": key, "received_at": wall}).first() is None:
                 return None
             found = self._incidents.find(connection, incident_id, incident_key)

@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from webhooks.job import DEAD_LETTERS, INCIDENT_HANDLERS, PLANNING_FAILED, SLACK_PRESS, Job, JobState, NewJob, Verdict
+from webhooks.job import (
+    DEAD_LETTERS,
+    INCIDENT_HANDLERS,
+    PLANNING_FAILED,
+    SLACK_PRESS,
+    SMS_REPLY,
+    Job,
+    JobState,
+    NewJob,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from webhooks.inbox import EventRecord, JobRecord
@@ -50,6 +60,13 @@ class Decision:
             "jobs": [record.job.id for record in self.jobs],
             "unmade": [new.key for new in self.unmade],
         }
+
+
+# The decisions behind the jobs of people's presses and replies.
+BY_PEOPLE = {
+    SLACK_PRESS: Decision("incident", "Button", MATCHED, "a person pressed it in Slack, and gets an answer"),
+    SMS_REPLY: Decision("incident", "Reply", MATCHED, "a person replied to a text message, and gets an answer"),
+}
 
 
 def explain(
@@ -128,8 +145,8 @@ def _origin(job: Job, announced: Mapping[int, Mapping[str, Any]], *, evaluated: 
         return Decision("announcement", job.rule or job.key, verdict, reason)
     if job.handler == PLANNING_FAILED:
         return Decision("planning", PLANNING_FAILED, FAILED, str(job.params.get("error", "unknown reason")))
-    if job.handler == SLACK_PRESS:
-        return Decision("incident", "Button", MATCHED, "a person pressed it in Slack, and gets an answer")
+    if job.handler in BY_PEOPLE:
+        return BY_PEOPLE[job.handler]
     if job.handler in INCIDENT_HANDLERS:
         return Decision("incident", "Incident", MATCHED, "it changed; its messages are brought up to date")
     if not evaluated:

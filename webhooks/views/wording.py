@@ -14,6 +14,7 @@ from webhooks.job import (
     NOTICE,
     NOTICE_GROUP,
     SLACK_PRESS,
+    SMS_REPLY,
     Job,
     JobState,
     NewJob,
@@ -72,6 +73,8 @@ def job_title(job: Job | NewJob) -> str:
         return f"{job.handler} {to if isinstance(to, str) else ', '.join(to)}".rstrip()
     if job.handler == NOTICE_GROUP:
         return f"{NOTICE_GROUP} {job.params.get('group', '')}"
+    if job.handler == SMS_REPLY:
+        return SMS_REPLY
     if job.handler == SLACK_PRESS:
         return f"{SLACK_PRESS} {job.params.get('action', '')}"
     if not job.rule:

@@ -102,7 +102,17 @@ function drawDelivery(delivery) {
 
 function drawSms(sms) {
   const parts = sms.segments === 1 ? "1 segment" : `${sms.segments} segments`;
-  return make("div", "bubble", make("div", "text", sms.body), make("div", "meta", `to ${sms.to} · ${clock(sms.at)} · ${sms.status} · ${parts}`));
+  if (sms.status === "received") {
+    return make("div", "bubble", make("div", "text", sms.body), make("div", "meta", `from ${sms.from} · ${clock(sms.at)}`));
+  }
+  const reply = make("button", "quiet", "Reply 1");
+  reply.type = "button";
+  reply.onclick = () => run(async () => {
+    const replied = await call("POST", "sms/replies", { from: sms.to, body: "1" });
+    if (replied.error) throw new Error(replied.error);
+    return `Replied 1: the server responded with ${replied.status}`;
+  });
+  return make("div", "bubble", make("div", "text", sms.body), make("div", "meta", `to ${sms.to} · ${clock(sms.at)} · ${sms.status} · ${parts} `, reply));
 }
 
 function drawCall(entry) {

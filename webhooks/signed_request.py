@@ -1,0 +1,54 @@
+"""Requests of services that sign them: read the raw body, respond to what is refused."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Response, request
+from werkzeug.exceptions import (
+    BadRequest,
+    ClientDisconnected,
+    HTTPException,
+    RequestEntityTooLarge,
+    RequestTimeout,
+)
+
+from webhooks.logs import LogLimiter
+from webhooks.problem import problem_of
+
+FORM = "application/x-www-form-urlencoded"
+RETRY_AFTER_SECONDS = 5
+
+
+class Refusals:
+    """Responds to refused requests with a problem document, and logs them, unless there are many of a status."""
+
+    def __init__(self, log: logging.Logger, subject: str) -> None:
+        self._log, self._subject, self._limiter = log, subject, LogLimiter()
+
+    def __call__(self, error: HTTPException) -> Response:
+        """Return the problem document."""
+        suppressed = self._limiter.admit(str(error.code))
+        if suppressed is not None:
+            more = f" ({suppressed} more since the last such line)" if suppressed else ""
+            peer, text = request.remote_addr, error.description
+            self._log.warning("%s refused: status=%s peer=%s: %s%s", self._subject, error.code, peer, text, more)
+        return problem_of(error)
+
+
+def read_body(limit: int) -> bytes:
+    """Return the raw body. Raises RequestEntityTooLarge, RequestTimeout if it ends early, and BadRequest."""
+    request.max_content_length = limit
+    try:
+        body = request.get_data(cache=False)
+        # Without Content-Length, Werkzeug stops reading at the limit without an error.
+        if len(body) >= limit:
+            raise RequestEntityTooLarge  # noqa: TRY301 - handled like Werkzeug's own
+    except RequestEntityTooLarge as error:
+        raise RequestEntityTooLarge(f"The body exceeds {limit // 1024} KiB.") from error
+    except (ClientDisconnected, OSError) as error:
+        raise RequestTimeout("The body ended early.") from error
+    except Exception as error:
+        # Each server has its own exceptions for invalid chunks.
+        raise BadRequest("The body's chunks are invalid.") from error
+    return body
