@@ -31,6 +31,7 @@ WEBHOOK_CHECK_FAILED = "WebhookCheckFailed"
 CERTIFICATE_EXPIRING = "CertificateExpiring"
 CREDENTIAL_EXPIRING = "CredentialExpiring"
 JOB_LIST_CHECK_FAILED = "JobListCheckFailed"
+DOWNTIME_ENDED = "DowntimeEnded"
 DIGEST_DUE = "DigestDue"
 
 FLOW_RUN_FAILED = "FlowRunFailed"
@@ -144,6 +145,7 @@ _MONITOR = (
     EventType(CERTIFICATE_EXPIRING, "WEBHOOK", "monitor", "expiring", "warning"),
     EventType(CREDENTIAL_EXPIRING, "WEBHOOK", "monitor", "expiring", "warning"),
     EventType(JOB_LIST_CHECK_FAILED, "WEBHOOK", "monitor", "failed", "warning"),
+    EventType(DOWNTIME_ENDED, "WEBHOOK", "monitor", "ended", "warning"),
     # No finding, but the time of the digest.
     EventType(DIGEST_DUE, "WEBHOOK", "monitor", "due"),
 )

@@ -76,11 +76,15 @@ class Finding:
         reason: str = "",
         site_luid: str = "",
         resource_kind: str = "",
+        key: str = "",
         number: int = 1,
         level: int = 0,
     ) -> Self:
-        """Return what a check found: `name` is the title of the problem, `reason` the text about it."""
-        key = f"{at.timestamp():.6f} {int(problem)}"
+        """Return what a check found: `name` is the title of the problem, `reason` the text about it.
+
+        `key` identifies the finding; it may be left out if there is one at a time.
+        """
+        key = key or f"{at.timestamp():.6f} {int(problem)}"
         return cls(
             site_luid=site_luid,
             resource_luid=resource_luid,

@@ -22,6 +22,7 @@ from webhooks.monitor.job_list import JobList
 from webhooks.monitor.monitor import Check, Monitor
 from webhooks.monitor.outages import no_outage
 from webhooks.monitor.reconcile import Reconciler
+from webhooks.monitor.sight import Sight
 from webhooks.registration.job_list import memory_key, reads_job_list
 from webhooks.webhook_url import public_url
 
@@ -80,21 +81,29 @@ def build_checks(settings: Settings, inbox: Inbox, sites: Sequence[Site], lookup
     for site in sites:
         key = memory_key(site)
         alerts, tableau = Alerts(inbox, site=site.name, key=key), partial(lookups.client, site)
-        credentials.append(CredentialCheck(alerts, tableau))
+        sight = Sight(alerts, settings.zone)
+        credentials += [CredentialCheck(alerts, tableau, sight), sight]
         job_list = JobList(tableau, JobBudget(inbox, key), for_refreshes=bool(url))
         if reads_job_list(settings):
-            readers.append(JobListCheck(alerts, tableau, partial(lookups.desired_from_jobs, site), job_list))
+            desired_from_jobs = partial(lookups.desired_from_jobs, site)
+            readers.append(JobListCheck(alerts, tableau, desired_from_jobs, job_list, sight))
             days = min(HISTORY_DAYS, settings.run_retention_days or HISTORY_DAYS)
             histories.append(HistoryCheck(inbox, tableau, days=days, key=key))
         if not url:
             continue
         webhooks = DesiredWebhooks(lookups.desired(site), url, settings.webhook_label, settings.watch_repair)
-        check = WebhookCheck(alerts, tableau, webhooks, last_outage=lookups.last_outage)
+        check = WebhookCheck(alerts, tableau, webhooks, last_outage=lookups.last_outage, sight=sight)
         webhook_checks.append(check)
         if settings.reconcile:
             # It uses the reading of the job list that the check before it has just made.
             reconciler = Reconciler(
-                inbox, tableau, webhooks.event_types, key=key, repaired=check.take_repaired, job_list=job_list
+                inbox,
+                tableau,
+                webhooks.event_types,
+                key=key,
+                repaired=check.take_repaired,
+                job_list=job_list,
+                caught_up=sight.caught_up,
             )
             readers.append(reconciler)
     checks: list[Check] = [*webhook_checks, *readers, *credentials]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,10 @@ from tableau_rest.errors import TableauError
 from webhooks.clock import from_timestamp
 from webhooks.event_types import CERTIFICATE_EXPIRING, NO_EVENTS_RECEIVED, WEBHOOK_CHECK_FAILED, WEBHOOKS_DRIFTED
 from webhooks.inbox.webhook_checks import CHECKED_AT
-from webhooks.monitor import certificate, gaps
-from webhooks.monitor.alerts import Alert, Alerts
+from webhooks.monitor import certificate, gaps, sight
+from webhooks.monitor.alerts import CERTIFICATE, EVENTS, WEBHOOKS, Alert, Alerts
 from webhooks.monitor.outages import no_outage
+from webhooks.monitor.sight import Sight
 from webhooks.registration import Change, ChangeKind, apply_changes, compare, registered
 from webhooks.webhook_url import mask_url
 
@@ -59,8 +60,10 @@ class WebhookCheck:
         desired: DesiredWebhooks,
         *,
         last_outage: Callable[[], float | None] = no_outage,
+        sight: Sight | None = None,
     ) -> None:
         self._alerts, self._tableau, self._desired, self._last_outage = alerts, tableau, desired, last_outage
+        self._sight = sight or Sight(alerts)
         self._repaired: frozenset[str] = frozenset()
 
     def take_repaired(self) -> frozenset[str]:
@@ -69,18 +72,18 @@ class WebhookCheck:
         return repaired
 
     def run(self, now: datetime) -> None:
-        """Alert about each difference once. That Tableau is unavailable is only logged, a refusal is alerted."""
+        """Alert about each difference once, and if Tableau refuses the check, or has not responded for a while."""
         try:
             self._compare(now)
         except TableauError as error:
             if not error.permanent:
                 log.warning("Webhook check postponed: %s", error)
-                return
             advice = "Until this is fixed, a webhook that Tableau disables goes unnoticed. Run flask doctor."
             alert = Alert(WEBHOOK_CHECK_FAILED, "The webhooks in Tableau cannot be checked", f"{error} {advice}")
-            self._alerts.send_on_change(alert, str(error), now)
+            self._sight.lost(sight.WEBHOOKS, alert, error, now)
         else:
-            self._alerts.clear(WEBHOOK_CHECK_FAILED)
+            self._alerts.forget(WEBHOOK_CHECK_FAILED)
+            self._sight.found(sight.WEBHOOKS)
 
     def _compare(self, now: datetime) -> None:
         desired = self._desired
@@ -108,7 +111,11 @@ class WebhookCheck:
         new = [change for state, change in remaining.items() if state not in alerted]
         enabled = [change for change in changes if change.event_type in repaired]
         if new or enabled:
-            self._alerts.send(_drift_alert(enabled, new, exhausted, after_outage=after_outage), now)
+            since = from_timestamp(checked_at) if checked_at and disabled else None
+            alert = _drift_alert(enabled, new, exhausted, after_outage=after_outage)
+            self._alerts.send(replace(alert, since=since, level=len(remaining)), now)
+        if not remaining:
+            self._alerts.close(WEBHOOKS, now, "enabled again" if enabled else "the webhooks are correct again")
         if alerted != remaining.keys():
             self._alerts.remember(WEBHOOKS_DRIFTED, sorted(remaining))
 
@@ -156,24 +163,27 @@ class CertificateCheck:
             found = self._fetch(self._url)
         except certificate.Untrusted as error:
             text = f"Tableau does not deliver to {mask_url(self._url)}: {error}."
-            alert = Alert(CERTIFICATE_EXPIRING, "The certificate of the webhook URL is not trusted", text)
+            title = "The certificate of the webhook URL is not trusted"
+            alert = Alert(CERTIFICATE_EXPIRING, title, text, level=len(EXPIRY_STAGES))
             self._alerts.send_on_change(alert, str(error), now)
             return
         except certificate.CertificateError:
             # The address may be unreachable from here although Tableau reaches it.
-            self._alerts.clear(CERTIFICATE_EXPIRING)
+            self._alerts.forget(CERTIFICATE_EXPIRING)
             return
         days = found.days_left(now)
         stage = min((stage for stage in EXPIRY_STAGES if days < stage), default=None)
         if stage is None:
-            self._alerts.clear(CERTIFICATE_EXPIRING)
+            self._alerts.forget(CERTIFICATE_EXPIRING)
+            self._alerts.close(CERTIFICATE, now, f"the certificate is valid until {found.expires_at:%Y-%m-%d}")
             return
         when = f"in {days} day{'' if days == 1 else 's'}" if days > 0 else "today"
         text = (
             f"The certificate of {found.host} expires on {found.expires_at:%Y-%m-%d} ({when}). Renew it: Tableau does "
             "not deliver to an address whose certificate has expired."
         )
-        alert = Alert(CERTIFICATE_EXPIRING, f"The certificate of {found.host} expires soon", text)
+        title = f"The certificate of {found.host} expires soon"
+        alert = Alert(CERTIFICATE_EXPIRING, title, text, level=EXPIRY_STAGES.index(stage))
         self._alerts.send_on_change(alert, f"{found.expires_at:%Y-%m-%d} {stage}", now)
 
 
@@ -188,7 +198,8 @@ class GapCheck:
         times = self._alerts.inbox.events.received_times()
         seconds = gaps.unusual_gap(times, now.timestamp())
         if seconds is None:
-            self._alerts.clear(NO_EVENTS_RECEIVED)
+            self._alerts.forget(NO_EVENTS_RECEIVED)
+            self._alerts.close(EVENTS, now, "events are received again")
             return
         hours = f"{seconds / 3600:.0f} hours"
         last = from_timestamp(times[0]).astimezone(self._zone)

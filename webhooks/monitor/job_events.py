@@ -27,10 +27,12 @@ from webhooks.event_types import (
 )
 from webhooks.incidents import evidence
 from webhooks.messages.failure_reason import failure_reason
+from webhooks.monitor import sight
 from webhooks.monitor.alerts import Alert, Alerts
 from webhooks.monitor.job_budget import DETAILS, LISTS
 from webhooks.monitor.job_list import SHARED_WINDOW, JobList
 from webhooks.monitor.job_runs import content_kind, job_evidence, learn_runs
+from webhooks.monitor.sight import Sight
 from webhooks.registration.job_list import CONSEQUENCE, PROBLEM
 
 if TYPE_CHECKING:
@@ -73,10 +75,16 @@ class JobListCheck:
     """
 
     def __init__(
-        self, alerts: Alerts, tableau: Callable[[], Tableau], desired: Callable[[], Collection[str]], job_list: JobList
+        self,
+        alerts: Alerts,
+        tableau: Callable[[], Tableau],
+        desired: Callable[[], Collection[str]],
+        job_list: JobList,
+        sight: Sight | None = None,
     ) -> None:
         self._alerts, self._tableau, self._desired, self._job_list = alerts, tableau, desired, job_list
         self._inbox = alerts.inbox
+        self._sight = sight or Sight(alerts)
         self._first_run = True
 
     def run(self, now: datetime) -> None:
@@ -90,6 +98,7 @@ class JobListCheck:
             for name in (CURSOR, PROBLEM, JOB_LIST_CHECK_FAILED):
                 if self._alerts.recall(name) is not None:
                     self._alerts.remember(name, None)
+            self._sight.drop(sight.JOB_LIST)
             return
         if not self._first_run and not self._job_list.budget.has(LISTS, now):
             return
@@ -101,15 +110,15 @@ class JobListCheck:
             before = self._alerts.recall(PROBLEM) or {"since": now.timestamp()}
             text = self._inbox.store.redact(str(error))
             self._alerts.remember(PROBLEM, {**before, "text": text, "refused": error.permanent})
-            if error.permanent:
-                advice = f"Until this is fixed, {CONSEQUENCE}. Run flask doctor."
-                alert = Alert(JOB_LIST_CHECK_FAILED, "Tableau's job list cannot be read", f"{error} {advice}")
-                self._alerts.send_on_change(alert, text, now)
+            advice = f"Until this is fixed, {CONSEQUENCE}. Run flask doctor."
+            alert = Alert(JOB_LIST_CHECK_FAILED, "Tableau's job list cannot be read", f"{error} {advice}")
+            self._sight.lost(sight.JOB_LIST, alert, error, now)
         else:
             if self._alerts.recall(PROBLEM) is not None:
                 log.info("Job list readable again")
                 self._alerts.remember(PROBLEM, None)
-            self._alerts.clear(JOB_LIST_CHECK_FAILED)
+            self._alerts.forget(JOB_LIST_CHECK_FAILED)
+            self._sight.found(sight.JOB_LIST)
 
     def _read(self, desired: frozenset[str], now: datetime) -> None:
         """Store the events since the last complete reading, and remember that this one is complete."""

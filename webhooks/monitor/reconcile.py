@@ -68,7 +68,8 @@ class Reconciler:
     `key` is appended to the name of the stored cursor, so that each site has one. Only events of the types in `desired`
     are stored. `repaired` returns the event types whose webhooks have just been enabled again: their events of the last
     minutes cannot come by themselves, so `grace` does not apply to them. With a `job_list`, its budget decides how
-    often the list is read; a start and a repair do not wait for it.
+    often the list is read; a start and a repair do not wait for it. `caught_up` is called with the number of events
+    that a run stored, and with the begin of its window if that is long ago.
     """
 
     def __init__(
@@ -81,11 +82,13 @@ class Reconciler:
         grace: timedelta = GRACE,
         repaired: Callable[[], Collection[str]] = frozenset,
         job_list: JobList | None = None,
+        caught_up: Callable[[int, datetime | None], None] = lambda *_: None,
     ) -> None:
         self._inbox, self._tableau, self._desired, self._grace = inbox, tableau, frozenset(desired), grace
         self._is_paced = job_list is not None
         self._job_list = job_list or JobList(tableau, JobBudget(inbox, key))
-        self._repaired = repaired
+        self._repaired, self._caught_up = repaired, caught_up
+        self._stored = 0
         self._cursor = CURSOR + key
         self._first_run = True
         self._urgent: frozenset[str] = frozenset()
@@ -115,6 +118,9 @@ class Reconciler:
             log.warning("Reconciliation skipped: %s", error)
             return
         self._first_run = False
+        if window is not None:
+            self._caught_up(self._stored, window.since if window.until - window.since > DOWNTIME else None)
+            self._stored = 0
         listed_at = now if window is None or window.full else window.listed_at
         self._inbox.state.set(self._cursor, {"until": until.timestamp(), "listed": listed_at.timestamp()})
 
@@ -164,6 +170,7 @@ class Reconciler:
             if one.event_type in desired and not was_received(one, arrivals):
                 receipt = self._inbox.synthetic_events.add(one.as_event(site_luid), RECONCILED, one.at)
                 if not receipt.duplicate:
+                    self._stored += 1
                     log.info("Missed event reconciled: id=%s type=%s name=%r", receipt.id, one.event_type, one.name)
         self._learn(jobs, names, looked_up, site_luid, now)
         if remember:
