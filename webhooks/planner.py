@@ -77,14 +77,7 @@ class Planner:
         if event.origin == MONITOR and event.event_type == DIGEST_DUE:
             return (_digest_verdict(self.rules.digest),)
         if event.origin == MONITOR:
-            # Rules are about Tableau's events; alerts go to the destinations of dead letters.
-            destinations = self.rules.dead_letters
-            if not destinations:
-                reason = "an alert of the monitor, but [dead_letters] names no destination"
-                return (Verdict("monitor", "monitor", matched=False, reason=reason),)
-            new = partial(NewJob, handler=MONITOR_ALERT, rule="monitor")
-            jobs = tuple(new(f"monitor/{to}", params={"to": to}) for to in destinations)
-            return (Verdict("monitor", "monitor", matched=True, reason="an alert of the monitor", jobs=jobs),)
+            return self._alert_verdicts(event)
         twin = None if event.id is None or event.origin == RECONCILED else self.find_twin(event)
         # A twin that was created after this event was stored does not count: this event has run already by then, and
         # what was planned once must not be explained in another way later.
@@ -92,6 +85,27 @@ class Planner:
             reason = f"reconciliation found it missing and created event {twin} in its place before it arrived"
             return (Verdict("reconciled", f"event {twin}", matched=False, reason=reason),)
         return (*self.rules.explain(event), *self.registry.explain(event, self.max_attempts))
+
+    def _alert_verdicts(self, event: Event) -> tuple[Verdict, ...]:
+        """Send an alert to the destinations of dead letters, and to rules and handlers that name its type in full.
+
+        A pattern does not select it, so that `on = "*"` stays about Tableau's events.
+        """
+        named = [
+            *(one.explain(event) for one in self.rules.rules if one.event_filter.names(event.event_type)),
+            *(
+                one
+                for one in self.registry.explain(event, self.max_attempts)
+                if self.registry.on_handlers[one.name].names(event.event_type)
+            ),
+        ]
+        destinations = self.rules.dead_letters
+        if not destinations:
+            reason = "an alert of the monitor, but [dead_letters] names no destination"
+            return (Verdict("monitor", "monitor", matched=False, reason=reason), *named)
+        new = partial(NewJob, handler=MONITOR_ALERT, rule="monitor")
+        jobs = tuple(new(f"monitor/{to}", params={"to": to}) for to in destinations)
+        return (Verdict("monitor", "monitor", matched=True, reason="an alert of the monitor", jobs=jobs), *named)
 
 
 def _digest_verdict(digest: Digest | None) -> Verdict:

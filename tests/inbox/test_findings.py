@@ -115,7 +115,7 @@ def test_event_and_finding_are_stored_together_and_change_the_notices(check: Che
 def test_worse_problem_is_raised_once(check: Check) -> None:
     """A level that was reached before alerts no one again."""
     for minutes, level in enumerate((1, 2, 1, 2, 3)):
-        check.find(minutes, f"level {level}", level=level)
+        check.find(minutes, "1 webhook disabled", reason=f"level {level}", level=level)
     (record,) = check.inbox.incidents.list()
     raised = check.inbox.incidents.get(record.id).incident.raised
     assert [text for _, text in raised] == ["level 2", "level 3"]

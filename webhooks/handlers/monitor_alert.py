@@ -1,10 +1,13 @@
-"""The monitor_alert action: send what the monitor found."""
+"""The monitor_alert action: keep the message about a problem of this server up to date at one destination."""
 
 from __future__ import annotations
 
-from notifiers import Message
 from webhooks.context import Context
 from webhooks.destinations import Destination
+from webhooks.event import MONITOR
+from webhooks.handlers.notice import bring_up_to_date, with_address
+from webhooks.incidents import DestinationPolicy, Policy
+from webhooks.messages.alert_message import alert_message
 from webhooks.registry import Params, action
 
 
@@ -16,9 +19,11 @@ class MonitorAlertParams(Params):
 
 @action("monitor_alert", params=MonitorAlertParams, in_rules=False)
 def monitor_alert(context: Context, params: MonitorAlertParams) -> None:
-    """Send one message; the monitor wrote its headline and text into the event."""
-    event = context.event
-    text = str(event.payload.get("text", ""))
-    footer = f"Monitor · event {event.id} · {event.event_type}"
-    message = Message(str(event.resource_name), text, severity=event.type.severity, footer=footer)
-    context.notify(params.to, message, key=params.to)
+    """Show the incident that the event is evidence of; an event without one has a message of its own."""
+    record = context.inbox.findings.incident_of(context.event.id or 0)
+    if record is None:
+        context.notify(params.to, alert_message(context.event), key=params.to)
+        return
+    to = with_address(context, params.to)
+    notice = context.inbox.notices.register(record.id, to, Policy(MONITOR, (DestinationPolicy(to),)))
+    bring_up_to_date(context, notice.id)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from notifiers import Mention, Message, NotifierError, Picture, Posted, parse_mention
 from webhooks.context import Context, Upkeep, locked
 from webhooks.context.upkeep import Compose
+from webhooks.destinations import resolve_default
 from webhooks.errors import RetryLater, Skip, UnknownIncident
 from webhooks.incidents import wanted_notices
 from webhooks.incidents.deliveries import deliveries
@@ -168,6 +169,13 @@ def _reply_in_group(
     shown = {**notice.shown, **dict.fromkeys((one.key for one in reminders), 1)}
     if reminders or ends:
         Upkeep(context, replace(notice, shown=shown), Posted.from_dict(group.posted["message"])).reply(ends, change)
+
+
+def with_address(context: Context, to: str) -> str:
+    """Return the destination with Slack's default channel by name, so that `default` and the channel are one."""
+    to = resolve_default(to, context.notifiers.with_default_address)
+    channel = context.notifiers["slack"].config.default_address if to == "slack" else ""
+    return f"slack:{channel}" if channel else to
 
 
 def details_of(record: IncidentRecord, rule: str, public_url: str = "") -> IncidentDetails:

@@ -16,12 +16,13 @@ from tableau_rest.models import Job
 from webhooks.context import Context, Lookup, Upkeep
 from webhooks.context.schedules import count_downstream, find_schedule
 from webhooks.context.shared_lookups import QueriesExhausted
-from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER, Destination, resolve_default
+from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER, Destination
 from webhooks.errors import Permanent
-from webhooks.event import REASON_FIELD, Event, happened_at
-from webhooks.handlers.notice import bring_up_to_date
+from webhooks.event import MONITOR, REASON_FIELD, Event, happened_at
+from webhooks.handlers.notice import bring_up_to_date, with_address
 from webhooks.incidents import Policy, ResourceDetails, RunEvidence, evidence
 from webhooks.incidents.policy import DestinationPolicy
+from webhooks.messages.alert_message import alert_message
 from webhooks.messages.event_message import (
     Details,
     Template,
@@ -88,6 +89,9 @@ def notify(context: Context, params: NotifyParams) -> None:
 
     has_picture = params.picture and event.content_kind == "workbook" and luid and not event.type.content_gone
     picture = preview if has_picture else None
+    if event.origin == MONITOR:
+        _notify_of_own_incident(context, params)
+        return
     piece = None if params.each else evidence(event)
     if piece and piece.outcome == "failed":
         record = context.inbox.incidents.of_resource(*piece.resource, piece.at)
@@ -99,6 +103,17 @@ def notify(context: Context, params: NotifyParams) -> None:
     context.notify(to, lambda: _message(context, params), picture=picture, key=params.to)
 
 
+def _notify_of_own_incident(context: Context, params: NotifyParams) -> None:
+    """Let the destination have a notice of a problem of this server; with `each`, a message for each change."""
+    record = None if params.each else context.inbox.findings.incident_of(context.event.id or 0)
+    if params.to in FROM_TABLEAU:
+        raise Permanent(f"A problem of this server has no {params.to.replace('_', ' ')}; name a channel or a person")
+    if record is None:
+        context.notify(params.to, alert_message(context.event), key=params.to)
+        return
+    bring_up_to_date(context, _register(context, params, record, with_address(context, params.to)).id)
+
+
 def _notify_of_incident(
     context: Context, params: NotifyParams, record: IncidentRecord, picture: Callable[[], Picture | None] | None
 ) -> None:
@@ -108,7 +123,7 @@ def _notify_of_incident(
         project, owner = _project_and_owner(context, lookup)
     except TableauError:
         if params.to not in FROM_TABLEAU:
-            notice = _register(context, params, record, _with_address(context, params.to))
+            notice = _register(context, params, record, with_address(context, params.to))
             if Upkeep(context, notice).can_edit:
                 # The details follow by an edit, once Tableau is available again.
                 bring_up_to_date(context, notice.id)
@@ -124,7 +139,7 @@ def _notify_of_incident(
         next_run_at=known.next_run_at,
         downstream=known.downstream,
     )
-    to = _address(context, params.to, lookup) if params.to in FROM_TABLEAU else _with_address(context, params.to)
+    to = _address(context, params.to, lookup) if params.to in FROM_TABLEAU else with_address(context, params.to)
     notice = _register(context, params, record, to)
     if Upkeep(context, notice).can_edit and notice.posted is None:
         # The reason follows by an edit: Tableau's job list may show the failure seconds later.
@@ -202,13 +217,6 @@ def _address(context: Context, to: str, lookup: Lookup) -> str:
     if not address:
         raise Permanent(f"The {to.replace('_', ' ')} has no e-mail address in Tableau that Slack could know")
     return f"slack:{address}"
-
-
-def _with_address(context: Context, to: str) -> str:
-    """Return the destination with Slack's default channel by name, so that `default` and the channel are one."""
-    to = resolve_default(to, context.notifiers.with_default_address)
-    channel = context.notifiers["slack"].config.default_address if to == "slack" else ""
-    return f"slack:{channel}" if channel else to
 
 
 def _message(context: Context, params: NotifyParams) -> Message:

@@ -93,7 +93,7 @@ class Inbox:
         self.rule_versions = RuleVersions(store)
         self.runs = Runs(store)
         self.incidents = Incidents(store, self.news)
-        self.findings = Findings(store, self.news)
+        self.findings = Findings(store, self.news, self.incidents)
         self.presses = Presses(store, self.incidents)
         self.sms_replies = SmsReplies(store, self.incidents)
         self.notices = Notices(store)

@@ -12,7 +12,9 @@ from webhooks.clock import from_timestamp
 from webhooks.event import MONITOR, Event
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.finding_rows import finding_row, findings_of
+from webhooks.inbox.incident_records import IncidentRecord
 from webhooks.inbox.incident_updates import refresh_incidents
+from webhooks.inbox.incidents import Incidents
 from webhooks.inbox.records import Receipt
 from webhooks.inbox.schema import findings, incidents
 from webhooks.inbox.synthetic_events import insert_synthetic
@@ -28,10 +30,10 @@ OPEN = select(incidents.c.opened_at).where(
 
 
 class Findings:
-    """What checks found about a resource: a problem, or that there is none any more."""
+    """The findings of checks about a resource: a problem, or that there is none any more."""
 
-    def __init__(self, store: Store, news: threading.Event) -> None:
-        self._store, self._news = store, news
+    def __init__(self, store: Store, news: threading.Event, incidents: Incidents) -> None:
+        self._store, self._news, self._incidents = store, news, incidents
 
     def record(self, kind: IncidentKind, finding: Finding, event: Event | None = None) -> Receipt | None:
         """Store a finding and the incident that it opens, changes or closes, with jobs for the notices.
@@ -78,6 +80,22 @@ class Findings:
         """Return the last finding of this kind about a resource, or None."""
         found = self._store.read(lambda connection: findings_of(connection, kind, (site_luid, resource_luid)))
         return max(found, key=lambda one: (one.at, one.problem, one.first_name), default=None)
+
+    def incident_of(self, event_id: int) -> IncidentRecord | None:
+        """Return the incident of which the event of a finding is evidence; None if it is not, or was deleted."""
+
+        def find(connection: Connection) -> int | None:
+            query = select(findings).where(findings.c.event_id == event_id).order_by(findings.c.id).limit(1)
+            found = connection.execute(query).mappings().first()
+            if found is None:
+                return None
+            same = [incidents.c[name] == found[name] for name in ("kind", "site_luid", "resource_luid")]
+            own = select(incidents.c.id).where(*same, incidents.c.opened_at <= found["found_at"])
+            incident_id: int | None = connection.execute(own.order_by(incidents.c.opened_at.desc()).limit(1)).scalar()
+            return incident_id
+
+        incident_id = self._store.read(find)
+        return None if incident_id is None else self._incidents.get(incident_id)
 
     def delete_before(self, before: float, *, stopping: Callable[[], bool] = lambda: False) -> int:
         """Delete findings from before that time (seconds since 1970) that belong to no stored incident.

@@ -1,4 +1,4 @@
-"""Whether this server sees what happens on a site, as the monitor remembered it: read without a request to Tableau."""
+"""The view of this server on a site, as the monitor remembered it: read without a request to Tableau."""
 
 from __future__ import annotations
 

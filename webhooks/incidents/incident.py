@@ -16,6 +16,8 @@ from webhooks.incidents.run import Run
 IncidentKind = Literal[
     "failing", "missed", "long", "suspended", "webhook", "certificate", "credential", "dead_letters", "blind"
 ]
+# Those of this server itself, which the monitor finds.
+OWN_KINDS: frozenset[IncidentKind] = frozenset({"webhook", "certificate", "credential", "dead_letters", "blind"})
 IncidentState = Literal["open", "acknowledged", "snoozed", "closed"]
 # Six bytes are an exact number also in JSON.
 VERSION_BYTES = 6

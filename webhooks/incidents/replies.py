@@ -29,7 +29,7 @@ class Reply:
 def replies(timing: Timing, destination: DestinationPolicy, begun_at: datetime) -> list[Reply]:
     """Return the replies at a destination that was first notified at `begun_at`, up to now."""
     found = [*_openings(timing), *_acts(timing), *_closings(timing.incident), *_escalations(timing, destination)]
-    found += _reminders(timing, begun_at)
+    found += [*_raised(timing), *_reminders(timing, begun_at)]
     return [reply for reply in found if begun_at < reply.at <= timing.now]
 
 
@@ -44,6 +44,14 @@ def _openings(timing: Timing) -> Iterator[Reply]:
             summary_at = at if at > span.recorded_at else None
             visible = number == 0 and timing.is_active(at)
             yield Reply(f"open {span.evidence}", at, "open", "Failing again", visible, summary_at)
+
+
+def _raised(timing: Timing) -> Iterator[Reply]:
+    """Yield a reply for each time it got worse than before; people are alerted again unless it is acknowledged."""
+    for number, (recorded_at, text) in enumerate(timing.incident.raised, 1):
+        at = timing.holds.end(recorded_at) or recorded_at
+        summary_at = at if at > recorded_at else None
+        yield Reply(f"worse {number}", at, "escalation", text, timing.is_active(at), summary_at)
 
 
 def _acts(timing: Timing) -> Iterator[Reply]:

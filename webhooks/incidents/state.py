@@ -109,7 +109,7 @@ class _Draft:
         if not self.open_spans or self.closed_at:
             self.open_spans.append(OpenSpan(problem.at, None, problem.first_name, problem.recorded[0]))
         if self.problems and problem.level > max(one.level for one in self.problems):
-            self.raised.append((problem.recorded[0], problem.resource_name))
+            self.raised.append((problem.recorded[0], problem.reason or problem.resource_name))
         self.problems.append(problem)
         self.rows.append((min(problem.at, problem.recorded[0]), in_a_row))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from webhooks.incidents.incident import Cure, Incident, IncidentKind
+from webhooks.incidents.incident import OWN_KINDS, Cure, Incident, IncidentKind
 
 # The text of the act that closes the incident of content that was deleted in Tableau.
 CONTENT_DELETED = "the content was deleted"
@@ -26,16 +26,18 @@ STATES: Mapping[IncidentKind, str] = {
 def describe(incident: Incident) -> str:
     """Return one sentence without a period, such as `Recovered after 2 h 14 min, 3 failures`."""
     failures = count(incident.failures, "failure")
+    own = incident.kind in OWN_KINDS
     if incident.state == "closed":
         word = "Closed" if incident.cure and incident.cure.kind == "act" else "Recovered"
-        return f"{word} after {duration(incident.duration(incident.opened_at))}, {failures}"
+        after = f"{word} after {duration(incident.duration(incident.opened_at))}"
+        return after if own else f"{after}, {failures}"
     if incident.in_a_row == incident.failures:
         failures = f"{failures} in a row" if incident.failures > 1 else failures
     else:
         failures = f"{failures}, {incident.in_a_row} in a row"
     flapping = ", flapping" if incident.flapping else ""
     quiet = f", {incident.state} by {incident.quiet_by}" if incident.state != "open" else ""
-    return f"{STATES[incident.kind]}, {failures}{flapping}{quiet}"
+    return f"{STATES[incident.kind]}{'' if own else f', {failures}'}{flapping}{quiet}"
 
 
 def describe_cure(cure: Cure) -> str:
@@ -44,6 +46,8 @@ def describe_cure(cure: Cure) -> str:
         return CONTENT_DELETED
     if cure.kind == "act":
         return f"closed by {cure.by}"
+    if cure.kind == "finding":
+        return cure.text or "a check found no problem"
     return f"a refresh by {cure.by}" if cure.kind == "refresh" else "the next run"
 
 

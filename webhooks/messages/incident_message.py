@@ -9,6 +9,7 @@ from typing import Literal
 from notifiers import IncidentRef, Link, Mention, Message, Severity, Timestamp
 from webhooks.event_types import FLOW_RUN_FAILED
 from webhooks.incidents import Incident
+from webhooks.incidents.incident import OWN_KINDS
 from webhooks.incidents.reasons import ADVICE
 from webhooks.incidents.wording import STATES, count, describe_cure, duration
 from webhooks.messages.incident_buttons import NO_ACTIONS, OPEN, Actions
@@ -66,7 +67,7 @@ def incident_message(
     kind = KINDS.get(incident.resource_kind, "")
     facts: list[tuple[str, str | Timestamp]] = [
         ("Since", Timestamp(incident.opened_at, zone)),
-        ("Failures", _failures(incident, details)),
+        ("Failures", "" if incident.kind in OWN_KINDS else _failures(incident, details)),
         ("Project", cut(details.project, MAX_VALUE)),
         ("Owner", cut(details.owner, MAX_VALUE)),
         *_acknowledgement(incident, zone),
@@ -89,8 +90,8 @@ def incident_message(
         link=link,
         severity=_severity(incident),
         footer=" · ".join(filter(None, [details.rule, f"incident {details.number}"])),
-        # A rule's own title says that it fails.
-        status="" if title and incident.state == "open" else status_of(incident),
+        # A rule's own title says that it fails, and so does that of a problem of this server.
+        status="" if (title or incident.kind in OWN_KINDS) and incident.state == "open" else status_of(incident),
         mentions=mentions,
         buttons=actions.buttons,
         menu=actions.menu,

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from notifiers import Message, Timestamp
+from webhooks.event import MONITOR
 from webhooks.incidents import DestinationPolicy, Incident, Policy
+from webhooks.incidents.incident import OWN_KINDS
 from webhooks.incidents.wording import describe, duration
 from webhooks.messages.incident_message import MAX_VALUE
 from webhooks.text import cut
@@ -26,11 +28,14 @@ def why_message(
     """
     (destination,) = policy.destinations[:1] or (DestinationPolicy(""),)
     condition = _condition(destination)
+    own = incident.kind in OWN_KINDS
+    of = "problems of this server" if own else "refreshes that fail"
+    by = "[dead_letters] of the rules" if policy.rule == MONITOR else f"The rule “{policy.rule}”"
     lines = [
-        f"The rule “{policy.rule}” notifies {destination.to} of refreshes that fail{condition}.",
+        f"{by} notifies {destination.to} of {of}{condition}.",
         *_planned(incident, policy, waiting, zone),
     ]
-    facts: list[tuple[str, Timestamp]] = [("Failing since", Timestamp(incident.opened_at, zone))]
+    facts: list[tuple[str, Timestamp]] = [("Since" if own else "Failing since", Timestamp(incident.opened_at, zone))]
     if notified_at:
         facts.append(("Notified", Timestamp(notified_at, zone)))
     name = cut(incident.resource_name or incident.resource_luid, MAX_VALUE)
@@ -45,7 +50,8 @@ def _planned(incident: Incident, policy: Policy, waiting: Sequence[DestinationPo
         until = f"until {Timestamp(incident.quiet_until, zone)}" if incident.quiet_until else "until it recovers"
         yield f"Next: no reminders and no escalations {until}. The recovery changes the message."
         return
-    yield "Next: further failures only change the message; so does the recovery."
+    further = "changes" if incident.kind in OWN_KINDS else "failures"
+    yield f"Next: further {further} only change the message; so does the recovery."
     if policy.repeat:
         yield f"A reminder follows every {duration(policy.repeat)} while it is open and not acknowledged."
     for one in waiting:

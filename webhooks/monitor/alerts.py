@@ -29,7 +29,7 @@ MOMENT = timedelta(milliseconds=1)
 
 
 class Subject(NamedTuple):
-    """What an alert is about: the kind of its incident, and the name that identifies it within the kind."""
+    """The subject of an alert: the kind of its incident, and the name that identifies it within the kind."""
 
     kind: IncidentKind
     name: str
@@ -53,7 +53,7 @@ SUBJECTS: Mapping[str, Subject] = {
 class Alert:
     """A finding that people need to know, and what to do; `event_type` is one of the monitor's own event types.
 
-    `subject` is what it is about, if not that of its event type, and `since` the begin of the problem if that is known.
+    `subject` is what it is about, if not that of its event type, and `since` when the problem began, if that is known.
     A higher `level` than before alerts people again; a lower one only changes the message.
     """
 

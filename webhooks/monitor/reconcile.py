@@ -69,7 +69,7 @@ class Reconciler:
     are stored. `repaired` returns the event types whose webhooks have just been enabled again: their events of the last
     minutes cannot come by themselves, so `grace` does not apply to them. With a `job_list`, its budget decides how
     often the list is read; a start and a repair do not wait for it. `caught_up` is called with the number of events
-    that a run stored, and with the begin of its window if that is long ago.
+    that a run stored, and with the start of its window if that is long ago.
     """
 
     def __init__(

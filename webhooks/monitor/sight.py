@@ -18,7 +18,7 @@ PATIENCE = timedelta(minutes=10)
 
 
 class Sight:
-    """What can be read of one site. Checks report to it; as the last check of a round it closes the incident."""
+    """The view on one site. Checks report to it; as the last check of a round it closes the incident."""
 
     def __init__(self, alerts: Alerts, zone: tzinfo = UTC) -> None:
         self._alerts, self._zone = alerts, zone
@@ -81,8 +81,8 @@ class Sight:
     def _downtime(self, since: datetime, now: datetime) -> Alert:
         first, last = (f"{at.astimezone(self._zone):%Y-%m-%d %H:%M %Z}" for at in (since, now))
         text = (
-            f"From {first} to {last} this server was not running, or could not store events or read Tableau. The events "
-            "that it missed were found in Tableau's lists, and run late."
+            f"From {first} to {last} this server was not running, could not store events, or could not read Tableau. "
+            "The events that it missed were found in Tableau's lists, and run late."
         )
         return Alert(DOWNTIME_ENDED, "This server could not receive events", text, since=since)
 

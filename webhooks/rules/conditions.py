@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from webhooks.event import Event
-from webhooks.event_types import RULE_EVENT_TYPES, event_type
+from webhooks.event_types import MONITOR_EVENT_TYPES, RULE_EVENT_TYPES, event_type
 from webhooks.patterns import MAX_COMPARED, Patterns, divide, is_glob, matches
 from webhooks.rules.mistakes import NONE, Mistake, find_mistakes
 from webhooks.spelling import closest, hint
@@ -96,6 +96,10 @@ class EventFilter:
     on: Patterns
     where: Where = field(default_factory=Where)
 
+    def names(self, event_type: str) -> bool:
+        """Return whether the event type is written in full, not as a pattern."""
+        return event_type.casefold() in {pattern.casefold() for pattern in self.on}
+
     def match(self, event: Event) -> Match:
         """Return whether `event` passes, as far as its payload tells, and why."""
         selected = select_type(self.on, event.event_type)
@@ -115,6 +119,8 @@ class EventFilter:
         for written in self.on:
             pattern = written.removeprefix("!")
             if written in named or any(matches((pattern,), [name]) for name in RULE_EVENT_TYPES):
+                continue
+            if pattern.casefold() in {name.casefold() for name in MONITOR_EVENT_TYPES}:
                 continue
             if is_glob(pattern):
                 found.append(Mistake(f"{pattern} matches no known event type", written))
