@@ -18,6 +18,7 @@ from webhooks import cli, health, logs, receiver, slack_interactions, sms_replie
 from webhooks.cli.support import demo_settings
 from webhooks.config.environment import require_free_address
 from webhooks.config.settings import Settings, is_flask_command, load_environment, misspelt_variables
+from webhooks.dashboard import blueprint
 from webhooks.event import MAX_BYTES, Event
 from webhooks.problem import problem, problem_of
 from webhooks.services import Services
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from webhooks.incidents.sms_commands import Command
 
 log = logging.getLogger(__name__)
+
+# Characters of a password below which it could be guessed.
+SHORTEST_PASSWORD = 12
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -66,6 +70,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     token = settings.notifier_variables()["TWILIO_AUTH_TOKEN"] if settings.sms_replies else ""
     app.register_blueprint(sms_replies.create_blueprint(record_reply, token, settings.public_url))
     app.register_blueprint(health.blueprint)
+    app.register_blueprint(blueprint.create_blueprint(services))
     app.register_error_handler(HTTPException, problem_of)
     app.register_error_handler(Exception, _internal_error)
     cli.register(app)
@@ -130,6 +135,11 @@ def check_startup(services: Services) -> None:
         if not services.has_stored_rules():
             raise RuntimeError(str(error)) from error
         log.error("Rules file invalid, the server starts with the rules in force: %s", error.in_one_line)  # noqa: TRY400 - the message lists the errors
+    password = services.settings.admin_password.get_secret_value()
+    if not password:
+        log.info("Pages are served to this machine only: ADMIN_PASSWORD is not set")
+    elif len(password) < SHORTEST_PASSWORD:
+        warnings.append(f"ADMIN_PASSWORD is short and could be guessed: use at least {SHORTEST_PASSWORD} characters")
     if not services.settings.webhook_tokens():
         warnings.append("WEBHOOK_TOKEN is empty: anyone who knows the URL can send events")
     elif services.settings.has_short_token():

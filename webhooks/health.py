@@ -15,14 +15,6 @@ from webhooks.services import Services
 log = logging.getLogger(__name__)
 blueprint = Blueprint("health", __name__)
 
-FRONT_PAGE = """Tableau Webhooks is running.
-
-Events are received by POST at /webhook/<token>.
-Health and metrics:  /readyz  /healthz  /metrics
-Failing refreshes:   flask status
-Events and reasons:  flask events list, flask events explain ID
-"""
-
 # Metrics by the figures of the inbox: name and description.
 GAUGES = {
     "events": ("events_newest_id", "Id of the newest event; ids have gaps, so this is not a count of events"),
@@ -53,12 +45,6 @@ def services() -> Services:
     """Return the services of the current application."""
     found: Services = current_app.extensions["webhooks"]
     return found
-
-
-@blueprint.get("/")
-def front() -> Response:
-    """Return a short text for people who open the address in a browser."""
-    return Response(FRONT_PAGE, content_type="text/plain; charset=utf-8")
 
 
 @blueprint.get("/healthz")

@@ -27,8 +27,10 @@ SLACK_PRESS = "slack_press"
 SMS_REPLY = "sms_reply"
 # The parameter `problem` of a press: why the press was not carried out.
 UNKNOWN, CLOSED, REPEATED = "unknown", "closed", "repeated"
+# Refreshes the content of an incident for a person who asked for it on a page.
+REFRESH_INCIDENT = "refresh_incident"
 # Their jobs belong to an incident; the event only gives them a place.
-INCIDENT_HANDLERS = frozenset({NOTICE, NOTICE_GROUP, SLACK_PRESS, SMS_REPLY})
+INCIDENT_HANDLERS = frozenset({NOTICE, NOTICE_GROUP, SLACK_PRESS, SMS_REPLY, REFRESH_INCIDENT})
 BUILT_IN_HANDLERS = frozenset({MONITOR_ALERT, DEAD_LETTERS, PLANNING_FAILED, DIGEST})
 
 VerdictKind = Literal["rule", "handler", "monitor", "reconciled", "planning"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import logging
 import zlib
 from collections.abc import Callable, Sequence
@@ -31,6 +30,7 @@ from webhooks.errors import StoreUnavailable
 from webhooks.event import MAX_BYTES, Event, Malformed, Unprocessable, parse
 from webhooks.logs import LogLimiter
 from webhooks.problem import problem_of
+from webhooks.webhook_url import is_address
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -176,15 +176,6 @@ def is_sent_by_web_page(request: Request) -> bool:
     except ValueError:
         return True
     return parts.netloc.lower() != request.headers.get("Host", "").lower() or not is_address(name)
-
-
-def is_address(host: str) -> bool:
-    """Return whether the host is an IP address or localhost, so that no DNS server decides where it leads."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    return True
 
 
 def read_body(request: Request) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from urllib.parse import quote, urlencode, urlsplit
 
 # Receives the presses of buttons in Slack.
@@ -42,6 +43,15 @@ def join_path(address: str, path: str) -> str:
     parts = urlsplit(public_url(address, ""))
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{path}"
+
+
+def is_address(host: str) -> bool:
+    """Return whether the host is an IP address or localhost, so that no DNS server decides where it leads."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return True
 
 
 def mask_url(url: str) -> str:

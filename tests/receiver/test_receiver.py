@@ -342,9 +342,9 @@ def test_metrics_count_open_incidents(client: FlaskClient) -> None:
 
 
 def test_front_page_names_the_endpoints(client: FlaskClient) -> None:
-    """People who open the address in a browser learn what it is."""
-    response = client.get("/")
-    assert (response.status_code, response.mimetype) == (200, "text/plain")
+    """People who open the address in a browser on another machine learn what it is."""
+    response = client.get("/", environ_base={"REMOTE_ADDR": "10.0.0.7"})
+    assert (response.status_code, response.mimetype) == (403, "text/plain")
     assert "/readyz" in response.text
 
 

@@ -28,6 +28,11 @@ served_settings: Any = None
 _added: dict[str, str] = {}
 
 
+def trusted_proxies() -> str:
+    """Return the addresses of the proxies in front of this server, if they were given: FORWARDED_ALLOW_IPS."""
+    return os.environ.get("FORWARDED_ALLOW_IPS", "")
+
+
 def from_root(path: Path) -> Path:
     """Return the path, resolved from the project's root if it is relative, and with `~` expanded."""
     return ROOT / path.expanduser()

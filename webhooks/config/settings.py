@@ -184,7 +184,11 @@ class Settings(NotifierSettings):
         "`PUBLIC_URL`/twilio/messages",
     )
     timezone: str = Field("UTC", description="Time zone of the times in messages, e.g. `Europe/Berlin`")
-    admin_password: SecretStr = Field(SecretStr(""), description="Reserved for the web pages; not used yet")
+    admin_password: SecretStr = Field(
+        SecretStr(""),
+        description="Password of the pages, and of HTTP Basic with the user `admin`. If empty, the pages are served to "
+        "this machine only, and not through a proxy or tunnel",
+    )
 
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on")

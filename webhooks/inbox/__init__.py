@@ -29,6 +29,7 @@ from webhooks.inbox.locks import Locks
 from webhooks.inbox.migrate import Migrate, prepare
 from webhooks.inbox.notice_groups import GroupRecord, NoticeGroups
 from webhooks.inbox.notices import NoticeRecord, Notices
+from webhooks.inbox.overviews import Overviews
 from webhooks.inbox.presses import Presses
 from webhooks.inbox.quotas import Quotas
 from webhooks.inbox.records import Attempt, EventRecord, EventSummary, JobRecord, Receipt
@@ -100,6 +101,7 @@ class Inbox:
         self.notice_groups = NoticeGroups(store)
         self.silences = Silences(store)
         self.budgets = Budgets(store)
+        self.overviews = Overviews(store)
         self.audit = Audit(store)
         self.sign_ins = SignIns(store)
         self._checked_at = -CHECK_SECONDS

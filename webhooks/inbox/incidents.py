@@ -22,9 +22,11 @@ from webhooks.inbox.incident_updates import (
     record_evidence,
     refresh_incidents,
 )
+from webhooks.inbox.job_rows import insert_jobs, job_row
 from webhooks.inbox.queries import name_filter, resource_filter
-from webhooks.inbox.schema import acts, incidents, notices
+from webhooks.inbox.schema import acts, events, incidents, notices
 from webhooks.incidents import Act, ResourceDetails, RunEvidence
+from webhooks.job import REFRESH_INCIDENT, NewJob
 
 CLOSED = "closed"
 STATES = ("open", "acknowledged", "snoozed", CLOSED)
@@ -137,6 +139,25 @@ class Incidents:
         record = self._store.write(save)
         self.announce()
         return record
+
+    def request_refresh(self, incident_id: int, *, by: str, origin: str) -> None:
+        """Add an urgent job that refreshes the content of an incident, and its row of the audit log.
+
+        Raises UnknownIncident.
+        """
+
+        def request(connection: Connection) -> None:
+            record = self._load(connection, incident_id)
+            now = self._store.now(connection)
+            wall = self._store.to_wall(now)
+            event_id = record.event_id or connection.execute(select(func.max(events.c.id))).scalar()
+            append(self._store, connection, by=by, origin=origin, act="refresh", subject=f"incident {incident_id}")
+            params = {"incident": incident_id, "by": by, "origin": origin}
+            job = NewJob(f"refresh {incident_id} {wall}", REFRESH_INCIDENT, params=params, max_attempts=5, urgent=True)
+            insert_jobs(connection, [job_row(event_id, job) | {"due_at": now, "created_at": wall}])
+
+        self._store.write(request)
+        self.announce()
 
     def name_author(self, act_id: int, author: str) -> None:
         """Replace the author of an act by a better name of the same person, and let the notices be updated."""

@@ -11,6 +11,7 @@ from webhooks.job import (
     DEAD_LETTERS,
     INCIDENT_HANDLERS,
     PLANNING_FAILED,
+    REFRESH_INCIDENT,
     SLACK_PRESS,
     SMS_REPLY,
     Job,
@@ -62,9 +63,10 @@ class Decision:
         }
 
 
-# The decisions behind the jobs of people's presses and replies.
+# The decisions behind the jobs of what people asked for.
 BY_PEOPLE = {
     SLACK_PRESS: Decision("incident", "Button", MATCHED, "a person pressed it in Slack, and gets an answer"),
+    REFRESH_INCIDENT: Decision("incident", "Refresh again", MATCHED, "a person asked for it on a page"),
     SMS_REPLY: Decision("incident", "Reply", MATCHED, "a person replied to a text message, and gets an answer"),
 }
 

@@ -66,16 +66,16 @@ def summary(status: Status) -> list[str]:
     return [", ".join(parts), refreshes(status.refreshes), status.webhooks.text]
 
 
-def refreshes(outcomes: Mapping[str, int]) -> str:
-    """Return how the refreshes since midnight ended: `207 of 214 refreshes since midnight succeeded, 2 running`."""
+def refreshes(outcomes: Mapping[str, int], since: str = "midnight") -> str:
+    """Return how the refreshes since a time ended: `207 of 214 refreshes since midnight succeeded, 2 running`."""
     failures = [f"{outcomes[outcome]} {outcome}" for outcome in FAILURES if outcomes.get(outcome)]
     succeeded, running = outcomes.get("succeeded", 0), outcomes.get("running", 0)
     ended = succeeded + sum(outcomes.get(outcome, 0) for outcome in FAILURES)
     also_running = f", {running} running" if running else ""
     if not ended:
-        return f"no refreshes since midnight{also_running}"
+        return f"no refreshes since {since}{also_running}"
     details = f" ({', '.join(failures)})" if failures else ""
-    return f"{succeeded} of {count(ended, 'refresh', 'refreshes')} since midnight succeeded{details}{also_running}"
+    return f"{succeeded} of {count(ended, 'refresh', 'refreshes')} since {since} succeeded{details}{also_running}"
 
 
 def status_object(status: Status, hide: Hide) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from webhooks.job import (
     MONITOR_ALERT,
     NOTICE,
     NOTICE_GROUP,
+    REFRESH_INCIDENT,
     SLACK_PRESS,
     SMS_REPLY,
     Job,
@@ -77,6 +78,8 @@ def job_title(job: Job | NewJob) -> str:
         return SMS_REPLY
     if job.handler == SLACK_PRESS:
         return f"{SLACK_PRESS} {job.params.get('action', '')}"
+    if job.handler == REFRESH_INCIDENT:
+        return f"refresh incident {job.params.get('incident', '')}"
     if not job.rule:
         return job.key
     return job.key.removeprefix(f"{job.rule}/").replace("/", " ", 1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import click
 from flask.cli import with_appcontext
 
@@ -12,9 +10,8 @@ from webhooks.cli.support.commands import Command
 from webhooks.cli.support.exit_codes import FAILED
 from webhooks.cli.support.options import as_json
 from webhooks.cli.support.presentation import Presentation
-from webhooks.clock import utc_now
+from webhooks.views.server_health import read_webhook_health
 from webhooks.views.status import read_status, status_object
-from webhooks.views.webhook_health import WebhookHealth, webhook_health
 
 # Open incidents on one screen.
 MOST = 50
@@ -38,7 +35,7 @@ def status(as_json: bool) -> None:
         inbox,
         now=show.now,
         zone=show.zone,
-        webhooks=health_of_webhooks(),
+        webhooks=read_webhook_health(application.services(), show.now),
         limit=None if as_json else MOST,
     )
     if as_json:
@@ -49,15 +46,3 @@ def status(as_json: bool) -> None:
         terminal.show(*status_page(found, show))
     if found.open:
         raise click.exceptions.Exit(FAILED)
-
-
-def health_of_webhooks() -> WebhookHealth:
-    """Return the health of the webhooks of all sites, as the monitor last saw them."""
-    from webhooks.inbox.webhook_checks import last_webhook_check  # noqa: PLC0415 - the help page needs no database
-
-    sites = application.services().sites.all
-    state = application.inbox().state
-    # The monitor remembers nothing but this suffix of a site: see registration.job_list.memory_key.
-    checks = [last_webhook_check(state, f" {site.key}" if site.name else "") for site in sites]
-    interval = timedelta(minutes=application.settings().watch_minutes)
-    return webhook_health(checks, interval, utc_now())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from webhooks.cli.support import application, terminal
 from webhooks.clock import utc_now
 from webhooks.views import formats
+from webhooks.views.addresses import address_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,4 @@ class Presentation:
 
     def address(self, destination: str) -> str:
         """Return the address of a destination without the kind of its notifier: `#finance` for `slack:#finance`."""
-        from notifiers import parse_destination  # noqa: PLC0415 - nothing is sent
-        from webhooks.destinations import resolve_default  # noqa: PLC0415 - as above
-
-        notifiers = application.services().notifiers
-        with suppress(ValueError):
-            found = parse_destination(resolve_default(destination, notifiers.with_default_address))
-            return self.line(found.to or notifiers.configs[found.kind].default_address or found.kind)
-        return self.line(destination)
+        return self.line(address_of(destination, application.services().notifiers))

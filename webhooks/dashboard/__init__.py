@@ -1,0 +1,1 @@
+"""The pages: rendered on the server, without a build step and without requests to other servers."""

@@ -1,0 +1,45 @@
+"""The style sheet, the script and the icon, under names that change with their content."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from flask import Response
+from werkzeug.exceptions import NotFound
+
+from webhooks.dashboard.visit import Visit
+
+FOLDER = Path(__file__).parents[1] / "static"
+TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+YEAR_SECONDS = 31_536_000
+
+
+def show(_: Visit, name: str) -> Response:
+    """Return a file. Browsers keep it for a year."""
+    content = _files().get(name)
+    if content is None:
+        raise NotFound
+    response = Response(content, content_type=TYPES[Path(name).suffix])
+    response.headers["Cache-Control"] = f"public, max-age={YEAR_SECONDS}, immutable"
+    return response
+
+
+def asset_path(file: str) -> str:
+    """Return the path of a file of the folder `static`."""
+    return f"/assets/{_names()[file]}"
+
+
+@cache
+def _names() -> dict[str, str]:
+    return {path.name: f"{path.stem}.{_digest(path)}{path.suffix}" for path in FOLDER.iterdir() if path.suffix in TYPES}
+
+
+@cache
+def _files() -> dict[str, bytes]:
+    return {name: (FOLDER / file).read_bytes() for file, name in _names().items()}
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

@@ -1,0 +1,17 @@
+"""One incident: what happened, in the order of time, and what can be done."""
+
+from __future__ import annotations
+
+from webhooks.dashboard.pages.frame import frame
+from webhooks.dashboard.serving import Page
+from webhooks.dashboard.visit import Visit
+from webhooks.views.incident_story import read_story
+
+
+def show(visit: Visit, number: int) -> Page:
+    """Show the incident with its timeline. Raises UnknownIncident."""
+    record = visit.inbox.incidents.get(number)
+    site = visit.site_name(record.incident.site_luid)
+    story = read_story(visit.inbox, record, site=site, now=visit.now, when=visit.when, address=visit.address)
+    values = {"record": record, "story": story, "site": site, "title": record.incident.resource_name}
+    return Page("incident.html", {**frame(visit, "incidents"), **values})

@@ -1,0 +1,63 @@
+"""The first page: what is broken now, the last night, and whether the server itself works."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from webhooks.dashboard.pages.frame import frame
+from webhooks.dashboard.serving import Page
+from webhooks.dashboard.visit import Visit
+from webhooks.views.formats import count
+from webhooks.views.night import last_evening, nights
+from webhooks.views.server_health import read_webhook_health
+from webhooks.views.status import Status, read_status
+
+# Open incidents on the page; the list has all of them.
+MOST = 25
+
+
+def show(visit: Visit) -> Page:
+    """Show the open incidents, those that need someone first."""
+    webhooks = read_webhook_health(visit.services, visit.now)
+    status = read_status(visit.inbox, now=visit.now, zone=visit.zone, webhooks=webhooks, limit=MOST)
+    since = last_evening(visit.now, visit.zone)
+    rows = visit.inbox.overviews.runs_by_hour(since)
+    projects = nights(rows, since, visit.now)
+    figures = visit.inbox.counts()
+    values = {
+        "title": headline(status),
+        "status": status,
+        "since": since,
+        "projects": projects,
+        "highest": max((hour.total for night in projects for hour in night.hours), default=0),
+        "per_hour": [sum(night.hours[place].total for night in projects) for place in range(hours(projects))],
+        "outcomes": outcomes(rows),
+        "figures": figures,
+        "newest_age": visit.now.timestamp() - figures["newest_event"] if figures["newest_event"] else None,
+    }
+    return Page("now.html", {**frame(visit, "now"), **values})
+
+
+def headline(status: Status) -> str:
+    """Return the state in one line: `3 things are broken, 1 is being looked at`."""
+    quiet = status.counts["acknowledged"] + status.counts["snoozed"]
+    loud = status.counts["open"]
+    if not status.open:
+        return "Nothing is broken"
+    attended = f"{quiet} {'is' if quiet == 1 else 'are'} being looked at" if quiet else ""
+    broken = f"{count(loud, 'thing')} {'is' if loud == 1 else 'are'} broken" if loud else "Nothing new is broken"
+    return f"{broken}, {attended}" if attended else broken
+
+
+def outcomes(rows: Any) -> Mapping[str, int]:
+    """Return how many runs ended with each outcome."""
+    found: dict[str, int] = {}
+    for row in rows:
+        found[row.outcome] = found.get(row.outcome, 0) + row.number
+    return found
+
+
+def hours(projects: Any) -> int:
+    """Return the number of hours of the night so far."""
+    return len(projects[0].hours) if projects else 0

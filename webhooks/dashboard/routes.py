@@ -1,0 +1,44 @@
+"""The table of the pages: the path, the function that responds, and the role that is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["public", "viewer", "operator", "admin"]
+
+# Each role may do what the one before it may.
+ROLES: tuple[Role, ...] = ("public", "viewer", "operator", "admin")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One path and method. `function` is in the module of that name in `webhooks.dashboard.pages`."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    module: str
+    function: str
+    role: Role
+
+    @property
+    def endpoint(self) -> str:
+        """The name of the route within its blueprint."""
+        return f"{self.module}_{self.function}"
+
+
+ROUTES = (
+    Route("GET", "/", "now", "show", "viewer"),
+    Route("GET", "/login", "login", "show", "public"),
+    Route("POST", "/login", "login", "sign_in", "public"),
+    Route("POST", "/logout", "login", "sign_out", "viewer"),
+    Route("POST", "/logout/all", "login", "sign_out_all", "admin"),
+    Route("GET", "/assets/<name>", "assets", "show", "public"),
+    Route("GET", "/incidents/<int:number>", "incident", "show", "viewer"),
+    Route("POST", "/incidents/<int:number>/<kind>", "incident_acts", "act", "operator"),
+)
+
+
+def permits(role: str, needed: Role) -> bool:
+    """Return whether a role may do what another one may."""
+    return role in ROLES and ROLES.index(role) >= ROLES.index(needed)

@@ -1,0 +1,181 @@
+"""Respond to a request for a page: check access, render, and add the headers that keep it safe and cheap."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from flask import Response, redirect, request
+from werkzeug.exceptions import (
+    Forbidden,
+    HTTPException,
+    NotFound,
+    ServiceUnavailable,
+    TooManyRequests,
+    Unauthorized,
+)
+
+from webhooks.clock import utc_now
+from webhooks.dashboard import access
+from webhooks.dashboard.render import render
+from webhooks.dashboard.routes import Route, permits
+from webhooks.dashboard.visit import LARGEST_ID, Visit
+from webhooks.errors import StoreUnavailable, UnknownIncident
+
+if TYPE_CHECKING:
+    from webhooks.services import Services
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Without any referrer, browsers would send the origin null with forms.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+# An open page asks every few seconds: it gets what was rendered for another request within this time.
+SHARED_SECONDS = 2.0
+MAX_SHARED = 200
+# The placeholder of the page's version within the page; texts from outside cannot contain its quotation marks.
+VERSION = 'data-version="@version@"'
+ONLY_LOCAL = """Tableau Webhooks is running.
+
+These pages are shown to this machine only, because ADMIN_PASSWORD is not set.
+Set it to sign in from other machines and through proxies.
+
+Events are received by POST at /webhook/<token>.
+Health and metrics:  /readyz  /healthz  /metrics
+"""
+
+_shared: OrderedDict[tuple[str, ...], tuple[float, str, bytes]] = OrderedDict()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A template with its values, to be rendered."""
+
+    template: str
+    values: Mapping[str, Any]
+    status: int = 200
+
+
+def respond(services: Services, route: Route, parts: Mapping[str, Any]) -> Response:
+    """Return the response of a route to the current request."""
+    visit = Visit(services, request, None, utc_now())
+    try:
+        visit = Visit(services, request, access.identify(services, request), visit.now)
+        response = _dispatch(visit, route, parts)
+    except HTTPException as error:
+        response = _error(visit, error)
+    except access.TooManyFailures as error:
+        response = _error(visit, TooManyRequests(str(error), retry_after=max(1, round(error.seconds))))
+    except UnknownIncident:
+        response = _error(visit, NotFound("There is no such incident."))
+    except StoreUnavailable as error:
+        response = _error(visit, ServiceUnavailable(f"The inbox is unavailable: {error}", retry_after=5))
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Cache-Control", "no-store")
+    if access.is_https(request):
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    return response
+
+
+def _dispatch(visit: Visit, route: Route, parts: Mapping[str, Any]) -> Response:
+    if any(isinstance(part, int) and part > LARGEST_ID for part in parts.values()):
+        raise NotFound
+    if route.role != "public" or visit.visitor is not None:
+        if visit.visitor is None:
+            return _ask_to_sign_in(visit, route)
+        if not permits(visit.visitor.role, route.role):
+            raise Forbidden(f"Your role is {visit.visitor.role}; this needs the role {route.role}.")
+    if route.method == "POST" and not _is_trusted_post(visit):
+        raise Forbidden("The request does not come from a page of this server.")
+    shared = _shared_page(visit) if route.method == "GET" and "X-Poll" in visit.request.headers else None
+    if shared:
+        return _with_version(visit, *shared)
+    found = getattr(import_module(f"webhooks.dashboard.pages.{route.module}"), route.function)(visit, **parts)
+    if not isinstance(found, Page):
+        response: Response = found
+        return response
+    text = _render(visit, found)
+    version = hashlib.sha256(text.encode()).hexdigest()[:16]
+    body = text.replace(VERSION, f'data-version="{version}"', 1).encode()
+    if found.status != 200:
+        return Response(body, found.status, content_type="text/html; charset=utf-8")
+    if visit.visitor is not None:
+        _share(visit, version, body)
+    return _with_version(visit, version, body)
+
+
+def _render(visit: Visit, page: Page) -> str:
+    values = {"visit": visit, "when": visit.when, "path": visit.request.path, "notice": None, **page.values}
+    return render(page.template, visit.services.redact, **values)
+
+
+def _is_trusted_post(visit: Visit) -> bool:
+    """Return whether a person meant to send the form. Browsers do not add a program's token by themselves."""
+    return (visit.visitor is not None and visit.visitor.kind == "token") or access.is_same_origin(visit.request)
+
+
+def _ask_to_sign_in(visit: Visit, route: Route) -> Response:
+    if not visit.services.settings.admin_password.get_secret_value():
+        return Response(ONLY_LOCAL, 403, content_type="text/plain; charset=utf-8")
+    wants_page = "text/html" in visit.request.headers.get("Accept", "") and "X-Poll" not in visit.request.headers
+    if route.method == "GET" and wants_page and "Authorization" not in visit.request.headers:
+        there = visit.request.full_path.rstrip("?")
+        target = "/login" if there == "/" else f"/login?next={quote(there, safe='/')}"
+        response: Response = redirect(target, 303)  # type: ignore[assignment]
+        return response
+    error = Unauthorized("Sign in with the user admin and ADMIN_PASSWORD, or with a token.")
+    response = _error(visit, error)
+    if "X-Poll" not in visit.request.headers:
+        response.headers["WWW-Authenticate"] = 'Basic realm="Tableau Webhooks", charset="UTF-8"'
+    return response
+
+
+def _error(visit: Visit, error: HTTPException) -> Response:
+    status = error.code or 500
+    values = {"status": status, "name": error.name, "text": error.description or ""}
+    body = _render(visit, Page("error.html", values)).replace(VERSION, "", 1)
+    response = Response(body, status, content_type="text/html; charset=utf-8")
+    for name, value in error.get_headers():
+        if name.lower() not in {"content-type", "content-length"}:
+            response.headers[name] = value
+    return response
+
+
+def _with_version(visit: Visit, version: str, body: bytes) -> Response:
+    if visit.request.headers.get("If-None-Match", "").strip('"') == version:
+        response = Response(status=304)
+    else:
+        response = Response(body, content_type="text/html; charset=utf-8")
+    response.headers["ETag"] = f'"{version}"'
+    return response
+
+
+def _share_key(visit: Visit) -> tuple[str, ...]:
+    person = visit.person
+    return (visit.request.full_path, person.name, person.role, person.scope, person.kind)
+
+
+def _share(visit: Visit, version: str, body: bytes) -> None:
+    key = _share_key(visit)
+    _shared[key] = (time.monotonic(), version, body)
+    _shared.move_to_end(key)
+    while len(_shared) > MAX_SHARED:
+        _shared.popitem(last=False)
+
+
+def _shared_page(visit: Visit) -> tuple[str, bytes] | None:
+    found = _shared.get(_share_key(visit))
+    return found[1:] if found and time.monotonic() - found[0] < SHARED_SECONDS else None

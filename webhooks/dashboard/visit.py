@@ -1,0 +1,102 @@
+"""One request for a page: who asks, at what time, and how times and destinations are written for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from flask import Request
+from werkzeug.exceptions import BadRequest
+
+from webhooks.dashboard.access import Visitor
+from webhooks.dashboard.routes import Role, permits
+from webhooks.text import cut
+from webhooks.views import formats
+from webhooks.views.addresses import address_of
+from webhooks.views.status import refreshes
+
+if TYPE_CHECKING:
+    from webhooks.inbox import Inbox
+    from webhooks.incidents import Incident
+    from webhooks.services import Services
+
+# Ids are 64-bit integers in the database.
+LARGEST_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Visit:
+    """A request with its visitor; `visitor` is None on the page for signing in."""
+
+    services: Services
+    request: Request
+    visitor: Visitor | None
+    now: datetime
+
+    @property
+    def inbox(self) -> Inbox:
+        """The inbox."""
+        return self.services.inbox
+
+    @cached_property
+    def zone(self) -> tzinfo:
+        """The time zone of all times on the page."""
+        return self.services.settings.zone
+
+    @property
+    def person(self) -> Visitor:
+        """The visitor of a page that is not public."""
+        if self.visitor is None:
+            raise TypeError("A page for everyone has no visitor")
+        return self.visitor
+
+    def may(self, role: Role) -> bool:
+        """Return whether the visitor may do what this role may."""
+        return self.visitor is not None and permits(self.visitor.role, role)
+
+    def when(self, moment: datetime) -> str:
+        """Return a time on the page: `02:14`, `yesterday 23:10`, `24 Nov 23:10`."""
+        return formats.local_time(moment, self.now, self.zone)
+
+    def length(self, incident: Incident) -> str:
+        """Return how long an incident has lasted, in minutes at least: the page must not change every second."""
+        seconds = incident.duration(self.now).total_seconds()
+        return formats.duration(seconds - seconds % 60 if seconds >= 60 else 0).replace("0 ms", "now")
+
+    def sentence(self, reason: str, most: int = 240) -> str:
+        """Return a reason, cut and with a period, so that something can follow it."""
+        text = cut(reason.strip(), most)
+        return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+    def age(self, seconds: float) -> str:
+        """Return how long ago something was, in minutes."""
+        return "just now" if seconds < 60 else f"{formats.duration(seconds - seconds % 60)} ago"
+
+    def refreshes(self, outcomes: Mapping[str, int], since: datetime) -> str:
+        """Return how the refreshes since a time ended, as a sentence."""
+        return f"{refreshes(outcomes, self.when(since)).capitalize()}."
+
+    def address(self, destination: str) -> str:
+        """Return the address of a destination without the kind of its notifier."""
+        return address_of(destination, self.services.notifiers)
+
+    def site_name(self, site_luid: str) -> str:
+        """Return the name of the site with that LUID; empty if there is only one site."""
+        sites = self.services.sites
+        names = (site.name for site in sites.all if sites.known_luid(site) == site_luid.lower())
+        return next(names, "") if sites.several else ""
+
+    def field(self, name: str, *, most: int = 1000) -> str:
+        """Return a field of the form that was sent. Raises BadRequest if it is too long."""
+        value = self.request.form.get(name, "").strip()
+        if len(value) > most:
+            raise BadRequest(f"{name} has {len(value)} characters; {most} is the maximum.")
+        return value
+
+    def back(self, default: str) -> str:
+        """Return the path that a form leads back to, which is on this server."""
+        path: Any = self.request.form.get("next", "")
+        return path if path.startswith("/") and not path.startswith(("//", "/\\")) and len(path) < 2000 else default
