@@ -366,7 +366,7 @@ def test_hooks_of_other_blueprints_do_not_run(app: Flask, client: FlaskClient) -
     """A blueprint of pages with hooks and sessions changes nothing for /webhook, also where it refuses or fails."""
     app.secret_key = "secret"
     calls: list[str] = []
-    pages = Blueprint("pages", __name__)
+    pages = Blueprint("other_pages", __name__)
 
     @pages.before_request
     def before() -> None:

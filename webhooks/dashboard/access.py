@@ -1,4 +1,4 @@
-"""Who may see the pages: sessions, passwords and tokens, or without a password only this machine."""
+"""Access to the pages: by session, password or token, or without a password from this machine only."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Visitor:
 
     @property
     def origin(self) -> str:
-        """Where acts come from, for the audit log."""
+        """The origin of acts, for the audit log."""
         return f"{'program' if self.kind in {'token', 'password'} else 'page'} {self.address}"
 
 
