@@ -35,6 +35,10 @@ RECEPTION = {
 }
 
 
+# The parameter that labels the jobs of incidents; replies by SMS have none.
+LABELS = {NOTICE_GROUP: "group", SLACK_PRESS: "action", REFRESH_INCIDENT: "incident", SMS_REPLY: ""}
+
+
 def reception(record: EventRecord) -> str:
     """Return the state of the event itself in words: `accepted, 2 duplicates`."""
     duplicates = f", {count(record.duplicates, 'duplicate')}" if record.duplicates else ""
@@ -72,14 +76,8 @@ def job_title(job: Job | NewJob) -> str:
     if job.handler in {DEAD_LETTERS, MONITOR_ALERT, NOTICE}:
         to = job.params.get("to", "")
         return f"{job.handler} {to if isinstance(to, str) else ', '.join(to)}".rstrip()
-    if job.handler == NOTICE_GROUP:
-        return f"{NOTICE_GROUP} {job.params.get('group', '')}"
-    if job.handler == SMS_REPLY:
-        return SMS_REPLY
-    if job.handler == SLACK_PRESS:
-        return f"{SLACK_PRESS} {job.params.get('action', '')}"
-    if job.handler == REFRESH_INCIDENT:
-        return f"refresh incident {job.params.get('incident', '')}"
+    if job.handler in LABELS:
+        return f"{job.handler} {job.params.get(LABELS[job.handler], '')}".rstrip()
     if not job.rule:
         return job.key
     return job.key.removeprefix(f"{job.rule}/").replace("/", " ", 1)
