@@ -14,7 +14,7 @@ import math
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from http.client import HTTPException
@@ -116,13 +116,17 @@ def limited(context: ssl.SSLContext) -> ssl.SSLContext:
     return context
 
 
-def connect(host: str, port: int, timeout: float) -> LimitedSocket:
+def connect(host: str, port: int, timeout: float, permit: Callable[[str], object] = str) -> LimitedSocket:
     """Return a socket connected to the first address of `host` that accepts a connection within `timeout` seconds.
 
-    Raises the OSError of the last address, and that of the resolver for an unknown name.
+    `permit` is called with each address before any is connected to, and raises an error to refuse it. Raises the
+    OSError of the last address, and that of the resolver for an unknown name.
     """
     failure = OSError(f"no address found for {host}")
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for *_, address in found:
+        permit(str(address[0]))
+    for family, kind, protocol, _, address in found:
         connection = LimitedSocket(family, kind, protocol)
         connection.settimeout(timeout)
         try:

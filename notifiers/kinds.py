@@ -13,13 +13,21 @@ from notifiers.config import Config, Variable
 from notifiers.console import ConsoleNotifier
 from notifiers.errors import NotifierError, utc_now
 from notifiers.notifier import Notifier
+from notifiers.pagerduty import PagerDutyNotifier
+from notifiers.post import PostNotifier
 from notifiers.slack import SlackNotifier
+from notifiers.slack_webhook import SlackWebhookNotifier
+from notifiers.teams import TeamsNotifier
 from notifiers.twilio import TwilioNotifier
 
 # One line for each kind. Its variables, default address, capabilities and errors are in its own folder.
 KINDS: dict[str, type[Notifier]] = {
     "slack": SlackNotifier,
+    "slack_webhook": SlackWebhookNotifier,
+    "teams": TeamsNotifier,
     "twilio": TwilioNotifier,
+    "pagerduty": PagerDutyNotifier,
+    "post": PostNotifier,
     "apprise": AppriseNotifier,
     "console": ConsoleNotifier,
 }

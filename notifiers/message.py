@@ -101,7 +101,8 @@ class Message:
     actions: tuple[Link, ...] = ()
     hint: str = ""
     incident: IncidentRef | None = None
-    id: str = ""
+    # Two messages with the same content are equal.
+    id: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         in_menu = [entry for entry in self.menu if isinstance(entry, Button)]

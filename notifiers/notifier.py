@@ -29,6 +29,8 @@ class Capabilities:
     thread: bool = False
     # Show buttons whose press comes back to the server.
     buttons: bool = False
+    # Show links on which the reader can act, in place of buttons.
+    actions: bool = False
     # Mention a person, so that the service alerts them.
     mention: bool = False
     # Show a picture.

@@ -8,12 +8,13 @@ not been carried out; once it was, a missing response says nothing. See docs/dec
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead, InvalidURL
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -22,6 +23,7 @@ from urllib.request import getproxies, proxy_bypass
 import certifi
 
 from notifiers import deadline
+from notifiers.address_guard import AddressGuard
 from notifiers.errors import MASK, NotifierError, redact, safe_cause
 
 USER_AGENT = "tableau-webhooks"
@@ -82,11 +84,15 @@ class Transport:
     a lost response. Notifications are rare enough to connect for each.
 
     `ca_bundle` names a file of certificates that are trusted beside the usual ones. `secrets` are masked in responses
-    and errors.
+    and errors. `guard` decides which addresses may be connected to; a name is resolved once, so that the address that
+    was checked is the one that is connected to.
     """
 
-    def __init__(self, service: str, *, secrets: Iterable[str] = (), ca_bundle: str = "") -> None:
+    def __init__(
+        self, service: str, *, secrets: Iterable[str] = (), ca_bundle: str = "", guard: AddressGuard | None = None
+    ) -> None:
         self._service = service
+        self._guard = guard
         self._secrets = [secret for secret in secrets if secret]
         self._ca_bundle = ca_bundle
 
@@ -132,7 +138,8 @@ class Transport:
         proxy = _proxy(url)
         if proxy and (proxy.scheme != "http" or not proxy.hostname):
             raise self._misconfigured(f"the proxy for {url.hostname} is not an http:// address ({proxy.scheme}://…)")
-        return Connection(url, proxy, self._tls if url.scheme == "https" else None, timeouts)
+        guard = self._guard if self._guard and not self._guard.exempts(url.hostname or "") else None
+        return Connection(url, proxy, self._tls if url.scheme == "https" else None, timeouts, guard)
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -175,12 +182,17 @@ class Connection(HTTPConnection):
     """A connection to `url`, through a proxy where one is given, that obeys the time limit of its thread."""
 
     def __init__(
-        self, url: SplitResult, proxy: SplitResult | None, tls: ssl.SSLContext | None, timeouts: Timeouts
+        self,
+        url: SplitResult,
+        proxy: SplitResult | None,
+        tls: ssl.SSLContext | None,
+        timeouts: Timeouts,
+        guard: AddressGuard | None = None,
     ) -> None:
         self._target = (url.hostname or "", url.port or PORTS[url.scheme])
         super().__init__(*self._target, timeout=timeouts.connect)
         self.default_port = PORTS[url.scheme]
-        self._proxy, self._tls, self._timeouts = proxy, tls, timeouts
+        self._proxy, self._tls, self._timeouts, self._guard = proxy, tls, timeouts, guard
 
     @property
     def by_proxy(self) -> bool:
@@ -198,18 +210,26 @@ class Connection(HTTPConnection):
     def connect(self) -> None:
         """Open the connection, with its tunnel and its TLS. Raises OSError."""
         host, port = self._target
+        permit: Callable[[str], object] = partial(self._guard.check, host) if self._guard else str
+        tunnel_to = host
         if self._proxy:
+            if self._guard:
+                # The proxy would resolve the name itself.
+                found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+                for address in found:
+                    permit(address)
+                tunnel_to, permit = found[0], str
             host, port = self._proxy.hostname or "", self._proxy.port or PORTS["http"]
-        self.sock = connection = deadline.connect(host, port, self._timeouts.connect)
+        self.sock = connection = deadline.connect(host, port, self._timeouts.connect, permit)
         connection.settimeout(self._timeouts.step)
         if self._tls:
             if self._proxy:
-                self._open_tunnel(connection)
+                self._open_tunnel(connection, tunnel_to)
             self.sock = self._tls.wrap_socket(connection, server_hostname=self._target[0])
 
-    def _open_tunnel(self, connection: deadline.LimitedSocket) -> None:
-        """Ask the proxy for a tunnel: https://www.rfc-editor.org/rfc/rfc9110#CONNECT."""
-        host = self._target[0].encode("idna").decode()
+    def _open_tunnel(self, connection: deadline.LimitedSocket, host: str) -> None:
+        """Ask the proxy for a tunnel to the host: https://www.rfc-editor.org/rfc/rfc9110#CONNECT."""
+        host = host.encode("idna").decode()
         authority = f"[{host}]:{self._target[1]}" if ":" in host else f"{host}:{self._target[1]}"
         headers = "".join(f"{name}: {value}\r\n" for name, value in self.proxy_headers.items())
         connection.sendall(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{headers}\r\n".encode())

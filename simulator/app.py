@@ -9,7 +9,7 @@ import click
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from simulator import fault_injection, slack, tableau, twilio
+from simulator import fault_injection, receivers, slack, tableau, twilio
 from simulator.config import VARIABLES, Config, from_environment
 from simulator.control.content_card import content_card
 from simulator.control.http_api import control
@@ -33,7 +33,7 @@ def create_app(config: Config | None = None) -> Flask:
     world = World(config)
     app.extensions["simulator"] = world
     fault_injection.register(app, world)
-    for vendor in (tableau, slack, twilio):
+    for vendor in (tableau, slack, twilio, receivers):
         vendor.register(app)
     app.register_blueprint(control)
     app.register_blueprint(page)

@@ -42,7 +42,10 @@ SLACK_SCOPES = (
 )
 
 # Fields that neither the environment nor the HTTP API can set.
-CODE_ONLY = ("clock", "more_pats", "more_ca_secrets", "twilio_verified")
+CODE_ONLY = (
+    *("clock", "more_pats", "more_ca_secrets", "twilio_verified"),
+    *("slack_webhook_token", "teams_signature", "pagerduty_key", "post_secret"),
+)
 # Fields that are read once, at the start or at a reset.
 FIXED_WHILE_RUNNING = (*VARIABLES.values(), *CODE_ONLY, "seed", "senders")
 
@@ -73,6 +76,11 @@ class Config:
     slack_channel: str = "#bi"
     # Signs the requests of pressed buttons.
     slack_signing_secret: str = field(default="simulated-signing-secret", repr=False)
+    # The secrets of the services that only take messages.
+    slack_webhook_token: str = field(default="simulated-webhook-token", repr=False)
+    teams_signature: str = field(default="simulated-signature,1", repr=False)
+    pagerduty_key: str = field(default="R0SIMULATED0123456789ABCDEF01234", repr=False)
+    post_secret: str = field(default="whsec_c2ltdWxhdGVkLXNlY3JldC1vZi0zMi1ieXRlcy4u", repr=False)
     twilio_account_sid: str = "AC00000000000000000000000000000001"
     twilio_auth_token: str = field(default="simulated-auth-token", repr=False)
     # An API key that is accepted in place of the account's SID and token.
@@ -136,6 +144,20 @@ class Config:
         base = base_url.rstrip("/")
         addresses = {"TABLEAU_DOMAIN": base, "SLACK_API_URL": f"{base}/slack/api/", "TWILIO_API_URL": f"{base}/twilio"}
         return addresses | values
+
+    def receiver_variables(self, base_url: str) -> dict[str, str]:
+        """Return the variables with which a server uses the services that only take messages."""
+        base = base_url.rstrip("/")
+        workflow = f"{base}/teams/workflows/bi/triggers/manual/paths/invoke?api-version=1&sig={self.teams_signature}"
+        return {
+            "SLACK_WEBHOOK_URLS": f"bi={base}/slack/hooks/T0SIMULATED/bi/{self.slack_webhook_token}",
+            "TEAMS_URLS": f"bi={workflow}",
+            "PAGERDUTY_KEYS": f"data={self.pagerduty_key}",
+            "PAGERDUTY_API_URL": f"{base}/pagerduty",
+            "POST_URLS": f"ops={base}/post/ops",
+            "POST_SECRET": self.post_secret,
+            "POST_ALLOW": "127.0.0.1",
+        }
 
 
 def from_environment(environ: Mapping[str, str]) -> tuple[Config, dict[str, str]]:

@@ -21,7 +21,16 @@ from simulator.world.world import World
 
 # The faults that change the shape of Tableau's JSON.
 SHAPES = {"strings", "single", "bare", "lists", "empty"}
-PREFIXES = {"/api/": "tableau", "/slack/": "slack", "/twilio/": "twilio"}
+PREFIXES = {
+    "/api/": "tableau",
+    "/slack/": "slack",
+    "/twilio/": "twilio",
+    "/teams/": "teams",
+    "/pagerduty/": "pagerduty",
+    "/post/": "post",
+}
+# Their errors are statuses.
+RECEIVERS = frozenset({"teams", "pagerduty", "post"})
 HTML = "<html><head><title>{status}</title></head><body><center><h1>{status} {words}</h1></center><hr></body></html>"
 HTML_TITLES = {502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Time-out"}
 TWILIO_STATUSES = {20003: 401, 20404: 404, 20429: 429, 20500: 500}
@@ -112,6 +121,10 @@ def _document(fault: Fault) -> Response:
 @responds("error")
 def _error(fault: Fault) -> Response:
     code = fault.code
+    if g.target in RECEIVERS:
+        return Response("Simulated fault", int(code) if code.isdigit() else 500, mimetype="text/plain")
+    if request.path.startswith("/slack/hooks/"):
+        return Response(code or "rollup_error", 500 if code in {"", "rollup_error"} else 400, mimetype="text/plain")
     if g.target == "slack":
         return slack_api.error_response(SlackError(code or "internal_error"))
     if g.target == "twilio":
@@ -123,7 +136,9 @@ def _error(fault: Fault) -> Response:
 
 @responds("throttled")
 def _throttled(fault: Fault) -> Response:
-    if g.target == "slack":
+    if g.target in RECEIVERS or request.path.startswith("/slack/hooks/"):
+        response = Response("Too many requests", 429, mimetype="text/plain")
+    elif g.target == "slack":
         response = slack_api.error_response(SlackError("ratelimited"), 429)
     elif g.target == "twilio":
         response = twilio_api.error_response(TwilioError(20429, "Too Many Requests", 429))
@@ -138,6 +153,8 @@ def _throttled(fault: Fault) -> Response:
 
 @responds("unauthorized")
 def _unauthorized(fault: Fault) -> Response:
+    if g.target in RECEIVERS:
+        return Response(status=401)
     if g.target == "slack":
         return slack_api.error_response(SlackError("invalid_auth"))
     if g.target == "twilio":

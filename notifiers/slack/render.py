@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from notifiers.message import MAX_TEXT_ROWS, Button, Mention, Message, link_of, plain_text, title_of
+from notifiers.message import MAX_TEXT_ROWS, Button, Mention, Message, actions_of, link_of, plain_text, title_of
 from notifiers.table import Table, cell_text, left_out, plain_lines
 from notifiers.text import clean, one_line, shorten
 from notifiers.values import Cell, Link, Timestamp, usable_link
@@ -153,8 +153,9 @@ def _actions(message: Message) -> list[Block]:
     """Return the block of the buttons, the link, and the menu; a menu of one entry is a button."""
     link = link_of(message)
     elements = [_button(button) for button in message.buttons[: ELEMENTS - 2]]
-    if link and len(link.url) <= URL:
-        elements.append(_button(link))
+    for shown in [*actions_of(message), *([link] if link else [])]:
+        if len(shown.url) <= URL and len(elements) < ELEMENTS - 1:
+            elements.append(_button(shown))
     usable = (usable_link(entry) if isinstance(entry, Link) else entry for entry in message.menu)
     entries = [entry for entry in usable if entry and not (isinstance(entry, Link) and len(entry.url) > URL)]
     if len(entries) == 1:

@@ -6,7 +6,7 @@ POST   /simulator/events      {"event_type": "WorkbookRefreshFailed", "name": "S
 GET    /simulator/site        the contents of the site with their LUIDs: projects, workbooks, users, webhooks …
 POST   /simulator/refreshes   {"name": "Sales", "fail": 2, "reason": "…"}: its next refreshes fail; -1: all
 GET    /simulator/messages    the messages that Slack and Twilio received, newest last, and the shared files; the
-                              messages of Slack with all their versions
+                              messages of Slack with all their versions; those of Teams, PagerDuty and others
 POST   /simulator/slack/messages  {"channel": "#bi", "user": "ben@acme.example", "text": "…"}: a person writes
 POST   /simulator/slack/press {"channel": "#bi", "ts": "…", "button": "ack", "user": "ben@acme.example"}: press a
                               button by its action_id or text, or choose an entry of a menu by its text; returns the
@@ -37,7 +37,14 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, request
 
 from simulator.config import changeable_settings
-from simulator.control.reports import call_report, delivery_report, message_report, sms_report, versions_report
+from simulator.control.reports import (
+    call_report,
+    delivery_report,
+    message_report,
+    sms_report,
+    taken_report,
+    versions_report,
+)
 from simulator.slack.files import mimetype
 from simulator.slack.interactions import Target, find_member, press
 from simulator.slack.workspace import Channel, SlackError
@@ -154,7 +161,13 @@ def messages() -> Result:
         sent = [
             message_report(world, message) | {"versions": versions_report(message)} for message in world.slack.messages
         ]
-        return {"slack": sent, "sms": [sms_report(world, sms) for sms in world.twilio.messages], "files": files}
+        return {
+            "slack": sent,
+            "sms": [sms_report(world, sms) for sms in world.twilio.messages],
+            "files": files,
+            "others": [taken_report(message) for message in world.taking.messages],
+            "alerts": [asdict(alert) for alert in world.taking.alerts],
+        }
 
 
 @control.post("/slack/messages")

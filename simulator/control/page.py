@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, render_template, request
 
 from simulator.control import http_api
-from simulator.control.reports import call_report, delivery_report, message_report, sms_report
+from simulator.control.reports import call_report, delivery_report, message_report, sms_report, taken_report
 from simulator.slack.workspace import Message
 from simulator.world.current import current_world
 from simulator.world.world import World
@@ -70,6 +70,10 @@ def _data(world: World) -> dict[str, Any]:
         "messages": [message_report(world, message) for message in _shown_messages(world)],
         "members": [(member.id, member.real_name) for member in world.slack.members],
         "sms": [sms_report(world, sms) for sms in world.twilio.messages[: -MAX_SMS - 1 : -1]],
+        "others": [
+            {"key": number} | taken_report(message) | {"data": None}
+            for number, message in reversed(list(enumerate(world.taking.messages))[-MAX_SMS:])
+        ],
         "deliveries": [redacted(delivery_report(delivery)) for delivery in deliveries],
         "calls": calls[::-1],
         "faults": [asdict(fault) for fault in world.faults.on()],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from simulator.receivers.state import Taken
 from simulator.slack.files import mimetype
 from simulator.slack.workspace import BOT_NAME, Message
 from simulator.twilio.account import Sms
@@ -69,6 +70,18 @@ def sms_report(world: World, sms: Sms) -> Report:
         "segments": sms.segments,
         "status": sms.status(world.now(), world.config.sms_seconds),
         "at": sms.at.isoformat(),
+    }
+
+
+def taken_report(message: Taken) -> Report:
+    """Return a message that one of the other services took."""
+    return {
+        "kind": message.kind,
+        "place": message.place,
+        "title": message.title,
+        "text": message.text,
+        "at": message.at.isoformat(),
+        "data": message.data,
     }
 
 

@@ -9,12 +9,12 @@ import re
 import threading
 from dataclasses import dataclass
 
-TARGETS = ("tableau", "slack", "twilio")
+TARGETS = ("tableau", "slack", "twilio", "teams", "pagerduty", "post")
 KINDS = {
     "delay": "wait `seconds` before the response",
     "refuse": "close the connection without a response",
     "lost": "carry out the request, send nothing for `seconds`, then close the connection",
-    "error": "respond with the vendor's error `code` (tableau 409093, slack channel_not_found, twilio 21611 …)",
+    "error": "respond with the vendor's error `code` (tableau 409093, slack channel_not_found, teams 404 …)",
     "unauthorized": "respond with `form`: 401000, 401002, 403, html or empty (Tableau only)",
     "throttled": "respond with 429 and `seconds` to wait; without `header` there is no Retry-After",
     "html": "respond with a gateway's HTML page and `status` (502)",

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from simulator.config import Config, parse_setting
+from simulator.receivers.state import Taking
 from simulator.slack.workspace import Workspace
 from simulator.twilio.account import Account
 from simulator.world.calls import Calls
@@ -48,6 +49,7 @@ class World:
         self.sender = Sender(lambda: self.config, self.timer, self._delivery_ended)
         people = [(user.full_name, user.email) for user in self.home.users.values()]
         self.slack = Workspace(self.config, people, self.now)
+        self.taking = Taking()
         self.twilio = Account(self.config, self.now, self.random)
 
     def reset(self) -> None:

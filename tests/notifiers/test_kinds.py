@@ -51,8 +51,8 @@ def test_parse_destination_knows_kind_and_address(text: str, destination: Destin
 @pytest.mark.parametrize(
     ("text", "right"),
     [
-        ("", "one of: slack, twilio, apprise, console"),
-        ("teams:#x", "one of: slack, twilio, apprise, console"),
+        ("", "one of: slack, slack_webhook, teams, twilio, pagerduty, post, apprise, console"),
+        ("discord:#x", "one of: slack, slack_webhook"),
         ("#finance", "one of: slack"),
         ("slack:", "Write slack for the default"),
         ("slack:finance", "#channel"),
@@ -61,6 +61,7 @@ def test_parse_destination_knows_kind_and_address(text: str, destination: Destin
         ("twilio:5550100", "country code"),
         ("twilio:+0123", "country code"),
         ("apprise:two words", "Tags are words"),
+        ("teams:two words", "Write one of those in TEAMS_URLS, as in teams:finance"),
         ("console:x", "Write console"),
     ],
 )

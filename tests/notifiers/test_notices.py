@@ -483,7 +483,11 @@ def test_other_notifiers_send_a_new_message_for_each_change(notifiers: Notifiers
     console = notifiers["console"]
     assert {kind: notifiers[kind].capabilities.upkeep for kind in notifiers} == {
         "slack": "edit",
+        "slack_webhook": "message",
+        "teams": "message",
         "twilio": "ends",
+        "pagerduty": "edit",
+        "post": "edit",
         "apprise": "message",
         "console": "message",
     }

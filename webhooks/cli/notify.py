@@ -62,7 +62,7 @@ def list_notifiers(as_json: bool) -> None:
 def test(name: str, to: str | None, as_json: bool) -> None:
     """Check credentials and send a test message.
 
-    NAME is slack, twilio, apprise or console, or a destination as in rules.
+    NAME is a kind of destination, such as slack or teams, or a destination as in rules.
 
     \b
     flask notify test slack

@@ -100,6 +100,11 @@ function drawDelivery(delivery) {
     make("div", "sub", `${delivery.name} → ${delivery.address}`), make("ol", "", ...attempts), make("pre", "", delivery.body));
 }
 
+function drawOther(other) {
+  const alert = other.status ? ` · ${other.status}` : "";
+  return make("div", "bubble", make("b", "", other.title), make("div", "text", other.text), make("div", "meta", `${other.kind}: ${other.place} · ${clock(other.at)}${alert}`));
+}
+
 function drawSms(sms) {
   const parts = sms.segments === 1 ? "1 segment" : `${sms.segments} segments`;
   if (sms.status === "received") {
@@ -191,6 +196,9 @@ function render() {
   $("webhooks").textContent = feed.webhooks;
   $("signins").textContent = feed.sign_ins;
   $("total").textContent = feed.total;
+  sync($("others"), feed.others, drawOther, "");
+  $("otherpanel").hidden = !feed.others.length;
+  $("othercount").textContent = feed.others.length || "";
   $("smscount").textContent = feed.sms.length || "";
   $("sentcount").textContent = feed.sent || "";
   $("callcount").textContent = feed.total || "";

@@ -1,0 +1,90 @@
+"""The guides of the notifiers show a message as it is: each capture is made from the same message here."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from notifiers import IncidentRef, Link, Message, Timestamp
+from notifiers.pagerduty.notifier import dedup_key
+from notifiers.pagerduty.render import render as pagerduty_event
+from notifiers.post.render import render as post_body
+from notifiers.post.signature import parse_secrets, signed_headers
+from notifiers.slack.render import blocks
+from notifiers.teams.render import render as teams_card
+from simulator.receivers.teams import card_texts
+from webhooks.config.settings import ROOT
+
+NOW = datetime(2026, 3, 2, 2, 0, 5, tzinfo=UTC)
+SAMPLE = Message(
+    "Sales (workbook)",
+    "Login failed for user 'etl'.\nCheck the user name and password that are embedded in the data source.",
+    (
+        ("Since", Timestamp(datetime(2026, 3, 2, 2, 0, tzinfo=UTC))),
+        ("Failures", "1"),
+        ("Project", "Finance/Reports"),
+        ("Owner", "ben@example.org"),
+    ),
+    Link("https://10ax.online.tableau.com/#/site/finance/workbooks/7", "Open in Tableau"),
+    "bad",
+    footer="Finance refreshes · incident 7",
+    status="Failing",
+    incident=IncidentRef("5f3a9c", "open", "Failing: Sales"),
+    actions=(Link("https://hooks.example.org/act/…", "Acknowledge"),),
+    id="notice 7 message 1",
+)
+
+
+def teams() -> str:
+    """Return the texts of the card, and its buttons in brackets."""
+    lines = card_texts(json.loads(teams_card(SAMPLE))["attachments"][0]["content"])
+    return "\n".join(re.sub(r"(\[.*\]) .*", r"\1", line) for line in lines)
+
+
+def slack_webhook() -> str:
+    """Return the texts of the blocks, and the buttons in brackets."""
+    lines: list[str] = []
+    for block in blocks(SAMPLE):
+        texts = [block["text"], *block.get("fields", ())] if "text" in block else block.get("fields", [])
+        lines += [text["text"].replace("\n", "  ") for text in texts]
+        for element in block.get("elements", ()):
+            text = element["text"]
+            lines.append(text if isinstance(text, str) else f"[{text['text']}]")
+    return re.sub(r"<!date[^|]*\|(.*?)>", r"\1", "\n".join(lines))
+
+
+def pagerduty() -> str:
+    """Return the event without its key."""
+    event = json.loads(pagerduty_event(SAMPLE, "trigger", routing_key="R0123…", dedup_key=dedup_key(SAMPLE)))
+    return json.dumps(event, ensure_ascii=False, indent=2)
+
+
+def post() -> str:
+    """Return the headers and the body."""
+    body = post_body(SAMPLE, NOW)
+    secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+    headers = signed_headers(parse_secrets(secret), "msg_2f6c0e1b", int(NOW.timestamp()), body)
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    return "\n".join([*lines, "", json.dumps(json.loads(body), ensure_ascii=False, indent=2)])
+
+
+CAPTURES: dict[str, Callable[[], str]] = {
+    "teams": teams,
+    "slack-webhook": slack_webhook,
+    "pagerduty": pagerduty,
+    "post": post,
+}
+
+
+@pytest.mark.parametrize("page", CAPTURES)
+def test_capture_is_what_is_sent(page: str) -> None:
+    """The block after the mark in the guide is the message, word for word."""
+    text = (ROOT / "docs" / "howto" / f"{page}.md").read_text(encoding="utf-8")
+    found: Any = re.search(r"<!-- capture -->\n```\w*\n(.*?)\n```", text, re.DOTALL)
+    assert found, f"docs/howto/{page}.md has no capture"
+    assert found[1] == CAPTURES[page]()
