@@ -11,6 +11,7 @@ from flask import Flask
 
 # The first sentence of each command's help, in the order of `flask --help`.
 COMMANDS = {
+    "setup": "Connect Tableau and Slack step by step, and write .env.",
     "status": "Show what is broken now, since when, and who was notified.",
     "incidents": "List, explain, acknowledge, snooze and close incidents.",
     "silences": "List, add and end silences, in which nothing is sent.",
@@ -35,6 +36,7 @@ MODULES = {
     "listen": "listen.command",
     "refresh": "refresh.command",
     "rules": "rules.commands",
+    "setup": "setup.command",
     "silences": "silences.commands",
     "status": "status.command",
     "trigger": "trigger.command",

@@ -113,7 +113,8 @@ def server_url(domain: str, sitename: str) -> str:
         # The message must not contain the password either.
         raise ValueError("remove the user name and password from the address")
     parts = urlsplit(domain if "://" in domain else f"https://{domain}")
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    has_blank = any(character.isspace() for character in parts.netloc)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or has_blank:
         raise ValueError("write the host of Tableau, e.g. 10ax.online.tableau.com")
     _ = parts.port  # raises ValueError for an invalid port
     address = f"{parts.scheme}://{parts.netloc}"
@@ -122,6 +123,17 @@ def server_url(domain: str, sitename: str) -> str:
         also = f", and {sitename}={site[1]}" if site else ""
         raise ValueError(f"write only {address}{also}")
     return address
+
+
+def parse_page_address(address: str) -> tuple[str, str]:
+    """Return the server's address and the site's content URL from the address of a page, as a browser shows it.
+
+    `https://10ax.online.tableau.com/#/site/acme/home` is the site `acme`. Raises ValueError.
+    """
+    parts = urlsplit(address if "://" in address else f"https://{address}")
+    site = IN_ADDRESS.search(f"{parts.path}/{parts.fragment}")
+    server = server_url(f"{parts.scheme}://{parts.netloc}", "the site")
+    return server, content_url(site[1]) if site else ""
 
 
 def content_url(sitename: str) -> str:
