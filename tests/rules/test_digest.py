@@ -49,7 +49,7 @@ def test_mistakes_are_reported(table: str, error: str) -> None:
     """Every mistake is named, with what would be right."""
     with pytest.raises(RulesError) as raised:
         parse(f"{RULE}[digest]\n{table}\n", {"notify": _notify()})
-    assert "digest: " in str(raised.value)
+    assert "digest (line " in str(raised.value)
     assert error in str(raised.value)
 
 

@@ -10,12 +10,18 @@ import pytest
 from webhooks.event_types import EVENT_TYPES
 from webhooks.messages.event_message import PLACEHOLDERS
 from webhooks.registry import registry
-from webhooks.rules import RulesError, parse
+from webhooks.rules import RulesError, RulesSource, parse
 from webhooks.rules.conditions import ALIASES, PAYLOAD_FIELDS, TABLEAU_FIELDS
-from webhooks.rules.file import RuleModel
+from webhooks.rules.file import SECTIONS
+from webhooks.rules.rule_table import RuleModel
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+
+
+def included(text: str) -> RulesSource:
+    """Return the text as if a file that the page names were beside it."""
+    return RulesSource(text, {"rules.d/a.toml": ""})
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[text.splitlines()[1] for text in EXAMPLES])
@@ -23,21 +29,32 @@ def test_each_example_is_valid_without_warnings(example: str) -> None:
     """Every example can be copied unchanged; one without a rule is valid beside a rule."""
     registry.load()
     rule = "" if "[[rule]]" in example else EXAMPLES[0]
-    assert parse(rule + example, registry.actions).warnings == ()
+    assert parse(included(example + rule), registry.actions).warnings == ()
 
 
 def test_all_examples_together_are_valid() -> None:
     """All examples in one file are a valid file."""
     registry.load()
-    assert len(parse("\n".join(EXAMPLES), registry.actions).rules) == len(re.findall(r"(?m)^\[\[rule\]\]", PAGE))
+    # A key without a section stands above all sections.
+    ordered = sorted(EXAMPLES, key=lambda example: example.startswith("["))
+    parsed = parse(included("\n".join(ordered)), registry.actions)
+    assert len(parsed.rules) == len(re.findall(r"(?m)^\[\[rule\]\]", PAGE))
 
 
 def test_every_word_of_the_rules_file_is_documented() -> None:
     """Keys, actions with their parameters, conditions, event types and placeholders are all on the page."""
     registry.load()
     params = [name for model in registry.actions.values() for name in list(model.model_fields)]
-    words = [*RuleModel.model_fields, *PAYLOAD_FIELDS, *TABLEAU_FIELDS, *ALIASES, *EVENT_TYPES, *registry.actions]
-    missing = [word for word in [*words, *params] if f"`{word}`" not in PAGE]
+    words = [
+        *SECTIONS,
+        *RuleModel.model_fields,
+        *PAYLOAD_FIELDS,
+        *TABLEAU_FIELDS,
+        *ALIASES,
+        *EVENT_TYPES,
+        *registry.actions,
+    ]
+    missing = [word for word in [*words, *params] if f"`{word}`" not in PAGE and f"[{word}]" not in PAGE]
     missing += [word for word in PLACEHOLDERS if f"`{{{word}}}`" not in PAGE]
     assert missing == []
 

@@ -20,14 +20,14 @@ def errors(text: str, actions: Actions) -> list[str]:
 @pytest.mark.parametrize(
     ("old", "new", "error"),
     [
-        ("name", "nmae", "rule 1 (line 1): nmae is not known; did you mean name?"),
-        ("notify", "notfy", 'rule 1 "A" (line 1): notfy is not known; did you mean notify?'),
+        ("name", "nmae", "rule 1 (line 2): nmae is not known; did you mean name?"),
+        ("notify", "notfy", 'rule 1 "A" (line 4): notfy is not known; did you mean notify?'),
         ('name = "A"', "", 'rule 1 (line 1): name is missing; for example name = "Finance refresh failures"'),
-        ('name = "A"', 'name = " "', 'rule 1 " " (line 1): name: " " is empty or too short (at least 1)'),
-        ('name = "A"', "name = 7", 'rule 1 "7" (line 1): name: 7 should be text in quotes'),
+        ('name = "A"', 'name = " "', 'rule 1 " " (line 2): name: " " is empty or too short (at least 1)'),
+        ('name = "A"', "name = 7", 'rule 1 "7" (line 2): name: 7 should be text in quotes'),
         ('on = "*"', "", 'rule 1 "A" (line 1): on is missing; for example on = ['),
-        ('on = "*"', "on = []", 'rule 1 "A" (line 1): on: an empty list matches nothing'),
-        ('on = "*"', "on = [7]", 'rule 1 "A" (line 1): on: 7 should be text in quotes'),
+        ('on = "*"', "on = []", 'rule 1 "A" (line 3): on: an empty list matches nothing'),
+        ('on = "*"', "on = [7]", 'rule 1 "A" (line 3): on: 7 should be text in quotes'),
         ('on = "*"', 'on = "*"\nwhere = "Finance"', "where: should be a table, such as { project = "),
         ('on = "*"', 'on = "*"\nwhere.projekt = "F"', "where: projekt is not a condition; did you mean project?"),
         ('on = "*"', 'on = "*"\nenabled = "no"', 'enabled: "no" should be true or false, without quotes'),
@@ -46,7 +46,7 @@ def errors(text: str, actions: Actions) -> list[str]:
             '{ to = "slack", picture = "yes please" }',
             'notify: picture: "yes please" should be true or false',
         ),
-        ('"slack"', '["slack", "slack"]', 'rule 1 "A" (line 1): notify slack is given 2 times; once is enough'),
+        ('"slack"', '["slack", "slack"]', 'rule 1 "A" (line 4): notify slack is given 2 times; once is enough'),
         ('"slack"', '["slack:#a", "slack: #a"]', "notify slack:#a is given 2 times; once is enough"),
         ('"slack"', '["twilio:+15550100", "twilio:+1 555 0100"]', "notify twilio:+15550100 is given 2 times; once is"),
         ('"slack"', '"slack"\ntag = [7]', "tag: tags: 7 should be text in quotes"),
@@ -63,14 +63,14 @@ def test_error_says_what_is_expected(old: str, new: str, error: str, actions: Ac
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        (VALID + VALID, 'rule 2 "A" (line 5): rule 1 "A" (line 1) has the same name; give each rule its own'),
+        (VALID + VALID, 'rule 2 "A" (line 6): rule 1 "A" (line 1) has the same name; give each rule its own'),
         (VALID.replace("[[rule]]", "[rule]"), "write [[rule]], with two brackets on each side"),
         (VALID.replace("[[rule]]", "[[rules]]"), "rules is not known here; did you mean rule?"),
         ("rule = 3", "write [[rule]], with two brackets on each side"),
         ("rule = [3]", "write [[rule]], with two brackets on each side"),
         ("[dead_letter]\nnotify = 'slack'", "dead_letter is not known here; did you mean dead_letters?"),
-        ("[dead_letters]\nnotify = 'slak'", "dead_letters: notify: 'slak' is"),
-        ("[dead_letters]\nto = 'slack'", "dead_letters: to is not known here; choose one of: notify"),
+        ("[dead_letters]\nnotify = 'slak'", "dead_letters (line 2): notify: 'slak' is"),
+        ("[dead_letters]\nto = 'slack'", "dead_letters (line 2): to is not known here; choose one of: notify"),
         ("name = ", "not TOML: Invalid value (at end of document)"),
         ("[[rule]]\nname = \u201cA\u201d", "(at line 2, column 8); use straight quotation marks"),
         ("[[rule]]\nname = Sales", '(at line 2, column 8); write text in straight quotation marks: "text"'),
@@ -93,15 +93,34 @@ def test_all_errors_are_reported_at_once(actions: Actions) -> None:
     lines = str(caught.value).splitlines()
     assert lines[0] == "my-rules.toml has 5 errors:"
     assert [line.split(":")[0].strip() for line in lines[1:]] == [
-        *['rule 1 "A" (line 2)'] * 2,
-        *["rule 2 (line 7)"] * 3,
+        'rule 1 "A" (line 4)',
+        'rule 1 "A" (line 2)',
+        "rule 2 (line 8)",
+        "rule 2 (line 7)",
+        "rule 2 (line 10)",
     ]
 
 
-def test_places_have_no_line_if_rules_are_inline_tables(actions: Actions) -> None:
-    """If rules are not written with [[rule]], no wrong line is claimed."""
-    found = errors('rule = [{ name = "A", on = "*", notify = "slak" }]', actions)
-    assert found[0].startswith('rule 1 "A": notify')
+def test_places_have_the_line_of_the_value(actions: Actions) -> None:
+    """Each error has the line of its own key or list item, also in tables of any form."""
+    text = """rule = [
+  { name = "A", on = "*", notify = "slak" },
+  { name = "B", on = [
+      "*",  # "every" event
+      7,
+    ], notify = [
+      "slack",
+      { to = "slack:#a", picture = "maybe" },
+    ], where = { project = "F", "tags" = ["x",
+      ""] } },
+]
+"""
+    assert [one.partition(":")[0] for one in errors(text, actions)] == [
+        'rule 1 "A" (line 2)',
+        'rule 2 "B" (line 5)',
+        'rule 2 "B" (line 10)',
+        'rule 2 "B" (line 8)',
+    ]
 
 
 def test_warnings_are_reported_with_the_errors(actions: Actions) -> None:

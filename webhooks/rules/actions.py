@@ -7,7 +7,8 @@ from typing import Any, get_origin
 
 from pydantic import BaseModel
 
-from webhooks.rules.errors import InvalidValue, validate
+from webhooks.rules.errors import InvalidValue, Problem, validate
+from webhooks.rules.positions import Path
 from webhooks.rules.rules import RuleAction
 
 # The actions that a rule may name, each with the model of its parameters.
@@ -21,36 +22,49 @@ def parse_actions(name: str, value: object, model: type[BaseModel]) -> list[Rule
     nothing. A list asks for one action per item, unless the first field itself is a list.
     """
     main = next(iter(model.model_fields), None)
+    actions = []
+    problems: list[Problem] = []
     try:
-        actions = []
-        for table in _tables(value, main, model):
-            params = validate(model, table)
-            main_value = getattr(params, main) if main else None
-            # A number says how an action is done, not for whom, so it does not distinguish two actions.
-            label = ",".join(map(str, main_value)) if isinstance(main_value, list | tuple) else main_value
-            params_given = params.model_dump(mode="json", exclude_unset=True)
-            actions.append(RuleAction(name, label if isinstance(label, str) else "", params_given))
+        tables = _tables(value, main, model)
     except InvalidValue as error:
-        raise InvalidValue(*(f"{name}: {message}" for message in error.messages)) from None
+        raise error.within(name, name) from None
+    for path, table in tables:
+        try:
+            params = validate(model, table)
+        except InvalidValue as error:
+            problems += error.within(name, name, *path).problems
+            continue
+        main_value = getattr(params, main) if main else None
+        # A number says how an action is done, not for whom, so it does not distinguish two actions.
+        label = ",".join(map(str, main_value)) if isinstance(main_value, list | tuple) else main_value
+        params_given = params.model_dump(mode="json", exclude_unset=True)
+        actions.append(RuleAction(name, label if isinstance(label, str) else "", params_given))
+    if problems:
+        raise InvalidValue(*dict.fromkeys(problems))
     return actions
 
 
-def _tables(value: object, main: str | None, model: type[BaseModel]) -> list[Mapping[str, Any]]:
-    """Return a table of parameters for each action that `value` asks for; `main` is the model's first field."""
+def _tables(value: object, main: str | None, model: type[BaseModel]) -> list[tuple[Path, Mapping[str, Any]]]:
+    """Return a table of parameters for each action that `value` asks for, with the place of its values in `value`.
+
+    `main` is the model's first field.
+    """
     main_is_list = main is not None and get_origin(model.model_fields[main].annotation) in {list, tuple}
     if isinstance(value, bool):
-        return [{}] if value else []
+        return [((), {})] if value else []
     if isinstance(value, Mapping):
         items = value.get(main) if main and not main_is_list else None
         if not isinstance(items, list):
-            return [value]
+            return [((), value)]
         if not items:
-            raise InvalidValue(f"{main}: an empty list does nothing; remove it, or add a value")
-        return [{**value, str(main): item} for item in items]
+            raise InvalidValue(Problem(f"{main}: an empty list does nothing; remove it, or add a value", (str(main),)))
+        return [((), {**value, str(main): item}) for item in items]
     if isinstance(value, list) and not (main_is_list and not any(isinstance(item, Mapping) for item in value)):
         if not value:
             raise InvalidValue("an empty list does nothing; remove it, or add a value")
-        return [table for item in value for table in _tables(item, main, model)]
+        return [
+            ((number, *path), table) for number, item in enumerate(value) for path, table in _tables(item, main, model)
+        ]
     if not main:
         raise InvalidValue("has no parameters; write true")
-    return [{main: value}]
+    return [((), {main: value})]

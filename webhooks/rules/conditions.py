@@ -9,6 +9,7 @@ from typing import Self
 from webhooks.event import Event
 from webhooks.event_types import MONITOR_EVENT_TYPES, RULE_EVENT_TYPES, event_type
 from webhooks.patterns import MAX_COMPARED, Patterns, divide, is_glob, matches
+from webhooks.rules.errors import InvalidValue, Problem
 from webhooks.rules.mistakes import NONE, Mistake, find_mistakes
 from webhooks.spelling import closest, hint
 from webhooks.text import cut, value_text
@@ -25,8 +26,8 @@ ALIASES = {"name": "resource_name", "luid": "resource_luid", "site": "site_luid"
 MAX_SHOWN = 300
 
 
-class ConditionError(ValueError):
-    """A condition that is invalid; the message says what is expected."""
+class ConditionError(InvalidValue):
+    """Conditions that are invalid; the message says what is expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +54,18 @@ class Where:
         if not isinstance(table, Mapping):
             raise ConditionError('should be a table, such as { project = "Finance*" }')
         conditions: dict[str, Patterns] = {}
-        errors = []
+        errors: list[Problem] = []
         for key, value in table.items():
             try:
                 name, patterns = _parse_condition(key, value)
             except ConditionError as error:
-                errors.append(str(error))
+                errors += [Problem(one.text, (key, *one.path)) for one in error.problems]
                 continue
             if name in conditions:
-                errors.append(f"{name} is given twice")
+                errors.append(Problem(f"{name} is given twice", (key,)))
             conditions[name] = patterns
         if errors:
-            raise ConditionError("; ".join(errors))
+            raise ConditionError(*errors)
         return cls(
             {name: patterns for name, patterns in conditions.items() if name in PAYLOAD_FIELDS},
             {name: patterns for name, patterns in conditions.items() if name in TABLEAU_FIELDS},
@@ -214,11 +215,15 @@ def parse_patterns(value: object) -> Patterns:
     items = value if isinstance(value, list | tuple) else [value]
     if not items:
         raise ConditionError("an empty list matches nothing; remove it, or add a value")
-    for item in items:
+    problems = []
+    for number, item in enumerate(items):
+        path = (number,) if isinstance(value, list | tuple) else ()
         if not isinstance(item, str):
-            raise ConditionError(f"{item!r} should be text in quotes")
-        if not item.removeprefix("!").strip():
-            raise ConditionError("an empty text matches nothing; remove it, or add a value")
+            problems.append(Problem(f"{item!r} should be text in quotes", path))
+        elif not item.removeprefix("!").strip():
+            problems.append(Problem("an empty text matches nothing; remove it, or add a value", path))
+    if problems:
+        raise ConditionError(*problems)
     return tuple(items)
 
 
@@ -234,4 +239,4 @@ def _parse_condition(name: str, value: object) -> tuple[str, Patterns]:
     try:
         return field_name, parse_patterns(value)
     except ConditionError as error:
-        raise ConditionError(f"{name}: {error}") from None
+        raise ConditionError(*error.within(name).problems) from None

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from webhooks.rules.positions import Path
 from webhooks.validation import describe_toml
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -23,10 +24,15 @@ EXAMPLES = {
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One error: its place (`rule 2 "Finance" (line 14)`), what is wrong, and what is expected."""
+    """One error or warning: its place (`rule 2 "Finance" (line 14)`), what is wrong, and what is expected.
+
+    `file` is the name of an included file, empty for the rules file; `line` is 0 if it is unknown.
+    """
 
     place: str
     message: str
+    file: str = ""
+    line: int = 0
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}" if self.place else self.message
@@ -51,12 +57,29 @@ class RulesError(Exception):
         return f"{self.source}: {'; '.join(map(str, self.errors))}"
 
 
-class InvalidValue(ValueError):
-    """A part of the file is invalid; each of `messages` is an error."""
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error about the value at `path` within a part of the file."""
 
-    def __init__(self, *messages: str) -> None:
-        super().__init__("; ".join(messages))
-        self.messages = messages
+    text: str
+    path: Path = ()
+
+
+class InvalidValue(ValueError):
+    """A part of the file is invalid; `problems` are all of its errors."""
+
+    def __init__(self, *problems: Problem | str) -> None:
+        self.problems = tuple(one if isinstance(one, Problem) else Problem(one) for one in problems)
+        super().__init__("; ".join(self.messages))
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """The problems without their places."""
+        return tuple(one.text for one in self.problems)
+
+    def within(self, name: str, *path: str | int) -> InvalidValue:
+        """Return the error of the whole of which this part is called `name` and is at `path`."""
+        return InvalidValue(*(Problem(f"{name}: {one.text}", (*path, *one.path)) for one in self.problems))
 
 
 def validate(model: type[Model], table: Mapping[str, Any]) -> Model:
@@ -64,4 +87,12 @@ def validate(model: type[Model], table: Mapping[str, Any]) -> Model:
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        raise InvalidValue(*describe_toml(error, model.model_fields, EXAMPLES)) from None
+        problems: list[Problem] = []
+        sentences = describe_toml(error, model.model_fields, EXAMPLES)
+        for one, sentence in zip(error.errors(include_url=False), sentences, strict=True):
+            cause = one.get("ctx", {}).get("error")
+            if isinstance(cause, InvalidValue):
+                problems += cause.within(str(one["loc"][0]), *one["loc"]).problems
+            else:
+                problems.append(Problem(sentence, one["loc"]))
+        raise InvalidValue(*problems) from None

@@ -14,7 +14,7 @@ from notifiers import parse_mention
 from webhooks.incidents.silences import EVERY_DAY, WeeklyPeriod
 
 # Keys of a rule that hold for all its destinations; a destination may give its own.
-SHARED_KEYS = ("repeat", "quiet", "each")
+SHARED_KEYS = ("repeat", "quiet", "each", "mention", "picture", "title", "text")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DURATION = re.compile(r"(\d{1,6})\s*(s|min|m|h|d)")
 SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}

@@ -58,7 +58,7 @@ def test_check_prints_every_error(flask: Run, tmp_path: Path) -> None:
     file.write_text(BROKEN, encoding="utf-8")
     result = flask("rules", "check", file)
     assert (result.exit_code, result.stdout) == (1, "")
-    for words in ('rule 1 "One" (line 2)', "slak", 'rule 2 "Two" (line 7)', "wen is not known", "on is missing"):
+    for words in ('rule 1 "One" (line 5)', "slak", 'rule 2 "Two" (line 7)', "wen is not known", "on is missing"):
         assert words in result.stderr
 
 
@@ -75,7 +75,7 @@ def test_check_json_has_rules_or_errors(flask: Run, tmp_path: Path) -> None:
     file.write_text(BROKEN, encoding="utf-8")
     result = flask("rules", "check", file, "--json")
     assert result.exit_code == 1
-    assert all(error.keys() == {"place", "message"} for error in objects(result.stdout))
+    assert all(error.keys() == {"place", "message", "file", "line"} for error in objects(result.stdout))
 
 
 def test_check_reads_stdin_and_reports_missing_files(flask: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,7 @@ def check(file: Path | None, strict: bool, online: bool, as_json: bool) -> None:
     except RulesError as error:
         if as_json:
             for diagnostic in error.errors:
-                terminal.print_json({"place": diagnostic.place, "message": diagnostic.message})
+                terminal.print_json(asdict(diagnostic))
         raise Failure(str(error)) from None
     warnings = [*found.warnings, *(f"handler {warning}" for warning in application.registry().warnings())]
     for warning in warnings:
