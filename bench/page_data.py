@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import insert, text
 
-from webhooks.clock import utc_now
+from webhooks.clock import from_timestamp, utc_now
 from webhooks.inbox import Inbox, ResourceDetails
 from webhooks.inbox.schema import attempts, events, jobs, refreshed_content, resources, runs
 from webhooks.incidents import Act, RunEvidence
@@ -118,8 +118,15 @@ def _runs(site: Site, number_of_runs: int) -> Iterator[dict[str, Any]]:
                 "reason": reason,
                 "reason_class": "unknown" if reason else None,
                 "job_luid": f"job-{day}-{number}",
-                "evidence": "[]",
+                "evidence": _evidence(ended - length, ended, outcome, f"job-{day}-{number}"),
             }
+
+
+def _evidence(started: float, ended: float, outcome: str, job_luid: str) -> str:
+    """Return the evidence of a run as the inbox stores it."""
+    started_at, ended_at = from_timestamp(started).isoformat(), from_timestamp(ended).isoformat()
+    piece = {"source": "job list", "outcome": outcome, "recorded_at": ended_at, "kind": "workbook"}
+    return json.dumps([{**piece, "started_at": started_at, "ended_at": ended_at, "job_luid": job_luid}])
 
 
 def _events(site: Site, number_of_events: int) -> Iterator[dict[str, Any]]:

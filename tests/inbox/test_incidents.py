@@ -372,3 +372,19 @@ def test_flood_of_refreshes_of_one_content_is_bounded(
     assert len(box.runs.list(resource_luid=LUID)) == 21
     assert len(box.runs.list(resource_luid=other)) == 1
     assert f"Refreshes not recorded: {LUID} has more than 20 in two days" in caplog.text
+
+
+def test_closed_incidents_come_page_by_page(arrive: Arrive, box: Inbox, clock: Clock) -> None:
+    """Those that closed last come first, and each is on one page, also if several closed at the same moment."""
+    arrive(*(refresh("Failed", 0, f"{number}{LUID[1:]}") for number in range(5)))
+    for record in box.incidents.list():
+        box.incidents.act(record.id, Act("", "close", "", from_timestamp(clock()), "Ann"))
+    seen: list[int] = []
+    before = None
+    while page := box.incidents.closed(since=from_timestamp(0), before=before, limit=2):
+        seen += [record.id for record in page]
+        closed_at = page[-1].incident.closed_at
+        assert closed_at
+        before = (closed_at.timestamp(), page[-1].id)
+    assert seen == [5, 4, 3, 2, 1]
+    assert box.incidents.closed(since=from_timestamp(clock() + 1)) == []

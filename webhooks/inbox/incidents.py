@@ -9,12 +9,13 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
 from webhooks.clock import from_timestamp
 from webhooks.errors import UnknownIncident
 from webhooks.inbox.audit import append
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.incident_filters import incident_filters
 from webhooks.inbox.incident_records import IncidentRecord, details_row, incident_records
 from webhooks.inbox.incident_updates import (
     FAILING,
@@ -23,13 +24,11 @@ from webhooks.inbox.incident_updates import (
     refresh_incidents,
 )
 from webhooks.inbox.job_rows import insert_jobs, job_row
-from webhooks.inbox.queries import name_filter, resource_filter
 from webhooks.inbox.schema import acts, events, incidents, notices
 from webhooks.incidents import Act, ResourceDetails, RunEvidence
 from webhooks.job import REFRESH_INCIDENT, NewJob
 
-CLOSED = "closed"
-STATES = ("open", "acknowledged", "snoozed", CLOSED)
+STATES = ("open", "acknowledged", "snoozed", "closed")
 # Incidents in one transaction of the retention, and seconds between two: acknowledgements wait for one.
 BATCH = 200
 PAUSE_SECONDS = 0.02
@@ -61,22 +60,7 @@ class Incidents:
         `resources` are LUIDs or names, `projects` names or paths, `owners` names or e-mail addresses; all with `*` and
         `?`. `since` leaves out those that were closed before. At most `limit`; None: all.
         """
-        filters: list[ColumnElement[bool]] = [incidents.c.state.in_(states)] if states else []
-        if states and CLOSED not in states:
-            # There is an index of those that are open; most are closed.
-            filters.append(incidents.c.closed_at.is_(None))
-        if kinds:
-            filters.append(incidents.c.kind.in_(kinds))
-        if resources:
-            filters.append(resource_filter(incidents, resources))
-        if projects:
-            # A project is stored as its path: Finance/Reports.
-            names = [pattern for project in projects for pattern in (project, f"*/{project}")]
-            filters.append(or_(*(name_filter(incidents.c.project, name) for name in names)))
-        if owners:
-            # An owner is stored as: Ann Lee (ann@example.org).
-            names = [pattern for owner in owners for pattern in (owner, f"{owner} (*)", f"*({owner})")]
-            filters.append(or_(*(name_filter(incidents.c.owner, name) for name in names)))
+        filters = incident_filters(states, kinds, resources, projects, owners)
         if since is not None:
             filters.append(or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= since.timestamp()))
         query = (
@@ -85,6 +69,34 @@ class Incidents:
             .order_by(incidents.c.closed_at.is_not(None), incidents.c.opened_at.desc(), incidents.c.id.desc())
             .limit(limit)
         )
+        return self._store.read(
+            lambda connection: incident_records(connection, connection.execute(query).mappings().all())
+        )
+
+    def closed(
+        self,
+        *,
+        kinds: Collection[str] = (),
+        resources: Collection[str] = (),
+        projects: Collection[str] = (),
+        owners: Collection[str] = (),
+        since: datetime,
+        before: tuple[float, int] | None = None,
+        limit: int = 50,
+    ) -> Sequence[IncidentRecord]:
+        """Return closed incidents, those that closed last first; `before` is the place where a page ended.
+
+        A place is the time of the closing in seconds since 1970 and the number.
+        """
+        filters = [*incident_filters((), kinds, resources, projects, owners)]
+        filters.append(incidents.c.closed_at >= since.timestamp())
+        if before is not None:
+            at, number = before
+            # Written so that both databases use the index.
+            filters.append(incidents.c.closed_at <= at)
+            filters.append(or_(incidents.c.closed_at < at, incidents.c.id < number))
+        order = (incidents.c.closed_at.desc(), incidents.c.id.desc())
+        query = select(incidents).where(*filters).order_by(*order).limit(limit)
         return self._store.read(
             lambda connection: incident_records(connection, connection.execute(query).mappings().all())
         )

@@ -8,15 +8,17 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from importlib import import_module
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, and_, bindparam, delete, func, insert, select, update
 
 from webhooks.clock import from_timestamp, parse_time
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.records import optional_time
-from webhooks.inbox.schema import incidents, runs
+from webhooks.inbox.schema import incidents, refreshed_content, runs
 from webhooks.incidents import Run, RunEvidence, merge
 from webhooks.incidents.run import MERGE_WINDOW, TOLERANCE
 from webhooks.logs import LogLimiter
@@ -93,6 +95,7 @@ def record_runs(connection: Connection, pieces: Iterable[RunEvidence]) -> dict[R
         return {}
     stored = _read_nearby(connection, new)
     changes, inserts, updates, deletes = {}, list[Run](), list[tuple[int, Run]](), list[int]()
+    content = list[Run]()
     for resource, group in groupby(new, key=lambda one: one.resource):
         added = list(group)
         # The statement reads what is near any of the new evidence.
@@ -113,9 +116,35 @@ def record_runs(connection: Connection, pieces: Iterable[RunEvidence]) -> dict[R
                 updates.append((row_id, run))
         deletes += free
         near = added[0].at - TOLERANCE
+        if merged and merged[-1].resource_name not in {known.resource_name for _, known in stored.get(resource, ())}:
+            content.append(merged[-1])
         changes[resource] = RunChange(added[0].at, any(run.outcome == "failed" and run.at >= near for run in merged))
     _write(connection, inserts, updates, deletes)
+    list_content(connection, content)
     return changes
+
+
+def list_content(connection: Connection, latest: Sequence[Run]) -> None:
+    """Add content to the list of content that has runs, or change its name there."""
+    rows = [
+        {
+            "resource_luid": run.resource_luid,
+            "site_luid": run.site_luid,
+            "resource_kind": run.resource_kind,
+            "resource_name": run.resource_name,
+        }
+        for run in latest
+    ]
+    if rows:
+        connection.execute(_content_statement(connection.dialect.name), rows)
+
+
+@cache
+def _content_statement(dialect: str) -> Executable:
+    new = import_module(f"sqlalchemy.dialects.{dialect}").insert(refreshed_content)
+    changed = {"resource_name": new.excluded.resource_name}
+    statement: Executable = new.on_conflict_do_update(index_elements=["resource_luid"], set_=changed)
+    return statement
 
 
 def _read_nearby(connection: Connection, new: Sequence[RunEvidence]) -> dict[ResourceKey, list[tuple[int, Run]]]:

@@ -248,6 +248,8 @@ incidents = Table(
     # A number is shown to people and must not be used twice.
     sqlite_autoincrement=True,
 )
+# For lists of closed incidents; those that are open have an index of their own.
+Index("incidents_closed", incidents.c.closed_at, incidents.c.id)
 Index("incidents_resource", incidents.c.resource_luid, incidents.c.kind, incidents.c.opened_at)
 
 # The refreshes that schedules announce, and whether they came.

@@ -59,6 +59,7 @@ def _list_refreshed_content() -> None:
         sa.Column("resource_kind", sa.Text, nullable=False),
         sa.Column("resource_name", sa.Text, nullable=False),
     )
+    op.create_index("incidents_closed", "incidents", ["closed_at", "id"])
     op.create_index("refreshed_content_name", "refreshed_content", ["resource_name", "resource_luid"])
     op.execute(
         "INSERT INTO refreshed_content (resource_luid, site_luid, resource_kind, resource_name) SELECT resource_luid, "
