@@ -20,6 +20,7 @@ from webhooks.config.environment import require_free_address
 from webhooks.config.settings import Settings, is_flask_command, load_environment, misspelt_variables
 from webhooks.dashboard import blueprint
 from webhooks.event import MAX_BYTES, Event
+from webhooks.messages.group_buttons import GroupTarget
 from webhooks.problem import problem, problem_of
 from webhooks.services import Services
 
@@ -53,9 +54,12 @@ def create_app(settings: Settings | None = None) -> Flask:
         return services.inbox.events.receive(event)
 
     def record_press(
-        key: str, incident_id: int, incident_key: str, params: Mapping[str, Any], act: Act | None
+        key: str, target: slack_interactions.Target, params: Mapping[str, Any], act: Act | None
     ) -> str | None:
-        return services.inbox.presses.record(key, incident_id, incident_key, params, act)
+        presses = services.inbox.presses
+        if isinstance(target, GroupTarget):
+            return presses.record_group(key, target.number, params, act)
+        return presses.record(key, target.number, target.incident, params, act)
 
     def record_reply(reply: Reply, command: Command) -> str:
         destinations = services.destinations_of_number(reply.sender)

@@ -23,6 +23,8 @@ NOTICE = "notice"
 NOTICE_GROUP = "notice_group"
 # Carries out the press of a button in Slack, and answers the person who pressed it.
 SLACK_PRESS = "slack_press"
+# The same for a button of a message that several incidents share.
+SLACK_GROUP_PRESS = "slack_group_press"
 # Answers a person who replied to a text message.
 SMS_REPLY = "sms_reply"
 # The parameter `problem` of a press: why the press was not carried out.
@@ -30,7 +32,7 @@ UNKNOWN, CLOSED, REPEATED = "unknown", "closed", "repeated"
 # Refreshes the content of an incident for a person who asked for it on a page.
 REFRESH_INCIDENT = "refresh_incident"
 # Their jobs belong to an incident; the event only gives them a place.
-INCIDENT_HANDLERS = frozenset({NOTICE, NOTICE_GROUP, SLACK_PRESS, SMS_REPLY, REFRESH_INCIDENT})
+INCIDENT_HANDLERS = frozenset({NOTICE, NOTICE_GROUP, SLACK_PRESS, SLACK_GROUP_PRESS, SMS_REPLY, REFRESH_INCIDENT})
 BUILT_IN_HANDLERS = frozenset({MONITOR_ALERT, DEAD_LETTERS, PLANNING_FAILED, DIGEST})
 
 VerdictKind = Literal["rule", "handler", "monitor", "reconciled", "planning"]

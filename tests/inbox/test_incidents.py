@@ -320,7 +320,7 @@ def test_press_is_one_act_and_one_answer(arrive: Arrive, box: Inbox) -> None:
     assert (stored.state, stored.quiet_by, len(stored.acts)) == ("acknowledged", "ann", 1)
     claimed = box.jobs.claim("w", 10, 30, urgent=True)
     assert [job.handler for job in claimed] == [SLACK_PRESS, NOTICE]
-    assert claimed[0].params == {"user": "U1", "problem": "", "act": 1}
+    assert claimed[0].params == {"incident": one.id, "user": "U1", "problem": "", "act": 1}
     assert box.jobs.claim("w", 10, 30, urgent=False) == []
 
 

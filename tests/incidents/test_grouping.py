@@ -135,7 +135,7 @@ def messages_over_time(story: list[Opening]) -> dict[tuple[str, str], datetime]:
 @settings(max_examples=60, deadline=None)
 @given(between=seconds_between)
 def test_storm_makes_at_most_three_messages(between: list[int]) -> None:
-    """However failures are distributed that follow each other within 29 seconds, a destination gets three messages."""
+    """Failures that follow each other within 29 seconds make at most three messages, in whatever rhythm."""
     times = [MIDNIGHT + timedelta(seconds=total) for total in accumulate(between)]
     story = [Opening(f"i{number:02}", time) for number, time in enumerate(times)]
     assert len(messages_over_time(story)) <= 3

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from pydantic import SecretStr
+from sqlalchemy import Connection, text
 from werkzeug.test import TestResponse
 
 from tests.support.databases import some_event
@@ -17,6 +18,7 @@ from webhooks.app import create_app
 from webhooks.config.settings import Settings
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox import Inbox, IncidentRecord
+from webhooks.incidents import DestinationPolicy, Policy
 from webhooks.services import Services
 
 PATH = "/slack/interactions"
@@ -177,6 +179,8 @@ OTHERS: dict[str, Any] = {
     ),
     "a value of another program": press_payload(ACKNOWLEDGE, "approve"),
     "a huge number": press_payload(ACKNOWLEDGE, f"{'9' * 19} a"),
+    "a group's value of another program": press_payload("group_acknowledge", "1 a"),
+    "a huge number of a group": press_payload("group_acknowledge", f"group {'9' * 19}"),
 }
 
 
@@ -196,6 +200,32 @@ def test_person_of_another_organization_is_no_act(client: FlaskClient, box: Inbo
     assert state(box) == "open"
     (answer,) = box.jobs.claim("w", 10, 30, urgent=True)
     assert (answer.params["is_member"], answer.params.get("act", 0)) == (False, 0)
+
+
+def test_button_of_a_group(client: FlaskClient, box: Inbox, incident: IncidentRecord) -> None:
+    """A press about several incidents is an act only if it is of the message that the group has."""
+    policy = Policy(rule="Finance", destinations=(DestinationPolicy("slack:#bi"),))
+    notice = box.notices.register(incident.id, "slack:#bi", policy)
+    columns = "id, destination, kind, joined_at, wanted, created_at, posted"
+    posted = json.dumps({"message": {"kind": "slack", "channel": "C0BI", "id": "1795600000.000100"}})
+
+    def insert(connection: Connection) -> None:
+        values = {"posted": posted, "notice": notice.id}
+        new = f"INSERT INTO notice_groups ({columns}) VALUES (1, 'slack:#bi', 'storm', 0, 0, 0, :posted)"
+        connection.execute(text(new), values)
+        connection.execute(text("UPDATE notices SET group_id = 1 WHERE id = :notice"), values)
+
+    box.store.write(insert)
+    payload = press_payload("group_acknowledge", "group 1")
+    other = payload | {"container": {"type": "message", "message_ts": "1.2", "channel_id": "C0BI"}}
+    for sent in (other, payload | {"user": {"id": "U0EVE", "name": "eve", "team_id": "T0OTHER"}}):
+        assert send(client, form(sent)).status_code == 200
+        assert box.incidents.get(incident.id).incident.acts == ()
+    assert [send(client, form(payload)).status_code for _ in range(2)] == [200] * 2
+    (act,) = box.incidents.get(incident.id).incident.acts
+    assert (act.kind, act.by) == ("acknowledge", "ann (U0ANN)")
+    problems = [job.params["problem"] for job in box.jobs.claim("w", 10, 30, urgent=True)]
+    assert problems == ["unknown", "", ""]
 
 
 def test_hostile_name_is_one_short_line(client: FlaskClient, box: Inbox, payload: dict[str, Any]) -> None:

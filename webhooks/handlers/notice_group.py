@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -12,10 +13,12 @@ from webhooks.context import Context, Upkeep, locked
 from webhooks.errors import RetryLater, Skip
 from webhooks.handlers.notice import details_of
 from webhooks.incidents import Incident, describe_group, group_version
-from webhooks.incidents.grouping import CALM, WINDOW
+from webhooks.incidents.grouping import CALM, WINDOW, has_new_acts
 from webhooks.incidents.notices import MESSAGE, WantedNotice
 from webhooks.incidents.policy import Urgency
+from webhooks.incidents.wording import count
 from webhooks.job import NOTICE_GROUP
+from webhooks.messages.group_buttons import group_buttons
 from webhooks.messages.group_message import Member, group_message, group_severity, group_status
 from webhooks.registry import Params, action
 
@@ -60,38 +63,62 @@ def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord
         context.inbox.notice_groups.close(group)
     public_url = context.settings.public_url
     lines = [Member(record.incident, details_of(record, notice.rule, public_url)) for notice, record in members]
-    mentions = _mentions(members) if group.posted_at is None else ()
-
     key = f"group {group.id} {group.created_at.timestamp()}"
 
     def whole(_: WantedNotice) -> Message:
-        made = group_message(lines, summary_at=group.summary_at, mentions=mentions, zone=context.settings.zone, key=key)
+        made = group_message(
+            lines,
+            summary_at=group.summary_at,
+            mentions=_mentions(members) if group.posted_at is None else (),
+            buttons=group_buttons(incidents, group.id) if upkeep.has_buttons else (),
+            zone=context.settings.zone,
+            key=key,
+        )
         return replace(made, hint=upkeep.hint if any(one.state == "open" for one in incidents) else "")
 
     def change(one: WantedNotice) -> Message:
         return Message(one.text, severity=group_severity(incidents), status=group_status(incidents))
 
     looked_up = zlib.crc32(repr([line.details for line in lines]).encode())
-    upkeep.run(_wanted(group, incidents, group_version(incidents) ^ looked_up), whole, change)
+    upkeep.run(_wanted(group, incidents, group_version(incidents, looked_up)), whole, change)
     if not any(one.is_open for one in incidents):
         context.inbox.notice_groups.close(group)
 
 
 def _wanted(group: GroupRecord, incidents: list[Incident], version: int) -> list[WantedNotice]:
-    """Return the message of the group, and the replies in its thread: it closed, it failed again, reminders."""
+    """Return the message of the group, and the replies in its thread: acts on all, it closed, it failed again."""
     states = {one.state for one in incidents}
     urgency: Urgency = "open" if "open" in states else "close" if states == {"closed"} else "acknowledge"
+    if has_new_acts(version, group.shown.get(MESSAGE, version)):
+        # A person waits for it, while a change of counts may be a few seconds late.
+        urgency = "acknowledge"
     text, at = describe_group(incidents), group.created_at
     message = WantedNotice(group.destination, MESSAGE, "message", version, urgency, text, at, at)
     closings, reopenings = (sum(key.startswith(word) for key in group.shown) for word in ("close ", "again "))
-    replies: list[tuple[str, Urgency]] = []
+    replies: list[tuple[str, Urgency, str]] = []
     if states == {"closed"}:
-        replies.append((f"close {reopenings + 1}", "close"))
+        replies.append((f"close {reopenings + 1}", "close", text))
     elif closings > reopenings:
-        replies.append((f"again {closings}", "open"))
+        replies.append((f"again {closings}", "open", text))
+    elif "open" not in states:
+        replies.append(_quiet(incidents))
     if group.remind_at is not None and states != {"closed"}:
-        replies.append((f"repeat {group.remind_at.timestamp():.0f}", "repeat"))
-    return [message, *(WantedNotice(group.destination, key, "thread", 1, of, text, at, at) for key, of in replies)]
+        replies.append((f"repeat {group.remind_at.timestamp():.0f}", "repeat", text))
+    return [
+        message,
+        *(WantedNotice(group.destination, key, "thread", 1, of, text, at, at) for key, of, text in replies),
+    ]
+
+
+def _quiet(incidents: list[Incident]) -> tuple[str, Urgency, str]:
+    """Return the reply that says that no incident is open without someone who takes care of it."""
+    quiet = Counter((one.state, one.quiet_by) for one in incidents if one.state != "closed")
+    parts = [f"{state} by {by}: {count(number, 'incident')}" for (state, by), number in sorted(quiet.items())]
+    return (
+        f"quiet {zlib.crc32(repr(sorted(quiet)).encode())}",
+        "acknowledge",
+        "; ".join(part[0].upper() + part[1:] for part in parts),
+    )
 
 
 def _mentions(members: list[tuple[NoticeRecord, IncidentRecord]]) -> tuple[Mention, ...]:

@@ -28,10 +28,9 @@ NO_ADDRESS = "Slack does not say which e-mail address you have, so it is unknown
 STARTED = "The refresh was started. The message changes when it has ended."
 
 
-class PressParams(Params):
-    """The press as Slack reported it, and what came of it: `act` is the number of the stored act, 0 without one."""
+class ReportedPress(Params):
+    """The press as Slack reported it, and why it was not carried out."""
 
-    incident: int
     action: str
     user: str
     user_name: str
@@ -39,6 +38,12 @@ class PressParams(Params):
     channel: str
     message: str
     problem: str = ""
+
+
+class PressParams(ReportedPress):
+    """The press of a button about an incident; `act` is the number of the stored act, 0 without one."""
+
+    incident: int
     act: int = 0
 
 
@@ -61,7 +66,7 @@ def slack_press(context: Context, params: PressParams) -> None:
         incident = record.incident
         answer = Message(incident.resource_name or incident.resource_luid, words) if words else None
     if answer is not None:
-        _whisper(context, params, slack, answer)
+        whisper(context, params, slack, answer)
 
 
 def _carry_out(context: Context, params: PressParams, record: IncidentRecord, slack: Notifier) -> str:
@@ -74,16 +79,16 @@ def _carry_out(context: Context, params: PressParams, record: IncidentRecord, sl
     if params.problem == REPEATED:
         return f"It is acknowledged already, by {incident.quiet_by}."
     if params.action == REFRESH:
-        return _refresh(context, record, _person(context, params, slack))
+        return _refresh(context, record, find_person(context, params, slack))
     if not params.act:
         return OVER
-    person = _person(context, params, slack)
+    person = find_person(context, params, slack)
     if person is not None:
         context.inbox.incidents.name_author(params.act, str(person))
     return ""
 
 
-def _person(context: Context, params: PressParams, slack: Notifier) -> Person | None:
+def find_person(context: Context, params: ReportedPress, slack: Notifier) -> Person | None:
     """Return the person as Slack knows them, None if it does not say. Raises an error that may pass."""
     try:
         return slack.find_person(params.user)
@@ -157,7 +162,7 @@ def _explain(context: Context, params: PressParams, record: IncidentRecord) -> M
     )
 
 
-def _whisper(context: Context, params: PressParams, slack: Notifier, answer: Message) -> None:
+def whisper(context: Context, params: ReportedPress, slack: Notifier, answer: Message) -> None:
     """Show the answer to the person. It is of no use later, so it is skipped instead of dead-lettered."""
     shown = replace(answer, title=context.redact(answer.title), text=context.redact(answer.text))
     try:

@@ -32,6 +32,8 @@ STATES = ("open", "acknowledged", "snoozed", "closed")
 # Incidents in one transaction of the retention, and seconds between two: acknowledgements wait for one.
 BATCH = 200
 PAUSE_SECONDS = 0.02
+# Incidents that are computed in one transaction after an act on many.
+ACTED_BATCH = 25
 
 ANY_DUE = (
     select(incidents.c.id).where(incidents.c.due_at.is_not(None), incidents.c.due_at <= bindparam("wall")).limit(1)
@@ -182,6 +184,22 @@ class Incidents:
 
         self._store.write(save)
         self.announce()
+
+    def name_authors(self, act_ids: Collection[int], author: str) -> None:
+        """Replace the author of acts by a better name of the same person; `acted` shows it."""
+        self._store.execute(update(acts).where(acts.c.id.in_(act_ids)).values(author=author))
+
+    def acted(self, incident_ids: Sequence[int], *, cause: str) -> None:
+        """Compute incidents with their new acts, a few in each transaction, and let the notices be updated."""
+
+        def refresh(connection: Connection, ids: Sequence[int]) -> None:
+            stored = connection.execute(select(incidents.c.id).where(incidents.c.id.in_(ids))).scalars().all()
+            for incident_id in stored:
+                self.refresh(connection, incident_id, cause=cause)
+
+        for start in range(0, len(incident_ids), ACTED_BATCH):
+            self._store.write(partial(refresh, ids=incident_ids[start : start + ACTED_BATCH]))
+            self.announce()
 
     def find(self, connection: Connection, incident_id: int, key: str) -> IncidentRecord | None:
         """Return the incident with this number if the key is one of its names, within a transaction."""

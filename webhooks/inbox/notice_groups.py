@@ -26,7 +26,7 @@ from webhooks.incidents.grouping import (
     may_join,
     shared_upstream,
 )
-from webhooks.job import NOTICE_GROUP, OPEN_STATES, Job, NewJob
+from webhooks.job import NOTICE_GROUP, OPEN_STATES, Job, JobState, NewJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,18 +189,24 @@ class NoticeGroups:
         connection.execute(update(notices).where(notices.c.id.in_(members)).values(group_id=group_id))
 
     def _mark(self, connection: Connection, group_id: int, job: Job) -> None:
-        """Count a change, and add a job that shows it unless one is open that will."""
+        """Count a change, and add a job that shows it unless one is open that will; an urgent one is shown at once."""
         self._store.serialize(connection, [f"group {group_id}"])
         this = update(notice_groups).where(notice_groups.c.id == group_id)
         wanted, runner = connection.execute(
             this.values(wanted=notice_groups.c.wanted + 1).returning(notice_groups.c.wanted, notice_groups.c.runner)
         ).one()
-        is_open = select(jobs.c.id).where(jobs.c.id == runner, jobs.c.state.in_(OPEN_STATES))
-        if runner is not None and connection.execute(is_open).first() is not None:
-            return
         now = self._store.now(connection)
+        urgent = bool(connection.execute(select(jobs.c.urgent).where(jobs.c.id == job.id)).scalar())
+        open_runner = (jobs.c.id == runner, jobs.c.state.in_(OPEN_STATES))
+        if runner is not None and connection.execute(select(jobs.c.id).where(*open_runner)).first() is not None:
+            if urgent:
+                connection.execute(update(jobs).where(*open_runner).values(urgent=1))
+                waiting = (*open_runner, jobs.c.state == JobState.READY, jobs.c.due_at > now)
+                connection.execute(update(jobs).where(*waiting).values(due_at=now))
+            return
         key = f"group {group_id} {wanted}"
-        new = NewJob(key, NOTICE_GROUP, rule=job.rule, params={"group": group_id}, max_attempts=job.max_attempts)
+        params = {"group": group_id}
+        new = NewJob(key, NOTICE_GROUP, rule=job.rule, params=params, max_attempts=job.max_attempts, urgent=urgent)
         times = {"due_at": now, "created_at": self._store.to_wall(now)}
         insert_jobs(connection, [job_row(job.event.id, new) | times])
         added = select(jobs.c.id).where(jobs.c.event_id == job.event.id, jobs.c.key == key)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
@@ -12,9 +14,9 @@ from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.incidents import Incidents
 from webhooks.inbox.job_rows import insert_jobs, job_row
-from webhooks.inbox.schema import events, presses
+from webhooks.inbox.schema import events, incidents, notice_groups, notices, presses
 from webhooks.incidents import Act
-from webhooks.job import CLOSED, REPEATED, SLACK_PRESS, UNKNOWN, NewJob
+from webhooks.job import CLOSED, REPEATED, SLACK_GROUP_PRESS, SLACK_PRESS, UNKNOWN, NewJob
 
 # Seconds for which a press is remembered; its signature is refused long before.
 REMEMBERED = 86_400.0
@@ -22,6 +24,11 @@ REMEMBERED = 86_400.0
 SMS_PREFIX = "sms "
 # An answer is of no use to the person later than the few minutes that these attempts take.
 MAX_ATTEMPTS = 5
+
+
+# The states of incidents that an act changes, and those of the incidents of a group that one for all of them changes.
+CHANGED_BY = {"acknowledge": {"open", "snoozed"}, "snooze": {"open", "acknowledged", "snoozed"}}
+CHANGED_IN_GROUP = {"acknowledge": {"open", "snoozed"}, "snooze": {"open"}}
 
 
 class Presses:
@@ -39,44 +46,89 @@ class Presses:
         why the act was not stored (UNKNOWN, CLOSED or REPEATED), or an empty text. `incident_key` identified the
         incident when the button was made, so that a button of another server finds none.
         """
-        new = self._store.upsert(presses).on_conflict_do_nothing(index_elements=["key"]).returning(presses.c.key)
 
         def record(connection: Connection) -> str | None:
-            now = self._store.now(connection)
-            wall = self._store.to_wall(now)
-            old = (presses.c.received_at < wall - REMEMBERED, presses.c.key.not_like(f"{SMS_PREFIX}%"))
-            connection.execute(delete(presses).where(*old))
-            if connection.execute(new, {"key": key, "received_at": wall}).first() is None:
+            wall = self._remember(connection, key)
+            if wall is None:
                 return None
             found = self._incidents.find(connection, incident_id, incident_key)
-            event_id = found.event_id if found else None
-            problem, act_id = "" if found else UNKNOWN, 0
-            if found and act:
-                if found.incident.state == "closed":
-                    problem = CLOSED
-                elif act.kind == "acknowledge" and found.incident.state == "acknowledged":
-                    problem = REPEATED
-            if event_id is None:
-                # Every job belongs to an event; that of the incident may have expired.
-                event_id = connection.execute(select(func.max(events.c.id))).scalar()
-            if event_id is not None:
-                values = {**params, "problem": problem}
-                if found and act and not problem:
-                    act_id = self._incidents.insert_act(
-                        connection,
-                        incident_id,
-                        found.incident.id,
-                        replace(act, at=from_timestamp(wall)),
-                        origin="Slack",
-                    )
-                    values["act"] = act_id
-                job = NewJob(f"press {key}", SLACK_PRESS, params=values, max_attempts=MAX_ATTEMPTS, urgent=True)
-                # Before the jobs of the messages, so that they show the person's full name.
-                insert_jobs(connection, [job_row(event_id, job) | {"due_at": now, "created_at": wall}])
-            if act_id:
-                self._incidents.refresh(connection, incident_id, cause=f"act {act_id}")
+            problem = _problem({found.incident.state} if found else set(), CHANGED_BY[act.kind] if act else None)
+            event_id = self._event(connection, [found.event_id] if found else [])
+            values = {**params, "incident": incident_id, "problem": problem}
+            if found and act and not problem and event_id is not None:
+                pressed = replace(act, at=from_timestamp(wall))
+                own = (incident_id, found.incident.id, pressed)
+                values["act"] = self._incidents.insert_act(connection, *own, origin="Slack")
+            # Before the jobs of the messages, so that they show the person's full name.
+            self._answer(connection, event_id, NewJob(f"press {key}", SLACK_PRESS, params=values), wall)
+            if "act" in values:
+                self._incidents.refresh(connection, incident_id, cause=f"act {values['act']}")
             return problem
 
         problem = self._store.write(record)
         self._incidents.announce()
         return problem
+
+    def record_group(self, key: str, group_id: int, params: Mapping[str, Any], act: Act | None = None) -> str | None:
+        """Store a press about all incidents of a group, an act for each that it changes, and the job that shows them.
+
+        Returns the same as `record`. The press must be of the message that the group has now, so that a button of
+        another server finds none. The job computes the incidents: for hundreds it takes longer than Slack waits.
+        """
+        query = select(incidents.c.id, incidents.c.key, incidents.c.state, incidents.c.event_id).join(notices)
+
+        def record(connection: Connection) -> str | None:
+            wall = self._remember(connection, key)
+            if wall is None:
+                return None
+            stored = connection.execute(select(notice_groups.c.posted).where(notice_groups.c.id == group_id)).scalar()
+            message = (json.loads(stored) if stored else {}).get("message") or {}
+            is_current = (message.get("channel"), message.get("id")) == (params["channel"], params["message"])
+            theirs = query.where(notices.c.group_id == group_id).order_by(incidents.c.id)
+            members = connection.execute(theirs).mappings().all() if is_current else []
+            changing = CHANGED_IN_GROUP[act.kind] if act else None
+            problem = _problem({row["state"] for row in members}, changing)
+            changed = [row for row in members if row["state"] in (changing or ()) and not problem]
+            event_id = self._event(connection, [row["event_id"] for row in members])
+            values = {**params, "group": group_id, "problem": problem, "acts": [], "incidents": []}
+            if act and event_id is not None:
+                pressed = replace(act, at=from_timestamp(wall))
+                add = partial(self._incidents.insert_act, connection, act=pressed, origin="Slack")
+                values["acts"] = [add(row["id"], row["key"]) for row in changed]
+                values["incidents"] = [row["id"] for row in changed]
+            self._answer(connection, event_id, NewJob(f"press {key}", SLACK_GROUP_PRESS, params=values), wall)
+            return problem
+
+        problem = self._store.write(record)
+        self._incidents.announce()
+        return problem
+
+    def _remember(self, connection: Connection, key: str) -> float | None:
+        """Return the time, or None if the press was stored before."""
+        wall = self._store.to_wall(self._store.now(connection))
+        old = (presses.c.received_at < wall - REMEMBERED, presses.c.key.not_like(f"{SMS_PREFIX}%"))
+        connection.execute(delete(presses).where(*old))
+        new = self._store.upsert(presses).on_conflict_do_nothing(index_elements=["key"]).returning(presses.c.key)
+        is_new = connection.execute(new, {"key": key, "received_at": wall}).first() is not None
+        return wall if is_new else None
+
+    def _event(self, connection: Connection, known: Iterable[int | None]) -> int | None:
+        """Return the event that the job belongs to, as every job needs one: that of an incident may have expired."""
+        ids = [event_id for event_id in known if event_id is not None]
+        found: int | None = max(ids) if ids else connection.execute(select(func.max(events.c.id))).scalar()
+        return found
+
+    def _answer(self, connection: Connection, event_id: int | None, job: NewJob, wall: float) -> None:
+        if event_id is not None:
+            urgent = replace(job, max_attempts=MAX_ATTEMPTS, urgent=True)
+            times = {"due_at": self._store.now(connection), "created_at": wall}
+            insert_jobs(connection, [job_row(event_id, urgent) | times])
+
+
+def _problem(states: set[str], changing: set[str] | None) -> str:
+    """Return why an act that changes incidents in the states `changing` (None: no act) changes nothing in these."""
+    if not states:
+        return UNKNOWN
+    if changing is None or states & changing:
+        return ""
+    return CLOSED if states == {"closed"} else REPEATED

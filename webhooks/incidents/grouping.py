@@ -24,6 +24,9 @@ GATHERING = timedelta(seconds=10)
 # that opens later must have a message of its own, unless its content reads the database that all others read.
 CALM = timedelta(minutes=5)
 
+# The version of a group has two halves: what people did, and everything else.
+PART_BYTES = VERSION_BYTES // 2
+
 GroupKind = Literal["storm", "upstream", "summary"]
 
 
@@ -109,10 +112,24 @@ def shared_upstream(members: Iterable[frozenset[str]]) -> frozenset[str]:
     return frozenset.intersection(*known) if known else frozenset()
 
 
-def group_version(members: Iterable[Incident]) -> int:
-    """Return a number that changes with everything that the group's message shows; compare with !=."""
-    shown = repr(sorted((one.id, one.version) for one in members))
-    return int.from_bytes(hashlib.sha256(shown.encode()).digest()[:VERSION_BYTES])
+def group_version(members: Iterable[Incident], looked_up: int = 0) -> int:
+    """Return a number that changes with everything that the group's message shows; compare with !=.
+
+    `looked_up` changes with what it shows beside the incidents.
+    """
+    ordered = sorted(members, key=lambda one: one.id)
+    acts = [(one.id, one.state, one.quiet_by) for one in ordered if one.state in {"acknowledged", "snoozed"}]
+    shown = [(one.id, one.version) for one in ordered]
+    return _number(acts) << 8 * PART_BYTES | _number((shown, looked_up))
+
+
+def has_new_acts(version: int, shown: int) -> bool:
+    """Return whether people have acted on incidents of a group between two of its versions."""
+    return version >> 8 * PART_BYTES != shown >> 8 * PART_BYTES
+
+
+def _number(value: object) -> int:
+    return int.from_bytes(hashlib.sha256(repr(value).encode()).digest()[:PART_BYTES])
 
 
 def describe_group(members: Iterable[Incident]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Literal
 
-from notifiers import Cell, IncidentRef, Link, Mention, Message, Severity, Table, Timestamp
+from notifiers import Button, Cell, IncidentRef, Link, Mention, Message, Severity, Table, Timestamp
 from webhooks.incidents import Incident, describe_group
 from webhooks.incidents.reasons import ADVICE
 from webhooks.incidents.wording import count, duration
@@ -35,6 +35,7 @@ def group_message(
     *,
     summary_at: datetime | None = None,
     mentions: tuple[Mention, ...] = (),
+    buttons: tuple[Button, ...] = (),
     zone: tzinfo = UTC,
     key: str = "",
 ) -> Message:
@@ -62,6 +63,7 @@ def group_message(
         footer=f"All incidents: {LIST_COMMAND}",
         table=Table(COLUMNS, table_rows(members, zone)),
         mentions=mentions,
+        buttons=buttons,
         incident=IncidentRef(key, group_state(states), "Failing: several refreshes") if key else None,
     )
 

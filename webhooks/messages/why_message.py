@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from notifiers import Message, Timestamp
 from webhooks.event import MONITOR
-from webhooks.incidents import DestinationPolicy, Incident, Policy
+from webhooks.incidents import DestinationPolicy, Incident, Policy, describe_group
+from webhooks.incidents.grouping import GroupKind
 from webhooks.incidents.incident import OWN_KINDS
-from webhooks.incidents.wording import describe, duration
+from webhooks.incidents.wording import count, describe, duration
 from webhooks.messages.incident_message import MAX_VALUE
 from webhooks.text import cut
+
+WHY_GROUPED: Mapping[GroupKind, str] = {
+    "storm": "At least three of these refreshes failed within a minute,",
+    "upstream": "At least three of these refreshes, whose content reads one database, failed within 15 minutes,",
+    "summary": "These refreshes failed during a silence or quiet hours, and were still failing at the end,",
+}
 
 
 def why_message(
@@ -40,6 +47,22 @@ def why_message(
         facts.append(("Notified", Timestamp(notified_at, zone)))
     name = cut(incident.resource_name or incident.resource_luid, MAX_VALUE)
     return Message(f"{name}: {describe(incident)}", "\n".join(lines), facts=tuple(facts))
+
+
+def why_group_message(
+    incidents: Collection[Incident], kind: GroupKind, destination: str, rules: Iterable[str]
+) -> Message:
+    """Return why the incidents share a message at the destination, by which rules, and what follows."""
+    names = ", ".join(f"“{rule}”" for rule in dict.fromkeys(rules))
+    lines = [
+        f"{WHY_GROUPED[kind]} so they share this message at {destination}. Rules: {names}.",
+        "Each keeps its own state: the table shows it, and it can be acknowledged alone with flask incidents ack.",
+    ]
+    if any(one.is_open for one in incidents):
+        lines.append("Next: failures and recoveries only change the message, until all have closed.")
+    else:
+        lines.append("Nothing follows: all have closed.")
+    return Message(f"{count(len(incidents), 'refresh', 'refreshes')}: {describe_group(incidents)}", "\n".join(lines))
 
 
 def _planned(incident: Incident, policy: Policy, waiting: Sequence[DestinationPolicy], zone: tzinfo) -> Iterator[str]:

@@ -12,6 +12,7 @@ from webhooks.job import (
     INCIDENT_HANDLERS,
     PLANNING_FAILED,
     REFRESH_INCIDENT,
+    SLACK_GROUP_PRESS,
     SLACK_PRESS,
     SMS_REPLY,
     Job,
@@ -63,9 +64,11 @@ class Decision:
         }
 
 
+PRESSED = Decision("incident", "Button", MATCHED, "a person pressed it in Slack, and gets an answer")
 # The decisions behind the jobs of what people asked for.
 BY_PEOPLE = {
-    SLACK_PRESS: Decision("incident", "Button", MATCHED, "a person pressed it in Slack, and gets an answer"),
+    SLACK_PRESS: PRESSED,
+    SLACK_GROUP_PRESS: PRESSED,
     REFRESH_INCIDENT: Decision("incident", "Refresh again", MATCHED, "a person asked for it on a page"),
     SMS_REPLY: Decision("incident", "Reply", MATCHED, "a person replied to a text message, and gets an answer"),
 }

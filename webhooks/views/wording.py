@@ -14,6 +14,7 @@ from webhooks.job import (
     NOTICE,
     NOTICE_GROUP,
     REFRESH_INCIDENT,
+    SLACK_GROUP_PRESS,
     SLACK_PRESS,
     SMS_REPLY,
     Job,
@@ -36,7 +37,13 @@ RECEPTION = {
 
 
 # The parameter that labels the jobs of incidents; replies by SMS have none.
-LABELS = {NOTICE_GROUP: "group", SLACK_PRESS: "action", REFRESH_INCIDENT: "incident", SMS_REPLY: ""}
+LABELS = {
+    NOTICE_GROUP: "group",
+    REFRESH_INCIDENT: "incident",
+    SLACK_GROUP_PRESS: "action",
+    SLACK_PRESS: "action",
+    SMS_REPLY: "",
+}
 
 
 def reception(record: EventRecord) -> str:
