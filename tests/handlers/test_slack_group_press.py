@@ -36,7 +36,10 @@ class GroupPresses(Story):
     @property
     def buttons(self) -> dict[str, str]:
         blocks: list[Any] = [block for block in self.message.blocks if block["type"] == "actions"]
-        return {one["action_id"]: one["value"] for block in blocks for one in block["elements"] if "action_id" in one}
+        elements = [one for block in blocks for one in block["elements"]]
+        found = {one["action_id"]: one["value"] for one in elements if one["type"] == "button"}
+        chosen = [one["value"] for menu in elements if menu["type"] == "overflow" for one in menu["options"]]
+        return found | dict(one.split(" ", 1) for one in chosen)
 
     @property
     def states(self) -> dict[str, str]:
@@ -153,7 +156,7 @@ def test_why_explains_the_group(story: GroupPresses) -> None:
 
 
 def test_slack_that_does_not_say_who_pressed(story: GroupPresses) -> None:
-    """Without the scope for names, the acts are carried out all the same, with the name in the request."""
+    """Without the scope for names, the acts are carried out anyway, with the name in the request."""
     story.simulation.running.world.set({"slack_scopes": "chat:write"})
     story.press(ACKNOWLEDGE_ALL)
     assert set(story.states.values()) == {"acknowledged"}

@@ -18,8 +18,9 @@ from webhooks.incidents.notices import MESSAGE, WantedNotice
 from webhooks.incidents.policy import Urgency
 from webhooks.incidents.wording import count
 from webhooks.job import NOTICE_GROUP
-from webhooks.messages.group_buttons import group_buttons
+from webhooks.messages.group_buttons import group_actions
 from webhooks.messages.group_message import Member, group_message, group_severity, group_status
+from webhooks.messages.incident_buttons import NO_ACTIONS
 from webhooks.registry import Params, action
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord
             lines,
             summary_at=group.summary_at,
             mentions=_mentions(members) if group.posted_at is None else (),
-            buttons=group_buttons(incidents, group.id) if upkeep.has_buttons else (),
+            actions=group_actions(incidents, group.id) if upkeep.has_buttons else NO_ACTIONS,
             zone=context.settings.zone,
             key=key,
         )

@@ -1,4 +1,4 @@
-"""The buttons of a message that several incidents share: acts on all of them. Pure."""
+"""The buttons and the menu of a message that several incidents share: acts on all of them. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from notifiers import Button
 from webhooks.incidents import Act, Incident
-from webhooks.messages.incident_buttons import SNOOZE_TIME
+from webhooks.messages.incident_buttons import SNOOZE_TIME, Actions
 
 ACKNOWLEDGE_ALL, SNOOZE_ALL, WHY_GROUP = "group_acknowledge", "group_snooze", "group_why"
 GROUP_ACTIONS = frozenset({ACKNOWLEDGE_ALL, SNOOZE_ALL, WHY_GROUP})
@@ -33,15 +34,15 @@ class GroupTarget:
         return cls(int(found[1])) if found else None
 
 
-def group_buttons(members: Collection[Incident], number: int) -> tuple[Button, ...]:
-    """Return the buttons that make sense in the states of the incidents."""
+def group_actions(members: Collection[Incident], number: int) -> Actions:
+    """Return the actions that make sense in the states of the incidents."""
     value, states = str(GroupTarget(number)), {one.state for one in members}
-    buttons = []
-    if states & {"open", "snoozed"}:
-        buttons.append(Button("Acknowledge all", ACKNOWLEDGE_ALL, value, "primary" if "open" in states else ""))
-    if "open" in states:
-        buttons.append(Button("Snooze all 1 h", SNOOZE_ALL, value))
-    return (*buttons, Button("Why?", WHY_GROUP, value))
+    style: Literal["", "primary"] = "primary" if "open" in states else ""
+    acknowledge = Button("Acknowledge all", ACKNOWLEDGE_ALL, value, style)
+    snooze, why = Button("Snooze all 1 h", SNOOZE_ALL, value), Button("Why?", WHY_GROUP, value)
+    return Actions(
+        (acknowledge,) if states & {"open", "snoozed"} else (), (snooze, why) if "open" in states else (why,)
+    )
 
 
 def act_of_group_button(action: str, by: str, now: datetime) -> Act | None:

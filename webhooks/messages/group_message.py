@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Literal
 
-from notifiers import Button, Cell, IncidentRef, Link, Mention, Message, Severity, Table, Timestamp
+from notifiers import Cell, IncidentRef, Link, Mention, Message, Severity, Table, Timestamp
 from webhooks.incidents import Incident, describe_group
 from webhooks.incidents.reasons import ADVICE
 from webhooks.incidents.wording import count, duration
+from webhooks.messages.incident_buttons import NO_ACTIONS, Actions
 from webhooks.messages.incident_message import MAX_VALUE, IncidentDetails, status_of
 from webhooks.text import cut
 
@@ -35,7 +36,7 @@ def group_message(
     *,
     summary_at: datetime | None = None,
     mentions: tuple[Mention, ...] = (),
-    buttons: tuple[Button, ...] = (),
+    actions: Actions = NO_ACTIONS,
     zone: tzinfo = UTC,
     key: str = "",
 ) -> Message:
@@ -63,7 +64,8 @@ def group_message(
         footer=f"All incidents: {LIST_COMMAND}",
         table=Table(COLUMNS, table_rows(members, zone)),
         mentions=mentions,
-        buttons=buttons,
+        buttons=actions.buttons,
+        menu=actions.menu,
         incident=IncidentRef(key, group_state(states), "Failing: several refreshes") if key else None,
     )
 
