@@ -93,7 +93,7 @@ def test_server_without_the_filter_is_asked_for_each(simulation: Simulation) -> 
 
 
 def test_deleted_content_is_not_found(simulation: Simulation) -> None:
-    """What the list does not contain is requested by its LUID, and then not found."""
+    """Content that is missing in the list is requested by its LUID, and then not found."""
     events = failures(simulation)
     simulation.cause("WorkbookDeleted", luid=str(events[0].resource_luid))
     with pytest.raises(NotFound):

@@ -110,7 +110,7 @@ def test_large_message_is_cut_with_a_note(message: Message, notifiers: Notifiers
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(MESSAGES)
 def test_every_message_makes_a_valid_card(message: Message) -> None:
-    """Whatever is in a message, the card is valid, within the limit, and free of functions."""
+    """The card of any message is valid, within the limit, and free of functions."""
     body = teams_card(message)
     card = json.loads(body)["attachments"][0]["content"]
     assert len(body) <= MAX_BYTES

@@ -1,4 +1,4 @@
-"""What the destinations of a rule should show of an incident: one message each, and replies in its thread. Pure."""
+"""The state of an incident for the destinations of a rule: one message each, and replies in its thread. Pure."""
 
 from __future__ import annotations
 

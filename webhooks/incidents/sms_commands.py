@@ -23,7 +23,7 @@ Problem = Literal["", "none", "several", "repeated", "unknown", "text"]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a text asks for: to acknowledge the incident `number`, all of them, or the only one."""
+    """The request in a text: to acknowledge the incident `number`, all of them, or the only one."""
 
     kind: Literal["acknowledge", "opt_out", "help", "other"]
     number: int | None = None

@@ -1,4 +1,4 @@
-"""When a destination is notified of an incident, by the policy, acknowledgements, silences and quiet hours. Pure."""
+"""Decide when a destination is notified: by the policy, acknowledgements, silences and quiet hours. Pure."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def test_port_is_of_no_importance(signed: str, given: str) -> None:
 
 
 def test_other_token_address_and_form_are_not_signed() -> None:
-    """What another account signed, for another address, or with other fields, is refused; so is every empty token."""
+    """A reply signed by another account, or with another address or fields, is refused; so is every empty token."""
     signature = RequestValidator(TOKEN).compute_signature(URL, dict(FIELDS))
     assert is_signed(TOKEN, URL, FIELDS, signature)
     assert not is_signed("b" * 32, URL, FIELDS, signature)
