@@ -93,6 +93,15 @@ class Server:
         for process in (main, *main.children(recursive=True)):
             process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
 
+    def processor_time(self) -> float:
+        """Return the processor time that all processes of the server have used, in seconds."""
+        assert self._process is not None
+        import psutil  # noqa: PLC0415 - only needed here
+
+        main = psutil.Process(self._process.pid)
+        times = [process.cpu_times() for process in (main, *main.children())]
+        return sum(one.user + one.system for one in times)
+
     def url(self) -> str:
         """Create an empty database and return its DATABASE_URL."""
         name = f"inbox_{next(self._numbers)}"
