@@ -296,6 +296,17 @@ def test_error_in_an_incident_does_not_stop_the_planning(
     assert [record.state for record in box.events.list()] == ["ignored"] * 3
 
 
+def test_damaged_run_concerns_its_content_only(arrive: Arrive, box: Inbox) -> None:
+    """Events of other content that are planned together with that of a damaged run are recorded."""
+    arrive(refresh("Failed", 0))
+    box.store.execute(text("UPDATE runs SET evidence = 'damaged'"))
+    others = [LUID.replace("e3", f"a{number}") for number in range(3)]
+    for luid in (others[0], LUID, *others[1:]):
+        box.events.receive(refresh("Failed", 600, luid))
+    assert box.events.plan(lambda _: []) == 4
+    assert {record.incident.resource_luid for record in box.incidents.list()} == {LUID, *others}
+
+
 def notice_jobs(box: Inbox) -> list[Job]:
     """Return the jobs of notices, oldest first."""
     jobs = [record.job for event in box.events.list() for record in event.jobs]

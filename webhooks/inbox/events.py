@@ -195,19 +195,34 @@ class Events:
         now: float,
         wall: float,
     ) -> None:
-        """Store what events say about runs, and the incidents that change; an error must not stop the planning."""
-        if not pieces and not deletions:
-            return
-        connection.exec_driver_sql("SAVEPOINT incidents")
-        try:
-            record_evidence(self._store, connection, pieces, now=now, wall=wall)
-            close_deleted(self._store, connection, deletions, now=now, wall=wall)
-        except Exception as error:
-            if can_pass(error):
-                raise
-            log.exception("Runs not recorded: events=%s", [one.event_id for one in pieces])
-            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT incidents")
-        connection.exec_driver_sql("RELEASE SAVEPOINT incidents")
+        """Store what events say about runs, and the incidents that change; an error must not stop the planning.
+
+        It concerns only the content whose runs or incidents are damaged.
+        """
+
+        def record(pieces: Sequence[RunEvidence], deletions: Sequence[Deletion]) -> bool:
+            about: list[RunEvidence | Deletion] = [*pieces, *deletions]
+            connection.exec_driver_sql("SAVEPOINT incidents")
+            try:
+                record_evidence(self._store, connection, pieces, now=now, wall=wall)
+                close_deleted(self._store, connection, deletions, now=now, wall=wall)
+            except Exception as error:
+                if can_pass(error):
+                    raise
+                connection.exec_driver_sql("ROLLBACK TO SAVEPOINT incidents")
+                connection.exec_driver_sql("RELEASE SAVEPOINT incidents")
+                log.exception("Runs not recorded: events=%s", [one.event_id for one in about])
+                return False
+            connection.exec_driver_sql("RELEASE SAVEPOINT incidents")
+            return True
+
+        contents = {*(one.resource_luid for one in pieces), *(one.resource_luid for one in deletions)}
+        if contents and not record(pieces, deletions) and len(contents) > 1:
+            for luid in contents:
+                record(
+                    [one for one in pieces if one.resource_luid == luid],
+                    [one for one in deletions if one.resource_luid == luid],
+                )
 
     def oldest_unplanned(self) -> int | None:
         """Return the id of the oldest event that is not planned, or None."""

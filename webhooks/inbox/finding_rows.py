@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, select
 
 from webhooks.clock import from_timestamp
-from webhooks.inbox.runs import ResourceKey
+from webhooks.inbox.run_rows import ResourceKey
 from webhooks.inbox.schema import findings
 from webhooks.incidents import Finding
 from webhooks.incidents.incident import IncidentKind

@@ -3,27 +3,60 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, or_, select
 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.finding_rows import findings_of
-from webhooks.inbox.incident_records import act_of, incident_row
+from webhooks.inbox.incident_changes import IncidentChanges
+from webhooks.inbox.incident_records import act_of
 from webhooks.inbox.job_rows import insert_jobs, job_row
 from webhooks.inbox.notices import notice_job
-from webhooks.inbox.runs import ResourceKey, RunChange, record_runs, runs_since
+from webhooks.inbox.run_rows import ResourceKey
+from webhooks.inbox.runs import RunChange, record_runs, runs_since
 from webhooks.inbox.schema import acts, events, incidents, notices
-from webhooks.incidents import Incident, RunEvidence
+from webhooks.incidents import Act, Incident, RunEvidence
 from webhooks.incidents.incident import IncidentKind
 from webhooks.incidents.run import TOLERANCE
 from webhooks.incidents.state import FLAPPING, state
 from webhooks.incidents.state import incidents as incidents_of_findings
 
 FAILING: IncidentKind = "failing"
+# The incidents of a kind of several resources. Statements are built once: that takes longer than running them.
+OF_RESOURCES = (
+    incidents.c.resource_luid.in_(bindparam("luids", expanding=True)),
+    incidents.c.kind == bindparam("kind"),
+)
+RESOURCE = incidents.c.site_luid, incidents.c.resource_luid
+OPEN_SINCE = select(*RESOURCE, incidents.c.opened_at).where(*OF_RESOURCES, incidents.c.closed_at.is_(None))
+ACTS = (
+    select(*RESOURCE, acts)
+    .join(incidents, incidents.c.id == acts.c.incident_id)
+    .where(*OF_RESOURCES)
+    .order_by(acts.c.id)
+)
+AFFECTED = (
+    select(incidents)
+    .where(
+        *OF_RESOURCES,
+        or_(
+            incidents.c.closed_at.is_(None),
+            incidents.c.closed_at >= bindparam("since"),
+            incidents.c.key.in_(bindparam("keys", expanding=True)),
+        ),
+    )
+    .order_by(incidents.c.id)
+)
+EXISTING = select(events.c.id).where(events.c.id.in_(bindparam("ids", expanding=True)))
+NOTICES = (
+    select(notices.c.id, notices.c.incident_id, notices.c.destination, notices.c.rule)
+    .where(notices.c.incident_id.in_(bindparam("ids", expanding=True)))
+    .order_by(notices.c.id)
+)
 RELATED = select(incidents.c.site_luid, incidents.c.resource_luid, incidents.c.closed_at).where(
     incidents.c.resource_luid.in_(bindparam("luids", expanding=True)),
     incidents.c.kind == FAILING,
@@ -89,94 +122,91 @@ def refresh_incidents(
     `now` and `wall` are the time by both clocks. `cause` makes the jobs' keys unique within the event. `always`: also
     for incidents that did not change. `urgent`: a person waits for the change.
     """
-    at = from_timestamp(wall)
-    job_rows = []
-    for resource, since in changed.items():
-        oldest_open = connection.execute(
-            select(incidents.c.opened_at).where(*own_incidents(resource, kind), incidents.c.closed_at.is_(None))
-        ).scalar()
-        if oldest_open is not None:
-            since = min(since, from_timestamp(oldest_open))  # noqa: PLW2901 - the wider of the two
-        computed = compute_incidents(connection, resource, since, at, kind)
-        event_id = _existing(connection, event_ids.get(resource)) or _newest_event(connection, resource, kind)
-        for incident_id in _store(connection, own_incidents(resource, kind), since, computed, event_id, always=always):
-            job_rows += [
-                job_row(event_id, notice_job(row["id"], row["destination"], row["rule"], cause, urgent=urgent))
-                for row in connection.execute(
-                    select(notices.c.id, notices.c.destination, notices.c.rule).where(
-                        notices.c.incident_id == incident_id
-                    )
-                ).mappings()
-                if event_id is not None
-            ]
-    insert_jobs(connection, [row | {"due_at": now, "created_at": wall} for row in job_rows])
+    if not changed:
+        return
+    earliest = dict(changed)
+    for row in connection.execute(OPEN_SINCE, _selecting(kind, changed)).mappings():
+        resource = (row["site_luid"], row["resource_luid"])
+        if resource in earliest:
+            # The wider of the two.
+            earliest[resource] = min(earliest[resource], from_timestamp(row["opened_at"]))
+    computed = compute_incidents(connection, earliest, from_timestamp(wall), kind)
+    jobs_of = _existing_events(connection, event_ids, changed, kind)
+    changes = IncidentChanges(always=always)
+    stored = _affected(connection, earliest, computed, kind)
+    for resource, found in computed.items():
+        changes.compare(stored[resource], found, jobs_of[resource])
+    changes.write(connection)
+    events_of = {one: event_id for one, event_id in changes.changed.items() if event_id is not None}
+    if events_of:
+        rows = connection.execute(NOTICES, {"ids": list(events_of)}).mappings().all()
+        times = {"due_at": now, "created_at": wall}
+        new = (
+            (row["incident_id"], notice_job(row["id"], row["destination"], row["rule"], cause, urgent=urgent))
+            for row in rows
+        )
+        insert_jobs(connection, [job_row(events_of[incident_id], job) | times for incident_id, job in new])
 
 
 def compute_incidents(
-    connection: Connection, resource: ResourceKey, since: datetime, now: datetime, kind: IncidentKind = FAILING
-) -> tuple[Incident, ...]:
-    """Return the resource's incidents of this kind that were open at `since` or later."""
-    own = select(incidents.c.id).where(*own_incidents(resource, kind))
-    rows = connection.execute(select(acts).where(acts.c.incident_id.in_(own)).order_by(acts.c.id)).mappings()
-    if kind != FAILING:
-        return incidents_of_findings(kind, findings_of(connection, kind, resource), map(act_of, rows), now)
-    return state(runs_since(connection, resource, since, FLAPPING), map(act_of, rows), now)
+    connection: Connection, since: Mapping[ResourceKey, datetime], now: datetime, kind: IncidentKind = FAILING
+) -> dict[ResourceKey, tuple[Incident, ...]]:
+    """Return the incidents of this kind of each resource that were open at the time given for it, or later."""
+    their_acts: dict[ResourceKey, list[Act]] = {resource: [] for resource in since}
+    for row in connection.execute(ACTS, _selecting(kind, since)).mappings():
+        their_acts.setdefault((row["site_luid"], row["resource_luid"]), []).append(act_of(row))
+    found = {}
+    for resource, earliest in since.items():
+        if kind == FAILING:
+            runs = runs_since(connection, resource, earliest, FLAPPING)
+            found[resource] = state(runs, their_acts[resource], now)
+        else:
+            findings = findings_of(connection, kind, resource)
+            found[resource] = incidents_of_findings(kind, findings, their_acts[resource], now)
+    return found
 
 
-def _store(
+def _selecting(kind: IncidentKind, resources: Iterable[ResourceKey]) -> dict[str, Any]:
+    """Return the parameters that select the incidents of this kind of all these resources."""
+    return {"kind": kind, "luids": sorted({resource_luid for _, resource_luid in resources})}
+
+
+def _affected(
     connection: Connection,
-    own: tuple[Any, ...],
-    since: datetime,
-    computed: Sequence[Incident],
-    event_id: int | None,
-    *,
-    always: bool,
-) -> list[int]:
-    """Store the computed incidents, and return the ids of those that changed; `own` selects those of the resource."""
-    first = min([since, *(one.opened_at for one in computed)]).timestamp()
-    affected = or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= first)
-    query = select(incidents).where(*own, affected)
-    stored = {row["key"]: row for row in connection.execute(query.order_by(incidents.c.id)).mappings()}
-    changed = []
-    # Closed ones first: only one may be open at any time.
-    for one in sorted(computed, key=lambda one: one.is_open):
-        rows = [stored.pop(key) for key in [*stored] if key in one.ids]
-        values = incident_row(one)
-        if not rows:
-            values["event_id"] = event_id
-            incident_id = connection.execute(insert(incidents).values(values)).inserted_primary_key[0]  # type: ignore[index]
-            changed.append(incident_id)
-            continue
-        kept = rows[0]
-        _join(connection, kept["id"], [row["id"] for row in rows[1:]])
-        has_changed = always or len(rows) > 1 or any(kept[name] != value for name, value in values.items())
-        if has_changed:
-            changed.append(kept["id"])
-        if event_id is not None and (has_changed or kept["event_id"] is None):
-            values["event_id"] = event_id
-        connection.execute(update(incidents).where(incidents.c.id == kept["id"]).values(values))
-    if stored:
-        # Later evidence has shown that it was no failure.
-        connection.execute(delete(incidents).where(incidents.c.id.in_([row["id"] for row in stored.values()])))
-    return changed
+    earliest: Mapping[ResourceKey, datetime],
+    computed: Mapping[ResourceKey, Sequence[Incident]],
+    kind: IncidentKind,
+) -> dict[ResourceKey, list[RowMapping]]:
+    """Return the rows of the stored incidents that the computed ones replace."""
+    first = {
+        resource: min([since, *(one.opened_at for one in computed[resource])]).timestamp()
+        for resource, since in earliest.items()
+    }
+    # An incident may have begun earlier than its row says, or later.
+    keys = {one.id for found in computed.values() for one in found}
+    values = {**_selecting(kind, earliest), "since": min(first.values()), "keys": sorted(keys)}
+    rows: dict[ResourceKey, list[RowMapping]] = {resource: [] for resource in earliest}
+    for row in connection.execute(AFFECTED, values).mappings():
+        resource = (row["site_luid"], row["resource_luid"])
+        if resource in rows and (row["closed_at"] is None or row["closed_at"] >= first[resource] or row["key"] in keys):
+            rows[resource].append(row)
+    return rows
 
 
-def _join(connection: Connection, kept: int, others: Sequence[int]) -> None:
-    """Move what belongs to incidents that turned out to be one with `kept`, and delete them."""
-    for other in others:
-        connection.execute(update(acts).where(acts.c.incident_id == other).values(incident_id=kept))
-        shown = select(notices.c.destination).where(notices.c.incident_id == kept)
-        moved = update(notices).where(notices.c.incident_id == other, notices.c.destination.not_in(shown))
-        connection.execute(moved.values(incident_id=kept))
-        connection.execute(delete(notices).where(notices.c.incident_id == other))
-        connection.execute(delete(incidents).where(incidents.c.id == other))
-
-
-def _existing(connection: Connection, event_id: int | None) -> int | None:
-    """Return the id of the event, or None if the retention has deleted it."""
-    if event_id is None:
-        return None
-    return connection.execute(select(events.c.id).where(events.c.id == event_id)).scalar()
+def _existing_events(
+    connection: Connection,
+    event_ids: Mapping[ResourceKey, int | None],
+    resources: Iterable[ResourceKey],
+    kind: IncidentKind,
+) -> dict[ResourceKey, int | None]:
+    """Return the event of each resource whose jobs update the notices: the given one, or the last one that exists."""
+    wanted = sorted({event_id for event_id in event_ids.values() if event_id is not None})
+    existing = set(connection.execute(EXISTING, {"ids": wanted}).scalars()) if wanted else set()
+    found = {}
+    for resource in resources:
+        event_id = event_ids.get(resource)
+        found[resource] = event_id if event_id in existing else _newest_event(connection, resource, kind)
+    return found
 
 
 def _newest_event(connection: Connection, resource: ResourceKey, kind: IncidentKind) -> int | None:

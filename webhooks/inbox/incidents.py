@@ -344,6 +344,6 @@ class Incidents:
         (record,) = incident_records(connection, [row])
         resource = (row["site_luid"], row["resource_luid"])
         wall = from_timestamp(self._store.to_wall(self._store.now(connection)))
-        computed = compute_incidents(connection, resource, record.incident.opened_at, wall, row["kind"])
-        found = next((one for one in computed if row["key"] in one.ids), None)
+        computed = compute_incidents(connection, {resource: record.incident.opened_at}, wall, row["kind"])
+        found = next((one for one in computed[resource] if row["key"] in one.ids), None)
         return replace(record, incident=found) if found else record

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -11,13 +10,11 @@ from datetime import datetime, timedelta
 from functools import cache
 from importlib import import_module
 from itertools import groupby
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Executable, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Executable, RowMapping, bindparam, delete, func, insert, select, update
 
-from webhooks.clock import from_timestamp, parse_time
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.records import optional_time
+from webhooks.inbox.run_rows import ResourceKey, run_of, run_row
 from webhooks.inbox.schema import incidents, refreshed_content, runs
 from webhooks.incidents import Run, RunEvidence, merge
 from webhooks.incidents.run import MERGE_WINDOW, TOLERANCE
@@ -26,21 +23,33 @@ from webhooks.logs import LogLimiter
 log = logging.getLogger(__name__)
 limiter = LogLimiter()
 
-# The site and the LUID of a resource.
-ResourceKey = tuple[str, str]
-# Runs that are read at once while the beginning of an incident is looked for.
-PAGE = 100
+# Runs that are read at once while the beginning of an incident is looked for: usually it is among the last ones.
+FIRST_PAGE, PAGE = 10, 100
 # Stored runs of one content within a day of new evidence, beyond which it is not recorded: planning waits for it.
 # Tableau refreshes content every few minutes at most.
 MAX_NEARBY = 1000
+# A run that ended this long before other evidence is not about the same refresh, whichever source reported which time.
+APART_SECONDS = 4 * TOLERANCE.total_seconds()
 # Runs in one transaction of the retention, and seconds between two: acknowledgements wait for one.
 BATCH = 500
 PAUSE_SECONDS = 0.02
 
-NEARBY = select(runs).where(
-    runs.c.resource_luid.in_(bindparam("luids", expanding=True)),
-    runs.c.happened_at.between(bindparam("first"), bindparam("last")),
+NEARBY = (
+    select(runs)
+    .where(
+        runs.c.resource_luid.in_(bindparam("luids", expanding=True)),
+        runs.c.happened_at.between(bindparam("first"), bindparam("last")),
+    )
+    .order_by(runs.c.resource_luid.desc(), runs.c.happened_at.desc())
 )
+NEWEST = (
+    select(runs)
+    .where(runs.c.resource_luid == bindparam("resource_luid"), runs.c.site_luid == bindparam("site_luid"))
+    .order_by(runs.c.happened_at.desc(), runs.c.id.desc())
+    .limit(bindparam("most"))
+    .offset(bindparam("offset"))
+)
+INSERT = insert(runs)
 UPDATE = update(runs).where(runs.c.id == bindparam("row_id"))
 
 
@@ -99,12 +108,13 @@ def record_runs(connection: Connection, pieces: Iterable[RunEvidence]) -> dict[R
     for resource, group in groupby(new, key=lambda one: one.resource):
         added = list(group)
         # The statement reads what is near any of the new evidence.
-        first, last = added[0].at - MERGE_WINDOW, added[-1].at + MERGE_WINDOW
-        free = {row_id: run for row_id, run in stored.get(resource, ()) if first <= run.at <= last}
-        if len(free) > MAX_NEARBY:
+        first, last = ((at + by).timestamp() for at, by in ((added[0].at, -MERGE_WINDOW), (added[-1].at, MERGE_WINDOW)))
+        rows = [row for row in stored.get(resource, ()) if first <= row["happened_at"] <= last]
+        if len(rows) > MAX_NEARBY:
             if limiter.admit("runs") is not None:
                 log.warning("Refreshes not recorded: %s has more than %d in two days", resource[1], MAX_NEARBY)
             continue
+        free = {row["id"]: run_of(row) for row in without_distant(rows, added)}
         rows_by_key = {key: row_id for row_id, known in free.items() for key in known.keys}
         merged = merge(free.values(), *added)
         for run in merged:
@@ -116,7 +126,7 @@ def record_runs(connection: Connection, pieces: Iterable[RunEvidence]) -> dict[R
                 updates.append((row_id, run))
         deletes += free
         near = added[0].at - TOLERANCE
-        if merged and merged[-1].resource_name not in {known.resource_name for _, known in stored.get(resource, ())}:
+        if merged and merged[-1].resource_name not in {row["resource_name"] for row in rows}:
             content.append(merged[-1])
         changes[resource] = RunChange(added[0].at, any(run.outcome == "failed" and run.at >= near for run in merged))
     _write(connection, inserts, updates, deletes)
@@ -147,18 +157,40 @@ def _content_statement(dialect: str) -> Executable:
     return statement
 
 
-def _read_nearby(connection: Connection, new: Sequence[RunEvidence]) -> dict[ResourceKey, list[tuple[int, Run]]]:
-    """Return the stored runs that are near any of the new evidence, with the ids of their rows."""
+def _read_nearby(connection: Connection, new: Sequence[RunEvidence]) -> dict[ResourceKey, list[RowMapping]]:
+    """Return the rows of stored runs that are near any of the new evidence, the newest first."""
     times = [one.at for one in new]
     values = {
         "luids": sorted({one.resource_luid for one in new}),
         "first": (min(times) - MERGE_WINDOW).timestamp(),
         "last": (max(times) + MERGE_WINDOW).timestamp(),
     }
-    stored: dict[ResourceKey, list[tuple[int, Run]]] = {}
+    stored: dict[ResourceKey, list[RowMapping]] = {}
     for row in connection.execute(NEARBY, values).mappings():
-        stored.setdefault((row["site_luid"], row["resource_luid"]), []).append((row["id"], run_of(row)))
+        stored.setdefault((row["site_luid"], row["resource_luid"]), []).append(row)
     return stored
+
+
+def without_distant(rows: Sequence[RowMapping], new: Sequence[RunEvidence]) -> Sequence[RowMapping]:
+    """Return the rows without old ones that new evidence cannot change, and that change nothing either.
+
+    `rows` are those of one resource, the newest first. What lies before the end of a run, and long before everything
+    else, is complete: a start belongs to an end after it, and reports of one end differ by TOLERANCE. Merging is the
+    greater part of the work, and usually two runs are left: this one, and none.
+    """
+    luids = [one.job_luid for one in new if one.job_luid]
+    # A later start ends a run whose end is not known, and a job may be reported again at another time.
+    is_needed = [row["outcome"] == "running" or any(luid in row["evidence"] for luid in luids) for row in rows]
+    first = max((number for number, needed in enumerate(is_needed, 1) if needed), default=0)
+    earliest = min(time.timestamp() for one in new for time in (one.at, one.started_at) if time)
+    for number, row in enumerate(rows):
+        happened_at = row["happened_at"]
+        is_apart = row["ended_at"] is not None and happened_at < earliest - APART_SECONDS
+        is_alone = number + 1 == len(rows) or rows[number + 1]["happened_at"] < happened_at
+        if number >= first and is_apart and is_alone:
+            return rows[:number]
+        earliest = min(earliest, happened_at, row["started_at"] or happened_at)
+    return rows
 
 
 def _write(
@@ -167,9 +199,9 @@ def _write(
     if deletes:
         connection.execute(delete(runs).where(runs.c.id.in_(deletes)))
     if updates:
-        connection.execute(UPDATE, [{"row_id": row_id, **_row(run)} for row_id, run in updates])
+        connection.execute(UPDATE, [{"row_id": row_id, **run_row(run)} for row_id, run in updates])
     if inserts:
-        connection.execute(insert(runs), [_row(run) for run in inserts])
+        connection.execute(INSERT, [run_row(run) for run in inserts])
 
 
 def runs_since(connection: Connection, resource: ResourceKey, since: datetime, calm: timedelta) -> list[Run]:
@@ -177,96 +209,19 @@ def runs_since(connection: Connection, resource: ResourceKey, since: datetime, c
 
     An earlier incident has ended with a success that no failure followed within `calm`.
     """
-    own = _is_resource(resource)
-    later = select(runs).where(own, runs.c.happened_at >= since.timestamp())
-    found = [run_of(row) for row in connection.execute(later).mappings()]
-    next_failure = min((run.at for run in found if run.outcome == "failed"), default=None)
-    earlier = select(runs).where(own, runs.c.happened_at < since.timestamp())
-    earlier = earlier.order_by(runs.c.happened_at.desc(), runs.c.id.desc())
-    for offset in range(0, 1_000_000, PAGE):
-        rows = connection.execute(earlier.limit(PAGE).offset(offset)).mappings().all()
+    found: list[Run] = []
+    next_failure: datetime | None = None
+    values = {"site_luid": resource[0], "resource_luid": resource[1]}
+    offset, page = 0, FIRST_PAGE
+    while True:
+        rows = connection.execute(NEWEST, {**values, "most": page, "offset": offset}).mappings().all()
         for run in map(run_of, rows):
-            if run.outcome == "succeeded" and (next_failure is None or next_failure - run.at > calm):
+            is_calm = next_failure is None or next_failure - run.at > calm
+            if run.at < since and run.outcome == "succeeded" and is_calm:
                 return found
             found.append(run)
             if run.outcome == "failed":
                 next_failure = run.at
-        if len(rows) < PAGE:
-            break
-    return found
-
-
-def run_of(row: Any) -> Run:
-    """Return the run of a row."""
-    pieces = tuple(_evidence(row, piece) for piece in json.loads(row["evidence"]))
-    return Run(
-        site_luid=row["site_luid"],
-        resource_luid=row["resource_luid"],
-        resource_kind=row["resource_kind"],
-        resource_name=row["resource_name"],
-        started_at=optional_time(row["started_at"]),
-        ended_at=optional_time(row["ended_at"]),
-        outcome=row["outcome"],
-        reason=row["reason"],
-        reason_class=row["reason_class"],
-        job_luid=row["job_luid"],
-        sources=frozenset(piece.source for piece in pieces),
-        event_ids=tuple(sorted(piece.event_id for piece in pieces if piece.event_id is not None)),
-        evidence=pieces,
-    )
-
-
-def _is_resource(resource: ResourceKey) -> ColumnElement[bool]:
-    site_luid, resource_luid = resource
-    return and_(runs.c.resource_luid == resource_luid, runs.c.site_luid == site_luid)
-
-
-def _row(run: Run) -> dict[str, Any]:
-    return {
-        "site_luid": run.site_luid,
-        "resource_luid": run.resource_luid,
-        "resource_kind": run.resource_kind,
-        "resource_name": run.resource_name,
-        "started_at": run.started_at and run.started_at.timestamp(),
-        "ended_at": run.ended_at and run.ended_at.timestamp(),
-        "happened_at": run.at.timestamp(),
-        "outcome": run.outcome,
-        "reason": run.reason,
-        "reason_class": run.reason_class,
-        "job_luid": run.job_luid,
-        "evidence": json.dumps([_piece(one) for one in run.evidence]),
-    }
-
-
-def _piece(one: RunEvidence) -> dict[str, Any]:
-    """Return what the row of the run does not say already."""
-    values = {
-        "source": one.source,
-        "outcome": one.outcome,
-        "recorded_at": one.recorded_at.isoformat(),
-        "started_at": one.started_at and one.started_at.isoformat(),
-        "ended_at": one.ended_at and one.ended_at.isoformat(),
-        "kind": one.resource_kind,
-        "name": one.resource_name,
-        "reason": one.reason,
-        "event_id": one.event_id,
-        "job_luid": one.job_luid,
-    }
-    return {name: value for name, value in values.items() if value not in {None, ""}}
-
-
-def _evidence(row: Any, piece: dict[str, Any]) -> RunEvidence:
-    return RunEvidence(
-        source=piece["source"],
-        site_luid=row["site_luid"],
-        resource_luid=row["resource_luid"],
-        resource_kind=piece["kind"],
-        outcome=piece["outcome"],
-        recorded_at=parse_time(piece["recorded_at"]) or from_timestamp(row["happened_at"]),
-        started_at=parse_time(piece.get("started_at")),
-        ended_at=parse_time(piece.get("ended_at")),
-        resource_name=piece.get("name", ""),
-        reason=piece.get("reason", ""),
-        event_id=piece.get("event_id"),
-        job_luid=piece.get("job_luid"),
-    )
+        if len(rows) < page:
+            return found
+        offset, page = offset + page, PAGE

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import reduce
 from itertools import groupby
 from typing import TypeVar, cast
 
@@ -104,16 +103,20 @@ def runs(evidence: Iterable[RunEvidence]) -> tuple[Run, ...]:
 
 def _runs_of_resource(pieces: Sequence[RunEvidence]) -> list[Run]:
     """Return the runs of one resource, sorted. Tableau runs one refresh of a resource at a time."""
-    # A job is listed again and again, and knows more each time.
-    by_key = groupby(sorted(pieces, key=lambda one: one.key), key=lambda one: one.key)
-    pieces = sorted((reduce(_join, repeated) for _, repeated in by_key), key=_evidence_order)
+    by_key: dict[str, RunEvidence] = {}
+    for one in pieces:
+        # A job is listed again and again, and knows more each time.
+        same = by_key.get(one.key)
+        by_key[one.key] = _join(same, one) if same else one
+    pieces = sorted(by_key.values(), key=_evidence_order)
     starts = _match([[one] for one in pieces if _is(one, "job list", ended=False)],
                     [one for one in pieces if _is(one, "webhook", "reconciled", ended=False)])  # fmt: skip
     ends = [[one] for one in pieces if _is(one, "job list", ended=True)]
     ends = _match(ends, [one for one in pieces if _is(one, "webhook", ended=True)])
     ends = _match(ends, [one for one in pieces if _is(one, "reconciled", ended=True)])
     found = [_run(group) for group in _with_starts(ends, starts)]
-    found.sort(key=lambda run: run.order)
+    if len(found) > 1:
+        found.sort(key=lambda run: run.order)
     last_start = max((run.started_at or run.at for run in found), default=None)
     return [
         replace(run, outcome="unknown") if run.outcome == "running" and last_start and run.at < last_start else run
@@ -145,6 +148,8 @@ def _match(groups: list[list[RunEvidence]], pieces: list[RunEvidence]) -> list[l
 
     Two pieces from one source are two runs, however close they are: an event or a job that is repeated is the same one.
     """
+    if not groups or not pieces:
+        return [*groups, *([piece] for piece in pieces)]
     distances = sorted(
         (abs(group[0].at - piece.at), group[0].key, piece.key, number, index)
         for number, group in enumerate(groups)
@@ -196,7 +201,8 @@ def _with_starts(ends: list[list[RunEvidence]], starts: list[list[RunEvidence]])
 
 def _run(group: list[RunEvidence]) -> Run:
     """Return the run that this evidence is about; where sources differ, Tableau's job knows better than an event."""
-    best = sorted(group, key=lambda one: (one.source != "job list", _evidence_order(one)))
+    ordered = sorted(group, key=_evidence_order)
+    best = sorted(ordered, key=lambda one: one.source != "job list")
     latest = max(group, key=_recording_order)
     outcome = max((one.outcome for one in group), key=_RANK.index)
     reason = next((one.reason for one in best if one.reason), "") if outcome in {"failed", "cancelled"} else ""
@@ -213,7 +219,7 @@ def _run(group: list[RunEvidence]) -> Run:
         job_luid=next((one.job_luid for one in best if one.job_luid), None),
         sources=frozenset(one.source for one in group),
         event_ids=tuple(sorted(one.event_id for one in group if one.event_id is not None)),
-        evidence=tuple(sorted(group, key=_evidence_order)),
+        evidence=tuple(ordered),
     )
 
 

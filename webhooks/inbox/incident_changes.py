@@ -1,0 +1,74 @@
+"""What changes in the table of incidents when some are computed again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
+
+from webhooks.inbox.incident_records import incident_row
+from webhooks.inbox.schema import acts, incidents, notices
+from webhooks.incidents import Incident
+
+INSERT = insert(incidents)
+UPDATE = update(incidents).where(incidents.c.id == bindparam("row_id"))
+
+
+@dataclass
+class IncidentChanges:
+    """Rows to insert, to update and to delete; `changed` has the numbers of changed incidents and their events.
+
+    New incidents are not among them: they have no notices. `always`: all count as changed.
+    """
+
+    always: bool
+    changed: dict[int, int | None] = field(default_factory=dict)
+    _inserts: list[dict[str, Any]] = field(default_factory=list)
+    _updates: list[dict[str, Any]] = field(default_factory=list)
+    _joins: list[tuple[int, int]] = field(default_factory=list)
+    _deletes: list[int] = field(default_factory=list)
+
+    def compare(self, stored: Sequence[RowMapping], computed: Sequence[Incident], event_id: int | None) -> None:
+        """Add what has to be written so that the incidents of a resource are the computed ones.
+
+        `event_id` is the event that changed them.
+        """
+        remaining = {row["key"]: row for row in stored}
+        for one in computed:
+            rows = [remaining.pop(key) for key in [*remaining] if key in one.ids]
+            values = incident_row(one)
+            if not rows:
+                self._inserts.append({**values, "event_id": event_id})
+                continue
+            kept = rows[0]
+            self._joins += [(kept["id"], row["id"]) for row in rows[1:]]
+            has_changed = self.always or len(rows) > 1 or any(kept[name] != value for name, value in values.items())
+            if has_changed:
+                self.changed[kept["id"]] = event_id
+            last = event_id if event_id is not None and (has_changed or kept["event_id"] is None) else kept["event_id"]
+            if has_changed or last != kept["event_id"]:
+                self._updates.append({**values, "event_id": last, "row_id": kept["id"]})
+        # Later evidence has shown that it was no failure.
+        self._deletes += [row["id"] for row in remaining.values()]
+
+    def write(self, connection: Connection) -> None:
+        """Write everything. Closed ones first: only one incident of a resource may be open at any time."""
+        for kept, other in self._joins:
+            _join(connection, kept, other)
+        if self._deletes:
+            connection.execute(delete(incidents).where(incidents.c.id.in_(self._deletes)))
+        for statement, rows in ((UPDATE, self._updates), (INSERT, self._inserts)):
+            if rows:
+                connection.execute(statement, sorted(rows, key=lambda row: row["closed_at"] is None))
+
+
+def _join(connection: Connection, kept: int, other: int) -> None:
+    """Move what belongs to an incident that turned out to be one with `kept`, and delete it."""
+    connection.execute(update(acts).where(acts.c.incident_id == other).values(incident_id=kept))
+    shown = select(notices.c.destination).where(notices.c.incident_id == kept)
+    moved = update(notices).where(notices.c.incident_id == other, notices.c.destination.not_in(shown))
+    connection.execute(moved.values(incident_id=kept))
+    connection.execute(delete(notices).where(notices.c.incident_id == other))
+    connection.execute(delete(incidents).where(incidents.c.id == other))
