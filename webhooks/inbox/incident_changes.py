@@ -1,4 +1,4 @@
-"""What changes in the table of incidents when some are computed again."""
+"""Compare computed incidents with the stored ones, and write the differences."""
 
 from __future__ import annotations
 
