@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["public", "viewer", "operator", "admin"]
-
-# Each role may do what the one before it may.
-ROLES: tuple[Role, ...] = ("public", "viewer", "operator", "admin")
+from webhooks.visitors import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +34,3 @@ ROUTES = (
     Route("GET", "/incidents/<int:number>", "incident", "show", "viewer"),
     Route("POST", "/incidents/<int:number>/<kind>", "incident_acts", "act", "operator"),
 )
-
-
-def permits(role: str, needed: Role) -> bool:
-    """Return whether a role may do what another one may."""
-    return role in ROLES and ROLES.index(role) >= ROLES.index(needed)

@@ -21,10 +21,10 @@ from werkzeug.exceptions import (
     Unauthorized,
 )
 
+from webhooks import visitors
 from webhooks.clock import utc_now
-from webhooks.dashboard import access
 from webhooks.dashboard.render import render
-from webhooks.dashboard.routes import Route, permits
+from webhooks.dashboard.routes import Route
 from webhooks.dashboard.visit import LARGEST_ID, Visit
 from webhooks.errors import StoreUnavailable, UnknownIncident
 
@@ -72,11 +72,11 @@ def respond(services: Services, route: Route, parts: Mapping[str, Any]) -> Respo
     """Return the response of a route to the current request."""
     visit = Visit(services, request, None, utc_now())
     try:
-        visit = Visit(services, request, access.identify(services, request), visit.now)
+        visit = Visit(services, request, visitors.identify(services, request), visit.now)
         response = _dispatch(visit, route, parts)
     except HTTPException as error:
         response = _error(visit, error)
-    except access.TooManyFailures as error:
+    except visitors.TooManyFailures as error:
         response = _error(visit, TooManyRequests(str(error), retry_after=max(1, round(error.seconds))))
     except UnknownIncident:
         response = _error(visit, NotFound("There is no such incident."))
@@ -85,7 +85,7 @@ def respond(services: Services, route: Route, parts: Mapping[str, Any]) -> Respo
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
-    if access.is_https(request):
+    if visitors.is_https(request):
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
     return response
 
@@ -96,7 +96,7 @@ def _dispatch(visit: Visit, route: Route, parts: Mapping[str, Any]) -> Response:
     if route.role != "public" or visit.visitor is not None:
         if visit.visitor is None:
             return _ask_to_sign_in(visit, route)
-        if not permits(visit.visitor.role, route.role):
+        if not visitors.permits(visit.visitor.role, route.role):
             raise Forbidden(f"Your role is {visit.visitor.role}; this needs the role {route.role}.")
     if route.method == "POST" and not _is_trusted_post(visit):
         raise Forbidden("The request does not come from a page of this server.")
@@ -124,7 +124,7 @@ def _render(visit: Visit, page: Page) -> str:
 
 def _is_trusted_post(visit: Visit) -> bool:
     """Return whether a person meant to send the form. Browsers do not add a program's token by themselves."""
-    return (visit.visitor is not None and visit.visitor.kind == "token") or access.is_same_origin(visit.request)
+    return (visit.visitor is not None and visit.visitor.kind == "token") or visitors.is_same_origin(visit.request)
 
 
 def _ask_to_sign_in(visit: Visit, route: Route) -> Response:

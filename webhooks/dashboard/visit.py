@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 from flask import Request
 from werkzeug.exceptions import BadRequest
 
-from webhooks.dashboard.access import Visitor
-from webhooks.dashboard.routes import Role, permits
 from webhooks.text import cut
 from webhooks.views import formats
 from webhooks.views.addresses import address_of
 from webhooks.views.status import refreshes
+from webhooks.visitors import Role, Visitor, permits
 
 if TYPE_CHECKING:
     from webhooks.inbox import Inbox

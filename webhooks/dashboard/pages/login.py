@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, redirect
 
-from webhooks.dashboard import access
+from webhooks import visitors
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
 from webhooks.inbox.sign_ins import SESSION_SECONDS
@@ -20,10 +20,10 @@ def show(visit: Visit) -> Page:
 def sign_in(visit: Visit) -> Page | Response:
     """Start a session and lead to the page that was asked for, or show the form again."""
     name, password = visit.field("name", most=MAX_NAME), visit.request.form.get("password", "")
-    settings, address = visit.services.settings, access.client_address(visit.request)
+    settings, address = visit.services.settings, visitors.client_address(visit.request)
     if not name:
         return _form(visit, visit.back("/"), "Enter your name: others see it beside what you do.", 422)
-    if not access.check_password(visit.services, address, password):
+    if not visitors.check_password(visit.services, address, password):
         visit.inbox.audit.record(by=name, origin=f"page {address}", act="sign-in refused", subject="pages")
         return _form(visit, visit.back("/"), "The password is wrong.", 401)
     secret = settings.admin_password.get_secret_value()
@@ -31,10 +31,10 @@ def sign_in(visit: Visit) -> Page | Response:
     visit.inbox.audit.record(by=name, origin=f"page {address}", act="sign in", subject="pages")
     response: Response = redirect(visit.back("/"), 303)  # type: ignore[assignment]
     response.set_cookie(
-        access.cookie_name(visit.request),
+        visitors.cookie_name(visit.request),
         value,
         max_age=int(SESSION_SECONDS),
-        secure=access.is_https(visit.request),
+        secure=visitors.is_https(visit.request),
         httponly=True,
         samesite="Lax",
         path="/",
@@ -45,7 +45,7 @@ def sign_in(visit: Visit) -> Page | Response:
 def sign_out(visit: Visit) -> Response:
     """End the session."""
     password = visit.services.settings.admin_password.get_secret_value()
-    name = access.cookie_name(visit.request)
+    name = visitors.cookie_name(visit.request)
     visit.inbox.sign_ins.end(visit.request.cookies.get(name, ""), password)
     visit.inbox.audit.record(by=visit.person.name, origin=visit.person.origin, act="sign out", subject="pages")
     return _leave(visit)
@@ -63,8 +63,8 @@ def sign_out_all(visit: Visit) -> Response:
 
 def _leave(visit: Visit) -> Response:
     response: Response = redirect("/login", 303)  # type: ignore[assignment]
-    name = access.cookie_name(visit.request)
-    response.delete_cookie(name, path="/", secure=access.is_https(visit.request), httponly=True, samesite="Lax")
+    name = visitors.cookie_name(visit.request)
+    response.delete_cookie(name, path="/", secure=visitors.is_https(visit.request), httponly=True, samesite="Lax")
     return response
 
 

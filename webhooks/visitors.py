@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import ipaddress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from flask import Request
@@ -17,6 +17,10 @@ from webhooks.webhook_url import is_address
 if TYPE_CHECKING:
     from webhooks.services import Services
 
+Role = Literal["public", "viewer", "operator", "admin"]
+
+# Each role may do what the one before it may.
+ROLES: tuple[Role, ...] = ("public", "viewer", "operator", "admin")
 # The prefix lets browsers accept it only with Secure, for this host and all paths.
 # https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Set-Cookie#cookie_prefixes
 SECURE_COOKIE, PLAIN_COOKIE = "__Host-session", "session"
@@ -53,6 +57,11 @@ class TooManyFailures(Exception):
     def __init__(self, seconds: float) -> None:
         super().__init__(f"Too many failed sign-ins; try again in {seconds:.0f} s.")
         self.seconds = seconds
+
+
+def permits(role: str, needed: Role) -> bool:
+    """Return whether a role may do what another one may."""
+    return role in ROLES and ROLES.index(role) >= ROLES.index(needed)
 
 
 def identify(services: Services, request: Request) -> Visitor | None:
