@@ -66,6 +66,12 @@ OPEN_STATES = (JobState.READY, JobState.RUNNING)
 MESSAGE_PREFIX = "notify "
 
 
+def dead_letter_subject(handler: str, params: Mapping[str, Any]) -> str:
+    """Return what dead jobs have in common: the destination that cannot be notified, or else the handler."""
+    to = params.get("to")
+    return f"to {to}" if isinstance(to, str) and to else handler
+
+
 class Namespace(StrEnum):
     """The owner of the key of a job's checkpoint. The values are in the database: never change one."""
 

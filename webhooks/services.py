@@ -39,6 +39,8 @@ T = TypeVar("T")
 
 # An event that is unplanned for longer is stuck: a worker plans the oldest ones every second.
 UNPLANNED_SECONDS = 60.0
+# Between two looks for dead letters that were run again, whose incidents close.
+SOLVED_SECONDS = 15.0
 
 
 class shared(cached_property[T]):  # noqa: N801 - a decorator, as cached_property is
@@ -246,6 +248,7 @@ class Services:
     def worker(self, threads: int | None = None) -> Worker:
         """Return a new worker that is not started."""
         from webhooks.monitor.digest_clock import DigestClock  # noqa: PLC0415 - see above
+        from webhooks.worker.periodic import Periodic  # noqa: PLC0415 - see above
         from webhooks.worker.worker import Worker  # noqa: PLC0415 - see above
 
         self._apply_rules(self.active_rules.rules)
@@ -261,6 +264,12 @@ class Services:
             return self.planner.jobs(event)
 
         clock = DigestClock(lambda: self.inbox, lambda: self.active_rules.rules.digest, self.settings.zone)
+        solved = Periodic(SOLVED_SECONDS, lambda: self.inbox.dead_letter_groups.close_solved(utc_now()))
+
+        def tick() -> None:
+            clock.tick(utc_now())
+            solved.tick()
+
         return Worker(
             self.inbox,
             planner=jobs,
@@ -270,7 +279,7 @@ class Services:
             lease=self.settings.lease_seconds,
             retention=self.settings.retention_days,
             run_retention=self.settings.run_retention_days,
-            tick=lambda: clock.tick(utc_now()),
+            tick=tick,
             watch=lambda stopping: self.active_rules.watch(stopping, self.inbox.news.set),
         )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -10,9 +11,13 @@ from notifiers import Message, NotifierError
 from webhooks.context import Context
 from webhooks.destinations import Destination, resolve_default
 from webhooks.errors import RetryLater, Skip
-from webhooks.job import ANNOUNCED_TO
-from webhooks.messages.dead_letter_message import dead_letter_message
+from webhooks.handlers.notice import show_own_incident
+from webhooks.job import ANNOUNCED_TO, Job, dead_letter_subject
+from webhooks.messages.dead_letter_message import dead_letter_message, group_text, group_title
 from webhooks.registry import Params, action
+
+if TYPE_CHECKING:
+    from webhooks.inbox import IncidentRecord
 
 Errors = dict[str, NotifierError | RetryLater]
 
@@ -27,16 +32,19 @@ class DeadLettersParams(Params):
 def dead_letters(context: Context, params: DeadLettersParams) -> None:
     """Announce all jobs that no other announcement contains, at every destination.
 
-    If no destination works, every other notifier with a default address is tried. Raises Skip if there are no jobs.
-    Raises the error of a destination if it may pass, or if no notification was sent, which is logged, too.
+    Jobs about one destination, or of one handler, are an incident. A destination that can edit messages has one message
+    for each, which is kept up to date; the others have one message for each announcement. If no destination works,
+    every other notifier with a default address is tried. Raises Skip if there are no jobs. Raises the error of a
+    destination if it may pass, or if no notification was sent, which is logged, too.
     """
     jobs = [record.job for record in context.inbox.dead_letters.announce(context.job)]
     if not jobs:
         raise Skip("already announced together with others")
     message = dead_letter_message(jobs, context.label, total=context.inbox.dead_letters.count(context.job))
+    records = _record(context, jobs)
     defaults = context.notifiers.with_default_address
     destinations = list(dict.fromkeys(resolve_default(to, defaults) for to in params.to))
-    errors = _send(context, message, destinations)
+    errors = _send(context, message, destinations, records)
     _raise_unless_final(context, errors)
     context.inbox.dead_letters.undeliverable = list(errors)
     if len(errors) == len(destinations):
@@ -54,12 +62,30 @@ def dead_letters(context: Context, params: DeadLettersParams) -> None:
         raise next(iter(errors.values()))
 
 
-def _send(context: Context, message: Message, destinations: Iterable[str]) -> Errors:
-    """Send the message to each destination, and return the errors by destination."""
+def _record(context: Context, jobs: Sequence[Job]) -> list[IncidentRecord]:
+    """Open or change the incidents of the announced jobs, and return them."""
+    groups, found = context.inbox.dead_letter_groups, []
+    for group in groups.of(context.job):
+        own = [job for job in jobs if dead_letter_subject(job.handler, job.params) == group.subject]
+        title = group_title(own, group.subject, group.total)
+        reason = group_text(own, context.label)
+        found.append(groups.record(context.job, group, context.now(), title=title, reason=reason))
+    return [record for record in found if record is not None]
+
+
+def _send(
+    context: Context, message: Message, destinations: Iterable[str], records: Sequence[IncidentRecord] = ()
+) -> Errors:
+    """Show the incidents, or else send the message, at each destination; return the errors by destination."""
     errors: Errors = {}
     for to in destinations:
+        kind = to.partition(":")[0]
         try:
-            context.notify(to, message, site=False)
+            if records and kind in context.notifiers and context.notifiers[kind].capabilities.edit:
+                for record in records:
+                    show_own_incident(context, record, to, "dead letters")
+            else:
+                context.notify(to, message, site=False)
         except (NotifierError, RetryLater) as error:
             context.log.warning("Dead letters could not be announced: to=%s error=%s", to, error)
             errors[to] = error

@@ -5,8 +5,7 @@ from __future__ import annotations
 from webhooks.context import Context
 from webhooks.destinations import Destination
 from webhooks.event import MONITOR
-from webhooks.handlers.notice import bring_up_to_date, with_address
-from webhooks.incidents import DestinationPolicy, Policy
+from webhooks.handlers.notice import show_own_incident
 from webhooks.messages.alert_message import alert_message
 from webhooks.registry import Params, action
 
@@ -24,6 +23,4 @@ def monitor_alert(context: Context, params: MonitorAlertParams) -> None:
     if record is None:
         context.notify(params.to, alert_message(context.event), key=params.to)
         return
-    to = with_address(context, params.to)
-    notice = context.inbox.notices.register(record.id, to, Policy(MONITOR, (DestinationPolicy(to),)))
-    bring_up_to_date(context, notice.id)
+    show_own_incident(context, record, params.to, MONITOR)

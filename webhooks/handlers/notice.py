@@ -12,7 +12,7 @@ from webhooks.context import Context, Upkeep, locked
 from webhooks.context.upkeep import Compose
 from webhooks.destinations import resolve_default
 from webhooks.errors import RetryLater, Skip, UnknownIncident
-from webhooks.incidents import wanted_notices
+from webhooks.incidents import DestinationPolicy, Policy, wanted_notices
 from webhooks.incidents.deliveries import deliveries
 from webhooks.incidents.notices import WantedNotice, next_due
 from webhooks.incidents.silences import Facts
@@ -48,9 +48,19 @@ def notice(context: Context, params: NoticeParams) -> None:
         found = context.inbox.notices.get(params.notice)
         # The key of a job with another cause, such as an act, names that as well.
         caused_by_event = context.job.key == f"notice {params.notice}"
+        if error.permanent and found is not None and _is_about_dead_letters(context, found):
+            # A dead letter about the message about dead letters would lead to the next one.
+            raise Skip(f"announcements of dead letters report what cannot be sent: {error}") from error
         if error.permanent and caused_by_event and found is not None and found.posted_at is None:
             raise Skip(f"the job of the rule reports why nothing can be sent: {error}") from error
         raise
+
+
+def _is_about_dead_letters(context: Context, notice: NoticeRecord) -> bool:
+    try:
+        return context.inbox.incidents.get(notice.incident_id).incident.kind == "dead_letters"
+    except UnknownIncident:
+        return False
 
 
 def bring_up_to_date(context: Context, notice_id: int, picture: Callable[[], Picture | None] | None = None) -> None:
@@ -121,7 +131,9 @@ def _update(
         replace(one, version=one.version ^ looked_up) if one.form == "message" else one
         for one in wanted_notices(incident, notice.policy, now, silences, facts, notified=notified)
     ]
-    placed = _place(context, notice, wanted)
+    # Each announcement of dead letters needs the outcome of its message, so they are not grouped.
+    is_alone = incident.kind == "dead_letters" and notice.group_id is None
+    placed = replace(notice, single=True) if is_alone else _place(context, notice, wanted)
     if placed is None:
         return
     if placed.single:
@@ -169,6 +181,13 @@ def _reply_in_group(
     shown = {**notice.shown, **dict.fromkeys((one.key for one in reminders), 1)}
     if reminders or ends:
         Upkeep(context, replace(notice, shown=shown), Posted.from_dict(group.posted["message"])).reply(ends, change)
+
+
+def show_own_incident(context: Context, record: IncidentRecord, to: str, rule: str) -> None:
+    """Bring the message about a problem of this server up to date at a destination that no rule names."""
+    to = with_address(context, to)
+    notice = context.inbox.notices.register(record.id, to, Policy(rule, (DestinationPolicy(to),)))
+    bring_up_to_date(context, notice.id)
 
 
 def with_address(context: Context, to: str) -> str:

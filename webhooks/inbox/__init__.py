@@ -19,6 +19,7 @@ from webhooks.inbox.budgets import Budgets
 from webhooks.inbox.checkpoints import Checkpoints
 from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.inbox.databases.store import Clock, Store
+from webhooks.inbox.dead_letter_groups import DeadLetterGroups
 from webhooks.inbox.dead_letters import DeadLetters
 from webhooks.inbox.events import Events, JobPlanner
 from webhooks.inbox.findings import Findings
@@ -95,6 +96,7 @@ class Inbox:
         self.runs = Runs(store)
         self.incidents = Incidents(store, self.news)
         self.findings = Findings(store, self.news, self.incidents)
+        self.dead_letter_groups = DeadLetterGroups(store, self.findings)
         self.presses = Presses(store, self.incidents)
         self.sms_replies = SmsReplies(store, self.incidents)
         self.notices = Notices(store)

@@ -76,7 +76,7 @@ class DeadLetters:
         """
 
         def announce(connection: Connection) -> list[JobRecord]:
-            included = _included(connection, announcement.id)
+            included = included_in(connection, announcement.id)
             if not connection.execute(select(_has_sent(announcement.id))).scalar():
                 query = _unannounced(announcement.handler).with_only_columns(jobs.c.id).limit(limit + 1)
                 new = connection.execute(query.with_for_update(skip_locked=True, of=jobs)).scalars().all()
@@ -103,13 +103,13 @@ class DeadLetters:
         connection.execute(delete(checkpoints).filter_by(**_checkpoint(announcement_id)))
         row = _checkpoint(announcement_id) | {"value": json.dumps(ids), "recorded_at": wall}
         connection.execute(insert(checkpoints).values(row))
-        return _included(connection, announcement_id)
+        return included_in(connection, announcement_id)
 
     def count(self, announcement: Job) -> int:
         """Return how many dead jobs `announcement` includes."""
 
         def count(connection: Connection) -> int:
-            included = _included(connection, announcement.id)
+            included = included_in(connection, announcement.id)
             if included is None:
                 return 0
             query = select(func.count()).select_from(jobs).where(included, text(DEAD))
@@ -142,7 +142,7 @@ class DeadLetters:
         If an announcement has died itself, the jobs that it included are unannounced again.
         """
         if dead.handler in {new.handler for new in self.announcements}:
-            included = _included(connection, dead.id)
+            included = included_in(connection, dead.id)
             if included is not None:
                 connection.execute(update(jobs).where(included, text(DEAD)).values(announced_at=None))
                 connection.execute(delete(checkpoints).filter_by(**_checkpoint(dead.id)))
@@ -202,7 +202,7 @@ def _dead_jobs(connection: Connection, query: Select[Any]) -> list[JobRecord]:
     return job_records(connection.execute(query).mappings())
 
 
-def _included(connection: Connection, announcement_id: int) -> ColumnElement[bool] | None:
+def included_in(connection: Connection, announcement_id: int) -> ColumnElement[bool] | None:
     """Return the condition for the dead jobs of the announcement, or None if it has none yet.
 
     A job that was requeued and has died again since then has another time or none.

@@ -35,38 +35,49 @@ class Findings:
     def __init__(self, store: Store, news: threading.Event, incidents: Incidents) -> None:
         self._store, self._news, self._incidents = store, news, incidents
 
-    def record(self, kind: IncidentKind, finding: Finding, event: Event | None = None) -> Receipt | None:
+    def record(
+        self, kind: IncidentKind, finding: Finding, event: Event | None = None, *, event_id: int | None = None
+    ) -> Receipt | None:
         """Store a finding and the incident that it opens, changes or closes, with jobs for the notices.
 
-        `event` is stored in the same transaction; its jobs notify of a new incident. A finding with the name of a
-        stored one changes nothing. Returns the receipt of the event.
+        `event` is stored in the same transaction; its jobs notify of a new incident. Without one, the jobs belong to
+        the stored event `event_id`, or to the last event of the incident. A finding with the name of a stored one
+        changes nothing. Returns the receipt of the event.
         """
-        receipt = self._store.write(lambda connection: self.record_in(connection, kind, finding, event))
+        receipt = self._store.write(
+            lambda connection: self.record_in(connection, kind, finding, event, event_id=event_id)
+        )
         self._news.set()
         return receipt
 
     def record_in(
-        self, connection: Connection, kind: IncidentKind, finding: Finding, event: Event | None = None
+        self,
+        connection: Connection,
+        kind: IncidentKind,
+        finding: Finding,
+        event: Event | None = None,
+        *,
+        event_id: int | None = None,
     ) -> Receipt | None:
         """Do the same within a transaction."""
         self._store.serialize(connection, [finding.resource_luid])
         now = self._store.now(connection)
         wall = self._store.to_wall(now)
         receipt = insert_synthetic(self._store, connection, event, MONITOR, finding.at) if event else None
-        event_id = receipt.id if receipt else None
-        row = {**finding_row(kind, finding), "recorded_at": wall, "event_id": event_id}
+        own_id = receipt.id if receipt else None
+        row = {**finding_row(kind, finding), "recorded_at": wall, "event_id": own_id}
         names = ["kind", "site_luid", "resource_luid", "name"]
         connection.execute(self._store.upsert(findings).on_conflict_do_nothing(index_elements=names), row)
         resource = (finding.site_luid, finding.resource_luid)
         refresh_incidents(
             connection,
             {resource: finding.at},
-            {resource: event_id},
+            {resource: own_id or event_id},
             now=now,
             wall=wall,
             kind=kind,
-            # A finding without an event adds jobs to the last event, which may have such jobs already.
-            cause="" if event_id else f"finding {finding.first_name}",
+            # A finding without an event adds jobs to one that may have such jobs already.
+            cause="" if own_id else f"finding {finding.first_name}",
         )
         return receipt
 
@@ -80,6 +91,13 @@ class Findings:
         """Return the last finding of this kind about a resource, or None."""
         found = self._store.read(lambda connection: findings_of(connection, kind, (site_luid, resource_luid)))
         return max(found, key=lambda one: (one.at, one.problem, one.first_name), default=None)
+
+    def newest(self, kind: IncidentKind, resource_luid: str, *, site_luid: str = "") -> IncidentRecord | None:
+        """Return the newest incident of this kind of a resource, or None."""
+        same = (incidents.c.resource_luid == resource_luid, incidents.c.site_luid == site_luid)
+        own = select(incidents.c.id).where(*same, incidents.c.kind == kind).order_by(incidents.c.opened_at.desc())
+        incident_id = self._store.scalar(own.limit(1))
+        return None if incident_id is None else self._incidents.get(incident_id)
 
     def incident_of(self, event_id: int) -> IncidentRecord | None:
         """Return the incident of which the event of a finding is evidence; None if it is not, or was deleted."""

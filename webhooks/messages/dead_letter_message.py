@@ -9,8 +9,12 @@ from notifiers import Message
 from webhooks.event import Event
 from webhooks.job import Job
 from webhooks.messages.event_message import as_text
+from webhooks.text import cut
 
 MAX_LISTED = 10
+# Jobs in the message of an incident, and characters of each.
+MAX_IN_INCIDENT = 3
+MAX_LINE = 250
 # The error of a notifier names the destination, which for `default` the job does not: `… slack:#bi (SLACK_CHANNEL). …`.
 UNDELIVERED = re.compile(r"Could not deliver to (?P<destination>\S+(?: \(\w+\))?)\. (?P<reason>.+)", re.DOTALL)
 
@@ -45,6 +49,33 @@ def dead_letter_message(
     if total > len(listed):
         lines.append(f"… and {total - len(listed)} more: flask events list --state dead")
     return Message(f"{total} actions failed permanently", "\n".join(lines), severity="bad", footer=footer)
+
+
+def group_title(jobs: Sequence[Job], subject: str, total: int) -> str:
+    """Return the title of the incident about `total` dead jobs with one subject; `jobs` are the latest of them."""
+    if total == 1 and jobs:
+        return failed_action(jobs[0])
+    name = subject.removeprefix("to ")
+    if name != subject:
+        return f"{total} messages could not be delivered to {name.partition(':')[2] or name}"
+    return f"{total} jobs failed permanently: {subject}"
+
+
+def group_text(jobs: Sequence[Job], label: Callable[[Event], str] = lambda _: "") -> str:
+    """Return the last jobs of an incident with their reasons, and the commands for them; empty without any."""
+    listed = jobs[-MAX_IN_INCIDENT:]
+    if not listed:
+        return ""
+    lines = []
+    for job in listed:
+        event = ", ".join(
+            filter(None, [f"Event {job.event.id}", label(job.event), f"rule {job.rule}" if job.rule else ""])
+        )
+        what = reason(job) if len(jobs) == 1 else f"{failed_action(job)}. {reason(job)}"
+        lines.append(f"{event}: {cut(what, MAX_LINE)}")
+    last = listed[-1].event.id
+    lines += [f"Details: flask events explain {last}", "All: flask events list --state dead"]
+    return "\n".join([*lines, f"Run again: flask events replay --dead {last}"])
 
 
 def failed_action(job: Job) -> str:
