@@ -66,6 +66,8 @@ TEST_FIELD = "test"
 # The payload's fields of an event from Tableau's job list: the job, and the reason if it was looked up.
 JOB_FIELD = "job_luid"
 REASON_FIELD = "reason"
+# The payload's field of an event of a watch: the name of the `[[watch]]` that declares what was expected.
+WATCH_FIELD = "watch"
 
 # The values of `Event.origin`.
 MONITOR = "monitor"
@@ -241,6 +243,11 @@ def job_fingerprint(event_type: str, job_luid: str, created_at: str) -> bytes:
     """
     digest = hashlib.sha256(f"job {job_luid.lower()} {event_type}".encode()).digest()
     return (_sortable_time(created_at) + digest)[:32]
+
+
+def watch_fingerprint(event_type: str, identity: str, created_at: str) -> bytes:
+    """Return the fingerprint of the event about what a watch found; `identity` names that for good."""
+    return (_sortable_time(created_at) + hashlib.sha256(f"watch {event_type} {identity}".encode()).digest())[:32]
 
 
 def _sortable_time(created_at: object) -> bytes:

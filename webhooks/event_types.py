@@ -23,7 +23,7 @@ KINDS = {
     "flow": "flow",
     "subscription": "subscription",
 }
-OWNED_SUBJECTS = ("workbook", "datasource", "view", "label", "flow", "subscription", "bridge")
+OWNED_SUBJECTS = ("workbook", "datasource", "view", "label", "flow", "subscription", "bridge", "watch")
 
 WEBHOOKS_DRIFTED = "WebhooksDrifted"
 NO_EVENTS_RECEIVED = "NoEventsReceived"
@@ -33,6 +33,10 @@ CREDENTIAL_EXPIRING = "CredentialExpiring"
 JOB_LIST_CHECK_FAILED = "JobListCheckFailed"
 DOWNTIME_ENDED = "DowntimeEnded"
 DIGEST_DUE = "DigestDue"
+
+REFRESH_MISSED = "RefreshMissed"
+REFRESH_RUNS_LONG = "RefreshRunsLong"
+SCHEDULE_SUSPENDED = "ScheduleSuspended"
 
 FLOW_RUN_FAILED = "FlowRunFailed"
 FLOW_RUN_SUCCEEDED = "FlowRunSucceeded"
@@ -101,6 +105,11 @@ class EventType:
         return self.subject == "monitor"
 
     @property
+    def from_watch(self) -> bool:
+        """Return whether a watch has found it: the kind of content is in the payload's `resource`."""
+        return self.subject == "watch"
+
+    @property
     def headline(self) -> str:
         """The event type in words, such as "Workbook refresh failed"."""
         if self.title:
@@ -150,6 +159,13 @@ _MONITOR = (
     EventType(DIGEST_DUE, "WEBHOOK", "monitor", "due"),
 )
 
+# Found by the watches: what did not happen in Tableau. The payload's `resource` says which kind of content it is about.
+_WATCH = (
+    EventType(REFRESH_MISSED, None, "watch", "missed", "bad"),
+    EventType(REFRESH_RUNS_LONG, None, "watch", "late", "warning", title="Refresh runs too long"),
+    EventType(SCHEDULE_SUSPENDED, None, "watch", "suspended", "bad", title="Schedule suspended by Tableau"),
+)
+
 # Found by the monitor in Tableau's job list, because Tableau has no webhooks for them.
 _JOB_LIST = (
     EventType(
@@ -187,6 +203,7 @@ _JOB_LIST = (
 
 EVENT_TYPES: Mapping[str, EventType] = MappingProxyType({one.name: one for one in _DOCUMENTED})
 MONITOR_EVENT_TYPES: Mapping[str, EventType] = MappingProxyType({one.name: one for one in _MONITOR})
+WATCH_EVENT_TYPES: Mapping[str, EventType] = MappingProxyType({one.name: one for one in _WATCH})
 JOB_LIST_EVENT_TYPES: Mapping[str, EventType] = MappingProxyType({one.name: one for one in _JOB_LIST})
 # Those that rules and handlers may be about.
 RULE_EVENT_TYPES: Mapping[str, EventType] = MappingProxyType({**EVENT_TYPES, **JOB_LIST_EVENT_TYPES})
@@ -200,9 +217,9 @@ def event_type(name: str) -> EventType:
 
     `FlowRefreshFailed` is a failed refresh of a flow: the first word names the subject, the last one what happened.
     """
-    known = EVENT_TYPES.get(name) or JOB_LIST_EVENT_TYPES.get(name) or MONITOR_EVENT_TYPES.get(name)
-    if known:
-        return known
+    for table in (EVENT_TYPES, JOB_LIST_EVENT_TYPES, MONITOR_EVENT_TYPES, WATCH_EVENT_TYPES):
+        if name in table:
+            return table[name]
     words = [word.lower() for word in _WORD.findall(name[:MAX_NAME])]
     subject, verb = (words[0], words[-1]) if words else ("", "")
     refresh = _OUTCOMES.get(verb) if words[-2:-1] == ["refresh"] else None

@@ -76,6 +76,8 @@ class Planner:
         event = self.with_site(event)
         if event.origin == MONITOR and event.event_type == DIGEST_DUE:
             return (_digest_verdict(self.rules.digest),)
+        if event.origin == MONITOR and event.type.from_watch:
+            return tuple(self.rules.explain_finding(event))
         if event.origin == MONITOR:
             return self._alert_verdicts(event)
         twin = None if event.id is None or event.origin == RECONCILED else self.find_twin(event)

@@ -66,7 +66,7 @@ class Services:
         self.known_database: KnownDatabase | None = None
         self.lock = threading.RLock()
         self._worker: Worker | None = None
-        self._monitor: Monitor | None = None
+        self._monitors: list[Monitor] = []
         # What was logged about the rules that this process uses; the same is not logged again after a change.
         self._rules_warnings: list[str] = []
         # The oldest unplanned event, and since when this process has known it (monotonic).
@@ -341,12 +341,13 @@ class Services:
 
     def start_monitor(self) -> None:
         """Start the periodic checks in this process, unless there is no credential for Tableau."""
-        from webhooks.monitor import Lookups, build_monitor  # noqa: PLC0415 - see above
+        from webhooks.monitor import Lookups, build_monitor, build_watch  # noqa: PLC0415 - see above
 
         lookups = Lookups(self.client, self._desired_in_force, self._job_list_types_in_force, self.outages.last)
-        self._monitor = build_monitor(self.settings, self.inbox, self.sites.all, lookups)
-        if self._monitor:
-            self._monitor.start()
+        built = [build(self.settings, self.inbox, self.sites.all, lookups) for build in (build_monitor, build_watch)]
+        self._monitors = [monitor for monitor in built if monitor]
+        for monitor in self._monitors:
+            monitor.start()
 
     def working(self) -> bool:
         """Return whether the embedded worker takes jobs, or is switched off."""
@@ -370,8 +371,8 @@ class Services:
 
     def stop(self, grace: float = 20.0) -> None:
         """Stop the monitor and, within `grace` seconds, the worker, then close the inbox."""
-        if self._monitor is not None:
-            self._monitor.stop()
+        for monitor in self._monitors:
+            monitor.stop()
         if self._worker is not None:
             self._worker.stop(grace)
         if "outages" in self.__dict__:

@@ -34,6 +34,12 @@ def _job_content(data: Data) -> Content | None:
     return next(filter(None, map(_content, _details(data))), None)
 
 
+def _intervals(data: Data) -> tuple[Mapping[str, str], ...]:
+    """Return the intervals of a task's schedule, such as `{"weekDay": "Monday"}`; one may be an object for a list."""
+    found = objects(child(data, "schedule", "frequencyDetails"), "intervals", "interval")
+    return tuple({name: text(one, name) for name in one} for one in found)
+
+
 def _notes(data: Data) -> str:
     found = [text(item, "notes") for item in (data, *_details(data))]
     found += [text(note, "text") for note in objects(data, "statusNotes", "statusNote")]
@@ -98,7 +104,9 @@ class BackgroundJob(Model):
 class Task(Model):
     """A refresh or a flow on a schedule. `type` is FullRefresh, IncrementalRefresh or RunFlow.
 
-    `schedule` is empty on Tableau Cloud, where schedules are not shared between tasks.
+    `schedule` is empty on Tableau Cloud, where schedules are not shared between tasks; `schedule_state` is Active or
+    Suspended, also empty there. `frequency` (Hourly, Daily, Weekly, Monthly), `start`, `end` and `intervals` describe
+    the schedule in local times, as far as the server sends them.
     """
 
     luid: str
@@ -107,12 +115,20 @@ class Task(Model):
     priority: int | None = None
     consecutive_failed_count: int = 0
     schedule: Reference = NO_REFERENCE
+    schedule_state: str = ""
     frequency: str = ""
+    start: str = ""
+    end: str = ""
+    intervals: tuple[Mapping[str, str], ...] = ()
     next_run_at: datetime | None = None
 
     JSON: ClassVar[Mapping[str, Source]] = {
         "content": _content,
+        "schedule_state": ("schedule", "state"),
         "frequency": ("schedule", "frequency"),
+        "start": ("schedule", "frequencyDetails", "start"),
+        "end": ("schedule", "frequencyDetails", "end"),
+        "intervals": _intervals,
         "next_run_at": ("schedule", "nextRunAt"),
     }
 

@@ -18,7 +18,7 @@ from webhooks.event import RECONCILED
 from webhooks.event_types import JOB_LIST_EVENT_TYPES
 from webhooks.inbox import Inbox
 from webhooks.monitor.alerts import Alerts
-from webhooks.monitor.job_budget import DETAILS, LISTS, SITE_QUERIES_PER_DAY, JobBudget
+from webhooks.monitor.job_budget import DETAILS, LISTS, SITE_QUERIES_PER_DAY, WATCHES, JobBudget
 from webhooks.monitor.job_events import CURSOR, MAX_AGE, JobListCheck
 from webhooks.monitor.job_list import JobList
 from webhooks.monitor.reconcile import Reconciler
@@ -244,7 +244,7 @@ def test_all_queries_of_a_day_stay_within_two_percent(services: Services, site: 
 
 def test_allowances_are_two_percent_of_the_sites() -> None:
     """At any time of the day, whatever was spent before."""
-    assert sum(one.burst + one.per_day for one in (LISTS, DETAILS)) <= SITE_QUERIES_PER_DAY * 0.02
+    assert sum(one.burst + one.per_day for one in (LISTS, DETAILS, WATCHES)) <= SITE_QUERIES_PER_DAY * 0.02
 
 
 def test_budget_is_spent_and_regained(inbox: Inbox) -> None:

@@ -89,16 +89,14 @@ def notify(context: Context, params: NotifyParams) -> None:
 
     has_picture = params.picture and event.content_kind == "workbook" and luid and not event.type.content_gone
     picture = preview if has_picture else None
-    if event.origin == MONITOR:
+    if event.origin == MONITOR and not event.type.from_watch:
         _notify_of_own_incident(context, params)
         return
-    piece = None if params.each else evidence(event)
-    if piece and piece.outcome == "failed":
-        record = context.inbox.incidents.of_resource(*piece.resource, piece.at)
-        # An event whose run could not be recorded has a message of its own.
-        if record is not None:
-            _notify_of_incident(context, params, record, picture)
-            return
+    record = _incident_of(context, event, each=params.each)
+    # An event whose run could not be recorded has a message of its own.
+    if record is not None:
+        _notify_of_incident(context, params, record, picture)
+        return
     to = _address(context, params.to, context.lookup) if params.to in FROM_TABLEAU else params.to
     context.notify(to, lambda: _message(context, params), picture=picture, key=params.to)
 
@@ -112,6 +110,16 @@ def _notify_of_own_incident(context: Context, params: NotifyParams) -> None:
         context.notify(params.to, alert_message(context.event), key=params.to)
         return
     bring_up_to_date(context, _register(context, params, record, with_address(context, params.to)).id)
+
+
+def _incident_of(context: Context, event: Event, *, each: bool) -> IncidentRecord | None:
+    """Return the incident that the event belongs to: of a failed refresh, or of what a watch has found."""
+    if event.origin == MONITOR:
+        return context.inbox.findings.incident_of(event.id or 0)
+    piece = None if each else evidence(event)
+    if piece is None or piece.outcome != "failed":
+        return None
+    return context.inbox.incidents.of_resource(*piece.resource, piece.at)
 
 
 def _notify_of_incident(

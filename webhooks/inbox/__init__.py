@@ -22,6 +22,7 @@ from webhooks.inbox.databases.store import Clock, Store
 from webhooks.inbox.dead_letter_groups import DeadLetterGroups
 from webhooks.inbox.dead_letters import DeadLetters
 from webhooks.inbox.events import Events, JobPlanner
+from webhooks.inbox.expected_runs import ExpectedRuns
 from webhooks.inbox.findings import Findings
 from webhooks.inbox.incident_records import IncidentRecord
 from webhooks.inbox.incidents import Incidents
@@ -37,6 +38,7 @@ from webhooks.inbox.records import Attempt, EventRecord, EventSummary, JobRecord
 from webhooks.inbox.resources import Resource, Resources
 from webhooks.inbox.retention import Retention
 from webhooks.inbox.rule_versions import RuleVersion, RuleVersions
+from webhooks.inbox.run_history import RunHistory
 from webhooks.inbox.runs import Runs
 from webhooks.inbox.sessions import Sessions
 from webhooks.inbox.sign_ins import SignIns
@@ -94,6 +96,8 @@ class Inbox:
         self.retention = Retention(store)
         self.rule_versions = RuleVersions(store)
         self.runs = Runs(store)
+        self.run_history = RunHistory(store)
+        self.expected_runs = ExpectedRuns(store)
         self.incidents = Incidents(store, self.news)
         self.findings = Findings(store, self.news, self.incidents)
         self.dead_letter_groups = DeadLetterGroups(store, self.findings)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, select
 
 from webhooks.clock import from_timestamp
+from webhooks.inbox.records import optional_time
 from webhooks.inbox.run_rows import ResourceKey
 from webhooks.inbox.schema import findings
 from webhooks.incidents import Finding
@@ -35,6 +36,8 @@ def _finding_of(row: RowMapping) -> Finding:
         reason_class=row["reason_class"],
         number=row["number"],
         level=row["level"],
+        since=optional_time(row["since"]),
+        needs_success=bool(row["needs_success"]),
     )
 
 
@@ -53,4 +56,6 @@ def finding_row(kind: IncidentKind, finding: Finding) -> dict[str, Any]:
         "reason_class": finding.reason_class,
         "number": finding.number,
         "level": finding.level,
+        "since": finding.since and finding.since.timestamp(),
+        "needs_success": int(finding.needs_success),
     }

@@ -17,13 +17,14 @@ from webhooks.inbox.incident_records import act_of
 from webhooks.inbox.job_rows import insert_jobs, job_row
 from webhooks.inbox.notices import notice_job
 from webhooks.inbox.run_rows import ResourceKey
-from webhooks.inbox.runs import RunChange, record_runs, runs_since
+from webhooks.inbox.runs import RunChange, record_runs, runs_from, runs_since
 from webhooks.inbox.schema import acts, events, incidents, notices
 from webhooks.incidents import Act, Incident, RunEvidence
 from webhooks.incidents.incident import IncidentKind
 from webhooks.incidents.run import TOLERANCE
 from webhooks.incidents.state import FLAPPING, state
 from webhooks.incidents.state import incidents as incidents_of_findings
+from webhooks.incidents.watched import WATCHED, began, watched_incidents
 
 FAILING: IncidentKind = "failing"
 # The incidents of a kind of several resources. Statements are built once: that takes longer than running them.
@@ -57,9 +58,11 @@ NOTICES = (
     .where(notices.c.incident_id.in_(bindparam("ids", expanding=True)))
     .order_by(notices.c.id)
 )
-RELATED = select(incidents.c.site_luid, incidents.c.resource_luid, incidents.c.closed_at).where(
+# The kinds of incidents that runs open or close.
+OF_RUNS = (FAILING, *WATCHED)
+RELATED = select(incidents.c.kind, incidents.c.site_luid, incidents.c.resource_luid, incidents.c.closed_at).where(
     incidents.c.resource_luid.in_(bindparam("luids", expanding=True)),
-    incidents.c.kind == FAILING,
+    incidents.c.kind.in_(OF_RUNS),
     or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= bindparam("since")),
 )
 # Characters of a cause in a job's key.
@@ -78,11 +81,14 @@ def record_evidence(
     changed = _with_incidents(connection, record_runs(connection, pieces))
     jobs_of = ", ".join(sorted(one.job_luid for one in pieces if one.event_id is None and one.job_luid))
     cause = jobs_of if len(jobs_of) <= MAX_CAUSE else hashlib.sha256(jobs_of.encode()).hexdigest()
-    refresh_incidents(connection, changed, newest, now=now, wall=wall, cause=cause)
+    for kind, resources in changed.items():
+        refresh_incidents(connection, resources, newest, now=now, wall=wall, kind=kind, cause=cause)
 
 
-def _with_incidents(connection: Connection, changes: Mapping[ResourceKey, RunChange]) -> dict[ResourceKey, datetime]:
-    """Return the resources of which an incident may change, with the time of their earliest change.
+def _with_incidents(
+    connection: Connection, changes: Mapping[ResourceKey, RunChange]
+) -> dict[IncidentKind, dict[ResourceKey, datetime]]:
+    """Return the resources of which an incident may change, by its kind, with the time of their earliest change.
 
     Most refreshes succeed after a success: they are left out after one query for all of them.
     """
@@ -92,16 +98,14 @@ def _with_incidents(connection: Connection, changes: Mapping[ResourceKey, RunCha
     margin = (FLAPPING + TOLERANCE).total_seconds()
     since = min(change.since for change in changes.values()).timestamp() - margin
     luids = sorted({resource_luid for _, resource_luid in changes})
-    related: dict[ResourceKey, float] = {}
+    failed = {resource: change.since for resource, change in changes.items() if change.has_failures}
+    found: dict[IncidentKind, dict[ResourceKey, datetime]] = {FAILING: failed} if failed else {}
     for row in connection.execute(RELATED, {"luids": luids, "since": since}).mappings():
         resource = (row["site_luid"], row["resource_luid"])
         closed_at = float("inf") if row["closed_at"] is None else row["closed_at"]
-        related[resource] = max(closed_at, related.get(resource, closed_at))
-    return {
-        resource: change.since
-        for resource, change in changes.items()
-        if change.has_failures or related.get(resource, float("-inf")) >= change.since.timestamp() - margin
-    }
+        if resource in changes and closed_at >= changes[resource].since.timestamp() - margin:
+            found.setdefault(row["kind"], {})[resource] = changes[resource].since
+    return found
 
 
 def refresh_incidents(
@@ -160,8 +164,13 @@ def compute_incidents(
         if kind == FAILING:
             runs = runs_since(connection, resource, earliest, FLAPPING)
             found[resource] = state(runs, their_acts[resource], now)
+            continue
+        findings = findings_of(connection, kind, resource)
+        if kind in WATCHED:
+            first = min((began(finding) for finding in findings), default=now) - TOLERANCE
+            runs = runs_from(connection, resource, first)
+            found[resource] = watched_incidents(kind, findings, runs, their_acts[resource], now)
         else:
-            findings = findings_of(connection, kind, resource)
             found[resource] = incidents_of_findings(kind, findings, their_acts[resource], now)
     return found
 

@@ -204,6 +204,14 @@ def _write(
         connection.execute(INSERT, [run_row(run) for run in inserts])
 
 
+def runs_from(connection: Connection, resource: ResourceKey, since: datetime) -> list[Run]:
+    """Return the resource's runs from `since` on."""
+    site_luid, resource_luid = resource
+    own = (runs.c.resource_luid == resource_luid, runs.c.site_luid == site_luid)
+    later = select(runs).where(*own, runs.c.happened_at >= since.timestamp())
+    return [run_of(row) for row in connection.execute(later).mappings()]
+
+
 def runs_since(connection: Connection, resource: ResourceKey, since: datetime, calm: timedelta) -> list[Run]:
     """Return the resource's runs from `since` on, and those before it back to the end of an earlier incident.
 

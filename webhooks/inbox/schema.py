@@ -292,6 +292,10 @@ findings = Table(
     # How many problems it is about, and how bad they are: a higher level alerts people again.
     Column("number", Integer, nullable=False),
     Column("level", Integer, nullable=False),
+    # When what was found began, such as the time for which a missed refresh was scheduled.
+    Column("since", Double),
+    # 1: only a refresh that succeeds ends it.
+    Column("needs_success", SmallInteger, nullable=False, server_default="0"),
     Column("event_id", Id),
     Column("recorded_at", Double, nullable=False),
     UniqueConstraint("kind", "site_luid", "resource_luid", "name"),

@@ -49,7 +49,9 @@ class Finding:
 
     `names` identify the evidence for good, `first_name` the one that was recorded first. For the kind `failing` a
     finding is a run; for other kinds it is what a check found: `reason` says what is wrong, or why it is well again.
-    `number` is how many problems it is about. A higher `level` than before alerts people again.
+    `number` is how many problems it is about. A higher `level` than before alerts people again. `since` is when what
+    was found began: the time of a missed refresh, the start of a long one. With `needs_success`, only a refresh that
+    succeeds ends it.
     """
 
     site_luid: str
@@ -66,6 +68,8 @@ class Finding:
     run: Run | None = None
     number: int = 1
     level: int = 0
+    since: datetime | None = None
+    needs_success: bool = False
 
     @classmethod
     def of_check(
@@ -196,6 +200,8 @@ class Incident:
     opened_at: datetime
     closed_at: datetime | None
     recorded_at: datetime
+    # When what was found began, such as the time for which a missed refresh was scheduled.
+    began_at: datetime | None = None
     failures: int = 0
     in_a_row: int = 0
     first_failure_at: datetime | None = None

@@ -10,7 +10,7 @@ from webhooks.incidents.incident import Incident
 from webhooks.incidents.policy import DestinationPolicy, Urgency
 from webhooks.incidents.silences import MAX_CHAIN
 from webhooks.incidents.timing import Timing
-from webhooks.incidents.wording import describe, describe_cure, duration
+from webhooks.incidents.wording import STATES, describe, describe_closing, duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,8 @@ def _openings(timing: Timing) -> Iterator[Reply]:
         if span.end is None or at < span.end:
             summary_at = at if at > span.recorded_at else None
             visible = number == 0 and timing.is_active(at)
-            yield Reply(f"open {span.evidence}", at, "open", "Failing again", visible, summary_at)
+            text = f"{STATES[timing.incident.kind]} again"
+            yield Reply(f"open {span.evidence}", at, "open", text, visible, summary_at)
 
 
 def _raised(timing: Timing) -> Iterator[Reply]:
@@ -74,8 +75,7 @@ def _closings(incident: Incident) -> Iterator[Reply]:
         if span.end and span.cure:
             evidence = span.cure.act or (span.cure.run and span.cure.run.first_evidence)
             name = getattr(evidence, "id", "") or getattr(evidence, "key", "") or span.end.isoformat()
-            word = "Closed" if span.cure.kind == "act" else "Recovered"
-            text = f"{word} after {duration(span.end - incident.opened_at)}: {describe_cure(span.cure)}"
+            text = describe_closing(incident, span.end, span.cure)
             yield Reply(f"close {name}", span.cure.recorded_at, "close", text)
 
 

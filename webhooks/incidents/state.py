@@ -36,7 +36,7 @@ def state(runs: Iterable[Run], acts: Iterable[Act], now: datetime) -> tuple[Inci
     closes an incident. For the incidents after a success that no failure follows within FLAPPING, the runs from that
     success on suffice.
     """
-    findings = [_finding(run) for run in runs if run.ended_at and run.outcome in {"failed", "succeeded"}]
+    findings = [finding_of_run(run) for run in runs if run.ended_at and run.outcome in {"failed", "succeeded"}]
     return incidents("failing", findings, acts, now)
 
 
@@ -71,15 +71,16 @@ def incident_id(kind: IncidentKind, finding: Finding, name: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
 
 
-def _finding(run: Run) -> Finding:
+def finding_of_run(run: Run, at: datetime | None = None) -> Finding:
+    """Return what a run says about a problem with its content; at that time instead of its end if one is given."""
     first = run.first_evidence
     return Finding(
         site_luid=run.site_luid,
         resource_luid=run.resource_luid,
         resource_kind=run.resource_kind,
         resource_name=run.resource_name,
-        at=run.at,
-        problem=run.outcome == "failed",
+        at=at or run.at,
+        problem=at is None and run.outcome == "failed",
         names=frozenset(one.key for one in run.deciding),
         first_name=first.key,
         recorded=(first.recorded_at, first.event_id or 0, first.key),
@@ -169,6 +170,7 @@ class _Draft:
             resource_kind=last.resource_kind,
             resource_name=last.resource_name,
             opened_at=first.at,
+            began_at=first.since,
             closed_at=closed_at,
             recorded_at=anchor.recorded[0],
             failures=sum(one.number for one in self.problems),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from webhooks.incidents.evidence import RunOutcome
 from webhooks.incidents.incident import OWN_KINDS, Cure, Incident, IncidentKind
 
 # The text of the act that closes the incident of content that was deleted in Tableau.
@@ -23,8 +24,16 @@ STATES: Mapping[IncidentKind, str] = {
 }
 
 
+# What became of a watched refresh, in one or two words.
+CLOSED_STATES: Mapping[IncidentKind, str] = {"missed": "Came late", "long": "Ended", "suspended": "Resumed"}
+# What else is known of the run that closed a watched incident.
+OUTCOMES: Mapping[RunOutcome, str] = {"failed": ", and failed", "cancelled": ", and was cancelled"}
+
+
 def describe(incident: Incident) -> str:
     """Return one sentence without a period, such as `Recovered after 2 h 14 min, 3 failures`."""
+    if incident.kind in CLOSED_STATES:
+        return _describe_watched(incident)
     failures = count(incident.failures, "failure")
     own = incident.kind in OWN_KINDS
     if incident.state == "closed":
@@ -38,6 +47,34 @@ def describe(incident: Incident) -> str:
     flapping = ", flapping" if incident.flapping else ""
     quiet = f", {incident.state} by {incident.quiet_by}" if incident.state != "open" else ""
     return f"{STATES[incident.kind]}{'' if own else f', {failures}'}{flapping}{quiet}"
+
+
+def _describe_watched(incident: Incident) -> str:
+    if incident.closed_at and incident.cure:
+        return describe_closing(incident, incident.closed_at, incident.cure)
+    in_a_row = f", {incident.in_a_row} in a row" if incident.kind == "missed" and incident.in_a_row > 1 else ""
+    flapping = ", flapping" if incident.flapping else ""
+    quiet = f", {incident.state} by {incident.quiet_by}" if incident.state not in {"open", "closed"} else ""
+    return f"{STATES[incident.kind]}{in_a_row}{flapping}{quiet}"
+
+
+def describe_closing(incident: Incident, at: datetime, cure: Cure) -> str:
+    """Return how an incident closed at that time, such as `Recovered after 2 h: the next run`, or `Came 2 h late`."""
+    if incident.kind not in CLOSED_STATES:
+        word = "Closed" if cure.kind == "act" else "Recovered"
+        return f"{word} after {duration(at - incident.opened_at)}: {describe_cure(cure)}"
+    began = incident.began_at or incident.opened_at
+    run, length = cure.run, duration(max(at - began, timedelta()))
+    if run is None:
+        reason = cure.text or describe_cure(cure)
+        return f"Closed after {duration(max(at - incident.opened_at, timedelta()))}: {reason}"
+    if incident.kind == "suspended":
+        return f"Schedule resumed after {duration(max(at - incident.opened_at, timedelta()))}"
+    if incident.kind == "long":
+        return f"Ended after {length}{OUTCOMES.get(run.outcome, '')}"
+    if run.at < at:
+        return f"Came in time, but this was known late{OUTCOMES.get(run.outcome, '')}"
+    return f"Came {length} late{OUTCOMES.get(run.outcome, '')}"
 
 
 def describe_cure(cure: Cure) -> str:

@@ -11,7 +11,7 @@ from webhooks.event_types import FLOW_RUN_FAILED
 from webhooks.incidents import Incident
 from webhooks.incidents.incident import OWN_KINDS
 from webhooks.incidents.reasons import ADVICE
-from webhooks.incidents.wording import STATES, count, describe_cure, duration
+from webhooks.incidents.wording import CLOSED_STATES, STATES, count, describe, describe_cure, duration
 from webhooks.messages.incident_buttons import NO_ACTIONS, OPEN, Actions
 from webhooks.text import cut
 
@@ -62,6 +62,9 @@ def incident_message(
     closed = incident.state == "closed"
     name = cut(incident.resource_name or incident.resource_luid, MAX_VALUE)
     reason = cut(incident.reason, MAX_VALUE)
+    if closed and incident.kind in CLOSED_STATES:
+        # What was found is no longer so.
+        reason = describe(incident)
     known = bool(reason and incident.reason_class) and not (incident.reason_class == "unknown" and details.advice)
     advice = "" if closed else ADVICE[incident.reason_class or "unknown"] if known else details.advice
     kind = KINDS.get(incident.resource_kind, "")
@@ -133,7 +136,10 @@ def status_of(incident: Incident) -> str:
     if incident.state == "snoozed":
         return "Snoozed"
     if incident.state == "closed":
-        return "Closed" if incident.cure and incident.cure.kind == "act" else "Recovered"
+        by_hand = incident.cure is not None and incident.cure.kind == "act"
+        if by_hand or (incident.kind in CLOSED_STATES and incident.cure and incident.cure.run is None):
+            return "Closed"
+        return CLOSED_STATES.get(incident.kind, "Recovered")
     return STATES[incident.kind]
 
 
@@ -145,6 +151,8 @@ def _severity(incident: Incident) -> Severity:
 
 def _failures(incident: Incident, details: IncidentDetails) -> str:
     row = incident.in_a_row
+    if incident.kind in CLOSED_STATES:
+        return f"{row} in a row" if incident.kind == "missed" and row > 1 else ""
     text = str(incident.failures)
     if row not in {0, incident.failures} and incident.state != "closed":
         text = f"{incident.failures}, {row} in a row"

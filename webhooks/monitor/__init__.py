@@ -3,7 +3,7 @@
 The checks raise alerts, which are events of their own, and reconcile the events that were missed.
 """
 
-from webhooks.monitor.assembly import Lookups, build_monitor, monitors_webhooks
+from webhooks.monitor.assembly import Lookups, build_monitor, build_watch, monitors_webhooks
 from webhooks.monitor.monitor import Check, Monitor
 
-__all__ = ["Check", "Lookups", "Monitor", "build_monitor", "monitors_webhooks"]
+__all__ = ["Check", "Lookups", "Monitor", "build_monitor", "build_watch", "monitors_webhooks"]

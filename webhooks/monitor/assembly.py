@@ -23,6 +23,7 @@ from webhooks.monitor.monitor import Check, Monitor
 from webhooks.monitor.outages import no_outage
 from webhooks.monitor.reconcile import Reconciler
 from webhooks.monitor.sight import Sight
+from webhooks.monitor.watches.site_watch import SiteWatch
 from webhooks.registration.job_list import memory_key, reads_job_list
 from webhooks.webhook_url import public_url
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Minutes between two looks of the watches: what is overdue is noticed this late.
+WATCH_MINUTES = 0.5
 # Minutes between the checks if only the credential is checked.
 CREDENTIAL_MINUTES = 60
 
@@ -62,6 +65,22 @@ def build_monitor(settings: Settings, inbox: Inbox, sites: Sequence[Site], looku
     # The consequences of an outage concern webhooks only.
     watched = lookups.last_outage if monitors_webhooks(settings) else no_outage
     return Monitor(inbox, checks, settings.watch_minutes or CREDENTIAL_MINUTES, last_outage=watched)
+
+
+def build_watch(settings: Settings, inbox: Inbox, sites: Sequence[Site], lookups: Lookups) -> Monitor | None:
+    """Return the monitor that notices what did not happen, not started; None if the job list is not read.
+
+    It has a lock and a thread of its own: it looks far more often than other checks, and none may delay it.
+    """
+    if not reads_job_list(settings):
+        return None
+    checks = []
+    for site in sites:
+        key = memory_key(site)
+        tableau = partial(lookups.client, site)
+        sight = Sight(Alerts(inbox, site=site.name, key=key), settings.zone)
+        checks.append(SiteWatch(inbox, tableau, JobBudget(inbox, key), settings.zone, key=key, sight=sight))
+    return Monitor(inbox, checks, WATCH_MINUTES, lock="watch")
 
 
 def monitors_webhooks(settings: Settings) -> bool:

@@ -22,9 +22,11 @@ class Allowance:
     per_day: int
 
 
-# Together at most 400 in any 24 hours: one reading of the list every five minutes, and the details of 100 jobs.
+# Together at most 400 in any 24 hours: one reading of the list every five minutes, the details of 60 jobs, and what the
+# watches ask. The latter may run on another server, so they have an allowance of their own.
 LISTS = Allowance("lists", burst=12, per_day=288)
-DETAILS = Allowance("details", burst=50, per_day=50)
+DETAILS = Allowance("details", burst=30, per_day=30)
+WATCHES = Allowance("watches", burst=20, per_day=20)
 
 
 class JobBudget:
@@ -38,11 +40,11 @@ class JobBudget:
 
     def has(self, allowance: Allowance, now: datetime) -> bool:
         """Return whether a query is allowed now."""
-        return self._left(allowance, now) >= 1
+        return self.left(allowance, now) >= 1
 
     def spend(self, allowance: Allowance, now: datetime, count: int = 1) -> None:
         """Count queries; more than are left delay the next ones."""
-        left = max(self._left(allowance, now) - count, -float(allowance.per_day))
+        left = max(self.left(allowance, now) - count, -float(allowance.per_day))
         self._inbox.state.set(self._name(allowance), [left, now.timestamp()])
 
     def take(self, allowance: Allowance, now: datetime) -> bool:
@@ -52,7 +54,8 @@ class JobBudget:
             self.spend(allowance, now)
         return allowed
 
-    def _left(self, allowance: Allowance, now: datetime) -> float:
+    def left(self, allowance: Allowance, now: datetime) -> float:
+        """Return how many queries are left; negative after more were made than allowed."""
         left, at = self._inbox.state.get(self._name(allowance)) or (allowance.burst, now.timestamp())
         # A time in the future comes from a clock that was wrong.
         gained = max(0.0, now.timestamp() - at) * allowance.per_day / DAY

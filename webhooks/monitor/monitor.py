@@ -73,8 +73,8 @@ class Pacing:
 class Monitor:
     """Run all `checks` every `minutes`, at once when this process becomes the one that checks, and after an outage.
 
-    `last_outage` returns the time of the last outage of our own. A check that fails is logged; the other checks and
-    the next run are not affected.
+    `last_outage` returns the time of the last outage of our own. Monitors with different locks check side by side, on
+    one server or on two. A check that fails is logged; the other checks and the next run are not affected.
     """
 
     def __init__(
@@ -86,16 +86,18 @@ class Monitor:
         clock: Callable[[], datetime] = utc_now,
         last_outage: Callable[[], float | None] = no_outage,
         follow_up: float = FOLLOW_UP_SECONDS,
+        lock: str = LOCK,
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._inbox, self._checks, self._clock, self._last_outage = inbox, checks, clock, last_outage
         self._pacing = Pacing(minutes * 60, follow_up)
         self._renew_seconds = min(RENEW_SECONDS, minutes * 60)
         self._outage: float | None = None
+        self._lock = lock
         self._stopping = threading.Event()
         self._has_lock = False
-        self._thread = threading.Thread(target=self._run, name="monitor", daemon=True)
-        self._lock_thread = threading.Thread(target=self._keep_lock, name="monitor-lock", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=lock, daemon=True)
+        self._lock_thread = threading.Thread(target=self._keep_lock, name=f"{lock}-lock", daemon=True)
 
     def start(self) -> None:
         self._lock_thread.start()
@@ -107,7 +109,7 @@ class Monitor:
         for thread in (self._lock_thread, self._thread):
             thread.join(STOP_SECONDS)
         with suppress(StoreUnavailable):
-            self._inbox.locks.release(LOCK, self.name)
+            self._inbox.locks.release(self._lock, self.name)
 
     def alive(self) -> bool:
         """Return whether the monitor runs in this process; threads do not survive a fork."""
@@ -118,7 +120,7 @@ class Monitor:
         while True:
             try:
                 self._outage = self._last_outage()
-                self._has_lock = self._inbox.locks.acquire(LOCK, self.name, LEASE_SECONDS)
+                self._has_lock = self._inbox.locks.acquire(self._lock, self.name, LEASE_SECONDS)
             except StoreUnavailable:
                 self._has_lock = False
             if self._stopping.wait(self._renew_seconds):

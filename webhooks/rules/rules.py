@@ -8,11 +8,15 @@ from typing import Any
 
 from webhooks.destinations import DEFAULT
 from webhooks.event import Event
-from webhooks.event_types import EVENT_TYPES, RefreshOutcome, refresh_event_type
+from webhooks.event_types import EVENT_TYPES, FLOW_RUN_FAILED, RefreshOutcome, event_type, refresh_event_type
 from webhooks.job import NewJob, Verdict
 from webhooks.rules.access import NO_OPERATORS, Access
 from webhooks.rules.conditions import EventFilter, select_type
 from webhooks.rules.digest import Digest
+
+# The action that sends messages, and those of its parameters that are about failures only.
+NOTIFY = "notify"
+ABOUT_FAILURES = ("title", "text", "picture", "each")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,18 @@ class Rule:
         jobs = tuple(replace(job, where=where) for job in self.jobs) if match.matched else ()
         return Verdict("rule", self.name, match.matched, match.reason, jobs)
 
+    def explain_finding(self, failed: Event) -> Verdict:
+        """Return whether the rule notifies of the failure `failed`, in whose place a watch has found something."""
+        verdict = self.explain(failed)
+        jobs = [
+            replace(job, params={name: value for name, value in job.params.items() if name not in ABOUT_FAILURES})
+            for job in verdict.jobs
+            if job.handler == NOTIFY
+        ]
+        if verdict.matched and not jobs:
+            return replace(verdict, matched=False, reason="has no notify", jobs=())
+        return replace(verdict, jobs=tuple(jobs))
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -100,6 +116,17 @@ class Rules:
     def explain(self, event: Event) -> list[Verdict]:
         """Return a verdict per rule, in the order of the file."""
         return [rule.explain(event) for rule in self.rules]
+
+    def explain_finding(self, event: Event) -> list[Verdict]:
+        """Return a verdict per rule for what a watch has found about content.
+
+        The destinations are those that would be notified if its refresh failed.
+        """
+        kind = event.content_kind or ""
+        failure = FLOW_RUN_FAILED if kind == "flow" else refresh_event_type(kind, "failed").name
+        payload = {**event.payload, "event_type": failure, "resource": event_type(failure).resource}
+        failed = replace(event, event_type=failure, payload=payload)
+        return [rule.explain_finding(failed) for rule in self.rules]
 
 
 def _incident_filter(rule: Rule) -> EventFilter | None:

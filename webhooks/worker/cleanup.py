@@ -61,6 +61,7 @@ def delete_expired_runs(inbox: Inbox, retention_days: float, stopping: threading
     closed = inbox.incidents.delete_before(before, stopping=is_stopping)
     runs = inbox.runs.delete_before(before, stopping=is_stopping)
     inbox.findings.delete_before(before, stopping=is_stopping)
+    inbox.expected_runs.delete_before(before, stopping=is_stopping)
     inbox.silences.delete_before(before)
     inbox.notice_groups.delete_empty(before)
     if runs or closed:

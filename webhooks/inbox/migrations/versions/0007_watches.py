@@ -157,6 +157,8 @@ def _create_findings() -> None:
         sa.Column("reason_class", sa.Text),
         sa.Column("number", sa.Integer, nullable=False),
         sa.Column("level", sa.Integer, nullable=False),
+        sa.Column("since", sa.Double),
+        sa.Column("needs_success", sa.SmallInteger, nullable=False, server_default="0"),
         sa.Column("event_id", Id),
         sa.Column("recorded_at", sa.Double, nullable=False),
         sa.UniqueConstraint("kind", "site_luid", "resource_luid", "name"),

@@ -1,0 +1,124 @@
+"""Know when the refreshes of one site are expected next, and which of its tasks Tableau has suspended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING
+
+from tableau_rest.errors import TableauError
+from webhooks.incidents.evidence import ResourceKind
+from webhooks.monitor.watches.catalog import Contents
+from webhooks.monitor.watches.recorder import Recorder
+from webhooks.monitor.watches.tasks import read_tasks
+from webhooks.watches.expectation import DECLARED, Expectation, ScheduledTask, learned, scheduled
+from webhooks.watches.rhythm import Rhythm, learn_rhythm
+
+if TYPE_CHECKING:
+    from tableau_rest import Tableau
+    from webhooks.inbox import Inbox
+
+log = logging.getLogger(__name__)
+
+# The lists of tasks are not counted among Tableau's job queries. A run that is announced later than this before its
+# time, by a schedule that was changed, is expected from its next time on.
+LIST_EVERY = timedelta(minutes=10)
+LEARN_EVERY = timedelta(hours=1)
+# Runs of the past from which a rhythm is learned.
+LEARN_FROM = timedelta(days=60)
+# What is remembered across starts: the site, and the suspended tasks with the time when that was seen.
+STATE = "watch"
+
+
+class Schedules:
+    """The schedules of one site, from Tableau's tasks and from the runs of the past."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        tableau: Callable[[], Tableau],
+        contents: Contents,
+        recorder: Recorder,
+        zone: tzinfo,
+        *,
+        key: str = "",
+    ) -> None:
+        self._inbox, self._tableau, self._contents = inbox, tableau, contents
+        self._recorder, self._zone = recorder, zone
+        self._key = STATE + key
+        self.site_luid = ""
+        self._tasks: dict[str, ScheduledTask] = {}
+        self._rhythms: dict[str, tuple[ResourceKind, Rhythm]] = {}
+        self._listed_at: datetime | None = None
+        self._learned_at: datetime | None = None
+
+    def refresh(self, now: datetime) -> None:
+        """Read the tasks if that is due; that Tableau is unavailable is logged, and what is known stays."""
+        if self._listed_at is not None and timedelta() <= now - self._listed_at < LIST_EVERY:
+            return
+        before = self._inbox.state.get(self._key) or {}
+        self.site_luid = self.site_luid or before.get("site", "")
+        self._listed_at = now
+        try:
+            tasks = {task.luid: task for task in read_tasks(self._tableau(), self._zone)}
+            self.site_luid = self._tableau().session().site_luid.lower()
+        except TableauError as error:
+            log.warning("Schedules not read: %s", error)
+            return
+        removed = {task.resource_luid: task for task in self._tasks.values()}
+        self._tasks = tasks
+        scheduled_content = {task.resource_luid for task in tasks.values()}
+        for luid in removed.keys() - scheduled_content:
+            self._recorder.unscheduled(luid, removed[luid].resource_kind, self.site_luid, self._name(luid, now), now)
+        self._note_suspended(before.get("suspended", {}), now)
+        self._learn(now)
+        expected = scheduled(tasks.values(), now)
+        last_runs = self._inbox.run_history.last_starts(self.site_luid, self._rhythms.keys(), now - LEARN_FROM)
+        for luid, (kind, rhythm) in self._rhythms.items():
+            if luid in last_runs:
+                expected.append(learned(rhythm, luid, kind, last_runs[luid]))
+        running_tasks = {task.luid for task in tasks.values() if task.is_active and not task.is_suspended}
+        self._inbox.expected_runs.announce(self.site_luid, expected, now, tasks=running_tasks)
+
+    def period(self, expected: Expectation) -> timedelta | None:
+        """Return the shortest time between two runs of what is expected; None if it is unknown."""
+        if expected.task in self._tasks:
+            return self._tasks[expected.task].period
+        rhythm = self._rhythms.get(expected.resource_luid)
+        return rhythm[1].period if rhythm else None
+
+    def within(self, expected: Expectation) -> timedelta:
+        """Return how long before its time a declared refresh may have succeeded."""
+        return timedelta(hours=12) if expected.task.startswith(DECLARED) else timedelta()
+
+    def _note_suspended(self, known: Mapping[str, float], now: datetime) -> None:
+        """Record the tasks that Tableau has suspended since the last list."""
+        suspended = {luid: task for luid, task in self._tasks.items() if task.is_suspended}
+        for luid, task in suspended.items():
+            if luid not in known:
+                self._recorder.suspended(task, self.site_luid, self._name(task.resource_luid, now), now)
+        self._inbox.state.set(
+            self._key,
+            {"site": self.site_luid, "suspended": {luid: known.get(luid, now.timestamp()) for luid in suspended}},
+        )
+
+    def _learn(self, now: datetime) -> None:
+        """Learn the rhythms of content without a task."""
+        if self._learned_at is not None and now - self._learned_at < LEARN_EVERY:
+            return
+        self._learned_at, self._rhythms = now, {}
+        since = now - LEARN_FROM
+        scheduled_content = {task.resource_luid for task in self._tasks.values()}
+        # A schedule that was removed was removed on purpose: its runs are no reason to expect more.
+        had_schedule = self._inbox.expected_runs.scheduled_since(self.site_luid, since)
+        found = self._inbox.run_history.unscheduled(self.site_luid, scheduled_content, since)
+        for luid, (kind, times) in found.items():
+            last_scheduled = had_schedule.get(luid)
+            starts: Sequence[datetime] = [at for at in times if last_scheduled is None or at > last_scheduled]
+            rhythm = learn_rhythm(starts, now, self._zone)
+            if rhythm is not None:
+                self._rhythms[luid] = (kind, rhythm)
+
+    def _name(self, luid: str, now: datetime) -> str:
+        return self._contents.name(luid, now) or self._inbox.run_history.name(luid)

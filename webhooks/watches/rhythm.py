@@ -1,0 +1,100 @@
+"""Learn when content is refreshed from the runs of the past, where Tableau knows no schedule of it. Pure.
+
+Programs outside Tableau, such as orchestrators, start refreshes regularly, too. Only what is very regular is expected
+to go on: a false alarm is worse here than a late one, because a person may declare a time with `[[watch]]`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from itertools import pairwise
+
+from webhooks.watches.recurrence import DAY
+
+# Runs and days that are enough to see a rhythm.
+MIN_RUNS = 12
+MIN_SPAN = timedelta(days=14)
+MAX_RUNS = 200
+# A daily run may begin this much earlier or later than usual.
+MAX_SPREAD = timedelta(minutes=45)
+# A weekday belongs to the rhythm if it has a run in this share of the weeks, and does not if it has none in this share.
+REGULAR = 0.9
+# Intervals may differ from the usual one by this factor.
+MAX_GAP_FACTOR = 1.5
+HALF_DAY = 720
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """Runs at about `latest` on some weekdays in the local time of `zone`, or, if `gap` is given, in that interval."""
+
+    zone: tzinfo
+    latest: time = time()
+    weekdays: frozenset[int] = frozenset()
+    gap: timedelta | None = None
+
+    @property
+    def period(self) -> timedelta:
+        """Return the shortest time between two runs."""
+        return self.gap or DAY
+
+    def following(self, after: datetime) -> datetime:
+        """Return the time after that one until which the next run usually begins, in UTC."""
+        if self.gap:
+            return after + self.gap
+        day = after.astimezone(self.zone).date()
+        while True:
+            at = datetime.combine(day, self.latest, self.zone).astimezone(UTC)
+            if at > after and day.weekday() in self.weekdays:
+                return at
+            day += DAY
+
+
+def learn_rhythm(starts: Sequence[datetime], now: datetime, zone: tzinfo) -> Rhythm | None:
+    """Return the rhythm of runs that began at these times; None if they are too few or not regular enough."""
+    recent = sorted(starts)[-MAX_RUNS:]
+    if len(recent) < MIN_RUNS or now - recent[0] < MIN_SPAN / 2:
+        return None
+    gaps = [later - earlier for earlier, later in pairwise(recent)]
+    usual = sorted(gaps)[len(gaps) // 2]
+    if usual <= DAY / 2:
+        is_regular = max(gaps) <= MAX_GAP_FACTOR * usual and now - recent[-1] <= 4 * usual
+        return Rhythm(zone, gap=max(gaps)) if is_regular else None
+    if now - recent[0] < MIN_SPAN:
+        return None
+    return _daily(recent, zone)
+
+
+def _daily(starts: Sequence[datetime], zone: tzinfo) -> Rhythm | None:
+    """Return the rhythm of content that is refreshed once on each of some weekdays."""
+    local = [at.astimezone(zone) for at in starts]
+    middle = local[-1].hour * 60 + local[-1].minute
+    # Minutes from the time of the last run, so that times around midnight are close to each other.
+    offsets = sorted((at.hour * 60 + at.minute - middle + HALF_DAY) % (2 * HALF_DAY) - HALF_DAY for at in local)
+    if timedelta(minutes=offsets[-1] - offsets[0]) > MAX_SPREAD:
+        return None
+    # The day of a run is that of the usual time, also if it begins on the other side of midnight.
+    middles = [at - timedelta(minutes=_offset(at, middle)) for at in local]
+    dates = Counter(at.date() for at in middles)
+    if max(dates.values()) > 1:
+        return None
+    first, last = min(dates), max(dates)
+    weekdays = set()
+    for weekday in range(7):
+        days = [first + number * DAY for number in range((last - first).days + 1)]
+        same = [day for day in days if day.weekday() == weekday]
+        share = sum(day in dates for day in same) / len(same) if same else 0.0
+        if share >= REGULAR:
+            weekdays.add(weekday)
+        elif share > 1 - REGULAR:
+            return None
+    days_later, minutes = divmod(middle + offsets[-1], 2 * HALF_DAY)
+    shifted = frozenset((weekday + days_later) % 7 for weekday in weekdays)
+    return Rhythm(zone, time(minutes // 60, minutes % 60), shifted) if weekdays else None
+
+
+def _offset(at: datetime, middle: int) -> int:
+    return (at.hour * 60 + at.minute - middle + HALF_DAY) % (2 * HALF_DAY) - HALF_DAY
