@@ -31,6 +31,13 @@ ROUTES = (
     Route("POST", "/logout", "login", "sign_out", "viewer"),
     Route("POST", "/logout/all", "login", "sign_out_all", "admin"),
     Route("GET", "/assets/<name>", "assets", "show", "public"),
+    Route("GET", "/incidents", "incidents", "show", "viewer"),
+    Route("POST", "/incidents/acts", "incidents", "act_on_many", "operator"),
+    Route("POST", "/silences", "incidents", "add_silence", "operator"),
+    Route("POST", "/silences/<int:number>/end", "incidents", "end_silence", "operator"),
     Route("GET", "/incidents/<int:number>", "incident", "show", "viewer"),
+    Route("GET", "/resources", "resources", "show", "viewer"),
+    Route("GET", "/resources/<luid>", "resources", "show_one", "viewer"),
+    Route("GET", "/badge/<signed>.svg", "badge", "show", "public"),
     Route("POST", "/incidents/<int:number>/<kind>", "incident_acts", "act", "operator"),
 )

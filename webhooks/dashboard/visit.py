@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from flask import Request
 from werkzeug.exceptions import BadRequest
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from webhooks.incidents import Incident
     from webhooks.services import Services
 
+T = TypeVar("T")
+
+_remembered: WeakKeyDictionary[Services, dict[str, tuple[float, Any]]] = WeakKeyDictionary()
 # Ids are 64-bit integers in the database.
 LARGEST_ID = 2**63 - 1
 
@@ -51,6 +56,16 @@ class Visit:
         if self.visitor is None:
             raise TypeError("A page for everyone has no visitor")
         return self.visitor
+
+    def remember(self, name: str, seconds: float, find: Callable[[], T]) -> T:
+        """Return what `find` has returned within the last seconds, for any visitor of this process."""
+        at = time.monotonic()
+        own = _remembered.setdefault(self.services, {})
+        known = own.get(name)
+        if known is None or at - known[0] > seconds:
+            known = own[name] = (at, find())
+        found: T = known[1]
+        return found
 
     def may(self, role: Role) -> bool:
         """Return whether the visitor may do what this role may."""

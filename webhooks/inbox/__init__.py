@@ -21,6 +21,7 @@ from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.inbox.databases.store import Clock, Store
 from webhooks.inbox.dead_letter_groups import DeadLetterGroups
 from webhooks.inbox.dead_letters import DeadLetters
+from webhooks.inbox.event_lists import EventLists
 from webhooks.inbox.events import Events, JobPlanner
 from webhooks.inbox.expected_runs import ExpectedRuns
 from webhooks.inbox.findings import Findings
@@ -35,6 +36,7 @@ from webhooks.inbox.overviews import Overviews
 from webhooks.inbox.presses import Presses
 from webhooks.inbox.quotas import Quotas
 from webhooks.inbox.records import Attempt, EventRecord, EventSummary, JobRecord, Receipt
+from webhooks.inbox.resource_lists import ResourceLists
 from webhooks.inbox.resources import Resource, Resources
 from webhooks.inbox.retention import Retention
 from webhooks.inbox.rule_versions import RuleVersion, RuleVersions
@@ -108,6 +110,8 @@ class Inbox:
         self.silences = Silences(store)
         self.budgets = Budgets(store)
         self.overviews = Overviews(store)
+        self.event_lists = EventLists(store)
+        self.resource_lists = ResourceLists(store)
         self.audit = Audit(store)
         self.sign_ins = SignIns(store)
         self._checked_at = -CHECK_SECONDS

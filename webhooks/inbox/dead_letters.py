@@ -134,6 +134,21 @@ class DeadLetters:
 
         return self._store.write(requeue)
 
+    def requeue_jobs(self, job_ids: Sequence[int]) -> int:
+        """Make these dead jobs ready again and return how many were dead."""
+
+        def requeue(connection: Connection) -> int:
+            now = self._store.now(connection)
+            ids = connection.execute(select(jobs.c.id).where(text(DEAD), jobs.c.id.in_(job_ids))).scalars().all()
+            return requeue_jobs(connection, ids, now=now, wall=self._store.to_wall(now))
+
+        return self._store.write(requeue)
+
+    def dismiss(self, job_ids: Sequence[int]) -> int:
+        """Mark these dead jobs as cancelled and return how many were dead; they are reported and listed no more."""
+        dismissed = update(jobs).where(text(DEAD), jobs.c.id.in_(job_ids)).values(state=int(JobState.CANCELLED))
+        return self._store.execute(dismissed)
+
     def add_announcements(self, connection: Connection, dead: Job, now: float) -> None:
         """Add the announcements for a job that has died, unless one is waiting that will include it.
 

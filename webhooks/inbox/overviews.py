@@ -33,8 +33,8 @@ class Overviews:
     def runs_by_hour(self, since: datetime) -> Sequence[HourOfRuns]:
         """Return how many runs each project has had in each hour since that time, by outcome."""
         start = int(since.timestamp())
-        # A cast rounds in PostgreSQL and truncates in SQLite: a second does not matter, and both divide integers alike.
-        hour = ((cast(runs.c.happened_at, BigInteger) - start) / HOUR_SECONDS).label("hour")
+        # A cast rounds in PostgreSQL and truncates in SQLite: half a second does not matter.
+        hour = ((cast(runs.c.happened_at, BigInteger) - start) // HOUR_SECONDS).label("hour")
         project = func.coalesce(resources.c.project, "").label("project")
         query = (
             select(project, hour, runs.c.outcome, func.count().label("number"))

@@ -15,6 +15,8 @@ from webhooks.views.status import Status, read_status
 
 # Open incidents on the page; the list has all of them.
 MOST = 25
+# The runs of a night are counted again after this time: there may be thousands.
+NIGHT_SECONDS = 15.0
 
 
 def show(visit: Visit) -> Page:
@@ -22,7 +24,7 @@ def show(visit: Visit) -> Page:
     webhooks = read_webhook_health(visit.services, visit.now)
     status = read_status(visit.inbox, now=visit.now, zone=visit.zone, webhooks=webhooks, limit=MOST)
     since = last_evening(visit.now, visit.zone)
-    rows = visit.inbox.overviews.runs_by_hour(since)
+    rows = visit.remember("night", NIGHT_SECONDS, lambda: visit.inbox.overviews.runs_by_hour(since))
     projects = nights(rows, since, visit.now)
     figures = visit.inbox.counts()
     values = {

@@ -15,7 +15,7 @@ if (address.searchParams.has("done")) {
 function isInUse(part) {
   const active = document.activeElement;
   const isWriting = active && active !== document.body && part.contains(active) && active.matches("input, textarea, select");
-  return isWriting || part.querySelector("details[open]") !== null || String(getSelection()) !== "" && part.contains(getSelection().anchorNode);
+  return isWriting || part.querySelector("details[open], input:checked") !== null || String(getSelection()) !== "" && part.contains(getSelection().anchorNode);
 }
 
 function update(text) {

@@ -1,0 +1,171 @@
+"""Test the lists of incidents and of content, and the badge."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.dashboard.conftest import SAME_ORIGIN, SITE, fail
+from webhooks.clock import utc_now
+from webhooks.inbox import Inbox, Resource
+from webhooks.incidents import Act, RunEvidence
+
+LUID = "e3417f6a-1c11-4a07-9f2e-0d3b5a6c7d8e"
+
+
+def run(
+    inbox: Inbox, luid: str, hours: float, outcome: Any = "succeeded", *, minutes: float = 5, name: str = ""
+) -> None:
+    """Record a run that ended some hours ago."""
+    ended = utc_now() - timedelta(hours=hours)
+    inbox.incidents.learn(
+        RunEvidence(
+            source="job list",
+            site_luid=SITE,
+            resource_luid=luid,
+            resource_kind="workbook",
+            resource_name=name or f"Workbook {luid[:2]}",
+            outcome=outcome,
+            recorded_at=ended,
+            started_at=ended - timedelta(minutes=minutes),
+            ended_at=ended,
+            reason="Disk full" if outcome == "failed" else "",
+            job_luid=f"{luid[:2]}-{hours}",
+        )
+    )
+
+
+def names(page: str) -> list[str]:
+    """Return the names of the content in a list."""
+    return re.findall(r'<td><a href="/(?:incidents|resources)/[^"]+">([^<]+)</a>', page)
+
+
+def test_incidents_are_filtered_by_the_url(client: FlaskClient, inbox: Inbox) -> None:
+    """Each filter is a chip that can be removed; those that need someone come first."""
+    sales = fail(inbox, "Sales", project="Finance/Daily", owner="Ann (ann@a.example)")
+    fail(inbox, "Orders", project="Operations", owner="Ben (ben@a.example)")
+    inbox.incidents.act(sales.id, Act("", "acknowledge", "", utc_now(), "Ann"))
+    assert names(client.get("/incidents").text) == ["Orders", "Sales"]
+    assert names(client.get("/incidents?state=open").text) == ["Orders"]
+    assert names(client.get("/incidents?project=Daily").text) == ["Sales"]
+    assert names(client.get("/incidents?owner=ben").text) == ["Orders"]
+    page = client.get("/incidents?name=ale&project=Finance*").text
+    assert names(page) == ["Sales"]
+    assert 'href="/incidents?name=ale" aria-label="Remove the filter project Finance*"' in page
+    assert 'href="/incidents?project=Finance%2A" aria-label="Remove the filter name ale"' in page
+    assert "No open incident matches" in client.get("/incidents?name=nothing").text
+    for wrong in ("period=forever&view=closed", "before=x&view=closed", f"name={'x' * 201}"):
+        assert client.get(f"/incidents?{wrong}").status_code == 400
+
+
+def test_recovered_incidents_come_page_by_page(client: FlaskClient, inbox: Inbox) -> None:
+    """A link leads to the earlier ones, and each is on one page."""
+    for number in range(52):
+        record = fail(inbox, f"Sales {number}")
+        inbox.incidents.act(record.id, Act("", "close", "", utc_now(), "Ann"))
+    first = client.get("/incidents?view=closed").text
+    more = re.findall(r'href="([^"]+)" rel="next"', first)[0].replace("&amp;", "&")
+    second = client.get(more).text
+    assert len(names(first)) == 50
+    assert sorted(names(first) + names(second)) == sorted(f"Sales {number}" for number in range(52))
+    assert 'rel="next"' not in second
+
+
+def test_acts_about_several_incidents(client: FlaskClient, inbox: Inbox) -> None:
+    """The selected ones, or all that the filters select, are acknowledged, each with a row of the audit log."""
+    ids = [fail(inbox, f"Sales {number}").id for number in range(3)]
+    other = fail(inbox, "Orders").id
+
+    def post(**data: Any) -> int:
+        return client.post("/incidents/acts", data=data, headers=SAME_ORIGIN).status_code
+
+    assert post(act="acknowledge", id=[str(ids[0])]) == 303
+    states = {record.id: record.incident.state for record in inbox.incidents.list()}
+    assert [states[number] for number in (*ids, other)] == ["acknowledged", "open", "open", "open"]
+    assert post(act="acknowledge", all="1", name="sales") == 303
+    states = {record.id: record.incident.state for record in inbox.incidents.list()}
+    assert [states[number] for number in (*ids, other)] == ["acknowledged"] * 3 + ["open"]
+    assert len([entry for entry in inbox.audit.list() if entry.act == "acknowledge"]) == 4
+    assert post(act="acknowledge") == 400
+    assert post(act="note", id=["1"]) == 404
+    assert post(act="acknowledge", id=["99"]) == 404
+
+
+def test_silences(client: FlaskClient, inbox: Inbox) -> None:
+    """A silence needs a reason and something to match; it is listed and can be ended; both leave rows."""
+    assert client.post("/silences", data={"project": "Finance*", "for": "4h"}, headers=SAME_ORIGIN).status_code == 400
+    assert client.post("/silences", data={"reason": "x", "for": "4h"}, headers=SAME_ORIGIN).status_code == 400
+    data = {"project": "Finance*", "for": "4h", "reason": "database upgrade"}
+    assert client.post("/silences", data=data, headers=SAME_ORIGIN).status_code == 303
+    assert "project=Finance*" in client.get("/incidents").text
+    assert client.post("/silences/1/end", headers=SAME_ORIGIN).status_code == 303
+    assert client.post("/silences/1/end", headers=SAME_ORIGIN).status_code == 404
+    assert "database upgrade" not in client.get("/incidents").text
+    assert [entry.act for entry in inbox.audit.list()] == ["end silence", "add silence"]
+
+
+def test_content_is_listed_with_its_runs(client: FlaskClient, inbox: Inbox) -> None:
+    """By name, with the number of runs and failures, usual time, project and owner; failing ones alone on request."""
+    inbox.resources.save([Resource(f"01{LUID[2:]}", "workbook", SITE, "A", "Ann (ann@a.example)", "Finance/Daily")])
+    for hours in range(30, 0, -1):
+        run(inbox, f"01{LUID[2:]}", hours, "failed" if hours == 20 else "succeeded", name="A")
+        run(inbox, f"02{LUID[2:]}", hours, "failed" if hours < 3 else "succeeded", minutes=hours, name="B")
+    page = client.get("/resources").text
+    assert names(page) == ["A", "B"]
+    assert "30 runs, 1 failed" in page
+    assert "5 min" in page
+    assert "Finance / Daily" in page
+    assert names(client.get("/resources?view=failing").text) == ["B"]
+    assert names(client.get("/resources?project=Finance*").text) == ["A"]
+    assert names(client.get("/resources?name=b").text) == ["B"]
+
+
+def test_content_comes_page_by_page(inbox: Inbox, client: FlaskClient) -> None:
+    """Content with the same name is on one page each, too."""
+    for number in range(30):
+        run(inbox, f"{number:02}{LUID[2:]}", 1, name="Same")
+    first = client.get("/resources").text
+    second = client.get(re.findall(r'href="([^"]+)" rel="next"', first)[0].replace("&amp;", "&")).text
+    links = re.findall(r'<td><a href="(/resources/[^"]+)"', first + second)
+    assert len(set(links)) == len(links) == 30
+
+
+def test_content_has_a_page(client: FlaskClient, inbox: Inbox) -> None:
+    """It has outcomes and durations, strikes, the usual time, incidents and a badge."""
+    for day in range(10, 0, -1):
+        run(inbox, LUID, 24 * day, minutes=40 if day == 4 else 8)
+    run(inbox, LUID, 2, "failed")
+    run(inbox, LUID, 1, "failed")
+    page = client.get(f"/resources/{LUID}").text
+    for text in (
+        "2 of 5",
+        "8 min",
+        "slower than usual 1 time",
+        "Disk full",
+        "10 succeeded, 2 failed, 1 slow",
+        "Acknowledge",
+    ):
+        assert text in page, text
+    (path,) = set(re.findall(r'src="(/badge/[^"]+)', page))
+    badge = client.get(path, environ_base={"REMOTE_ADDR": "10.0.0.7"})
+    assert (badge.status_code, badge.mimetype) == (200, "image/svg+xml")
+    assert len(badge.data) < 2048
+    assert "delayed since" in badge.text
+    assert badge.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert client.get(f"/resources/{LUID[:-1]}x").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "change", [str.upper, lambda path: path.replace("-0d3b", "-0d3c"), lambda path: path[:-5] + ".svg"]
+)
+def test_badge_needs_its_signature(client: FlaskClient, inbox: Inbox, change: Any) -> None:
+    """The address of one badge does not give those of others."""
+    run(inbox, LUID, 1)
+    (path,) = set(re.findall(r'src="(/badge/[^"]+)', client.get(f"/resources/{LUID}").text))
+    assert client.get(path).status_code == 200
+    assert "delayed" not in client.get(path).text
+    assert client.get(f"/badge/{change(path.removeprefix('/badge/'))}").status_code == 404

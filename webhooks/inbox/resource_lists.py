@@ -1,0 +1,157 @@
+"""Content that has runs, page by page, with what its last runs were like."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_column, or_, select
+from sqlalchemy import Text as SqlText
+from sqlalchemy import cast as sql_cast
+
+from webhooks.clock import from_timestamp
+from webhooks.inbox.databases.store import Store
+from webhooks.inbox.incident_records import IncidentRecord, incident_records
+from webhooks.inbox.queries import name_filter
+from webhooks.inbox.schema import expected_runs, incidents, refreshed_content, resources, runs
+
+# Runs of each content that a list shows.
+STRIP_RUNS = 100
+# Incidents of one content that are shown.
+MAX_INCIDENTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshedContent:
+    """A workbook, data source or flow with its last runs, newest first.
+
+    `outcomes` has the first letter of each outcome, `seconds` how long each run took (0: unknown).
+    """
+
+    luid: str
+    kind: str
+    site_luid: str
+    name: str
+    owner: str
+    project: str
+    last_at: datetime | None
+    outcomes: str
+    seconds: Sequence[int]
+
+
+class ResourceLists:
+    """Lists of content."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def page(
+        self,
+        *,
+        names: Collection[str] = (),
+        projects: Collection[str] = (),
+        kinds: Collection[str] = (),
+        luids: Collection[str] | None = None,
+        after: tuple[str, str] | None = None,
+        limit: int = 50,
+    ) -> list[RefreshedContent]:
+        """Return content by name, with one statement; `after` is the name and the LUID where a page ended.
+
+        `names` and `projects` are patterns with `*` and `?`; `luids` limits the list to some content.
+        """
+        filters = _filters(names, projects, kinds, luids)
+        columns = refreshed_content.c
+        if after is not None:
+            name, luid = after
+            later = or_(columns.resource_name > name, and_(columns.resource_name == name, columns.resource_luid > luid))
+            filters += [columns.resource_name >= name, later]
+        order = (columns.resource_name, columns.resource_luid)
+
+        def read(connection: Connection) -> list[RefreshedContent]:
+            strip = _strip(connection.dialect.name).label("strip")
+            query = _content(strip).where(*filters).order_by(*order).limit(limit)
+            return [_record(row) for row in connection.execute(query).mappings()]
+
+        return self._store.read(read)
+
+    def get(self, luid: str) -> RefreshedContent | None:
+        """Return content that has runs; None if it has none."""
+        found = self.page(luids=[luid], limit=1)
+        return found[0] if found else None
+
+    def incidents_of(self, luid: str) -> list[IncidentRecord]:
+        """Return the last incidents of content, newest first."""
+        query = select(incidents).where(incidents.c.resource_luid == luid)
+        query = query.order_by(incidents.c.opened_at.desc()).limit(MAX_INCIDENTS)
+        return self._store.read(
+            lambda connection: incident_records(connection, connection.execute(query).mappings().all())
+        )
+
+    def next_expected(self, luid: str) -> datetime | None:
+        """Return when the content is expected to be refreshed next, as far as schedules say."""
+        waiting = (expected_runs.c.resource_luid == luid, expected_runs.c.state == "waiting")
+        found = self._store.scalar(select(func.min(expected_runs.c.expected_at)).where(*waiting))
+        return None if found is None else from_timestamp(found)
+
+    def last_success(self, luid: str) -> datetime | None:
+        """Return when the content was last refreshed successfully."""
+        query = select(runs.c.happened_at).where(runs.c.resource_luid == luid, runs.c.outcome == "succeeded")
+        found = self._store.scalar(query.order_by(runs.c.happened_at.desc()).limit(1))
+        return None if found is None else from_timestamp(found)
+
+
+def _filters(
+    names: Collection[str], projects: Collection[str], kinds: Collection[str], luids: Collection[str] | None
+) -> list[ColumnElement[bool]]:
+    columns = refreshed_content.c
+    filters: list[ColumnElement[bool]] = []
+    if names:
+        filters.append(or_(*(name_filter(columns.resource_name, name) for name in names)))
+    if projects:
+        paths = [pattern for project in projects for pattern in (project, f"*/{project}")]
+        filters.append(or_(*(name_filter(resources.c.project, path) for path in paths)))
+    if kinds:
+        filters.append(columns.resource_kind.in_(kinds))
+    if luids is not None:
+        filters.append(columns.resource_luid.in_(luids))
+    return filters
+
+
+def _content(strip: ColumnElement[str]) -> Select[Any]:
+    own = runs.c.resource_luid == refreshed_content.c.resource_luid
+    last_at = select(func.max(runs.c.happened_at)).where(own).scalar_subquery().label("last_at")
+    joined = refreshed_content.outerjoin(resources, resources.c.luid == refreshed_content.c.resource_luid)
+    return select(refreshed_content, resources.c.owner, resources.c.project, last_at, strip).select_from(joined)
+
+
+def _strip(dialect: str) -> ColumnElement[str]:
+    """Return the last runs of content as one text: `s412 f37 s405`."""
+    own = runs.c.resource_luid == refreshed_content.c.resource_luid
+    seconds = sql_cast(func.round(func.coalesce(runs.c.ended_at - runs.c.started_at, 0.0)), SqlText)
+    word = (func.substr(runs.c.outcome, 1, 1) + seconds).label("word")
+    last = select(word, runs.c.happened_at).where(own).order_by(runs.c.happened_at.desc()).limit(STRIP_RUNS)
+    rows = last.correlate(refreshed_content).subquery()
+    if dialect == "postgresql":
+        aggregate: ColumnElement[str] = literal_column(
+            f"string_agg({rows.name}.word, ' ' ORDER BY {rows.name}.happened_at DESC)"
+        )
+        return select(aggregate).select_from(rows).scalar_subquery()
+    # SQLite concatenates in the order of the rows.
+    return select(func.group_concat(rows.c.word, " ")).select_from(rows).scalar_subquery()
+
+
+def _record(row: Any) -> RefreshedContent:
+    words = (row["strip"] or "").split()
+    return RefreshedContent(
+        luid=row["resource_luid"],
+        kind=row["resource_kind"],
+        site_luid=row["site_luid"],
+        name=row["resource_name"],
+        owner=row["owner"] or "",
+        project=row["project"] or "",
+        last_at=None if row["last_at"] is None else from_timestamp(row["last_at"]),
+        outcomes="".join(word[0] for word in words),
+        seconds=[int(float(word[1:])) for word in words],
+    )
