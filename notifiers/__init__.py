@@ -12,7 +12,7 @@ from __future__ import annotations
 from notifiers.apprise import AppriseConfig
 from notifiers.config import Config, Variable
 from notifiers.console import ConsoleConfig
-from notifiers.errors import CannotEdit, CannotReply, NotifierError, Undelivered
+from notifiers.errors import CannotEdit, CannotReply, NotifierError, PartlyDelivered, Undelivered
 from notifiers.kinds import KINDS, Destination, Notifiers, parse_destination
 from notifiers.limits import Limit, Operation
 from notifiers.message import (
@@ -55,6 +55,7 @@ __all__ = [
     "NotifierError",
     "Notifiers",
     "Operation",
+    "PartlyDelivered",
     "Permission",
     "Person",
     "Picture",

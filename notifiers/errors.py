@@ -7,6 +7,10 @@ import traceback
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from notifiers.message import Receipt
 
 LONGEST_WAIT = timedelta(days=1)
 # After a 429 without a usable Retry-After.
@@ -45,6 +49,14 @@ class NotifierError(Exception):
 
 class Undelivered(NotifierError):
     """The service accepted the message, and reports that it could not be delivered."""
+
+
+class PartlyDelivered(NotifierError):
+    """Some recipients have the message, and others were refused: it must not be sent again. `receipt` is that of it."""
+
+    def __init__(self, message: str, receipt: Receipt) -> None:
+        super().__init__(message, permanent=True)
+        self.receipt = receipt
 
 
 class CannotEdit(NotifierError):

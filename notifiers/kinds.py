@@ -11,6 +11,7 @@ from typing import Self
 from notifiers.apprise import AppriseNotifier
 from notifiers.config import Config, Variable
 from notifiers.console import ConsoleNotifier
+from notifiers.email import EmailNotifier
 from notifiers.errors import NotifierError, utc_now
 from notifiers.notifier import Notifier
 from notifiers.pagerduty import PagerDutyNotifier
@@ -25,6 +26,7 @@ KINDS: dict[str, type[Notifier]] = {
     "slack": SlackNotifier,
     "slack_webhook": SlackWebhookNotifier,
     "teams": TeamsNotifier,
+    "email": EmailNotifier,
     "twilio": TwilioNotifier,
     "pagerduty": PagerDutyNotifier,
     "post": PostNotifier,

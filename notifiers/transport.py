@@ -20,11 +20,10 @@ from typing import Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-import certifi
-
 from notifiers import deadline
 from notifiers.address_guard import AddressGuard
 from notifiers.errors import MASK, NotifierError, redact, safe_cause
+from notifiers.tls import make_context
 
 USER_AGENT = "tableau-webhooks"
 # Bytes of a response; Twilio's list of fifty messages has a twentieth of that.
@@ -143,18 +142,10 @@ class Transport:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        # On some systems OpenSSL finds no certificates of its own.
-        context.load_verify_locations(certifi.where())
-        if self._ca_bundle:
-            try:
-                context.load_verify_locations(self._ca_bundle)
-            except OSError as error:
-                raise self._misconfigured(f"the CA bundle {self._ca_bundle} is not readable: {error}") from error
-            # Python 3.13 refuses certificates without key identifiers, which private authorities often issue:
-            # https://docs.python.org/3/library/ssl.html#ssl.create_default_context
-            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        return deadline.limited(context)
+        try:
+            return make_context(self._ca_bundle)
+        except OSError as error:
+            raise self._misconfigured(f"the CA bundle {self._ca_bundle} is not readable: {error}") from error
 
     def _headers(self, request: Request, connection: Connection) -> dict[str, str]:
         headers = {"User-Agent": USER_AGENT, "Accept": "application/json", "Connection": "close"}

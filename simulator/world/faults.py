@@ -9,7 +9,7 @@ import re
 import threading
 from dataclasses import dataclass
 
-TARGETS = ("tableau", "slack", "twilio", "teams", "pagerduty", "post")
+TARGETS = ("tableau", "slack", "twilio", "teams", "pagerduty", "post", "email")
 KINDS = {
     "delay": "wait `seconds` before the response",
     "refuse": "close the connection without a response",

@@ -19,6 +19,7 @@ class Server(ThreadingTCPServer):
 
     def __init__(self, behaviour: Behaviour) -> None:
         self.behaviour = behaviour
+        self.stopped = threading.Event()
         super().__init__(("127.0.0.1", 0), Handler)
 
     @property

@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from email.headerregistry import Address
 from typing import Any
 
 import pytest
 
 from notifiers import IncidentRef, Link, Message, Timestamp
+from notifiers.email.render import render as render_email
 from notifiers.pagerduty.notifier import dedup_key
 from notifiers.pagerduty.render import render as pagerduty_event
 from notifiers.post.render import render as post_body
@@ -38,6 +40,9 @@ SAMPLE = Message(
     actions=(Link("https://hooks.example.org/act/…", "Acknowledge"),),
     id="notice 7 message 1",
 )
+
+
+RECIPIENTS = (Address(addr_spec="finance-data@example.org"),)
 
 
 def teams() -> str:
@@ -73,11 +78,21 @@ def post() -> str:
     return "\n".join([*lines, "", json.dumps(json.loads(body), ensure_ascii=False, indent=2)])
 
 
+def email() -> str:
+    """Return the headers and the plain part."""
+    mail = render_email(SAMPLE, Address("Tableau Webhooks", addr_spec="bi@example.org"), RECIPIENTS, NOW)
+    lines = [f"{name}: {value}" for name, value in mail.items() if name not in {"MIME-Version", "Content-Type"}]
+    plain = mail.get_body(("plain",))
+    assert plain
+    return "\n".join([*lines, "", plain.get_content().strip()])
+
+
 CAPTURES: dict[str, Callable[[], str]] = {
     "teams": teams,
     "slack-webhook": slack_webhook,
     "pagerduty": pagerduty,
     "post": post,
+    "email": email,
 }
 
 

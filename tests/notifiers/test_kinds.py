@@ -51,7 +51,7 @@ def test_parse_destination_knows_kind_and_address(text: str, destination: Destin
 @pytest.mark.parametrize(
     ("text", "right"),
     [
-        ("", "one of: slack, slack_webhook, teams, twilio, pagerduty, post, apprise, console"),
+        ("", "one of: slack, slack_webhook, teams, email, twilio, pagerduty, post, apprise, console"),
         ("discord:#x", "one of: slack, slack_webhook"),
         ("#finance", "one of: slack"),
         ("slack:", "Write slack for the default"),

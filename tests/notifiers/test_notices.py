@@ -485,6 +485,7 @@ def test_other_notifiers_send_a_new_message_for_each_change(notifiers: Notifiers
         "slack": "edit",
         "slack_webhook": "message",
         "teams": "message",
+        "email": "message",
         "twilio": "ends",
         "pagerduty": "edit",
         "post": "edit",

@@ -14,6 +14,7 @@ from notifiers import (
     Message,
     NotifierError,
     Operation,
+    PartlyDelivered,
     Posted,
     Receipt,
     Unknown,
@@ -74,6 +75,8 @@ class Upkeep:
         # By key, the posts whose outcome is unknown.
         self._pending: dict[str, dict[str, Any]] = dict(stored.get("pending") or {})
         self._edited_at = parse_time(stored.get("edited_at"))
+        # What was sent, but not to all recipients.
+        self._partly: PartlyDelivered | None = None
 
     @property
     def can_edit(self) -> bool:
@@ -124,6 +127,8 @@ class Upkeep:
         self._finish(picture)
         if waits:
             raise min(waits, key=lambda error: error.retry_at or self._context.now())
+        if self._partly:
+            raise self._partly
 
     def reply(self, wanted: Sequence[WantedNotice], change: Compose) -> None:
         """Send these changes as replies, and record what is shown. Raises RetryLater and NotifierError."""
@@ -131,6 +136,8 @@ class Upkeep:
             self._shown[one.key] = self._reply(one, change)
             self._save()
         self._save()
+        if self._partly:
+            raise self._partly
 
     def _show_message(self, one: WantedNotice, whole: Compose, change: Compose) -> int:
         """Show the message, and return the version that the destination shows now."""
@@ -209,6 +216,10 @@ class Upkeep:
                         posted = self._notifier.reply(thread, made, client_id=client_id)
                     else:
                         posted = self._notifier.post(made, self._to, client_id=client_id)
+            except PartlyDelivered as error:
+                # Reported once all else is sent and recorded.
+                self._partly = error
+                posted = Posted(self._notifier.kind, error.receipt.channel, error.receipt.id)
             except (NotifierError, RetryLater, Permanent) as error:
                 if not getattr(error, "uncertain", False):
                     del self._pending[one.key]

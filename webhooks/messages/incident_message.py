@@ -98,15 +98,15 @@ def incident_message(
         mentions=mentions,
         buttons=actions.buttons,
         menu=actions.menu,
-        incident=incident_ref(incident),
+        incident=incident_ref(incident, title),
     )
 
 
-def incident_ref(incident: Incident) -> IncidentRef:
-    """Return what makes the messages about the incident belong together."""
+def incident_ref(incident: Incident, title: str = "") -> IncidentRef:
+    """Return what makes the messages about the incident belong together; `title` is a rule's own."""
     state: Literal["open", "acknowledged", "closed"] = "acknowledged" if incident.state == "snoozed" else incident.state
     name = cut(incident.resource_name or incident.resource_luid, MAX_VALUE)
-    return IncidentRef(incident.id, state, f"{STATES[incident.kind]}: {name}")
+    return IncidentRef(incident.id, state, title or f"{STATES[incident.kind]}: {name}")
 
 
 def incident_values(incident: Incident, details: IncidentDetails, zone: tzinfo = UTC) -> dict[str, str]:
