@@ -69,7 +69,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         services.outages.record()
 
     # Hooks belong to the blueprints whose pages need them, never to the application: none may run for /webhook.
-    app.register_blueprint(receiver.create_blueprint(receive, settings.webhook_tokens(), on_unavailable))
+    app.register_blueprint(
+        receiver.create_blueprint(receive, settings.webhook_tokens(), on_unavailable, services.count_response)
+    )
     app.register_blueprint(slack_interactions.create_blueprint(record_press, services.signing_secret))
     token = settings.notifier_variables()["TWILIO_AUTH_TOKEN"] if settings.sms_replies else ""
     app.register_blueprint(sms_replies.create_blueprint(record_reply, token, settings.public_url))

@@ -9,33 +9,12 @@ import time
 from flask import Blueprint, Response, current_app
 
 from webhooks.errors import StoreUnavailable
+from webhooks.metrics import Figures, Key, metrics_text
 from webhooks.problem import problem
 from webhooks.services import Services
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("health", __name__)
-
-# Metrics by the figures of the inbox: name and description.
-GAUGES = {
-    "events": ("events_newest_id", "Id of the newest event; ids have gaps, so this is not a count of events"),
-    "unplanned": ("events_unplanned", "Stored events that are not planned yet"),
-    "ready": ("jobs_ready", "Jobs waiting to run, including those waiting for their next attempt"),
-    "running": ("jobs_running", "Running jobs"),
-    "dead": ("jobs_dead", "Jobs that used up their attempts or met a permanent error"),
-    "oldest_due": ("jobs_oldest_due_seconds", "How long the oldest due job has been waiting"),
-    "newest_event": ("events_newest_timestamp_seconds", "When the newest event was received"),
-    "bytes": ("inbox_bytes", "Size of the inbox on disk"),
-}
-
-# The metric with the labels kind and state; acknowledged and snoozed incidents are open, too.
-INCIDENTS_GAUGE = ("incidents", "Incidents that are not closed, by kind and by state (open, acknowledged, snoozed)")
-# These are always there, so that an alert has a value to compare before the first incident.
-INCIDENT_LABELS = tuple(("failing", state) for state in ("open", "acknowledged", "snoozed"))
-
-# The one metric that is about this server and not about the inbox.
-RULES_GAUGE = ("rules_file_not_in_force", "1 if this server's rules file is not in force")
-# The version of the rules in force; all servers of an inbox use the same one.
-VERSION_GAUGE = ("rules_version", "The version of the rules in force, as in flask rules history; 0 if there is none")
 
 # The first use opens the inbox: an invalid DATABASE_URL raises RuntimeError, a folder without permission OSError.
 INBOX_ERRORS = (StoreUnavailable, RuntimeError, OSError)
@@ -72,35 +51,31 @@ def ready() -> Response:
 @blueprint.get("/metrics")
 def metrics() -> Response:
     """Return Prometheus text. The figures come from the inbox, so every process returns the same ones."""
-    # Most processes never serve this, so the library is imported on first use.
-    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest  # noqa: PLC0415
-
-    registry = CollectorRegistry()
-
-    def gauge(name: str, text: str, value: float) -> None:
-        Gauge(f"tableau_webhooks_{name}", text, registry=registry).set(value)
-
     started = time.perf_counter()
-    version = 0
+    version, up = 0, writable()
+    figures, incidents, counters = dict[str, float](), dict[tuple[str, str], int](), dict[Key, float]()
     try:
-        figures = services().inbox.counts()
-        version = services().inbox.rule_versions.current_id() or 0
-        incidents = dict.fromkeys(INCIDENT_LABELS, 0) | services().inbox.incidents.count_open()
+        inbox = services().inbox
+        if up:
+            inbox.counters.flush(inbox.store)
+        figures, incidents = inbox.counts(), inbox.incidents.count_open()
+        counters = dict(inbox.counters.read(inbox.store))
+        version = inbox.rule_versions.current_id() or 0
     except Exception as error:  # noqa: BLE001 - the metrics say that the inbox is down
         log.debug("The inbox cannot be counted: %s", error)
-        figures, incidents = {}, {}
-    seconds = time.perf_counter() - started
-    gauge("inbox_up", "Whether the inbox can be read and written", bool(figures) and writable())
-    gauge("inbox_read_seconds", "How long reading these figures took", seconds)
-    for key, value in figures.items():
-        gauge(*GAUGES[key], value)
-    name, text = INCIDENTS_GAUGE
-    labelled = Gauge(f"tableau_webhooks_{name}", text, ("kind", "state"), registry=registry)
-    for (kind, state), number in incidents.items():
-        labelled.labels(kind, state).set(number)
-    gauge(*RULES_GAUGE, bool(rules_problems()))
-    gauge(*VERSION_GAUGE, version)
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+        up = False
+    text, content_type = metrics_text(
+        Figures(
+            up=up,
+            read_seconds=time.perf_counter() - started,
+            rules_file_not_in_force=bool(rules_problems()),
+            rules_version=version,
+            gauges=figures,
+            incidents=incidents,
+            counters=counters,
+        )
+    )
+    return Response(text, content_type=content_type)
 
 
 def rules_problems() -> list[str]:

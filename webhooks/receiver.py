@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import time
 import zlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,7 @@ WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
 Receive = Callable[[Event], "Receipt"]
+OnResponse = Callable[[str, int, float], None]
 
 FROM_WEB_PAGE = "A web page in a browser sent this request. Without a WEBHOOK_TOKEN only programs may send events."
 TOO_LARGE = f"The body exceeds {MAX_BYTES // 1024} KiB."
@@ -69,11 +71,15 @@ class Remainder(BaseConverter):
 
 
 def create_blueprint(
-    receive: Receive, tokens: Sequence[str], on_unavailable: Callable[[], None] = lambda: None
+    receive: Receive,
+    tokens: Sequence[str],
+    on_unavailable: Callable[[], None] = lambda: None,
+    on_response: OnResponse = lambda _name, _status, _seconds: None,
 ) -> Blueprint:
     """Return the blueprint of the receiver, which stores events with `receive` and accepts these tokens.
 
-    `on_unavailable` is called for each event that gets 503; it must return at once.
+    `on_unavailable` is called for each event that gets 503, and `on_response` for each response with its name
+    (accepted, duplicate, test, refused), its status and the seconds that it took; both must return at once.
     Tableau waits 3 s for a 200 and retries three times after any other response. It cannot sign requests, so the URL
     contains the secret. docs/http.md lists all responses.
     """
@@ -83,7 +89,7 @@ def create_blueprint(
     def add_converter(state: BlueprintSetupState) -> None:
         state.app.url_map.converters["remainder"] = Remainder
 
-    receiver = Receiver(receive, tokens, on_unavailable)
+    receiver = Receiver(receive, tokens, on_unavailable, on_response)
     for path in ("/webhook", "/webhook/<remainder:token>"):
         blueprint.add_url_rule(
             path,
@@ -100,13 +106,16 @@ def create_blueprint(
 class Receiver:
     """The view, and what it needs: where events are stored, and the tokens."""
 
-    def __init__(self, receive: Receive, tokens: Sequence[str], on_unavailable: Callable[[], None]) -> None:
-        self._on_unavailable = on_unavailable
+    def __init__(
+        self, receive: Receive, tokens: Sequence[str], on_unavailable: Callable[[], None], on_response: OnResponse
+    ) -> None:
+        self._on_unavailable, self._on_response = on_unavailable, on_response
         self._receive, self._authenticate, self._limiter = receive, Authenticator(tokens), LogLimiter()
         self._open = not tokens
 
     def receive_event(self, token: str = "") -> Response:
         """Store the event and return 200 after the commit. Raises an HTTPException for every other response."""
+        started = time.perf_counter()
         if not self._authenticate(token.strip("/") or request.args.get("token", "")):
             raise Unauthorized("The webhook token is wrong or missing.")
         if self._open and is_sent_by_web_page(request):
@@ -115,6 +124,7 @@ class Receiver:
             event = parse(read_body(request))
             if event is None:
                 log.info("Test request received: peer=%s", request.remote_addr)
+                self._on_response("test", 200, time.perf_counter() - started)
                 return respond('{"status": "test"}')
             receipt = self._receive(event)
         except Malformed as error:
@@ -129,10 +139,12 @@ class Receiver:
         if receipt.duplicate:
             log.info("Duplicate received: event=%s", receipt.id)
         status = "duplicate" if receipt.duplicate else "accepted"
+        self._on_response(status, 200, time.perf_counter() - started)
         return respond(f'{{"status": "{status}", "event": {receipt.id}}}')
 
     def refuse(self, error: HTTPException) -> Response:
         """Return the problem document, and log the refusal unless there were many of its status just now."""
+        self._on_response("refused", error.code or 500, 0.0)
         suppressed = self._limiter.admit(str(error.code)) if error.code != ServiceUnavailable.code else None
         if suppressed is not None:
             more = f" ({suppressed} more since the last such line)" if suppressed else ""

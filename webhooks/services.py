@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from webhooks.active_rules import ActiveRules
     from webhooks.context.runner import JobRunner
     from webhooks.inbox import Inbox, Migrate
+    from webhooks.inbox.counters import Counters
     from webhooks.inbox.databases.known_database import KnownDatabase
     from webhooks.job import NewJob
     from webhooks.monitor import Monitor
@@ -86,7 +87,25 @@ class Services:
         url = self.settings.database_url.get_secret_value()
         inbox = Inbox.open(url, migrate=self.migrate or Migrate.ALWAYS, known=self.known_database)
         inbox.store.redact = self.redact
+        inbox.counters = self.counters
         return inbox
+
+    def count_response(self, name: str, status: int, seconds: float) -> None:
+        """Count a response of the receiver for the metrics."""
+        from webhooks.metrics import ACKNOWLEDGED, DUPLICATES, REASONS, RECEIVED, REFUSED  # noqa: PLC0415 - see above
+
+        if name == "refused":
+            self.counters.add(REFUSED, REASONS.get(status, "other"))
+        elif name in {"accepted", "duplicate"}:
+            self.counters.add(RECEIVED if name == "accepted" else DUPLICATES)
+            self.counters.observe(ACKNOWLEDGED, seconds)
+
+    @shared
+    def counters(self) -> Counters:
+        """The counters of this process, which need no inbox."""
+        from webhooks.inbox.counters import Counters  # noqa: PLC0415 - see above
+
+        return Counters()
 
     @shared
     def outages(self) -> Outages:
@@ -334,6 +353,7 @@ class Services:
         """
         if self._worker is None:
             self.outages.record()
+        self.counters.start(self.inbox.store)
         if self.settings.worker_threads and self._worker is None:
             self._worker = self.worker()
             self._worker.start()
@@ -343,6 +363,7 @@ class Services:
         """Start the periodic checks in this process, unless there is no credential for Tableau."""
         from webhooks.monitor import Lookups, build_monitor, build_watch  # noqa: PLC0415 - see above
 
+        self.counters.start(self.inbox.store)
         lookups = Lookups(self.client, self._desired_in_force, self._job_list_types_in_force, self.outages.last)
         built = [build(self.settings, self.inbox, self.sites.all, lookups) for build in (build_monitor, build_watch)]
         self._monitors = [monitor for monitor in built if monitor]
@@ -378,4 +399,5 @@ class Services:
         if "outages" in self.__dict__:
             self.outages.stop()
         if "inbox" in self.__dict__:
+            self.counters.stop()
             self.inbox.close()

@@ -121,7 +121,7 @@ class Delivery:
 
 
 @contextmanager
-def counted(context: Context, notifier: Notifier, message: Message) -> Iterator[None]:
+def counted(context: Context, notifier: Notifier, message: Message, operation: str = "send") -> Iterator[None]:
     """Count a message against the limits per hour; one that surely was not accepted is not counted.
 
     Raises Permanent if a limit is reached. The server's own reports are not limited: they are few, and one of them is
@@ -140,12 +140,24 @@ def counted(context: Context, notifier: Notifier, message: Message) -> Iterator[
             if limit:
                 taken.callback(quotas.give_back, name, amount)
         try:
-            yield
+            with counted_outcome(context, notifier, operation):
+                yield
         except NotifierError as error:
             if error.uncertain:
                 taken.pop_all()
             raise
         taken.pop_all()
+
+
+@contextmanager
+def counted_outcome(context: Context, notifier: Notifier, operation: str) -> Iterator[None]:
+    """Count for the metrics whether the notifier could do it."""
+    try:
+        yield
+    except NotifierError:
+        context.inbox.counters.add("messages", notifier.kind, operation, "failed")
+        raise
+    context.inbox.counters.add("messages", notifier.kind, operation, "sent")
 
 
 def as_message(message: Message | str) -> Message:

@@ -21,7 +21,7 @@ from notifiers import (
     parse_destination,
 )
 from webhooks.clock import parse_time
-from webhooks.context.delivery import Delivery, PictureSource, counted, redact_message
+from webhooks.context.delivery import Delivery, PictureSource, counted, counted_outcome, redact_message
 from webhooks.context.notice_lock import name_of
 from webhooks.destinations import resolve_default
 from webhooks.errors import LeaseLost, Permanent, RetryLater
@@ -152,7 +152,7 @@ class Upkeep:
         assert self._posted is not None
         message = self._prepared(whole(one), f"edit {one.version}")
         try:
-            with self._budgeted("edit", one):
+            with self._budgeted("edit", one), counted_outcome(self._context, self._notifier, "edit"):
                 self._posted = self._notifier.edit(self._posted, message)
         except CannotEdit as error:
             self._context.log.warning("Message not edited, replying or posting another: %s", error)
@@ -211,7 +211,9 @@ class Upkeep:
             self._save()
             made = self._prepared(message, f"{one.key} {version}")
             try:
-                with self._budgeted("reply" if reply else "post", one), counted(self._context, self._notifier, made):
+                operation: Operation = "reply" if reply else "post"
+                limited = counted(self._context, self._notifier, made, operation)
+                with self._budgeted(operation, one), limited:
                     if thread is not None:
                         posted = self._notifier.reply(thread, made, client_id=client_id)
                     else:

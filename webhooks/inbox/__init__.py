@@ -17,6 +17,7 @@ from webhooks.inbox import figures, insert_event
 from webhooks.inbox.audit import Audit, AuditEntry
 from webhooks.inbox.budgets import Budgets
 from webhooks.inbox.checkpoints import Checkpoints
+from webhooks.inbox.counters import Counters
 from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.inbox.databases.store import Clock, Store
 from webhooks.inbox.dead_letter_groups import DeadLetterGroups
@@ -109,6 +110,7 @@ class Inbox:
         self.notice_groups = NoticeGroups(store)
         self.silences = Silences(store)
         self.budgets = Budgets(store)
+        self.counters = Counters()
         self.overviews = Overviews(store)
         self.event_lists = EventLists(store)
         self.resource_lists = ResourceLists(store)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import Connection, Select, bindparam, func, or_, select, text
 
+from webhooks.event_types import WEBHOOKS_DRIFTED
+from webhooks.inbox.budgets import PREFIX as BUDGET
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import DEAD, OPEN, UNPLANNED, events, jobs
+from webhooks.inbox.schema import DEAD, OPEN, UNPLANNED, events, jobs, sessions, state
+from webhooks.inbox.webhook_checks import CHECKED_AT
 from webhooks.job import JobState
+
+OLDEST_UNPLANNED = select(events.c.received_at).where(text(UNPLANNED)).order_by(events.c.id).limit(1)
+# Facts about limits of services and about our webhooks, one for each limit and site.
+REMEMBERED = select(state.c.key, state.c.value).where(
+    or_(*(state.c.key.like(bindparam(None, f"{prefix}%")) for prefix in (BUDGET, CHECKED_AT, WEBHOOKS_DRIFTED)))
+)
 
 
 def count(store: Store) -> dict[str, float]:
-    """Return backlog, dead letters, age of the oldest due job in seconds, newest event, and bytes on disk."""
+    """Return backlog, dead letters, ages in seconds, limits, webhooks, newest event, and bytes on disk."""
     queries: dict[str, Select[Any]] = {
         "events": select(func.max(events.c.id)),
         "unplanned": select(func.count()).select_from(events).where(text(UNPLANNED)),
@@ -21,8 +32,29 @@ def count(store: Store) -> dict[str, float]:
         "dead": select(func.count()).select_from(jobs).where(text(DEAD)),
         "oldest_due": select(store.now_sql() - func.min(jobs.c.due_at)).where(text(OPEN)),
         "newest_event": select(events.c.received_at).order_by(events.c.id.desc()).limit(1),
+        "sessions": select(func.count()).select_from(sessions),
     }
-    figures = store.read(
-        lambda connection: {name: connection.execute(query).scalar() for name, query in queries.items()}
-    )
+
+    def read(connection: Connection) -> dict[str, Any]:
+        figures = {name: connection.execute(query).scalar() for name, query in queries.items()}
+        wall = store.to_wall(store.now(connection))
+        received_at = connection.execute(OLDEST_UNPLANNED).scalar()
+        figures["oldest_unplanned"] = wall - received_at if received_at else 0
+        rows = connection.execute(REMEMBERED).all()
+        return figures | _remembered({row.key: json.loads(row.value) for row in rows}, wall)
+
+    figures = store.read(read)
     return {name: max(float(value or 0), 0.0) for name, value in figures.items()} | {"bytes": float(store.size())}
+
+
+def _remembered(values: Mapping[str, Any], wall: float) -> dict[str, float]:
+    """Return the figures of limits and of webhooks."""
+    waits = [value["until"] - wall for key, value in values.items() if key.startswith(BUDGET)]
+    checked = [value for key, value in values.items() if key.startswith(CHECKED_AT) and value]
+    drifted = [value for key, value in values.items() if key.startswith(WEBHOOKS_DRIFTED) and value]
+    return {
+        "budgets_used": sum(wait > 0 for wait in waits),
+        "budget_wait": max(waits, default=0.0),
+        "drifted": sum(len(one) for one in drifted),
+        "checked_at": min(checked, default=0.0),
+    }

@@ -134,6 +134,14 @@ clock = Table(
     Column("offset", Double, nullable=False),
 )
 
+# Numbers for metrics that only grow, of all processes together.
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Double, nullable=False),
+)
+
 # A small persistent key-value store, for example for the time until which events were reconciled.
 state = Table(
     "state",

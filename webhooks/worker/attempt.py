@@ -93,6 +93,8 @@ class Attempts:
 
         Returns `following` if it was started. The result is dropped if another worker has taken the job over.
         """
+        outcome = ending.state.word if ending.state is not JobState.READY else "wait" if ending.free else "retry"
+        self._inbox.counters.add("job_attempts", job.handler, outcome)
 
         def record() -> Job | None:
             if ending.state is JobState.DONE:

@@ -32,6 +32,7 @@ def upgrade() -> None:
     """Create the tables, and add columns to those that exist."""
     _describe_content()
     _create_findings()
+    _create_counters()
     _store_included_rules()
     _list_refreshed_content()
     _create_sign_ins()
@@ -164,3 +165,12 @@ def _create_findings() -> None:
         sa.UniqueConstraint("kind", "site_luid", "resource_luid", "name"),
     )
     op.create_index("findings_resource", "findings", ["resource_luid", "kind", "found_at"])
+
+
+def _create_counters() -> None:
+    """Create the table of the numbers for metrics."""
+    op.create_table(
+        "counters",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("value", sa.Double, nullable=False),
+    )
