@@ -6,7 +6,6 @@ import re
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from flask.testing import FlaskClient
 
 from tests.dashboard.conftest import SAME_ORIGIN, SITE, fail
@@ -159,13 +158,12 @@ def test_content_has_a_page(client: FlaskClient, inbox: Inbox) -> None:
     assert client.get(f"/resources/{LUID[:-1]}x").status_code == 404
 
 
-@pytest.mark.parametrize(
-    "change", [str.upper, lambda path: path.replace("-0d3b", "-0d3c"), lambda path: path[:-5] + ".svg"]
-)
-def test_badge_needs_its_signature(client: FlaskClient, inbox: Inbox, change: Any) -> None:
+def test_badge_needs_its_signature(client: FlaskClient, inbox: Inbox) -> None:
     """The address of one badge does not give those of others."""
     run(inbox, LUID, 1)
     (path,) = set(re.findall(r'src="(/badge/[^"]+)', client.get(f"/resources/{LUID}").text))
     assert client.get(path).status_code == 200
     assert "delayed" not in client.get(path).text
-    assert client.get(f"/badge/{change(path.removeprefix('/badge/'))}").status_code == 404
+    forged = path.replace("-0d3b", "-0d3c")
+    for wrong in (forged, f"{path[:-5]}.svg", path.upper().replace("/BADGE", "/badge"), "/badge/-.svg"):
+        assert client.get(wrong).status_code == 404

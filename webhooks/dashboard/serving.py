@@ -112,7 +112,7 @@ def _dispatch(visit: Visit, route: Route, parts: Mapping[str, Any]) -> Response:
     body = text.replace(VERSION, f'data-version="{version}"', 1).encode()
     if found.status != 200:
         return Response(body, found.status, content_type="text/html; charset=utf-8")
-    if visit.visitor is not None:
+    if visit.visitor is not None and route.method == "GET":
         _share(visit, version, body)
     return _with_version(visit, version, body)
 

@@ -15,12 +15,20 @@ PAGES = {
     "now": ("/", "Now"),
     "incidents": ("/incidents", "Incidents"),
     "resources": ("/resources", "Resources"),
+    "events": ("/events", "Events"),
+    "rules": ("/rules", "Rules"),
+    "webhooks": ("/webhooks", "Webhooks"),
+    "audit": ("/audit", "Audit"),
 }
 # What the parameter `done` says after an act.
 DONE = {
     "acknowledge": "Acknowledged.",
     "snooze": "Snoozed.",
     "close": "Closed.",
+    "replay": "Queued to run again.",
+    "dismiss": "Dismissed: these jobs are cancelled.",
+    "sync": "The webhooks in Tableau were brought up to date.",
+    "revoke": "The token was revoked.",
     "silence": "Silenced: nothing is sent about it.",
     "unsilence": "The silence was ended; what it held is sent.",
     "note": "Note added.",

@@ -66,6 +66,9 @@ if (seconds) {
   setInterval(ask, seconds * 1000);
   document.addEventListener("visibilitychange", ask);
 }
+// On a narrow screen the navigation scrolls.
+const current = document.querySelector("nav [aria-current]");
+if (current) current.scrollIntoView({ block: "nearest", inline: "center" });
 for (const menu of document.querySelectorAll("details.menu")) menu.removeAttribute("open");
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;

@@ -1,0 +1,78 @@
+"""Dead letters by their causes: run them again, or dismiss them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from flask import Response
+from werkzeug.exceptions import NotFound
+
+from webhooks.dashboard.pages.frame import frame
+from webhooks.dashboard.pages.incident_acts import done
+from webhooks.dashboard.serving import Page
+from webhooks.dashboard.visit import Visit
+from webhooks.inbox.event_lists import MAX_DEAD
+from webhooks.views.formats import count
+
+if TYPE_CHECKING:
+    from webhooks.inbox.event_lists import DeadCause
+
+PATH = "/dead-letters"
+# Jobs per transaction: an event that is received meanwhile waits for one batch.
+BATCH = 200
+
+
+def show(visit: Visit) -> Page:
+    """Show the dead letters, grouped by handler, rule and error."""
+    causes = visit.inbox.event_lists.dead_by_cause()
+    values = {
+        "title": "Dead letters",
+        "causes": [(key_of(cause), cause) for cause in causes],
+        "total": sum(cause.number for cause in causes),
+        "most": MAX_DEAD,
+    }
+    return Page("dead_letters.html", {**frame(visit, "events"), **values})
+
+
+def replay(visit: Visit) -> Response:
+    """Make the dead jobs of a cause ready again."""
+    cause = _cause(visit)
+    _record(visit, "replay", cause)
+    for batch in _batches(cause.job_ids):
+        visit.inbox.dead_letters.requeue_jobs(batch)
+    visit.inbox.incidents.announce()
+    return done(PATH, "replay")
+
+
+def dismiss(visit: Visit) -> Response:
+    """Cancel the dead jobs of a cause: they are reported and listed no more."""
+    cause = _cause(visit)
+    _record(visit, "dismiss", cause)
+    for batch in _batches(cause.job_ids):
+        visit.inbox.dead_letters.dismiss(batch)
+    return done(PATH, "dismiss")
+
+
+def key_of(cause: DeadCause) -> str:
+    """Return what identifies a cause in a form."""
+    return hashlib.sha256(repr((cause.handler, cause.rule, cause.error)).encode()).hexdigest()[:24]
+
+
+def _cause(visit: Visit) -> DeadCause:
+    given = visit.field("cause")
+    causes = {key_of(cause): cause for cause in visit.inbox.event_lists.dead_by_cause()}
+    if given not in causes:
+        raise NotFound("There is no dead letter of this cause any more.")
+    return causes[given]
+
+
+def _record(visit: Visit, act: str, cause: DeadCause) -> None:
+    person = visit.person
+    details = f"{count(cause.number, 'job')} of {cause.rule or cause.handler}: {cause.error}"
+    visit.inbox.audit.record(by=person.name, origin=person.origin, act=act, subject="dead letters", details=details)
+
+
+def _batches(ids: Sequence[int]) -> list[Sequence[int]]:
+    return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
