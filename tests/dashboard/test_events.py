@@ -62,7 +62,7 @@ def test_events_are_searched_page_by_page(client: FlaskClient, inbox: Inbox) -> 
 
 
 def test_a_search_is_bounded(client: FlaskClient, inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not found among the newest events is searched further on request only."""
+    """A search goes further back than the newest events on request only."""
     monkeypatch.setattr(event_lists, "WINDOW", 10)
     for number in range(25):
         receive(inbox, number, "WorkbookDeleted" if number == 2 else "WorkbookCreated")
