@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from notifiers import Notifiers
 from simulator.receivers.mail import mail_server
 from tests.handlers.test_incident_notices import FAILED, SUCCEEDED, Story
 from tests.support.simulated_actions import Simulation
+from webhooks.inbox import Inbox
+
+Make = Callable[..., Story]
 
 
 @pytest.fixture
@@ -30,10 +35,26 @@ def taken(simulation: Simulation, kind: str) -> list[Any]:
     return list(simulation.running.world.taking.of(kind))
 
 
-def test_each_service_gets_what_it_can_show(simulation: Simulation, notifiers: Notifiers) -> None:
+@pytest.fixture
+def make_story(simulation: Simulation, tmp_path: Path) -> Iterator[Callable[..., Story]]:
+    """Create a story whose inbox has the clock of the story."""
+    opened: list[Inbox] = []
+
+    def make(action: str, **given: Any) -> Story:
+        story = Story(simulation, action, given=given)
+        opened.append(Inbox.open(f"sqlite:///{tmp_path}/story.sqlite3", clock=story.seconds))
+        simulation.inbox = opened[-1]
+        return story
+
+    yield make
+    for inbox in opened:
+        inbox.close()
+
+
+def test_each_service_gets_what_it_can_show(simulation: Simulation, notifiers: Notifiers, make_story: Make) -> None:
     """Teams and mail get one message at each end, PagerDuty an alert in the incident's state, a program each state."""
     destinations = '["teams:bi", "email:ann@example.org", "pagerduty:data", "post:ops"]'
-    story = Story(simulation, f"notify = {destinations}", given={"notifiers": notifiers})
+    story = make_story(f"notify = {destinations}", notifiers=notifiers)
     story.refresh(FAILED, name="Sales")
     story.at(60)
     story.refresh(FAILED, name="Sales")
@@ -65,10 +86,12 @@ def test_each_service_gets_what_it_can_show(simulation: Simulation, notifiers: N
     assert len({request["data"]["incident"]["key"] for request in requests}) == 1
 
 
-def test_mail_that_some_recipients_have_is_not_repeated(simulation: Simulation, notifiers: Notifiers) -> None:
+def test_mail_that_some_recipients_have_is_not_repeated(
+    simulation: Simulation, notifiers: Notifiers, make_story: Make
+) -> None:
     """The job is dead-lettered with the names of the others; the end of the incident is sent to all again."""
     action = 'notify = "email:ann@example.org,refused@example.org"'
-    story = Story(simulation, action, given={"notifiers": notifiers})
+    story = make_story(action, notifiers=notifiers)
     story.refresh(FAILED, name="Sales")
     story.at(60)
     story.refresh(FAILED, name="Sales")
@@ -82,3 +105,21 @@ def test_mail_that_some_recipients_have_is_not_repeated(simulation: Simulation, 
         "Failing: Sales",
         "Re: Failing: Sales",
     ]
+
+
+def test_messages_have_links_to_act(simulation: Simulation, notifiers: Notifiers, make_story: Make) -> None:
+    """With PUBLIC_URL and LINK_SECRET, an open incident can be acknowledged from each message; a closed one cannot."""
+    settings = simulation.settings.model_copy(
+        update={"public_url": "https://hooks.example", "link_secret": SecretStr("a-secret-for-links-in-the-test")}
+    )
+    story = make_story(
+        'notify = ["teams:bi", "email:ann@example.org", "slack_webhook:bi"]', notifiers=notifiers, settings=settings
+    )
+    story.refresh(FAILED, name="Sales")
+    story.at(60)
+    story.refresh(SUCCEEDED, name="Sales")
+    (teams, ended), (mail, last) = taken(simulation, "teams"), taken(simulation, "email")
+    assert "[Acknowledge] https://hooks.example/act/" in teams.text
+    assert "Snooze 1 h: https://hooks.example/act/" in mail.text
+    assert "/act/" not in ended.text + last.text
+    assert "https://hooks.example/act/" in str(simulation.messages[0].blocks)

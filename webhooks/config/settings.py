@@ -121,6 +121,11 @@ class Settings(NotifierSettings):
         description="Public address of this server's pages, e.g. `https://webhooks.example.org`; links in messages "
         "lead to them. If empty, they lead to Tableau",
     )
+    link_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Secret of at least 16 characters that signs links in messages (e-mail, Teams, …), with which "
+        "people acknowledge without signing in; needs `PUBLIC_URL`. If empty, messages have no such links",
+    )
     webhook_label: str = Field(
         "tableau-webhooks",
         min_length=1,
@@ -235,6 +240,13 @@ class Settings(NotifierSettings):
         if str(info.field_name).endswith("_api_url") and not API_URL.fullmatch(value):
             raise ValueError(f"{value!r} is not an address; write one that begins with https:// and has a host")
         return value
+
+    @field_validator("link_secret")
+    @classmethod
+    def _validate_link_secret(cls, secret: SecretStr) -> SecretStr:
+        if 0 < len(secret.get_secret_value()) < SHORTEST_TOKEN:
+            raise ValueError(f"it could be guessed; use at least {SHORTEST_TOKEN} characters, better 32")
+        return secret
 
     @field_validator("tableau_domain")
     @classmethod

@@ -89,6 +89,11 @@ class Upkeep:
         return self._notifier.has_buttons
 
     @property
+    def has_action_links(self) -> bool:
+        """Return whether links with which people act take the place of buttons."""
+        return self._notifier.capabilities.actions
+
+    @property
     def hint(self) -> str:
         """Return how to acknowledge by a reply; empty where replies do not come back to the server."""
         return HINT if self._context.settings.sms_replies and self._notifier.takes_replies else ""

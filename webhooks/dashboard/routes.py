@@ -54,5 +54,8 @@ ROUTES = (
     Route("POST", "/tokens", "tokens", "create", "admin"),
     Route("POST", "/tokens/<int:number>/revoke", "tokens", "revoke", "admin"),
     Route("GET", "/badge/<signed>.svg", "badge", "show", "public"),
+    # Signed links in messages.
+    Route("GET", "/act/<signed>", "act_link", "show", "public"),
+    Route("POST", "/act/<signed>", "act_link", "act", "public"),
     Route("POST", "/incidents/<int:number>/<kind>", "incident_acts", "act", "operator"),
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from notifiers import Mention, Message, NotifierError, Picture, Posted, parse_mention
+from notifiers import Link, Mention, Message, NotifierError, Picture, Posted, parse_mention
 from webhooks.context import Context, Upkeep, locked
 from webhooks.context.upkeep import Compose
 from webhooks.destinations import resolve_default
@@ -16,6 +16,7 @@ from webhooks.incidents import DestinationPolicy, Policy, wanted_notices
 from webhooks.incidents.deliveries import deliveries
 from webhooks.incidents.notices import WantedNotice, next_due
 from webhooks.incidents.silences import Facts
+from webhooks.messages.act_links import act_links
 from webhooks.messages.incident_buttons import NO_ACTIONS, incident_actions
 from webhooks.messages.incident_message import (
     IncidentDetails,
@@ -119,7 +120,8 @@ def _update(
         made = incident_message(
             incident, details, title=title, text=text, mentions=mentions, actions=actions, zone=zone
         )
-        return replace(made, hint=upkeep.hint if incident.state == "open" else "")
+        links = _act_links(context, record, notice) if upkeep.has_action_links else ()
+        return replace(made, hint=upkeep.hint if incident.state == "open" else "", actions=links)
 
     def change(one: WantedNotice) -> Message:
         return change_message(incident, one.text, mentions=_mentions(one) if one.urgency == "escalation" else ())
@@ -140,6 +142,13 @@ def _update(
         upkeep.run(wanted, whole, change, picture)
     elif placed.group_id is not None:
         _reply_in_group(context, notice, placed.group_id, wanted, change)
+
+
+def _act_links(context: Context, record: IncidentRecord, notice: NoticeRecord) -> tuple[Link, ...]:
+    settings = context.settings
+    secret, public_url = settings.link_secret.get_secret_value(), settings.public_url
+    now = context.now()
+    return act_links(record.incident, record.id, notice.destination, now, secret=secret, public_url=public_url)
 
 
 def _place(context: Context, notice: NoticeRecord, wanted: Sequence[WantedNotice]) -> NoticeRecord | None:
