@@ -166,6 +166,22 @@ def test_acknowledgement_is_shown(story: Story) -> None:
     assert any("Ann" in reply for reply in story.replies)
 
 
+def test_notes_are_shown(story: Story) -> None:
+    """A note is a reply in the thread, and the message shows the last one within a second, also right after an edit."""
+    story.refresh(FAILED)
+    story.at(60)
+    story.refresh(FAILED, run_seconds=2)
+    (record,) = story.simulation.inbox.incidents.list()
+    for text in ("The disk is full.", "A larger one is ordered."):
+        story.simulation.inbox.incidents.act(record.id, Act("", "note", "", story.now, "Ann", text=text))
+        story.work(1)
+    assert "Note: Ann: A larger one is ordered." in story.top_level[0]
+    story.work()
+    notes = [reply for reply in story.replies if "Note" in reply]
+    assert notes == ["Sales: Note by Ann: The disk is full.", "Sales: Note by Ann: A larger one is ordered."]
+    assert story.top_level[0].startswith("Failing: Sales (workbook)")
+
+
 def test_two_workbooks_have_a_message_each(story: Story) -> None:
     """Problems of different content are different messages."""
     story.refresh(FAILED, name="Sales")
@@ -348,7 +364,7 @@ def test_workspace_without_edits(story: Story) -> None:
     reason, acknowledged, recovered = story.replies
     assert "Disk full" in reason
     assert acknowledged == "Sales: Acknowledged by Ann"
-    assert recovered == "Sales: Recovered after 5 h: the next run"
+    assert recovered == "Sales: Recovered after 5 h. The next run succeeded."
 
 
 def test_failing_again_where_messages_cannot_be_edited(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
@@ -412,4 +428,4 @@ def test_message_says_that_the_content_was_deleted(story: Story) -> None:
     story.refresh("WorkbookDeleted")
     (text,) = story.top_level
     assert text.startswith("Closed: Sales (workbook)")
-    assert "Cured by: the content was deleted" in text
+    assert "Closed because: the content was deleted" in text

@@ -99,6 +99,16 @@ def test_members_are_acknowledged_alone(story: Story) -> None:
     assert "Acknowledged" not in story.top_level[0]
 
 
+def test_notes_about_members_are_in_the_thread(story: Story) -> None:
+    """A note about one incident of a group is a reply that names it."""
+    storm(story, FAILED, range(4))
+    story.work()
+    record = next(one for one in story.simulation.inbox.incidents.list() if one.incident.resource_name == "Report 3")
+    story.simulation.inbox.incidents.act(record.id, Act("", "note", "", story.now, "Ann", text="Known."))
+    story.work()
+    assert story.replies == ["Report 3: Note by Ann: Known."]
+
+
 def test_later_failure_has_a_message_of_its_own(story: Story) -> None:
     """Five minutes after the last one joined, a new incident is not hidden in an edit."""
     storm(story, FAILED, range(5))

@@ -114,7 +114,7 @@ def test_disabled_webhooks_are_one_message_that_says_how_it_ended(site: Site) ->
     assert text.startswith("Recovered: 2 webhooks enabled again in Tableau\n")
     assert "too many failures" in text
     assert "Duration: 5 min" in text
-    assert "Cured by: enabled again" in text
+    assert "Closed because: enabled again" in text
     assert site.kinds == [("webhook", "closed")]
     site.check(10)
     assert len(site.story.top_level) == 1
@@ -136,7 +136,7 @@ def test_webhooks_that_stay_disabled_keep_one_message_until_they_are_correct(sit
     site.check(32)
     (text,) = site.story.top_level
     assert text.startswith("Recovered: 1 webhook in Tableau needs attention\n")
-    assert "Cured by: the webhooks are correct again" in text
+    assert "Closed because: the webhooks are correct again" in text
 
 
 def test_revoked_token_is_one_incident_however_many_checks_notice(site: Site) -> None:
@@ -161,7 +161,7 @@ def test_revoked_token_is_one_incident_however_many_checks_notice(site: Site) ->
     (text,) = [one for one in site.story.top_level if "credential" in one]
     assert text.startswith("Recovered: Tableau rejects the credential\n")
     assert "Duration: 25 min" in text
-    assert "Cured by: Tableau can be read again" in text
+    assert "Closed because: Tableau can be read again" in text
     assert site.kinds == [("blind", "closed")]
     assert unseen_since(inbox.state, "", site.story.now) is None
 

@@ -200,7 +200,7 @@ def test_deletion_of_the_content_closes_its_incident(arrive: Arrive, box: Inbox)
     assert (closed.incident.state, closed.incident.closed_at) == ("closed", from_timestamp(START + 600))
     cure = box.incidents.get(one.id).incident.cure
     assert cure
-    assert describe_cure(cure) == "the content was deleted"
+    assert describe_cure(cure) == ("Closed because", "the content was deleted")
     assert [job.params["notice"] for job in notice_jobs(box)] == [notice.id]
     box.events.replay([2])
     box.events.plan(lambda _: [])

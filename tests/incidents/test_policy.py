@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,6 +13,7 @@ from tests.incidents.building import act, at, history, id_of, piece
 from tests.incidents.timeline import play
 from webhooks.incidents import (
     Act,
+    Cure,
     DestinationPolicy,
     Facts,
     Holds,
@@ -26,6 +29,7 @@ from webhooks.incidents import (
     wanted_notices,
 )
 from webhooks.incidents.silences import EVERY_DAY, FOREVER
+from webhooks.incidents.wording import CONTENT_DELETED, describe_closing, describe_cure
 
 ID = id_of(1)
 BI = Policy("r", (DestinationPolicy("#bi"),))
@@ -60,7 +64,7 @@ TIMELINES = {
             "02:00 #bi post!: Failing, 1 failure",
             "03:00 #bi edit: Failing, 2 failures in a row",
             "04:14 #bi edit: Recovered after 2 h 14 min, 2 failures",
-            "04:14 #bi reply: Recovered after 2 h 14 min: the next run",
+            "04:14 #bi reply: Recovered after 2 h 14 min. The next run succeeded.",
         ],
     ),
     "an acknowledgement ends the notifications until it closes": (
@@ -73,7 +77,7 @@ TIMELINES = {
             "02:20 #bi reply: Acknowledged by Ann",
             "03:00 #bi edit: Failing, 2 failures in a row, acknowledged by Ann",
             "04:00 #bi edit: Recovered after 2 h, 2 failures",
-            "04:00 #bi reply: Recovered after 2 h: the next run",
+            "04:00 #bi reply: Recovered after 2 h. The next run succeeded.",
         ],
     ),
     "it escalates after 30 minutes without an acknowledgement": (
@@ -86,8 +90,8 @@ TIMELINES = {
             "02:30 #bi reply: Also notified: sms",
             "04:00 #bi edit: Recovered after 2 h, 1 failure",
             "04:00 sms edit: Recovered after 2 h, 1 failure",
-            "04:00 #bi reply: Recovered after 2 h: the next run",
-            "04:00 sms reply: Recovered after 2 h: the next run",
+            "04:00 #bi reply: Recovered after 2 h. The next run succeeded.",
+            "04:00 sms reply: Recovered after 2 h. The next run succeeded.",
         ],
     ),
     "it does not escalate if it closes in time": (
@@ -97,7 +101,7 @@ TIMELINES = {
         [
             "02:00 #bi post!: Failing, 1 failure",
             "02:29 #bi edit: Recovered after 29 min, 1 failure",
-            "02:29 #bi reply: Recovered after 29 min: the next run",
+            "02:29 #bi reply: Recovered after 29 min. The next run succeeded.",
         ],
     ),
     "it escalates when a snooze ends": (
@@ -121,7 +125,7 @@ TIMELINES = {
         [
             "02:00 #bi post!: Failing, 1 failure",
             "03:00 #bi edit: Recovered after 1 h, 1 failure",
-            "03:00 #bi reply: Recovered after 1 h: the next run",
+            "03:00 #bi reply: Recovered after 1 h. The next run succeeded.",
             "04:00 #bi post!: Failing, 1 failure",
             "05:00 owner post!: Failing, 2 failures in a row",
             "05:00 #bi edit: Failing, 2 failures in a row",
@@ -144,7 +148,7 @@ TIMELINES = {
             "06:00 #bi reply!: Still failing, 2 failures in a row",
             "10:00 #bi reply!: Still failing, 2 failures in a row",
             "11:00 #bi edit: Recovered after 9 h, 2 failures",
-            "11:00 #bi reply: Recovered after 9 h: the next run",
+            "11:00 #bi reply: Recovered after 9 h. The next run succeeded.",
         ],
     ),
     "not again while it is acknowledged": (
@@ -160,7 +164,7 @@ TIMELINES = {
             "14:00 #bi reply!: Still failing, 1 failure",
             "18:00 #bi reply!: Still failing, 1 failure",
             "19:00 #bi edit: Recovered after 17 h, 1 failure",
-            "19:00 #bi reply: Recovered after 17 h: the next run",
+            "19:00 #bi reply: Recovered after 17 h. The next run succeeded.",
         ],
     ),
     "a failure within 30 minutes of closing is the same incident; only the first one is visible": (
@@ -170,15 +174,15 @@ TIMELINES = {
         [
             "02:00 #bi post!: Failing, 1 failure",
             "03:00 #bi edit: Recovered after 1 h, 1 failure",
-            "03:00 #bi reply: Recovered after 1 h: the next run",
+            "03:00 #bi reply: Recovered after 1 h. The next run succeeded.",
             "03:20 #bi reply!: Failing again",
             "03:20 #bi edit: Failing, 2 failures, 1 in a row, flapping",
             "03:30 #bi edit: Recovered after 1 h 30 min, 2 failures",
-            "03:30 #bi reply: Recovered after 1 h 30 min: the next run",
+            "03:30 #bi reply: Recovered after 1 h 30 min. The next run succeeded.",
             "03:40 #bi reply: Failing again",
             "03:40 #bi edit: Failing, 3 failures, 1 in a row, flapping",
             "03:50 #bi edit: Recovered after 1 h 50 min, 3 failures",
-            "03:50 #bi reply: Recovered after 1 h 50 min: the next run",
+            "03:50 #bi reply: Recovered after 1 h 50 min. The next run succeeded.",
         ],
     ),
     "an acknowledgement that crosses the closing changes nothing": (
@@ -188,7 +192,7 @@ TIMELINES = {
         [
             "02:00 #bi post!: Failing, 1 failure",
             "03:00 #bi edit: Recovered after 1 h, 1 failure",
-            "03:00 #bi reply: Recovered after 1 h: the next run",
+            "03:00 #bi reply: Recovered after 1 h. The next run succeeded.",
         ],
     ),
     "Tableau's clock is ahead: nothing waits for that": (
@@ -198,7 +202,7 @@ TIMELINES = {
         [
             "02:00 #bi post!: Failing, 1 failure",
             "02:10 #bi edit: Recovered after 40 min, 1 failure",
-            "02:10 #bi reply: Recovered after 40 min: the next run",
+            "02:10 #bi reply: Recovered after 40 min. The next run succeeded.",
         ],
     ),
     "a recovery that arrives late closes what was escalated": (
@@ -211,8 +215,8 @@ TIMELINES = {
             "02:30 #bi reply: Also notified: sms",
             "09:00 #bi edit: Recovered after 1 h, 1 failure",
             "09:00 sms edit: Recovered after 1 h, 1 failure",
-            "09:00 #bi reply: Recovered after 1 h: the next run",
-            "09:00 sms reply: Recovered after 1 h: the next run",
+            "09:00 #bi reply: Recovered after 1 h. The next run succeeded.",
+            "09:00 sms reply: Recovered after 1 h. The next run succeeded.",
         ],
     ),
     "it opens again during a snooze, which alerts no one": (
@@ -224,7 +228,7 @@ TIMELINES = {
             "02:10 #bi edit: Failing, 1 failure, snoozed by Ann",
             "02:10 #bi reply: Snoozed by Ann for 1 h 50 min",
             "03:00 #bi edit: Recovered after 1 h, 1 failure",
-            "03:00 #bi reply: Recovered after 1 h: the next run",
+            "03:00 #bi reply: Recovered after 1 h. The next run succeeded.",
             "03:20 #bi reply: Failing again",
             "03:20 #bi edit: Failing, 2 failures, 1 in a row, flapping, snoozed by Ann",
             "04:00 #bi reply!: No longer snoozed: Failing, 2 failures, 1 in a row, flapping",
@@ -244,8 +248,8 @@ TIMELINES = {
             "02:30 #bi reply: Also notified: sms",
             "03:00 #bi edit: Recovered after 10 min, 1 failure",
             "03:00 sms edit: Recovered after 10 min, 1 failure",
-            "03:00 #bi reply: Recovered after 10 min: the next run",
-            "03:00 sms reply: Recovered after 10 min: the next run",
+            "03:00 #bi reply: Recovered after 10 min. The next run succeeded.",
+            "03:00 sms reply: Recovered after 10 min. The next run succeeded.",
         ],
     ),
     "closed by hand, and refreshed by hand": (
@@ -255,11 +259,11 @@ TIMELINES = {
         [
             "02:00 #bi post!: Failing, 1 failure",
             "03:00 #bi edit: Closed after 1 h, 1 failure",
-            "03:00 #bi reply: Closed after 1 h: closed by Ann",
+            "03:00 #bi reply: Closed by Ann after 1 h.",
             "05:00 #bi post!: Failing, 1 failure, 2 in a row",
             "05:50 #bi edit: Failing, 1 failure, 2 in a row",
             "06:00 #bi edit: Recovered after 1 h, 1 failure",
-            "06:00 #bi reply: Recovered after 1 h: a refresh by Ann",
+            "06:00 #bi reply: Recovered after 1 h. The refresh by Ann succeeded.",
         ],
     ),
     "quiet hours hold the opening until their end": (
@@ -276,7 +280,7 @@ TIMELINES = {
         [
             "21:00 #bi post!: Failing, 1 failure",
             "06:30 #bi edit: Recovered after 2 h, 1 failure",
-            "06:30 #bi reply: Recovered after 2 h: the next run",
+            "06:30 #bi reply: Recovered after 2 h. The next run succeeded.",
         ],
     ),
     "an escalation that becomes due in quiet hours is sent at their end": (
@@ -294,7 +298,7 @@ TIMELINES = {
             "21:00 #bi reply!: Still failing, 1 failure",
             "06:30 #bi reply!: Still failing, 1 failure",
             "08:00 #bi edit: Recovered after 15 h, 1 failure",
-            "08:00 #bi reply: Recovered after 15 h: the next run",
+            "08:00 #bi reply: Recovered after 15 h. The next run succeeded.",
         ],
     ),
     "a silence holds what matches": (
@@ -323,7 +327,7 @@ TIMELINES = {
         [
             "09:00 #bi post!: Failing, 1 failure",
             "09:05 #bi edit: Recovered after 1 h, 1 failure",
-            "09:05 #bi reply: Recovered after 1 h: the next run",
+            "09:05 #bi reply: Recovered after 1 h. The next run succeeded.",
         ],
     ),
     "an incident that is found after its end is one message, and no escalation": (
@@ -385,9 +389,50 @@ def test_opening_is_sent_before_closing_before_acknowledging_before_counting() -
     """Notices are sorted by urgency, so that a rate limit delays counts and not failures."""
     policy = Policy("r", (DestinationPolicy("#a"), DestinationPolicy("#b", failures=2), DestinationPolicy("#c")))
     (incident,) = state(runs(history("F 2:00, F 3:00")), [], at("3:00"))
-    shown = {("#a", "message"): 1, ("#b", "message"): 1}
+    shown = dict.fromkeys([("#a", "message"), ("#b", "message")], incident.version ^ 1)
     found = deliveries(wanted_notices(incident, policy, at("3:00")), shown)
     assert [(one.notice.destination, one.urgency) for one in found[:2]] == [("#c", "open"), ("#a", "count")]
+
+
+def test_note_is_shown_as_soon_as_an_acknowledgement() -> None:
+    """A person waits for the edit that shows a note, also if the incident is still open; counts may wait."""
+    policy = Policy("r", (DestinationPolicy("#a"),))
+    known, note = runs(history("F 2:00")), replace(act("note", "2:10", ID), text="a known problem")
+    (before,), (after,) = state(known, [], at("2:10")), state(known, [note], at("2:10"))
+    found = deliveries(wanted_notices(after, policy, at("2:10")), {("#a", "message"): before.version})
+    assert [(one.action, one.urgency, one.notice.text) for one in found] == [
+        ("edit", "acknowledge", "Failing, 1 failure"),
+        ("reply", "acknowledge", "Note by Ann: a known problem"),
+    ]
+
+
+def test_closing_in_words() -> None:
+    """Every way in which an incident closes is one or two sentences, and a label with a few words in the message."""
+    (run,) = runs([piece("succeeded", "3:00", 1)])
+    (listed,) = runs([replace(piece("succeeded", "3:00", None), source="job list", job_luid="j")])
+    cure = partial(Cure, at=at("3:00"), recorded_at=at("3:00"))
+    deleted = replace(act("close", "3:00", ID), text=CONTENT_DELETED)
+    (found,) = state(runs(history("F 2:00, S 3:00")), [], at("3:00"))
+    incident = replace(found, opened_at=at("3:00") - timedelta(seconds=34))
+    words = [
+        (describe_closing(incident, at("3:00"), one), describe_cure(one))
+        for one in (
+            cure("run", run=run),
+            cure("run", run=listed),
+            cure("refresh", by="Ann", run=run),
+            cure("act", by="Ann", act=act("close", "3:00", ID)),
+            cure("act", by="", act=deleted),
+            cure("finding", text="enabled again"),
+        )
+    ]
+    assert words == [
+        ("Recovered after 34 s. The next run succeeded.", ("Cured by", "the next run")),
+        ("Recovered after 34 s. Tableau's job list shows that the next run succeeded.", ("Cured by", "the next run")),
+        ("Recovered after 34 s. The refresh by Ann succeeded.", ("Cured by", "a refresh by Ann")),
+        ("Closed by Ann after 34 s.", ("Closed by", "Ann")),
+        ("Closed after 34 s. The content was deleted.", ("Closed because", "the content was deleted")),
+        ("Recovered after 34 s. Enabled again.", ("Closed because", "enabled again")),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from webhooks.destinations import resolve_default
 from webhooks.errors import RetryLater, Skip, UnknownIncident
 from webhooks.incidents import DestinationPolicy, Policy, wanted_notices
 from webhooks.incidents.deliveries import deliveries
+from webhooks.incidents.incident import with_facts
 from webhooks.incidents.notices import WantedNotice, next_due
 from webhooks.incidents.silences import Facts
 from webhooks.messages.act_links import act_links
@@ -91,46 +92,23 @@ def _update(
 ) -> None:
     incident, now = record.incident, context.now()
     silences = context.inbox.silences.list(incident.opened_at)
-    known = record.details
-    facts = Facts.of(known, context.label(context.event))
+    facts = Facts.of(record.details, context.label(context.event))
     due = next_due(incident, notice.policy, now, silences, facts)
     if due is not None:
         context.inbox.incidents.save_due(record.id, due)
     details = details_of(record, notice.rule, context.settings.public_url)
     details = replace(details, advice=context.event.type.advice)
-    zone = context.settings.zone
-    values = incident_values(incident, details, zone)
-    title, text = (notice.template.get(name, "").format_map(values) for name in ("title", "text"))
-
     upkeep = Upkeep(context, notice)
-    actions = NO_ACTIONS
-    if upkeep.has_buttons:
-        actions = incident_actions(
-            incident,
-            record.id,
-            now,
-            next_run_at=details.next_run_at,
-            may_refresh=bool(context.access.operators),
-            page=details.page,
-        )
-
-    def whole(one: WantedNotice) -> Message:
-        first = notice.posted_at is None
-        mentions = _mentions(one) if first else ()
-        made = incident_message(
-            incident, details, title=title, text=text, mentions=mentions, actions=actions, zone=zone
-        )
-        links = _act_links(context, record, notice) if upkeep.has_action_links else ()
-        return replace(made, hint=upkeep.hint if incident.state == "open" else "", actions=links)
+    compose = _composer(context, record, notice, details, upkeep)
 
     def change(one: WantedNotice) -> Message:
         return change_message(incident, one.text, mentions=_mentions(one) if one.urgency == "escalation" else ())
 
     notified = (notice.destination,) if notice.posted_at or notice.group_id is not None else ()
     # The message also shows what was looked up.
-    looked_up = zlib.crc32(repr(known).encode())
+    looked_up = zlib.crc32(repr(details).encode())
     wanted = [
-        replace(one, version=one.version ^ looked_up) if one.form == "message" else one
+        replace(one, version=with_facts(one.version, looked_up)) if one.form == "message" else one
         for one in wanted_notices(incident, notice.policy, now, silences, facts, notified=notified)
     ]
     # Each announcement of dead letters needs the outcome of its message, so they are not grouped.
@@ -139,9 +117,38 @@ def _update(
     if placed is None:
         return
     if placed.single:
-        upkeep.run(wanted, whole, change, picture)
+        upkeep.run(wanted, compose, change, picture)
     elif placed.group_id is not None:
         _reply_in_group(context, notice, placed.group_id, wanted, change)
+
+
+def _composer(
+    context: Context, record: IncidentRecord, notice: NoticeRecord, details: IncidentDetails, upkeep: Upkeep
+) -> Compose:
+    """Return the function that writes the whole message about the incident."""
+    incident, zone = record.incident, context.settings.zone
+    values = incident_values(incident, details, zone)
+    title, text = (notice.template.get(name, "").format_map(values) for name in ("title", "text"))
+    actions = NO_ACTIONS
+    if upkeep.has_buttons:
+        actions = incident_actions(
+            incident,
+            record.id,
+            context.now(),
+            next_run_at=details.next_run_at,
+            may_refresh=bool(context.access.operators),
+            page=details.page,
+        )
+
+    def compose(one: WantedNotice) -> Message:
+        mentions = _mentions(one) if notice.posted_at is None else ()
+        made = incident_message(
+            incident, details, title=title, text=text, mentions=mentions, actions=actions, zone=zone
+        )
+        links = _act_links(context, record, notice) if upkeep.has_action_links else ()
+        return replace(made, hint=upkeep.hint if incident.state == "open" else "", actions=links)
+
+    return compose
 
 
 def _act_links(context: Context, record: IncidentRecord, notice: NoticeRecord) -> tuple[Link, ...]:
@@ -174,7 +181,7 @@ def _place(context: Context, notice: NoticeRecord, wanted: Sequence[WantedNotice
 def _reply_in_group(
     context: Context, notice: NoticeRecord, group_id: int, wanted: Sequence[WantedNotice], change: Compose
 ) -> None:
-    """Send what the thread of the group's message should show of this incident: the end of a snooze, and reminders.
+    """Send what the thread of the group's message should show of this incident: notes, ends of snoozes, reminders.
 
     The table shows all else. One reminder is about all incidents of the group.
     """
@@ -186,10 +193,10 @@ def _reply_in_group(
     reminders = [one for one in new if one.urgency == "repeat" and one.key.startswith("repeat ")]
     if reminders and notice.policy.repeat:
         groups.changed(group_id, context.job, remind_at=reminders[0].at, gap=notice.policy.repeat / 2)
-    ends = [one for one in new if one.key.startswith("end ")]
+    own = [one for one in new if one.key.startswith(("end ", "note "))]
     shown = {**notice.shown, **dict.fromkeys((one.key for one in reminders), 1)}
-    if reminders or ends:
-        Upkeep(context, replace(notice, shown=shown), Posted.from_dict(group.posted["message"])).reply(ends, change)
+    if reminders or own:
+        Upkeep(context, replace(notice, shown=shown), Posted.from_dict(group.posted["message"])).reply(own, change)
 
 
 def show_own_incident(context: Context, record: IncidentRecord, to: str, rule: str) -> None:

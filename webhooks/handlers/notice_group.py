@@ -13,7 +13,7 @@ from webhooks.context import Context, Upkeep, locked
 from webhooks.errors import RetryLater, Skip
 from webhooks.handlers.notice import details_of
 from webhooks.incidents import Incident, describe_group, group_version
-from webhooks.incidents.grouping import CALM, WINDOW, has_new_acts
+from webhooks.incidents.grouping import CALM, WINDOW
 from webhooks.incidents.notices import MESSAGE, WantedNotice
 from webhooks.incidents.policy import Urgency
 from webhooks.incidents.wording import count
@@ -90,9 +90,6 @@ def _wanted(group: GroupRecord, incidents: list[Incident], version: int) -> list
     """Return the message of the group, and the replies in its thread: acts on all, it closed, it failed again."""
     states = {one.state for one in incidents}
     urgency: Urgency = "open" if "open" in states else "close" if states == {"closed"} else "acknowledge"
-    if has_new_acts(version, group.shown.get(MESSAGE, version)):
-        # A person waits for it, while a change of counts may be a few seconds late.
-        urgency = "acknowledge"
     text, at = describe_group(incidents), group.created_at
     message = WantedNotice(group.destination, MESSAGE, "message", version, urgency, text, at, at)
     closings, reopenings = (sum(key.startswith(word) for key in group.shown) for word in ("close ", "again "))

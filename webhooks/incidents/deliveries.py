@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from webhooks.incidents.incident import has_new_acts
 from webhooks.incidents.notices import MESSAGE, WantedNotice
 from webhooks.incidents.policy import URGENCIES, Urgency
 
@@ -42,8 +43,10 @@ def deliveries(wanted: Iterable[WantedNotice], shown: Mapping[tuple[str, str], i
             urgency: Urgency = "open" if notice.urgency == "acknowledge" else notice.urgency
             covers = tuple(reply.key for reply in replies if reply.destination == to)
             found.append(Delivery(notice, "post", urgency, covers))
-        elif version not in {None, notice.version}:
-            urgency = "count" if notice.urgency in {"open", "escalation"} else notice.urgency
+        elif version is not None and version != notice.version:
+            # A person waits for an act to be shown, while a change of counts may be a few seconds late.
+            of_open: Urgency = "acknowledge" if has_new_acts(notice.version, version) else "count"
+            urgency = of_open if notice.urgency in {"open", "escalation"} else notice.urgency
             found.append(Delivery(notice, "edit", urgency))
     notified = {to for to, key in shown if key == MESSAGE} | {one.notice.destination for one in found}
     for reply in replies:

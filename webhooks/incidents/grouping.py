@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Literal
 
-from webhooks.incidents.incident import VERSION_BYTES, Incident
+from webhooks.incidents.incident import Incident, version_of
 
 # This many openings within the window are a group. With one more, a destination would get four messages about a storm.
 GROUP_SIZE = 3
@@ -23,9 +22,6 @@ GATHERING = timedelta(seconds=10)
 # A group that nothing has joined for this long is complete. Joining edits the message and alerts no one, so an incident
 # that opens later must have a message of its own, unless its content reads the database that all others read.
 CALM = timedelta(minutes=5)
-
-# The version of a group has two halves: what people did, and everything else.
-PART_BYTES = VERSION_BYTES // 2
 
 GroupKind = Literal["storm", "upstream", "summary"]
 
@@ -119,17 +115,7 @@ def group_version(members: Iterable[Incident], looked_up: int = 0) -> int:
     """
     ordered = sorted(members, key=lambda one: one.id)
     acts = [(one.id, one.state, one.quiet_by) for one in ordered if one.state in {"acknowledged", "snoozed"}]
-    shown = [(one.id, one.version) for one in ordered]
-    return _number(acts) << 8 * PART_BYTES | _number((shown, looked_up))
-
-
-def has_new_acts(version: int, shown: int) -> bool:
-    """Return whether people have acted on incidents of a group between two of its versions."""
-    return version >> 8 * PART_BYTES != shown >> 8 * PART_BYTES
-
-
-def _number(value: object) -> int:
-    return int.from_bytes(hashlib.sha256(repr(value).encode()).digest()[:PART_BYTES])
+    return version_of(acts, ([(one.id, one.version) for one in ordered], looked_up))
 
 
 def describe_group(members: Iterable[Incident]) -> str:

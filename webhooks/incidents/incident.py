@@ -19,7 +19,7 @@ IncidentKind = Literal[
 # Those of this server itself, which the monitor finds.
 OWN_KINDS: frozenset[IncidentKind] = frozenset({"webhook", "certificate", "credential", "dead_letters", "blind"})
 IncidentState = Literal["open", "acknowledged", "snoozed", "closed"]
-# Six bytes are an exact number also in JSON.
+# Six bytes are an exact number also in JSON; three for what people did, three for everything else.
 VERSION_BYTES = 6
 ActKind = Literal["acknowledge", "snooze", "close", "note", "refresh", "replay"]
 
@@ -230,11 +230,31 @@ class Incident:
         """Return a number that changes with everything that a message shows. Numbers have no order; compare with !=."""
         cure = (self.cure.kind, self.cure.by, *filter(None, [self.cure.text])) if self.cure else None
         notes = [(act.kind, act.by, act.text) for act in self.acts if act.kind in {"note", "refresh", "replay"}]
-        times = [at and int(at.timestamp()) for at in (self.opened_at, self.closed_at, self.quiet_until)]
+        quiet = [(span.act.kind, span.act.by, _seconds(span.act.until)) for span in self.quiet_spans]
+        times = [_seconds(at) for at in (self.opened_at, self.closed_at, self.quiet_until)]
         facts = (self.state, self.resource_name, self.reason, self.failures, self.in_a_row, self.flapping)
-        shown = repr((facts, times, self.quiet_by, cure, notes))
-        return int.from_bytes(hashlib.sha256(shown.encode()).digest()[:VERSION_BYTES])
+        return version_of((quiet, notes), (facts, times, self.quiet_by, cure))
 
     def duration(self, now: datetime) -> timedelta:
         """Return the time from the first failure to the closing, or to `now` while it is open."""
         return max((self.closed_at or now) - self.opened_at, timedelta())
+
+
+def version_of(acts: object, facts: object) -> int:
+    """Return the version of a message: its upper half changes with what people did, the lower one with the rest."""
+    halves = (hashlib.sha256(repr(value).encode()).digest()[: VERSION_BYTES // 2] for value in (acts, facts))
+    return int.from_bytes(b"".join(halves))
+
+
+def with_facts(version: int, more: int) -> int:
+    """Return a version that changes with `more` facts as well."""
+    return version ^ more % (1 << 4 * VERSION_BYTES)
+
+
+def has_new_acts(version: int, shown: int) -> bool:
+    """Return whether people have acted between two versions of a message, and wait for it to show that."""
+    return (version ^ shown) >> 4 * VERSION_BYTES > 0
+
+
+def _seconds(at: datetime | None) -> int | None:
+    return None if at is None else int(at.timestamp())

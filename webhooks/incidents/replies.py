@@ -56,7 +56,10 @@ def _raised(timing: Timing) -> Iterator[Reply]:
 
 
 def _acts(timing: Timing) -> Iterator[Reply]:
-    """Yield a reply for each acknowledgement and snooze, and for its end while the incident is still open."""
+    """Yield a reply for each note, acknowledgement and snooze, and for the end of these while it is still open."""
+    for act in timing.incident.acts:
+        if act.kind == "note":
+            yield Reply(f"note {act.id}", act.at, "acknowledge", f"Note by {act.by}: {act.text}")
     for span in timing.incident.quiet_spans:
         act, word = span.act, "Acknowledged" if span.act.kind == "acknowledge" else "Snoozed"
         period = f" for {duration(act.until - act.at)}" if act.until else ""

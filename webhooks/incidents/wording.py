@@ -59,15 +59,14 @@ def _describe_watched(incident: Incident) -> str:
 
 
 def describe_closing(incident: Incident, at: datetime, cure: Cure) -> str:
-    """Return how an incident closed at that time, such as `Recovered after 2 h: the next run`, or `Came 2 h late`."""
+    """Return how an incident closed at that time: `Recovered after 34 s. The next run succeeded.`, `Came 2 h late`."""
     if incident.kind not in CLOSED_STATES:
-        word = "Closed" if cure.kind == "act" else "Recovered"
-        return f"{word} after {duration(at - incident.opened_at)}: {describe_cure(cure)}"
+        return _recovery(cure, at - incident.opened_at)
     began = incident.began_at or incident.opened_at
     run, length = cure.run, duration(max(at - began, timedelta()))
     if run is None:
-        reason = cure.text or describe_cure(cure)
-        return f"Closed after {duration(max(at - incident.opened_at, timedelta()))}: {reason}"
+        after, (_, reason) = max(at - incident.opened_at, timedelta()), describe_cure(cure)
+        return _recovery(cure, after) if cure.kind == "act" else f"Closed after {duration(after)}: {reason}"
     if incident.kind == "suspended":
         return f"Schedule resumed after {duration(max(at - incident.opened_at, timedelta()))}"
     if incident.kind == "long":
@@ -77,15 +76,32 @@ def describe_closing(incident: Incident, at: datetime, cure: Cure) -> str:
     return f"Came {length} late{OUTCOMES.get(run.outcome, '')}"
 
 
-def describe_cure(cure: Cure) -> str:
-    """Return what closed an incident, such as `a refresh by Ann`."""
+def describe_cure(cure: Cure) -> tuple[str, str]:
+    """Return what closed an incident, with its label: (`Cured by`, `a refresh by Ann`)."""
     if cure.kind == "act" and cure.act and cure.act.text == CONTENT_DELETED:
-        return CONTENT_DELETED
+        return "Closed because", CONTENT_DELETED
     if cure.kind == "act":
-        return f"closed by {cure.by}"
+        return "Closed by", cure.by
     if cure.kind == "finding":
-        return cure.text or "a check found no problem"
-    return f"a refresh by {cure.by}" if cure.kind == "refresh" else "the next run"
+        return "Closed because", cure.text or "a check found no problem"
+    if cure.kind == "refresh":
+        return "Cured by", f"a refresh by {cure.by}"
+    return "Cured by", "the next run"
+
+
+def _recovery(cure: Cure, after: timedelta) -> str:
+    label, reason = describe_cure(cure)
+    length = duration(after)
+    if label == "Closed by":
+        return f"Closed by {reason} after {length}."
+    if cure.kind == "refresh":
+        return f"Recovered after {length}. The refresh by {cure.by} succeeded."
+    if cure.run and cure.run.sources == {"job list"}:
+        return f"Recovered after {length}. Tableau's job list shows that the next run succeeded."
+    if cure.kind == "run":
+        return f"Recovered after {length}. The next run succeeded."
+    word = "Closed" if cure.kind == "act" else "Recovered"
+    return f"{word} after {length}. {reason[0].upper()}{reason[1:]}."
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

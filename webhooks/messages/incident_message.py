@@ -59,37 +59,14 @@ def incident_message(
     `title` and `text` are a rule's own, with PLACEHOLDERS filled in. Times are in `zone` where the reader's is not
     known. Without a menu, the message's one link leads to the incident's page, if it has one.
     """
-    closed = incident.state == "closed"
-    name = cut(incident.resource_name or incident.resource_luid, MAX_VALUE)
-    reason = cut(incident.reason, MAX_VALUE)
-    if closed and incident.kind in CLOSED_STATES:
-        # What was found is no longer so.
-        reason = describe(incident)
-    known = bool(reason and incident.reason_class) and not (incident.reason_class == "unknown" and details.advice)
-    advice = "" if closed else ADVICE[incident.reason_class or "unknown"] if known else details.advice
-    kind = KINDS.get(incident.resource_kind, "")
-    facts: list[tuple[str, str | Timestamp]] = [
-        ("Since", Timestamp(incident.opened_at, zone)),
-        ("Failures", "" if incident.kind in OWN_KINDS else _failures(incident, details)),
-        ("Project", cut(details.project, MAX_VALUE)),
-        ("Owner", cut(details.owner, MAX_VALUE)),
-        *_acknowledgement(incident, zone),
-        *_refresh(incident, zone),
-        *_closing(incident, zone),
-    ]
-    if details.downstream and not closed:
-        facts.append(("Affects", count(details.downstream, "workbook")))
-    if details.next_run_at and not closed:
-        facts.append(("Next run", Timestamp(details.next_run_at, zone)))
+    name, kind = cut(incident.resource_name or incident.resource_luid, MAX_VALUE), KINDS.get(incident.resource_kind, "")
     link = Link(details.link, "Open in Tableau") if details.link else None
     if details.page and not actions.menu:
         link = Link(details.page, OPEN)
     return Message(
         title=title or (f"{name} ({kind})" if kind else name),
-        text="\n".join(
-            filter(None, [text or "\n".join(filter(None, [reason, advice])), cut(details.problem, MAX_VALUE)])
-        ),
-        facts=tuple(fact for fact in facts if fact[1]),
+        text="\n".join(filter(None, [text or _reason(incident, details), cut(details.problem, MAX_VALUE)])),
+        facts=tuple(fact for fact in _facts(incident, details, zone) if fact[1]),
         link=link,
         severity=_severity(incident),
         footer=" · ".join(filter(None, [details.rule, f"incident {details.number}"])),
@@ -100,6 +77,37 @@ def incident_message(
         menu=actions.menu,
         incident=incident_ref(incident, title),
     )
+
+
+def _reason(incident: Incident, details: IncidentDetails) -> str:
+    """Return Tableau's words, and while it is open the advice; of what a watch found, how it ended."""
+    reason = cut(incident.reason, MAX_VALUE)
+    if not incident.is_open and incident.kind in CLOSED_STATES:
+        reason = describe(incident)
+    known = bool(reason and incident.reason_class) and not (incident.reason_class == "unknown" and details.advice)
+    advice = ADVICE[incident.reason_class or "unknown"] if known else details.advice
+    return "\n".join(filter(None, [reason, "" if incident.state == "closed" else advice]))
+
+
+def _facts(incident: Incident, details: IncidentDetails, zone: tzinfo) -> list[tuple[str, str | Timestamp]]:
+    facts: list[tuple[str, str | Timestamp]] = [
+        ("Since", Timestamp(incident.opened_at, zone)),
+        ("Failures", "" if incident.kind in OWN_KINDS else _failures(incident, details)),
+        ("Project", cut(details.project, MAX_VALUE)),
+        ("Owner", cut(details.owner, MAX_VALUE)),
+        *_acknowledgement(incident, zone),
+        *_refresh(incident, zone),
+        *_closing(incident, zone),
+    ]
+    if details.downstream and incident.is_open:
+        facts.append(("Affects", count(details.downstream, "workbook")))
+    if details.next_run_at and incident.is_open:
+        facts.append(("Next run", Timestamp(details.next_run_at, zone)))
+    notes = [act for act in incident.acts if act.kind == "note"]
+    if notes:
+        # The thread has the ones before.
+        facts.append(("Note", cut(f"{notes[-1].by}: {notes[-1].text}", MAX_VALUE)))
+    return facts
 
 
 def incident_ref(incident: Incident, title: str = "") -> IncidentRef:
@@ -193,5 +201,5 @@ def _closing(incident: Incident, zone: tzinfo) -> list[tuple[str, str | Timestam
     if incident.closed_at is None:
         return []
     length = duration(incident.duration(incident.closed_at))
-    cure = describe_cure(incident.cure) if incident.cure else ""
-    return [("Closed", Timestamp(incident.closed_at, zone)), ("Duration", length), ("Cured by", cut(cure, MAX_VALUE))]
+    label, cure = describe_cure(incident.cure) if incident.cure else ("", "")
+    return [("Closed", Timestamp(incident.closed_at, zone)), ("Duration", length), (label, cut(cure, MAX_VALUE))]
