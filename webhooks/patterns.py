@@ -19,7 +19,7 @@ Patterns = tuple[str, ...]
 
 def matches(patterns: Patterns, values: Iterable[object]) -> bool:
     """Return whether one of `values` matches a pattern and none matches a pattern with `!`; None matches nothing."""
-    texts = [_normalize(value_text(value, MAX_COMPARED)) for value in values if value is not None]
+    texts = [normalize(value_text(value, MAX_COMPARED)) for value in values if value is not None]
     included, excluded = divide(patterns)
     return (not included or _any_matches(included, texts)) and not _any_matches(excluded, texts)
 
@@ -43,10 +43,16 @@ def _any_matches(globs: Patterns, texts: Sequence[str]) -> bool:
 @lru_cache(maxsize=1024)
 def _glob(pattern: str) -> re.Pattern[str]:
     # Only * and ? are special: a name such as "Sales [EU]" is matched literally.
-    return re.compile(fnmatch.translate(_normalize(pattern).replace("[", "[[]")))
+    return re.compile(glob_expression(pattern))
+
+
+def glob_expression(pattern: str) -> str:
+    """Return the regular expression that matches the same normalized texts as the pattern, which has no `!`."""
+    return fnmatch.translate(normalize(pattern).replace("[", "[[]"))
 
 
 # Cached, because every rule compares the same few values of an event.
 @lru_cache(maxsize=512)
-def _normalize(text: str) -> str:
+def normalize(text: str) -> str:
+    """Return the text in the form in which texts are compared."""
     return text.lower() if text.isascii() else unicodedata.normalize("NFC", text).casefold()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from functools import partial
 
 from webhooks.errors import StoreUnavailable
@@ -14,6 +15,7 @@ from webhooks.job import DEAD_LETTERS, DIGEST, MONITOR_ALERT, PLANNING_FAILED, N
 from webhooks.registry import Registry
 from webhooks.rules import Rules
 from webhooks.rules.digest import Digest
+from webhooks.rules.order import explain_rules
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ class Planner:
 
     `with_site` fills in the event's site as far as it is known. `find_twin` returns the id of the synthetic event that
     was created because this one had not arrived, or None. `max_attempts` is for handlers that do not say themselves.
-    `redact` masks secrets in the error of a failed plan.
+    `redact` masks secrets in the error of a failed plan; the times of conditions are in `zone`.
     """
 
     rules: Rules
@@ -50,6 +52,7 @@ class Planner:
     find_twin: Callable[[Event], int | None] = no_twin
     max_attempts: int = 20
     redact: Callable[[str], str] = str
+    zone: tzinfo = UTC
 
     def plan(self, event: Event) -> Plan:
         """Return the event's jobs and the reasons. If a rule or handler fails, one job reports that.
@@ -61,7 +64,9 @@ class Planner:
             log.error("Planning failed: event=%s: %s", event.id, event.defect)
             return _failed_plan(event.defect)
         try:
-            return Plan(self._verdicts(event))
+            event = self.with_site(event)
+            special = self._special_verdicts(event)
+            return Plan(self._verdicts(event) if special is None else special)
         except StoreUnavailable:
             raise
         except Exception as error:
@@ -69,15 +74,27 @@ class Planner:
             return failed_plan(error, self.redact)
 
     def jobs(self, event: Event) -> tuple[NewJob, ...]:
-        """Return only the jobs of the plan."""
+        """Return only the jobs of the plan; with many rules this takes less time."""
+        if event.defect:
+            return self.plan(event).jobs
+        try:
+            located = self.with_site(event)
+            if self._special_verdicts(located) is None:
+                handlers = self.registry.explain(located, self.max_attempts, self.zone)
+                found = self.rules.jobs(located, self.zone)
+                return (*found, *(job for verdict in handlers for job in verdict.jobs))
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.debug("The jobs of an event cannot be found: event=%s", event.id, exc_info=True)
         return self.plan(event).jobs
 
-    def _verdicts(self, event: Event) -> tuple[Verdict, ...]:
-        event = self.with_site(event)
+    def _special_verdicts(self, event: Event) -> tuple[Verdict, ...] | None:
+        """Return the verdicts on an event that rules do not decide about; None for any other."""
         if event.origin == MONITOR and event.event_type == DIGEST_DUE:
             return (_digest_verdict(self.rules.digest),)
         if event.origin == MONITOR and event.type.from_watch:
-            return tuple(self.rules.explain_finding(event))
+            return tuple(self.rules.explain_finding(event, self.zone))
         if event.origin == MONITOR:
             return self._alert_verdicts(event)
         twin = None if event.id is None or event.origin == RECONCILED else self.find_twin(event)
@@ -86,7 +103,11 @@ class Planner:
         if twin is not None and event.id is not None and twin < event.id:
             reason = f"reconciliation found it missing and created event {twin} in its place before it arrived"
             return (Verdict("reconciled", f"event {twin}", matched=False, reason=reason),)
-        return (*self.rules.explain(event), *self.registry.explain(event, self.max_attempts))
+        return None
+
+    def _verdicts(self, event: Event) -> tuple[Verdict, ...]:
+        rules = self.rules.explain(event, self.zone)
+        return (*rules, *self.registry.explain(event, self.max_attempts, self.zone))
 
     def _alert_verdicts(self, event: Event) -> tuple[Verdict, ...]:
         """Send an alert to the destinations of dead letters, and to rules and handlers that name its type in full.
@@ -94,10 +115,12 @@ class Planner:
         A pattern does not select it, so that `on = "*"` stays about Tableau's events.
         """
         named = [
-            *(one.explain(event) for one in self.rules.rules if one.event_filter.names(event.event_type)),
+            *explain_rules(
+                [one for one in self.rules.rules if one.event_filter.names(event.event_type)], event, self.zone
+            ),
             *(
                 one
-                for one in self.registry.explain(event, self.max_attempts)
+                for one in self.registry.explain(event, self.max_attempts, self.zone)
                 if self.registry.on_handlers[one.name].names(event.event_type)
             ),
         ]

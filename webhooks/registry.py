@@ -8,6 +8,7 @@ import pkgutil
 import traceback
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -148,13 +149,13 @@ class Registry:
         except KeyError:
             raise UnknownHandler(f"no handler is called {name}; {hint(name, self._handlers)}") from None
 
-    def explain(self, event: Event, max_attempts: int = 20) -> list[Verdict]:
+    def explain(self, event: Event, max_attempts: int = 20, zone: tzinfo = UTC) -> list[Verdict]:
         """Return the verdict of each `@on` handler. `max_attempts` is for handlers without a number of their own."""
         verdicts = []
         for name, event_filter in self.on_handlers.items():
-            finding = event_filter.match(event)
+            finding = event_filter.match(event, zone)
             attempts = self._handlers[name].max_attempts or max_attempts
-            job = NewJob(name, name, where=event_filter.where.deferred(event), max_attempts=attempts)
+            job = NewJob(name, name, where=finding.deferred, max_attempts=attempts)
             jobs = (job,) if finding.matched else ()
             verdicts.append(Verdict("handler", name, finding.matched, finding.reason, jobs))
         return verdicts

@@ -200,7 +200,15 @@ class Services:
 
         reconciles = monitors_webhooks(self.settings) and self.settings.reconcile
         twins = find_twin if reconciles else no_twin
-        return Planner(rules, self.registry, self.sites.with_site, twins, self.settings.max_attempts, self.redact)
+        return Planner(
+            rules,
+            self.registry,
+            self.sites.with_site,
+            twins,
+            self.settings.max_attempts,
+            self.redact,
+            self.settings.zone,
+        )
 
     def has_stored_rules(self) -> bool:
         """Return whether the inbox has rules that were in force before.

@@ -35,7 +35,8 @@ from webhooks.messages.dead_letter_message import dead_letter_message
 from webhooks.messages.event_message import Details, as_text, event_message
 from webhooks.messages.failure_reason import MAX_READ, failure_reason
 from webhooks.patterns import matches
-from webhooks.rules.conditions import EventFilter, Where, match_values
+from webhooks.rules.conditions import EventFilter, Where
+from webhooks.rules.matching import match_values
 from webhooks.spelling import closest, hint
 from webhooks.text import cut, escape_invisible, value_text
 

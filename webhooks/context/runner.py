@@ -15,7 +15,7 @@ from webhooks.inbox import Inbox
 from webhooks.job import DEAD_LETTERS, PLANNING_FAILED, Job
 from webhooks.registry import Registry
 from webhooks.rules.access import Access
-from webhooks.rules.conditions import SITE
+from webhooks.rules.matching import SITE, needs
 from webhooks.sites import Sites, UnknownSite
 
 
@@ -66,6 +66,6 @@ class JobRunner:
         except UnknownSite:
             return replace(event, site="")
         except TableauError:
-            if SITE in job.where or job.attempts < job.max_attempts:
+            if needs(job.where, SITE) or job.attempts < job.max_attempts:
                 raise
             return replace(event, site="")

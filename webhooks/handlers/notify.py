@@ -6,19 +6,18 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta, tzinfo
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from notifiers import Message, Picture
-from tableau_rest import NotFound, TableauError
-from tableau_rest.models import Job
+from tableau_rest import TableauError
 from webhooks.context import Context, Lookup, Upkeep
+from webhooks.context.failed_job import NO_REASON, ask, find_failed_job, look_up_reason, recorded_reason
 from webhooks.context.schedules import count_downstream, find_schedule
-from webhooks.context.shared_lookups import QueriesExhausted
 from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER, Destination
 from webhooks.errors import Permanent
-from webhooks.event import MONITOR, REASON_FIELD, Event, happened_at
+from webhooks.event import MONITOR, Event
 from webhooks.handlers.notice import bring_up_to_date, with_address
 from webhooks.incidents import Policy, ResourceDetails, RunEvidence, evidence
 from webhooks.incidents.policy import DestinationPolicy
@@ -38,11 +37,7 @@ from webhooks.rules.policy import Duration, MentionText, Weekly, parse_duration,
 if TYPE_CHECKING:
     from webhooks.inbox import IncidentRecord, NoticeRecord
 
-T = TypeVar("T")
-
 UNSAFE_IN_FILENAMES = re.compile(r"[^\w -]+")
-# Seconds between requests for the failed job: Tableau can send the webhook before its job list shows the failure.
-JOB_LIST_WAITS = (2.0, 5.0, 10.0)
 
 
 class NotifyParams(Params):
@@ -189,11 +184,11 @@ def _learn_reason(context: Context, lookup: Lookup, record: IncidentRecord) -> s
     if run is None or run.reason:
         return ""
     if context.event.type.from_job_list:
-        return _recorded_reason(context.event)[1]
-    job, problem = _failed_job(context, lookup)
+        return recorded_reason(context.event)[1]
+    job, problem = find_failed_job(context, lookup)
     if job is None:
         return problem
-    reason = failure_reason(job.notes) or "Tableau gives no reason."
+    reason = failure_reason(job.notes) or NO_REASON
     piece = RunEvidence(
         source="job list",
         site_luid=run.site_luid,
@@ -219,7 +214,7 @@ def _address(context: Context, to: str, lookup: Lookup) -> str:
         project = getattr(content, "project", None)
         found = context.tableau.project(project) if project and project.luid else None
         owner = getattr(found, "owner", None)
-    user, _ = _ask(context, lambda: context.find_user(owner.luid)) if owner and owner.luid else (None, "")
+    user, _ = ask(context, lambda: context.find_user(owner.luid)) if owner and owner.luid else (None, "")
     addresses = [user.email, user.name] if user else []
     address = next((one for one in addresses if one and "@" in one), "")
     if not address:
@@ -233,10 +228,8 @@ def _message(context: Context, params: NotifyParams) -> Message:
     skip_lookup = event.type.content_gone or event.content_kind in {None, "site"}
     lookup = Lookup() if skip_lookup else context.lookup
     reason, no_reason = "", ""
-    if event.type.from_job_list:
-        reason, no_reason = _recorded_reason(event)
-    elif event.type.refresh == "failed":
-        reason, no_reason = _reason(context, lookup)
+    if event.type.from_job_list or event.type.refresh == "failed":
+        reason, no_reason = look_up_reason(context, lookup)
     project, owner = _project_and_owner(context, lookup)
     problems = tuple(filter(None, [lookup.problem, no_reason]))
     details = Details(lookup.content, project, owner, reason, problems)
@@ -253,55 +246,6 @@ def _project_and_owner(context: Context, lookup: Lookup) -> tuple[str, str]:
         return (seen.project, seen.owner) if seen else ("", "")
     project, owner = getattr(content, "project", None), getattr(content, "owner", None)
     # Workbooks and data sources name their owner without the full name.
-    user, _ = _ask(context, lambda: context.find_user(owner.luid)) if owner and owner.luid else (None, "")
+    user, _ = ask(context, lambda: context.find_user(owner.luid)) if owner and owner.luid else (None, "")
     owner_name = (format_user(user) if user else "") or (str(owner.name) if owner else "")
     return context.project_path(project) if project else "", owner_name
-
-
-def _reason(context: Context, lookup: Lookup) -> tuple[str, str]:
-    """Return why the refresh failed, or why that is unknown. Raises RetryLater while the job list may lag behind."""
-    job, problem = _failed_job(context, lookup)
-    return (failure_reason(job.notes) or "Tableau gives no reason.", "") if job else ("", problem)
-
-
-def _failed_job(context: Context, lookup: Lookup) -> tuple[Job | None, str]:
-    """Return the job behind a failed refresh, or why it is unknown. Raises RetryLater while the list may lag behind."""
-    luid, at, name = context.luid, happened_at(context.event), as_text(context.event.resource_name)
-    if luid is None or at is None or lookup.error or lookup.other_site:
-        return None, ""
-    try:
-        job, problem = _ask(context, lambda: context.find_failed_job(luid, at=at, name=name))
-    except QueriesExhausted as error:
-        job, problem = None, str(error)
-    if job is not None:
-        return job, ""
-    if problem:
-        return None, f"could not look up the reason: {problem}"
-    if lookup.content is not None:
-        context.wait("reason", JOB_LIST_WAITS, "Tableau's job list does not show the failed refresh yet")
-    return None, "the reason is unknown: Tableau's job list does not show this refresh"
-
-
-def _recorded_reason(event: Event) -> tuple[str, str]:
-    """Return the reason that the monitor recorded from the job, or why it is unknown."""
-    if event.type.verb != "failed":
-        return "", ""
-    notes = event.payload.get(REASON_FIELD)
-    if not isinstance(notes, str):
-        return "", "the reason was not looked up; the job in Tableau has it"
-    return failure_reason(notes) or "Tableau gives no reason.", ""
-
-
-def _ask(context: Context, question: Callable[[], T]) -> tuple[T | None, str]:
-    """Return Tableau's response, or the reason why there is none.
-
-    Raises an error that may pass, unless this is the last attempt.
-    """
-    try:
-        return question(), ""
-    except NotFound:
-        return None, ""
-    except TableauError as error:
-        if not error.permanent and not context.last_attempt:
-            raise
-        return None, str(error)

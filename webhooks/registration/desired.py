@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from webhooks.event_types import EVENT_TYPES, JOB_LIST_EVENT_TYPES, MONITOR_EVENT_TYPES, RULE_EVENT_TYPES
 from webhooks.patterns import matches
-from webhooks.rules.conditions import SITE, EventFilter, select_type
+from webhooks.rules.conditions import EventFilter, select_type
+from webhooks.rules.matching import SITE
 
 
 def desired_event_types(filters: Iterable[EventFilter], *, site: Sequence[str] = ()) -> tuple[str, ...]:

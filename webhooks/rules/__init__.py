@@ -2,7 +2,8 @@
 
 from webhooks.rules.errors import Diagnostic, RulesError
 from webhooks.rules.file import load, parse
-from webhooks.rules.rules import Rule, Rules
+from webhooks.rules.rule import Rule
+from webhooks.rules.rules import Rules
 from webhooks.rules.source import RulesSource, read_source
 
 __all__ = ["Diagnostic", "Rule", "Rules", "RulesError", "RulesSource", "load", "parse", "read_source"]

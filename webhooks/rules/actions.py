@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from webhooks.rules.errors import InvalidValue, Problem, validate
 from webhooks.rules.positions import Path
-from webhooks.rules.rules import RuleAction
+from webhooks.rules.rule import RuleAction
 
 # The actions that a rule may name, each with the model of its parameters.
 Actions = Mapping[str, type[BaseModel]]

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from datetime import UTC, tzinfo
+from typing import Any, Self
 
 from webhooks.event import Event
 from webhooks.event_types import MONITOR_EVENT_TYPES, RULE_EVENT_TYPES, event_type
-from webhooks.patterns import MAX_COMPARED, Patterns, divide, is_glob, matches
+from webhooks.patterns import Patterns, is_glob, matches
 from webhooks.rules.errors import InvalidValue, Problem
-from webhooks.rules.mistakes import NONE, Mistake, find_mistakes
+from webhooks.rules.matching import CONTENT_TYPE, FAILURES, SITE, Match, check_count, describe_where, match_payload
+from webhooks.rules.mistakes import Mistake, find_mistakes
+from webhooks.rules.times import DAY, HOUR, TIME_FIELDS, check_time
 from webhooks.spelling import closest, hint
-from webhooks.text import cut, value_text
 
-# Fields of the payload: compared when the event is planned.
-PAYLOAD_FIELDS = ("resource_name", "resource_luid", "resource", "site_luid")
-# This one also matches the site's name in sites.toml. If it is not yet known which site has the LUID, the job compares.
-SITE = "site_luid"
-# What only Tableau knows: looked up by the job before its handler runs.
-TABLEAU_FIELDS = ("project", "owner", "tags", "certified")
-ALIASES = {"name": "resource_name", "luid": "resource_luid", "site": "site_luid", "tag": "tags"}
-
-# Characters of a value in a reason.
-MAX_SHOWN = 300
+# Values of the event: compared when it is planned.
+PAYLOAD_FIELDS = ("resource_name", "resource_luid", "resource", SITE, CONTENT_TYPE, DAY, HOUR)
+# What only Tableau knows about the content, and what is known about the run: compared by the job before its handler.
+CONTENT_FIELDS = ("project", "owner", "tags", "certified")
+RUN_FIELDS = ("reason", "reason_class", FAILURES)
+TABLEAU_FIELDS = (*CONTENT_FIELDS, *RUN_FIELDS)
+ALIASES = {"name": "resource_name", "luid": "resource_luid", "site": SITE, "tag": "tags"}
+# The key with alternatives, one of which has to hold.
+ANY = "any"
 
 
 class ConditionError(InvalidValue):
@@ -31,19 +32,15 @@ class ConditionError(InvalidValue):
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """The result of a comparison, and the reason in words."""
-
-    matched: bool
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Where:
-    """Conditions, all of which must hold; divided into those on the payload and those that only Tableau can answer."""
+    """Conditions, all of which must hold, and alternatives (`any`), one of which must.
+
+    Those on the payload are separate from those that the job has to look up.
+    """
 
     payload: Mapping[str, Patterns] = field(default_factory=dict)
     tableau: Mapping[str, Patterns] = field(default_factory=dict)
+    any: tuple[Where, ...] = ()
 
     @classmethod
     def parse(cls, table: object) -> Self:
@@ -54,9 +51,13 @@ class Where:
         if not isinstance(table, Mapping):
             raise ConditionError('should be a table, such as { project = "Finance*" }')
         conditions: dict[str, Patterns] = {}
+        alternatives: tuple[Where, ...] = ()
         errors: list[Problem] = []
         for key, value in table.items():
             try:
+                if key == ANY:
+                    alternatives = _parse_alternatives(value)
+                    continue
                 name, patterns = _parse_condition(key, value)
             except ConditionError as error:
                 errors += [Problem(one.text, (key, *one.path)) for one in error.problems]
@@ -69,25 +70,52 @@ class Where:
         return cls(
             {name: patterns for name, patterns in conditions.items() if name in PAYLOAD_FIELDS},
             {name: patterns for name, patterns in conditions.items() if name in TABLEAU_FIELDS},
+            alternatives,
         )
 
-    def match(self, event: Event) -> Match:
-        """Return whether the payload meets the conditions; the deferred ones are only named in the reason."""
-        deferred = self.deferred(event)
+    @property
+    def all(self) -> list[tuple[str, Patterns]]:
+        """Every condition with its patterns, those of the alternatives included."""
+        own = [*self.payload.items(), *self.tableau.items()]
+        return [*own, *(one for alternative in self.any for one in alternative.all)]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the conditions as deferred ones are written: patterns by field, and alternatives."""
+        whole: dict[str, Any] = {**self.payload, **self.tableau}
+        return {**whole, ANY: [one.as_dict() for one in self.any]} if self.any else whole
+
+    def match(self, event: Event, zone: tzinfo = UTC) -> Match:
+        """Return whether the payload meets the conditions; those that the job checks are only named in the reason."""
+        deferred: dict[str, Any] = dict(self.tableau)
+        if SITE in self.payload and event.site is None:
+            deferred = {SITE: self.payload[SITE], **deferred}
         results = [
-            match_payload(name, event, patterns) for name, patterns in self.payload.items() if name not in deferred
+            match_payload(name, event, patterns, zone)
+            for name, patterns in self.payload.items()
+            if name not in deferred
         ]
+        if self.any:
+            found = self._match_any(event, zone)
+            results.append(found)
+            deferred.update(found.deferred)
         failed = [result.reason for result in results if not result.matched]
         if failed:
             return Match(matched=False, reason="; ".join(failed))
-        pending = [f"if {name} ~ {describe_patterns(patterns)}" for name, patterns in deferred.items()]
-        return Match(matched=True, reason="; ".join([*(result.reason for result in results), *pending]))
+        pending = [f"if {describe_where({name: patterns})}" for name, patterns in deferred.items()]
+        reasons = [result.reason for result in results if result.reason]
+        return Match(matched=True, reason="; ".join([*reasons, *pending]), deferred=deferred)
 
-    def deferred(self, event: Event) -> Mapping[str, Patterns]:
-        """Return the conditions that the job checks before its handler runs."""
-        if event.site is not None or SITE not in self.payload:
-            return self.tableau
-        return {SITE: self.payload[SITE], **self.tableau}
+    def _match_any(self, event: Event, zone: tzinfo) -> Match:
+        """Return whether an alternative holds, or may hold: then those that the job has to check are deferred."""
+        results = [alternative.match(event, zone) for alternative in self.any]
+        holding = [result for result in results if result.matched]
+        if not holding:
+            reasons = "; or ".join(result.reason for result in results)
+            return Match(matched=False, reason=f"no alternative holds: {reasons}")
+        certain = next((result for result in holding if not result.deferred), None)
+        if certain is not None:
+            return Match(matched=True, reason=certain.reason)
+        return Match(matched=True, reason="", deferred={ANY: [result.deferred for result in holding]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +129,12 @@ class EventFilter:
         """Return whether the event type is written in full, not as a pattern."""
         return event_type.casefold() in {pattern.casefold() for pattern in self.on}
 
-    def match(self, event: Event) -> Match:
-        """Return whether `event` passes, as far as its payload tells, and why."""
+    def match(self, event: Event, zone: tzinfo = UTC) -> Match:
+        """Return whether `event` passes, as far as its payload tells, and why; times are in `zone`."""
         selected = select_type(self.on, event.event_type)
         if not selected.matched:
             return selected
-        result = self.where.match(event)
+        result = self.where.match(event, zone)
         return result if result.reason else Match(matched=True, reason="event type matches")
 
     def warnings(self) -> list[str]:
@@ -115,7 +143,7 @@ class EventFilter:
 
     def mistakes(self) -> list[Mistake]:
         """Return the warnings, each with the pattern that it is about."""
-        found = list(find_mistakes(self.on, {**self.where.payload, **self.where.tableau}))
+        found = list(find_mistakes(self.on, self.where.all))
         named = {mistake.pattern for mistake in found}
         for written in self.on:
             pattern = written.removeprefix("!")
@@ -136,7 +164,8 @@ class EventFilter:
 
         A type that only a `*` selects is not worth one, unless no type that it selects can be answered.
         """
-        if not self.where.tableau:
+        names = " and ".join(dict.fromkeys(name for name, _ in self.where.all if name in CONTENT_FIELDS))
+        if not names:
             return []
         selected = [one for one in RULE_EVENT_TYPES.values() if select_type(self.on, one.name).matched]
         reasons = {}
@@ -146,7 +175,6 @@ class EventFilter:
             elif not one.has_owner_and_project:
                 reasons[one.name] = "because these events have none"
         in_full = {pattern.casefold() for pattern in self.on}
-        names = " and ".join(self.where.tableau)
         return [
             f"{event_type}: {names} cannot be looked up, {reason}"
             for event_type, reason in reasons.items()
@@ -167,47 +195,6 @@ def select_type(patterns: Patterns, name: str) -> Match:
         if not any(matches((pattern,), [name]) for pattern in named):
             return Match(matched=False, reason=f"only a pattern such as {meaning.subject.title()}* selects {name}")
     return Match(matched=True, reason="event type matches")
-
-
-def match_values(
-    name: str, patterns: Patterns, values: Sequence[object], *, shown: str = "", known_empty: bool = False
-) -> Match:
-    """Return whether the values of a field match, with a reason that names both.
-
-    The reason is `project Finance ~ Finance*` or `project is Sales, not Finance*`; `shown` replaces the values in it.
-    Without a value, only the pattern `(none)` matches: a pattern that excludes needs a value to hold, unless the list
-    of values is `known_empty`, as that of tags is.
-    """
-    known = [value_text(value, MAX_COMPARED) for value in values if value is not None and value != ""]
-    included, excluded = divide(patterns)
-    shown = cut(shown or ", ".join(known) or ("none" if known_empty else "unknown"), MAX_SHOWN)
-    if known:
-        matched = matches(patterns, known)
-    else:
-        matched = NONE not in excluded and (NONE in included or (known_empty and not included))
-    if matched:
-        return Match(matched=True, reason=f"{name} {shown} ~ {describe_patterns(patterns)}")
-    if included and not matches(included, known):
-        return Match(matched=False, reason=f"{name} is {shown}, not {describe_patterns(included)}")
-    excluding = [f"!{pattern}" for pattern in excluded if matches((pattern,), known) or (not known and pattern == NONE)]
-    if not excluding:
-        hint = f'without a value, {describe_patterns(patterns)} does not hold; "{NONE}" would match'
-        return Match(matched=False, reason=f"{name} is {shown}: {hint}")
-    return Match(matched=False, reason=f"{name} is {shown}, excluded by {' and '.join(excluding)}")
-
-
-def match_payload(name: str, event: Event, patterns: Patterns) -> Match:
-    """Return whether a field of the payload matches; a site matches by its name or its LUID."""
-    if name != SITE or not event.site:
-        return match_values(name, patterns, [getattr(event, name)])
-    return match_values("site", patterns, [event.site, event.site_luid], shown=event.site)
-
-
-def describe_patterns(patterns: Patterns) -> str:
-    """Return the patterns in words, such as `*Created, not Site* nor View*`."""
-    included, excluded = divide(patterns)
-    parts = [" or ".join(included), f"not {' nor '.join(excluded)}" if excluded else ""]
-    return ", ".join(part for part in parts if part)
 
 
 def parse_patterns(value: object) -> Patterns:
@@ -231,12 +218,58 @@ def _parse_condition(name: str, value: object) -> tuple[str, Patterns]:
     """Return the field that the condition is about, and its patterns. Raises ConditionError."""
     field_name = ALIASES.get(name, name)
     if field_name not in PAYLOAD_FIELDS and field_name not in TABLEAU_FIELDS:
-        raise ConditionError(f"{name} is not a condition; {hint(name, [*PAYLOAD_FIELDS, *TABLEAU_FIELDS, *ALIASES])}")
+        known = [*PAYLOAD_FIELDS, *TABLEAU_FIELDS, *ALIASES, ANY]
+        raise ConditionError(f"{name} is not a condition; {hint(name, known)}")
     if field_name == "certified":
         if not isinstance(value, bool):
             raise ConditionError("certified: should be true or false, without quotes")
         return field_name, (str(value).lower(),)
     try:
-        return field_name, parse_patterns(value)
+        return field_name, _field_patterns(field_name, value)
     except ConditionError as error:
         raise ConditionError(*error.within(name).problems) from None
+
+
+def _field_patterns(field_name: str, value: object) -> Patterns:
+    """Return the patterns of a field, with those of times and numbers checked. Raises ConditionError."""
+    if field_name in {FAILURES, HOUR}:
+        # A number of failures means so many or more, as the key `failures` of a destination does.
+        value = _as_texts(value, "+" if field_name == FAILURES else "")
+    patterns = parse_patterns(value)
+    problems = []
+    for number, pattern in enumerate(patterns):
+        try:
+            if field_name in TIME_FIELDS:
+                check_time(field_name, pattern)
+            elif field_name == FAILURES:
+                check_count(pattern)
+        except ValueError as error:
+            problems.append(Problem(str(error), (number,) if isinstance(value, list | tuple) else ()))
+    if problems:
+        raise ConditionError(*problems)
+    return patterns
+
+
+def _as_texts(value: object, suffix: str) -> object:
+    """Return a value with whole numbers in it as texts."""
+    if isinstance(value, list | tuple):
+        return [_as_texts(one, suffix) for one in value]
+    return f"{value}{suffix}" if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _parse_alternatives(value: object) -> tuple[Where, ...]:
+    """Return the alternatives of a list of tables. Raises ConditionError."""
+    if not isinstance(value, list | tuple) or not value:
+        raise ConditionError('any: should be a list of tables, such as [{ project = "Finance*" }, { tags = "gold" }]')
+    found: list[Where] = []
+    problems: list[Problem] = []
+    for number, table in enumerate(value):
+        try:
+            found.append(Where.parse(table))
+        except ConditionError as error:
+            problems += error.within(ANY, number).problems
+        if table == {}:
+            problems.append(Problem("any: an empty table always holds; remove it, or add a condition", (number,)))
+    if problems:
+        raise ConditionError(*problems)
+    return tuple(found)

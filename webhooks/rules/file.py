@@ -15,8 +15,9 @@ from webhooks.rules.destination_names import DestinationNames
 from webhooks.rules.digest import DigestModel
 from webhooks.rules.document import TWO_BRACKETS, Document, Place
 from webhooks.rules.errors import InvalidValue, RulesError, validate
+from webhooks.rules.rule import Rule
 from webhooks.rules.rule_table import RuleParser, with_defaults
-from webhooks.rules.rules import Rule, Rules
+from webhooks.rules.rules import Rules
 from webhooks.rules.source import INCLUDE, RulesSource, include_problem, read_source
 from webhooks.spelling import hint
 

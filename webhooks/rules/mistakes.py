@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from webhooks.event_types import KINDS, RULE_EVENT_TYPES, EventType
+from webhooks.incidents.reasons import ADVICE
 from webhooks.patterns import MAX_COMPARED, Patterns, divide, is_glob, matches
 from webhooks.spelling import hint
 from webhooks.text import INVISIBLE, JOINERS, cut, escape_invisible
@@ -21,6 +22,9 @@ PART_OF_LUID = re.compile(r"[0-9a-f*?-]+", re.IGNORECASE)
 REGULAR_EXPRESSION = re.compile(r"\.\*|^\^|\$$")
 # Characters of a pattern in a sentence.
 MAX_SHOWN = 80
+# Conditions with a fixed set of values, and those whose patterns are checked when they are read.
+VALUES = {"content_type": tuple(dict.fromkeys(KINDS.values())), "reason_class": tuple(ADVICE)}
+NOT_TEXTS = ("day", "hour", "failures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +35,17 @@ class Mistake:
     pattern: str = ""
 
 
-def find_mistakes(on: Patterns, conditions: Mapping[str, Patterns]) -> Iterator[Mistake]:
+def find_mistakes(on: Patterns, conditions: Sequence[tuple[str, Patterns]]) -> Iterator[Mistake]:
     """Yield what is certainly or probably wrong with the patterns of a rule, in their order."""
-    for name, patterns in (("on", on), *conditions.items()):
+    for name, patterns in (("on", on), *conditions):
+        if name in NOT_TEXTS:
+            continue
         for pattern in patterns:
             glob = pattern.removeprefix("!")
             if problem := _character_problem(glob) or _value_problem(name, glob):
                 yield Mistake(f"{name}: {_quoted(glob)} {problem}", pattern)
         yield from _contradictions(name, patterns)
-    yield from _impossible_for_types(on, conditions)
+    yield from _impossible_for_types(on, dict(conditions))
 
 
 def _quoted(text: str) -> str:
@@ -70,6 +76,10 @@ def _value_problem(name: str, glob: str) -> str:
     if name == "resource":
         values = {one.resource for one in RULE_EVENT_TYPES.values() if one.resource}
         return "" if matches((glob,), values) or glob == NONE else f"is not a kind of resource; {hint(glob, values)}"
+    if name in VALUES:
+        values = set(VALUES[name])
+        word = name.replace("_", " ")
+        return "" if matches((glob,), values) or glob == NONE else f"is not a {word}; {hint(glob, values)}"
     if name == "resource_luid" and glob != NONE and not (PART_OF_LUID if is_glob(glob) else LUID).fullmatch(glob):
         return "is not a LUID, such as 6b7a3f8e-5d6d-4c8c-9b0b-a1a2a3a4a5a6; compare names with name"
     if name == "project" and glob.strip("/") and glob != glob.strip("/"):
@@ -113,6 +123,10 @@ def _impossible_for_types(on: Patterns, conditions: Mapping[str, Patterns]) -> I
         known = [one.resource for one in RULE_EVENT_TYPES.values() if one.resource]
         if possible and _any_matches(patterns, known) and not _any_matches(patterns, possible):
             yield Mistake(f"resource: never matches, because {names} have {' or '.join(possible)}", patterns[0])
+    failing = [one for one in selected if one.verb == "failed"]
+    for name in ("reason", "reason_class", "failures"):
+        if name in conditions and not failing:
+            yield Mistake(f"{name}: never holds for {names}, because only failures have one")
     if "certified" in conditions and not any(one.subject in {"datasource", "label"} for one in selected):
         yield Mistake(f"certified: never holds for {names}, because only data sources can be certified")
 

@@ -16,7 +16,7 @@ from webhooks.rules.destination_names import DestinationNames
 from webhooks.rules.document import Place
 from webhooks.rules.errors import Diagnostic, InvalidValue, Problem, validate
 from webhooks.rules.policy import SHARED_KEYS, with_shared_keys
-from webhooks.rules.rules import Rule, RuleAction
+from webhooks.rules.rule import Rule, RuleAction
 from webhooks.spelling import hint
 
 # The action that sends messages.
@@ -34,6 +34,8 @@ class RuleModel(BaseModel):
     on: Annotated[tuple[str, ...], BeforeValidator(parse_patterns)]
     where: Annotated[Where, BeforeValidator(Where.parse)] = Where()
     enabled: bool = True
+    stop: bool = False
+    otherwise: bool = False
     max_attempts: int | None = Field(default=None, ge=1, le=100)
     # For all destinations of `notify`, with whose own keys they are checked.
     repeat: Any = None
@@ -108,7 +110,8 @@ class RuleParser:
             self.warnings.append(at.diagnostic(mistake.text, path))
         if model is None or len(self.errors) > before:
             return None
-        return Rule(model.name, event_filter, actions, model.enabled, model.max_attempts or self.max_attempts)
+        attempts = model.max_attempts or self.max_attempts
+        return Rule(model.name, event_filter, actions, model.enabled, attempts, model.stop, model.otherwise)
 
     def _model(self, at: Place, table: Mapping[str, Any]) -> RuleModel | None:
         try:

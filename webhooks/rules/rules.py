@@ -1,10 +1,9 @@
-"""Rules, and the jobs that an event makes because of them."""
+"""All rules of a file, and what the server needs to know of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from datetime import UTC, tzinfo
 
 from webhooks.destinations import DEFAULT
 from webhooks.event import Event
@@ -13,66 +12,12 @@ from webhooks.job import NewJob, Verdict
 from webhooks.rules.access import NO_OPERATORS, Access
 from webhooks.rules.conditions import EventFilter, select_type
 from webhooks.rules.digest import Digest
+from webhooks.rules.order import RuleIndex, explain_rules
+from webhooks.rules.rule import Rule
 
 # The action that sends messages, and those of its parameters that are about failures only.
 NOTIFY = "notify"
 ABOUT_FAILURES = ("title", "text", "picture", "each")
-
-
-@dataclass(frozen=True, slots=True)
-class RuleAction:
-    """An action of a rule with its parameters; `label` distinguishes two of the same name, such as two destinations."""
-
-    action: str
-    label: str
-    params: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """An entry of the rules file: which events, under which conditions, lead to which actions."""
-
-    name: str
-    event_filter: EventFilter
-    actions: tuple[RuleAction, ...]
-    enabled: bool
-    max_attempts: int
-
-    @property
-    def jobs(self) -> tuple[NewJob, ...]:
-        """One job per action; the same for every event, except for the conditions that are deferred."""
-        return tuple(
-            NewJob(
-                key="/".join(part for part in (self.name, action.action, action.label) if part),
-                handler=action.action,
-                rule=self.name,
-                params=action.params,
-                where=self.event_filter.where.tableau,
-                max_attempts=self.max_attempts,
-            )
-            for action in self.actions
-        )
-
-    def explain(self, event: Event) -> Verdict:
-        """Return whether the rule matches `event`, why, and the jobs that this makes."""
-        if not self.enabled:
-            return Verdict("rule", self.name, matched=False, reason="disabled (enabled = false)")
-        match = self.event_filter.match(event)
-        where = self.event_filter.where.deferred(event)
-        jobs = tuple(replace(job, where=where) for job in self.jobs) if match.matched else ()
-        return Verdict("rule", self.name, match.matched, match.reason, jobs)
-
-    def explain_finding(self, failed: Event) -> Verdict:
-        """Return whether the rule notifies of the failure `failed`, in whose place a watch has found something."""
-        verdict = self.explain(failed)
-        jobs = [
-            replace(job, params={name: value for name, value in job.params.items() if name not in ABOUT_FAILURES})
-            for job in verdict.jobs
-            if job.handler == NOTIFY
-        ]
-        if verdict.matched and not jobs:
-            return replace(verdict, matched=False, reason="has no notify", jobs=())
-        return replace(verdict, jobs=tuple(jobs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +32,10 @@ class Rules:
     warnings: tuple[str, ...] = ()
     access: Access = NO_OPERATORS
     digest: Digest | None = None
+    index: RuleIndex = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", RuleIndex(self.rules))
 
     @property
     def destinations(self) -> tuple[str, ...]:
@@ -113,11 +62,15 @@ class Rules:
                     found.setdefault(name, []).append(rule.name)
         return found
 
-    def explain(self, event: Event) -> list[Verdict]:
-        """Return a verdict per rule, in the order of the file."""
-        return [rule.explain(event) for rule in self.rules]
+    def explain(self, event: Event, zone: tzinfo = UTC) -> list[Verdict]:
+        """Return a verdict per rule, in the order of the file; the times of conditions are in `zone`."""
+        return explain_rules(self.rules, event, zone)
 
-    def explain_finding(self, event: Event) -> list[Verdict]:
+    def jobs(self, event: Event, zone: tzinfo = UTC) -> tuple[NewJob, ...]:
+        """Return only the jobs in the verdicts, without the reasons of rules that cannot match."""
+        return self.index.jobs(event, zone)
+
+    def explain_finding(self, event: Event, zone: tzinfo = UTC) -> list[Verdict]:
         """Return a verdict per rule for what a watch has found about content.
 
         The destinations are those that would be notified if its refresh failed.
@@ -126,7 +79,7 @@ class Rules:
         failure = FLOW_RUN_FAILED if kind == "flow" else refresh_event_type(kind, "failed").name
         payload = {**event.payload, "event_type": failure, "resource": event_type(failure).resource}
         failed = replace(event, event_type=failure, payload=payload)
-        return [rule.explain_finding(failed) for rule in self.rules]
+        return [_of_finding(verdict) for verdict in explain_rules(self.rules, failed, zone)]
 
 
 def _incident_filter(rule: Rule) -> EventFilter | None:
@@ -138,3 +91,15 @@ def _incident_filter(rule: Rule) -> EventFilter | None:
     outcomes: tuple[RefreshOutcome, ...] = ("started", "succeeded")
     names = tuple(refresh_event_type(subject, outcome).name for subject in subjects for outcome in outcomes)
     return EventFilter(names, rule.event_filter.where) if names else None
+
+
+def _of_finding(verdict: Verdict) -> Verdict:
+    """Return the verdict on a failure, in whose place a watch has found something: it is only notified of."""
+    jobs = [
+        replace(job, params={name: value for name, value in job.params.items() if name not in ABOUT_FAILURES})
+        for job in verdict.jobs
+        if job.handler == NOTIFY
+    ]
+    if verdict.matched and not jobs:
+        return replace(verdict, matched=False, reason="has no notify", jobs=())
+    return replace(verdict, jobs=tuple(jobs))

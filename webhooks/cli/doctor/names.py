@@ -16,7 +16,7 @@ from webhooks.errors import StoreUnavailable
 from webhooks.event_types import EVENT_TYPES
 from webhooks.patterns import Patterns, is_glob, matches
 from webhooks.rules import Rule, Rules
-from webhooks.rules.conditions import SITE
+from webhooks.rules.matching import SITE
 from webhooks.rules.mistakes import NONE
 from webhooks.services import Services
 from webhooks.spelling import closest
@@ -136,7 +136,9 @@ def _project_names(projects: Sequence[Any]) -> Iterator[str]:
 
 def _conditions(rule: Rule) -> dict[str, Patterns]:
     """Return the conditions of a rule whose values can be looked up."""
-    where = {**rule.event_filter.where.payload, **rule.event_filter.where.tableau}
+    where: dict[str, Patterns] = {}
+    for name, patterns in rule.event_filter.where.all:
+        where[name] = (*where.get(name, ()), *patterns)
     subjects = {one.subject for one in EVENT_TYPES.values() if matches(rule.event_filter.on, [one.name])}
     # The names of views, users and sites are compared with no list.
     about_content = bool(subjects) and subjects <= {"workbook", "datasource", "label"}

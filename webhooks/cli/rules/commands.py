@@ -20,7 +20,7 @@ from webhooks.clock import utc_now
 from webhooks.event import Event, Malformed, Unprocessable, parse
 from webhooks.event_types import RULE_EVENT_TYPES
 from webhooks.rules import Rule, Rules, RulesError, read_source
-from webhooks.rules.conditions import describe_patterns
+from webhooks.rules.matching import describe_patterns, describe_where
 from webhooks.views import explanation, formats, wording
 
 if TYPE_CHECKING:
@@ -143,7 +143,9 @@ def print_summary(rules: Rules, source: Path | str, warnings: int) -> None:
     click.echo(f"{subject}, {formats.count(warnings, 'warning') if warnings else 'no errors'}.")
     if rules.rules:
         headings = ["RULE", "EVENTS", "ACTIONS", "CONDITIONS"]
-        if not any(_conditions(rule) for rule in rules.rules):
+        if not any(
+            _conditions(rule) or rule.event_filter.where.any or rule.stop or rule.otherwise for rule in rules.rules
+        ):
             headings.pop()
         rows = [rule_row(rule)[: len(headings)] for rule in rules.rules]
         terminal.show("", terminal.table(headings, rows, flexible=headings))
@@ -157,7 +159,10 @@ def print_summary(rules: Rules, source: Path | str, warnings: int) -> None:
 
 def rule_row(rule: Rule) -> list[Text | str]:
     """Return the cells of a rule in the table, dimmed if it is disabled."""
-    conditions = (f"{name} {describe_patterns(patterns)}" for name, patterns in _conditions(rule).items())
+    conditions = [f"{name} {describe_patterns(patterns)}" for name, patterns in _conditions(rule).items()]
+    if alternatives := rule.event_filter.where.any:
+        conditions.append(" or ".join(describe_where(one.as_dict()) for one in alternatives))
+    conditions += [word for word, given in (("otherwise", rule.otherwise), ("then stop", rule.stop)) if given]
     actions = (f"{action.action} {action.label}".strip() for action in rule.actions)
     cells = (rule.name, describe_patterns(rule.event_filter.on), ", ".join(actions), ", ".join(conditions))
     style = "" if rule.enabled else "dim"
@@ -169,8 +174,10 @@ def rule_object(rule: Rule) -> dict[str, Any]:
     return {
         "name": rule.name,
         "on": list(rule.event_filter.on),
-        "where": {name: list(patterns) for name, patterns in _conditions(rule).items()},
+        "where": rule.event_filter.where.as_dict(),
         "enabled": rule.enabled,
+        "stop": rule.stop,
+        "otherwise": rule.otherwise,
         "max_attempts": rule.max_attempts,
         "steps": [
             {"action": action.action, "label": action.label, "params": dict(action.params)} for action in rule.actions
