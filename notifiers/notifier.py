@@ -128,8 +128,16 @@ class Notifier(ABC):
         """Ask the service whether the credentials are valid, and return one line about the account."""
 
     @classmethod
-    def manifest(cls, interactions_url: str) -> dict[str, Any] | None:  # noqa: ARG003 - the interface has it
-        """Return the document from which the service creates an app for this server; None if it has none."""
+    def manifest(
+        cls,
+        interactions_url: str,  # noqa: ARG003 - the interface has it
+        *,
+        socket_mode: bool = False,  # noqa: ARG003 - as above
+    ) -> dict[str, Any] | None:
+        """Return the document from which the service creates an app for this server; None if it has none.
+
+        `socket_mode`: the service reports presses through a connection that the server opens.
+        """
         return None
 
     def billed_units(self, message: Message) -> int:  # noqa: ARG002 - the interface has it

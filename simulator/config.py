@@ -20,6 +20,7 @@ VARIABLES = {
     "SLACK_TOKEN": "slack_token",
     "SLACK_CHANNEL": "slack_channel",
     "SLACK_SIGNING_SECRET": "slack_signing_secret",
+    "SLACK_APP_TOKEN": "slack_app_token",
     "TWILIO_ACCOUNT_SID": "twilio_account_sid",
     "TWILIO_AUTH_TOKEN": "twilio_auth_token",
     "TWILIO_API_KEY_SID": "twilio_api_key_sid",
@@ -30,7 +31,7 @@ VARIABLES = {
 SYNONYMS = {"TABLEAU_PAT_NAME": "TS_PAT_NAME", "TABLEAU_PAT_SECRET": "TS_PAT_SECRET"}
 
 # Credentials that a server does not need.
-OPTIONAL = ("TWILIO_API_KEY_SID", "TWILIO_API_KEY_SECRET")
+OPTIONAL = ("SLACK_APP_TOKEN", "TWILIO_API_KEY_SID", "TWILIO_API_KEY_SECRET")
 
 # Whole numbers that may be left out.
 OPTIONAL_LIMITS = ("refreshes_per_hour", "disable_after", "slack_edit_window")
@@ -74,6 +75,8 @@ class Config:
     more_ca_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     slack_token: str = field(default="xoxb-simulator", repr=False)
     slack_channel: str = "#bi"
+    # With it, presses of buttons are reported through a connection that the app opens (Socket Mode).
+    slack_app_token: str = field(default="", repr=False)
     # Signs the requests of pressed buttons.
     slack_signing_secret: str = field(default="simulated-signing-secret", repr=False)
     # The secrets of the services that only take messages.
@@ -116,6 +119,8 @@ class Config:
     slack_data_blocks: bool = True
     # Receives the pressed buttons of messages; the default is the server of the demo.
     slack_interactions_url: str = "http://127.0.0.1:8000/slack/interactions"
+    # Whether Slack says hello on a new connection of Socket Mode; without it nothing arrives.
+    slack_socket_hello: bool = True
     # Receives the replies to text messages; the default is the server of the demo.
     twilio_messages_url: str = "http://127.0.0.1:8000/twilio/messages"
     # Whether a change by REST (name, owner, project) causes an Updated event.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from flask import Flask, Response, current_app, request
@@ -20,14 +19,13 @@ from webhooks.config.environment import require_free_address
 from webhooks.config.settings import Settings, is_flask_command, load_environment, misspelt_variables
 from webhooks.dashboard import blueprint
 from webhooks.event import MAX_BYTES, Event
-from webhooks.messages.group_buttons import GroupTarget
 from webhooks.problem import problem, problem_of
 from webhooks.services import Services
+from webhooks.slack_presses import recorder
 
 if TYPE_CHECKING:
     from notifiers.twilio.replies import Reply
     from webhooks.inbox import Receipt
-    from webhooks.incidents import Act
     from webhooks.incidents.sms_commands import Command
 
 log = logging.getLogger(__name__)
@@ -53,13 +51,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     def receive(event: Event) -> Receipt:
         return services.inbox.events.receive(event)
 
-    def record_press(
-        key: str, target: slack_interactions.Target, params: Mapping[str, Any], act: Act | None
-    ) -> str | None:
-        presses = services.inbox.presses
-        if isinstance(target, GroupTarget):
-            return presses.record_group(key, target.number, params, act)
-        return presses.record(key, target.number, target.incident, params, act)
+    record_press = recorder(lambda: services.inbox.presses)
 
     def record_reply(reply: Reply, command: Command) -> str:
         destinations = services.destinations_of_number(reply.sender)

@@ -32,6 +32,7 @@ CERTIFICATE_EXPIRING = "CertificateExpiring"
 CREDENTIAL_EXPIRING = "CredentialExpiring"
 JOB_LIST_CHECK_FAILED = "JobListCheckFailed"
 DOWNTIME_ENDED = "DowntimeEnded"
+SLACK_DISCONNECTED = "SlackDisconnected"
 DIGEST_DUE = "DigestDue"
 
 REFRESH_MISSED = "RefreshMissed"
@@ -155,6 +156,7 @@ _MONITOR = (
     EventType(CREDENTIAL_EXPIRING, "WEBHOOK", "monitor", "expiring", "warning"),
     EventType(JOB_LIST_CHECK_FAILED, "WEBHOOK", "monitor", "failed", "warning"),
     EventType(DOWNTIME_ENDED, "WEBHOOK", "monitor", "ended", "warning"),
+    EventType(SLACK_DISCONNECTED, "WEBHOOK", "monitor", "failed", "warning"),
     # No finding, but the time of the digest.
     EventType(DIGEST_DUE, "WEBHOOK", "monitor", "due"),
 )

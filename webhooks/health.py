@@ -43,7 +43,7 @@ def ready() -> Response:
     if not services().working() or not planning():
         return problem(503, "The embedded worker is not running, or plans nothing.")
     body: dict[str, object] = {"status": "ready"}
-    if warnings := [*rules_problems(), *delivery_problems(), *job_list_problems()]:
+    if warnings := [*rules_problems(), *delivery_problems(), *job_list_problems(), *socket_problems()]:
         body["warnings"] = warnings
     return Response(json.dumps(body) + "\n", content_type="application/json")
 
@@ -52,13 +52,14 @@ def ready() -> Response:
 def metrics() -> Response:
     """Return Prometheus text. The figures come from the inbox, so every process returns the same ones."""
     started = time.perf_counter()
-    version, up = 0, writable()
+    version, up, socket = 0, writable(), None
     figures, incidents, counters = dict[str, float](), dict[tuple[str, str], int](), dict[Key, float]()
     try:
         inbox = services().inbox
         if up:
             inbox.counters.flush(inbox.store)
         figures, incidents = inbox.counts(), inbox.incidents.count_open()
+        socket = services().socket_status()
         counters = dict(inbox.counters.read(inbox.store))
         version = inbox.rule_versions.current_id() or 0
     except Exception as error:  # noqa: BLE001 - the metrics say that the inbox is down
@@ -73,6 +74,7 @@ def metrics() -> Response:
             gauges=figures,
             incidents=incidents,
             counters=counters,
+            slack_socket=None if socket is None else not socket.problem,
         )
     )
     return Response(text, content_type=content_type)
@@ -111,6 +113,16 @@ def job_list_problems() -> list[str]:
         log.debug("The readings of the job list are unknown: %s", error)
         return []
     return [f"Tableau's job list is not read: {CONSEQUENCE}. Run flask doctor."] if unread else []
+
+
+def socket_problems() -> list[str]:
+    """Return that Slack's buttons have no effect; empty if they have, without Socket Mode, or if that is unknown."""
+    try:
+        status = services().socket_status()
+    except Exception as error:  # noqa: BLE001 - of any kind if the database is damaged
+        log.debug("The connection to Slack is unknown: %s", error)
+        return []
+    return ["Not connected to Slack: buttons have no effect. Run flask doctor."] if status and status.problem else []
 
 
 def writable() -> bool:

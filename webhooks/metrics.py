@@ -39,6 +39,8 @@ READ_GAUGE = ("inbox_read_seconds", "How long reading these figures took")
 RULES_GAUGE = ("rules_file_not_in_force", "1 if this server's rules file is not in force")
 # The version of the rules in force; all servers of an inbox use the same one.
 VERSION_GAUGE = ("rules_version", "The version of the rules in force, as in flask rules history; 0 if there is none")
+# Only with SLACK_APP_TOKEN.
+SOCKET_GAUGE = ("slack_socket_connected", "Whether a server is connected to Slack's Socket Mode")
 JOBS_GAUGE = ("jobs", "Jobs that are not done, by state (ready, running, dead)")
 # Acknowledged and snoozed incidents are open, too.
 INCIDENTS_GAUGE = ("incidents", "Incidents that are not closed, by kind and by state (open, acknowledged, snoozed)")
@@ -75,7 +77,7 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All figures at one time; without an inbox, only those of this server."""
+    """All figures at one time; without an inbox, only this server's. `slack_socket`: None without Socket Mode."""
 
     up: bool
     read_seconds: float
@@ -84,6 +86,7 @@ class Figures:
     gauges: Mapping[str, float] = field(default_factory=dict)
     incidents: Mapping[tuple[str, str], int] = field(default_factory=dict)
     counters: Mapping[Key, float] = field(default_factory=dict)
+    slack_socket: bool | None = None
 
 
 def metrics_text(figures: Figures) -> tuple[bytes, str]:
@@ -103,7 +106,16 @@ def metrics_text(figures: Figures) -> tuple[bytes, str]:
 
 def metric_names() -> set[str]:
     """Return the names under which Prometheus stores the metrics."""
-    gauges = [*GAUGES.values(), UP_GAUGE, READ_GAUGE, RULES_GAUGE, VERSION_GAUGE, JOBS_GAUGE, INCIDENTS_GAUGE]
+    gauges = [
+        *GAUGES.values(),
+        UP_GAUGE,
+        READ_GAUGE,
+        RULES_GAUGE,
+        VERSION_GAUGE,
+        SOCKET_GAUGE,
+        JOBS_GAUGE,
+        INCIDENTS_GAUGE,
+    ]
     names = {name for name, _ in gauges} | {f"{name}_total" for name in COUNTERS}
     names |= {f"{name}_{part}" for name in HISTOGRAMS for part in ("bucket", "sum", "count")}
     return {PREFIX + name for name in names}
@@ -118,6 +130,7 @@ def _metrics(figures: Figures) -> Iterator[Metric]:
         **{GAUGES[key]: value for key, value in figures.gauges.items()},
         RULES_GAUGE: figures.rules_file_not_in_force,
         VERSION_GAUGE: figures.rules_version,
+        **({} if figures.slack_socket is None else {SOCKET_GAUGE: figures.slack_socket}),
     }
     for (name, text), value in single.items():
         yield GaugeMetricFamily(PREFIX + name, text, value=float(value))

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from webhooks.registry import Registry
     from webhooks.rules import Rules
     from webhooks.rules.conditions import EventFilter
+    from webhooks.socket_mode import SocketMode, SocketStatus
     from webhooks.worker.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Services:
         self.lock = threading.RLock()
         self._worker: Worker | None = None
         self._monitors: list[Monitor] = []
+        self._socket_mode: SocketMode | None = None
         # What was logged about the rules that this process uses; the same is not logged again after a change.
         self._rules_warnings: list[str] = []
         # The oldest unplanned event, and since when this process has known it (monotonic).
@@ -368,8 +370,13 @@ class Services:
             self.start_monitor()
 
     def start_monitor(self) -> None:
-        """Start the periodic checks in this process, unless there is no credential for Tableau."""
+        """Start the periodic checks in this process, unless there is no credential for Tableau, and Socket Mode."""
         from webhooks.monitor import Lookups, build_monitor, build_watch  # noqa: PLC0415 - see above
+        from webhooks.socket_mode import build_socket_mode  # noqa: PLC0415 - see above
+
+        self._socket_mode = build_socket_mode(self.inbox, self.notifiers, ca_bundle=self._ca_bundle)
+        if self._socket_mode:
+            self._socket_mode.start()
 
         self.counters.start(self.inbox.store)
         lookups = Lookups(self.client, self._desired_in_force, self._job_list_types_in_force, self.outages.last)
@@ -377,6 +384,14 @@ class Services:
         self._monitors = [monitor for monitor in built if monitor]
         for monitor in self._monitors:
             monitor.start()
+
+    def socket_status(self) -> SocketStatus | None:
+        """Return the state of the connection to Slack; None without SLACK_APP_TOKEN. Raises StoreUnavailable."""
+        from webhooks.socket_mode import socket_status  # noqa: PLC0415 - see above
+
+        if not self.settings.notifier_variables()["SLACK_APP_TOKEN"]:
+            return None
+        return socket_status(self.inbox, utc_now())
 
     def working(self) -> bool:
         """Return whether the embedded worker takes jobs, or is switched off."""
@@ -399,7 +414,9 @@ class Services:
             self._worker.stop_claiming()
 
     def stop(self, grace: float = 20.0) -> None:
-        """Stop the monitor and, within `grace` seconds, the worker, then close the inbox."""
+        """Stop Socket Mode, the monitor and, within `grace` seconds, the worker, then close the inbox."""
+        if self._socket_mode is not None:
+            self._socket_mode.stop()
         for monitor in self._monitors:
             monitor.stop()
         if self._worker is not None:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import (
@@ -20,24 +19,16 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
-from notifiers.slack.interactions import InvalidInteraction, Press, is_signed, parse_press
-from webhooks.clock import utc_now
+from notifiers.slack.interactions import InvalidInteraction, is_signed, parse_press
 from webhooks.errors import StoreUnavailable
-from webhooks.incidents import Act
-from webhooks.messages.group_buttons import GROUP_ACTIONS, GroupTarget, act_of_group_button
-from webhooks.messages.incident_buttons import ACTIONS, ButtonTarget, act_of_button
 from webhooks.signed_request import FORM, RETRY_AFTER_SECONDS, Refusals, read_body
+from webhooks.slack_presses import Record, store_press
 from webhooks.webhook_url import INTERACTIONS_PATH
 
 log = logging.getLogger(__name__)
 
 # Slack sends the whole message along, whose characters outside of ASCII take eight bytes each.
 MAX_BYTES = 256 * 1024
-
-Target = ButtonTarget | GroupTarget
-# Stores a press: its key, what it is about, what the job needs to know, and the act. Returns None if it was stored
-# before, else why there was no act, or an empty text.
-Record = Callable[[str, Target, Mapping[str, Any], Act | None], str | None]
 
 
 def create_blueprint(record: Record, secret: str, clock: Callable[[], float] = time.time) -> Blueprint:
@@ -75,38 +66,8 @@ class Interactions:
             press = parse_press(body)
         except InvalidInteraction as error:
             raise BadRequest(str(error)) from error
-        target = target_of(press) if press else None
-        if press and target:
-            self._store(press, target)
-        else:
-            log.info("Interaction without effect received")
-        return Response(status=200)
-
-    def _store(self, press: Press, target: Target) -> None:
-        by, now = f"{press.user_name} ({press.user})", utc_now()
-        act = None
-        if press.is_member and isinstance(target, ButtonTarget):
-            act = act_of_button(press.action, target, by, now)
-        elif press.is_member:
-            act = act_of_group_button(press.action, by, now)
-        params = {
-            "action": press.action,
-            "user": press.user,
-            "user_name": press.user_name,
-            "is_member": press.is_member,
-            "channel": press.channel,
-            "message": press.message,
-        }
         try:
-            problem = self._record(press.key, target, params, act)
+            store_press(self._record, press)
         except StoreUnavailable as error:
             raise ServiceUnavailable("The press cannot be stored now.", retry_after=RETRY_AFTER_SECONDS) from error
-        outcome = "repeated request" if problem is None else problem or ("act stored" if act else "job stored")
-        log.info("Button pressed: action=%s incident=%d user=%s: %s", press.action, target.number, press.user, outcome)
-
-
-def target_of(press: Press) -> Target | None:
-    """Return what the press is about; None if the button is none of ours."""
-    if press.action in GROUP_ACTIONS:
-        return GroupTarget.parse(press.value)
-    return ButtonTarget.parse(press.value) if press.action in ACTIONS else None
+        return Response(status=200)

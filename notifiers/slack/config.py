@@ -29,6 +29,13 @@ class SlackConfig(Config):
         secret=True,
     )
 
+    app_token: str = variable(
+        "SLACK_APP_TOKEN",
+        "App-level token (xapp-…, scope connections:write) for Socket Mode: the presses of buttons come through a "
+        "connection that the server opens; for servers without a public address",
+        secret=True,
+    )
+
     def service_urls(self) -> list[str]:
         """Return the address of the API."""
         return [self.api_url]

@@ -83,6 +83,14 @@ def parse_press(body: bytes) -> Press | None:
         raise InvalidInteraction("The body has no field `payload` with one JSON object.") from error
     if not isinstance(payload, dict):
         raise InvalidInteraction("The payload is not a JSON object.")
+    return press_of(payload)
+
+
+def press_of(payload: Mapping[str, Any]) -> Press | None:
+    """Return the press of a button, or the choice in a menu, of a payload; None for any other interaction.
+
+    Raises InvalidInteraction.
+    """
     actions = payload.get("actions")
     action = _mapping(actions[0]) if isinstance(actions, list) and actions else {}
     if action.get("type") == "overflow" and action.get("action_id") == MENU:

@@ -13,14 +13,16 @@ from notifiers.notifier import Permission
 NAME = "Tableau Webhooks"
 
 
-def manifest(permissions: Iterable[Permission], interactions_url: str) -> dict[str, Any]:
-    """Return the manifest; without an address for the presses of buttons, messages have none."""
+def manifest(permissions: Iterable[Permission], interactions_url: str, *, socket_mode: bool = False) -> dict[str, Any]:
+    """Return the manifest; without an address for the presses of buttons and without Socket Mode, there are none."""
     settings: dict[str, Any] = {
         "org_deploy_enabled": False,
-        "socket_mode_enabled": False,
+        "socket_mode_enabled": socket_mode,
         "token_rotation_enabled": False,
     }
-    if interactions_url:
+    if socket_mode:
+        settings["interactivity"] = {"is_enabled": True}
+    elif interactions_url:
         settings["interactivity"] = {"is_enabled": True, "request_url": interactions_url}
     return {
         "display_information": {"name": NAME, "description": "Notifies of failing refreshes and changes in Tableau"},

@@ -80,8 +80,8 @@ class SlackNotifier(Notifier):
 
     @property
     def has_buttons(self) -> bool:
-        """Return whether presses can be verified: that needs the app's signing secret."""
-        return bool(self.config.signing_secret)
+        """Return whether presses reach the server: signed with the app's secret, or by Socket Mode."""
+        return bool(self.config.signing_secret or self.config.app_token)
 
     @staticmethod
     def parse_address(text: str) -> str:
@@ -93,9 +93,9 @@ class SlackNotifier(Notifier):
         return text
 
     @classmethod
-    def manifest(cls, interactions_url: str) -> dict[str, Any] | None:
-        """Return the manifest of the app, with all scopes and the address that receives the presses of buttons."""
-        return manifest(cls.permissions, interactions_url)
+    def manifest(cls, interactions_url: str, *, socket_mode: bool = False) -> dict[str, Any] | None:
+        """Return the manifest of the app, with all scopes and the way on which presses of buttons are reported."""
+        return manifest(cls.permissions, interactions_url, socket_mode=socket_mode)
 
     def deliver(self, message: Message, address: str) -> Receipt:
         """Post the message. The receipt has the id of the channel and the time stamp of the message."""

@@ -11,6 +11,8 @@ POST   /simulator/slack/messages  {"channel": "#bi", "user": "ben@acme.example",
 POST   /simulator/slack/press {"channel": "#bi", "ts": "…", "button": "ack", "user": "ben@acme.example"}: press a
                               button by its action_id or text, or choose an entry of a menu by its text; returns the
                               response of the app
+POST   /simulator/slack/sockets  {"cut": true}: end the connections of Socket Mode without a word; {}: announce it, as
+                              Slack does every few hours; returns how many there are
 POST   /simulator/sms/replies {"from": "+15550100", "body": "1"}: a person writes to the account's number; returns the
                               response of the server
 GET    /simulator/files/<id>  the bytes of a file that Slack received
@@ -206,6 +208,18 @@ def press_button() -> Result:
         show_error=body.get("show_error", True) is not False,
     )
     return asdict(pressed)
+
+
+@control.post("/slack/sockets")
+def end_sockets() -> Result:
+    """End the connections of Socket Mode."""
+    body, sockets = _body(), current_world().slack.sockets
+    count = sockets.count
+    if body.get("cut"):
+        sockets.cut()
+    else:
+        sockets.disconnect()
+    return {"connections": count}
 
 
 @control.post("/sms/replies")

@@ -64,6 +64,7 @@ def press(
         payload = _payload(world, message, member, action, base_url)
         url, secret = world.config.slack_interactions_url, world.config.slack_signing_secret
         timestamp = str(int(world.now().timestamp()))
+        sockets = world.slack.sockets if world.config.slack_app_token else None
     body = urlencode({"payload": json.dumps(payload)}).encode()
     headers = {
         "Content-Type": "application/x-www-form-urlencoded",
@@ -71,7 +72,13 @@ def press(
         "X-Slack-Request-Timestamp": timestamp,
         "X-Slack-Signature": signature(secret, timestamp, body),
     }
-    pressed = _send(_label(action), url, body, headers)
+    if sockets is not None:
+        began = time.monotonic()
+        error = sockets.send(payload, TIMEOUT)
+        took = round((time.monotonic() - began) * 1000, 1)
+        pressed = Pressed(_label(action), "Socket Mode", None if error else 200, "", error, took)
+    else:
+        pressed = _send(_label(action), url, body, headers)
     with world.lock:
         message.press_error = pressed.error if show_error else ""
         world.changed()

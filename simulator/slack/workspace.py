@@ -11,6 +11,7 @@ from datetime import datetime
 
 from simulator.config import Config
 from simulator.slack.rate_limits import RateLimits
+from simulator.slack.sockets import Sockets
 
 BOT_USER, BOT, TEAM = "U0BOT00000", "B0BOT00000", "T0ACME0000"
 BOT_NAME = "Tableau Webhooks"
@@ -182,6 +183,7 @@ class Workspace:
         # The replies by the channel and time stamp of their root: long threads and channels stay fast.
         self._threads: defaultdict[tuple[str, str], list[Message]] = defaultdict(list)
         self.rate_limits = RateLimits()
+        self.sockets = Sockets()
         self.response_urls: dict[str, ResponseUrl] = {}
         self.files: dict[str, File] = {}
 

@@ -56,11 +56,13 @@ class World:
         """Restore the initial state: the same company, no sessions, no messages, no faults."""
         with self.lock:
             self.timer.clear()
+            self.slack.sockets.cut()
             self._fill()
 
     def close(self) -> None:
-        """Stop delivering."""
+        """Stop delivering, and end the connections of the app."""
         self.timer.close()
+        self.slack.sockets.cut()
 
     def now(self) -> datetime:
         """Return the simulator's time."""

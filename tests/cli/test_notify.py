@@ -9,6 +9,7 @@ import pytest
 from notifiers import KINDS
 from tests.cli.conftest import objects
 from tests.support.simulated_site import RunFlask, flask, make_flask, rules_file, settings, site
+from webhooks.config.settings import Settings
 
 __all__ = ["flask", "make_flask", "rules_file", "settings", "site"]
 
@@ -73,3 +74,19 @@ def test_manifest_without_an_address_has_no_buttons(flask: RunFlask) -> None:
     assert "PUBLIC_URL is not set" in result.stderr
     refused = flask("notify", "manifest", "twilio")
     assert (refused.exit_code, "Twilio creates no apps from manifests" in refused.stderr) == (2, True)
+
+
+def test_manifest_for_socket_mode_has_no_address(flask: RunFlask) -> None:
+    """Slack calls no address; standard error names the token that is needed, and --url is refused."""
+    result = flask("notify", "manifest", "slack", "--socket-mode")
+    settings = json.loads(result.stdout)["settings"]
+    assert (settings["socket_mode_enabled"], settings["interactivity"]) == (True, {"is_enabled": True})
+    assert "SLACK_APP_TOKEN" in result.stderr
+    assert flask("notify", "manifest", "slack", "--socket-mode", "--url", "https://e.org").exit_code == 2
+
+
+def test_token_of_another_kind_is_refused() -> None:
+    """The bot's token in place of the app's is named at start, and not shown."""
+    with pytest.raises(RuntimeError, match=r"SLACK_APP_TOKEN.*begins with xapp-") as caught:
+        Settings.read(slack_app_token="xoxb-secret")
+    assert "xoxb-secret" not in str(caught.value)

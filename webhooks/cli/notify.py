@@ -95,7 +95,8 @@ def test(name: str, to: str | None, as_json: bool) -> None:
 @notify.command()
 @click.argument("name")
 @click.option("--url", help="Public address of this server. Default: PUBLIC_URL, or that of WEBHOOK_URL.")
-def manifest(name: str, url: str | None) -> None:
+@click.option("--socket-mode", is_flag=True, help="For a server without a public address.")
+def manifest(name: str, url: str | None, socket_mode: bool) -> None:
     """Print the manifest from which Slack creates the app.
 
     NAME is slack. The manifest has the scopes that this server can use, and the address that receives the presses of
@@ -104,7 +105,10 @@ def manifest(name: str, url: str | None) -> None:
     \b
     flask notify manifest slack
     flask notify manifest slack --url https://webhooks.example.org
+    flask notify manifest slack --socket-mode
     """
+    if socket_mode and url:
+        raise click.UsageError("With --socket-mode Slack calls no address, so --url cannot be used.")
     kind = _destination(name, None).kind
     settings = application.services().settings
     address = url or settings.public_url or settings.webhook_url
@@ -115,10 +119,12 @@ def manifest(name: str, url: str | None) -> None:
             interactions_url = f"{settings.public_url}{INTERACTIONS_PATH}"
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--url") from None
-    document = KINDS[kind].manifest(interactions_url)
+    document = KINDS[kind].manifest(interactions_url, socket_mode=socket_mode)
     if document is None:
         raise click.BadParameter(f"{KINDS[kind].label} creates no apps from manifests.", param_hint="NAME")
-    if not interactions_url:
+    if socket_mode:
+        click.echo("Create a token with the scope connections:write for SLACK_APP_TOKEN.", err=True)
+    elif not interactions_url:
         click.echo("PUBLIC_URL is not set, so the manifest has no address for buttons; give --url.", err=True)
     click.echo(json.dumps(document, indent=2))
 

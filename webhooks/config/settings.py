@@ -248,6 +248,16 @@ class Settings(NotifierSettings):
             raise ValueError(f"it could be guessed; use at least {SHORTEST_TOKEN} characters, better 32")
         return secret
 
+    @field_validator("*")
+    @classmethod
+    def _validate_app_token(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse the bot's token, or the signing secret, in place of the app's."""
+        if info.field_name == "slack_app_token":
+            token = value.get_secret_value()
+            if token and not token.startswith("xapp-"):
+                raise ValueError("is not an app-level token, which begins with xapp-")
+        return value
+
     @field_validator("tableau_domain")
     @classmethod
     def _validate_domain(cls, domain: str) -> str:

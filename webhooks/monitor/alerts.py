@@ -15,6 +15,7 @@ from webhooks.event_types import (
     DOWNTIME_ENDED,
     JOB_LIST_CHECK_FAILED,
     NO_EVENTS_RECEIVED,
+    SLACK_DISCONNECTED,
     WEBHOOK_CHECK_FAILED,
     WEBHOOKS_DRIFTED,
 )
@@ -37,6 +38,7 @@ class Subject(NamedTuple):
 
 BLIND = Subject("blind", "site")
 WEBHOOKS, EVENTS = Subject("webhook", "webhooks"), Subject("webhook", "events")
+SLACK = Subject("webhook", "slack")
 CERTIFICATE, CREDENTIAL = Subject("certificate", "certificate"), Subject("credential", "credential")
 SUBJECTS: Mapping[str, Subject] = {
     WEBHOOKS_DRIFTED: WEBHOOKS,
@@ -46,6 +48,7 @@ SUBJECTS: Mapping[str, Subject] = {
     DOWNTIME_ENDED: BLIND,
     CERTIFICATE_EXPIRING: CERTIFICATE,
     CREDENTIAL_EXPIRING: CREDENTIAL,
+    SLACK_DISCONNECTED: SLACK,
 }
 
 

@@ -86,6 +86,7 @@ def _checks(url: str | None, site_name: str | None) -> list[tuple[Site | None, s
         *of_sites,
         (None, "names", lambda: remote.names(sites)),
         (None, "notifiers", remote.notifiers),
+        (None, "buttons", local.socket_mode),
         (None, "destination", remote.destinations),
         (None, "address", remote.public_url),
     ]

@@ -170,3 +170,18 @@ class LocalChecks:
             yield warning("dead letters", f"{formats.count(dead, 'job')} dead-lettered", advice)
         else:
             yield ok("dead letters", "none")
+
+    def socket_mode(self) -> Iterator[CheckResult]:
+        """Return whether a server is connected to Slack; nothing without SLACK_APP_TOKEN."""
+        try:
+            status = self._services.socket_status()
+        except INBOX_ERRORS:
+            yield skipped("buttons", "the inbox is unavailable")
+            return
+        if status is not None and status.problem:
+            owner = f" ({status.owner})" if status.owner else ""
+            advice = "Check SLACK_APP_TOKEN, that Socket Mode is enabled for the app, and that the server runs."
+            yield warning("buttons", f"Slack's Socket Mode: {status.problem}{owner}", advice)
+        elif status is not None:
+            since = f" since {formats.date_time(status.since)}" if status.since else ""
+            yield ok("buttons", f"connected to Slack's Socket Mode by {status.owner}{since}")
