@@ -342,6 +342,57 @@ def test_text_messages_at_both_ends_only(story: Story) -> None:
     assert "Failures: 3" in texts[1]
 
 
+def test_flapping_sends_few_text_messages(story: Story) -> None:
+    """The first recovery and the first failure after it are sent; then one once it has been well for long."""
+    config, url = story.simulation.running.world.config, story.simulation.running.url
+    account = (config.twilio_account_sid, config.twilio_auth_token, config.twilio_from)
+    story.given = {"notifiers": Notifiers(twilio=TwilioConfig(*account, "", f"{url}/twilio"))}
+    story.action = 'notify = "twilio:+15550100"'
+    for flap in range(5):
+        for minutes, event_type in ((0, FAILED), (10, SUCCEEDED)):
+            story.at(20 * flap + minutes)
+            story.refresh(event_type)
+    texts = [sms.body for sms in story.simulation.running.world.twilio.messages]
+    sent = [text.partition("\n")[0] for text in texts]
+    assert sent == ["Failing: Sales (workbook)", "Recovered: Sales (workbook)", "Sales: Failing again"]
+    story.at(90 + 29)
+    story.work(30)
+    assert len(story.simulation.running.world.twilio.messages) == 3
+    story.at(90 + 31)
+    story.work()
+    (*_, last) = story.simulation.running.world.twilio.messages
+    assert len(story.simulation.running.world.twilio.messages) == 4
+    assert last.body.startswith("Recovered: Sales (workbook)\n")
+    assert "Failures: 5" in last.body
+
+
+def test_failure_that_arrives_after_its_recovery_is_not_posted(story: Story) -> None:
+    """Nothing is posted about an incident that is over; it is stored, and a later failure has a message."""
+    story.at(60)
+    recovery = story.refresh(SUCCEEDED)
+    created_at = f"{story.start:%Y-%m-%dT%H:%M:%SZ}"
+    late = story.simulation.event(**{**recovery.payload, "event_type": FAILED, "created_at": created_at})
+    story.simulation.inbox.events.receive(late)
+    story.work()
+    assert story.top_level == []
+    (record,) = story.simulation.inbox.incidents.list()
+    assert (record.incident.state, record.incident.failures) == ("closed", 1)
+    story.at(240)
+    story.refresh(FAILED)
+    assert [text.partition("\n")[0] for text in story.top_level] == ["Failing: Sales (workbook)"]
+
+
+@pytest.mark.parametrize("was_posted", [True, False])
+def test_recovery_after_an_unknown_outcome(story: Story, *, was_posted: bool) -> None:
+    """A first message that Slack may have is looked up: if it is there, it is edited, and if not, nothing is posted."""
+    kind = "lost" if was_posted else "refuse"
+    story.simulation.inject(target="slack", kind=kind, path="chat.postMessage", seconds=0.1, times=1)
+    story.refresh(FAILED, run_seconds=5)
+    story.at(1)
+    story.refresh(SUCCEEDED, run_seconds=600)
+    assert [text.partition("\n")[0] for text in story.top_level] == ["Recovered: Sales (workbook)"] * was_posted
+
+
 def test_replayed_event_changes_nothing(story: Story) -> None:
     """A replay of an event does not send the message again, and counts no second failure."""
     story.refresh(FAILED)
@@ -368,12 +419,14 @@ def test_workspace_without_edits(story: Story) -> None:
 
 
 def test_failing_again_where_messages_cannot_be_edited(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
-    """A failure soon after the recovery is reported there as well, before the second recovery."""
+    """A failure soon after the recovery is reported there as well, and the second recovery half an hour after it."""
     story.given = {"notifiers": Notifiers()}
     story.action = 'notify = "console"'
     for minutes, event_type in ((0, FAILED), (60, SUCCEEDED), (70, FAILED), (75, SUCCEEDED)):
         story.at(minutes)
         story.refresh(event_type, run_seconds=60)
+    story.at(110)
+    story.work()
     titles = re.findall(r"(?m)^\S \d\d:\d\d:\d\d (.*)", capsys.readouterr().out)
     assert titles == [
         "Failing: Sales (workbook)",

@@ -140,6 +140,36 @@ def test_storm_after_the_storm_in_the_thread(story: Story) -> None:
     assert story.replies[-1].startswith("Failing: 1 open, 4 closed")
 
 
+def test_flapping_storm_in_the_thread(story: Story) -> None:
+    """While members fail and recover by turns, the thread is silent; it says once that they have been well for long."""
+    storm(story, FAILED, range(5))
+    story.work(60)
+    storm(story, SUCCEEDED, range(5))
+    story.work(60)
+    for flap in range(3):
+        for minutes, event_type in ((10, FAILED), (15, SUCCEEDED)):
+            story.at(flap * 10 + minutes)
+            storm(story, event_type, range(3, 4), every=120)
+    group = [text.partition(" closed")[0] for text in story.replies if not text.startswith("Report 0")]
+    assert group == ["Recovered: 5", "Failing: 1 open, 4"]
+    story.at(35 + 31)
+    story.work()
+    assert story.replies[-1].startswith("Recovered: 5 closed")
+
+
+def test_group_that_recovers_before_it_is_shown_is_not_posted(story: Story) -> None:
+    """Where a shared message waits for others, it is not sent if all of them have recovered meanwhile."""
+    story.action = 'notify = "console"'
+    storm(story, FAILED, range(6))
+    story.work(15)
+    storm(story, SUCCEEDED, range(6))
+    story.work(300)
+    groups = {notice.group_id for record in story.simulation.inbox.incidents.list() for notice in record.notices}
+    (group,) = (story.simulation.inbox.notice_groups.get(one) for one in groups if one is not None)
+    assert group is not None
+    assert group.posted_at is None
+
+
 def test_group_is_reminded_once(story: Story) -> None:
     """`repeat` reminds of all incidents of a group in one reply."""
     story.action = 'notify = "slack:#bi"\nrepeat = "1h"'

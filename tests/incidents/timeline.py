@@ -57,7 +57,8 @@ class Ping:
 class Played:
     """The messages sent in the course of time, and those that the destinations show at the end.
 
-    A message is named by the id that its incident had when it was posted, and its destination.
+    A message is named by the id that its incident had when it was posted, and its destination. `opened` has the ids of
+    the incidents that were open at a time at which something was computed.
     """
 
     sent: list[str] = field(default_factory=list)
@@ -66,6 +67,7 @@ class Played:
     texts: dict[tuple[str, str], str] = field(default_factory=dict)
     pings: list[Ping] = field(default_factory=list)
     incidents: tuple[Incident, ...] = ()
+    opened: set[str] = field(default_factory=set)
 
 
 def play(
@@ -90,6 +92,7 @@ def play(
                 runs = engine.merge(runs, replace(arrived, recorded_at=now))
         played.incidents = engine.state(runs, acts, now)
         for incident in played.incidents:
+            played.opened |= incident.ids if incident.is_open else set()
             # Incidents that turned out to be one may have several messages.
             for posted in {id_ for id_, _ in played.shown} & incident.ids or {incident.id}:
                 notified = [to for id_, to in played.texts if id_ == posted]

@@ -53,6 +53,10 @@ RECEIPT = "notice receipt"
 Compose = Callable[[WantedNotice], Message]
 
 
+class NeverPosted(Exception):
+    """The message about an incident that has closed by now was not posted by an earlier attempt."""
+
+
 class Upkeep:
     """The message about one incident, or about the incidents of a group, at one destination.
 
@@ -118,8 +122,13 @@ class Upkeep:
             if step.action == "edit" and step.urgency == "count" and again and again > self._context.now():
                 waits.append(RetryLater("Counts are shown together", again))
                 continue
+            if step.action == "edit" and not one.settled and not self.can_edit:
+                # It opens and closes again and again: a further message has to wait until that is over.
+                continue
             try:
                 version = self._show_message(one, whole, change) if step.action != "reply" else self._reply(one, change)
+            except NeverPosted:
+                continue
             except RetryLater as error:
                 if self._posted is None:
                     raise
@@ -199,13 +208,18 @@ class Upkeep:
     def _post(self, one: WantedNotice, message: Message, *, reply: bool = False, keep: bool = True) -> int:
         """Post a message or a reply, unless an earlier attempt did; return the version that was posted.
 
-        `keep`: it is the message to edit from now on.
+        `keep`: it is the message to edit from now on. Raises NeverPosted if an earlier attempt has failed, and there is
+        nothing to notify of any more.
         """
         if not self._context.still_mine():
             raise LeaseLost(f"Job {self._context.job.id} belongs to another worker now")
         thread = self._posted if reply else None
         version = one.version
+        may_be_posted = one.key in self._pending
         posted = self._find(one.key, thread)
+        if may_be_posted and one.key not in self._pending and one.form == "message" and one.urgency == "close":
+            self._save()
+            raise NeverPosted
         if posted is not None:
             # The earlier attempt may have posted an older version, which is edited next.
             version = self._pending[one.key]["version"]
@@ -252,6 +266,8 @@ class Upkeep:
         if now < since + timedelta(seconds=LOOKUP_SECONDS):
             raise RetryLater("The message may have been posted", since + timedelta(seconds=LOOKUP_SECONDS))
         found = self._notifier.find(self._to, client_id, since, thread=thread)
+        if found is None:
+            del self._pending[key]
         if not isinstance(found, Unknown):
             return found
         if now < since + timedelta(seconds=REPEAT_SECONDS):

@@ -104,7 +104,8 @@ def _update(
     def change(one: WantedNotice) -> Message:
         return change_message(incident, one.text, mentions=_mentions(one) if one.urgency == "escalation" else ())
 
-    notified = (notice.destination,) if notice.posted_at or notice.group_id is not None else ()
+    # A post whose outcome is unknown may be there.
+    notified = (notice.destination,) if notice.posted or notice.group_id is not None else ()
     # The message also shows what was looked up.
     looked_up = zlib.crc32(repr(details).encode())
     wanted = [

@@ -16,6 +16,7 @@ from webhooks.incidents import Incident, describe_group, group_version
 from webhooks.incidents.grouping import CALM, WINDOW
 from webhooks.incidents.notices import MESSAGE, WantedNotice
 from webhooks.incidents.policy import Urgency
+from webhooks.incidents.state import FLAPPING
 from webhooks.incidents.wording import count
 from webhooks.job import NOTICE_GROUP
 from webhooks.messages.group_buttons import group_actions
@@ -56,6 +57,10 @@ def notice_group(context: Context, params: NoticeGroupParams) -> None:
 
 def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord, IncidentRecord]]) -> None:
     upkeep, incidents = Upkeep(context, group), [record.incident for _, record in members]
+    if not group.posted and not any(one.is_open for one in incidents):
+        # There is nothing to be notified of any more.
+        context.inbox.notice_groups.close(group)
+        return
     if not upkeep.can_edit:
         # Who cannot be shown later what joins, is notified once of all.
         complete_at = min(group.joined_at + WINDOW, group.created_at + CALM)
@@ -81,24 +86,29 @@ def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord
         return Message(one.text, severity=group_severity(incidents), status=group_status(incidents))
 
     looked_up = zlib.crc32(repr([line.details for line in lines]).encode())
-    upkeep.run(_wanted(group, incidents, group_version(incidents, looked_up)), whole, change)
+    settled = not any(one.flapping and one.closed_at and context.now() < one.closed_at + FLAPPING for one in incidents)
+    wanted = _wanted(group, incidents, group_version(incidents, looked_up), settled=settled)
+    upkeep.run(wanted, whole, change)
     if not any(one.is_open for one in incidents):
         context.inbox.notice_groups.close(group)
 
 
-def _wanted(group: GroupRecord, incidents: list[Incident], version: int) -> list[WantedNotice]:
-    """Return the message of the group, and the replies in its thread: acts on all, it closed, it failed again."""
+def _wanted(group: GroupRecord, incidents: list[Incident], version: int, *, settled: bool) -> list[WantedNotice]:
+    """Return the message of the group, and the replies in its thread: acts on all, it closed, it failed again.
+
+    `settled`: none of the incidents is expected to open again at once.
+    """
     states = {one.state for one in incidents}
     urgency: Urgency = "open" if "open" in states else "close" if states == {"closed"} else "acknowledge"
     text, at = describe_group(incidents), group.created_at
-    message = WantedNotice(group.destination, MESSAGE, "message", version, urgency, text, at, at)
+    message = WantedNotice(group.destination, MESSAGE, "message", version, urgency, text, at, at, settled=settled)
     closings, reopenings = (sum(key.startswith(word) for key in group.shown) for word in ("close ", "again "))
     replies: list[tuple[str, Urgency, str]] = []
-    if states == {"closed"}:
+    if states == {"closed"} and settled:
         replies.append((f"close {reopenings + 1}", "close", text))
-    elif closings > reopenings:
+    elif states != {"closed"} and closings > reopenings:
         replies.append((f"again {closings}", "open", text))
-    elif "open" not in states:
+    elif states & {"acknowledged", "snoozed"} and "open" not in states:
         replies.append(_quiet(incidents))
     if group.remind_at is not None and states != {"closed"}:
         replies.append((f"repeat {group.remind_at.timestamp():.0f}", "repeat", text))

@@ -33,7 +33,7 @@ class WantedNotice:
 
     `visible`: people should see it in the channel, also if it is a reply in a thread. `escalation`: the destination is
     notified only of what got worse or was not acknowledged. `about` is the other destination whose notification the
-    reply reports.
+    reply reports. `settled`: if it closed, it is not expected to open again at once, so that it is worth a message.
     """
 
     destination: str
@@ -50,6 +50,7 @@ class WantedNotice:
     visible: bool = True
     escalation: bool = False
     about: str = ""
+    settled: bool = True
 
 
 def wanted_notices(
@@ -89,7 +90,7 @@ def next_due(
     if policy.each:
         return None
     timing = Timing(incident, policy, now, Holds.of(incident, policy.quiet, silences, facts))
-    times = [timing.holds.end(now)]
+    times = [timing.holds.end(now), *(timing.settles_at(span) for span in incident.open_spans)]
     if not incident.closed_at:
         times += [span.end for span in incident.quiet_spans]
         for destination in policy.destinations:
@@ -100,6 +101,8 @@ def next_due(
 def _at_destination(timing: Timing, destination: DestinationPolicy, *, notified: bool) -> list[WantedNotice]:
     """Return the message at the destination and the replies in its thread."""
     begun = timing.begin(destination)
+    if timing.incident.closed_at and not notified:
+        return []
     if notified and (begun is None or begun.at > timing.now):
         begun = Release(timing.incident.recorded_at, timing.incident.recorded_at, None)
     if begun is None or begun.due_at > timing.now:
@@ -117,6 +120,7 @@ def _at_destination(timing: Timing, destination: DestinationPolicy, *, notified:
         summary_at=begun.summary_at,
         mention=destination.mention,
         escalation=destination.is_escalation,
+        settled=timing.is_settled,
     )
     if begun.at > timing.now:
         return [message]

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from webhooks.incidents.incident import Incident
 from webhooks.incidents.policy import DestinationPolicy, Urgency
 from webhooks.incidents.silences import MAX_CHAIN
 from webhooks.incidents.timing import Timing
@@ -28,23 +27,22 @@ class Reply:
 
 def replies(timing: Timing, destination: DestinationPolicy, begun_at: datetime) -> list[Reply]:
     """Return the replies at a destination that was first notified at `begun_at`, up to now."""
-    found = [*_openings(timing), *_acts(timing), *_closings(timing.incident), *_escalations(timing, destination)]
+    found = [*_openings(timing), *_acts(timing), *_closings(timing), *_escalations(timing, destination)]
     found += [*_raised(timing), *_reminders(timing, begun_at)]
     return [reply for reply in found if begun_at < reply.at <= timing.now]
 
 
 def _openings(timing: Timing) -> Iterator[Reply]:
-    """Yield a reply for each time it opened again.
+    """Yield a reply for the first time it opened again; visible unless it is snoozed.
 
-    Only the first one is visible, because a flapping incident is noise, and none during a snooze.
+    There is none for each further time, because a flapping incident is noise; the message shows it.
     """
-    for number, span in enumerate(timing.incident.open_spans[1:]):
+    for span in timing.incident.open_spans[1:2]:
         at = timing.holds.end(span.recorded_at) or span.recorded_at
         if span.end is None or at < span.end:
             summary_at = at if at > span.recorded_at else None
-            visible = number == 0 and timing.is_active(at)
             text = f"{STATES[timing.incident.kind]} again"
-            yield Reply(f"open {span.evidence}", at, "open", text, visible, summary_at)
+            yield Reply(f"open {span.evidence}", at, "open", text, timing.is_active(at), summary_at)
 
 
 def _raised(timing: Timing) -> Iterator[Reply]:
@@ -73,13 +71,14 @@ def _acts(timing: Timing) -> Iterator[Reply]:
             yield Reply(f"end {act.id}", at, "repeat", text, visible=True, summary_at=summary_at)
 
 
-def _closings(incident: Incident) -> Iterator[Reply]:
-    for span in incident.open_spans:
-        if span.end and span.cure:
+def _closings(timing: Timing) -> Iterator[Reply]:
+    for span in timing.incident.open_spans:
+        at = timing.settles_at(span)
+        if at and span.end and span.cure:
             evidence = span.cure.act or (span.cure.run and span.cure.run.first_evidence)
             name = getattr(evidence, "id", "") or getattr(evidence, "key", "") or span.end.isoformat()
-            text = describe_closing(incident, span.end, span.cure)
-            yield Reply(f"close {name}", span.cure.recorded_at, "close", text)
+            text = describe_closing(timing.incident, span.end, span.cure)
+            yield Reply(f"close {name}", at, "close", text)
 
 
 def _escalations(timing: Timing, destination: DestinationPolicy) -> Iterator[Reply]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from webhooks.incidents.incident import Incident
+from webhooks.incidents.incident import Incident, OpenSpan
 from webhooks.incidents.policy import DestinationPolicy, Policy
 from webhooks.incidents.silences import FOREVER, Holds
+from webhooks.incidents.state import FLAPPING
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,29 @@ class Timing:
         """Return whether the incident is open at that time, and neither acknowledged nor snoozed."""
         is_open = any(span.covers(at) for span in self.incident.open_spans)
         return is_open and not any(span.covers(at) for span in self.incident.quiet_spans)
+
+    def settles_at(self, span: OpenSpan) -> datetime | None:
+        """Return when people are notified that the incident closed at the end of this span; None: they are not.
+
+        If it has opened again before, it may do so once more: until it has been closed for FLAPPING, a recovery is not
+        worth a message, unless a person has brought it about.
+        """
+        if span.cure is None:
+            return None
+        spans = self.incident.open_spans
+        place = spans.index(span)
+        if place == 0 or span.cure.kind in {"act", "refresh"}:
+            return span.cure.recorded_at
+        settled = max(span.cure.recorded_at, span.cure.at) + FLAPPING
+        return settled if place + 1 == len(spans) or spans[place + 1].recorded_at >= settled else None
+
+    @property
+    def is_settled(self) -> bool:
+        """Return whether the incident is open, or people are to be notified by now that it has closed."""
+        if not self.incident.closed_at or not self.incident.open_spans:
+            return True
+        settles_at = self.settles_at(self.incident.open_spans[-1])
+        return settles_at is not None and settles_at <= self.now
 
     def future(self, destination: DestinationPolicy) -> list[datetime | None]:
         """Return times at which something may be due at the destination."""
