@@ -158,7 +158,7 @@ def test_flapping_storm_in_the_thread(story: Story) -> None:
 
 
 def test_group_that_recovers_before_it_is_shown_is_not_posted(story: Story) -> None:
-    """Where a shared message waits for others, it is not sent if all of them have recovered meanwhile."""
+    """A shared message that waits for further failures is not sent if all refreshes have recovered meanwhile."""
     story.action = 'notify = "console"'
     storm(story, FAILED, range(6))
     story.work(15)

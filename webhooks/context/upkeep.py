@@ -217,7 +217,7 @@ class Upkeep:
         version = one.version
         may_be_posted = one.key in self._pending
         posted = self._find(one.key, thread)
-        if may_be_posted and one.key not in self._pending and one.form == "message" and one.urgency == "close":
+        if may_be_posted and one.key not in self._pending and one.form == "message" and one.over:
             self._save()
             raise NeverPosted
         if posted is not None:

@@ -14,6 +14,7 @@ from webhooks.errors import RetryLater, Skip
 from webhooks.handlers.notice import details_of
 from webhooks.incidents import Incident, describe_group, group_version
 from webhooks.incidents.grouping import CALM, WINDOW
+from webhooks.incidents.incident import OWN_KINDS
 from webhooks.incidents.notices import MESSAGE, WantedNotice
 from webhooks.incidents.policy import Urgency
 from webhooks.incidents.state import FLAPPING
@@ -57,7 +58,8 @@ def notice_group(context: Context, params: NoticeGroupParams) -> None:
 
 def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord, IncidentRecord]]) -> None:
     upkeep, incidents = Upkeep(context, group), [record.incident for _, record in members]
-    if not group.posted and not any(one.is_open for one in incidents):
+    over = not any(one.is_open or one.kind in OWN_KINDS for one in incidents)
+    if over and not group.posted:
         # There is nothing to be notified of any more.
         context.inbox.notice_groups.close(group)
         return
@@ -87,8 +89,8 @@ def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord
 
     looked_up = zlib.crc32(repr([line.details for line in lines]).encode())
     settled = not any(one.flapping and one.closed_at and context.now() < one.closed_at + FLAPPING for one in incidents)
-    wanted = _wanted(group, incidents, group_version(incidents, looked_up), settled=settled)
-    upkeep.run(wanted, whole, change)
+    message, *replies = _wanted(group, incidents, group_version(incidents, looked_up), settled=settled)
+    upkeep.run([replace(message, over=over), *replies], whole, change)
     if not any(one.is_open for one in incidents):
         context.inbox.notice_groups.close(group)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from webhooks.incidents.incident import Incident
+from webhooks.incidents.incident import OWN_KINDS, Incident
 from webhooks.incidents.policy import URGENCIES, DestinationPolicy, Policy, Urgency
 from webhooks.incidents.replies import Reply, replies
 from webhooks.incidents.silences import FOREVER, NO_FACTS, Facts, Holds, Silence
@@ -34,6 +34,7 @@ class WantedNotice:
     `visible`: people should see it in the channel, also if it is a reply in a thread. `escalation`: the destination is
     notified only of what got worse or was not acknowledged. `about` is the other destination whose notification the
     reply reports. `settled`: if it closed, it is not expected to open again at once, so that it is worth a message.
+    `over`: it is not posted for the first time any more.
     """
 
     destination: str
@@ -51,6 +52,7 @@ class WantedNotice:
     escalation: bool = False
     about: str = ""
     settled: bool = True
+    over: bool = False
 
 
 def wanted_notices(
@@ -101,7 +103,9 @@ def next_due(
 def _at_destination(timing: Timing, destination: DestinationPolicy, *, notified: bool) -> list[WantedNotice]:
     """Return the message at the destination and the replies in its thread."""
     begun = timing.begin(destination)
-    if timing.incident.closed_at and not notified:
+    # What the server has repaired at once at its own side is worth a message.
+    over = timing.incident.closed_at is not None and timing.incident.kind not in OWN_KINDS
+    if over and not notified:
         return []
     if notified and (begun is None or begun.at > timing.now):
         begun = Release(timing.incident.recorded_at, timing.incident.recorded_at, None)
@@ -121,6 +125,7 @@ def _at_destination(timing: Timing, destination: DestinationPolicy, *, notified:
         mention=destination.mention,
         escalation=destination.is_escalation,
         settled=timing.is_settled,
+        over=over,
     )
     if begun.at > timing.now:
         return [message]

@@ -92,7 +92,7 @@ class Timing:
     @property
     def is_settled(self) -> bool:
         """Return whether the incident is open, or people are to be notified by now that it has closed."""
-        if not self.incident.closed_at or not self.incident.open_spans:
+        if not self.incident.closed_at or len(self.incident.open_spans) < 2:
             return True
         settles_at = self.settles_at(self.incident.open_spans[-1])
         return settles_at is not None and settles_at <= self.now
