@@ -62,17 +62,25 @@ class Notifiers(Mapping[str, Notifier]):
     All kinds are present; one that is not configured raises an error that names its variables when it is used.
     """
 
-    def __init__(self, *, clock: Callable[[], datetime] = utc_now, ca_bundle: str = "", **configs: Config) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        ca_bundle: str = "",
+        public_url: str = "",
+        **configs: Config,
+    ) -> None:
         self.configs = {kind: configs.get(kind) or notifier.config_class() for kind, notifier in KINDS.items()}
         self._clock = clock
         self._ca_bundle = ca_bundle
+        self._public_url = public_url
         self._made: dict[str, Notifier] = {}
         self._lock = Lock()
 
     @classmethod
-    def from_variables(cls, values: Mapping[str, str], *, ca_bundle: str = "") -> Self:
+    def from_variables(cls, values: Mapping[str, str], *, ca_bundle: str = "", public_url: str = "") -> Self:
         """Return the notifiers, configured by the values of all their variables."""
-        notifiers = cls(ca_bundle=ca_bundle)
+        notifiers = cls(ca_bundle=ca_bundle, public_url=public_url)
         notifiers.configs.update(
             {kind: notifier.config_class.from_variables(values) for kind, notifier in KINDS.items()}
         )
@@ -94,7 +102,9 @@ class Notifiers(Mapping[str, Notifier]):
             raise NotifierError(f"Unknown notifier {kind!r}. Choose one of: {', '.join(KINDS)}", permanent=True)
         with self._lock:
             if kind not in self._made:
-                self._made[kind] = KINDS[kind](self.configs[kind], clock=self._clock, ca_bundle=self._ca_bundle)
+                self._made[kind] = KINDS[kind](
+                    self.configs[kind], clock=self._clock, ca_bundle=self._ca_bundle, public_url=self._public_url
+                )
             return self._made[kind]
 
     def __contains__(self, kind: object) -> bool:

@@ -84,7 +84,7 @@ class Notifier(ABC):
     """Delivers messages to one kind of destination. Thread-safe; every failure is a NotifierError.
 
     Nothing is opened or asked before the first message. `ca_bundle` names a file with certificate authorities to trust
-    beside the usual ones.
+    beside the usual ones. `public_url` is the address at which services reach this server; empty if they cannot.
     """
 
     kind: ClassVar[str]
@@ -99,10 +99,13 @@ class Notifier(ABC):
     # The sentence before their table in the documentation.
     permissions_intro: ClassVar[str] = ""
 
-    def __init__(self, config: Any, *, clock: Callable[[], datetime] = utc_now, ca_bundle: str = "") -> None:
+    def __init__(
+        self, config: Any, *, clock: Callable[[], datetime] = utc_now, ca_bundle: str = "", public_url: str = ""
+    ) -> None:
         self.config = config
         self.clock = clock
         self.ca_bundle = ca_bundle
+        self.public_url = public_url
 
     @property
     def has_buttons(self) -> bool:

@@ -91,6 +91,9 @@ class Config:
     twilio_api_key_secret: str = field(default="", repr=False)
     twilio_from: str = "+15005550006"
     twilio_to: str = "+15550100"
+    twilio_whatsapp_from: str = "+15005550006"
+    # The template of WhatsApp messages that is approved.
+    twilio_whatsapp_content_sid: str = "HX00000000000000000000000000000001"
     # The only numbers that a trial account can send to; None: a paid account.
     twilio_verified: frozenset[str] | None = None
 
@@ -162,6 +165,8 @@ class Config:
             "POST_URLS": f"ops={base}/post/ops",
             "POST_SECRET": self.post_secret,
             "POST_ALLOW": "127.0.0.1",
+            "TWILIO_WHATSAPP_FROM": self.twilio_whatsapp_from,
+            "TWILIO_WHATSAPP_CONTENT_SID": self.twilio_whatsapp_content_sid,
         }
 
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.serving import is_running_from_reloader
 
 from notifiers.slack.interactions import is_signed
-from webhooks import cli, health, logs, receiver, slack_interactions, sms_replies
+from webhooks import cli, health, logs, receiver, slack_interactions, sms_replies, sms_status
 from webhooks.cli.support import demo_settings
 from webhooks.config.environment import require_free_address
 from webhooks.config.settings import Settings, is_flask_command, load_environment, misspelt_variables
@@ -25,6 +25,7 @@ from webhooks.slack_presses import recorder
 
 if TYPE_CHECKING:
     from notifiers.twilio.replies import Reply
+    from notifiers.twilio.status import StatusReport
     from webhooks.inbox import Receipt
     from webhooks.incidents.sms_commands import Command
 
@@ -57,6 +58,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         destinations = services.destinations_of_number(reply.sender)
         return services.inbox.sms_replies.record(reply.sid, reply.sender, destinations, command)
 
+    def record_status(message_id: str, report: StatusReport, reason: str) -> str:
+        return services.inbox.sms_status.record(message_id, report.sid, f"twilio:{report.to}", reason)
+
     def on_unavailable() -> None:
         services.outages.record()
 
@@ -67,6 +71,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(slack_interactions.create_blueprint(record_press, services.signing_secret))
     token = settings.notifier_variables()["TWILIO_AUTH_TOKEN"] if settings.sms_replies else ""
     app.register_blueprint(sms_replies.create_blueprint(record_reply, token, settings.public_url))
+    status_token = settings.notifier_variables()["TWILIO_AUTH_TOKEN"]
+    app.register_blueprint(sms_status.create_blueprint(record_status, status_token, settings.public_url))
     app.register_blueprint(health.blueprint)
     app.register_blueprint(blueprint.create_blueprint(services))
     app.register_error_handler(HTTPException, problem_of)

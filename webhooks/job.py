@@ -16,6 +16,8 @@ DEAD_LETTERS = "dead_letters"
 # The checkpoint of an announcement of dead letters with the destinations that were notified, and those that were not.
 ANNOUNCED_TO = "announced to"
 PLANNING_FAILED = "planning_failed"
+# Reports a text message that was accepted and not delivered.
+UNDELIVERED = "undelivered"
 DIGEST = "digest"
 # Brings the message about an incident up to date.
 NOTICE = "notice"

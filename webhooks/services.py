@@ -138,7 +138,9 @@ class Services:
     @shared
     def notifiers(self) -> Notifiers:
         """Build the notifiers from their variables."""
-        return Notifiers.from_variables(self.settings.notifier_variables(), ca_bundle=self._ca_bundle)
+        return Notifiers.from_variables(
+            self.settings.notifier_variables(), ca_bundle=self._ca_bundle, public_url=self.settings.public_url
+        )
 
     @property
     def signing_secret(self) -> str:

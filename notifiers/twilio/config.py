@@ -20,6 +20,12 @@ class TwilioConfig(Config):
         "TWILIO_FROM", "Sender: a number (+1555…), a name, or a messaging service (MG…)", required=True
     )
     to: str = variable("TWILIO_TO", "Number of the destination `twilio` (+1555…)")
+    whatsapp_sender: str = variable(
+        "TWILIO_WHATSAPP_FROM", "Sender of WhatsApp messages (+1555…), or a messaging service (MG…)"
+    )
+    whatsapp_content: str = variable(
+        "TWILIO_WHATSAPP_CONTENT_SID", "Approved template (HX…) of WhatsApp messages, with four variables"
+    )
     api_url: str = variable(
         "TWILIO_API_URL",
         "Address of Twilio, the part before /2010-04-01; for another region e.g. https://api.dublin.ie1.twilio.com",

@@ -33,6 +33,8 @@ ADVICE = {
     30006: "a landline, or a carrier that cannot be reached",
     30007: "filtered by the carrier as spam",
     30034: "the US sender is not registered for A2P 10DLC",
+    63016: "outside of a conversation WhatsApp shows only approved templates; check TWILIO_WHATSAPP_CONTENT_SID",
+    63024: "the recipient has no WhatsApp",
     63038: "the account has reached its daily limit of messages",
 }
 # Too many requests; too many messages from the sender; the queue of the sender, or of the account, is full.
@@ -50,9 +52,12 @@ MAX_TEXT, MAX_DATE = 500, 100
 class Refusal(NotifierError):
     """Twilio responded and did not accept the message."""
 
-    def __init__(self, message: str, *, permanent: bool, retry_at: datetime | None, status: int) -> None:
+    def __init__(
+        self, message: str, *, permanent: bool, retry_at: datetime | None, status: int, code: int | None = None
+    ) -> None:
         super().__init__(message, permanent=permanent, retry_at=retry_at)
         self.status = status
+        self.code = code
 
 
 def refusal(response: Response, now: datetime) -> Refusal:
@@ -68,7 +73,7 @@ def refusal(response: Response, now: datetime) -> Refusal:
     permanent = retry_at is None and response.status < 500 and response.status != 408
     if not permanent and not retry_at:
         retry_at = parse_retry_after(retry_after, now)
-    return Refusal(f"Twilio: {reason}{hint}", permanent=permanent, retry_at=retry_at, status=response.status)
+    return Refusal(f"Twilio: {reason}{hint}", permanent=permanent, retry_at=retry_at, status=response.status, code=code)
 
 
 def accepted_sid(response: Response, now: datetime) -> str:
@@ -97,15 +102,17 @@ def raise_if_failed(message: Mapping[str, Any], now: datetime) -> None:
     raise Undelivered(words, permanent=retry_at is None, retry_at=retry_at)
 
 
-def sid_in_list(response: Response, body: str, since: datetime) -> str | None:
-    """Return the SID of the listed message with that body that was created at `since` or later."""
+def sid_in_list(response: Response, body: str, since: datetime, *, anywhere: bool = False) -> str | None:
+    """Return the SID of the listed message with that body, or with it `anywhere`, created at `since` or later."""
     listed = response.json().get("messages")
     for item in listed if isinstance(listed, list) else []:
         if not isinstance(item, dict):
             continue
         created, sid = parse_date(item.get("date_created")), str(item.get("sid"))
         # A trial account puts a sentence before the body.
-        if created and created >= since and str(item.get("body")).endswith(body) and SID.fullmatch(sid):
+        text = str(item.get("body"))
+        is_same = body in text if anywhere else text.endswith(body)
+        if created and created >= since and is_same and SID.fullmatch(sid):
             return sid
     return None
 

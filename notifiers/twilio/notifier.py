@@ -1,10 +1,11 @@
-"""Text messages through Twilio's Messages resource.
+"""Text messages, and messages by WhatsApp, through Twilio's Messages resource.
 
 https://www.twilio.com/docs/messaging/api/message-resource
 """
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from datetime import timedelta
@@ -27,11 +28,16 @@ from notifiers.twilio.errors import (
     sid_in_list,
 )
 from notifiers.twilio.render import count_segments, render
+from notifiers.twilio.status import status_url
+from notifiers.twilio.whatsapp import PREFIX, variables
 
 if TYPE_CHECKING:
     from notifiers.transport import Response, Transport
 
 E164 = re.compile(r"\+[1-9]\d{6,14}")
+CONTENT_SID = re.compile(r"HX[0-9a-f]{32}")
+# https://www.twilio.com/docs/api/errors/21609
+INVALID_CALLBACK = 21609
 # Dates in Twilio's responses have whole seconds.
 CLOCK_PRECISION = timedelta(seconds=2)
 
@@ -54,33 +60,59 @@ class TwilioNotifier(Notifier):
 
     @staticmethod
     def parse_address(text: str) -> str:
-        """Return the number in E.164 form, without spaces, dots, dashes and brackets."""
-        number = re.sub(r"[\s().-]", "", text)
+        """Return the number in E.164 form, without spaces, dots, dashes and brackets; for WhatsApp with its prefix."""
+        prefix = PREFIX if text.startswith(PREFIX) else ""
+        number = re.sub(r"[\s().-]", "", text.removeprefix(PREFIX))
         if not E164.fullmatch(number):
             raise ValueError(f"{text!r} is not a phone number. Write it with + and the country code, such as +15550100")
-        return number
+        return prefix + number
 
     def deliver(self, message: Message, address: str) -> Receipt:
-        """Send the message as one SMS of at most three segments."""
+        """Send the message as one SMS of at most three segments, or as a WhatsApp template."""
         try:
             number = self.parse_address(address)
         except ValueError as error:
             raise NotifierError(str(error), permanent=True, sent=False) from error
-        body, sender = render(message), self.config.sender
-        by = "MessagingServiceSid" if sender.startswith("MG") else "From"
+        fields = self._content(message, number) | {"To": number}
+        # Part of the text that Twilio lists; that of a template contains the variables.
+        text = fields.get("Body") or json.loads(fields["ContentVariables"])["1"]
         started = time.monotonic()
         try:
-            response = self._call("POST", ".json", {"To": number, by: sender, "Body": body})
-            return Receipt(number, accepted_sid(response, self.clock()))
+            return Receipt(number, accepted_sid(self._post(fields, message), self.clock()))
         except NotifierError as error:
             # After a server error, too, Twilio may have taken the message.
             unclear = error.uncertain or (isinstance(error, Refusal) and error.status >= 500)
-            if unclear and (sid := self._find_sent(started, number, body)):
+            if unclear and (sid := self._find_sent(started, number, text, is_template="ContentSid" in fields)):
                 return Receipt(number, sid)
             if not error.uncertain:
                 raise
-            words = f"{error}. The SMS may have been sent and is not repeated. Replay the job to send it again"
+            words = f"{error}. The message may have been sent and is not repeated. Replay the job to send it again"
             raise NotifierError(words, permanent=True, uncertain=True) from error
+
+    def _content(self, message: Message, number: str) -> dict[str, str]:
+        """Return the fields for the sender and the content. Raises a permanent NotifierError without a template."""
+        sender, config = self.config.sender, self.config
+        if not number.startswith(PREFIX):
+            return {_sender_field(sender): sender, "Body": render(message)}
+        if not CONTENT_SID.fullmatch(config.whatsapp_content) or not config.whatsapp_sender:
+            words = "WhatsApp needs TWILIO_WHATSAPP_FROM, and in TWILIO_WHATSAPP_CONTENT_SID an approved template (HX…)"
+            raise NotifierError(words, permanent=True, sent=False)
+        sender, field = config.whatsapp_sender, _sender_field(config.whatsapp_sender)
+        return {
+            field: sender if field != "From" else PREFIX + sender.removeprefix(PREFIX),
+            "ContentSid": config.whatsapp_content,
+            "ContentVariables": variables(message),
+        }
+
+    def _post(self, fields: dict[str, str], message: Message) -> Response:
+        """Send the form, with the address for reports if they can be verified and Twilio accepts it."""
+        callback = status_url(self.public_url, message.id) if self.config.auth_token else ""
+        try:
+            return self._call("POST", ".json", fields | ({"StatusCallback": callback} if callback else {}))
+        except Refusal as error:
+            if not callback or error.code != INVALID_CALLBACK:
+                raise
+            return self._call("POST", ".json", fields)
 
     def billed_units(self, message: Message) -> int:
         """Return the number of segments, each of which Twilio charges as one SMS."""
@@ -132,10 +164,10 @@ class TwilioNotifier(Notifier):
             raise refusal(response, self.clock())
         return response
 
-    def _find_sent(self, started: float, number: str, body: str) -> str | None:
+    def _find_sent(self, started: float, number: str, text: str, *, is_template: bool) -> str | None:
         """Return the SID of this message if Twilio has it; None also where it cannot be looked up.
 
-        `started` is the monotonic time before the message was sent.
+        `started` is the monotonic time before the message was sent; `text` ends it, or is a part of a template.
         """
         try:
             # Not filtered by DateSent, which is empty until a message has left.
@@ -145,4 +177,8 @@ class TwilioNotifier(Notifier):
         # By Twilio's own clock, as ours may differ.
         now = parse_date(response.headers.get("date")) or self.clock()
         since = now - timedelta(seconds=time.monotonic() - started) - CLOCK_PRECISION
-        return sid_in_list(response, body, since)
+        return sid_in_list(response, text, since, anywhere=is_template)
+
+
+def _sender_field(sender: str) -> str:
+    return "MessagingServiceSid" if sender.startswith("MG") else "From"

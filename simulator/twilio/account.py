@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from simulator.config import Config
+from simulator.twilio import whatsapp
 
 E164 = re.compile(r"\+[1-9]\d{6,14}")
 SERVICE = re.compile("MG[0-9a-f]{32}")
@@ -96,21 +97,31 @@ class Account:
             self.credentials.append((config.twilio_api_key_sid, config.twilio_api_key_secret))
         self._senders = {config.twilio_from, MAGIC_SENDER}
         self._verified = config.twilio_verified
+        self._approved_template, self._whatsapp_sender = config.twilio_whatsapp_content_sid, config.twilio_whatsapp_from
         self._now, self._random = now, random.Random(random_source.random())
         self.opted_out: set[str] = set()
         self.messages: list[Sms] = []
 
     def send(self, form: Mapping[str, str], media: tuple[str, ...], *, error_code: int = 0) -> Sms:
         """Accept a message; with an `error_code` it will not be delivered. Raises TwilioError if Twilio refuses it."""
-        to, body = self._check_recipient(form.get("To", "")), form.get("Body", "")
+        channel = whatsapp.PREFIX if form.get("To", "").startswith(whatsapp.PREFIX) else ""
+        to, body = self._check_recipient(form.get("To", "").removeprefix(channel)), form.get("Body", "")
         sender, service = form.get("From", ""), form.get("MessagingServiceSid", "")
-        self._check_sender(sender, service)
+        if channel:
+            shown, code = whatsapp.rendered(form, self._approved_template)
+            if code and code != whatsapp.NO_TEMPLATE:
+                raise TwilioError(code, "The template or its variables are invalid.")
+            body, error_code = shown or body, code or error_code
+            if sender and sender != f"{channel}{self._whatsapp_sender}":
+                raise TwilioError(63007, f"Twilio could not find a Channel with the specified From address {sender}")
+        else:
+            self._check_sender(sender, service)
         if not body and not media:
             raise TwilioError(21619, "A text message body or media urls must be specified.")
         if len(body) > MAX_CHARACTERS:
             raise TwilioError(21617, "The concatenated message body exceeds the 1600 character limit.")
         sid = self.new_sid("MM" if media else "SM")
-        sms = Sms(sid, to, sender or self.sender, service, body, self._now(), media, error_code)
+        sms = Sms(sid, channel + to, sender or self.sender, service, body, self._now(), media, error_code)
         self.messages.append(sms)
         return sms
 

@@ -19,6 +19,7 @@ from notifiers.post.render import render as post_body
 from notifiers.post.signature import parse_secrets, signed_headers
 from notifiers.slack.render import blocks
 from notifiers.teams.render import render as teams_card
+from notifiers.twilio.whatsapp import variables
 from simulator.receivers.teams import card_texts
 from webhooks.config.settings import ROOT
 
@@ -87,12 +88,18 @@ def email() -> str:
     return "\n".join([*lines, "", plain.get_content().strip()])
 
 
+def whatsapp() -> str:
+    """Return the variables of the template."""
+    return json.dumps(json.loads(variables(SAMPLE)), ensure_ascii=False, indent=2)
+
+
 CAPTURES: dict[str, Callable[[], str]] = {
     "teams": teams,
     "slack-webhook": slack_webhook,
     "pagerduty": pagerduty,
     "post": post,
     "email": email,
+    "whatsapp": whatsapp,
 }
 
 

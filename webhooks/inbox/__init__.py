@@ -47,6 +47,7 @@ from webhooks.inbox.sessions import Sessions
 from webhooks.inbox.sign_ins import SignIns
 from webhooks.inbox.silences import Silences
 from webhooks.inbox.sms_replies import SmsReplies
+from webhooks.inbox.sms_status import SmsStatus
 from webhooks.inbox.state import State
 from webhooks.inbox.synthetic_events import SyntheticEvents
 from webhooks.incidents import ResourceDetails
@@ -106,6 +107,7 @@ class Inbox:
         self.dead_letter_groups = DeadLetterGroups(store, self.findings)
         self.presses = Presses(store, self.incidents)
         self.sms_replies = SmsReplies(store, self.incidents)
+        self.sms_status = SmsStatus(store)
         self.notices = Notices(store)
         self.notice_groups = NoticeGroups(store)
         self.silences = Silences(store)
