@@ -7,6 +7,7 @@ import pytest
 from webhooks.event_types import (
     DIGEST_DUE,
     EVENT_TYPES,
+    HEARTBEAT_DUE,
     JOB_LIST_EVENT_TYPES,
     MONITOR_EVENT_TYPES,
     EventType,
@@ -89,10 +90,10 @@ def test_only_publications_and_deletions_happen_once() -> None:
 
 
 def test_types_of_the_monitor_are_no_types_of_tableau() -> None:
-    """They are known by name, warn (except that a digest is due), and cannot be subscribed to in Tableau."""
+    """They are known by name, warn (except for the times of digest and heartbeat), and are unknown to Tableau."""
     assert not MONITOR_EVENT_TYPES.keys() & EVENT_TYPES.keys()
     assert all(event_type(name).from_monitor for name in MONITOR_EVENT_TYPES)
-    findings = [one for one in MONITOR_EVENT_TYPES.values() if one.name != DIGEST_DUE]
+    findings = [one for one in MONITOR_EVENT_TYPES.values() if one.name not in {DIGEST_DUE, HEARTBEAT_DUE}]
     assert {one.severity for one in findings} == {"warning"}
     assert not any(one.from_monitor for one in EVENT_TYPES.values())
 

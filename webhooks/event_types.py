@@ -34,6 +34,7 @@ JOB_LIST_CHECK_FAILED = "JobListCheckFailed"
 DOWNTIME_ENDED = "DowntimeEnded"
 SLACK_DISCONNECTED = "SlackDisconnected"
 DIGEST_DUE = "DigestDue"
+HEARTBEAT_DUE = "HeartbeatDue"
 
 REFRESH_MISSED = "RefreshMissed"
 REFRESH_RUNS_LONG = "RefreshRunsLong"
@@ -157,8 +158,9 @@ _MONITOR = (
     EventType(JOB_LIST_CHECK_FAILED, "WEBHOOK", "monitor", "failed", "warning"),
     EventType(DOWNTIME_ENDED, "WEBHOOK", "monitor", "ended", "warning"),
     EventType(SLACK_DISCONNECTED, "WEBHOOK", "monitor", "failed", "warning"),
-    # No finding, but the time of the digest.
+    # No findings, but the times of the digest and of the heartbeat.
     EventType(DIGEST_DUE, "WEBHOOK", "monitor", "due"),
+    EventType(HEARTBEAT_DUE, "WEBHOOK", "monitor", "due"),
 )
 
 # Found by the watches: what did not happen in Tableau. The payload's `resource` says which kind of content it is about.

@@ -19,6 +19,7 @@ PLANNING_FAILED = "planning_failed"
 # Reports a text message that was accepted and not delivered.
 UNDELIVERED = "undelivered"
 DIGEST = "digest"
+HEARTBEAT = "heartbeat"
 # Brings the message about an incident up to date.
 NOTICE = "notice"
 # Brings a message that several incidents share up to date.
@@ -35,7 +36,7 @@ UNKNOWN, CLOSED, REPEATED = "unknown", "closed", "repeated"
 REFRESH_INCIDENT = "refresh_incident"
 # Their jobs belong to an incident; the event only gives them a place.
 INCIDENT_HANDLERS = frozenset({NOTICE, NOTICE_GROUP, SLACK_PRESS, SLACK_GROUP_PRESS, SMS_REPLY, REFRESH_INCIDENT})
-BUILT_IN_HANDLERS = frozenset({MONITOR_ALERT, DEAD_LETTERS, PLANNING_FAILED, DIGEST})
+BUILT_IN_HANDLERS = frozenset({MONITOR_ALERT, DEAD_LETTERS, PLANNING_FAILED, DIGEST, HEARTBEAT})
 
 VerdictKind = Literal["rule", "handler", "monitor", "reconciled", "planning"]
 

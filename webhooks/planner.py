@@ -10,8 +10,17 @@ from functools import partial
 
 from webhooks.errors import StoreUnavailable
 from webhooks.event import MONITOR, RECONCILED, Event
-from webhooks.event_types import DIGEST_DUE
-from webhooks.job import DEAD_LETTERS, DIGEST, MONITOR_ALERT, PLANNING_FAILED, NewJob, Verdict, planning_failure
+from webhooks.event_types import DIGEST_DUE, HEARTBEAT_DUE
+from webhooks.job import (
+    DEAD_LETTERS,
+    DIGEST,
+    HEARTBEAT,
+    MONITOR_ALERT,
+    PLANNING_FAILED,
+    NewJob,
+    Verdict,
+    planning_failure,
+)
 from webhooks.registry import Registry
 from webhooks.rules import Rules
 from webhooks.rules.digest import Digest
@@ -95,6 +104,9 @@ class Planner:
             return (_digest_verdict(self.rules.digest),)
         if event.origin == MONITOR and event.type.from_watch:
             return tuple(self.rules.explain_finding(event, self.zone))
+        if event.origin == MONITOR and event.event_type == HEARTBEAT_DUE:
+            job = NewJob(HEARTBEAT, HEARTBEAT, rule=HEARTBEAT, max_attempts=1)
+            return (Verdict("monitor", HEARTBEAT, matched=True, reason="the time of the heartbeat", jobs=(job,)),)
         if event.origin == MONITOR:
             return self._alert_verdicts(event)
         twin = None if event.id is None or event.origin == RECONCILED else self.find_twin(event)

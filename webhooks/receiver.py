@@ -123,7 +123,8 @@ class Receiver:
         try:
             event = parse(read_body(request))
             if event is None:
-                log.info("Test request received: peer=%s", request.remote_addr)
+                level = logging.DEBUG if "Heartbeat" in request.headers else logging.INFO
+                log.log(level, "Test request received: peer=%s", request.remote_addr)
                 self._on_response("test", 200, time.perf_counter() - started)
                 return respond('{"status": "test"}')
             receipt = self._receive(event)

@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from notifiers import Notifiers, parse_destination
 from webhooks.clock import utc_now
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from webhooks.inbox.databases.known_database import KnownDatabase
     from webhooks.job import NewJob
     from webhooks.monitor import Monitor
+    from webhooks.monitor.heartbeat import Heartbeat
     from webhooks.monitor.outages import Outages
     from webhooks.planner import Planner
     from webhooks.registry import Registry
@@ -68,6 +70,7 @@ class Services:
         self.known_database: KnownDatabase | None = None
         self.lock = threading.RLock()
         self._worker: Worker | None = None
+        self._heartbeat: Heartbeat | None = None
         self._monitors: list[Monitor] = []
         self._socket_mode: SocketMode | None = None
         # What was logged about the rules that this process uses; the same is not logged again after a change.
@@ -366,10 +369,23 @@ class Services:
         if self._worker is None:
             self.outages.record()
         self.counters.start(self.inbox.store)
+        if self._heartbeat is None and self.settings.heartbeat_url.get_secret_value():
+            self._heartbeat = self.heartbeat()
+            self._heartbeat.start()
         if self.settings.worker_threads and self._worker is None:
             self._worker = self.worker()
             self._worker.start()
             self.start_monitor()
+
+    def heartbeat(self) -> Heartbeat:
+        """Return the heartbeat of this server, not started."""
+        from webhooks.monitor.heartbeat import Heartbeat  # noqa: PLC0415 - see above
+
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.settings.host, self.settings.host)  # noqa: S104 - ours
+        host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        token = next(iter(self.settings.webhook_tokens()), "")
+        path = f"/webhook/{quote(token, safe='')}" if token else "/webhook"
+        return Heartbeat(lambda: self.inbox, f"http://{host}:{self.settings.port}{path}")
 
     def start_monitor(self) -> None:
         """Start the periodic checks in this process, unless there is no credential for Tableau, and Socket Mode."""
@@ -421,6 +437,8 @@ class Services:
             self._socket_mode.stop()
         for monitor in self._monitors:
             monitor.stop()
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
         if self._worker is not None:
             self._worker.stop(grace)
         if "outages" in self.__dict__:

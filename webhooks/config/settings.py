@@ -126,6 +126,11 @@ class Settings(NotifierSettings):
         description="Secret of at least 16 characters that signs links in messages (e-mail, Teams, …), with which "
         "people acknowledge without signing in; needs `PUBLIC_URL`. If empty, messages have no such links",
     )
+    heartbeat_url: SecretStr = Field(
+        SecretStr(""),
+        description="Address that is called every minute while everything works, e.g. of healthchecks.io "
+        "([monitoring](howto/watch.md#heartbeat)). If empty, none is",
+    )
     webhook_label: str = Field(
         "tableau-webhooks",
         min_length=1,
@@ -277,6 +282,13 @@ class Settings(NotifierSettings):
     @classmethod
     def _validate_public_url(cls, address: str) -> str:
         return pages_url(address) if address else ""
+
+    @field_validator("heartbeat_url")
+    @classmethod
+    def _validate_heartbeat_url(cls, url: SecretStr) -> SecretStr:
+        if url.get_secret_value() and not url.get_secret_value().startswith(("http://", "https://")):
+            raise ValueError("should be an http:// or https:// address")
+        return url
 
     @field_validator("database_url")
     @classmethod

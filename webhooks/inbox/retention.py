@@ -9,7 +9,7 @@ from functools import partial
 from sqlalchemy import Connection, bindparam, delete, exists, select, text
 
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import OPEN, RECEIVED, attempts, checkpoints, events, incidents, jobs
+from webhooks.inbox.schema import OPEN, RECEIVED, attempts, checkpoints, events, incidents, jobs, synthetic_events
 
 # Events in one transaction: an acknowledgement waits for one batch, not for all of them.
 BATCH = 200
@@ -62,6 +62,13 @@ class Retention:
             last = oldest[-1]["id"]
             time.sleep(PAUSE_SECONDS)
         return deleted
+
+    def delete_synthetic(self, event_type: str, resource_luid: str, before: float) -> int:
+        """Delete finished events of our own of one type and resource from before that time, and return how many."""
+        table = synthetic_events.c
+        same = (table.event_type == event_type, table.resource_luid == resource_luid, table.happened_at < before)
+        ids = [row["event_id"] for row in self._store.rows(select(table.event_id).where(*same).limit(BATCH))]
+        return self._store.write(partial(_delete, event_ids=ids)) if ids else 0
 
 
 def is_time(value: object, latest: float) -> bool:

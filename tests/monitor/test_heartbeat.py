@@ -1,0 +1,178 @@
+"""The heartbeat: HEARTBEAT_URL is called only after an event has gone the whole way, and not if any stage is stuck."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from werkzeug.serving import make_server
+
+from notifiers import NotifierError, Notifiers
+from webhooks.app import create_app
+from webhooks.config.settings import Settings
+from webhooks.context import Context, call
+from webhooks.errors import Skip, StoreUnavailable
+from webhooks.inbox import Inbox
+from webhooks.monitor.heartbeat import Heartbeat
+from webhooks.planner import Planner
+from webhooks.registry import Registry, registry
+from webhooks.rules import Rules
+
+START = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
+
+
+@dataclass
+class Way:
+    """A server with its receiver on a port, the other side that counts calls, and the stages between on a clock."""
+
+    inbox: Inbox
+    settings: Settings
+    hook: str
+    calls: list[str]
+    status: list[int]
+    now: datetime = START
+    heartbeat: Heartbeat = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.heartbeat = Heartbeat(lambda: self.inbox, self.hook, clock=lambda: self.now)
+
+    def beat(self, seconds: float) -> bool:
+        self.now = START + timedelta(seconds=seconds)
+        return self.heartbeat.beat(self.now)
+
+    def plan(self) -> None:
+        self.inbox.events.plan(Planner(Rules(), Registry()).jobs)
+
+    def run(self, seconds: float) -> list[str]:
+        """Run all jobs at that time, and return why they were skipped."""
+        self.now = START + timedelta(seconds=seconds)
+        skipped = []
+        for job in self.inbox.jobs.claim("tests", 10, 60):
+            context = Context(
+                job,
+                inbox=self.inbox,
+                tableau=lambda: pytest.fail("Tableau is not needed"),
+                notifiers=Notifiers(),
+                settings=self.settings,
+                clock=lambda: self.now,
+            )
+            try:
+                call(registry.handler(job.handler), context)
+                self.inbox.jobs.finish(job)
+            except Skip as reason:
+                skipped.append(str(reason))
+                self.inbox.jobs.skip(job, str(reason))
+        return skipped
+
+
+@pytest.fixture
+def way(settings: Settings) -> Iterator[Way]:
+    registry.load()
+    calls, status = list[str](), [200]
+
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            calls.append(self.path)
+            self.send_response(status[0])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    other = ThreadingHTTPServer(("127.0.0.1", 0), Other)
+    url = f"http://127.0.0.1:{other.server_address[1]}/ping/secret-uuid"
+    settings = settings.model_copy(update={"heartbeat_url": SecretStr(url)})
+    app = create_app(settings)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threads = [threading.Thread(target=one.serve_forever, daemon=True) for one in (other, server)]
+    for thread in threads:
+        thread.start()
+    hook = f"http://127.0.0.1:{server.port}/webhook/{settings.webhook_tokens()[0]}"
+    yield Way(app.extensions["webhooks"].inbox, settings, hook, calls, status)
+    other.shutdown()
+    server.shutdown()
+    other.server_close()
+    server.server_close()
+    app.extensions["webhooks"].stop()
+
+
+def test_heartbeat_is_sent_after_the_whole_way(way: Way) -> None:
+    """One call a minute; the events are deleted again."""
+    for minute in range(15):
+        assert way.beat(60 * minute + 5)
+        assert way.beat(60 * minute + 15)
+        way.plan()
+        assert way.run(60 * minute + 16) == []
+    assert way.calls == ["/ping/secret-uuid"] * 15
+    assert len(way.inbox.events.list(limit=100)) == 11
+    assert way.inbox.events.received_times() == []
+
+
+def test_processes_of_one_inbox_send_one_heartbeat(way: Way) -> None:
+    """The event of a minute is the same for all of them."""
+    assert way.beat(5)
+    assert Heartbeat(lambda: way.inbox, way.hook).beat(START + timedelta(seconds=8))
+    way.plan()
+    way.run(9)
+    assert len(way.calls) == 1
+
+
+def test_receiver_that_is_stuck_stops_it(way: Way) -> None:
+    """A server that accepts connections and does not respond, and one that refuses its own token."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as deaf:
+        way.heartbeat = Heartbeat(lambda: way.inbox, f"http://127.0.0.1:{deaf.getsockname()[1]}/webhook/t")
+        with pytest.raises(NotifierError):
+            way.beat(5)
+    way.heartbeat = Heartbeat(lambda: way.inbox, f"{way.hook}-wrong")
+    assert not way.beat(15)
+    way.plan()
+    way.run(20)
+    assert way.calls == []
+
+
+def test_database_that_stores_nothing_stops_it(way: Way, settings: Settings) -> None:
+    """Another process holds the lock; once it is released, the same minute is tried again."""
+    file = Path(settings.database_url.get_secret_value().removeprefix("sqlite:///"))
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable):
+            way.beat(5)
+        other.execute("ROLLBACK")
+    assert way.beat(15)
+
+
+def test_planning_that_is_stuck_stops_it(way: Way) -> None:
+    """An event that is planned late is no sign of health, also when everything works again."""
+    assert way.beat(5)
+    assert way.run(60) == []
+    way.plan()
+    assert way.run(120) == ["too late: the event took 115 s"]
+    assert way.calls == []
+
+
+def test_jobs_that_are_stuck_stop_it(way: Way) -> None:
+    """The threads hang, and run the job minutes later."""
+    assert way.beat(5)
+    way.plan()
+    assert way.run(66) == ["too late: the event took 61 s"]
+    assert way.calls == []
+
+
+def test_other_side_that_is_away_leads_to_no_dead_letter(way: Way, caplog: pytest.LogCaptureFixture) -> None:
+    """It notices by itself that nothing comes; its address is a secret."""
+    way.status[0] = 503
+    way.beat(5)
+    way.plan()
+    assert way.run(6) == ["not sent: HEARTBEAT_URL responds with 503"]
+    assert way.inbox.dead_letters.unannounced() == []
+    assert "secret-uuid" not in caplog.text
