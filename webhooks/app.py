@@ -14,6 +14,7 @@ from werkzeug.serving import is_running_from_reloader
 
 from notifiers.slack.interactions import is_signed
 from webhooks import cli, health, logs, receiver, slack_interactions, sms_replies, sms_status
+from webhooks.api import blueprint as api
 from webhooks.cli.support import demo_settings
 from webhooks.config.environment import require_free_address
 from webhooks.config.settings import Settings, is_flask_command, load_environment, misspelt_variables
@@ -75,6 +76,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(sms_status.create_blueprint(record_status, status_token, settings.public_url))
     app.register_blueprint(health.blueprint)
     app.register_blueprint(blueprint.create_blueprint(services))
+    app.register_blueprint(api.create_blueprint(services))
     app.register_error_handler(HTTPException, problem_of)
     app.register_error_handler(Exception, _internal_error)
     cli.register(app)

@@ -103,6 +103,29 @@ class Incidents:
             lambda connection: incident_records(connection, connection.execute(query).mappings().all())
         )
 
+    def page(
+        self,
+        *,
+        states: Collection[str] = (),
+        kinds: Collection[str] = (),
+        resources: Collection[str] = (),
+        projects: Collection[str] = (),
+        owners: Collection[str] = (),
+        since: datetime | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> Sequence[IncidentRecord]:
+        """Return incidents with smaller numbers than `before`, the greatest number first; filters as in `list`."""
+        filters = incident_filters(states, kinds, resources, projects, owners)
+        if since is not None:
+            filters.append(or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= since.timestamp()))
+        if before is not None:
+            filters.append(incidents.c.id < before)
+        query = select(incidents).where(*filters).order_by(incidents.c.id.desc()).limit(limit)
+        return self._store.read(
+            lambda connection: incident_records(connection, connection.execute(query).mappings().all())
+        )
+
     def count_open(self) -> dict[tuple[str, str], int]:
         """Return the number of incidents that are not closed, by kind and state."""
         query = select(incidents.c.kind, incidents.c.state, func.count().label("number"))

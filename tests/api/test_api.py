@@ -1,0 +1,224 @@
+"""The API: what it returns, what it does, whom it serves, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import timedelta
+from typing import Any
+
+from flask.testing import FlaskClient
+
+from tests.dashboard.conftest import BASIC, fail, services_of
+from webhooks.api.blueprint import PREFIX, ROUTES
+from webhooks.api.operations import OPERATIONS, Operation
+from webhooks.clock import utc_now
+from webhooks.inbox import Inbox
+from webhooks.visitors import ROLES, permits
+
+SOON = (utc_now() + timedelta(days=7)).isoformat()
+BODIES: dict[str, Any] = {
+    "snooze": {"until": SOON},
+    "note": {"note": "seen"},
+    "add_silence": {"matchers": {}, "reason": "upgrade", "end": SOON},
+}
+
+
+def send(client: FlaskClient, operation: Operation, number: int = 1, **more: Any) -> Any:
+    """Send the smallest valid request of an operation."""
+    path = PREFIX + operation.path.replace("<number>", str(number))
+    if operation.method == "POST":
+        more.setdefault("json", BODIES.get(operation.name, {}))
+    return client.open(path, method=operation.method, **more)
+
+
+def token(client: FlaskClient, role: str) -> dict[str, str]:
+    """Return the header of a new token with this role."""
+    value = services_of(client).inbox.sign_ins.create_token(name=f"a {role}", role=role, by="tests", seconds=60)
+    return {"Authorization": f"Bearer {value}"}
+
+
+def test_routes_are_those_of_the_operations() -> None:
+    """The blueprint knows its paths without the models; both tables agree."""
+    assert [(one.name, one.method, one.path) for one in OPERATIONS] == list(ROUTES)
+    assert len({one.name for one in OPERATIONS}) == len(OPERATIONS)
+
+
+def test_objects_are_as_described(client: FlaskClient, inbox: Inbox) -> None:
+    """Every object has the documented fields and no others."""
+    record = fail(inbox, project="Finance", owner="Ann (ann@acme.example)")
+    acted = client.post(f"{PREFIX}/incidents/{record.id}/acknowledge", json={"note": "mine"})
+    assert acted.status_code == 200, acted.json
+    added = client.post(f"{PREFIX}/silences", json={"matchers": {"project": ["X"]}, "reason": "r", "end": SOON})
+    assert added.status_code == 200, added.json
+    for operation in [one for one in OPERATIONS if one.method == "GET"]:
+        found = send(client, operation, 1)
+        assert found.status_code == 200, (operation.name, found.json)
+        operation.returns.model_validate(found.json)
+        if operation.is_list and operation.name != "list_rule_versions":
+            assert found.json["items"], operation.name
+
+
+def test_each_role_may_do_what_the_table_says(protected: FlaskClient) -> None:
+    """A role below the one needed gets 403, no credential 401, and nothing is done."""
+    fail(services_of(protected).inbox)
+    headers = {role: token(protected, role) for role in ROLES[1:]}
+    for operation in OPERATIONS:
+        assert send(protected, operation).status_code == 401, operation.name
+        assert send(protected, operation, headers={"Authorization": "Bearer twh_wrong"}).status_code == 401
+        for role in ROLES[1:]:
+            answer = send(protected, operation, headers=headers[role])
+            expected = (200, 404, 409) if permits(role, operation.role) else (403,)
+            assert answer.status_code in expected, (operation.name, role, answer.json)
+            if answer.status_code != 200:
+                assert answer.content_type == "application/problem+json"
+
+
+def test_acts_are_in_the_audit_log(protected: FlaskClient) -> None:
+    """Every act names the token, and the log has one row for each."""
+    inbox = services_of(protected).inbox
+    record = fail(inbox)
+    headers = token(protected, "operator")
+    acts = [one for one in OPERATIONS if one.method == "POST" and one.name not in {"end_silence"}]
+    order = sorted(acts, key=lambda one: one.name == "close")
+    for operation in order:
+        answer = send(protected, operation, record.id if "incidents" in operation.path else 1, headers=headers)
+        assert answer.status_code == 200, (operation.name, answer.json)
+    rows = inbox.audit.list()
+    assert {row.by for row in rows} == {"a operator"}
+    assert [row.act for row in reversed(rows)] == [one.name.replace("_", " ") for one in order]
+    assert all(row.origin.startswith("program ") for row in rows)
+    assert inbox.audit.verify().broken is None
+
+
+def test_incident_can_be_acknowledged_snoozed_and_closed(client: FlaskClient, inbox: Inbox) -> None:
+    """Each act returns the incident as it is then; what is closed cannot be acknowledged."""
+    record = fail(inbox)
+    path = f"{PREFIX}/incidents/{record.id}"
+    until = (utc_now() + timedelta(hours=2)).isoformat()
+    assert client.post(f"{path}/acknowledge", json={"until": until}).json["state"] == "acknowledged"
+    assert client.post(f"{path}/snooze", json={"until": until, "note": "later"}).json["state"] == "snoozed"
+    closed = client.post(f"{path}/close", json={"note": "retired"}).json
+    assert closed["state"] == "closed"
+    assert [act["kind"] for act in closed["acts"]] == ["acknowledge", "snooze", "close"]
+    assert "closed" in [entry["kind"] for entry in closed["timeline"]]
+    again = client.post(f"{path}/acknowledge", json={})
+    assert (again.status_code, again.json["detail"]) == (
+        409,
+        f"Incident {record.id} is closed, so there is nothing left to acknowledge.",
+    )
+
+
+def test_pages_follow_each_other(client: FlaskClient, inbox: Inbox) -> None:
+    """The cursor leads through all incidents, each once, also if new ones appear meanwhile."""
+    ids = [fail(inbox, f"Report {number}").id for number in range(5)]
+    seen: list[int] = []
+    cursor = ""
+    while True:
+        page = client.get(f"{PREFIX}/incidents?limit=2&cursor={cursor}").json
+        seen += [one["id"] for one in page["items"]]
+        fail(inbox, f"Late {len(seen)}")
+        if not (cursor := page["next"] or ""):
+            break
+    assert seen == sorted(ids, reverse=True)
+
+
+def test_filters_select(client: FlaskClient, inbox: Inbox) -> None:
+    """Of several values of one filter one has to match, and all filters have to."""
+    for name, project in (("A", "Finance/Reports"), ("B", "Sales"), ("C", "Sales")):
+        fail(inbox, name, project=project)
+
+    def names(query: str) -> list[str]:
+        return [one["resource_name"] for one in client.get(f"{PREFIX}/incidents?{query}").json["items"]]
+
+    assert names("project=Sales") == ["C", "B"]
+    assert names("project=Sales&resource=B&resource=A") == ["B"]
+    assert names("project=Finance*&state=open") == ["A"]
+    assert names("state=closed") == []
+    assert len(names("since=0001-01-01T00:00:00Z")) == len(names("since=9999-12-31T23:59:59Z")) == 3
+    events = client.get(f"{PREFIX}/events?type=WorkbookRefreshFailed&limit=2").json
+    assert [one["resource_name"] for one in events["items"]] == ["C", "B"]
+    assert events["next"]
+
+
+def test_lists_are_tables_as_well(client: FlaskClient, inbox: Inbox) -> None:
+    """The same list as CSV, by its extension or by Accept; no cell can be a formula."""
+    fail(inbox, '=HYPERLINK("http://evil.example","x")')
+    for answer in (
+        client.get(f"{PREFIX}/incidents.csv"),
+        client.get(f"{PREFIX}/incidents", headers={"Accept": "text/csv"}),
+    ):
+        assert answer.content_type == "text/csv; charset=utf-8"
+        (row,) = csv.DictReader(io.StringIO(answer.text))
+        assert row["resource_name"] == '\'=HYPERLINK("http://evil.example","x")'
+        assert row["state"] == "open"
+
+
+INVALID: tuple[tuple[str, str, dict[str, Any], int, str], ...] = (
+    ("GET", "/incidents?colour=red", {}, 422, "colour"),
+    ("GET", "/incidents?state=broken", {}, 422, "state"),
+    ("GET", "/incidents?limit=0", {}, 422, "limit"),
+    ("GET", "/incidents?limit=1&limit=2", {}, 422, "limit: it is given 2 times"),
+    ("GET", "/incidents?cursor=x", {}, 404, "cursor"),
+    ("GET", "/incidents?since=yesterday", {}, 422, "since"),
+    ("GET", "/incidents?resource=%00", {}, 422, "resource"),
+    ("GET", "/incidents/999", {}, 404, "no incident"),
+    ("GET", "/incidents/99999999999999999999", {}, 404, "number"),
+    ("GET", "/incidents/one", {}, 404, "'one'"),
+    ("GET", "/events/999", {}, 404, "no event 999"),
+    ("POST", "/incidents/1/acknowledge", {"data": "{}"}, 415, "application/json"),
+    ("POST", "/incidents/1/acknowledge", {"data": "{", "content_type": "application/json"}, 400, "JSON"),
+    ("POST", "/incidents/1/acknowledge", {"data": "[" * 5000, "content_type": "application/json"}, 400, "JSON"),
+    ("POST", "/incidents/1/acknowledge", {"data": b"\xff", "content_type": "application/json"}, 400, "JSON"),
+    ("POST", "/incidents/1/acknowledge", {"json": [1]}, 422, "object"),
+    ("POST", "/incidents/1/acknowledge", {"json": {"until": "2001-01-01T00:00:00Z"}}, 409, "not in the future"),
+    ("POST", "/incidents/1/acknowledge", {"json": {"until": "2999-01-01T00:00:00"}}, 422, "until"),
+    ("POST", "/incidents/1/snooze", {"json": {"until": "9999-12-31T23:59:59Z"}}, 409, "ten years"),
+    ("POST", "/incidents/1/acknowledge", {"json": {"who": "me"}}, 422, "who"),
+    ("POST", "/incidents/1/note", {"json": {"note": "  "}}, 422, "note"),
+    ("POST", "/incidents/1/note", {"json": {"note": "x" * 1001}}, 422, "note"),
+    ("POST", "/incidents/1/snooze", {"json": {}}, 422, "until"),
+    ("POST", "/silences", {"json": {"matchers": {}, "reason": "x"}}, 422, "end"),
+    ("POST", "/silences", {"json": {"matchers": {"colour": ["x"]}, "reason": "x"}}, 422, "matchers"),
+    ("POST", "/silences/7/end", {"json": {}}, 404, "no silence 7"),
+    ("POST", "/incidents/1/note", {"data": b"x" * 70000, "content_type": "application/json"}, 413, ""),
+    ("DELETE", "/incidents/1", {}, 405, ""),
+    ("POST", "/incidents", {"json": {}}, 405, ""),
+    ("GET", "/nothing", {}, 404, ""),
+)
+
+
+def test_invalid_request_is_refused_with_the_reason(client: FlaskClient, inbox: Inbox) -> None:
+    """Each is a problem document that says what is wrong; nothing is changed and nothing fails."""
+    record = fail(inbox)
+    for method, path, more, status, detail in INVALID:
+        answer = client.open(PREFIX + path.replace("/1/", f"/{record.id}/"), method=method, **more)
+        assert (answer.status_code, answer.content_type) == (status, "application/problem+json"), (path, answer.text)
+        assert detail in answer.get_json(force=True)["detail"], path
+    assert inbox.incidents.get(record.id).incident.acts == ()
+
+
+def test_only_this_machine_is_served_without_a_password(client: FlaskClient) -> None:
+    """A request from elsewhere, or through a proxy, is refused."""
+    assert client.get(f"{PREFIX}/status").status_code == 200
+    elsewhere = client.get(f"{PREFIX}/status", environ_overrides={"REMOTE_ADDR": "10.0.0.9"})
+    through_proxy = client.get(f"{PREFIX}/status", headers={"X-Forwarded-For": "127.0.0.1"})
+    assert {elsewhere.status_code, through_proxy.status_code} == {403}
+
+
+def test_password_is_accepted_and_guessing_is_slowed_down(protected: FlaskClient) -> None:
+    """Basic authentication works for scripts; after ten wrong passwords even the right one has to wait."""
+    assert protected.get(f"{PREFIX}/status", auth=BASIC).status_code == 200
+    wrong = [protected.get(f"{PREFIX}/status", auth=("admin", f"guess {number}")).status_code for number in range(11)]
+    assert wrong == [401] * 10 + [429]
+    assert protected.get(f"{PREFIX}/status", auth=BASIC).status_code == 429
+
+
+def test_secrets_are_masked(make_app: Any) -> None:
+    """A secret of the server that came into a reason is not returned."""
+    app = make_app(webhook_token="the-token-in-the-url-of-the-webhook")
+    client = app.test_client()
+    inbox = services_of(client).inbox
+    record = fail(inbox, reason="called https://x/webhook/the-token-in-the-url-of-the-webhook")
+    for path in ("/status", "/incidents", f"/incidents/{record.id}", "/runs", "/events", "/incidents.csv"):
+        assert "the-token-in-the-url" not in client.get(PREFIX + path).text

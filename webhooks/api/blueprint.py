@@ -1,0 +1,64 @@
+"""The blueprint of the API. Nothing else is imported until there is a request."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response
+
+if TYPE_CHECKING:
+    from webhooks.services import Services
+
+PREFIX = "/api/v1"
+# By method and path; `operations` has the rest, and a test compares both.
+ROUTES = (
+    ("status", "GET", "/status"),
+    ("list_incidents", "GET", "/incidents"),
+    ("get_incident", "GET", "/incidents/<number>"),
+    ("acknowledge", "POST", "/incidents/<number>/acknowledge"),
+    ("snooze", "POST", "/incidents/<number>/snooze"),
+    ("close", "POST", "/incidents/<number>/close"),
+    ("note", "POST", "/incidents/<number>/note"),
+    ("refresh", "POST", "/incidents/<number>/refresh"),
+    ("list_events", "GET", "/events"),
+    ("get_event", "GET", "/events/<number>"),
+    ("replay", "POST", "/events/<number>/replay"),
+    ("list_runs", "GET", "/runs"),
+    ("list_silences", "GET", "/silences"),
+    ("add_silence", "POST", "/silences"),
+    ("end_silence", "POST", "/silences/<number>/end"),
+    ("list_rule_versions", "GET", "/rules/versions"),
+    ("list_audit", "GET", "/audit"),
+)
+
+
+def create_blueprint(services: Services) -> Blueprint:
+    """Return the blueprint. It has no hooks: access is checked by each view."""
+    blueprint = Blueprint("api", __name__, url_prefix=PREFIX)
+    for name, method, path in ROUTES:
+        view = partial(_respond, services, name)
+        blueprint.add_url_rule(path, name, view, methods=[method], provide_automatic_options=False)
+        if name.startswith("list_"):
+            as_csv = partial(_respond, services, name, as_csv=True)
+            blueprint.add_url_rule(
+                f"{path}.csv", f"{name}_csv", as_csv, methods=[method], provide_automatic_options=False
+            )
+    blueprint.add_url_rule(
+        "/openapi.json", "openapi", partial(_describe, services), methods=["GET"], provide_automatic_options=False
+    )
+    return blueprint
+
+
+def _respond(services: Services, name: str, number: str | None = None, *, as_csv: bool = False) -> Response:
+    from webhooks.api.operations import OPERATIONS  # noqa: PLC0415 - its models take memory; most servers never need it
+    from webhooks.api.serving import respond  # noqa: PLC0415 - as above
+
+    operation = next(one for one in OPERATIONS if one.name == name)
+    return respond(services, operation, number, as_csv=as_csv)
+
+
+def _describe(services: Services) -> Response:
+    from webhooks.api.openapi import respond  # noqa: PLC0415 - as above
+
+    return respond(services)

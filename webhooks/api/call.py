@@ -1,0 +1,96 @@
+"""One request to the API: who asks, at what time, and the tools that all operations use."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from webhooks.views import formats
+from webhooks.views.addresses import address_of
+
+if TYPE_CHECKING:
+    from webhooks.inbox import Inbox
+    from webhooks.services import Services
+    from webhooks.visitors import Visitor
+
+# Ids are 64-bit integers in the database.
+LARGEST_ID = 2**63 - 1
+MOST_AHEAD = timedelta(days=3653)
+
+
+class Refused(Exception):
+    """The request cannot be carried out; `status` is the HTTP status."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A request with its visitor."""
+
+    services: Services
+    visitor: Visitor
+    now: datetime
+
+    @property
+    def inbox(self) -> Inbox:
+        """The inbox."""
+        return self.services.inbox
+
+    @property
+    def redact(self) -> Callable[[str], str]:
+        """The function that masks the server's secrets in a text."""
+        return self.services.redact
+
+    def when(self, moment: datetime) -> str:
+        """Return a time in a sentence, in TIMEZONE."""
+        return formats.local_time(moment, self.now, self.services.settings.zone)
+
+    def address(self, destination: str) -> str:
+        """Return the address of a destination without the kind of its notifier."""
+        return address_of(destination, self.services.notifiers)
+
+    def site_name(self, site_luid: str) -> str:
+        """Return the name of the site with that LUID; empty if there is only one site."""
+        sites = self.services.sites
+        names = (site.name for site in sites.all if sites.known_luid(site) == site_luid.lower())
+        return next(names, "") if sites.several else ""
+
+    def record(self, act: str, subject: str, details: str = "") -> None:
+        """Append an act to the audit log."""
+        person = self.visitor
+        self.inbox.audit.record(by=person.name, origin=person.origin, act=act, subject=subject, details=details)
+
+    def require_future(self, moment: datetime | None, name: str) -> None:
+        """Raise Refused if the time is not in the next ten years."""
+        if moment is None:
+            return
+        if moment <= self.now:
+            raise Refused(409, f"{name}: {moment.isoformat()} is not in the future.")
+        if moment - self.now > MOST_AHEAD:
+            raise Refused(409, f"{name}: {moment.isoformat()} is more than ten years ahead.")
+
+
+def cursor_of(number: int) -> str:
+    """Return the cursor of the page that follows an item with this number."""
+    return base64.urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
+
+
+def number_of(cursor: str) -> int | None:
+    """Return the number in a cursor, None for the first page. Raises Refused if it is not one of ours."""
+    if not cursor:
+        return None
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        number = int(text) if text.isdigit() else 0
+    except (ValueError, binascii.Error):
+        number = 0
+    if not 0 < number <= LARGEST_ID or cursor_of(number) != cursor:
+        raise Refused(404, "cursor: it is not the `next` of a page.")
+    return number

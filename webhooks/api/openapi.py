@@ -1,0 +1,126 @@
+"""Describe the API by OpenAPI 3.1, from the table of operations and the models.
+
+https://spec.openapis.org/oas/v3.1.0
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from flask import Response
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from webhooks.api.blueprint import PREFIX
+from webhooks.api.call import Refused
+from webhooks.api.objects import Problem
+from webhooks.api.operations import OPERATIONS, Operation
+from webhooks.api.serving import HEADERS, authorize
+from webhooks.problem import problem
+from webhooks.visitors import TooManyFailures
+
+if TYPE_CHECKING:
+    from webhooks.services import Services
+
+REFERENCE = "#/components/schemas/{model}"
+ERRORS = {
+    "401": "The request has no valid token or password",
+    "403": "The role does not permit this, or only this machine is served",
+    "422": "A parameter or field is invalid",
+    "429": "Too many failed sign-ins",
+    "503": "The inbox is unavailable",
+}
+ERRORS_OF_LISTS = {"404": "The cursor is not one of a page"}
+ERRORS_OF_NUMBERS = {"404": "There is no such object"}
+ERRORS_OF_ACTS = {
+    "400": "The body is not JSON",
+    "409": "The state of the object does not permit this",
+    "413": "The body has more than 64 KiB",
+    "415": "The content type is not application/json",
+}
+
+
+def respond(services: Services) -> Response:
+    """Return the response with the description; it needs the role viewer."""
+    try:
+        authorize(services, "viewer")
+    except Refused as error:
+        return problem(error.status, str(error))
+    except TooManyFailures as error:
+        return problem(429, str(error))
+    response = Response(json.dumps(document()) + "\n", content_type="application/json")
+    response.headers.update(HEADERS)
+    return response
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the description."""
+    models: list[type[BaseModel]] = [Problem]
+    for operation in OPERATIONS:
+        models += [operation.returns, operation.parameters]
+    names, schemas = models_json_schema(
+        [(model, "validation") for model in dict.fromkeys(models)], ref_template=REFERENCE
+    )
+    references: dict[Any, dict[str, Any]] = {model: schema for (model, _), schema in names.items()}
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        path = PREFIX + operation.path.replace("<number>", "{number}")
+        paths.setdefault(path, {})[operation.method.lower()] = _describe(operation, references, schemas["$defs"])
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tableau Webhooks",
+            "version": "1",
+            "description": "Incidents, events, runs and silences of this server, and what can be done about them.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"token": []}],
+    }
+
+
+def _describe(operation: Operation, references: dict[Any, dict[str, Any]], schemas: dict[str, Any]) -> dict[str, Any]:
+    errors = ERRORS | (ERRORS_OF_ACTS if operation.method == "POST" else {})
+    errors |= ERRORS_OF_NUMBERS if operation.has_number else {}
+    errors |= ERRORS_OF_LISTS if "cursor" in operation.parameters.model_fields else {}
+    problems = {
+        status: {
+            "description": text,
+            "content": {"application/problem+json": {"schema": references[Problem]}},
+        }
+        for status, text in sorted(errors.items())
+    }
+    if operation.method == "GET" and len(operation.parameters.model_fields) > 0:
+        # The server refuses it before the API sees it.
+        problems["414"] = {"description": "The address is too long", "content": {"text/html": {}}}
+    content: dict[str, Any] = {"application/json": {"schema": references[operation.returns]}}
+    if operation.is_list:
+        content["text/csv"] = {"schema": {"type": "string"}}
+    found: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "description": f"Needs the role {operation.role}.",
+        "responses": {"200": {"description": "Done", "content": content}, **problems},
+    }
+    parameters = _path_parameters(operation)
+    if operation.method == "POST":
+        body = {"application/json": {"schema": references[operation.parameters]}}
+        found["requestBody"] = {"required": True, "content": body}
+    else:
+        name = references[operation.parameters]["$ref"].rsplit("/", 1)[1]
+        for field, schema in schemas[name].get("properties", {}).items():
+            parameters.append({"name": field, "in": "query", "required": False, "schema": schema})
+    return found | ({"parameters": parameters} if parameters else {})
+
+
+def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
+    if not operation.has_number:
+        return []
+    schema = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+    return [{"name": "number", "in": "path", "required": True, "schema": schema}]

@@ -1,0 +1,158 @@
+"""The reads of the API; each returns JSON values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from webhooks.api.call import LARGEST_ID, Call, Refused, cursor_of, number_of
+from webhooks.api.parameters import AuditQuery, EventsQuery, IncidentsQuery, PageQuery, Parameters, RunsQuery
+from webhooks.views import silence_wording
+from webhooks.views.formats import iso
+from webhooks.views.incident_objects import incident_object
+from webhooks.views.incident_story import read_story, story_object
+from webhooks.views.json_objects import event_object, hide_in
+from webhooks.views.server_health import read_webhook_health
+from webhooks.views.status import OPEN_STATES, read_status, status_object
+
+if TYPE_CHECKING:
+    from webhooks.inbox import EventRecord, IncidentRecord
+    from webhooks.incidents import Silence
+
+T = TypeVar("T")
+# Open incidents in the status.
+MAX_OPEN = 200
+
+
+def status(call: Call, query: Parameters) -> dict[str, Any]:  # noqa: ARG001 - all operations have these arguments
+    """Return what is broken now, since when, and who was notified."""
+    webhooks = read_webhook_health(call.services, call.now)
+    zone = call.services.settings.zone
+    found = read_status(call.inbox, now=call.now, zone=zone, webhooks=webhooks, limit=MAX_OPEN)
+    return status_object(found, call.redact)
+
+
+def incidents(call: Call, query: IncidentsQuery) -> dict[str, Any]:
+    """Return incidents, the newest number first."""
+    found = call.inbox.incidents.page(
+        states=query.state,
+        kinds=query.kind,
+        resources=query.resource,
+        projects=query.project,
+        owners=query.owner,
+        since=query.since,
+        before=number_of(query.cursor),
+        limit=query.limit + 1,
+    )
+    return _page(found, query, lambda record: record.id, lambda record: incident_object(record, call.redact))
+
+
+def get_incident(call: Call, number: int) -> IncidentRecord:
+    """Return an incident. Raises UnknownIncident."""
+    return call.inbox.incidents.get(number)
+
+
+def incident(call: Call, query: Parameters, number: int) -> dict[str, Any]:  # noqa: ARG001 - as above
+    """Return an incident with its timeline, and why destinations were not notified."""
+    record = get_incident(call, number)
+    site = call.site_name(record.incident.site_luid)
+    story = read_story(call.inbox, record, site=site, now=call.now, when=call.when, address=call.address)
+    return story_object(story, call.redact)
+
+
+def events(call: Call, query: EventsQuery) -> dict[str, Any]:
+    """Return events, the newest first."""
+    found = call.inbox.events.list(
+        event_types=query.type,
+        resources=query.resource,
+        states=query.state,
+        since=query.since,
+        before=number_of(query.cursor),
+        limit=query.limit + 1,
+    )
+    return _page(found, query, lambda record: record.event.id or 0, lambda record: event_object(record, call.redact))
+
+
+def get_event(call: Call, number: int) -> EventRecord:
+    """Return an event. Raises Refused if there is none with this number."""
+    record = call.inbox.events.get(number) if number <= LARGEST_ID else None
+    if record is None:
+        raise Refused(404, f"There is no event {number}.")
+    return record
+
+
+def event(call: Call, query: Parameters, number: int) -> dict[str, Any]:  # noqa: ARG001 - as above
+    """Return an event with its payload, jobs and attempts."""
+    return event_object(get_event(call, number), call.redact)
+
+
+def runs(call: Call, query: RunsQuery) -> dict[str, Any]:
+    """Return the newest runs, of one resource or of all."""
+    found = call.inbox.runs.list(resource_luid=query.resource_luid, since=query.since, limit=query.limit)
+    items = [
+        {
+            "site_luid": run.site_luid,
+            "resource_luid": run.resource_luid,
+            "resource_kind": run.resource_kind,
+            "resource_name": run.resource_name,
+            "started_at": iso(run.started_at),
+            "ended_at": iso(run.ended_at),
+            "outcome": run.outcome,
+            "reason": run.reason,
+            "reason_class": run.reason_class,
+            "job_luid": run.job_luid,
+            "event_ids": list(run.event_ids),
+        }
+        for run in found
+    ]
+    return {"items": hide_in(items, call.redact), "next": None}
+
+
+def silences(call: Call, query: Parameters) -> dict[str, Any]:  # noqa: ARG001 - as above
+    """Return the silences that have not ended."""
+    return {"items": [silence_object(call, one) for one in call.inbox.silences.list(call.now)], "next": None}
+
+
+def silence_object(call: Call, silence: Silence) -> dict[str, Any]:
+    """Return a silence with the open incidents that it matches."""
+    records = call.inbox.incidents.list(states=OPEN_STATES, limit=MAX_OPEN)
+    matched = silence_wording.matching(silence, records, call.site_name)
+    found: dict[str, Any] = hide_in(silence_wording.silence_object(silence, matched, call.now), call.redact)
+    return found
+
+
+def rule_versions(call: Call, query: Parameters) -> dict[str, Any]:  # noqa: ARG001 - as above
+    """Return the versions of the rules, the one in force first."""
+    items = [
+        {"id": one.id, "digest": one.digest, "source": one.source, "activated_at": iso(one.activated_at)}
+        for one in call.inbox.rule_versions.list()
+    ]
+    return {"items": hide_in(items, call.redact), "next": None}
+
+
+def audit(call: Call, query: AuditQuery) -> dict[str, Any]:
+    """Return the audit log, the newest row first."""
+    found = call.inbox.audit.list(before=number_of(query.cursor), subject=query.subject, limit=query.limit + 1)
+
+    def entry(row: Any) -> dict[str, Any]:
+        return {
+            "id": row.id,
+            "at": iso(row.at),
+            "by": row.by,
+            "origin": row.origin,
+            "act": row.act,
+            "subject": row.subject,
+            "details": row.details,
+            "digest": row.digest,
+        }
+
+    return _page(found, query, lambda row: row.id, entry)
+
+
+def _page(
+    found: Sequence[T], query: PageQuery, number: Callable[[T], int], show: Callable[[T], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return a page of what was found, which has one item more if there is a next page."""
+    items = found[: query.limit]
+    following = cursor_of(number(items[-1])) if len(found) > len(items) else None
+    return {"items": [show(item) for item in items], "next": following}

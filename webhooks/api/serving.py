@@ -1,0 +1,149 @@
+"""Respond to a request to the API: check access and parameters, run the operation, and write JSON or CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, get_origin
+
+from flask import Response, request
+from pydantic import ValidationError
+
+from webhooks import visitors
+from webhooks.api.call import LARGEST_ID, Call, Refused
+from webhooks.api.operations import Operation
+from webhooks.api.parameters import Parameters
+from webhooks.clock import utc_now
+from webhooks.errors import StoreUnavailable, UnknownIncident
+from webhooks.problem import problem
+from webhooks.validation import describe_values
+
+if TYPE_CHECKING:
+    from webhooks.services import Services
+    from webhooks.visitors import Visitor
+
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+# Spreadsheets would run a cell that begins with one of these as a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def respond(services: Services, operation: Operation, number: str | None = None, *, as_csv: bool = False) -> Response:
+    """Return the response of an operation to the current request."""
+    try:
+        call = Call(services, authorize(services, operation.role), utc_now())
+        found = run(call, operation, number)
+        wants_csv = as_csv or request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv"
+        if wants_csv and operation.is_list:
+            response = Response(to_csv(found["items"]), content_type="text/csv; charset=utf-8")
+            if found["next"]:
+                response.headers["X-Next-Cursor"] = found["next"]
+        else:
+            response = Response(json.dumps(found, ensure_ascii=False) + "\n", content_type="application/json")
+    except Refused as error:
+        response = problem(error.status, str(error))
+        if error.status == 401:
+            response.headers["WWW-Authenticate"] = 'Bearer realm="Tableau Webhooks"'
+    except visitors.TooManyFailures as error:
+        response = problem(429, str(error))
+        response.headers["Retry-After"] = str(max(1, round(error.seconds)))
+    except UnknownIncident:
+        response = problem(404, "There is no incident with this number.")
+    except StoreUnavailable as error:
+        response = problem(503, f"The inbox is unavailable: {error}")
+        response.headers["Retry-After"] = "5"
+    response.headers.update(HEADERS)
+    return response
+
+
+def authorize(services: Services, role: visitors.Role) -> Visitor:
+    """Return who the request comes from. Raises Refused unless that role is permitted, and TooManyFailures."""
+    visitor = visitors.identify(services, request)
+    if visitor is None:
+        if not services.settings.admin_password.get_secret_value():
+            raise Refused(403, "Only this machine is served, because ADMIN_PASSWORD is not set.")
+        raise Refused(401, "Send a token: Authorization: Bearer twh_…, or the user admin with ADMIN_PASSWORD.")
+    if visitor.scope not in ("", "{}"):
+        raise Refused(403, "The API does not serve tokens and sessions that are limited to sites or projects.")
+    if not visitors.permits(visitor.role, role):
+        raise Refused(403, f"The role of {visitor.name} is {visitor.role}; this needs the role {role}.")
+    return visitor
+
+
+def run(call: Call, operation: Operation, number: str | None) -> dict[str, Any]:
+    """Return the result of an operation. Raises Refused."""
+    numbers = []
+    if number is not None:
+        if not number.isascii() or not number.isdigit() or len(number) > len(str(LARGEST_ID)):
+            raise Refused(404, f"There is no object with the number {number[:30]!r}.")
+        numbers = [int(number)]
+        if not 0 < numbers[0] <= LARGEST_ID:
+            raise Refused(404, f"There is no object with the number {number}.")
+    given = _query(operation.parameters) if operation.method == "GET" else _body()
+    return operation.run(call, parse(operation.parameters, given), *numbers)
+
+
+def parse(model: type[Parameters], given: Mapping[str, Any]) -> Parameters:
+    """Return the parameters. Raises Refused with everything that is wrong."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise Refused(422, "; ".join(describe_values(error))) from None
+
+
+def _query(model: type[Parameters]) -> dict[str, Any]:
+    """Return the query; a parameter that can be repeated as a list. Raises Refused if another one is repeated."""
+    lists = {name for name, field in model.model_fields.items() if _is_list(field.annotation)}
+    given: dict[str, Any] = {}
+    for name, values in request.args.lists():
+        if name not in lists and len(values) > 1:
+            raise Refused(422, f"{name}: it is given {len(values)} times.")
+        given[name] = values if name in lists else values[0]
+    return given
+
+
+def _is_list(annotation: Any) -> bool:
+    origin = get_origin(annotation)
+    return origin is list or any(get_origin(part) is list for part in getattr(annotation, "__args__", ()))
+
+
+def _body() -> Mapping[str, Any]:
+    """Return the JSON object of the request.
+
+    Raises Refused. Other content types are refused because a page of another site could send them with the browser's
+    credentials.
+    """
+    if request.mimetype != "application/json":
+        raise Refused(415, "Content-Type: send application/json.")
+    data = request.get_data()
+    try:
+        found = json.loads(data.decode() or "{}", parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise Refused(400, "The body is not JSON in UTF-8.") from None
+    if not isinstance(found, dict):
+        raise Refused(422, "The body is not a JSON object.")
+    return found
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def to_csv(items: Iterable[Mapping[str, Any]]) -> str:
+    """Return a table of the items; lists and objects within them are JSON."""
+    rows = list(items)
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(row.get(name)) for name in columns])
+    return out.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA) else text
