@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable
 
-from bench import acknowledge, burst, commands, drain, growth, idle, memory, planning, scale
+from bench import acknowledge, burst, commands, drain, growth, idle, memory, pages, planning, scale
 
 BENCHES: dict[str, Callable[[], None]] = {
     "acknowledge": acknowledge.run,
@@ -16,6 +16,7 @@ BENCHES: dict[str, Callable[[], None]] = {
     "idle": idle.run,
     "memory": memory.run,
     "growth": growth.run,
+    "pages": pages.run,
     "planning": planning.run,
     "scale": scale.run,
 }

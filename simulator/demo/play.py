@@ -40,12 +40,12 @@ SCENARIO: tuple[Mapping[str, str], ...] = (
 RECOVERY: Mapping[str, str] = {"event_type": "WorkbookRefreshSucceeded", "name": "Sales"}
 
 BEFORE_RECOVERY = """
-Sales fails. Press Acknowledge in its message on the page of the simulated site,
-or choose Why?; it recovers in {seconds:.0f} seconds.
+Sales fails. Press Acknowledge on the pages, or in its message on the page of the
+simulated site; it recovers in {seconds:.0f} seconds.
 """
 
 WELCOME = """
-  Server         http://127.0.0.1:{port:<6}  log: {log}
+  Pages          http://127.0.0.1:{port:<6}  what is broken now, and buttons; log: {log}
   Simulated site http://127.0.0.1:{simulator_port:<6}  buttons for events, messages in Slack
 
   Inspect        .venv/bin/flask events list    (in a second terminal)

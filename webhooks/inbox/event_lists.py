@@ -17,6 +17,8 @@ from webhooks.job import JobState
 
 # Ids that one search looks through: only ids have an index, which receiving pays for.
 WINDOW = 10_000
+# Jobs whose rules are counted.
+RECENT_JOBS = 2000
 # Dead jobs that are grouped by their causes.
 MAX_DEAD = 5000
 
@@ -134,7 +136,9 @@ class EventLists:
         """Return the states of the jobs of each rule, among the newest jobs."""
         newest = select(func.max(jobs.c.id)).scalar_subquery()
         query = select(jobs.c.rule, jobs.c.state, func.count().label("number"))
-        query = query.where(jobs.c.id > newest - WINDOW, jobs.c.rule.is_not(None)).group_by(jobs.c.rule, jobs.c.state)
+        query = query.where(jobs.c.id > newest - RECENT_JOBS, jobs.c.rule.is_not(None)).group_by(
+            jobs.c.rule, jobs.c.state
+        )
         found: dict[str, dict[str, int]] = {}
         for row in self._store.rows(query):
             found.setdefault(row["rule"], {})[JobState(row["state"]).word] = row["number"]

@@ -87,7 +87,9 @@ def _rules(services: Services, _: datetime) -> Iterator[Check]:
     problems = services.active_rules.problems()
     version = services.inbox.rule_versions.current_id()
     text = f"version {version}" if version else "of the file"
-    yield Check("Rules", problems[0] if problems else text, "poor" if problems else "good")
+    yield Check(
+        "Rules", problems[0].partition(". ")[0].removesuffix(".") if problems else text, "poor" if problems else "good"
+    )
 
 
 def _deliveries(services: Services, _: datetime) -> Iterator[Check]:

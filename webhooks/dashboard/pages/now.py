@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from webhooks.dashboard.pages.frame import frame
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
 from webhooks.views.formats import count
-from webhooks.views.night import last_evening, nights
+from webhooks.views.night import ProjectNight, last_evening, nights
 from webhooks.views.server_health import read_webhook_health
 from webhooks.views.status import Status, read_status
 
@@ -24,8 +25,7 @@ def show(visit: Visit) -> Page:
     webhooks = read_webhook_health(visit.services, visit.now)
     status = read_status(visit.inbox, now=visit.now, zone=visit.zone, webhooks=webhooks, limit=MOST)
     since = last_evening(visit.now, visit.zone)
-    rows = visit.remember("night", NIGHT_SECONDS, lambda: visit.inbox.overviews.runs_by_hour(since))
-    projects = nights(rows, since, visit.now)
+    projects, ended = visit.remember("night", NIGHT_SECONDS, lambda: read_night(visit, since))
     figures = visit.inbox.counts()
     values = {
         "title": headline(status),
@@ -34,7 +34,7 @@ def show(visit: Visit) -> Page:
         "projects": projects,
         "highest": max((hour.total for night in projects for hour in night.hours), default=0),
         "per_hour": [sum(night.hours[place].total for night in projects) for place in range(hours(projects))],
-        "outcomes": outcomes(rows),
+        "outcomes": ended,
         "figures": figures,
         "newest_age": visit.now.timestamp() - figures["newest_event"] if figures["newest_event"] else None,
     }
@@ -52,14 +52,15 @@ def headline(status: Status) -> str:
     return f"{broken}, {attended}" if attended else broken
 
 
-def outcomes(rows: Any) -> Mapping[str, int]:
-    """Return how many runs ended with each outcome."""
-    found: dict[str, int] = {}
+def read_night(visit: Visit, since: datetime) -> tuple[Sequence[ProjectNight], Mapping[str, int]]:
+    """Return the runs since the evening by project and hour, and how many have ended with each outcome."""
+    rows = visit.inbox.overviews.runs_by_hour(since)
+    outcomes: Counter[str] = Counter()
     for row in rows:
-        found[row.outcome] = found.get(row.outcome, 0) + row.number
-    return found
+        outcomes[row.outcome] += row.number
+    return nights(rows, since, visit.now), outcomes
 
 
-def hours(projects: Any) -> int:
+def hours(projects: Sequence[ProjectNight]) -> int:
     """Return the number of hours of the night so far."""
     return len(projects[0].hours) if projects else 0
