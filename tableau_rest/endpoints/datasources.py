@@ -10,6 +10,7 @@ from tableau_rest.endpoints.listing import Filters, Listing
 from tableau_rest.endpoints.update_body import update_body
 from tableau_rest.protocol import query
 from tableau_rest.protocol.luid import HasLuid, luid_of
+from tableau_rest.transport import CALL_TIMEOUTS, Timeouts
 
 _UPDATE = "tableau:datasources:update"
 
@@ -41,9 +42,11 @@ class Datasources(Listing):
         return self._list("datasources", names, model, filters, sort=sort, page_size=page_size, fields=fields)
 
     @endpoint("GET datasources/{id}/connections", since="2.0", scope="tableau:content:read", codes="404004 NotFound")
-    def datasource_connections(self, luid: str | HasLuid) -> tuple[models.Connection, ...]:
+    def datasource_connections(
+        self, luid: str | HasLuid, *, timeouts: Timeouts = CALL_TIMEOUTS
+    ) -> tuple[models.Connection, ...]:
         """Return the connections of a data source to databases."""
-        return self._connections(f"datasources/{luid_of(luid)}")
+        return self._connections(f"datasources/{luid_of(luid)}", timeouts)
 
     @endpoint("PUT datasources/{id}", since="2.0", scope=_UPDATE, codes="404004 NotFound, 403004 Forbidden")
     def update_datasource(

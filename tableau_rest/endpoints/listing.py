@@ -14,6 +14,7 @@ from tableau_rest import errors, models
 from tableau_rest.connection import Connection, Readable
 from tableau_rest.protocol import query
 from tableau_rest.protocol.fields import BARE, Data, child, integer, items, text
+from tableau_rest.transport import Timeouts
 
 M = TypeVar("M")
 Filters = query.Filter | str
@@ -71,9 +72,10 @@ class Listing(Connection):
         message = f"The list of {path} is incomplete: Tableau counts {reading.total} items and sent {reading.count}"
         raise errors.IncompleteList(message)
 
-    def _connections(self, path: str) -> tuple[models.Connection, ...]:
+    def _connections(self, path: str, timeouts: Timeouts) -> tuple[models.Connection, ...]:
         """Return the connections of a workbook or data source."""
-        found = list_items(self.request("GET", f"{path}/connections"), "connections", "connection")
+        document = self.request("GET", f"{path}/connections", timeouts=timeouts)
+        found = list_items(document, "connections", "connection")
         return tuple(map(models.Connection.from_json, found))
 
     def _page(self, path: str, params: Mapping[str, str], number: int) -> Data:

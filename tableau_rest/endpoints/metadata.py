@@ -14,6 +14,7 @@ from tableau_rest.endpoints.endpoint import endpoint
 from tableau_rest.protocol import responses
 from tableau_rest.protocol.fields import Data, boolean, child, items, objects, text
 from tableau_rest.protocol.luid import HasLuid, luid_of
+from tableau_rest.transport import CALL_TIMEOUTS, Timeouts
 
 _SCOPE = "tableau:content:read"
 _WORKBOOK = "luid name projectName owner { name email }"
@@ -30,6 +31,12 @@ _DOWNSTREAM_PAGES = f"""query ($id: String!, $after: String) {{
 _UPSTREAM = """query ($id: String!) {
   workbooks(filter: {luid: $id}) { luid name upstreamDatasources { luid name } upstreamTables { fullName } }
 }"""
+# What is not a server, such as a file, has neither a host name nor a port.
+_DATABASES = """query ($id: String!) {
+  %s(filter: {luid: $id}) { luid upstreamDatabases {
+    __typename name connectionType ... on DatabaseServer { hostName port } } }
+}"""
+_ROOTS = {"workbook": "workbooks", "datasource": "publishedDatasources", "flow": "flows"}
 _MAX_PAGES = 400
 _MAX_MESSAGE = 500
 # Errors after which a query can be sent again in smaller parts.
@@ -123,6 +130,19 @@ class Metadata(Connection):
         tables = tuple(filter(None, (text(table, "fullName") for table in objects(book, "upstreamTables"))))
         return models.Upstream(luid, text(book, "name"), references, tables, not codes)
 
+    @endpoint("POST /api/metadata/graphql", since="3.5", scope=_SCOPE, codes="NotIndexed, MetadataError")
+    def upstream_databases(
+        self, kind: str, content: str | HasLuid, *, timeouts: Timeouts = CALL_TIMEOUTS
+    ) -> tuple[models.Database, ...]:
+        """Return the databases that a `workbook`, a published `datasource` or a `flow` reads, as far as is known.
+
+        Raises NotIndexed if the Metadata API does not know the content: it was deleted, or published minutes ago.
+        """
+        luid = luid_of(content)
+        data, _ = self._graphql(_DATABASES % _ROOTS[kind], {"id": luid}, timeouts)
+        found = objects(self._single(data, _ROOTS[kind], luid), "upstreamDatabases")
+        return tuple(map(models.Database.from_json, found))
+
     def _single(self, data: responses.Json, name: str, luid: str) -> Data:
         """Return the only object of a list. Raises NotIndexed if there is none."""
         found = next(objects(data, name), None)
@@ -132,12 +152,13 @@ class Metadata(Connection):
             raise errors.NotIndexed(message, retry_at=retry_at)
         return found
 
-    def _graphql(self, query: str, variables: Mapping[str, Any]) -> _Result:
+    def _graphql(self, query: str, variables: Mapping[str, Any], timeouts: Timeouts = CALL_TIMEOUTS) -> _Result:
         """Return the data of a query. Raises MetadataError for an error without usable data."""
         body = json.dumps({"query": query, "variables": variables}).encode()
         with self._redacted_errors():
             try:
-                document = responses.document(self._send("POST", "/api/metadata/graphql", body, repeat=True).body)
+                response = self._send("POST", "/api/metadata/graphql", body, repeat=True, timeouts=timeouts)
+                document = responses.document(response.body)
             except (errors.NotFound, errors.InvalidResponse) as error:
                 if error.status != 404:
                     raise

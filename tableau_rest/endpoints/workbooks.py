@@ -10,6 +10,7 @@ from tableau_rest.endpoints.listing import Filters, Listing
 from tableau_rest.endpoints.update_body import update_body
 from tableau_rest.protocol import query
 from tableau_rest.protocol.luid import HasLuid, luid_of
+from tableau_rest.transport import CALL_TIMEOUTS, Timeouts
 
 _UPDATE = "tableau:workbooks:update"
 
@@ -41,9 +42,11 @@ class Workbooks(Listing):
         return self._list("workbooks", names, models.Workbook, filters, sort=sort, page_size=page_size, fields=fields)
 
     @endpoint("GET workbooks/{id}/connections", since="2.0", scope="tableau:content:read", codes="404006 NotFound")
-    def workbook_connections(self, luid: str | HasLuid) -> tuple[models.Connection, ...]:
+    def workbook_connections(
+        self, luid: str | HasLuid, *, timeouts: Timeouts = CALL_TIMEOUTS
+    ) -> tuple[models.Connection, ...]:
         """Return the connections of a workbook to databases and published data sources."""
-        return self._connections(f"workbooks/{luid_of(luid)}")
+        return self._connections(f"workbooks/{luid_of(luid)}", timeouts)
 
     @endpoint("PUT workbooks/{id}", since="2.0", scope=_UPDATE, codes="404006 NotFound, 403004 Forbidden")
     def update_workbook(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tableau_rest.models.content import Project as Project
     from tableau_rest.models.content import View as View
     from tableau_rest.models.content import Workbook as Workbook
+    from tableau_rest.models.lineage import Database as Database
     from tableau_rest.models.lineage import Dependent as Dependent
     from tableau_rest.models.lineage import Downstream as Downstream
     from tableau_rest.models.lineage import Upstream as Upstream
@@ -61,6 +62,7 @@ _HOMES = {
     "CredentialStatus": "people",
     "Subscription": "subscriptions",
     "Task": "work",
+    "Database": "lineage",
     "Upstream": "lineage",
     "User": "people",
     "View": "content",

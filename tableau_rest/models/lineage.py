@@ -51,3 +51,21 @@ class Upstream:
     datasources: tuple[Reference, ...]
     tables: tuple[str, ...]
     complete: bool
+
+
+@dataclass(frozen=True)
+class Database(Model):
+    """A database that content reads. `host` and `port` are those of a server; files have none."""
+
+    type: str = ""
+    name: str = ""
+    connection_type: str = ""
+    host: str = ""
+    port: str = ""
+
+    JSON: ClassVar[Mapping[str, Source]] = {"type": "__typename", "host": "hostName"}
+
+    @property
+    def is_server(self) -> bool:
+        """Return whether it is a server, and not a file or a web data connector."""
+        return self.type == "DatabaseServer" or bool(self.host)

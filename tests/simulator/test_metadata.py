@@ -33,6 +33,16 @@ def test_downstream_content_of_a_table(rest: Any) -> None:
     assert "Sales" in [book["name"] for book in table["it"]]
 
 
+def test_databases_of_content(rest: Any) -> None:
+    """The servers that a workbook, a data source and a flow read, with what only servers have in a fragment."""
+    wanted = "upstreamDatabases { __typename name connectionType ... on DatabaseServer { hostName port } }"
+    for root, name in (("workbooks", "Sales"), ("publishedDatasources", "Orders"), ("flows", "Clean Orders")):
+        query = f'{{ {root}(filter: {{name: "{name}"}}) {{ {wanted} }} }}'
+        [found] = _query(rest, query)["data"][root]
+        first = found["upstreamDatabases"][0]
+        assert (first["__typename"], first["hostName"]) == ("DatabaseServer", "warehouse.acme.example")
+
+
 def test_nested_connections_have_a_count(rest: Any) -> None:
     """Nested fields can be requested as connections."""
     query = """{ publishedDatasources(filter: {name: "Orders"}) {

@@ -97,7 +97,10 @@ def _update(
     if due is not None:
         context.inbox.incidents.save_due(record.id, due)
     details = details_of(record, notice.rule, context.settings.public_url)
-    details = replace(details, advice=context.event.type.advice)
+    lacking = [one.id for one in silences if one.span_at(now) and one.lacks_tags(incident, facts)]
+    unknown = f"Not silenced by silence {', '.join(lacking)}: the tags are unknown." if lacking else ""
+    problem = " ".join(filter(None, [details.problem, unknown]))
+    details = replace(details, advice=context.event.type.advice, problem=problem)
     upkeep = Upkeep(context, notice)
     compose = _composer(context, record, notice, details, upkeep)
 
@@ -228,6 +231,7 @@ def details_of(record: IncidentRecord, rule: str, public_url: str = "") -> Incid
         next_run_at=known.next_run_at,
         strikes=known.strikes,
         downstream=known.downstream,
+        upstream=known.upstream or (),
     )
 
 

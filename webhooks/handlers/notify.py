@@ -15,6 +15,7 @@ from tableau_rest import TableauError
 from webhooks.context import Context, Lookup, Upkeep
 from webhooks.context.failed_job import NO_REASON, ask, find_failed_job, look_up_reason, recorded_reason
 from webhooks.context.schedules import count_downstream, find_schedule
+from webhooks.context.upstream import find_upstream
 from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER, Destination
 from webhooks.errors import Permanent
 from webhooks.event import MONITOR, Event
@@ -37,6 +38,8 @@ from webhooks.rules.policy import Duration, MentionText, Weekly, parse_duration,
 if TYPE_CHECKING:
     from webhooks.inbox import IncidentRecord, NoticeRecord
 
+# Classes of reasons that have nothing to do with a database that other content reads, too.
+OWN_REASONS = frozenset({"schema change", "disk or quota", "cancelled", "licence"})
 UNSAFE_IN_FILENAMES = re.compile(r"[^\w -]+")
 
 
@@ -131,25 +134,30 @@ def _notify_of_incident(
                 # The details follow by an edit, once Tableau is available again.
                 bring_up_to_date(context, notice.id)
         raise
-    link = str(getattr(lookup.content, "webpage_url", ""))
-    known = record.details
-    details = ResourceDetails(
+    content, known = lookup.content, record.details
+    details = replace(
+        known,
         project=project or known.project,
         owner=owner or known.owner,
-        link=link or known.link,
+        link=str(getattr(content, "webpage_url", "")) or known.link,
         problem=as_sentences(lookup.problem),
-        strikes=known.strikes,
-        next_run_at=known.next_run_at,
-        downstream=known.downstream,
+        tags=tuple(getattr(content, "tags", ())) if content else known.tags,
     )
     to = _address(context, params.to, lookup) if params.to in FROM_TABLEAU else with_address(context, params.to)
     notice = _register(context, params, record, to)
+    if context.inbox.notice_groups.may_share(notice):
+        # Only then it matters for the place of the message, which must not wait otherwise.
+        details = _with_upstream(context, lookup, record, details)
     if Upkeep(context, notice).can_edit and notice.posted is None:
         # The reason follows by an edit: Tableau's job list may show the failure seconds later.
         context.inbox.incidents.save_details(record.id, details)
         bring_up_to_date(context, notice.id, picture)
     details = _with_schedule(context, lookup, record, details)
     details = replace(details, problem=as_sentences(lookup.problem, _learn_reason(context, lookup, record)))
+    placed = context.inbox.notices.get(notice.id)
+    if placed and placed.single and placed.group_id is None:
+        # Later failures are compared with it.
+        details = _with_upstream(context, lookup, context.inbox.incidents.get(record.id), details)
     if details != known:
         context.inbox.incidents.save_details(record.id, details)
     bring_up_to_date(context, notice.id, picture)
@@ -159,6 +167,23 @@ def _register(context: Context, params: NotifyParams, record: IncidentRecord, to
     template = {"title": params.title or "", "text": params.text or ""}
     policy = params.policy(context.job.rule or "notify", to, context.settings.zone)
     return context.inbox.notices.register(record.id, to, policy, template)
+
+
+def _with_upstream(
+    context: Context, lookup: Lookup, record: IncidentRecord, details: ResourceDetails
+) -> ResourceDetails:
+    """Return the details with the databases that the content reads, and store them; without them where unknown."""
+    incident = record.incident
+    if details.upstream is not None or lookup.content is None or incident.kind != "failing":
+        return details
+    if incident.reason_class in OWN_REASONS:
+        return details
+    upstream = find_upstream(incident.resource_kind, incident.resource_luid, context.tableau, context.now())
+    if upstream is None:
+        return details
+    found = replace(details, upstream=upstream)
+    context.inbox.incidents.save_details(record.id, found)
+    return found
 
 
 def _with_schedule(

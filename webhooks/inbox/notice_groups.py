@@ -18,6 +18,7 @@ from webhooks.inbox.notices import NoticeRecord, notice_of
 from webhooks.inbox.records import optional_time
 from webhooks.inbox.schema import incidents, jobs, notice_groups, notices
 from webhooks.incidents.grouping import (
+    CALM,
     GATHERING,
     UPSTREAM_WINDOW,
     GroupKind,
@@ -98,6 +99,31 @@ class NoticeGroups:
         self._join(connection, group_id, members, now)
         self._mark(connection, group_id, job)
         return Placement(group_id)
+
+    def may_share(self, notice: NoticeRecord) -> bool:
+        """Return whether it depends on the databases of its content whether the notice shares a message.
+
+        It does not if its place is decided, if nothing else has opened at its destination within UPSTREAM_WINDOW, or
+        while a storm goes on that everything joins.
+        """
+        if notice.single or notice.posted or notice.group_id is not None:
+            return False
+
+        def look(connection: Connection) -> bool:
+            now = self._wall(connection)
+            since = (now - UPSTREAM_WINDOW).timestamp()
+            own = (notice_groups.c.destination == notice.destination, notice_groups.c.closed_at.is_(None))
+            running = select(notice_groups.c.kind, notice_groups.c.joined_at).where(
+                *own, notice_groups.c.kind != "summary", notice_groups.c.joined_at >= since
+            )
+            groups = connection.execute(running).all()
+            if any(kind == "storm" and joined_at >= (now - CALM).timestamp() for kind, joined_at in groups):
+                return False
+            others = (notices.c.destination == notice.destination, notices.c.id != notice.id)
+            recent = select(notices.c.id).where(*others, notices.c.opened_at >= since).limit(1)
+            return bool(groups) or connection.execute(recent).first() is not None
+
+        return self._store.read(look)
 
     def changed(
         self, group_id: int, job: Job, *, remind_at: datetime | None = None, gap: timedelta = timedelta()

@@ -52,18 +52,19 @@ class WeeklyPeriod:
 class Facts:
     """Facts about an incident's resource that only Tableau has, for the matchers of silences.
 
-    `projects` are the name and the path of the project, `site` is the name of the site.
+    `projects` are the name and the path of the project, `site` is the name of the site. `tags` is None while they are
+    unknown.
     """
 
     site: str = ""
     projects: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
+    tags: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, details: ResourceDetails, site: str) -> Self:
         """Return the facts of a resource on the site of that name."""
         path = details.project
-        return cls(site=site, projects=(path, path.rpartition("/")[2]) if path else ())
+        return cls(site, projects=(path, path.rpartition("/")[2]) if path else (), tags=details.tags)
 
 
 NO_FACTS = Facts()
@@ -87,7 +88,14 @@ class Silence:
     weekly: WeeklyPeriod | None = None
 
     def matches(self, incident: Incident, facts: Facts = NO_FACTS) -> bool:
-        """Return whether the silence is about the incident."""
+        """Return whether the silence is about the incident. One by tags is not while they are unknown."""
+        return self._matches(incident, facts, without=()) and not ("tags" in self.matchers and facts.tags is None)
+
+    def lacks_tags(self, incident: Incident, facts: Facts = NO_FACTS) -> bool:
+        """Return whether the silence might be about the incident, but its tags are unknown."""
+        return "tags" in self.matchers and facts.tags is None and self._matches(incident, facts, without=("tags",))
+
+    def _matches(self, incident: Incident, facts: Facts, without: tuple[str, ...]) -> bool:
         values = {
             "site": (incident.site_luid, facts.site or None),
             "project": facts.projects,
@@ -95,9 +103,9 @@ class Silence:
             "resource_luid": (incident.resource_luid,),
             "kind": (incident.kind,),
             "reason_class": (incident.reason_class,),
-            "tags": facts.tags,
+            "tags": facts.tags or (),
         }
-        return all(matches(patterns, values[name]) for name, patterns in self.matchers.items())
+        return all(matches(patterns, values[name]) for name, patterns in self.matchers.items() if name not in without)
 
     def span_at(self, at: datetime) -> Span | None:
         """Return the period of the silence that covers the time; None if it is not in force then."""

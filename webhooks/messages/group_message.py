@@ -10,6 +10,7 @@ from typing import Literal
 
 from notifiers import Cell, IncidentRef, Link, Mention, Message, Severity, Table, Timestamp
 from webhooks.incidents import Incident, describe_group
+from webhooks.incidents.grouping import GROUP_SIZE, shared_upstream
 from webhooks.incidents.reasons import ADVICE
 from webhooks.incidents.wording import count, duration
 from webhooks.messages.incident_buttons import NO_ACTIONS, Actions
@@ -57,7 +58,9 @@ def group_message(
         facts += [("Closed", Timestamp(max(ends), zone)), ("Duration", duration(max(ends) - first))]
     return Message(
         title=title,
-        text="\n".join(filter(None, [_introduction(members), _held(summary_at), *_reasons(active)])),
+        text="\n".join(
+            filter(None, [_introduction(members), _held(summary_at), _database(members), *_reasons(active)])
+        ),
         facts=tuple(facts),
         severity=group_severity([one.incident for one in members]),
         status=group_status([one.incident for one in members]),
@@ -103,6 +106,15 @@ def _introduction(members: Sequence[Member]) -> str:
 
 def _held(summary_at: datetime | None) -> str:
     return "Opened during a silence or quiet hours, and still open at the end." if summary_at else ""
+
+
+def _database(members: Sequence[Member]) -> str:
+    """Return which database the content of all members reads, as far as theirs are known."""
+    known = [frozenset(one.details.upstream) for one in members if one.details.upstream]
+    shared = cut(", ".join(sorted(shared_upstream(known))), MAX_VALUE)
+    if not shared or len(known) < GROUP_SIZE:
+        return ""
+    return f"All read {shared}." if len(known) == len(members) else f"{len(known)} of them read {shared}."
 
 
 def _reasons(active: Sequence[Incident]) -> list[str]:

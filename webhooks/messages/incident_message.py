@@ -42,6 +42,8 @@ class IncidentDetails:
     problem: str = ""
     # What to do if the class of the reason is unknown.
     advice: str = ""
+    # The databases that the content reads; empty if they are unknown.
+    upstream: tuple[str, ...] = ()
 
 
 def incident_message(

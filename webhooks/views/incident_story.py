@@ -92,6 +92,10 @@ class _Teller:
             if overlaps and (silence.weekly is None or silence.span_at(start)):
                 end = f" until {self.when(silence.end)}" if silence.end else ""
                 yield Entry(start, "silence", f"silence {silence.id} by {silence.by}{end}: {silence.reason}")
+        for silence in self.silences:
+            start = max(silence.start, incident.opened_at)
+            if silence.span_at(start) and silence.lacks_tags(incident, self.facts):
+                yield Entry(start, "silence", f"not silenced by silence {silence.id}: the tags are unknown")
 
     def why_unsent(self, notice: NoticeRecord, jobs: str) -> str:
         """Return why the destination of a notice was not notified."""

@@ -23,7 +23,7 @@ OPTIONS: Mapping[str, str] = {
     "resource_luid": "luid",
     "kind": "kind",
     "reason_class": "reason-class",
-    "tags": "tags",
+    "tags": "tag",
 }
 # Returns the name of the site with that LUID, empty if there is only one.
 SiteName = Callable[[str], str]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -17,11 +18,22 @@ from simulator.tableau.graphql import Field, Malformed, parse
 from simulator.tableau.route import authenticate, has_scope
 from simulator.tableau.wire import ApiError, as_text, format_time, read_body
 from simulator.world.current import current_world
-from simulator.world.site import Content, Datasource, Site, User, View, Workbook
+from simulator.world.site import Content, Datasource, Flow, Site, User, View, Workbook
 
 metadata = Blueprint("metadata", __name__, url_prefix="/api/metadata")
+
+
+@dataclass(frozen=True)
+class Database:
+    """The server that the tables of data sources are on."""
+
+    name: str
+    type: str
+    host: str
+
+
 # A string is a table.
-Thing = Content | User | str
+Thing = Content | User | Database | str
 
 
 class GraphError(Exception):
@@ -120,9 +132,13 @@ def _inner(site: Site, thing: Thing, field: Field) -> Any:
 
 
 def _kind(thing: Thing) -> str:
-    return {Datasource: "PublishedDatasource", User: "TableauUser", str: "DatabaseTable"}.get(
-        type(thing), type(thing).__name__
-    )
+    names = {
+        Database: "DatabaseServer",
+        Datasource: "PublishedDatasource",
+        User: "TableauUser",
+        str: "DatabaseTable",
+    }
+    return names.get(type(thing), type(thing).__name__)
 
 
 def _value(site: Site, thing: Thing, field: Field) -> Any:
@@ -148,6 +164,17 @@ def _tables_of(site: Site, sources: list[Datasource]) -> list[str]:
     return list(dict.fromkeys(chain.from_iterable(source.tables for source in sources)))
 
 
+def _databases_of(site: Site, sources: list[Datasource]) -> list[Database]:
+    del site
+    servers = (
+        Database(table.partition(".")[0], source.type, source.server)
+        for source in sources
+        for table in source.tables or [source.server]
+        if source.server
+    )
+    return list(dict.fromkeys(servers))
+
+
 def _datasources_with(site: Site, table: str) -> list[Datasource]:
     return [source for source in site.datasources.values() if table in source.tables]
 
@@ -161,6 +188,7 @@ FIELDS: dict[type, dict[str, Getter]] = {
     Workbook: {
         "upstreamDatasources": _datasources_of,
         "upstreamTables": lambda site, book: _tables_of(site, _datasources_of(site, book)),
+        "upstreamDatabases": lambda site, book: _databases_of(site, _datasources_of(site, book)),
         "embeddedDatasources": lambda _site, _book: [],
         "views": lambda site, book: _views_of(site, [book]),
         "sheets": lambda site, book: _views_of(site, [book]),
@@ -177,10 +205,23 @@ FIELDS: dict[type, dict[str, Getter]] = {
             site.users[luid] for luid in dict.fromkeys(book.owner for book in _workbooks_of(site, source))
         ],
         "upstreamTables": lambda site, source: _tables_of(site, [source]),
+        "upstreamDatabases": lambda site, source: _databases_of(site, [source]),
         "isCertified": lambda _site, source: source.is_certified,
         "certificationNote": lambda _site, source: source.certification_note or None,
         "hasExtracts": lambda _site, source: source.has_extracts,
         "extractLastRefreshTime": lambda _site, source: format_time(source.updated_at) if source.has_extracts else None,
+    },
+    Flow: {
+        "upstreamDatabases": lambda site, flow: _databases_of(
+            site, [source for source in site.datasources.values() if source.name == flow.output]
+        ),
+    },
+    Database: {
+        "id": lambda _site, database: f"{database.host}/{database.name}",
+        "name": lambda _site, database: database.name,
+        "connectionType": lambda _site, database: database.type,
+        "hostName": lambda _site, database: database.host,
+        "port": lambda _site, _database: None,
     },
     View: {
         "path": lambda _site, view: view.content_url.replace("/sheets", ""),

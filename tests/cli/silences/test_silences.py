@@ -19,7 +19,7 @@ def finance(inbox: Inbox, refreshed: Refreshed) -> int:
     refreshed("Failed", "Sales", minutes=90)
     refreshed("Failed", "Cash Flow", minutes=30)
     (record,) = inbox.incidents.list(resources=["Cash Flow"])
-    inbox.incidents.save_details(record.id, ResourceDetails("Finance/Daily"))
+    inbox.incidents.save_details(record.id, ResourceDetails("Finance/Daily", tags=("gold", "nightly")))
     return record.id
 
 
@@ -52,6 +52,9 @@ def test_silence_says_how_many_open_incidents_it_matches(flask: Run, finance: in
         (("--name", "!cash*"), 1),
         (("--kind", "failing"), 2),
         (("--reason-class", "network"), 0),
+        (("--tag", "night*"), 1),
+        (("--tag", "!night*"), 0),
+        (("--tag", "gold", "--name", "sales"), 0),
         (("--site", "6b7a3f8e*"), 2),
     ],
 )

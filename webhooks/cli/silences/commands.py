@@ -83,6 +83,7 @@ def pattern_option(name: str, field: str, text: str) -> Callable[[Any], Any]:
 @pattern_option("--site", "site", "Site, by its name in SITES_FILE or its LUID")
 @pattern_option("--kind", "kind", "Kind of incident, such as failing")
 @pattern_option("--reason-class", "reason_class", "Class of the reason, such as network")
+@pattern_option("--tag", "tags", "Tag; one match is enough")
 @click.option("--everything", is_flag=True, help="Match all incidents.")
 @future.for_option
 @future.until_option
