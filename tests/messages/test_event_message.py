@@ -17,7 +17,8 @@ from tests.support.handler_context import MakeEvent
 from webhooks.clock import parse_time
 from webhooks.event import RECONCILED, happened_at
 from webhooks.event_types import RULE_EVENT_TYPES
-from webhooks.messages.event_message import Details, check_template, event_message, format_time
+from webhooks.messages.event_message import Details, event_message, format_time
+from webhooks.messages.templates import check_template
 
 WORKBOOK = Workbook(
     "l", "Sales now", webpage_url="https://tableau.example/#/workbooks/1", project=Reference("p", "Reports")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from webhooks.event_types import EVENT_TYPES
-from webhooks.messages.event_message import PLACEHOLDERS
+from webhooks.messages.templates import FIELDS, FILTERS, PLACEHOLDERS
 from webhooks.registry import registry
 from webhooks.rules import RulesError, RulesSource, parse
 from webhooks.rules.conditions import ALIASES, PAYLOAD_FIELDS, TABLEAU_FIELDS
@@ -55,6 +55,8 @@ def test_every_word_of_the_rules_file_is_documented() -> None:
         *registry.actions,
     ]
     missing = [word for word in [*words, *params] if f"`{word}`" not in PAGE and f"[{word}]" not in PAGE]
+    missing += [f"{kind}.{name}" for kind in FIELDS for name in FIELDS[kind] if f"`{kind}.{name}`" not in PAGE]
+    missing += [name for name in FILTERS if f"`{name}`" not in PAGE]
     missing += [word for word in PLACEHOLDERS if f"`{{{word}}}`" not in PAGE]
     assert missing == []
 

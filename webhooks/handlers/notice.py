@@ -18,13 +18,15 @@ from webhooks.incidents.incident import with_facts
 from webhooks.incidents.notices import WantedNotice, next_due
 from webhooks.incidents.silences import Facts
 from webhooks.messages.act_links import act_links
+from webhooks.messages.event_message import as_sentences
 from webhooks.messages.incident_buttons import NO_ACTIONS, incident_actions
 from webhooks.messages.incident_message import (
     IncidentDetails,
     change_message,
     incident_message,
-    incident_values,
 )
+from webhooks.messages.incident_values import template_values
+from webhooks.messages.templates import render_or_standard
 from webhooks.registry import Params, action
 
 if TYPE_CHECKING:
@@ -131,8 +133,11 @@ def _composer(
 ) -> Compose:
     """Return the function that writes the whole message about the incident."""
     incident, zone = record.incident, context.settings.zone
-    values = incident_values(incident, details, zone)
-    title, text = (notice.template.get(name, "").format_map(values) for name in ("title", "text"))
+    values = template_values(incident, details, context.now(), tags=record.details.tags or (), zone=zone)
+    own = [render_or_standard(key, notice.template.get(key, ""), values, "") for key in ("title", "text")]
+    title, text = (rendered for rendered, _ in own)
+    failed = as_sentences(*(problem for _, problem in own))
+    shown = replace(details, problem="\n".join(filter(None, [details.problem, failed])))
     actions = NO_ACTIONS
     if upkeep.has_buttons:
         actions = incident_actions(
@@ -146,9 +151,7 @@ def _composer(
 
     def compose(one: WantedNotice) -> Message:
         mentions = _mentions(one) if notice.posted_at is None else ()
-        made = incident_message(
-            incident, details, title=title, text=text, mentions=mentions, actions=actions, zone=zone
-        )
+        made = incident_message(incident, shown, title=title, text=text, mentions=mentions, actions=actions, zone=zone)
         links = _act_links(context, record, notice) if upkeep.has_action_links else ()
         return replace(made, hint=upkeep.hint if incident.state == "open" else "", actions=links)
 

@@ -25,13 +25,13 @@ from webhooks.incidents.policy import DestinationPolicy
 from webhooks.messages.alert_message import alert_message
 from webhooks.messages.event_message import (
     Details,
-    Template,
     as_sentences,
     as_text,
     event_message,
     format_user,
 )
 from webhooks.messages.failure_reason import failure_reason
+from webhooks.messages.templates import Template
 from webhooks.registry import Params, action
 from webhooks.rules.policy import Duration, MentionText, Weekly, parse_duration, parse_weekly
 

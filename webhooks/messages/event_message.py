@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import string
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import Annotated, Any
-
-from pydantic import AfterValidator
+from typing import Any
 
 from notifiers import Link, Message
 from webhooks.clock import parse_time
 from webhooks.event import RECONCILED, Event
-from webhooks.spelling import hint
+from webhooks.incidents.reasons import classify
+from webhooks.messages.templates import FIELDS, render_or_standard
 from webhooks.text import cut, value_text
 
 # Characters of a value from outside in a message; Tableau's names have at most 255.
 MAX_VALUE = 1000
-
-# The names that `title` and `text` of a rule may have in braces.
-PLACEHOLDERS = {
-    "name": "the name of the workbook, data source, flow, view, user or site, or a subscription's subject",
-    "event_type": "Tableau's name of the event type",
-    "project": "the project's path, such as Finance/Reports",
-    "owner": "the owner",
-    "reason": "why a refresh, flow run or subscription failed",
-    "link": "the address in Tableau",
-    "created_at": "the time of the event",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +37,13 @@ def event_message(
     text: str | None = None,
     zone: tzinfo = UTC,
 ) -> Message:
-    """Return the message about `event`. `title` and `text` are a rule's own, with PLACEHOLDERS; times are in `zone`."""
-    values = placeholder_values(event, details, zone)
-    body = text.format_map(values) if text else "\n".join(filter(None, [details.reason, event.type.advice]))
+    """Return the message about `event`. `title` and `text` are a rule's own templates; times are in `zone`.
+
+    In place of a template that fails, the standard title or text is used, with a sentence about it.
+    """
+    values = event_values(event, details, zone)
+    standard = "\n".join(filter(None, [details.reason, event.type.advice]))
+    body, text_problem = render_or_standard("text", text or "", values, standard)
     owner_label = "Published by" if event.type.published else "Owner"
     if event.type.subject == "subscription":
         owner_label = "Recipient"
@@ -63,7 +54,9 @@ def event_message(
         ("Site role", getattr(details.content, "site_role", "")),
         ("When", values["created_at"]),
     ]
-    headline = title.format_map(values) if title else f"{event.type.headline}: {values['name']}"
+    headline, title_problem = render_or_standard(
+        "title", title or "", values, f"{event.type.headline}: {values['name']}"
+    )
     event_id = f"event {event.id}" if event.id else ""
     origin = "missed webhook, found by reconciliation" if event.origin == RECONCILED else ""
     if origin and event.type.from_job_list:
@@ -71,7 +64,7 @@ def event_message(
     return Message(
         # An event of `flask trigger` may reach people who must not act on it.
         title=f"[Test] {headline}" if event.is_test else headline,
-        text="\n".join(filter(None, [body, as_sentences(*details.problems)])),
+        text="\n".join(filter(None, [body, as_sentences(*details.problems, title_problem, text_problem)])),
         facts=tuple(fact for fact in facts if fact[1]),
         link=Link(values["link"], "Open in Tableau") if values["link"] else None,
         severity=event.type.severity,
@@ -97,6 +90,32 @@ def placeholder_values(event: Event, details: Details, zone: tzinfo = UTC) -> di
         "link": getattr(content, "webpage_url", ""),
         "created_at": format_time(event.created_at, zone),
     }
+
+
+def event_values(event: Event, details: Details, zone: tzinfo = UTC) -> dict[str, Any]:
+    """Return the values that the templates of a rule know: those of PLACEHOLDERS and of FIELDS."""
+    plain = placeholder_values(event, details, zone)
+    content = details.content
+    about_event = {
+        "id": event.id or 0,
+        "type": plain["event_type"],
+        "headline": event.type.headline,
+        "created_at": plain["created_at"],
+        "advice": event.type.advice,
+        "test": event.is_test,
+    }
+    resource = {
+        **{name: plain[name] for name in ("name", "project", "owner", "link")},
+        "kind": event.content_kind or "",
+        "luid": as_text(event.resource_luid),
+        "tags": tuple(getattr(content, "tags", ())),
+        "site_luid": as_text(event.site_luid),
+    }
+    run = {**FIELDS["run"], "reason": details.reason}
+    if event.type.verb == "failed":
+        run.update(outcome="failed", ended_at=plain["created_at"])
+        run["reason_class"] = classify(details.reason) if details.reason else "unknown"
+    return {**plain, "event": about_event, "resource": resource, "incident": FIELDS["incident"], "run": run}
 
 
 def as_sentences(*problems: str) -> str:
@@ -125,20 +144,3 @@ def as_text(value: object) -> str:
     A long one is cut.
     """
     return cut(value_text(value, MAX_VALUE + 1), MAX_VALUE) if value else ""
-
-
-def check_template(text: str) -> str:
-    """Return the text if all its placeholders are known. Raises ValueError with a suggestion."""
-    try:
-        fields = list(string.Formatter().parse(text))
-    except ValueError as error:
-        raise ValueError(f"{error}; write {{{{ and }}}} for literal braces") from None
-    for _, name, form, conversion in fields:
-        if name is not None and name not in PLACEHOLDERS:
-            raise ValueError(f"unknown placeholder {{{name}}}; {hint(name, PLACEHOLDERS)}")
-        if form or conversion:
-            raise ValueError(f"{{{name}}} does not accept a format or conversion")
-    return text
-
-
-Template = Annotated[str, AfterValidator(check_template)]

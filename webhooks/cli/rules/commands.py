@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from webhooks.cli.rules.backtest import backtest
+from webhooks.cli.rules.given_event import given_event
 from webhooks.cli.rules.history import history
+from webhooks.cli.rules.preview import preview
 from webhooks.cli.rules.read import read_rules, valid_rules
 from webhooks.cli.support import application, options, terminal
 from webhooks.cli.support.commands import Group
 from webhooks.cli.support.exit_codes import FAILED, Failure
-from webhooks.cli.trigger.sample import customize, encode, sample
 from webhooks.clock import utc_now
-from webhooks.event import Event, Malformed, Unprocessable, parse
-from webhooks.event_types import RULE_EVENT_TYPES
 from webhooks.rules import Rule, Rules, RulesError, read_source
 from webhooks.rules.matching import describe_patterns, describe_where
 from webhooks.views import explanation, formats, wording
@@ -39,6 +37,7 @@ def rules() -> None:
 
 rules.add_command(backtest)
 rules.add_command(history)
+rules.add_command(preview)
 
 
 @rules.command()
@@ -98,7 +97,7 @@ def test(event: str, file: Path | None, name: str | None, expect: tuple[str, ...
     flask rules test WorkbookRefreshFailed --name Sales
     flask rules test event.json --expect "notify slack:#finance-data"
     """
-    given = _event(event, name)
+    given = given_event(event, name)
     planner = application.services().planner_for(valid_rules(file))
     decisions = explanation.preview(planner.plan(given))
     jobs = [new for decision in decisions for new in decision.unmade]
@@ -187,26 +186,3 @@ def rule_object(rule: Rule) -> dict[str, Any]:
 
 def _conditions(rule: Rule) -> dict[str, Any]:
     return {**rule.event_filter.where.payload, **rule.event_filter.where.tableau}
-
-
-def _event(given: str, name: str | None) -> Event:
-    """Return the event that the argument means. Raises a usage error or Failure if there is none."""
-    source, path = given, Path(given)
-    if given == "-":
-        body, source = sys.stdin.buffer.read(), "stdin"
-    elif path.is_file():
-        body = path.read_bytes()
-    elif given.isdecimal():
-        return application.get_event(int(given)).event
-    elif given in RULE_EVENT_TYPES:
-        body = encode(customize(sample(given), at=utc_now(), name=name))
-    else:
-        message = f"{given!r} is not a file, an ID or an event type."
-        raise click.BadParameter(f"{message} {options.suggestion(given, RULE_EVENT_TYPES)}", param_hint="EVENT")
-    try:
-        event = parse(body)
-    except (Malformed, Unprocessable) as error:
-        raise Failure(f"{source} is not an event: {error}") from None
-    if event is None:
-        raise Failure(f"{source} is a test request: the server responds, and stores no event.")
-    return event

@@ -1,0 +1,67 @@
+"""The values that a rule's own `title` and `text` know of an incident. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from notifiers import Timestamp
+from webhooks.event_types import event_type
+from webhooks.incidents import Incident
+from webhooks.incidents.wording import duration
+from webhooks.messages.incident_message import IncidentDetails, incident_values
+from webhooks.messages.templates import FIELDS
+
+
+def template_values(
+    incident: Incident, details: IncidentDetails, now: datetime, *, tags: Sequence[str] = (), zone: tzinfo = UTC
+) -> dict[str, Any]:
+    """Return the values of PLACEHOLDERS and of FIELDS; times are texts in `zone`."""
+    plain = incident_values(incident, details, zone)
+    failed = [run for run in incident.runs if run.outcome == "failed"]
+    run = failed[-1] if failed else None
+
+    def at(moment: datetime | None) -> str:
+        return str(Timestamp(moment, zone)) if moment else ""
+
+    meaning = event_type(plain["event_type"])
+    return {
+        **plain,
+        "event": {
+            **FIELDS["event"],
+            "type": meaning.name,
+            "headline": meaning.headline,
+            "created_at": plain["created_at"],
+            "advice": details.advice,
+        },
+        "resource": {
+            **{name: plain[name] for name in ("name", "project", "owner", "link")},
+            "kind": incident.resource_kind,
+            "luid": incident.resource_luid,
+            "tags": tuple(tags),
+            "site_luid": incident.site_luid,
+        },
+        "incident": {
+            "number": details.number,
+            "kind": incident.kind,
+            "state": incident.state,
+            "failures": incident.failures,
+            "in_a_row": incident.in_a_row,
+            "opened_at": at(incident.opened_at),
+            "closed_at": at(incident.closed_at),
+            "duration": duration(incident.duration(incident.closed_at or now)),
+            "quiet_by": incident.quiet_by,
+            "strikes": details.strikes or 0,
+            "next_run_at": at(details.next_run_at),
+            "downstream": details.downstream or 0,
+        },
+        "run": {
+            "started_at": at(run.started_at) if run else "",
+            "ended_at": at(run.ended_at) if run else "",
+            "outcome": run.outcome if run else "",
+            "reason": plain["reason"],
+            "reason_class": incident.reason_class or "unknown",
+            "job_luid": (run.job_luid if run else None) or "",
+        },
+    }

@@ -1,0 +1,41 @@
+"""The message that a rule would send about an event, with examples in place of what only Tableau knows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, tzinfo
+from types import SimpleNamespace
+
+from notifiers import Message
+from webhooks.event import Event
+from webhooks.handlers.notify import NotifyParams
+from webhooks.incidents import evidence, runs, state
+from webhooks.messages.event_message import Details, as_sentences, as_text, event_message
+from webhooks.messages.incident_message import IncidentDetails, incident_message
+from webhooks.messages.incident_values import template_values
+from webhooks.messages.templates import render_or_standard
+
+PROJECT, OWNER, LINK = "Finance/Reports", "Ann Lee (ann@example.org)", "https://tableau.example/#/workbooks/1"
+REASON = "ORA-01017: invalid username/password; logon denied"
+TAGS = ("gold",)
+
+
+def preview_message(event: Event, params: NotifyParams, rule: str, now: datetime, zone: tzinfo) -> Message:
+    """Return the first message about the event: about its incident if it is a failed refresh, else about itself."""
+    piece = None if params.each else evidence(event)
+    if piece is None or piece.outcome != "failed":
+        reason = REASON if event.type.verb == "failed" else ""
+        content = SimpleNamespace(name=as_text(event.resource_name), webpage_url=LINK, tags=TAGS)
+        known = event.type.has_owner_and_project
+        details = Details(
+            content if known else None, project=PROJECT if known else "", owner=OWNER if known else "", reason=reason
+        )
+        return event_message(event, details, rule=rule, title=params.title, text=params.text, zone=zone)
+    (incident,) = state(runs([replace(piece, reason=REASON)]), (), now)
+    shown = IncidentDetails(number=1, rule=rule, project=PROJECT, owner=OWNER, link=LINK, advice=event.type.advice)
+    values = template_values(incident, shown, now, tags=TAGS, zone=zone)
+    templates = (("title", params.title), ("text", params.text))
+    own = [render_or_standard(key, given or "", values, "") for key, given in templates]
+    (title, _), (text, _) = own
+    shown = replace(shown, problem=as_sentences(*(problem for _, problem in own)))
+    return incident_message(incident, shown, title=title, text=text, zone=zone)
