@@ -1,4 +1,4 @@
-"""`make bench`: run the measurements named (ARGS="acknowledge"), or all."""
+"""`make bench`: run the measurements named (ARGS="acknowledge"), or all; `year` has options and is run alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 
 from bench import acknowledge, burst, commands, drain, growth, idle, memory, pages, planning, scale
+from bench.year import __main__ as year
 
 BENCHES: dict[str, Callable[[], None]] = {
     "acknowledge": acknowledge.run,
@@ -25,6 +26,9 @@ NEED_WRK = {"acknowledge", "memory"}
 
 def main(names: list[str]) -> None:
     """Run the measurements one after the other, so that they do not affect each other."""
+    if names[:1] == ["year"]:
+        year.main(names[1:])
+        return
     for name in names or BENCHES:
         if name not in BENCHES:
             sys.exit(f"Unknown measurement '{name}'. Choose one of: {', '.join(BENCHES)}")

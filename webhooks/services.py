@@ -397,7 +397,13 @@ class Services:
             self._socket_mode.start()
 
         self.counters.start(self.inbox.store)
-        lookups = Lookups(self.client, self._desired_in_force, self._job_list_types_in_force, self.outages.last)
+        lookups = Lookups(
+            self.client,
+            self._desired_in_force,
+            self._job_list_types_in_force,
+            self.outages.last,
+            lambda: self.active_rules.rules.watches,
+        )
         built = [build(self.settings, self.inbox, self.sites.all, lookups) for build in (build_monitor, build_watch)]
         self._monitors = [monitor for monitor in built if monitor]
         for monitor in self._monitors:

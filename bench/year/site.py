@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from tableau_rest.errors import ServerError
-from tableau_rest.models import BackgroundJob, Content, Datasource, Flow, Job, Task, Workbook
+from tableau_rest.models import BackgroundJob, Content, Datasource, Flow, FlowRun, Job, Task, Workbook
 from webhooks.clock import parse_time
 
 MODELS = {"workbook": Workbook, "datasource": Datasource, "flow": Flow}
@@ -107,6 +107,16 @@ class Site:
         (since,) = (parse_time(one.value) for one in filters)
         first = bisect_left(self.jobs, since, key=lambda job: job.created_at)
         return (job for job in self.jobs[first:] if job.job_type in job_types)
+
+    def flow_runs(self, *filters: Any, page_size: int = 100) -> Iterator[FlowRun]:  # noqa: ARG002 - as the client
+        """Iterate over the runs of flows that began since the time of the only filter."""
+        self._count("flow runs")
+        (since,) = (parse_time(one.value) for one in filters)
+        first = bisect_left(self.jobs, since, key=lambda job: job.created_at)
+        for job in self.jobs[first:]:
+            if job.job_type == "run_flow" and job.started_at:
+                luid = self.job_contents[job.luid].luid
+                yield FlowRun(job.luid, luid, job.status, None, job.luid, job.started_at, job.ended_at)
 
     def job(self, luid: str) -> Job:
         """Return a job with its content."""

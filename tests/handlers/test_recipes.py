@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,14 @@ from simulator.slack.workspace import Channel
 from tests.handlers.test_incident_notices import FAILED, SUCCEEDED, Story
 from webhooks import rules
 from webhooks.inbox import Inbox
+from webhooks.monitor.watches.recorder import Recorder
 from webhooks.registry import registry
+from webhooks.watches.expectation import Expectation
 
 RECIPES = Path(__file__).resolve().parents[2] / "docs" / "recipes"
 DATA_SOURCE = "DatasourceRefreshFailed"
+# Findings of the watch: a refresh did not come, or content was not up to date as the watch Morning figures asks.
+MISSED, NOT_FRESH = "missed", "declared Morning figures"
 ON_CALL = "twilio:+15550100"
 
 
@@ -95,6 +99,13 @@ RECIPE_STEPS: dict[str, list[Step]] = {
         Step(0, FAILED),
         Step(10, FAILED, ("slack:#finance-data",), name="Month End Close"),
     ],
+    "morning-figures": [
+        Step(0, NOT_FRESH, ("slack:#finance-data",), name="Cash Flow"),
+        Step(10, MISSED, ("slack:#bi",), name="Delivery Times"),
+        Step(20, FAILED, ("slack:#bi",), name="Web Traffic"),
+        Step(30, NOT_FRESH, name="Sales"),
+        Step(60, SUCCEEDED, ("slack:#finance-data thread",), name="Cash Flow"),
+    ],
     "project-lead": [
         Step(0, FAILED, ("slack:#bi",)),
         Step(1439, ""),
@@ -126,6 +137,15 @@ def notifications(story: Story) -> list[str]:
     return found + [f"twilio:{sms.to}" for sms in world.twilio.messages]
 
 
+def miss(story: Story, task: str, name: str) -> None:
+    """Let the watch find that a refresh has not come, and run the jobs of the next minute."""
+    home, inbox = story.simulation.running.world.home, story.simulation.inbox
+    luid = next(one.luid for one in home.workbooks.values() if one.name == name)
+    expected = Expectation(f"{task} {luid}", luid, "workbook", story.now - timedelta(minutes=30))
+    Recorder(inbox, UTC).missed(expected, story.now, home.luid, name)
+    story.work(60)
+
+
 def test_every_recipe_is_played() -> None:
     """Each file has its steps here and its line on the page, and a comment on top."""
     files = {file.stem: file.read_text(encoding="utf-8") for file in RECIPES.glob("*.toml")}
@@ -152,6 +172,8 @@ def test_recipe(story: Story, recipe: str) -> None:
         story.at(step.minutes)
         if step.what == "acknowledge":
             story.act("acknowledge")
+        elif step.what in {MISSED, NOT_FRESH}:
+            miss(story, step.what, step.name)
         elif step.what:
             story.refresh(step.what, name=step.name, run_seconds=60)
         else:

@@ -26,14 +26,14 @@ def minutes(*numbers: float) -> tuple[timedelta, ...]:
         # At most half the time to the next run.
         ((), (), HOUR, 30),
         ((), (60,), HOUR, 30),
-        ((), (), timedelta(minutes=15), 15),
+        ((), (), timedelta(minutes=15), 7.5),
         ((), (), None, 30),
         # Seven known delays replace the default.
         ((1, 1, 1, 1, 1, 1), (), DAY, 30),
-        ((1,) * 7, (), DAY, 15),
-        ((10,) * 7, (), DAY, 25),
-        ((20, 10, 10, 10, 10, 10, 10), (90,), DAY, 40),
-        ((5,) * 29 + (300,), (), DAY, 17.5),
+        ((1,) * 7, (), DAY, 30),
+        ((10,) * 7, (), DAY, 40),
+        ((20, 10, 10, 10, 10, 10, 10), (90,), DAY, 60),
+        ((8,) * 29 + (300,), (), DAY, 36),
         ((300,) * 30, (), DAY, 240),
     ],
 )
@@ -47,7 +47,7 @@ def test_grace(
 
 def test_only_recent_delays_count() -> None:
     """Delays before the last thirty no longer matter."""
-    assert Usual(minutes(*(5,) * 30, *(200,) * 100)).grace(DAY) == timedelta(minutes=17.5)
+    assert Usual(minutes(*(8,) * 30, *(200,) * 100)).grace(DAY) == timedelta(minutes=36)
 
 
 @pytest.mark.parametrize(

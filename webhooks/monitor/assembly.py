@@ -29,6 +29,7 @@ from webhooks.webhook_url import public_url
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
+    from webhooks.rules.watches import Watch
 
 log = logging.getLogger(__name__)
 
@@ -48,13 +49,15 @@ class Lookups:
     """Functions that the checks call for current values.
 
     `client` returns the Tableau client of a site, `desired` the event types that rules and handlers need from its
-    webhooks, `desired_from_jobs` those from its job list, and `last_outage` the time of the last outage of our own.
+    webhooks, `desired_from_jobs` those from its job list, `watches` what the rules declare, and `last_outage`
+    the time of the last outage of our own.
     """
 
     client: Callable[[Site], Tableau]
     desired: Callable[[Site], Sequence[str]]
     desired_from_jobs: Callable[[Site], Sequence[str]] = no_types
     last_outage: Callable[[], float | None] = no_outage
+    watches: Callable[[], Sequence[Watch]] = tuple
 
 
 def build_monitor(settings: Settings, inbox: Inbox, sites: Sequence[Site], lookups: Lookups) -> Monitor | None:
@@ -79,7 +82,11 @@ def build_watch(settings: Settings, inbox: Inbox, sites: Sequence[Site], lookups
         key = memory_key(site)
         tableau = partial(lookups.client, site)
         sight = Sight(Alerts(inbox, site=site.name, key=key), settings.zone)
-        checks.append(SiteWatch(inbox, tableau, JobBudget(inbox, key), settings.zone, key=key, sight=sight))
+        budget = JobBudget(inbox, key)
+        watch = SiteWatch(
+            inbox, tableau, budget, settings.zone, key=key, sight=sight, watches=lookups.watches, site=site.name
+        )
+        checks.append(watch)
     return Monitor(inbox, checks, WATCH_MINUTES, lock="watch")
 
 

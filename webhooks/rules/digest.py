@@ -45,7 +45,8 @@ class Digest:
         return datetime.combine(day, self.at, zone).astimezone(UTC)
 
 
-def _parse_at(value: object) -> day_time:
+def parse_at(value: object) -> day_time:
+    """Return the time of day that a text such as `08:00` gives. Raises ValueError."""
     found = CLOCK_TIME.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         raise ValueError(f'{value!r} is not a time of day; write for example at = "08:00"')
@@ -63,7 +64,7 @@ class DigestModel(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
-    at: Annotated[Any, BeforeValidator(_parse_at)]
+    at: Annotated[Any, BeforeValidator(parse_at)]
     days: Annotated[Any, BeforeValidator(parse_days)] = EVERY_DAY
     notify: Annotated[
         tuple[Annotated[Destination, AfterValidator(_check_destination)], ...],

@@ -19,12 +19,13 @@ from webhooks.rules.rule import Rule
 from webhooks.rules.rule_table import RuleParser, with_defaults
 from webhooks.rules.rules import Rules
 from webhooks.rules.source import INCLUDE, RulesSource, include_problem, read_source
+from webhooks.rules.watches import Watch
 from webhooks.spelling import hint
 
 T = TypeVar("T")
 
 # The sections of an included file, and those that only the rules file may have.
-SHARED_SECTIONS = ("rule", "defaults")
+SHARED_SECTIONS = ("rule", "watch", "defaults")
 SECTIONS = (*SHARED_SECTIONS, "dead_letters", "digest", "access", "destinations", INCLUDE)
 
 
@@ -75,9 +76,10 @@ class _Parser:
         self._check_includes(missing)
         defaults = self._defaults(self._main)
         rules = [rule for document in documents for rule in self._rules_of(document, defaults)]
+        watches = [watch for document in documents for watch in self._watches_of(document) if watch]
         warnings = [str(warning) for warning in self.rules.warnings]
         valid = [rule for rule in rules if rule]
-        if not self.rules.errors and not any(rule.enabled for rule in valid):
+        if not self.rules.errors and not any([*(one.enabled for one in valid), *(one.enabled for one in watches)]):
             reason = "all rules are disabled" if rules else "the file contains no rule"
             warnings.append(f"{reason}: events are stored, but no rule acts on them")
         default: tuple[str, ...] = (DEFAULT,)
@@ -86,7 +88,7 @@ class _Parser:
         )
         access = self._section("access", lambda table: validate(Access, table), NO_OPERATORS)
         digest = self._section("digest", lambda table: validate(DigestModel, self._notified(table, "at")).digest, None)
-        return Rules(tuple(valid), dead_letters, tuple(warnings), access, digest)
+        return Rules(tuple(valid), dead_letters, tuple(warnings), access, digest, tuple(watches))
 
     def _rules_of(self, document: Document, defaults: Mapping[str, Any]) -> list[Rule | None]:
         """Return the rules of one file, None for each that has an error."""
@@ -98,14 +100,24 @@ class _Parser:
             self._error(Place(document, ""), advice, key)
         if document.name:
             defaults = with_defaults(self._defaults(document), defaults)
-        tables = document.tables.get("rule", [])
+        return [self.rules.rule(place, table, defaults) for place, table in self._tables(document, "rule")]
+
+    def _watches_of(self, document: Document) -> list[Watch | None]:
+        """Return the watches of one file, None for each that has an error."""
+        return [self.rules.watch(place, table) for place, table in self._tables(document, "watch")]
+
+    def _tables(self, document: Document, section: str) -> list[tuple[Place, Mapping[str, Any]]]:
+        """Return the tables of a section such as `[[rule]]` with their places: `rule 2 "Finance" (line 14)`."""
+        tables = document.tables.get(section, [])
         if not isinstance(tables, list) or not all(isinstance(table, Mapping) for table in tables):
-            self._error(Place(document, ""), f"{TWO_BRACKETS}, above each rule", "rule")
+            advice = TWO_BRACKETS.replace("[[rule]]", f"[[{section}]]")
+            self._error(Place(document, ""), f"{advice}, above each {section}", section)
             return []
-        # `rule 2 "Finance" (line 14)`
         names = [f' "{table["name"]}"' if table.get("name") else "" for table in tables]
-        places = [Place(document, f"rule {number + 1}{name}", ("rule", number)) for number, name in enumerate(names)]
-        return [self.rules.rule(place, table, defaults) for place, table in zip(places, tables, strict=True)]
+        places = [
+            Place(document, f"{section} {number}{name}", (section, number - 1)) for number, name in enumerate(names, 1)
+        ]
+        return [*zip(places, tables, strict=True)]
 
     def _defaults(self, document: Document) -> Mapping[str, Any]:
         if "defaults" not in document.tables:

@@ -37,6 +37,8 @@ class Rule:
     max_attempts: int
     stop: bool = False
     otherwise: bool = False
+    # Whether its destinations are notified of what watches find.
+    watch: bool = True
     jobs: tuple[NewJob, ...] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -15,8 +15,10 @@ from webhooks.rules.conditions import ConditionError, EventFilter, Where, parse_
 from webhooks.rules.destination_names import DestinationNames
 from webhooks.rules.document import Place
 from webhooks.rules.errors import Diagnostic, InvalidValue, Problem, validate
+from webhooks.rules.mistakes import find_mistakes
 from webhooks.rules.policy import SHARED_KEYS, with_shared_keys
 from webhooks.rules.rule import Rule, RuleAction
+from webhooks.rules.watches import WATCH_KEYS, Watch, WatchModel, check_watch, check_where
 from webhooks.spelling import hint
 
 # The action that sends messages.
@@ -36,6 +38,8 @@ class RuleModel(BaseModel):
     enabled: bool = True
     stop: bool = False
     otherwise: bool = False
+    # Whether its destinations are notified of what watches find.
+    watch: bool = True
     max_attempts: int | None = Field(default=None, ge=1, le=100)
     # For all destinations of `notify`, with whose own keys they are checked.
     repeat: Any = None
@@ -111,7 +115,34 @@ class RuleParser:
         if model is None or len(self.errors) > before:
             return None
         attempts = model.max_attempts or self.max_attempts
-        return Rule(model.name, event_filter, actions, model.enabled, attempts, model.stop, model.otherwise)
+        order = (model.stop, model.otherwise)
+        return Rule(model.name, event_filter, actions, model.enabled, attempts, *order, watch=model.watch)
+
+    def watch(self, at: Place, table: Mapping[str, Any]) -> Watch | None:
+        """Return a `[[watch]]`, or None if it has an error."""
+        before, name = len(self.errors), table.get("name")
+        place = at.diagnostic("").place
+        if isinstance(name, str) and (first := self._first.setdefault(f"watch {name.strip()}", place)) != place:
+            self._error(at, Problem(f"{first} has the same name; give each watch its own", ("name",)))
+        for key in sorted(table.keys() - set(WATCH_KEYS)):
+            self._error(at, Problem(f"{key} is not known; {hint(key, WATCH_KEYS)}", (key,)))
+        model = None
+        try:
+            check_watch(table)
+            model = validate(WatchModel, {key: table[key] for key in WatchModel.model_fields if key in table})
+            check_where(model.where)
+        except InvalidValue as error:
+            self._error(at, *error.problems)
+        actions: tuple[RuleAction, ...] = ()
+        if NOTIFY in table:
+            shared = {key: table[key] for key in SHARED_KEYS if key in table}
+            actions = self._actions_of(at, {NOTIFY: table[NOTIFY]}, shared)
+        if model is None or len(self.errors) > before:
+            return None
+        for mistake in find_mistakes((), model.where.all):
+            path = at.find(table, mistake.pattern) if mistake.pattern else ()
+            self.warnings.append(at.diagnostic(mistake.text, path))
+        return model.watch(actions, self.max_attempts)
 
     def _model(self, at: Place, table: Mapping[str, Any]) -> RuleModel | None:
         try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
+from typing import TYPE_CHECKING
 
 from webhooks.destinations import DEFAULT
-from webhooks.event import Event
+from webhooks.event import WATCH_FIELD, Event
 from webhooks.event_types import EVENT_TYPES, FLOW_RUN_FAILED, RefreshOutcome, event_type, refresh_event_type
 from webhooks.job import NewJob, Verdict
 from webhooks.rules.access import NO_OPERATORS, Access
@@ -14,6 +16,9 @@ from webhooks.rules.conditions import EventFilter, select_type
 from webhooks.rules.digest import Digest
 from webhooks.rules.order import RuleIndex, explain_rules
 from webhooks.rules.rule import Rule
+
+if TYPE_CHECKING:
+    from webhooks.rules.watches import Watch
 
 # The action that sends messages, and those of its parameters that are about failures only.
 NOTIFY = "notify"
@@ -32,6 +37,7 @@ class Rules:
     warnings: tuple[str, ...] = ()
     access: Access = NO_OPERATORS
     digest: Digest | None = None
+    watches: tuple[Watch, ...] = ()
     index: RuleIndex = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -39,8 +45,9 @@ class Rules:
 
     @property
     def destinations(self) -> tuple[str, ...]:
-        """The destinations of all enabled rules, and those of dead letters and of the digest."""
+        """The destinations of all enabled rules and watches, and those of dead letters and of the digest."""
         enabled = [action for rule in self.rules if rule.enabled for action in rule.actions]
+        enabled += [action for watch in self.watches if watch.enabled for action in watch.actions]
         notified = [str(action.params.get("to", DEFAULT)) for action in enabled if action.action == "notify"]
         return (*notified, *self.dead_letters, *(self.digest.notify if self.digest else ()))
 
@@ -73,13 +80,20 @@ class Rules:
     def explain_finding(self, event: Event, zone: tzinfo = UTC) -> list[Verdict]:
         """Return a verdict per rule for what a watch has found about content.
 
-        The destinations are those that would be notified if its refresh failed.
+        The destinations are those that would be notified if its refresh failed, and those of watches about all that is
+        found. A watch that declared what was not so notifies alone, unless it names no destination.
         """
         kind = event.content_kind or ""
         failure = FLOW_RUN_FAILED if kind == "flow" else refresh_event_type(kind, "failed").name
         payload = {**event.payload, "event_type": failure, "resource": event_type(failure).resource}
         failed = replace(event, event_type=failure, payload=payload)
-        return [_of_finding(verdict) for verdict in explain_rules(self.rules, failed, zone)]
+        declaring = [one for one in self.watches if one.name == event.payload.get(WATCH_FIELD)]
+        if declaring and declaring[0].actions:
+            return [declaring[0].explain(event, zone)]
+        others = [one for one in self.watches if one.actions and one.fresh_by is None and one.longer_than is None]
+        silent = {rule.name for rule in self.rules if not rule.watch}
+        verdicts = [_of_finding(verdict, silent) for verdict in explain_rules(self.rules, failed, zone)]
+        return [*verdicts, *(one.explain(event, zone) for one in others)]
 
 
 def _incident_filter(rule: Rule) -> EventFilter | None:
@@ -93,8 +107,13 @@ def _incident_filter(rule: Rule) -> EventFilter | None:
     return EventFilter(names, rule.event_filter.where) if names else None
 
 
-def _of_finding(verdict: Verdict) -> Verdict:
-    """Return the verdict on a failure, in whose place a watch has found something: it is only notified of."""
+def _of_finding(verdict: Verdict, silent: Collection[str]) -> Verdict:
+    """Return the verdict on a failure, in whose place a watch has found something: it is only notified of.
+
+    `silent` are the names of the rules whose destinations are not.
+    """
+    if verdict.matched and verdict.name in silent:
+        return replace(verdict, matched=False, reason="not notified by watches (watch = false)", jobs=())
     jobs = [
         replace(job, params={name: value for name, value in job.params.items() if name not in ABOUT_FAILURES})
         for job in verdict.jobs

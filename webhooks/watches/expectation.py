@@ -17,6 +17,7 @@ from webhooks.watches.rhythm import Rhythm
 STRIKE_LIMIT = 5
 # Clocks differ, and a run may begin a little before its time.
 EARLY = timedelta(minutes=5)
+LEARNED_EARLY = timedelta(hours=2)
 # The beginnings of `task` in expectations that do not come from a task of Tableau.
 LEARNED, DECLARED = "learned ", "declared "
 
@@ -76,6 +77,11 @@ class Expectation:
         return self.task.startswith(DECLARED)
 
     @property
+    def is_learned(self) -> bool:
+        """Return whether the time comes from the past."""
+        return self.task.startswith(LEARNED)
+
+    @property
     def watch(self) -> str:
         """Return the name of the `[[watch]]` that declares the time, or an empty string."""
         return self.task.removeprefix(DECLARED).rpartition(" ")[0] if self.is_declared else ""
@@ -122,8 +128,18 @@ def declared(watch: str, freshness: Freshness, luid: str, kind: ResourceKind, no
     return Expectation(f"{DECLARED}{watch} {luid}", luid, kind, freshness.following(now))
 
 
-def came_at(expected: Expectation, runs: Sequence[Run], *, within: timedelta = timedelta()) -> datetime | None:
-    """Return when the run came that was expected, or None.
+def early(expected: Expectation, period: timedelta | None) -> timedelta:
+    """Return how long before its time a run counts as the one that is expected.
+
+    A time that was learned is the latest usual one.
+    """
+    return min(LEARNED_EARLY, (period or DAY) / 2) if expected.is_learned else EARLY
+
+
+def came_at(
+    expected: Expectation, runs: Sequence[Run], *, early: timedelta = EARLY, within: timedelta = timedelta()
+) -> datetime | None:
+    """Return when the run came that was expected, or None. It may have ended `early` before the time.
 
     A run that ended after the expected time came, also if it began before: Tableau does not run one refresh twice at
     once. What became of it is another matter: a failure or a cancellation is no missed run. A declared time asks for
@@ -132,7 +148,7 @@ def came_at(expected: Expectation, runs: Sequence[Run], *, within: timedelta = t
     if expected.is_declared:
         times = [run.at for run in runs if run.outcome == "succeeded" and run.at > expected.at - within]
     else:
-        times = [run.started_at or run.at for run in runs if run.at >= expected.at - EARLY]
+        times = [run.started_at or run.at for run in runs if run.at >= expected.at - early]
     return min(times, default=None)
 
 

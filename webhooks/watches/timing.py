@@ -12,14 +12,19 @@ from datetime import timedelta
 
 # Before there is a history of delays: half an hour in Tableau's queue, and the usual duration.
 DEFAULT_GRACE = timedelta(minutes=30)
-MIN_GRACE = timedelta(minutes=15)
+# Tableau's queue is some minutes long on most nights, and half an hour on a few.
+MIN_GRACE = timedelta(minutes=30)
+# Of content that Tableau does not schedule.
+LEARNED_GRACE = timedelta(hours=1)
+# A refresh that waits in Tableau's queue may wait this many times the grace.
+QUEUE_FACTOR = 3
 MAX_GRACE = timedelta(hours=4)
 # Delays that are enough to know what is usual, and the most recent ones that count.
 MIN_DELAYS = 7
 MAX_DELAYS = 30
 # The grace is this many times the usual delay, and this much more.
-DELAY_FACTOR = 1.5
-DELAY_MARGIN = timedelta(minutes=10)
+DELAY_FACTOR = 2
+DELAY_MARGIN = timedelta(minutes=20)
 # Durations that are enough to know what is usual.
 MIN_DURATIONS = 8
 LONG_FACTOR = 3
@@ -44,7 +49,7 @@ class Usual:
         if len(self.delays) >= MIN_DELAYS:
             length = DELAY_FACTOR * percentile(self.delays[:MAX_DELAYS], 95) + DELAY_MARGIN
         longest = min(MAX_GRACE, period / 2) if period else MAX_GRACE
-        return min(max(length, MIN_GRACE), max(longest, MIN_GRACE))
+        return min(max(length, MIN_GRACE), longest)
 
     @property
     def most(self) -> timedelta | None:

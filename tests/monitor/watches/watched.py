@@ -15,6 +15,7 @@ from webhooks.inbox import Inbox, IncidentRecord
 from webhooks.incidents import RunEvidence
 from webhooks.monitor.job_budget import JobBudget
 from webhooks.monitor.watches.site_watch import SiteWatch
+from webhooks.rules.watches import Watch
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -37,12 +38,13 @@ class Watched:
         self.site.add("workbook", SALES, "Sales")
         self.site.add("datasource", ORDERS, "Orders")
         self.now = at(start)
+        self.watches: Sequence[Watch] = ()
         self.watch = self.new_watch()
 
     def new_watch(self) -> SiteWatch:
         """Return a watch as a process that has just started has it."""
         client: Any = self.site
-        return SiteWatch(self.inbox, lambda: client, JobBudget(self.inbox), self.zone)
+        return SiteWatch(self.inbox, lambda: client, JobBudget(self.inbox), self.zone, watches=lambda: self.watches)
 
     def restart(self) -> None:
         """Replace the watch by that of another process."""

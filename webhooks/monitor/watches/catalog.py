@@ -55,9 +55,9 @@ class Contents:
         self._tableau = tableau
         self._last: Catalog | None = None
 
-    def catalog(self, now: datetime) -> Catalog:
-        """Return a list that is at most ten minutes old. Raises TableauError that may pass."""
-        if self._last is None or now - self._last.at > CATALOG_AGE:
+    def catalog(self, now: datetime, max_age: timedelta = CATALOG_AGE) -> Catalog:
+        """Return a list that is at most `max_age` old. Raises TableauError that may pass."""
+        if self._last is None or now - self._last.at > max_age:
             self._last = read_catalog(self._tableau(), now)
         return self._last
 

@@ -11,6 +11,7 @@ from webhooks.incidents import Run, RunEvidence
 from webhooks.incidents.run import MAX_RUN, TOLERANCE
 from webhooks.monitor.job_runs import learn_runs
 from webhooks.monitor.watches.catalog import Catalog
+from webhooks.monitor.watches.declarations import Declarations
 from webhooks.monitor.watches.look import JobLooks, Look, evidence_of
 from webhooks.monitor.watches.recorder import Recorder
 from webhooks.monitor.watches.usual import UsualTimes
@@ -43,8 +44,11 @@ class LongRuns:
     The end of a run may be unknown because its webhook was lost, so the job list is asked before one is recorded.
     """
 
-    def __init__(self, inbox: Inbox, usual: UsualTimes, looks: JobLooks, recorder: Recorder) -> None:
+    def __init__(
+        self, inbox: Inbox, usual: UsualTimes, looks: JobLooks, recorder: Recorder, declarations: Declarations
+    ) -> None:
         self._inbox, self._usual, self._looks, self._recorder = inbox, usual, looks, recorder
+        self._declarations = declarations
         self._not_before: dict[tuple[str, datetime], datetime] = {}
 
     def candidates(self, site_luid: str, now: datetime) -> list[LongRun]:
@@ -55,8 +59,10 @@ class LongRuns:
         found = []
         for run in running:
             known = usual["", run.resource_luid]
-            if known.longest is not None:
-                one = LongRun(run, known.longest, known.most)
+            declared = self._declarations.limit(run.resource_luid, site_luid, now)
+            limit, watch = declared or (known.longest, "")
+            if limit is not None:
+                one = LongRun(run, limit, known.most, watch)
                 if one.began + one.limit <= now and (run.resource_luid, one.began) not in self._not_before:
                     found.append(one)
         return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tableau_rest.endpoints.jobs import REFRESH_JOB_TYPES, RUN_FLOW_JOB_TYPES
 from tableau_rest.errors import NotFound, TableauError
+from tableau_rest.models import BackgroundJob
 from tableau_rest.protocol.query import where
 from webhooks.incidents import RunEvidence
 from webhooks.incidents.evidence import ResourceKind
@@ -19,9 +20,7 @@ from webhooks.monitor.watches.catalog import Catalog
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
-    from tableau_rest.models import BackgroundJob
 
-JOB_TYPES = (*REFRESH_JOB_TYPES, *RUN_FLOW_JOB_TYPES)
 # Two looks are this far apart, so that many missed refreshes of one night share them.
 LOOK_SECONDS = 100.0
 # Jobs are listed by the time when they were queued.
@@ -38,6 +37,8 @@ class Look:
     # The content of jobs that was looked up one by one.
     contents: dict[str, str] = field(default_factory=dict)
     by_title: dict[str, list[BackgroundJob]] = field(default_factory=dict)
+    # The runs of flows by the LUID of the flow; None if they could not be read.
+    of_flows: dict[str, list[BackgroundJob]] | None = None
 
     def __post_init__(self) -> None:
         for job in self.jobs:
@@ -51,19 +52,26 @@ class JobLooks:
         self._tableau, self._budget = tableau, budget
         self._asked_at: datetime | None = None
 
-    def take(self, since: datetime, now: datetime) -> Look | None:
-        """Return all refreshes and runs of flows that were queued from `since` on; None if it has to wait.
+    def take(self, since: datetime, now: datetime, kinds: Collection[ResourceKind]) -> Look | None:
+        """Return the refreshes that were queued from `since` on, as far as content of these kinds needs them.
 
-        Raises TableauError.
+        Return None if it has to wait. Runs of flows have a list of their own, which is not counted among the queries of
+        jobs. Raises TableauError.
         """
         if self._asked_at is not None and 0 <= (now - self._asked_at).total_seconds() < LOOK_SECONDS:
             return None
-        if not self._budget.take(WATCHES, now):
+        since = (since - MARGIN).replace(microsecond=0)
+        needs_jobs = bool(set(kinds) - {"flow"})
+        if needs_jobs and not self._budget.take(WATCHES, now):
             return None
         self._asked_at = now
-        since = (since - MARGIN).replace(microsecond=0)
+        of_flows = self._flow_runs(since) if "flow" in kinds else None
+        if not needs_jobs:
+            return Look(now, since, (), of_flows=of_flows)
         try:
-            jobs = list(self._tableau().jobs_of_types(JOB_TYPES, where("createdAt", "gte", since), page_size=PAGE_SIZE))
+            jobs = list(
+                self._tableau().jobs_of_types(REFRESH_JOB_TYPES, where("createdAt", "gte", since), page_size=PAGE_SIZE)
+            )
         except TableauError as error:
             if not error.permanent:
                 # Tableau was not reached, or did not respond: that is no query.
@@ -71,7 +79,27 @@ class JobLooks:
             raise
         if len(jobs) > PAGE_SIZE:
             self._budget.spend(WATCHES, now, (len(jobs) - 1) // PAGE_SIZE)
-        return Look(now, since, tuple(jobs))
+        return Look(now, since, tuple(jobs), of_flows=of_flows)
+
+    def _flow_runs(self, since: datetime) -> dict[str, list[BackgroundJob]] | None:
+        """Return the runs of flows as jobs; None if Tableau refuses the list. Raises an error that may pass."""
+        found: dict[str, list[BackgroundJob]] = {}
+        try:
+            for run in self._tableau().flow_runs(where("startedAt", "gte", since), page_size=PAGE_SIZE):
+                job = BackgroundJob(
+                    run.job_luid or run.luid,
+                    status=run.status,
+                    job_type=RUN_FLOW_JOB_TYPES[0],
+                    created_at=run.started_at,
+                    started_at=run.started_at,
+                    ended_at=run.completed_at,
+                )
+                found.setdefault(run.flow_luid.lower(), []).append(job)
+        except TableauError as error:
+            if not error.permanent:
+                raise
+            return None
+        return found
 
     def jobs_of(
         self, look: Look, luid: str, kind: ResourceKind, names: Collection[str], catalog: Catalog
@@ -80,12 +108,14 @@ class JobLooks:
 
         The list has names only. Where several pieces of content share one, the jobs are queried one by one.
         """
+        if kind == "flow":
+            return None if look.of_flows is None else look.of_flows.get(luid, [])
         found = []
         for job in (job for name in sorted(names) for job in look.by_title.get(name, ())):
             job_kind = content_kind(job)
             if job_kind not in {None, kind}:
                 continue
-            namesakes = {one for each in ((job_kind,) if job_kind else ("workbook", "datasource", "flow"))
+            namesakes = {one for each in ((job_kind,) if job_kind else ("workbook", "datasource"))
                          for one in catalog.namesakes(each, job.title)}  # fmt: skip
             if namesakes - {luid}:
                 known = self._content_of(look, job, look.at)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from tableau_rest.errors import TableauError
 from webhooks.incidents.evidence import ResourceKind
 from webhooks.monitor.watches.catalog import Contents
+from webhooks.monitor.watches.declarations import Declarations
 from webhooks.monitor.watches.recorder import Recorder
 from webhooks.monitor.watches.tasks import read_tasks
-from webhooks.watches.expectation import DECLARED, Expectation, ScheduledTask, learned, scheduled
+from webhooks.watches.expectation import Expectation, ScheduledTask, learned, scheduled
 from webhooks.watches.rhythm import Rhythm, learn_rhythm
 
 if TYPE_CHECKING:
@@ -42,13 +43,17 @@ class Schedules:
         recorder: Recorder,
         zone: tzinfo,
         *,
+        declarations: Declarations,
         key: str = "",
     ) -> None:
         self._inbox, self._tableau, self._contents = inbox, tableau, contents
+        self._declarations, self._declared = declarations, list[Expectation]()
         self._recorder, self._zone = recorder, zone
         self._key = STATE + key
         self.site_luid = ""
         self._tasks: dict[str, ScheduledTask] = {}
+        # Content without a task that has runs.
+        self._refreshed: frozenset[str] = frozenset()
         self._rhythms: dict[str, tuple[ResourceKind, Rhythm]] = {}
         self._listed_at: datetime | None = None
         self._learned_at: datetime | None = None
@@ -71,13 +76,14 @@ class Schedules:
         scheduled_content = {task.resource_luid for task in tasks.values()}
         for luid in removed.keys() - scheduled_content:
             self._recorder.unscheduled(luid, removed[luid].resource_kind, self.site_luid, self._name(luid, now), now)
-        self._note_suspended(before.get("suspended", {}), now)
+        self._note_suspended(before.get("suspended", {}), before.get("site", ""), now)
         self._learn(now)
         expected = scheduled(tasks.values(), now)
         last_runs = self._inbox.run_history.last_starts(self.site_luid, self._rhythms.keys(), now - LEARN_FROM)
         for luid, (kind, rhythm) in self._rhythms.items():
             if luid in last_runs:
                 expected.append(learned(rhythm, luid, kind, last_runs[luid]))
+        expected += self._declare({*scheduled_content, *self._refreshed}, now)
         running_tasks = {task.luid for task in tasks.values() if task.is_active and not task.is_suspended}
         self._inbox.expected_runs.announce(self.site_luid, expected, now, tasks=running_tasks)
 
@@ -90,18 +96,25 @@ class Schedules:
 
     def within(self, expected: Expectation) -> timedelta:
         """Return how long before its time a declared refresh may have succeeded."""
-        return timedelta(hours=12) if expected.task.startswith(DECLARED) else timedelta()
+        return (self._declarations.within(expected.watch) or timedelta()) if expected.is_declared else timedelta()
 
-    def _note_suspended(self, known: Mapping[str, float], now: datetime) -> None:
-        """Record the tasks that Tableau has suspended since the last list."""
+    def _declare(self, luids: Collection[str], now: datetime) -> list[Expectation]:
+        """Return what is declared of content that is refreshed; what was known before, if Tableau cannot be read."""
+        try:
+            self._declared = self._declarations.expected(luids, self.site_luid, now)
+        except TableauError as error:
+            log.warning("Content not listed: %s", error)
+        return [one for one in self._declared if one.at > now]
+
+    def _note_suspended(self, known: Mapping[str, float], site: str, now: datetime) -> None:
+        """Record the tasks that Tableau has suspended since the last list; both are as they are remembered."""
         suspended = {luid: task for luid, task in self._tasks.items() if task.is_suspended}
         for luid, task in suspended.items():
             if luid not in known:
                 self._recorder.suspended(task, self.site_luid, self._name(task.resource_luid, now), now)
-        self._inbox.state.set(
-            self._key,
-            {"site": self.site_luid, "suspended": {luid: known.get(luid, now.timestamp()) for luid in suspended}},
-        )
+        found = {luid: known.get(luid, now.timestamp()) for luid in suspended}
+        if found != known or self.site_luid != site:
+            self._inbox.state.set(self._key, {"site": self.site_luid, "suspended": found})
 
     def _learn(self, now: datetime) -> None:
         """Learn the rhythms of content without a task."""
@@ -113,6 +126,7 @@ class Schedules:
         # A schedule that was removed was removed on purpose: its runs are no reason to expect more.
         had_schedule = self._inbox.expected_runs.scheduled_since(self.site_luid, since)
         found = self._inbox.run_history.unscheduled(self.site_luid, scheduled_content, since)
+        self._refreshed = frozenset(found)
         for luid, (kind, times) in found.items():
             last_scheduled = had_schedule.get(luid)
             starts: Sequence[datetime] = [at for at in times if last_scheduled is None or at > last_scheduled]

@@ -16,12 +16,14 @@ from webhooks.monitor.alerts import Alert, Alerts
 from webhooks.monitor.job_runs import learn_runs
 from webhooks.monitor.sight import Sight
 from webhooks.monitor.watches.catalog import Catalog, Contents
+from webhooks.monitor.watches.declarations import Declarations
 from webhooks.monitor.watches.long_runs import LongRuns
 from webhooks.monitor.watches.look import JobLooks, Look, evidence_of
 from webhooks.monitor.watches.recorder import Recorder
 from webhooks.monitor.watches.schedules import Schedules
 from webhooks.monitor.watches.usual import UsualTimes
-from webhooks.watches.expectation import Expectation, by_resource, came_at
+from webhooks.watches.expectation import Expectation, by_resource, came_at, early
+from webhooks.watches.timing import LEARNED_GRACE, QUEUE_FACTOR
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -29,12 +31,14 @@ if TYPE_CHECKING:
     from webhooks.inbox import Inbox
     from webhooks.inbox.expected_runs import Outcome
     from webhooks.monitor.job_budget import JobBudget
+    from webhooks.rules.watches import Watch
 
 log = logging.getLogger(__name__)
 
 # Content may have been renamed since its job was queued.
 NAMES_SINCE = timedelta(days=8)
 
+AGAIN = timedelta(minutes=10)
 # What the watch needs to see.
 WATCH = "watch"
 # The list may show the end of a job this late.
@@ -47,7 +51,8 @@ class SiteWatch:
     """The watch of one site.
 
     Nothing is concluded from the absence of events alone: before that, Tableau's job list is asked. If it cannot be
-    read, that is one incident of the site, whatever is overdue.
+    read, that is one incident of the site, whatever is overdue. `watches` returns what the rules declare, `site`
+    is the site's name.
     """
 
     def __init__(
@@ -59,15 +64,24 @@ class SiteWatch:
         *,
         key: str = "",
         sight: Sight | None = None,
+        watches: Callable[[], Sequence[Watch]] = tuple,
+        site: str = "",
     ) -> None:
         self._inbox, self._key = inbox, key
+        # Refreshes that wait in Tableau's queue are looked for again then.
+        self._not_before: dict[int | None, datetime] = {}
+        # The watch of another process may have reported it.
+        self._may_be_lost = True
         self._sight = sight or Sight(Alerts(inbox, key=key), zone)
         self._contents = Contents(tableau)
         self._usual = UsualTimes(inbox)
         self._recorder = Recorder(inbox, zone)
-        self._schedules = Schedules(inbox, tableau, self._contents, self._recorder, zone, key=key)
+        declarations = Declarations(tableau, self._contents, watches, zone, site)
+        self._schedules = Schedules(
+            inbox, tableau, self._contents, self._recorder, zone, declarations=declarations, key=key
+        )
         self._looks = JobLooks(tableau, budget)
-        self._long = LongRuns(inbox, self._usual, self._looks, self._recorder)
+        self._long = LongRuns(inbox, self._usual, self._looks, self._recorder, declarations)
 
     def run(self, now: datetime) -> None:
         """Read the schedules if they are due, and conclude what can be concluded now. Raises StoreUnavailable."""
@@ -75,21 +89,29 @@ class SiteWatch:
         site_luid = self._schedules.site_luid
         if not site_luid:
             return
+        self._not_before = {row_id: at for row_id, at in self._not_before.items() if at > now}
         waiting = self._settle_by_runs(self._inbox.expected_runs.due(site_luid, now), site_luid)
         overdue = self._overdue(waiting, now)
         running = self._long.candidates(site_luid, now)
         begun = [one.at - self._schedules.within(one) for one, _ in overdue] + [one.began for one in running]
         if not begun:
-            self._sight.drop(WATCH)
+            if self._may_be_lost:
+                self._sight.drop(WATCH)
+                self._may_be_lost = False
             return
         try:
-            look = self._looks.take(min(begun), now)
+            kinds = {one.resource_kind for one, _ in overdue} | {one.run.resource_kind for one in running}
+            look = self._looks.take(min(begun), now, kinds)
             if look is not None:
                 self._sight.found(WATCH)
             else:
                 # Without a query of its own, the monitor's last reading decides about what was overdue before it.
                 seen, running = SightRecord.load(self._inbox.state, self._key).seen or 0.0, []
-                overdue = [(one, at) for one, at in overdue if (at + SEEN_MARGIN).timestamp() <= seen]
+                overdue = [
+                    (one, at)
+                    for one, at in overdue
+                    if one.resource_kind != "flow" and (at + SEEN_MARGIN).timestamp() <= seen
+                ]
                 look = Look(now, min(begun), ())
             if not overdue and not running:
                 return
@@ -99,6 +121,7 @@ class SiteWatch:
             text = f"{error} Whether refreshes came that are overdue is unknown until then: {len(begun)}."
             alert = Alert(JOB_LIST_CHECK_FAILED, "Tableau's job list cannot be read", text)
             self._sight.lost(WATCH, alert, error, now)
+            self._may_be_lost = True
             return
         self._conclude(look, catalog, overdue, site_luid)
         self._long.conclude(look, catalog, running, site_luid)
@@ -111,7 +134,8 @@ class SiteWatch:
         runs = by_resource(self._inbox.run_history.since(site_luid, {one.resource_luid for one in due}, since))
         outcomes: Outcomes = {}
         for one in due:
-            came = came_at(one, runs.get(one.resource_luid, ()), within=self._schedules.within(one))
+            own, period = runs.get(one.resource_luid, ()), self._schedules.period(one)
+            came = came_at(one, own, early=early(one, period), within=self._schedules.within(one))
             if came is not None:
                 outcomes[one.id] = ("came", came)
         self._inbox.expected_runs.settle(outcomes)
@@ -125,7 +149,8 @@ class SiteWatch:
             grace = timedelta()
             if not one.is_declared:
                 grace = usual[one.task, one.resource_luid].grace(self._schedules.period(one))
-            if one.at + grace <= now:
+                grace = max(grace, LEARNED_GRACE) if one.is_learned else grace
+            if one.at + grace <= now and self._not_before.get(one.id, now) <= now:
                 found.append((one, one.at + grace))
         return found
 
@@ -153,14 +178,20 @@ class SiteWatch:
         for one, deadline in overdue:
             if one.id not in left:
                 continue
+            queued = min(
+                (job.created_at for job in jobs[one.resource_luid] if job.status == "Pending" and job.created_at),
+                default=None,
+            )
+            if queued is not None and not one.is_declared:
+                # It will come, unless the queue does not move.
+                deadline = one.at + QUEUE_FACTOR * (deadline - one.at)  # noqa: PLW2901 - the later one
+                if deadline > look.at:
+                    self._not_before[one.id] = min(deadline, look.at + AGAIN)
+                    continue
             # Of several tasks that are missed together, one is recorded.
             identity = (one.resource_luid, one.watch)
             if identity not in recorded:
                 recorded.add(identity)
-                queued = min(
-                    (job.created_at for job in jobs[one.resource_luid] if job.status == "Pending" and job.created_at),
-                    default=None,
-                )
                 name = catalog.name(one.resource_luid) or one.resource_name
                 self._recorder.missed(one, deadline, site_luid, name, queued_at=queued)
             outcomes[one.id] = ("missed", None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import tzinfo
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tableau_rest.errors import TableauError
@@ -43,5 +44,15 @@ def _convert(tasks: Iterator[Task], zone: tzinfo) -> Iterator[ScheduledTask]:
             strikes=task.consecutive_failed_count,
             # An administrator suspends a schedule of Tableau Server for all of its tasks.
             is_active=task.schedule_state.lower() != "suspended",
-            recurrence=Recurrence.of(task.frequency, task.start, task.end, task.intervals, zone),
+            recurrence=_recurrence(
+                task.frequency, task.start, task.end, tuple(tuple(sorted(one.items())) for one in task.intervals), zone
+            ),
         )
+
+
+# Thousands of tasks have few different schedules, and the list is read every few minutes.
+@lru_cache(maxsize=4096)
+def _recurrence(
+    frequency: str, start: str, end: str, intervals: tuple[tuple[tuple[str, str], ...], ...], zone: tzinfo
+) -> Recurrence | None:
+    return Recurrence.of(frequency, start, end, [dict(one) for one in intervals], zone)
