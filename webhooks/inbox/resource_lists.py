@@ -132,7 +132,7 @@ def _strip(dialect: str) -> ColumnElement[str]:
     seconds = sql_cast(func.round(func.coalesce(runs.c.ended_at - runs.c.started_at, 0.0)), SqlText)
     word = (func.substr(runs.c.outcome, 1, 1) + seconds).label("word")
     last = select(word, runs.c.happened_at).where(own).order_by(runs.c.happened_at.desc()).limit(STRIP_RUNS)
-    rows = last.correlate(refreshed_content).subquery()
+    rows = last.correlate(refreshed_content).subquery("last_runs")
     if dialect == "postgresql":
         aggregate: ColumnElement[str] = literal_column(
             f"string_agg({rows.name}.word, ' ' ORDER BY {rows.name}.happened_at DESC)"
