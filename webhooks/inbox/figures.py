@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, or_, select, text
+from sqlalchemy import Connection, Select, bindparam, exists, func, or_, select, text
 
 from webhooks.event_types import WEBHOOKS_DRIFTED
 from webhooks.inbox.budgets import PREFIX as BUDGET
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import DEAD, OPEN, UNPLANNED, events, jobs, sessions, state
+from webhooks.inbox.schema import DEAD, OPEN, UNPLANNED, events, jobs, sessions, state, synthetic_events
 from webhooks.inbox.webhook_checks import CHECKED_AT
 from webhooks.job import JobState
 
@@ -31,7 +31,11 @@ def count(store: Store) -> dict[str, float]:
         "running": select(func.count()).select_from(jobs).where(text(OPEN), jobs.c.state == JobState.RUNNING),
         "dead": select(func.count()).select_from(jobs).where(text(DEAD)),
         "oldest_due": select(store.now_sql() - func.min(jobs.c.due_at)).where(text(OPEN)),
-        "newest_event": select(events.c.received_at).order_by(events.c.id.desc()).limit(1),
+        # Not those of our own, such as the heartbeat's.
+        "newest_event": select(events.c.received_at)
+        .where(~exists().where(synthetic_events.c.event_id == events.c.id))
+        .order_by(events.c.id.desc())
+        .limit(1),
         "sessions": select(func.count()).select_from(sessions),
     }
 

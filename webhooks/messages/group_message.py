@@ -11,6 +11,7 @@ from typing import Literal
 from notifiers import Cell, IncidentRef, Link, Mention, Message, Severity, Table, Timestamp
 from webhooks.incidents import Incident, describe_group
 from webhooks.incidents.grouping import GROUP_SIZE, shared_upstream
+from webhooks.incidents.incident import OWN_KINDS
 from webhooks.incidents.reasons import ADVICE
 from webhooks.incidents.wording import count, duration
 from webhooks.messages.incident_buttons import NO_ACTIONS, Actions
@@ -49,7 +50,9 @@ def group_message(
     active = [one.incident for one in members if one.incident.is_open]
     first = min(one.incident.opened_at for one in members)
     ends = [one.incident.closed_at for one in members if one.incident.closed_at]
-    title, states = count(len(members), "refresh", "refreshes"), {one.incident.state for one in members}
+    is_own = any(one.incident.kind in OWN_KINDS for one in members)
+    title = count(len(members), "problem") if is_own else count(len(members), "refresh", "refreshes")
+    states = {one.incident.state for one in members}
     facts: list[tuple[str, str | Timestamp]] = [
         ("Since", Timestamp(first, zone)),
         ("Failures", str(sum(one.incident.failures for one in members))),

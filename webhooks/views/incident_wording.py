@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from webhooks.incidents.incident import OWN_KINDS
 from webhooks.incidents.reasons import ADVICE
 from webhooks.views.formats import count, duration
 
@@ -52,8 +53,8 @@ def length(incident: Incident, now: datetime) -> str:
 
 
 def failures(incident: Incident) -> str:
-    """Return `4 failures in a row`, or `7 failures, 2 in a row` if there were successes in between."""
-    if incident.failures < 1:
+    """Return `4 failures in a row`, or `7 failures, 2 in a row`; empty for a problem of the server itself."""
+    if incident.failures < 1 or incident.kind in OWN_KINDS:
         return ""
     total = count(incident.failures, "failure")
     if incident.failures == 1:
