@@ -6,8 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable
 
-from bench import acknowledge, burst, commands, drain, growth, idle, memory, pages, planning, scale
-from bench.year import __main__ as year
+from bench import acknowledge, bench, burst, commands, drain, from, growth, idle, memory, pages, planning, scale, storm, year
 
 BENCHES: dict[str, Callable[[], None]] = {
     "acknowledge": acknowledge.run,
@@ -20,6 +19,7 @@ BENCHES: dict[str, Callable[[], None]] = {
     "pages": pages.run,
     "planning": planning.run,
     "scale": scale.run,
+    "storm": storm.run,
 }
 NEED_WRK = {"acknowledge", "memory"}
 
