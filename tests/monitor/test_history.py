@@ -15,6 +15,8 @@ from webhooks.clock import utc_now
 from webhooks.inbox import Inbox
 from webhooks.monitor import history
 from webhooks.monitor.history import STATE, HistoryCheck, Imported, import_history
+from webhooks.monitor.job_budget import DETAILS, JobBudget
+from webhooks.monitor.open_incidents import OpenIncidents
 from webhooks.services import Services
 
 FAILED, SUCCEEDED = "WorkbookRefreshFailed", "WorkbookRefreshSucceeded"
@@ -136,3 +138,39 @@ def test_command_imports_and_says_how_much(past: Running, services: Services, fl
     assert result.stdout.startswith("Imported 2 runs since ")
     assert result.stderr == ""
     assert summary(services.inbox) == EVERYTHING[:1]
+
+
+def test_incident_that_history_finds_open_is_completed(past: Running, services: Services) -> None:
+    """Content, owner, schedule and reason are looked up once, with one job query; nothing is asked after that."""
+    imported(services)
+    budget = JobBudget(services.inbox)
+    look = OpenIncidents(services.inbox, services.client, budget)
+    for luid in past.world.home.jobs:
+        past.world.home.jobs[luid].notes = "com.tableausoftware.nativeapi.dll.DataSourceException: Disk full"
+    look.run(utc_now())
+    (record,) = services.inbox.incidents.list(states=["open"])
+    details = record.details
+    assert (details.project, record.incident.reason) == ("Finance/Reports", "Disk full")
+    assert "@" in details.owner
+    assert details.link.startswith("http")
+    asked = len(past.world.calls.log)
+    look.run(utc_now())
+    assert len(past.world.calls.log) == asked
+    assert services.inbox.counts()["ready"] == 0
+
+
+def test_incident_whose_content_is_gone_says_so(past: Running, services: Services) -> None:
+    """Content that no longer exists is not asked for again; its reason waits for the budget of job queries."""
+    imported(services)
+    budget = JobBudget(services.inbox)
+    now = utc_now()
+    budget.spend(DETAILS, now, DETAILS.burst)
+    past.world.home.workbooks.clear()
+    look = OpenIncidents(services.inbox, services.client, budget)
+    look.run(now)
+    (record,) = services.inbox.incidents.list(states=["open"])
+    assert record.details.problem == "It no longer exists, or the server's Tableau user cannot see it."
+    assert record.incident.reason == ""
+    look.run(now + timedelta(days=1))
+    (record,) = services.inbox.incidents.list(states=["open"])
+    assert record.incident.reason

@@ -20,6 +20,7 @@ from webhooks.monitor.job_budget import JobBudget
 from webhooks.monitor.job_events import JobListCheck
 from webhooks.monitor.job_list import JobList
 from webhooks.monitor.monitor import Check, Monitor
+from webhooks.monitor.open_incidents import OpenIncidents
 from webhooks.monitor.outages import no_outage
 from webhooks.monitor.reconcile import Reconciler
 from webhooks.monitor.sight import Sight
@@ -115,6 +116,7 @@ def build_checks(settings: Settings, inbox: Inbox, sites: Sequence[Site], lookup
             readers.append(JobListCheck(alerts, tableau, desired_from_jobs, job_list, sight))
             days = min(HISTORY_DAYS, settings.run_retention_days or HISTORY_DAYS)
             histories.append(HistoryCheck(inbox, tableau, days=days, key=key))
+            histories.append(OpenIncidents(inbox, tableau, job_list.budget))
         if not url:
             continue
         webhooks = DesiredWebhooks(lookups.desired(site), url, settings.webhook_label, settings.watch_repair)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from tableau_rest.endpoints.jobs import REFRESH_JOB_TYPES, RUN_FLOW_JOB_TYPES
@@ -64,45 +65,66 @@ def import_history(
     `on_progress` gets the time that was reached. Raises TableauError.
     """
     before = inbox.state.get(STATE + key) or {}
-    reached = now
+    begun = now
     if before and not before["complete"] and before["since"] <= since.timestamp():
-        reached = from_timestamp(before["reached"])
-    begun, site_luid = reached, tableau.session().site_luid
+        begun = from_timestamp(before["reached"])
+    found = _Import(inbox, _content_names(tableau), tableau.session().site_luid, since, key, reached=begun)
+    filters = where("createdAt", "gte", since), where("createdAt", "lte", begun + timedelta(seconds=1))
+    job_types = (*REFRESH_JOB_TYPES, *RUN_FLOW_JOB_TYPES)
+    jobs = (
+        job for job in tableau.jobs(*filters, sort="createdAt:desc", page_size=PAGE_SIZE) if job.job_type in job_types
+    )
+    while page := list(islice(jobs, LEARN_PAGE)):
+        found.store(page, now)
+        on_progress(found.reached)
+        # Each import gets further, however short its time is.
+        if time.monotonic() >= deadline and found.reached < begun and len(page) == LEARN_PAGE:
+            return Imported(found.runs, found.unknown, found.reached, is_complete=False)
+        time.sleep(PAUSE_SECONDS)
+    found.complete()
+    on_progress(since)
+    return Imported(found.runs, found.unknown, since, is_complete=True)
+
+
+@dataclass
+class _Import:
+    """An import in progress: down to which time everything is stored, and how many runs that were."""
+
+    inbox: Inbox
+    names: ContentNames
+    site_luid: str
+    since: datetime
+    key: str
+    reached: datetime
+    runs: int = 0
+    unknown: int = 0
+
+    def store(self, jobs: Sequence[BackgroundJob], now: datetime) -> None:
+        """Store the runs of the next jobs, and how far the import is."""
+        found = [(job, self.names.find(job)) for job in jobs]
+        pieces = [job_evidence(job, *contents[0], self.site_luid, now) for job, contents in found if len(contents) == 1]
+        learned = [piece for piece in pieces if piece]
+        learn_runs(self.inbox, learned)
+        self.runs += len(learned)
+        self.unknown += sum(len(contents) != 1 for _, contents in found)
+        self.reached = min((job.created_at for job in jobs if job.created_at), default=self.reached)
+        self._save(self.reached, complete=False)
+
+    def complete(self) -> None:
+        """Remember that nothing is left to be imported."""
+        self._save(self.since, complete=True)
+
+    def _save(self, reached: datetime, *, complete: bool) -> None:
+        state = {"since": self.since.timestamp(), "reached": reached.timestamp(), "complete": complete}
+        self.inbox.state.set(STATE + self.key, state)
+
+
+def _content_names(tableau: Tableau) -> ContentNames:
     names = ContentNames()
     names.add("workbook", tableau.workbooks(page_size=PAGE_SIZE))
     names.add("datasource", tableau.datasources(page_size=PAGE_SIZE))
     names.add("flow", tableau.flows(page_size=PAGE_SIZE))
-    filters = where("createdAt", "gte", since), where("createdAt", "lte", reached + timedelta(seconds=1))
-    known = unknown = 0
-    page: list[BackgroundJob] = []
-
-    def store() -> None:
-        nonlocal known, unknown, reached
-        found = [(job, names.find(job)) for job in page]
-        pieces = [job_evidence(job, *contents[0], site_luid, now) for job, contents in found if len(contents) == 1]
-        learned = [piece for piece in pieces if piece]
-        learn_runs(inbox, learned)
-        known, unknown = known + len(learned), unknown + sum(len(contents) != 1 for _, contents in found)
-        reached = min((job.created_at for job in page if job.created_at), default=reached)
-        inbox.state.set(STATE + key, {"since": since.timestamp(), "reached": reached.timestamp(), "complete": False})
-        page.clear()
-        on_progress(reached)
-
-    job_types = (*REFRESH_JOB_TYPES, *RUN_FLOW_JOB_TYPES)
-    jobs = tableau.jobs(*filters, sort="createdAt:desc", page_size=PAGE_SIZE)
-    for job in jobs:
-        if job.job_type in job_types:
-            page.append(job)
-        if len(page) >= LEARN_PAGE:
-            store()
-            # Each import gets further, however short its time is.
-            if time.monotonic() >= deadline and reached < begun:
-                return Imported(known, unknown, reached, is_complete=False)
-            time.sleep(PAUSE_SECONDS)
-    store()
-    inbox.state.set(STATE + key, {"since": since.timestamp(), "reached": since.timestamp(), "complete": True})
-    on_progress(since)
-    return Imported(known, unknown, since, is_complete=True)
+    return names
 
 
 class HistoryCheck:
