@@ -6,7 +6,8 @@ import shutil
 import sys
 from collections.abc import Callable
 
-from bench import acknowledge, bench, burst, commands, drain, from, growth, idle, memory, pages, planning, scale, storm, year
+from bench import acknowledge, burst, commands, drain, growth, idle, memory, pages, planning, scale, storm
+from bench.year import __main__ as year
 
 BENCHES: dict[str, Callable[[], None]] = {
     "acknowledge": acknowledge.run,
