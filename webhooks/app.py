@@ -77,6 +77,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(health.blueprint)
     app.register_blueprint(blueprint.create_blueprint(services))
     app.register_blueprint(api.create_blueprint(services))
+    app.register_blueprint(api.create_agents_blueprint(services))
     app.register_error_handler(HTTPException, problem_of)
     app.register_error_handler(Exception, _internal_error)
     cli.register(app)

@@ -50,6 +50,14 @@ def create_blueprint(services: Services) -> Blueprint:
     return blueprint
 
 
+def create_agents_blueprint(services: Services) -> Blueprint:
+    """Return the blueprint of the endpoint for agents, which is called by the Model Context Protocol."""
+    blueprint = Blueprint("agents", __name__)
+    view = partial(_respond_to_agent, services)
+    blueprint.add_url_rule("/mcp", "mcp", view, methods=["POST"], provide_automatic_options=False)
+    return blueprint
+
+
 def _respond(services: Services, name: str, number: str | None = None, *, as_csv: bool = False) -> Response:
     from webhooks.api.operations import OPERATIONS  # noqa: PLC0415 - its models take memory; most servers never need it
     from webhooks.api.serving import respond  # noqa: PLC0415 - as above
@@ -60,5 +68,11 @@ def _respond(services: Services, name: str, number: str | None = None, *, as_csv
 
 def _describe(services: Services) -> Response:
     from webhooks.api.openapi import respond  # noqa: PLC0415 - as above
+
+    return respond(services)
+
+
+def _respond_to_agent(services: Services) -> Response:
+    from webhooks.api.agents.endpoint import respond  # noqa: PLC0415 - as above
 
     return respond(services)

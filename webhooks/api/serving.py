@@ -109,13 +109,8 @@ def _is_list(annotation: Any) -> bool:
 
 
 def _body() -> Mapping[str, Any]:
-    """Return the JSON object of the request.
-
-    Raises Refused. Other content types are refused because a page of another site could send them with the browser's
-    credentials.
-    """
-    if request.mimetype != "application/json":
-        raise Refused(415, "Content-Type: send application/json.")
+    """Return the JSON object of the request. Raises Refused."""
+    require_json()
     data = request.get_data()
     try:
         found = json.loads(data.decode() or "{}", parse_constant=_refuse_constant)
@@ -124,6 +119,12 @@ def _body() -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise Refused(422, "The body is not a JSON object.")
     return found
+
+
+def require_json() -> None:
+    """Raise Refused for another content type: a page of another site could send it with the browser's credentials."""
+    if request.mimetype != "application/json":
+        raise Refused(415, "Content-Type: send application/json.")
 
 
 def _refuse_constant(name: str) -> Any:

@@ -1,0 +1,1 @@
+"""The endpoint for agents, by the Model Context Protocol."""

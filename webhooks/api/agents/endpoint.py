@@ -1,0 +1,88 @@
+"""Respond to `POST /mcp`: check the token, and carry out one request."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from flask import Response, request
+
+from webhooks.api.agents import protocol
+from webhooks.api.agents.tools import TOOLS
+from webhooks.api.call import Call, Refused
+from webhooks.api.serving import HEADERS, authorize, parse, require_json
+from webhooks.clock import utc_now
+from webhooks.errors import StoreUnavailable, UnknownIncident
+from webhooks.problem import problem
+from webhooks.visitors import TooManyFailures, permits
+
+if TYPE_CHECKING:
+    from webhooks.services import Services
+
+
+def respond(services: Services) -> Response:
+    """Return the response to the current request."""
+    try:
+        require_json()
+        call = Call(services, authorize(services, "viewer"), utc_now())
+        response = _respond(call)
+    except Refused as error:
+        response = problem(error.status, str(error))
+        if error.status == 401:
+            response.headers["WWW-Authenticate"] = 'Bearer realm="Tableau Webhooks"'
+    except TooManyFailures as error:
+        response = problem(429, str(error))
+        response.headers["Retry-After"] = str(max(1, round(error.seconds)))
+    except StoreUnavailable as error:
+        response = problem(503, f"The inbox is unavailable: {error}")
+        response.headers["Retry-After"] = "5"
+    response.headers.update(HEADERS)
+    return response
+
+
+def _respond(call: Call) -> Response:
+    try:
+        asked = protocol.parse(request.get_data(), request.headers.get("MCP-Protocol-Version", ""))
+        if asked.is_notification:
+            return Response(status=202)
+        return _json(protocol.result(asked, _result(call, asked)), 200)
+    except protocol.ProtocolError as error:
+        return _json(protocol.error(error), error.status)
+
+
+def _json(value: Any, status: int) -> Response:
+    return Response(json.dumps(value) + "\n", status, content_type="application/json")
+
+
+def _result(call: Call, asked: protocol.Request) -> dict[str, Any]:
+    """Return the result of a request. Raises ProtocolError."""
+    match asked.method:
+        case "initialize":
+            return protocol.initialize(asked)
+        case "server/discover":
+            return protocol.discover()
+        case "ping":
+            return {}
+        case "tools/list":
+            # A tool that the token may not use is not offered at all.
+            tools = [tool.as_object() for tool in TOOLS if permits(call.visitor.role, tool.role)]
+            return {"tools": tools} | (protocol.CACHE if asked.is_stateless else {})
+        case "tools/call":
+            return _call_tool(call, asked)
+    raise protocol.ProtocolError(
+        protocol.METHOD_NOT_FOUND, f"Unknown method {asked.method[:60]!r}", request_id=asked.id, status=404
+    )
+
+
+def _call_tool(call: Call, asked: protocol.Request) -> dict[str, Any]:
+    name, arguments = asked.params.get("name"), asked.params.get("arguments") or {}
+    tool = next((one for one in TOOLS if one.name == name and permits(call.visitor.role, one.role)), None)
+    if tool is None:
+        raise protocol.ProtocolError(protocol.INVALID_PARAMS, f"Unknown tool {str(name)[:60]!r}", request_id=asked.id)
+    try:
+        given = arguments if isinstance(arguments, dict) else {"arguments": arguments}
+        text, failed = tool.run(call, parse(tool.takes, given)), False
+    except (Refused, UnknownIncident) as error:
+        # The agent reads it, and can correct the call.
+        text, failed = str(error) or "There is no such incident.", True
+    return {"content": [{"type": "text", "text": text}], "isError": failed}
