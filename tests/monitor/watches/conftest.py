@@ -1,4 +1,4 @@
-"""The watch of a site on both kinds of database, on a clock of its own."""
+"""The watch of a site on a clock of its own."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ __all__ = ["clock", "opened", "postgres_server", "sqlite_url", "url"]
 
 
 @pytest.fixture
-def watched(url: str, opened: Callable[..., Inbox], clock: Clock) -> Watched:
+def watched(sqlite_url: str, opened: Callable[..., Inbox], clock: Clock) -> Watched:
     """Return a site and its watch at the beginning of a day."""
+    return Watched(opened(sqlite_url, clock=clock), clock)
+
+
+@pytest.fixture
+def watched_on_both(url: str, opened: Callable[..., Inbox], clock: Clock) -> Watched:
+    """Do the same on SQLite and on PostgreSQL."""
     return Watched(opened(url, clock=clock), clock)

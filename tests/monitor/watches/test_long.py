@@ -41,8 +41,9 @@ def test_long_run_is_reported_and_ends(watched: Watched) -> None:
     assert (closed.state, describe(closed)) == ("closed", "Ended after 3 h")
 
 
-def test_lost_end_is_looked_up(watched: Watched) -> None:
+def test_lost_end_is_looked_up(watched_on_both: Watched) -> None:
     """A run whose end is in the job list was not too long, nor is one that the list does not know."""
+    watched = watched_on_both
     with_history(watched)
     start(watched, "26 02:00")
     watched.site.run(SALES, at("26 02:00"), at("26 02:15"))

@@ -10,8 +10,9 @@ from webhooks.incidents.wording import describe
 from webhooks.monitor.job_budget import WATCHES
 
 
-def test_missed_in_the_first_night_and_late(watched: Watched) -> None:
+def test_missed_in_the_first_night_and_late(watched_on_both: Watched) -> None:
     """Without a history, a run that does not come is reported half an hour after its time, and closed when it comes."""
+    watched = watched_on_both
     watched.site.schedule(SALES, at("26 02:00"))
     assert watched.until("26 02:25") == []
     (one,) = watched.until("26 02:34", step=MINUTE)
@@ -88,8 +89,9 @@ def test_downtime_of_the_server_is_no_absence(watched: Watched) -> None:
     assert watched.open() == [("missed", "Orders")]
 
 
-def test_paused_deleted_and_moved_schedules(watched: Watched) -> None:
+def test_paused_deleted_and_moved_schedules(watched_on_both: Watched) -> None:
     """Nothing is missed whose schedule was paused, deleted or moved before its time, or whose content is gone."""
+    watched = watched_on_both
     for number in range(6):
         watched.site.add("workbook", f"w{number}", f"Book {number}")
         watched.site.schedule(f"w{number}", at("26 02:00"))
@@ -180,8 +182,9 @@ def test_late_evidence_closes_the_incident(watched: Watched) -> None:
     assert (closed.state, describe(closed)) == ("closed", "Came in time, but this was known late")
 
 
-def test_the_grace_is_learned(watched: Watched) -> None:
+def test_the_grace_is_learned(watched_on_both: Watched) -> None:
     """After a week in which the queue was 40 minutes long, a run that comes after 45 minutes is not missed."""
+    watched = watched_on_both
     for day in range(10, 26):
         watched.now = max(watched.now - 16 * DAY, at("10 00:00")) if day == 10 else watched.now
         watched.site.schedule(SALES, at(f"{day} 02:00"))

@@ -50,3 +50,16 @@ def test_failure_does_not_close_it(watched: Watched) -> None:
     watched.until("26 01:00")
     watched.runs(ORDERS, "26 02:00", 5, "failed")
     assert ("suspended", "Orders") in watched.open()
+
+
+def test_strikes_that_no_webhook_reports_are_shown(watched: Watched) -> None:
+    """Tableau's count reaches the incident also if the webhooks of the later failures were lost, before it is five."""
+    watched.site.schedule(SALES, at("27 02:00"), consecutive_failed_count=1)
+    watched.runs(SALES, "26 00:01", 1, "failed")
+    watched.until("26 00:30")
+    watched.site.schedule(SALES, at("27 02:00"), consecutive_failed_count=4)
+    watched.until("26 01:00")
+    (one,) = watched.inbox.incidents.list()
+    assert (one.incident.kind, one.details.strikes) == ("failing", 4)
+    assert one.due_at is not None
+    assert watched.inbox.incidents.wake() == 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from tableau_rest.errors import TableauError
@@ -28,6 +29,8 @@ LIST_EVERY = timedelta(minutes=10)
 LEARN_EVERY = timedelta(hours=1)
 # Runs of the past from which a rhythm is learned.
 LEARN_FROM = timedelta(days=60)
+# A time that is past: at once.
+EPOCH = datetime.fromtimestamp(1, UTC)
 # What is remembered across starts: the site, and the suspended tasks with the time when that was seen.
 STATE = "watch"
 
@@ -77,6 +80,7 @@ class Schedules:
         for luid in removed.keys() - scheduled_content:
             self._recorder.unscheduled(luid, removed[luid].resource_kind, self.site_luid, self._name(luid, now), now)
         self._note_suspended(before.get("suspended", {}), before.get("site", ""), now)
+        self._note_strikes()
         self._learn(now)
         expected = scheduled(tasks.values(), now)
         last_runs = self._inbox.run_history.last_starts(self.site_luid, self._rhythms.keys(), now - LEARN_FROM)
@@ -115,6 +119,24 @@ class Schedules:
         found = {luid: known.get(luid, now.timestamp()) for luid in suspended}
         if found != known or self.site_luid != site:
             self._inbox.state.set(self._key, {"site": self.site_luid, "suspended": found})
+
+    def _note_strikes(self) -> None:
+        """Let the messages about failing content show Tableau's count of failures in a row, also if none is reported.
+
+        So a suspension is announced even if the webhooks of the last failures were lost.
+        """
+        strikes: dict[str, int] = {}
+        for task in self._tasks.values():
+            strikes[task.resource_luid] = max(task.strikes, strikes.get(task.resource_luid, 0))
+        if not any(strikes.values()):
+            return
+        for record in self._inbox.incidents.list(
+            states=("open", "acknowledged", "snoozed"), kinds=("failing",), limit=None
+        ):
+            number = strikes.get(record.incident.resource_luid, 0)
+            if number > (record.details.strikes or 0) and record.incident.site_luid == self.site_luid:
+                self._inbox.incidents.save_details(record.id, replace(record.details, strikes=number))
+                self._inbox.incidents.save_due(record.id, EPOCH)
 
     def _learn(self, now: datetime) -> None:
         """Learn the rhythms of content without a task."""
