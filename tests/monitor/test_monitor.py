@@ -11,12 +11,17 @@ from pathlib import Path
 import pytest
 
 from simulator import Running
+from tests.support.databases import Clock, opened, sqlite_url
 from tests.support.server import serving, wait_for
 from tests.support.simulated_site import DESIRED, TOKEN, RunFlask, registered_webhooks, slack_messages
 from webhooks.event import MONITOR, build
 from webhooks.inbox import Inbox
 from webhooks.monitor import Monitor
+from webhooks.monitor.assembly import WATCH_MINUTES
+from webhooks.monitor.monitor import LEASE_SECONDS, RENEW_SECONDS
 from webhooks.services import Services
+
+__all__ = ["opened", "sqlite_url"]
 
 URL = f"https://hooks.example.org/webhook/{TOKEN}"
 
@@ -97,3 +102,21 @@ def test_server_monitors_its_webhooks_and_alerts(
     assert len(registered_webhooks(site)) == len(DESIRED)
     sign_ins = site.world.sessions.sign_ins
     assert sum(count for who, count in sign_ins.items() if who.startswith("pat")) <= 2
+
+
+def test_watch_is_taken_over_from_a_killed_server(opened: Callable[..., Inbox], sqlite_url: str) -> None:
+    """Its lock expires, and another server watches within 45 seconds; the monitor's lock is another one."""
+    clock, recorder = Clock(), Recorder()
+    inbox = opened(sqlite_url, clock=clock)
+    assert inbox.locks.acquire("watch", "killed", LEASE_SECONDS)
+    assert inbox.locks.acquire("monitor", "other", LEASE_SECONDS)
+    monitor = Monitor(inbox, [recorder], 0.002, lock="watch")
+    monitor.start()
+    try:
+        time.sleep(0.3)
+        assert recorder.runs == []
+        clock.forward(LEASE_SECONDS + 1)
+        wait_for(lambda: recorder.runs, what="the second server to take over")
+    finally:
+        monitor.stop()
+    assert LEASE_SECONDS + RENEW_SECONDS + WATCH_MINUTES < 45

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from webhooks.incidents import Facts, Holds, wanted_notices
 from webhooks.incidents.notices import MESSAGE, WantedNotice, next_due
 from webhooks.incidents.silences import FOREVER
-from webhooks.incidents.wording import describe
+from webhooks.incidents.watched import WATCHED
+from webhooks.incidents.wording import STATES, describe
 from webhooks.job import JobState
 from webhooks.views import incident_wording as wording
 from webhooks.views.formats import count, duration, iso
@@ -137,6 +138,8 @@ def read_story(
     entries += [Entry(act.at, "act", wording.describe_act(act, when)) for act in incident.acts]
     entries += [entry for notice in record.notices for entry in teller.messages(notice)]
     entries += teller.silenced()
+    if incident.kind in WATCHED:
+        entries.append(Entry(incident.opened_at, "failed", f"{STATES[incident.kind].lower()}: {incident.reason}"))
     if incident.closed_at:
         entries.append(Entry(incident.closed_at, "closed", describe(incident)))
     unsent = [
@@ -177,6 +180,8 @@ def _jobs_of(inbox: Inbox, record: IncidentRecord, notice: NoticeRecord, now: da
 def _why_no_notice(inbox: Inbox, record: IncidentRecord, now: datetime) -> str:
     """Return why no destination has a notice: no rule asks for one, or its jobs have not run or have failed."""
     ids = {event_id for run in record.incident.runs for event_id in run.event_ids}
+    if record.incident.kind in WATCHED and record.event_id:
+        ids = {record.event_id}
     events = [event for event in map(inbox.events.get, sorted(ids)[-MAX_EVENTS:]) if event]
     if not ids:
         return "it was found in Tableau's history, and not reported by an event that a rule could be about"

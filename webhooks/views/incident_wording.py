@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from webhooks.incidents.incident import OWN_KINDS
 from webhooks.incidents.reasons import ADVICE
+from webhooks.incidents.watched import WATCHED
 from webhooks.views.formats import count, duration
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def failures(incident: Incident) -> str:
     """Return `4 failures in a row`, or `7 failures, 2 in a row`; empty for a problem of the server itself."""
     if incident.failures < 1 or incident.kind in OWN_KINDS:
         return ""
+    if incident.kind in WATCHED:
+        return f"{incident.in_a_row} in a row" if incident.kind == "missed" and incident.in_a_row > 1 else ""
     total = count(incident.failures, "failure")
     if incident.failures == 1:
         return total

@@ -130,9 +130,8 @@ class Schedules:
             strikes[task.resource_luid] = max(task.strikes, strikes.get(task.resource_luid, 0))
         if not any(strikes.values()):
             return
-        for record in self._inbox.incidents.list(
-            states=("open", "acknowledged", "snoozed"), kinds=("failing",), limit=None
-        ):
+        open_states = ("open", "acknowledged", "snoozed")
+        for record in self._inbox.incidents.list(states=open_states, kinds=("failing",), limit=None):
             number = strikes.get(record.incident.resource_luid, 0)
             if number > (record.details.strikes or 0) and record.incident.site_luid == self.site_luid:
                 self._inbox.incidents.save_details(record.id, replace(record.details, strikes=number))
