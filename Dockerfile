@@ -7,7 +7,8 @@ FROM python:3.12-slim
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     HOST=0.0.0.0 \
-    PORT=8000
+    PORT=8000 \
+    LOG_FORMAT=json
 # A numeric user, so that platforms that forbid root can verify it.
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin webhooks \
     && install -d -o webhooks -g webhooks /app/data

@@ -117,7 +117,7 @@ limit_request_fields = 50
 # The path of a request contains the token, so there is no access log. The receiver logs what it refuses, and the worker
 # logs the outcome of each event.
 accesslog = None
-logconfig_dict = logs.configuration(debug=settings.flask_env == "development", secrets=settings.secrets())
+logconfig_dict = logs.configuration(**settings.logging())
 
 # Twice as many as there are processes: while they are replaced there are more.
 places = set(range(2 * workers))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+import threading
 import time
 from pathlib import Path
 from urllib.parse import quote
@@ -107,3 +109,47 @@ def test_limiter_counts_what_it_suppresses() -> None:
     assert limiter.admit("401") is None
     now = 60.0
     assert [limiter.admit("401") for _ in range(3)] == [4, 0, None]
+
+
+def as_json(message: str, *arguments: object, failure: bool = False) -> dict[str, object]:
+    """Return the object of a log record."""
+    formatter = logs.configuration(debug=False, secrets=SECRETS, as_json=True)["formatters"]["line"]["()"]()
+    error = ValueError("bad short-and-long")
+    trace = (ValueError, error, None) if failure else None
+    line = formatter.format(logging.LogRecord("any", logging.WARNING, "file.py", 1, message, arguments, trace))
+    assert "\n" not in line
+    found: dict[str, object] = json.loads(line)
+    return found
+
+
+def test_json_lines_have_the_ids_that_the_message_names() -> None:
+    """The form does not matter; other numbers are not ids."""
+    line = as_json("Job %s (R/notify) for event %s done", 7, 41)
+    assert (line["event"], line["job"], line["level"], line["logger"]) == (41, 7, "warning", "any")
+    assert as_json("Duplicate received: event=41")["event"] == 41
+    assert as_json("Message edited: incident=3")["incident"] == 3
+    assert not {"event", "job"} & as_json("7 events, jobs=3, event x").keys()
+
+
+def test_json_lines_have_the_ids_of_the_running_job() -> None:
+    """Also those of libraries that know nothing of it; other threads are not affected."""
+    found = []
+    with logs.log_ids(event=41, job=7):
+        with logs.log_ids(incident=3, job=None):
+            inner = as_json("Retrying")
+        outer = as_json("Retrying")
+        thread = threading.Thread(target=lambda: found.append(as_json("Elsewhere")))
+        thread.start()
+        thread.join()
+    assert (inner["event"], inner["job"], inner["incident"]) == (41, 7, 3)
+    assert (outer["event"], "incident" in outer) == (41, False)
+    assert not {"event", "job"} & found[0].keys()
+    assert "event" not in as_json("Later")
+
+
+def test_json_lines_mask_secrets_and_cannot_be_forged() -> None:
+    """A traceback is one text; line ends from outside are not the end of an object."""
+    line = as_json('forged\n{"level": "info"}', failure=True)
+    assert line["message"] != 'forged\n{"level": "info"}'
+    assert "ValueError: bad ***" in str(line["traceback"])
+    assert "short" not in str(line)

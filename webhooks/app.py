@@ -43,7 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     file. Most `flask` commands need neither; `flask run` shows the error as commands do.
     """
     settings = settings or _read_settings()
-    logs.configure(debug=settings.flask_env == "development", secrets=settings.secrets())
+    logs.configure(**settings.logging())
     app = Flask("webhooks", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
     # The router's redirects would name the host that the client claims.

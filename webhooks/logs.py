@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import logging.config
+import re
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from webhooks.redaction import Redactor
@@ -17,6 +23,10 @@ from webhooks.text import cut, escape_invisible
 SOCKET_ERROR = "Socket error processing request."
 # Characters of a message, or of an exception's text.
 MAX_LENGTH = 10_000
+# The ids that a message names, such as `event 41`, `event=41` and `Job 7 (…)`.
+ID_IN_MESSAGE = re.compile(r"\b(event|job|incident)[ =]([0-9]{1,18})\b", re.ASCII)
+# The ids that all lines of a thread are about.
+LOG_IDS: ContextVar[Mapping[str, int]] = ContextVar("log_ids", default=MappingProxyType({}))
 CAUSED = "The above exception was the direct cause of the following exception:"
 DURING = "During handling of the above exception, another exception occurred:"
 
@@ -69,6 +79,38 @@ class SafeFormatter(logging.Formatter):
                 yield link
 
 
+class JsonFormatter(SafeFormatter):
+    """The same as one JSON object a line, with the ids of the event, the job and the incident that it is about."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the object; a traceback is one of its texts."""
+        record.message = record.getMessage()
+        values: dict[str, Any] = {
+            "time": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": self._safe(record.message),
+            **LOG_IDS.get(),
+            **{name: int(number) for name, number in ID_IN_MESSAGE.findall(record.message.lower())},
+            "process": record.process,
+            "thread": record.threadName,
+        }
+        if isinstance(record.exc_info, tuple) and record.exc_info[1] is not None:
+            lines = self._traceback(traceback.TracebackException.from_exception(record.exc_info[1]))
+            values["traceback"] = "\n".join(lines)
+        return json.dumps(values, ensure_ascii=False)
+
+
+@contextmanager
+def log_ids(**ids: int | None) -> Iterator[None]:
+    """Add these ids to all lines that this thread logs meanwhile, also those of libraries."""
+    token = LOG_IDS.set({**LOG_IDS.get(), **{name: number for name, number in ids.items() if number is not None}})
+    try:
+        yield
+    finally:
+        LOG_IDS.reset(token)
+
+
 class StalledClientFilter(logging.Filter):
     """Log a client that stalls in the middle of a request as one line.
 
@@ -112,20 +154,20 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     return Redactor(secrets)(text)
 
 
-def configure(*, debug: bool, secrets: Iterable[str]) -> None:
+def configure(*, debug: bool, secrets: Iterable[str], as_json: bool = False) -> None:
     """Log everything to stderr through one formatter, including the exceptions that end a thread."""
-    logging.config.dictConfig(configuration(debug=debug, secrets=secrets))
+    logging.config.dictConfig(configuration(debug=debug, secrets=secrets, as_json=as_json))
     if threading.excepthook is threading.__excepthook__:
         threading.excepthook = _log_thread_exception
 
 
-def configuration(*, debug: bool, secrets: Iterable[str]) -> dict[str, Any]:
-    """Return the logging configuration as a dictionary, which gunicorn takes as well."""
+def configuration(*, debug: bool, secrets: Iterable[str], as_json: bool = False) -> dict[str, Any]:
+    """Return the logging configuration as a dictionary, which gunicorn takes as well; `as_json`: one object a line."""
     hidden = tuple(secrets)
 
     def formatter() -> SafeFormatter:
         line = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-        return SafeFormatter(line, "%Y-%m-%d %H:%M:%S", secrets=hidden)
+        return (JsonFormatter if as_json else SafeFormatter)(line, "%Y-%m-%d %H:%M:%S", secrets=hidden)
 
     level = "DEBUG" if debug else "INFO"
     return {

@@ -114,7 +114,11 @@ def test_dead_slack_is_reported_by_sms_and_leads_to_no_further_dead_letters(stor
     url = story.simulation.running.url
     config = story.simulation.running.world.config
     twilio = TwilioConfig(
-        config.twilio_account_sid, config.twilio_auth_token, config.twilio_from, "+15550100", f"{url}/twilio"
+        config.twilio_account_sid,
+        config.twilio_auth_token,
+        config.twilio_from,
+        to="+15550100",
+        api_url=f"{url}/twilio",
     )
     revoked = SlackConfig("xoxb-revoked", "#bi", f"{url}/slack/api/")
     story.given = {"notifiers": Notifiers(slack=revoked, twilio=twilio)}

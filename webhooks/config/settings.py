@@ -105,6 +105,11 @@ class Settings(NotifierSettings):
     flask_env: Literal["production", "development"] = Field(
         "production", description="`development` enables debug messages in the log"
     )
+    log_format: Literal["text", "json"] = Field(
+        "text",
+        description="`json`: each line of the log is an object, with the ids of the event, job and incident "
+        "([the log](howto/watch.md#the-log))",
+    )
     webhook_token: SecretStr = Field(
         SecretStr(""),
         description="Secret in the webhook URL, `/webhook/<token>`; two, separated by a comma, during rotation. "
@@ -394,6 +399,11 @@ class Settings(NotifierSettings):
     def webhook_tokens(self) -> list[str]:
         """Return the valid tokens; the first one is for new webhooks, a second one is accepted during rotation."""
         return [token for part in self.webhook_token.get_secret_value().split(",") if (token := part.strip())]
+
+    def logging(self) -> dict[str, Any]:
+        """Return the arguments of `logs.configuration`."""
+        debug = self.flask_env == "development"
+        return {"debug": debug, "secrets": self.secrets(), "as_json": self.log_format == "json"}
 
     def secrets(self) -> list[str]:
         """Return every secret that is set, for redaction."""

@@ -17,6 +17,7 @@ from webhooks.incidents.deliveries import deliveries
 from webhooks.incidents.incident import with_facts
 from webhooks.incidents.notices import WantedNotice, next_due
 from webhooks.incidents.silences import Facts
+from webhooks.logs import log_ids
 from webhooks.messages.act_links import act_links
 from webhooks.messages.event_message import as_sentences
 from webhooks.messages.incident_buttons import NO_ACTIONS, incident_actions
@@ -76,7 +77,7 @@ def bring_up_to_date(context: Context, notice_id: int, picture: Callable[[], Pic
     found = context.inbox.notices.get(notice_id)
     if found is None:
         raise Skip("the incident no longer exists")
-    with locked(context, found):
+    with locked(context, found), log_ids(incident=found.incident_id):
         # Read again under the lock: another job may have sent what is missing.
         current = context.inbox.notices.get(notice_id) or found
         try:

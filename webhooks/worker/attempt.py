@@ -14,6 +14,7 @@ from webhooks.clock import utc_now
 from webhooks.errors import LeaseLost, RetryLater, Skip, StoreUnavailable
 from webhooks.inbox import Inbox
 from webhooks.job import MISSING, Job, JobState
+from webhooks.logs import log_ids
 from webhooks.worker import retry
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,10 @@ class Attempts:
 
     def run(self, job: Job, still_mine: Callable[[], bool]) -> Ending | None:
         """Run the job's handler and return how the attempt ends; None if another worker has taken the job over."""
+        with log_ids(event=job.event.id, job=job.id):
+            return self._outcome(job, still_mine)
+
+    def _outcome(self, job: Job, still_mine: Callable[[], bool]) -> Ending | None:
         try:
             self._run(job, still_mine)
         except Skip as reason:

@@ -150,7 +150,7 @@ def _check_certificate(cert: str | None, key: str | None) -> None:
 def _use(settings: Settings) -> None:
     """Continue with these settings, and redact their secrets."""
     current_app.extensions["webhooks"] = Services(settings)
-    logs.configure(debug=settings.flask_env == "development", secrets=settings.secrets())
+    logs.configure(**settings.logging())
 
 
 def _run(settings: Settings, options: ListenOptions) -> None:
