@@ -35,6 +35,7 @@ DOWNTIME_ENDED = "DowntimeEnded"
 SLACK_DISCONNECTED = "SlackDisconnected"
 DIGEST_DUE = "DigestDue"
 HEARTBEAT_DUE = "HeartbeatDue"
+TIMER_DUE = "TimerDue"
 
 REFRESH_MISSED = "RefreshMissed"
 REFRESH_RUNS_LONG = "RefreshRunsLong"
@@ -161,6 +162,8 @@ _MONITOR = (
     # No findings, but the times of the digest and of the heartbeat.
     EventType(DIGEST_DUE, "WEBHOOK", "monitor", "due"),
     EventType(HEARTBEAT_DUE, "WEBHOOK", "monitor", "due"),
+    # The time of a handler with @every.
+    EventType(TIMER_DUE, "WEBHOOK", "monitor", "due"),
 )
 
 # Found by the watches: what did not happen in Tableau. The payload's `resource` says which kind of content it is about.

@@ -10,7 +10,7 @@ from functools import partial
 
 from webhooks.errors import StoreUnavailable
 from webhooks.event import MONITOR, RECONCILED, Event
-from webhooks.event_types import DIGEST_DUE, HEARTBEAT_DUE
+from webhooks.event_types import DIGEST_DUE, HEARTBEAT_DUE, TIMER_DUE
 from webhooks.job import (
     DEAD_LETTERS,
     DIGEST,
@@ -100,15 +100,8 @@ class Planner:
 
     def _special_verdicts(self, event: Event) -> tuple[Verdict, ...] | None:
         """Return the verdicts on an event that rules do not decide about; None for any other."""
-        if event.origin == MONITOR and event.event_type == DIGEST_DUE:
-            return (_digest_verdict(self.rules.digest),)
-        if event.origin == MONITOR and event.type.from_watch:
-            return tuple(self.rules.explain_finding(event, self.zone))
-        if event.origin == MONITOR and event.event_type == HEARTBEAT_DUE:
-            job = NewJob(HEARTBEAT, HEARTBEAT, rule=HEARTBEAT, max_attempts=1)
-            return (Verdict("monitor", HEARTBEAT, matched=True, reason="the time of the heartbeat", jobs=(job,)),)
         if event.origin == MONITOR:
-            return self._alert_verdicts(event)
+            return self._own_verdicts(event)
         twin = None if event.id is None or event.origin == RECONCILED else self.find_twin(event)
         # A twin that was created after this event was stored does not count: this event has run already by then, and
         # what was planned once must not be explained in another way later.
@@ -116,6 +109,19 @@ class Planner:
             reason = f"reconciliation found it missing and created event {twin} in its place before it arrived"
             return (Verdict("reconciled", f"event {twin}", matched=False, reason=reason),)
         return None
+
+    def _own_verdicts(self, event: Event) -> tuple[Verdict, ...]:
+        """Return the verdicts on an event of the server itself: a time that has come, a finding, or an alert."""
+        if event.event_type == DIGEST_DUE:
+            return (_digest_verdict(self.rules.digest),)
+        if event.event_type == TIMER_DUE:
+            return (self.registry.explain_timer(event, self.max_attempts),)
+        if event.event_type == HEARTBEAT_DUE:
+            job = NewJob(HEARTBEAT, HEARTBEAT, rule=HEARTBEAT, max_attempts=1)
+            return (Verdict("monitor", HEARTBEAT, matched=True, reason="the time of the heartbeat", jobs=(job,)),)
+        if event.type.from_watch:
+            return tuple(self.rules.explain_finding(event, self.zone))
+        return self._alert_verdicts(event)
 
     def _verdicts(self, event: Event) -> tuple[Verdict, ...]:
         rules = self.rules.explain(event, self.zone)

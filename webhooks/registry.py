@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import sys
 import traceback
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -17,8 +20,11 @@ from webhooks.errors import Permanent
 from webhooks.event import Event
 from webhooks.job import NewJob, Verdict
 from webhooks.rules.conditions import EventFilter, Where, parse_patterns
+from webhooks.rules.timer import Timer, parse_timer
 from webhooks.spelling import hint
 
+# The package of the modules in HANDLERS_DIR.
+OWN_PACKAGE = "own_handlers"
 # The arguments that a handler may name.
 ARGUMENTS = {
     "event": "the event that Tableau sent",
@@ -63,6 +69,10 @@ class Handler:
     params: type[BaseModel] = Params
     max_attempts: int | None = None
     in_rules: bool = False
+    # When it runs without an event of Tableau.
+    timer: Timer | None = None
+    # Events about one resource are handled one after the other, in the order in which they were received.
+    in_order: bool = False
 
 
 class Registry:
@@ -77,12 +87,13 @@ class Registry:
         where: Mapping[str, Any] | None = None,
         name: str | None = None,
         max_attempts: int | None = None,
+        in_order: bool = False,
     ) -> Callable[[Function], Function]:
         """Run the function for each event of these types for which `where` holds.
 
         Event types may be patterns such as `*RefreshFailed`; `where` is written as in rules, for example
-        `{"project": "Finance*"}`. Jobs store the handler as `file.function`, or as `name`. Raises RegistrationError if
-        the handler cannot work.
+        `{"project": "Finance*"}`. Jobs store the handler as `file.function`, or as `name`. With `in_order`, events
+        about one resource are handled one after the other. Raises RegistrationError if the handler cannot work.
         """
         if not event_types or not all(isinstance(one, str) for one in event_types):
             raise RegistrationError('@on needs event types: @on("WorkbookCreated", "WorkbookUpdated")')
@@ -94,7 +105,34 @@ class Registry:
         def register(function: Function) -> Function:
             stored = name or f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
             arguments = _arguments(function, without={"params"})
-            self._add(Handler(stored, function, arguments, event_filter, max_attempts=max_attempts))
+            self._add(Handler(stored, function, arguments, event_filter, max_attempts=max_attempts, in_order=in_order))
+            return function
+
+        return register
+
+    def every(
+        self,
+        when: str,
+        *,
+        zone: str | None = None,
+        days: str | None = None,
+        name: str | None = None,
+        max_attempts: int | None = None,
+    ) -> Callable[[Function], Function]:
+        """Run the function at intervals ("15m"), or at a time of day ("08:00"), once on all machines together.
+
+        `zone` is a name such as Europe/Berlin, else TIMEZONE; `days` are weekdays such as `mon-fri`. The event that the
+        function gets has the time in `created_at`. Raises RegistrationError if the timer or the function cannot work.
+        """
+        try:
+            timer = parse_timer(when, zone=zone, days=days)
+        except (ValueError, AttributeError, TypeError) as error:
+            raise RegistrationError(f"@every({when!r}): {error}") from None
+
+        def register(function: Function) -> Function:
+            stored = name or f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+            arguments = _arguments(function, without={"params"})
+            self._add(Handler(stored, function, arguments, max_attempts=max_attempts, timer=timer))
             return function
 
         return register
@@ -138,6 +176,11 @@ class Registry:
         return {one.name: one.event_filter for one in self._handlers.values() if one.event_filter}
 
     @property
+    def timers(self) -> dict[str, Timer]:
+        """Return the timers of the `@every` handlers, by the handlers' names."""
+        return {one.name: one.timer for one in self._handlers.values() if one.timer}
+
+    @property
     def event_filters(self) -> list[EventFilter]:
         """Return the event filters of all `@on` handlers."""
         return list(self.on_handlers.values())
@@ -149,6 +192,10 @@ class Registry:
         except KeyError:
             raise UnknownHandler(f"no handler is called {name}; {hint(name, self._handlers)}") from None
 
+    def name_of(self, function: Callable[..., object]) -> str | None:
+        """Return the name under which jobs store the function; None if it is no handler."""
+        return next((one.name for one in self._handlers.values() if one.function is function), None)
+
     def explain(self, event: Event, max_attempts: int = 20, zone: tzinfo = UTC) -> list[Verdict]:
         """Return the verdict of each `@on` handler. `max_attempts` is for handlers without a number of their own."""
         verdicts = []
@@ -159,6 +206,15 @@ class Registry:
             jobs = (job,) if finding.matched else ()
             verdicts.append(Verdict("handler", name, finding.matched, finding.reason, jobs))
         return verdicts
+
+    def explain_timer(self, event: Event, max_attempts: int = 20) -> Verdict:
+        """Return the verdict of the `@every` handler whose time has come."""
+        name = str(event.resource_name)
+        handler = self._handlers.get(name)
+        if handler is None or handler.timer is None:
+            return Verdict("handler", name, matched=False, reason="no handler of this name has a timer any more")
+        job = NewJob(name, name, max_attempts=handler.max_attempts or max_attempts)
+        return Verdict("handler", name, matched=True, reason="its time has come", jobs=(job,))
 
     def warnings(self) -> list[str]:
         """Return what is probably a mistake, such as an event type that Tableau does not document."""
@@ -174,13 +230,31 @@ class Registry:
             if name.startswith("_"):
                 continue
             module = f"{package}.{name}"
-            try:
-                importlib.import_module(module)
-            except (Exception, SystemExit) as error:
-                # So that the module can be loaded again once it is repaired.
-                self.remove(module)
-                file = module.replace(".", "/") + ".py"
-                raise RegistrationError(f"{file} cannot be loaded: {_cause(error, module)}") from error
+            self._import(module, module.replace(".", "/") + ".py")
+
+    def load_folder(self, path: Path) -> None:
+        """Import every module of a folder outside of the server like `load`, as the package `own_handlers`.
+
+        What was loaded from a folder before is removed. Raises RegistrationError.
+        """
+        for module in [name for name in sys.modules if name.partition(".")[0] == OWN_PACKAGE]:
+            self.remove(module)
+            del sys.modules[module]
+        package = ModuleType(OWN_PACKAGE)
+        package.__path__ = [str(path)]
+        sys.modules[OWN_PACKAGE] = package
+        importlib.invalidate_caches()
+        for name in sorted(module.name for module in pkgutil.iter_modules([str(path)])):
+            if not name.startswith("_"):
+                self._import(f"{OWN_PACKAGE}.{name}", str(path / f"{name}.py"))
+
+    def _import(self, module: str, file: str) -> None:
+        try:
+            importlib.import_module(module)
+        except (Exception, SystemExit) as error:
+            # So that the module can be loaded again once it is repaired.
+            self.remove(module)
+            raise RegistrationError(f"{file} cannot be loaded: {_cause(error, module)}") from error
 
     def remove(self, module: str) -> None:
         """Remove all handlers of a module."""
@@ -222,4 +296,5 @@ def _cause(error: BaseException, module: str) -> str:
 
 registry = Registry()
 on = registry.on
+every = registry.every
 action = registry.action

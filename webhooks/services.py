@@ -125,6 +125,8 @@ class Services:
         from webhooks.registry import registry  # noqa: PLC0415 - see above
 
         registry.load()
+        if self.settings.handlers_dir:
+            registry.load_folder(self.settings.handlers_dir)
         return registry
 
     @shared
@@ -282,6 +284,7 @@ class Services:
     def worker(self, threads: int | None = None) -> Worker:
         """Return a new worker that is not started."""
         from webhooks.monitor.digest_clock import DigestClock  # noqa: PLC0415 - see above
+        from webhooks.monitor.timer_clock import TimerClock  # noqa: PLC0415 - see above
         from webhooks.worker.periodic import Periodic  # noqa: PLC0415 - see above
         from webhooks.worker.worker import Worker  # noqa: PLC0415 - see above
 
@@ -300,8 +303,11 @@ class Services:
         clock = DigestClock(lambda: self.inbox, lambda: self.active_rules.rules.digest, self.settings.zone)
         solved = Periodic(SOLVED_SECONDS, lambda: self.inbox.dead_letter_groups.close_solved(utc_now()))
 
+        timers = TimerClock(lambda: self.inbox, self.registry.timers, self.settings.zone)
+
         def tick() -> None:
             clock.tick(utc_now())
+            timers.tick(utc_now())
             solved.tick()
 
         return Worker(

@@ -162,6 +162,11 @@ class Settings(NotifierSettings):
         "private authority or a proxy that opens TLS",
     )
     rules_file: Path = Field(ROOT / "rules.toml", description="The rules file")
+    handlers_dir: Path | None = Field(
+        None,
+        description="Folder with handlers of your own, beside those in webhooks/handlers; for an installation that is "
+        "replaced as a whole",
+    )
     worker_threads: int = Field(
         4, ge=0, le=64, description="Threads per process that run jobs; 0 if `flask worker` runs them"
     )
@@ -323,6 +328,14 @@ class Settings(NotifierSettings):
             advice = f"did you mean {meant}?" if meant else "write a name such as Europe/Berlin"
             raise ValueError(f"{name!r} is not a time zone; {advice}") from None
         return name
+
+    @field_validator("handlers_dir")
+    @classmethod
+    def _validate_handlers_dir(cls, path: Path | None) -> Path | None:
+        path = from_root(path) if path else None
+        if path and not path.is_dir():
+            raise ValueError(f"{path} is not a folder")
+        return path
 
     @field_validator("rules_file", "sites_file")
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -19,6 +19,7 @@ from webhooks.clock import utc_now
 from webhooks.config.settings import Settings
 from webhooks.context.conditions import CONDITIONS, check_conditions
 from webhooks.context.delivery import Delivery, PictureSource, as_message
+from webhooks.context.job_log import JobLog
 from webhooks.context.lookup import Lookup, look_up, resource_luid
 from webhooks.context.projects import ProjectPath, find_path
 from webhooks.context.shared_lookups import MAX_AGE, shared_lookups
@@ -35,10 +36,14 @@ if TYPE_CHECKING:
     from tableau_rest.models import Job as TableauJob
     from tableau_rest.models import Reference, User
     from webhooks.inbox import Inbox
+    from webhooks.incidents import Run
 
 # All programs of a site share 20,000 queries of jobs a day; the monitor has a limit of its own.
 # https://help.tableau.com/current/online/en-us/to_site_capacity.htm
 JOB_QUERIES_PER_HOUR = 400
+
+# Seconds until a job that has to wait for an earlier event looks again.
+TURN_SECONDS = 2.0
 
 MessageSource = Message | str | Callable[[], Message]
 
@@ -170,6 +175,14 @@ class Context:
                 raise
             return project.name
 
+    def history(self, luid: str | None = None, *, limit: int = 100) -> tuple[Run, ...]:
+        """Return the runs of a workbook, data source or flow that are stored, the newest first.
+
+        Without a LUID, those of the event's content.
+        """
+        wanted = luid or self.luid
+        return tuple(self.inbox.runs.list(resource_luid=wanted, limit=limit)) if wanted else ()
+
     @cached_property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
         """Return a logger whose lines name the event and the job."""
@@ -260,21 +273,15 @@ class Context:
                 raise RetryLater(why, max(due_at, not_before) if not_before else due_at)
 
 
-class JobLog(logging.LoggerAdapter[logging.Logger]):
-    """A logger that puts the ids of the event and the job in front of each line."""
-
-    def process(self, msg: object, kwargs: MutableMapping[str, Any]) -> tuple[str, MutableMapping[str, Any]]:
-        ids = self.extra or {}
-        kwargs["extra"] = {**ids, **(kwargs.get("extra") or {})}
-        return f"event {ids.get('event_id')}, job {ids.get('job_id')}: {msg}", kwargs
-
-
 def call(handler: Handler, context: Context) -> None:
     """Run the handler for the context's job, with the arguments that it names.
 
-    Raises Skip if a condition of the job does not hold, Permanent if a condition cannot be evaluated or the job's
-    params no longer fit the handler, and anything that the handler raises.
+    Raises Skip if a condition of the job does not hold, RetryLater if it is not its turn, Permanent if a condition
+    cannot be evaluated or the job's params no longer fit the handler, and anything that the handler raises.
     """
+    if handler.in_order and not context.inbox.turns.is_first(context.job):
+        again = context.now() + timedelta(seconds=TURN_SECONDS)
+        raise RetryLater("An earlier event about the same resource comes first", again)
     context.check_conditions()
     arguments = {name: getattr(context, name) for name in handler.arguments if name not in {"params", "context"}}
     if "params" in handler.arguments:

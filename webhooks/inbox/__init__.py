@@ -50,6 +50,7 @@ from webhooks.inbox.sms_replies import SmsReplies
 from webhooks.inbox.sms_status import SmsStatus
 from webhooks.inbox.state import State
 from webhooks.inbox.synthetic_events import SyntheticEvents
+from webhooks.inbox.turns import Turns
 from webhooks.incidents import ResourceDetails
 from webhooks.job import MISSING, Namespace
 
@@ -108,6 +109,7 @@ class Inbox:
         self.presses = Presses(store, self.incidents)
         self.sms_replies = SmsReplies(store, self.incidents)
         self.sms_status = SmsStatus(store)
+        self.turns = Turns(store)
         self.notices = Notices(store)
         self.notice_groups = NoticeGroups(store)
         self.silences = Silences(store)
