@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from webhooks.dashboard import charts
 from webhooks.dashboard.pages.assets import asset_path
+from webhooks.incidents.incident import OWN_KINDS
 from webhooks.text import escape_invisible
 from webhooks.views import formats, incident_wording
 
@@ -54,6 +55,12 @@ def _environment(finalize: Callable[[Any], Any]) -> Environment:
         lstrip_blocks=True,
         finalize=finalize,
     )
-    made.globals |= {"asset": asset_path, "count": formats.count, "words": incident_wording, "charts": charts}
+    made.globals |= {
+        "asset": asset_path,
+        "count": formats.count,
+        "words": incident_wording,
+        "own_kinds": OWN_KINDS,
+        "charts": charts,
+    }
     made.filters |= {"duration": formats.duration}
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from webhooks.dashboard.pages.frame import frame
+from webhooks.dashboard.pages.incident_acts import HOURS
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
 from webhooks.views.incident_story import read_story
@@ -13,5 +14,6 @@ def show(visit: Visit, number: int) -> Page:
     record = visit.inbox.incidents.get(number)
     site = visit.site_name(record.incident.site_luid)
     story = read_story(visit.inbox, record, site=site, now=visit.now, when=visit.when, address=visit.address)
-    values = {"record": record, "story": story, "site": site, "title": record.incident.resource_name}
+    title = record.incident.resource_name or record.incident.resource_luid
+    values = {"record": record, "story": story, "site": site, "title": title, "lengths": (*HOURS, "morning")}
     return Page("incident.html", {**frame(visit, "incidents"), **values})
