@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, select, text, update
+from sqlalchemy import Connection, and_, bindparam, func, select, text, update
 
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
@@ -108,6 +108,11 @@ class Events:
         )
         query = RECORD_QUERY.where(*filters).order_by(order).limit(limit)
         return self._store.read(lambda connection: event_records(connection, query))
+
+    def count_since(self, since: datetime) -> int:
+        """Return how many events have been received since then."""
+        query = select(func.count()).select_from(events).where(events.c.received_at >= since.timestamp())
+        return int(self._store.scalar(query) or 0)
 
     def replay(self, event_ids: Sequence[int]) -> int:
         """Run the jobs of these events again and plan the events again, by the rules of now.

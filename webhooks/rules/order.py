@@ -6,15 +6,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from functools import lru_cache
 from typing import Any
 
-from webhooks.event import Event
+from webhooks.event import Event, happened_at
 from webhooks.job import NewJob, Verdict
 from webhooks.patterns import MAX_COMPARED, Patterns, divide, glob_expression, normalize
 from webhooks.rules.conditions import select_type
-from webhooks.rules.matching import SITE, Match, describe_where
+from webhooks.rules.matching import CONTENT_TYPE, SITE, Match, describe_where
 from webhooks.rules.mistakes import NONE
 from webhooks.rules.rule import Rule
+from webhooks.rules.times import DAY, HOUR, TIME_FIELDS, time_table
 from webhooks.text import value_text
 
 # The key of deferred conditions with those of the rules that go before, none of which may hold.
@@ -22,9 +24,9 @@ UNLESS = "unless"
 # Event types for which the rules that select them are remembered; a sender may make up any number of types.
 MAX_TYPES = 200
 # Values of an event that `RuleIndex` compares; all other conditions count as met there.
-COMPARED = ("resource_name", "resource_luid", "resource")
+TEXTS = ("resource_name", "resource_luid", "resource", CONTENT_TYPE)
 
-Test = Callable[[str], object]
+Test = Callable[[Any], object]
 
 
 def explain_rules(rules: Sequence[Rule], event: Event, zone: tzinfo = UTC) -> list[Verdict]:
@@ -102,11 +104,13 @@ class RuleIndex:
         self._rules = [rule for rule in rules if rule.enabled]
         # One rule's matching depends on another's only then.
         self._in_order = any(rule.stop or rule.otherwise for rule in self._rules)
+        conditions = [name for rule in self._rules for name in rule.event_filter.where.payload]
+        self._needs_time = any(name in TIME_FIELDS for name in conditions)
         self._by_type: dict[str, list[_Candidate]] = {}
 
     def jobs(self, event: Event, zone: tzinfo = UTC) -> tuple[NewJob, ...]:
         """Return the jobs that `explain_rules` returns for all rules."""
-        values = {name: _comparable(getattr(event, name)) for name in COMPARED}
+        values = self._values(event, zone)
         jobs: list[NewJob] = []
         possible: list[Rule] = []
         for candidate in self._candidates(event.event_type):
@@ -126,6 +130,17 @@ class RuleIndex:
             jobs = [job for verdict in explain_rules(possible, event, zone) for job in verdict.jobs]
         return tuple(jobs)
 
+    def _values(self, event: Event, zone: tzinfo) -> dict[str, Any]:
+        """Return the values that the tests compare, None for one that is missing."""
+        values: dict[str, Any] = {name: _comparable(getattr(event, name)) for name in TEXTS[:-1]}
+        values[CONTENT_TYPE] = event.content_kind
+        if self._needs_time:
+            at = happened_at(event)
+            local = at.astimezone(zone) if at else None
+            values[DAY] = local.weekday() if local else None
+            values[HOUR] = local.hour * 60 + local.minute if local else None
+        return values
+
     def _candidates(self, event_type: str) -> list[_Candidate]:
         found = self._by_type.get(event_type)
         if found is None:
@@ -139,10 +154,10 @@ class RuleIndex:
 def _candidate(rule: Rule) -> _Candidate:
     where = rule.event_filter.where
     tests = tuple(
-        (name, _test(patterns))
+        (name, _time_test(name, patterns) if name in TIME_FIELDS else _test(patterns))
         for name, patterns in where.payload.items()
         # Without a value, only (none) matches: such a condition is left to the rule itself.
-        if name in COMPARED and not any(one.removeprefix("!") == NONE for one in patterns)
+        if name in TIME_FIELDS or (name in TEXTS and not any(one.removeprefix("!") == NONE for one in patterns))
     )
     plain = len(tests) == len(where.payload) and not where.any and SITE not in where.payload
     return _Candidate(rule, tests, plain)
@@ -155,6 +170,11 @@ def _test(patterns: Patterns) -> Test:
         return _any_of(included)
     refuse, accept = _any_of(excluded), _any_of(included) if included else bool
     return lambda value: not refuse(value) and (accept is bool or accept(value))
+
+
+@lru_cache(maxsize=256)
+def _time_test(name: str, patterns: Patterns) -> Test:
+    return time_table(name, patterns).__getitem__
 
 
 def _any_of(globs: Patterns) -> Test:

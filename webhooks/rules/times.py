@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from webhooks.patterns import Patterns, divide
@@ -14,6 +14,7 @@ TIME_FIELDS = (DAY, HOUR)
 WHOLE_HOURS = re.compile(r"(\d{1,2})(?:\s*-\s*(\d{1,2}))?")
 CLOCK_TIMES = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-4]):([0-5]\d)")
 MINUTES_OF_A_DAY = 24 * 60
+_EVERY_MINUTE = [timedelta(minutes=one) for one in range(MINUTES_OF_A_DAY)]
 
 
 def check_time(name: str, pattern: str) -> None:
@@ -27,6 +28,13 @@ def matches_time(name: str, patterns: Patterns, at: datetime) -> bool:
     return (not included or any(_contains(name, one, at) for one in included)) and not any(
         _contains(name, one, at) for one in excluded
     )
+
+
+def time_table(name: str, patterns: Patterns) -> tuple[bool, ...]:
+    """Return whether the patterns match, for each weekday (`day`) or each minute of a day (`hour`)."""
+    first = datetime(2024, 1, 1)  # noqa: DTZ001 - any Monday, of which only the weekday and the time count
+    steps = [timedelta(days=one) for one in range(7)] if name == DAY else _EVERY_MINUTE
+    return tuple(matches_time(name, patterns, first + step) for step in steps)
 
 
 def time_text(name: str, at: datetime) -> str:

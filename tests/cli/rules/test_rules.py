@@ -214,6 +214,34 @@ def test_backtest_of_the_rules_in_use_has_no_change(
         assert line["made"] == line["would"] == 1
 
 
+def test_backtest_counts_messages_by_destination(
+    flask: Run, tmp_path: Path, receive: Receive, claim: Callable[[], list[Job]]
+) -> None:
+    """Failures that follow each other are one problem and so one message, unless a rule wants each."""
+    for second, outcome in enumerate(["Failed", "Failed", "Succeeded", "Failed"]):
+        receive(f"WorkbookRefresh{outcome}", created_at=f"2026-01-31T09:30:0{second}Z")
+    claim()
+    file = tmp_path / "new.toml"
+    rule = '[[rule]]\nname = "{}"\non = "*RefreshFailed"\nnotify = [{}]\n'
+    file.write_text(
+        rule.format("One", '"slack:#one", { to = "console", each = true }')
+        + rule.format("Two", '"slack:#one"')
+        + rule.format("Finance", '"slack:#maybe"').replace("notify", 'where.project = "Finance"\nnotify'),
+        encoding="utf-8",
+    )
+    lines = objects(flask("rules", "backtest", file, "--json").stdout)
+    numbers = {one["messages_to"]: (one["made"], one["would"], one["at_most"]) for one in lines if "messages_to" in one}
+    then = numbers.pop("slack:#finance")
+    assert then == (2, 0, False)
+    assert {to: now for to, now in numbers.items() if now[1]} == {
+        "slack:#one": (0, 2, False),
+        "console": (0, 3, False),
+        "slack:#maybe": (0, 2, True),
+    }
+    text = flask("rules", "backtest", file).stdout
+    assert re.search(r"slack:#maybe +0 +≤ 2 +\+2", text)
+
+
 def test_backtest_of_an_invalid_file_ends_with_1(flask: Run, tmp_path: Path) -> None:
     """A file with errors is not used."""
     file = tmp_path / "broken.toml"
