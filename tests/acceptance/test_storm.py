@@ -83,6 +83,23 @@ def test_two_servers_send_few_messages_about_a_storm(tmp_path: Path) -> None:
             assert limited(site) == []
 
 
+@pytest.mark.timeout(300)
+def test_messages_outside_incidents_stay_within_the_limits(tmp_path: Path) -> None:
+    """Twenty publications and failures with `each` at once are all reported, and Slack never has to limit the rate."""
+    rules = '[[rule]]\nname = "R"\non = ["WorkbookCreated", "*RefreshFailed"]\neach = true\nnotify = "slack:#bi"\n'
+    (tmp_path / "rules.toml").write_text(rules)
+    with running(Config(refresh_seconds=0, slack_rate_limits=True)) as site:
+        settings = {**site.environment, "RULES_FILE": str(tmp_path / "rules.toml")}
+        with serving(tmp_path, settings) as first, serving(tmp_path, settings) as second:
+            failures = workbooks(site, 10)
+            published = [{**one, "resource": "WORKBOOK", "event_type": "WorkbookCreated"} for one in failures]
+            send([first, second], [*failures, *published], 0.1)
+            wait_for(lambda: len(site.world.slack.messages) == 20, seconds=180, what="all messages")
+            wait_for(lambda: not open_jobs(tmp_path), seconds=60, what="all jobs to end")
+            assert len(site.world.slack.messages) == 20
+            assert limited(site) == []
+
+
 def open_jobs(folder: Path) -> int:
     """Return how many jobs have not ended; a command for each look would slow the servers down."""
     with closing(sqlite3.connect(f"file:{folder / 'inbox.sqlite3'}?mode=ro", uri=True)) as database:

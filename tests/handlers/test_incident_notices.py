@@ -329,7 +329,7 @@ def test_text_messages_at_both_ends_only(story: Story) -> None:
     """A message that costs money is sent when it opens and when it closes; further failures send nothing."""
     config, url = story.simulation.running.world.config, story.simulation.running.url
     account = (config.twilio_account_sid, config.twilio_auth_token, config.twilio_from)
-    story.given = {"notifiers": Notifiers(twilio=TwilioConfig(*account, "", f"{url}/twilio"))}
+    story.given = {"notifiers": Notifiers(twilio=TwilioConfig(*account, "", api_url=f"{url}/twilio"))}
     story.action = 'notify = "twilio:+15550100"'
     for minutes, event_type in ((0, FAILED), (60, FAILED), (120, FAILED), (180, SUCCEEDED)):
         story.at(minutes)
@@ -346,7 +346,7 @@ def test_flapping_sends_few_text_messages(story: Story) -> None:
     """The first recovery and the first failure after it are sent; then one once it has been well for long."""
     config, url = story.simulation.running.world.config, story.simulation.running.url
     account = (config.twilio_account_sid, config.twilio_auth_token, config.twilio_from)
-    story.given = {"notifiers": Notifiers(twilio=TwilioConfig(*account, "", f"{url}/twilio"))}
+    story.given = {"notifiers": Notifiers(twilio=TwilioConfig(*account, "", api_url=f"{url}/twilio"))}
     story.action = 'notify = "twilio:+15550100"'
     for flap in range(5):
         for minutes, event_type in ((0, FAILED), (10, SUCCEEDED)):

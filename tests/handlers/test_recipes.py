@@ -161,7 +161,7 @@ def test_recipe(story: Story, recipe: str) -> None:
     world, url = story.simulation.running.world, story.simulation.running.url
     config = world.config
     sender = config.twilio_from
-    twilio = TwilioConfig(config.twilio_account_sid, config.twilio_auth_token, sender, "", f"{url}/twilio")
+    twilio = TwilioConfig(config.twilio_account_sid, config.twilio_auth_token, sender, "", api_url=f"{url}/twilio")
     slack = SlackConfig(config.slack_token, config.slack_channel, f"{url}/slack/api/")
     story.given = {"notifiers": Notifiers(slack=slack, twilio=twilio)}
     story.rules = rules.parse((RECIPES / f"{recipe}.toml").read_text(encoding="utf-8"), registry.actions)

@@ -42,7 +42,9 @@ def story(simulation: Simulation, tmp_path: Path) -> Iterator[Replies]:
     simulation.settings = simulation.settings.model_copy(update={"sms_replies": True})
     world, url = simulation.running.world, simulation.running.url
     config = world.config
-    twilio = TwilioConfig(config.twilio_account_sid, config.twilio_auth_token, config.twilio_from, "", f"{url}/twilio")
+    twilio = TwilioConfig(
+        config.twilio_account_sid, config.twilio_auth_token, config.twilio_from, "", api_url=f"{url}/twilio"
+    )
     access = Access(phones={"+1 555 0100": "Ann Okafor"})
     told.given = {"notifiers": Notifiers(twilio=twilio), "access": lambda: access}
     told.action = f'notify = "twilio:{NUMBER}"'

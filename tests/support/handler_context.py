@@ -54,6 +54,9 @@ class RecordingNotifier:
     def billed_units(self, message: Message) -> int:
         return self.units
 
+    def limits(self, operation: str, to: str | None) -> tuple[()]:
+        return ()
+
     def is_delivered(self, receipt: Receipt) -> bool:
         outcome = self.deliveries.pop(0)
         if isinstance(outcome, Exception):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from notifiers import Message, Notifier, NotifierError, Picture, Receipt, Undelivered, map_texts
+from webhooks.context.budget import take_budget, urgency_of_job
 from webhooks.context.unsent_message import message_from_json, message_to_json
 from webhooks.errors import LeaseLost, Permanent, StoreUnavailable
 from webhooks.job import BUILT_IN_HANDLERS, MISSING
@@ -54,6 +55,7 @@ class Delivery:
             made = message_from_json(stored) if isinstance(stored, dict) else redact_message(message(), context.redact)
             # A replay of the job is another message.
             name = f"job {job.id} {job.created_at and job.created_at.timestamp()} {self._key}"
+            take_budget(context, self._notifier, "post", to, urgency_of_job(context))
             try:
                 with counted(context, self._notifier, made):
                     return self._notifier.send(replace(made, id=name), to).as_dict()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,13 +20,13 @@ from notifiers import (
     parse_destination,
 )
 from webhooks.clock import parse_time
+from webhooks.context.budget import take_budget
 from webhooks.context.delivery import Delivery, PictureSource, counted, counted_outcome, redact_message
 from webhooks.context.notice_lock import name_of
 from webhooks.destinations import resolve_default
 from webhooks.errors import LeaseLost, Permanent, RetryLater
 from webhooks.incidents.deliveries import deliveries
 from webhooks.incidents.notices import WantedNotice
-from webhooks.incidents.policy import URGENCIES
 from webhooks.job import MISSING
 from webhooks.messages.sms_answer import HINT
 
@@ -42,10 +41,6 @@ COUNT_SECONDS = 10.0
 LOOKUP_SECONDS = 60.0
 # Seconds until it is repeated if it cannot be looked up.
 REPEAT_SECONDS = 120.0
-# Seconds over which jobs are spread that wait for the same limit of a service, which lets one pass about every second;
-# one more after each attempt, because those that still wait then are many.
-BUDGET_SPREAD_SECONDS = 1.0
-MAX_BUDGET_SPREAD_SECONDS = 10.0
 # The checkpoint with the receipt of what a job has posted.
 RECEIPT = "notice receipt"
 
@@ -166,7 +161,8 @@ class Upkeep:
         assert self._posted is not None
         message = self._prepared(whole(one), f"edit {one.version}")
         try:
-            with self._budgeted("edit", one), counted_outcome(self._context, self._notifier, "edit"):
+            take_budget(self._context, self._notifier, "edit", self._to, one.urgency)
+            with counted_outcome(self._context, self._notifier, "edit"):
                 self._posted = self._notifier.edit(self._posted, message)
         except CannotEdit as error:
             self._context.log.warning("Message not edited, replying or posting another: %s", error)
@@ -231,8 +227,8 @@ class Upkeep:
             made = self._prepared(message, f"{one.key} {version}")
             try:
                 operation: Operation = "reply" if reply else "post"
-                limited = counted(self._context, self._notifier, made, operation)
-                with self._budgeted(operation, one), limited:
+                take_budget(self._context, self._notifier, operation, self._to, one.urgency)
+                with counted(self._context, self._notifier, made, operation):
                     if thread is not None:
                         posted = self._notifier.reply(thread, made, client_id=client_id)
                     else:
@@ -279,18 +275,6 @@ class Upkeep:
         """Return the message without secrets, and with an id that no other change of any notice has."""
         name = f"{name_of(self._notice)} {self._notice.created_at.timestamp()} {change}"
         return replace(redact_message(message, self._context.redact), id=name)
-
-    @contextmanager
-    def _budgeted(self, operation: Operation, one: WantedNotice) -> Iterator[None]:
-        """Stay within the service's limits. Raises RetryLater; counts wait until nothing else uses the limits."""
-        limits = self._notifier.limits(operation, self._to)
-        again = self._context.inbox.budgets.take(
-            limits, rank=URGENCIES.index(one.urgency), spare=one.urgency == "count"
-        )
-        if again is not None:
-            spread = min(BUDGET_SPREAD_SECONDS + self._context.job.attempts, MAX_BUDGET_SPREAD_SECONDS)
-            raise RetryLater(f"{self._notifier.label} limits the rate of messages", again, spread=spread)
-        yield
 
     def _finish(self, picture: PictureSource | None) -> None:
         """Look up, where possible, whether the message of this job was delivered, and attach its picture."""
