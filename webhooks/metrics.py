@@ -31,6 +31,7 @@ GAUGES = {
     "budgets_used": ("budgets_used", "Limits of services that are used up now"),
     "budget_wait": ("budget_wait_seconds", "How long the longest wait for a limit of a service is"),
     "drifted": ("webhooks_needing_attention", "Webhooks in Tableau that are missing, disabled or different"),
+    "unseen": ("tableau_unseen_seconds", "How long it has been unknown what happens on a site; 0 while all are seen"),
     "checked_at": ("webhooks_checked_timestamp_seconds", "When all webhooks in Tableau were last compared"),
 }
 UP_GAUGE = ("inbox_up", "Whether the inbox can be read and written")

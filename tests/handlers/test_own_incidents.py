@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,11 @@ from tests.handlers.test_incident_notices import Story
 from tests.support.simulated_actions import Simulation
 from webhooks import rules
 from webhooks.inbox import Inbox
-from webhooks.inbox.sight import unseen_since
+from webhooks.inbox.sight import SightRecord
 from webhooks.incidents import Act
 from webhooks.monitor.alerts import Alerts
 from webhooks.monitor.certificate import Certificate
-from webhooks.monitor.checks import CertificateCheck, DesiredWebhooks, WebhookCheck
+from webhooks.monitor.checks import CertificateCheck, DesiredWebhooks, GapCheck, WebhookCheck
 from webhooks.monitor.credential import CredentialCheck
 from webhooks.monitor.job_budget import JobBudget
 from webhooks.monitor.job_events import JobListCheck
@@ -36,6 +37,10 @@ name = "Ours"
 on = ["WebhooksDrifted", "WebhookCheckFailed"]
 notify = {to}
 """
+
+
+def unseen_since(inbox: Inbox, now: datetime) -> datetime | None:
+    return SightRecord.load(inbox.state, "").unseen_since(now)
 
 
 @dataclass
@@ -149,7 +154,7 @@ def test_revoked_token_is_one_incident_however_many_checks_notice(site: Site) ->
     assert text.startswith("Tableau rejects the credential\n")
     assert site.secret not in text
     inbox, now = site.story.simulation.inbox, site.story.start + timedelta(minutes=12)
-    assert unseen_since(inbox.state, "", now) == site.story.start + timedelta(minutes=5)
+    assert unseen_since(inbox, now) == site.story.start + timedelta(minutes=5)
     site.story.act("acknowledge")
     assert site.kinds == [("blind", "acknowledged")]
     assert site.story.top_level[0].startswith("Acknowledged: Tableau rejects the credential\n")
@@ -163,7 +168,7 @@ def test_revoked_token_is_one_incident_however_many_checks_notice(site: Site) ->
     assert "Duration: 25 min" in text
     assert "Closed because: Tableau can be read again" in text
     assert site.kinds == [("blind", "closed")]
-    assert unseen_since(inbox.state, "", site.story.now) is None
+    assert unseen_since(inbox, site.story.now) is None
 
 
 def test_outage_of_tableau_is_an_incident_only_if_it_lasts(site: Site) -> None:
@@ -171,7 +176,7 @@ def test_outage_of_tableau_is_an_incident_only_if_it_lasts(site: Site) -> None:
     fault = site.story.simulation.inject(kind="html", path="webhooks", status=503, times=100)
     site.check(5)
     assert site.kinds == []
-    assert unseen_since(site.story.simulation.inbox.state, "", site.story.now) is not None
+    assert unseen_since(site.story.simulation.inbox, site.story.now) is not None
     site.check(16)
     (text,) = site.story.top_level
     assert text.startswith("Tableau cannot be reached\n")
@@ -187,16 +192,16 @@ def test_refused_job_list_hides_no_refreshes(site: Site) -> None:
     site.story.simulation.inject(kind="error", path="jobs", code="403004", times=100)
     site.check(5)
     assert site.kinds == [("blind", "open")]
-    assert unseen_since(site.story.simulation.inbox.state, "", site.story.now) is None
+    assert unseen_since(site.story.simulation.inbox, site.story.now) is None
 
 
 def test_long_silence_of_the_checks_counts_as_unseen(site: Site) -> None:
     """After downtime nothing is known until the checks have run again."""
-    state = site.story.simulation.inbox.state
+    inbox = site.story.simulation.inbox
     later = site.story.start + timedelta(hours=4)
-    assert unseen_since(state, "", later) == site.story.start
+    assert unseen_since(inbox, later) == site.story.start
     site.check(240)
-    assert unseen_since(state, "", site.story.now) is None
+    assert unseen_since(inbox, site.story.now) is None
 
 
 def test_expiring_certificate_alerts_again_when_little_time_is_left(story: Story) -> None:
@@ -270,3 +275,63 @@ def test_closed_by_hand_stays_closed_until_something_changes(site: Site) -> None
     site.story.simulation.inbox.incidents.act(1, Act("", "close", "", site.story.now, "Ann"))
     site.check(10)
     assert site.kinds == [("blind", "closed")]
+
+
+def test_downtime_is_reported_only_if_something_was_missed(site: Site) -> None:
+    """The message names the time and the number of events that were found; without any there is none."""
+    site.check(240)
+    assert site.story.top_level == []
+    site.story.at(300)
+    deleted = site.story.simulation.running.world.home.content("workbook")
+    deleted.pop(next(luid for luid, one in deleted.items() if one.name == "Sales"))
+    site.check(480)
+    (text,) = [one for one in site.story.top_level if "could not receive" in one]
+    assert text.startswith("Recovered: This server could not receive events\n")
+    assert re.search(r"\d+ missed events? (was|were) found in its lists", text)
+    assert ("blind", "closed") in site.kinds
+
+
+def test_credential_that_expires_soon_is_an_incident_until_there_is_a_new_one(story: Story) -> None:
+    """The check asks once a day."""
+    config = story.simulation.running.world.config
+    expires = {"on": (story.start + timedelta(days=8)).date()}
+
+    def tableau() -> Tableau:
+        token = PersonalAccessToken(config.pat_name, config.pat_secret, expires["on"])
+        return Tableau(story.simulation.running.url, config.content_url, token, clock=lambda: story.now)
+
+    check = CredentialCheck(Alerts(story.simulation.inbox), tableau)
+    for days in (0, 2):
+        story.at(days * 24 * 60)
+        check.run(story.now)
+        story.work(60)
+    (text,) = story.top_level
+    assert text.startswith("The credential for Tableau expires soon\n")
+    expires["on"] += timedelta(days=365)
+    story.at(4 * 24 * 60)
+    check.run(story.now)
+    story.work(60)
+    (text,) = story.top_level
+    assert text.startswith("Recovered: The credential for Tableau expires soon\n")
+
+
+def test_no_events_is_an_incident_until_events_come_in_again(story: Story) -> None:
+    """It has nothing to do with that of webhooks that are disabled."""
+    inbox = story.simulation.inbox
+    for hour in range(100):
+        story.at(60 * hour)
+        inbox.events.receive(story.simulation.event("ViewDeleted", resource_luid=f"view {hour}"))
+    check = GapCheck(Alerts(inbox))
+    for minutes in (60 * 110, 60 * 111):
+        story.at(minutes)
+        check.run(story.now)
+        story.work(60)
+    (text,) = story.top_level
+    assert text.startswith("No events received for 11 hours\n")
+    inbox.events.receive(story.simulation.event("ViewDeleted", resource_luid="view"))
+    story.at(60 * 112)
+    check.run(story.now)
+    story.work(60)
+    (text,) = story.top_level
+    assert text.startswith("Recovered: No events received for 11 hours\n")
+    assert "events are received again" in text

@@ -8,17 +8,19 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, exists, func, or_, select, text
 
+from webhooks.clock import from_timestamp
 from webhooks.event_types import WEBHOOKS_DRIFTED
 from webhooks.inbox.budgets import PREFIX as BUDGET
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.schema import DEAD, OPEN, UNPLANNED, events, jobs, sessions, state, synthetic_events
+from webhooks.inbox.sight import SIGHT, SightRecord
 from webhooks.inbox.webhook_checks import CHECKED_AT
 from webhooks.job import JobState
 
 OLDEST_UNPLANNED = select(events.c.received_at).where(text(UNPLANNED)).order_by(events.c.id).limit(1)
 # Facts about limits of services and about our webhooks, one for each limit and site.
 REMEMBERED = select(state.c.key, state.c.value).where(
-    or_(*(state.c.key.like(bindparam(None, f"{prefix}%")) for prefix in (BUDGET, CHECKED_AT, WEBHOOKS_DRIFTED)))
+    or_(*(state.c.key.like(bindparam(None, f"{prefix}%")) for prefix in (BUDGET, CHECKED_AT, WEBHOOKS_DRIFTED, SIGHT)))
 )
 
 
@@ -56,9 +58,12 @@ def _remembered(values: Mapping[str, Any], wall: float) -> dict[str, float]:
     waits = [value["until"] - wall for key, value in values.items() if key.startswith(BUDGET)]
     checked = [value for key, value in values.items() if key.startswith(CHECKED_AT) and value]
     drifted = [value for key, value in values.items() if key.startswith(WEBHOOKS_DRIFTED) and value]
+    sights = [SightRecord.from_json(value) for key, value in values.items() if key.startswith(SIGHT) and value]
+    unseen = [one.unseen_since(from_timestamp(wall)) for one in sights]
     return {
         "budgets_used": sum(wait > 0 for wait in waits),
         "budget_wait": max(waits, default=0.0),
         "drifted": sum(len(one) for one in drifted),
         "checked_at": min(checked, default=0.0),
+        "unseen": max((wall - since.timestamp() for since in unseen if since), default=0.0),
     }

@@ -30,21 +30,23 @@ class SightRecord:
     @classmethod
     def load(cls, state: State, suffix: str) -> Self:
         """Return what is remembered of a site; `suffix` is appended to the names of what is remembered of it."""
-        found: Mapping[str, Any] = state.get(SIGHT + suffix) or {}
+        return cls.from_json(state.get(SIGHT + suffix) or {})
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Self:
+        """Return what was remembered as this value."""
         return cls(found.get("seen"), found.get("lost", {}), frozenset(found.get("hiding", ())))
 
     def as_json(self) -> dict[str, Any]:
         """Return the value to remember."""
         return {"seen": self.seen, "lost": dict(self.lost), "hiding": sorted(self.hiding)}
 
+    def unseen_since(self, now: datetime) -> datetime | None:
+        """Return since when it is unknown what happens on the site; None while it is known, or if it is never read.
 
-def unseen_since(state: State, suffix: str, now: datetime) -> datetime | None:
-    """Return since when it is unknown what happens on a site; None while it is known, and if the site is never read.
-
-    A refresh that did not come in this time may have come: the incident `blind` says so, once for the site.
-    """
-    record = SightRecord.load(state, suffix)
-    times = [at for source, at in record.lost.items() if source in record.hiding]
-    if record.seen is not None and now - from_timestamp(record.seen) > STALE:
-        times.append(record.seen)
-    return from_timestamp(min(times)) if times else None
+        A refresh that did not come in this time may have come: the incident `blind` says so, once for the site.
+        """
+        times = [at for source, at in self.lost.items() if source in self.hiding]
+        if self.seen is not None and now - from_timestamp(self.seen) > STALE:
+            times.append(self.seen)
+        return from_timestamp(min(times)) if times else None
