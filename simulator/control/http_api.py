@@ -5,6 +5,8 @@ POST   /simulator/events      {"event_type": "WorkbookRefreshFailed", "name": "S
                               SubscriptionFailed and BridgeRefreshFailed have no webhook: the list of jobs shows them
 GET    /simulator/site        the contents of the site with their LUIDs: projects, workbooks, users, webhooks …
 POST   /simulator/refreshes   {"name": "Sales", "fail": 2, "reason": "…"}: its next refreshes fail; -1: all
+POST   /simulator/schedules   {"name": "Sales", "late": 45}: its scheduled refresh is due since 45 minutes and does not
+                              start, until it is refreshed
 GET    /simulator/messages    the messages that Slack and Twilio received, newest last, and the shared files; the
                               messages of Slack with all their versions; those of Teams, PagerDuty and others
 POST   /simulator/slack/messages  {"channel": "#bi", "user": "ben@acme.example", "text": "…"}: a person writes
@@ -55,8 +57,11 @@ from simulator.twilio.replies import reply
 from simulator.world.current import current_world
 from simulator.world.events import EVENT_TYPES, EventRequest, Impossible, simulate_event
 from simulator.world.faults import KINDS
+from simulator.world.schedule import delay
 from simulator.world.world import World
 
+# Minutes by which a scheduled refresh can be late.
+MAX_LATE = 300
 control = Blueprint("control", __name__, url_prefix="/simulator")
 Content = dict[str, Any]
 Result = Content | tuple[Content, int]
@@ -135,6 +140,21 @@ def set_refresh_outcome() -> Result:
         item.failing = (reason or "Simulated failure") if count < 0 else ""
         item.fail_next, item.fail_reason = max(0, count), reason
         return {"luid": item.luid, "name": item.name, "fail": count}
+
+
+@control.post("/schedules")
+def delay_schedule() -> Result:
+    """Let the scheduled refresh of content be late by some minutes, until it is refreshed."""
+    body, world = _body(), current_world()
+    wanted, minutes = str(body.get("luid") or body.get("name") or ""), body.get("late", 60)
+    if not isinstance(minutes, int | float) or not 0 < minutes <= MAX_LATE:
+        raise InvalidRequest(f"late must be a number of minutes up to {MAX_LATE}, not {minutes!r}")
+    with world.lock:
+        items = [item for kind in ("workbook", "datasource", "flow") for item in world.home.content(kind).values()]
+        item = next((item for item in items if wanted in (item.luid, item.name)), None)
+        if item is None or not delay(world, world.home, item.luid, minutes):
+            raise InvalidRequest(f"No content with a schedule: {wanted!r}")
+        return {"luid": item.luid, "name": item.name, "late": minutes}
 
 
 @control.get("/site")

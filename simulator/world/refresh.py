@@ -88,6 +88,7 @@ def finish(world: World, site: Site, job: Job, *, reason: str = "") -> dict[str,
     for task in site.tasks.values():
         if task.luid == job.task or (not job.task and task.content == job.content):
             task.consecutive_failed_count = task.consecutive_failed_count + 1 if reason else 0
+            task.is_stuck = False
     if item and not reason:
         item.updated_at = world.now()
     if job.job_type in WITHOUT_EVENTS:

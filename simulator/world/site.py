@@ -164,6 +164,8 @@ class Task:
     schedule: str
     consecutive_failed_count: int = 0
     priority: int = 50
+    # It is due, and the backgrounder does not start it.
+    is_stuck: bool = False
 
 
 @dataclass

@@ -14,7 +14,7 @@ from simulator.tableau.endpoints.jobs import start
 from simulator.tableau.query import page
 from simulator.tableau.route import ANY_SCOPE, ApiCall, Result, find, require_scope, route
 from simulator.tableau.wire import ApiError, Document, as_text, format_time, object_at
-from simulator.world import refresh
+from simulator.world import refresh, schedule
 from simulator.world.site import Task
 
 WRITE = "tableau:tasks:write"
@@ -39,6 +39,7 @@ def _task(call: ApiCall, kind: str, luid: str) -> Task:
 def list_tasks(call: ApiCall, kind: str) -> Document:
     """List all tasks of a kind, without pages."""
     require_scope(call, f"tableau:{SCOPES[kind]}:read")
+    schedule.run_due(call.world, call.site)
     tasks = [resources.task(call.site, task) for task in call.site.tasks.values() if task.kind == ELEMENTS[kind]]
     return {"tasks": {"task": tasks}}
 
@@ -74,13 +75,13 @@ def create_task(call: ApiCall) -> Result:
     """Create a refresh task with its own schedule, as on Cloud."""
     body = call.body()
     given = object_at(body, "extractRefresh")
-    schedule = object_at(body, "schedule") or object_at(given, "schedule")
+    wanted = object_at(body, "schedule") or object_at(given, "schedule")
     kind = next((kind for kind in ("workbook", "datasource") if kind in given), "")
     if not kind:
         raise ApiError("400000", "A refresh task needs a workbook or a datasource.")
     item = find_content(call, f"{kind}s", as_text(object_at(given, kind).get("id")))
     how = "IncrementalRefresh" if "ncremental" in as_text(given.get("type")) else "FullRefresh"
-    frequency, start_at = schedule.get("frequency"), as_text(object_at(schedule, "frequencyDetails").get("start"))
+    frequency, start_at = wanted.get("frequency"), as_text(object_at(wanted, "frequencyDetails").get("start"))
     if frequency not in FREQUENCIES or not TIME.fullmatch(start_at):
         raise ApiError("409004", "The schedule needs a frequency and a start time in steps of five minutes.")
     due = call.world.now() + timedelta(hours=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from simulator.tableau.wire import Document, format_time
+from simulator.world.schedule import is_suspended
 from simulator.world.site import FlowRun, Job, LinkedTask, Site, Task
 
 # The element that contains the content of a job, by the type of the job; a job of publishing has none.
@@ -74,6 +75,8 @@ def task(site: Site, item: Task) -> Document:
             "intervals": {"interval": INTERVALS[item.frequency]},
         },
     }
+    if is_suspended(item):
+        del schedule["nextRunAt"]
     inner = {
         "id": item.luid,
         "priority": str(item.priority),
