@@ -29,10 +29,10 @@ class Deletion:
 
 def deletion(event: Event) -> Deletion | None:
     """Return the content that the event reports as deleted; None for other events and without a LUID."""
-    luid, site_luid, at = event.resource_luid, event.site_luid, happened_at(event)
-    if not event.type.content_gone or event.content_kind not in KINDS or at is None:
+    if not event.type.content_gone or event.content_kind not in KINDS:
         return None
-    if not isinstance(luid, str) or not isinstance(site_luid, str):
+    luid, site_luid, at = event.resource_luid, event.site_luid, happened_at(event)
+    if at is None or not isinstance(luid, str) or not isinstance(site_luid, str):
         return None
     return Deletion(luid.strip().lower(), site_luid.strip().lower(), event.id, at)
 

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from functools import cache
 from importlib import import_module
 from itertools import groupby
+from typing import Any
 
-from sqlalchemy import Connection, Executable, RowMapping, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Executable, RowMapping, bindparam, delete, func, insert, or_, select, update
 
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.run_rows import ResourceKey, run_of, run_row
@@ -28,6 +29,8 @@ FIRST_PAGE, PAGE = 10, 100
 # Stored runs of one content within a day of new evidence, beyond which it is not recorded: planning waits for it.
 # Tableau refreshes content every few minutes at most.
 MAX_NEARBY = 1000
+# Of older runs only those matter that have no end: a later end may be theirs.
+RECENT = timedelta(hours=3)
 # A run that ended this long before other evidence is not about the same refresh, whichever source reported which time.
 APART_SECONDS = 4 * TOLERANCE.total_seconds()
 # Runs in one transaction of the retention, and seconds between two: acknowledgements wait for one.
@@ -39,6 +42,7 @@ NEARBY = (
     .where(
         runs.c.resource_luid.in_(bindparam("luids", expanding=True)),
         runs.c.happened_at.between(bindparam("first"), bindparam("last")),
+        or_(runs.c.happened_at >= bindparam("recent"), runs.c.outcome.in_(["running", "unknown"])),
     )
     .order_by(runs.c.resource_luid.desc(), runs.c.happened_at.desc())
 )
@@ -126,7 +130,7 @@ def record_runs(connection: Connection, pieces: Iterable[RunEvidence]) -> dict[R
                 updates.append((row_id, run))
         deletes += free
         near = added[0].at - TOLERANCE
-        if merged and merged[-1].resource_name not in {row["resource_name"] for row in rows}:
+        if merged and not any(row["resource_name"] == merged[-1].resource_name for row in rows):
             content.append(merged[-1])
         changes[resource] = RunChange(added[0].at, any(run.outcome == "failed" and run.at >= near for run in merged))
     _write(connection, inserts, updates, deletes)
@@ -158,17 +162,30 @@ def _content_statement(dialect: str) -> Executable:
 
 
 def _read_nearby(connection: Connection, new: Sequence[RunEvidence]) -> dict[ResourceKey, list[RowMapping]]:
-    """Return the rows of stored runs that are near any of the new evidence, the newest first."""
-    times = [one.at for one in new]
-    values = {
-        "luids": sorted({one.resource_luid for one in new}),
-        "first": (min(times) - MERGE_WINDOW).timestamp(),
-        "last": (max(times) + MERGE_WINDOW).timestamp(),
-    }
-    stored: dict[ResourceKey, list[RowMapping]] = {}
-    for row in connection.execute(NEARBY, values).mappings():
-        stored.setdefault((row["site_luid"], row["resource_luid"]), []).append(row)
-    return stored
+    """Return the rows of stored runs that new evidence may change, the newest first.
+
+    Older runs of content are left out, unless one of them has no end or may be reported again as a job.
+    """
+    first, last = min(one.at for one in new) - MERGE_WINDOW, max(one.at for one in new) + MERGE_WINDOW
+    recent = min(min(one.at, one.started_at or one.at) for one in new) - RECENT
+    if any(one.job_luid for one in new):
+        recent = first
+    times = {"first": first.timestamp(), "last": last.timestamp()}
+    luids = sorted({one.resource_luid for one in new})
+    rows = _rows_by_resource(connection, {**times, "luids": luids, "recent": recent.timestamp()})
+    with_older = [resource for resource, own in rows.items() if own[-1]["happened_at"] < recent.timestamp()]
+    if with_older and recent > first:
+        luids = sorted({resource_luid for _, resource_luid in with_older})
+        rows |= _rows_by_resource(connection, {**times, "luids": luids, "recent": first.timestamp()})
+    return rows
+
+
+def _rows_by_resource(connection: Connection, values: dict[str, Any]) -> dict[ResourceKey, list[RowMapping]]:
+    found: dict[ResourceKey, list[RowMapping]] = {}
+    # All at once: fetching one by one takes several times as long.
+    for row in connection.execute(NEARBY, values).mappings().all():
+        found.setdefault((row["site_luid"], row["resource_luid"]), []).append(row)
+    return found
 
 
 def without_distant(rows: Sequence[RowMapping], new: Sequence[RunEvidence]) -> Sequence[RowMapping]:

@@ -109,11 +109,13 @@ def _runs_of_resource(pieces: Sequence[RunEvidence]) -> list[Run]:
         same = by_key.get(one.key)
         by_key[one.key] = _join(same, one) if same else one
     pieces = sorted(by_key.values(), key=_evidence_order)
-    starts = _match([[one] for one in pieces if _is(one, "job list", ended=False)],
-                    [one for one in pieces if _is(one, "webhook", "reconciled", ended=False)])  # fmt: skip
-    ends = [[one] for one in pieces if _is(one, "job list", ended=True)]
-    ends = _match(ends, [one for one in pieces if _is(one, "webhook", ended=True)])
-    ends = _match(ends, [one for one in pieces if _is(one, "reconciled", ended=True)])
+    begun: dict[Source, list[RunEvidence]] = {"job list": [], "webhook": [], "reconciled": []}
+    ended: dict[Source, list[RunEvidence]] = {"job list": [], "webhook": [], "reconciled": []}
+    for one in pieces:
+        (ended if one.ended_at else begun)[one.source].append(one)
+    events = sorted([*begun["webhook"], *begun["reconciled"]], key=_evidence_order)
+    starts = _match([[one] for one in begun["job list"]], events)
+    ends = _match(_match([[one] for one in ended["job list"]], ended["webhook"]), ended["reconciled"])
     found = [_run(group) for group in _with_starts(ends, starts)]
     if len(found) > 1:
         found.sort(key=lambda run: run.order)
@@ -221,10 +223,6 @@ def _run(group: list[RunEvidence]) -> Run:
         event_ids=tuple(sorted(one.event_id for one in group if one.event_id is not None)),
         evidence=tuple(ordered),
     )
-
-
-def _is(one: RunEvidence, *sources: Source, ended: bool) -> bool:
-    return one.source in sources and (one.ended_at is not None) == ended
 
 
 def _evidence_order(one: RunEvidence) -> tuple[datetime, str]:
