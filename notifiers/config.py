@@ -71,6 +71,10 @@ class Config:
         """True if the notifier is configured and can deliver to a destination without an address."""
         return self.is_complete and (not self.address_variable or bool(self.default_address))
 
+    def address_problem(self, address: str) -> str:  # noqa: ARG002 - for configs that list all addresses
+        """Return why a destination with this address cannot be notified, as far as the settings say; else empty."""
+        return ""
+
     def service_urls(self) -> list[str]:
         """Return the URLs of the services that get the messages; an empty one means an unknown service."""
         return [""]

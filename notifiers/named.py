@@ -65,6 +65,14 @@ class NamedConfig(Config):
             raise NotifierError(words, permanent=True, sent=False)
         return chosen
 
+    def address_problem(self, address: str) -> str:
+        """Return that the list has no value of this name, or that it has an invalid part; else an empty text."""
+        try:
+            self.entry(address)
+        except NotifierError as error:
+            return str(error)
+        return ""
+
     def service_urls(self) -> list[str]:
         """Return the values that are addresses."""
         found = (WEB_ADDRESS.search(part) for part in self._parts())

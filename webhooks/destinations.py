@@ -53,6 +53,8 @@ def delivery_warnings(destinations: Iterable[str], notifiers: Notifiers) -> list
         elif destination.to is None and kind not in notifiers.with_default_address:
             variable = KINDS[kind].config_class.address_variable
             warnings.append(f"rules send messages to {kind} without an address, but {variable} is not set")
+        elif destination.to and (problem := notifiers.configs[kind].address_problem(destination.to)):
+            warnings.append(f"rules send messages to {destination}: {problem}")
         elif text == DEFAULT and kind != "slack" and "slack" in notifiers.configured:
             variable = KINDS["slack"].config_class.address_variable
             warnings.append(f"{DEFAULT} means {kind}: SLACK_TOKEN is set, but {variable} is not")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from notifiers import Notifiers, SlackConfig, TwilioConfig
+from notifiers.teams import TeamsConfig
 from webhooks.config.settings import Settings
 from webhooks.destinations import delivery_warnings, normalize
 from webhooks.services import Services
@@ -53,6 +54,15 @@ def test_unreachable_destinations_are_warnings() -> None:
     ]
     assert delivery_warnings(["default", "slack"], Notifiers(slack=SlackConfig("xoxb-1", "#a"))) == []
     assert delivery_warnings(["default"], Notifiers()) == []
+
+
+def test_names_that_the_settings_lack_are_warnings() -> None:
+    """A destination names one of the addresses in a variable; one that is not there is found at start."""
+    notifiers = Notifiers(teams=TeamsConfig("bi=https://flow.example/1?sig=secret"))
+    assert delivery_warnings(["teams", "teams:bi"], notifiers) == []
+    assert delivery_warnings(["teams:fin"], notifiers) == [
+        "rules send messages to teams:fin: No value of TEAMS_URLS has the name fin. Names: bi"
+    ]
 
 
 def test_worker_warns_of_unreachable_destinations(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
