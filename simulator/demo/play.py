@@ -71,13 +71,18 @@ def play(*, port: int, simulator_port: int) -> None:
     check_port(port, "PORT")
     check_port(simulator_port, "SIMULATOR_PORT")
     DATA.mkdir(exist_ok=True)
-    interactions = f"http://127.0.0.1:{port}/slack/interactions"
-    with running(Config(duplicates=DUPLICATES, slack_interactions_url=interactions), port=simulator_port) as site:
+    server_url = f"http://127.0.0.1:{port}"
+    config = Config(
+        duplicates=DUPLICATES,
+        slack_interactions_url=f"{server_url}/slack/interactions",
+        twilio_messages_url=f"{server_url}/twilio/messages",
+    )
+    with running(config, port=simulator_port) as site:
         # A separate inbox, and the simulator in place of all vendors.
         inbox = (DATA / "demo.sqlite3").resolve()
         own = {"HOST": "127.0.0.1", "PORT": str(port), "DATABASE_URL": f"sqlite:///{inbox}"}
         # The job list is read every minute for as long as the budget for its queries lasts.
-        settings = {**site.environment, **own, "WATCH_MINUTES": "1"}
+        settings = {**site.environment, **own, "WATCH_MINUTES": "1", "PUBLIC_URL": server_url, "SMS_REPLIES": "true"}
         with server_process(settings) as server, settings_file(settings, SETTINGS_FILE):
             register_webhooks(settings)
             print(WELCOME.format(port=port, simulator_port=simulator_port, log=LOG), flush=True)
