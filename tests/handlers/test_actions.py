@@ -123,3 +123,43 @@ def test_refresh_skips_content_without_extracts(event_type: str, reason: str, si
     """Users cannot be refreshed, and deleted content neither."""
     with pytest.raises(Skip, match=reason):
         simulation.run(simulation.cause(event_type), "refresh = true")
+
+
+def test_refresh_is_an_act_of_the_incident(simulation: Simulation) -> None:
+    """The message says that a rule has started a refresh; `times` ends it until the content recovers."""
+    for minute in (1, 2):
+        simulation.run(failure(simulation, minute), "refresh = { times = 2, per_day = 9 }")
+    (record,) = simulation.inbox.incidents.list(states=["open"])
+    acts = simulation.inbox.incidents.get(record.id).incident.acts
+    assert [(act.kind, act.by) for act in acts] == [("refresh", "the rule “R”")] * 2
+    with pytest.raises(Skip, match=r"refreshed 2 times since it fails \(times = 2\)"):
+        simulation.run(failure(simulation, 3), "refresh = { times = 2, per_day = 9 }")
+
+
+def test_content_that_has_recovered_is_not_refreshed(simulation: Simulation) -> None:
+    """During the wait the next run may have succeeded: a further one would only take time."""
+    job = simulation.job(failure(simulation, 1), "refresh = { after = 15 }")
+    with pytest.raises(RetryLater):
+        call(registry.handler("refresh"), simulation.context(job))
+    event = simulation.cause("WorkbookRefreshSucceeded", name="Sales")
+    simulation.plan(simulation.event(**{**event.payload, "created_at": "2026-01-31T10:10:00Z"}), "refresh = true")
+    with pytest.raises(Skip, match="it has recovered meanwhile"):
+        call(registry.handler("refresh"), simulation.context(job))
+    assert count_starts(simulation) == 0
+
+
+def test_dry_run_starts_nothing(simulation: Simulation) -> None:
+    """The job says what it would have done."""
+    with pytest.raises(Skip, match="dry run: a refresh would be started"):
+        simulation.run(failure(simulation, 1), "refresh = { dry_run = true }")
+    assert count_starts(simulation) == 0
+
+
+def test_refreshes_stay_within_tableaus_limit(simulation: Simulation) -> None:
+    """Of many failures at once, a part is refreshed at once and the others in turn, at most 60 within an hour."""
+    for minute in range(1, 13):
+        simulation.run(failure(simulation, minute), "refresh = 100")
+    assert count_starts(simulation) == 12
+    with pytest.raises(RetryLater, match="Tableau accepts 60 refreshes an hour") as waits:
+        simulation.run(failure(simulation, 20), "refresh = 100")
+    assert waits.value.retry_at is not None

@@ -51,6 +51,15 @@ RECIPE_STEPS: dict[str, list[Step]] = {
         Step(120, FAILED, ("slack:#bi",)),
         Step(180, FAILED),
     ],
+    "retry-first": [
+        Step(0, FAILED),
+        Step(20, SUCCEEDED),
+        Step(600, FAILED),
+        Step(620, FAILED, ("slack:#bi",)),
+        Step(700, FAILED, name="Web Traffic"),
+        Step(744, ""),
+        Step(746, "", ("slack:#bi",)),
+    ],
     # It begins at 22:00.
     "quiet-nights": [
         Step(0, FAILED),

@@ -35,6 +35,7 @@ ID = id_of(1)
 BI = Policy("r", (DestinationPolicy("#bi"),))
 OWNER = Policy("r", (DestinationPolicy("#bi"), DestinationPolicy("owner", failures=2)))
 SMS = Policy("r", (DestinationPolicy("#bi"), DestinationPolicy("sms", after=timedelta(minutes=30))))
+GRACE = Policy("r", (DestinationPolicy("#bi", grace=timedelta(minutes=45)),))
 LATE_SMS = Policy("r", (DestinationPolicy("sms", failures=2, after=timedelta(minutes=30)),))
 REPEAT = Policy("r", (DestinationPolicy("#bi"),), repeat=timedelta(hours=4))
 NIGHT = WeeklyPeriod(time(22), time(6, 30), EVERY_DAY, UTC)
@@ -104,6 +105,27 @@ TIMELINES = {
             "02:29 #bi reply: Recovered after 29 min. The next run succeeded.",
         ],
     ),
+    "a destination with grace is notified if the next run fails as well": (
+        GRACE,
+        steps("F 2:00, F 2:10, S 4:00"),
+        (),
+        [
+            "02:10 #bi post!: Failing, 2 failures in a row",
+            "04:00 #bi edit: Recovered after 2 h, 2 failures",
+            "04:00 #bi reply: Recovered after 2 h. The next run succeeded.",
+        ],
+    ),
+    "a destination with grace is notified if no run succeeds in time": (
+        GRACE,
+        steps("F 2:00, S 4:00"),
+        (),
+        [
+            "02:45 #bi post!: Failing, 1 failure",
+            "04:00 #bi edit: Recovered after 2 h, 1 failure",
+            "04:00 #bi reply: Recovered after 2 h. The next run succeeded.",
+        ],
+    ),
+    "a destination with grace is not notified of what heals itself": (GRACE, steps("F 2:00, S 2:44"), (), []),
     "it escalates when a snooze ends": (
         SMS,
         steps("F 2:00", act("snooze", "2:10", ID, "4:10")),

@@ -54,6 +54,9 @@ class NotifyParams(Params):
     after: Duration | None = Field(
         None, description="only if it still fails, and is not acknowledged, after 30m, 4h, …"
     )
+    grace: Duration | None = Field(
+        None, description="wait this long for the next run to succeed, for example one that a rule started"
+    )
     repeat: Duration | None = Field(None, description="remind in this interval while it fails and is not acknowledged")
     quiet: Weekly | None = Field(None, description="hours in which nothing is sent")
     each: bool = Field(default=False, description="a message for each failure instead of one per problem")
@@ -62,7 +65,8 @@ class NotifyParams(Params):
     def policy(self, rule: str, to: str, zone: tzinfo) -> Policy:
         """Return when the destination `to` is notified of an incident; hours are in `zone`."""
         after = parse_duration(self.after) if self.after else timedelta()
-        destination = DestinationPolicy(to, failures=self.failures, after=after, mention=self.mention or "")
+        grace = parse_duration(self.grace) if self.grace else timedelta()
+        destination = DestinationPolicy(to, self.failures, after, self.mention or "", grace)
         return Policy(
             rule=rule,
             destinations=(destination,),

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from tableau_rest import AlreadyRunning, NotFound
-from webhooks.context import Context, kind_noun
-from webhooks.errors import Skip
-from webhooks.job import JobState
+from webhooks.context import Context
+from webhooks.context.refreshes import RefreshRefused, start_refresh
+from webhooks.errors import RetryLater, Skip
+from webhooks.incidents import Act
+from webhooks.job import MISSING, JobState, Namespace
 from webhooks.registry import Params, action
+
+if TYPE_CHECKING:
+    from webhooks.inbox import IncidentRecord
 
 DAY = timedelta(days=1)
 # The events of one content that are searched for earlier refreshes; an event can be days older than its refresh.
@@ -22,19 +27,55 @@ class RefreshParams(Params):
 
     per_day: int = Field(3, ge=1, le=100, description="maximum number of refreshes of the same content in 24 hours")
     after: int = Field(0, ge=0, le=1440, description="minutes to wait before the start")
+    times: int | None = Field(None, ge=1, le=20, description="maximum number of refreshes until it recovers")
     incremental: bool = Field(default=False, description="add new rows only; needs REST API 3.25")
+    dry_run: bool = Field(default=False, description="only record what would be done")
 
 
 @action("refresh", params=RefreshParams)
 def refresh(context: Context, params: RefreshParams) -> None:
-    """Start one refresh. Raises Skip if one is running, or if the content was refreshed `per_day` times in 24 hours.
+    """Start one refresh, and record it with the incident of the content.
 
-    A refresh that is started because one failed may fail as well and start the next one: `per_day` ends this loop.
+    Raises Skip if one is running, if a limit is reached, or if content that failed has recovered during the wait. A
+    refresh that is started because one failed may fail as well and start the next one: `per_day` and `times` end this
+    loop.
     """
-    if context.event.content_kind not in {"workbook", "datasource"} or context.luid is None:
+    event, luid = context.event, context.luid
+    if event.content_kind not in {"workbook", "datasource"} or luid is None:
         raise Skip("only workbooks and data sources can be refreshed")
     if params.after:
         context.wait("after", [60.0 * params.after], f"Waiting {params.after} minutes before the refresh")
+    site_luid, author = str(event.site_luid or "").lower(), f"the rule “{context.job.rule}”"
+    record = None
+    if event.type.refresh == "failed":
+        record = context.inbox.incidents.of_resource(site_luid, str(luid).lower(), context.now())
+    _check_limits(context, params, record, author)
+    if params.dry_run:
+        raise Skip("dry run: a refresh would be started")
+    started_at = context.now()
+    try:
+        job_luid = start_refresh(
+            context, event.content_kind, str(luid), site_luid=site_luid, incremental=params.incremental
+        )
+    except RefreshRefused as refused:
+        if refused.retry_at:
+            raise RetryLater(str(refused), refused.retry_at) from None
+        raise Skip(str(refused)) from None
+    if record is not None:
+        act, number = Act("", "refresh", record.incident.id, started_at, author, job_luid=job_luid), record.id
+        context.once("act", lambda: context.inbox.incidents.act(number, act, origin="rule").id)
+
+
+def _check_limits(context: Context, params: RefreshParams, record: IncidentRecord | None, author: str) -> None:
+    """Raise Skip if the content has recovered, or was refreshed often enough."""
+    if context.inbox.checkpoints.get(context.job, "refresh", namespace=Namespace.HANDLER) is not MISSING:
+        return
+    if record is not None and not record.incident.is_open:
+        raise Skip("it has recovered meanwhile")
+    if record is not None and params.times is not None:
+        acts = [act for act in record.incident.acts if act.kind == "refresh" and act.by == author]
+        if len(acts) >= params.times:
+            raise Skip(f"limit reached: refreshed {len(acts)} times since it fails (times = {params.times})")
     # The refreshes that other jobs have started within 24 hours, however old their events are.
     events = context.inbox.events.list(resources=[str(context.luid)], limit=MAX_EVENTS)
     jobs = [record.job for event in events for record in event.jobs if record.job.id != context.job.id]
@@ -42,17 +83,3 @@ def refresh(context: Context, params: RefreshParams) -> None:
     started = sum(job.finished_at is not None and job.finished_at >= context.now() - DAY for job in done)
     if started >= params.per_day:
         raise Skip(f"limit reached: refreshed {started} times within 24 hours (per_day = {params.per_day})")
-
-    def start() -> str:
-        is_workbook = context.event.content_kind == "workbook"
-        start_refresh = context.tableau.refresh_workbook if is_workbook else context.tableau.refresh_datasource
-        job = start_refresh(str(context.luid), incremental=params.incremental)
-        context.log.info("Refresh started: content=%s tableau_job=%s", context.luid, job.luid)
-        return job.luid
-
-    try:
-        context.once("refresh", start)
-    except AlreadyRunning:
-        raise Skip("a refresh is queued or running already") from None
-    except NotFound:
-        raise Skip(f"this {kind_noun(context.event.content_kind)} no longer exists") from None

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from notifiers import Message, Notifier, NotifierError, Person
-from tableau_rest import AlreadyRunning, NotFound
 from tableau_rest.errors import TableauError
-from webhooks.context import Context, kind_noun
+from webhooks.context import Context
+from webhooks.context.refreshes import RefreshRefused, start_refresh
 from webhooks.errors import Permanent, Skip, UnknownIncident
 from webhooks.incidents import Act, Incident
 from webhooks.incidents.wording import describe
@@ -105,25 +105,17 @@ def _refresh(context: Context, record: IncidentRecord, person: Person | None) ->
     if refusal := _refusal(context, incident, person):
         return refusal
 
-    def start() -> str:
-        tableau, luid = context.tableau, incident.resource_luid
-        if incident.resource_kind == "flow":
-            return tableau.run_flow(luid).luid
-        is_workbook = incident.resource_kind == "workbook"
-        return (tableau.refresh_workbook(luid) if is_workbook else tableau.refresh_datasource(luid)).luid
-
     try:
-        job_luid = context.once("refresh", start)
-    except AlreadyRunning:
-        return "A refresh is queued or running already."
-    except NotFound:
-        return f"This {kind_noun(incident.resource_kind)} no longer exists."
+        kind, luid = incident.resource_kind, incident.resource_luid
+        job_luid = start_refresh(context, kind, luid, site_luid=incident.site_luid)
+    except RefreshRefused as refused:
+        words = str(refused)
+        return f"{words[0].upper()}{words[1:]}."
     except (TableauError, Permanent) as error:
         # Without a credential, for example, the person has to know it, and not those who read dead letters.
         if not error.permanent and not context.last_attempt:
             raise
         return f"The refresh could not be started: {error}"
-    context.log.info("Refresh started: content=%s tableau_job=%s", incident.resource_luid, job_luid)
     act = Act("", "refresh", incident.id, context.now(), str(person), job_luid=job_luid)
     context.once("act", lambda: context.inbox.incidents.act(record.id, act, origin="Slack").id)
     return STARTED

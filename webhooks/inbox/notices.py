@@ -146,6 +146,7 @@ def merge(first: Policy, second: Policy) -> Policy:
             one,
             failures=min(one.failures, theirs[one.to].failures),
             after=min(one.after, theirs[one.to].after),
+            grace=min(one.grace, theirs[one.to].grace),
             mention=one.mention or theirs[one.to].mention,
         )
         if one.to in theirs
@@ -162,7 +163,13 @@ def policy_as_dict(policy: Policy) -> dict[str, Any]:
     return {
         "rule": policy.rule,
         "destinations": [
-            {"to": one.to, "failures": one.failures, "after": one.after.total_seconds(), "mention": one.mention}
+            {
+                "to": one.to,
+                "failures": one.failures,
+                "after": one.after.total_seconds(),
+                "mention": one.mention,
+                **({"grace": one.grace.total_seconds()} if one.grace else {}),
+            }
             for one in policy.destinations
         ],
         "repeat": policy.repeat.total_seconds() if policy.repeat else None,
@@ -175,7 +182,13 @@ def policy_from_dict(values: Mapping[str, Any]) -> Policy:
     return Policy(
         rule=values["rule"],
         destinations=tuple(
-            DestinationPolicy(one["to"], one["failures"], timedelta(seconds=one["after"]), one["mention"])
+            DestinationPolicy(
+                one["to"],
+                one["failures"],
+                timedelta(seconds=one["after"]),
+                one["mention"],
+                timedelta(seconds=one.get("grace", 0)),
+            )
             for one in values["destinations"]
         ),
         repeat=timedelta(seconds=values["repeat"]) if values["repeat"] else None,

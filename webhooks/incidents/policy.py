@@ -18,13 +18,15 @@ class DestinationPolicy:
     """A destination of a rule, and from when on it is notified.
 
     `failures`: only from that many failures in a row on. `after`: only if the incident has been open, and is not
-    acknowledged, that long after its opening. `mention` is a person or group to mention in the first message.
+    acknowledged, that long after its opening. `grace`: then only from a further failure on, or if it is still open that
+    much later. `mention` is a person or group to mention in the first message.
     """
 
     to: str
     failures: int = 1
     after: timedelta = timedelta()
     mention: str = ""
+    grace: timedelta = timedelta()
 
     @property
     def is_escalation(self) -> bool:

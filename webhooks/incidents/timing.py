@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from webhooks.incidents.incident import Incident, OpenSpan
 from webhooks.incidents.policy import DestinationPolicy, Policy
@@ -39,6 +39,10 @@ class Timing:
 
     def _due(self, destination: DestinationPolicy) -> datetime | None:
         """Return when the incident has been bad enough, long enough, without anyone having acknowledged it."""
+        if destination.grace:
+            soonest = replace(destination, grace=timedelta(), failures=destination.failures + 1)
+            latest = replace(destination, grace=timedelta(), after=destination.after + destination.grace)
+            return min(filter(None, map(self._due, (soonest, latest))), default=None)
         if not destination.is_escalation:
             return self.incident.recorded_at
         reached = next((at for at, in_a_row in self.incident.rows if in_a_row >= destination.failures), None)

@@ -85,4 +85,5 @@ def _condition(destination: DestinationPolicy) -> str:
     """Return when a destination is notified, as the end of a sentence."""
     failures = f" from {destination.failures} failures in a row on" if destination.failures > 1 else ""
     after = f" if it is not acknowledged within {duration(destination.after)}" if destination.after else ""
-    return failures + after
+    grace = f", unless the next run succeeds within {duration(destination.grace)}" if destination.grace else ""
+    return failures + after + grace

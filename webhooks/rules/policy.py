@@ -1,4 +1,4 @@
-"""The keys of a rule that say when a destination is notified of an incident: failures, after, repeat, quiet, each."""
+"""The keys of a rule that say when a destination is notified of an incident: failures, after, grace, repeat."""
 
 from __future__ import annotations
 

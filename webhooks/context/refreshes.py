@@ -1,0 +1,52 @@
+"""Start refreshes in Tableau for rules and people, within Tableau's limit of starts per hour and site."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from notifiers.limits import Limit
+from tableau_rest import AlreadyRunning, NotFound
+from webhooks.context.lookup import kind_noun
+
+if TYPE_CHECKING:
+    from webhooks.context.context import Context
+
+# Tableau Cloud starts no more by REST, https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_data_sources.htm
+STARTS, SECONDS = 60, 3600.0
+
+
+class RefreshRefused(Exception):
+    """No refresh was started, for this reason; `retry_at` is when it can be tried again, if that helps."""
+
+    def __init__(self, reason: str, retry_at: datetime | None = None) -> None:
+        super().__init__(reason)
+        self.retry_at = retry_at
+
+
+def start_refresh(context: Context, kind: str, luid: str, *, site_luid: str, incremental: bool = False) -> str:
+    """Start a refresh of content once per job, and return the LUID of Tableau's job.
+
+    `kind` is workbook, datasource or flow. Raises RefreshRefused, and TableauError.
+    """
+
+    def start() -> str:
+        tableau = context.tableau
+        limit = Limit(f"tableau refresh starts {site_luid.lower()}", STARTS, SECONDS)
+        if again := context.inbox.budgets.take([limit]):
+            words = f"Tableau accepts {STARTS} refreshes an hour; the next one can start at {again:%H:%M} UTC"
+            raise RefreshRefused(words, again)
+        if kind == "flow":
+            job = tableau.run_flow(luid)
+        else:
+            begin = tableau.refresh_workbook if kind == "workbook" else tableau.refresh_datasource
+            job = begin(luid, incremental=incremental)
+        context.log.info("Refresh started: content=%s tableau_job=%s", luid, job.luid)
+        return job.luid
+
+    try:
+        return str(context.once("refresh", start))
+    except AlreadyRunning:
+        raise RefreshRefused("a refresh is queued or running already") from None
+    except NotFound:
+        raise RefreshRefused(f"this {kind_noun(kind)} no longer exists") from None
