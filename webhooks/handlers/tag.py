@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from webhooks.context import Context, kind_noun
+from webhooks.context.lookup import look_up
 from webhooks.errors import Skip
 from webhooks.registry import Params, action
 
@@ -32,7 +33,8 @@ def tag(context: Context, params: TagParams) -> None:
     """
     if context.event.content_kind not in KINDS:
         raise Skip(f"a {kind_noun(context.event.content_kind)} has no tags")
-    lookup = context.lookup
+    # The shared look-up of a refresh event may be minutes old, and another job may have added tags since.
+    lookup = look_up(context.event, lambda: context.tableau, last_attempt=context.last_attempt)
     if lookup.error:
         raise lookup.error
     if lookup.content is None:
