@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from flask.testing import FlaskClient
@@ -162,3 +163,20 @@ def test_a_viewer_sees_no_buttons(protected: FlaskClient) -> None:
         assert "Month End Close" in page
         assert "/acknowledge" not in page
         assert "textarea" not in page
+
+
+def test_incidents_of_one_database_are_one_card(client: FlaskClient, inbox: Inbox) -> None:
+    """The headline counts them once; one button acknowledges all of them."""
+    for number in range(4):
+        fail(inbox, f"Orders {number}", upstream=("warehouse<PROD>",))
+    fail(inbox, "Sales")
+    page = client.get("/").text
+    assert "2 things are broken" in page
+    assert "warehouse&lt;PROD&gt;: 4 workbooks" in page
+    form = page.partition('id="cluster-')[2].partition("</form>")[0]
+    ids = re.findall(r'name="id" value="(\d+)"', form)
+    response = client.post("/incidents/acts", data={"act": "acknowledge", "id": ids, "next": "/"}, headers=SAME_ORIGIN)
+    assert response.headers["Location"] == "/?done=acknowledge"
+    states = sorted(record.incident.state for record in inbox.incidents.list())
+    assert states == ["acknowledged"] * 4 + ["open"]
+    assert "1 thing is broken, 4 are being looked at" in client.get("/").text

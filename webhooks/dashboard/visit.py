@@ -80,6 +80,11 @@ class Visit:
         seconds = incident.duration(self.now).total_seconds()
         return formats.duration(seconds - seconds % 60 if seconds >= 60 else 0).replace("0 ms", "now")
 
+    def lasted(self, since: datetime) -> str:
+        """Return the time since then in minutes."""
+        seconds = (self.now - since).total_seconds()
+        return formats.duration(seconds - seconds % 60) if seconds >= 60 else "now"
+
     def sentence(self, reason: str, most: int = 240) -> str:
         """Return a reason, cut and with a period, so that something can follow it."""
         text = cut(reason.strip(), most)

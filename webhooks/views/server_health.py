@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from webhooks.text import cut
 from webhooks.views.formats import count
 from webhooks.views.webhook_health import WebhookHealth, webhook_health
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Characters of a problem beside the other checks.
+MAX_TEXT = 90
 # A credential that ends within this time needs attention.
 SOON_DAYS = 14
 
@@ -99,4 +102,4 @@ def _deliveries(services: Services, _: datetime) -> Iterator[Check]:
 
 def _job_list(services: Services, _: datetime) -> Iterator[Check]:
     if problems := services.job_list_problems():
-        yield Check("Job list of Tableau", problems[0], "poor")
+        yield Check("Job list of Tableau", cut(problems[0], MAX_TEXT), "poor")

@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from webhooks.dashboard.pages.frame import frame
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
+from webhooks.views.clusters import Cluster, cluster
 from webhooks.views.formats import count
 from webhooks.views.night import ProjectNight, last_evening, nights
 from webhooks.views.server_health import read_webhook_health
 from webhooks.views.status import Status, read_status
 
-# Open incidents on the page; the list has all of them.
-MOST = 25
+if TYPE_CHECKING:
+    from webhooks.inbox import IncidentRecord
+
+# Open incidents that are read, and cards on the page; the list has all of them.
+MOST_READ, MOST_SHOWN = 300, 25
+# Members of a card for several incidents that it lists by name.
+MOST_MEMBERS = 50
 # The runs of a night are counted again after this time: there may be thousands.
 NIGHT_SECONDS = 15.0
 
@@ -23,13 +30,17 @@ NIGHT_SECONDS = 15.0
 def show(visit: Visit) -> Page:
     """Show the open incidents, those that need someone first."""
     webhooks = read_webhook_health(visit.services, visit.now)
-    status = read_status(visit.inbox, now=visit.now, zone=visit.zone, webhooks=webhooks, limit=MOST)
+    status = read_status(visit.inbox, now=visit.now, zone=visit.zone, webhooks=webhooks, limit=MOST_READ)
     since = last_evening(visit.now, visit.zone)
     projects, ended = visit.remember("night", NIGHT_SECONDS, lambda: read_night(visit, since))
     figures = visit.inbox.counts()
+    cards = cluster(status.incidents)
     values = {
-        "title": headline(status),
+        "title": headline(status, cards),
         "status": status,
+        "cards": cards[:MOST_SHOWN],
+        "left": status.open - sum(len(one.records) if isinstance(one, Cluster) else 1 for one in cards[:MOST_SHOWN]),
+        "most_members": MOST_MEMBERS,
         "since": since,
         "projects": projects,
         "highest": max((hour.total for night in projects for hour in night.hours), default=0),
@@ -41,10 +52,11 @@ def show(visit: Visit) -> Page:
     return Page("now.html", {**frame(visit, "now"), **values})
 
 
-def headline(status: Status) -> str:
-    """Return the state in one line: `3 things are broken, 1 is being looked at`."""
+def headline(status: Status, cards: Sequence[IncidentRecord | Cluster]) -> str:
+    """Return the state in one line: `3 things are broken, 1 is being looked at`; one cause is one thing."""
     quiet = status.counts["acknowledged"] + status.counts["snoozed"]
-    loud = status.counts["open"]
+    joined = sum(len(one.records) - 1 for one in cards if isinstance(one, Cluster))
+    loud = status.counts["open"] - joined
     if not status.open:
         return "Nothing is broken"
     attended = f"{quiet} {'is' if quiet == 1 else 'are'} being looked at" if quiet else ""
