@@ -38,6 +38,13 @@ def resolve_default(text: str, with_default_address: Container[str]) -> str:
     return "slack" if "slack" in with_default_address else "console"
 
 
+def kind_of(text: str, with_default_address: Container[str]) -> str:
+    """Return the kind of notifier that a destination needs, also one of which only the event decides the address."""
+    if "{{" in text or "{%" in text:
+        return text.partition(":")[0].strip()
+    return parse_destination(resolve_default(text, with_default_address)).kind
+
+
 def delivery_warnings(destinations: Iterable[str], notifiers: Notifiers) -> list[str]:
     """Return a sentence per destination that cannot be notified, or that is not where people expect it."""
     warnings = []

@@ -274,3 +274,11 @@ def test_conditions_apply_to_events_from_the_job_list(
         call(registry.handler("notify"), simulation.context(replace(job, where={"project": [f"!{project}"]})))
     call(registry.handler("notify"), simulation.context(replace(job, where={"project": [project]})))
     assert simulation.messages
+
+
+def test_destination_of_the_project(simulation: Simulation) -> None:
+    """A template of a destination is the channel of the content's project."""
+    event = simulation.cause("WorkbookUpdated", name="Sales")
+    simulation.run(event, 'notify = "slack:#{{ resource.project | slug }}-data"')
+    (message,) = simulation.messages
+    assert simulation.running.world.slack.channels[message.channel].name == "finance-data"

@@ -16,22 +16,24 @@ from webhooks.context import Context, Lookup, Upkeep
 from webhooks.context.failed_job import NO_REASON, ask, find_failed_job, look_up_reason, recorded_reason
 from webhooks.context.schedules import count_downstream, find_schedule
 from webhooks.context.upstream import find_upstream
-from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER, Destination
+from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER
 from webhooks.errors import Permanent
 from webhooks.event import MONITOR, Event
 from webhooks.handlers.notice import bring_up_to_date, with_address
 from webhooks.incidents import Policy, ResourceDetails, RunEvidence, evidence
 from webhooks.incidents.policy import DestinationPolicy
 from webhooks.messages.alert_message import alert_message
+from webhooks.messages.destination_template import RuleDestination, resolve_destination
 from webhooks.messages.event_message import (
     Details,
     as_sentences,
     as_text,
     event_message,
+    event_values,
     format_user,
 )
 from webhooks.messages.failure_reason import failure_reason
-from webhooks.messages.templates import Template
+from webhooks.messages.templates import Template, is_jinja
 from webhooks.registry import Params, action
 from webhooks.rules.policy import Duration, MentionText, Weekly, parse_duration, parse_weekly
 
@@ -46,7 +48,9 @@ UNSAFE_IN_FILENAMES = re.compile(r"[^\w -]+")
 class NotifyParams(Params):
     """The destination and the contents of a message, and when it is sent about a refresh that keeps failing."""
 
-    to: Destination = Field(DEFAULT, description="where the message goes: slack:#channel, twilio:+15550100, default, …")
+    to: RuleDestination = Field(
+        DEFAULT, description="where the message goes: slack:#channel, twilio:+15550100, default, …"
+    )
     picture: bool = Field(default=False, description="attach the workbook's preview image")
     title: Template | None = Field(None, description="headline instead of the standard one; placeholders as {name}")
     text: Template | None = Field(None, description="text instead of the standard one; placeholders as {reason}")
@@ -82,6 +86,7 @@ def notify(context: Context, params: NotifyParams) -> None:
     Failures of a refresh have one message per problem and destination, which is kept up to date until it is repaired.
     """
     event, luid = context.event, context.luid
+    params = _with_destination(context, params)
 
     def preview() -> Picture:
         name = as_text(event.resource_name) or "workbook"
@@ -101,6 +106,26 @@ def notify(context: Context, params: NotifyParams) -> None:
         return
     to = _address(context, params.to, context.lookup) if params.to in FROM_TABLEAU else params.to
     context.notify(to, lambda: _message(context, params), picture=picture, key=params.to)
+
+
+def _with_destination(context: Context, params: NotifyParams) -> NotifyParams:
+    """Return the params with the destination that a template in them means for the event, the same on each attempt.
+
+    Raises Permanent if a value in it is absent: the message must not go to a place that no one has named.
+    """
+    if not is_jinja(params.to):
+        return params
+
+    def find() -> str:
+        lookup = Lookup() if context.event.type.content_gone else context.lookup
+        project, owner = _project_and_owner(context, lookup)
+        values = event_values(context.event, Details(lookup.content, project, owner), context.settings.zone)
+        try:
+            return resolve_destination(params.to, values)
+        except ValueError as error:
+            raise Permanent(f"Cannot find the destination {params.to}: {error}") from error
+
+    return params.model_copy(update={"to": context.checkpoint("destination", find)})
 
 
 def _notify_of_own_incident(context: Context, params: NotifyParams) -> None:

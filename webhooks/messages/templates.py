@@ -59,7 +59,7 @@ ALLOWED = frozenset(
 )
 FILTERS = frozenset(
     {"abs", "capitalize", "count", "d", "default", "first", "float", "int", "join", "last", "length", "list", "lower"}
-    | {"replace", "reverse", "round", "sort", "string", "title", "trim", "truncate", "unique", "upper"}
+    | {"replace", "reverse", "round", "slug", "sort", "string", "title", "trim", "truncate", "unique", "upper"}
 )
 # A name in double braces beside placeholders in single ones, where it would be shown as it is.
 MIXED = re.compile(rf"\{{\{{\s*(?:{'|'.join((*PLACEHOLDERS, *FIELDS))})\b[^{{}}]*\}}\}}(?!\}})")
@@ -196,8 +196,22 @@ def _environment() -> ImmutableSandboxedEnvironment:
         autoescape=False, undefined=StrictUndefined, finalize=_final, keep_trailing_newline=False, trim_blocks=True
     )
     environment.globals.clear()
-    environment.filters = {name: _limited(environment.filters[name]) for name in FILTERS}
+    filters = {**environment.filters, "slug": slug}
+    environment.filters = {name: _limited(filters[name]) for name in FILTERS}
     return environment
+
+
+def slug(value: object) -> str:
+    """Return the text in lower case with a hyphen for everything that the name of a channel cannot have."""
+    return re.sub(r"[^\w-]+", "-", str(value).lower()).strip("-")
+
+
+def names_of(text: str) -> set[str]:
+    """Return the names that a valid template of Jinja2 uses, without those of its loops."""
+    from jinja2 import nodes  # noqa: PLC0415 - as above
+
+    used = {one.name for one in _environment().parse(text).find_all(nodes.Name) if one.ctx == "load"}
+    return used & {*PLACEHOLDERS, *FIELDS}
 
 
 def _limited(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,6 +11,7 @@ from webhooks.destinations import DEFAULT
 from webhooks.event import WATCH_FIELD, Event
 from webhooks.event_types import EVENT_TYPES, FLOW_RUN_FAILED, RefreshOutcome, event_type, refresh_event_type
 from webhooks.job import NewJob, Verdict
+from webhooks.messages.templates import is_jinja
 from webhooks.rules.access import NO_OPERATORS, Access
 from webhooks.rules.conditions import EventFilter, select_type
 from webhooks.rules.digest import Digest
@@ -49,6 +50,8 @@ class Rules:
         enabled = [action for rule in self.rules if rule.enabled for action in rule.actions]
         enabled += [action for watch in self.watches if watch.enabled for action in watch.actions]
         notified = [str(action.params.get("to", DEFAULT)) for action in enabled if action.action == "notify"]
+        # Of a template, only an event decides which destination it is.
+        notified = [to for to in notified if not is_jinja(to)]
         return (*notified, *self.dead_letters, *(self.digest.notify if self.digest else ()))
 
     @property

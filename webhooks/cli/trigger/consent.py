@@ -8,11 +8,10 @@ from urllib.parse import urlsplit
 
 import click
 
-from notifiers import parse_destination
 from webhooks.cli.support import application
 from webhooks.cli.support.consent import require_consent
 from webhooks.cli.trigger.sample import Payload, encode
-from webhooks.destinations import DEFAULT, resolve_default
+from webhooks.destinations import DEFAULT, kind_of
 from webhooks.event import TEST_FIELD, Malformed, Unprocessable, parse
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
@@ -64,7 +63,7 @@ def _real_actions(services: Services, payloads: Sequence[Payload]) -> list[str]:
                 event = parse(encode(payload))
             for job in services.planner.jobs(event) if event else ():
                 to, addressed = str(job.params.get("to", DEFAULT)), notifiers.with_default_address
-                if job.handler != "notify" or parse_destination(resolve_default(to, addressed)).kind in real:
+                if job.handler != "notify" or kind_of(to, addressed) in real:
                     titles[job_title(job)] = None
     except (RulesError, RegistrationError) as error:
         click.secho(f"warning: cannot read the rules: {error}", fg="yellow", err=True)
