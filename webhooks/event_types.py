@@ -35,6 +35,8 @@ DOWNTIME_ENDED = "DowntimeEnded"
 SLACK_DISCONNECTED = "SlackDisconnected"
 DIGEST_DUE = "DigestDue"
 HEARTBEAT_DUE = "HeartbeatDue"
+# The resource of its events.
+HEARTBEAT_RESOURCE = "heartbeat"
 TIMER_DUE = "TimerDue"
 
 REFRESH_MISSED = "RefreshMissed"

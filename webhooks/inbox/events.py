@@ -14,6 +14,7 @@ from sqlalchemy import Connection, and_, bindparam, func, select, text, update
 
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
+from webhooks.event_types import HEARTBEAT_DUE, HEARTBEAT_RESOURCE
 from webhooks.inbox.databases.errors import can_pass
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.deletions import Deletion, close_deleted, deletion
@@ -35,6 +36,10 @@ Records = list[EventRecord]
 MAX_JOBS = 500
 PAGE = 500
 
+# Only events of the server's own: what is sent from outside is always listed.
+HEARTBEATS = select(synthetic_events.c.event_id).where(
+    synthetic_events.c.resource_luid == HEARTBEAT_RESOURCE, synthetic_events.c.event_type == HEARTBEAT_DUE
+)
 UNPLANNED_EVENTS = EVENT_QUERY.where(text(UNPLANNED)).order_by(events.c.id).limit(bindparam("most"))
 MARK = (
     update(events)
@@ -99,14 +104,15 @@ class Events:
         """Return stored events, newest first.
 
         A resource is a LUID or a name with `*` and `?`, a state one of STATES; of several values, one has to match.
-        `before` returns events with a smaller id, `after` those with a greater one, oldest first. Raises ValueError for
-        an unknown state.
+        `before` returns events with a smaller id, `after` those with a greater one, oldest first. Heartbeats are left
+        out unless their type or resource is given. Raises ValueError for an unknown state.
         """
         order = events.c.id if after is not None else events.c.id.desc()
         filters = event_filters(
             event_types=event_types, resources=resources, states=states, since=since, after=after, before=before
         )
-        query = RECORD_QUERY.where(*filters).order_by(order).limit(limit)
+        hidden = () if event_types or resources else (events.c.id.not_in(HEARTBEATS),)
+        query = RECORD_QUERY.where(*filters, *hidden).order_by(order).limit(limit)
         return self._store.read(lambda connection: event_records(connection, query))
 
     def count_since(self, since: datetime) -> int:

@@ -55,7 +55,7 @@ def group_message(
     states = {one.incident.state for one in members}
     facts: list[tuple[str, str | Timestamp]] = [
         ("Since", Timestamp(first, zone)),
-        ("Failures", str(sum(one.incident.failures for one in members))),
+        ("Failures", str(sum(one.incident.failures for one in members if one.incident.kind not in OWN_KINDS) or "")),
     ]
     if not active:
         facts += [("Closed", Timestamp(max(ends), zone)), ("Duration", duration(max(ends) - first))]
@@ -64,7 +64,7 @@ def group_message(
         text="\n".join(
             filter(None, [_introduction(members), _held(summary_at), _database(members), *_reasons(active)])
         ),
-        facts=tuple(facts),
+        facts=tuple(fact for fact in facts if fact[1]),
         severity=group_severity([one.incident for one in members]),
         status=group_status([one.incident for one in members]),
         footer=f"All incidents: {LIST_COMMAND}",
@@ -139,7 +139,7 @@ def _row(one: Member, zone: tzinfo) -> tuple[Cell, ...]:
         Link(link, name) if link else name,
         cut(details.project, MAX_VALUE),
         Timestamp(incident.opened_at, zone),
-        str(incident.failures),
+        "" if incident.kind in OWN_KINDS else str(incident.failures),
         state,
         (incident.reason_class or "") if incident.reason else "",
     )

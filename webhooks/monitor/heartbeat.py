@@ -16,7 +16,7 @@ from notifiers.transport import Request, Timeouts, Transport
 from webhooks.clock import utc_now
 from webhooks.errors import StoreUnavailable
 from webhooks.event import MONITOR, build
-from webhooks.event_types import HEARTBEAT_DUE
+from webhooks.event_types import HEARTBEAT_DUE, HEARTBEAT_RESOURCE
 from webhooks.inbox import Inbox
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 TRY_SECONDS = 10.0
 STOP_SECONDS = 2.0
 TIMEOUTS = Timeouts(2.0, 3.0, 5.0)
-RESOURCE = "heartbeat"
 # The receiver logs a test request with this header only in detail.
 HEADERS = {"Heartbeat": "1", "Content-Type": "application/json"}
 # Events of heartbeats are deleted after this time.
@@ -71,13 +70,13 @@ class Heartbeat:
             origin=MONITOR,
             resource="WEBHOOK",
             resource_name="Heartbeat",
-            resource_luid=RESOURCE,
+            resource_luid=HEARTBEAT_RESOURCE,
             # The same for all processes, which makes it one event.
             created_at=f"{minute:%Y-%m-%dT%H:%M:%S}Z",
             text=now.isoformat(),
         )
         inbox.synthetic_events.add(event, MONITOR, now)
-        inbox.retention.delete_synthetic(HEARTBEAT_DUE, RESOURCE, (now - KEPT).timestamp())
+        inbox.retention.delete_synthetic(HEARTBEAT_DUE, HEARTBEAT_RESOURCE, (now - KEPT).timestamp())
         self._minute = minute
         return True
 
