@@ -1,4 +1,4 @@
-"""Requests of services that sign them: read the raw body, respond to what is refused."""
+"""Requests of services that sign them: read the raw body, and respond to refused ones."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def store_press(record: Record, press: Press | None) -> None:
 
 
 def target_of(press: Press) -> Target | None:
-    """Return what the press is about; None if the button is none of ours."""
+    """Return the incident or group that the press is about; None if the button is none of ours."""
     if press.action in GROUP_ACTIONS:
         return GroupTarget.parse(press.value)
     return ButtonTarget.parse(press.value) if press.action in ACTIONS else None

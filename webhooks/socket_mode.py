@@ -174,14 +174,8 @@ class SocketMode:
         if problem != self._problem:
             if problem and not self._problem:
                 self._problem_at = now
-            self._log_change(problem)
+            log.log(logging.WARNING if problem else logging.INFO, "Slack's Socket Mode: %s", problem or "connected")
             self._problem = problem
-
-    def _log_change(self, problem: str) -> None:
-        if problem:
-            log.warning("Slack's Socket Mode: %s", problem)
-        else:
-            log.info("Slack's Socket Mode: connected")
 
     def _report(self) -> None:
         """Store the state for all servers, and notify people of a problem that lasts."""

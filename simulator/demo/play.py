@@ -45,7 +45,7 @@ simulated site; it recovers in {seconds:.0f} seconds.
 """
 
 WELCOME = """
-  Pages          http://127.0.0.1:{port:<6}  what is broken now, and buttons; log: {log}
+  Pages          http://127.0.0.1:{port:<6}  what is broken now; log: {log}
   Simulated site http://127.0.0.1:{simulator_port:<6}  buttons for events, messages in Slack
 
   Inspect        .venv/bin/flask events list    (in a second terminal)

@@ -1,4 +1,4 @@
-"""Replies by text message: what a person asks for, and which incidents it is about. Pure."""
+"""Replies by text message: the request of a person, and the incidents that it is about. Pure."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Choice:
 
 
 def parse_command(text: str) -> Command:
-    """Return what the text asks for."""
+    """Return the request in a text."""
     word = text.strip()
     if word.lower() in OPT_OUT:
         return Command("opt_out")

@@ -1,4 +1,4 @@
-"""Answer a reply by text message: what was acknowledged, or what can be. Pure."""
+"""Answer a reply by text message with the incidents that were acknowledged, or that can be. Pure."""
 
 from __future__ import annotations
 
