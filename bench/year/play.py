@@ -118,7 +118,7 @@ def _compare(inbox: Inbox, world: World) -> Report:
     report = Report(world.days, world.resources, refreshes=len(world.begun))
     report.queries_per_day = (world.site.calls["jobs"] + world.site.calls["job"]) / world.days
     rows = inbox.store.rows(select(findings).where(findings.c.kind.in_(WATCHED), findings.c.problem == 1))
-    alarms = [_alarm(row) for row in rows]
+    alarms = [alarm for alarm in map(_alarm, rows) if alarm[2] < world.end - DAY]
     # What happens at the very end cannot be found in time; deleted content is not watched.
     problems = [
         one for one in world.problems if one.at < world.end - DAY and not world.contents[one.luid].is_deleted
