@@ -108,6 +108,11 @@ class Visit:
         names = (site.name for site in sites.all if sites.known_luid(site) == site_luid.lower())
         return next(names, "") if sites.several else ""
 
+    def record(self, act: str, subject: str, details: str = "") -> None:
+        """Append to the audit log what the visitor does."""
+        person = self.person
+        self.inbox.audit.record(by=person.name, origin=person.origin, act=act, subject=subject, details=details)
+
     def field(self, name: str, *, most: int = 1000) -> str:
         """Return a field of the form that was sent. Raises BadRequest if it is too long."""
         value = self.request.form.get(name, "").strip()

@@ -69,9 +69,8 @@ def _cause(visit: Visit) -> DeadCause:
 
 
 def _record(visit: Visit, act: str, cause: DeadCause) -> None:
-    person = visit.person
     details = f"{count(cause.number, 'job')} of {cause.rule or cause.handler}: {cause.error}"
-    visit.inbox.audit.record(by=person.name, origin=person.origin, act=act, subject="dead letters", details=details)
+    visit.record(act, "dead letters", details)
 
 
 def _batches(ids: Sequence[int]) -> list[Sequence[int]]:

@@ -110,11 +110,9 @@ def replay(visit: Visit) -> Response:
     numbers = [number_of(text) or 0 for text in visit.request.form.getlist("id")[:MOST_REPLAYED]]
     if not numbers:
         raise BadRequest("No event is selected.")
-    person = visit.person
     for start in range(0, len(numbers), BATCH):
         batch = numbers[start : start + BATCH]
-        details = ", ".join(map(str, batch))
-        visit.inbox.audit.record(by=person.name, origin=person.origin, act="replay", subject="events", details=details)
+        visit.record("replay", "events", ", ".join(map(str, batch)))
         visit.inbox.events.replay(batch)
     visit.inbox.incidents.announce()
     return done(visit.back(f"{PATH}/{numbers[0]}" if len(numbers) == 1 else PATH), "replay")

@@ -141,7 +141,7 @@ def add_silence(visit: Visit) -> Response:
         reason=visit.services.redact(reason),
     )
     details = f"{silence_wording.matchers(silence)}: {silence.reason}"
-    _record(visit, "add silence", f"silence {silence.id}", details)
+    visit.record("add silence", f"silence {silence.id}", details)
     return done(visit.back(PATH), "silence")
 
 
@@ -149,10 +149,5 @@ def end_silence(visit: Visit, number: int) -> Response:
     """End a silence; what it held is sent."""
     if not visit.inbox.silences.end(number, visit.now):
         raise NotFound(f"There is no silence {number} in force.")
-    _record(visit, "end silence", f"silence {number}")
+    visit.record("end silence", f"silence {number}")
     return done(visit.back(PATH), "unsilence")
-
-
-def _record(visit: Visit, act: str, subject: str, details: str = "") -> None:
-    person = visit.person
-    visit.inbox.audit.record(by=person.name, origin=person.origin, act=act, subject=subject, details=details)

@@ -47,17 +47,14 @@ def sign_out(visit: Visit) -> Response:
     password = visit.services.settings.admin_password.get_secret_value()
     name = visitors.cookie_name(visit.request)
     visit.inbox.sign_ins.end(visit.request.cookies.get(name, ""), password)
-    visit.inbox.audit.record(by=visit.person.name, origin=visit.person.origin, act="sign out", subject="pages")
+    visit.record("sign out", "pages")
     return _leave(visit)
 
 
 def sign_out_all(visit: Visit) -> Response:
     """End all sessions of everyone."""
     number = visit.inbox.sign_ins.end_all()
-    person = visit.person
-    visit.inbox.audit.record(
-        by=person.name, origin=person.origin, act="sign out all", subject="pages", details=f"{number} sessions"
-    )
+    visit.record("sign out all", "pages", f"{number} sessions")
     return _leave(visit)
 
 

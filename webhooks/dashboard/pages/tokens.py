@@ -31,22 +31,19 @@ def create(visit: Visit) -> Page:
         raise BadRequest(f"Unknown role {role!r}. Choose one of: {', '.join(ROLES[1:])}.")
     if not days.isascii() or not days.isdigit() or not 1 <= int(days) <= MAX_DAYS:
         raise BadRequest(f"A token is valid for 1 to {MAX_DAYS} days.")
-    person = visit.person
-    details = f"{role}, {days} days"
-    visit.inbox.audit.record(
-        by=person.name, origin=person.origin, act="create token", subject=f"token {name}", details=details
+    visit.record("create token", f"token {name}", f"{role}, {days} days")
+    value = visit.inbox.sign_ins.create_token(
+        name=name, role=role, by=visit.person.name, seconds=int(days) * DAY_SECONDS
     )
-    value = visit.inbox.sign_ins.create_token(name=name, role=role, by=person.name, seconds=int(days) * DAY_SECONDS)
     return _page(visit, value)
 
 
 def revoke(visit: Visit, number: int) -> Response:
     """Delete a token; the program that uses it is refused at once."""
-    person = visit.person
     name = next((token.name for token in visit.inbox.sign_ins.tokens() if token.id == number), None)
     if name is None or not visit.inbox.sign_ins.revoke_token(number):
         raise NotFound(f"There is no token {number}.")
-    visit.inbox.audit.record(by=person.name, origin=person.origin, act="revoke token", subject=f"token {name}")
+    visit.record("revoke token", f"token {name}")
     return done(PATH, "revoke")
 
 

@@ -57,7 +57,7 @@ def sync(visit: Visit) -> Response:
             planned = compare(tableau.webhooks(), _desired(visit, site), url=target, label=label)
             for outcome in apply_changes(planned, tableau):
                 result = f"failed: {outcome.error}" if outcome.error else "done"
-                _record(visit, f"{outcome.change.kind.value} webhook", outcome.change.event_type, result)
+                visit.record(f"{outcome.change.kind.value} webhook", f"webhook {outcome.change.event_type}", result)
                 failures += [f"{outcome.change.event_type}: {outcome.error}"] if outcome.error else []
             remember_registered(visit.inbox, site, registered_event_types(tableau.webhooks(), label))
         except (TableauError, Permanent, RuntimeError, ValueError) as error:
@@ -110,10 +110,3 @@ def _require_target(visit: Visit) -> str:
     if not target:
         raise BadRequest("WEBHOOK_URL is not set, so it is unknown where Tableau can reach this server.")
     return target
-
-
-def _record(visit: Visit, act: str, event_type: str, details: str) -> None:
-    person = visit.person
-    visit.inbox.audit.record(
-        by=person.name, origin=person.origin, act=act, subject=f"webhook {event_type}", details=details
-    )
