@@ -56,12 +56,14 @@ def measure(url: str, folder: Path) -> None:
     app = create_app(settings)
     client = app.test_client()
     services = app.extensions["webhooks"]
-    print(f"{'page':42}{'p50 ms':>9}{'p95 ms':>9}{'KB':>7}")
+    print(f"{'page':42}{'p50 ms':>9}{'p95 ms':>9}{'cpu ms':>9}{'KB':>7}")
     for path in paths(services.inbox):
-        seconds, size = _time(client, path)
+        seconds, processor, size = _time(client, path)
         p95 = statistics.quantiles(seconds, n=20)[-1] * 1000
         mark = "" if p95 <= MOST_MILLISECONDS and size <= MOST_BYTES else "  over the goal"
-        print(f"{path[:40]:42}{statistics.median(seconds) * 1000:9.1f}{p95:9.1f}{size / 1000:7.1f}{mark}")
+        print(
+            f"{path[:40]:42}{statistics.median(seconds) * 1000:9.1f}{p95:9.1f}{processor:9.1f}{size / 1000:7.1f}{mark}"
+        )
     version = client.get("/").headers["ETag"]
     began = time.perf_counter()
     for _ in range(1000):
@@ -88,13 +90,18 @@ def paths(inbox: Inbox) -> Iterator[str]:
     yield from ("/dead-letters", "/rules", "/webhooks", "/audit")
 
 
-def _time(client: FlaskClient, path: str) -> tuple[list[float], int]:
+def _time(client: FlaskClient, path: str) -> tuple[list[float], float, int]:
+    """Return the seconds of each request, the processor time at the 95th percentile in milliseconds, and the bytes.
+
+    On a machine that others use, the processor time is the better figure.
+    """
     response = client.get(path)
     if response.status_code != 200:
         raise RuntimeError(f"{path} responded with {response.status_code}")
-    seconds = []
+    seconds, processor = [], []
     for _ in range(ROUNDS):
-        began = time.perf_counter()
+        began, began_thread = time.perf_counter(), time.thread_time()
         client.get(path)
         seconds.append(time.perf_counter() - began)
-    return seconds, len(response.data)
+        processor.append(time.thread_time() - began_thread)
+    return seconds, statistics.quantiles(processor, n=20)[-1] * 1000, len(response.data)
