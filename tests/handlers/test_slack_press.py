@@ -159,6 +159,18 @@ def test_refresh_by_an_operator(with_operators: Presses) -> None:
     assert "Refresh by: Ann Okafor" in story.top_level[0]
 
 
+def test_refresh_is_recorded_at_the_time_of_the_press(with_operators: Presses) -> None:
+    """If Tableau starts the refresh later, because it did not respond, the act has the time of the press."""
+    story = with_operators
+    story.refresh(FAILED)
+    story.at(1)
+    pressed_at = story.now
+    story.simulation.inject(kind="html", status=503, path="refresh", times=1)
+    story.press(REFRESH)
+    (act,) = story.incident.acts
+    assert (act.kind, act.at) == ("refresh", pressed_at)
+
+
 def test_refresh_by_others_is_refused(with_operators: Presses) -> None:
     """A person who is no operator gets this answer; nothing is started."""
     story = with_operators

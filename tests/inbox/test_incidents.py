@@ -98,6 +98,27 @@ def test_success_between_two_failures_that_comes_last_makes_two_incidents(arrive
     assert (first.incident.state, first.incident.failures) == ("closed", 1)
 
 
+@pytest.mark.parametrize("visible", ["first", "second", "neither"])
+def test_incidents_that_turn_out_to_be_one_keep_the_visible_message(arrive: Arrive, box: Inbox, visible: str) -> None:
+    """Two incidents with notices for one destination become one with one of them: that of the message people see."""
+    minute = 60
+    arrive(refresh("Failed", 0), refresh("Succeeded", 10 * minute), refresh("Failed", 45 * minute))
+    second, first = box.incidents.list()
+    registered = {
+        name: box.notices.register(one.id, "slack:#bi", POLICY) for name, one in (("first", first), ("second", second))
+    }
+    box.notices.register(second.id, "slack:#other", POLICY)
+    if visible in registered:
+        message = {"message": {"kind": "slack", "channel": "C1", "id": visible}}
+        box.notices.save(registered[visible], posted=message, shown={"message": 1})
+    # It follows the recovery by less than half an hour, and the second incident follows it.
+    (one,) = arrive(refresh("Failed", 35 * minute))
+    stored = {notice.destination: notice for notice in box.incidents.get(one.id).notices}
+    assert set(stored) == {"slack:#bi", "slack:#other"}
+    posted = stored["slack:#bi"].posted
+    assert (posted["message"]["id"] if posted else "neither") == visible
+
+
 def test_resources_have_incidents_of_their_own(arrive: Arrive) -> None:
     """Failures of two workbooks are two incidents."""
     other = LUID.replace("e3", "a1")

@@ -220,28 +220,7 @@ class Upkeep:
             # The earlier attempt may have posted an older version, which is edited next.
             version = self._pending[one.key]["version"]
         else:
-            client_id = f"{name_of(self._notice)} {one.key} {version}"
-            since = self._context.now().isoformat()
-            self._pending[one.key] = {"id": client_id, "since": since, "version": version}
-            self._save()
-            made = self._prepared(message, f"{one.key} {version}")
-            try:
-                operation: Operation = "reply" if reply else "post"
-                take_budget(self._context, self._notifier, operation, self._to, one.urgency)
-                with counted(self._context, self._notifier, made, operation):
-                    if thread is not None:
-                        posted = self._notifier.reply(thread, made, client_id=client_id)
-                    else:
-                        posted = self._notifier.post(made, self._to, client_id=client_id)
-            except PartlyDelivered as error:
-                # Reported once all else is sent and recorded.
-                self._partly = error
-                posted = Posted(self._notifier.kind, error.receipt.channel, error.receipt.id)
-            except (NotifierError, RetryLater, Permanent) as error:
-                if not getattr(error, "uncertain", False):
-                    del self._pending[one.key]
-                    self._save()
-                raise
+            posted = self._send(one, message, thread)
         self._pending.pop(one.key, None)
         if keep and not reply:
             self._posted = posted
@@ -249,6 +228,29 @@ class Upkeep:
         if keep and not reply:
             self._context.inbox.checkpoints.set(self._context.job, RECEIPT, posted.receipt.as_dict())
         return version
+
+    def _send(self, one: WantedNotice, message: Message, thread: Posted | None) -> Posted:
+        """Post a message, or a reply in the thread, after its own id was recorded."""
+        client_id = f"{name_of(self._notice)} {one.key} {one.version}"
+        self._pending[one.key] = {"id": client_id, "since": self._context.now().isoformat(), "version": one.version}
+        self._save()
+        made = self._prepared(message, f"{one.key} {one.version}")
+        operation: Operation = "post" if thread is None else "reply"
+        try:
+            take_budget(self._context, self._notifier, operation, self._to, one.urgency)
+            with counted(self._context, self._notifier, made, operation):
+                if thread is not None:
+                    return self._notifier.reply(thread, made, client_id=client_id)
+                return self._notifier.post(made, self._to, client_id=client_id)
+        except PartlyDelivered as error:
+            # Reported once all else is sent and recorded.
+            self._partly = error
+            return Posted(self._notifier.kind, error.receipt.channel, error.receipt.id)
+        except (NotifierError, RetryLater, Permanent) as error:
+            if not getattr(error, "uncertain", False):
+                del self._pending[one.key]
+                self._save()
+            raise
 
     def _find(self, key: str, thread: Posted | None) -> Posted | None:
         """Return the message of an earlier attempt whose outcome is unknown, None if it has to be posted.

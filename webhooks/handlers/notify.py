@@ -21,6 +21,7 @@ from webhooks.errors import Permanent
 from webhooks.event import MONITOR, Event
 from webhooks.handlers.notice import bring_up_to_date, with_address
 from webhooks.incidents import Policy, ResourceDetails, RunEvidence, evidence
+from webhooks.incidents.grouping import OWN_REASONS
 from webhooks.incidents.policy import DestinationPolicy
 from webhooks.messages.alert_message import alert_message
 from webhooks.messages.destination_template import RuleDestination, resolve_destination
@@ -40,8 +41,6 @@ from webhooks.rules.policy import Duration, MentionText, Weekly, parse_duration,
 if TYPE_CHECKING:
     from webhooks.inbox import IncidentRecord, NoticeRecord
 
-# Classes of reasons that have nothing to do with a database that other content reads, too.
-OWN_REASONS = frozenset({"schema change", "disk or quota", "cancelled", "licence"})
 UNSAFE_IN_FILENAMES = re.compile(r"[^\w -]+")
 
 
@@ -185,7 +184,6 @@ def _notify_of_incident(
     details = replace(details, problem=as_sentences(lookup.problem, _learn_reason(context, lookup, record)))
     placed = context.inbox.notices.get(notice.id)
     if placed and placed.single and placed.group_id is None:
-        # Later failures are compared with it.
         details = _with_upstream(context, lookup, context.inbox.incidents.get(record.id), details)
     if details != known:
         context.inbox.incidents.save_details(record.id, details)

@@ -46,5 +46,7 @@ def refresh_incident(context: Context, params: RefreshIncidentParams) -> None:
         text = context.redact(f"The refresh that {params.by} asked for was not started: {problem}")
         act = Act("", "note", incident.id, context.now(), SERVER, text=text)
     else:
-        act = Act("", "refresh", incident.id, context.now(), params.by, job_luid=job_luid)
+        # Others may have acted until Tableau responded.
+        asked_at = context.job.created_at or context.now()
+        act = Act("", "refresh", incident.id, asked_at, params.by, job_luid=job_luid)
     context.once("act", lambda: context.inbox.incidents.act(params.incident, act, origin=params.origin).id)

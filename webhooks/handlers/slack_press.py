@@ -116,7 +116,9 @@ def _refresh(context: Context, record: IncidentRecord, person: Person | None) ->
         if not error.permanent and not context.last_attempt:
             raise
         return f"The refresh could not be started: {error}"
-    act = Act("", "refresh", incident.id, context.now(), str(person), job_luid=job_luid)
+    # Others may have acted until Tableau responded.
+    asked_at = context.job.created_at or context.now()
+    act = Act("", "refresh", incident.id, asked_at, str(person), job_luid=job_luid)
     context.once("act", lambda: context.inbox.incidents.act(record.id, act, origin="Slack").id)
     return STARTED
 

@@ -65,10 +65,21 @@ class IncidentChanges:
 
 
 def _join(connection: Connection, kept: int, other: int) -> None:
-    """Move what belongs to an incident that turned out to be one with `kept`, and delete it."""
+    """Move what belongs to an incident that turned out to be one with `kept`, and delete it.
+
+    Of two notices for one destination, the one with a message of its own stays, else the one in a message that several
+    incidents share: what people see goes on to be kept up to date.
+    """
     connection.execute(update(acts).where(acts.c.incident_id == other).values(incident_id=kept))
-    shown = select(notices.c.destination).where(notices.c.incident_id == kept)
-    moved = update(notices).where(notices.c.incident_id == other, notices.c.destination.not_in(shown))
-    connection.execute(moved.values(incident_id=kept))
-    connection.execute(delete(notices).where(notices.c.incident_id == other))
+    columns = (notices.c.id, notices.c.incident_id, notices.c.destination, notices.c.posted, notices.c.group_id)
+    theirs: dict[str, list[RowMapping]] = {}
+    for row in connection.execute(select(*columns).where(notices.c.incident_id.in_([kept, other]))).mappings():
+        theirs.setdefault(row["destination"], []).append(row)
+    for rows in theirs.values():
+        stays = max(
+            rows, key=lambda row: (bool(row["posted"]), row["group_id"] is not None, row["incident_id"] == kept)
+        )
+        superfluous = [row["id"] for row in rows if row is not stays]
+        connection.execute(delete(notices).where(notices.c.id.in_(superfluous)))
+        connection.execute(update(notices).where(notices.c.id == stays["id"]).values(incident_id=kept))
     connection.execute(delete(incidents).where(incidents.c.id == other))

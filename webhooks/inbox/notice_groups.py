@@ -20,6 +20,7 @@ from webhooks.inbox.schema import incidents, jobs, notice_groups, notices
 from webhooks.incidents.grouping import (
     CALM,
     GATHERING,
+    OWN_REASONS,
     UPSTREAM_WINDOW,
     GroupKind,
     Opening,
@@ -28,6 +29,9 @@ from webhooks.incidents.grouping import (
     shared_upstream,
 )
 from webhooks.job import NOTICE_GROUP, OPEN_STATES, Job, JobState, NewJob
+
+# What the databases of an incident follow from.
+UPSTREAM = (incidents.c.upstream, incidents.c.reason_class)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class NoticeGroups:
 
     def _place(self, connection: Connection, notice: NoticeRecord, job: Job, summary_at: datetime | None) -> Placement:
         self._store.serialize(connection, [f"notices {notice.destination}"])
-        this = select(notices, incidents.c.upstream).join(incidents).where(notices.c.id == notice.id)
+        this = select(notices, *UPSTREAM).join(incidents).where(notices.c.id == notice.id)
         row = connection.execute(this).mappings().first()
         if row is None or row["single"] or row["posted"]:
             return Placement()
@@ -250,8 +254,8 @@ def _running(connection: Connection, row: RowMapping, now: datetime) -> int | No
     opening = _opening(row, at=now)
     running = (notice_groups.c.kind != "summary", notice_groups.c.joined_at >= (now - UPSTREAM_WINDOW).timestamp())
     for one in connection.execute(columns.where(*own, *running).order_by(newest)).mappings().all():
-        theirs = select(incidents.c.upstream).join(notices).where(notices.c.group_id == one["id"])
-        known = connection.execute(theirs).scalars().all() if opening.upstream else []
+        theirs = select(*UPSTREAM).join(notices).where(notices.c.group_id == one["id"])
+        known = connection.execute(theirs).mappings().all() if opening.upstream else []
         if may_join(one["kind"], from_timestamp(one["joined_at"]), shared_upstream(map(_upstream, known)), opening):
             return int(one["id"])
     return None
@@ -262,7 +266,7 @@ def _recent(connection: Connection, row: RowMapping, now: datetime) -> list[Open
     since = now - (timedelta(days=1) if row["summary_at"] is not None else UPSTREAM_WINDOW)
     own = (notices.c.destination == row["destination"], notices.c.group_id.is_(None))
     which = notices.c.summary_at.is_not_distinct_from(row["summary_at"])
-    columns = (notices.c.id, notices.c.opened_at, notices.c.summary_at, notices.c.single, incidents.c.upstream)
+    columns = (notices.c.id, notices.c.opened_at, notices.c.summary_at, notices.c.single, *UPSTREAM)
     query = select(*columns).join(incidents).where(*own, which, notices.c.opened_at >= since.timestamp())
     # A message of its own that was sent at the end of a silence is no part of a summary.
     return [
@@ -272,11 +276,14 @@ def _recent(connection: Connection, row: RowMapping, now: datetime) -> list[Open
 
 def _opening(row: RowMapping, at: datetime | None = None) -> Opening:
     opened_at = at or from_timestamp(row["opened_at"])
-    return Opening(str(row["id"]), opened_at, optional_time(row["summary_at"]), _upstream(row["upstream"]))
+    return Opening(str(row["id"]), opened_at, optional_time(row["summary_at"]), _upstream(row))
 
 
-def _upstream(stored: str | None) -> frozenset[str]:
-    return frozenset(json.loads(stored)) if stored else frozenset()
+def _upstream(row: RowMapping) -> frozenset[str]:
+    """Return the databases that the content of the incident reads, unless its reason has nothing to do with them."""
+    if not row["upstream"] or row["reason_class"] in OWN_REASONS:
+        return frozenset()
+    return frozenset(json.loads(row["upstream"]))
 
 
 def _group_of(row: RowMapping) -> GroupRecord:

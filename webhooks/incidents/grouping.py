@@ -23,6 +23,9 @@ GATHERING = timedelta(seconds=10)
 # that opens later must have a message of its own, unless its content reads the database that all others read.
 CALM = timedelta(minutes=5)
 
+# Classes of reasons that have nothing to do with a database that other content reads, too.
+OWN_REASONS = frozenset({"schema change", "disk or quota", "cancelled", "licence"})
+
 GroupKind = Literal["storm", "upstream", "summary"]
 
 

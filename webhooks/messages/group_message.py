@@ -10,7 +10,7 @@ from typing import Literal
 
 from notifiers import Cell, IncidentRef, Link, Mention, Message, Severity, Table, Timestamp
 from webhooks.incidents import Incident, describe_group
-from webhooks.incidents.grouping import GROUP_SIZE, shared_upstream
+from webhooks.incidents.grouping import GROUP_SIZE, OWN_REASONS, shared_upstream
 from webhooks.incidents.incident import OWN_KINDS
 from webhooks.incidents.reasons import ADVICE
 from webhooks.incidents.wording import count, duration
@@ -48,23 +48,15 @@ def group_message(
     or the quiet hours after which they are listed. Times are in `zone` where the reader's is not known.
     """
     active = [one.incident for one in members if one.incident.is_open]
-    first = min(one.incident.opened_at for one in members)
-    ends = [one.incident.closed_at for one in members if one.incident.closed_at]
     is_own = any(one.incident.kind in OWN_KINDS for one in members)
     title = count(len(members), "problem") if is_own else count(len(members), "refresh", "refreshes")
     states = {one.incident.state for one in members}
-    facts: list[tuple[str, str | Timestamp]] = [
-        ("Since", Timestamp(first, zone)),
-        ("Failures", str(sum(one.incident.failures for one in members if one.incident.kind not in OWN_KINDS) or "")),
-    ]
-    if not active:
-        facts += [("Closed", Timestamp(max(ends), zone)), ("Duration", duration(max(ends) - first))]
     return Message(
         title=title,
         text="\n".join(
             filter(None, [_introduction(members), _held(summary_at), _database(members), *_reasons(active)])
         ),
-        facts=tuple(fact for fact in facts if fact[1]),
+        facts=tuple(_facts([one.incident for one in members], zone)),
         severity=group_severity([one.incident for one in members]),
         status=group_status([one.incident for one in members]),
         footer=f"All incidents: {LIST_COMMAND}",
@@ -103,6 +95,18 @@ def group_severity(members: Sequence[Incident]) -> Severity:
     return "bad" if "open" in states else "warning"
 
 
+def _facts(incidents: Sequence[Incident], zone: tzinfo) -> list[tuple[str, str | Timestamp]]:
+    first = min(one.opened_at for one in incidents)
+    facts: list[tuple[str, str | Timestamp]] = [
+        ("Since", Timestamp(first, zone)),
+        ("Failures", str(sum(one.failures for one in incidents if one.kind not in OWN_KINDS) or "")),
+    ]
+    if not any(one.is_open for one in incidents):
+        last = max(one.closed_at for one in incidents if one.closed_at)
+        facts += [("Closed", Timestamp(last, zone)), ("Duration", duration(last - first))]
+    return [fact for fact in facts if fact[1]]
+
+
 def _introduction(members: Sequence[Member]) -> str:
     return f"{describe_group(one.incident for one in members)}."
 
@@ -113,7 +117,8 @@ def _held(summary_at: datetime | None) -> str:
 
 def _database(members: Sequence[Member]) -> str:
     """Return which database the content of all members reads, as far as theirs are known."""
-    known = [frozenset(one.details.upstream) for one in members if one.details.upstream]
+    compared = [one for one in members if one.incident.reason_class not in OWN_REASONS]
+    known = [frozenset(one.details.upstream) for one in compared if one.details.upstream]
     shared = cut(", ".join(sorted(shared_upstream(known))), MAX_VALUE)
     if not shared or len(known) < GROUP_SIZE:
         return ""

@@ -136,10 +136,7 @@ def add(
     if as_json:
         print_object(silence, show)
     else:
-        records = application.inbox().incidents.list(states=OPEN_STATES, limit=None)
-        matched = count(len(wording.matching(silence, records, application.site_name)), "open incident")
-        text = f"{wording.matchers(silence)}, {wording.period(silence, show.when)}; matches {matched} now"
-        click.echo(show.line(f"Silence {silence.id}: {text}"))
+        print_added(silence, show)
 
 
 @silences.command("end")
@@ -158,6 +155,14 @@ def end(ids: tuple[int, ...]) -> None:
     if unknown:
         listed = ", ".join(map(str, unknown))
         raise Failure(f"{count(len(unknown), 'silence')} not found, or ended already: {listed}.")
+
+
+def print_added(silence: Silence, show: Presentation) -> None:
+    """Print what the silence matches, when, and how many open incidents that are now."""
+    records = application.inbox().incidents.list(states=OPEN_STATES, limit=None)
+    matched = count(len(wording.matching(silence, records, application.site_name)), "open incident")
+    text = f"{wording.matchers(silence)}, {wording.period(silence, show.when)}; matches {matched} now"
+    click.echo(show.line(f"Silence {silence.id}: {text}"))
 
 
 def print_object(silence: Silence, show: Presentation) -> None:
