@@ -35,6 +35,18 @@ def test_tag_skips_content_without_tags(event_type: str, reason: str, simulation
         simulation.run(simulation.cause(event_type), 'tag = "x"')
 
 
+def test_untag_removes_tags_once(simulation: Simulation) -> None:
+    """Tags that are there are removed, whatever their case; without any the job is skipped, which ends every loop."""
+    simulation.run(simulation.cause("WorkbookUpdated", name="Sales"), 'tag = ["Late", "gold"]')
+    simulation.run(simulation.cause("WorkbookRefreshSucceeded", name="Sales"), 'untag = ["late", "never set"]')
+    (sales,) = [one for one in simulation.running.world.home.workbooks.values() if one.name == "Sales"]
+    assert set(sales.tags) == {"gold"}
+    with pytest.raises(Skip, match="it has none of these tags"):
+        simulation.run(simulation.cause("WorkbookRefreshFailed", name="Sales"), 'untag = "late"')
+    with pytest.raises(Skip, match="a user has no tags"):
+        simulation.run(simulation.cause("AdminPromoted"), 'untag = "x"')
+
+
 def failure(simulation: Simulation, minute: int, name: str = "Sales") -> Event:
     """Cause a failed refresh of a workbook at this minute: each event of Tableau has another time."""
     event = simulation.cause("WorkbookRefreshFailed", name=name)

@@ -16,13 +16,13 @@ Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_
 
 
 class TagParams(Params):
-    """The tags to add."""
+    """The tags to add or to remove."""
 
     tags: Annotated[
         tuple[Tag, ...],
         BeforeValidator(lambda given: [given] if isinstance(given, str) else given),
         Field(min_length=1),
-    ] = Field(description="the tags to add: one, or a list")
+    ] = Field(description="the tags: one, or a list")
 
 
 @action("tag", params=TagParams)
