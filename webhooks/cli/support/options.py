@@ -14,7 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from webhooks.clock import parse_time, utc_now
-from webhooks.event_types import RULE_EVENT_TYPES
+from webhooks.event_types import MONITOR_EVENT_TYPES, RULE_EVENT_TYPES
 from webhooks.job import STATES
 from webhooks.spelling import closest
 
@@ -58,7 +58,8 @@ class Filters:
     def check(self, inbox: Inbox) -> None:
         """Raise a usage error for an event type that is neither known nor in the inbox."""
         for event_type in self.event_types:
-            if event_type not in RULE_EVENT_TYPES and not inbox.events.list(event_types=[event_type], limit=1):
+            is_known = event_type in RULE_EVENT_TYPES or event_type in MONITOR_EVENT_TYPES
+            if not is_known and not inbox.events.list(event_types=[event_type], limit=1):
                 message = unknown("event type", event_type, RULE_EVENT_TYPES)
                 raise click.BadParameter(f"{message} No such event has been received either.", param_hint="--type")
 
