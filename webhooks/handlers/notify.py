@@ -15,7 +15,6 @@ from tableau_rest import TableauError
 from webhooks.context import Context, Lookup, Upkeep
 from webhooks.context.failed_job import NO_REASON, ask, find_failed_job, look_up_reason, recorded_reason
 from webhooks.context.schedules import count_downstream, find_schedule
-from webhooks.context.upstream import find_upstream
 from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER
 from webhooks.errors import Permanent
 from webhooks.event import MONITOR, Event
@@ -205,6 +204,8 @@ def _with_upstream(
         return details
     if incident.reason_class in OWN_REASONS:
         return details
+    from webhooks.context.upstream import find_upstream  # noqa: PLC0415 - commands about rules need no client
+
     upstream = find_upstream(incident.resource_kind, incident.resource_luid, context.tableau, context.now())
     if upstream is None:
         return details
