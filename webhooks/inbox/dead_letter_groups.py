@@ -93,5 +93,11 @@ def _subjects(rows: Iterable[Any]) -> Counter[str]:
     """Return the number of dead jobs of each subject."""
     found: Counter[str] = Counter()
     for row in rows:
-        found[dead_letter_subject(row["handler"], json.loads(row["params"]))] += row["number"]
+        try:
+            params = json.loads(row["params"])
+        except (TypeError, ValueError):
+            params = {}
+        # A damaged row is a dead letter of its handler.
+        subject = dead_letter_subject(row["handler"], params if isinstance(params, dict) else {})
+        found[subject] += row["number"]
     return found
