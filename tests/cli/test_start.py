@@ -31,7 +31,7 @@ def test_invalid_rules_end_the_start_with_every_error(command: tuple[str, ...], 
     file.write_text('[[rule]]\nname = "A"\non = "*"\nnotfy = "slack"\n', encoding="utf-8")
     ended = start(*command, **SITE, RULES_FILE=file, DATABASE_URL=f"sqlite:///{tmp_path / 'inbox.sqlite3'}")
     assert ended.returncode == 1
-    assert 'rule 1 "A" (line 1): notfy is not known; did you mean notify?' in ended.stderr
+    assert 'rule 1 "A" (line 4): notfy is not known; did you mean notify?' in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

@@ -91,7 +91,7 @@ def configured(simulator: Running, clock: Clock) -> Notifiers:
             env["TWILIO_AUTH_TOKEN"],
             env["TWILIO_FROM"],
             env["TWILIO_TO"],
-            env["TWILIO_API_URL"],
+            api_url=env["TWILIO_API_URL"],
         ),
         console=ConsoleConfig(io.StringIO()),
         clock=clock,

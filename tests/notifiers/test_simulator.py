@@ -51,7 +51,7 @@ def notifiers(simulator: Running) -> Notifiers:
             env["TWILIO_AUTH_TOKEN"],
             env["TWILIO_FROM"],
             env["TWILIO_TO"],
-            env["TWILIO_API_URL"],
+            api_url=env["TWILIO_API_URL"],
         ),
         clock=lambda: NOW,
     )

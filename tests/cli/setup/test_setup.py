@@ -110,7 +110,8 @@ def test_answers_in_a_terminal_can_be_corrected(site: simulator.Running, tmp_pat
         session.answer("webhooks")
         session.wait_for("Secret of the token: ")
         session.answer("not-the-secret")
-        session.wait_for("it is the name in the site's web address")
+        # Input before the prompt would be discarded.
+        session.wait_for("not its display name.\x1b[0m\n  Secret of the token: ")
         session.answer(site.world.config.pat_secret)
         session.wait_for("Bot token (xoxb-…): ")
         session.answer("")
