@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.second_stage, pytest.mark.timeout(240)]
 
 DUPLICATES = 300
 # The promise for all messages, and the wait for the end of all jobs.
-SECONDS = 60.0
+SECONDS = 120.0
 PATIENCE = 120.0
 
 
