@@ -72,7 +72,7 @@ def test_slow_lookup_is_given_up(story: Story, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_reason_of_its_own_is_not_compared(story: Story) -> None:
-    """A missing column is no failure of the database, so such failures share no message."""
+    """Failures by a missing column have separate messages, because the database works."""
     for number in range(3):
         publish(story, f"Report {number}", "db1")
     for number in range(3):

@@ -153,7 +153,7 @@ def test_database_that_stores_nothing_stops_it(way: Way, settings: Settings) -> 
 
 
 def test_planning_that_is_stuck_stops_it(way: Way) -> None:
-    """An event that is planned late is no sign of health, also when everything works again."""
+    """An event that is planned late leads to no call, also when everything works again."""
     assert way.beat(5)
     assert way.run(60) == []
     way.plan()

@@ -247,7 +247,7 @@ def test_lost_confirmation_is_uncertain() -> None:
     ],
 )
 def test_other_servers_and_early_ends(replies: tuple[bytes, ...], words: str, permanent: bool) -> None:
-    """A server that refuses, leaves, or is no mail server has not got the message."""
+    """Nothing was sent to a server that refuses, hangs up, or does not speak SMTP."""
     with (
         raw_server(lambda connection: talk(connection, *replies)) as server,
         pytest.raises(NotifierError, match=words) as caught,
