@@ -125,7 +125,7 @@ def test_form_of_another_site_is_refused(client: FlaskClient, inbox: Inbox) -> N
 
 
 def test_links_need_the_secret_and_the_address(inbox: Inbox, make_app: Callable[..., Flask]) -> None:
-    """Without LINK_SECRET every signature is wrong, without PUBLIC_URL there are no links; short secrets are refused."""
+    """Without LINK_SECRET every signature is wrong, without PUBLIC_URL there are no links; short ones are refused."""
     record = fail(inbox)
     path = path_of(record)
     assert make_app().test_client().get(path).status_code == 404
