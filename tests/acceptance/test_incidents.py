@@ -109,6 +109,7 @@ def test_bad_monday(site: Running, tmp_path: Path, request: pytest.FixtureReques
         )
         wait_for(lambda: finished_events(servers[0]), seconds=PATIENCE, what="the end of all jobs")
         stored = servers[0].events()
+    assert not [each for each in servers if "deadlock" in each.log.read_text()]
     shown = judge_messages(slack_messages(site), failed)
     assert (shown.lost, shown.doubled, shown.repeated) == (frozenset(), frozenset(), ())
     assert shown.recovered == recovered

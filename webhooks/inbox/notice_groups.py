@@ -100,6 +100,7 @@ class NoticeGroups:
                 return Placement(wait_until=from_timestamp(row["opened_at"]) + GATHERING)
             kind = next(one.kind for one in found.groups if name in one.members)
             group_id = self._create(connection, row, kind, now)
+        self._lock(connection, group_id)
         self._join(connection, group_id, members, now)
         self._mark(connection, group_id, job)
         return Placement(group_id)
@@ -138,6 +139,7 @@ class NoticeGroups:
         """
 
         def change(connection: Connection) -> None:
+            self._lock(connection, group_id)
             if remind_at is not None:
                 last = notice_groups.c.remind_at
                 is_new = or_(last.is_(None), last < (remind_at - gap).timestamp())
@@ -218,9 +220,13 @@ class NoticeGroups:
         connection.execute(joined)
         connection.execute(update(notices).where(notices.c.id.in_(members)).values(group_id=group_id))
 
+    def _lock(self, connection: Connection, group_id: int) -> None:
+        """Let other transactions wait that change the group; taken before its row, so that none waits in a circle."""
+        self._store.serialize(connection, [f"group {group_id}"])
+
     def _mark(self, connection: Connection, group_id: int, job: Job) -> None:
         """Count a change, and add a job that shows it unless one is open that will; an urgent one is shown at once."""
-        self._store.serialize(connection, [f"group {group_id}"])
+        self._lock(connection, group_id)
         this = update(notice_groups).where(notice_groups.c.id == group_id)
         wanted, runner = connection.execute(
             this.values(wanted=notice_groups.c.wanted + 1).returning(notice_groups.c.wanted, notice_groups.c.runner)
