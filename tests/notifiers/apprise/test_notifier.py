@@ -22,9 +22,6 @@ from notifiers.apprise.notifier import combined_bundle
 from tests.notifiers.raw_server import raw_server
 from tests.support import certificates
 
-# An import of the library on Python 3.11 and 3.12.
-pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
-
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECRET = "never-to-be-seen"
 MESSAGE = Message("Refresh failed: Sales", "why", (("Owner", "Ann"),), Link("https://example.org/7"), "bad")

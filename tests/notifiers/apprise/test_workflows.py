@@ -17,9 +17,6 @@ from notifiers.apprise import AppriseNotifier
 from notifiers.apprise.workflows import separate_signature
 from tests.support import certificates
 
-# An import of the library on Python 3.11 and 3.12.
-pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
-
 
 @dataclass
 class Flow:
