@@ -467,3 +467,16 @@ audit = Table(
     Column("digest", Text, nullable=False),
     sqlite_autoincrement=True,
 )
+
+# Calls that wait for their time within a limit of a service, by the limit's key.
+slots = Table(
+    "slots",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("job_id", Id, primary_key=True, autoincrement=False),
+    Column("rank", SmallInteger, nullable=False),
+    # When the call may be made, and when it was first asked for, by the wall clock.
+    Column("due_at", Double, nullable=False),
+    Column("asked_at", Double, nullable=False),
+)
+Index("slots_due", slots.c.key, slots.c.due_at)
