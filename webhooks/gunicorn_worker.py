@@ -272,17 +272,14 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
         for connection, _ in list(takewhile(lambda item: item[1] <= now, self._lingering.items())):
             del self._lingering[connection]
             self._close(connection)
-        for reception in self._expired(now):
-            self._end_reception(reception)
+        # A process that stops does not wait for clients that are silent.
+        silent = now if self.alive else now + REQUEST_SECONDS - LINGER_SECONDS
+        for reception in list(takewhile(lambda one: one.deadline <= silent, self._receptions.values())):
+            if reception.deadline <= now or not reception.request.received:
+                self._end_reception(reception)
         while self.nr_conns >= self.worker_connections and self._evict():
             pass
         self.connections[self.place] = self.nr_conns
-
-    def _expired(self, now: float) -> list[Reception]:
-        # A process that stops does not wait for clients that are silent.
-        silent = now if self.alive else now + REQUEST_SECONDS - LINGER_SECONDS
-        candidates = takewhile(lambda reception: reception.deadline <= silent, self._receptions.values())
-        return [one for one in candidates if one.deadline <= now or not one.request.received]
 
     def _end_reception(self, reception: Reception) -> None:
         if reception.connection not in self._receptions:

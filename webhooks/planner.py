@@ -75,7 +75,10 @@ class Planner:
         try:
             event = self.with_site(event)
             special = self._special_verdicts(event)
-            return Plan(self._verdicts(event) if special is None else special)
+            if special is not None:
+                return Plan(special)
+            rules = self.rules.explain(event, self.zone)
+            return Plan((*rules, *self.registry.explain(event, self.max_attempts, self.zone)))
         except StoreUnavailable:
             raise
         except Exception as error:
@@ -122,10 +125,6 @@ class Planner:
         if event.type.from_watch:
             return tuple(self.rules.explain_finding(event, self.zone))
         return self._alert_verdicts(event)
-
-    def _verdicts(self, event: Event) -> tuple[Verdict, ...]:
-        rules = self.rules.explain(event, self.zone)
-        return (*rules, *self.registry.explain(event, self.max_attempts, self.zone))
 
     def _alert_verdicts(self, event: Event) -> tuple[Verdict, ...]:
         """Send an alert to the destinations of dead letters, and to rules and handlers that name its type in full.

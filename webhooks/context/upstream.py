@@ -47,8 +47,11 @@ def find_upstream(kind: str, luid: str, tableau: Tableau, now: datetime) -> tupl
     if at is not None and now - at < (REFUSAL_AGE if known is None else MAX_AGE):
         return known
     found = _by_metadata(kind, luid, tableau, now)
-    if not found:
-        found = _by_connections(kind, luid, tableau) if kind != "flow" else found
+    if not found and kind != "flow":
+        try:
+            found = _names(connection.server for connection in _connections(kind, luid, tableau))
+        except TableauError:
+            found = None
     with _lock:
         stored[luid] = (now, found)
     return found
@@ -64,13 +67,6 @@ def _by_metadata(kind: str, luid: str, tableau: Tableau, now: datetime) -> tuple
             _refused[tableau] = now + REFUSAL_AGE
         return None
     return _names(database.host or database.name for database in databases if database.is_server)
-
-
-def _by_connections(kind: str, luid: str, tableau: Tableau) -> tuple[str, ...] | None:
-    try:
-        return _names(connection.server for connection in _connections(kind, luid, tableau))
-    except TableauError:
-        return None
 
 
 def _connections(kind: str, luid: str, tableau: Tableau) -> Iterator[Connection]:

@@ -98,7 +98,9 @@ def _dispatch(visit: Visit, route: Route, parts: Mapping[str, Any]) -> Response:
             return _ask_to_sign_in(visit, route)
         if not visitors.permits(visit.visitor.role, route.role):
             raise Forbidden(f"Your role is {visit.visitor.role}; this needs the role {route.role}.")
-    if route.method == "POST" and not _is_trusted_post(visit):
+    # Browsers do not add a program's token by themselves.
+    has_token = visit.visitor is not None and visit.visitor.kind == "token"
+    if route.method == "POST" and not has_token and not visitors.is_same_origin(visit.request):
         raise Forbidden("The request does not come from a page of this server.")
     shared = _shared_page(visit) if route.method == "GET" and "X-Poll" in visit.request.headers else None
     if shared:
@@ -120,11 +122,6 @@ def _dispatch(visit: Visit, route: Route, parts: Mapping[str, Any]) -> Response:
 def _render(visit: Visit, page: Page) -> str:
     values = {"visit": visit, "when": visit.when, "path": visit.request.path, "notice": None, **page.values}
     return render(page.template, visit.services.redact, **values)
-
-
-def _is_trusted_post(visit: Visit) -> bool:
-    """Return whether a person meant to send the form. Browsers do not add a program's token by themselves."""
-    return (visit.visitor is not None and visit.visitor.kind == "token") or visitors.is_same_origin(visit.request)
 
 
 def _ask_to_sign_in(visit: Visit, route: Route) -> Response:

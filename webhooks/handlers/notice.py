@@ -153,17 +153,14 @@ def _composer(
     def compose(one: WantedNotice) -> Message:
         mentions = _mentions(one) if notice.posted_at is None else ()
         made = incident_message(incident, shown, title=title, text=text, mentions=mentions, actions=actions, zone=zone)
-        links = _act_links(context, record, notice) if upkeep.has_action_links else ()
+        links: tuple[Link, ...] = ()
+        if upkeep.has_action_links:
+            secret, public_url = context.settings.link_secret.get_secret_value(), context.settings.public_url
+            to, now = notice.destination, context.now()
+            links = act_links(incident, record.id, to, now, secret=secret, public_url=public_url)
         return replace(made, hint=upkeep.hint if incident.state == "open" else "", actions=links)
 
     return compose
-
-
-def _act_links(context: Context, record: IncidentRecord, notice: NoticeRecord) -> tuple[Link, ...]:
-    settings = context.settings
-    secret, public_url = settings.link_secret.get_secret_value(), settings.public_url
-    now = context.now()
-    return act_links(record.incident, record.id, notice.destination, now, secret=secret, public_url=public_url)
 
 
 def _place(context: Context, notice: NoticeRecord, wanted: Sequence[WantedNotice]) -> NoticeRecord | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from notifiers import Mention, Message, parse_mention
+from notifiers import Message, parse_mention
 from webhooks.context import Context, Upkeep, locked
 from webhooks.errors import RetryLater, Skip
 from webhooks.handlers.notice import details_of
@@ -73,11 +73,15 @@ def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord
     lines = [Member(record.incident, details_of(record, notice.rule, public_url)) for notice, record in members]
     key = f"group {group.id} {group.created_at.timestamp()}"
 
+    policies = [one for notice, _ in members for one in notice.policy.destinations]
+    # Each once.
+    wanted = dict.fromkeys(one.mention for one in policies if one.mention)
+
     def whole(_: WantedNotice) -> Message:
         made = group_message(
             lines,
             summary_at=group.summary_at,
-            mentions=_mentions(members) if group.posted_at is None else (),
+            mentions=tuple(map(parse_mention, wanted)) if group.posted_at is None else (),
             actions=group_actions(incidents, group.id) if upkeep.has_buttons else NO_ACTIONS,
             zone=context.settings.zone,
             key=key,
@@ -129,9 +133,3 @@ def _quiet(incidents: list[Incident]) -> tuple[str, Urgency, str]:
         "acknowledge",
         "; ".join(part[0].upper() + part[1:] for part in parts),
     )
-
-
-def _mentions(members: list[tuple[NoticeRecord, IncidentRecord]]) -> tuple[Mention, ...]:
-    """Return all that the policies mention, each once."""
-    wanted = [one.mention for notice, _ in members for one in notice.policy.destinations if one.mention]
-    return tuple(parse_mention(one) for one in dict.fromkeys(wanted))

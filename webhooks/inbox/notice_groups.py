@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -101,7 +101,9 @@ class NoticeGroups:
             kind = next(one.kind for one in found.groups if name in one.members)
             group_id = self._create(connection, row, kind, now)
         self._lock(connection, group_id)
-        self._join(connection, group_id, members, now)
+        joined = update(notice_groups).where(notice_groups.c.id == group_id).values(joined_at=now.timestamp())
+        connection.execute(joined)
+        connection.execute(update(notices).where(notices.c.id.in_(members)).values(group_id=group_id))
         self._mark(connection, group_id, job)
         return Placement(group_id)
 
@@ -214,11 +216,6 @@ class NoticeGroups:
             "created_at": wall,
         }
         return int(connection.execute(insert(notice_groups).values(values)).inserted_primary_key[0])  # type: ignore[index]
-
-    def _join(self, connection: Connection, group_id: int, members: Sequence[int], now: datetime) -> None:
-        joined = update(notice_groups).where(notice_groups.c.id == group_id).values(joined_at=now.timestamp())
-        connection.execute(joined)
-        connection.execute(update(notices).where(notices.c.id.in_(members)).values(group_id=group_id))
 
     def _lock(self, connection: Connection, group_id: int) -> None:
         """Let other transactions wait that change the group; taken before its row, so that none waits in a circle."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, or_, select
 from sqlalchemy import Text as SqlText
 from sqlalchemy import cast as sql_cast
 
@@ -71,7 +71,11 @@ class ResourceLists:
 
         def read(connection: Connection) -> list[RefreshedContent]:
             strip = _strip(connection.dialect.name).label("strip")
-            query = _content(strip).where(*filters).order_by(*order).limit(limit)
+            own = runs.c.resource_luid == refreshed_content.c.resource_luid
+            last_at = select(func.max(runs.c.happened_at)).where(own).scalar_subquery().label("last_at")
+            joined = refreshed_content.outerjoin(resources, resources.c.luid == refreshed_content.c.resource_luid)
+            shown = select(refreshed_content, resources.c.owner, resources.c.project, last_at, strip)
+            query = shown.select_from(joined).where(*filters).order_by(*order).limit(limit)
             return [_record(row) for row in connection.execute(query).mappings()]
 
         return self._store.read(read)
@@ -117,13 +121,6 @@ def _filters(
     if luids is not None:
         filters.append(columns.resource_luid.in_(luids))
     return filters
-
-
-def _content(strip: ColumnElement[str]) -> Select[Any]:
-    own = runs.c.resource_luid == refreshed_content.c.resource_luid
-    last_at = select(func.max(runs.c.happened_at)).where(own).scalar_subquery().label("last_at")
-    joined = refreshed_content.outerjoin(resources, resources.c.luid == refreshed_content.c.resource_luid)
-    return select(refreshed_content, resources.c.owner, resources.c.project, last_at, strip).select_from(joined)
 
 
 def _strip(dialect: str) -> ColumnElement[str]:

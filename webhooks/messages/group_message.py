@@ -51,11 +51,11 @@ def group_message(
     is_own = any(one.incident.kind in OWN_KINDS for one in members)
     title = count(len(members), "problem") if is_own else count(len(members), "refresh", "refreshes")
     states = {one.incident.state for one in members}
+    introduction = f"{describe_group(one.incident for one in members)}."
+    held = "Opened during a silence or quiet hours, and still open at the end." if summary_at else ""
     return Message(
         title=title,
-        text="\n".join(
-            filter(None, [_introduction(members), _held(summary_at), _database(members), *_reasons(active)])
-        ),
+        text="\n".join(filter(None, [introduction, held, _database(members), *_reasons(active)])),
         facts=tuple(_facts([one.incident for one in members], zone)),
         severity=group_severity([one.incident for one in members]),
         status=group_status([one.incident for one in members]),
@@ -105,14 +105,6 @@ def _facts(incidents: Sequence[Incident], zone: tzinfo) -> list[tuple[str, str |
         last = max(one.closed_at for one in incidents if one.closed_at)
         facts += [("Closed", Timestamp(last, zone)), ("Duration", duration(last - first))]
     return [fact for fact in facts if fact[1]]
-
-
-def _introduction(members: Sequence[Member]) -> str:
-    return f"{describe_group(one.incident for one in members)}."
-
-
-def _held(summary_at: datetime | None) -> str:
-    return "Opened during a silence or quiet hours, and still open at the end." if summary_at else ""
 
 
 def _database(members: Sequence[Member]) -> str:

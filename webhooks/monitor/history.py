@@ -68,7 +68,11 @@ def import_history(
     begun = now
     if before and not before["complete"] and before["since"] <= since.timestamp():
         begun = from_timestamp(before["reached"])
-    found = _Import(inbox, _content_names(tableau), tableau.session().site_luid, since, key, reached=begun)
+    names = ContentNames()
+    names.add("workbook", tableau.workbooks(page_size=PAGE_SIZE))
+    names.add("datasource", tableau.datasources(page_size=PAGE_SIZE))
+    names.add("flow", tableau.flows(page_size=PAGE_SIZE))
+    found = _Import(inbox, names, tableau.session().site_luid, since, key, reached=begun)
     filters = where("createdAt", "gte", since), where("createdAt", "lte", begun + timedelta(seconds=1))
     job_types = (*REFRESH_JOB_TYPES, *RUN_FLOW_JOB_TYPES)
     jobs = (
@@ -117,14 +121,6 @@ class _Import:
     def _save(self, reached: datetime, *, complete: bool) -> None:
         state = {"since": self.since.timestamp(), "reached": reached.timestamp(), "complete": complete}
         self.inbox.state.set(STATE + self.key, state)
-
-
-def _content_names(tableau: Tableau) -> ContentNames:
-    names = ContentNames()
-    names.add("workbook", tableau.workbooks(page_size=PAGE_SIZE))
-    names.add("datasource", tableau.datasources(page_size=PAGE_SIZE))
-    names.add("flow", tableau.flows(page_size=PAGE_SIZE))
-    return names
 
 
 class HistoryCheck:

@@ -149,7 +149,8 @@ class Reconciler:
         ]
         if window.full:
             self._remember_users()
-        jobs = self._ended_jobs(window, now)
+        listed_jobs = self._job_list.refreshes(window.since, now)
+        jobs = [job for job in listed_jobs if job.ended_at and window.since <= job.ended_at < window.until]
         refreshes = _ended_refreshes(jobs)
         looked_up: dict[str, Content] = {}
         missed, until = self._missed_refreshes(refreshes, arrivals, window.until, desired, looked_up)
@@ -177,11 +178,6 @@ class Reconciler:
             self._remember(listed, window.until)
             self._inbox.resources.mark_deleted([one.luid for one in missed if event_type(one.event_type).content_gone])
         return until
-
-    def _ended_jobs(self, window: Window, now: datetime) -> list[BackgroundJob]:
-        """Return the refreshes that ended within the window."""
-        jobs = self._job_list.refreshes(window.since, now)
-        return [job for job in jobs if job.ended_at and window.since <= job.ended_at < window.until]
 
     def _learn(
         self,

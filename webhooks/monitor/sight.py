@@ -75,7 +75,9 @@ class Sight:
         is_open = self._alerts.is_open(BLIND)
         if self._unseen_from and self._caught_up and not is_open:
             self._alerts.send(self._downtime(self._unseen_from, now), now)
-        self._alerts.close(BLIND, now, f"Tableau can be read again{self._missed()}")
+        noun = "missed event was" if self._caught_up == 1 else "missed events were"
+        missed = f"; {self._caught_up} {noun} found in its lists" if self._caught_up else ""
+        self._alerts.close(BLIND, now, f"Tableau can be read again{missed}")
         self._caught_up, self._unseen_from = 0, None
 
     def _downtime(self, since: datetime, now: datetime) -> Alert:
@@ -85,12 +87,6 @@ class Sight:
             "The events that it missed were found in Tableau's lists, and run late."
         )
         return Alert(DOWNTIME_ENDED, "This server could not receive events", text, since=since)
-
-    def _missed(self) -> str:
-        if not self._caught_up:
-            return ""
-        noun = "missed event was" if self._caught_up == 1 else "missed events were"
-        return f"; {self._caught_up} {noun} found in its lists"
 
     @property
     def _record(self) -> SightRecord:

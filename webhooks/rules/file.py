@@ -19,7 +19,6 @@ from webhooks.rules.rule import Rule
 from webhooks.rules.rule_table import RuleParser, with_defaults
 from webhooks.rules.rules import Rules
 from webhooks.rules.source import INCLUDE, RulesSource, include_problem, read_source
-from webhooks.rules.watches import Watch
 from webhooks.spelling import hint
 
 T = TypeVar("T")
@@ -76,7 +75,8 @@ class _Parser:
         self._check_includes(missing)
         defaults = self._defaults(self._main)
         rules = [rule for document in documents for rule in self._rules_of(document, defaults)]
-        watches = [watch for document in documents for watch in self._watches_of(document) if watch]
+        tables = [found for document in documents for found in self._tables(document, "watch")]
+        watches = [watch for place, table in tables if (watch := self.rules.watch(place, table))]
         warnings = [str(warning) for warning in self.rules.warnings]
         valid = [rule for rule in rules if rule]
         if not self.rules.errors and not any([*(one.enabled for one in valid), *(one.enabled for one in watches)]):
@@ -101,10 +101,6 @@ class _Parser:
         if document.name:
             defaults = with_defaults(self._defaults(document), defaults)
         return [self.rules.rule(place, table, defaults) for place, table in self._tables(document, "rule")]
-
-    def _watches_of(self, document: Document) -> list[Watch | None]:
-        """Return the watches of one file, None for each that has an error."""
-        return [self.rules.watch(place, table) for place, table in self._tables(document, "watch")]
 
     def _tables(self, document: Document, section: str) -> list[tuple[Place, Mapping[str, Any]]]:
         """Return the tables of a section such as `[[rule]]` with their places: `rule 2 "Finance" (line 14)`."""

@@ -61,8 +61,8 @@ class Comparison:
         for new in self._planner.jobs(record.event):
             self.would[action_of(new)] += 1
             old = known.get(new.key)
-            # The conditions of an unchanged rule were looked up then.
-            certain = not new.where or (old is not None and _same(old.where, new.where))
+            # The conditions of an unchanged rule were looked up then; stored ones have lists for tuples.
+            certain = not new.where or (old is not None and bool(_listed(old.where) == _listed(new.where)))
             if new.where:
                 self.conditional.add(action_of(new))
             if certain and old is not None and old.state is JobState.SKIPPED:
@@ -113,11 +113,6 @@ def action_of(job: Job | NewJob) -> Action:
 
 def _destination(job: Job | NewJob) -> str:
     return str(job.params.get("to", DEFAULT))
-
-
-def _same(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Return whether stored conditions are those of a new job, whose patterns are tuples instead of lists."""
-    return bool(_listed(old) == _listed(new))
 
 
 def _listed(value: Any) -> Any:

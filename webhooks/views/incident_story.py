@@ -171,7 +171,8 @@ def _run_entry(run: Run) -> Entry:
 
 def _jobs_of(inbox: Inbox, record: IncidentRecord, notice: NoticeRecord, now: datetime) -> str:
     """Return the state of the last job that should notify the destination; empty if none is left."""
-    events = filter(None, map(inbox.events.get, _event_ids(record)))
+    ids = {event_id for run in record.incident.runs for event_id in run.event_ids} | {record.event_id or 0}
+    events = filter(None, map(inbox.events.get, sorted(ids - {0})[-MAX_EVENTS:]))
     jobs = [job for event in events for job in event.jobs if job.job.params.get("to") == notice.destination]
     last = max(jobs, key=lambda job: job.job.id, default=None)
     return f"{job_state(last.job)}: {job_outcome(last, now)}" if last else ""
@@ -196,8 +197,3 @@ def _why_no_notice(inbox: Inbox, record: IncidentRecord, now: datetime) -> str:
         if open_jobs
         else "the rules send no notice"
     )
-
-
-def _event_ids(record: IncidentRecord) -> list[int]:
-    ids = {event_id for run in record.incident.runs for event_id in run.event_ids}
-    return sorted(ids | ({record.event_id} if record.event_id else set()))[-MAX_EVENTS:]

@@ -73,11 +73,11 @@ def _daily(starts: Sequence[datetime], zone: tzinfo) -> Rhythm | None:
     local = [at.astimezone(zone) for at in starts]
     middle = local[-1].hour * 60 + local[-1].minute
     # Minutes from the time of the last run, so that times around midnight are close to each other.
-    offsets = sorted((at.hour * 60 + at.minute - middle + HALF_DAY) % (2 * HALF_DAY) - HALF_DAY for at in local)
-    if timedelta(minutes=offsets[-1] - offsets[0]) > MAX_SPREAD:
+    offsets = [(at.hour * 60 + at.minute - middle + HALF_DAY) % (2 * HALF_DAY) - HALF_DAY for at in local]
+    if timedelta(minutes=max(offsets) - min(offsets)) > MAX_SPREAD:
         return None
     # The day of a run is that of the usual time, also if it begins on the other side of midnight.
-    middles = [at - timedelta(minutes=_offset(at, middle)) for at in local]
+    middles = [at - timedelta(minutes=offset) for at, offset in zip(local, offsets, strict=True)]
     dates = Counter(at.date() for at in middles)
     if max(dates.values()) > 1:
         return None
@@ -91,10 +91,6 @@ def _daily(starts: Sequence[datetime], zone: tzinfo) -> Rhythm | None:
             weekdays.add(weekday)
         elif share > 1 - REGULAR:
             return None
-    days_later, minutes = divmod(middle + offsets[-1], 2 * HALF_DAY)
+    days_later, minutes = divmod(middle + max(offsets), 2 * HALF_DAY)
     shifted = frozenset((weekday + days_later) % 7 for weekday in weekdays)
     return Rhythm(zone, time(minutes // 60, minutes % 60), shifted) if weekdays else None
-
-
-def _offset(at: datetime, middle: int) -> int:
-    return (at.hour * 60 + at.minute - middle + HALF_DAY) % (2 * HALF_DAY) - HALF_DAY

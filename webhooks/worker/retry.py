@@ -36,14 +36,10 @@ def next_attempt(
         return now + timedelta(seconds=WAITS[min(attempts, len(WAITS)) - 1] * (1 - JITTER * chance))
     # A handler's own error may have a time without a zone; UTC is meant.
     named = retry_at if retry_at.tzinfo else retry_at.replace(tzinfo=UTC)
-    spread = timedelta(seconds=_spread(error, attempts) * chance)
-    return min(max(named, now), now + LONGEST_WAIT) + spread
-
-
-def _spread(error: BaseException, attempts: int) -> float:
-    """Return the seconds over which jobs that wait for the same time are spread."""
+    # Jobs that wait for the same time are spread over some seconds.
     asked = getattr(error, "spread", None)
-    return float(asked) if isinstance(asked, int | float) else SPREADS[min(attempts, len(SPREADS)) - 1]
+    spread = float(asked) if isinstance(asked, int | float) else SPREADS[min(attempts, len(SPREADS)) - 1]
+    return min(max(named, now), now + LONGEST_WAIT) + timedelta(seconds=spread * chance)
 
 
 def is_permanent(error: BaseException) -> bool:

@@ -20,7 +20,6 @@ from webhooks.cli.support.commands import Command
 from webhooks.cli.support.exit_codes import Failure
 from webhooks.clock import utc_now
 from webhooks.event_types import RULE_EVENT_TYPES
-from webhooks.rules import Rule, Rules
 from webhooks.rules.conditions import select_type
 from webhooks.spelling import hint
 from webhooks.views import formats
@@ -52,8 +51,12 @@ def preview(rule: str, event: str | None, file: Path | None, name: str | None) -
     from webhooks.handlers.notify import NotifyParams  # noqa: PLC0415 - it imports the clients of other services
     from webhooks.views.rule_preview import preview_message  # noqa: PLC0415 - as above
 
-    found = _find(rule, valid_rules(file))
-    shown = given_event(event or _first_type(found), name)
+    by_name = {one.name: one for one in valid_rules(file).rules}
+    found = by_name.get(rule)
+    if found is None:
+        raise Failure(f'No rule is called "{rule}"; {hint(rule, by_name)}')
+    selected = [one for one in RULE_EVENT_TYPES if select_type(found.event_filter.on, one).matched]
+    shown = given_event(event or next(iter(selected), "WorkbookRefreshFailed"), name)
     match = found.match(shown, application.settings().zone)
     if not match.matched:
         click.secho(f'note: rule "{found.name}" does not match this event: {match.reason}', fg="yellow", err=True)
@@ -134,16 +137,3 @@ def _pairs(fields: Iterable[Mapping[str, Any]]) -> list[str]:
             first = left[number] if number < len(left) else ""
             lines.append(f"{first:<{column}}{right[number] if number < len(right) else ''}".rstrip())
     return lines
-
-
-def _find(name: str, rules: Rules) -> Rule:
-    by_name = {rule.name: rule for rule in rules.rules}
-    if name not in by_name:
-        raise Failure(f'No rule is called "{name}"; {hint(name, by_name)}')
-    return by_name[name]
-
-
-def _first_type(rule: Rule) -> str:
-    """Return the first event type that the rule selects, of those with a sample."""
-    selected = [name for name in RULE_EVENT_TYPES if select_type(rule.event_filter.on, name).matched]
-    return next(iter(selected), "WorkbookRefreshFailed")

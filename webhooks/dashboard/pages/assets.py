@@ -38,7 +38,9 @@ def asset_path(file: str) -> str:
 
 @cache
 def _names() -> dict[str, str]:
-    return {path.name: f"{path.stem}.{_digest(path)}{path.suffix}" for path in FOLDER.iterdir() if path.suffix in TYPES}
+    files = [path for path in FOLDER.iterdir() if path.suffix in TYPES]
+    digests = {path: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in files}
+    return {path.name: f"{path.stem}.{digest}{path.suffix}" for path, digest in digests.items()}
 
 
 @cache
@@ -46,7 +48,3 @@ def _files() -> dict[str, tuple[bytes, bytes]]:
     """Return the content of each file, as it is and compressed. They hold no secret, so compression reveals none."""
     contents = {name: (FOLDER / file).read_bytes() for file, name in _names().items()}
     return {name: (content, gzip.compress(content, mtime=0)) for name, content in contents.items()}
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

@@ -48,7 +48,9 @@ def show(visit: Visit) -> Page:
 
 def sync(visit: Visit) -> Response:
     """Create, update, enable and delete our webhooks as the rules need. Raises BadRequest and BadGateway."""
-    target = _require_target(visit)
+    target = _target(visit)
+    if not target:
+        raise BadRequest("WEBHOOK_URL is not set, so it is unknown where Tableau can reach this server.")
     label = visit.services.settings.webhook_label
     failures = []
     for site in visit.services.sites.all:
@@ -103,10 +105,3 @@ def _target(visit: Visit) -> str:
     settings = visit.services.settings
     token = next(iter(settings.webhook_tokens()), "")
     return public_url(settings.webhook_url, token) if settings.webhook_url else ""
-
-
-def _require_target(visit: Visit) -> str:
-    target = _target(visit)
-    if not target:
-        raise BadRequest("WEBHOOK_URL is not set, so it is unknown where Tableau can reach this server.")
-    return target

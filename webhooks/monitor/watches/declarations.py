@@ -97,9 +97,7 @@ class Declarations:
         if name == "project" and content.project.luid:
             yield find_path(content.project, self._tableau(), now).path
         elif name == "owner" and (content.owner.luid or content.owner.name):
-            yield content.owner.name or self._owner(content.owner.luid)
-
-    def _owner(self, luid: str) -> str:
-        if luid not in self._owners:
-            self._owners[luid] = self._tableau().user(luid).name
-        return self._owners[luid]
+            luid = content.owner.luid
+            if not content.owner.name and luid not in self._owners:
+                self._owners[luid] = self._tableau().user(luid).name
+            yield content.owner.name or self._owners[luid]
