@@ -16,6 +16,7 @@ from notifiers.text import clean, one_line, shorten
 SIGNS = {"info": "i", "good": "✓", "warning": "!", "bad": "✗"}
 STYLES = {"info": "cyan", "good": "green", "warning": "yellow", "bad": "red"}
 # A pipe takes up to 4,096 bytes in one piece; longer blocks of two processes could mix.
+PIPE = 4096
 TITLE, TEXT, FACTS, NAME, VALUE = 200, 1200, 12, 40, 100
 # With a table, fewer facts fit. Rows, characters of a cell, and of a line of the table.
 FACTS_WITH_TABLE, ROWS, CELL, LINE = 5, 10, 30, 110
@@ -29,7 +30,10 @@ def render(message: Message, now: datetime, *, terminal: bool, encoding: str = "
     )
     # Without hard wrapping a URL stays in one piece and can be clicked.
     console.print(_block(message, now), soft_wrap=True)
-    return page.getvalue().encode(encoding, "replace").decode(encoding)
+    block = page.getvalue().encode(encoding, "replace").decode(encoding)
+    if terminal or len(block.encode()) <= PIPE:
+        return block
+    return shorten(block.rstrip(), PIPE - 2, width=lambda character: len(character.encode())) + "\n\n"
 
 
 def _block(message: Message, now: datetime) -> Text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
@@ -28,6 +29,9 @@ from notifiers.values import Link
 
 # Characters of a subject, a text, a value, and a cell; rows of a table.
 SUBJECT, TEXT, VALUE, CELL, ROWS = 200, 20_000, 2000, 200, 200
+# A name that looks like an encoded word would be decoded, line breaks included, and could begin a header of its own.
+# https://www.rfc-editor.org/rfc/rfc2047#section-2
+ENCODED_WORD, SEPARATED = re.compile(r"=(?=\?)"), "=\u2060"
 COLOURS = {"info": "#57606a", "good": "#1a7f37", "warning": "#9a6700", "bad": "#cf222e"}
 FONT = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 
@@ -40,7 +44,8 @@ def render(message: Message, sender: Address, recipients: Sequence[Address], now
     """
     mail, incident = EmailMessage(policy=SMTP), message.incident
     subject = one_line(incident.title) if incident else title_of(message)
-    mail["Subject"] = f"{'Re: ' if incident and incident.state == 'closed' else ''}{shorten(subject, SUBJECT)}"
+    subject = ENCODED_WORD.sub(SEPARATED, shorten(subject, SUBJECT))
+    mail["Subject"] = f"{'Re: ' if incident and incident.state == 'closed' else ''}{subject}"
     mail["From"], mail["To"] = sender, tuple(recipients)
     mail["Date"] = format_datetime(now)
     places = ",".join(address.addr_spec for address in recipients)

@@ -7,6 +7,7 @@ https://adaptivecards.io/explorer/TextRun.html
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,8 +27,8 @@ LINES, ROWS, COLUMNS, ACTIONS = 60, 30, 8, 6
 COLOURS = {"info": "default", "good": "good", "warning": "warning", "bad": "attention"}
 SIGNS = {"info": "", "good": "✅ ", "warning": "⚠️ ", "bad": "🔴 "}
 NOTE = "Shortened: Teams accepts 28 KB."
-# Teams replaces {{DATE(…)}} and {{TIME(…)}} in texts.
-BRACES, WORD_JOINER = "{{", "\u2060"
+# Teams replaces {{DATE(…)}} and {{TIME(…)}} in texts; an invisible character between the braces prevents that.
+BRACE, SEPARATED = re.compile(r"\{(?=\{)"), "{\u2060"
 
 
 def render(message: Message) -> bytes:
@@ -107,7 +108,7 @@ def _actions(message: Message) -> list[Element]:
 
 def _runs(text: str, limit: int, **style: Any) -> Element:
     """Return a block of text that is shown as it is, cut to `limit` bytes."""
-    shown = shorten(text, limit, width=_bytes).replace(BRACES, WORD_JOINER.join(BRACES))
+    shown = BRACE.sub(SEPARATED, shorten(text, limit, width=_bytes))
     return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": shown, **style}]}
 
 

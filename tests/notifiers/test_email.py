@@ -136,6 +136,15 @@ def test_every_message_makes_a_valid_mail(message: Message) -> None:
     assert mail["To"] == "Tableau Webhooks <bi@example.org>"
 
 
+def test_name_that_looks_like_an_encoded_word_is_shown_as_it_is() -> None:
+    """Decoded, its line breaks would be headers of its own, and readers would see another name."""
+    for name in ("Sales =?utf-8?q?=0d=0aBcc:_evil=40example.org?=", "=?utf-8?b?RGlzayBmdWxs?="):
+        content = render(Message(name), SENDER, [SENDER], NOW).as_bytes()
+        mail = message_from_bytes(content, policy=policy.default)
+        assert mail["Bcc"] is None
+        assert mail["Subject"].replace("\u2060", "") == name
+
+
 def test_mails_about_an_incident_are_one_conversation(port: int, world: Any) -> None:
     """All refer to the same id and have the same subject; a repeated one has the same id, a later one another."""
     closed = replace(MESSAGE, id="notice 7 close", status="Recovered", incident=replace(INCIDENT, state="closed"))

@@ -24,6 +24,9 @@ ANY_TEXT = st.text(st.characters(exclude_categories=[]))  # lone surrogates too
         ("pair \ud83d\ude00", "pair 😀"),
         ("invoice\u202egpj.exe", "invoicegpj.exe"),
         ("Ümläut 日本", "Ümläut 日本"),
+        ("\u061cx", "x"),
+        ("👩\u200d👧", "👩\u200d👧"),
+        ("\u200b \u3164\u00ad", ""),
     ],
 )
 def test_clean_removes_what_a_terminal_would_obey(given_text: str, cleaned: str) -> None:
