@@ -279,6 +279,7 @@ expected_runs = Table(
 )
 Index("expected_runs_state", expected_runs.c.state, expected_runs.c.expected_at)
 Index("expected_runs_time", expected_runs.c.expected_at)
+Index("expected_runs_resource", expected_runs.c.resource_luid, expected_runs.c.expected_at)
 
 # What checks found about a resource: the evidence of incidents that are not about runs.
 findings = Table(
@@ -480,3 +481,12 @@ slots = Table(
     Column("asked_at", Double, nullable=False),
 )
 Index("slots_due", slots.c.key, slots.c.due_at)
+
+# The workbooks that use a data source, as a job last saw them: a JSON list of objects.
+downstream = Table(
+    "downstream",
+    metadata,
+    Column("resource_luid", Text, primary_key=True),
+    Column("workbooks", Text, nullable=False),
+    Column("looked_up_at", Double, nullable=False),
+)

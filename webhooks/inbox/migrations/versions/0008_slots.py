@@ -1,6 +1,6 @@
-"""Store the places of calls that wait for a limit of a service.
+"""Store the places of calls that wait for a limit of a service, and which workbooks use a data source.
 
-Rolling deployment: the table is new, so that processes of the previous version go on.
+Rolling deployment: the tables are new, so that processes of the previous version go on.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Create the tables, and add columns to those that exist."""
     _create_slots()
+    _create_downstream()
 
 
 def _create_slots() -> None:
@@ -31,3 +32,14 @@ def _create_slots() -> None:
     )
     op.create_index("slots_due", "slots", ["key", "due_at"])
     op.execute("DELETE FROM state WHERE key LIKE 'budget %'")
+
+
+def _create_downstream() -> None:
+    """Create the workbooks that use a data source, and find the expected refreshes of one resource by an index."""
+    op.create_table(
+        "downstream",
+        sa.Column("resource_luid", sa.Text, primary_key=True),
+        sa.Column("workbooks", sa.Text, nullable=False),
+        sa.Column("looked_up_at", sa.Double, nullable=False),
+    )
+    op.create_index("expected_runs_resource", "expected_runs", ["resource_luid", "expected_at"])
