@@ -23,6 +23,7 @@ from sqlalchemy import Executable, create_engine, insert, select, text
 from tests.support.databases import NOTIFY, Clock, some_event
 from webhooks.event import Event
 from webhooks.inbox import MISSING, Inbox, Migrate, Namespace, Resource, migrate
+from webhooks.inbox.dump_schema import dump_schema
 from webhooks.inbox.indexes import PARTIAL_INDEXES
 from webhooks.inbox.schema import events, metadata
 from webhooks.job import Job, NewJob
@@ -49,6 +50,12 @@ def test_head_is_the_newest_revision() -> None:
     config = Config()
     config.set_main_option("script_location", str(ROOT / "webhooks/inbox/migrations"))
     assert ScriptDirectory.from_config(config).get_current_head() == migrate.HEAD
+
+
+def test_new_databases_are_what_the_migrations_make() -> None:
+    """A new SQLite database is created by statements instead of migrations, and is exactly the same."""
+    again = "run .venv/bin/python -m webhooks.inbox.dump_schema"
+    assert migrate.NEW_DATABASE.read_text(encoding="utf-8") == dump_schema(), again
 
 
 def test_migrations_make_the_schema_of_the_code(inbox: Inbox, url: str) -> None:

@@ -12,6 +12,10 @@ from webhooks.inbox.databases.store import Store
 
 # The newest revision in migrations/versions; a test compares the two.
 HEAD = "0008"
+# The statements that make an empty SQLite database one of revision HEAD, in 3 ms instead of 60 ms.
+NEW_DATABASE = Path(__file__).parent / "migrations" / "sqlite.sql"
+# The statements of a trigger end with semicolons as well.
+SEPARATOR = "\n\n"
 
 
 class Migrate(Enum):
@@ -61,16 +65,25 @@ def upgrade(store: Store) -> None:
                 f"The schema of the inbox is revision {found}, made by a newer version of this server; "
                 f"this version needs {HEAD}. Use the newer version, or another DATABASE_URL"
             )
+        if found is None and connection.dialect.name == "sqlite" and not inspect(connection).get_table_names():
+            for statement in NEW_DATABASE.read_text(encoding="utf-8").split(SEPARATOR):
+                connection.exec_driver_sql(statement)
+            found = revision(connection)
         if found == HEAD:
-            return  # another process has migrated it meanwhile
-        # Imported here because it takes 0.1 s that most starts do not need.
-        from alembic import command  # noqa: PLC0415 - see above
-        from alembic.config import Config  # noqa: PLC0415 - see above
+            return  # new, or migrated by another process meanwhile
+        run_migrations(connection)
 
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+
+def run_migrations(connection: Connection) -> None:
+    """Run the migrations that the database does not have yet, in the transaction of the connection."""
+    # Imported here because it takes 0.2 s that most starts do not need.
+    from alembic import command  # noqa: PLC0415 - see above
+    from alembic.config import Config  # noqa: PLC0415 - see above
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
 def revision(connection: Connection) -> str | None:
