@@ -73,14 +73,17 @@ def add_silence(call: Call, body: SilenceBody) -> dict[str, Any]:
             weekly = parse_weekly(times, call.services.settings.zone)
         except ValueError as error:
             raise Refused(409, f"weekly: {error}.") from None
-    silence = call.inbox.silences.add(
-        matchers={field: list(patterns) for field, patterns in body.matchers.items() if patterns},
-        start=start,
-        end=body.end,
-        by=call.visitor.name,
-        reason=call.redact(body.reason),
-        weekly=weekly,
-    )
+    try:
+        silence = call.inbox.silences.add(
+            matchers={field: list(patterns) for field, patterns in body.matchers.items() if patterns},
+            start=start,
+            end=body.end,
+            by=call.visitor.name,
+            reason=call.redact(body.reason),
+            weekly=weekly,
+        )
+    except ValueError as error:
+        raise Refused(404, f"matchers: {error}") from None
     call.record("add silence", f"silence {silence.id}", f"{silence_wording.matchers(silence)}: {silence.reason}")
     return silence_object(call, silence)
 
@@ -98,6 +101,7 @@ def replay(call: Call, body: Parameters, number: int) -> dict[str, Any]:  # noqa
     get_event(call, number)
     call.record("replay", "events", str(number))
     call.inbox.events.replay([number])
+    call.inbox.incidents.announce()
     return {"id": number}
 
 

@@ -7,10 +7,13 @@ import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from webhooks.inbox.visible import VisibleInbox
 from webhooks.views import formats
 from webhooks.views.addresses import address_of
+from webhooks.views.limits import scope_of
 
 if TYPE_CHECKING:
     from webhooks.inbox import Inbox
@@ -38,9 +41,21 @@ class Call:
     visitor: Visitor
     now: datetime
 
+    @cached_property
+    def inbox(self) -> VisibleInbox:
+        """The inbox as far as the visitor may see it."""
+        return VisibleInbox(self.services.inbox, scope_of(self.visitor.scope, self.services.sites))
+
     @property
-    def inbox(self) -> Inbox:
-        """The inbox."""
+    def sees_everything(self) -> bool:
+        """Return whether the visitor is not limited to sites and projects."""
+        return self.inbox.scope.is_whole
+
+    @property
+    def whole(self) -> Inbox:
+        """The whole inbox. Raises Refused for a visitor who is limited to sites and projects."""
+        if not self.sees_everything:
+            raise Refused(404, "This is not available to tokens and sessions that are limited to sites or projects.")
         return self.services.inbox
 
     @property
@@ -65,7 +80,9 @@ class Call:
     def record(self, act: str, subject: str, details: str = "") -> None:
         """Append an act to the audit log."""
         person = self.visitor
-        self.inbox.audit.record(by=person.name, origin=person.origin, act=act, subject=subject, details=details)
+        self.services.inbox.audit.record(
+            by=person.name, origin=person.origin, act=act, subject=subject, details=details
+        )
 
     def require_future(self, moment: datetime | None, name: str) -> None:
         """Raise Refused if the time is not in the next ten years."""

@@ -31,7 +31,7 @@ Texts = Annotated[list[Text], Field(max_length=20)]
 Note = Annotated[str, StringConstraints(max_length=MAX_NOTE, strip_whitespace=True, pattern=r"^[^\x00]*$")]
 EventState = Literal["received", "planned", "ignored", "ready", "running", "done", "skipped", "dead", "cancelled"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-Matcher = Literal["site", "project", "resource_name", "resource_luid", "kind", "reason_class", "tags"]
+Matcher = Literal["site", "project", "path", "resource_name", "resource_luid", "kind", "reason_class", "tags"]
 
 
 class Parameters(BaseModel):

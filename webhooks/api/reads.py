@@ -125,14 +125,14 @@ def rule_versions(call: Call, query: Parameters) -> dict[str, Any]:  # noqa: ARG
     """Return the versions of the rules, the one in force first."""
     items = [
         {"id": one.id, "digest": one.digest, "source": one.source, "activated_at": iso(one.activated_at)}
-        for one in call.inbox.rule_versions.list()
+        for one in call.whole.rule_versions.list()
     ]
     return {"items": hide_in(items, call.redact), "next": None}
 
 
 def audit(call: Call, query: AuditQuery) -> dict[str, Any]:
     """Return the audit log, the newest row first."""
-    found = call.inbox.audit.list(before=number_of(query.cursor), subject=query.subject, limit=query.limit + 1)
+    found = call.whole.audit.list(before=number_of(query.cursor), subject=query.subject, limit=query.limit + 1)
 
     def entry(row: Any) -> dict[str, Any]:
         return {

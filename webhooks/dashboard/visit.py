@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from flask import Request
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, NotFound
 
+from webhooks.inbox.visible import VisibleInbox
 from webhooks.text import cut
 from webhooks.views import formats
 from webhooks.views.addresses import address_of
+from webhooks.views.limits import scope_of
 from webhooks.views.status import refreshes
 from webhooks.visitors import Role, Visitor, permits
 
@@ -40,9 +42,21 @@ class Visit:
     visitor: Visitor | None
     now: datetime
 
+    @cached_property
+    def inbox(self) -> VisibleInbox:
+        """The inbox as far as the visitor may see it."""
+        return VisibleInbox(self.services.inbox, scope_of(self.person.scope, self.services.sites))
+
     @property
-    def inbox(self) -> Inbox:
-        """The inbox."""
+    def sees_everything(self) -> bool:
+        """Return whether the visitor is not limited to sites and projects."""
+        return self.inbox.scope.is_whole
+
+    @property
+    def whole(self) -> Inbox:
+        """The whole inbox. Raises NotFound for a visitor who is limited to sites and projects."""
+        if not self.sees_everything:
+            raise NotFound("There is no such page.")
         return self.services.inbox
 
     @cached_property
@@ -58,8 +72,8 @@ class Visit:
         return self.visitor
 
     def remember(self, name: str, seconds: float, find: Callable[[], T]) -> T:
-        """Return what `find` has returned within the last seconds, for any visitor of this process."""
-        at = time.monotonic()
+        """Return what `find` has returned within the last seconds, for any visitor with the same scope."""
+        at, name = time.monotonic(), f"{name} {self.person.scope}"
         own = _remembered.setdefault(self.services, {})
         known = own.get(name)
         if known is None or at - known[0] > seconds:
@@ -111,7 +125,9 @@ class Visit:
     def record(self, act: str, subject: str, details: str = "") -> None:
         """Append to the audit log what the visitor does."""
         person = self.person
-        self.inbox.audit.record(by=person.name, origin=person.origin, act=act, subject=subject, details=details)
+        self.services.inbox.audit.record(
+            by=person.name, origin=person.origin, act=act, subject=subject, details=details
+        )
 
     def field(self, name: str, *, most: int = 1000) -> str:
         """Return a field of the form that was sent. Raises BadRequest if it is too long."""

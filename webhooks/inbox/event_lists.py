@@ -13,6 +13,7 @@ from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.queries import RARE, event_filters, name_filter
 from webhooks.inbox.schema import DEAD, EVENT_STATES, OPEN, events, jobs
+from webhooks.inbox.scope import WHOLE, Scope
 from webhooks.job import JobState
 
 # Ids that one search looks through: only ids have an index, which receiving pays for.
@@ -67,8 +68,8 @@ class DeadCause:
 class EventLists:
     """Lists of events, and of dead jobs by their causes."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, scope: Scope = WHOLE) -> None:
+        self._store, self._scope = store, scope
 
     def page(
         self,
@@ -91,7 +92,8 @@ class EventLists:
         if names:
             either = (events.c.resource_name, events.c.resource_luid)
             filters.append(or_(*(name_filter(column, name) for name in names for column in either)))
-        is_narrow = bool(event_types or names or set(states) - RARE)
+        filters += self._scope.events()
+        is_narrow = bool(event_types or names or set(states) - RARE or not self._scope.is_whole)
 
         def read(connection: Connection) -> EventPage:
             newest = before or (connection.execute(select(func.max(events.c.id))).scalar() or 0) + 1
@@ -114,7 +116,9 @@ class EventLists:
     def dead_by_cause(self) -> list[DeadCause]:
         """Return the newest dead jobs, grouped by handler, rule and error; those that died last come first."""
         columns = (jobs.c.id, jobs.c.event_id, jobs.c.handler, jobs.c.rule, jobs.c.error, jobs.c.finished_at)
-        query = select(*columns).where(text(DEAD)).order_by(jobs.c.finished_at.desc()).limit(MAX_DEAD)
+        query = (
+            select(*columns).where(text(DEAD), *self._scope.jobs()).order_by(jobs.c.finished_at.desc()).limit(MAX_DEAD)
+        )
         groups: dict[tuple[str, str | None, str], list[tuple[int, int, float | None]]] = {}
         for row in self._store.rows(query):
             key = (row["handler"], row["rule"], row["error"] or "unknown reason")
@@ -136,9 +140,8 @@ class EventLists:
         """Return the states of the jobs of each rule, among the newest jobs."""
         newest = select(func.max(jobs.c.id)).scalar_subquery()
         query = select(jobs.c.rule, jobs.c.state, func.count().label("number"))
-        query = query.where(jobs.c.id > newest - RECENT_JOBS, jobs.c.rule.is_not(None)).group_by(
-            jobs.c.rule, jobs.c.state
-        )
+        query = query.where(jobs.c.id > newest - RECENT_JOBS, jobs.c.rule.is_not(None), *self._scope.jobs())
+        query = query.group_by(jobs.c.rule, jobs.c.state)
         found: dict[str, dict[str, int]] = {}
         for row in self._store.rows(query):
             found.setdefault(row["rule"], {})[JobState(row["state"]).word] = row["number"]
@@ -146,7 +149,21 @@ class EventLists:
 
     def open_jobs(self) -> int:
         """Return the number of jobs that wait or run."""
-        return int(self._store.scalar(select(func.count()).select_from(jobs).where(text(OPEN))) or 0)
+        query = select(func.count()).select_from(jobs).where(text(OPEN), *self._scope.jobs())
+        return int(self._store.scalar(query) or 0)
+
+    def existing(self, event_ids: Sequence[int]) -> list[int]:
+        """Return those of the events that are in the scope, in their order."""
+        query = select(events.c.id).where(events.c.id.in_(event_ids), *self._scope.events())
+        found = {row["id"] for row in self._store.rows(query)}
+        return [event_id for event_id in dict.fromkeys(event_ids) if event_id in found]
+
+    def visible_jobs(self, job_ids: Sequence[int]) -> Sequence[int]:
+        """Return those of the jobs that are in the scope."""
+        if self._scope.is_whole:
+            return job_ids
+        query = select(jobs.c.id).where(jobs.c.id.in_(job_ids), *self._scope.jobs())
+        return [row["id"] for row in self._store.rows(query)]
 
 
 def _job_states(connection: Connection, event_ids: Sequence[int]) -> dict[int, Counter[str]]:

@@ -23,6 +23,7 @@ from webhooks.inbox.job_rows import insert_jobs, job_row, requeue_jobs
 from webhooks.inbox.queries import EVENT_QUERY, RECORD_QUERY, event_filters, event_records
 from webhooks.inbox.records import EventRecord, EventSummary, Receipt, event_of, summary_of
 from webhooks.inbox.schema import IGNORED, PLANNED, RECEIVED, UNPLANNED, events, jobs, synthetic_events
+from webhooks.inbox.scope import WHOLE, Scope
 from webhooks.incidents import RunEvidence, evidence
 from webhooks.job import OPEN_STATES, JobState, NewJob, planning_failure
 
@@ -61,8 +62,8 @@ class EventPlan:
 class Events:
     """Stored events. `news` is set after each commit that adds work."""
 
-    def __init__(self, store: Store, news: threading.Event) -> None:
-        self._store, self._news = store, news
+    def __init__(self, store: Store, news: threading.Event, scope: Scope = WHOLE) -> None:
+        self._store, self._news, self._scope = store, news, scope
         self._unavailable = False
 
     def receive(self, event: Event) -> Receipt:
@@ -86,7 +87,7 @@ class Events:
 
     def get(self, event_id: int) -> EventRecord | None:
         """Return an event with its jobs and their attempts, or None."""
-        query = RECORD_QUERY.where(events.c.id == event_id)
+        query = RECORD_QUERY.where(events.c.id == event_id, *self._scope.events())
         found = self._store.read(lambda connection: event_records(connection, query))
         return found[0] if found else None
 
@@ -112,7 +113,7 @@ class Events:
             event_types=event_types, resources=resources, states=states, since=since, after=after, before=before
         )
         hidden = () if event_types or resources else (events.c.id.not_in(HEARTBEATS),)
-        query = RECORD_QUERY.where(*filters, *hidden).order_by(order).limit(limit)
+        query = RECORD_QUERY.where(*filters, *hidden, *self._scope.events()).order_by(order).limit(limit)
         return self._store.read(lambda connection: event_records(connection, query))
 
     def count_since(self, since: datetime) -> int:
@@ -125,15 +126,16 @@ class Events:
 
         Returns the number of events found.
         """
-        finished = select(jobs.c.id).where(jobs.c.event_id.in_(event_ids), jobs.c.state.not_in(OPEN_STATES))
-        again = update(events).where(events.c.id.in_(event_ids)).values(state=RECEIVED)
+        these = select(events.c.id).where(events.c.id.in_(event_ids), *self._scope.events())
+        finished = select(jobs.c.id).where(jobs.c.event_id.in_(these), jobs.c.state.not_in(OPEN_STATES))
+        again = update(events).where(events.c.id.in_(these)).values(state=RECEIVED)
 
         def replay(connection: Connection) -> int:
             now = self._store.now(connection)
             ids = connection.execute(finished).scalars().all()
             requeue_jobs(connection, ids, now=now, wall=self._store.to_wall(now))
             # A job that waits for its next attempt is due at once.
-            waits = and_(jobs.c.event_id.in_(event_ids), jobs.c.state == int(JobState.READY), jobs.c.due_at > now)
+            waits = and_(jobs.c.event_id.in_(these), jobs.c.state == int(JobState.READY), jobs.c.due_at > now)
             connection.execute(update(jobs).where(waits).values(due_at=now))
             return connection.execute(again).rowcount
 

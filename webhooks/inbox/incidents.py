@@ -25,6 +25,7 @@ from webhooks.inbox.incident_updates import (
 )
 from webhooks.inbox.job_rows import insert_jobs, job_row
 from webhooks.inbox.schema import acts, events, incidents, notices
+from webhooks.inbox.scope import WHOLE, Scope
 from webhooks.incidents import Act, ResourceDetails, RunEvidence
 from webhooks.job import REFRESH_INCIDENT, NewJob
 
@@ -43,8 +44,8 @@ ANY_DUE = (
 class Incidents:
     """All incidents; acts change them."""
 
-    def __init__(self, store: Store, news: threading.Event) -> None:
-        self._store, self._news = store, news
+    def __init__(self, store: Store, news: threading.Event, scope: Scope = WHOLE) -> None:
+        self._store, self._news, self._scope = store, news, scope
 
     def list(
         self,
@@ -62,7 +63,7 @@ class Incidents:
         `resources` are LUIDs or names, `projects` names or paths, `owners` names or e-mail addresses; all with `*` and
         `?`. `since` leaves out those that were closed before. At most `limit`; None: all.
         """
-        filters = incident_filters(states, kinds, resources, projects, owners)
+        filters = [*self._scope.incidents(), *incident_filters(states, kinds, resources, projects, owners)]
         if since is not None:
             filters.append(or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= since.timestamp()))
         query = (
@@ -90,7 +91,7 @@ class Incidents:
 
         A place is the time of the closing in seconds since 1970 and the number.
         """
-        filters = [*incident_filters((), kinds, resources, projects, owners)]
+        filters = [*self._scope.incidents(), *incident_filters((), kinds, resources, projects, owners)]
         filters.append(incidents.c.closed_at >= since.timestamp())
         if before is not None:
             at, number = before
@@ -116,7 +117,7 @@ class Incidents:
         limit: int = 50,
     ) -> Sequence[IncidentRecord]:
         """Return incidents with smaller numbers than `before`, the greatest number first; filters as in `list`."""
-        filters = incident_filters(states, kinds, resources, projects, owners)
+        filters = [*self._scope.incidents(), *incident_filters(states, kinds, resources, projects, owners)]
         if since is not None:
             filters.append(or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= since.timestamp()))
         if before is not None:
@@ -129,7 +130,8 @@ class Incidents:
     def count_open(self) -> dict[tuple[str, str], int]:
         """Return the number of incidents that are not closed, by kind and state."""
         query = select(incidents.c.kind, incidents.c.state, func.count().label("number"))
-        query = query.where(incidents.c.closed_at.is_(None)).group_by(incidents.c.kind, incidents.c.state)
+        query = query.where(incidents.c.closed_at.is_(None), *self._scope.incidents())
+        query = query.group_by(incidents.c.kind, incidents.c.state)
         return {(row["kind"], row["state"]): row["number"] for row in self._store.rows(query)}
 
     def get(self, incident_id: int) -> IncidentRecord:
@@ -138,7 +140,7 @@ class Incidents:
 
     def of_resource(self, site_luid: str, resource_luid: str, at: datetime) -> IncidentRecord | None:
         """Return the failing incident of a resource that covers this time, else the newest one; None if none is."""
-        own = (incidents.c.resource_luid == resource_luid, incidents.c.site_luid == site_luid)
+        own = (incidents.c.resource_luid == resource_luid, incidents.c.site_luid == site_luid, *self._scope.incidents())
         query = select(incidents.c.id, incidents.c.opened_at, incidents.c.closed_at)
         query = query.where(*own, incidents.c.kind == FAILING).order_by(incidents.c.opened_at.desc()).limit(20)
 
@@ -156,6 +158,7 @@ class Incidents:
         query = select(*columns).where(
             incidents.c.site_luid == site_luid.lower(), incidents.c.kind == FAILING, incidents.c.closed_at.is_(None)
         )
+        query = query.where(*self._scope.incidents())
         rows = self._store.rows(query)
         return {row["resource_luid"]: (row["resource_kind"], row["resource_name"]) for row in rows}
 
@@ -166,7 +169,8 @@ class Incidents:
         """
 
         def save(connection: Connection) -> IncidentRecord:
-            key = connection.execute(select(incidents.c.key).where(incidents.c.id == incident_id)).scalar()
+            own = (incidents.c.id == incident_id, *self._scope.incidents())
+            key = connection.execute(select(incidents.c.key).where(*own)).scalar()
             if key is None:
                 raise UnknownIncident(f"There is no incident {incident_id}")
             act_id = self.insert_act(connection, incident_id, key, act, origin=origin)
@@ -361,7 +365,8 @@ class Incidents:
         return deleted
 
     def _load(self, connection: Connection, incident_id: int) -> IncidentRecord:
-        row = connection.execute(select(incidents).where(incidents.c.id == incident_id)).mappings().first()
+        own = (incidents.c.id == incident_id, *self._scope.incidents())
+        row = connection.execute(select(incidents).where(*own)).mappings().first()
         if row is None:
             raise UnknownIncident(f"There is no incident {incident_id}")
         (record,) = incident_records(connection, [row])

@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, cast, func, select
 
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.schema import resources, runs
+from webhooks.inbox.scope import WHOLE, Scope
 
 HOUR_SECONDS = 3600
 
@@ -27,8 +28,8 @@ class HourOfRuns:
 class Overviews:
     """Overviews of runs."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, scope: Scope = WHOLE) -> None:
+        self._store, self._scope = store, scope
 
     def runs_by_hour(self, since: datetime) -> Sequence[HourOfRuns]:
         """Return how many runs each project has had in each hour since that time, by outcome."""
@@ -39,7 +40,7 @@ class Overviews:
         query = (
             select(project, hour, runs.c.outcome, func.count().label("number"))
             .select_from(runs.outerjoin(resources, resources.c.luid == runs.c.resource_luid))
-            .where(runs.c.happened_at >= since.timestamp())
+            .where(runs.c.happened_at >= since.timestamp(), *self._scope.content(runs))
             .group_by(project, hour, runs.c.outcome)
         )
         rows = self._store.rows(query)

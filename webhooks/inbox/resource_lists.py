@@ -16,6 +16,7 @@ from webhooks.inbox.databases.store import Store
 from webhooks.inbox.incident_records import IncidentRecord, incident_records
 from webhooks.inbox.queries import name_filter
 from webhooks.inbox.schema import expected_runs, incidents, refreshed_content, resources, runs
+from webhooks.inbox.scope import WHOLE, Scope
 
 # Runs of each content that a list shows.
 STRIP_RUNS = 100
@@ -44,8 +45,8 @@ class RefreshedContent:
 class ResourceLists:
     """Lists of content."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, scope: Scope = WHOLE) -> None:
+        self._store, self._scope = store, scope
 
     def page(
         self,
@@ -61,7 +62,7 @@ class ResourceLists:
 
         `names` and `projects` are patterns with `*` and `?`; `luids` limits the list to some content.
         """
-        filters = _filters(names, projects, kinds, luids)
+        filters = [*self._scope.content(refreshed_content), *_filters(names, projects, kinds, luids)]
         columns = refreshed_content.c
         if after is not None:
             name, luid = after
@@ -87,7 +88,7 @@ class ResourceLists:
 
     def incidents_of(self, luid: str) -> list[IncidentRecord]:
         """Return the last incidents of content, newest first."""
-        query = select(incidents).where(incidents.c.resource_luid == luid)
+        query = select(incidents).where(incidents.c.resource_luid == luid, *self._scope.incidents())
         query = query.order_by(incidents.c.opened_at.desc()).limit(MAX_INCIDENTS)
         return self._store.read(
             lambda connection: incident_records(connection, connection.execute(query).mappings().all())
@@ -96,12 +97,14 @@ class ResourceLists:
     def next_expected(self, luid: str) -> datetime | None:
         """Return when the content is expected to be refreshed next, as far as schedules say."""
         waiting = (expected_runs.c.resource_luid == luid, expected_runs.c.state == "waiting")
-        found = self._store.scalar(select(func.min(expected_runs.c.expected_at)).where(*waiting))
+        query = select(func.min(expected_runs.c.expected_at)).where(*waiting, *self._scope.content(expected_runs))
+        found = self._store.scalar(query)
         return None if found is None else from_timestamp(found)
 
     def last_success(self, luid: str) -> datetime | None:
         """Return when the content was last refreshed successfully."""
         query = select(runs.c.happened_at).where(runs.c.resource_luid == luid, runs.c.outcome == "succeeded")
+        query = query.where(*self._scope.content(runs))
         found = self._store.scalar(query.order_by(runs.c.happened_at.desc()).limit(1))
         return None if found is None else from_timestamp(found)
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Executable, RowMapping, bindparam, delete, fu
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.run_rows import ResourceKey, run_of, run_row
 from webhooks.inbox.schema import incidents, refreshed_content, runs
+from webhooks.inbox.scope import WHOLE, Scope
 from webhooks.incidents import Run, RunEvidence, merge
 from webhooks.incidents.run import MERGE_WINDOW, TOLERANCE
 from webhooks.logs import LogLimiter
@@ -60,12 +61,14 @@ UPDATE = update(runs).where(runs.c.id == bindparam("row_id"))
 class Runs:
     """The runs of all content."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, scope: Scope = WHOLE) -> None:
+        self._store, self._scope = store, scope
 
     def list(self, *, resource_luid: str = "", since: datetime | None = None, limit: int = 100) -> Sequence[Run]:
         """Return runs, newest first."""
-        filters = [runs.c.resource_luid == resource_luid] if resource_luid else []
+        filters = self._scope.content(runs)
+        if resource_luid:
+            filters.append(runs.c.resource_luid == resource_luid)
         if since is not None:
             filters.append(runs.c.happened_at >= since.timestamp())
         query = select(runs).where(*filters).order_by(runs.c.happened_at.desc(), runs.c.id.desc()).limit(limit)
@@ -74,6 +77,7 @@ class Runs:
     def outcomes_since(self, since: datetime) -> dict[str, int]:
         """Return how many runs have ended with each outcome since that time."""
         query = select(runs.c.outcome, func.count().label("number")).where(runs.c.happened_at >= since.timestamp())
+        query = query.where(*self._scope.content(runs))
         return {row["outcome"]: row["number"] for row in self._store.rows(query.group_by(runs.c.outcome))}
 
     def delete_before(self, before: float, *, stopping: Callable[[], bool] = lambda: False) -> int:

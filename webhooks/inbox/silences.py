@@ -12,14 +12,15 @@ from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.notices import weekly_as_dict, weekly_from_dict
 from webhooks.inbox.schema import incidents, silences
+from webhooks.inbox.scope import WHOLE, Scope
 from webhooks.incidents.silences import Silence, WeeklyPeriod
 
 
 class Silences:
     """All silences; those that have ended stay until the retention deletes them."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, scope: Scope = WHOLE) -> None:
+        self._store, self._scope = store, scope
 
     def add(
         self,
@@ -31,9 +32,10 @@ class Silences:
         reason: str,
         weekly: WeeklyPeriod | None = None,
     ) -> Silence:
-        """Store a silence and return it."""
+        """Store a silence, limited to the scope, and return it. Raises ValueError for a site outside of it."""
+        narrowed = self._scope.narrow(matchers)
         values = {
-            "matchers": json.dumps({name: list(patterns) for name, patterns in matchers.items()}),
+            "matchers": json.dumps({name: list(patterns) for name, patterns in narrowed.items()}),
             "starts_at": start.timestamp(),
             "ends_at": end and end.timestamp(),
             "weekly": json.dumps(weekly_as_dict(weekly)) if weekly else None,
@@ -45,7 +47,11 @@ class Silences:
         return self._store.write(lambda connection: _silence(connection.execute(new).mappings().one()))
 
     def list(self, since: datetime, *, limit: int = 200) -> Sequence[Silence]:
-        """Return the silences that have not ended before that time, newest first."""
+        """Return the silences in the scope that have not ended before that time, newest first."""
+        return [silence for silence in self.since(since, limit=limit) if self._scope.includes(silence)]
+
+    def since(self, since: datetime, *, limit: int = 200) -> Sequence[Silence]:
+        """Return all of them, also those that a visitor may not list: they decide what was sent."""
         query = select(silences).where(or_(silences.c.ends_at.is_(None), silences.c.ends_at > since.timestamp()))
         return [_silence(row) for row in self._store.rows(query.order_by(silences.c.id.desc()).limit(limit))]
 
@@ -59,7 +65,7 @@ class Silences:
 
         def end(connection: Connection) -> bool:
             row = connection.execute(own.where(running)).mappings().first()
-            if row is None:
+            if row is None or not self._scope.includes(_silence(row)):
                 return False
             ended = update(silences).where(silences.c.id == silence_id)
             connection.execute(ended.values(ends_at=now.timestamp()))

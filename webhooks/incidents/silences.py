@@ -15,7 +15,7 @@ from webhooks.patterns import Patterns, matches
 
 EVERY_DAY = frozenset(range(7))
 # The fields that a silence can select incidents by.
-MATCHERS = ("site", "project", "resource_name", "resource_luid", "kind", "reason_class", "tags")
+MATCHERS = ("site", "project", "path", "resource_name", "resource_luid", "kind", "reason_class", "tags")
 # The end of a silence that has none.
 FOREVER = datetime.max.replace(tzinfo=UTC)
 # Periods that follow each other without a gap are one; a longer chain than this has no end that matters.
@@ -99,6 +99,8 @@ class Silence:
         values = {
             "site": (incident.site_luid, facts.site or None),
             "project": facts.projects,
+            # The path alone: a project of the same name may be elsewhere.
+            "path": facts.projects[:1],
             "resource_name": (incident.resource_name,),
             "resource_luid": (incident.resource_luid,),
             "kind": (incident.kind,),

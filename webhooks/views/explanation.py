@@ -79,11 +79,14 @@ def explain(
     plan: Plan,
     conditions: Mapping[int, str],
     announced: Mapping[int, Mapping[str, Any]] = MappingProxyType({}),
+    *,
+    only_matching: bool = False,
 ) -> list[Decision]:
     """Return the decisions of the plan of now with the event's jobs, then those about jobs that it does not contain.
 
     `conditions` has, by the id of a job, why the conditions that only Tableau can answer were met, and `announced` the
-    destinations that an announcement of dead letters reached ("notified") and those that it did not ("failed").
+    destinations that an announcement of dead letters reached ("notified") and those that it did not ("failed"). With
+    `only_matching`, decisions without effect are left out, and so is what a rule asks for: both name other content.
     """
     decisions = [_decision(verdict, record.jobs, conditions) for verdict in plan.verdicts]
     explained = {job.job.id for decision in decisions for job in decision.jobs}
@@ -92,7 +95,10 @@ def explain(
     for job in record.jobs:
         if job.job.id not in explained:
             by_origin.setdefault(_origin(job.job, announced, evaluated=evaluated), []).append(job)
-    return decisions + [replace(origin, jobs=tuple(jobs)) for origin, jobs in by_origin.items()]
+    decisions += [replace(origin, jobs=tuple(jobs)) for origin, jobs in by_origin.items()]
+    if only_matching:
+        return [_without_conditions(decision) for decision in decisions if decision.matched or decision.jobs]
+    return decisions
 
 
 def preview(plan: Plan) -> list[Decision]:
@@ -129,6 +135,11 @@ def _decision(verdict: Verdict, records: Iterable[JobRecord], conditions: Mappin
     keys = {record.job.key for record in jobs}
     unmade = tuple(new for new in verdict.jobs if new.key not in keys)
     return Decision(verdict.kind, verdict.name, word, reason, tuple(jobs), unmade)
+
+
+def _without_conditions(decision: Decision) -> Decision:
+    parts = [part for part in decision.reason.split("; ") if not part.startswith("if ")]
+    return replace(decision, reason="; ".join(parts) if decision.matched else "")
 
 
 def _origin(job: Job, announced: Mapping[int, Mapping[str, Any]], *, evaluated: bool) -> Decision:

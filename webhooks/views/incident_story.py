@@ -21,6 +21,7 @@ from webhooks.views.wording import job_outcome, job_state
 
 if TYPE_CHECKING:
     from webhooks.inbox import Inbox, IncidentRecord, NoticeRecord
+    from webhooks.inbox.visible import VisibleInbox
     from webhooks.incidents import Run, Silence
 
 # Runs of one incident that are shown.
@@ -120,7 +121,7 @@ class _Teller:
 
 
 def read_story(
-    inbox: Inbox,
+    inbox: Inbox | VisibleInbox,
     record: IncidentRecord,
     *,
     site: str,
@@ -130,7 +131,7 @@ def read_story(
 ) -> Story:
     """Return the story of an incident that `inbox.incidents.get` returned; `site` is the name of its site."""
     incident = record.incident
-    silences = inbox.silences.list(incident.opened_at)
+    silences = inbox.silences.since(incident.opened_at)
     teller = _Teller(record, silences, Facts.of(record.details, site), now, when, address)
     runs = inbox.runs.list(resource_luid=incident.resource_luid, since=incident.opened_at, limit=MAX_RUNS)
     end = incident.closed_at or now
@@ -169,7 +170,7 @@ def _run_entry(run: Run) -> Entry:
     return Entry(run.at, run.outcome, f"refresh {run.outcome}{length}" + (f": {reason}" if reason else ""))
 
 
-def _jobs_of(inbox: Inbox, record: IncidentRecord, notice: NoticeRecord, now: datetime) -> str:
+def _jobs_of(inbox: Inbox | VisibleInbox, record: IncidentRecord, notice: NoticeRecord, now: datetime) -> str:
     """Return the state of the last job that should notify the destination; empty if none is left."""
     ids = {event_id for run in record.incident.runs for event_id in run.event_ids} | {record.event_id or 0}
     events = filter(None, map(inbox.events.get, sorted(ids - {0})[-MAX_EVENTS:]))
@@ -178,7 +179,7 @@ def _jobs_of(inbox: Inbox, record: IncidentRecord, notice: NoticeRecord, now: da
     return f"{job_state(last.job)}: {job_outcome(last, now)}" if last else ""
 
 
-def _why_no_notice(inbox: Inbox, record: IncidentRecord, now: datetime) -> str:
+def _why_no_notice(inbox: Inbox | VisibleInbox, record: IncidentRecord, now: datetime) -> str:
     """Return why no destination has a notice: no rule asks for one, or its jobs have not run or have failed."""
     ids = {event_id for run in record.incident.runs for event_id in run.event_ids}
     if record.incident.kind in WATCHED and record.event_id:

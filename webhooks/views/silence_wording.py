@@ -19,6 +19,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 OPTIONS: Mapping[str, str] = {
     "site": "site",
     "project": "project",
+    "path": "path",
     "resource_name": "name",
     "resource_luid": "luid",
     "kind": "kind",

@@ -14,6 +14,7 @@ from webhooks.views.webhook_health import WebhookHealth
 
 if TYPE_CHECKING:
     from webhooks.inbox import Inbox, IncidentRecord
+    from webhooks.inbox.visible import VisibleInbox
 
 OPEN_STATES = ("open", "snoozed", "acknowledged")
 # Outcomes of runs that are over, in the order in which they are named after the successes.
@@ -41,7 +42,7 @@ class Status:
 
 
 def read_status(
-    inbox: Inbox, *, now: datetime, zone: tzinfo, webhooks: WebhookHealth, limit: int | None = None
+    inbox: Inbox | VisibleInbox, *, now: datetime, zone: tzinfo, webhooks: WebhookHealth, limit: int | None = None
 ) -> Status:
     """Return the status; of the open incidents, `limit` are read at most."""
     since = midnight(now, zone)

@@ -14,7 +14,7 @@ from webhooks.api.serving import HEADERS, authorize, parse, require_json
 from webhooks.clock import utc_now
 from webhooks.errors import StoreUnavailable, UnknownIncident
 from webhooks.problem import problem
-from webhooks.visitors import TooManyFailures, permits
+from webhooks.visitors import TooManyFailures
 
 if TYPE_CHECKING:
     from webhooks.services import Services
@@ -65,7 +65,7 @@ def _result(call: Call, asked: protocol.Request) -> dict[str, Any]:
             return {}
         case "tools/list":
             # A tool that the token may not use is not offered at all.
-            tools = [tool.as_object() for tool in TOOLS if permits(call.visitor.role, tool.role)]
+            tools = [tool.as_object() for tool in TOOLS if tool.is_for(call)]
             return {"tools": tools} | (protocol.CACHE if asked.is_stateless else {})
         case "tools/call":
             return _call_tool(call, asked)
@@ -76,7 +76,7 @@ def _result(call: Call, asked: protocol.Request) -> dict[str, Any]:
 
 def _call_tool(call: Call, asked: protocol.Request) -> dict[str, Any]:
     name, arguments = asked.params.get("name"), asked.params.get("arguments") or {}
-    tool = next((one for one in TOOLS if one.name == name and permits(call.visitor.role, one.role)), None)
+    tool = next((one for one in TOOLS if one.name == name and one.is_for(call)), None)
     if tool is None:
         raise protocol.ProtocolError(protocol.INVALID_PARAMS, f"Unknown tool {str(name)[:60]!r}", request_id=asked.id)
     try:

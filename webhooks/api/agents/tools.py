@@ -22,7 +22,7 @@ from webhooks.views.formats import count
 from webhooks.views.incident_story import read_story
 from webhooks.views.server_health import read_webhook_health
 from webhooks.views.status import OPEN_STATES, read_status, summary
-from webhooks.visitors import Role
+from webhooks.visitors import Role, permits
 
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 MAX_ITEMS = 20
@@ -170,7 +170,8 @@ def explain(call: Call, query: ExplainInput) -> str:
     record = get_event(call, query.event)
     asked = {job.job.id: call.inbox.checkpoints.get(job.job, CONDITIONS) for job in record.jobs if job.job.where}
     conditions = {job_id: str(reason) for job_id, reason in asked.items() if reason is not MISSING}
-    decisions = explain_event(record, call.services.planner.plan(record.event), conditions)
+    plan = call.services.planner.plan(record.event)
+    decisions = explain_event(record, plan, conditions, only_matching=not call.sees_everything)
     items = [
         {
             "rule": one.name,
@@ -190,7 +191,7 @@ def explain(call: Call, query: ExplainInput) -> str:
 def webhooks_health(call: Call, query: Parameters) -> str:  # noqa: ARG001 - all tools have these arguments
     """Show whether the server receives events: its webhooks in Tableau, its backlog and its dead letters."""
     health = read_webhook_health(call.services, call.now)
-    numbers = call.inbox.counts()
+    numbers = call.whole.counts()
     return write(
         call,
         {
@@ -264,17 +265,22 @@ def _in(call: Call, hours: float) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool; `writes` is whether it changes something."""
+    """A tool; `writes` is whether it changes something. One for `everything` is about the server as a whole."""
 
     name: str
     run: Callable[..., str]
     takes: type[Parameters]
     role: Role = "viewer"
+    everything: bool = False
 
     @property
     def writes(self) -> bool:
         """Return whether the tool changes something."""
         return self.role != "viewer"
+
+    def is_for(self, call: Call) -> bool:
+        """Return whether the visitor may use the tool."""
+        return permits(call.visitor.role, self.role) and (call.sees_everything or not self.everything)
 
     def as_object(self) -> dict[str, Any]:
         """Return the tool as lists of tools have it."""
@@ -290,7 +296,7 @@ TOOLS: tuple[Tool, ...] = (
     Tool("resource", resource, ResourceInput),
     Tool("freshness", freshness, FreshnessInput),
     Tool("explain", explain, ExplainInput),
-    Tool("webhooks_health", webhooks_health, Parameters),
+    Tool("webhooks_health", webhooks_health, Parameters, everything=True),
     Tool("search_events", search_events, SearchInput),
     Tool("acknowledge", acknowledge, AcknowledgeInput, "operator"),
     Tool("snooze", snooze, SnoozeInput, "operator"),

@@ -79,6 +79,7 @@ def pattern_option(name: str, field: str, text: str) -> Callable[[Any], Any]:
 
 @silences.command("add")
 @pattern_option("--project", "project", "Project or its path")
+@pattern_option("--path", "path", "Path of the project, such as Finance/Reports")
 @pattern_option("--name", "resource_name", "Name of the workbook, data source or flow")
 @pattern_option("--site", "site", "Site, by its name in SITES_FILE or its LUID")
 @pattern_option("--kind", "kind", "Kind of incident, such as failing")

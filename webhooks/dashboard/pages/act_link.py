@@ -31,8 +31,8 @@ def act(visit: Visit, signed: str) -> Page:
     if not address and not name:
         raise BadRequest("Enter your name: others see it in the message.")
     by = address or f"{name} ({visit.address(link.destination)})"
-    visit.inbox.incidents.act(link.number, link.act(by, visit.now), origin=f"link {link.destination}")
-    return _page(link, visit.inbox.incidents.get(link.number), done=True)
+    visit.services.inbox.incidents.act(link.number, link.act(by, visit.now), origin=f"link {link.destination}")
+    return _page(link, visit.services.inbox.incidents.get(link.number), done=True)
 
 
 def _find(visit: Visit, signed: str) -> tuple[ActLink, IncidentRecord]:
@@ -40,7 +40,7 @@ def _find(visit: Visit, signed: str) -> tuple[ActLink, IncidentRecord]:
     link = parse(signed, secret, visit.now)
     if link is None:
         raise NotFound(INVALID)
-    record = visit.inbox.incidents.get(link.number)
+    record = visit.services.inbox.incidents.get(link.number)
     if link.incident not in record.incident.ids:
         raise NotFound(INVALID)
     return link, record

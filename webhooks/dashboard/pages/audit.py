@@ -16,13 +16,13 @@ def show(visit: Visit) -> Page:
     """Show the log, newest first; with `?verify=1`, compute its digests again."""
     filters = Filters.read(PATH, NAMES, visit.request.args)
     before = number_of(visit.request.args.get("before", ""))
-    found = visit.inbox.audit.list(before=before, subject=filters.one("subject"), limit=PAGE_SIZE + 1)
+    found = visit.whole.audit.list(before=before, subject=filters.one("subject"), limit=PAGE_SIZE + 1)
     more = filters.url(before=found[PAGE_SIZE - 1].id) if len(found) > PAGE_SIZE else None
     values = {
         "title": "Audit",
         "entries": found[:PAGE_SIZE],
         "more": more,
         "chips": list(filters.chips({"subject": "on"})),
-        "result": visit.inbox.audit.verify() if "verify" in visit.request.args else None,
+        "result": visit.whole.audit.verify() if "verify" in visit.request.args else None,
     }
     return Page("audit.html", {**frame(visit, "audit"), **values})

@@ -21,8 +21,9 @@ def show(visit: Visit, signed: str) -> Response:
     luid = signed_luid(visit.services, signed)
     if luid is None:
         raise NotFound
-    last = visit.inbox.resource_lists.last_success(luid)
-    current = next((one for one in visit.inbox.resource_lists.incidents_of(luid) if one.incident.is_open), None)
+    lists = visit.services.inbox.resource_lists
+    last = lists.last_success(luid)
+    current = next((one for one in lists.incidents_of(luid) if one.incident.is_open), None)
     label = "data of"
     text, colour = visit.when(last) if last else "unknown", GREEN if last else GREY
     if current is not None:

@@ -65,7 +65,8 @@ def show_one(visit: Visit, number: int) -> Page:
     """Show an event with the decisions about it, its jobs, their attempts and its payload."""
     record = _get(visit, number)
     plan, problem = _plan(visit, record.event)
-    decisions = explain(record, plan, _conditions(visit, record), _announced(visit, record))
+    conditions, announced = _conditions(visit, record), _announced(visit, record)
+    decisions = explain(record, plan, conditions, announced, only_matching=not visit.sees_everything)
     payload = json.dumps(dict(record.event.payload), indent=2, ensure_ascii=False)
     values = {
         "title": f"Event {number}",
@@ -110,6 +111,9 @@ def replay(visit: Visit) -> Response:
     numbers = [number_of(text) or 0 for text in visit.request.form.getlist("id")[:MOST_REPLAYED]]
     if not numbers:
         raise BadRequest("No event is selected.")
+    numbers = visit.inbox.event_lists.existing(numbers)
+    if not numbers:
+        raise NotFound("There is none of these events; they may have expired.")
     for start in range(0, len(numbers), BATCH):
         batch = numbers[start : start + BATCH]
         visit.record("replay", "events", ", ".join(map(str, batch)))
@@ -149,7 +153,8 @@ def _plan(visit: Visit, event: Event) -> tuple[Plan, str]:
     try:
         return visit.services.planner.plan(event), ""
     except (RulesError, RegistrationError) as error:
-        return EmptyPlan(), f"The rules cannot be evaluated, so only jobs are shown. {error}"
+        reason = f" {error}" if visit.sees_everything else ""
+        return EmptyPlan(), f"The rules cannot be evaluated, so only jobs are shown.{reason}"
 
 
 def _actions(visit: Visit, records: Sequence[EventRecord]) -> tuple[list[tuple[str, int]], str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from webhooks.dashboard.visit import Visit
@@ -20,6 +21,8 @@ PAGES = {
     "webhooks": ("/webhooks", "Webhooks"),
     "audit": ("/audit", "Audit"),
 }
+# Pages about the server and everything on it.
+OF_THE_WHOLE = {"rules", "webhooks", "audit"}
 # What the parameter `done` says after an act.
 DONE = {
     "acknowledge": "Acknowledged.",
@@ -39,12 +42,17 @@ DONE = {
 def frame(visit: Visit, page: str) -> Mapping[str, Any]:
     """Return the values for the layout; `page` is the current page in the navigation."""
     checks = visit.remember("checks", CHECK_SECONDS, lambda: server_checks(visit.services, visit.now))
+    health, pages = summary(checks), PAGES
+    if not visit.sees_everything:
+        # Their texts may name anything.
+        checks, health = [], replace(health, text="")
+        pages = {name: place for name, place in PAGES.items() if name not in OF_THE_WHOLE}
     return {
         "page": page,
-        "pages": PAGES,
+        "pages": pages,
         "checks": checks,
-        "health": summary(checks),
-        "place": visit.services.settings.tableau_sitename,
+        "health": health,
+        "place": visit.services.settings.tableau_sitename if visit.sees_everything else "",
         "clock": f"{visit.now.astimezone(visit.zone):%H:%M}",
         "zone_name": str(visit.zone).rpartition("/")[2].replace("_", " "),
         "notice": DONE.get(visit.request.args.get("done", "")),

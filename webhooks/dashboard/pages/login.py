@@ -24,11 +24,11 @@ def sign_in(visit: Visit) -> Page | Response:
     if not name:
         return _form(visit, visit.back("/"), "Enter your name: others see it beside what you do.", 422)
     if not visitors.check_password(visit.services, address, password):
-        visit.inbox.audit.record(by=name, origin=f"page {address}", act="sign-in refused", subject="pages")
+        visit.services.inbox.audit.record(by=name, origin=f"page {address}", act="sign-in refused", subject="pages")
         return _form(visit, visit.back("/"), "The password is wrong.", 401)
     secret = settings.admin_password.get_secret_value()
-    value = visit.inbox.sign_ins.start(name=name, role="admin", address=address, password=secret)
-    visit.inbox.audit.record(by=name, origin=f"page {address}", act="sign in", subject="pages")
+    value = visit.services.inbox.sign_ins.start(name=name, role="admin", address=address, password=secret)
+    visit.services.inbox.audit.record(by=name, origin=f"page {address}", act="sign in", subject="pages")
     response: Response = redirect(visit.back("/"), 303)  # type: ignore[assignment]
     response.set_cookie(
         visitors.cookie_name(visit.request),
@@ -46,14 +46,14 @@ def sign_out(visit: Visit) -> Response:
     """End the session."""
     password = visit.services.settings.admin_password.get_secret_value()
     name = visitors.cookie_name(visit.request)
-    visit.inbox.sign_ins.end(visit.request.cookies.get(name, ""), password)
+    visit.services.inbox.sign_ins.end(visit.request.cookies.get(name, ""), password)
     visit.record("sign out", "pages")
     return _leave(visit)
 
 
 def sign_out_all(visit: Visit) -> Response:
     """End all sessions of everyone."""
-    number = visit.inbox.sign_ins.end_all()
+    number = visit.whole.sign_ins.end_all()
     visit.record("sign out all", "pages", f"{number} sessions")
     return _leave(visit)
 

@@ -33,7 +33,7 @@ def show(visit: Visit) -> Page:
     status = read_status(visit.inbox, now=visit.now, zone=visit.zone, webhooks=webhooks, limit=MOST_READ)
     since = last_evening(visit.now, visit.zone)
     projects, ended = visit.remember("night", NIGHT_SECONDS, lambda: read_night(visit, since))
-    figures = visit.inbox.counts()
+    figures = visit.whole.counts() if visit.sees_everything else None
     cards = cluster(status.incidents)
     values = {
         "title": headline(status, cards),
@@ -47,7 +47,7 @@ def show(visit: Visit) -> Page:
         "per_hour": [sum(night.hours[place].total for night in projects) for place in range(hours(projects))],
         "outcomes": ended,
         "figures": figures,
-        "newest_age": visit.now.timestamp() - figures["newest_event"] if figures["newest_event"] else None,
+        "newest_age": visit.now.timestamp() - newest if (newest := (figures or {}).get("newest_event")) else None,
     }
     return Page("now.html", {**frame(visit, "now"), **values})
 

@@ -27,7 +27,7 @@ EXAMPLE = '{"event_type": "WorkbookRefreshFailed", "resource": "WORKBOOK", "reso
 
 def show(visit: Visit) -> Page:
     """Show the version in force, or another one, with its difference from the one before."""
-    versions = visit.inbox.rule_versions.list(VERSIONS)
+    versions = visit.whole.rule_versions.list(VERSIONS)
     wanted = number_of(visit.request.args.get("version", ""))
     shown = next((version for version in versions if wanted in (None, version.id)), None)
     if wanted is not None and shown is None:
@@ -47,20 +47,20 @@ def try_event(visit: Visit) -> Page:
             tried = (event, preview(visit.services.planner.plan(event)))
     except (Malformed, Unprocessable) as error:
         problem = str(error)
-    versions = visit.inbox.rule_versions.list(VERSIONS)
+    versions = visit.whole.rule_versions.list(VERSIONS)
     values = {"given": given, "tried": tried, "problem": problem}
     return _page(visit, versions, versions[0] if versions else None, values)
 
 
 def _page(visit: Visit, versions: Any, shown: RuleVersion | None, values: dict[str, Any]) -> Page:
-    before = visit.inbox.rule_versions.before(shown.id) if shown else None
+    before = visit.whole.rule_versions.before(shown.id) if shown else None
     common = {
         "title": "Rules",
         "versions": versions,
         "shown": shown,
         "before": before,
         "difference": list(difference(before, shown)) if before and shown else [],
-        "activity": sorted(visit.inbox.event_lists.rule_activity().items()),
+        "activity": sorted(visit.whole.event_lists.rule_activity().items()),
         "problems": visit.services.active_rules.problems(),
         "job_words": wording,
     }

@@ -48,7 +48,7 @@ def show(visit: Visit) -> Page:
 
 def sync(visit: Visit) -> Response:
     """Create, update, enable and delete our webhooks as the rules need. Raises BadRequest and BadGateway."""
-    target = _target(visit)
+    inbox, target = visit.whole, _target(visit)
     if not target:
         raise BadRequest("WEBHOOK_URL is not set, so it is unknown where Tableau can reach this server.")
     label = visit.services.settings.webhook_label
@@ -61,7 +61,7 @@ def sync(visit: Visit) -> Response:
                 result = f"failed: {outcome.error}" if outcome.error else "done"
                 visit.record(f"{outcome.change.kind.value} webhook", f"webhook {outcome.change.event_type}", result)
                 failures += [f"{outcome.change.event_type}: {outcome.error}"] if outcome.error else []
-            remember_registered(visit.inbox, site, registered_event_types(tableau.webhooks(), label))
+            remember_registered(inbox, site, registered_event_types(tableau.webhooks(), label))
         except (TableauError, Permanent, RuntimeError, ValueError) as error:
             failures.append(f"{site.name or 'Tableau'}: {error}")
     if failures:
@@ -70,7 +70,7 @@ def sync(visit: Visit) -> Response:
 
 
 def _view(visit: Visit, site: Site, *, asks: bool) -> SiteView:
-    check = last_webhook_check(visit.inbox.state, f" {site.key}" if site.name else "")
+    check = last_webhook_check(visit.whole.state, f" {site.key}" if site.name else "")
     view = SiteView(site, check, _desired(visit, site))
     if not asks:
         return view

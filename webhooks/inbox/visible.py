@@ -1,0 +1,84 @@
+"""The inbox as a visitor sees it. Pages, API and agents have no other way to it, so that none can forget the scope."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from webhooks.inbox.checkpoints import Checkpoints
+from webhooks.inbox.event_lists import EventLists
+from webhooks.inbox.events import Events
+from webhooks.inbox.incidents import Incidents
+from webhooks.inbox.overviews import Overviews
+from webhooks.inbox.records import EventRecord
+from webhooks.inbox.resource_lists import ResourceLists
+from webhooks.inbox.runs import Runs
+from webhooks.inbox.scope import Scope
+from webhooks.inbox.silences import Silences
+
+if TYPE_CHECKING:
+    from webhooks.inbox import Inbox
+
+
+class VisibleInbox:
+    """The parts of the inbox that are limited to a scope. What is outside of it does not exist here."""
+
+    def __init__(self, inbox: Inbox, scope: Scope) -> None:
+        store = inbox.store
+        self.scope = scope
+        self.incidents = Incidents(store, inbox.news, scope)
+        self.events = VisibleEvents(Events(store, inbox.news, scope))
+        self.event_lists = EventLists(store, scope)
+        self.dead_letters = VisibleDeadLetters(inbox, self.event_lists)
+        self.resource_lists = ResourceLists(store, scope)
+        self.runs = Runs(store, scope)
+        self.overviews = Overviews(store, scope)
+        self.silences = Silences(store, scope)
+        # They are read by jobs, which only visible events lead to.
+        self.checkpoints: Checkpoints = inbox.checkpoints
+
+
+class VisibleEvents:
+    """Events in the scope."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+
+    def get(self, event_id: int) -> EventRecord | None:
+        """Return an event with its jobs and their attempts, or None."""
+        return self._events.get(event_id)
+
+    def list(
+        self,
+        *,
+        event_types: Collection[str] = (),
+        resources: Collection[str] = (),
+        states: Collection[str] = (),
+        since: datetime | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> Sequence[EventRecord]:
+        """Return events, newest first; see `Events.list`."""
+        return self._events.list(
+            event_types=event_types, resources=resources, states=states, since=since, before=before, limit=limit
+        )
+
+    def replay(self, event_ids: Sequence[int]) -> int:
+        """Run the jobs of these events again, and return how many of the events are visible."""
+        return self._events.replay(event_ids)
+
+
+class VisibleDeadLetters:
+    """Dead jobs of events in the scope."""
+
+    def __init__(self, inbox: Inbox, lists: EventLists) -> None:
+        self._dead_letters, self._lists = inbox.dead_letters, lists
+
+    def requeue_jobs(self, job_ids: Sequence[int]) -> int:
+        """Make dead jobs ready again, and return how many."""
+        return self._dead_letters.requeue_jobs(self._lists.visible_jobs(job_ids))
+
+    def dismiss(self, job_ids: Sequence[int]) -> int:
+        """Cancel dead jobs, and return how many."""
+        return self._dead_letters.dismiss(self._lists.visible_jobs(job_ids))
