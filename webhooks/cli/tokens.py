@@ -84,7 +84,7 @@ def list_tokens(as_json: bool) -> None:
 def create(
     *, name: str, role: str, sites: tuple[str, ...], projects: tuple[str, ...], by: str | None, days: int
 ) -> None:
-    """Create a token and print its value, which is shown only once.
+    """Create a token and print its value, once.
 
     \b
     flask tokens create --name "finance report" --project Finance --role operator
