@@ -47,7 +47,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Result:
-    """The end of an attempt: the state of the job as in `flask events list`, the reason, and the messages sent.
+    """The end of an attempt: the state of the job as in `flask events list`, the reason or the result, the messages.
 
     `retry` is a job that runs again, at `retry_at` if the handler or the service gave a time. `error` is what the
     handler raised.
@@ -112,14 +112,14 @@ class HandlerKit:
         parts: dict[str, Any] = {"inbox": self.inbox, "notifiers": outbox, "settings": self.settings}
         context = _KitContext(self._job, tableau=lambda: self._tableau, clock=self._clock, **parts)
         try:
-            call(self._registry.handler(self._job.handler), context)
+            result = call(self._registry.handler(self._job.handler), context)
         except Skip as error:
             return Result("skipped", str(error), tuple(outbox.sent), error=error)
         except Exception as error:  # noqa: BLE001 - the worker catches everything as well
             is_retried = isinstance(error, RetryLater) or not getattr(error, "permanent", False)
             retry_at = getattr(error, "retry_at", None)
             return Result("retry" if is_retried else "dead", str(error), tuple(outbox.sent), retry_at, error)
-        return Result("done", sent=tuple(outbox.sent))
+        return Result("done", result, tuple(outbox.sent))
 
     def _name_of(self, function: Callable[..., object]) -> str:
         found = self._registry.name_of(function)

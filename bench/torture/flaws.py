@@ -64,7 +64,7 @@ def does_not_fence(inbox: Inbox) -> None:
     """Accept the result of a worker that slept through its lease."""
     claims.ClaimedJob.still_mine = lambda self: True  # type: ignore[method-assign]  # noqa: ARG005 - its signature
 
-    def finish(job: Job, *, start: Job | None = None) -> None:  # noqa: ARG001 - its signature
+    def finish(job: Job, result: str = "", *, start: Job | None = None) -> None:  # noqa: ARG001 - its signature
         def end(connection: Connection) -> None:
             connection.execute(update(jobs).where(jobs.c.id == job.id).values(state=int(JobState.DONE)))
             now = time.time()

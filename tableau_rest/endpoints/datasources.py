@@ -80,6 +80,11 @@ class Datasources(Listing):
         """Certify a data source, with a note for its users."""
         return self.update_datasource(luid, is_certified=True, certification_note=note)
 
+    @endpoint("PUT datasources/{id}", since="2.8", scope=_UPDATE, codes="404004 NotFound, 403004 Forbidden")
+    def uncertify_datasource(self, luid: str | HasLuid) -> models.Datasource:
+        """Remove the certification of a data source, and its note."""
+        return self.update_datasource(luid, is_certified=False, certification_note="")
+
     @endpoint("DELETE datasources/{id}", since="2.0", scope="tableau:datasources:delete", codes="404004 NotFound")
     def delete_datasource(self, luid: str | HasLuid) -> None:
         """Delete a data source. Tableau Cloud may keep it in its recycle bin; Server does not."""

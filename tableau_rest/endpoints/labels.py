@@ -86,6 +86,11 @@ class Labels(Connection):
         """Delete all data quality warnings of an asset."""
         self.request("DELETE", _warning_path(content_type, luid))
 
+    @endpoint("DELETE dataQualityWarnings/{id}", since="3.5", codes=_CATALOG)
+    def delete_quality_warning(self, luid: str | HasLuid) -> None:
+        """Delete one data quality warning by its own LUID, which `quality_warnings()` returns."""
+        self.request("DELETE", f"dataQualityWarnings/{luid_of(luid)}")
+
 
 def _content_list(content_type: str, luid: str | HasLuid) -> Json:
     if content_type.lower() not in LABEL_TYPES:

@@ -33,7 +33,7 @@ def errors(text: str, actions: Actions) -> list[str]:
         ('on = "*"', 'on = "*"\nenabled = "no"', 'enabled: "no" should be true or false, without quotes'),
         ('on = "*"', 'on = "*"\nmax_attempts = 0', "max_attempts: 0 should be 1 or more"),
         ('on = "*"', 'on = "*"\nmax_attempts = "3"', 'max_attempts: "3" should be a whole number, without quotes'),
-        ('notify = "slack"', "", "has no action; add one (notify, tag, refresh, wait), for example notify ="),
+        ('notify = "slack"', "", "has no action; add one (notify, refresh, tag, wait), for example notify ="),
         ('"slack"', '"slak"', "notify: to: 'slak' is"),
         ('"slack"', '"slack:"', "notify: to: 'slack:' has"),
         ('"slack"', '"slack:finance data"', "notify: to: 'finance data' is"),

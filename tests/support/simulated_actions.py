@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,6 +42,7 @@ class Simulation:
     settings: Settings
     signing_secret: str = ""
     tableau: Tableau = field(init=False)
+    minutes: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
         config = self.running.world.config
@@ -51,6 +53,12 @@ class Simulation:
         """Cause an event in Tableau and return it as the webhook reports it."""
         payload = simulate_event(self.running.world, self.running.world.home, EventRequest(event_type, **wish))
         return self.event(**payload)
+
+    def happen(self, event_type: str, **wish: str) -> Event:
+        """Cause an event like `cause`, each a minute after the one before, so that none is the duplicate of another."""
+        minute = next(self.minutes)
+        payload = self.cause(event_type, **wish).payload
+        return self.event(**{**payload, "created_at": f"2026-01-31T{10 + minute // 60:02}:{minute % 60:02}:00Z"})
 
     def inject(self, **fault: object) -> int:
         """Switch on a fault of the simulated Tableau and return its id."""
@@ -79,10 +87,13 @@ class Simulation:
         parts = {"inbox": self.inbox, "notifiers": Notifiers(slack=slack), "settings": self.settings}
         return Context(job, **{**parts, "tableau": lambda: self.tableau, **given})
 
-    def run(self, event: Event, action: str = 'notify = "slack"', **given: Any) -> None:
+    def run(self, event: Event, action: str = 'notify = "slack"', **given: Any) -> str:
+        """Run the jobs of a rule with this action and return their results."""
+        results = []
         for job in self.plan(event, action):
-            call(registry.handler(job.handler), self.context(job, **given))
-            self.inbox.jobs.finish(job)
+            results.append(call(registry.handler(job.handler), self.context(job, **given)))
+            self.inbox.jobs.finish(job, results[-1])
+        return "; ".join(filter(None, results))
 
     @property
     def messages(self) -> list[Any]:

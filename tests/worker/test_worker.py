@@ -383,10 +383,10 @@ def test_result_is_kept_while_the_inbox_is_unavailable(
     """While the database is unavailable a finished job waits to be recorded, and does not run again."""
     finish, errors, runs = inbox.jobs.finish, [StoreUnavailable("down")], []
 
-    def fail_once(job: Job, *, start: Job | None = None) -> Job | None:
+    def fail_once(job: Job, result: str = "", *, start: Job | None = None) -> Job | None:
         if errors:
             raise errors.pop()
-        return finish(job, start=start)
+        return finish(job, result, start=start)
 
     monkeypatch.setattr(inbox.jobs, "finish", fail_once)
     working(lambda job, _: runs.append(job.id))

@@ -154,6 +154,7 @@ class Job(Returned):
     max_attempts: int
     due_at: Time
     error: str | None
+    result: str | None
     params: dict[str, Any]
     attempts_made: list[Attempt]
 

@@ -273,8 +273,8 @@ class Context:
                 raise RetryLater(why, max(due_at, not_before) if not_before else due_at)
 
 
-def call(handler: Handler, context: Context) -> None:
-    """Run the handler for the context's job, with the arguments that it names.
+def call(handler: Handler, context: Context) -> str:
+    """Run the handler for the context's job, with the arguments that it names, and return its result in words, if any.
 
     Raises Skip if a condition of the job does not hold, RetryLater if it is not its turn, Permanent if a condition
     cannot be evaluated or the job's params no longer fit the handler, and anything that the handler raises.
@@ -292,4 +292,5 @@ def call(handler: Handler, context: Context) -> None:
             raise Permanent(f"The job's params no longer fit the action {handler.name}: {problems}") from None
     if "context" in handler.arguments:
         arguments["context"] = context
-    handler.function(**arguments)
+    result = handler.function(**arguments)
+    return result if isinstance(result, str) else ""

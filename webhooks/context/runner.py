@@ -31,10 +31,11 @@ class JobRunner:
     redact: Callable[[str], str] = str
     access: Callable[[], Access] = Access
 
-    def run(self, job: Job, still_mine: Callable[[], bool] = lambda: True) -> None:
-        """Run the job's handler once. Raises what the handler raises, and Permanent if the inbox's row is damaged.
+    def run(self, job: Job, still_mine: Callable[[], bool] = lambda: True) -> str:
+        """Run the job's handler once and return its result in words, if it has one.
 
-        `still_mine` returns whether the worker still holds the job's lease.
+        Raises what the handler raises, and Permanent if the inbox's row is damaged. `still_mine` returns whether the
+        worker still holds the job's lease.
         """
         if job.event.defect and job.handler not in {DEAD_LETTERS, PLANNING_FAILED}:
             raise Permanent(job.event.defect)
@@ -51,7 +52,7 @@ class JobRunner:
             redact=self.redact,
             access=self.access,
         )
-        call(handler, context)
+        return call(handler, context)
 
     def _with_site(self, job: Job) -> Event:
         """Return the job's event with the name of its site, signing in to Tableau if only that can tell.

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from webhooks.context import Context
+from webhooks.context.changes import DryRun, PerDay, done_within_a_day
 from webhooks.context.refreshes import RefreshRefused, start_refresh
 from webhooks.errors import RetryLater, Skip
 from webhooks.incidents import Act
-from webhooks.job import MISSING, JobState, Namespace
+from webhooks.job import MISSING, Namespace
 from webhooks.registry import Params, action
 
 if TYPE_CHECKING:
     from webhooks.inbox import IncidentRecord
 
-DAY = timedelta(days=1)
-# The events of one content that are searched for earlier refreshes; an event can be days older than its refresh.
-MAX_EVENTS = 1000
-
 
 class RefreshParams(Params):
     """The limits and kind of a refresh."""
 
-    per_day: int = Field(3, ge=1, le=100, description="maximum number of refreshes of the same content in 24 hours")
+    per_day: PerDay = 3
     after: int = Field(0, ge=0, le=1440, description="minutes to wait before the start")
     times: int | None = Field(None, ge=1, le=20, description="maximum number of refreshes until it recovers")
     incremental: bool = Field(default=False, description="add new rows only; needs REST API 3.25")
-    dry_run: bool = Field(default=False, description="only record what would be done")
+    dry_run: DryRun = False
 
 
 @action("refresh", params=RefreshParams)
-def refresh(context: Context, params: RefreshParams) -> None:
+def refresh(context: Context, params: RefreshParams) -> str:
     """Start one refresh, and record it with the incident of the content.
 
     Raises Skip if one is running, if a limit is reached, or if content that failed has recovered during the wait. A
@@ -64,6 +60,7 @@ def refresh(context: Context, params: RefreshParams) -> None:
     if record is not None:
         act, number = Act("", "refresh", record.incident.id, started_at, author, job_luid=job_luid), record.id
         context.once("act", lambda: context.inbox.incidents.act(number, act, origin="rule").id)
+    return f"refresh started, job {job_luid} in Tableau"
 
 
 def _check_limits(context: Context, params: RefreshParams, record: IncidentRecord | None, author: str) -> None:
@@ -76,10 +73,6 @@ def _check_limits(context: Context, params: RefreshParams, record: IncidentRecor
         acts = [act for act in record.incident.acts if act.kind == "refresh" and act.by == author]
         if len(acts) >= params.times:
             raise Skip(f"limit reached: refreshed {len(acts)} times since it fails (times = {params.times})")
-    # The refreshes that other jobs have started within 24 hours, however old their events are.
-    events = context.inbox.events.list(resources=[str(context.luid)], limit=MAX_EVENTS)
-    jobs = [record.job for event in events for record in event.jobs if record.job.id != context.job.id]
-    done = [job for job in jobs if job.handler == context.job.handler and job.state is JobState.DONE]
-    started = sum(job.finished_at is not None and job.finished_at >= context.now() - DAY for job in done)
+    started = done_within_a_day(context)
     if started >= params.per_day:
         raise Skip(f"limit reached: refreshed {started} times within 24 hours (per_day = {params.per_day})")

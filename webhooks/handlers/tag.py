@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from webhooks.context import Context, kind_noun
-from webhooks.context.lookup import look_up
+from webhooks.context import Context
+from webhooks.context.changes import Change, DryRun, PerDay, change_once, content_now
 from webhooks.errors import Skip
 from webhooks.registry import Params, action
 
@@ -23,25 +23,24 @@ class TagParams(Params):
         BeforeValidator(lambda given: [given] if isinstance(given, str) else given),
         Field(min_length=1),
     ] = Field(description="the tags: one, or a list")
+    per_day: PerDay = 20
+    dry_run: DryRun = False
 
 
 @action("tag", params=TagParams)
-def tag(context: Context, params: TagParams) -> None:
+def tag(context: Context, params: TagParams) -> str:
     """Add the tags that are missing. Raises Skip if none is missing or the content cannot have tags.
 
     A tag may make Tableau send an Updated event, which may run this again: the skip ends that loop.
     """
-    if context.event.content_kind not in KINDS:
-        raise Skip(f"a {kind_noun(context.event.content_kind)} has no tags")
-    # The shared look-up of a refresh event may be minutes old, and another job may have added tags since.
-    lookup = look_up(context.event, lambda: context.tableau, last_attempt=context.last_attempt)
-    if lookup.error:
-        raise lookup.error
-    if lookup.content is None:
-        raise Skip(lookup.problem)
-    present = {one.casefold() for one in lookup.content.tags}
-    missing = [one for one in params.tags if one.casefold() not in present]
-    if not missing:
-        raise Skip("it has these tags already")
-    context.tableau.add_tags(lookup.content, missing)
-    context.log.info("Tags added: content=%s tags=%s", context.luid, ", ".join(missing))
+
+    def find() -> Change:
+        content = content_now(context, KINDS, "has no tags")
+        present = {one.casefold() for one in content.tags}
+        missing = [one for one in params.tags if one.casefold() not in present]
+        if not missing:
+            raise Skip("it has these tags already")
+        what = f"{'tag' if len(missing) == 1 else 'tags'} {', '.join(missing)}"
+        return Change(what, "added", lambda: context.tableau.add_tags(content, missing))
+
+    return change_once(context, params, find)

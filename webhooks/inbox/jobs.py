@@ -158,12 +158,12 @@ class Jobs:
             raise LeaseLost(f"job {job.id} belongs to another worker now")
         return started
 
-    def finish(self, job: Job, *, start: Job | None = None) -> Job | None:
-        """Mark the job as done. Raises LeaseLost, like all endings, if another worker has the job by now.
+    def finish(self, job: Job, result: str = "", *, start: Job | None = None) -> Job | None:
+        """Mark the job as done, with its result in words. Raises LeaseLost, like all endings, if the job was lost.
 
         The claimed job `start` starts in the same transaction, and is returned if it still belongs to its worker.
         """
-        return end_attempt(self._store, job, JobState.DONE, "done", start=start)
+        return end_attempt(self._store, job, JobState.DONE, "done", result or None, start=start)
 
     def skip(self, job: Job, reason: str, *, start: Job | None = None) -> Job | None:
         """Mark the job as skipped because of `reason`, and start another one as `finish` does."""

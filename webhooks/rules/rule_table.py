@@ -155,7 +155,7 @@ class RuleParser:
         names = [name for name in self.actions if name in table]
         if not names:
             example = 'for example notify = "slack"'
-            self._error(at, Problem(f"has no action; add one ({', '.join(self.actions)}), {example}"))
+            self._error(at, Problem(f"has no action; add one ({', '.join(sorted(self.actions))}), {example}"))
         if shared and NOTIFY not in names:
             key = next(iter(shared))
             self._error(at, Problem(f"{key} is about messages; add notify, or remove it", (key,)))

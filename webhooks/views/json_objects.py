@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from webhooks.job import JobState
 from webhooks.views.formats import iso
 from webhooks.views.wording import attempts_by_replay
 
@@ -50,7 +51,8 @@ def job_object(record: JobRecord, hide: Hide) -> dict[str, Any]:
         "attempts": job.attempts,
         "max_attempts": job.max_attempts,
         "due_at": iso(job.due_at),
-        "error": hide_in(job.error, hide),
+        "error": None if job.state is JobState.DONE else hide_in(job.error, hide),
+        "result": hide_in(job.error, hide) if job.state is JobState.DONE else None,
         "params": hide_in(job.params, hide),
         "where": hide_in(job.where, hide),
         "created_at": iso(job.created_at),
@@ -75,7 +77,7 @@ def attempt_object(attempt: Attempt, replays: int, hide: Hide) -> dict[str, Any]
         "started_at": iso(attempt.started_at),
         "finished_at": iso(attempt.finished_at),
         "outcome": attempt.outcome,
-        "error": hide_in(attempt.error, hide),
+        "error": None if attempt.outcome == "done" else hide_in(attempt.error, hide),
     }
 
 

@@ -97,12 +97,13 @@ def unfinished_or_last(jobs: Sequence[JobRecord]) -> list[JobRecord]:
 
 
 def job_outcome(record: JobRecord, now: datetime) -> str:
-    """Return the details of the job's state: the time it took, the error, or the next attempt."""
+    """Return the details of the job's state: the result and the time it took, the error, or the next attempt."""
     job = record.job
     attempts = count(job.attempts, "attempt")
     outcome = job.error or ""
     if job.state is JobState.DONE:
-        outcome = ", ".join([attempts, *(attempt_duration(attempt) for attempt in record.attempts_made[-1:])])
+        effort = ", ".join([attempts, *(attempt_duration(attempt) for attempt in record.attempts_made[-1:])])
+        outcome = f"{job.error} ({effort})" if job.error else effort
     elif job.state is JobState.DEAD:
         permanent = job.attempts <= 1 < job.max_attempts
         outcome = f"{job.error or 'unknown reason'} ({'permanent' if permanent else f'after {attempts}'})"

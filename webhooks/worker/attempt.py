@@ -19,8 +19,9 @@ from webhooks.worker import retry
 
 log = logging.getLogger(__name__)
 
-# Runs a job's handler; the second argument returns whether the job still belongs to this worker.
-Run = Callable[[Job, Callable[[], bool]], None]
+# Runs a job's handler and returns its result, a text if it has one. The second argument returns whether the job still
+# belongs to this worker.
+Run = Callable[[Job, Callable[[], bool]], object]
 
 # Characters of a name in a log line; names come from outside and may be long.
 NAME_LENGTH = 100
@@ -33,7 +34,7 @@ SETTLE_PAUSE_SECONDS = 1.0
 class Ending:
     """The end of an attempt: the job's new state and, for a retry, the seconds until it is due.
 
-    A `free` attempt is not counted.
+    `error` is the reason of the state; of a job that is done, its result. A `free` attempt is not counted.
     """
 
     state: JobState
@@ -55,7 +56,7 @@ class Attempts:
 
     def _outcome(self, job: Job, still_mine: Callable[[], bool]) -> Ending | None:
         try:
-            self._run(job, still_mine)
+            result = self._run(job, still_mine)
         except Skip as reason:
             log.info("%s skipped: %s", job_title(job), reason)
             return Ending(JobState.SKIPPED, str(reason))
@@ -65,7 +66,7 @@ class Attempts:
         except BaseException as error:  # noqa: BLE001 - whatever a handler raises must end its job, not the thread
             return self.fail(job, error)
         log.info("%s done", job_title(job))
-        return Ending(JobState.DONE)
+        return Ending(JobState.DONE, result if isinstance(result, str) else "")
 
     def fail(self, job: Job, error: BaseException) -> Ending:
         """Decide whether an attempt that failed with `error` is retried, and when."""
@@ -103,7 +104,7 @@ class Attempts:
 
         def record() -> Job | None:
             if ending.state is JobState.DONE:
-                return self._inbox.jobs.finish(job, start=following)
+                return self._inbox.jobs.finish(job, ending.error, start=following)
             if ending.state is JobState.SKIPPED:
                 return self._inbox.jobs.skip(job, ending.error, start=following)
             if ending.state is JobState.DEAD:

@@ -1,0 +1,110 @@
+"""Changes that actions make in Tableau: only what is missing, once per job, and at most so often a day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+from pydantic import Field
+
+from tableau_rest.errors import NotFound, UnknownUri
+from webhooks.context.lookup import kind_noun, look_up
+from webhooks.errors import Skip
+from webhooks.job import MISSING, JobState
+
+if TYPE_CHECKING:
+    from webhooks.context.context import Context
+
+DAY = timedelta(days=1)
+# The events of one content that are searched for earlier changes; an event can be days older than its change.
+MAX_EVENTS = 1000
+# The checkpoint with the change in words.
+CHANGED = "changed"
+
+PerDay = Annotated[int, Field(ge=1, le=100, description="maximum number of times for the same content in 24 hours")]
+DryRun = Annotated[bool, Field(description="only record what would be done")]
+
+
+class Limits(Protocol):
+    """The parameters that limit an action."""
+
+    @property
+    def per_day(self) -> int:
+        """The maximum number of changes of the same content in 24 hours."""
+
+    @property
+    def dry_run(self) -> bool:
+        """True if the change is only recorded in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change to be made, as `what` and `done`, such as "label stale" and "set", and the function that makes it."""
+
+    what: str
+    done: str
+    make: Callable[[], object]
+
+
+def change_once(context: Context, limits: Limits, find: Callable[[], Change]) -> str:
+    """Make the change that `find` returns, once per job, and return it in words.
+
+    `find` looks at the content as it is now and raises Skip if nothing is to be changed: this also ends the loop of an
+    action that is run by the event that its own change causes. Where two rules undo each other's changes, `per_day`
+    ends it. If the process dies after the change and before its record, the next attempt finds nothing to be changed.
+    """
+    recorded = context.inbox.checkpoints.get(context.job, CHANGED)
+    if recorded is not MISSING:
+        return str(recorded)
+    found = find()
+    check_daily_limit(context, limits.per_day)
+    if limits.dry_run:
+        raise Skip(f"dry run: {found.what} would be {found.done}")
+
+    def make() -> str:
+        try:
+            found.make()
+        except NotFound as error:
+            if isinstance(error, UnknownUri):
+                raise
+            raise Skip(f"this {kind_noun(context.event.content_kind)} no longer exists") from None
+        context.log.info("Changed in Tableau: content=%s: %s %s", context.luid, found.what, found.done)
+        return f"{found.what} {found.done}"
+
+    return str(context.checkpoint(CHANGED, make))
+
+
+def check_daily_limit(context: Context, per_day: int) -> None:
+    """Raise Skip if other jobs of the same action have changed the same content `per_day` times within 24 hours."""
+    done = done_within_a_day(context)
+    if done >= per_day:
+        raise Skip(f"limit reached: {context.job.handler} was done {done} times within 24 hours (per_day = {per_day})")
+
+
+def done_within_a_day(context: Context) -> int:
+    """Return how many other jobs of the same action have ended for this content within 24 hours.
+
+    They count from their end, however old their events are.
+    """
+    events = context.inbox.events.list(resources=[str(context.luid)], limit=MAX_EVENTS)
+    jobs = [record.job for event in events for record in event.jobs if record.job.id != context.job.id]
+    ended = [job for job in jobs if job.handler == context.job.handler and job.state is JobState.DONE]
+    return sum(job.finished_at is not None and job.finished_at >= context.now() - DAY for job in ended)
+
+
+def content_now(context: Context, kinds: Collection[str], lacks: str) -> Any:
+    """Return the event's content as it is now. Raises Skip if it is gone, or not of these kinds: "a user has no tags".
+
+    The shared look-up of a refresh event may be minutes old, and another job may have changed the content since.
+    """
+    kind = context.event.content_kind
+    if kind not in kinds:
+        raise Skip(f"a {kind_noun(kind)} {lacks}")
+    lookup = look_up(context.event, lambda: context.tableau, last_attempt=context.last_attempt)
+    if lookup.error:
+        raise lookup.error
+    if lookup.content is None:
+        raise Skip(lookup.problem)
+    return lookup.content
