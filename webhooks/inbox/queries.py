@@ -68,7 +68,7 @@ def event_records(connection: Connection, query: Select[Any]) -> list[EventRecor
         job = job_of(row, stored[row["event_id"]])
         record = JobRecord(job, tuple(attempts_by_job[row["id"]]), optional_time(row["announced_at"]))
         jobs_by_event[row["event_id"]].append(record)
-    return [event_record(row, tuple(jobs_by_event[row["event_id"]])) for row in rows]
+    return [event_record(row, stored[row["event_id"]], tuple(jobs_by_event.get(row["event_id"], ()))) for row in rows]
 
 
 def event_filters(

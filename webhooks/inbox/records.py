@@ -146,10 +146,10 @@ def job_of(row: Row, event: Event) -> Job:
     )
 
 
-def event_record(row: Row, jobs: tuple[JobRecord, ...]) -> EventRecord:
-    """Return the record of a row that has `state`, `duplicates` and `rules_version` too."""
+def event_record(row: Row, event: Event, jobs: tuple[JobRecord, ...]) -> EventRecord:
+    """Return the record of an event by its row, which has `state`, `duplicates` and `rules_version`."""
     return EventRecord(
-        event_of(row),
+        event,
         EVENT_STATES.get(row["state"], EVENT_STATES[RECEIVED]),
         row["duplicates"],
         jobs,
@@ -183,6 +183,9 @@ def _stored_bytes(value: object) -> bytes:
 
 
 def _json_object(value: bytes | str) -> dict[str, Any]:
+    # Most jobs have no conditions, and many no parameters.
+    if value == "{}":
+        return {}
     found = json.loads(value)
     if not isinstance(found, dict):
         raise TypeError("not a JSON object")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from webhooks.destinations import DEFAULT
@@ -22,6 +23,15 @@ Action = tuple[str, str]
 NOTIFY = "notify"
 # Handlers whose jobs do not depend on the rules.
 INTERNAL = {DEAD_LETTERS, PLANNING_FAILED, *INCIDENT_HANDLERS}
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """The action of a job, and the destination if it is a message; `each`: about each event, not each problem."""
+
+    action: Action
+    to: str | None
+    each: bool
 
 
 class Comparison:
@@ -43,33 +53,40 @@ class Comparison:
         self.to_send: Counter[str] = Counter()
         # Destinations for which only Tableau knows how many messages there are.
         self.uncertain: set[str] = set()
+        # A planned job follows from its rule and its key.
+        self._steps: dict[tuple[str | None, str], _Step] = {}
         self._problems: Counter[tuple[str, str]] = Counter()
         self._failing: set[tuple[str, str]] = set()
-        self._counted: set[tuple[str, str, object]] = set()
+        # The destinations and events or problems whose messages are counted.
+        self._counted_then: set[tuple[str, object]] = set()
+        self._counted_now: set[tuple[str, object]] = set()
 
     def add(self, record: EventRecord) -> None:
         """Count the event's jobs, and those that the planner creates for it now."""
         self.events += 1
-        problem = self._problem(record.event)
+        event, steps, problem = record.event, self._steps, self._problem(record.event)
         known: dict[str, Job] = {}
         for job in (job.job for job in record.jobs if job.job.handler not in INTERNAL):
             known[job.key] = job
-            self.made[action_of(job)] += 1
-            self.skipped[action_of(job)] += job.state is JobState.SKIPPED
-            if job.state is not JobState.SKIPPED:
-                self._count_message("then", self.sent, job, record.event, problem)
-        for new in self._planner.jobs(record.event):
-            self.would[action_of(new)] += 1
+            step = _step(job)
+            self.made[step.action] += 1
+            if job.state is JobState.SKIPPED:
+                self.skipped[step.action] += 1
+            else:
+                _count_message(self._counted_then, self.sent, step, (event.id, job.rule), problem)
+        for new in self._planner.jobs(event):
+            step = steps.get((new.rule, new.key)) or steps.setdefault((new.rule, new.key), _step(new))
+            self.would[step.action] += 1
             old = known.get(new.key)
-            # The conditions of an unchanged rule were looked up then; stored ones have lists for tuples.
-            certain = not new.where or (old is not None and bool(_listed(old.where) == _listed(new.where)))
             if new.where:
-                self.conditional.add(action_of(new))
-            if certain and old is not None and old.state is JobState.SKIPPED:
-                continue
-            if not certain and new.handler == NOTIFY:
-                self.uncertain.add(_destination(new))
-            self._count_message("now", self.to_send, new, record.event, problem)
+                self.conditional.add(step.action)
+                # The conditions of an unchanged rule were looked up then; stored ones have lists for tuples.
+                if old is None or _listed(old.where) != _listed(new.where):
+                    if step.to is not None:
+                        self.uncertain.add(step.to)
+                    old = None
+            if old is None or old.state is not JobState.SKIPPED:
+                _count_message(self._counted_now, self.to_send, step, (event.id, new.rule), problem)
 
     @property
     def actions(self) -> list[Action]:
@@ -94,25 +111,27 @@ class Comparison:
             self._problems[piece.resource] += 1
         return (*piece.resource, self._problems[piece.resource])
 
-    def _count_message(
-        self, when: str, counter: Counter[str], job: Job | NewJob, event: Event, problem: object
-    ) -> None:
-        if job.handler != NOTIFY:
-            return
-        to = _destination(job)
-        about = (event.id, job.rule) if problem is None or job.params.get("each") else problem
-        if (when, to, about) not in self._counted:
-            self._counted.add((when, to, about))
-            counter[to] += 1
-
 
 def action_of(job: Job | NewJob) -> Action:
     """Return the rule of a job and what it does."""
     return job.rule or "", wording.job_title(job)
 
 
-def _destination(job: Job | NewJob) -> str:
-    return str(job.params.get("to", DEFAULT))
+def _step(job: Job | NewJob) -> _Step:
+    to = str(job.params.get("to", DEFAULT)) if job.handler == NOTIFY else None
+    return _Step(action_of(job), to, bool(job.params.get("each")))
+
+
+def _count_message(
+    counted: set[tuple[str, object]], counter: Counter[str], step: _Step, event: object, problem: object
+) -> None:
+    """Count the first message of a destination about the problem, or about the event if it is about none."""
+    if step.to is None:
+        return
+    message = (step.to, event if problem is None or step.each else problem)
+    if message not in counted:
+        counted.add(message)
+        counter[step.to] += 1
 
 
 def _listed(value: Any) -> Any:
