@@ -16,13 +16,23 @@ SECOND_STAGE = tuple(
     for name in (
         "acceptance",
         "cli/listen",
+        "config/test_environment.py",
+        "deploy/test_container.py",
+        "deploy/test_gunicorn.py",
+        "deploy/test_heroku.py",
+        "deploy/test_systemd.py",
+        "docs/test_commands.py",
+        "monitor/test_monitor.py",
         "monitor/test_outages.py",
         "postman",
         "reliability",
         "security/test_connections.py",
         "security/test_exit_codes.py",
+        "security/test_hostile_peers.py",
         "security/test_lost_inbox.py",
+        "security/test_readiness.py",
         "simulator/test_page.py",
+        "sites/test_sites.py",
     )
 )
 

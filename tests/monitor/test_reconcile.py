@@ -192,6 +192,7 @@ def test_late_original_of_a_reconciled_event_makes_no_job(
     assert (received.state, reconciled.state) == ("ignored", "planned")
 
 
+@pytest.mark.second_stage
 def test_server_reconciles_and_names_the_owner(site: Running, tmp_path: Path, rules_file: Path) -> None:
     """A real server is down while a workbook is deleted and another one published; messages about both are sent."""
     rules_file.write_text('[[rule]]\nname = "all"\non = ["WorkbookCreated", "WorkbookDeleted"]\nnotify = "slack:#bi"\n')

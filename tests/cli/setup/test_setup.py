@@ -99,6 +99,7 @@ def test_wrong_answer_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.second_stage
 def test_answers_in_a_terminal_can_be_corrected(site: simulator.Running, tmp_path: Path) -> None:
     """A wrong secret is asked for again and never shown; what an existing file says is offered; its lines are kept."""
     path = tmp_path / ".env"
