@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -10,9 +11,32 @@ from pydantic import AfterValidator
 from notifiers import KINDS, Notifiers, parse_destination
 
 DEFAULT = "default"
-# Destinations that Tableau decides: the owner of the content, and that of its project, by e-mail address in Slack.
 OWNER, PROJECT_OWNER = "owner", "project_owner"
-FROM_TABLEAU = (OWNER, PROJECT_OWNER)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonOf:
+    """A person whom Tableau names: the kind of notifier that reaches them, and whose owner they are."""
+
+    kind: str
+    role: str
+
+    @property
+    def words(self) -> str:
+        """The role as people write it."""
+        return self.role.replace("_", " ")
+
+    def destination(self, address: str) -> str:
+        """Return the destination of the person with this e-mail address."""
+        return normalize(f"{self.kind}:{address}")
+
+
+# Destinations that Tableau decides: the owner of the content, and that of its project, by their e-mail address.
+FROM_TABLEAU: Mapping[str, PersonOf] = {
+    f"{prefix}{role}": PersonOf(kind, role)
+    for kind, prefix in (("slack", ""), ("email", "email:"))
+    for role in (OWNER, PROJECT_OWNER)
+}
 
 
 def normalize(text: str) -> str:
@@ -20,8 +44,11 @@ def normalize(text: str) -> str:
 
     Raises ValueError that says what is expected.
     """
-    if text.strip() in {DEFAULT, *FROM_TABLEAU}:
-        return text.strip()
+    special = ":".join(part.strip() for part in text.split(":", 1))
+    if special in {f"slack:{OWNER}", f"slack:{PROJECT_OWNER}"}:
+        return special.removeprefix("slack:")
+    if special in {DEFAULT, *FROM_TABLEAU}:
+        return special
     try:
         return str(parse_destination(text))
     except ValueError as error:
@@ -42,6 +69,8 @@ def kind_of(text: str, with_default_address: Container[str]) -> str:
     """Return the kind of notifier that a destination needs, also one of which only the event decides the address."""
     if "{{" in text or "{%" in text:
         return text.partition(":")[0].strip()
+    if text in FROM_TABLEAU:
+        return FROM_TABLEAU[text].kind
     return parse_destination(resolve_default(text, with_default_address)).kind
 
 
@@ -50,8 +79,10 @@ def delivery_warnings(destinations: Iterable[str], notifiers: Notifiers) -> list
     warnings = []
     for text in sorted(set(destinations)):
         if text in FROM_TABLEAU:
-            if "slack" not in notifiers.configured:
-                warnings.append(f"rules send messages to the {text.replace('_', ' ')}, but Slack is not configured")
+            person = FROM_TABLEAU[text]
+            if person.kind not in notifiers.configured:
+                label = KINDS[person.kind].label
+                warnings.append(f"rules send messages to the {person.words}, but {label} is not configured")
             continue
         destination = parse_destination(resolve_default(text, notifiers.with_default_address))
         kind = destination.kind
@@ -68,4 +99,13 @@ def delivery_warnings(destinations: Iterable[str], notifiers: Notifiers) -> list
     return list(dict.fromkeys(warnings))
 
 
+def require_no_owner(to: str) -> str:
+    """Return the destination. Raises ValueError if it is a person whom Tableau names for each content."""
+    if to in FROM_TABLEAU:
+        raise ValueError(f"{to} is for messages about one content; name a channel, for example slack:#bi")
+    return to
+
+
 Destination = Annotated[str, AfterValidator(normalize)]
+# One that is the same for all content.
+CommonDestination = Annotated[Destination, AfterValidator(require_no_owner)]

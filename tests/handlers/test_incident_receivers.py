@@ -107,6 +107,18 @@ def test_mail_that_some_recipients_have_is_not_repeated(
     ]
 
 
+def test_owners_are_notified_by_mail(simulation: Simulation, notifiers: Notifiers, make_story: Make) -> None:
+    """The owner of the content and that of its project, at the addresses that Tableau has, with links of their own."""
+    settings = simulation.settings.model_copy(
+        update={"public_url": "https://hooks.example", "link_secret": SecretStr("a-secret-for-links-in-the-test")}
+    )
+    story = make_story('notify = ["email:owner", "email:project_owner"]', notifiers=notifiers, settings=settings)
+    story.refresh(FAILED, name="Newsletter")
+    mails = taken(simulation, "email")
+    assert sorted(mail.place for mail in mails) == ["chloe@acme.example", "dev@acme.example"]
+    assert all("Acknowledge: https://hooks.example/act/" in mail.text for mail in mails)
+
+
 def test_messages_have_links_to_act(simulation: Simulation, notifiers: Notifiers, make_story: Make) -> None:
     """With PUBLIC_URL and LINK_SECRET, an open incident can be acknowledged from each message; a closed one cannot."""
     settings = simulation.settings.model_copy(

@@ -10,7 +10,7 @@ import pytest
 from notifiers import Notifiers, SlackConfig, TwilioConfig
 from notifiers.teams import TeamsConfig
 from webhooks.config.settings import Settings
-from webhooks.destinations import delivery_warnings, normalize
+from webhooks.destinations import delivery_warnings, kind_of, normalize
 from webhooks.services import Services
 
 RULES = """
@@ -34,6 +34,9 @@ enabled = false
         ("slack: #bi", "slack:#bi"),
         (" console", "console"),
         ("twilio:+1 (555) 010-0", "twilio:+15550100"),
+        (" owner", "owner"),
+        ("slack: project_owner", "project_owner"),
+        ("email: owner", "email:owner"),
     ],
 )
 def test_each_destination_has_one_spelling(text: str, canonical: str) -> None:
@@ -54,6 +57,11 @@ def test_unreachable_destinations_are_warnings() -> None:
     ]
     assert delivery_warnings(["default", "slack"], Notifiers(slack=SlackConfig("xoxb-1", "#a"))) == []
     assert delivery_warnings(["default"], Notifiers()) == []
+    assert delivery_warnings(["owner", "email:project_owner"], Notifiers()) == [
+        "rules send messages to the project owner, but E-mail is not configured",
+        "rules send messages to the owner, but Slack is not configured",
+    ]
+    assert [kind_of(to, ()) for to in ("owner", "email:owner", "default")] == ["slack", "email", "console"]
 
 
 def test_names_that_the_settings_lack_are_warnings() -> None:

@@ -41,7 +41,8 @@ def test_rules_without_digest_have_none() -> None:
         ('at = 8\nnotify = "console"', "8 is not a time of day"),
         ('at = "08:00"\ndays = "monday"\nnotify = "console"', "'monday' is not a weekday"),
         ('at = "08:00"\nnotify = "slack:bi bi"', "is not an address in Slack"),
-        ('at = "08:00"\nnotify = "owner"', "a digest is about many contents, so it has no owner"),
+        ('at = "08:00"\nnotify = "owner"', "owner is for messages about one content; name a channel"),
+        ('at = "08:00"\nnotify = "email:owner"', "email:owner is for messages about one content"),
         ('at = "08:00"\nnotfy = "console"\nnotify = "console"', "notfy"),
     ],
 )

@@ -70,6 +70,7 @@ def test_error_says_what_is_expected(old: str, new: str, error: str, actions: Ac
         ("rule = [3]", "write [[rule]], with two brackets on each side"),
         ("[dead_letter]\nnotify = 'slack'", "dead_letter is not known here; did you mean dead_letters?"),
         ("[dead_letters]\nnotify = 'slak'", "dead_letters (line 2): notify: 'slak' is"),
+        ("[dead_letters]\nnotify = 'owner'", "dead_letters (line 2): notify: owner is for messages about one content"),
         ("[dead_letters]\nto = 'slack'", "dead_letters (line 2): to is not known here; choose one of: notify"),
         ("name = ", "not TOML: Invalid value (at end of document)"),
         ("[[rule]]\nname = \u201cA\u201d", "(at line 2, column 8); use straight quotation marks"),

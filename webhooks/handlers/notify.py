@@ -130,7 +130,8 @@ def _notify_of_own_incident(context: Context, params: NotifyParams) -> None:
     """Let the destination have a notice of a problem of this server; with `each`, a message for each change."""
     record = None if params.each else context.inbox.findings.incident_of(context.event.id or 0)
     if params.to in FROM_TABLEAU:
-        raise Permanent(f"A problem of this server has no {params.to.replace('_', ' ')}; name a channel or a person")
+        words = FROM_TABLEAU[params.to].words
+        raise Permanent(f"A problem of this server has no {words}; name a channel or a person")
     if record is None:
         context.notify(params.to, alert_message(context.event), key=params.to)
         return
@@ -260,19 +261,23 @@ def _learn_reason(context: Context, lookup: Lookup, record: IncidentRecord) -> s
 
 
 def _address(context: Context, to: str, lookup: Lookup) -> str:
-    """Return the destination in Slack of the owner of the content or of its project. Raises Permanent without one."""
-    content = lookup.content
+    """Return the destination of the owner of the content or of its project. Raises Permanent without one."""
+    content, person = lookup.content, FROM_TABLEAU[to]
     owner = getattr(content, "owner", None)
-    if to == PROJECT_OWNER:
+    if person.role == PROJECT_OWNER:
         project = getattr(content, "project", None)
         found = context.tableau.project(project) if project and project.luid else None
         owner = getattr(found, "owner", None)
     user, _ = ask(context, lambda: context.find_user(owner.luid)) if owner and owner.luid else (None, "")
     addresses = [user.email, user.name] if user else []
-    address = next((one for one in addresses if one and "@" in one), "")
+    address = next((one for one in addresses if one and "@" in one and "," not in one), "")
     if not address:
-        raise Permanent(f"The {to.replace('_', ' ')} has no e-mail address in Tableau that Slack could know")
-    return f"slack:{address}"
+        reader = "Slack could know" if person.kind == "slack" else "a message could go to"
+        raise Permanent(f"The {person.words} has no e-mail address in Tableau that {reader}")
+    try:
+        return person.destination(address)
+    except ValueError as error:
+        raise Permanent(f"The e-mail address of the {person.words} in Tableau cannot be used: {error}") from error
 
 
 def _message(context: Context, params: NotifyParams) -> Message:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
-from webhooks.destinations import FROM_TABLEAU, Destination
+from webhooks.destinations import CommonDestination
 from webhooks.incidents.silences import EVERY_DAY
 from webhooks.rules.policy import CLOCK_TIME, parse_days
 
@@ -53,12 +53,6 @@ def parse_at(value: object) -> day_time:
     return day_time(int(found[1]), int(found[2]))
 
 
-def _check_destination(to: str) -> str:
-    if to in FROM_TABLEAU:
-        raise ValueError(f"a digest is about many contents, so it has no {to}; name a channel, for example slack:#bi")
-    return to
-
-
 class DigestModel(BaseModel):
     """The keys of `[digest]`."""
 
@@ -67,7 +61,7 @@ class DigestModel(BaseModel):
     at: Annotated[Any, BeforeValidator(parse_at)]
     days: Annotated[Any, BeforeValidator(parse_days)] = EVERY_DAY
     notify: Annotated[
-        tuple[Annotated[Destination, AfterValidator(_check_destination)], ...],
+        tuple[CommonDestination, ...],
         BeforeValidator(lambda value: value if isinstance(value, list) else [value]),
         AfterValidator(lambda destinations: tuple(dict.fromkeys(destinations))),
     ]

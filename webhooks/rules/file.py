@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
-from webhooks.destinations import DEFAULT, Destination
+from webhooks.destinations import DEFAULT, CommonDestination
 from webhooks.rules.access import NO_OPERATORS, Access
 from webhooks.rules.actions import Actions
 from webhooks.rules.destination_names import DestinationNames
@@ -34,7 +34,7 @@ class DeadLettersModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     notify: Annotated[
-        tuple[Destination, ...],
+        tuple[CommonDestination, ...],
         BeforeValidator(lambda value: value if isinstance(value, list) else [value]),
         AfterValidator(lambda destinations: tuple(dict.fromkeys(destinations))),
     ] = (DEFAULT,)

@@ -186,6 +186,14 @@ def test_doctor_has_the_same_checks(flask: RunFlask, rules_file: Path) -> None:
     assert 'warning  names        rule "One": no project in Tableau matches "Fnance"' in result.stdout
 
 
+def test_owners_are_not_looked_up(flask: RunFlask, rules_file: Path) -> None:
+    """Only an event decides whose address it is; that their notifier is not configured is a warning."""
+    write(rules_file, '["owner", "email:owner"]')
+    code, found = online(flask)
+    assert code == 0
+    assert texts(found, "destination") == ["warning: rules send messages to the owner, but E-mail is not configured"]
+
+
 def test_lines_fit_into_80_columns(settings: Settings, site: Running, rules_file: Path) -> None:
     """Long results are wrapped within their column."""
     write(rules_file, '"slack:#finance-dta"', '{ project = "Fnance" }')

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from notifiers import NotifierError, Notifiers, parse_destination
 from webhooks.cli.doctor.results import CheckResult, failed, ok, warning
-from webhooks.destinations import resolve_default
+from webhooks.destinations import FROM_TABLEAU, resolve_default
 
 ADVICE = {
     False: "Correct the rule or the variable, or create the channel or user.",
@@ -21,7 +21,8 @@ def check_destinations(destinations: Iterable[str], notifiers: Notifiers) -> Ite
     """
     # The addresses of each kind, with the words for them.
     addresses: dict[str, dict[str, str]] = {}
-    for text in sorted(set(destinations)):
+    # Whose address it is, only an event decides.
+    for text in sorted(set(destinations) - set(FROM_TABLEAU)):
         destination = parse_destination(resolve_default(text, notifiers.with_default_address))
         kind, config = destination.kind, notifiers.configs[destination.kind]
         address = destination.to or config.default_address
