@@ -53,15 +53,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     def receive(event: Event) -> Receipt:
         return services.inbox.events.receive(event)
 
-    record_press = recorder(lambda: services.inbox.presses)
-
-    def record_reply(reply: Reply, command: Command) -> str:
-        destinations = services.destinations_of_number(reply.sender)
-        return services.inbox.sms_replies.record(reply.sid, reply.sender, destinations, command)
-
-    def record_status(message_id: str, report: StatusReport, reason: str) -> str:
-        return services.inbox.sms_status.record(message_id, report.sid, f"twilio:{report.to}", reason)
-
     def on_unavailable() -> None:
         services.outages.record()
 
@@ -69,11 +60,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(
         receiver.create_blueprint(receive, settings.webhook_tokens(), on_unavailable, services.count_response)
     )
-    app.register_blueprint(slack_interactions.create_blueprint(record_press, services.signing_secret))
-    token = settings.notifier_variables()["TWILIO_AUTH_TOKEN"] if settings.sms_replies else ""
-    app.register_blueprint(sms_replies.create_blueprint(record_reply, token, settings.public_url))
-    status_token = settings.notifier_variables()["TWILIO_AUTH_TOKEN"]
-    app.register_blueprint(sms_status.create_blueprint(record_status, status_token, settings.public_url))
+    _register_messengers(app, services)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(blueprint.create_blueprint(services))
     app.register_blueprint(api.create_blueprint(services))
@@ -86,6 +73,25 @@ def create_app(settings: Settings | None = None) -> Flask:
     elif (run := click.get_current_context(silent=True)) and run.command is run_command:
         _prepare_flask_run(run, services)
     return app
+
+
+def _register_messengers(app: Flask, services: Services) -> None:
+    """Register what Slack and Twilio call: presses of buttons, replies by SMS and reports about sent ones."""
+    settings = services.settings
+
+    def record_reply(reply: Reply, command: Command) -> str:
+        destinations = services.destinations_of_number(reply.sender)
+        return services.inbox.sms_replies.record(reply.sid, reply.sender, destinations, command)
+
+    def record_status(message_id: str, report: StatusReport, reason: str) -> str:
+        return services.inbox.sms_status.record(message_id, report.sid, f"twilio:{report.to}", reason)
+
+    record_press = recorder(lambda: services.inbox.presses)
+    app.register_blueprint(slack_interactions.create_blueprint(record_press, services.signing_secret))
+    token = settings.notifier_variables()["TWILIO_AUTH_TOKEN"]
+    reply_token = token if settings.sms_replies else ""
+    app.register_blueprint(sms_replies.create_blueprint(record_reply, reply_token, settings.public_url))
+    app.register_blueprint(sms_status.create_blueprint(record_status, token, settings.public_url))
 
 
 def develop(app: Flask) -> None:

@@ -20,28 +20,18 @@ def template_values(
     """Return the values of PLACEHOLDERS and of FIELDS; times are texts in `zone`."""
     plain = incident_values(incident, details, zone)
     failed = [run for run in incident.runs if run.outcome == "failed"]
-    run = failed[-1] if failed else None
 
     def at(moment: datetime | None) -> str:
         return str(Timestamp(moment, zone)) if moment else ""
 
     meaning = event_type(plain["event_type"])
+    event = {"type": meaning.name, "headline": meaning.headline, "created_at": plain["created_at"]}
+    resource = {name: plain[name] for name in ("name", "project", "owner", "link")}
+    resource |= {"luid": incident.resource_luid, "site_luid": incident.site_luid}
     return {
         **plain,
-        "event": {
-            **FIELDS["event"],
-            "type": meaning.name,
-            "headline": meaning.headline,
-            "created_at": plain["created_at"],
-            "advice": details.advice,
-        },
-        "resource": {
-            **{name: plain[name] for name in ("name", "project", "owner", "link")},
-            "kind": incident.resource_kind,
-            "luid": incident.resource_luid,
-            "tags": tuple(tags),
-            "site_luid": incident.site_luid,
-        },
+        "event": {**FIELDS["event"], **event, "advice": details.advice},
+        "resource": {**resource, "kind": incident.resource_kind, "tags": tuple(tags)},
         "incident": {
             "number": details.number,
             "kind": incident.kind,
@@ -57,11 +47,11 @@ def template_values(
             "downstream": details.downstream or 0,
         },
         "run": {
-            "started_at": at(run.started_at) if run else "",
-            "ended_at": at(run.ended_at) if run else "",
-            "outcome": run.outcome if run else "",
+            "started_at": at(failed[-1].started_at) if failed else "",
+            "ended_at": at(failed[-1].ended_at) if failed else "",
+            "outcome": "failed" if failed else "",
             "reason": plain["reason"],
             "reason_class": incident.reason_class or "unknown",
-            "job_luid": (run.job_luid if run else None) or "",
+            "job_luid": (failed[-1].job_luid if failed else None) or "",
         },
     }

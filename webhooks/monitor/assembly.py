@@ -96,14 +96,20 @@ def monitors_webhooks(settings: Settings) -> bool:
     return bool(settings.webhook_url and settings.watch_minutes) and not settings.missing()
 
 
+def _monitored_url(settings: Settings) -> str:
+    """Return the URL that our webhooks in Tableau should have, or "" if they are not checked."""
+    if not monitors_webhooks(settings):
+        return ""
+    try:
+        return public_url(settings.webhook_url, next(iter(settings.webhook_tokens()), ""))
+    except ValueError as error:
+        log.error("Webhooks are not monitored, WEBHOOK_URL is invalid: %s", error)  # noqa: TRY400 - one line is enough
+        return ""
+
+
 def build_checks(settings: Settings, inbox: Inbox, sites: Sequence[Site], lookups: Lookups) -> list[Check]:
     """Return all checks that the settings ask for; those of the webhooks come first."""
-    url = ""
-    if monitors_webhooks(settings):
-        try:
-            url = public_url(settings.webhook_url, next(iter(settings.webhook_tokens()), ""))
-        except ValueError as error:
-            log.error("Webhooks are not monitored, WEBHOOK_URL is invalid: %s", error)  # noqa: TRY400 - one line is enough
+    url = _monitored_url(settings)
     webhook_checks, readers, credentials, histories = list[Check](), list[Check](), list[Check](), list[Check]()
     for site in sites:
         key = memory_key(site)

@@ -35,16 +35,7 @@ def ask_credentials(known: Mapping[str, str]) -> dict[str, str]:
     name = ask("Name of the token", require, default=known.get("TABLEAU_PAT_NAME", ""))
 
     def sign_in(secret: str) -> str:
-        try:
-            credential = PersonalAccessToken(name, require(secret))
-            with Tableau(server, content_url, credential, ca_bundle=settings().ca_bundle) as client:
-                role = client.user(client.session().user_luid).site_role
-                version = client.version
-        except TableauError as error:
-            raise ValueError(str(error)) from None
-        if "Administrator" not in (role or ""):
-            click.secho(f"  Signed in, but the site role is {role}: webhooks need a site administrator.", fg="yellow")
-        done(f"Signed in: REST API {version}, site role {role}")
+        _try_sign_in(server, content_url, PersonalAccessToken(name, require(secret)))
         return secret
 
     secret = ask("Secret of the token", sign_in, default=known.get("TABLEAU_PAT_SECRET", ""), secret=True)
@@ -55,3 +46,16 @@ def ask_credentials(known: Mapping[str, str]) -> dict[str, str]:
         "TABLEAU_PAT_NAME": name,
         "TABLEAU_PAT_SECRET": secret,
     }
+
+
+def _try_sign_in(server: str, content_url: str, credential: PersonalAccessToken) -> None:
+    """Print the site role of the token's owner. Raises ValueError if Tableau refuses the token."""
+    try:
+        with Tableau(server, content_url, credential, ca_bundle=settings().ca_bundle) as client:
+            role = client.user(client.session().user_luid).site_role
+            version = client.version
+    except TableauError as error:
+        raise ValueError(str(error)) from None
+    if "Administrator" not in (role or ""):
+        click.secho(f"  Signed in, but the site role is {role}: webhooks need a site administrator.", fg="yellow")
+    done(f"Signed in: REST API {version}, site role {role}")
