@@ -6,11 +6,12 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from bench.postgres import Server
 from tests.deploy.tools import tool
@@ -19,6 +20,7 @@ from tests.support.pgbouncer import pgbouncer
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox
+from webhooks.inbox.jobs import BY_URGENCY
 from webhooks.job import Job, JobState
 from webhooks.worker.worker import Worker
 
@@ -77,6 +79,46 @@ def test_restart_between_two_events_is_not_noticed(
     with ThreadPoolExecutor(8) as pool:
         receipts = list(pool.map(box.events.receive, [event() for _ in range(50)]))
     assert len({receipt.id for receipt in receipts}) == 50
+
+
+def test_attempt_ends_right_after_a_restart(
+    server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
+) -> None:
+    """Its end is recorded although all pooled connections are broken, and the next job starts with it."""
+    box = opened(server.url())
+    for _ in range(2):
+        box.events.receive(event())
+    box.events.plan(lambda _: [NOTIFY])
+    first, second = box.jobs.claim("me", 2, 60, start=1)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: box.counts(), range(12)))
+    server.stop()
+    server.start()
+    started = box.jobs.finish(first, start=second)
+    assert started is not None
+    assert started.started_at is not None
+    states = {job.job.id: job.job.state for record in box.events.list() for job in record.jobs}
+    assert states == {first.id: JobState.DONE, second.id: JobState.RUNNING}
+
+
+def test_claims_read_the_first_jobs_of_a_backlog(
+    postgres_server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
+) -> None:
+    """PostgreSQL has no statistics about a backlog that is new, and yet reads it in the order of its index."""
+    box = opened(postgres_server.url())
+    box.events.receive(event())
+    box.events.plan(lambda _: [replace(NOTIFY, key=str(number)) for number in range(1000)])
+    due, _ = BY_URGENCY[False]
+
+    def plan(connection: Connection) -> str:
+        now = box.store.begin_claim(connection)
+        compiled = due.compile(dialect=connection.dialect)
+        values = compiled.construct_params({"now": now, "most": 8})
+        return "\n".join(connection.exec_driver_sql(f"EXPLAIN {compiled}", values).scalars())
+
+    explained = box.store.write(plan)
+    assert "Index Scan using jobs_open" in explained
+    assert "Sort" not in explained
 
 
 def test_frozen_server_refuses_in_time(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, insert, select
 
 from webhooks.clock import from_timestamp
 from webhooks.errors import LeaseLost
+from webhooks.inbox.attempt_sql import AttemptEnd
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import attempts, jobs
+from webhooks.inbox.schema import attempts
 from webhooks.job import Job, JobState
 from webhooks.text import cut
 
@@ -20,22 +21,6 @@ MAX_ERROR = 4000
 LOST = "lost"
 RELEASED = "released"
 
-# Built once, because building a statement takes longer than running it, and writers wait for each other.
-OWN_JOB = update(jobs).where(
-    jobs.c.id == bindparam("job"),
-    jobs.c.owner == bindparam("by"),
-    jobs.c.attempts == bindparam("attempt"),
-    jobs.c.state == JobState.RUNNING,
-)
-END_ATTEMPT = OWN_JOB.values(
-    state=bindparam("new_state"),
-    error=bindparam("new_error"),
-    due_at=bindparam("new_due_at"),
-    finished_at=bindparam("now"),
-    max_attempts=jobs.c.max_attempts + bindparam("more"),
-    owner=None,
-)
-START_ATTEMPT = OWN_JOB.values(started_at=bindparam("now"))
 INSERT_ATTEMPT = insert(attempts)
 
 
@@ -59,34 +44,19 @@ def end_attempt(
     """
     # PostgreSQL's text type has no NUL, and an error may contain a name from outside.
     error = cut(store.redact(error).replace("\0", "\ufffd"), MAX_ERROR) if error else error
-    attempt = {"job_id": job.id, "number": job.attempts, "worker": job.owner or ""}
-    fence = {"job": job.id, "by": job.owner, "attempt": job.attempts}
-
-    def end(connection: Connection) -> tuple[bool, Job | None]:
-        now = store.now(connection)
-        wall = store.to_wall(now)
-        started_at = job.started_at.timestamp() if job.started_at else wall
-        new = {"new_state": int(state), "new_error": error, "new_due_at": now + seconds, "more": more, "now": wall}
-        if connection.execute(END_ATTEMPT, {**fence, **new}).rowcount == 0:
-            return False, None
-        times = {"started_at": started_at, "finished_at": wall}
-        connection.execute(INSERT_ATTEMPT, {**attempt, **times, "outcome": outcome, "error": error})
-        if then is not None:
-            then(connection, now)
-        return True, start_attempt(connection, start, wall) if start else None
-
-    ended, started = store.write(end)
+    end = AttemptEnd(job, state, outcome, error, seconds, more, start)
+    ended, started_at = store.end_attempt(end, then)
     if not ended:
         raise LeaseLost(f"job {job.id} belongs to another worker now")
-    return started
+    return None if start is None or started_at is None else replace(start, started_at=from_timestamp(started_at))
 
 
-def start_attempt(connection: Connection, job: Job, wall: float) -> Job | None:
-    """Record that a claimed job starts, and return it; None if another worker has the job by now."""
-    fence = {"job": job.id, "by": job.owner, "attempt": job.attempts}
-    if connection.execute(START_ATTEMPT, {**fence, "now": wall}).rowcount == 0:
-        return None
-    return replace(job, started_at=from_timestamp(wall))
+def start_attempt(store: Store, job: Job) -> Job:
+    """Record that a claimed job starts, and return it. Raises LeaseLost if another worker has the job by now."""
+    started_at = store.start_attempt(job)
+    if started_at is None:
+        raise LeaseLost(f"job {job.id} belongs to another worker now")
+    return replace(job, started_at=from_timestamp(started_at))
 
 
 def lost_attempts(connection: Connection, job_id: int) -> int:

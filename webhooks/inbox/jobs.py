@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, or_, select, text, update
 
-from webhooks.errors import LeaseLost
 from webhooks.event import Event
 from webhooks.inbox.attempts import INSERT_ATTEMPT, LOST, RELEASED, end_attempt, lost_attempts, start_attempt
 from webhooks.inbox.databases.store import Store
@@ -99,7 +98,7 @@ class Jobs:
             return planned, self.claim(owner, room, lease, start=start, urgent=urgent) if room > 0 else []
 
         def plan_and_claim(connection: Connection) -> tuple[int, list[dict[str, Any]]]:
-            now = self._store.now(connection)
+            now = self._store.begin_claim(connection)
             planned = self._events.insert_plans(connection, plans, now=now, rules_version=rules_version)
             return planned, self._claim(connection, owner, room, lease, start=start, now=now, urgent=urgent)
 
@@ -121,7 +120,7 @@ class Jobs:
             return connection.execute(query, {"now": self._store.now(connection)}).first() is not None
 
         def claim(connection: Connection) -> list[dict[str, Any]]:
-            now = self._store.now(connection)
+            now = self._store.begin_claim(connection)
             return self._claim(connection, owner, limit, lease, start=start, now=now, urgent=urgent)
 
         # Read without a lock first, so that idle workers do not delay writers.
@@ -149,14 +148,7 @@ class Jobs:
 
     def start(self, job: Job) -> Job:
         """Record that a claimed job starts, and return it. Raises LeaseLost if another worker has it by now."""
-
-        def start(connection: Connection) -> Job | None:
-            return start_attempt(connection, job, self._store.to_wall(self._store.now(connection)))
-
-        started = self._store.write(start)
-        if started is None:
-            raise LeaseLost(f"job {job.id} belongs to another worker now")
-        return started
+        return start_attempt(self._store, job)
 
     def finish(self, job: Job, result: str = "", *, start: Job | None = None) -> Job | None:
         """Mark the job as done, with its result in words. Raises LeaseLost, like all endings, if the job was lost.

@@ -15,10 +15,12 @@ from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 from webhooks.inbox import insert_event, migrate
+from webhooks.inbox.attempt_sql import AttemptEnd, own, postgres_end, postgres_start, postgres_values
 from webhooks.inbox.databases.errors import lost_session, translated
 from webhooks.inbox.databases.postgres_connection import BoundedConnection
 from webhooks.inbox.databases.postgres_pool import AcknowledgementPool
 from webhooks.inbox.databases.store import ACK_SECONDS, PARENT_CONNECTIONS, WRITE_SECONDS, Clock, Operation, Store
+from webhooks.job import Job
 
 T = TypeVar("T")
 
@@ -41,6 +43,11 @@ CONNECTION = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+# For this transaction only: without bitmaps, the index is read in its order, which needs no sorting.
+BEGIN_CLAIM = text(
+    "SELECT coalesce(:clock, CAST(extract(epoch FROM clock_timestamp()) AS double precision)) "
+    "FROM set_config('enable_bitmapscan', 'off', true)"
+)
 
 
 class PostgresStore(Store):
@@ -117,6 +124,28 @@ class PostgresStore(Store):
         event_id, duplicates = self.acknowledge(insert_event.upsert(self.placeholder, now), (*row, *values))
         return event_id, duplicates
 
+    def start_attempt(self, job: Job) -> float | None:
+        now, values = self.wall_sql()
+        row = self._commit(postgres_start(now), (*values, *own(job)))
+        return row[0] if row else None
+
+    def end_attempt(
+        self, end: AttemptEnd, then: Callable[[Connection, float], None] | None = None
+    ) -> tuple[bool, float | None]:
+        now, values = self.wall_sql()
+        statement, values = postgres_end(now), (*values, *postgres_values(end))
+        if then is None:
+            _, ended, started_at = self._commit(statement, values)
+            return ended, started_at
+
+        def run(connection: Connection) -> tuple[bool, float | None]:
+            at, ended, started_at = connection.exec_driver_sql(statement, values).one()
+            if ended:
+                then(connection, at)
+            return ended, started_at
+
+        return self.write(run)
+
     def acknowledge(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
         self.ensure_ready()
         return self._acknowledging.execute(statement, values, ACK_SECONDS)
@@ -124,6 +153,25 @@ class PostgresStore(Store):
     def rehearse(self, statement: str, values: Sequence[Any]) -> None:
         self.ensure_ready()
         self._acknowledging.execute(statement, values, ACK_SECONDS, rolled_back=True)
+
+    def _commit(self, statement: str, values: tuple[Any, ...]) -> Any:
+        """Commit one statement with one round trip, and return its first row, or None.
+
+        It runs on the driver's connection, because SQLAlchemy needs as much processor time as all the rest. If the
+        session is lost, SQLAlchemy repeats it, which also replaces the other connections of the pool.
+        """
+        self.ensure_ready()
+        started = time.monotonic()
+        with translated(), self._reading.connect() as connection:
+            driver = _driver(connection)
+            driver.timeout = WRITE_SECONDS
+            try:
+                return driver.execute(statement, values).fetchone()
+            except psycopg.Error as error:
+                if not lost_session(error) or time.monotonic() - started > REPEAT_SECONDS:
+                    raise
+                connection.invalidate(error)
+        return self.read(lambda connection: connection.exec_driver_sql(statement, values).first())
 
     def now_sql(self) -> ColumnElement[float]:
         if self._clock is not None:
@@ -134,8 +182,18 @@ class PostgresStore(Store):
     def now(self, connection: Connection) -> float:
         return self._clock() if self._clock else float(connection.execute(select(self.now_sql())).scalar_one())
 
+    def begin_claim(self, connection: Connection) -> float:
+        """Do the same with one round trip.
+
+        The statistics of a table that has had no backlog let PostgreSQL expect a few due jobs: it would read and sort
+        all of them with their events for each claim, instead of the first ones in the order of the index.
+        """
+        return float(connection.execute(BEGIN_CLAIM, {"clock": self._clock() if self._clock else None}).scalar_one())
+
     def wall_sql(self) -> tuple[str, tuple[float, ...]]:
-        return ("%s", (self._clock(),)) if self._clock else ("extract(epoch from clock_timestamp())", ())
+        if self._clock:
+            return "%s::double precision", (self._clock(),)
+        return "extract(epoch from clock_timestamp())::double precision", ()
 
     def revision(self) -> str | None:
         def query() -> str | None:

@@ -18,12 +18,14 @@ from sqlalchemy.pool import NullPool
 
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox import insert_event, migrate
+from webhooks.inbox.attempt_sql import AttemptEnd, sqlite_end, sqlite_start
 from webhooks.inbox.databases import sqlite_clock
 from webhooks.inbox.databases.errors import translated
 from webhooks.inbox.databases.group_commit import GroupCommit, locked, open_lock
 from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.inbox.databases.sqlite_files import SqliteFiles, uri
 from webhooks.inbox.databases.store import ACK_SECONDS, PARENT_CONNECTIONS, WRITE_SECONDS, Clock, Operation, Store
+from webhooks.job import Job
 
 T = TypeVar("T")
 
@@ -138,6 +140,24 @@ class SqliteStore(Store):
 
         return (self._commit or self._start()).write(insert, ACK_SECONDS, values)
 
+    def start_attempt(self, job: Job) -> float | None:
+        def start(connection: Connection) -> float | None:
+            return sqlite_start(_driver(connection), job, self.to_wall(self._now()))
+
+        return self.write(start)
+
+    def end_attempt(
+        self, end: AttemptEnd, then: Callable[[Connection, float], None] | None = None
+    ) -> tuple[bool, float | None]:
+        def run(connection: Connection) -> tuple[bool, float | None]:
+            now = self._now()
+            ended, started_at = sqlite_end(_driver(connection), end, now, self.to_wall(now))
+            if ended and then is not None:
+                then(connection, now)
+            return ended, started_at
+
+        return self.write(run)
+
     def acknowledge(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
         return self.write(lambda connection: _execute(connection, statement, values), timeout=ACK_SECONDS)
 
@@ -188,7 +208,7 @@ class SqliteStore(Store):
         # https://sqlite.org/pragma.html#pragma_data_version
         while not stopping():
             with suppress(Exception), self._connected() as connection:
-                driver: Any = connection.connection.driver_connection
+                driver = _driver(connection)
                 seen = None
                 while not stopping():
                     # Damage is also found by processes to which no event comes.
@@ -206,8 +226,7 @@ class SqliteStore(Store):
 
         def vacuum(connection: Connection) -> None:
             # It frees one page for each row that is fetched.
-            driver: Any = connection.connection.driver_connection
-            driver.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+            _driver(connection).execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
 
         self.write(vacuum)
         while self.scalar(text("PRAGMA auto_vacuum")) and self.scalar(text("PRAGMA freelist_count")):
@@ -257,5 +276,8 @@ class SqliteStore(Store):
 
 
 def _execute(connection: Connection, statement: str, values: Sequence[Any]) -> Any:
-    driver: Any = connection.connection.driver_connection
-    return driver.execute(statement, values).fetchone()
+    return _driver(connection).execute(statement, values).fetchone()
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection

@@ -13,6 +13,8 @@ from weakref import WeakSet
 from sqlalchemy import ColumnElement, Connection, Executable, RowMapping, Table
 
 from webhooks.errors import StoreUnavailable
+from webhooks.inbox.attempt_sql import AttemptEnd
+from webhooks.job import Job
 from webhooks.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -125,6 +127,20 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def start_attempt(self, job: Job) -> float | None:
+        """Commit the start of a claimed job, and return when it was; None if another worker has the job by now."""
+
+    @abstractmethod
+    def end_attempt(
+        self, end: AttemptEnd, then: Callable[[Connection, float], None] | None = None
+    ) -> tuple[bool, float | None]:
+        """Commit the end of an attempt.
+
+        Returns whether the job belonged to its worker, and when the following job started. `then` runs in the same
+        transaction, with the connection and the time.
+        """
+
+    @abstractmethod
     def acknowledge(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
         """Commit one statement on the acknowledgement path and return the row that it returns."""
 
@@ -139,6 +155,10 @@ class Store(ABC):
     @abstractmethod
     def now(self, connection: Connection) -> float:
         """Return that time as a number, for several statements that have to agree on it."""
+
+    def begin_claim(self, connection: Connection) -> float:
+        """Return the time, and prepare the transaction for reading the first due jobs of a large backlog."""
+        return self.now(connection)
 
     def to_wall(self, now: float) -> float:
         """Return the wall clock's time at `now`."""
