@@ -148,17 +148,28 @@ def check_startup(services: Services) -> None:
         if not services.has_stored_rules():
             raise RuntimeError(str(error)) from error
         log.error("Rules file invalid, the server starts with the rules in force: %s", error.in_one_line)  # noqa: TRY400 - the message lists the errors
-    password = services.settings.admin_password.get_secret_value()
-    if not password:
-        log.info("Pages are served to this machine only: ADMIN_PASSWORD is not set")
-    elif len(password) < SHORTEST_PASSWORD:
-        warnings.append(f"ADMIN_PASSWORD is short and could be guessed: use at least {SHORTEST_PASSWORD} characters")
+    warnings += check_sign_in(services.settings)
     if not services.settings.webhook_tokens():
         warnings.append("WEBHOOK_TOKEN is empty: anyone who knows the URL can send events")
     elif services.settings.has_short_token():
         warnings.append("WEBHOOK_TOKEN is short and could be guessed: use at least 32 characters")
     for warning in warnings:
         log.warning("%s", warning)
+
+
+def check_sign_in(settings: Settings) -> list[str]:
+    """Return warnings about the sign-in to the pages. Raises RuntimeError if no one could sign in."""
+    if settings.oidc_issuer:
+        from webhooks.openid import problem  # noqa: PLC0415 - an option
+
+        if lack := problem(settings):
+            raise RuntimeError(lack)
+    password = settings.admin_password.get_secret_value()
+    if not settings.requires_sign_in:
+        log.info("Pages are served to this machine only: ADMIN_PASSWORD is not set")
+    elif 0 < len(password) < SHORTEST_PASSWORD:
+        return [f"ADMIN_PASSWORD is short and could be guessed: use at least {SHORTEST_PASSWORD} characters"]
+    return []
 
 
 def _internal_error(error: Exception) -> Response:

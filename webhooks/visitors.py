@@ -35,8 +35,8 @@ LOCAL_NAME = "local"
 class Visitor:
     """The person or program that a request comes from.
 
-    `kind` is session, password, token or local. `scope` is the JSON text of the sites and projects that the role is
-    limited to.
+    `kind` is session (also by OpenID Connect), password, token or local. `scope` is the JSON text of the sites and
+    projects that the role is limited to.
     """
 
     name: str
@@ -66,10 +66,9 @@ def permits(role: str, needed: Role) -> bool:
 
 def identify(services: Services, request: Request) -> Visitor | None:
     """Return who the request comes from, or None for someone unknown. Raises TooManyFailures."""
-    password = services.settings.admin_password.get_secret_value()
-    address = client_address(request)
+    settings, address = services.settings, client_address(request)
     scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
-    if not password:
+    if not settings.requires_sign_in:
         return Visitor(LOCAL_NAME, "admin", "local", address) if is_direct_loopback(request) else None
     sign_ins = services.inbox.sign_ins
     if scheme.lower() == "bearer":
@@ -81,7 +80,7 @@ def identify(services: Services, request: Request) -> Visitor | None:
         is_right = check_password(services, address, given.password or "", user=given.username or "")
         return Visitor(BASIC_USER, "admin", "password", address) if is_right else None
     cookie = request.cookies.get(cookie_name(request), "")
-    if cookie and (session := sign_ins.find(cookie, password)):
+    if cookie and (session := sign_ins.find(cookie, settings.session_secret)):
         return Visitor(session.name, session.role, "session", address, session.scope)
     return None
 

@@ -61,7 +61,7 @@ def authorize(services: Services, role: visitors.Role) -> Visitor:
     """Return who the request comes from. Raises Refused unless that role is permitted, and TooManyFailures."""
     visitor = visitors.identify(services, request)
     if visitor is None:
-        if not services.settings.admin_password.get_secret_value():
+        if not services.settings.requires_sign_in:
             raise Refused(403, "Only this machine is served, because ADMIN_PASSWORD is not set.")
         raise Refused(401, "Send a token: Authorization: Bearer twh_…, or the user admin with ADMIN_PASSWORD.")
     if not visitors.permits(visitor.role, role):

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from types import EllipsisType
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
@@ -209,6 +210,14 @@ class Settings(NotifierSettings):
         description="Password of the pages, and of HTTP Basic with the user `admin`. If empty, the pages are served to "
         "this machine only, and not through a proxy or tunnel",
     )
+    oidc_issuer: str = Field(
+        "",
+        description="Sign people in by OpenID Connect: the identity provider's address, exactly as it calls itself",
+    )
+    oidc_client_id: str = Field("", description="Client id of this server at the identity provider")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="Client secret there; empty for a public client")
+    oidc_scopes: str = Field("openid profile email", description="Scopes that are asked for, such as `groups` in Okta")
+    oidc_groups_claim: str = Field("groups", description="Claim with the groups of a person, or `roles` in Entra ID")
 
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on")
@@ -292,6 +301,15 @@ class Settings(NotifierSettings):
     @classmethod
     def _validate_public_url(cls, address: str) -> str:
         return pages_url(address) if address else ""
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _validate_issuer(cls, issuer: str) -> str:
+        parts = urlsplit(issuer)
+        is_local = parts.scheme == "http" and parts.hostname in {"localhost", "127.0.0.1", "::1"}
+        if (issuer and not (is_local or (parts.scheme == "https" and parts.hostname))) or parts.query or parts.fragment:
+            raise ValueError(f"{issuer!r} is not the address of a provider, such as https://login.example.org")
+        return issuer
 
     @field_validator("heartbeat_url")
     @classmethod
@@ -408,6 +426,17 @@ class Settings(NotifierSettings):
     def has_short_token(self) -> bool:
         """Return whether a valid token is so short that it could be guessed."""
         return any(len(token) < SHORTEST_TOKEN for token in self.webhook_tokens())
+
+    @property
+    def requires_sign_in(self) -> bool:
+        """Return whether people sign in to the pages; otherwise they are served to this machine only."""
+        return bool(self.admin_password.get_secret_value() or self.oidc_issuer)
+
+    @property
+    def session_secret(self) -> str:
+        """The secret of all sessions, which end when it changes: the password, and the client of OpenID Connect."""
+        password = self.admin_password.get_secret_value()
+        return f"{password}\n{self.oidc_issuer}\n{self.oidc_client_id}" if self.oidc_issuer else password
 
     def webhook_tokens(self) -> list[str]:
         """Return the valid tokens; the first one is for new webhooks, a second one is accepted during rotation."""

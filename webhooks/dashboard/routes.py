@@ -28,6 +28,9 @@ ROUTES = (
     Route("GET", "/", "now", "show", "viewer"),
     Route("GET", "/login", "login", "show", "public"),
     Route("POST", "/login", "login", "sign_in", "public"),
+    # By OpenID Connect: to the provider, and back.
+    Route("GET", "/login/start", "single_sign_on", "start", "public"),
+    Route("GET", "/login/finish", "single_sign_on", "finish", "public"),
     Route("POST", "/logout", "login", "sign_out", "viewer"),
     Route("POST", "/logout/all", "login", "sign_out_all", "admin"),
     Route("GET", "/assets/<name>", "assets", "show", "public"),

@@ -125,7 +125,7 @@ def _render(visit: Visit, page: Page) -> str:
 
 
 def _ask_to_sign_in(visit: Visit, route: Route) -> Response:
-    if not visit.services.settings.admin_password.get_secret_value():
+    if not visit.services.settings.requires_sign_in:
         return Response(ONLY_LOCAL, 403, content_type="text/plain; charset=utf-8")
     wants_page = "text/html" in visit.request.headers.get("Accept", "") and "X-Poll" not in visit.request.headers
     if route.method == "GET" and wants_page and "Authorization" not in visit.request.headers:

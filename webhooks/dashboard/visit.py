@@ -138,5 +138,9 @@ class Visit:
 
     def back(self, default: str) -> str:
         """Return the path that a form leads back to, which is on this server."""
-        path: Any = self.request.form.get("next", "")
-        return path if path.startswith("/") and not path.startswith(("//", "/\\")) and len(path) < 2000 else default
+        return own_path(self.request.form.get("next", ""), default)
+
+
+def own_path(path: str, default: str) -> str:
+    """Return the path if it is on this server."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) and len(path) < 2000 else default

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, delete, insert, select
 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import api_tokens, page_sessions, sign_in_failures
+from webhooks.inbox.schema import api_tokens, page_sessions, presses, sign_in_failures
 
 SESSION_SECONDS = 12 * 3600.0
 # After so many failures of one address it has to wait for the end of the period.
@@ -76,6 +76,16 @@ class SignIns:
     def find_token(self, value: str) -> SignedIn | None:
         """Return what a token is for, or None if it is unknown or has expired."""
         return self._find(api_tokens, _key(value, "")) if value.startswith(TOKEN_PREFIX) else None
+
+    def use_once(self, key: str) -> bool:
+        """Return whether this key, such as the state of a sign-in, is used for the first time within a day."""
+        new = self._store.upsert(presses).on_conflict_do_nothing()
+
+        def use(connection: Connection) -> bool:
+            wall = self._store.to_wall(self._store.now(connection))
+            return connection.execute(new.values(key=_key(key, "sign-in"), received_at=wall)).rowcount > 0
+
+        return self._store.write(use)
 
     def end(self, value: str, password: str) -> None:
         """End the session of a cookie's value."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from notifiers.twilio import TwilioNotifier
 from webhooks.patterns import matches
@@ -30,24 +31,70 @@ def _check_phones(phones: dict[str, str]) -> dict[str, str]:
     return found
 
 
+def _check_patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    for one in patterns:
+        if not one.strip() or one.startswith("!") or len(one) > MAX_NAME or not one.isprintable():
+            raise ValueError(f"{one[:60]!r} is not a name with * and ?")
+    return patterns
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+Patterns = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_check_patterns)]
+
+
+class SignInRole(BaseModel):
+    """The role on the pages of people who sign in by OpenID Connect: of some groups, or with some e-mail addresses.
+
+    It may be limited to sites and projects.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: Literal["viewer", "operator", "admin"]
+    groups: Patterns = ()
+    people: Annotated[Patterns, AfterValidator(_check_operators)] = ()
+    sites: Patterns = ()
+    projects: Patterns = ()
+
+    @model_validator(mode="after")
+    def _require_people(self) -> Self:
+        if not self.groups and not self.people:
+            raise ValueError('has neither groups nor people; add one, such as groups = "BI team"')
+        return self
+
+    def includes(self, groups: Sequence[str], email: str) -> bool:
+        """Return whether a person of these groups, with this verified e-mail address, has the role."""
+        is_member = bool(self.groups) and bool(groups) and matches(self.groups, groups)
+        return is_member or (bool(self.people) and bool(email) and matches(self.people, [email]))
+
+
 class Access(BaseModel):
     """The people who may act. `operators` are e-mail addresses with `*` and `?`; they may start refreshes.
 
-    `phones` has the name of the person with each number that text messages come from.
+    `phones` has the name of the person with each number that text messages come from, `roles` who may do what on the
+    pages after a sign-in by OpenID Connect.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     operators: Annotated[
         tuple[str, ...],
-        BeforeValidator(lambda value: value if isinstance(value, list | tuple) else [value]),
+        BeforeValidator(_listed),
         AfterValidator(_check_operators),
     ] = ()
     phones: Annotated[dict[str, str], AfterValidator(_check_phones)] = Field(default_factory=dict)
+    roles: tuple[SignInRole, ...] = ()
 
     def is_operator(self, email: str) -> bool:
         """Return whether the person with this e-mail address may start refreshes."""
         return bool(email) and bool(self.operators) and matches(self.operators, [email])
+
+    def role_of(self, groups: Sequence[str], email: str) -> SignInRole | None:
+        """Return the first role that includes a person; None if none does. `email` is empty unless it is verified."""
+        return next((role for role in self.roles if role.includes(groups, email)), None)
 
     def name_of_number(self, number: str) -> str:
         """Return the name of the person with this phone number, of any channel; empty if it is not known."""

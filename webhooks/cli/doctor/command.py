@@ -9,6 +9,7 @@ import click
 from flask.cli import with_appcontext
 
 from webhooks.cli.doctor.results import Check, State, run_check, show
+from webhooks.cli.doctor.single_sign_on import check_single_sign_on
 from webhooks.cli.support import application, tableau_access, terminal
 from webhooks.cli.support.commands import Command
 from webhooks.cli.support.demo_settings import is_demo
@@ -85,6 +86,7 @@ def _checks(url: str | None, site_name: str | None) -> list[tuple[Site | None, s
         (None, "worker", local.backlog),
         *of_sites,
         (None, "names", lambda: remote.names(sites)),
+        (None, "single sign-on", lambda: check_single_sign_on(services)),
         (None, "notifiers", remote.notifiers),
         (None, "buttons", local.socket_mode),
         (None, "destination", remote.destinations),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from flask import Response, redirect
 
 from webhooks import visitors
@@ -17,19 +19,32 @@ def show(visit: Visit) -> Page:
     return _form(visit, visit.request.args.get("next", "/"))
 
 
+def refuse(visit: Visit, problem: str, status: int) -> Page:
+    """Show the form again, with the reason why a sign-in failed."""
+    return _form(visit, "/", problem, status)
+
+
 def sign_in(visit: Visit) -> Page | Response:
     """Start a session and lead to the page that was asked for, or show the form again."""
     name, password = visit.field("name", most=MAX_NAME), visit.request.form.get("password", "")
-    settings, address = visit.services.settings, visitors.client_address(visit.request)
+    address = visitors.client_address(visit.request)
     if not name:
         return _form(visit, visit.back("/"), "Enter your name: others see it beside what you do.", 422)
     if not visitors.check_password(visit.services, address, password):
         visit.services.inbox.audit.record(by=name, origin=f"page {address}", act="sign-in refused", subject="pages")
         return _form(visit, visit.back("/"), "The password is wrong.", 401)
-    secret = settings.admin_password.get_secret_value()
-    value = visit.services.inbox.sign_ins.start(name=name, role="admin", address=address, password=secret)
-    visit.services.inbox.audit.record(by=name, origin=f"page {address}", act="sign in", subject="pages")
-    response: Response = redirect(visit.back("/"), 303)  # type: ignore[assignment]
+    return start_session(visit, name, "admin", "{}", visit.back("/"))
+
+
+def start_session(visit: Visit, name: str, role: str, scope: str, there: str, *, known_as: str = "") -> Response:
+    """Start a session and lead to a path. `known_as` is a name that the person cannot change, for the audit log."""
+    settings, address = visit.services.settings, visitors.client_address(visit.request)
+    sign_ins, secret = visit.services.inbox.sign_ins, settings.session_secret
+    value = sign_ins.start(name=name, role=role, address=address, password=secret, scope=scope)
+    visit.services.inbox.audit.record(
+        by=name, origin=f"page {address}", act="sign in", subject="pages", details=known_as
+    )
+    response: Response = redirect(there, 303)  # type: ignore[assignment]
     response.set_cookie(
         visitors.cookie_name(visit.request),
         value,
@@ -44,9 +59,9 @@ def sign_in(visit: Visit) -> Page | Response:
 
 def sign_out(visit: Visit) -> Response:
     """End the session."""
-    password = visit.services.settings.admin_password.get_secret_value()
     name = visitors.cookie_name(visit.request)
-    visit.services.inbox.sign_ins.end(visit.request.cookies.get(name, ""), password)
+    secret = visit.services.settings.session_secret
+    visit.services.inbox.sign_ins.end(visit.request.cookies.get(name, ""), secret)
     visit.record("sign out", "pages")
     return _leave(visit)
 
@@ -66,5 +81,12 @@ def _leave(visit: Visit) -> Response:
 
 
 def _form(visit: Visit, there: str, problem: str = "", status: int = 200) -> Page:
-    values = {"there": there, "problem": problem, "name": visit.request.form.get("name", "")}
+    settings = visit.services.settings
+    values = {
+        "there": there,
+        "problem": problem,
+        "name": visit.request.form.get("name", ""),
+        "sign_on": f"/login/start?{urlencode({'next': there})}" if settings.oidc_issuer else "",
+        "has_password": bool(settings.admin_password.get_secret_value()) or not settings.oidc_issuer,
+    }
     return Page("login.html", values, status)

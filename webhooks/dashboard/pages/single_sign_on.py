@@ -1,0 +1,86 @@
+"""Sign in by OpenID Connect: lead to the identity provider, and start a session when it leads back."""
+
+from __future__ import annotations
+
+import time
+from weakref import WeakKeyDictionary
+
+from flask import Response, redirect
+from werkzeug.exceptions import NotFound
+
+from webhooks import visitors
+from webhooks.dashboard.pages.login import refuse, start_session
+from webhooks.dashboard.serving import Page
+from webhooks.dashboard.visit import Visit, own_path
+from webhooks.openid import ATTEMPT_SECONDS, Attempt, Identity, Provider, SignInFailed
+from webhooks.services import Services
+from webhooks.text import cut
+from webhooks.views.limits import Limits
+
+COOKIE = "sign-in"
+# Groups that a refusal lists, so that an administrator can copy one into the rules.
+MOST_LISTED = 20
+
+_providers: WeakKeyDictionary[Services, Provider] = WeakKeyDictionary()
+
+
+def start(visit: Visit) -> Page | Response:
+    """Lead to the provider's page."""
+    there = own_path(visit.request.args.get("next", ""), "/")
+    attempt = Attempt.begin(there, time.time())
+    try:
+        target = _provider(visit).address(attempt)
+    except SignInFailed as error:
+        return refuse(visit, str(error), 502)
+    response: Response = redirect(target, 303)  # type: ignore[assignment]
+    is_https = visitors.is_https(visit.request)
+    # The provider leads back here from its own site, to which a browser sends Lax cookies.
+    age = int(ATTEMPT_SECONDS)
+    response.set_cookie(_name(visit), attempt.text, age, secure=is_https, httponly=True, samesite="Lax", path="/")
+    return response
+
+
+def finish(visit: Visit) -> Page | Response:
+    """Start a session for the person whom the provider names, or say why not. Raises TooManyFailures."""
+    provider, address = _provider(visit), visitors.client_address(visit.request)
+    sign_ins = visit.services.inbox.sign_ins
+    if seconds := sign_ins.wait_seconds(address):
+        raise visitors.TooManyFailures(seconds)
+    attempt, answer = Attempt(visit.request.cookies.get(_name(visit), "")), visit.request.args
+    name = "unknown"
+    try:
+        there = attempt.path(answer.get("state", ""), time.time())
+        if not sign_ins.use_once(attempt.derived("state")):
+            raise SignInFailed("This sign-in was finished before. Sign in again.")  # noqa: TRY301 - as the others
+        person = provider.identify(attempt, answer)
+        name = visit.services.redact(person.name)
+        role = visit.services.active_rules.rules.access.role_of(person.groups, person.email)
+        if role is None:
+            raise SignInFailed(_without_role(person))  # noqa: TRY301 - as the others
+    except SignInFailed as error:
+        sign_ins.record_failure(address)
+        reason = visit.services.redact(str(error))
+        audit = visit.services.inbox.audit
+        audit.record(by=name, origin=f"page {address}", act="sign-in refused", subject="pages", details=reason)
+        return refuse(visit, reason, 403)
+    scope, known_as = Limits(role.sites, role.projects).as_text(), f"{person.subject} at the identity provider"
+    response = start_session(visit, name, role.role, scope, own_path(there, "/"), known_as=known_as)
+    response.delete_cookie(_name(visit), path="/", secure=visitors.is_https(visit.request), httponly=True)
+    return response
+
+
+def _without_role(person: Identity) -> str:
+    groups = ", ".join(cut(group, 60) for group in person.groups[:MOST_LISTED])
+    listed = f"The provider names these groups: {groups}." if groups else "The provider names no groups."
+    email = f" The verified e-mail address is {person.email}." if person.email else ""
+    return f"{person.name} has no role here: no entry of [[access.roles]] in the rules matches. {listed}{email}"
+
+
+def _provider(visit: Visit) -> Provider:
+    if not visit.services.settings.oidc_issuer:
+        raise NotFound
+    return _providers.setdefault(visit.services, Provider(visit.services.settings))
+
+
+def _name(visit: Visit) -> str:
+    return f"__Host-{COOKIE}" if visitors.is_https(visit.request) else COOKIE
