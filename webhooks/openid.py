@@ -250,7 +250,7 @@ class Provider:
 
 
 class _Session:
-    """What Authlib needs of an HTTP library, with our deadlines, proxies and certificates."""
+    """The part of an HTTP library that Authlib uses, with our deadlines, proxies and certificates."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
