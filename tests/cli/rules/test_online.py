@@ -194,6 +194,21 @@ def test_owners_are_not_looked_up(flask: RunFlask, rules_file: Path) -> None:
     assert texts(found, "destination") == ["warning: rules send messages to the owner, but E-mail is not configured"]
 
 
+def test_webhooks_that_the_rules_need_are_looked_up(flask: RunFlask, site: Running, rules_file: Path) -> None:
+    """Those that are missing or disabled are a warning, which fails with --strict; nothing is changed in Tableau."""
+    write(rules_file, '"console"', on="WorkbookCreated")
+    assert texts(online(flask)[1], "webhooks") == ["warning: 1 webhook is missing or disabled: WorkbookCreated"]
+    assert online(flask, "--strict")[0] == 1
+    assert flask("webhooks", "sync", "--url", "http://127.0.0.1:9/webhook", "--yes").exit_code == 0
+    before = len(site.world.home.webhooks)
+    assert texts(online(flask)[1], "webhooks") == ["ok: every event type that the rules need has a webhook"]
+    assert online(flask, "--strict")[0] == 0
+    for webhook in site.world.home.webhooks.values():
+        webhook.is_enabled = False
+    assert "missing or disabled: WorkbookCreated" in texts(online(flask)[1], "webhooks")[0]
+    assert len(site.world.home.webhooks) == before
+
+
 def test_lines_fit_into_80_columns(settings: Settings, site: Running, rules_file: Path) -> None:
     """Long results are wrapped within their column."""
     write(rules_file, '"slack:#finance-dta"', '{ project = "Fnance" }')

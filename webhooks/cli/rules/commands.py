@@ -43,7 +43,7 @@ rules.add_command(preview)
 @rules.command()
 @FILE
 @click.option("--strict", is_flag=True, help="Treat warnings as errors.")
-@click.option("--online", is_flag=True, help="Also look up destinations in Slack and names in Tableau.")
+@click.option("--online", is_flag=True, help="Also look up destinations in Slack, and names and webhooks in Tableau.")
 @options.as_json
 def check(file: Path | None, strict: bool, online: bool, as_json: bool) -> None:
     """Check the rules and print every error.
@@ -52,8 +52,9 @@ def check(file: Path | None, strict: bool, online: bool, as_json: bool) -> None:
     handlers, are printed as warnings on stderr.
 
     With --online, Slack is asked whether the channels and people exist and whether the app may post there, and Tableau
-    whether the projects, tags, owners, content and sites in conditions exist. No message is sent. A name that Tableau
-    does not know is a warning, as it may be created later; a destination that cannot be reached is an error.
+    whether the projects, tags, owners, content and sites in conditions exist, and the webhooks that the rules need. No
+    message is sent. A name that Tableau does not know is a warning, as it may be created later; a destination that
+    cannot be reached is an error.
     """
     try:
         found = read_rules(file)

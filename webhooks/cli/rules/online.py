@@ -1,4 +1,4 @@
-"""`flask rules check --online`: look up the rules' destinations and the names in their conditions."""
+"""`flask rules check --online`: look up the rules' destinations, the names in their conditions, and the webhooks."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from dataclasses import asdict, replace
 
 import click
 
+from tableau_rest import TableauError
 from webhooks.cli.doctor.destinations import check_destinations
 from webhooks.cli.doctor.names import NameChecks
-from webhooks.cli.doctor.results import CheckResult, State, run_check, show, skipped, warning
+from webhooks.cli.doctor.results import CheckResult, State, ok, run_check, show, skipped, warning
 from webhooks.cli.support import application, terminal
 from webhooks.destinations import delivery_warnings
+from webhooks.event_types import EVENT_TYPES
 from webhooks.inbox import Migrate
+from webhooks.registration import is_ours
 from webhooks.rules import Rules
+from webhooks.services import Services
+from webhooks.spelling import closest
+from webhooks.views import formats
 
 
 def show_online_checks(rules: Rules, *, strict: bool, as_json: bool) -> bool:
@@ -40,5 +46,31 @@ def _checks(rules: Rules) -> Iterator[CheckResult]:
     yield from check_destinations(rules.destinations, services.notifiers)
     if missing := services.settings.missing():
         yield skipped("names", f"not set: {', '.join(missing)}")
-    else:
-        yield from NameChecks(services, services.sites.all).check(rules)
+        return
+    yield from NameChecks(services, services.sites.all).check(rules)
+    yield from _check_webhooks(rules, services)
+
+
+def _check_webhooks(rules: Rules, services: Services) -> Iterator[CheckResult]:
+    """Compare the event types that the rules and handlers need with this server's webhooks on each site."""
+    label, sites = services.settings.webhook_label, services.sites.all
+    for site in sites:
+        place = f"{site.name}: " if len(sites) > 1 else ""
+        try:
+            ours = [webhook for webhook in services.client(site).webhooks() if is_ours(webhook, label)]
+        except (TableauError, ValueError) as error:
+            yield warning("webhooks", f"{place}cannot be compared: {error}", "")
+            continue
+        enabled = {webhook.event for webhook in ours if webhook.is_enabled}
+        # One that is probably misspelt needs a correction, not a webhook.
+        needed = [
+            name
+            for name in services.desired_event_types(site, rules)
+            if name in EVENT_TYPES or closest(name, EVENT_TYPES) is None
+        ]
+        if lost := [name for name in needed if name not in enabled]:
+            verb = "is" if len(lost) == 1 else "are"
+            text = f"{place}{formats.count(len(lost), 'webhook')} {verb} missing or disabled: {', '.join(lost)}"
+            yield warning("webhooks", text, "flask webhooks sync creates and enables them.")
+        else:
+            yield ok("webhooks", f"{place}every event type that the rules need has a webhook")
