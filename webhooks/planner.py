@@ -123,8 +123,19 @@ class Planner:
             job = NewJob(HEARTBEAT, HEARTBEAT, rule=HEARTBEAT, max_attempts=1)
             return (Verdict("monitor", HEARTBEAT, matched=True, reason="the time of the heartbeat", jobs=(job,)),)
         if event.type.from_watch:
-            return tuple(self.rules.explain_finding(event, self.zone))
+            return self._finding_verdicts(event)
         return self._alert_verdicts(event)
+
+    def _finding_verdicts(self, event: Event) -> tuple[Verdict, ...]:
+        """Return the verdicts on what a watch has found: whom it notifies, and rules that name the type in full."""
+        named = {one.name: one for one in self._named_rules(event) if one.matched}
+        found = [one for one in self.rules.explain_finding(event, self.zone) if one.name not in named]
+        return (*found, *named.values())
+
+    def _named_rules(self, event: Event) -> list[Verdict]:
+        """Return the verdicts of the rules that name the event's type in full."""
+        rules = [one for one in self.rules.rules if one.event_filter.names(event.event_type)]
+        return explain_rules(rules, event, self.zone)
 
     def _alert_verdicts(self, event: Event) -> tuple[Verdict, ...]:
         """Send an alert to the destinations of dead letters, and to rules and handlers that name its type in full.
@@ -132,9 +143,7 @@ class Planner:
         A pattern does not select it, so that `on = "*"` stays about Tableau's events.
         """
         named = [
-            *explain_rules(
-                [one for one in self.rules.rules if one.event_filter.names(event.event_type)], event, self.zone
-            ),
+            *self._named_rules(event),
             *(
                 one
                 for one in self.registry.explain(event, self.max_attempts, self.zone)

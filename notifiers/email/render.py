@@ -33,6 +33,8 @@ SUBJECT, TEXT, VALUE, CELL, ROWS = 200, 20_000, 2000, 200, 200
 # https://www.rfc-editor.org/rfc/rfc2047#section-2
 ENCODED_WORD, SEPARATED = re.compile(r"=(?=\?)"), "=\u2060"
 COLOURS = {"info": "#57606a", "good": "#1a7f37", "warning": "#9a6700", "bad": "#cf222e"}
+# Of attached files, by the endings of their names.
+CONTENT_TYPES = {"pdf": "application/pdf", "png": "image/png", "csv": "text/csv"}
 FONT = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 
 
@@ -60,6 +62,10 @@ def render(message: Message, sender: Address, recipients: Sequence[Address], now
     lines = [shorten(plain_text(message), TEXT), *(f"{link.label}: {link.url}" for link in actions_of(message))]
     mail.set_content("\n".join(lines) + "\n", cte="quoted-printable")
     mail.add_alternative(_html(message), subtype="html", cte="quoted-printable")
+    if message.picture is not None:
+        ending = message.picture.filename.rpartition(".")[2].lower()
+        main, _, sub = CONTENT_TYPES.get(ending, "application/octet-stream").partition("/")
+        mail.add_attachment(message.picture.data, maintype=main, subtype=sub, filename=message.picture.filename)
     return mail
 
 

@@ -172,6 +172,24 @@ class Jobs(Listing):
             job = self.failed_job(content_luid, at=at, name=name)
         return job
 
+    @endpoint("GET jobs and GET jobs/{id}", since="3.1", scope="tableau:jobs:read", codes="403004 Forbidden")
+    def running_job(
+        self, content_luid: str | HasLuid, *, name: str = "", details: Callable[[str], models.Job] | None = None
+    ) -> models.Job | None:
+        """Return the refresh of this content that is running now; None if there is none.
+
+        The list of jobs has names only, so those of this `name`, and the others after them, are queried one by one, ten
+        at most. `details` returns a job, by default queried from Tableau.
+        """
+        luid = luid_of(content_luid).lower()
+        listed = list(islice(self.refresh_jobs(where("status", "eq", "InProgress"), sort="createdAt:desc"), 100))
+        listed.sort(key=lambda one: one.title != name)
+        for candidate in listed[:_MAX_CANDIDATES]:
+            job = (details or self.job)(candidate.luid)
+            if job.content and job.content.luid.lower() == luid and not job.finished:
+                return job
+        return None
+
     def wait_for_job(
         self, luid: str | HasLuid, *, wait: float = 600.0, sleep: Callable[[float], object] | None = None
     ) -> models.Job:

@@ -18,6 +18,12 @@ CALLS = {
     "refresh": ("refresh_workbook",),
     "label": ("labels", "put_label"),
     "unlabel": ("labels", "delete_label"),
+    "cancel": ("running_job", "cancel_job"),
+    "export": ("workbook", "view_image", "view_pdf", "view_csv", "workbook_pdf"),
+    "downstream": ("downstream_workbooks",),
+    "transfer": ("update_workbook", "users", "projects"),
+    "run_flow": ("flows", "run_flow"),
+    "run_task": ("run_extract_refresh_task", "run_flow_task"),
     "certify": ("certify_datasource",),
     "uncertify": ("uncertify_datasource",),
 }

@@ -168,6 +168,9 @@ class Settings(NotifierSettings):
         description="Folder with handlers of your own, beside those in webhooks/handlers; for an installation that is "
         "replaced as a whole",
     )
+    export_dir: Path | None = Field(
+        None, description="Folder for the files that rules export from Tableau with `folder` as their destination"
+    )
     worker_threads: int = Field(
         4, ge=0, le=64, description="Threads per process that run jobs; 0 if `flask worker` runs them"
     )
@@ -347,9 +350,9 @@ class Settings(NotifierSettings):
             raise ValueError(f"{name!r} is not a time zone; {advice}") from None
         return name
 
-    @field_validator("handlers_dir")
+    @field_validator("handlers_dir", "export_dir")
     @classmethod
-    def _validate_handlers_dir(cls, path: Path | None) -> Path | None:
+    def _validate_folder(cls, path: Path | None) -> Path | None:
         path = from_root(path) if path else None
         if path and not path.is_dir():
             raise ValueError(f"{path} is not a folder")

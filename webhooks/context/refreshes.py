@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from notifiers.limits import Limit
@@ -10,6 +11,9 @@ from tableau_rest import AlreadyRunning, NotFound
 from webhooks.context.lookup import kind_noun
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tableau_rest.models import Job as TableauJob
     from webhooks.context.context import Context
 
 # Tableau Cloud starts no more by REST, https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_data_sources.htm
@@ -27,7 +31,7 @@ class RefreshRefused(Exception):
 def start_refresh(context: Context, kind: str, luid: str, *, site_luid: str, incremental: bool = False) -> str:
     """Start a refresh of content once per job, and return the LUID of Tableau's job.
 
-    `kind` is workbook, datasource or flow. Raises RefreshRefused, and TableauError.
+    `kind` is workbook, datasource, flow, task or flow task. Raises RefreshRefused, and TableauError.
     """
 
     def start() -> str:
@@ -36,11 +40,14 @@ def start_refresh(context: Context, kind: str, luid: str, *, site_luid: str, inc
         if again := context.inbox.budgets.take([limit]):
             words = f"Tableau accepts {STARTS} refreshes an hour; the next one can start at {again:%H:%M} UTC"
             raise RefreshRefused(words, again)
-        if kind == "flow":
-            job = tableau.run_flow(luid)
-        else:
-            begin = tableau.refresh_workbook if kind == "workbook" else tableau.refresh_datasource
-            job = begin(luid, incremental=incremental)
+        starts: dict[str, Callable[[str], TableauJob]] = {
+            "workbook": partial(tableau.refresh_workbook, incremental=incremental),
+            "datasource": partial(tableau.refresh_datasource, incremental=incremental),
+            "flow": tableau.run_flow,
+            "task": tableau.run_extract_refresh_task,
+            "flow task": tableau.run_flow_task,
+        }
+        job = starts[kind](luid)
         context.log.info("Refresh started: content=%s tableau_job=%s", luid, job.luid)
         return job.luid
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from webhooks.event_types import EVENT_TYPES, JOB_LIST_EVENT_TYPES, MONITOR_EVENT_TYPES, RULE_EVENT_TYPES
+from webhooks.event_types import (
+    EVENT_TYPES,
+    JOB_LIST_EVENT_TYPES,
+    MONITOR_EVENT_TYPES,
+    RULE_EVENT_TYPES,
+    WATCH_EVENT_TYPES,
+)
 from webhooks.patterns import matches
 from webhooks.rules.conditions import EventFilter, select_type
 from webhooks.rules.matching import SITE
@@ -19,7 +25,7 @@ def desired_event_types(filters: Iterable[EventFilter], *, site: Sequence[str] =
     `site` is the name and the LUID of a site; filters whose condition on the site excludes both are ignored. Without
     it, all filters count.
     """
-    known = {name.casefold() for name in (*RULE_EVENT_TYPES, *MONITOR_EVENT_TYPES)}
+    known = {name.casefold() for name in (*RULE_EVENT_TYPES, *MONITOR_EVENT_TYPES, *WATCH_EVENT_TYPES)}
     desired: set[str] = set()
     for event_filter in _filters_of(filters, site):
         desired |= {name for name in EVENT_TYPES if matches(event_filter.on, [name])}

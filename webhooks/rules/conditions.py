@@ -8,7 +8,7 @@ from datetime import UTC, tzinfo
 from typing import Any, Self
 
 from webhooks.event import Event
-from webhooks.event_types import MONITOR_EVENT_TYPES, RULE_EVENT_TYPES, event_type
+from webhooks.event_types import MONITOR_EVENT_TYPES, RULE_EVENT_TYPES, WATCH_EVENT_TYPES, event_type
 from webhooks.patterns import Patterns, is_glob, matches
 from webhooks.rules.errors import InvalidValue, Problem
 from webhooks.rules.matching import CONTENT_TYPE, FAILURES, SITE, Match, check_count, describe_where, match_payload
@@ -149,7 +149,7 @@ class EventFilter:
             pattern = written.removeprefix("!")
             if written in named or any(matches((pattern,), [name]) for name in RULE_EVENT_TYPES):
                 continue
-            if pattern.casefold() in {name.casefold() for name in MONITOR_EVENT_TYPES}:
+            if pattern.casefold() in {name.casefold() for name in (*MONITOR_EVENT_TYPES, *WATCH_EVENT_TYPES)}:
                 continue
             if is_glob(pattern):
                 found.append(Mistake(f"{pattern} matches no known event type", written))
