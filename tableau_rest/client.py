@@ -56,7 +56,9 @@ class Tableau(
     `api_version` None means the server's own. `sessions` is the store in which the session is shared, by default with
     all clients of this process; `session_minutes` is how long it is used, 110 at most. `ca_bundle` is a file
     or directory of certificate authorities that are trusted in addition to the usual ones; `verify` False disables all
-    verification of certificates. Raises ValueError for an invalid server, credential, version, lifetime or file.
+    verification of certificates. `observe` is called with the method and the path of each request, for traces, and
+    returns a context manager that is entered meanwhile. Raises ValueError for an invalid server, credential, version,
+    lifetime or file.
     """
 
     def as_tsc(self) -> TSC.Server:

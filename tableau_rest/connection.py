@@ -20,7 +20,15 @@ from tableau_rest.sessions.refusals import Refusals
 from tableau_rest.sessions.session import Session, SharedSession, utc_now
 from tableau_rest.sessions.sign_in import SignIn, server_url
 from tableau_rest.sessions.store import MemorySessions, SessionStore
-from tableau_rest.transport import CALL_TIMEOUTS, TOKEN_HEADER, Response, Timeouts, Transport
+from tableau_rest.transport import (
+    CALL_TIMEOUTS,
+    TOKEN_HEADER,
+    Observe,
+    Response,
+    Timeouts,
+    Transport,
+    not_observed,
+)
 
 log = logging.getLogger("tableau_rest")
 
@@ -58,6 +66,7 @@ class Connection:
         user_agent: str = USER_AGENT,
         ca_bundle: str | Path | None = None,
         verify: bool = True,
+        observe: Observe = not_observed,
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
@@ -67,7 +76,7 @@ class Connection:
         self.ca_bundle, self.verify = str(ca_bundle or ""), verify
         self._clock, self._sleep = clock, sleep
         self._site_key = f"{base}\n{site}"
-        self._transport = Transport(user_agent, ca_bundle=self.ca_bundle, verify=verify, sleep=sleep)
+        self._transport = Transport(user_agent, ca_bundle=self.ca_bundle, verify=verify, sleep=sleep, observe=observe)
         self._sign_in = SignIn(
             self._transport,
             server=base,

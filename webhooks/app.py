@@ -23,6 +23,7 @@ from webhooks.event import MAX_BYTES, Event
 from webhooks.problem import problem, problem_of
 from webhooks.services import Services
 from webhooks.slack_presses import recorder
+from webhooks.tracing import TRACING
 
 if TYPE_CHECKING:
     from notifiers.twilio.replies import Reply
@@ -135,6 +136,7 @@ def check_startup(services: Services) -> None:
 
     services.settings.require_tableau()
     services.settings.require_durable()
+    TRACING.configure(enabled=services.settings.traces)
     if services.signing_secret:
         # slack_sdk is slow to import, and presses have to be answered at once.
         is_signed(services.signing_secret, b"", "0", "v0=", 0)

@@ -26,7 +26,7 @@ MAX_LENGTH = 10_000
 # The ids that a message names, such as `event 41`, `event=41` and `Job 7 (…)`.
 ID_IN_MESSAGE = re.compile(r"\b(event|job|incident)[ =]([0-9]{1,18})\b", re.ASCII)
 # The ids that all lines of a thread are about.
-LOG_IDS: ContextVar[Mapping[str, int]] = ContextVar("log_ids", default=MappingProxyType({}))
+LOG_IDS: ContextVar[Mapping[str, int | str]] = ContextVar("log_ids", default=MappingProxyType({}))
 CAUSED = "The above exception was the direct cause of the following exception:"
 DURING = "During handling of the above exception, another exception occurred:"
 
@@ -102,7 +102,7 @@ class JsonFormatter(SafeFormatter):
 
 
 @contextmanager
-def log_ids(**ids: int | None) -> Iterator[None]:
+def log_ids(**ids: int | str | None) -> Iterator[None]:
     """Add these ids to all lines that this thread logs meanwhile, also those of libraries."""
     token = LOG_IDS.set({**LOG_IDS.get(), **{name: number for name, number in ids.items() if number is not None}})
     try:

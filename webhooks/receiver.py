@@ -31,6 +31,7 @@ from webhooks.errors import StoreUnavailable
 from webhooks.event import MAX_BYTES, Event, Malformed, Unprocessable, parse
 from webhooks.logs import LogLimiter
 from webhooks.problem import problem_of
+from webhooks.tracing import event_span
 from webhooks.webhook_url import is_address
 
 if TYPE_CHECKING:
@@ -127,7 +128,11 @@ class Receiver:
                 log.log(level, "Test request received: peer=%s", request.remote_addr)
                 self._on_response("test", 200, time.perf_counter() - started)
                 return respond('{"status": "test"}')
-            receipt = self._receive(event)
+            since = time.perf_counter() - started
+            with event_span("receive", event.fingerprint, "SERVER", since=since, event_type=event.event_type) as span:
+                receipt = self._receive(event)
+                status = "duplicate" if receipt.duplicate else "accepted"
+                span.set(event=receipt.id, outcome=status)
         except Malformed as error:
             raise BadRequest(str(error)) from error
         except Unprocessable as error:
@@ -139,7 +144,6 @@ class Receiver:
             raise ServiceUnavailable("The event cannot be stored now.", retry_after=RETRY_AFTER_SECONDS) from error
         if receipt.duplicate:
             log.info("Duplicate received: event=%s", receipt.id)
-        status = "duplicate" if receipt.duplicate else "accepted"
         self._on_response(status, 200, time.perf_counter() - started)
         return respond(f'{{"status": "{status}", "event": {receipt.id}}}')
 

@@ -16,8 +16,10 @@ from webhooks.config.settings import Settings
 from webhooks.config.site import Site
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
+from webhooks.logs import log_ids
 from webhooks.redaction import Redactor
 from webhooks.sites import Sites
+from webhooks.tracing import event_span
 
 # A part is imported where it is built: commands use few of them, and all together take a quarter of their start.
 if TYPE_CHECKING:
@@ -298,7 +300,10 @@ class Services:
 
         def jobs(event: Event) -> tuple[NewJob, ...]:
             # The rules in force change while the worker runs.
-            return self.planner.jobs(event)
+            with log_ids(event=event.id), event_span("plan", event.fingerprint) as span:
+                planned = self.planner.jobs(event)
+                span.set(jobs=len(planned))
+                return planned
 
         clock = DigestClock(lambda: self.inbox, lambda: self.active_rules.rules.digest, self.settings.zone)
         solved = Periodic(SOLVED_SECONDS, lambda: self.inbox.dead_letter_groups.close_solved(utc_now()))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from webhooks.config.site import Site
 from webhooks.errors import Permanent
 from webhooks.event import Event
+from webhooks.tracing import tableau_call
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -59,6 +60,7 @@ class Sites:
                     sessions=self._inbox().sessions,
                     session_minutes=site.session_minutes,
                     ca_bundle=self._ca_bundle,
+                    observe=tableau_call,
                 )
             return self._clients[site.key]
 

@@ -5,10 +5,12 @@ from tableau_rest.transport.transport import (
     EXPORT_TIMEOUTS,
     MAX_BODY,
     TOKEN_HEADER,
+    Observe,
     RenewingSession,
     Response,
     Timeouts,
     Transport,
+    not_observed,
 )
 
 __all__ = [
@@ -16,8 +18,10 @@ __all__ = [
     "EXPORT_TIMEOUTS",
     "MAX_BODY",
     "TOKEN_HEADER",
+    "Observe",
     "RenewingSession",
     "Response",
     "Timeouts",
     "Transport",
+    "not_observed",
 ]

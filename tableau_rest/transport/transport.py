@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -48,6 +48,16 @@ CALL_TIMEOUTS = Timeouts()
 EXPORT_TIMEOUTS = Timeouts(read=180.0, total=900.0)
 
 
+# Is entered for each request, with its method and its path without the query; yields a function that is called with the
+# status of the response.
+Observe = Callable[[str, str], AbstractContextManager[Callable[[int], object]]]
+
+
+def not_observed(_method: str, _path: str) -> AbstractContextManager[Callable[[int], object]]:
+    """Do nothing about a request."""
+    return nullcontext(lambda _status: None)
+
+
 class Request(NamedTuple):
     """A request to send."""
 
@@ -69,8 +79,8 @@ class Transport:
     """Sends requests; thread-safe.
 
     `ca_bundle` is a file or directory of certificate authorities that are trusted in addition to the usual ones;
-    `verify` False disables all verification. `sleep` is called between repeats, with seconds. Raises ValueError for a
-    `ca_bundle` that cannot be read.
+    `verify` False disables all verification. `sleep` is called between repeats, with seconds. `observe` is
+    entered for each request, for traces. Raises ValueError for a `ca_bundle` that cannot be read.
     """
 
     def __init__(
@@ -80,9 +90,10 @@ class Transport:
         ca_bundle: str = "",
         verify: bool = True,
         sleep: Callable[[float], object] = time.sleep,
+        observe: Observe = not_observed,
     ) -> None:
         self._session, self._verify, self._sleep = _Session(), verify, sleep
-        self._user_agent = user_agent
+        self._user_agent, self._observe = user_agent, observe
         self._environments: dict[str, dict[str, Any]] = {}
         # In a shared cookie jar one thread's response could change another thread's request.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -127,7 +138,11 @@ class Transport:
         headers = {"Accept-Encoding": "gzip, deflate", **request.headers}
         prepared = requests.Request(request.method, request.url, headers=headers, data=request.body).prepare()
         try:
-            with exchange(timeouts.total) as state, translated_errors(origin, state):
+            with (
+                self._observe(request.method, path.partition("?")[0]) as respond,
+                exchange(timeouts.total) as state,
+                translated_errors(origin, state),
+            ):
                 received = self._session.send(
                     prepared,
                     stream=True,
@@ -137,6 +152,7 @@ class Transport:
                 )
                 with closing(received):
                     status = str(received.status_code)
+                    respond(received.status_code)
                     return _read(received, into if received.status_code < 300 else None)
         finally:
             shown, seconds = path.partition("?")[0], time.monotonic() - started

@@ -8,6 +8,7 @@ from flask.cli import with_appcontext
 from webhooks.cli.support import application, signals
 from webhooks.cli.support.commands import Command
 from webhooks.cli.support.exit_codes import Unavailable
+from webhooks.tracing import TRACING
 
 # Handler threads where WORKER_THREADS is 0, which is meant for the server.
 THREADS = 4
@@ -25,6 +26,7 @@ def worker(threads: int | None) -> None:
     services = application.services()
     try:
         services.settings.require_tableau()
+        TRACING.configure(enabled=services.settings.traces)
     except RuntimeError as error:
         raise Unavailable(str(error)) from None
     application.rules()

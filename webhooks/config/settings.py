@@ -111,6 +111,10 @@ class Settings(NotifierSettings):
         description="`json`: each line of the log is an object, with the ids of the event, job and incident "
         "([the log](howto/watch.md#the-log))",
     )
+    traces: bool = Field(
+        False,
+        description="Trace events from the request to the messages, by OpenTelemetry ([traces](howto/traces.md))",
+    )
     webhook_token: SecretStr = Field(
         SecretStr(""),
         description="Secret in the webhook URL, `/webhook/<token>`; two, separated by a comma, during rotation. "

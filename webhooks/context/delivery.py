@@ -12,6 +12,7 @@ from webhooks.context.budget import take_budget, urgency_of_job
 from webhooks.context.unsent_message import message_from_json, message_to_json
 from webhooks.errors import LeaseLost, Permanent, StoreUnavailable
 from webhooks.job import BUILT_IN_HANDLERS, MISSING
+from webhooks.tracing import span
 
 if TYPE_CHECKING:
     from webhooks.context.context import Context
@@ -153,9 +154,10 @@ def counted(context: Context, notifier: Notifier, message: Message, operation: s
 
 @contextmanager
 def counted_outcome(context: Context, notifier: Notifier, operation: str) -> Iterator[None]:
-    """Count for the metrics whether the notifier could do it."""
+    """Trace a call of the notifier, and count for the metrics whether it could do it."""
     try:
-        yield
+        with span(f"{notifier.kind} {operation}", "CLIENT"):
+            yield
     except NotifierError:
         context.inbox.counters.add("messages", notifier.kind, operation, "failed")
         raise

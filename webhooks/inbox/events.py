@@ -26,6 +26,7 @@ from webhooks.inbox.schema import IGNORED, PLANNED, RECEIVED, UNPLANNED, events,
 from webhooks.inbox.scope import WHOLE, Scope
 from webhooks.incidents import RunEvidence, evidence
 from webhooks.job import OPEN_STATES, JobState, NewJob, planning_failure
+from webhooks.tracing import span
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,9 @@ class Events:
         fields = (event.event_type, event.resource_luid, event.resource_name, event.site_luid)
         row = (event.fingerprint, event.body, *map(_searchable, fields))
         try:
-            event_id, duplicates = self._store.insert_event(row)
+            with span("commit") as commit:
+                event_id, duplicates = self._store.insert_event(row)
+                commit.set(event=event_id)
         except StoreUnavailable as error:
             # Logged once: all senders retry while the database is unavailable.
             if not self._unavailable:

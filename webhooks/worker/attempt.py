@@ -15,6 +15,7 @@ from webhooks.errors import LeaseLost, RetryLater, Skip, StoreUnavailable
 from webhooks.inbox import Inbox
 from webhooks.job import MISSING, Job, JobState
 from webhooks.logs import log_ids
+from webhooks.tracing import event_span
 from webhooks.worker import retry
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,11 @@ class Ending:
     seconds: float = 0.0
     free: bool = False
 
+    @property
+    def outcome(self) -> str:
+        """Return the word for metrics and traces: done, skipped, dead, retry, or wait for a free attempt."""
+        return self.state.word if self.state is not JobState.READY else "wait" if self.free else "retry"
+
 
 class Attempts:
     """Run jobs by `run` and record how they end; stop waiting for the database when `stopping` is set."""
@@ -51,8 +57,18 @@ class Attempts:
 
     def run(self, job: Job, still_mine: Callable[[], bool]) -> Ending | None:
         """Run the job's handler and return how the attempt ends; None if another worker has taken the job over."""
-        with log_ids(event=job.event.id, job=job.id):
-            return self._outcome(job, still_mine)
+        with (
+            log_ids(event=job.event.id, job=job.id),
+            event_span(
+                f"run {job.handler}", job.event.fingerprint, "CONSUMER", rule=job.rule, attempt=job.attempts
+            ) as span,
+        ):
+            ending = self._outcome(job, still_mine)
+            outcome = ending.outcome if ending else "taken over"
+            span.set(outcome=outcome)
+            if outcome in {"dead", "retry"}:
+                span.fail(outcome)
+            return ending
 
     def _outcome(self, job: Job, still_mine: Callable[[], bool]) -> Ending | None:
         try:
@@ -99,8 +115,7 @@ class Attempts:
 
         Returns `following` if it was started. The result is dropped if another worker has taken the job over.
         """
-        outcome = ending.state.word if ending.state is not JobState.READY else "wait" if ending.free else "retry"
-        self._inbox.counters.add("job_attempts", job.handler, outcome)
+        self._inbox.counters.add("job_attempts", job.handler, ending.outcome)
 
         def record() -> Job | None:
             if ending.state is JobState.DONE:
