@@ -223,6 +223,9 @@ def test_invalid_requests_are_refused(protected: FlaskClient, story: Inbox) -> N
     for body, code in (
         (b"{", -32700),
         (b"[" * 3000, -32700),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "method": "tools/list"}', -32700),
+        (b'{"jsonrpc": "2.0", "id": NaN, "method": "ping"}', -32700),
+        ('{"jsonrpc": "2.0", "id": 1, "method": "ping"}'.encode("utf-16"), -32700),
         ([], -32600),
         ({"method": "ping"}, -32600),
         ({"jsonrpc": "2.0", "id": True, "method": "ping"}, -32600),

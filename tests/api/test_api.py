@@ -154,6 +154,7 @@ def test_lists_are_tables_as_well(client: FlaskClient, inbox: Inbox) -> None:
         assert row["state"] == "open"
 
 
+JSON = {"content_type": "application/json"}
 INVALID: tuple[tuple[str, str, dict[str, Any], int, str], ...] = (
     ("GET", "/incidents?colour=red", {}, 422, "colour"),
     ("GET", "/incidents?state=broken", {}, 422, "state"),
@@ -170,6 +171,11 @@ INVALID: tuple[tuple[str, str, dict[str, Any], int, str], ...] = (
     ("POST", "/incidents/1/acknowledge", {"data": "{", "content_type": "application/json"}, 400, "JSON"),
     ("POST", "/incidents/1/acknowledge", {"data": "[" * 5000, "content_type": "application/json"}, 400, "JSON"),
     ("POST", "/incidents/1/acknowledge", {"data": b"\xff", "content_type": "application/json"}, 400, "JSON"),
+    ("POST", "/incidents/1/note", {"data": '{"note": "a", "note": "b"}', **JSON}, 400, "'note' more than once"),
+    ("POST", "/incidents/1/note", {"data": '{"note": NaN}', **JSON}, 400, "NaN"),
+    ("POST", "/incidents/1/note", {"data": '{"note": 1e999}', **JSON}, 400, "out of range"),
+    ("POST", "/incidents/1/note", {"data": '{"note": "a"}'.encode("utf-16"), **JSON}, 400, "UTF-8"),
+    ("POST", "/incidents/1/note", {"data": '{"note": "\\ud800"}', **JSON}, 422, "note"),
     ("POST", "/incidents/1/acknowledge", {"json": [1]}, 422, "object"),
     ("POST", "/incidents/1/acknowledge", {"json": {"until": "2001-01-01T00:00:00Z"}}, 409, "not in the future"),
     ("POST", "/incidents/1/acknowledge", {"json": {"until": "2999-01-01T00:00:00"}}, 422, "until"),

@@ -12,6 +12,7 @@ from flask import Response, request
 from pydantic import ValidationError
 
 from webhooks import visitors
+from webhooks.api import strict_json
 from webhooks.api.call import LARGEST_ID, Call, Refused
 from webhooks.api.operations import Operation
 from webhooks.api.parameters import Parameters
@@ -109,11 +110,10 @@ def _is_list(annotation: Any) -> bool:
 def _body() -> Mapping[str, Any]:
     """Return the JSON object of the request. Raises Refused."""
     require_json()
-    data = request.get_data()
     try:
-        found = json.loads(data.decode() or "{}", parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        raise Refused(400, "The body is not JSON in UTF-8.") from None
+        found = strict_json.load(request.get_data() or b"{}")
+    except strict_json.NotStrict as error:
+        raise Refused(400, f"{error}.") from None
     if not isinstance(found, dict):
         raise Refused(422, "The body is not a JSON object.")
     return found
@@ -123,10 +123,6 @@ def require_json() -> None:
     """Raise Refused for another content type: a page of another site could send it with the browser's credentials."""
     if request.mimetype != "application/json":
         raise Refused(415, "Content-Type: send application/json.")
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def to_csv(items: Iterable[Mapping[str, Any]]) -> str:

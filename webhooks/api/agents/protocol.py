@@ -7,10 +7,11 @@ https://modelcontextprotocol.io/specification/2026-07-28
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from webhooks.api import strict_json
 
 STATELESS = ("2026-07-28",)
 WITH_INITIALIZE = ("2025-11-25", "2025-06-18", "2025-03-26")
@@ -62,9 +63,9 @@ def parse(body: bytes, header_version: str = "") -> Request:
     `header_version` is the header MCP-Protocol-Version; earlier revisions have no other place for it.
     """
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        raise ProtocolError(PARSE_ERROR, "The body is not JSON") from None
+        found = strict_json.load(body)
+    except strict_json.NotStrict as error:
+        raise ProtocolError(PARSE_ERROR, str(error)) from None
     if isinstance(found, list):
         raise ProtocolError(INVALID_REQUEST, "Batches are not supported; send one request")
     if not isinstance(found, dict) or found.get("jsonrpc") != "2.0" or not isinstance(found.get("method"), str):
