@@ -52,7 +52,7 @@ class Span:
 
 
 class Tracing:
-    """Whether this process traces. `tracer` is None while it does not."""
+    """The state of this process. `tracer` is None while it does not trace."""
 
     def __init__(self) -> None:
         self.tracer: Tracer | None = None

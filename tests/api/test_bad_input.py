@@ -1,4 +1,4 @@
-"""What programs send by mistake or on purpose, to every operation and tool, with both databases: never a 500."""
+"""Input that breaks programs, in every operation and tool, with both databases: no response is a 500."""
 
 from __future__ import annotations
 
