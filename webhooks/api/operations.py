@@ -33,6 +33,11 @@ class Operation:
         return (self.run.__doc__ or "").strip().split("\n")[0]
 
     @property
+    def act(self) -> str:
+        """The act of webhooks.permissions that it does; empty for a read."""
+        return self.name.replace("_", " ") if self.method == "POST" else ""
+
+    @property
     def has_number(self) -> bool:
         """Return whether the path contains a number."""
         return "<number>" in self.path

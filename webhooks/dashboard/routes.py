@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from webhooks.permissions import role_of
 from webhooks.visitors import Role
 
 
@@ -17,11 +18,17 @@ class Route:
     module: str
     function: str
     role: Role
+    # The acts of webhooks.permissions that it does.
+    acts: tuple[str, ...] = ()
 
     @property
     def endpoint(self) -> str:
         """The name of the route within its blueprint."""
         return f"{self.module}_{self.function}"
+
+
+def _acts(path: str, module: str, function: str, *acts: str) -> Route:
+    return Route("POST", path, module, function, role_of(*acts), acts)
 
 
 ROUTES = (
@@ -32,33 +39,35 @@ ROUTES = (
     Route("GET", "/login/start", "single_sign_on", "start", "public"),
     Route("GET", "/login/finish", "single_sign_on", "finish", "public"),
     Route("POST", "/logout", "login", "sign_out", "viewer"),
-    Route("POST", "/logout/all", "login", "sign_out_all", "admin"),
+    _acts("/logout/all", "login", "sign_out_all", "sign out all"),
     Route("GET", "/assets/<name>", "assets", "show", "public"),
     Route("GET", "/incidents", "incidents", "show", "viewer"),
-    Route("POST", "/incidents/acts", "incidents", "act_on_many", "operator"),
-    Route("POST", "/silences", "incidents", "add_silence", "operator"),
-    Route("POST", "/silences/<int:number>/end", "incidents", "end_silence", "operator"),
+    _acts("/incidents/acts", "incidents", "act_on_many", "acknowledge", "snooze", "close", "refresh"),
+    _acts("/silences", "incidents", "add_silence", "add silence"),
+    _acts("/silences/<int:number>/end", "incidents", "end_silence", "end silence"),
     Route("GET", "/incidents/<int:number>", "incident", "show", "viewer"),
     Route("GET", "/resources", "resources", "show", "viewer"),
     Route("GET", "/resources/<luid>", "resources", "show_one", "viewer"),
     Route("GET", "/events", "events", "show", "viewer"),
     Route("GET", "/events/<int:number>", "events", "show_one", "viewer"),
     Route("GET", "/events/replay", "events", "preview", "operator"),
-    Route("POST", "/events/replay", "events", "replay", "operator"),
+    _acts("/events/replay", "events", "replay", "replay"),
     Route("GET", "/dead-letters", "dead_letters", "show", "viewer"),
-    Route("POST", "/dead-letters/replay", "dead_letters", "replay", "operator"),
-    Route("POST", "/dead-letters/dismiss", "dead_letters", "dismiss", "operator"),
+    _acts("/dead-letters/replay", "dead_letters", "replay", "replay"),
+    _acts("/dead-letters/dismiss", "dead_letters", "dismiss", "dismiss"),
     Route("GET", "/rules", "rules", "show", "viewer"),
     Route("POST", "/rules/try", "rules", "try_event", "viewer"),
     Route("GET", "/webhooks", "webhooks", "show", "viewer"),
-    Route("POST", "/webhooks/sync", "webhooks", "sync", "admin"),
+    _acts("/webhooks/sync", "webhooks", "sync", "sync webhooks"),
     Route("GET", "/audit", "audit", "show", "viewer"),
     Route("GET", "/tokens", "tokens", "show", "admin"),
-    Route("POST", "/tokens", "tokens", "create", "admin"),
-    Route("POST", "/tokens/<int:number>/revoke", "tokens", "revoke", "admin"),
+    _acts("/tokens", "tokens", "create", "create token"),
+    _acts("/tokens/<int:number>/revoke", "tokens", "revoke", "revoke token"),
     Route("GET", "/badge/<signed>.svg", "badge", "show", "public"),
     # Signed links in messages.
     Route("GET", "/act/<signed>", "act_link", "show", "public"),
     Route("POST", "/act/<signed>", "act_link", "act", "public"),
-    Route("POST", "/incidents/<int:number>/<kind>", "incident_acts", "act", "operator"),
+    _acts(
+        "/incidents/<int:number>/<kind>", "incident_acts", "act", "acknowledge", "snooze", "close", "note", "refresh"
+    ),
 )

@@ -272,6 +272,8 @@ class Tool:
     takes: type[Parameters]
     role: Role = "viewer"
     everything: bool = False
+    # The act of webhooks.permissions that it does.
+    act: str = ""
 
     @property
     def writes(self) -> bool:
@@ -298,8 +300,8 @@ TOOLS: tuple[Tool, ...] = (
     Tool("explain", explain, ExplainInput),
     Tool("webhooks_health", webhooks_health, Parameters, everything=True),
     Tool("search_events", search_events, SearchInput),
-    Tool("acknowledge", acknowledge, AcknowledgeInput, "operator"),
-    Tool("snooze", snooze, SnoozeInput, "operator"),
-    Tool("refresh_again", refresh_again, IncidentInput, "operator"),
-    Tool("silence", silence, SilenceInput, "operator"),
+    Tool("acknowledge", acknowledge, AcknowledgeInput, "operator", act="acknowledge"),
+    Tool("snooze", snooze, SnoozeInput, "operator", act="snooze"),
+    Tool("refresh_again", refresh_again, IncidentInput, "operator", act="refresh"),
+    Tool("silence", silence, SilenceInput, "operator", act="add silence"),
 )
