@@ -22,6 +22,7 @@ from notifiers.errors import NotifierError
 from notifiers.transport import Request, Response, Timeouts, Transport
 from webhooks.config.settings import Settings
 from webhooks.text import cut
+from webhooks.views.formats import count
 
 CALLBACK = "/login/finish"
 DISCOVERY = "/.well-known/openid-configuration"
@@ -148,9 +149,7 @@ class Provider:
         """Return a sentence on the provider for `flask doctor`. Raises SignInFailed."""
         self._endpoint("authorization_endpoint")
         keys = self._keys().get("keys", ())
-        return (
-            f"{self._settings.oidc_issuer} has {len(keys)} signing keys; the address to register is {self.redirect_uri}"
-        )
+        return f"{self._settings.oidc_issuer} has {count(len(keys), 'signing key')}; the address to register is {self.redirect_uri}"
 
     def _claims(self, token: Mapping[str, Any], nonce: str) -> dict[str, Any]:
         """Return the claims of an ID token whose signature, issuer, audience, times and nonce are right."""

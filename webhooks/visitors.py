@@ -88,14 +88,15 @@ def identify(services: Services, request: Request) -> Visitor | None:
 def check_password(services: Services, address: str, given: str, *, user: str = BASIC_USER) -> bool:
     """Return whether it is ADMIN_PASSWORD, in constant time. Counts a failure. Raises TooManyFailures."""
     sign_ins = services.inbox.sign_ins
-    if seconds := sign_ins.wait_seconds(address):
+    # Everyone has the same password, under whatever name, so that all guesses are about one account.
+    if seconds := sign_ins.wait_seconds(address, BASIC_USER):
         raise TooManyFailures(seconds)
     password = services.settings.admin_password.get_secret_value()
     # Digests have one length, so that the comparison does not depend on the password's.
     digests = [hashlib.sha256(text.encode("utf-8", "replace")).digest() for text in (given, password)]
     is_right = hmac.compare_digest(*digests) and user == BASIC_USER and bool(password)
     if not is_right:
-        sign_ins.record_failure(address)
+        sign_ins.record_failure(address, BASIC_USER)
     return is_right
 
 

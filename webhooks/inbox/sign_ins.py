@@ -17,6 +17,11 @@ SESSION_SECONDS = 12 * 3600.0
 # After so many failures of one address it has to wait for the end of the period.
 MAX_FAILURES = 10
 PERIOD_SECONDS = 900.0
+# After so many failures of one account from all addresses together, those that no one is signed in from have to wait:
+# guesses from many addresses are slow, and do not lock out the people who work with the pages.
+MAX_OF_ACCOUNT = 100
+# Failures of accounts are stored beside those of addresses, which have no blanks.
+ACCOUNT = "account "
 TOKEN_BYTES = 32
 # What tokens begin with, so that programs that search for leaked secrets find them.
 TOKEN_PREFIX = "twh_"  # noqa: S105 - the beginning of every token
@@ -128,28 +133,33 @@ class SignIns:
         """Delete a token, and return whether there was one with that number."""
         return self._store.execute(delete(api_tokens).where(api_tokens.c.id == token_id)) > 0
 
-    def wait_seconds(self, address: str) -> float:
-        """Return for how long this address may not try to sign in; 0 if it may."""
+    def wait_seconds(self, address: str, account: str = "") -> float:
+        """Return for how long this address may not try to sign in to the account; 0 if it may."""
+        most = {address: MAX_FAILURES, f"{ACCOUNT}{account}": MAX_OF_ACCOUNT}
 
         def wait(connection: Connection) -> float:
             wall = self._store.to_wall(self._store.now(connection))
-            query = select(sign_in_failures).where(sign_in_failures.c.address == address)
-            row = connection.execute(query).mappings().first()
-            left = row["since"] + PERIOD_SECONDS - wall if row and row["number"] >= MAX_FAILURES else 0.0
+            query = select(sign_in_failures).where(sign_in_failures.c.address.in_(most))
+            rows = [row for row in connection.execute(query).mappings() if row["number"] >= most[row["address"]]]
+            own = (page_sessions.c.address == address, page_sessions.c.expires_at > wall)
+            if rows and connection.execute(select(page_sessions.c.key).where(*own).limit(1)).first():
+                rows = [row for row in rows if row["address"] == address]
             # A beginning in the future comes from a clock that was wrong.
-            return left if 0 < left <= PERIOD_SECONDS else 0.0
+            left = (row["since"] + PERIOD_SECONDS - wall for row in rows)
+            return max((seconds for seconds in left if 0 < seconds <= PERIOD_SECONDS), default=0.0)
 
         return self._store.read(wait)
 
-    def record_failure(self, address: str) -> None:
-        """Count a failed sign-in of an address."""
+    def record_failure(self, address: str, account: str = "") -> None:
+        """Count a failed sign-in of an address, to an account if one is given."""
 
         def record(connection: Connection) -> None:
             wall = self._store.to_wall(self._store.now(connection))
             connection.execute(delete(sign_in_failures).where(sign_in_failures.c.since <= wall - PERIOD_SECONDS))
-            row = self._store.upsert(sign_in_failures).values(address=address, since=wall, number=1)
             more = {"number": sign_in_failures.c.number + 1}
-            connection.execute(row.on_conflict_do_update(index_elements=["address"], set_=more))
+            for key in filter(None, (address, account and f"{ACCOUNT}{account}")):
+                row = self._store.upsert(sign_in_failures).values(address=key, since=wall, number=1)
+                connection.execute(row.on_conflict_do_update(index_elements=["address"], set_=more))
 
         self._store.write(record)
 
