@@ -148,8 +148,8 @@ class Provider:
     def check(self) -> str:
         """Return a sentence on the provider for `flask doctor`. Raises SignInFailed."""
         self._endpoint("authorization_endpoint")
-        keys = self._keys().get("keys", ())
-        return f"{self._settings.oidc_issuer} has {count(len(keys), 'signing key')}; the address to register is {self.redirect_uri}"
+        keys = count(len(self._keys().get("keys", ())), "signing key")
+        return f"{self._settings.oidc_issuer} has {keys}; the address to register is {self.redirect_uri}"
 
     def _claims(self, token: Mapping[str, Any], nonce: str) -> dict[str, Any]:
         """Return the claims of an ID token whose signature, issuer, audience, times and nonce are right."""
