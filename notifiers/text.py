@@ -29,11 +29,7 @@ def one_line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
-def _one(_: str) -> int:
-    return 1
-
-
-def shorten(text: str, limit: int, *, width: Callable[[str], int] = _one, ellipsis: str = "…") -> str:
+def shorten(text: str, limit: int, *, width: Callable[[str], int] = len, ellipsis: str = "…") -> str:
     """Return the text if its characters' widths sum to at most `limit`, else its beginning with an ellipsis.
 
     `width` returns the cost of one character, at least 1.

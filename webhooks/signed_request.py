@@ -11,11 +11,16 @@ from werkzeug.exceptions import (
     HTTPException,
     RequestEntityTooLarge,
     RequestTimeout,
+    Unauthorized,
+    UnsupportedMediaType,
 )
 
+from notifiers.twilio.replies import Fields, is_signed, parse_fields
 from webhooks.logs import LogLimiter
 from webhooks.problem import problem_of
 
+# Bytes of a form of Twilio.
+MAX_FORM = 64 * 1024
 FORM = "application/x-www-form-urlencoded"
 RETRY_AFTER_SECONDS = 5
 
@@ -52,3 +57,19 @@ def read_body(limit: int) -> bytes:
         # Each server has its own exceptions for invalid chunks.
         raise BadRequest("The body's chunks are invalid.") from error
     return body
+
+
+def read_twilio_form(url: str, token: str) -> Fields:
+    """Return the fields of a request to `url` that Twilio signed with the account's auth token.
+
+    Raises UnsupportedMediaType, Unauthorized, and the errors of `read_body`.
+    """
+    body = read_body(MAX_FORM)
+    if request.mimetype != FORM:
+        raise UnsupportedMediaType(f"The content type must be {FORM}.")
+    fields, query = parse_fields(body), request.query_string.decode("ascii", "replace")
+    # A proxy may have changed the address of the request; Twilio signs the public one.
+    signed = f"{url}?{query}" if query else url
+    if fields is None or not is_signed(token, signed, fields, request.headers.get("X-Twilio-Signature")):
+        raise Unauthorized(f"The request is not signed with TWILIO_AUTH_TOKEN for {url}.")
+    return fields

@@ -8,25 +8,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from werkzeug.exceptions import (
     BadRequest,
     HTTPException,
     NotFound,
     ServiceUnavailable,
-    Unauthorized,
-    UnsupportedMediaType,
 )
 
-from notifiers.twilio.replies import InvalidReply, Reply, is_signed, parse_fields, parse_reply
+from notifiers.twilio.replies import InvalidReply, Reply, parse_reply
 from webhooks.errors import StoreUnavailable
 from webhooks.incidents.sms_commands import Command, parse_command
-from webhooks.signed_request import FORM, RETRY_AFTER_SECONDS, Refusals, read_body
+from webhooks.signed_request import RETRY_AFTER_SECONDS, Refusals, read_twilio_form
 from webhooks.webhook_url import REPLIES_PATH
 
 log = logging.getLogger(__name__)
 
-MAX_BYTES = 64 * 1024
 # https://www.twilio.com/docs/messaging/twiml: nothing is sent
 EMPTY = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 
@@ -58,15 +55,7 @@ class SmsReplies:
         """Store the reply and return an empty document after the commit. Raises an HTTPException for all else."""
         if not self._token:
             raise NotFound("Replies by SMS are not configured: set SMS_REPLIES.")
-        body = read_body(MAX_BYTES)
-        if request.mimetype != FORM:
-            raise UnsupportedMediaType(f"The content type must be {FORM}.")
-        fields = parse_fields(body)
-        query = request.query_string.decode("ascii", "replace")
-        # A proxy may have changed the address of the request; Twilio signs the public one.
-        url = f"{self._url}?{query}" if query else self._url
-        if fields is None or not is_signed(self._token, url, fields, request.headers.get("X-Twilio-Signature")):
-            raise Unauthorized(f"The request is not signed with TWILIO_AUTH_TOKEN for {self._url}.")
+        fields = read_twilio_form(self._url, self._token)
         try:
             reply = parse_reply(fields)
         except InvalidReply as error:

@@ -11,19 +11,16 @@ from werkzeug.exceptions import (
     HTTPException,
     NotFound,
     ServiceUnavailable,
-    Unauthorized,
-    UnsupportedMediaType,
 )
 
-from notifiers.twilio.replies import InvalidReply, is_signed, parse_fields
+from notifiers.twilio.replies import InvalidReply
 from notifiers.twilio.status import MESSAGE, PATH, StatusReport, parse_status
 from webhooks.clock import utc_now
 from webhooks.errors import StoreUnavailable
-from webhooks.signed_request import FORM, RETRY_AFTER_SECONDS, Refusals, read_body
+from webhooks.signed_request import RETRY_AFTER_SECONDS, Refusals, read_twilio_form
 
 log = logging.getLogger(__name__)
 
-MAX_BYTES = 64 * 1024
 
 # Stores that the message with our id, to a recipient, was not delivered for a reason; returns the outcome.
 Record = Callable[[str, StatusReport, str], str]
@@ -51,14 +48,7 @@ class SmsStatus:
         """Store a failure and return 204 after the commit. Raises an HTTPException for every other response."""
         if not self._token:
             raise NotFound("Reports on text messages need PUBLIC_URL and TWILIO_AUTH_TOKEN.")
-        body = read_body(MAX_BYTES)
-        if request.mimetype != FORM:
-            raise UnsupportedMediaType(f"The content type must be {FORM}.")
-        fields, query = parse_fields(body), request.query_string.decode("ascii", "replace")
-        # A proxy may have changed the address of the request; Twilio signs the public one.
-        url = f"{self._url}?{query}" if query else self._url
-        if fields is None or not is_signed(self._token, url, fields, request.headers.get("X-Twilio-Signature")):
-            raise Unauthorized(f"The request is not signed with TWILIO_AUTH_TOKEN for {self._url}.")
+        fields = read_twilio_form(self._url, self._token)
         try:
             report = parse_status(fields)
         except InvalidReply as error:

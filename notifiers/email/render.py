@@ -25,7 +25,6 @@ from notifiers.message import (
 )
 from notifiers.table import Table, left_out, text_rows
 from notifiers.text import clean, one_line, shorten
-from notifiers.values import Link
 
 # Characters of a subject, a text, a value, and a cell; rows of a table.
 SUBJECT, TEXT, VALUE, CELL, ROWS = 200, 20_000, 2000, 200, 200
@@ -35,6 +34,7 @@ ENCODED_WORD, SEPARATED = re.compile(r"=(?=\?)"), "=\u2060"
 COLOURS = {"info": "#57606a", "good": "#1a7f37", "warning": "#9a6700", "bad": "#cf222e"}
 # Of attached files, by the endings of their names.
 CONTENT_TYPES = {"pdf": "application/pdf", "png": "image/png", "csv": "text/csv"}
+BUTTON = "display:inline-block;padding:6px 14px;border:1px solid #8c959f;border-radius:6px;text-decoration:none"
 FONT = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 
 
@@ -92,7 +92,8 @@ def _html(message: Message) -> str:
         parts.append(_table(message.table))
     links = [*actions_of(message), *filter(None, [link_of(message), link_to_rows(message)])]
     if links:
-        parts.append(f'<p style="margin:16px 0">{" ".join(_button(link) for link in links)}</p>')
+        buttons = (f'<a href="{escape(link.url)}" style="{BUTTON}">{_text(link.label, CELL)}</a>' for link in links)
+        parts.append(f'<p style="margin:16px 0">{" ".join(buttons)}</p>')
     if footer := one_line(message.footer):
         parts.append(f'<p style="color:#57606a;font-size:12px">{_text(footer, VALUE)}</p>')
     body = "\n".join(parts)
@@ -114,11 +115,6 @@ def _table(table: Table) -> str:
     rest = left_out(Table(table.columns, table.rows, table.total), len(rows))
     more = f"<p>{escape(rest)}</p>" if rest else ""
     return f'<table style="border-collapse:collapse;margin:0 0 12px"><tr>{head}</tr>{body}</table>{more}'
-
-
-def _button(link: Link) -> str:
-    style = "display:inline-block;padding:6px 14px;border:1px solid #8c959f;border-radius:6px;text-decoration:none"
-    return f'<a href="{escape(link.url)}" style="{style}">{_text(link.label, CELL)}</a>'
 
 
 def _text(text: str, limit: int) -> str:

@@ -45,8 +45,9 @@ def session(server: Server) -> Iterator[smtplib.SMTP]:
         with deadline.time_limit(TOTAL):
             connection: socket.socket = deadline.connect(server.host, server.port, CONNECT)
             connection.settimeout(STEP)
-            # smtplib would ask the resolver for the name of this machine.
-            client = smtplib.SMTP(local_hostname=_own_name())
+            # Without a whole name for EHLO, smtplib would ask the resolver for that of this machine.
+            name = socket.gethostname()
+            client = smtplib.SMTP(local_hostname=name if "." in name and name.isascii() else "[127.0.0.1]")
             with closing(connection):
                 if server.security == "tls":
                     connection = server.make_context().wrap_socket(connection, server_hostname=server.host)
@@ -131,12 +132,6 @@ def _unreachable(server: Server, error: Exception) -> NotifierError:
     elif isinstance(error, ssl.SSLError):
         words += "; is SMTP_SECURITY right for this port?"
     return NotifierError(words, sent=False)
-
-
-def _own_name() -> str:
-    """Return the name for EHLO: that of this machine if it is a whole one, else an address."""
-    name = socket.gethostname()
-    return name if "." in name and name.isascii() else "[127.0.0.1]"
 
 
 def _bytes(text: bytes | str) -> bytes:

@@ -130,7 +130,10 @@ def _facts(message: Message) -> list[Block]:
     room, fields = FACTS_WITH_TABLE if message.table else FACTS, []
     for name, value in facts:
         if isinstance(value, Timestamp):
-            field = _markup(f"{_inert(shorten(name, 100))}\n{_date(value)}")
+            # A zone's name may be anything.
+            shown = re.sub(r"[|^]", "", escape(one_line(str(value)), BUTTON))
+            date = f"<!date^{int(value.at.timestamp())}^{DATE_FORMAT}|{shown}>"
+            field = _markup(f"{_inert(shorten(name, 100))}\n{date}")
         else:
             text = f"{shorten(name, 100)}\n"
             space = min(FIELD, room) - sum(map(_width, text))
@@ -229,12 +232,6 @@ def _left_out(table: Table, shown: int) -> list[Block]:
     if link and len(link.url) <= LEFT_OUT_URL:
         element = _markup(f"{words}: <{link.url}|{_inert(shorten(link.label, BUTTON)) or 'Open'}>")
     return [{"type": "context", "elements": [element]}]
-
-
-def _date(time: Timestamp) -> str:
-    # A zone's name may be anything.
-    fallback_text = re.sub(r"[|^]", "", escape(one_line(str(time)), BUTTON))
-    return f"<!date^{int(time.at.timestamp())}^{DATE_FORMAT}|{fallback_text}>"
 
 
 def _inert(text: str) -> str:
