@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from tableau_rest.models import Job as TableauJob
     from webhooks.context.context import Context
+    from webhooks.inbox import Inbox
 
 # Tableau Cloud starts no more by REST, https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_data_sources.htm
 STARTS, SECONDS = 60, 3600.0
@@ -28,6 +29,13 @@ class RefreshRefused(Exception):
         self.retry_at = retry_at
 
 
+def take_start(inbox: Inbox, site_luid: str) -> None:
+    """Count a start of a refresh on the site against Tableau's limit. Raises RefreshRefused if it is reached."""
+    if again := inbox.budgets.take([Limit(f"tableau refresh starts {site_luid.lower()}", STARTS, SECONDS)]):
+        words = f"Tableau accepts {STARTS} refreshes an hour; the next one can start at {again:%H:%M} UTC"
+        raise RefreshRefused(words, again)
+
+
 def start_refresh(context: Context, kind: str, luid: str, *, site_luid: str, incremental: bool = False) -> str:
     """Start a refresh of content once per job, and return the LUID of Tableau's job.
 
@@ -36,10 +44,7 @@ def start_refresh(context: Context, kind: str, luid: str, *, site_luid: str, inc
 
     def start() -> str:
         tableau = context.tableau
-        limit = Limit(f"tableau refresh starts {site_luid.lower()}", STARTS, SECONDS)
-        if again := context.inbox.budgets.take([limit]):
-            words = f"Tableau accepts {STARTS} refreshes an hour; the next one can start at {again:%H:%M} UTC"
-            raise RefreshRefused(words, again)
+        take_start(context.inbox, site_luid)
         starts: dict[str, Callable[[str], TableauJob]] = {
             "workbook": partial(tableau.refresh_workbook, incremental=incremental),
             "datasource": partial(tableau.refresh_datasource, incremental=incremental),

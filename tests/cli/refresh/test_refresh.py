@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,6 +12,7 @@ import pytest
 
 from simulator import Running
 from tests.support.simulated_site import RunFlask
+from webhooks.context.refreshes import STARTS, RefreshRefused, take_start
 from webhooks.event import parse
 from webhooks.inbox import Inbox, IncidentRecord
 from webhooks.services import Services
@@ -78,6 +80,20 @@ def test_deadline_and_conflict(flask: RunFlask, site: Running, inbox: Inbox, fai
     assert refused.exit_code == 1
     assert "is queued or running already" in refused.stderr
     assert len(inbox.incidents.get(record.id).incident.acts) == 1
+
+
+def test_command_uses_the_budget_of_rules_and_buttons(flask: RunFlask, site: Running, inbox: Inbox, fail: Fail) -> None:
+    """If others have started as many as Tableau accepts, none is started, and the time of the next is named."""
+    record = fail()
+    with suppress(RefreshRefused):
+        for _ in range(STARTS):
+            take_start(inbox, record.incident.site_luid)
+    before = len(site.world.home.jobs)
+    refused = flask("refresh", record.id)
+    assert refused.exit_code == 1
+    assert "Tableau accepts 60 refreshes an hour; the next one can start at" in refused.stderr
+    assert len(site.world.home.jobs) == before
+    assert inbox.incidents.get(record.id).incident.acts == ()
 
 
 def test_content_that_is_gone(flask: RunFlask, inbox: Inbox, fail: Fail) -> None:

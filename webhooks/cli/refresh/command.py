@@ -118,11 +118,17 @@ def find_target(given: str) -> Target:
 
 def start(target: Target, by: str) -> tuple[Site, Job]:
     """Start the refresh, record it as an act of the open incident, and return the site and the job. Raise Failure."""
+    from webhooks.context.refreshes import RefreshRefused, take_start  # noqa: PLC0415 - help needs no handlers
+
     # The act comes before the run that it starts, however quickly that ends.
     site, started_at = site_of(target), utc_now()
     with tableau_access.client_for(site) as tableau:
         try:
+            # Rules and buttons use the same budget.
+            take_start(application.inbox(), target.site_luid)
             job = starter(tableau, target.kind)(target.luid)
+        except RefreshRefused as refused:
+            raise Failure(f"Cannot refresh {target.title}: {refused}.") from None
         except AlreadyRunning:
             raise Failure(f"A refresh of {target.title} is queued or running already.") from None
         except NotFound:
