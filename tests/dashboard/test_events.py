@@ -146,7 +146,11 @@ def test_rules(make_app: Callable[..., Flask], tmp_path: Path) -> None:
     def tried(event: str) -> str:
         return client.post("/rules/try", data={"event": event}, headers=SAME_ORIGIN).text
 
-    assert "would run: notify slack:#" in tried('{"event_type": "WorkbookCreated"}')
+    page = tried('{"event_type": "WorkbookCreated", "resource": "WORKBOOK", "resource_name": "Sales <b>"}')
+    assert "would run: notify slack:#" in page
+    message = page.partition('<div class="card message">')[2].partition("</div>\n{%")[0]
+    assert "Sales &lt;b&gt;" in message
+    assert "Finance/Reports" in message
     assert "would run" not in tried('{"event_type": "WorkbookDeleted"}')
     for wrong in ("{", "[]", '{"event_type": 7}', ""):
         assert 'role="alert"' in tried(wrong)

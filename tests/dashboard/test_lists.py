@@ -11,7 +11,9 @@ from flask.testing import FlaskClient
 from tests.dashboard.conftest import SAME_ORIGIN, SITE, fail
 from webhooks.clock import utc_now
 from webhooks.inbox import Inbox, Resource
+from webhooks.inbox.downstream import DependentWorkbook
 from webhooks.incidents import Act, RunEvidence
+from webhooks.watches.expectation import Expectation
 
 LUID = "e3417f6a-1c11-4a07-9f2e-0d3b5a6c7d8e"
 
@@ -167,3 +169,48 @@ def test_badge_needs_its_signature(client: FlaskClient, inbox: Inbox) -> None:
     forged = path.replace("-0d3b", "-0d3c")
     for wrong in (forged, f"{path[:-5]}.svg", path.upper().replace("/BADGE", "/badge"), "/badge/-.svg"):
         assert client.get(wrong).status_code == 404
+
+
+def test_content_shows_its_promise_by_month(client: FlaskClient, inbox: Inbox) -> None:
+    """The share of days on which the data was fresh by the declared time, the newest month first; late is not kept."""
+    run(inbox, LUID, 1)
+    first = utc_now().replace(day=1, hour=12, minute=0, second=0, microsecond=0)
+    days = [first - timedelta(days=day) for day in range(1, 5)]
+    times = [Expectation(f"declared Morning figures {LUID}", LUID, "workbook", day) for day in days]
+    times += [
+        Expectation(f"declared Morning figures {LUID}", LUID, "workbook", first),
+        Expectation(f"task-1 {LUID}", LUID, "workbook", first),
+    ]
+    inbox.expected_runs.announce(SITE, times, first - timedelta(days=9), tasks=["task-1"])
+    due = inbox.expected_runs.due(SITE, first)
+    early, late = timedelta(minutes=-5), timedelta(minutes=5)
+    came = [first + early, days[0] + early, days[1] + late, days[2] + early]
+    outcomes: dict[int | None, Any] = {}
+    for one in due:
+        if one.is_declared:
+            at = next((at for at in came if abs(at - one.at) <= late), None)
+            outcomes[one.id] = ("came", at) if at else ("missed", None)
+    inbox.expected_runs.settle(outcomes)
+    page = client.get(f"/resources/{LUID}").text
+    assert re.findall(r"<dt>(\w+ \d+)</dt><dd>(\d+) % <small>(\d of \d days?)", page) == [
+        (f"{first:%B %Y}", "100", "1 of 1 day"),
+        (f"{days[0]:%B %Y}", "50", "2 of 4 days"),
+    ]
+    assert "fresh by 12:00" in page
+    assert "by 12:00, Morning figures" in page
+
+
+def test_data_source_shows_which_workbooks_use_it(client: FlaskClient, inbox: Inbox) -> None:
+    """As a job has stored them: the first ten by name, and the others on request."""
+    facts: Any = {"site_luid": SITE, "resource_luid": LUID, "resource_kind": "datasource", "resource_name": "Orders"}
+    at = utc_now()
+    inbox.incidents.learn(RunEvidence(**facts, source="job list", outcome="succeeded", recorded_at=at, ended_at=at))
+    assert 'id="downstream"' not in client.get(f"/resources/{LUID}").text
+    books = [DependentWorkbook(f"w{number}", f"Board pack {number:02}", "Finance/Closing") for number in range(12)]
+    inbox.downstream.save(LUID, books[:1], at)
+    assert "1 workbook uses it" in client.get(f"/resources/{LUID}").text
+    inbox.downstream.save(LUID, books[::-1], at)
+    page = client.get(f"/resources/{LUID}").text
+    for text in ("12 workbooks use it", "Finance / Closing", "2 more", "<li>Board pack 11</li>"):
+        assert text in page
+    assert page.index("Board pack 00") < page.index("Board pack 09") < page.index("2 more")

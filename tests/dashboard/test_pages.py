@@ -34,6 +34,8 @@ def test_now_shows_open_incidents(client: FlaskClient, inbox: Inbox) -> None:
     for text in ("Finance / Closing", "owner Ben<", "Disk quota exceeded.", "Free space", "strike 4 of 5", "feeds 3"):
         assert text in page
     assert "not acknowledged" in page
+    for text, path in (("open 2", "/incidents"), ("mine", "/incidents?owner=local"), ("unacknowledged", "state=open")):
+        assert re.search(rf'<a class="chip" href="[^"]*{re.escape(path)}">{text}</a>', page), text
 
 
 def test_nothing_is_broken(client: FlaskClient) -> None:

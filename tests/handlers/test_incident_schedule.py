@@ -39,13 +39,18 @@ def test_recovered_message_has_no_schedule(story: Story) -> None:
 
 
 def test_dependent_workbooks_are_counted(story: Story) -> None:
-    """The message about a data source says how many workbooks use it, where the Metadata API knows."""
+    """The message about a data source says how many workbooks use it; its page lists them without asking Tableau."""
     story.action += '\n[[rule]]\nname = "Data"\non = "DatasourceRefreshFailed"\nnotify = "slack:#bi"'
     used = story.simulation.running.world.home.datasources.values()
     name = sorted(one.name for one in used)[0]
     story.refresh("DatasourceRefreshFailed", name=name)
     (text,) = story.top_level
     assert "Affects: " in text
+    (record,) = story.simulation.inbox.incidents.list()
+    found = story.simulation.inbox.downstream.get(record.incident.resource_luid)
+    assert found is not None
+    assert found.number == len(found.workbooks) == record.details.downstream
+    assert all(one.luid and one.name and one.project for one in found.workbooks)
 
 
 @pytest.mark.parametrize("status", [403, 500])

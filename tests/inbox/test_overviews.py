@@ -50,7 +50,7 @@ def test_content_with_its_last_runs(inbox: Inbox) -> None:
     assert inbox.resource_lists.page(luids=[]) == []
     assert inbox.resource_lists.last_success("b") == NOW - timedelta(minutes=60)
     assert inbox.resource_lists.get("c") is None
-    assert inbox.resource_lists.next_expected("a") is None
+    assert inbox.resource_lists.next_expected("a", NOW) is None
     assert [one.incident.resource_luid for one in inbox.resource_lists.incidents_of("b")] == ["b"]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from tableau_rest.errors import TableauError
+from webhooks.inbox.downstream import DependentWorkbook
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -60,13 +61,15 @@ def find_schedule(luid: str, tableau: Tableau, now: datetime, failed_at: datetim
     return listing.schedules.get(luid.lower(), UNKNOWN)
 
 
-def count_downstream(luid: str, tableau: Tableau) -> int | None:
-    """Return how many workbooks use a data source; None if the Metadata API does not say."""
+def find_downstream(luid: str, tableau: Tableau) -> list[DependentWorkbook] | None:
+    """Return the workbooks that use a data source; None if the Metadata API does not know all of them."""
     try:
         found = tableau.downstream_workbooks(luid)
     except TableauError:
         return None
-    return len(found.workbooks) if found.complete else None
+    if not found.complete:
+        return None
+    return [DependentWorkbook(one.luid, one.name, one.project_name, one.owner_name) for one in found.workbooks]
 
 
 def _fetch(tableau: Tableau) -> dict[str, Schedule]:

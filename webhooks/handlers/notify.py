@@ -14,7 +14,7 @@ from notifiers import Message, Picture
 from tableau_rest import TableauError
 from webhooks.context import Context, Lookup, Upkeep
 from webhooks.context.failed_job import NO_REASON, ask, find_failed_job, look_up_reason, recorded_reason
-from webhooks.context.schedules import count_downstream, find_schedule
+from webhooks.context.schedules import find_downstream, find_schedule
 from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER
 from webhooks.errors import Permanent
 from webhooks.event import MONITOR, Event
@@ -225,7 +225,11 @@ def _with_schedule(
     schedule = find_schedule(luid, context.tableau, context.now(), record.incident.last_failure_at)
     downstream = details.downstream
     if kind == "datasource" and downstream is None:
-        downstream = count_downstream(luid, context.tableau)
+        workbooks = find_downstream(luid, context.tableau)
+        if workbooks is not None:
+            # For the page of the data source, which must not wait for Tableau.
+            context.inbox.downstream.save(record.incident.resource_luid, workbooks, context.now())
+            downstream = len(workbooks)
     return replace(details, strikes=schedule.strikes, next_run_at=schedule.next_run_at, downstream=downstream)
 
 

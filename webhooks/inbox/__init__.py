@@ -22,6 +22,7 @@ from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.inbox.databases.store import Clock, Store
 from webhooks.inbox.dead_letter_groups import DeadLetterGroups
 from webhooks.inbox.dead_letters import DeadLetters
+from webhooks.inbox.downstream import Downstream
 from webhooks.inbox.event_lists import EventLists
 from webhooks.inbox.events import Events, JobPlanner
 from webhooks.inbox.expected_runs import ExpectedRuns
@@ -118,6 +119,7 @@ class Inbox:
         self.overviews = Overviews(store)
         self.event_lists = EventLists(store)
         self.resource_lists = ResourceLists(store)
+        self.downstream = Downstream(store)
         self.audit = Audit(store)
         self.sign_ins = SignIns(store)
         self._checked_at = -CHECK_SECONDS

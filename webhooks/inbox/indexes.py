@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Index, text
 
-from webhooks.inbox.schema import events, incidents, jobs
+from webhooks.inbox.schema import DECLARED, events, expected_runs, incidents, jobs
 
 
 def _partial_index(name: str, *columns: Column[object], where: str, unique: bool = False) -> Index:
@@ -30,4 +30,8 @@ PARTIAL_INDEXES = (
         unique=True,
     ),
     _partial_index("incidents_due", incidents.c.due_at, where="due_at IS NOT NULL"),
+    # An hourly schedule of the same content has many more rows than its promise of freshness.
+    _partial_index(
+        "expected_runs_declared", expected_runs.c.resource_luid, expected_runs.c.expected_at, where=DECLARED
+    ),
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, or_, select, text
 from sqlalchemy import Text as SqlText
 from sqlalchemy import cast as sql_cast
 
@@ -15,11 +15,14 @@ from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.incident_records import IncidentRecord, incident_records
 from webhooks.inbox.queries import name_filter
-from webhooks.inbox.schema import expected_runs, incidents, refreshed_content, resources, runs
+from webhooks.inbox.schema import DECLARED, expected_runs, incidents, refreshed_content, resources, runs
 from webhooks.inbox.scope import WHOLE, Scope
+from webhooks.watches.expectation import declaring_watch
 
 # Runs of each content that a list shows.
 STRIP_RUNS = 100
+# Days of a promise that are read: a year.
+MAX_PROMISED = 366
 # Incidents of one content that are shown.
 MAX_INCIDENTS = 20
 
@@ -40,6 +43,15 @@ class RefreshedContent:
     last_at: datetime | None
     outcomes: str
     seconds: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class PromisedTime:
+    """A time by which a `[[watch]]` declares content to be fresh, and whether it was."""
+
+    watch: str
+    at: datetime
+    kept: bool
 
 
 class ResourceLists:
@@ -94,11 +106,33 @@ class ResourceLists:
             lambda connection: incident_records(connection, connection.execute(query).mappings().all())
         )
 
-    def next_expected(self, luid: str) -> datetime | None:
+    def promised(self, luid: str) -> list[PromisedTime]:
+        """Return the times by which content had to be fresh, newest first, and whether it was."""
+        columns = expected_runs.c.task, expected_runs.c.expected_at, expected_runs.c.state, expected_runs.c.came_at
+        own = (expected_runs.c.resource_luid == luid, *self._scope.content(expected_runs))
+        query = select(*columns).where(*own, text(DECLARED)).order_by(expected_runs.c.expected_at.desc()).limit(MAX_PROMISED)
+        return [
+            PromisedTime(
+                declaring_watch(row["task"]),
+                from_timestamp(row["expected_at"]),
+                row["state"] == "came" and row["came_at"] <= row["expected_at"],
+            )
+            for row in self._store.rows(query)
+            if row["state"] in {"came", "missed"}
+        ]
+
+    def next_expected(self, luid: str, now: datetime) -> datetime | None:
         """Return when the content is expected to be refreshed next, as far as schedules say."""
-        waiting = (expected_runs.c.resource_luid == luid, expected_runs.c.state == "waiting")
-        query = select(func.min(expected_runs.c.expected_at)).where(*waiting, *self._scope.content(expected_runs))
-        found = self._store.scalar(query)
+        columns = expected_runs.c
+        waiting = (columns.resource_luid == luid, columns.expected_at >= now.timestamp(), columns.state == "waiting")
+        query = select(columns.expected_at).where(*waiting, *self._scope.content(expected_runs))
+        found = self._store.scalar(query.order_by(columns.expected_at).limit(1))
+        return None if found is None else from_timestamp(found)
+
+    def delayed_since(self, luid: str) -> datetime | None:
+        """Return since when the content has had an open incident; None if it has none."""
+        own = (incidents.c.resource_luid == luid, incidents.c.closed_at.is_(None), *self._scope.incidents())
+        found = self._store.scalar(select(func.min(incidents.c.opened_at)).where(*own))
         return None if found is None else from_timestamp(found)
 
     def last_success(self, luid: str) -> datetime | None:

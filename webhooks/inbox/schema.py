@@ -58,6 +58,7 @@ UNPLANNED = "events.state = 0"
 OPEN = "jobs.state IN (0, 1)"
 URGENT = "jobs.urgent = 1"
 DEAD = "jobs.state = 4"
+DECLARED = "task LIKE 'declared %'"
 
 jobs = Table(
     "jobs",

@@ -42,9 +42,18 @@ class Status:
 
 
 def read_status(
-    inbox: Inbox | VisibleInbox, *, now: datetime, zone: tzinfo, webhooks: WebhookHealth, limit: int | None = None
+    inbox: Inbox | VisibleInbox,
+    *,
+    now: datetime,
+    zone: tzinfo,
+    webhooks: WebhookHealth,
+    limit: int | None = None,
+    with_refreshes: bool = True,
 ) -> Status:
-    """Return the status; of the open incidents, `limit` are read at most."""
+    """Return the status; of the open incidents, `limit` are read at most.
+
+    The runs of a day may be thousands; they are counted only `with_refreshes`.
+    """
     since = midnight(now, zone)
     counts = dict.fromkeys(OPEN_STATES, 0)
     for (_, state), number in inbox.incidents.count_open().items():
@@ -55,7 +64,7 @@ def read_status(
         since=since,
         incidents=sorted(incidents, key=lambda record: OPEN_STATES.index(record.incident.state)),
         counts=counts,
-        refreshes=inbox.runs.outcomes_since(since),
+        refreshes=inbox.runs.outcomes_since(since) if with_refreshes else {},
         webhooks=webhooks,
     )
 

@@ -84,7 +84,7 @@ class Expectation:
     @property
     def watch(self) -> str:
         """Return the name of the `[[watch]]` that declares the time, or an empty string."""
-        return self.task.removeprefix(DECLARED).rpartition(" ")[0] if self.is_declared else ""
+        return declaring_watch(self.task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,11 @@ class Freshness:
             if at > after and day.weekday() in self.days:
                 return at
             day += DAY
+
+
+def declaring_watch(task: str) -> str:
+    """Return the name of the `[[watch]]` in the `task` of an expectation; empty if none declares it."""
+    return task.removeprefix(DECLARED).rpartition(" ")[0] if task.startswith(DECLARED) else ""
 
 
 def scheduled(tasks: Iterable[ScheduledTask], now: datetime) -> list[Expectation]:

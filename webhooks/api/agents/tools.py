@@ -135,7 +135,7 @@ def resource(call: Call, query: ResourceInput) -> str:
         "luid": content.luid,
         "kind": content.kind,
         "last_success": short_time(lists.last_success(content.luid)),
-        "next_expected": short_time(lists.next_expected(content.luid)),
+        "next_expected": short_time(lists.next_expected(content.luid, call.now)),
         "open_incident": incident_summary(call, record) if record else None,
         UNTRUSTED: untrusted(name=content.name, project=content.project, owner=content.owner),
         "runs": outcomes(runs),

@@ -22,12 +22,11 @@ def show(visit: Visit, signed: str) -> Response:
     if luid is None:
         raise NotFound
     lists = visit.services.inbox.resource_lists
-    last = lists.last_success(luid)
-    current = next((one for one in lists.incidents_of(luid) if one.incident.is_open), None)
+    last, since = lists.last_success(luid), lists.delayed_since(luid)
     label = "data of"
     text, colour = visit.when(last) if last else "unknown", GREEN if last else GREY
-    if current is not None:
-        text, colour = f"{text} · delayed since {visit.when(current.incident.opened_at)}", RED
+    if since is not None:
+        text, colour = f"{text} · delayed since {visit.when(since)}", RED
     response = Response(image(label, text, colour), content_type="image/svg+xml; charset=utf-8")
     response.headers["Cache-Control"] = f"public, max-age={SECONDS}"
     # It is there to be part of other pages.

@@ -82,8 +82,8 @@ def closed(visit: Visit, filters: Filters) -> Sequence[IncidentRecord]:
     )
 
 
-def presets(visit: Visit, filters: Filters) -> list[tuple[str, str, bool]]:
-    """Return the usual selections: the name, the URL, and whether it is the current one."""
+def presets(visit: Visit, filters: Filters | None = None) -> list[tuple[str, str, bool]]:
+    """Return the usual selections: the name, the URL, and whether it is the current one of the list."""
     mine = visit.person.name
     queries: list[tuple[str, dict[str, str]]] = [
         ("open", {}),
@@ -95,7 +95,8 @@ def presets(visit: Visit, filters: Filters) -> list[tuple[str, str, bool]]:
     found = []
     for name, query in queries:
         own = Filters(PATH, NAMES, {key: [value] for key, value in query.items()})
-        found.append((name, own.url(), {key: list(value) for key, value in filters.values.items()} == own.values))
+        current = filters is not None and {key: list(value) for key, value in filters.values.items()} == own.values
+        found.append((name, own.url(), current))
     return found
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from webhooks.dashboard.pages.frame import frame
+from webhooks.dashboard.pages.incidents import presets
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
 from webhooks.views.clusters import Cluster, cluster
@@ -30,7 +31,9 @@ NIGHT_SECONDS = 15.0
 def show(visit: Visit) -> Page:
     """Show the open incidents, those that need someone first."""
     webhooks = read_webhook_health(visit.services, visit.now)
-    status = read_status(visit.inbox, now=visit.now, zone=visit.zone, webhooks=webhooks, limit=MOST_READ)
+    status = read_status(
+        visit.inbox, now=visit.now, zone=visit.zone, webhooks=webhooks, limit=MOST_READ, with_refreshes=False
+    )
     since = last_evening(visit.now, visit.zone)
     projects, ended = visit.remember("night", NIGHT_SECONDS, lambda: read_night(visit, since))
     figures = visit.whole.counts() if visit.sees_everything else None
@@ -39,6 +42,10 @@ def show(visit: Visit) -> Page:
         "title": headline(status, cards),
         "status": status,
         "cards": cards[:MOST_SHOWN],
+        # With the number of those that are open: it says whether the list is worth a look.
+        "presets": [
+            (f"{name} {status.open}" if name == "open" else name, url, False) for name, url, _ in presets(visit)
+        ],
         "left": status.open - sum(len(one.records) if isinstance(one, Cluster) else 1 for one in cards[:MOST_SHOWN]),
         "most_members": MOST_MEMBERS,
         "since": since,

@@ -16,6 +16,7 @@ from webhooks.dashboard.pages.frame import frame
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
 from webhooks.views.formats import duration
+from webhooks.views.freshness import promises
 
 if TYPE_CHECKING:
     from webhooks.incidents import Run
@@ -85,12 +86,17 @@ def show_one(visit: Visit, luid: str) -> Page:
         "usual": usual,
         "slow": [run for run in runs if is_slow(run, usual)],
         "ends_at": usual_time(runs, visit),
-        "next_at": lists.next_expected(luid) or (current and current.details.next_run_at),
+        "next_at": lists.next_expected(luid, visit.now) or (current and current.details.next_run_at),
         "current": current,
         "details": incidents[0].details if incidents else None,
         "incidents": incidents,
         "badge_url": badge_path(visit.services, luid),
         "slow_limit": usual * SLOW if usual else None,
+        "promises": promises(lists.promised(luid), visit.zone),
+        # Its workbooks may be in projects that others may not see.
+        "downstream": visit.whole.downstream.get(luid)
+        if content.kind == "datasource" and visit.sees_everything
+        else None,
     }
     return Page("resource.html", {**frame(visit, "resources"), **values})
 

@@ -42,4 +42,9 @@ def _create_downstream() -> None:
         sa.Column("workbooks", sa.Text, nullable=False),
         sa.Column("looked_up_at", sa.Double, nullable=False),
     )
-    op.create_index("expected_runs_resource", "expected_runs", ["resource_luid", "expected_at"])
+    columns = ["resource_luid", "expected_at"]
+    op.create_index("expected_runs_resource", "expected_runs", columns)
+    declared = sa.text("task LIKE 'declared %'")
+    op.create_index(
+        "expected_runs_declared", "expected_runs", columns, sqlite_where=declared, postgresql_where=declared
+    )

@@ -1,0 +1,48 @@
+"""In which months a promise of freshness was kept: on how many of its days content was fresh by the declared time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from webhooks.inbox.resource_lists import PromisedTime
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month of a promise: on `kept` of `total` days the content was fresh in time."""
+
+    name: str
+    kept: int
+    total: int
+
+    @property
+    def share(self) -> str:
+        """The share of the days on which it was kept; 100 % only if it was kept on all."""
+        return f"{self.kept * 100 // self.total} %"
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a `[[watch]]` with `fresh_by` promises of some content, with its months, newest first."""
+
+    watch: str
+    by: str
+    months: Sequence[Month]
+
+
+def promises(times: Iterable[PromisedTime], zone: tzinfo) -> list[Promise]:
+    """Return the promises by name; `times` are newest first, and the newest gives the time of the day."""
+    by: dict[str, str] = {}
+    months: dict[str, dict[str, list[bool]]] = {}
+    for one in times:
+        at = one.at.astimezone(zone)
+        by.setdefault(one.watch, f"{at:%H:%M}")
+        months.setdefault(one.watch, {}).setdefault(f"{at:%B %Y}", []).append(one.kept)
+    return [
+        Promise(watch, by[watch], [Month(name, sum(kept), len(kept)) for name, kept in months[watch].items()])
+        for watch in sorted(by)
+    ]
