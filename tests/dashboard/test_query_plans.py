@@ -18,6 +18,7 @@ from bench.pages import paths
 from tests.dashboard.conftest import services_of
 from tests.support.databases import postgres_server, url
 from webhooks.inbox import Inbox
+from webhooks.inbox.indexes import PARTIAL_INDEXES
 
 __all__ = ["postgres_server", "url"]
 
@@ -31,6 +32,7 @@ LARGE = r"\b(events|jobs|attempts|runs|resources|refreshed_content|expected_runs
 # Searches by a part of a name look through a limited number of events, or through the names of all content.
 SEARCHES = ("name=", "type=")
 RESOURCES = 400
+PARTIAL = {index.name for index in PARTIAL_INDEXES}
 
 
 class Statements:
@@ -72,16 +74,20 @@ def read_and_shown(node: dict[str, Any]) -> tuple[float, float]:
 def wasteful(connection: Connection, statement: str, parameters: Any, *, is_search: bool) -> str:
     """Return why a statement does more work than its result needs; empty if it does not."""
     if connection.dialect.name == "postgresql":
+        # In a small database it would read whole tables where it uses an index in a large one.
+        connection.exec_driver_sql("SET enable_seqscan = off")
         explained = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).scalar_one()
+        connection.exec_driver_sql("RESET enable_seqscan")
         plan = (explained if isinstance(explained, list) else json.loads(explained))[0]["Plan"]
         read, shown = read_and_shown(plan)
         most = max(MOST * (shown + plan["Actual Rows"]), 10_000 if is_search else 0) + FEW
         return f"reads {read:.0f} rows to show {shown + plan['Actual Rows']:.0f}" if read > most else ""
     steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).mappings().all()
     for step in (row["detail"] for row in steps):
-        # A list in the order of an index ends at its LIMIT.
-        is_list = "USING INDEX refreshed_content_name" in step and "LIMIT" in statement
-        if re.search(rf"^SCAN {LARGE}", step) and not is_list and "ORDER BY" not in statement:
+        # A partial index has only the rows in question, and a list that is not sorted ends at its LIMIT.
+        index = step.partition("INDEX ")[2].partition(" ")[0]
+        is_list = "ORDER BY" in statement and "LIMIT" in statement
+        if re.search(rf"^SCAN {LARGE}", step) and index not in PARTIAL and not is_list:
             return step
         if "TEMP B-TREE FOR ORDER BY" in step and not re.search(r" IN \(", statement):
             return step
@@ -119,4 +125,4 @@ def test_statements_read_what_they_show(
             )
             if reason:
                 found.append(f"{path}: {reason}: {' '.join(statement.split())[:300]}")
-    assert found == []
+    assert not found, "\n".join(found)

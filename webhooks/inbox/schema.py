@@ -260,6 +260,7 @@ incidents = Table(
 # For lists of closed incidents; those that are open have an index of their own.
 Index("incidents_closed", incidents.c.closed_at, incidents.c.id)
 Index("incidents_resource", incidents.c.resource_luid, incidents.c.kind, incidents.c.opened_at)
+Index("incidents_content", incidents.c.resource_luid, incidents.c.opened_at)
 
 # The refreshes that schedules announce, and whether they came.
 expected_runs = Table(

@@ -35,13 +35,14 @@ def _create_slots() -> None:
 
 
 def _create_downstream() -> None:
-    """Create the workbooks that use a data source, and find the expected refreshes of one resource by an index."""
+    """Create the workbooks that use a data source, and indexes of all that the page of one resource shows."""
     op.create_table(
         "downstream",
         sa.Column("resource_luid", sa.Text, primary_key=True),
         sa.Column("workbooks", sa.Text, nullable=False),
         sa.Column("looked_up_at", sa.Double, nullable=False),
     )
+    op.create_index("incidents_content", "incidents", ["resource_luid", "opened_at"])
     columns = ["resource_luid", "expected_at"]
     op.create_index("expected_runs_resource", "expected_runs", columns)
     declared = sa.text("task LIKE 'declared %'")
