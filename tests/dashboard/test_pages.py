@@ -10,6 +10,8 @@ from flask.testing import FlaskClient
 from tests.dashboard.conftest import PASSWORD, SAME_ORIGIN, fail, services_of
 from webhooks.clock import utc_now
 from webhooks.inbox import Inbox
+from webhooks.incidents import Act
+from webhooks.incidents.policy import DestinationPolicy, Policy
 from webhooks.job import REFRESH_INCIDENT
 
 HOSTILE = (
@@ -129,6 +131,24 @@ def test_acts(client: FlaskClient, inbox: Inbox) -> None:
     assert [act for act, _ in acts] == ["acknowledge", "snooze", "note", "refresh", "close"]
     assert {origin for _, origin in acts} == {"page 127.0.0.1"}
     assert client.post(f"{path}/acknowledge", headers=SAME_ORIGIN).status_code == 409
+
+
+def test_incident_shows_its_messages(client: FlaskClient, inbox: Inbox) -> None:
+    """Each destination's message is there with the rule's own title, as it is now; what was not sent has none."""
+    record = fail(inbox, "Sales <b>", project="Finance/Daily", owner="Ann (ann@a.example)", problem="Too old.")
+    policies = {to: Policy("Failures", (DestinationPolicy(to),)) for to in ("slack:#bi", "slack:#ops")}
+    sent = inbox.notices.register(
+        record.id, "slack:#bi", policies["slack:#bi"], {"title": "Look at {{ resource.name }}"}
+    )
+    inbox.notices.register(record.id, "slack:#ops", policies["slack:#ops"])
+    inbox.notices.save(sent, posted={"message": {"place": "C1", "id": "1.2"}}, shown={"message": 1})
+    page = client.get(f"/incidents/{record.id}").text
+    assert page.count("<summary>Message to ") == 1
+    message = page.partition("<summary>Message to ")[2].partition("</details>")[0]
+    for text in ("Look at Sales &lt;b&gt;", "Disk full", "Finance/Daily", "Ann (ann@a.example)", "Too old."):
+        assert text in message, text
+    inbox.incidents.act(record.id, Act("", "acknowledge", "", utc_now(), "Bea"))
+    assert "Bea" in client.get(f"/incidents/{record.id}").text.partition("<summary>Message to ")[2]
 
 
 def test_useless_acts_are_refused(client: FlaskClient, inbox: Inbox) -> None:

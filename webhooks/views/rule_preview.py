@@ -1,19 +1,28 @@
-"""The message that a rule would send about an event, with examples in place of what only Tableau knows."""
+"""The messages that destinations show of an incident, or would show of an event.
+
+Examples replace what only Tableau knows of an event.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, tzinfo
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from notifiers import Message
 from webhooks.event import Event
+from webhooks.handlers.notice import details_of
 from webhooks.handlers.notify import NotifyParams
-from webhooks.incidents import evidence, runs, state
+from webhooks.incidents import Incident, evidence, runs, state
 from webhooks.messages.event_message import Details, as_sentences, as_text, event_message
 from webhooks.messages.incident_message import IncidentDetails, incident_message
 from webhooks.messages.incident_values import template_values
 from webhooks.messages.templates import render_or_standard
+
+if TYPE_CHECKING:
+    from webhooks.inbox import IncidentRecord, NoticeRecord
 
 PROJECT, OWNER, LINK = "Finance/Reports", "Ann Lee (ann@example.org)", "https://tableau.example/#/workbooks/1"
 REASON = "ORA-01017: invalid username/password; logon denied"
@@ -34,8 +43,20 @@ def preview_message(event: Event, params: NotifyParams, rule: str, now: datetime
     (incident,) = state(runs([replace(piece, reason=REASON)]), (), now)
     shown = IncidentDetails(number=1, rule=rule, project=PROJECT, owner=OWNER, link=LINK, advice=event.type.advice)
     values = template_values(incident, shown, now, tags=TAGS, zone=zone)
-    templates = (("title", params.title), ("text", params.text))
-    own = [render_or_standard(key, given or "", values, "") for key, given in templates]
+    return _composed(incident, shown, {"title": params.title or "", "text": params.text or ""}, values, zone)
+
+
+def notice_message(record: IncidentRecord, notice: NoticeRecord, now: datetime, zone: tzinfo) -> Message:
+    """Return the message about an incident as its destination shows it, without buttons and mentions."""
+    details = details_of(record, notice.rule)
+    values = template_values(record.incident, details, now, tags=record.details.tags or (), zone=zone)
+    return _composed(record.incident, details, notice.template, values, zone)
+
+
+def _composed(
+    incident: Incident, shown: IncidentDetails, template: Mapping[str, str], values: Mapping[str, Any], zone: tzinfo
+) -> Message:
+    own = [render_or_standard(key, template.get(key, ""), values, "") for key in ("title", "text")]
     (title, _), (text, _) = own
-    shown = replace(shown, problem=as_sentences(*(problem for _, problem in own)))
-    return incident_message(incident, shown, title=title, text=text, zone=zone)
+    problem = "\n".join(filter(None, [shown.problem, as_sentences(*(problem for _, problem in own))]))
+    return incident_message(incident, replace(shown, problem=problem), title=title, text=text, zone=zone)
