@@ -27,7 +27,7 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What a `[[watch]]` with `fresh_by` promises of some content, with its months, newest first."""
+    """The promise of a `[[watch]]` with `fresh_by` about some content, with its months, newest first."""
 
     watch: str
     by: str

@@ -349,6 +349,8 @@ CREATE TABLE "synthetic_events" (
 
 CREATE INDEX events_unplanned ON events (id) WHERE state = 0
 
+CREATE INDEX expected_runs_declared ON expected_runs (resource_luid, expected_at) WHERE task LIKE 'declared %'
+
 CREATE INDEX expected_runs_resource ON expected_runs (resource_luid, expected_at)
 
 CREATE INDEX expected_runs_state ON expected_runs (state, expected_at)
@@ -358,6 +360,8 @@ CREATE INDEX expected_runs_time ON expected_runs (expected_at)
 CREATE INDEX findings_resource ON findings (resource_luid, kind, found_at)
 
 CREATE INDEX incidents_closed ON incidents (closed_at, id)
+
+CREATE INDEX incidents_content ON incidents (resource_luid, opened_at)
 
 CREATE INDEX incidents_due ON incidents (due_at) WHERE due_at IS NOT NULL
 
