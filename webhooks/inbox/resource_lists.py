@@ -110,7 +110,12 @@ class ResourceLists:
         """Return the times by which content had to be fresh, newest first, and whether it was."""
         columns = expected_runs.c.task, expected_runs.c.expected_at, expected_runs.c.state, expected_runs.c.came_at
         own = (expected_runs.c.resource_luid == luid, *self._scope.content(expected_runs))
-        query = select(*columns).where(*own, text(DECLARED)).order_by(expected_runs.c.expected_at.desc()).limit(MAX_PROMISED)
+        query = (
+            select(*columns)
+            .where(*own, text(DECLARED))
+            .order_by(expected_runs.c.expected_at.desc())
+            .limit(MAX_PROMISED)
+        )
         return [
             PromisedTime(
                 declaring_watch(row["task"]),
