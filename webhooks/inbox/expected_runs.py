@@ -90,29 +90,37 @@ class ExpectedRuns:
         if values:
             self._store.write(lambda connection: connection.execute(SETTLE, values).rowcount)
 
-    def delays(self, tasks: Collection[str], since: datetime) -> dict[str, list[timedelta]]:
-        """Return how late the last refreshes of these tasks came since that time, the newest first."""
+    def delays(self, site_luid: str, tasks: Collection[str], since: datetime) -> dict[str, list[timedelta]]:
+        """Return how late the last refreshes of these tasks of a site came since that time, the newest first."""
         found: dict[str, list[timedelta]] = {}
         names = sorted(tasks)
         columns = expected_runs.c.task, expected_runs.c.expected_at, expected_runs.c.came_at
         for start in range(0, len(names), MAX_VALUES):
-            these = expected_runs.c.task.in_(names[start : start + MAX_VALUES])
+            # With the site, the index of the unique columns serves.
+            these = (
+                expected_runs.c.site_luid == site_luid,
+                expected_runs.c.task.in_(names[start : start + MAX_VALUES]),
+            )
             came = (expected_runs.c.came_at.is_not(None), expected_runs.c.expected_at >= since.timestamp())
-            query = select(*columns).where(these, *came).order_by(expected_runs.c.expected_at.desc())
+            query = select(*columns).where(*these, *came).order_by(expected_runs.c.expected_at.desc())
             for row in self._store.rows(query):
                 known = found.setdefault(row["task"], [])
                 if len(known) < MAX_DELAYS:
                     known.append(timedelta(seconds=max(row["came_at"] - row["expected_at"], 0.0)))
         return found
 
-    def scheduled_since(self, site_luid: str, since: datetime) -> dict[str, datetime]:
-        """Return the content of a site that had a task of Tableau since that time, and the last time of one."""
+    def scheduled_since(self, site_luid: str, luids: Collection[str], since: datetime) -> dict[str, datetime]:
+        """Return those of this content that had a task of Tableau since that time, and the last time of one."""
         own = (expected_runs.c.site_luid == site_luid, expected_runs.c.expected_at >= since.timestamp())
-        query = select(expected_runs.c.task, expected_runs.c.resource_luid, expected_runs.c.expected_at).where(*own)
+        columns = expected_runs.c.task, expected_runs.c.resource_luid, expected_runs.c.expected_at
         found: dict[str, datetime] = {}
-        for row in self._store.rows(query.order_by(expected_runs.c.expected_at)):
-            if " " not in row["task"]:
-                found[row["resource_luid"]] = from_timestamp(row["expected_at"])
+        names = sorted(luids)
+        for start in range(0, len(names), MAX_VALUES):
+            these = expected_runs.c.resource_luid.in_(names[start : start + MAX_VALUES])
+            query = select(*columns).where(*own, these).order_by(expected_runs.c.expected_at)
+            for row in self._store.rows(query):
+                if " " not in row["task"]:
+                    found[row["resource_luid"]] = from_timestamp(row["expected_at"])
         return found
 
     def delete_before(self, before: float, *, stopping: Callable[[], bool] = lambda: False) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Executable, RowMapping, func, select
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.run_rows import run_of
-from webhooks.inbox.schema import runs
+from webhooks.inbox.schema import refreshed_content, runs
 from webhooks.incidents import Run
 from webhooks.incidents.evidence import ResourceKind
 
@@ -70,7 +70,8 @@ class RunHistory:
         """Return when the runs of content that has no schedule began since that time, with its kind."""
         own = (runs.c.site_luid == site_luid, runs.c.happened_at >= since.timestamp())
         found: dict[str, tuple[ResourceKind, list[datetime]]] = {}
-        content = self._store.rows(select(runs.c.resource_luid).where(*own).distinct())
+        of_site = refreshed_content.c.site_luid == site_luid
+        content = self._store.rows(select(refreshed_content.c.resource_luid).where(of_site))
         luids = {row["resource_luid"] for row in content} - set(scheduled)
         columns = runs.c.resource_luid, runs.c.resource_kind, runs.c.started_at, runs.c.happened_at
         for row in self._of(luids, lambda these: select(*columns).where(these, *own).order_by(runs.c.happened_at)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.monitor.watches.watched import HOUR, MINUTE, ORDERS, SALES, Watched, at, event_of
+from webhooks.incidents import RunEvidence
 from webhooks.incidents.wording import describe
 
 
@@ -63,3 +64,25 @@ def test_strikes_that_no_webhook_reports_are_shown(watched: Watched) -> None:
     assert (one.incident.kind, one.details.strikes) == ("failing", 4)
     assert one.due_at is not None
     assert watched.inbox.incidents.wake() == 1
+
+
+def test_failures_from_before_the_installation_are_announced(watched: Watched) -> None:
+    """Content that failed four times before the server was installed has an event of its last failure, and only one."""
+    for number in range(4):
+        ended = at(f"26 0{number}:05")
+        watched.inbox.incidents.learn(
+            RunEvidence("job list", watched.site.luid, SALES, "workbook", "failed", ended, ended_at=ended,
+                        resource_name="Sales", job_luid=f"job {number}")
+        )  # fmt: skip
+    watched.site.schedule(SALES, at("27 02:00"), consecutive_failed_count=3)
+    watched.until("26 04:30", step=10 * MINUTE)
+    assert watched.inbox.events.list() == []
+    watched.site.schedule(SALES, at("27 02:00"), consecutive_failed_count=4)
+    watched.until("26 05:00", step=10 * MINUTE)
+    event = event_of(watched.inbox, "WorkbookRefreshFailed")
+    assert (event.resource_luid, event.created_at, event.origin) == (SALES, "2026-11-26T03:05:00Z", "reconciled")
+    watched.restart()
+    watched.until("26 05:30", step=10 * MINUTE)
+    assert len(watched.inbox.events.list()) == 1
+    (one,) = watched.inbox.incidents.list()
+    assert (one.incident.failures, one.details.strikes) == (4, 4)

@@ -55,7 +55,7 @@ class LongRuns:
         """Return the runs that seem to take too long and were not looked at lately."""
         self._not_before = {key: at for key, at in self._not_before.items() if at > now}
         running = self._inbox.run_history.running(site_luid, now - MAX_RUN)
-        usual = self._usual.of((("", run.resource_luid) for run in running), now)
+        usual = self._usual.of((("", run.resource_luid) for run in running), site_luid, now)
         found = []
         for run in running:
             known = usual["", run.resource_luid]

@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
-from webhooks.event import MONITOR, Event, build, watch_fingerprint
-from webhooks.event_types import REFRESH_MISSED, REFRESH_RUNS_LONG, SCHEDULE_SUSPENDED
-from webhooks.incidents import Finding, Run
+from webhooks.event import MAX_DISTANCE, MONITOR, RECONCILED, Event, build, watch_fingerprint
+from webhooks.event_types import REFRESH_MISSED, REFRESH_RUNS_LONG, SCHEDULE_SUSPENDED, refresh_event_type
+from webhooks.incidents import Finding, Incident, Run
 from webhooks.incidents.incident import IncidentKind
 from webhooks.incidents.wording import duration
+from webhooks.monitor.missed import MissedEvent
 from webhooks.watches.expectation import LEARNED, STRIKE_LIMIT, Expectation, ScheduledTask
 
 if TYPE_CHECKING:
@@ -89,6 +90,18 @@ class Recorder:
             number=max(task.strikes, STRIKE_LIMIT),
         )  # fmt: skip
         self._record("suspended", finding)
+
+    def last_failure(self, incident: Incident, now: datetime) -> None:
+        """Add the event of a failure that is known from the job list alone, so that rules notify of its incident.
+
+        It belongs to the same run, because their times agree. An event that is stored changes nothing.
+        """
+        at = incident.last_failure_at
+        if at is None or now - at > MAX_DISTANCE or incident.resource_kind == "flow":
+            return
+        name = refresh_event_type(incident.resource_kind, "failed").name
+        missed = MissedEvent(name, incident.resource_luid, incident.resource_name, at)
+        self._inbox.synthetic_events.add(missed.as_event(incident.site_luid), RECONCILED, at)
 
     def unscheduled(self, luid: str, kind: str, site_luid: str, name: str, now: datetime) -> None:
         """Record that content has no schedule any more, so that none is missed or suspended."""

@@ -14,7 +14,7 @@ from webhooks.monitor.watches.catalog import Contents
 from webhooks.monitor.watches.declarations import Declarations
 from webhooks.monitor.watches.recorder import Recorder
 from webhooks.monitor.watches.tasks import read_tasks
-from webhooks.watches.expectation import Expectation, ScheduledTask, learned, scheduled
+from webhooks.watches.expectation import STRIKE_LIMIT, Expectation, ScheduledTask, learned, scheduled
 from webhooks.watches.rhythm import Rhythm, learn_rhythm
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class Schedules:
         # Content without a task that has runs.
         self._refreshed: frozenset[str] = frozenset()
         self._rhythms: dict[str, tuple[ResourceKind, Rhythm]] = {}
+        # Incidents of which the last failure has an event, so that rules notify of it.
+        self._announced: set[int] = set()
         self._listed_at: datetime | None = None
         self._learned_at: datetime | None = None
 
@@ -80,7 +82,7 @@ class Schedules:
         for luid in removed.keys() - scheduled_content:
             self._recorder.unscheduled(luid, removed[luid].resource_kind, self.site_luid, self._name(luid, now), now)
         self._note_suspended(before.get("suspended", {}), before.get("site", ""), now)
-        self._note_strikes()
+        self._note_strikes(now)
         self._learn(now)
         expected = scheduled(tasks.values(), now)
         last_runs = self._inbox.run_history.last_starts(self.site_luid, self._rhythms.keys(), now - LEARN_FROM)
@@ -120,10 +122,11 @@ class Schedules:
         if found != known or self.site_luid != site:
             self._inbox.state.set(self._key, {"site": self.site_luid, "suspended": found})
 
-    def _note_strikes(self) -> None:
+    def _note_strikes(self, now: datetime) -> None:
         """Let the messages about failing content show Tableau's count of failures in a row, also if none is reported.
 
-        So a suspension is announced even if the webhooks of the last failures were lost.
+        So a suspension is announced even if the webhooks of the last failures were lost. Content that failed before
+        this server was installed has no message; it gets one before the failure that suspends its schedule.
         """
         strikes: dict[str, int] = {}
         for task in self._tasks.values():
@@ -133,9 +136,14 @@ class Schedules:
         open_states = ("open", "acknowledged", "snoozed")
         for record in self._inbox.incidents.list(states=open_states, kinds=("failing",), limit=None):
             number = strikes.get(record.incident.resource_luid, 0)
-            if number > (record.details.strikes or 0) and record.incident.site_luid == self.site_luid:
+            if record.incident.site_luid != self.site_luid:
+                continue
+            if number > (record.details.strikes or 0):
                 self._inbox.incidents.save_details(record.id, replace(record.details, strikes=number))
                 self._inbox.incidents.save_due(record.id, EPOCH)
+            if number == STRIKE_LIMIT - 1 and record.event_id is None and record.id not in self._announced:
+                self._recorder.last_failure(record.incident, now)
+                self._announced.add(record.id)
 
     def _learn(self, now: datetime) -> None:
         """Learn the rhythms of content without a task."""
@@ -144,9 +152,9 @@ class Schedules:
         self._learned_at, self._rhythms = now, {}
         since = now - LEARN_FROM
         scheduled_content = {task.resource_luid for task in self._tasks.values()}
-        # A schedule that was removed was removed on purpose: its runs are no reason to expect more.
-        had_schedule = self._inbox.expected_runs.scheduled_since(self.site_luid, since)
         found = self._inbox.run_history.unscheduled(self.site_luid, scheduled_content, since)
+        # A schedule that was removed was removed on purpose: its runs are no reason to expect more.
+        had_schedule = self._inbox.expected_runs.scheduled_since(self.site_luid, found.keys(), since)
         self._refreshed = frozenset(found)
         for luid, (kind, times) in found.items():
             last_scheduled = had_schedule.get(luid)

@@ -91,7 +91,7 @@ class SiteWatch:
             return
         self._not_before = {row_id: at for row_id, at in self._not_before.items() if at > now}
         waiting = self._settle_by_runs(self._inbox.expected_runs.due(site_luid, now), site_luid)
-        overdue = self._overdue(waiting, now)
+        overdue = self._overdue(waiting, site_luid, now)
         running = self._long.candidates(site_luid, now)
         begun = [one.at - self._schedules.within(one) for one, _ in overdue] + [one.began for one in running]
         if not begun:
@@ -141,9 +141,11 @@ class SiteWatch:
         self._inbox.expected_runs.settle(outcomes)
         return [one for one in due if one.id not in outcomes]
 
-    def _overdue(self, waiting: Sequence[Expectation], now: datetime) -> list[tuple[Expectation, datetime]]:
+    def _overdue(
+        self, waiting: Sequence[Expectation], site_luid: str, now: datetime
+    ) -> list[tuple[Expectation, datetime]]:
         """Return the expected refreshes whose deadlines are over, with the deadlines."""
-        usual = self._usual.of(((one.task, one.resource_luid) for one in waiting), now)
+        usual = self._usual.of(((one.task, one.resource_luid) for one in waiting), site_luid, now)
         found = []
         for one in waiting:
             grace = timedelta()

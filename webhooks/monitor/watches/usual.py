@@ -23,13 +23,13 @@ class UsualTimes:
         self._inbox = inbox
         self._known: dict[tuple[str, str], tuple[datetime, Usual]] = {}
 
-    def of(self, pairs: Iterable[tuple[str, str]], now: datetime) -> dict[tuple[str, str], Usual]:
-        """Return what is usual for tasks and their content; read at once for all that are not remembered."""
+    def of(self, pairs: Iterable[tuple[str, str]], site_luid: str, now: datetime) -> dict[tuple[str, str], Usual]:
+        """Return what is usual for tasks of a site and their content; read at once for all that are not remembered."""
         wanted = set(pairs)
         new = {pair for pair in wanted if pair not in self._known or now - self._known[pair][0] > REMEMBERED}
         if new:
             since = now - HISTORY
-            delays = self._inbox.expected_runs.delays({task for task, _ in new if task}, since)
+            delays = self._inbox.expected_runs.delays(site_luid, {task for task, _ in new if task}, since)
             durations = self._inbox.run_history.durations({luid for _, luid in new}, since)
             for task, luid in new:
                 usual = Usual(tuple(delays.get(task, ())), tuple(durations.get(luid, ())))
