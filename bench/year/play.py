@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
-from bench.year.world import DAY, HOUR, MINUTE, START, ZONE, Problem, World
+from bench.year.database import open_database
+from bench.year.world import DAY, HOUR, MINUTE, START, STRIKES, ZONE, Problem, World
 from webhooks.clock import from_timestamp
 from webhooks.inbox import Inbox
-from webhooks.inbox.schema import findings
-from webhooks.incidents import RunEvidence
+from webhooks.inbox.schema import findings, incidents
 from webhooks.monitor.job_budget import JobBudget
 from webhooks.monitor.watches.site_watch import SiteWatch
 
@@ -24,12 +24,18 @@ BUSY, CALM = 15 * MINUTE, HOUR
 NIGHT = (19, 11)
 # What is found later than this after its time does not count as found.
 LATEST = 9 * HOUR
+COMMIT_HOUR = 12
+MIN_RECALL, MAX_FALSE = 0.99, 1.0
 WATCHED = ("missed", "long", "suspended")
 
 
 @dataclass
 class Report:
-    """The problems of a year, and those that were found. `late` is the longest time from a deadline to its finding."""
+    """The problems of a year, and those that were found. `late` is the longest time from a deadline to its finding.
+
+    `strikes` counts suspensions by the greatest count of Tableau's that the message about the failing content showed
+    before; `blind` are the incidents about Tableau's `outages`.
+    """
 
     days: int
     resources: int
@@ -38,6 +44,9 @@ class Report:
     missing: list[Problem] = field(default_factory=list)
     false: list[tuple[str, str, datetime]] = field(default_factory=list)
     late: timedelta = timedelta()
+    strikes: Counter[int] = field(default_factory=Counter)
+    blind: int = 0
+    outages: int = 0
     queries_per_day: float = 0.0
     refreshes: int = 0
     seconds: float = 0.0
@@ -52,16 +61,57 @@ class Report:
         """Return the false alarms per 1,000 days of a resource."""
         return 1000 * len(self.false) / (self.days * self.resources)
 
+    @property
+    def announced(self) -> float:
+        """Return the share of the suspensions of which Tableau's count was shown before."""
+        return 1 - self.strikes[0] / max(self.strikes.total(), 1)
+
+    @property
+    def is_good(self) -> bool:
+        """Return whether the figures are those that the watches promise."""
+        return self.recall >= MIN_RECALL and self.false_per_thousand <= MAX_FALSE and self.announced == 1.0
+
     def lines(self) -> list[str]:
         """Return the report as text."""
         kinds = ", ".join(f"{kind} {self.found[kind]} of {self.expected[kind]}" for kind in WATCHED)
+        total = self.strikes.total()
+        shown = "".join(f", {number} with {count} of {STRIKES}" for count, number in sorted(self.strikes.items()))
         return [
             f"{self.resources} resources, {self.days} days, {self.refreshes} refreshes in {self.seconds:.0f} s",
             f"found: {kinds}; recall {100 * self.recall:.1f} %",
             f"false alarms: {len(self.false)}, {self.false_per_thousand:.3f} per 1,000 resource-days",
             f"longest time from a deadline to its finding: {self.late.total_seconds() / 60:.0f} min",
+            f"suspensions announced before: {total - self.strikes[0]} of {total}{shown}",
+            f"incidents about {self.outages} outages of Tableau: {self.blind}",
             f"queries of jobs: {self.queries_per_day:.1f} a day",
         ]
+
+
+# The failing content of which the messages show Tableau's count of failures.
+SHOWN = select(incidents.c.resource_luid, incidents.c.strikes).where(
+    incidents.c.kind == "failing", incidents.c.closed_at.is_(None), incidents.c.strikes > 1
+)
+
+
+class Warnings:
+    """When the count of failures of each content was shown first: for each content, pairs of the time and the count."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, int] = {}
+        self.times: dict[str, list[tuple[datetime, int]]] = {}
+
+    def note(self, inbox: Inbox, now: datetime) -> None:
+        """Note what is shown now that was not before."""
+        shown = {row["resource_luid"]: int(row["strikes"]) for row in inbox.store.rows(SHOWN)}
+        for luid, number in shown.items():
+            if self._shown.get(luid) != number:
+                self.times.setdefault(luid, []).append((now, number))
+        self._shown = shown
+
+    def before(self, problem: Problem) -> int:
+        """Return the greatest count that was shown between the first failure and the suspension; 0 if none was."""
+        first = problem.warned_from or problem.at
+        return max((number for at, number in self.times.get(problem.luid, ()) if first <= at < problem.at), default=0)
 
 
 class Clock:
@@ -76,21 +126,19 @@ class Clock:
 def play(url: str, *, seed: int = 1, resources: int = 300, days: int = 365) -> Report:
     """Play a year on the database at `url`, and return the report."""
     begun, clock = time.monotonic(), Clock()
-    inbox = Inbox.open(url, clock)
     logging.getLogger("webhooks").setLevel(logging.ERROR)
     try:
-        world = _play(inbox, clock, seed, resources, days)
-        report = _compare(inbox, world)
+        with open_database(url, clock) as (inbox, connection):
+            warnings = Warnings()
+            world = _play(inbox, connection, clock, World(seed, resources, days), warnings)
+            report = _compare(inbox, world, warnings)
     finally:
-        inbox.close()
         logging.getLogger("webhooks").setLevel(logging.NOTSET)
     report.seconds = time.monotonic() - begun
     return report
 
 
-def _play(inbox: Inbox, clock: Clock, seed: int, resources: int, days: int) -> World:
-    pieces: list[RunEvidence] = []
-    world = World(seed, resources, days, pieces.append)
+def _play(inbox: Inbox, connection: Connection, clock: Clock, world: World, warnings: Warnings) -> World:
     client: Any = world.site
 
     def new_watch() -> SiteWatch:
@@ -101,22 +149,27 @@ def _play(inbox: Inbox, clock: Clock, seed: int, resources: int, days: int) -> W
         world.advance(now)
         clock.seconds = now.timestamp()
         is_down = world.is_within(world.server_down, now)
-        if pieces:
-            inbox.incidents.learn(*pieces)
-            pieces.clear()
+        if world.reported:
+            inbox.incidents.learn(*world.reported)
+            world.reported.clear()
         if was_down and not is_down:
             watch = new_watch()
         if not is_down:
             watch.run(now)
+            warnings.note(inbox, now)
         was_down = is_down
         hour = now.astimezone(ZONE).hour
+        if hour == COMMIT_HOUR:
+            connection.commit()
         now += BUSY if hour >= NIGHT[0] or hour < NIGHT[1] else CALM
     return world
 
 
-def _compare(inbox: Inbox, world: World) -> Report:
+def _compare(inbox: Inbox, world: World, warnings: Warnings) -> Report:
     report = Report(world.days, world.resources, refreshes=len(world.begun))
     report.queries_per_day = (world.site.calls["jobs"] + world.site.calls["job"]) / world.days
+    report.outages = len(world.tableau_down)
+    report.blind = len(inbox.incidents.list(kinds=("blind",), limit=None))
     rows = inbox.store.rows(select(findings).where(findings.c.kind.in_(WATCHED), findings.c.problem == 1))
     alarms = [alarm for alarm in map(_alarm, rows) if alarm[2] < world.end - DAY]
     # What happens at the very end cannot be found in time; deleted content is not watched.
@@ -126,6 +179,8 @@ def _compare(inbox: Inbox, world: World) -> Report:
     used: set[int] = set()
     for problem in problems:
         report.expected[problem.kind] += 1
+        if problem.kind == "suspended":
+            report.strikes[warnings.before(problem)] += 1
         matching = [
             number
             for number, (kind, luid, since, at, _) in enumerate(alarms)

@@ -49,6 +49,8 @@ class Content:
     strikes: int = 0
     # Refreshes that fail from now on, before the schedule is suspended.
     streak: int = 0
+    # When the first failure in a row ended.
+    failing_since: datetime | None = None
     is_paused: bool = False
     is_deleted: bool = False
 
@@ -60,23 +62,27 @@ class Content:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that a watch should find: its kind, the content, and when it was due, began or was suspended."""
+    """Something that a watch should find: its kind, the content, and when it was due, began or was suspended.
+
+    `warned_from` is when the first of the failures ended that led to a suspension.
+    """
 
     kind: str
     luid: str
     at: datetime
+    warned_from: datetime | None = None
 
 
 @dataclass
 class World:
-    """The site and its future. `advance` lets it happen; `deliver` receives what webhooks report."""
+    """The site and its future. `advance` lets it happen; `reported` is what webhooks report."""
 
     seed: int
     resources: int
     days: int
-    deliver: Callable[[RunEvidence], object]
     site: Site = field(default_factory=Site)
     contents: dict[str, Content] = field(default_factory=dict)
+    reported: list[RunEvidence] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     # When each refresh that was due began, by content and time; None: never.
     begun: dict[tuple[str, datetime], datetime | None] = field(default_factory=dict)
@@ -213,11 +219,13 @@ class World:
             return
         if content.is_scheduled:
             content.strikes = content.strikes + 1 if fails else 0
+            if content.strikes == 1:
+                content.failing_since = at
             task = self.site.tasks[f"task-{content.luid}"]
             shown = None if content.strikes >= STRIKES else task.next_run_at or content.recurrence.following(at)
             self.site.schedule(content.luid, shown, consecutive_failed_count=content.strikes)
             if content.strikes == STRIKES:
-                self.problems.append(Problem("suspended", content.luid, at))
+                self.problems.append(Problem("suspended", content.luid, at, content.failing_since))
                 self._at(at + self.random.uniform(12, 100) * HOUR, lambda now: self._repair(content, now))
         self._report(content, "failed" if fails else "succeeded", at, lost=lost)
 
@@ -236,7 +244,7 @@ class World:
         ):
             return
         began = outcome == "running"
-        self.deliver(
+        self.reported.append(
             RunEvidence(
                 "webhook",
                 self.site.luid,

@@ -8,16 +8,14 @@ import pytest
 
 from bench.year.play import play
 from bench.year.world import DAY, START, World
-from webhooks.incidents import RunEvidence
 
 
 def happened(seed: int) -> tuple[object, ...]:
     """Return everything that happens in two months."""
-    pieces: list[RunEvidence] = []
-    world = World(seed, 40, 60, pieces.append)
+    world = World(seed, 40, 60)
     for day in range(61):
         world.advance(START + day * DAY)
-    return tuple(pieces), tuple(world.problems), tuple(world.site.jobs), tuple(world.server_down)
+    return tuple(world.reported), tuple(world.problems), tuple(world.site.jobs), tuple(world.server_down)
 
 
 def test_year_is_determined_by_its_seed() -> None:
