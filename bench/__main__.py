@@ -6,7 +6,21 @@ import shutil
 import sys
 from collections.abc import Callable
 
-from bench import acknowledge, burst, commands, drain, growth, idle, memory, pages, planning, rules, scale, storm
+from bench import (
+    acknowledge,
+    burst,
+    commands,
+    drain,
+    growth,
+    idle,
+    memory,
+    pages,
+    planning,
+    presses,
+    rules,
+    scale,
+    storm,
+)
 from bench.year import __main__ as year
 
 BENCHES: dict[str, Callable[[], None]] = {
@@ -19,6 +33,7 @@ BENCHES: dict[str, Callable[[], None]] = {
     "growth": growth.run,
     "pages": pages.run,
     "planning": planning.run,
+    "presses": presses.run,
     "rules": rules.run,
     "scale": scale.run,
     "storm": storm.run,
