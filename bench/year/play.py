@@ -94,7 +94,7 @@ SHOWN = select(incidents.c.resource_luid, incidents.c.strikes).where(
 
 
 class Warnings:
-    """When the count of failures of each content was shown first: for each content, pairs of the time and the count."""
+    """The times from which the messages about each content showed a count of failures, as pairs of time and count."""
 
     def __init__(self) -> None:
         self._shown: dict[str, int] = {}

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 LOCK = "monitor"
 LEASE_SECONDS = 30.0
 # Seconds between attempts to get the lock, and between renewals. If the process that checks is killed, another one
-# takes over after a lease and such an interval, within a minute.
+# takes over after a lease and such an interval, within 45 seconds.
 RENEW_SECONDS = 10.0
 STOP_SECONDS = 2.0
 # Tableau may disable a webhook some time after the last delivery failed, so checks are repeated after an outage.
