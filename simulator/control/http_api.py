@@ -6,7 +6,8 @@ POST   /simulator/events      {"event_type": "WorkbookRefreshFailed", "name": "S
 GET    /simulator/site        the contents of the site with their LUIDs: projects, workbooks, users, webhooks …
 POST   /simulator/refreshes   {"name": "Sales", "fail": 2, "reason": "…"}: its next refreshes fail; -1: all
 POST   /simulator/schedules   {"name": "Sales", "late": 45}: its scheduled refresh is due since 45 minutes and does not
-                              start, until it is refreshed
+                              start, until it is refreshed; {"name": "Sales", "running": 240}: a refresh has been
+                              running for 240 minutes, until its success or failure is caused
 GET    /simulator/messages    the messages that Slack and Twilio received, newest last, and the shared files; the
                               messages of Slack with all their versions; those of Teams, PagerDuty and others
 POST   /simulator/slack/messages  {"channel": "#bi", "user": "ben@acme.example", "text": "…"}: a person writes
@@ -57,11 +58,13 @@ from simulator.twilio.replies import reply
 from simulator.world.current import current_world
 from simulator.world.events import EVENT_TYPES, EventRequest, Impossible, simulate_event
 from simulator.world.faults import KINDS
+from simulator.world.refresh import run_since, running
 from simulator.world.schedule import delay
 from simulator.world.world import World
 
 # Minutes by which a scheduled refresh can be late.
 MAX_LATE = 300
+CONTENT_KINDS = ("workbook", "datasource", "flow")
 control = Blueprint("control", __name__, url_prefix="/simulator")
 Content = dict[str, Any]
 Result = Content | tuple[Content, int]
@@ -132,7 +135,7 @@ def set_refresh_outcome() -> Result:
     if not isinstance(count, int):
         raise InvalidRequest(f"fail must be a whole number, not {count!r}")
     with world.lock:
-        items = [item for kind in ("workbook", "datasource", "flow") for item in world.home.content(kind).values()]
+        items = [item for kind in CONTENT_KINDS for item in world.home.content(kind).values()]
         item = next((item for item in items if wanted in (item.luid, item.name)), None)
         if item is None:
             raise InvalidRequest(f"Not found: {wanted!r}")
@@ -144,17 +147,22 @@ def set_refresh_outcome() -> Result:
 
 @control.post("/schedules")
 def delay_schedule() -> Result:
-    """Let the scheduled refresh of content be late by some minutes, until it is refreshed."""
+    """Let the scheduled refresh of content be late by some minutes, or one run since some, until it is refreshed."""
     body, world = _body(), current_world()
-    wanted, minutes = str(body.get("luid") or body.get("name") or ""), body.get("late", 60)
+    wanted, key = str(body.get("luid") or body.get("name") or ""), "running" if "running" in body else "late"
+    minutes = body.get(key, 60)
     if not isinstance(minutes, int | float) or not 0 < minutes <= MAX_LATE:
-        raise InvalidRequest(f"late must be a number of minutes up to {MAX_LATE}, not {minutes!r}")
+        raise InvalidRequest(f"{key} must be a number of minutes up to {MAX_LATE}, not {minutes!r}")
     with world.lock:
-        items = [item for kind in ("workbook", "datasource", "flow") for item in world.home.content(kind).values()]
-        item = next((item for item in items if wanted in (item.luid, item.name)), None)
-        if item is None or not delay(world, world.home, item.luid, minutes):
+        contents = [(kind, one) for kind in CONTENT_KINDS for one in world.home.content(kind).values()]
+        kind, item = next((one for one in contents if wanted in (one[1].luid, one[1].name)), ("", None))
+        if item is None or (key == "late" and not delay(world, world.home, item.luid, minutes)):
             raise InvalidRequest(f"No content with a schedule: {wanted!r}")
-        return {"luid": item.luid, "name": item.name, "late": minutes}
+        if key == "running":
+            if running(world.home, item.luid):
+                raise InvalidRequest(f"A refresh of {wanted!r} is running already")
+            run_since(world, world.home, kind, item, minutes)
+        return {"luid": item.luid, "name": item.name, key: minutes}
 
 
 @control.get("/site")

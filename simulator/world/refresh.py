@@ -65,7 +65,16 @@ def emit_started(world: World, site: Site, job: Job) -> dict[str, object]:
     """Emit the event that a job has started; there is none for flows and Bridge."""
     if job.job_type in WITHOUT_EVENTS:
         return {}
-    return world.emit(site, f"{job.content_kind.title()}RefreshStarted", name=job.title, luid=job.content)
+    name = f"{job.content_kind.title()}RefreshStarted"
+    return world.emit(site, name, name=job.title, luid=job.content, at=job.started_at)
+
+
+def run_since(world: World, site: Site, kind: str, item: Content, minutes: float) -> Job:
+    """Let a refresh run since so many minutes, until its end is caused."""
+    job = queue(world, site, kind, item, how="flow" if kind == "flow" else "full")
+    job.created_at = job.started_at = world.now() - timedelta(minutes=minutes)
+    emit_started(world, site, job)
+    return job
 
 
 def run(world: World, site: Site, kind: str, item: Content, *, how: str = "full", task: str = "") -> Job:

@@ -88,8 +88,13 @@ class World:
         """Return the site with this content URL."""
         return next((site for site in self.sites.values() if site.content_url == content_url), None)
 
-    def emit(self, site: Site, event_type: str, *, name: str, luid: str, resource: str = "") -> dict[str, object]:
-        """Send an event to every enabled webhook of the site for this type, and return the payload."""
+    def emit(
+        self, site: Site, event_type: str, *, name: str, luid: str, resource: str = "", at: datetime | None = None
+    ) -> dict[str, object]:
+        """Send an event to every enabled webhook of the site for this type, and return the payload.
+
+        It happened `at` that time, by default now.
+        """
         with self.lock:
             fields = payload(
                 event_type,
@@ -97,7 +102,7 @@ class World:
                 name=name,
                 luid=luid,
                 site=site.luid,
-                at=self.now(),
+                at=at or self.now(),
                 text=self.config.payload_text,
             )
             for webhook in site.webhooks.values():

@@ -57,6 +57,31 @@ def test_late_refresh_is_missed_and_comes(watch: SiteWatch, services: Services, 
     assert (closed.state, describe(closed)[:5]) == ("closed", "Came ")
 
 
+def test_refresh_that_runs_long_ends(watch: SiteWatch, services: Services, site: Running) -> None:
+    """A refresh that has been running for four hours is too long after eight of five minutes; its failure ends it."""
+    post(site, "schedules", name="Sales", running=240)
+    (job,) = [job for job in site.world.home.jobs.values() if job.title == "Sales" and job.finish_code is None]
+    home, now, began = site.world.home.luid.lower(), datetime.now(UTC), job.started_at
+    assert began is not None
+    assert abs(now - began - timedelta(hours=4)) < 5 * MINUTE
+    for number in range(1, 9):
+        start = began - timedelta(days=number)
+        services.inbox.incidents.learn(
+            RunEvidence("job list", home, job.content, "workbook", "succeeded", start,
+                        started_at=start, ended_at=start + 5 * MINUTE, job_luid=f"job {number}")
+        )  # fmt: skip
+    services.inbox.incidents.learn(
+        RunEvidence("webhook", home, job.content, "workbook", "running", began, started_at=began)
+    )
+    watch.run(now)
+    (one,) = services.inbox.incidents.list()
+    assert (one.incident.kind, one.incident.state, one.incident.resource_name) == ("long", "open", "Sales")
+    post(site, "events", event_type="WorkbookRefreshFailed", name="Sales")
+    assert job.finish_code == 1
+    refused = requests.post(f"{site.url}/simulator/schedules", json={"name": "Sales", "running": "x"}, timeout=30)
+    assert (refused.status_code, "number of minutes" in refused.text) == (400, True)
+
+
 def test_suspended_after_five_failures(watch: SiteWatch, services: Services, site: Running) -> None:
     """Five failures in a row by Tableau's count suspend the schedule: it has no next run, and an incident is open."""
     watch.run(datetime.now(UTC))
