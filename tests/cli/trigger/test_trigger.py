@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from pydantic import SecretStr
 
+from simulator import Config, running
 from tests.cli.conftest import TOKEN, Receive, Run, objects, stored
 from webhooks.cli.support import application
 from webhooks.cli.trigger.scenario import bad_monday
@@ -292,3 +293,20 @@ def test_a_scenario_is_consistent() -> None:
 def test_a_scenario_is_not_combined(flask: Run, words: tuple[str, ...]) -> None:
     """A scenario defines its event types, names and numbers."""
     assert flask("trigger", "--scenario", "bad-monday", *words).exit_code == 2
+
+
+@pytest.mark.parametrize(("scenario", "words"), [("missed", "late by 45 minutes"), ("long", "running for four hours")])
+def test_a_situation_happens_on_the_simulated_site(flask: Run, settings: Settings, scenario: str, words: str) -> None:
+    """It changes the simulated site, is refused where there is none, and is not combined with fields of events."""
+    for domain, exit_code in (("", 2), ("https://tableau.example.org", 2), ("http://127.0.0.1:9", 3)):
+        settings.__dict__.update(tableau_domain=domain)
+        assert flask("trigger", "--scenario", scenario).exit_code == exit_code
+    with running(Config(refresh_seconds=0)) as site:
+        settings.__dict__.update(tableau_domain=site.url)
+        assert flask("trigger", "--scenario", scenario, "--name", "x").exit_code == 2
+        done = flask("trigger", "--scenario", scenario)
+        assert (done.exit_code, words in done.stdout) == (0, True), done.output
+        home = site.world.home
+        late = [task for task in home.tasks.values() if task.is_stuck]
+        unended = [job for job in home.jobs.values() if job.title == "Sales" and job.finish_code is None]
+        assert (bool(late), bool(unended)) == (scenario == "missed", scenario == "long")

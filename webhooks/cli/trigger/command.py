@@ -16,7 +16,7 @@ from webhooks.cli.support.commands import Command
 from webhooks.cli.support.options import EventType, as_json, unknown
 from webhooks.cli.trigger.consent import require_consent_to_effects
 from webhooks.cli.trigger.sample import Payload, customize, sample
-from webhooks.cli.trigger.scenario import SCENARIOS
+from webhooks.cli.trigger.scenario import SCENARIOS, SITUATIONS
 from webhooks.clock import utc_now
 from webhooks.event import TEST_FIELD
 from webhooks.event_types import RULE_EVENT_TYPES
@@ -58,7 +58,7 @@ class Field(click.ParamType):  # type: ignore[type-arg]  # generic in new versio
 @click.option("--url", help="URL to send to; /webhook/<token> is added if it has no path. Default: the local server.")
 @click.option("--token", help="Token in the webhook's URL. Default: WEBHOOK_TOKEN.")
 @click.option("--count", type=click.IntRange(1, 10_000), default=1, help="Number of events, spread over the last hour.")
-@click.option("--scenario", type=click.Choice(list(SCENARIOS)), help="Send a series of many events.")
+@click.option("--scenario", type=click.Choice([*SCENARIOS, *SITUATIONS]), help="Send a series of events.")
 @click.option("--force", is_flag=True, help="Send an event type that is probably misspelt.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before real messages are sent.")
 @as_json
@@ -76,10 +76,18 @@ def trigger(*, url: str | None, token: str | None, yes: bool, as_json: bool, **c
     flask trigger --from 41                  the same event, with the current time
     flask trigger WorkbookRefreshSucceeded --from 41
     flask trigger --scenario bad-monday      200 refreshes: 17 fail, 5 recover
+    flask trigger --scenario missed          the demo: a refresh does not start
+    flask trigger --scenario long            the demo: a refresh does not end
 
     The exit code is 0 if every response was 200. An event with the same six core fields as an earlier one is counted as
     a duplicate, and no action runs.
     """
+    if content["scenario"] in SITUATIONS:
+        others = [value for key, value in content.items() if key not in {"scenario", "count"}]
+        if any([url, token, content["count"] > 1, *others]):
+            raise click.UsageError(f"--scenario {content['scenario']} is combined with --json only.")
+        _play(content["scenario"], as_json=as_json)
+        return
     payloads = _payloads(**content)
     target = _target(url, token)
     if not yes:
@@ -87,6 +95,15 @@ def trigger(*, url: str | None, token: str | None, yes: bool, as_json: bool, **c
     from webhooks.cli.trigger import report  # noqa: PLC0415 - it imports requests
 
     report.send_and_report(payloads, target, as_json=as_json)
+
+
+def _play(scenario: str, *, as_json: bool) -> None:
+    """Let something happen on the simulated site of the demo that has no event."""
+    from webhooks.cli.trigger import simulated  # noqa: PLC0415 - it imports requests
+
+    domain = application.settings().tableau_domain
+    found = simulated.play(scenario, domain)
+    click.echo(json.dumps(found) if as_json else simulated.describe(scenario, domain))
 
 
 def _payloads(

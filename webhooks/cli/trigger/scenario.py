@@ -61,3 +61,17 @@ def _refresh(kind: str, name: str, start: int, length: int, *, failed: bool) -> 
 
 
 SCENARIOS: Mapping[str, Callable[[], list[Scene]]] = {"bad-monday": bad_monday}
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Something that has no event: the request that lets the simulated site do it, and a sentence for people."""
+
+    request: Mapping[str, float]
+    text: str
+
+
+SITUATIONS: Mapping[str, Situation] = {
+    "missed": Situation({"late": 45}, "The scheduled refresh of {name} is late by 45 minutes, and does not start."),
+    "long": Situation({"running": 240}, "A refresh of {name} has been running for four hours, and does not end."),
+}
