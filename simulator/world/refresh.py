@@ -70,7 +70,7 @@ def emit_started(world: World, site: Site, job: Job) -> dict[str, object]:
 
 
 def run_since(world: World, site: Site, kind: str, item: Content, minutes: float) -> Job:
-    """Let a refresh run since so many minutes, until its end is caused."""
+    """Let a refresh of the content have been running for these minutes; it goes on until its end is caused."""
     job = queue(world, site, kind, item, how="flow" if kind == "flow" else "full")
     job.created_at = job.started_at = world.now() - timedelta(minutes=minutes)
     emit_started(world, site, job)
