@@ -19,6 +19,8 @@ ZONE = ZoneInfo("Europe/Berlin")
 START = datetime(2027, 1, 1, tzinfo=ZONE).astimezone(UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 STRIKES = 5
+# Ends of refreshes before one can be found to take too long: monthly ones have no usual duration yet.
+ENOUGH = 15
 # Before problems begin, so that there is a history.
 QUIET = 30 * DAY
 WORKDAYS = [{"weekDay": day} for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")]
@@ -51,6 +53,8 @@ class Content:
     streak: int = 0
     # When the first failure in a row ended.
     failing_since: datetime | None = None
+    # Refreshes that have ended.
+    finished: int = 0
     is_paused: bool = False
     is_deleted: bool = False
 
@@ -188,7 +192,7 @@ class World:
             self.problems.append(Problem("missed", content.luid, due))
         length = content.minutes * random.lognormvariate(0, 0.2) * MINUTE
         begin = due + delay
-        if MISSED + LATE <= what < MISSED + LATE + LONG and not is_frequent:
+        if MISSED + LATE <= what < MISSED + LATE + LONG and not is_frequent and content.finished >= ENOUGH:
             length = max(10 * length, 4 * HOUR)
             self.problems.append(Problem("long", content.luid, begin.replace(microsecond=0)))
         if content.streak == 0 and due > START + QUIET and random.random() < STREAK:
@@ -227,32 +231,36 @@ class World:
             if content.strikes == STRIKES:
                 self.problems.append(Problem("suspended", content.luid, at, content.failing_since))
                 self._at(at + self.random.uniform(12, 100) * HOUR, lambda now: self._repair(content, now))
-        self._report(content, "failed" if fails else "succeeded", at, lost=lost)
+        content.finished += 1
+        self._report(content, "failed" if fails else "succeeded", at, begin, lost=lost)
 
     def _repair(self, content: Content, at: datetime) -> None:
         """Let someone correct the cause, and refresh the content by hand."""
         if not content.is_deleted:
             self._begin(content, at.replace(microsecond=0), content.minutes * MINUTE, fails=False, lost=False)
 
-    def _report(self, content: Content, outcome: RunOutcome, at: datetime, *, lost: bool) -> None:
-        # There are no webhooks about flows.
-        if (
-            lost
-            or content.kind == "flow"
-            or self.is_within(self.webhooks_off, at)
-            or self.is_within(self.server_down, at)
-        ):
+    def _report(
+        self, content: Content, outcome: RunOutcome, at: datetime, begin: datetime | None = None, *, lost: bool
+    ) -> None:
+        """Let the server learn of a start or, with its `begin`, of an end.
+
+        There are no webhooks about flows: the monitor finds their ends in the job list.
+        """
+        is_flow, began = content.kind == "flow", begin is None
+        unseen = (
+            began or self.is_within(self.tableau_down, at) if is_flow else lost or self.is_within(self.webhooks_off, at)
+        )
+        if unseen or self.is_within(self.server_down, at):
             return
-        began = outcome == "running"
         self.reported.append(
             RunEvidence(
-                "webhook",
+                "job list" if is_flow else "webhook",
                 self.site.luid,
                 content.luid,
                 content.kind,
                 outcome,
                 at,
-                started_at=at if began else None,
+                started_at=begin if is_flow else at if began else None,
                 ended_at=None if began else at,
                 resource_name=self.site.contents[content.luid].name,
             )

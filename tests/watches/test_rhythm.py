@@ -65,7 +65,7 @@ def test_regular_interval() -> None:
 
 
 def test_irregular_runs_have_no_rhythm() -> None:
-    """Few runs, a short history, runs by hand, changing times, missing days, and an interval that ended: no rhythm."""
+    """Few runs, a short history, many runs by hand, changing times, missing days, an interval that ended: no rhythm."""
     runs = nightly("2026-11-01 05:00", 30)
     now = runs[-1] + HOUR
     random = Random(3)
@@ -73,10 +73,24 @@ def test_irregular_runs_have_no_rhythm() -> None:
     assert learn_rhythm(runs[-11:], now, BERLIN) is None
     assert learn_rhythm(runs[-13:], now, BERLIN) is None
     assert learn_rhythm([], now, BERLIN) is None
-    assert learn_rhythm([*runs, runs[-1] - 9 * HOUR], now, BERLIN) is None
+    by_hand = [at - 9 * HOUR for at in runs[::7]]
+    assert learn_rhythm([*runs, *by_hand], now, BERLIN) is None
     assert learn_rhythm([at + random.randrange(90) * MINUTE for at in runs], now, BERLIN) is None
     assert learn_rhythm([at for at in runs if random.random() < 0.7], now, BERLIN) is None
     hourly = [runs[0] + number * HOUR for number in range(600)]
     assert learn_rhythm(hourly, hourly[-1] + HOUR, BERLIN)
     assert learn_rhythm(hourly, hourly[-1] + 9 * HOUR, BERLIN) is None
     assert learn_rhythm([at for at in hourly if random.random() < 0.9], hourly[-1], BERLIN) is None
+
+
+def test_a_late_run_and_one_by_hand_do_not_end_a_rhythm() -> None:
+    """Content whose run came six hours late, and that someone refreshed at noon, is expected at its time again."""
+    runs = nightly("2026-11-01 22:20", 28)
+    runs[20] += 6 * HOUR
+    runs.append(runs[12] + 14 * HOUR)
+    now = max(runs) + HOUR
+    rhythm = learn_rhythm(runs, now, BERLIN)
+    assert rhythm
+    assert rhythm.weekdays == frozenset(range(7))
+    expected = rhythm.following(now).astimezone(BERLIN)
+    assert (expected.hour, 20 <= expected.minute <= 30) == (22, True)

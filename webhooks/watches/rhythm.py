@@ -22,6 +22,8 @@ MAX_RUNS = 200
 MAX_SPREAD = timedelta(minutes=45)
 # A weekday belongs to the rhythm if it has a run in this share of the weeks, and does not if it has none in this share.
 REGULAR = 0.9
+# Runs by hand and late ones, which are at other times of day, may be this share of all.
+MAX_ODD = 0.1
 # Intervals may differ from the usual one by this factor.
 MAX_GAP_FACTOR = 1.5
 HALF_DAY = 720
@@ -69,18 +71,25 @@ def learn_rhythm(starts: Sequence[datetime], now: datetime, zone: tzinfo) -> Rhy
 
 
 def _daily(starts: Sequence[datetime], zone: tzinfo) -> Rhythm | None:
-    """Return the rhythm of content that is refreshed once on each of some weekdays."""
+    """Return the rhythm of content that is refreshed once on each of some weekdays.
+
+    A few runs at other times of day, by hand or late, do not end it: they count for their days only.
+    """
     local = [at.astimezone(zone) for at in starts]
-    middle = local[-1].hour * 60 + local[-1].minute
-    # Minutes from the time of the last run, so that times around midnight are close to each other.
-    offsets = [(at.hour * 60 + at.minute - middle + HALF_DAY) % (2 * HALF_DAY) - HALF_DAY for at in local]
-    if timedelta(minutes=max(offsets) - min(offsets)) > MAX_SPREAD:
+    middle = _usual_minute(local)
+    spread = MAX_SPREAD // timedelta(minutes=1)
+    # Minutes from the usual time, so that times around midnight are close to each other.
+    usual = [at for at in local if abs(_offset(at, middle)) <= spread]
+    odd = [at for at in local if abs(_offset(at, middle)) > spread]
+    offsets = sorted(_offset(at, middle) for at in usual)
+    if len(odd) > MAX_ODD * len(local) or offsets[-1] - offsets[0] > spread:
         return None
     # The day of a run is that of the usual time, also if it begins on the other side of midnight.
-    middles = [at - timedelta(minutes=offset) for at, offset in zip(local, offsets, strict=True)]
-    dates = Counter(at.date() for at in middles)
+    dates = Counter((at - timedelta(minutes=_offset(at, middle))).date() for at in usual)
     if max(dates.values()) > 1:
         return None
+    # A late run is that of the day on which none came in time.
+    dates.update({(at - timedelta(minutes=_offset(at, middle) % (2 * HALF_DAY))).date() for at in odd} - dates.keys())
     first, last = min(dates), max(dates)
     weekdays = set()
     for weekday in range(7):
@@ -91,6 +100,20 @@ def _daily(starts: Sequence[datetime], zone: tzinfo) -> Rhythm | None:
             weekdays.add(weekday)
         elif share > 1 - REGULAR:
             return None
-    days_later, minutes = divmod(middle + max(offsets), 2 * HALF_DAY)
+    days_later, minutes = divmod(middle + offsets[-1], 2 * HALF_DAY)
     shifted = frozenset((weekday + days_later) % 7 for weekday in weekdays)
     return Rhythm(zone, time(minutes // 60, minutes % 60), shifted) if weekdays else None
+
+
+def _usual_minute(local: Sequence[datetime]) -> int:
+    """Return the minute of the day with the most of these times within an hour of it; of several, the middle one."""
+    minutes = {at.hour * 60 + at.minute for at in local}
+    near = {minute: sum(abs(_offset(at, minute)) <= 60 for at in local) for minute in minutes}
+    most = max(near.values())
+    best = sorted(minute for minute, number in near.items() if number == most)
+    return best[len(best) // 2]
+
+
+def _offset(at: datetime, middle: int) -> int:
+    """Return how many minutes after that minute of the day the time is; negative if before."""
+    return (at.hour * 60 + at.minute - middle + HALF_DAY) % (2 * HALF_DAY) - HALF_DAY

@@ -80,3 +80,13 @@ def test_failed_long_run(watched: Watched) -> None:
     assert [kind for kind, _ in watched.open()] == ["failing"]
     assert describe(watched.inbox.incidents.get(one.id).incident) == "Ended after 50 min, and failed"
     assert watched.inbox.incidents.get(one.id).incident.duration(at("26 02:50")) < HOUR
+
+
+def test_long_run_that_waited_in_the_queue(watched: Watched) -> None:
+    """A run that began an hour after it was queued, as the job list counts, is found when it takes too long."""
+    with_history(watched)
+    job = watched.site.queue(SALES, at("26 01:00"))
+    watched.site.change(job, status="InProgress", started_at=at("26 02:00"))
+    start(watched, "26 02:00")
+    (one,) = watched.until("26 04:30")
+    assert (one.incident.kind, one.incident.opened_at) == ("long", at("26 03:00"))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # A run of which the job list knows nothing, or that was reported, is not looked at again for so long.
 AGAIN = timedelta(minutes=30)
+# Tableau lists jobs by the time when they were queued, and a job may have waited before it began.
+QUEUED = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)

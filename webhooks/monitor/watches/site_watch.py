@@ -17,7 +17,7 @@ from webhooks.monitor.job_runs import learn_runs
 from webhooks.monitor.sight import Sight
 from webhooks.monitor.watches.catalog import Catalog, Contents
 from webhooks.monitor.watches.declarations import Declarations
-from webhooks.monitor.watches.long_runs import LongRuns
+from webhooks.monitor.watches.long_runs import QUEUED, LongRuns
 from webhooks.monitor.watches.look import JobLooks, Look, evidence_of
 from webhooks.monitor.watches.recorder import Recorder
 from webhooks.monitor.watches.schedules import Schedules
@@ -93,7 +93,7 @@ class SiteWatch:
         waiting = self._settle_by_runs(self._inbox.expected_runs.due(site_luid, now), site_luid)
         overdue = self._overdue(waiting, site_luid, now)
         running = self._long.candidates(site_luid, now)
-        begun = [one.at - self._schedules.within(one) for one, _ in overdue] + [one.began for one in running]
+        begun = [one.at - self._schedules.within(one) for one, _ in overdue] + [one.began - QUEUED for one in running]
         if not begun:
             if self._may_be_lost:
                 self._sight.drop(WATCH)
