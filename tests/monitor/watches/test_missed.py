@@ -211,6 +211,17 @@ def test_rhythm_of_content_without_a_schedule(watched: Watched) -> None:
     assert one.incident.reason.startswith("It usually begins by 04:08, and had not come by 05:0")
 
 
+def test_learned_run_without_webhooks_may_come_early(watched: Watched) -> None:
+    """A run of a learned rhythm of which only the job list knows is found also if it came an hour before its time."""
+    watched.now = at("01 00:00")
+    for day in range(1, 19):
+        watched.runs(SALES, f"{day:02} 04:{day % 9:02}", 5)
+    watched.site.run(SALES, at("19 03:05"), at("19 03:10"))
+    watched.now = at("18 12:00")
+    watched.until("19 08:00")
+    assert watched.open() == []
+
+
 def test_flows_cost_no_job_queries(watched: Watched) -> None:
     """Runs of flows have no webhooks: they are found in their own list, and one that is missing is missed."""
     for name in ("Clean", "Join"):

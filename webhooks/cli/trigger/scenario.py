@@ -73,5 +73,11 @@ class Situation:
 
 SITUATIONS: Mapping[str, Situation] = {
     "missed": Situation({"late": 45}, "The scheduled refresh of {name} is late by 45 minutes, and does not start."),
-    "long": Situation({"running": 240}, "A refresh of {name} has been running for four hours, and does not end."),
+    "long": Situation(
+        {"running": 240},
+        (
+            "A refresh of {name} has been running for four hours, and does not end. It is too long for a [[watch]] with "
+            "longer_than, or after eight shorter ones."
+        ),
+    ),
 }

@@ -93,7 +93,11 @@ class SiteWatch:
         waiting = self._settle_by_runs(self._inbox.expected_runs.due(site_luid, now), site_luid)
         overdue = self._overdue(waiting, site_luid, now)
         running = self._long.candidates(site_luid, now)
-        begun = [one.at - self._schedules.within(one) for one, _ in overdue] + [one.began - QUEUED for one in running]
+        # As long before its time as a run may have come.
+        begun = [
+            one.at - max(self._schedules.within(one), early(one, self._schedules.period(one))) for one, _ in overdue
+        ]
+        begun += [one.began - QUEUED for one in running]
         if not begun:
             if self._may_be_lost:
                 self._sight.drop(WATCH)
