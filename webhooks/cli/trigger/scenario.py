@@ -76,8 +76,8 @@ SITUATIONS: Mapping[str, Situation] = {
     "long": Situation(
         {"running": 240},
         (
-            "A refresh of {name} has been running for four hours, and does not end. It is too long for a [[watch]] with "
-            "longer_than, or after eight shorter ones."
+            "A refresh of {name} has been running for four hours, and does not end. It is too long for a [[watch]] "
+            "with longer_than, or after eight shorter ones."
         ),
     ),
 }
