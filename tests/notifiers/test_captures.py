@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from typing import Any
 
 import pytest
 
-from notifiers import IncidentRef, Link, Message, Timestamp
+from notifiers import Button, IncidentRef, Link, Message, Timestamp
+from notifiers.apprise.render import render as render_apprise
 from notifiers.email.render import render as render_email
 from notifiers.pagerduty.notifier import dedup_key
 from notifiers.pagerduty.render import render as pagerduty_event
@@ -19,6 +21,8 @@ from notifiers.post.render import render as post_body
 from notifiers.post.signature import parse_secrets, signed_headers
 from notifiers.slack.render import blocks
 from notifiers.teams.render import render as teams_card
+from notifiers.twilio.render import count_segments
+from notifiers.twilio.render import render as render_sms
 from notifiers.twilio.whatsapp import variables
 from simulator.receivers.teams import card_texts
 from webhooks.config.settings import ROOT
@@ -54,11 +58,36 @@ def teams() -> str:
 
 def slack_webhook() -> str:
     """Return the texts of the blocks, and the buttons in brackets."""
+    return shown_blocks(SAMPLE)
+
+
+def slack() -> str:
+    """Return the same with the button and the menu, which need the app."""
+    menu = tuple(Button(text, text) for text in ("Snooze 1 h", "Refresh again", "Why?"))
+    button = Button("Acknowledge", "acknowledge", style="primary")
+    return shown_blocks(replace(SAMPLE, actions=(), buttons=(button,), menu=menu))
+
+
+def sms() -> str:
+    """Return the text, and the number of segments."""
+    text = render_sms(replace(SAMPLE, hint="Reply 1 to acknowledge."))
+    return f"{text}\n({count_segments(text)} segments)"
+
+
+def apprise() -> str:
+    """Return the title and the text for a service that has both, such as Discord."""
+    return "\n".join(render_apprise(SAMPLE, "discord", markdown=True, separate_title=True))
+
+
+def shown_blocks(message: Message) -> str:
     lines: list[str] = []
-    for block in blocks(SAMPLE):
+    for block in blocks(message):
         texts = [block["text"], *block.get("fields", ())] if "text" in block else block.get("fields", [])
         lines += [text["text"].replace("\n", "  ") for text in texts]
         for element in block.get("elements", ()):
+            if element["type"] == "overflow":
+                lines.append(f"[⋯ {', '.join(option['text']['text'] for option in element['options'])}]")
+                continue
             text = element["text"]
             lines.append(text if isinstance(text, str) else f"[{text['text']}]")
     return re.sub(r"<!date[^|]*\|(.*?)>", r"\1", "\n".join(lines))
@@ -95,7 +124,10 @@ def whatsapp() -> str:
 
 CAPTURES: dict[str, Callable[[], str]] = {
     "teams": teams,
+    "slack": slack,
     "slack-webhook": slack_webhook,
+    "sms": sms,
+    "apprise": apprise,
     "pagerduty": pagerduty,
     "post": post,
     "email": email,
