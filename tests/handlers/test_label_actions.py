@@ -145,7 +145,7 @@ def test_older_servers_get_data_quality_warnings(older: Simulation) -> None:
     [
         ('label = ""', 'label: value: "" is empty or too short'),
         ('label = { message = "x" }', "label: value is missing"),
-        ('label = { value = "stale", mesage = "x" }', "mesage is not known here; did you mean message?"),
+        ('label = { value = "stale", messages = "x" }', "messages is not known here; did you mean message?"),
         ('label = { value = "stale", per_day = 0 }', "per_day: 0 should be 1 or more"),
         ("certify = { note = 5 }", "note: 5 should be text in quotes"),
         ('uncertify = { dry_run = "yes please" }', "dry_run:"),
