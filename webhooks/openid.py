@@ -78,8 +78,12 @@ class Attempt:
         """Return where the attempt leads to. Raises SignInFailed if it is another one, or too old."""
         if not self.text or not hmac.compare_digest(self.derived("state").encode(), state.encode("utf-8", "replace")):
             raise SignInFailed("The answer belongs to no sign-in that began in this browser (state). Sign in again.")
-        began, _, there = json.loads(base64.urlsafe_b64decode(self.text))
-        if not 0 <= now - began + LEEWAY_SECONDS <= ATTEMPT_SECONDS + LEEWAY_SECONDS:
+        try:
+            began, _, there = json.loads(base64.urlsafe_b64decode(self.text))
+            age = now - float(began)
+        except (ValueError, TypeError, OverflowError, RecursionError):
+            raise SignInFailed("The cookie of this sign-in is not one of this server. Sign in again.") from None
+        if not 0 <= age + LEEWAY_SECONDS <= ATTEMPT_SECONDS + LEEWAY_SECONDS:
             raise SignInFailed("The sign-in took more than ten minutes. Sign in again.")
         return str(there)
 

@@ -210,6 +210,14 @@ def test_answers_of_other_sign_ins_are_refused(browser: FlaskClient, provider: I
     assert response.status_code == 429
 
 
+@pytest.mark.parametrize("made", ["no base64 \u00e9", "bm8", "e30=", "WzFd", "W251bGwsMSwxXQ==", "WyIxIixbXSwxXQ=="])
+def test_forged_cookies_are_refused(made: str) -> None:
+    """A cookie that this server cannot have set is refused with a sentence, although its state is right."""
+    attempt = Attempt(made)
+    with pytest.raises(SignInFailed):
+        attempt.path(attempt.derived("state"), 1_800_000_000.0)
+
+
 def test_no_sign_in_leads_to_another_server(browser: FlaskClient, provider: IdentityProvider) -> None:
     """The page to go back to is a path on this server, whatever the address says."""
     for there in ("//evil.example", "https://evil.example", "/\\evil.example", ""):
