@@ -1,35 +1,22 @@
-"""Create the Flask application: read the settings, wire the services, register the blueprints and commands."""
+"""Create the Flask application: read the settings, wire the services, register the routes and commands."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 import click
-from flask import Flask, Response, current_app, request
-from flask.cli import run_command
+from flask import Flask
+from flask.cli import FlaskGroup, run_command
 from flask.helpers import get_debug_flag
-from werkzeug.exceptions import HTTPException
 from werkzeug.serving import is_running_from_reloader
 
-from notifiers.slack.interactions import is_signed
-from webhooks import cli, health, logs, receiver, slack_interactions, sms_replies, sms_status
-from webhooks.api import blueprint as api
+from webhooks import cli, logs
 from webhooks.cli.support import demo_settings
 from webhooks.config.environment import require_free_address
 from webhooks.config.settings import Settings, is_flask_command, load_environment, misspelt_variables
-from webhooks.dashboard import blueprint
-from webhooks.event import MAX_BYTES, Event
-from webhooks.problem import problem, problem_of
+from webhooks.event import MAX_BYTES
 from webhooks.services import Services
-from webhooks.slack_presses import recorder
 from webhooks.tracing import TRACING
-
-if TYPE_CHECKING:
-    from notifiers.twilio.replies import Reply
-    from notifiers.twilio.status import StatusReport
-    from webhooks.inbox import Receipt
-    from webhooks.incidents.sms_commands import Command
 
 log = logging.getLogger(__name__)
 
@@ -51,48 +38,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     services = app.extensions["webhooks"] = Services(settings)
 
-    def receive(event: Event) -> Receipt:
-        return services.inbox.events.receive(event)
+    if not _only_finds_a_command():
+        from webhooks import routes  # noqa: PLC0415 - commands need no routes, and these take a tenth of their start
 
-    def on_unavailable() -> None:
-        services.outages.record()
-
-    # Hooks belong to the blueprints whose pages need them, never to the application: none may run for /webhook.
-    app.register_blueprint(
-        receiver.create_blueprint(receive, settings.webhook_tokens(), on_unavailable, services.count_response)
-    )
-    _register_messengers(app, services)
-    app.register_blueprint(health.blueprint)
-    app.register_blueprint(blueprint.create_blueprint(services))
-    app.register_blueprint(api.create_blueprint(services))
-    app.register_blueprint(api.create_agents_blueprint(services))
-    app.register_error_handler(HTTPException, problem_of)
-    app.register_error_handler(Exception, _internal_error)
+        routes.register(app, services)
     cli.register(app)
     if not is_flask_command():
         check_startup(services)
     elif (run := click.get_current_context(silent=True)) and run.command is run_command:
         _prepare_flask_run(run, services)
     return app
-
-
-def _register_messengers(app: Flask, services: Services) -> None:
-    """Register what Slack and Twilio call: presses of buttons, replies by SMS and reports about sent ones."""
-    settings = services.settings
-
-    def record_reply(reply: Reply, command: Command) -> str:
-        destinations = services.destinations_of_number(reply.sender)
-        return services.inbox.sms_replies.record(reply.sid, reply.sender, destinations, command)
-
-    def record_status(message_id: str, report: StatusReport, reason: str) -> str:
-        return services.inbox.sms_status.record(message_id, report.sid, f"twilio:{report.to}", reason)
-
-    record_press = recorder(lambda: services.inbox.presses)
-    app.register_blueprint(slack_interactions.create_blueprint(record_press, services.signing_secret))
-    token = settings.notifier_variables()["TWILIO_AUTH_TOKEN"]
-    reply_token = token if settings.sms_replies else ""
-    app.register_blueprint(sms_replies.create_blueprint(record_reply, reply_token, settings.public_url))
-    app.register_blueprint(sms_status.create_blueprint(record_status, token, settings.public_url))
 
 
 def develop(app: Flask) -> None:
@@ -105,6 +60,12 @@ def develop(app: Flask) -> None:
         require_free_address(host, port)
     # The settings are read already; Flask would add the env file to the environment in its own way.
     app.run(host, port, use_reloader=True, threaded=True, load_dotenv=False)
+
+
+def _only_finds_a_command() -> bool:
+    """Return whether `flask` creates the application to find one of its commands or to list them."""
+    context = click.get_current_context(silent=True)
+    return context is not None and isinstance(context.command, FlaskGroup)
 
 
 def _read_settings() -> Settings:
@@ -138,6 +99,8 @@ def check_startup(services: Services) -> None:
     services.settings.require_durable()
     TRACING.configure(enabled=services.settings.traces)
     if services.signing_secret:
+        from notifiers.slack.interactions import is_signed  # noqa: PLC0415 - only with a signing secret
+
         # slack_sdk is slow to import, and presses have to be answered at once.
         is_signed(services.signing_secret, b"", "0", "v0=", 0)
     warnings = misspelt_variables()
@@ -172,11 +135,3 @@ def check_sign_in(settings: Settings) -> list[str]:
     elif 0 < len(password) < SHORTEST_PASSWORD:
         return [f"ADMIN_PASSWORD is short and could be guessed: use at least {SHORTEST_PASSWORD} characters"]
     return []
-
-
-def _internal_error(error: Exception) -> Response:
-    """Log the error with its traceback; the response has no details."""
-    if request.blueprint == "receiver":
-        current_app.extensions["webhooks"].outages.record()
-    log.error("Request failed: %s %s", request.method, request.endpoint, exc_info=error)
-    return problem(500, "Internal error; the server's log has the details.")

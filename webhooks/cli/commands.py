@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from importlib import import_module
 from typing import Any
 
@@ -44,10 +43,6 @@ MODULES = {
     "webhooks": "webhooks.commands",
 }
 
-# Number of new objects after which the garbage collector runs. Modules create many objects and no garbage: with
-# Python's default, collections while they load take a tenth of a command's processor time.
-COLLECT_AFTER = 50_000
-
 
 class LazyCommand(click.Command):
     """A name and a help text; the command itself is imported when it is used."""
@@ -55,7 +50,6 @@ class LazyCommand(click.Command):
     def load(self) -> click.Command:
         """Import and return the command: the attribute of that name in its module."""
         name = str(self.name)
-        gc.set_threshold(COLLECT_AFTER)
         command: click.Command = getattr(import_module(f"webhooks.cli.{MODULES.get(name, name)}"), name)
         return command
 

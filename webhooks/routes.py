@@ -1,0 +1,76 @@
+"""The routes of the application: the receiver, what messengers call, health, pages and the API."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, current_app, request
+from werkzeug.exceptions import HTTPException
+
+from webhooks import health, receiver, slack_interactions, sms_replies, sms_status
+from webhooks.api import blueprint as api
+from webhooks.dashboard import blueprint
+from webhooks.event import Event
+from webhooks.problem import problem, problem_of
+from webhooks.slack_presses import recorder
+
+if TYPE_CHECKING:
+    from notifiers.twilio.replies import Reply
+    from notifiers.twilio.status import StatusReport
+    from webhooks.inbox import Receipt
+    from webhooks.incidents.sms_commands import Command
+    from webhooks.services import Services
+
+log = logging.getLogger(__name__)
+
+
+def register(app: Flask, services: Services) -> None:
+    """Register the blueprints and the error handlers.
+
+    Hooks belong to the blueprints whose pages need them, never to the application: none may run for /webhook.
+    """
+
+    def receive(event: Event) -> Receipt:
+        return services.inbox.events.receive(event)
+
+    def on_unavailable() -> None:
+        services.outages.record()
+
+    app.register_blueprint(
+        receiver.create_blueprint(receive, services.settings.webhook_tokens(), on_unavailable, services.count_response)
+    )
+    _register_messengers(app, services)
+    app.register_blueprint(health.blueprint)
+    app.register_blueprint(blueprint.create_blueprint(services))
+    app.register_blueprint(api.create_blueprint(services))
+    app.register_blueprint(api.create_agents_blueprint(services))
+    app.register_error_handler(HTTPException, problem_of)
+    app.register_error_handler(Exception, _internal_error)
+
+
+def _register_messengers(app: Flask, services: Services) -> None:
+    """Register what Slack and Twilio call: presses of buttons, replies by SMS and reports about sent ones."""
+    settings = services.settings
+
+    def record_reply(reply: Reply, command: Command) -> str:
+        destinations = services.destinations_of_number(reply.sender)
+        return services.inbox.sms_replies.record(reply.sid, reply.sender, destinations, command)
+
+    def record_status(message_id: str, report: StatusReport, reason: str) -> str:
+        return services.inbox.sms_status.record(message_id, report.sid, f"twilio:{report.to}", reason)
+
+    record_press = recorder(lambda: services.inbox.presses)
+    app.register_blueprint(slack_interactions.create_blueprint(record_press, services.signing_secret))
+    token = settings.notifier_variables()["TWILIO_AUTH_TOKEN"]
+    reply_token = token if settings.sms_replies else ""
+    app.register_blueprint(sms_replies.create_blueprint(record_reply, reply_token, settings.public_url))
+    app.register_blueprint(sms_status.create_blueprint(record_status, token, settings.public_url))
+
+
+def _internal_error(error: Exception) -> Response:
+    """Log the error with its traceback; the response has no details."""
+    if request.blueprint == "receiver":
+        current_app.extensions["webhooks"].outages.record()
+    log.error("Request failed: %s %s", request.method, request.endpoint, exc_info=error)
+    return problem(500, "Internal error; the server's log has the details.")
