@@ -126,7 +126,7 @@ class PostgresStore(Store):
 
     def start_attempt(self, job: Job) -> float | None:
         now, values = self.wall_sql()
-        row = self._commit(postgres_start(now), (*values, *own(job)))
+        row = self.run(postgres_start(now), (*values, *own(job)))
         return row[0] if row else None
 
     def end_attempt(
@@ -135,7 +135,7 @@ class PostgresStore(Store):
         now, values = self.wall_sql()
         statement, values = postgres_end(now), (*values, *postgres_values(end))
         if then is None:
-            _, ended, started_at = self._commit(statement, values)
+            _, ended, started_at = self.run(statement, values)
             return ended, started_at
 
         def run(connection: Connection) -> tuple[bool, float | None]:
@@ -154,11 +154,10 @@ class PostgresStore(Store):
         self.ensure_ready()
         self._acknowledging.execute(statement, values, ACK_SECONDS, rolled_back=True)
 
-    def _commit(self, statement: str, values: tuple[Any, ...]) -> Any:
-        """Commit one statement with one round trip, and return its first row, or None.
+    def run(self, statement: str, values: tuple[Any, ...]) -> Any:
+        """Do the same on the driver's connection, as SQLAlchemy needs as much processor time as all the rest.
 
-        It runs on the driver's connection, because SQLAlchemy needs as much processor time as all the rest. If the
-        session is lost, SQLAlchemy repeats it, which also replaces the other connections of the pool.
+        If the session is lost, SQLAlchemy repeats the statement, which also replaces the pool's other connections.
         """
         self.ensure_ready()
         started = time.monotonic()

@@ -158,6 +158,9 @@ class SqliteStore(Store):
 
         return self.write(run)
 
+    def run(self, statement: str, values: tuple[Any, ...]) -> Any:
+        return self.write(lambda connection: _execute(connection, statement, values))
+
     def acknowledge(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
         return self.write(lambda connection: _execute(connection, statement, values), timeout=ACK_SECONDS)
 

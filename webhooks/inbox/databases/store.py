@@ -141,6 +141,10 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def run(self, statement: str, values: tuple[Any, ...]) -> Any:
+        """Commit one statement written by hand, with one round trip, and return its first row, or None."""
+
+    @abstractmethod
     def acknowledge(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
         """Commit one statement on the acknowledgement path and return the row that it returns."""
 
