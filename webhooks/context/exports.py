@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from notifiers.limits import Limit
-from tableau_rest.endpoints.exports import Export
 from tableau_rest.protocol.query import is_expressible, where
 from webhooks.context.changes import content_now
 from webhooks.errors import Permanent, RetryLater, Skip
 
 if TYPE_CHECKING:
+    from tableau_rest.endpoints.exports import Export
     from tableau_rest.models import View, Workbook
     from webhooks.context.context import Context
 

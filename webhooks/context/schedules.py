@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from tableau_rest.errors import TableauError
-from webhooks.inbox.downstream import DependentWorkbook
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
+    from webhooks.inbox.downstream import DependentWorkbook
 
 # One list has the tasks of all content, so it serves all failures of a minute.
 MAX_AGE = timedelta(minutes=1)
@@ -63,6 +63,8 @@ def find_schedule(luid: str, tableau: Tableau, now: datetime, failed_at: datetim
 
 def find_downstream(luid: str, tableau: Tableau) -> list[DependentWorkbook] | None:
     """Return the workbooks that use a data source; None if the Metadata API does not know all of them."""
+    from webhooks.inbox.downstream import DependentWorkbook  # noqa: PLC0415 - commands about rules need no database
+
     try:
         found = tableau.downstream_workbooks(luid)
     except TableauError:

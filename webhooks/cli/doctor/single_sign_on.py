@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from webhooks import openid
 from webhooks.cli.doctor.results import CheckResult, failed, ok, warning
 from webhooks.rules import RulesError
 from webhooks.services import Services
@@ -16,6 +15,8 @@ def check_single_sign_on(services: Services) -> Iterator[CheckResult]:
     """Check the settings, the provider, and that the rules give someone a role; nothing if it is not used."""
     if not services.settings.oidc_issuer:
         return
+    from webhooks import openid  # noqa: PLC0415 - its client is slow to import
+
     if lack := openid.problem(services.settings):
         yield failed(NAME, lack, "See docs/howto/single-sign-on.md.")
         return
