@@ -13,7 +13,10 @@ from urllib.parse import quote
 import pytest
 from gunicorn.workers import gthread
 
+from notifiers.slack.interactions import Press
 from webhooks import logs
+from webhooks.messages.group_buttons import ACKNOWLEDGE_ALL, GroupTarget
+from webhooks.slack_presses import store_press
 
 SECRETS = ["token/with+signs", "short", "short-and-long", "abc"]
 
@@ -153,3 +156,22 @@ def test_json_lines_mask_secrets_and_cannot_be_forged() -> None:
     assert line["message"] != 'forged\n{"level": "info"}'
     assert "ValueError: bad ***" in str(line["traceback"])
     assert "short" not in str(line)
+
+
+def test_button_of_a_group_is_not_logged_as_an_incident(caplog: pytest.LogCaptureFixture) -> None:
+    """The numbers of groups and of incidents are different things."""
+    caplog.set_level(logging.INFO)
+    press = Press(
+        key="k",
+        action=ACKNOWLEDGE_ALL,
+        value=str(GroupTarget(7)),
+        user="U1",
+        user_name="Ann",
+        team="T1",
+        is_member=True,
+        channel="C1",
+        message="1.0",
+    )
+    store_press(lambda *_: "", press)
+    assert caplog.messages == [f"Button pressed: action={ACKNOWLEDGE_ALL} group=7 user=U1: act stored"]
+    assert "incident" not in as_json(caplog.messages[0])

@@ -46,7 +46,17 @@ JOBS_GAUGE = ("jobs", "Jobs that are not done, by state (ready, running, dead)")
 # Acknowledged and snoozed incidents are open, too.
 INCIDENTS_GAUGE = ("incidents", "Incidents that are not closed, by kind and by state (open, acknowledged, snoozed)")
 # These are always there, so that an alert has a value to compare before the first incident.
-INCIDENT_KINDS = ("failing", "webhook", "certificate", "credential", "dead_letters", "blind")
+INCIDENT_KINDS = (
+    "failing",
+    "missed",
+    "long",
+    "suspended",
+    "webhook",
+    "certificate",
+    "credential",
+    "dead_letters",
+    "blind",
+)
 INCIDENT_STATES = ("open", "acknowledged", "snoozed")
 
 # By their names in the inbox: the labels and the description.

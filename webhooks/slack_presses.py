@@ -65,7 +65,8 @@ def store_press(record: Record, press: Press | None) -> None:
     }
     problem = record(press.key, target, params, act)
     outcome = "repeated request" if problem is None else problem or ("act stored" if act else "job stored")
-    log.info("Button pressed: action=%s incident=%d user=%s: %s", press.action, target.number, press.user, outcome)
+    subject = "group" if isinstance(target, GroupTarget) else "incident"
+    log.info("Button pressed: action=%s %s=%d user=%s: %s", press.action, subject, target.number, press.user, outcome)
 
 
 def target_of(press: Press) -> Target | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import anyio
 import httpx2
@@ -21,12 +21,14 @@ from werkzeug.serving import make_server
 
 from tests.api.test_api import token
 from tests.dashboard.conftest import fail, services_of
+from tests.support.handler_context import make_event
 from webhooks.api.agents.answers import MAX_BYTES
 from webhooks.api.agents.tools import TOOLS
 from webhooks.clock import utc_now
 from webhooks.inbox import Inbox
 from webhooks.inbox.resources import Resource
 from webhooks.incidents import Act, RunEvidence
+from webhooks.incidents.incident import OWN_KINDS, Finding, IncidentKind
 
 READS = {"whats_wrong", "incident", "resource", "freshness", "explain", "webhooks_health", "search_events"}
 WRITES = {"acknowledge", "snooze", "refresh_again", "silence"}
@@ -262,3 +264,47 @@ def test_every_tool_is_described() -> None:
         assert described["description"].endswith(".")
         assert described["inputSchema"]["additionalProperties"] is False
         assert described["annotations"]["readOnlyHint"] is (tool.name in READS)
+
+
+def test_incidents_of_every_kind_are_answered(protected: FlaskClient) -> None:
+    """What watches find, and problems of the server's own side, with their kind and the reason."""
+    inbox, viewer = services_of(protected).inbox, token(protected, "viewer")
+    kinds = [kind for kind in get_args(IncidentKind) if kind != "failing"]
+    now = utc_now() - timedelta(minutes=5)
+    for number, kind in enumerate(kinds, 1):
+        name = f"finding {number}"
+        inbox.findings.record(
+            kind,
+            Finding(
+                "" if kind in OWN_KINDS else "6b7a3f8e-5d6d-4c8c-9b0b-a1a2a3a4a5a6",
+                f"e3417f6a-1c11-4a07-9f2e-{number:012d}",
+                "webhook" if kind in OWN_KINDS else "workbook",
+                f"Content {number}",
+                now,
+                True,
+                frozenset({name}),
+                name,
+                (now, 0, name),
+                reason=f"reason {number}",
+                since=now,
+            ),
+            make_event("WorkbookRefreshFailed", resource_name=f"Content {number}", resource_luid=f"x{number}"),
+        )
+
+    def call(name: str, **arguments: Any) -> Any:
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments}}
+        found = protected.post("/mcp", json=body, headers=viewer).json["result"]
+        assert not found["isError"], found
+        assert len(found["content"][0]["text"].encode()) <= MAX_BYTES
+        return json.loads(found["content"][0]["text"])
+
+    items: list[Any] = []
+    while len(items) < len(kinds):
+        page = call("whats_wrong", **({"after": items[-1]["id"]} if items else {}))["items"]
+        assert page
+        items += page
+    assert {one["kind"] for one in items} == set(kinds)
+    for one in items:
+        found = call("incident", id=one["id"])
+        assert (found["kind"], found["state"]) == (one["kind"], "open")
+        assert found["from_tableau"]["reason"].startswith("reason ")

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from flask.testing import FlaskClient
@@ -16,7 +17,8 @@ from webhooks.app import create_app
 from webhooks.config.settings import Settings
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox import Inbox
-from webhooks.metrics import BUCKETS, PREFIX, metric_names
+from webhooks.incidents.incident import IncidentKind
+from webhooks.metrics import BUCKETS, INCIDENT_KINDS, PREFIX, metric_names
 
 HOOK = "/webhook/token-of-the-test"
 EVENT = {"event_type": "WorkbookCreated", "resource": "WORKBOOK", "resource_luid": "a", "created_at": "2026-01-31"}
@@ -99,3 +101,8 @@ def test_counters_that_cannot_be_stored_are_stored_later(tmp_path: Path) -> None
         inbox.counters.add("events_received")
         inbox.counters.flush(inbox.store)
         assert inbox.counters.read(inbox.store) == {("events_received",): 2}
+
+
+def test_every_kind_of_incident_has_a_metric() -> None:
+    """An alert needs a value to compare before the first incident of its kind."""
+    assert set(INCIDENT_KINDS) == set(get_args(IncidentKind))
