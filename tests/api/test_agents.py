@@ -267,7 +267,7 @@ def test_every_tool_is_described() -> None:
 
 
 def test_incidents_of_every_kind_are_answered(protected: FlaskClient) -> None:
-    """What watches find, and problems of the server's own side, with their kind and the reason."""
+    """Those that watches open and those of the server itself, with kind and reason."""
     inbox, viewer = services_of(protected).inbox, token(protected, "viewer")
     kinds = [kind for kind in get_args(IncidentKind) if kind != "failing"]
     now = utc_now() - timedelta(minutes=5)
