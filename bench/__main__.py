@@ -20,6 +20,7 @@ from bench import (
     rules,
     scale,
     storm,
+    waiting,
 )
 from bench.year import __main__ as year
 
@@ -37,6 +38,7 @@ BENCHES: dict[str, Callable[[], None]] = {
     "rules": rules.run,
     "scale": scale.run,
     "storm": storm.run,
+    "waiting": waiting.run,
 }
 NEED_WRK = {"acknowledge", "memory"}
 

@@ -8,27 +8,31 @@ from typing import Literal
 
 # What a notifier can be asked to do, as far as it costs the service's budget.
 Operation = Literal["post", "edit", "reply", "find", "attach", "permalink"]
-# The share of a limit that is used, because other programs and retries use the same limit.
+# The share of a limit that is used if nothing else is said, because other programs and retries use the same limit.
 FILL = 0.8
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A service accepts `calls` in any `seconds`. `key` names what is counted, for all processes alike."""
+    """A service accepts `calls` in any `seconds`. `key` names what is counted, for all processes alike.
+
+    `fill` is the share of it that is used.
+    """
 
     key: str
     calls: int
     seconds: float
+    fill: float = FILL
 
     @property
     def spacing(self) -> timedelta:
-        """The time between two calls that use FILL of the limit."""
-        return timedelta(seconds=self.seconds / (self.calls * FILL))
+        """The time between two calls that use `fill` of the limit."""
+        return timedelta(seconds=self.seconds / (self.calls * self.fill))
 
     @property
     def burst(self) -> int:
         """The number of calls at once, so that these and all that follow them in `seconds` stay below the limit."""
-        return self.calls - int(self.calls * FILL)
+        return self.calls - int(self.calls * self.fill)
 
     def reserve(self, used_until: datetime | None, now: datetime) -> tuple[datetime, datetime]:
         """Return when the next call may be made, and the `used_until` to store for the call after it.

@@ -156,9 +156,7 @@ def test_attempt_that_only_has_to_send_asks_tableau_for_nothing(simulation: Simu
     simulation.inbox.jobs.postpone(job, 0, "Slack is unavailable")
     (again,) = simulation.inbox.jobs.claim("another process", 1, 60)
     # Slack's limit of a message a second has passed.
-    simulation.inbox.store.write(
-        lambda one: one.exec_driver_sql("DELETE FROM state WHERE key LIKE 'budget %'").rowcount
-    )
+    simulation.inbox.store.write(lambda one: one.exec_driver_sql("DELETE FROM state WHERE key LIKE 'limit %'").rowcount)
 
     def no_tableau() -> Any:
         raise AssertionError("Tableau is not needed")

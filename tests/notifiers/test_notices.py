@@ -427,8 +427,8 @@ def test_budget_knows_the_methods_of_each_operation(simulator: Running, notifier
     slack = notifiers["slack"]
     email = simulator.world.slack.members[0].email
     everywhere = Limit("slack chat.postMessage", 300, 60.0)
-    assert slack.limits("post", "#bi") == (Limit("slack #bi", 1, 1.0), everywhere)
-    assert slack.limits("reply", None) == (Limit("slack #bi", 1, 1.0), everywhere)
+    assert slack.limits("post", "#bi") == (Limit("slack #bi", 1, 1.0, 0.95), everywhere)
+    assert slack.limits("reply", None) == (Limit("slack #bi", 1, 1.0, 0.95), everywhere)
     assert slack.limits("edit", "#bi") == (Limit("slack chat.update", 50, 60.0),)
     assert slack.limits("find", "#bi") == (Limit("slack conversations.history", 50, 60.0),)
     attach = [limit.key for limit in slack.limits("attach", "#bi")]
@@ -443,7 +443,7 @@ def test_budget_knows_the_methods_of_each_operation(simulator: Running, notifier
 
 
 @given(
-    st.sampled_from([(1, 1.0), (20, 60.0), (50, 60.0), (100, 60.0), (300, 60.0)]),
+    st.sampled_from([(1, 1.0), (1, 1.0, 0.95), (20, 60.0), (50, 60.0), (100, 60.0), (300, 60.0)]),
     st.lists(st.floats(0, 30), min_size=1, max_size=400),
 )
 def test_reserved_calls_never_exceed_the_limit(limit: tuple[int, float], pauses: list[float]) -> None:

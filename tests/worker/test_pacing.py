@@ -40,3 +40,16 @@ def test_many_events_pause_planning(events: int, may_plan_at_once: bool) -> None
     pacing.planned(100.0, events, limit=200)
     assert pacing.may_plan(100.0) == may_plan_at_once
     assert pacing.may_plan(100.0 + PLAN_PAUSE_SECONDS)
+
+
+def test_next_round_begins_when_a_postponed_job_is_due() -> None:
+    """A worker waits for the usual pause, or until the first of its jobs that were postponed is due."""
+    pacing = Pacing(threads=4)
+    assert pacing.pause(10.0, 10.1, 1.0) == 1.0
+    for due in (12.0, 10.5, 30.0):
+        pacing.postponed(due)
+    assert pacing.pause(10.0, 10.1, 1.0) == pytest.approx(0.4)
+    # It became due after the round had begun, which may have missed it.
+    assert pacing.pause(10.4, 10.6, 1.0) == 0.0
+    assert pacing.pause(10.6, 10.7, 1.0) == 1.0
+    assert pacing.pause(11.5, 11.6, 1.0) == pytest.approx(0.4)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from notifiers import Notifier, NotifierError, Operation
 from webhooks.errors import RetryLater
@@ -13,24 +14,30 @@ from webhooks.job import BUILT_IN_HANDLERS
 if TYPE_CHECKING:
     from webhooks.context.context import Context
 
-# Seconds over which jobs are spread that wait for the same limit of a service, which lets one pass about every second;
-# one more after each attempt, because those that still wait then are many.
-SPREAD_SECONDS, MAX_SPREAD_SECONDS = 1.0, 10.0
+# A job waits so long in its thread, instead of being claimed again.
+SHORT_WAIT = timedelta(seconds=0.5)
 # A message outside incidents that has waited this long goes before everything that is not new, so that none starves.
 PATIENCE = timedelta(minutes=1)
 
 
 def take_budget(context: Context, notifier: Notifier, operation: Operation, to: str | None, urgency: Urgency) -> None:
-    """Count a call against the service's limits. Raises RetryLater; counts wait until nothing else uses the limits."""
+    """Count a call against the service's limits, which may take half a second.
+
+    Raises RetryLater with the time that is reserved for the call; counts wait until nothing else uses the limits.
+    """
     try:
         limits = notifier.limits(operation, to)
     except NotifierError:
         # The call itself reports what is wrong with the configuration.
         return
-    again = context.inbox.budgets.take(limits, rank=URGENCIES.index(urgency), spare=urgency == "count")
-    if again is not None:
-        spread = min(SPREAD_SECONDS + context.job.attempts, MAX_SPREAD_SECONDS)
-        raise RetryLater(f"{notifier.label} limits the rate of messages", again, spread=spread)
+    asked: dict[str, Any] = {"rank": URGENCIES.index(urgency), "spare": urgency == "count"}
+    wait = context.inbox.budgets.reserve(limits, context.job, **asked)
+    if wait is not None and wait <= SHORT_WAIT:
+        time.sleep(wait.total_seconds())
+        wait = context.inbox.budgets.reserve(limits, context.job, **asked)
+    if wait is not None:
+        # Each has a time of its own, so they need not be spread.
+        raise RetryLater(f"{notifier.label} limits the rate of messages", context.now() + wait, spread=0.0)
 
 
 def urgency_of_job(context: Context) -> Urgency:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from notifiers import Message, Notifier, NotifierError, Picture, Receipt, Undelivered, map_texts
 from webhooks.context.budget import take_budget, urgency_of_job
 from webhooks.context.unsent_message import message_from_json, message_to_json
-from webhooks.errors import LeaseLost, Permanent, StoreUnavailable
+from webhooks.errors import LeaseLost, Permanent, RetryLater, StoreUnavailable
 from webhooks.job import BUILT_IN_HANDLERS, MISSING
 from webhooks.tracing import span
 
@@ -56,11 +56,11 @@ class Delivery:
             made = message_from_json(stored) if isinstance(stored, dict) else redact_message(message(), context.redact)
             # A replay of the job is another message.
             name = f"job {job.id} {job.created_at and job.created_at.timestamp()} {self._key}"
-            take_budget(context, self._notifier, "post", to, urgency_of_job(context))
             try:
+                take_budget(context, self._notifier, "post", to, urgency_of_job(context))
                 with counted(context, self._notifier, made):
                     return self._notifier.send(replace(made, id=name), to).as_dict()
-            except NotifierError as error:
+            except (NotifierError, RetryLater) as error:
                 if stored is MISSING and not error.permanent and (value := message_to_json(made)):
                     context.inbox.checkpoints.set(job, unsent, value)
                 raise

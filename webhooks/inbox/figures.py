@@ -55,7 +55,7 @@ def count(store: Store) -> dict[str, float]:
 
 def _remembered(values: Mapping[str, Any], wall: float) -> dict[str, float]:
     """Return the figures of limits and of webhooks."""
-    waits = [value["until"] - wall for key, value in values.items() if key.startswith(BUDGET)]
+    waits = [max(value["until"], value["last"]) - wall for key, value in values.items() if key.startswith(BUDGET)]
     checked = [value for key, value in values.items() if key.startswith(CHECKED_AT) and value]
     drifted = [value for key, value in values.items() if key.startswith(WEBHOOKS_DRIFTED) and value]
     sights = [SightRecord.from_json(value) for key, value in values.items() if key.startswith(SIGHT) and value]

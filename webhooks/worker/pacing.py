@@ -1,6 +1,8 @@
-"""Decide how many jobs a worker claims, and how often it plans. Pure."""
+"""Decide how many jobs a worker claims, and when it plans and claims. Pure."""
 
 from __future__ import annotations
+
+import heapq
 
 # Jobs claimed for each thread while handlers are fast, so that many share a commit.
 AHEAD = 8
@@ -20,6 +22,7 @@ class Pacing:
         # Slow until the first jobs have shown that they are not.
         self._average_seconds = 1.0
         self._plan_from = 0.0
+        self._due: list[float] = []
 
     def job_took(self, seconds: float) -> None:
         """Include a finished job in the average duration."""
@@ -38,3 +41,16 @@ class Pacing:
         """Pause planning after a round with many events, unless it left events behind because of its limit."""
         if MANY_EVENTS <= events < limit:
             self._plan_from = now + PLAN_PAUSE_SECONDS
+
+    def postponed(self, due: float) -> None:
+        """Remember when a job of this worker is due again."""
+        heapq.heappush(self._due, due)
+
+    def pause(self, began: float, now: float, longest: float) -> float:
+        """Return how long to wait for the next round: until the next postponed job is due, at most `longest`.
+
+        `began` is when the last round began: it may have missed what has become due since.
+        """
+        while self._due and self._due[0] <= began:
+            heapq.heappop(self._due)
+        return min(longest, max(0.0, self._due[0] - now)) if self._due else longest

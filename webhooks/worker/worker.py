@@ -16,6 +16,7 @@ from typing import Any
 from webhooks.errors import LeaseLost, PlanningPaused, StoreUnavailable
 from webhooks.inbox import Inbox, JobPlanner
 from webhooks.inbox.jobs import PLAN_LIMIT
+from webhooks.job import JobState
 from webhooks.worker.attempt import Attempts, Run, job_title
 from webhooks.worker.claims import ClaimedJob, Claims, Lane
 from webhooks.worker.cleanup import run_cleanup
@@ -137,7 +138,7 @@ class Worker:
         unavailable = False
         while not self._stopping.is_set():
             self._inbox.news.clear()
-            more = False
+            began, more = time.monotonic(), False
             try:
                 more = self._claim_urgent() | self._wake_incidents() | self._plan_and_claim()
                 self._last_round = time.monotonic()
@@ -153,7 +154,7 @@ class Worker:
             if more:
                 self._stopping.wait(ROUND_PAUSE_SECONDS)
             else:
-                self._inbox.news.wait(POLL_SECONDS)
+                self._inbox.news.wait(self._pacing.pause(began, time.monotonic(), POLL_SECONDS))
 
     def _wake_incidents(self) -> bool:
         """Plan what has become due by time alone, about once a second; return whether there was something."""
@@ -255,6 +256,8 @@ class Worker:
                 if following is None:
                     claimed.lane.queue.put(None)
         started = self._attempts.settle(claimed.job, ending, following.job if following else None)
+        if ending.state is JobState.READY:
+            self._pacing.postponed(time.monotonic() + ending.seconds)
         if following and started:
             following.job = started
         return following
