@@ -24,6 +24,8 @@ HEARTBEAT = "heartbeat"
 NOTICE = "notice"
 # Brings a message that several incidents share up to date.
 NOTICE_GROUP = "notice_group"
+# Ends the second message of two incidents that turned out to be one.
+SUPERSEDED_NOTICE = "superseded_notice"
 # Carries out the press of a button in Slack, and answers the person who pressed it.
 SLACK_PRESS = "slack_press"
 # The same for a button of a message that several incidents share.
@@ -35,7 +37,9 @@ UNKNOWN, CLOSED, REPEATED = "unknown", "closed", "repeated"
 # Refreshes the content of an incident for a person who asked for it on a page.
 REFRESH_INCIDENT = "refresh_incident"
 # Their jobs belong to an incident; the event only gives them a place.
-INCIDENT_HANDLERS = frozenset({NOTICE, NOTICE_GROUP, SLACK_PRESS, SLACK_GROUP_PRESS, SMS_REPLY, REFRESH_INCIDENT})
+INCIDENT_HANDLERS = frozenset(
+    {NOTICE, NOTICE_GROUP, SUPERSEDED_NOTICE, SLACK_PRESS, SLACK_GROUP_PRESS, SMS_REPLY, REFRESH_INCIDENT}
+)
 BUILT_IN_HANDLERS = frozenset({MONITOR_ALERT, DEAD_LETTERS, PLANNING_FAILED, DIGEST, HEARTBEAT})
 
 VerdictKind = Literal["rule", "handler", "monitor", "reconciled", "planning"]

@@ -47,5 +47,8 @@ def limits(operation: Operation, address: str) -> tuple[Limit, ...]:
     """Return the limits of an operation on a message at this address."""
     found = tuple(map(method_limit, OPERATIONS[operation]))
     if operation in POSTING:
-        found += (Limit(f"slack {address}", 1, 1.0, CHANNEL_FILL), Limit("slack chat.postMessage", MESSAGES_A_MINUTE, MINUTE))
+        found += (
+            Limit(f"slack {address}", 1, 1.0, CHANNEL_FILL),
+            Limit("slack chat.postMessage", MESSAGES_A_MINUTE, MINUTE),
+        )
     return found

@@ -482,3 +482,32 @@ def test_message_says_that_the_content_was_deleted(story: Story) -> None:
     (text,) = story.top_level
     assert text.startswith("Closed: Sales (workbook)")
     assert "Closed because: the content was deleted" in text
+
+
+def test_second_message_of_one_problem_points_to_the_first(story: Story) -> None:
+    """If a late failure shows that two incidents are one, one message is kept up to date and the other leads to it."""
+    story.refresh(FAILED)
+    story.at(10)
+    story.refresh(SUCCEEDED)
+    story.at(45)
+    story.refresh(FAILED)
+    assert [text.partition("\n")[0] for text in story.top_level] == [
+        "Recovered: Sales (workbook)",
+        "Failing: Sales (workbook)",
+    ]
+    late = story.simulation.cause(FAILED, name="Sales", reason="Disk full").payload
+    at = story.start + 35 * MINUTE
+    story.simulation.inbox.events.receive(
+        story.simulation.event(**{**late, "created_at": f"{at:%Y-%m-%dT%H:%M:%SZ}", "text": ""})
+    )
+    story.work()
+    kept, other = story.top_level
+    assert kept.startswith("Failing: Sales (workbook)")
+    assert other.startswith("Continued: Sales")
+    assert "one problem with another one" in other
+    assert "Open that message" in other
+    assert len(story.simulation.inbox.incidents.list()) == 1
+    story.at(60)
+    story.refresh(SUCCEEDED)
+    assert story.top_level[0].startswith("Recovered: Sales (workbook)")
+    assert story.top_level[1] == other

@@ -23,7 +23,7 @@ from webhooks.incidents import Act, DestinationPolicy, Policy
 from webhooks.incidents.silences import WeeklyPeriod
 from webhooks.incidents.state import state
 from webhooks.incidents.wording import describe_cure
-from webhooks.job import NOTICE, SLACK_PRESS, Job
+from webhooks.job import NOTICE, SLACK_PRESS, SUPERSEDED_NOTICE, Job
 
 MINUTE, DAY = 60.0, 86_400.0
 START = 1_795_600_000.0
@@ -98,7 +98,7 @@ def test_success_between_two_failures_that_comes_last_makes_two_incidents(arrive
     assert (first.incident.state, first.incident.failures) == ("closed", 1)
 
 
-@pytest.mark.parametrize("visible", ["first", "second", "neither"])
+@pytest.mark.parametrize("visible", ["first", "second", "both", "neither"])
 def test_incidents_that_turn_out_to_be_one_keep_the_visible_message(arrive: Arrive, box: Inbox, visible: str) -> None:
     """Two incidents with notices for one destination become one with one of them: that of the message people see."""
     minute = 60
@@ -108,15 +108,17 @@ def test_incidents_that_turn_out_to_be_one_keep_the_visible_message(arrive: Arri
         name: box.notices.register(one.id, "slack:#bi", POLICY) for name, one in (("first", first), ("second", second))
     }
     box.notices.register(second.id, "slack:#other", POLICY)
-    if visible in registered:
-        message = {"message": {"kind": "slack", "channel": "C1", "id": visible}}
-        box.notices.save(registered[visible], posted=message, shown={"message": 1})
+    for name in registered if visible == "both" else registered.keys() & {visible}:
+        message = {"message": {"kind": "slack", "channel": "C1", "id": name}}
+        box.notices.save(registered[name], posted=message, shown={"message": 1})
     # It follows the recovery by less than half an hour, and the second incident follows it.
     (one,) = arrive(refresh("Failed", 35 * minute))
     stored = {notice.destination: notice for notice in box.incidents.get(one.id).notices}
     assert set(stored) == {"slack:#bi", "slack:#other"}
     posted = stored["slack:#bi"].posted
-    assert (posted["message"]["id"] if posted else "neither") == visible
+    assert (posted["message"]["id"] if posted else "neither") == ("first" if visible == "both" else visible)
+    superseded = [job.params for job in box.jobs.claim("me", 50, 900) if job.handler == SUPERSEDED_NOTICE]
+    assert [one["message"]["id"] for one in superseded] == (["second"] if visible == "both" else [])
 
 
 def test_resources_have_incidents_of_their_own(arrive: Arrive) -> None:
@@ -403,7 +405,7 @@ def test_flood_of_refreshes_of_one_content_is_bounded(
     box.events.plan(lambda _: [])
     assert len(box.runs.list(resource_luid=LUID)) == 21
     assert len(box.runs.list(resource_luid=other)) == 1
-    assert f"Refreshes not recorded: {LUID} has more than 20 in two days" in caplog.text
+    assert f"Refreshes not recorded: {LUID} has more than 20 within three hours" in caplog.text
 
 
 def test_closed_incidents_come_page_by_page(arrive: Arrive, box: Inbox, clock: Clock) -> None:

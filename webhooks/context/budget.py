@@ -14,14 +14,15 @@ from webhooks.job import BUILT_IN_HANDLERS
 if TYPE_CHECKING:
     from webhooks.context.context import Context
 
-# A job waits so long in its thread, instead of being claimed again.
-SHORT_WAIT = timedelta(seconds=0.5)
+# A job waits so long in its thread, instead of being claimed again. A picture follows its message at once, so it waits as
+# long as Slack requires between two messages in a channel.
+SHORT_WAIT, PICTURE_WAIT = timedelta(seconds=0.5), timedelta(seconds=1.2)
 # A message outside incidents that has waited this long goes before everything that is not new, so that none starves.
 PATIENCE = timedelta(minutes=1)
 
 
 def take_budget(context: Context, notifier: Notifier, operation: Operation, to: str | None, urgency: Urgency) -> None:
-    """Count a call against the service's limits, which may take half a second.
+    """Count a call against the service's limits, which may take a second.
 
     Raises RetryLater with the time that is reserved for the call; counts wait until nothing else uses the limits.
     """
@@ -32,7 +33,7 @@ def take_budget(context: Context, notifier: Notifier, operation: Operation, to: 
         return
     asked: dict[str, Any] = {"rank": URGENCIES.index(urgency), "spare": urgency == "count"}
     wait = context.inbox.budgets.reserve(limits, context.job, **asked)
-    if wait is not None and wait <= SHORT_WAIT:
+    if wait is not None and wait <= (PICTURE_WAIT if operation == "attach" else SHORT_WAIT):
         time.sleep(wait.total_seconds())
         wait = context.inbox.budgets.reserve(limits, context.job, **asked)
     if wait is not None:

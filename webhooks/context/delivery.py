@@ -40,7 +40,7 @@ class Delivery:
         receipt = self._send(message, to)
         self.confirm(receipt)
         if picture is not None:
-            self.attach(picture, receipt)
+            self.attach(picture, receipt, to)
         return receipt
 
     def _send(self, message: Callable[[], Message], to: str | None) -> Receipt:
@@ -100,20 +100,25 @@ class Delivery:
         if context.checkpoint(f"{self._key} delivered", look_up) is False:
             context.log.info("Message accepted by %s and not delivered yet", label)
 
-    def attach(self, picture: PictureSource, receipt: Receipt) -> None:
-        """Attach a picture to a message that was sent; retry an error that may pass, and go on without it at last."""
+    def attach(self, picture: PictureSource, receipt: Receipt, to: str | None) -> None:
+        """Attach a picture to a message that was sent; retry an error that may pass, and go on without it at last.
+
+        Raises RetryLater while the limits of the service do not allow it.
+        """
         context, key = self._context, f"{self._key} picture"
 
         def attach() -> str | None:
             made = picture() if callable(picture) else picture
             if made is None:
                 return None
+            if self._notifier.capabilities.picture:
+                take_budget(context, self._notifier, "attach", to, "repeat")
             self._notifier.attach(made, receipt)
             return made.filename
 
         try:
             context.checkpoint(key, attach)
-        except (LeaseLost, StoreUnavailable):
+        except (LeaseLost, RetryLater, StoreUnavailable):
             raise
         except Exception as error:  # noqa: BLE001 - a picture must never fail a job whose message was sent
             if getattr(error, "permanent", True) is False:

@@ -286,7 +286,7 @@ class Upkeep:
         delivery = Delivery(self._context, self._notifier, RECEIPT)
         delivery.confirm(Receipt.from_dict(receipt))
         if picture is not None:
-            delivery.attach(picture, Receipt.from_dict(receipt))
+            delivery.attach(picture, Receipt.from_dict(receipt), self._to)
 
     def _save(self) -> None:
         stored: dict[str, Any] = {}

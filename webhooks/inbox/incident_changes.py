@@ -9,8 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 
 from webhooks.inbox.incident_records import incident_row
+from webhooks.inbox.notices import superseded_job
 from webhooks.inbox.schema import acts, incidents, notices
 from webhooks.incidents import Incident
+from webhooks.job import NewJob
 
 INSERT = insert(incidents)
 UPDATE = update(incidents).where(incidents.c.id == bindparam("row_id"))
@@ -25,6 +27,8 @@ class IncidentChanges:
 
     always: bool
     changed: dict[int, int | None] = field(default_factory=dict)
+    # Jobs about messages that no notice has any more, with the numbers of the incidents that are shown elsewhere.
+    superseded: list[tuple[int, NewJob]] = field(default_factory=list)
     _inserts: list[dict[str, Any]] = field(default_factory=list)
     _updates: list[dict[str, Any]] = field(default_factory=list)
     _joins: list[tuple[int, int]] = field(default_factory=list)
@@ -56,7 +60,7 @@ class IncidentChanges:
     def write(self, connection: Connection) -> None:
         """Write everything. Closed ones first: only one incident of a resource may be open at any time."""
         for kept, other in self._joins:
-            _join(connection, kept, other)
+            self.superseded += [(kept, job) for job in _join(connection, kept, other)]
         if self._deletes:
             connection.execute(delete(incidents).where(incidents.c.id.in_(self._deletes)))
         for statement, rows in ((UPDATE, self._updates), (INSERT, self._inserts)):
@@ -64,14 +68,16 @@ class IncidentChanges:
                 connection.execute(statement, sorted(rows, key=lambda row: row["closed_at"] is None))
 
 
-def _join(connection: Connection, kept: int, other: int) -> None:
+def _join(connection: Connection, kept: int, other: int) -> list[NewJob]:
     """Move what belongs to an incident that turned out to be one with `kept`, and delete it.
 
     Of two notices for one destination, the one with a message of its own stays, else the one in a message that several
-    incidents share: what people see goes on to be kept up to date.
+    incidents share: what people see goes on to be kept up to date. Returns jobs that let other messages point to it.
     """
     connection.execute(update(acts).where(acts.c.incident_id == other).values(incident_id=kept))
-    columns = (notices.c.id, notices.c.incident_id, notices.c.destination, notices.c.posted, notices.c.group_id)
+    names = ("id", "incident_id", "destination", "rule", "posted", "group_id")
+    columns = [notices.c[name] for name in names]
+    found = []
     theirs: dict[str, list[RowMapping]] = {}
     for row in connection.execute(select(*columns).where(notices.c.incident_id.in_([kept, other]))).mappings():
         theirs.setdefault(row["destination"], []).append(row)
@@ -79,7 +85,10 @@ def _join(connection: Connection, kept: int, other: int) -> None:
         stays = max(
             rows, key=lambda row: (bool(row["posted"]), row["group_id"] is not None, row["incident_id"] == kept)
         )
-        superfluous = [row["id"] for row in rows if row is not stays]
+        others = [row for row in rows if row is not stays]
+        superfluous = [row["id"] for row in others]
+        found += [superseded_job(stays["id"], row) for row in others if row["posted"] or row["group_id"] is not None]
         connection.execute(delete(notices).where(notices.c.id.in_(superfluous)))
         connection.execute(update(notices).where(notices.c.id == stays["id"]).values(incident_id=kept))
     connection.execute(delete(incidents).where(incidents.c.id == other))
+    return found

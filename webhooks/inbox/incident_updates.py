@@ -149,7 +149,8 @@ def refresh_incidents(
             (row["incident_id"], notice_job(row["id"], row["destination"], row["rule"], cause, urgent=urgent))
             for row in rows
         )
-        insert_jobs(connection, [job_row(events_of[incident_id], job) | times for incident_id, job in new])
+        more = [(incident_id, job) for incident_id, job in changes.superseded if incident_id in events_of]
+        insert_jobs(connection, [job_row(events_of[incident_id], job) | times for incident_id, job in [*new, *more]])
 
 
 def compute_incidents(

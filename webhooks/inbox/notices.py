@@ -19,7 +19,7 @@ from webhooks.inbox.records import optional_time
 from webhooks.inbox.schema import notices
 from webhooks.incidents import DestinationPolicy, Policy
 from webhooks.incidents.silences import WeeklyPeriod
-from webhooks.job import NOTICE, NewJob
+from webhooks.job import NOTICE, SUPERSEDED_NOTICE, NewJob
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
@@ -117,6 +117,13 @@ def notice_job(notice_id: int, to: str, rule: str, cause: str, *, urgent: bool =
     """
     key = " ".join(part for part in ("notice", str(notice_id), cause) if part)
     return NewJob(key, NOTICE, rule=rule, params={"notice": notice_id, "to": to}, urgent=urgent)
+
+
+def superseded_job(kept: int, row: RowMapping) -> NewJob:
+    """Return the job that lets the message of a notice that is deleted point to that of the notice `kept`."""
+    message = json.loads(row["posted"]).get("message") if row["posted"] else None
+    params = {"notice": kept, "to": row["destination"], "message": message, "group": row["group_id"]}
+    return NewJob(f"superseded notice {row['id']}", SUPERSEDED_NOTICE, rule=row["rule"], params=params)
 
 
 def notice_of(row: RowMapping) -> NoticeRecord:

@@ -27,8 +27,8 @@ limiter = LogLimiter()
 
 # Runs that are read at once while the beginning of an incident is looked for: usually it is among the last ones.
 FIRST_PAGE, PAGE = 10, 100
-# Stored runs of one content within a day of new evidence, beyond which it is not recorded: planning waits for it.
-# Tableau refreshes content every few minutes at most.
+# Stored runs of one content from the RECENT hours before new evidence, or without an end, beyond which it is not
+# recorded: planning waits for it. Tableau refreshes content every few minutes at most.
 MAX_NEARBY = 1000
 # Of older runs only those matter that have no end: a later end may be theirs.
 RECENT = timedelta(hours=3)
@@ -120,7 +120,7 @@ def record_runs(connection: Connection, pieces: Iterable[RunEvidence]) -> dict[R
         rows = [row for row in stored.get(resource, ()) if first <= row["happened_at"] <= last]
         if len(rows) > MAX_NEARBY:
             if limiter.admit("runs") is not None:
-                log.warning("Refreshes not recorded: %s has more than %d in two days", resource[1], MAX_NEARBY)
+                log.warning("Refreshes not recorded: %s has more than %d within three hours", resource[1], MAX_NEARBY)
             continue
         free = {row["id"]: run_of(row) for row in without_distant(rows, added)}
         rows_by_key = {key: row_id for row_id, known in free.items() for key in known.keys}

@@ -140,6 +140,18 @@ def change_message(incident: Incident, text: str, *, mentions: tuple[Mention, ..
     return Message(f"{name}: {cut(text, MAX_VALUE)}", severity=_severity(incident), mentions=mentions, incident=ref)
 
 
+def superseded_message(incident: Incident, link: Link | None, *, key: str) -> Message:
+    """Return the last content of a message whose incident turned out to be part of this one; `key` is the message's."""
+    name = cut(incident.resource_name or incident.resource_luid, MAX_VALUE)
+    return Message(
+        name,
+        "A late report shows that this is one problem with another one, whose message is kept up to date.",
+        link=link,
+        status="Continued",
+        incident=IncidentRef(key, "closed", name),
+    )
+
+
 def status_of(incident: Incident) -> str:
     if incident.state == "acknowledged":
         return "Acknowledged"
