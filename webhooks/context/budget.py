@@ -14,8 +14,8 @@ from webhooks.job import BUILT_IN_HANDLERS
 if TYPE_CHECKING:
     from webhooks.context.context import Context
 
-# A job waits so long in its thread, instead of being claimed again. A picture follows its message at once, so it waits as
-# long as Slack requires between two messages in a channel.
+# A job waits so long in its thread, instead of being claimed again. A picture follows its message at once, so it waits
+# as long as Slack requires between two messages in a channel.
 SHORT_WAIT, PICTURE_WAIT = timedelta(seconds=0.5), timedelta(seconds=1.2)
 # A message outside incidents that has waited this long goes before everything that is not new, so that none starves.
 PATIENCE = timedelta(minutes=1)
