@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from webhooks.job import JobState
 SCENE = "killed-after-slack-accepted"
 # Incidents: each is one death, or two if its recovery is a reply.
 COUNT = 30
+# The message that all share has a line for each of so many; in parts, each with an inbox of its own, there may be more.
+MOST = 100
 # All incidents share a message in #bi, and each has one of its own in a channel of its own.
 RULES = """
 [[rule]]
@@ -54,6 +57,12 @@ def run_notices(count: int, *, server: Server | None = None, history: bool = Tru
 
     `history`: the Slack app has the scopes with which a message is looked up.
     """
+    parts = [min(MOST, count - start) for start in range(0, count, MOST)]
+    verdicts = [asdict(_run_part(part, server, history=history)) for part in parts]
+    return Verdict(**{name: sum((one[name] for one in verdicts), type(value)()) for name, value in verdicts[0].items()})
+
+
+def _run_part(count: int, server: Server | None, *, history: bool) -> Verdict:
     scopes = SLACK_SCOPES if history else NO_HISTORY
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="torture-")))

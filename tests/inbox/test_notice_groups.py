@@ -157,6 +157,24 @@ def test_dead_job_is_replaced(box: Inbox, fail: Fail) -> None:
     assert [one.handler for one in box.jobs.claim("me", 10, 900)] == [NOTICE_GROUP]
 
 
+def test_job_of_a_group_goes_before_a_backlog(box: Inbox, fail: Fail, clock: Clock) -> None:
+    """In a storm, the shared message is updated as soon as it may be, however many jobs are due for longer."""
+    notices = fail(5)
+    group_id = [box.notice_groups.place(*one) for one in notices][-1].group_id or 0
+    (runner,) = box.jobs.claim("me", 1, 900)
+    box.events.receive(some_event(next(numbers), "WorkbookCreated"))
+    box.events.plan(lambda _: [NewJob(f"waits {number}", "notify") for number in range(20)])
+    box.jobs.postpone(runner, 1, "the incidents have changed meanwhile")
+    box.notice_groups.changed(group_id, notices[1][1])
+    clock.forward(2)
+    box.notice_groups.changed(group_id, notices[2][1])
+    claimed = box.jobs.claim("me", 2, 900)
+    assert [job.handler for job in claimed] == [NOTICE_GROUP, "notify"]
+    # While it runs, it is not moved: its due time is the end of its lease.
+    box.notice_groups.changed(group_id, notices[3][1])
+    assert box.jobs.claim("another", 1, 900)[0].handler == "notify"
+
+
 def test_groups_without_incidents_are_deleted(box: Inbox, fail: Fail) -> None:
     """A group goes with its last incident."""
     group_id = [box.notice_groups.place(*one) for one in fail(5)][-1].group_id or 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -206,11 +206,11 @@ def _affected(
 def _existing_events(
     connection: Connection,
     event_ids: Mapping[ResourceKey, int | None],
-    resources: Iterable[ResourceKey],
+    resources: Collection[ResourceKey],
     kind: IncidentKind,
 ) -> dict[ResourceKey, int | None]:
     """Return the event of each resource whose jobs update the notices: the given one, or the last one that exists."""
-    wanted = sorted({event_id for event_id in event_ids.values() if event_id is not None})
+    wanted = sorted({event_id for resource in resources if (event_id := event_ids.get(resource)) is not None})
     existing = set(connection.execute(EXISTING, {"ids": wanted}).scalars()) if wanted else set()
     found = {}
     for resource in resources:

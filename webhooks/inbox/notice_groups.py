@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, delete, exists, func, insert, or_, select, text, update
 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
@@ -16,7 +16,7 @@ from webhooks.inbox.incident_records import IncidentRecord, incident_records
 from webhooks.inbox.job_rows import insert_jobs, job_row
 from webhooks.inbox.notices import NoticeRecord, notice_of
 from webhooks.inbox.records import optional_time
-from webhooks.inbox.schema import incidents, jobs, notice_groups, notices
+from webhooks.inbox.schema import OPEN, incidents, jobs, notice_groups, notices
 from webhooks.incidents.grouping import (
     CALM,
     GATHERING,
@@ -30,6 +30,9 @@ from webhooks.incidents.grouping import (
 )
 from webhooks.job import NOTICE_GROUP, OPEN_STATES, Job, JobState, NewJob
 
+# When the job that waits for longest was due. The job of a group is put so much before it.
+FIRST_DUE = select(func.min(jobs.c.due_at)).where(text(OPEN))
+AHEAD_SECONDS = 0.001
 # What the databases of an incident follow from.
 UPSTREAM = (incidents.c.upstream, incidents.c.reason_class)
 
@@ -230,12 +233,17 @@ class NoticeGroups:
         ).one()
         now = self._store.now(connection)
         urgent = bool(connection.execute(select(jobs.c.urgent).where(jobs.c.id == job.id)).scalar())
-        open_runner = (jobs.c.id == runner, jobs.c.state.in_(OPEN_STATES))
-        if runner is not None and connection.execute(select(jobs.c.id).where(*open_runner)).first() is not None:
+        of_runner = select(jobs.c.state, jobs.c.due_at).where(jobs.c.id == runner, jobs.c.state.in_(OPEN_STATES))
+        open_runner = connection.execute(of_runner).first() if runner is not None else None
+        if open_runner is not None:
+            # When it is due it goes to the front: in a storm, thousands of jobs wait that are due for longer.
+            first_due_at = connection.execute(FIRST_DUE).scalar() or now
+            ready = update(jobs).where(jobs.c.id == runner, jobs.c.state == JobState.READY)
             if urgent:
-                connection.execute(update(jobs).where(*open_runner).values(urgent=1))
-                waiting = (*open_runner, jobs.c.state == JobState.READY, jobs.c.due_at > now)
-                connection.execute(update(jobs).where(*waiting).values(due_at=now))
+                connection.execute(update(jobs).where(jobs.c.id == runner).values(urgent=1))
+                connection.execute(ready.values(due_at=min(now, open_runner.due_at)))
+            elif open_runner.state == JobState.READY and first_due_at < open_runner.due_at <= now:
+                connection.execute(ready.values(due_at=first_due_at - AHEAD_SECONDS))
             return
         key = f"group {group_id} {wanted}"
         params = {"group": group_id}
