@@ -63,6 +63,8 @@ class Site:
             CredentialCheck(alerts, self.tableau, sight),
             sight,
         ]
+        # No server listens at URL: a further attempt at a delivery would let Tableau disable the webhook.
+        self.story.simulation.running.world.set({"retry_waits": [3600.0]})
         for name in TYPES:
             self.tableau().create_webhook(f"tableau-webhooks {name}", name, URL)
 

@@ -24,7 +24,7 @@ STORED = select(state.c.key, state.c.value).where(state.c.key.in_(bindparam("key
 class Budgets:
     """For each limit, the time until which it is used, and the calls that wait for it.
 
-    See notifiers/limits.py for the arithmetic, and docs/decisions/031-slots.md for who goes first.
+    See notifiers/limits.py for the arithmetic, and docs/decisions/033-slots.md for who goes first.
     """
 
     def __init__(self, store: Store) -> None:
