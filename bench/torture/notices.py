@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -19,11 +19,11 @@ from typing import Any
 
 from bench.postgres import Server
 from bench.server import ROOT, TOKEN, await_port, environment, free_port
-from bench.torture.shown import judge_messages
+from bench.torture.shown import Shown, judge_messages
 from bench.torture.verdict import Verdict
 from simulator import Config, running
 from simulator.config import SLACK_SCOPES
-from simulator.slack.workspace import Channel
+from simulator.slack.workspace import Channel, Workspace
 from webhooks.inbox import Inbox
 from webhooks.job import JobState
 
@@ -88,15 +88,7 @@ def _run_part(count: int, server: Server | None, *, history: bool) -> Verdict:
             _drain(inbox, 60 + count * SECONDS_PER_DEATH)
             dead = _dead(inbox)
         with simulated.world.lock:
-            shared = {channel.id for channel in slack.channels.values() if channel.name.lstrip("#") == "bi"}
-            own_messages: list[dict[str, Any]] = []
-            shared_messages: list[dict[str, Any]] = []
-            for one in slack.messages:
-                # The text of a long table is cut; its blocks have all rows.
-                table = f"\n{json.dumps(one.blocks)}" if one.channel in shared else ""
-                values = {"text": one.text + table, "thread_ts": one.thread_ts, "metadata": one.metadata}
-                (shared_messages if table else own_messages).append(values)
-        shown, group = judge_messages(own_messages, names), judge_messages(shared_messages, names)
+            shown, group = _judge(slack, names)
         deaths = kills.read_text().splitlines()
     lost = [*shown.lost, *group.lost, *(set(names[1::2]) - shown.recovered)]
     repeated = sum(len(place.doubled) + len(place.repeated) for place in (shown, group))
@@ -112,6 +104,19 @@ def _run_part(count: int, server: Server | None, *, history: bool) -> Verdict:
         refused=0,
         kills=len(deaths),
     )
+
+
+def _judge(slack: Workspace, names: Sequence[str]) -> tuple[Shown, Shown]:
+    """Compare the messages of the channels that each incident has alone, and of the shared one, with the names."""
+    shared = {channel.id for channel in slack.channels.values() if channel.name.lstrip("#") == "bi"}
+    own_messages: list[dict[str, Any]] = []
+    shared_messages: list[dict[str, Any]] = []
+    for one in slack.messages:
+        # The text of a long table is cut; its blocks have all rows.
+        table = f"\n{json.dumps(one.blocks)}" if one.channel in shared else ""
+        values = {"text": one.text + table, "thread_ts": one.thread_ts, "metadata": one.metadata}
+        (shared_messages if table else own_messages).append(values)
+    return judge_messages(own_messages, names), judge_messages(shared_messages, names)
 
 
 @contextmanager
