@@ -121,6 +121,7 @@ def everything(client: FlaskClient, headers: dict[str, str], records: list[Incid
     return found
 
 
+@pytest.mark.second_stage
 def test_no_response_names_anything_else(browser: FlaskClient) -> None:
     """Every page, operation and tool is asked for everything: no name of the other project is in any response."""
     inbox = services_of(browser).inbox
@@ -253,6 +254,16 @@ def test_limits_by_site(browser: FlaskClient) -> None:
     assert (sent.status_code, "another" in sent.text) == (404, True)
     value = services.inbox.sign_ins.create_token(name="x", role="admin", by="Ann", seconds=60, scope="{damaged")
     assert names({"Authorization": f"Bearer {value}"}) == []
+
+
+def test_the_page_creates_tokens_with_limits(browser: FlaskClient) -> None:
+    """Sites and projects are entered one a line, and listed beside the role."""
+    admin = bearer(browser, "admin")
+    form = {"name": "report", "role": "viewer", "days": "9", "projects": "Finance/*\r\n\r\nSales", "sites": ""}
+    page = browser.post("/tokens", headers=admin, data=form)
+    assert "project Finance/*, Sales" in page.text
+    assert services_of(browser).inbox.sign_ins.tokens()[-1].scope == '{"projects": ["Finance/*", "Sales"]}'
+    assert browser.post("/tokens", headers=admin, data={**form, "projects": "!HR"}).status_code == 400
 
 
 def test_limits_are_checked() -> None:

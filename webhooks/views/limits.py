@@ -44,17 +44,14 @@ class Limits:
         return cls(*(tuple(map(str, found.get(name, ()))) for name in ("sites", "projects")))
 
     def as_text(self) -> str:
-        """Return what is stored; `{}` without limits."""
+        """Return the limits as they are stored; `{}` without any."""
         found = {"sites": self.sites, "projects": self.projects}
         return json.dumps({name: patterns for name, patterns in found.items() if patterns})
 
     def describe(self) -> str:
         """Return the limits in words: `site finance; project Finance/*`, or `everything`."""
-        parts = [f"{kind} {', '.join(patterns)}" for kind, patterns in self._named() if patterns]
-        return "; ".join(parts) or "everything"
-
-    def _named(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        return ("site", self.sites), ("project", self.projects)
+        named = (("site", self.sites), ("project", self.projects))
+        return "; ".join(f"{kind} {', '.join(patterns)}" for kind, patterns in named if patterns) or "everything"
 
 
 def describe(text: str) -> str:
