@@ -64,7 +64,9 @@ def describe_toml(
             example = f"; for example {examples[name]}" if examples and name in examples else ""
             sentences.append(f"{name} is missing{example}")
         elif one["type"] == "extra_forbidden":
-            sentences.append(f"{name} is not known here; {hint(name, known)}")
+            # `known` are the keys of the table itself, not those of a table within it.
+            advice = "" if "." in name else f"; {hint(name, known)}"
+            sentences.append(f"{name} is not known here{advice}")
         elif problem is None:
             sentences.append(f"{name}: {_own_message(one)}")
         else:

@@ -70,3 +70,21 @@ def test_invalid_phones_are_rejected(actions: Actions, text: str) -> None:
     """A number needs its country code, and a name is one line."""
     with pytest.raises(RulesError, match=r"phones"):
         parse(f"[access]\nphones = {text}", actions)
+
+
+def test_mistakes_in_roles_are_named_with_their_lines(actions: Actions) -> None:
+    """An unknown role, an entry for no one, a name instead of an address, an exclusion and an unknown key are errors."""
+    entries = ('role = "root"\ngroups = "x"', 'role = "viewer"', 'role = "viewer"\npeople = "ann"')
+    entries += ('role = "viewer"\ngroups = "!x"', 'role = "viewer"\ngroups = "x"\nprojets = "y"')
+    text = "\n".join(f"[[access.roles]]\n{entry}" for entry in entries)
+    with pytest.raises(RulesError) as error:
+        parse(text, actions)
+    shown = str(error.value)
+    for words in (
+        "(line 2): roles.role: \"root\" should be 'viewer', 'operator' or 'admin'",
+        "(line 4): roles: has neither groups nor people",
+        "(line 8): roles.people: 'ann' is not an e-mail address",
+        "(line 11): roles.groups: '!x' is not a name with * and ?",
+        "(line 15): roles.projets is not known here",
+    ):
+        assert words in shown, shown
