@@ -70,7 +70,9 @@ def list_tokens(as_json: bool) -> None:
 
 @tokens.command()
 @click.option("--name", required=True, metavar="TEXT", help="Name of the program, for the audit log.")
-@click.option("--role", type=click.Choice(["viewer", "operator", "admin"]), default="viewer", show_default=True)
+@click.option(
+    "--role", type=click.Choice(["viewer", "operator", "admin"]), default="viewer", show_default=True, help="Role."
+)
 @click.option("--site", "sites", multiple=True, metavar="PATTERN", help="Only this site, with * and ?; repeatable.")
 @click.option(
     "--project",

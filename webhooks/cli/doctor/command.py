@@ -9,7 +9,6 @@ import click
 from flask.cli import with_appcontext
 
 from webhooks.cli.doctor.results import Check, State, run_check, show
-from webhooks.cli.doctor.single_sign_on import check_single_sign_on
 from webhooks.cli.support import application, tableau_access, terminal
 from webhooks.cli.support.commands import Command
 from webhooks.cli.support.demo_settings import is_demo
@@ -57,6 +56,8 @@ def _checks(url: str | None, site_name: str | None) -> list[tuple[Site | None, s
     from webhooks.cli.doctor.local_checks import LocalChecks  # noqa: PLC0415
     from webhooks.cli.doctor.remote_checks import RemoteChecks, server_url  # noqa: PLC0415
     from webhooks.inbox import Migrate  # noqa: PLC0415
+
+    from webhooks.cli.doctor.single_sign_on import check_single_sign_on  # noqa: PLC0415 - help needs no transport
 
     services = application.services()
     # Signing in needs an inbox to share the session; a server's inbox is not migrated under it.
