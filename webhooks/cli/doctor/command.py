@@ -55,9 +55,8 @@ def _checks(url: str | None, site_name: str | None) -> list[tuple[Site | None, s
     # The help page needs none of them, and they import all clients.
     from webhooks.cli.doctor.local_checks import LocalChecks  # noqa: PLC0415
     from webhooks.cli.doctor.remote_checks import RemoteChecks, server_url  # noqa: PLC0415
-    from webhooks.inbox import Migrate  # noqa: PLC0415
-
     from webhooks.cli.doctor.single_sign_on import check_single_sign_on  # noqa: PLC0415 - help needs no transport
+    from webhooks.inbox import Migrate  # noqa: PLC0415
 
     services = application.services()
     # Signing in needs an inbox to share the session; a server's inbox is not migrated under it.
