@@ -73,7 +73,7 @@ def test_invalid_phones_are_rejected(actions: Actions, text: str) -> None:
 
 
 def test_mistakes_in_roles_are_named_with_their_lines(actions: Actions) -> None:
-    """An unknown role, an entry for no one, a name instead of an address, an exclusion and an unknown key are errors."""
+    """An unknown role, an entry for no one, a name for an address, an exclusion and an unknown key are errors."""
     entries = ('role = "root"\ngroups = "x"', 'role = "viewer"', 'role = "viewer"\npeople = "ann"')
     entries += ('role = "viewer"\ngroups = "!x"', 'role = "viewer"\ngroups = "x"\nprojets = "y"')
     text = "\n".join(f"[[access.roles]]\n{entry}" for entry in entries)
