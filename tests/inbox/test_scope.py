@@ -56,7 +56,7 @@ def test_each_query_is_limited(url: str, opened: Callable[..., Inbox]) -> None:
             assert bool(visible.resource_lists.incidents_of(luids[name])) == shown
             assert (visible.resource_lists.get(luids[name]) is not None) == shown
             assert visible.resource_lists.last_success(luids[name]) is None
-            assert visible.resource_lists.next_expected(luids[name]) is None
+            assert visible.resource_lists.next_expected(luids[name], since) is None
             assert (visible.events.get(record.event_id or 0) is not None) == shown
             assert visible.events.replay([record.event_id or 0]) == int(shown)
             if not shown:
