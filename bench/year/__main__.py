@@ -1,4 +1,4 @@
-"""`python -m bench year [--seed N] [--days N] [--resources N] [--database sqlite|postgres|both]`."""
+"""`python -m bench year [--seed N] [--days N] [--resources N] [--streak SHARE] [--database sqlite|postgres|both]`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.postgres import Server
 from bench.year.play import Report, play
+from bench.year.world import STREAK
 
 
 def main(arguments: list[str]) -> None:
@@ -17,10 +18,11 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--resources", type=int, default=300)
+    parser.add_argument("--streak", type=float, default=STREAK, help="share of refreshes that fail until suspended")
     parser.add_argument("--database", choices=("sqlite", "postgres", "both"), default="both")
     parser.add_argument("--details", action="store_true", help="also print what was not found, and the false alarms")
     chosen = parser.parse_args(arguments)
-    size = {"seed": chosen.seed, "resources": chosen.resources, "days": chosen.days}
+    size = {"seed": chosen.seed, "resources": chosen.resources, "days": chosen.days, "streak": chosen.streak}
     reports: dict[str, Report] = {}
     if chosen.database != "postgres":
         # In memory where that is possible: what is measured is what is found, not the disk.

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from bench.year.database import open_database
-from bench.year.world import DAY, HOUR, MINUTE, START, STRIKES, ZONE, Problem, World
+from bench.year.world import DAY, HOUR, MINUTE, START, STREAK, STRIKES, ZONE, Problem, World
 from webhooks.clock import from_timestamp
 from webhooks.inbox import Inbox
 from webhooks.inbox.schema import findings, incidents
@@ -123,14 +123,14 @@ class Clock:
         return self.seconds
 
 
-def play(url: str, *, seed: int = 1, resources: int = 300, days: int = 365) -> Report:
-    """Play a year on the database at `url`, and return the report."""
+def play(url: str, *, seed: int = 1, resources: int = 300, days: int = 365, streak: float = STREAK) -> Report:
+    """Play a year on the database at `url`, and return the report. `streak`: the share of refreshes that begin one."""
     begun, clock = time.monotonic(), Clock()
     logging.getLogger("webhooks").setLevel(logging.ERROR)
     try:
         with open_database(url, clock) as (inbox, connection):
             warnings = Warnings()
-            world = _play(inbox, connection, clock, World(seed, resources, days), warnings)
+            world = _play(inbox, connection, clock, World(seed, resources, days, streak), warnings)
             report = _compare(inbox, world, warnings)
     finally:
         logging.getLogger("webhooks").setLevel(logging.NOTSET)

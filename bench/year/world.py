@@ -84,6 +84,7 @@ class World:
     seed: int
     resources: int
     days: int
+    streak: float = STREAK
     site: Site = field(default_factory=Site)
     contents: dict[str, Content] = field(default_factory=dict)
     reported: list[RunEvidence] = field(default_factory=list)
@@ -195,7 +196,7 @@ class World:
         if MISSED + LATE <= what < MISSED + LATE + LONG and not is_frequent and content.finished >= ENOUGH:
             length = max(10 * length, 4 * HOUR)
             self.problems.append(Problem("long", content.luid, begin.replace(microsecond=0)))
-        if content.streak == 0 and due > START + QUIET and random.random() < STREAK:
+        if content.streak == 0 and due > START + QUIET and random.random() < self.streak:
             content.streak = STRIKES
         fails = content.streak > 0 or (due > START + QUIET and random.random() < FAILED)
         content.streak = max(content.streak - 1, 0)

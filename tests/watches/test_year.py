@@ -33,3 +33,4 @@ def test_seven_weeks_are_watched(tmp_path: Path) -> None:
     assert len(report.false) <= 1, report.false
     assert sum(report.expected.values()) >= 1
     assert report.queries_per_day <= 40
+    assert report.announced == 1.0

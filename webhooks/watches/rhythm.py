@@ -21,7 +21,8 @@ MAX_RUNS = 200
 # A daily run may begin this much earlier or later than usual.
 MAX_SPREAD = timedelta(minutes=45)
 # A weekday belongs to the rhythm if it has a run in this share of the weeks, and does not if it has none in this share.
-REGULAR = 0.9
+# One night that was missed in seven weeks must not end the rhythm.
+REGULAR = 0.85
 # Runs by hand and late ones, which are at other times of day, may be this share of all.
 MAX_ODD = 0.1
 # Intervals may differ from the usual one by this factor.
