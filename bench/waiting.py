@@ -9,7 +9,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from bench.burst import await_messages, failed_refreshes, send, simulated_server
+from bench.burst import ONE_CHANNEL, await_messages, failed_refreshes, send, simulated_server
 from simulator import Config, running
 
 MESSAGES = int(os.environ.get("WAITING_MESSAGES", "60"))
@@ -21,7 +21,7 @@ def run() -> None:
     print(f"\n{MESSAGES} messages at once to one channel, one for each failure, SQLite")
     with tempfile.TemporaryDirectory() as name, running(Config(refresh_seconds=0, slack_rate_limits=True)) as site:
         events = failed_refreshes(site, MESSAGES)
-        with simulated_server(Path(name), site, {"WEB_CONCURRENCY": "2"}) as (port, _):
+        with simulated_server(Path(name), site, {"WEB_CONCURRENCY": "2"}, rules=ONE_CHANNEL) as (port, _):
             began = time.monotonic()
             send(port, events)
             first = await_messages(site, 1)
