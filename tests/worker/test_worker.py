@@ -272,7 +272,8 @@ def test_dead_dispatcher_is_replaced(
 
     monkeypatch.setattr(inbox.jobs, "plan_and_claim", die_once)
     with caplog.at_level(logging.CRITICAL):
-        worker = working(lambda *_: None, lease=1.5)
+        # It is replaced after a third of the lease, long enough to see that it has ended.
+        worker = working(lambda *_: None, lease=6)
         wait_for(lambda: not worker.alive(), "the dispatcher's end")
         inbox.events.receive(event())
         ended(inbox, JobState.DONE)
