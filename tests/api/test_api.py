@@ -109,6 +109,25 @@ def test_incident_can_be_acknowledged_snoozed_and_closed(client: FlaskClient, in
     )
 
 
+def test_pages_of_silences_and_runs_follow_each_other(client: FlaskClient, inbox: Inbox) -> None:
+    """Each silence and each run is on one page, also where several runs ended at the same time."""
+    now = utc_now()
+    for number in range(5):
+        inbox.silences.add(matchers={"project": [str(number)]}, start=now, end=None, by="Ann", reason="test")
+        fail(inbox, f"Sales {number}")
+    for path, key in (("silences", "id"), ("runs", "resource_luid")):
+        seen: list[object] = []
+        cursor = ""
+        while True:
+            page = client.get(f"{PREFIX}/{path}?limit=2&cursor={cursor}").json
+            assert page
+            assert len(page["items"]) <= 2
+            seen += [item[key] for item in page["items"]]
+            if not (cursor := page["next"] or ""):
+                break
+        assert len(seen) == len(set(seen)) == 5
+
+
 def test_pages_follow_each_other(client: FlaskClient, inbox: Inbox) -> None:
     """The cursor leads through all incidents, each once, also if new ones appear meanwhile."""
     ids = [fail(inbox, f"Report {number}").id for number in range(5)]
@@ -161,6 +180,9 @@ INVALID: tuple[tuple[str, str, dict[str, Any], int, str], ...] = (
     ("GET", "/incidents?limit=0", {}, 422, "limit"),
     ("GET", "/incidents?limit=1&limit=2", {}, 422, "limit: it is given 2 times"),
     ("GET", "/incidents?cursor=x", {}, 404, "cursor"),
+    ("GET", "/runs?cursor=x", {}, 404, "cursor"),
+    ("GET", "/runs?cursor=NUBuYW4", {}, 404, "cursor"),
+    ("GET", "/silences?cursor=x", {}, 404, "cursor"),
     ("GET", "/incidents?since=yesterday", {}, 422, "since"),
     ("GET", "/incidents?resource=%00", {}, 422, "resource"),
     ("GET", "/incidents/999", {}, 404, "no incident"),

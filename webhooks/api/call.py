@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 # Ids are 64-bit integers in the database.
 LARGEST_ID = 2**63 - 1
 MOST_AHEAD = timedelta(days=3653)
+NO_CURSOR = "cursor: it is not the `next` of a page."
+# A number and the time by which its list is sorted.
+PLACE = re.compile(r"([0-9]{1,19})@([0-9]+\.[0-9]+)")
 
 
 class Refused(Exception):
@@ -94,20 +98,35 @@ class Call:
             raise Refused(409, f"{name}: {moment.isoformat()} is more than ten years ahead.")
 
 
-def cursor_of(number: int) -> str:
-    """Return the cursor of the page that follows an item with this number."""
-    return base64.urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
+def cursor_of(number: int, at: float | None = None) -> str:
+    """Return the cursor of the page after an item with this number; `at` is the time by which the list is sorted."""
+    text = str(number) if at is None else f"{number}@{at!r}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def number_of(cursor: str) -> int | None:
     """Return the number in a cursor, None for the first page. Raises Refused if it is not one of ours."""
     if not cursor:
         return None
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        number = int(text) if text.isdigit() else 0
-    except (ValueError, binascii.Error):
-        number = 0
+    text = _decoded(cursor)
+    number = int(text) if text.isdigit() else 0
     if not 0 < number <= LARGEST_ID or cursor_of(number) != cursor:
-        raise Refused(404, "cursor: it is not the `next` of a page.")
+        raise Refused(404, NO_CURSOR)
     return number
+
+
+def place_of(cursor: str) -> tuple[float, int] | None:
+    """Return the time and number in a cursor, None for the first page. Raises Refused if it is not one of ours."""
+    if not cursor:
+        return None
+    found = PLACE.fullmatch(_decoded(cursor))
+    if not found or not 0 < int(found[1]) <= LARGEST_ID or cursor_of(int(found[1]), float(found[2])) != cursor:
+        raise Refused(404, NO_CURSOR)
+    return float(found[2]), int(found[1])
+
+
+def _decoded(cursor: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (ValueError, binascii.Error):
+        return ""

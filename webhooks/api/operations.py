@@ -97,7 +97,15 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("get_event", "GET", "/events/<number>", "viewer", reads.event, objects.Event),
     Operation("replay", "POST", "/events/<number>/replay", "operator", acts.replay, objects.Done),
     Operation("list_runs", "GET", "/runs", "viewer", reads.runs, objects.Page[objects.Run], parameters.RunsQuery),
-    Operation("list_silences", "GET", "/silences", "viewer", reads.silences, objects.Page[objects.Silence]),
+    Operation(
+        "list_silences",
+        "GET",
+        "/silences",
+        "viewer",
+        reads.silences,
+        objects.Page[objects.Silence],
+        parameters.PageQuery,
+    ),
     Operation(
         "add_silence", "POST", "/silences", "operator", acts.add_silence, objects.Silence, parameters.SilenceBody
     ),

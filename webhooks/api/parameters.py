@@ -67,12 +67,11 @@ class EventsQuery(PageQuery):
     since: Time | None = Field(None, description="leave out those that were received before")
 
 
-class RunsQuery(Parameters):
-    """Filters for the newest runs."""
+class RunsQuery(PageQuery):
+    """Filters for runs."""
 
     resource_luid: Text = ""
-    since: Time | None = None
-    limit: int = Field(50, ge=1, le=MAX_PAGE)
+    since: Time | None = Field(None, description="leave out those that ended before")
 
 
 class AuditQuery(PageQuery):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from webhooks.api.call import LARGEST_ID, Call, Refused, cursor_of, number_of
+from webhooks.api.call import LARGEST_ID, Call, Refused, cursor_of, number_of, place_of
 from webhooks.api.parameters import AuditQuery, EventsQuery, IncidentsQuery, PageQuery, Parameters, RunsQuery
 from webhooks.views import silence_wording
 from webhooks.views.formats import iso
@@ -87,8 +87,11 @@ def event(call: Call, query: Parameters, number: int) -> dict[str, Any]:  # noqa
 
 
 def runs(call: Call, query: RunsQuery) -> dict[str, Any]:
-    """Return the newest runs, of one resource or of all."""
-    found = call.inbox.runs.list(resource_luid=query.resource_luid, since=query.since, limit=query.limit)
+    """Return runs of one resource or of all, the newest first."""
+    before = place_of(query.cursor)
+    found, following = call.inbox.runs.page(
+        resource_luid=query.resource_luid, since=query.since, before=before, limit=query.limit
+    )
     items = [
         {
             "site_luid": run.site_luid,
@@ -105,17 +108,20 @@ def runs(call: Call, query: RunsQuery) -> dict[str, Any]:
         }
         for run in found
     ]
-    return {"items": hide_in(items, call.redact), "next": None}
+    return {"items": hide_in(items, call.redact), "next": cursor_of(following[1], following[0]) if following else None}
 
 
-def silences(call: Call, query: Parameters) -> dict[str, Any]:  # noqa: ARG001 - as above
-    """Return the silences that have not ended."""
-    return {"items": [silence_object(call, one) for one in call.inbox.silences.list(call.now)], "next": None}
-
-
-def silence_object(call: Call, silence: Silence) -> dict[str, Any]:
-    """Return a silence with the open incidents that it matches."""
+def silences(call: Call, query: PageQuery) -> dict[str, Any]:
+    """Return the silences that have not ended, the newest first."""
+    found = call.inbox.silences.list(call.now, before=number_of(query.cursor), limit=query.limit + 1)
     records = call.inbox.incidents.list(states=OPEN_STATES, limit=MAX_OPEN)
+    return _page(found, query, lambda one: int(one.id), lambda one: silence_object(call, one, records))
+
+
+def silence_object(call: Call, silence: Silence, records: Sequence[IncidentRecord] | None = None) -> dict[str, Any]:
+    """Return a silence with those of the open incidents that it matches; they are read if they are not given."""
+    if records is None:
+        records = call.inbox.incidents.list(states=OPEN_STATES, limit=MAX_OPEN)
     matched = silence_wording.matching(silence, records, call.site_name)
     found: dict[str, Any] = hide_in(silence_wording.silence_object(silence, matched, call.now), call.redact)
     return found

@@ -12,7 +12,7 @@ from importlib import import_module
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Executable, RowMapping, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Executable, RowMapping, bindparam, delete, func, insert, or_, select, tuple_, update
 
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.run_rows import ResourceKey, run_of, run_row
@@ -66,13 +66,28 @@ class Runs:
 
     def list(self, *, resource_luid: str = "", since: datetime | None = None, limit: int = 100) -> Sequence[Run]:
         """Return runs, newest first."""
+        return self.page(resource_luid=resource_luid, since=since, limit=limit)[0]
+
+    def page(
+        self,
+        *,
+        resource_luid: str = "",
+        since: datetime | None = None,
+        before: tuple[float, int] | None = None,
+        limit: int = 100,
+    ) -> tuple[Sequence[Run], tuple[float, int] | None]:
+        """Return runs, newest first, and the place before which the next page begins; None for the last page."""
         filters = self._scope.content(runs)
         if resource_luid:
             filters.append(runs.c.resource_luid == resource_luid)
         if since is not None:
             filters.append(runs.c.happened_at >= since.timestamp())
-        query = select(runs).where(*filters).order_by(runs.c.happened_at.desc(), runs.c.id.desc()).limit(limit)
-        return [run_of(row) for row in self._store.rows(query)]
+        if before is not None:
+            filters.append(tuple_(runs.c.happened_at, runs.c.id) < before)
+        query = select(runs).where(*filters).order_by(runs.c.happened_at.desc(), runs.c.id.desc()).limit(limit + 1)
+        rows = self._store.rows(query)
+        last = rows[limit - 1] if len(rows) > limit else None
+        return [run_of(row) for row in rows[:limit]], (last["happened_at"], last["id"]) if last else None
 
     def outcomes_since(self, since: datetime) -> dict[str, int]:
         """Return how many runs have ended with each outcome since that time."""

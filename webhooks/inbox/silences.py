@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 
 from sqlalchemy import Connection, RowMapping, delete, insert, or_, select, update
 
@@ -46,14 +47,18 @@ class Silences:
         new = insert(silences).values(values).returning(*silences.c)
         return self._store.write(lambda connection: _silence(connection.execute(new).mappings().one()))
 
-    def list(self, since: datetime, *, limit: int = 200) -> Sequence[Silence]:
-        """Return the silences in the scope that have not ended before that time, newest first."""
-        return [silence for silence in self.since(since, limit=limit) if self._scope.includes(silence)]
+    def list(self, since: datetime, *, before: int | None = None, limit: int | None = None) -> Sequence[Silence]:
+        """Return the silences in the scope that have not ended before that time, newest first.
 
-    def since(self, since: datetime, *, limit: int = 200) -> Sequence[Silence]:
-        """Return all of them, also those that a visitor may not list: they decide what was sent."""
+        `before` is the number of the last silence of the page before.
+        """
+        visible = (one for one in self.since(since) if self._scope.includes(one))
+        return list(islice((one for one in visible if before is None or int(one.id) < before), limit))
+
+    def since(self, since: datetime) -> Sequence[Silence]:
+        """Return all of them, also those that a visitor may not list: they decide what is sent."""
         query = select(silences).where(or_(silences.c.ends_at.is_(None), silences.c.ends_at > since.timestamp()))
-        return [_silence(row) for row in self._store.rows(query.order_by(silences.c.id.desc()).limit(limit))]
+        return [_silence(row) for row in self._store.rows(query.order_by(silences.c.id.desc()))]
 
     def end(self, silence_id: int, now: datetime) -> bool:
         """End a silence now, and let the messages that it held be sent.

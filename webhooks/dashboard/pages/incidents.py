@@ -27,6 +27,8 @@ OPEN = ("open", "snoozed", "acknowledged")
 # Open incidents on the page; more are found with filters.
 MOST_OPEN = 200
 PAGE_SIZE = 50
+# Silences on the page; `flask silences list` and the API have all.
+MOST_SILENCES = 200
 
 
 def show(visit: Visit) -> Page:
@@ -48,7 +50,7 @@ def show(visit: Visit) -> Page:
         "is_closed": is_closed,
         "records": records,
         "more": more,
-        "silences": visit.inbox.silences.list(visit.now),
+        "silences": visit.inbox.silences.list(visit.now, limit=MOST_SILENCES),
         "silence_words": silence_wording,
         "lengths": (*HOURS, "morning"),
     }
