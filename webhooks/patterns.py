@@ -36,6 +36,13 @@ def is_glob(pattern: str) -> bool:
     return "*" in pattern or "?" in pattern
 
 
+def is_within(pattern: str, other: str) -> bool:
+    """Return whether the other pattern surely matches all texts that this one matches; neither has a `!`."""
+    # A `*` in the place of a `?` would be too much. Otherwise it can only be in the place of a `*`.
+    is_comparable = "*" not in pattern or "?" not in other or normalize(pattern) == normalize(other)
+    return is_comparable and _glob(other).match(normalize(pattern)) is not None
+
+
 def _any_matches(globs: Patterns, texts: Sequence[str]) -> bool:
     return any(_glob(glob).match(text) for glob in globs for text in texts)
 

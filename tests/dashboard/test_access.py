@@ -181,7 +181,15 @@ def test_forms_of_other_sites_are_refused(client: FlaskClient) -> None:
 
 def test_no_form_leads_to_another_server(protected: FlaskClient) -> None:
     """The page to go back to is a path on this server."""
-    for there in ("//evil.example", "https://evil.example", "/\\evil.example", "evil", ""):
+    for there in (
+        "//evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "/\r\n/evil.example",
+        "evil",
+        "",
+    ):
         assert sign_in(protected, next=there).headers["Location"] == "/"
 
 

@@ -24,6 +24,7 @@ from webhooks.inbox import Inbox, IncidentRecord
 from webhooks.inbox.resources import Resource
 from webhooks.incidents import Act, ResourceDetails
 from webhooks.job import NewJob
+from webhooks.patterns import is_within
 from webhooks.views.limits import Limits
 
 # A mark that is in all names of the other project, and in nothing else.
@@ -229,6 +230,57 @@ def test_silences_are_limited(browser: FlaskClient) -> None:
         "next": None,
     }
     assert browser.post(f"{PREFIX}/silences/1/end", headers=headers, json={}).status_code == 200
+
+
+def test_a_silence_of_some_paths_is_not_widened(browser: FlaskClient) -> None:
+    """Paths within the limits stay as they are, others are refused, and limits without content silence nothing."""
+    inbox = services_of(browser).inbox
+    content(inbox, "Sales", "Finance/EU")
+    content(inbox, "Costs", "Finance/US")
+    headers = bearer(browser, projects=["Finance"])
+
+    def silenced(paths: list[str], headers: dict[str, str]) -> list[str] | int:
+        body = {"matchers": {"path": paths, "resource_name": ["*"]}, "reason": "y", "end": SOON}
+        sent = browser.post(f"{PREFIX}/silences", headers=headers, json=body)
+        return sent.status_code if sent.json is None or sent.status_code >= 400 else sent.json["matchers"]["path"]  # type: ignore[no-any-return]
+
+    kept = (["finance/eu"], ["Finance/E*", "Finance"], ["Finance/*"])
+    for paths in kept:
+        assert silenced(paths, headers) == paths
+    assert silenced(["!Finance/EU"], headers) == ["Finance", "Finance/*", "!Finance/EU"]
+    for paths in (["HR"], ["Finance", "HR"], ["*"], ["F*"], ["Finance*"]):
+        assert silenced(paths, headers) == 404, paths
+    listed = browser.get(f"{PREFIX}/silences", headers=headers).json
+    assert listed is not None
+    assert len(listed["items"]) == 4
+    assert browser.post(f"{PREFIX}/silences/1/end", headers=headers, json={}).status_code == 200
+    # The LUID of the site is not known yet.
+    unknown = bearer(browser, sites=["*"])
+    number = len(inbox.silences.since(utc_now()))
+    assert silenced([], unknown) == 404
+    form = {"name": "*", "for": "1h", "reason": "x"}
+    assert browser.post("/silences", headers=unknown, data=form).status_code == 400
+    assert len(inbox.silences.since(utc_now())) == number
+
+
+@pytest.mark.parametrize(
+    ("pattern", "other", "expected"),
+    [
+        ("Finance/EU", "finance/*", True),
+        ("Finance/E?", "Finance/*", True),
+        ("Finance/*", "Finance/*", True),
+        ("A*", "A?", False),
+        ("A?*", "a?*", True),
+        ("A?", "AB", False),
+        ("[A]", "[A]", True),
+        ("A", "[A]", False),
+        ("*", "?", False),
+        ("Finance", "Finance/*", False),
+    ],
+)
+def test_patterns_within_others(pattern: str, other: str, *, expected: bool) -> None:
+    """A pattern is within another one only if that matches each text that the first one can match."""
+    assert is_within(pattern, other) == expected
 
 
 def test_limits_by_site(browser: FlaskClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ T = TypeVar("T")
 _remembered: WeakKeyDictionary[Services, dict[str, tuple[float, Any]]] = WeakKeyDictionary()
 # Ids are 64-bit integers in the database.
 LARGEST_ID = 2**63 - 1
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,4 +145,7 @@ class Visit:
 
 def own_path(path: str, default: str) -> str:
     """Return the path if it is on this server."""
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) and len(path) < 2000 else default
+    # Tabs and newlines are left out of addresses, so that a tab between two slashes leads to another server:
+    # https://url.spec.whatwg.org/#concept-basic-url-parser
+    is_own = path.startswith("/") and not path.startswith(("//", "/\\")) and not CONTROL.search(path)
+    return path if is_own and len(path) < 2000 else default

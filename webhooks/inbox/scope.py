@@ -11,7 +11,7 @@ from webhooks.inbox.queries import name_filter
 from webhooks.inbox.schema import events, incidents, jobs, resources
 from webhooks.incidents.incident import OWN_KINDS
 from webhooks.incidents.silences import Silence
-from webhooks.patterns import normalize
+from webhooks.patterns import divide, is_within, normalize
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,16 @@ class Scope:
         return [] if self.is_whole else [jobs.c.event_id.in_(select(events.c.id).where(*self.events()))]
 
     def narrow(self, matchers: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
-        """Return the matchers of a silence, limited to the scope. Raises ValueError for another site."""
+        """Return the matchers of a silence, limited to the scope. Raises ValueError for other sites and projects."""
         narrowed = dict(matchers)
+        # No patterns at all would match everything.
+        if self.projects == () or self.site_luids == ():
+            raise ValueError("Nothing is visible within the limits of this role, so there is nothing to silence.")
         if self.projects is not None:
-            narrowed["path"] = self.paths
+            included, excluded = divide(tuple(narrowed.get("path", ())))
+            if others := [path for path in included if not self._has_path(path)]:
+                raise ValueError(f"{others[0]!r} is not within the projects {', '.join(self.projects)}.")
+            narrowed["path"] = (*(included or self.paths), *(f"!{path}" for path in excluded))
         if self.site_luids is not None:
             known = set(map(normalize, (*self.site_luids, *self.site_names)))
             given = narrowed.get("site") or self.site_luids
@@ -83,10 +89,15 @@ class Scope:
 
     def includes(self, silence: Silence) -> bool:
         """Return whether a silence is limited to the scope, so that it may be seen and ended."""
-        if self.projects is not None and not set(silence.matchers.get("path", ("",))) <= set(self.paths):
+        paths, _ = divide(tuple(silence.matchers.get("path", ())))
+        if self.projects is not None and not (paths and all(map(self._has_path, paths))):
             return False
         known = set(map(normalize, (*(self.site_luids or ()), *self.site_names)))
-        return self.site_luids is None or set(map(normalize, silence.matchers.get("site", ("",)))) <= known
+        sites = set(map(normalize, silence.matchers.get("site", ())))
+        return self.site_luids is None or (bool(sites) and sites <= known)
+
+    def _has_path(self, pattern: str) -> bool:
+        return any(is_within(pattern, path) for path in self.paths)
 
     def _matches(self, column: ColumnElement[str]) -> ColumnElement[bool]:
         return or_(false(), *(name_filter(column, path) for path in self.paths))

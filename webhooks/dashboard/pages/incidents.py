@@ -136,13 +136,16 @@ def add_silence(visit: Visit) -> Response:
     if not (name or project):
         raise BadRequest("Give the name of the content or of the project.")
     matchers = {key: [text] for key, text in (("resource_name", name), ("project", project)) if text}
-    silence = visit.inbox.silences.add(
-        matchers=matchers,
-        start=visit.now,
-        end=end_of(visit, "snooze") or visit.now + timedelta(hours=1),
-        by=visit.person.name,
-        reason=visit.services.redact(reason),
-    )
+    try:
+        silence = visit.inbox.silences.add(
+            matchers=matchers,
+            start=visit.now,
+            end=end_of(visit, "snooze") or visit.now + timedelta(hours=1),
+            by=visit.person.name,
+            reason=visit.services.redact(reason),
+        )
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
     details = f"{silence_wording.matchers(silence)}: {silence.reason}"
     visit.record("add silence", f"silence {silence.id}", details)
     return done(visit.back(PATH), "silence")

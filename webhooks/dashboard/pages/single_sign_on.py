@@ -47,9 +47,13 @@ def finish(visit: Visit) -> Page | Response:
     if seconds := sign_ins.wait_seconds(address):
         raise visitors.TooManyFailures(seconds)
     attempt, answer = Attempt(visit.request.cookies.get(_name(visit), "")), visit.request.args
-    name = "unknown"
     try:
         there = attempt.path(answer.get("state", ""), time.time())
+    except SignInFailed as error:
+        # Not counted: any page can lead a browser here, and would lock its address out.
+        return refuse(visit, str(error), 403)
+    name = "unknown"
+    try:
         if not sign_ins.use_once(attempt.derived("state")):
             raise SignInFailed("This sign-in was finished before. Sign in again.")  # noqa: TRY301 - as the others
         person = provider.identify(attempt, answer)
