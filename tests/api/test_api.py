@@ -9,24 +9,30 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-from tests.dashboard.conftest import BASIC, fail, services_of
+from tests.dashboard.conftest import BASIC, SITE, fail, services_of
 from webhooks.api.blueprint import PREFIX, ROUTES
 from webhooks.api.operations import OPERATIONS, Operation
 from webhooks.clock import utc_now
-from webhooks.inbox import Inbox
+from webhooks.inbox import Inbox, Resource
+from webhooks.incidents import Act
+from webhooks.job import NewJob
+from webhooks.views.limits import Limits
 from webhooks.visitors import ROLES, permits
+from webhooks.watches.expectation import Expectation
 
 SOON = (utc_now() + timedelta(days=7)).isoformat()
 BODIES: dict[str, Any] = {
     "snooze": {"until": SOON},
     "note": {"note": "seen"},
     "add_silence": {"matchers": {}, "reason": "upgrade", "end": SOON},
+    "replay_dead_letters": {"ids": [1]},
+    "dismiss_dead_letters": {"ids": [2]},
 }
 
 
-def send(client: FlaskClient, operation: Operation, number: int = 1, **more: Any) -> Any:
+def send(client: FlaskClient, operation: Operation, number: int = 1, luid: str = "none", **more: Any) -> Any:
     """Send the smallest valid request of an operation."""
-    path = PREFIX + operation.path.replace("<number>", str(number))
+    path = PREFIX + operation.path.replace("<number>", str(number)).replace("<luid>", luid)
     if operation.method == "POST":
         more.setdefault("json", BODIES.get(operation.name, {}))
     return client.open(path, method=operation.method, **more)
@@ -38,6 +44,18 @@ def token(client: FlaskClient, role: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {value}"}
 
 
+def dead(inbox: Inbox, *event_ids: int, error: str = "channel not found") -> list[int]:
+    """Let a job of each event die, the first one first, and return the ids of the jobs."""
+    found = []
+    for event_id in event_ids:
+        inbox.events.replay([event_id])
+        inbox.events.plan(lambda _: [NewJob("alerts/1", "notify", rule="alerts", params={"to": "slack:#bi"})])
+        for job in (one for one in inbox.jobs.claim("tests", 50, 60) if one.key == "alerts/1"):
+            inbox.dead_letters.dead_letter(job, error)
+            found.append(job.id)
+    return found
+
+
 def test_routes_are_those_of_the_operations() -> None:
     """The blueprint knows its paths without the models; both tables agree."""
     assert [(one.name, one.method, one.path) for one in OPERATIONS] == list(ROUTES)
@@ -47,12 +65,13 @@ def test_routes_are_those_of_the_operations() -> None:
 def test_objects_are_as_described(client: FlaskClient, inbox: Inbox) -> None:
     """Every object has the documented fields and no others."""
     record = fail(inbox, project="Finance", owner="Ann (ann@acme.example)")
+    dead(inbox, 1)
     acted = client.post(f"{PREFIX}/incidents/{record.id}/acknowledge", json={"note": "mine"})
     assert acted.status_code == 200, acted.json
     added = client.post(f"{PREFIX}/silences", json={"matchers": {"project": ["X"]}, "reason": "r", "end": SOON})
     assert added.status_code == 200, added.json
     for operation in [one for one in OPERATIONS if one.method == "GET"]:
-        found = send(client, operation, 1)
+        found = send(client, operation, 1, record.incident.resource_luid)
         assert found.status_code == 200, (operation.name, found.json)
         operation.returns.model_validate(found.json)
         if operation.is_list and operation.name != "list_rule_versions":
@@ -77,16 +96,21 @@ def test_each_role_may_do_what_the_table_says(protected: FlaskClient) -> None:
 def test_acts_are_in_the_audit_log(protected: FlaskClient) -> None:
     """Every act names the token, and the log has one row for each."""
     inbox = services_of(protected).inbox
-    record = fail(inbox)
+    record, *_ = [fail(inbox) for _ in range(3)]
+    # The first event is replayed itself.
+    replayed, dismissed = dead(inbox, 2, 3)
+    bodies = {"replay_dead_letters": {"ids": [replayed]}, "dismiss_dead_letters": {"ids": [dismissed]}}
     headers = token(protected, "operator")
     acts = [one for one in OPERATIONS if one.method == "POST" and one.name not in {"end_silence"}]
     order = sorted(acts, key=lambda one: one.name == "close")
     for operation in order:
-        answer = send(protected, operation, record.id if "incidents" in operation.path else 1, headers=headers)
+        number = record.id if "incidents" in operation.path else 1
+        body = bodies.get(operation.name, BODIES.get(operation.name, {}))
+        answer = send(protected, operation, number, headers=headers, json=body)
         assert answer.status_code == 200, (operation.name, answer.json)
     rows = inbox.audit.list()
     assert {row.by for row in rows} == {"a operator"}
-    assert [row.act for row in reversed(rows)] == [one.name.replace("_", " ") for one in order]
+    assert [row.act for row in reversed(rows)] == [one.act for one in order]
     assert all(row.origin.startswith("program ") for row in rows)
     assert inbox.audit.verify().broken is None
 
@@ -173,6 +197,85 @@ def test_lists_are_tables_as_well(client: FlaskClient, inbox: Inbox) -> None:
         assert row["state"] == "open"
 
 
+def test_resources_are_listed_and_shown(client: FlaskClient, inbox: Inbox) -> None:
+    """Filters select, each resource is on one page by name, and one has its runs, strikes, freshness and incident."""
+    records = {}
+    for name, project, owner in (("Sales", "Finance/Daily", "Ann"), ("=Sales", "HR", "Ben"), ("Été", "HR", "Ben")):
+        records[name] = fail(inbox, name, strikes=3)
+        inbox.resources.save([Resource(records[name].incident.resource_luid, "workbook", SITE, name, owner, project)])
+    inbox.incidents.act(records["Été"].id, Act("", "acknowledge", "", utc_now(), "Ann"))
+
+    def names(query: str) -> list[str]:
+        answer = client.get(f"{PREFIX}/resources?{query}").json
+        assert answer
+        return [one["name"] for one in answer["items"]]
+
+    assert names("") == ["=Sales", "Sales", "Été"]
+    assert names("name=s*&kind=workbook") == names("project=Daily") == names("owner=ann") == ["Sales"]
+    assert names("state=acknowledged") == ["Été"]
+    assert names("kind=flow") == names("state=snoozed") == []
+    seen, cursor = list[str](), ""
+    while True:
+        page = client.get(f"{PREFIX}/resources?limit=1&cursor={cursor}").json
+        assert page
+        seen += [one["name"] for one in page["items"]]
+        if not (cursor := page["next"] or ""):
+            break
+    assert seen == names("")
+    luid, now = records["Sales"].incident.resource_luid, utc_now()
+    by = (now - timedelta(days=2), now + timedelta(days=1))
+    expected = [Expectation(f"declared Morning {luid}", luid, "workbook", at) for at in by]
+    inbox.expected_runs.announce(SITE, expected, now - timedelta(days=9), tasks=[])
+    (past,) = inbox.expected_runs.due(SITE, now)
+    inbox.expected_runs.settle({past.id: ("came", by[0] - timedelta(hours=1))})
+    found = client.get(f"{PREFIX}/resources/{luid.upper()}").json
+    assert found
+    assert (found["incident"], found["strikes"], found["outcomes"]) == (records["Sales"].id, 3, ["failed"])
+    assert (len(found["runs"]), found["incidents"][0]["id"], found["owner"]) == (1, records["Sales"].id, "Ann")
+    assert found["next_expected_at"][:16] == f"{by[1]:%Y-%m-%dT%H:%M}"
+    (promise,) = found["freshness"]
+    month = by[0].astimezone(services_of(client).settings.zone)
+    assert promise["months"] == [{"month": f"{month:%Y-%m}", "kept": 1, "total": 1}]
+
+
+def test_dead_letters_are_replayed_and_dismissed(protected: FlaskClient) -> None:
+    """Their ids come page by page; one that is not dead or not visible refuses all of them, and nothing is done."""
+    inbox = services_of(protected).inbox
+    for project in ("Finance", "HR", "HR"):
+        record = fail(inbox, project=project)
+        inbox.resources.save([Resource(record.incident.resource_luid, "workbook", SITE, "Sales", "Ann", project)])
+    (first,), (second, third) = dead(inbox, 1), dead(inbox, 2, 3, error="token expired")
+    headers = token(protected, "operator")
+    seen, cursor = list[list[int]](), ""
+    while True:
+        page = protected.get(f"{PREFIX}/dead-letters?limit=1&cursor={cursor}", headers=headers).json
+        assert page
+        seen += [one["ids"] for one in page["items"]]
+        if not (cursor := page["next"] or ""):
+            break
+    assert [sorted(ids) for ids in seen] == [[second, third], [first]]
+    scope = Limits.of(projects=["Finance"]).as_text()
+    value = inbox.sign_ins.create_token(name="x", role="operator", by="tests", seconds=60, scope=scope)
+    limited = {"Authorization": f"Bearer {value}"}
+    visible = protected.get(f"{PREFIX}/dead-letters", headers=limited).json
+    assert visible
+    assert [one["ids"] for one in visible["items"]] == [[first]]
+    for act in ("replay", "dismiss"):
+        refused = protected.post(f"{PREFIX}/dead-letters/{act}", json={"ids": [first, second]}, headers=limited)
+        assert (refused.status_code, inbox.audit.list()) == (404, []), act
+    done = [
+        protected.post(f"{PREFIX}/dead-letters/replay", json={"ids": [first, float(first)]}, headers=limited).json,
+        protected.post(f"{PREFIX}/dead-letters/dismiss", json={"ids": [second, third]}, headers=headers).json,
+    ]
+    assert done == [{"number": 1}, {"number": 2}]
+    assert [(row.act, row.details) for row in inbox.audit.list()] == [
+        ("dismiss", f"2 jobs: {second}, {third}"),
+        ("replay", f"1 job: {first}"),
+    ]
+    states = {job.job.id: job.job.state.word for one in inbox.events.list() for job in one.jobs}
+    assert [states[job_id] for job_id in (first, second, third)] == ["ready", "cancelled", "cancelled"]
+
+
 JSON = {"content_type": "application/json"}
 INVALID: tuple[tuple[str, str, dict[str, Any], int, str], ...] = (
     ("GET", "/incidents?colour=red", {}, 422, "colour"),
@@ -183,6 +286,22 @@ INVALID: tuple[tuple[str, str, dict[str, Any], int, str], ...] = (
     ("GET", "/runs?cursor=x", {}, 404, "cursor"),
     ("GET", "/runs?cursor=NUBuYW4", {}, 404, "cursor"),
     ("GET", "/silences?cursor=x", {}, 404, "cursor"),
+    ("GET", "/silences?cursor=wrI", {}, 404, "cursor"),
+    ("GET", "/dead-letters?cursor=x", {}, 404, "cursor"),
+    ("GET", "/resources?cursor=x", {}, 404, "cursor"),
+    ("GET", "/resources?cursor=AA", {}, 404, "cursor"),
+    ("GET", "/resources?cursor=IEE", {}, 404, "cursor"),
+    ("GET", "/resources?state=closed", {}, 422, "state"),
+    ("GET", "/resources?kind=view", {}, 422, "kind"),
+    ("GET", "/resources/%00", {}, 404, "LUID"),
+    ("GET", "/resources/none", {}, 404, "'none'"),
+    ("POST", "/dead-letters/replay", {"json": {}}, 422, "ids"),
+    ("POST", "/dead-letters/replay", {"json": {"ids": []}}, 422, "ids"),
+    ("POST", "/dead-letters/replay", {"json": {"ids": ["1"]}}, 422, "ids"),
+    ("POST", "/dead-letters/replay", {"json": {"ids": [True]}}, 422, "ids"),
+    ("POST", "/dead-letters/replay", {"json": {"ids": [1.5]}}, 422, "ids"),
+    ("POST", "/dead-letters/dismiss", {"json": {"ids": [2**63]}}, 422, "ids"),
+    ("POST", "/dead-letters/dismiss", {"json": {"ids": [99]}}, 404, "no dead job 99"),
     ("GET", "/incidents?since=yesterday", {}, 422, "since"),
     ("GET", "/incidents?resource=%00", {}, 422, "resource"),
     ("GET", "/incidents/999", {}, 404, "no incident"),

@@ -51,7 +51,14 @@ BODIES = (
     b'{"a":' * 900,
     b" " * 70_000,
 )
-VALID = {"until": "2099-12-31T00:00:00Z", "note": "n", "matchers": {}, "reason": "r", "end": "2099-12-31T00:00:00Z"}
+VALID = {
+    "until": "2099-12-31T00:00:00Z",
+    "note": "n",
+    "matchers": {},
+    "reason": "r",
+    "end": "2099-12-31T00:00:00Z",
+    "ids": [1],
+}
 ARGUMENTS = {"id": 1, "event": 1, "name": "*", "hours": 1, "reason": "r"}
 
 
@@ -110,6 +117,8 @@ def test_no_input_causes_a_server_error(send: Sender) -> None:
         path = PREFIX + operation.path.replace("<number>", "1")
         for number in NUMBERS if operation.has_number else ():
             send(operation.method, path.replace("/1", f"/{number}"), json={})
+        for luid in NUMBERS if operation.has_luid else ():
+            send(operation.method, path.replace("<luid>", luid))
         for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "FOO"):
             send(method, path)
         for headers in HEADERS:
@@ -119,7 +128,7 @@ def test_no_input_causes_a_server_error(send: Sender) -> None:
     for number in range(1, 60):
         send("GET", f"{PREFIX}/events/{number}")
         send.ask("tools/call", {"name": "explain", "arguments": {"event": number}})
-    for name in ("events", "incidents", "runs", "silences", "audit", "rules/versions"):
+    for name in ("events", "incidents", "runs", "silences", "audit", "rules/versions", "resources", "dead-letters"):
         send("GET", f"{PREFIX}/{name}.csv")
     assert send.number > 1000
     assert send.bad == []

@@ -78,7 +78,7 @@ def test_examples_are_answered_as_shown(address: str, app: Flask) -> None:
     """In the order of the page, with its words where they are not made up."""
     fail(app.extensions["webhooks"].inbox, project="Finance")
     found = examples()
-    assert len(found) == 5
+    assert len(found) == 6
     for command, shown in found:
         answer = send(command, address)
         if shown.startswith("{"):

@@ -43,6 +43,7 @@ where = {{ project = ["Finance*", "{MARK}HR*"] }}
 notify = "slack:#finance"
 """
 SOON = (utc_now() + timedelta(hours=5)).isoformat()
+LISTS = ("incidents", "events", "runs", "silences", "audit", "resources", "dead-letters")
 WRITES: dict[str, Any] = {"snooze": {"until": SOON}, "note": {"note": "seen"}}
 
 
@@ -108,8 +109,9 @@ def everything(client: FlaskClient, headers: dict[str, str], records: list[Incid
     ]
     for _, method, path in OPERATIONS:
         if method == "GET":
-            paths += [PREFIX + path.replace("<number>", number) for number in (numbers if "<number>" in path else [""])]
-    paths += [f"{PREFIX}/{name}.csv" for name in ("incidents", "events", "runs", "silences", "audit")]
+            own = luids if "<luid>" in path else numbers if "<number>" in path else [""]
+            paths += [PREFIX + path.replace("<number>", value).replace("<luid>", value) for value in own]
+    paths += [f"{PREFIX}/{name}.csv" for name in LISTS]
     paths += [f"{PREFIX}/runs?resource_luid={luid}" for luid in luids]
     found = {path: client.get(path, headers=headers).text for path in dict.fromkeys(paths)}
     for name in ("whats_wrong", "freshness", "webhooks_health", "search_events"):
@@ -144,6 +146,7 @@ def test_no_response_names_anything_else(browser: FlaskClient) -> None:
     own = records[0].incident.resource_luid
     shown = {"/", "/incidents", "/incidents/1", "/resources", f"/resources/{own}", "/events", "/events/1"}
     shown |= {f"{PREFIX}/{name}" for name in ("status", "incidents", "incidents/1", "events", "events/1", "runs")}
+    shown |= {f"{PREFIX}/{name}" for name in ("resources", f"resources/{own}", "dead-letters.csv")}
     tools = {"whats_wrong", "freshness", "incident 1", "explain 1", f"resource {own}"}
     assert naming >= {*shown, *tools, "/dead-letters"}
     # The same requests show the others to a visitor without limits, so that the test can fail.
@@ -151,6 +154,7 @@ def test_no_response_names_anything_else(browser: FlaskClient) -> None:
     leaking = {path for path, text in whole.items() if MARK in text.lower()}
     others = {"/", "/incidents", "/resources", "/events", "/rules", "/audit", "/dead-letters", "/events/replay?name=*"}
     others |= {f"{PREFIX}/{name}" for name in ("status", "incidents", "events", "runs", "silences.csv", "audit.csv")}
+    others |= {f"{PREFIX}/{name}" for name in ("resources", "dead-letters")}
     assert leaking >= {*others, "/incidents/2", "/events/2", "whats_wrong", "freshness", "search_events", "explain 2"}
 
 

@@ -24,6 +24,11 @@ ROUTES = (
     ("list_events", "GET", "/events"),
     ("get_event", "GET", "/events/<number>"),
     ("replay", "POST", "/events/<number>/replay"),
+    ("list_dead_letters", "GET", "/dead-letters"),
+    ("replay_dead_letters", "POST", "/dead-letters/replay"),
+    ("dismiss_dead_letters", "POST", "/dead-letters/dismiss"),
+    ("list_resources", "GET", "/resources"),
+    ("get_resource", "GET", "/resources/<luid>"),
     ("list_runs", "GET", "/runs"),
     ("list_silences", "GET", "/silences"),
     ("add_silence", "POST", "/silences"),
@@ -58,12 +63,13 @@ def create_agents_blueprint(services: Services) -> Blueprint:
     return blueprint
 
 
-def _respond(services: Services, name: str, number: str | None = None, *, as_csv: bool = False) -> Response:
+def _respond(services: Services, name: str, *, as_csv: bool = False, **place: str) -> Response:
+    """Respond to an operation; `place` has the number or LUID in the path, if there is one."""
     from webhooks.api.operations import OPERATIONS  # noqa: PLC0415 - its models take memory; most servers never need it
     from webhooks.api.serving import respond  # noqa: PLC0415 - as above
 
     operation = next(one for one in OPERATIONS if one.name == name)
-    return respond(services, operation, number, as_csv=as_csv)
+    return respond(services, operation, **place, as_csv=as_csv)
 
 
 def _describe(services: Services) -> Response:

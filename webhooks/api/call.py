@@ -100,8 +100,7 @@ class Call:
 
 def cursor_of(number: int, at: float | None = None) -> str:
     """Return the cursor of the page after an item with this number; `at` is the time by which the list is sorted."""
-    text = str(number) if at is None else f"{number}@{at!r}"
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return _encoded(str(number) if at is None else f"{number}@{at!r}")
 
 
 def number_of(cursor: str) -> int | None:
@@ -109,7 +108,7 @@ def number_of(cursor: str) -> int | None:
     if not cursor:
         return None
     text = _decoded(cursor)
-    number = int(text) if text.isdigit() else 0
+    number = int(text) if text.isascii() and text.isdigit() else 0
     if not 0 < number <= LARGEST_ID or cursor_of(number) != cursor:
         raise Refused(404, NO_CURSOR)
     return number
@@ -125,8 +124,29 @@ def place_of(cursor: str) -> tuple[float, int] | None:
     return float(found[2]), int(found[1])
 
 
+def cursor_of_name(name: str, luid: str) -> str:
+    """Return the cursor of the page after an item in a list that is sorted by name and LUID."""
+    # A NUL character is in no stored text.
+    return _encoded(f"{name}\0{luid}")
+
+
+def name_of(cursor: str) -> tuple[str, str] | None:
+    """Return the name and LUID in a cursor, None for the first page. Raises Refused if it is not one of ours."""
+    if not cursor:
+        return None
+    text = _decoded(cursor)
+    name, _, luid = text.partition("\0")
+    if not luid or "\0" in luid or _encoded(text) != cursor:
+        raise Refused(404, NO_CURSOR)
+    return name, luid
+
+
+def _encoded(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
 def _decoded(cursor: str) -> str:
     try:
-        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except (ValueError, binascii.Error):
         return ""

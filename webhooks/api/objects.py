@@ -190,6 +190,18 @@ class Run(Returned):
     event_ids: list[int]
 
 
+class DeadLetters(Returned):
+    """Dead jobs with the same handler, rule and error, among the newest dead jobs."""
+
+    handler: str
+    rule: str | None
+    error: str
+    number: int
+    last_at: Time
+    ids: list[int] = Field(description="ids of the jobs, for their replay or dismissal")
+    event_ids: list[int]
+
+
 class Silence(Returned):
     """A period in which nothing is sent about some incidents."""
 
@@ -230,6 +242,12 @@ class Done(Returned):
     """The number of the object that was acted on."""
 
     id: int
+
+
+class Counted(Returned):
+    """The number of objects that were acted on."""
+
+    number: int
 
 
 class Problem(BaseModel):

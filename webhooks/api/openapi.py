@@ -33,7 +33,7 @@ ERRORS = {
     "503": "The inbox is unavailable",
 }
 ERRORS_OF_LISTS = {"404": "The cursor is not one of a page"}
-ERRORS_OF_NUMBERS = {"404": "There is no such object"}
+ERRORS_OF_PLACES = {"404": "There is no such object"}
 ERRORS_OF_ACTS = {
     "400": "The body is not JSON",
     "409": "The state of the object does not permit this",
@@ -67,14 +67,14 @@ def document() -> dict[str, Any]:
     references: dict[Any, dict[str, Any]] = {model: schema for (model, _), schema in names.items()}
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
-        path = PREFIX + operation.path.replace("<number>", "{number}")
+        path = PREFIX + operation.path_template
         paths.setdefault(path, {})[operation.method.lower()] = _describe(operation, references, schemas["$defs"])
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Tableau Webhooks",
             "version": "1",
-            "description": "Incidents, events, runs and silences of this server, and what can be done about them.",
+            "description": "What this server has recorded about refreshes, and what can be done about it.",
         },
         "paths": paths,
         "components": {
@@ -87,7 +87,7 @@ def document() -> dict[str, Any]:
 
 def _describe(operation: Operation, references: dict[Any, dict[str, Any]], schemas: dict[str, Any]) -> dict[str, Any]:
     errors = ERRORS | (ERRORS_OF_ACTS if operation.method == "POST" else {})
-    errors |= ERRORS_OF_NUMBERS if operation.has_number else {}
+    errors |= ERRORS_OF_PLACES if operation.names_objects else {}
     errors |= ERRORS_OF_LISTS if "cursor" in operation.parameters.model_fields else {}
     problems = {
         status: {
@@ -120,7 +120,11 @@ def _describe(operation: Operation, references: dict[Any, dict[str, Any]], schem
 
 
 def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
-    if not operation.has_number:
+    schema: dict[str, Any]
+    if operation.has_number:
+        name, schema = "number", {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+    elif operation.has_luid:
+        name, schema = "luid", {"type": "string", "format": "uuid"}
+    else:
         return []
-    schema = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
-    return [{"name": "number", "in": "path", "required": True, "schema": schema}]
+    return [{"name": name, "in": "path", "required": True, "schema": schema}]

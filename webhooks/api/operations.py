@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from webhooks.api import acts, objects, parameters, reads
+from webhooks.api import acts, dead_letters, objects, parameters, reads, resource_objects, resources
 from webhooks.visitors import Role
 
 
@@ -16,7 +16,8 @@ from webhooks.visitors import Role
 class Operation:
     """One method of one path. `parameters` describes the query of a GET, or the body of a POST.
 
-    `run` is called with the call, the parameters, and the number in the path if there is one.
+    `run` is called with the call, the parameters, and the number or LUID in the path if there is one. `does` is the act
+    of webhooks.permissions that a POST does, if that is not its name.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Operation:
     run: Callable[..., dict[str, Any]]
     returns: type[BaseModel]
     parameters: type[parameters.Parameters] = parameters.Parameters
+    does: str = ""
 
     @property
     def summary(self) -> str:
@@ -35,12 +37,27 @@ class Operation:
     @property
     def act(self) -> str:
         """The act of webhooks.permissions that it does; empty for a read."""
-        return self.name.replace("_", " ") if self.method == "POST" else ""
+        return (self.does or self.name.replace("_", " ")) if self.method == "POST" else ""
 
     @property
     def has_number(self) -> bool:
         """Return whether the path contains a number."""
         return "<number>" in self.path
+
+    @property
+    def has_luid(self) -> bool:
+        """Return whether the path contains a LUID."""
+        return "<luid>" in self.path
+
+    @property
+    def names_objects(self) -> bool:
+        """Return whether a request names objects that may not exist."""
+        return self.has_number or self.has_luid or "ids" in self.parameters.model_fields
+
+    @property
+    def path_template(self) -> str:
+        """The path as OpenAPI writes it."""
+        return self.path.replace("<", "{").replace(">", "}")
 
     @property
     def is_list(self) -> bool:
@@ -96,6 +113,45 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("get_event", "GET", "/events/<number>", "viewer", reads.event, objects.Event),
     Operation("replay", "POST", "/events/<number>/replay", "operator", acts.replay, objects.Done),
+    Operation(
+        "list_dead_letters",
+        "GET",
+        "/dead-letters",
+        "viewer",
+        dead_letters.causes,
+        objects.Page[objects.DeadLetters],
+        parameters.PageQuery,
+    ),
+    Operation(
+        "replay_dead_letters",
+        "POST",
+        "/dead-letters/replay",
+        "operator",
+        dead_letters.replay,
+        objects.Counted,
+        parameters.JobsBody,
+        does="replay",
+    ),
+    Operation(
+        "dismiss_dead_letters",
+        "POST",
+        "/dead-letters/dismiss",
+        "operator",
+        dead_letters.dismiss,
+        objects.Counted,
+        parameters.JobsBody,
+        does="dismiss",
+    ),
+    Operation(
+        "list_resources",
+        "GET",
+        "/resources",
+        "viewer",
+        resources.resources,
+        objects.Page[resource_objects.Resource],
+        parameters.ResourcesQuery,
+    ),
+    Operation("get_resource", "GET", "/resources/<luid>", "viewer", resources.resource, resource_objects.ResourceStory),
     Operation("list_runs", "GET", "/runs", "viewer", reads.runs, objects.Page[objects.Run], parameters.RunsQuery),
     Operation(
         "list_silences",

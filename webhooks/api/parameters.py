@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from webhooks.inbox.event_lists import MAX_DEAD
+from webhooks.incidents.evidence import ResourceKind
 from webhooks.incidents.incident import IncidentKind, IncidentState
 from webhooks.incidents.silences import MATCHERS
 
@@ -24,12 +26,21 @@ def _require_iso(value: Any) -> Any:
     return value
 
 
+def _require_number(value: Any) -> Any:
+    """Return the value. Raises ValueError for a text or a boolean; 1.0 is a whole number in JSON."""
+    if isinstance(value, bool | str):
+        raise ValueError("it should be a whole number")  # noqa: TRY004 - pydantic reports a ValueError only
+    return value
+
+
 Time = Annotated[AwareDatetime, BeforeValidator(_require_iso)]
 # A NUL character is in no stored text, and PostgreSQL refuses it.
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 Texts = Annotated[list[Text], Field(max_length=20)]
 Note = Annotated[str, StringConstraints(max_length=MAX_NOTE, strip_whitespace=True, pattern=r"^[^\x00]*$")]
 EventState = Literal["received", "planned", "ignored", "ready", "running", "done", "skipped", "dead", "cancelled"]
+OpenState = Literal["open", "acknowledged", "snoozed"]
+JobId = Annotated[int, Field(ge=1, le=2**63 - 1), BeforeValidator(_require_number)]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Matcher = Literal["site", "project", "path", "resource_name", "resource_luid", "kind", "reason_class", "tags"]
 
@@ -74,6 +85,18 @@ class RunsQuery(PageQuery):
     since: Time | None = Field(None, description="leave out those that ended before")
 
 
+class ResourcesQuery(PageQuery):
+    """Filters for resources; of several values of one parameter, one has to match."""
+
+    # It has the name by which the list is sorted.
+    cursor: str = Field("", max_length=2000, description="`next` of the page before; empty for the first page")
+    name: Texts = Field(default_factory=list, description="name with * and ?")
+    project: Texts = Field(default_factory=list, description="project or its path, with * and ?")
+    owner: Texts = Field(default_factory=list, description="name or e-mail address, with * and ?")
+    kind: list[ResourceKind] = Field(default_factory=list)
+    state: list[OpenState] = Field(default_factory=list, description="state of an open incident of the resource")
+
+
 class AuditQuery(PageQuery):
     """Filters for the audit log."""
 
@@ -102,6 +125,12 @@ class SnoozeBody(NoteBody):
     """Until when there are no reminders."""
 
     until: Time
+
+
+class JobsBody(Parameters):
+    """Dead jobs by their ids, which the list of dead letters has."""
+
+    ids: Annotated[list[JobId], Field(min_length=1, max_length=MAX_DEAD)]
 
 
 class WeeklyBody(Parameters):

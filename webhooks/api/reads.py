@@ -11,7 +11,7 @@ from webhooks.views import silence_wording
 from webhooks.views.formats import iso
 from webhooks.views.incident_objects import incident_object
 from webhooks.views.incident_story import read_story, story_object
-from webhooks.views.json_objects import event_object, hide_in
+from webhooks.views.json_objects import event_object, hide_in, run_object
 from webhooks.views.server_health import read_webhook_health
 from webhooks.views.status import OPEN_STATES, read_status, status_object
 
@@ -92,23 +92,8 @@ def runs(call: Call, query: RunsQuery) -> dict[str, Any]:
     found, following = call.inbox.runs.page(
         resource_luid=query.resource_luid, since=query.since, before=before, limit=query.limit
     )
-    items = [
-        {
-            "site_luid": run.site_luid,
-            "resource_luid": run.resource_luid,
-            "resource_kind": run.resource_kind,
-            "resource_name": run.resource_name,
-            "started_at": iso(run.started_at),
-            "ended_at": iso(run.ended_at),
-            "outcome": run.outcome,
-            "reason": run.reason,
-            "reason_class": run.reason_class,
-            "job_luid": run.job_luid,
-            "event_ids": list(run.event_ids),
-        }
-        for run in found
-    ]
-    return {"items": hide_in(items, call.redact), "next": cursor_of(following[1], following[0]) if following else None}
+    items = [run_object(run, call.redact) for run in found]
+    return {"items": items, "next": cursor_of(following[1], following[0]) if following else None}
 
 
 def silences(call: Call, query: PageQuery) -> dict[str, Any]:

@@ -30,11 +30,18 @@ HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def respond(services: Services, operation: Operation, number: str | None = None, *, as_csv: bool = False) -> Response:
-    """Return the response of an operation to the current request."""
+def respond(
+    services: Services,
+    operation: Operation,
+    number: str | None = None,
+    luid: str | None = None,
+    *,
+    as_csv: bool = False,
+) -> Response:
+    """Return the response of an operation to the current request; `number` or `luid` is in its path."""
     try:
         call = Call(services, authorize(services, operation.role), utc_now())
-        found = run(call, operation, number)
+        found = run(call, operation, number, luid)
         wants_csv = as_csv or request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv"
         if wants_csv and operation.is_list:
             response = Response(to_csv(found["items"]), content_type="text/csv; charset=utf-8")
@@ -70,17 +77,22 @@ def authorize(services: Services, role: visitors.Role) -> Visitor:
     return visitor
 
 
-def run(call: Call, operation: Operation, number: str | None) -> dict[str, Any]:
+def run(call: Call, operation: Operation, number: str | None, luid: str | None = None) -> dict[str, Any]:
     """Return the result of an operation. Raises Refused."""
-    numbers = []
+    places: list[int | str] = []
+    if luid is not None:
+        # PostgreSQL refuses a NUL character.
+        if "\0" in luid:
+            raise Refused(404, f"There is no object with the LUID {luid[:60]!r}.")
+        places = [luid.lower()]
     if number is not None:
         if not number.isascii() or not number.isdigit() or len(number) > len(str(LARGEST_ID)):
             raise Refused(404, f"There is no object with the number {number[:30]!r}.")
-        numbers = [int(number)]
-        if not 0 < numbers[0] <= LARGEST_ID:
+        places = [int(number)]
+        if not 0 < int(number) <= LARGEST_ID:
             raise Refused(404, f"There is no object with the number {number}.")
     given = _query(operation.parameters) if operation.method == "GET" else _body()
-    return operation.run(call, parse(operation.parameters, given), *numbers)
+    return operation.run(call, parse(operation.parameters, given), *places)
 
 
 def parse(model: type[Parameters], given: Mapping[str, Any]) -> Parameters:

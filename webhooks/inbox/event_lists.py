@@ -136,6 +136,11 @@ class EventLists:
             for (handler, rule, error), members in groups.items()
         ]
 
+    def dead_jobs(self, job_ids: Sequence[int]) -> set[int]:
+        """Return those of the jobs that are dead and in the scope."""
+        query = select(jobs.c.id).where(text(DEAD), jobs.c.id.in_(job_ids), *self._scope.jobs())
+        return {row["id"] for row in self._store.rows(query)}
+
     def rule_activity(self) -> dict[str, dict[str, int]]:
         """Return the states of the jobs of each rule, among the newest jobs."""
         newest = select(func.max(jobs.c.id)).scalar_subquery()

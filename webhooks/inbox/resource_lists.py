@@ -65,6 +65,7 @@ class ResourceLists:
         *,
         names: Collection[str] = (),
         projects: Collection[str] = (),
+        owners: Collection[str] = (),
         kinds: Collection[str] = (),
         luids: Collection[str] | None = None,
         after: tuple[str, str] | None = None,
@@ -72,9 +73,9 @@ class ResourceLists:
     ) -> list[RefreshedContent]:
         """Return content by name, with one statement; `after` is the name and the LUID where a page ended.
 
-        `names` and `projects` are patterns with `*` and `?`; `luids` limits the list to some content.
+        `names`, `projects` and `owners` are patterns with `*` and `?`; `luids` limits the list to some content.
         """
-        filters = [*self._scope.content(refreshed_content), *_filters(names, projects, kinds, luids)]
+        filters = [*self._scope.content(refreshed_content), *_filters(names, projects, owners, kinds, luids)]
         columns = refreshed_content.c
         if after is not None:
             name, luid = after
@@ -149,7 +150,11 @@ class ResourceLists:
 
 
 def _filters(
-    names: Collection[str], projects: Collection[str], kinds: Collection[str], luids: Collection[str] | None
+    names: Collection[str],
+    projects: Collection[str],
+    owners: Collection[str],
+    kinds: Collection[str],
+    luids: Collection[str] | None,
 ) -> list[ColumnElement[bool]]:
     columns = refreshed_content.c
     filters: list[ColumnElement[bool]] = []
@@ -158,6 +163,10 @@ def _filters(
     if projects:
         paths = [pattern for project in projects for pattern in (project, f"*/{project}")]
         filters.append(or_(*(name_filter(resources.c.project, path) for path in paths)))
+    if owners:
+        # An owner is stored as its name, or as: Ann Lee (ann@example.org).
+        people = [pattern for owner in owners for pattern in (owner, f"{owner} (*)", f"*({owner})")]
+        filters.append(or_(*(name_filter(resources.c.owner, person) for person in people)))
     if kinds:
         filters.append(columns.resource_kind.in_(kinds))
     if luids is not None:

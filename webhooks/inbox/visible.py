@@ -20,6 +20,9 @@ from webhooks.inbox.silences import Silences
 if TYPE_CHECKING:
     from webhooks.inbox import Inbox
 
+# Jobs per transaction: an event that is received meanwhile waits for one batch.
+BATCH = 200
+
 
 class VisibleInbox:
     """The parts of the inbox that are limited to a scope. What is outside of it does not exist here."""
@@ -77,8 +80,10 @@ class VisibleDeadLetters:
 
     def requeue_jobs(self, job_ids: Sequence[int]) -> int:
         """Make dead jobs ready again, and return how many."""
-        return self._dead_letters.requeue_jobs(self._lists.visible_jobs(job_ids))
+        batches = (job_ids[start : start + BATCH] for start in range(0, len(job_ids), BATCH))
+        return sum(self._dead_letters.requeue_jobs(self._lists.visible_jobs(batch)) for batch in batches)
 
     def dismiss(self, job_ids: Sequence[int]) -> int:
         """Cancel dead jobs, and return how many."""
-        return self._dead_letters.dismiss(self._lists.visible_jobs(job_ids))
+        batches = (job_ids[start : start + BATCH] for start in range(0, len(job_ids), BATCH))
+        return sum(self._dead_letters.dismiss(self._lists.visible_jobs(batch)) for batch in batches)

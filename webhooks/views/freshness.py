@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import date, tzinfo
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 class Month:
     """A month of a promise: on `kept` of `total` days the content was fresh in time."""
 
-    name: str
+    first_day: date
     kept: int
     total: int
+
+    @property
+    def name(self) -> str:
+        """The month as people write it: `January 2026`."""
+        return f"{self.first_day:%B %Y}"
 
     @property
     def share(self) -> str:
@@ -37,12 +42,12 @@ class Promise:
 def promises(times: Iterable[PromisedTime], zone: tzinfo) -> list[Promise]:
     """Return the promises by name; `times` are newest first, and the newest gives the time of the day."""
     by: dict[str, str] = {}
-    months: dict[str, dict[str, list[bool]]] = {}
+    months: dict[str, dict[date, list[bool]]] = {}
     for one in times:
         at = one.at.astimezone(zone)
         by.setdefault(one.watch, f"{at:%H:%M}")
-        months.setdefault(one.watch, {}).setdefault(f"{at:%B %Y}", []).append(one.kept)
+        months.setdefault(one.watch, {}).setdefault(at.date().replace(day=1), []).append(one.kept)
     return [
-        Promise(watch, by[watch], [Month(name, sum(kept), len(kept)) for name, kept in months[watch].items()])
+        Promise(watch, by[watch], [Month(first_day, sum(kept), len(kept)) for first_day, kept in months[watch].items()])
         for watch in sorted(by)
     ]

@@ -11,6 +11,7 @@ from webhooks.views.wording import attempts_by_replay
 
 if TYPE_CHECKING:
     from webhooks.inbox import Attempt, EventRecord, JobRecord
+    from webhooks.incidents import Run
 
 Hide = Callable[[str], str]
 
@@ -79,6 +80,27 @@ def attempt_object(attempt: Attempt, replays: int, hide: Hide) -> dict[str, Any]
         "outcome": attempt.outcome,
         "error": None if attempt.outcome == "done" else hide_in(attempt.error, hide),
     }
+
+
+def run_object(run: Run, hide: Hide) -> dict[str, Any]:
+    """Return one refresh of a workbook, data source or flow; `hide` masks secrets."""
+    found: dict[str, Any] = hide_in(
+        {
+            "site_luid": run.site_luid,
+            "resource_luid": run.resource_luid,
+            "resource_kind": run.resource_kind,
+            "resource_name": run.resource_name,
+            "started_at": iso(run.started_at),
+            "ended_at": iso(run.ended_at),
+            "outcome": run.outcome,
+            "reason": run.reason,
+            "reason_class": run.reason_class,
+            "job_luid": run.job_luid,
+            "event_ids": list(run.event_ids),
+        },
+        hide,
+    )
+    return found
 
 
 def hide_in(value: Any, hide: Hide) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from flask import Response
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from webhooks.inbox.event_lists import DeadCause
 
 PATH = "/dead-letters"
-# Jobs per transaction: an event that is received meanwhile waits for one batch.
-BATCH = 200
 
 
 def show(visit: Visit) -> Page:
@@ -40,8 +37,7 @@ def replay(visit: Visit) -> Response:
     """Make the dead jobs of a cause ready again."""
     cause = _cause(visit)
     _record(visit, "replay", cause)
-    for batch in _batches(cause.job_ids):
-        visit.inbox.dead_letters.requeue_jobs(batch)
+    visit.inbox.dead_letters.requeue_jobs(cause.job_ids)
     visit.inbox.incidents.announce()
     return done(PATH, "replay")
 
@@ -50,8 +46,7 @@ def dismiss(visit: Visit) -> Response:
     """Cancel the dead jobs of a cause: they are reported and listed no more."""
     cause = _cause(visit)
     _record(visit, "dismiss", cause)
-    for batch in _batches(cause.job_ids):
-        visit.inbox.dead_letters.dismiss(batch)
+    visit.inbox.dead_letters.dismiss(cause.job_ids)
     return done(PATH, "dismiss")
 
 
@@ -71,7 +66,3 @@ def _cause(visit: Visit) -> DeadCause:
 def _record(visit: Visit, act: str, cause: DeadCause) -> None:
     details = f"{count(cause.number, 'job')} of {cause.rule or cause.handler}: {cause.error}"
     visit.record(act, "dead letters", details)
-
-
-def _batches(ids: Sequence[int]) -> list[Sequence[int]]:
-    return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
