@@ -12,7 +12,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Self
@@ -28,6 +28,8 @@ CALLBACK = "/login/finish"
 DISCOVERY = "/.well-known/openid-configuration"
 # The browser waits for discovery, keys and the token, one after the other.
 LIMITS = Timeouts(connect=3, step=4, total=8)
+# Threads of a process that wait for the provider at the same time. The others receive events, also if it hangs.
+MAX_WAITING = 3
 # Seconds for which the provider's configuration and keys are used.
 REMEMBERED_SECONDS = 3600.0
 # Keys are read again for an unknown one, but no more often than this: anyone may send a token with another key.
@@ -108,6 +110,7 @@ class Provider:
         secret = settings.oidc_client_secret.get_secret_value()
         self._transport = Transport("The identity provider", secrets=[secret], ca_bundle=str(settings.ca_bundle or ""))
         self._lock = threading.Lock()
+        self._waiting = threading.BoundedSemaphore(MAX_WAITING)
         self._read: dict[str, tuple[float, dict[str, Any]]] = {}
 
     @property
@@ -210,7 +213,7 @@ class Provider:
         supported = self._configuration().get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
         method = "client_secret_basic" if "client_secret_basic" in supported else "client_secret_post"
         return OAuth2Client(
-            session=_Session(self._transport),
+            session=_Session(self._send),
             client_id=self._settings.oidc_client_id,
             client_secret=secret,
             token_endpoint_auth_method=method if secret else "none",
@@ -222,8 +225,8 @@ class Provider:
     def _endpoint(self, name: str) -> str:
         """Return an endpoint of the configuration. Raises SignInFailed for one that is less safe than the issuer."""
         url = self._configuration().get(name)
-        scheme = urlsplit(self._settings.oidc_issuer).scheme
-        if not isinstance(url, str) or urlsplit(url).scheme not in ("https", scheme):
+        schemes = ("https", urlsplit(self._settings.oidc_issuer).scheme)
+        if not isinstance(url, str) or urlsplit(url).scheme not in schemes:
             raise SignInFailed(f"The provider's configuration has no usable {name}.")
         return url
 
@@ -243,24 +246,33 @@ class Provider:
             known = self._read.get(url)
         if known and time.monotonic() - known[0] < seconds:
             return known[1]
-        response = _send(self._transport, Request("GET", url))
-        found = response.json()
-        if response.status != 200 or not found:
+        response = self._send(Request("GET", url))
+        if response.status != 200 or not (found := response.json()):
             raise SignInFailed(f"The identity provider responded {response.status} without JSON at {url}")
         with self._lock:
             self._read[url] = (time.monotonic(), found)
         return found
 
+    def _send(self, request: Request) -> Response:
+        if not self._waiting.acquire(blocking=False):
+            raise SignInFailed("Other sign-ins are waiting for the identity provider. Sign in again in a few seconds.")
+        try:
+            return self._transport.send(request, LIMITS)
+        except NotifierError as error:
+            raise SignInFailed(str(error)) from error
+        finally:
+            self._waiting.release()
+
 
 class _Session:
     """The part of an HTTP library that Authlib uses, with our deadlines, proxies and certificates."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+    def __init__(self, send: Callable[[Request], Response]) -> None:
+        self._send = send
 
     def post(self, url: str, *, data: Mapping[str, str], headers: Mapping[str, str], auth: Any, **_: Any) -> _Answer:
         url, own, body = auth.prepare("POST", url, dict(headers), urlencode(data))
-        return _Answer(_send(self._transport, Request("POST", url, own, body.encode())))
+        return _Answer(self._send(Request("POST", url, own, body.encode())))
 
 
 class _Answer:
@@ -276,13 +288,6 @@ class _Answer:
 
     def raise_for_status(self) -> None:
         raise SignInFailed(f"The identity provider responded {self.status_code}.")
-
-
-def _send(transport: Transport, request: Request) -> Response:
-    try:
-        return transport.send(request, LIMITS)
-    except NotifierError as error:
-        raise SignInFailed(str(error)) from error
 
 
 def _words(error: Exception) -> str:

@@ -250,6 +250,19 @@ def test_a_new_key_is_read(browser: FlaskClient, provider: IdentityProvider, mon
     assert sign_in(browser, provider).status_code == 303
 
 
+def test_a_slow_provider_does_not_hold_all_threads(
+    browser: FlaskClient, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While as many threads wait for the provider as may, others are refused at once; each makes room again."""
+    with monkeypatch.context() as patched:
+        patched.setattr("webhooks.openid.MAX_WAITING", 0)
+        response = browser.get("/login/start")
+    assert (response.status_code, "Other sign-ins are waiting" in response.text) == (502, True)
+    assert provider.requests == []
+    forget(browser)
+    assert {sign_in(browser, provider).status_code for _ in range(4)} == {303}
+
+
 def test_a_provider_that_cannot_be_used_is_named(
     browser: FlaskClient, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
