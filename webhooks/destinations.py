@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
@@ -12,6 +12,8 @@ from notifiers import KINDS, Notifiers, parse_destination
 
 DEFAULT = "default"
 OWNER, PROJECT_OWNER = "owner", "project_owner"
+# What the table [routes] has for the project of the content.
+ROUTES = "routes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ def normalize(text: str) -> str:
         return special.removeprefix("slack:")
     if special in {DEFAULT, *FROM_TABLEAU}:
         return special
+    if special == ROUTES:
+        raise ValueError(f"{ROUTES} is for notify in rules and watches; name a channel, for example slack:#bi")
     try:
         return str(parse_destination(text))
     except ValueError as error:
@@ -63,6 +67,14 @@ def resolve_default(text: str, with_default_address: Container[str]) -> str:
     if text != DEFAULT:
         return text
     return "slack" if "slack" in with_default_address else "console"
+
+
+def destinations_of(params: Mapping[str, Any]) -> list[str]:
+    """Return the destinations that a notify with these parameters may have: one, or those of its routes."""
+    to = str(params.get("to", DEFAULT))
+    if to != ROUTES:
+        return [to]
+    return list(dict.fromkeys(place for _, place in params.get("routes", ()) if place))
 
 
 def kind_of(text: str, with_default_address: Container[str]) -> str:

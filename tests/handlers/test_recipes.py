@@ -77,6 +77,11 @@ RECIPE_STEPS: dict[str, list[Step]] = {
         Step(10, FAILED, ("slack:#marketing-data",), name="Web Traffic"),
         Step(20, FAILED, ("slack:#bi",), name="Delivery Times"),
     ],
+    "routes": [
+        Step(0, FAILED, ("slack:#finance-data", "slack:ben")),
+        Step(10, FAILED, ("slack:#marketing-data",), name="Web Traffic"),
+        Step(20, FAILED, ("slack:#bi",), name="Delivery Times"),
+    ],
     "on-call": [
         Step(0, FAILED, ("slack:#bi",)),
         Step(29, ""),

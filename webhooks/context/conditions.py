@@ -169,7 +169,7 @@ def _match(name: str, patterns: Patterns, content: Any, context: Context) -> Mat
         private = name == "project" and getattr(content, "location_type", "") == PERSONAL_SPACE
         return match_values(name, patterns, [], shown="none (Personal Space)" if private else "none")
     if name == "project" and reference.luid:
-        return _match_project(patterns, reference, context)
+        return match_project(patterns, reference, context)
     return match_values(name, patterns, [reference.name or _user_name(reference, context)])
 
 
@@ -186,7 +186,7 @@ def _user_name(user: Reference, context: Context) -> str:
     return str(name)
 
 
-def _match_project(patterns: Patterns, project: Reference, context: Context) -> Match:
+def match_project(patterns: Patterns, project: Reference, context: Context) -> Match:
     """Compare a project's name and path. Raises Permanent if the path is needed and Tableau does not give all of it."""
     values, shown = [project.name] if project.name else [], project.name
     try:

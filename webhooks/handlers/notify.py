@@ -14,8 +14,9 @@ from notifiers import Message, Picture
 from tableau_rest import TableauError
 from webhooks.context import Context, Lookup, Upkeep
 from webhooks.context.failed_job import NO_REASON, ask, find_failed_job, look_up_reason, recorded_reason
+from webhooks.context.routing import find_route
 from webhooks.context.schedules import find_downstream, find_schedule
-from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER
+from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER, ROUTES
 from webhooks.errors import Permanent
 from webhooks.event import MONITOR, Event
 from webhooks.handlers.notice import bring_up_to_date, with_address
@@ -63,6 +64,7 @@ class NotifyParams(Params):
     quiet: Weekly | None = Field(None, description="hours in which nothing is sent")
     each: bool = Field(default=False, description="a message for each failure instead of one per problem")
     mention: MentionText | None = Field(None, description="whom the first message mentions: @here, a group, a member")
+    routes: tuple[tuple[str, str], ...] = Field((), description="the table [routes], with a destination or none each")
 
     def policy(self, rule: str, to: str, zone: tzinfo) -> Policy:
         """Return when the destination `to` is notified of an incident; hours are in `zone`."""
@@ -107,21 +109,24 @@ def notify(context: Context, params: NotifyParams) -> None:
 
 
 def _with_destination(context: Context, params: NotifyParams) -> NotifyParams:
-    """Return the params with the destination that a template in them means for the event, the same on each attempt.
+    """Return the params with the destination that a template or the routes mean for the event, fixed by a checkpoint.
 
     Raises Permanent if a value in it is absent: the message must not go to a place that no one has named.
     """
-    if not is_jinja(params.to):
+    if params.to != ROUTES and not is_jinja(params.to):
         return params
 
     def find() -> str:
+        to = find_route(context, params.routes) if params.to == ROUTES else params.to
+        if not is_jinja(to):
+            return to
         lookup = Lookup() if context.event.type.content_gone else context.lookup
         project, owner = _project_and_owner(context, lookup)
         values = event_values(context.event, Details(lookup.content, project, owner), context.settings.zone)
         try:
-            return resolve_destination(params.to, values)
+            return resolve_destination(to, values)
         except ValueError as error:
-            raise Permanent(f"Cannot find the destination {params.to}: {error}") from error
+            raise Permanent(f"Cannot find the destination {to}: {error}") from error
 
     return params.model_copy(update={"to": context.checkpoint("destination", find)})
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 
 from notifiers import KINDS
-from webhooks.destinations import normalize
+from webhooks.destinations import ROUTES, normalize
 from webhooks.messages.templates import check_template, is_jinja, names_of, render
 
 EXAMPLE = "slack:#{{ resource.project | slug }}"
@@ -17,7 +17,9 @@ KNOWN = ("name", "event_type", "project", "owner", "event", "resource")
 
 
 def check_destination(text: str) -> str:
-    """Return a destination in its canonical spelling, or a template of one. Raises ValueError."""
+    """Return a destination in its canonical spelling, a template of one, or `routes`. Raises ValueError."""
+    if text.strip() == ROUTES:
+        return ROUTES
     if not is_jinja(text):
         return normalize(text)
     kind = text.partition(":")[0].strip()

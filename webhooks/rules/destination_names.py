@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from notifiers import KINDS
-from webhooks.destinations import DEFAULT, FROM_TABLEAU, normalize
+from webhooks.destinations import DEFAULT, FROM_TABLEAU, ROUTES, normalize
 from webhooks.rules.errors import InvalidValue, Problem
 
 NAME = re.compile(r"[A-Za-z][\w-]{0,49}")
@@ -73,7 +73,7 @@ class DestinationNames:
 
 
 def _name_problem(name: str) -> str:
-    if name in KINDS or name in {DEFAULT, *FROM_TABLEAU}:
+    if name in KINDS or name in {DEFAULT, ROUTES, *FROM_TABLEAU}:
         return "is a destination already; choose another name"
     if not NAME.fullmatch(name):
         return "is not a name; write letters, digits, - and _"

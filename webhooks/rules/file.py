@@ -8,13 +8,14 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
-from webhooks.destinations import DEFAULT, CommonDestination
+from webhooks.destinations import DEFAULT, ROUTES, CommonDestination
 from webhooks.rules.access import NO_OPERATORS, Access
 from webhooks.rules.actions import Actions
 from webhooks.rules.destination_names import DestinationNames
 from webhooks.rules.digest import DigestModel
 from webhooks.rules.document import TWO_BRACKETS, Document, Place
 from webhooks.rules.errors import InvalidValue, RulesError, validate
+from webhooks.rules.routes import Routes
 from webhooks.rules.rule import Rule
 from webhooks.rules.rule_table import RuleParser, with_defaults
 from webhooks.rules.rules import Rules
@@ -25,7 +26,7 @@ T = TypeVar("T")
 
 # The sections of an included file, and those that only the rules file may have.
 SHARED_SECTIONS = ("rule", "watch", "defaults")
-SECTIONS = (*SHARED_SECTIONS, "dead_letters", "digest", "access", "destinations", INCLUDE)
+SECTIONS = (*SHARED_SECTIONS, "dead_letters", "digest", "access", "destinations", ROUTES, INCLUDE)
 
 
 class DeadLettersModel(BaseModel):
@@ -72,13 +73,22 @@ class _Parser:
 
     def parse(self, documents: Sequence[Document], missing: Sequence[str]) -> Rules:
         self.rules.names = self._section("destinations", DestinationNames.parse, DestinationNames())
+        # Errors in the table are reported once, not at each rule that uses it.
+        missing_routes = Routes() if ROUTES in self._main.tables else None
+        names = self.rules.names
+        self.rules.routes = self._section(ROUTES, lambda table: Routes.parse(table, names), missing_routes)
         self._check_includes(missing)
         defaults = self._defaults(self._main)
         rules = [rule for document in documents for rule in self._rules_of(document, defaults)]
         tables = [found for document in documents for found in self._tables(document, "watch")]
         watches = [watch for place, table in tables if (watch := self.rules.watch(place, table))]
-        warnings = [str(warning) for warning in self.rules.warnings]
         valid = [rule for rule in rules if rule]
+        actions = [*(one.actions for one in valid), *(one.actions for one in watches)]
+        is_used = any(ROUTES in action.params for of_one in actions for action in of_one)
+        if ROUTES in self._main.tables and not self.rules.errors and not is_used:
+            advice = f'no rule uses this table; write notify = "{ROUTES}" in a rule'
+            self.rules.warnings.append(Place(self._main, ROUTES, (ROUTES,)).diagnostic(advice))
+        warnings = [str(warning) for warning in self.rules.warnings]
         if not self.rules.errors and not any([*(one.enabled for one in valid), *(one.enabled for one in watches)]):
             reason = "all rules are disabled" if rules else "the file contains no rule"
             warnings.append(f"{reason}: events are stored, but no rule acts on them")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from webhooks.destinations import ROUTES
 from webhooks.rules.actions import Actions, parse_actions
 from webhooks.rules.conditions import ConditionError, EventFilter, Where, parse_patterns
 from webhooks.rules.destination_names import DestinationNames
@@ -17,6 +18,7 @@ from webhooks.rules.document import Place
 from webhooks.rules.errors import Diagnostic, InvalidValue, Problem, validate
 from webhooks.rules.mistakes import find_mistakes
 from webhooks.rules.policy import SHARED_KEYS, with_shared_keys
+from webhooks.rules.routes import EXAMPLE, Routes
 from webhooks.rules.rule import Rule, RuleAction
 from webhooks.rules.watches import WATCH_KEYS, Watch, WatchModel, check_watch, check_where
 from webhooks.spelling import hint
@@ -58,6 +60,8 @@ class RuleParser:
     actions: Actions
     max_attempts: int
     names: DestinationNames
+    # None if the file has no such table.
+    routes: Routes | None = None
     errors: list[Diagnostic] = field(default_factory=list)
     warnings: list[Diagnostic] = field(default_factory=list)
     # The place of each name's first rule. Jobs refer to their rule by its name.
@@ -165,7 +169,8 @@ class RuleParser:
             if name == NOTIFY:
                 value = with_shared_keys(self.names.resolve(value), shared)
             try:
-                actions += parse_actions(name, value, self.actions[name])
+                for action in parse_actions(name, value, self.actions[name]):
+                    actions += self._routed(action) if name == NOTIFY else [action]
             except InvalidValue as error:
                 self._error(at, *(_of_shared_key(at, one, shared) for one in error.problems))
         for text, count in Counter(f"{action.action} {action.label}".rstrip() for action in actions).items():
@@ -173,6 +178,17 @@ class RuleParser:
                 path = (text.partition(" ")[0],)
                 self._error(at, Problem(f"{text} is given {count} times; once is enough", path))
         return tuple(actions)
+
+    def _routed(self, action: RuleAction) -> list[RuleAction]:
+        """Return the action, or one per destination of a route. Raises InvalidValue."""
+        if "routes" in action.params:
+            raise InvalidValue(Problem(f"routes is not known here; write a table [{ROUTES}]", (NOTIFY,)))
+        if action.params.get("to") != ROUTES:
+            return [action]
+        if self.routes is None:
+            advice = f"{ROUTES} needs a table [{ROUTES}], and below it for example {EXAMPLE}"
+            raise InvalidValue(Problem(f"{NOTIFY}: {advice}", (NOTIFY,)))
+        return self.routes.expand(action)
 
     def _error(self, place: Place, *problems: Problem) -> None:
         self.errors += [place.diagnostic(one.text, one.path) for one in problems]

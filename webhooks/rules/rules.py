@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING
 
-from webhooks.destinations import DEFAULT
+from webhooks.destinations import DEFAULT, destinations_of
 from webhooks.event import WATCH_FIELD, Event
 from webhooks.event_types import EVENT_TYPES, FLOW_RUN_FAILED, RefreshOutcome, event_type, refresh_event_type
 from webhooks.job import NewJob, Verdict
@@ -49,7 +49,7 @@ class Rules:
         """The destinations of all enabled rules and watches, and those of dead letters and of the digest."""
         enabled = [action for rule in self.rules if rule.enabled for action in rule.actions]
         enabled += [action for watch in self.watches if watch.enabled for action in watch.actions]
-        notified = [str(action.params.get("to", DEFAULT)) for action in enabled if action.action == "notify"]
+        notified = [to for action in enabled if action.action == "notify" for to in destinations_of(action.params)]
         # Of a template, only an event decides which destination it is.
         notified = [to for to in notified if not is_jinja(to)]
         return (*notified, *self.dead_letters, *(self.digest.notify if self.digest else ()))

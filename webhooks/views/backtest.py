@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from webhooks.destinations import DEFAULT
+from webhooks.destinations import DEFAULT, ROUTES
 from webhooks.event import Event
 from webhooks.incidents import evidence
 from webhooks.job import DEAD_LETTERS, INCIDENT_HANDLERS, PLANNING_FAILED, Job, JobState, NewJob
@@ -85,6 +85,12 @@ class Comparison:
                     if step.to is not None:
                         self.uncertain.add(step.to)
                     old = None
+            # Only the project decides whether a route has a second destination.
+            if step.to is not None and step.to.startswith(f"{ROUTES} "):
+                self.conditional.add(step.action)
+                if old is None or _listed(old.params) != _listed(new.params):
+                    self.uncertain.add(step.to)
+                    old = None
             if old is None or old.state is not JobState.SKIPPED:
                 _count_message(self._counted_now, self.to_send, step, (event.id, new.rule), problem)
 
@@ -119,6 +125,9 @@ def action_of(job: Job | NewJob) -> Action:
 
 def _step(job: Job | NewJob) -> _Step:
     to = str(job.params.get("to", DEFAULT)) if job.handler == NOTIFY else None
+    if to == ROUTES:
+        # Which destination it is, only Tableau knows.
+        to = wording.job_title(job).removeprefix(f"{NOTIFY} ")
     return _Step(action_of(job), to, bool(job.params.get("each")))
 
 

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from notifiers import Message
+from webhooks.destinations import ROUTES, destinations_of
 from webhooks.event import Event
 from webhooks.handlers.notice import details_of
 from webhooks.handlers.notify import NotifyParams
@@ -44,6 +45,13 @@ def preview_message(event: Event, params: NotifyParams, rule: str, now: datetime
     shown = IncidentDetails(number=1, rule=rule, project=PROJECT, owner=OWNER, link=LINK, advice=event.type.advice)
     values = template_values(incident, shown, now, tags=TAGS, zone=zone)
     return _composed(incident, shown, {"title": params.title or "", "text": params.text or ""}, values, zone)
+
+
+def destination_words(params: NotifyParams) -> str:
+    """Return where the messages go: the destination, or `routes` with all that a project can have."""
+    if params.to != ROUTES:
+        return params.to
+    return f"{params.to} ({', '.join(destinations_of(params.model_dump()))})"
 
 
 def notice_message(record: IncidentRecord, notice: NoticeRecord, now: datetime, zone: tzinfo) -> Message:

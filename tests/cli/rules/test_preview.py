@@ -45,6 +45,17 @@ def test_messages_are_shown_as_each_medium_would(flask: Run, file: Path) -> None
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
+def test_preview_lists_the_destinations_of_routes(flask: Run, tmp_path: Path) -> None:
+    """All that a project can have are named, with that of the other projects."""
+    file = tmp_path / "routes.toml"
+    file.write_text('[routes]\nHR = ["slack:#hr", "owner"]\n[[rule]]\nname = "R"\non = "*"\nnotify = "routes"\n')
+    result = flask("rules", "preview", "R", "WorkbookCreated", "--rules", file)
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (
+        0,
+        "To routes (slack:#hr, default), routes (owner)",
+    )
+
+
 def test_every_event_type_has_a_preview(flask: Run, file: Path) -> None:
     """Also one that the rule does not select, which a note says."""
     for name in ("SiteCreated", "FlowRunFailed", "SubscriptionFailed", "UserDeleted", "LabelUpdated"):

@@ -242,6 +242,21 @@ def test_backtest_counts_messages_by_destination(
     assert re.search(r"slack:#maybe +0 +≤ 2 +\+2", text)
 
 
+def test_backtest_counts_messages_of_routes(
+    flask: Run, tmp_path: Path, receive: Receive, claim: Callable[[], list[Job]]
+) -> None:
+    """Each event has one of the routes; whether its route has a second destination, only Tableau knows."""
+    receive("WorkbookCreated")
+    claim()
+    file = tmp_path / "new.toml"
+    file.write_text('[routes]\nHR = ["slack:#hr", "owner"]\n[[rule]]\nname = "R"\non = "*"\nnotify = "routes"\n')
+    lines = objects(flask("rules", "backtest", file, "--json").stdout)
+    numbers = {one["messages_to"]: (one["would"], one["at_most"]) for one in lines if "messages_to" in one}
+    assert (numbers["routes"], numbers["routes 2"]) == ((1, False), (1, True))
+    steps = {one["step"]: one["at_most"] for one in lines if "step" in one}
+    assert (steps["notify routes"], steps["notify routes 2"]) == (False, True)
+
+
 def test_backtest_of_an_invalid_file_ends_with_1(flask: Run, tmp_path: Path) -> None:
     """A file with errors is not used."""
     file = tmp_path / "broken.toml"

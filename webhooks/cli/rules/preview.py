@@ -49,7 +49,7 @@ def preview(rule: str, event: str | None, file: Path | None, name: str | None) -
     is sent.
     """
     from webhooks.handlers.notify import NotifyParams  # noqa: PLC0415 - it imports the clients of other services
-    from webhooks.views.rule_preview import preview_message  # noqa: PLC0415 - as above
+    from webhooks.views.rule_preview import destination_words, preview_message  # noqa: PLC0415 - as above
 
     by_name = {one.name: one for one in valid_rules(file).rules}
     found = by_name.get(rule)
@@ -69,7 +69,7 @@ def preview(rule: str, event: str | None, file: Path | None, name: str | None) -
         raise Failure(f'Rule "{found.name}" sends no messages: it has no notify.')
     for same in groups.values():
         message = preview_message(shown, same[0], found.name, utc_now(), application.settings().zone)
-        destinations = terminal.printable(", ".join(params.to for params in same))
+        destinations = terminal.printable(", ".join(map(destination_words, same)))
         terminal.show(terminal.styled(f"To {destinations}", "bold"), "", *as_slack(message), "", *as_sms(message), "")
         terminal.show(*as_mail(message), "")
 

@@ -11,7 +11,7 @@ import click
 from webhooks.cli.support import application
 from webhooks.cli.support.consent import require_consent
 from webhooks.cli.trigger.sample import Payload, encode
-from webhooks.destinations import DEFAULT, kind_of
+from webhooks.destinations import destinations_of, kind_of
 from webhooks.event import TEST_FIELD, Malformed, Unprocessable, parse
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
@@ -62,8 +62,8 @@ def _real_actions(services: Services, payloads: Sequence[Payload]) -> list[str]:
             with suppress(Malformed, Unprocessable):
                 event = parse(encode(payload))
             for job in services.planner.jobs(event) if event else ():
-                to, addressed = str(job.params.get("to", DEFAULT)), notifiers.with_default_address
-                if job.handler != "notify" or kind_of(to, addressed) in real:
+                addressed = notifiers.with_default_address
+                if job.handler != "notify" or any(kind_of(to, addressed) in real for to in destinations_of(job.params)):
                     titles[job_title(job)] = None
     except (RulesError, RegistrationError) as error:
         click.secho(f"warning: cannot read the rules: {error}", fg="yellow", err=True)

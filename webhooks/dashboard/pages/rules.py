@@ -63,7 +63,7 @@ def try_event(visit: Visit) -> Page:
 def _messages(visit: Visit, event: Event, new: Sequence[NewJob]) -> Iterator[tuple[list[str], str, Message]]:
     """Yield the messages that jobs would send: the destinations, the rule and the message, equal ones once."""
     from webhooks.handlers.notify import NotifyParams  # noqa: PLC0415 - it imports the clients of other services
-    from webhooks.views.rule_preview import preview_message  # noqa: PLC0415 - as above
+    from webhooks.views.rule_preview import destination_words, preview_message  # noqa: PLC0415 - as above
 
     groups: dict[tuple[str, str | None, str | None], list[NotifyParams]] = {}
     for job in new:
@@ -72,7 +72,7 @@ def _messages(visit: Visit, event: Event, new: Sequence[NewJob]) -> Iterator[tup
             groups.setdefault((job.rule or "", params.title, params.text), []).append(params)
     for (rule, _, _), same in groups.items():
         message = preview_message(event, same[0], rule, visit.now, visit.zone)
-        yield [params.to for params in same], rule, message
+        yield [*map(destination_words, same)], rule, message
 
 
 def _page(visit: Visit, versions: Any, shown: RuleVersion | None, values: dict[str, Any]) -> Page:
