@@ -193,18 +193,20 @@ class Provider:
         groups = tuple(map(str, [given] if isinstance(given, str) else given if isinstance(given, list) else ()))
         # Entra ID leaves out groups if there are more than 200:
         # https://learn.microsoft.com/en-us/entra/identity-platform/id-token-claims-reference#groups-overage-claim
-        if not groups and self._settings.oidc_groups_claim in (claims.get("_claim_names") or {}):
+        left_out = claims.get("_claim_names")
+        if not groups and isinstance(left_out, Mapping) and self._settings.oidc_groups_claim in left_out:
             raise SignInFailed(
                 "The provider has left out the groups, because there are too many. Let it send those that are assigned "
                 "to this application, or use roles of the application (OIDC_GROUPS_CLAIM=roles)."
             )
+        subject = claims.get("sub")
+        if not isinstance(subject, str) or not subject.strip():
+            raise SignInFailed("The ID token names no one: its sub is empty.")
         email = str(claims.get("email") or "")
         names = (claims.get(name) for name in ("name", "preferred_username", "email", "sub"))
         name = " ".join(str(next(filter(None, names))).split())
         is_verified = claims.get("email_verified") in (True, "true")
-        return Identity(
-            cut(str(claims["sub"]), MAX_NAME), cut(name, MAX_NAME), email if is_verified else "", groups[:MAX_GROUPS]
-        )
+        return Identity(cut(subject, MAX_NAME), cut(name, MAX_NAME), email if is_verified else "", groups[:MAX_GROUPS])
 
     def _client(self) -> Any:
         from authlib.oauth2.client import OAuth2Client  # noqa: PLC0415 - as above

@@ -141,6 +141,9 @@ def test_groups_decide_on_role_and_limits(browser: FlaskClient, provider: Identi
     assert {entry.act for entry in services_of(browser).inbox.audit.list()} == {"sign in", "sign-in refused"}
     provider.person = {"sub": "42", "_claim_names": {"groups": "src1"}}
     assert "there are too many" in sign_in(browser, provider).text
+    for person in ({"sub": ""}, {"sub": " "}, {"sub": "42", "name": "Nobody", "_claim_names": 5}):
+        provider.person = person
+        assert sign_in(browser, provider).status_code == 403, person
 
 
 def test_invalid_tokens_are_refused(browser: FlaskClient, provider: IdentityProvider) -> None:

@@ -106,8 +106,7 @@ class Presses:
     def _remember(self, connection: Connection, key: str) -> float | None:
         """Return the time, or None if the press was stored before."""
         wall = self._store.to_wall(self._store.now(connection))
-        old = (presses.c.received_at < wall - REMEMBERED, presses.c.key.not_like(f"{SMS_PREFIX}%"))
-        connection.execute(delete(presses).where(*old))
+        forget_old(connection, wall)
         new = self._store.upsert(presses).on_conflict_do_nothing(index_elements=["key"]).returning(presses.c.key)
         is_new = connection.execute(new, {"key": key, "received_at": wall}).first() is not None
         return wall if is_new else None
@@ -132,3 +131,9 @@ def _problem(states: set[str], changing: set[str] | None) -> str:
     if changing is None or states & changing:
         return ""
     return CLOSED if states == {"closed"} else REPEATED
+
+
+def forget_old(connection: Connection, wall: float) -> None:
+    """Delete what was remembered for a day, except for replies by SMS; `wall` is the time in seconds since 1970."""
+    old = (presses.c.received_at < wall - REMEMBERED, presses.c.key.not_like(f"{SMS_PREFIX}%"))
+    connection.execute(delete(presses).where(*old))

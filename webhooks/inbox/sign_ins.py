@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Table, delete, insert, select
 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.presses import forget_old
 from webhooks.inbox.schema import api_tokens, page_sessions, presses, sign_in_failures
 
 SESSION_SECONDS = 12 * 3600.0
@@ -88,6 +89,7 @@ class SignIns:
 
         def use(connection: Connection) -> bool:
             wall = self._store.to_wall(self._store.now(connection))
+            forget_old(connection, wall)
             return connection.execute(new.values(key=_key(key, "sign-in"), received_at=wall)).rowcount > 0
 
         return self._store.write(use)
