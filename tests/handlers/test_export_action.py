@@ -14,6 +14,7 @@ from tests.support.simulated_actions import Simulation
 from webhooks.context import call
 from webhooks.context.exports import export_limit
 from webhooks.errors import Permanent, RetryLater, Skip
+from webhooks.event import Event
 from webhooks.registry import registry
 from webhooks.rules import RulesError, parse
 
@@ -76,6 +77,63 @@ def test_file_that_slack_refuses_is_reported(simulation: Simulation) -> None:
     simulation.inject(kind="error", target="slack", path="files", code="file_uploads_disabled")
     with pytest.raises(Permanent, match=r"The message was sent, its file was not: .*file_uploads_disabled"):
         simulation.run(simulation.happen("WorkbookRefreshSucceeded", name="Sales"), 'export = "slack:#bi"')
+
+
+def test_rules_do_not_use_up_each_others_limit(simulation: Simulation, tmp_path: Path) -> None:
+    """Two rules that export the same view with other filters save a file each; each has `per_day` for itself."""
+    simulation.settings = simulation.settings.model_copy(update={"export_dir": tmp_path})
+    rule = 'export = {{ to = "folder", format = "csv", per_day = 1, filters = {{ Region = "{}" }} }}\n'
+    second = '[[rule]]\nname = "West"\non = "WorkbookRefreshSucceeded"\n'
+    both = rule.format("East") + second + rule.format("West")
+    simulation.run(simulation.happen("WorkbookRefreshSucceeded", name="Sales"), both)
+    assert len(list(tmp_path.glob("*.csv"))) == 2
+    with pytest.raises(Skip, match="limit reached: export was done 1 times"):
+        simulation.run(simulation.happen("WorkbookRefreshSucceeded", name="Sales"), both)
+
+
+def test_events_without_content_have_a_limit(simulation: Simulation, tmp_path: Path) -> None:
+    """Without a LUID, the events of one type count together."""
+    simulation.settings = simulation.settings.model_copy(update={"export_dir": tmp_path})
+    rule = 'export = { to = "folder", format = "csv", per_day = 1, workbook = "Sales" }'
+
+    def unknown() -> Event:
+        return simulation.event(**{**simulation.happen("AdminPromoted").payload, "resource_luid": ""})
+
+    simulation.run(unknown(), rule)
+    with pytest.raises(Skip, match="limit reached: export was done 1 times"):
+        simulation.run(unknown(), rule)
+    # Content has a limit of its own.
+    assert simulation.run(simulation.happen("WorkbookRefreshSucceeded", name="Sales"), rule)
+
+
+@pytest.mark.second_stage
+def test_message_gets_its_file_though_the_limit_is_reached_meanwhile(simulation: Simulation) -> None:
+    """A job whose message was sent goes on, although another one of the rule has ended since."""
+    rule = 'export = { to = "slack:#bi", per_day = 1 }'
+    simulation.inject(kind="error", target="slack", path="files", code="internal_error", times=1)
+    job = simulation.job(simulation.happen("WorkbookRefreshSucceeded", name="Sales"), rule)
+    with pytest.raises(RetryLater, match="its picture was not"):
+        call(registry.handler("export"), simulation.context(job))
+    simulation.inbox.jobs.finish(simulation.job(simulation.happen("WorkbookRefreshSucceeded", name="Sales"), rule))
+    assert call(registry.handler("export"), simulation.context(job)) == "Sales sent to slack:#bi as pdf"
+    assert len(simulation.running.world.slack.files) == 1
+    with pytest.raises(Skip, match="limit reached"):
+        simulation.run(simulation.happen("WorkbookRefreshSucceeded", name="Sales"), rule)
+
+
+def test_workbooks_of_the_same_name(simulation: Simulation, tmp_path: Path) -> None:
+    """The error lists their LUIDs, which can be used; a long name in any script is cut for the folder."""
+    simulation.settings = simulation.settings.model_copy(update={"export_dir": tmp_path})
+    home = simulation.running.world.home
+    first, second = list(home.workbooks.values())[:2]
+    first.name = second.name = "売上分析" * 30
+    orders, rule = "DatasourceRefreshSucceeded", 'export = {{ to = "folder", workbook = "{}" }}'
+    with pytest.raises(Permanent, match=r"2 workbooks are called .*; write the LUID: ") as refused:
+        simulation.run(simulation.happen(orders, name="Orders"), rule.format(first.name))
+    assert second.luid in str(refused.value)
+    simulation.run(simulation.happen(orders, name="Orders"), rule.format(second.luid))
+    (saved,) = tmp_path.glob("*.pdf")
+    assert saved.name.partition(" ")[2].startswith("売上分析")
 
 
 def test_exports_stay_within_tableaus_limit(simulation: Simulation, tmp_path: Path) -> None:

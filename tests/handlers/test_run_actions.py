@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from simulator.world import refresh
 from simulator.world.site import Job
+from tableau_rest import MemorySessions, PersonalAccessToken, Tableau
 from tests.support.simulated_actions import Simulation
+from tests.tableau_rest.test_metadata import PATH as METADATA
+from tests.tableau_rest.test_metadata import failed
+from tests.tableau_rest.tiny import OTHER, running
 from webhooks.context import call
 from webhooks.errors import Permanent, RetryLater, Skip
 from webhooks.event import Event, build
@@ -118,6 +124,27 @@ def test_owner_who_cannot_be_notified_is_named(simulation: Simulation) -> None:
         simulation.run(simulation.happen("DatasourceRefreshFailed", name="Orders"), "downstream = true")
 
 
+def test_incomplete_lineage_is_in_the_result(simulation: Simulation) -> None:
+    """While Tableau builds its index, some workbooks are missing, and the job says so."""
+    event = simulation.happen("DatasourceRefreshFailed", name="Orders")
+    owner = {"name": "ann", "email": "ann@acme.example"}
+    book = {"luid": OTHER, "name": "Sales", "projectName": "Finance", "owner": owner}
+    source: dict[str, object] = {"luid": event.resource_luid, "name": "Orders", "downstreamWorkbooks": [book]}
+    with closing(running()) as server:
+        tiny = next(server)
+        credential = PersonalAccessToken("bot", "s3cr3t-value")
+        with Tableau(tiny.url, "mk", credential, sessions=MemorySessions()) as client:
+            reply = partial(failed, "BACKFILL_RUNNING", "WARNING")
+            tiny.replies[METADATA] = reply({"publishedDatasources": [source]})
+            dry = "downstream = { dry_run = true }"
+            with pytest.raises(Skip, match=r"1 owner of 1 workbook would be notified; .* owners may be missing"):
+                simulation.run(event, dry, tableau=lambda: client)
+            tiny.replies[METADATA] = reply({"publishedDatasources": [{**source, "downstreamWorkbooks": []}]})
+            again = simulation.happen("DatasourceRefreshFailed", name="Orders")
+            with pytest.raises(Skip, match=r"no workbook uses it; .* owners may be missing"):
+                simulation.run(again, dry, tableau=lambda: client)
+
+
 def test_content_is_transferred_once(simulation: Simulation) -> None:
     """Owner and project change in one call; names that Tableau does not have are dead-lettered."""
     home = simulation.running.world.home
@@ -138,6 +165,19 @@ def test_content_is_transferred_once(simulation: Simulation) -> None:
         simulation.run(simulation.happen("WorkbookUpdated", name="Sales"), 'transfer = { project = "Nowhere/At all" }')
     with pytest.raises(Skip, match="a user cannot be transferred"):
         simulation.run(simulation.happen("AdminPromoted"), wanted)
+
+
+def test_content_is_not_given_to_one_of_several_users_of_a_name(simulation: Simulation) -> None:
+    """Users of several domains may have the same name: the job is dead-lettered with their LUIDs, which can be used."""
+    home = simulation.running.world.home
+    sales = home.workbooks[content(simulation, "workbook", "Sales")]
+    first, second = [one for one in home.users.values() if one.luid != sales.owner][:2]
+    before, second.name = sales.owner, first.name
+    with pytest.raises(Permanent, match=f"2 users are called {first.name}; write the LUID: .*{second.luid}"):
+        simulation.run(simulation.happen("WorkbookUpdated", name="Sales"), f'transfer = {{ owner = "{first.name}" }}')
+    assert sales.owner == before
+    simulation.run(simulation.happen("WorkbookUpdated", name="Sales"), f'transfer = {{ owner = "{second.luid}" }}')
+    assert sales.owner == second.luid
 
 
 def test_flow_and_task_are_started(simulation: Simulation) -> None:
@@ -162,6 +202,17 @@ def test_flow_and_task_are_started(simulation: Simulation) -> None:
     missing = "0" * 8 + task.luid[8:]
     with pytest.raises(Skip, match="this task no longer exists"):
         simulation.run(simulation.happen("DatasourceRefreshSucceeded", name="Orders"), f'run_task = "{missing}"')
+
+
+def test_started_run_is_reported_though_the_limit_is_reached_meanwhile(simulation: Simulation) -> None:
+    """A job that has started its run returns it on its next attempt; other rules have limits of their own."""
+    rule = 'run_flow = { flow = "Clean Orders", per_day = 1 }'
+    job = simulation.job(simulation.happen("DatasourceRefreshSucceeded", name="Orders"), rule)
+    result = call(registry.handler("run_flow"), simulation.context(job))
+    simulation.inbox.jobs.finish(simulation.job(simulation.happen("DatasourceRefreshSucceeded", name="Orders"), rule))
+    assert call(registry.handler("run_flow"), simulation.context(job)) == result
+    with pytest.raises(Skip, match="limit reached: run_flow was done 1 times"):
+        simulation.run(simulation.happen("DatasourceRefreshSucceeded", name="Orders"), rule)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 from pydantic import Field
 
 from tableau_rest.errors import NotFound, UnknownUri
-from webhooks.context.lookup import kind_noun, look_up
+from webhooks.context.lookup import kind_noun, look_up, resource_luid
 from webhooks.errors import Skip
 from webhooks.job import MISSING, JobState
 
@@ -78,18 +78,38 @@ def change_once(context: Context, limits: Limits, find: Callable[[], Change]) ->
 
 def check_daily_limit(context: Context, per_day: int) -> None:
     """Raise Skip if other jobs of the same action have changed the same content `per_day` times within 24 hours."""
-    done = done_within_a_day(context)
+    _check_limit(context, done_within_a_day(context), per_day)
+
+
+def check_limit_of_rule(context: Context, per_day: int, begun: Callable[[], bool]) -> None:
+    """Raise Skip if the rule has done the same action for the same content `per_day` times within 24 hours.
+
+    For actions that leave the content as it is, so that rules with other views or flows do not use up each other's
+    limit. A job of which `begun` returns that a part of it is done goes on: others may have ended since.
+    """
+    done = done_within_a_day(context, of_rule=True)
+    if done < per_day or not begun():
+        _check_limit(context, done, per_day)
+
+
+def _check_limit(context: Context, done: int, per_day: int) -> None:
     if done >= per_day:
         raise Skip(f"limit reached: {context.job.handler} was done {done} times within 24 hours (per_day = {per_day})")
 
 
-def done_within_a_day(context: Context) -> int:
-    """Return how many other jobs of the same action have ended for this content within 24 hours.
+def done_within_a_day(context: Context, *, of_rule: bool = False) -> int:
+    """Return how many other jobs of the same action, or of the same rule, have ended for this content within 24 hours.
 
-    They count from their end, however old their events are.
+    They count from their end, however old their events are. All events of a type that have no content count together.
     """
-    events = context.inbox.events.list(resources=[str(context.luid)], limit=MAX_EVENTS)
+    if context.luid:
+        events = context.inbox.events.list(resources=[context.luid], limit=MAX_EVENTS)
+    else:
+        found = context.inbox.events.list(event_types=[context.event.event_type], limit=MAX_EVENTS)
+        events = [event for event in found if resource_luid(event.event) is None]
     jobs = [record.job for event in events for record in event.jobs if record.job.id != context.job.id]
+    if of_rule:
+        jobs = [job for job in jobs if job.rule == context.job.rule]
     ended = [job for job in jobs if job.handler == context.job.handler and job.state is JobState.DONE]
     return sum(job.finished_at is not None and job.finished_at >= context.now() - DAY for job in ended)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from notifiers.limits import Limit
+from tableau_rest.protocol.luid import is_luid
 from tableau_rest.protocol.query import is_expressible, where
 from webhooks.context.changes import content_now
 from webhooks.errors import Permanent, RetryLater, Skip
@@ -37,7 +38,7 @@ def take_export(context: Context) -> None:
 
 
 def find_workbook(context: Context, name: str | None) -> Workbook:
-    """Return the workbook of this name with its views; without a name, the one that the event is about.
+    """Return the workbook of this name or LUID with its views; without one, that which the event is about.
 
     Raises Skip if the event is about no workbook or it is gone, Permanent if there is not exactly one of the name.
     """
@@ -47,11 +48,14 @@ def find_workbook(context: Context, name: str | None) -> Workbook:
             raise Skip('the event is about no workbook; name one: workbook = "Sales"')
         found: Workbook = content_now(context, ("workbook",), "has no views")
         return found
+    if is_luid(name):
+        return tableau.workbook(name)
     filters: list[Any] = [where("name", "eq", name)] if is_expressible(name) else []
     luids = [one.luid for one in tableau.workbooks(*filters) if one.name == name]
-    if len(luids) != 1:
-        problem = "several workbooks are" if luids else "no workbook that the server's Tableau user can see is"
-        raise Permanent(f"{problem.capitalize()} called {name}")
+    if not luids:
+        raise Permanent(f"The site has no workbook called {name}, or the server's Tableau user cannot see it")
+    if len(luids) > 1:
+        raise Permanent(f"{len(luids)} workbooks are called {name}; write the LUID: {' or '.join(luids)}")
     return tableau.workbook(luids[0])
 
 

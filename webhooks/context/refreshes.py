@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from notifiers.limits import Limit
 from tableau_rest import AlreadyRunning, NotFound
 from webhooks.context.lookup import kind_noun
+from webhooks.job import MISSING, Namespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 # Tableau Cloud starts no more by REST, https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_data_sources.htm
 STARTS, SECONDS = 60, 3600.0
+
+
+# The checkpoint with the LUID of Tableau's job.
+STARTED = "refresh"
 
 
 class RefreshRefused(Exception):
@@ -34,6 +39,11 @@ def take_start(inbox: Inbox, site_luid: str) -> None:
     if again := inbox.budgets.take([Limit(f"tableau refresh starts {site_luid.lower()}", STARTS, SECONDS)]):
         words = f"Tableau accepts {STARTS} refreshes an hour; the next one can start at {again:%H:%M} UTC"
         raise RefreshRefused(words, again)
+
+
+def is_started(context: Context) -> bool:
+    """Return whether an earlier attempt of the job has started its refresh."""
+    return context.inbox.checkpoints.get(context.job, STARTED, namespace=Namespace.HANDLER) is not MISSING
 
 
 def start_refresh(context: Context, kind: str, luid: str, *, site_luid: str, incremental: bool = False) -> str:
@@ -57,7 +67,7 @@ def start_refresh(context: Context, kind: str, luid: str, *, site_luid: str, inc
         return job.luid
 
     try:
-        return str(context.once("refresh", start))
+        return str(context.once(STARTED, start))
     except AlreadyRunning:
         raise RefreshRefused("a refresh is queued or running already") from None
     except NotFound:

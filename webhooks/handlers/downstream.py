@@ -11,11 +11,14 @@ from notifiers.message import EMAIL
 from notifiers.table import Table
 from tableau_rest.models import Dependent
 from webhooks.context import Context
-from webhooks.context.changes import DryRun, PerDay, check_daily_limit
+from webhooks.context.changes import DryRun, PerDay, check_limit_of_rule
 from webhooks.errors import Permanent, Skip
 from webhooks.incidents.wording import count
+from webhooks.job import MESSAGE_PREFIX, MISSING
 from webhooks.messages.event_message import as_text
 from webhooks.registry import Params, action
+
+INCOMPLETE = "Tableau's Metadata API did not return all workbooks, so owners may be missing"
 
 
 class DownstreamParams(Params):
@@ -37,19 +40,23 @@ def downstream(context: Context, params: DownstreamParams) -> str:
     """
     if context.event.content_kind != "datasource" or context.luid is None or context.event.type.content_gone:
         raise Skip("only existing data sources have workbooks that use them")
-    check_daily_limit(context, params.per_day)
     found = context.tableau.downstream_workbooks(context.luid)
     owners = workbooks_by_owner(found.workbooks)
     if not owners:
-        raise Skip(
-            "no workbook uses it" if not found.workbooks else "its workbooks have no owner with an e-mail address"
-        )
+        reason = "no workbook uses it" if not found.workbooks else "its workbooks have no owner with an e-mail address"
+        raise Skip(reason if found.complete else f"{reason}; {INCOMPLETE}")
+    chosen = sorted(owners, key=lambda one: (-len(owners[one]), one))[: params.people]
+    keys = [f"{MESSAGE_PREFIX}downstream {owner}" for owner in chosen]
+    recorded = context.inbox.checkpoints
+    check_limit_of_rule(
+        context, params.per_day, lambda: any(recorded.get(context.job, key) is not MISSING for key in keys)
+    )
     workbooks = count(len(found.workbooks), "workbook")
     if params.dry_run:
-        raise Skip(f"dry run: {count(len(owners), 'owner')} of {workbooks} would be notified")
+        words = f"dry run: {count(len(owners), 'owner')} of {workbooks} would be notified"
+        raise Skip(words if found.complete else f"{words}; {INCOMPLETE}")
     problems: list[str] = []
     later: NotifierError | None = None
-    chosen = sorted(owners, key=lambda one: (-len(owners[one]), one))[: params.people]
     for owner in chosen:
         try:
             context.notify(f"{params.by}:{owner}", _message(context, params, owners[owner]), key=f"downstream {owner}")
@@ -64,7 +71,7 @@ def downstream(context: Context, params: DownstreamParams) -> str:
     left_out = (
         f"{len(owners) - len(chosen)} more not notified (people = {params.people})" if owners.keys() - chosen else ""
     )
-    return "; ".join(filter(None, [result, left_out, *problems]))
+    return "; ".join(filter(None, [result, left_out, "" if found.complete else INCOMPLETE, *problems]))
 
 
 def workbooks_by_owner(workbooks: tuple[Dependent, ...]) -> dict[str, list[Dependent]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from notifiers import Message, Picture
 from webhooks.context import Context
-from webhooks.context.changes import CHANGED, DryRun, PerDay, check_daily_limit
+from webhooks.context.changes import CHANGED, DryRun, PerDay, check_limit_of_rule
 from webhooks.context.exports import Format, choose_view, find_workbook, render, take_export
 from webhooks.destinations import normalize
 from webhooks.errors import Permanent, Skip
@@ -27,6 +28,8 @@ WITH_FILES = ("slack", "email")
 UNSAFE_IN_FILENAMES = re.compile(r"[^\w .()-]+")
 # Bytes; mail servers refuse larger messages.
 MAX_FILE = 20 * 1024 * 1024
+# Bytes of a file's name without its ending and its numbers; file systems accept 255 in all.
+MAX_NAME = 180
 
 
 def check_target(text: str) -> str:
@@ -46,7 +49,9 @@ class ExportParams(Params):
         "slack", description="where the file goes: slack:#channel, email:ann@example.org, or folder (EXPORT_DIR)"
     )
     format: Format = Field("pdf", description="png, pdf or csv")
-    workbook: str | None = Field(None, min_length=1, description="name of the workbook; without it, that of the event")
+    workbook: str | None = Field(
+        None, min_length=1, description="name of the workbook, or its LUID; without it, that of the event"
+    )
     view: str | None = Field(None, min_length=1, description="name of the view; without it, the default one")
     filters: dict[str, str | list[str]] = Field({}, description="values of the view's filters, by field")
     text: str = Field("", max_length=2000, description="your own text in the message")
@@ -63,7 +68,10 @@ def export(context: Context, params: ExportParams) -> str:
     done = context.inbox.checkpoints.get(context.job, CHANGED)
     if done is not MISSING:
         return str(done)
-    check_daily_limit(context, params.per_day)
+    message_key = f"{MESSAGE_PREFIX}export {params.to}"
+    check_limit_of_rule(
+        context, params.per_day, lambda: context.inbox.checkpoints.get(context.job, message_key) is not MISSING
+    )
     workbook = find_workbook(context, params.workbook)
     # A PDF shows all views of a workbook.
     is_whole = params.format == "pdf" and params.view is None and not params.filters
@@ -92,21 +100,28 @@ def export(context: Context, params: ExportParams) -> str:
 def file_name(workbook: Workbook, view: View | None, file_format: Format) -> str:
     """Return a name that all file systems accept."""
     name = f"{workbook.name} - {view.name}" if view else workbook.name
-    return f"{UNSAFE_IN_FILENAMES.sub('_', name).strip(' .')[:100] or 'export'}.{file_format}"
+    # A character has up to four bytes.
+    safe = UNSAFE_IN_FILENAMES.sub("_", name).strip(" .").encode()[:MAX_NAME].decode(errors="ignore").strip(" .")
+    return f"{safe or 'export'}.{file_format}"
 
 
 def save(context: Context, file: Picture) -> None:
-    """Save the file in EXPORT_DIR under a name with the event's number, so that it is there once. Raises Permanent."""
+    """Save the file in EXPORT_DIR under a name with the numbers of event and job, so that it is there once.
+
+    Raises Permanent if there is no such folder or it cannot be written.
+    """
     folder = context.settings.export_dir
     if folder is None:
         raise Permanent("EXPORT_DIR is not set; it names the folder for exported files")
-    target = folder / f"{context.event.id} {file.filename}"
+    target = folder / f"{context.event.id}-{context.job.id} {file.filename}"
     unfinished = target.with_name(f".{target.name}.part")
     try:
         unfinished.write_bytes(file.data)
         unfinished.replace(target)
     except OSError as error:
-        raise Permanent(f"The file could not be saved: {error}") from None
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise Permanent(f"The file could not be saved in EXPORT_DIR; mend that and replay the job: {error}") from None
     context.log.info("File saved: %s", target)
 
 

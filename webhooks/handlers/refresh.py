@@ -8,10 +8,9 @@ from pydantic import Field
 
 from webhooks.context import Context
 from webhooks.context.changes import DryRun, PerDay, done_within_a_day
-from webhooks.context.refreshes import RefreshRefused, start_refresh
+from webhooks.context.refreshes import RefreshRefused, is_started, start_refresh
 from webhooks.errors import RetryLater, Skip
 from webhooks.incidents import Act
-from webhooks.job import MISSING, Namespace
 from webhooks.registry import Params, action
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def refresh(context: Context, params: RefreshParams) -> str:
 
 def _check_limits(context: Context, params: RefreshParams, record: IncidentRecord | None, author: str) -> None:
     """Raise Skip if the content has recovered, or was refreshed often enough."""
-    if context.inbox.checkpoints.get(context.job, "refresh", namespace=Namespace.HANDLER) is not MISSING:
+    if is_started(context):
         return
     if record is not None and not record.incident.is_open:
         raise Skip("it has recovered meanwhile")

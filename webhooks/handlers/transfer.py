@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from tableau_rest.protocol.luid import is_luid
 from tableau_rest.protocol.query import is_expressible, where
 from webhooks.context import Context
 from webhooks.context.changes import Change, DryRun, PerDay, change_once, content_now
@@ -19,7 +20,9 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 class TransferParams(Params):
     """The new owner and the new project."""
 
-    owner: Name | None = Field(None, description="user name of the new owner; on Tableau Cloud an e-mail address")
+    owner: Name | None = Field(
+        None, description="user name of the new owner, on Tableau Cloud an e-mail address; or LUID"
+    )
     project: Name | None = Field(None, description="path of the new project, such as Finance/Archive")
     per_day: PerDay = 3
     dry_run: DryRun = False
@@ -58,11 +61,20 @@ def transfer(context: Context, params: TransferParams) -> str:
 
 
 def find_owner(context: Context, name: str) -> str:
-    """Return the LUID of the user with exactly this name. Raises Permanent if the site has none."""
+    """Return the LUID of the user with exactly this name. Raises Permanent if there is none, or more than one.
+
+    Users of several domains of a Tableau Server may have the same name; a LUID is returned as it is.
+    """
+    if is_luid(name):
+        return name.lower()
     filters = [where("name", "eq", name)] if is_expressible(name) else []
     found = [one for one in context.tableau.users(*filters, fields="") if one.name == name]
     if not found:
         raise Permanent(f"The site has no user {name}; write the user name as in Tableau")
+    if len(found) > 1:
+        raise Permanent(
+            f"{len(found)} users are called {name}; write the LUID: {' or '.join(one.luid for one in found)}"
+        )
     return found[0].luid
 
 

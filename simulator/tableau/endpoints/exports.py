@@ -6,6 +6,7 @@ https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_workbooks_
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import quote
 
 from flask import Response
 
@@ -36,7 +37,10 @@ def _filters(call: ApiCall) -> list[str]:
 def _file(data: bytes, mimetype: str, name: str = "") -> Response:
     response = Response(data, mimetype=mimetype)
     if name:
-        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        # https://www.rfc-editor.org/rfc/rfc6266#section-4.3
+        is_plain = name.isascii() and name.isprintable() and '"' not in name
+        value = f'filename="{name}"' if is_plain else f"filename*=UTF-8''{quote(name, safe='')}"
+        response.headers["Content-Disposition"] = f"attachment; {value}"
     return response
 
 
