@@ -87,7 +87,7 @@ def test_rules_do_not_use_up_each_others_limit(simulation: Simulation, tmp_path:
     both = rule.format("East") + second + rule.format("West")
     simulation.run(simulation.happen("WorkbookRefreshSucceeded", name="Sales"), both)
     assert len(list(tmp_path.glob("*.csv"))) == 2
-    with pytest.raises(Skip, match="limit reached: export was done 1 times"):
+    with pytest.raises(Skip, match="limit reached: export was done once"):
         simulation.run(simulation.happen("WorkbookRefreshSucceeded", name="Sales"), both)
 
 
@@ -100,7 +100,7 @@ def test_events_without_content_have_a_limit(simulation: Simulation, tmp_path: P
         return simulation.event(**{**simulation.happen("AdminPromoted").payload, "resource_luid": ""})
 
     simulation.run(unknown(), rule)
-    with pytest.raises(Skip, match="limit reached: export was done 1 times"):
+    with pytest.raises(Skip, match="limit reached: export was done once"):
         simulation.run(unknown(), rule)
     # Content has a limit of its own.
     assert simulation.run(simulation.happen("WorkbookRefreshSucceeded", name="Sales"), rule)

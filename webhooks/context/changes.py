@@ -94,7 +94,8 @@ def check_limit_of_rule(context: Context, per_day: int, begun: Callable[[], bool
 
 def _check_limit(context: Context, done: int, per_day: int) -> None:
     if done >= per_day:
-        raise Skip(f"limit reached: {context.job.handler} was done {done} times within 24 hours (per_day = {per_day})")
+        times = "once" if done == 1 else f"{done} times"
+        raise Skip(f"limit reached: {context.job.handler} was done {times} within 24 hours (per_day = {per_day})")
 
 
 def done_within_a_day(context: Context, *, of_rule: bool = False) -> int:
