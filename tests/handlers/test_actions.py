@@ -87,7 +87,7 @@ def test_refresh_counts_from_its_start(simulation: Simulation) -> None:
         lambda connection: connection.execute(update(events).values(received_at=old.timestamp()))
     )
     job = simulation.job(failure(simulation, 2), "refresh = 1")
-    with pytest.raises(Skip, match="refreshed 1 times within 24 hours"):
+    with pytest.raises(Skip, match="refreshed once within 24 hours"):
         call(registry.handler("refresh"), simulation.context(job))
     tomorrow = started.finished_at + timedelta(hours=25)
     call(registry.handler("refresh"), simulation.context(job, clock=lambda: tomorrow))

@@ -74,4 +74,5 @@ def _check_limits(context: Context, params: RefreshParams, record: IncidentRecor
             raise Skip(f"limit reached: refreshed {len(acts)} times since it fails (times = {params.times})")
     started = done_within_a_day(context)
     if started >= params.per_day:
-        raise Skip(f"limit reached: refreshed {started} times within 24 hours (per_day = {params.per_day})")
+        times = "once" if started == 1 else f"{started} times"
+        raise Skip(f"limit reached: refreshed {times} within 24 hours (per_day = {params.per_day})")
