@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tableau_rest import MemorySessions
 from webhooks.config.settings import Settings
 
 NAMES = [name.upper() for name in Settings.model_fields] + ["TS_PAT_NAME", "TS_PAT_SECRET", "WEB_CONCURRENCY", "DYNO"]
@@ -50,6 +51,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(f"{name}_FILE", raising=False)
     monkeypatch.delenv("FLASK_RUN_FROM_CLI", raising=False)
+    # The session of an earlier simulated site is not valid at a later one that happens to have the same port.
+    monkeypatch.setattr("tableau_rest.connection._PROCESS_SESSIONS", MemorySessions())
 
 
 @pytest.fixture

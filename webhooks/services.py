@@ -291,12 +291,7 @@ class Services:
         from webhooks.worker.worker import Worker  # noqa: PLC0415 - see above
 
         self._apply_rules(self.active_rules.rules)
-        try:
-            for problem in self.job_list_problems():
-                log.warning("Job list not read: %s", problem)
-        except StoreUnavailable as error:
-            # A server may start before its database does; it refuses events until then.
-            log.warning("Job list not looked up, inbox unavailable: %s", error)
+        self._log_job_list_problems()
 
         def jobs(event: Event) -> tuple[NewJob, ...]:
             # The rules in force change while the worker runs.
@@ -307,7 +302,6 @@ class Services:
 
         clock = DigestClock(lambda: self.inbox, lambda: self.active_rules.rules.digest, self.settings.zone)
         solved = Periodic(SOLVED_SECONDS, lambda: self.inbox.dead_letter_groups.close_solved(utc_now()))
-
         timers = TimerClock(lambda: self.inbox, self.registry.timers, self.settings.zone)
 
         def tick() -> None:
@@ -327,6 +321,14 @@ class Services:
             tick=tick,
             watch=lambda stopping: self.active_rules.watch(stopping, self.inbox.news.set),
         )
+
+    def _log_job_list_problems(self) -> None:
+        try:
+            for problem in self.job_list_problems():
+                log.warning("Job list not read: %s", problem)
+        except StoreUnavailable as error:
+            # A server may start before its database does; it refuses events until then.
+            log.warning("Job list not looked up, inbox unavailable: %s", error)
 
     def undeliverable(self) -> list[str]:
         """Return the destinations of dead letters at which the last announcement failed.

@@ -69,13 +69,12 @@ def _run_part(count: int, server: Server | None, *, history: bool) -> Verdict:
         simulated = stack.enter_context(running(Config(refresh_seconds=0, slack_scopes=scopes)))
         slack = simulated.world.slack
         url = server.url() if server else f"sqlite:///{folder / 'inbox.sqlite3'}"
-        kills = folder / "kills"
-        kills.touch()
+        (kills := folder / "kills").touch()
         base = environment(folder, **simulated.environment)
         names = [f"Workbook-{number:03}-" for number in range(count)]
         slack.channels |= {f"C{number:08}": Channel(f"C{number:08}", f"own-{number}") for number in range(count)}
-        own = [OWN_RULE.format(name=name, channel=f"own-{number}") for number, name in enumerate(names)]
-        (folder / "rules.toml").write_text(RULES + "".join(own))
+        own = (OWN_RULE.format(name=name, channel=f"own-{number}") for number, name in enumerate(names))
+        (folder / "rules.toml").write_text("".join([RULES, *own]))
         port = free_port()
         more = {"DATABASE_URL": url, "LEASE_SECONDS": "2", "TORTURE_LOG": str(kills), "PORT": str(port)}
         stack.enter_context(_serving({**os.environ, **base, **more, "WORKER_THREADS": "1", "WEB_CONCURRENCY": "4"}))
@@ -89,7 +88,7 @@ def _run_part(count: int, server: Server | None, *, history: bool) -> Verdict:
             dead = _dead(inbox)
         with simulated.world.lock:
             shown, group = _judge(slack, names)
-        deaths = kills.read_text().splitlines()
+        deaths = len(kills.read_text().splitlines())
     lost = [*shown.lost, *group.lost, *(set(names[1::2]) - shown.recovered)]
     repeated = sum(len(place.doubled) + len(place.repeated) for place in (shown, group))
     return Verdict(
@@ -102,7 +101,7 @@ def _run_part(count: int, server: Server | None, *, history: bool) -> Verdict:
         overlapping=0,
         ended_twice=0,
         refused=0,
-        kills=len(deaths),
+        kills=deaths,
     )
 
 

@@ -93,11 +93,7 @@ class SiteWatch:
         waiting = self._settle_by_runs(self._inbox.expected_runs.due(site_luid, now), site_luid)
         overdue = self._overdue(waiting, site_luid, now)
         running = self._long.candidates(site_luid, now)
-        # As long before its time as a run may have come.
-        begun = [
-            one.at - max(self._schedules.within(one), early(one, self._schedules.period(one))) for one, _ in overdue
-        ]
-        begun += [one.began - QUEUED for one in running]
+        begun = [*(self._earliest(one) for one, _ in overdue), *(one.began - QUEUED for one in running)]
         if not begun:
             if self._may_be_lost:
                 self._sight.drop(WATCH)
@@ -111,11 +107,8 @@ class SiteWatch:
             else:
                 # Without a query of its own, the monitor's last reading decides about what was overdue before it.
                 seen, running = SightRecord.load(self._inbox.state, self._key).seen or 0.0, []
-                overdue = [
-                    (one, at)
-                    for one, at in overdue
-                    if one.resource_kind != "flow" and (at + SEEN_MARGIN).timestamp() <= seen
-                ]
+                before = [(one, at) for one, at in overdue if (at + SEEN_MARGIN).timestamp() <= seen]
+                overdue = [(one, at) for one, at in before if one.resource_kind != "flow"]
                 look = Look(now, min(begun), ())
             if not overdue and not running:
                 return
@@ -129,6 +122,10 @@ class SiteWatch:
             return
         self._conclude(look, catalog, overdue, site_luid)
         self._long.conclude(look, catalog, running, site_luid)
+
+    def _earliest(self, expected: Expectation) -> datetime:
+        """Return when a run may have begun at the earliest that counts as the expected one."""
+        return expected.at - max(self._schedules.within(expected), early(expected, self._schedules.period(expected)))
 
     def _settle_by_runs(self, due: Sequence[Expectation], site_luid: str) -> list[Expectation]:
         """Store which of the expected refreshes have come by what is stored of runs; return the others."""
