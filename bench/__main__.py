@@ -48,11 +48,14 @@ def main(names: list[str]) -> None:
     if names[:1] == ["year"]:
         year.main(names[1:])
         return
-    for name in names or BENCHES:
+    chosen = names or list(BENCHES)
+    # All of them before the first one runs, which may take minutes.
+    for name in chosen:
         if name not in BENCHES:
             sys.exit(f"Unknown measurement '{name}'. Choose one of: {', '.join(BENCHES)}")
         if name in NEED_WRK and shutil.which("wrk") is None:
-            sys.exit("This measurement needs wrk: apt install wrk, or brew install wrk")
+            sys.exit(f"The measurement {name} needs wrk: apt install wrk, or brew install wrk")
+    for name in chosen:
         BENCHES[name]()
 
 

@@ -143,7 +143,7 @@ def send_queries(send: Sender, path: str, names: Sequence[str]) -> None:
 
 
 def send_bodies(send: Sender, path: str, names: Sequence[str]) -> None:
-    """Send each value in each field, and what is no object or not JSON."""
+    """Send each value in each field, and bodies that are not JSON objects."""
     for name in (*names, "unknown", "\0"):
         for value in VALUES:
             body = {key: given for key, given in VALID.items() if key in names} | {name: value}

@@ -38,7 +38,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "snooze": {"hours": 1},
     "add silence": {"name": "Sales", "hours": 1, "reason": "upgrade"},
 }
-# Posts that are no acts: signing in and out, trying an event, and signed links, whose acts are the incident's.
+# Posts that are not acts: signing in and out, trying an event, and signed links, whose acts are the incident's.
 OTHERS = {"/login", "/logout", "/rules/try", "/act/<signed>"}
 
 

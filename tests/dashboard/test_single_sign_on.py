@@ -304,7 +304,7 @@ def test_the_password_works_beside_it(make_app: Callable[..., Flask], provider: 
 
 
 def test_settings_that_cannot_work_are_named(make_app: Callable[..., Flask], settings: Settings) -> None:
-    """The server does not start with half of the settings, or with an issuer that is no address."""
+    """The server does not start with half of the settings, or with an invalid address as issuer."""
     with pytest.raises(RuntimeError, match="OIDC_CLIENT_ID and PUBLIC_URL not"):
         make_app(oidc_issuer="https://login.example.org")
     for wrong in ("login.example.org", "http://login.example.org", "https://login.example.org?a=b"):

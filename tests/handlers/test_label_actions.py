@@ -17,7 +17,6 @@ from webhooks.context import call
 from webhooks.errors import Permanent, Skip
 from webhooks.inbox import Inbox
 from webhooks.registry import registry
-from webhooks.rules import RulesError, parse
 
 LABEL = 'label = { value = "stale", message = "The refresh fails", elevated = true }'
 
@@ -138,24 +137,3 @@ def test_older_servers_get_data_quality_warnings(older: Simulation) -> None:
         older.run(older.happen("DatasourceRefreshFailed", name="Orders"), 'label = "golden"')
     with pytest.raises(Permanent, match=r"Labels on a workbook need REST API 3.21"):
         older.run(older.happen("WorkbookRefreshFailed", name="Sales"), LABEL)
-
-
-@pytest.mark.parametrize(
-    ("action", "problem"),
-    [
-        ('label = ""', 'label: value: "" is empty or too short'),
-        ('label = { message = "x" }', "label: value is missing"),
-        ('label = { value = "stale", messages = "x" }', "messages is not known here; did you mean message?"),
-        ('label = { value = "stale", per_day = 0 }', "per_day: 0 should be 1 or more"),
-        ("certify = { note = 5 }", "note: 5 should be text in quotes"),
-        ('uncertify = { dry_run = "yes please" }', "dry_run:"),
-        ("unlabel = true", "unlabel: value is missing"),
-    ],
-)
-def test_invalid_parameters_are_reported_with_their_line(action: str, problem: str) -> None:
-    """The error says what is wrong and has the line of its key."""
-    registry.load()
-    with pytest.raises(RulesError) as caught:
-        parse(f'[[rule]]\nname = "R"\non = "*"\n{action}\n', registry.actions)
-    assert problem in str(caught.value)
-    assert "(line 4)" in str(caught.value)

@@ -21,7 +21,7 @@ from webhooks.event import Event, build
 from webhooks.incidents.wording import count
 from webhooks.planner import Planner
 from webhooks.registry import Registry, registry
-from webhooks.rules import RulesError, parse
+from webhooks.rules import parse
 
 
 def content(simulation: Simulation, kind: str, name: str) -> str:
@@ -213,22 +213,3 @@ def test_started_run_is_reported_though_the_limit_is_reached_meanwhile(simulatio
     assert call(registry.handler("run_flow"), simulation.context(job)) == result
     with pytest.raises(Skip, match="limit reached: run_flow was done once"):
         simulation.run(simulation.happen("DatasourceRefreshSucceeded", name="Orders"), rule)
-
-
-@pytest.mark.parametrize(
-    ("action", "problem"),
-    [
-        ("cancel = { after = 2000 }", "after: 2000 should be 1380 or less"),
-        ('downstream = "sms"', "by:"),
-        ("transfer = {}", "write the new owner or project"),
-        ('run_task = "Sales"', "task:"),
-        ("run_flow = true", "flow is missing"),
-    ],
-)
-def test_invalid_parameters_are_reported_with_their_line(action: str, problem: str) -> None:
-    """The error says what is wrong and has the line of its key."""
-    registry.load()
-    with pytest.raises(RulesError) as caught:
-        parse(f'[[rule]]\nname = "R"\non = "*"\n{action}\n', registry.actions)
-    assert problem in str(caught.value)
-    assert "(line 4)" in str(caught.value)

@@ -88,7 +88,7 @@ def test_error_of_a_route_has_its_line(line: str, error: str) -> None:
 
 
 def test_errors_of_the_use_of_routes() -> None:
-    """Rules need the table; it has a limit, and is no destination of what is not about content."""
+    """Rules need the table; it has a limit, and cannot be the destination of messages about the server itself."""
     rule = RULE + 'notify = "routes"\n'
     (found,) = errors(rule)
     needed = 'routes needs a table [routes], and below it for example "Finance*" = "slack:#finance-data"'

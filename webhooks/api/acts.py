@@ -83,7 +83,7 @@ def add_silence(call: Call, body: SilenceBody) -> dict[str, Any]:
             weekly=weekly,
         )
     except ValueError as error:
-        raise Refused(404, f"matchers: {error}") from None
+        raise Refused(422, f"matchers: {error}") from None
     call.record("add silence", f"silence {silence.id}", f"{silence_wording.matchers(silence)}: {silence.reason}")
     return silence_object(call, silence)
 

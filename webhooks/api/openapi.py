@@ -33,7 +33,7 @@ ERRORS = {
     "503": "The inbox is unavailable",
 }
 ERRORS_OF_LISTS = {"404": "The cursor is not one of a page"}
-ERRORS_OF_PLACES = {"404": "There is no such object"}
+ERRORS_OF_OBJECTS = {"404": "There is no such object"}
 ERRORS_OF_ACTS = {
     "400": "The body is not JSON",
     "409": "The state of the object does not permit this",
@@ -87,7 +87,7 @@ def document() -> dict[str, Any]:
 
 def _describe(operation: Operation, references: dict[Any, dict[str, Any]], schemas: dict[str, Any]) -> dict[str, Any]:
     errors = ERRORS | (ERRORS_OF_ACTS if operation.method == "POST" else {})
-    errors |= ERRORS_OF_PLACES if operation.names_objects else {}
+    errors |= ERRORS_OF_OBJECTS if operation.names_objects else {}
     errors |= ERRORS_OF_LISTS if "cursor" in operation.parameters.model_fields else {}
     problems = {
         status: {

@@ -27,7 +27,7 @@ class UncertifyParams(Params):
 
 @action("certify", params=CertifyParams)
 def certify(context: Context, params: CertifyParams) -> str:
-    """Certify the data source. Raises Skip if it is certified with this note, or is no data source.
+    """Certify the data source. Raises Skip if it is certified with this note, or is not a data source.
 
     The Updated event of this change may run this again: the skip ends that loop.
     """
@@ -43,7 +43,7 @@ def certify(context: Context, params: CertifyParams) -> str:
 
 @action("uncertify", params=UncertifyParams)
 def uncertify(context: Context, params: UncertifyParams) -> str:
-    """End the certification of the data source. Raises Skip if it has none, or is no data source."""
+    """End the certification of the data source. Raises Skip if it has none, or is not a data source."""
 
     def find() -> Change:
         content = content_now(context, ("datasource",), "cannot be certified")
