@@ -145,6 +145,19 @@ def test_call_that_has_waited_for_a_minute_keeps_its_place(queue: Queue) -> None
     assert closing.attempts == 2
 
 
+def test_counts_that_have_waited_for_a_minute_keep_no_act_waiting(queue: Queue) -> None:
+    """An acknowledgement has the next slot, however many counts wait and however long they have waited."""
+    queue.add(OPEN, number=2)
+    queue.add(COUNT, number=80, spare=True)
+    queue.run(70)
+    (act,) = queue.add(ACKNOWLEDGE)
+    asked_at = queue.seconds
+    queue.run(10)
+    assert act.called_at is not None
+    assert act.called_at - asked_at < 3
+    assert act.attempts <= 2
+
+
 def test_slot_of_a_killed_process_is_lost_and_nothing_else(queue: Queue) -> None:
     """The others call at their times; two seconds later the limit is free for new calls, also without their jobs."""
     queue.add(OPEN, number=4)

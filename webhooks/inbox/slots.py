@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Double, RowMapping, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Double, RowMapping, and_, bindparam, delete, func, not_, or_, select, update
 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.schema import jobs, slots
+from webhooks.incidents.policy import URGENCIES
 from webhooks.job import JobState
 
 # Seconds by which a job may come too early to its slot, because timers and clocks are not exact.
@@ -20,20 +21,21 @@ EARLY = 0.05
 LATE = 0.5
 # The slot of a job that has not come by then is lost: its process was killed, or the job had nothing to send.
 LOST = 2.0
-# A call that has waited this long keeps its slot, so that more urgent ones do not starve it.
+# A call that has waited this long keeps its slot, so that more urgent ones do not starve it; except for counts, which
+# are shown while nothing else needs the limit: many of them would keep an act of a person waiting.
 PATIENCE = 60.0
+COUNT = URGENCIES.index("count")
 
 _waiting = and_(
     slots.c.key == bindparam("key"), slots.c.due_at > bindparam("after"), slots.c.job_id != bindparam("job")
 )
-_may_move = and_(slots.c.rank > bindparam("rank"), slots.c.asked_at > bindparam("patient"))
+_is_patient = and_(slots.c.asked_at <= bindparam("patient"), slots.c.rank < COUNT)
+_is_behind = and_(slots.c.rank > bindparam("rank"), not_(_is_patient))
 NEXT = select(func.min(slots.c.due_at)).where(_waiting)
-LAST_AHEAD = select(func.max(slots.c.due_at)).where(
-    _waiting, or_(slots.c.rank <= bindparam("rank"), slots.c.asked_at <= bindparam("patient"))
-)
+LAST_AHEAD = select(func.max(slots.c.due_at)).where(_waiting, or_(slots.c.rank <= bindparam("rank"), _is_patient))
 FIRST_BEHIND = (
     select(slots.c.job_id, slots.c.rank, slots.c.due_at, slots.c.asked_at)
-    .where(_waiting, _may_move)
+    .where(_waiting, _is_behind)
     .order_by(slots.c.due_at)
     .limit(1)
 )
