@@ -83,7 +83,9 @@ def _without_role(person: Identity) -> str:
 def _provider(visit: Visit) -> Provider:
     if not visit.services.settings.oidc_issuer:
         raise NotFound
-    return _providers.setdefault(visit.services, Provider(visit.services.settings))
+    found = _providers.get(visit.services)
+    # A provider reads the certificate authorities, which not every request has to do.
+    return found or _providers.setdefault(visit.services, Provider(visit.services.settings))
 
 
 def _name(visit: Visit) -> str:
