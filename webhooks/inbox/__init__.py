@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 
 from webhooks.errors import StoreUnavailable, UnknownIncident
 from webhooks.inbox import figures, insert_event
+from webhooks.inbox.action_uses import ActionUses
 from webhooks.inbox.audit import Audit, AuditEntry
 from webhooks.inbox.budgets import Budgets
 from webhooks.inbox.checkpoints import Checkpoints
@@ -96,6 +97,7 @@ class Inbox:
         self.locks = Locks(store)
         self.state = State(store)
         self.quotas = Quotas(store)
+        self.action_uses = ActionUses(store)
         self.synthetic_events = SyntheticEvents(store, self.news)
         self.resources = Resources(store)
         self.sessions = Sessions(store)

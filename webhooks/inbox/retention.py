@@ -9,7 +9,17 @@ from functools import partial
 from sqlalchemy import Connection, bindparam, delete, exists, select, text
 
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import OPEN, RECEIVED, attempts, checkpoints, events, incidents, jobs, synthetic_events
+from webhooks.inbox.schema import (
+    OPEN,
+    RECEIVED,
+    action_uses,
+    attempts,
+    checkpoints,
+    events,
+    incidents,
+    jobs,
+    synthetic_events,
+)
 
 # Events in one transaction: an acknowledgement waits for one batch, not for all of them.
 BATCH = 200
@@ -83,7 +93,7 @@ def _delete(connection: Connection, event_ids: list[int]) -> int:
     finished = select(events.c.id).where(events.c.id.in_(event_ids), *done)
     ids = connection.execute(finished).scalars().all()
     their_jobs = select(jobs.c.id).where(jobs.c.event_id.in_(ids))
-    for table in (checkpoints, attempts):
+    for table in (checkpoints, attempts, action_uses):
         connection.execute(delete(table).where(table.c.job_id.in_(their_jobs)))
     connection.execute(delete(jobs).where(jobs.c.event_id.in_(ids)))
     return connection.execute(delete(events).where(events.c.id.in_(ids))).rowcount

@@ -492,3 +492,12 @@ downstream = Table(
     Column("workbooks", Text, nullable=False),
     Column("looked_up_at", Double, nullable=False),
 )
+
+# The jobs that count against a limit per day, by the action and what it changes.
+action_uses = Table(
+    "action_uses",
+    metadata,
+    Column("job_id", Id, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("key", Text, nullable=False),
+)
+Index("action_uses_key", action_uses.c.key, action_uses.c.job_id)

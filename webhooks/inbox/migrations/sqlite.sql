@@ -1,3 +1,10 @@
+CREATE TABLE action_uses (
+	job_id INTEGER NOT NULL,
+	"key" TEXT NOT NULL,
+	PRIMARY KEY (job_id),
+	FOREIGN KEY(job_id) REFERENCES jobs (id) ON DELETE CASCADE
+)
+
 CREATE TABLE acts (
 	id INTEGER NOT NULL,
 	incident_id INTEGER NOT NULL,
@@ -347,6 +354,8 @@ CREATE TABLE "synthetic_events" (
 	FOREIGN KEY(event_id) REFERENCES events (id) ON DELETE CASCADE
 )
 
+CREATE INDEX action_uses_key ON action_uses ("key", job_id)
+
 CREATE INDEX events_unplanned ON events (id) WHERE state = 0
 
 CREATE INDEX expected_runs_declared ON expected_runs (resource_luid, expected_at) WHERE task LIKE 'declared %'
@@ -401,4 +410,4 @@ BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END
 CREATE TRIGGER audit_no_UPDATE BEFORE UPDATE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END
 
-INSERT INTO alembic_version VALUES ('0008')
+INSERT INTO alembic_version VALUES ('0009')
