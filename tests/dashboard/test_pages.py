@@ -9,6 +9,8 @@ from flask.testing import FlaskClient
 
 from tests.dashboard.conftest import PASSWORD, SAME_ORIGIN, fail, services_of
 from webhooks.clock import utc_now
+from webhooks.dashboard.pages.assets import FOLDER
+from webhooks.dashboard.render import TEMPLATES
 from webhooks.inbox import Inbox
 from webhooks.incidents import Act
 from webhooks.incidents.policy import DestinationPolicy, Policy
@@ -25,6 +27,19 @@ HOSTILE = (
 )
 
 
+def test_style_sheet_is_small() -> None:
+    """The one style sheet of all pages has 8 KB at most, as people write it, and every class in it is used."""
+    style = (FOLDER / "style.css").read_text()
+    assert len(style.encode()) <= 8000
+    package = FOLDER.parents[1]
+    # Classes are in templates, or are states, kinds and outcomes.
+    files = [*TEMPLATES.glob("*.html"), package / "job.py", package / "dashboard" / "charts.py"]
+    files += [*(package / "views").glob("*.py"), *(package / "incidents").glob("*.py")]
+    used = set(re.findall(r"[\w-]+", "".join(path.read_text() for path in files)))
+    selectors = re.sub(r"\{[^{}]*\}", "{}", style)
+    assert set(re.findall(r"\.([a-z][\w-]*)", selectors)) <= used
+
+
 def test_now_shows_open_incidents(client: FlaskClient, inbox: Inbox) -> None:
     """Each has its reason, advice, owner, strikes and who takes care of it."""
     at = utc_now() + timedelta(minutes=20)
@@ -36,8 +51,8 @@ def test_now_shows_open_incidents(client: FlaskClient, inbox: Inbox) -> None:
     for text in ("Finance / Closing", "owner Ben<", "Disk quota exceeded.", "Free space", "strike 4 of 5", "feeds 3"):
         assert text in page
     assert "not acknowledged" in page
-    for text, path in (("open 2", "/incidents"), ("mine", "/incidents?owner=local"), ("unacknowledged", "state=open")):
-        assert re.search(rf'<a class="chip" href="[^"]*{re.escape(path)}">{text}</a>', page), text
+    for text, path in (("open 2", "/incidents"), ("mine", "?owner=local"), ("unacknowledged 2", "?state=open")):
+        assert re.search(rf'<a class="chip" href="[^"]*{re.escape(path)}"[^>]*>{text}</a>', page), text
 
 
 def test_nothing_is_broken(client: FlaskClient) -> None:

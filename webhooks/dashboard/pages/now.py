@@ -38,13 +38,15 @@ def show(visit: Visit) -> Page:
     projects, ended = visit.remember("night", NIGHT_SECONDS, lambda: read_night(visit, since))
     figures = visit.whole.counts() if visit.sees_everything else None
     cards = cluster(status.incidents)
+    numbers = {"open": status.open, "unacknowledged": status.counts["open"]}
     values = {
         "title": headline(status, cards),
         "status": status,
         "cards": cards[:MOST_SHOWN],
-        # With the number of those that are open: it says whether the list is worth a look.
+        # With numbers, which say whether a list is worth a look; the open ones are those on this page.
         "presets": [
-            (f"{name} {status.open}" if name == "open" else name, url, False) for name, url, _ in presets(visit)
+            (f"{name} {numbers[name]}" if name in numbers else name, url, name == "open")
+            for name, url, _ in presets(visit)
         ],
         "left": status.open - sum(len(one.records) if isinstance(one, Cluster) else 1 for one in cards[:MOST_SHOWN]),
         "most_members": MOST_MEMBERS,
