@@ -30,6 +30,8 @@ SUPERSEDED_NOTICE = "superseded_notice"
 SLACK_PRESS = "slack_press"
 # The same for a button of a message that several incidents share.
 SLACK_GROUP_PRESS = "slack_group_press"
+# Computes the incidents on which a person has acted together, by a link or in another service.
+JOINT_ACT = "joint_act"
 # Answers a person who replied to a text message.
 SMS_REPLY = "sms_reply"
 # The parameter `problem` of a press: why the press was not carried out.
@@ -38,7 +40,7 @@ UNKNOWN, CLOSED, REPEATED = "unknown", "closed", "repeated"
 REFRESH_INCIDENT = "refresh_incident"
 # Their jobs belong to an incident; the event only gives them a place.
 INCIDENT_HANDLERS = frozenset(
-    {NOTICE, NOTICE_GROUP, SUPERSEDED_NOTICE, SLACK_PRESS, SLACK_GROUP_PRESS, SMS_REPLY, REFRESH_INCIDENT}
+    {NOTICE, NOTICE_GROUP, SUPERSEDED_NOTICE, SLACK_PRESS, SLACK_GROUP_PRESS, JOINT_ACT, SMS_REPLY, REFRESH_INCIDENT}
 )
 BUILT_IN_HANDLERS = frozenset({MONITOR_ALERT, DEAD_LETTERS, PLANNING_FAILED, DIGEST, HEARTBEAT})
 

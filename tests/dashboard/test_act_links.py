@@ -14,7 +14,7 @@ from tests.dashboard.conftest import PASSWORD, SAME_ORIGIN, fail, services_of
 from webhooks.clock import utc_now
 from webhooks.inbox import Inbox, IncidentRecord
 from webhooks.incidents import Act
-from webhooks.messages.act_links import VALID_FOR, ActLink, act_links, parse, sign
+from webhooks.messages.act_links import VALID_FOR, ActLink, LinkMaker, parse, sign
 
 SECRET = "a-secret-for-links-in-the-test"
 # Someone elsewhere, who has no session and no password.
@@ -31,7 +31,8 @@ def client(make_app: Callable[..., Flask]) -> FlaskClient:
 
 def path_of(record: IncidentRecord, action: str = "Acknowledge", to: str = "email:ann@example.org") -> str:
     """Return the path of a link in a message."""
-    links = act_links(record.incident, record.id, to, utc_now(), secret=SECRET, public_url="https://hooks.example")
+    maker = LinkMaker(to, SECRET, "https://hooks.example")
+    links = maker.links({record.incident.state}, record.id, record.incident.id, utc_now())
     return urlsplit(next(link.url for link in links if link.label == action)).path
 
 
@@ -130,7 +131,7 @@ def test_links_need_the_secret_and_the_address(inbox: Inbox, make_app: Callable[
     path = path_of(record)
     assert make_app().test_client().get(path).status_code == 404
     for secret, url in (("", "https://hooks.example"), (SECRET, "")):
-        assert act_links(record.incident, record.id, "email", utc_now(), secret=secret, public_url=url) == ()
+        assert LinkMaker("email", secret, url).links({"open"}, record.id, record.incident.id, utc_now()) == ()
     assert parse(path.rpartition("/")[2], "", utc_now()) is None
     with pytest.raises(RuntimeError, match=r"LINK_SECRET: .*could be guessed"):
         make_app(link_secret="short")

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from notifiers import Notifiers
 from simulator.receivers.mail import mail_server
 from tests.handlers.test_incident_notices import FAILED, SUCCEEDED, Story
+from tests.handlers.test_notice_groups import storm
 from tests.support.simulated_actions import Simulation
 from webhooks.inbox import Inbox
 
@@ -135,3 +136,23 @@ def test_messages_have_links_to_act(simulation: Simulation, notifiers: Notifiers
     assert "Snooze 1 h: https://hooks.example/act/" in mail.text
     assert "/act/" not in ended.text + last.text
     assert "https://hooks.example/act/" in str(simulation.messages[0].blocks)
+
+
+def test_shared_message_has_links_to_act_on_all(
+    simulation: Simulation, notifiers: Notifiers, make_story: Make
+) -> None:
+    """The message about a storm can be acknowledged from a mail, from Teams and from PagerDuty."""
+    settings = simulation.settings.model_copy(
+        update={"public_url": "https://hooks.example", "link_secret": SecretStr("a-secret-for-links-in-the-test")}
+    )
+    destinations = '["teams:bi", "email:ann@example.org", "pagerduty:data"]'
+    story = make_story(f"notify = {destinations}", notifiers=notifiers, settings=settings)
+    storm(story, FAILED, range(5))
+    story.work()
+    (teams,) = (card for card in taken(simulation, "teams") if "refreshes" in card.title + card.text)
+    (mail,) = (mail for mail in taken(simulation, "email") if "refreshes" in mail.text)
+    assert "[Acknowledge all] https://hooks.example/act/" in teams.text
+    assert "Snooze all 1 h: https://hooks.example/act/" in mail.text
+    assert ">Acknowledge all</a>" in mail.data["html"]
+    alerts = [event.data["links"] for event in taken(simulation, "pagerduty") if "refreshes" in event.title]
+    assert [link["text"] for link in alerts[0]] == ["Acknowledge all", "Snooze all 1 h"]

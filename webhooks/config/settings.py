@@ -435,6 +435,11 @@ class Settings(NotifierSettings):
         return any(len(token) < SHORTEST_TOKEN for token in self.webhook_tokens())
 
     @property
+    def link_key(self) -> str:
+        """The secret that signs links in messages; empty if they have none."""
+        return self.link_secret.get_secret_value()
+
+    @property
     def requires_sign_in(self) -> bool:
         """Return whether people sign in to the pages; otherwise they are served to this machine only."""
         return bool(self.admin_password.get_secret_value() or self.oidc_issuer)

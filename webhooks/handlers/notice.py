@@ -18,7 +18,7 @@ from webhooks.incidents.incident import with_facts
 from webhooks.incidents.notices import WantedNotice, next_due
 from webhooks.incidents.silences import Facts
 from webhooks.logs import log_ids
-from webhooks.messages.act_links import act_links
+from webhooks.messages.act_links import LinkMaker
 from webhooks.messages.event_message import as_sentences
 from webhooks.messages.incident_buttons import NO_ACTIONS, incident_actions
 from webhooks.messages.incident_message import (
@@ -155,9 +155,8 @@ def _composer(
         made = incident_message(incident, shown, title=title, text=text, mentions=mentions, actions=actions, zone=zone)
         links: tuple[Link, ...] = ()
         if upkeep.has_action_links:
-            secret, public_url = context.settings.link_secret.get_secret_value(), context.settings.public_url
-            to, now = notice.destination, context.now()
-            links = act_links(incident, record.id, to, now, secret=secret, public_url=public_url)
+            maker = LinkMaker(notice.destination, context.settings.link_key, context.settings.public_url)
+            links = maker.links({incident.state}, record.id, incident.id, context.now())
         return replace(made, hint=upkeep.hint if incident.state == "open" else "", actions=links)
 
     return compose

@@ -20,6 +20,7 @@ from webhooks.incidents.policy import Urgency
 from webhooks.incidents.state import FLAPPING
 from webhooks.incidents.wording import count
 from webhooks.job import NOTICE_GROUP
+from webhooks.messages.act_links import LinkMaker
 from webhooks.messages.group_buttons import group_actions
 from webhooks.messages.group_message import Member, group_message, group_severity, group_status
 from webhooks.messages.incident_buttons import NO_ACTIONS
@@ -71,8 +72,7 @@ def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord
         context.inbox.notice_groups.close(group)
     public_url = context.settings.public_url
     lines = [Member(record.incident, details_of(record, notice.rule, public_url)) for notice, record in members]
-    key = f"group {group.id} {group.created_at.timestamp()}"
-
+    maker = LinkMaker(group.destination, context.settings.link_key, public_url)
     policies = [one for notice, _ in members for one in notice.policy.destinations]
     # Each once.
     wanted = dict.fromkeys(one.mention for one in policies if one.mention)
@@ -84,9 +84,11 @@ def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord
             mentions=tuple(map(parse_mention, wanted)) if group.posted_at is None else (),
             actions=group_actions(incidents, group.id) if upkeep.has_buttons else NO_ACTIONS,
             zone=context.settings.zone,
-            key=key,
+            key=group.name,
         )
-        return replace(made, hint=upkeep.hint if any(one.state == "open" for one in incidents) else "")
+        states = {one.state for one in incidents}
+        links = maker.links(states, group.id, group.name, context.now()) if upkeep.has_action_links else ()
+        return replace(made, hint=upkeep.hint if "open" in states else "", actions=links)
 
     def change(one: WantedNotice) -> Message:
         return Message(one.text, severity=group_severity(incidents), status=group_status(incidents))

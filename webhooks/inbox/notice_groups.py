@@ -56,6 +56,11 @@ class GroupRecord:
     created_at: datetime
     posted_at: datetime | None
 
+    @property
+    def name(self) -> str:
+        """The name that no other message has, also of another server; links and other services know it by that."""
+        return f"group {self.id} {self.created_at.timestamp()}"
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:

@@ -1,14 +1,14 @@
-"""Presses of buttons: each is carried out once, in the transaction that records it."""
+"""Presses of buttons and acts in other services: each is carried out once, in the transaction that records it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, RowMapping, delete, func, select
 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
@@ -16,7 +16,7 @@ from webhooks.inbox.incidents import Incidents
 from webhooks.inbox.job_rows import insert_jobs, job_row
 from webhooks.inbox.schema import events, incidents, notice_groups, notices, presses
 from webhooks.incidents import Act
-from webhooks.job import CLOSED, REPEATED, SLACK_GROUP_PRESS, SLACK_PRESS, UNKNOWN, NewJob
+from webhooks.job import CLOSED, JOINT_ACT, REPEATED, SLACK_GROUP_PRESS, SLACK_PRESS, UNKNOWN, NewJob
 
 # Seconds for which a press is remembered; its signature is refused long before.
 REMEMBERED = 86_400.0
@@ -29,6 +29,12 @@ MAX_ATTEMPTS = 5
 # The states of incidents that an act changes, and those of the incidents of a group that one for all of them changes.
 CHANGED_BY = {"acknowledge": {"open", "snoozed"}, "snooze": {"open", "acknowledged", "snoozed"}}
 CHANGED_IN_GROUP = {"acknowledge": {"open", "snoozed"}, "snooze": {"open"}}
+
+
+# The incidents with the notices about them.
+MEMBERS = select(incidents.c.id, incidents.c.key, incidents.c.state, incidents.c.event_id).join(notices)
+# The id of an alert that this server made: without characters that have a meaning in a pattern or in JSON.
+ALERT = re.compile(r"[0-9A-Za-z-]{1,100}", re.ASCII)
 
 
 class Presses:
@@ -75,7 +81,6 @@ class Presses:
         Returns the same as `record`. The press must be of the message that the group has now, so that a button of
         another server finds none. The job computes the incidents: for hundreds it takes longer than Slack waits.
         """
-        query = select(incidents.c.id, incidents.c.key, incidents.c.state, incidents.c.event_id).join(notices)
 
         def record(connection: Connection) -> str | None:
             wall = self._remember(connection, key)
@@ -84,7 +89,7 @@ class Presses:
             stored = connection.execute(select(notice_groups.c.posted).where(notice_groups.c.id == group_id)).scalar()
             message = (json.loads(stored) if stored else {}).get("message") or {}
             is_current = (message.get("channel"), message.get("id")) == (params["channel"], params["message"])
-            theirs = query.where(notices.c.group_id == group_id).order_by(incidents.c.id)
+            theirs = MEMBERS.where(notices.c.group_id == group_id).order_by(incidents.c.id)
             members = connection.execute(theirs).mappings().all() if is_current else []
             changing = CHANGED_IN_GROUP[act.kind] if act else None
             problem = _problem({row["state"] for row in members}, changing)
@@ -92,9 +97,7 @@ class Presses:
             event_id = self._event(connection, [row["event_id"] for row in members])
             values = {**params, "group": group_id, "problem": problem, "acts": [], "incidents": []}
             if act and event_id is not None:
-                pressed = replace(act, at=from_timestamp(wall))
-                add = partial(self._incidents.insert_act, connection, act=pressed, origin="Slack")
-                values["acts"] = [add(row["id"], row["key"]) for row in changed]
+                values["acts"] = self._insert_acts(connection, changed, replace(act, at=from_timestamp(wall)), "Slack")
                 values["incidents"] = [row["id"] for row in changed]
             self._answer(connection, event_id, NewJob(f"press {key}", SLACK_GROUP_PRESS, params=values), wall)
             return problem
@@ -102,6 +105,61 @@ class Presses:
         problem = self._store.write(record)
         self._incidents.announce()
         return problem
+
+    def act_together(self, group_id: int, chosen: Collection[int], act: Act, *, origin: str) -> int:
+        """Store an act for each of the chosen incidents of a group that it changes, and the job that shows them.
+
+        Returns how many incidents it changes. `origin` is where it was done.
+        """
+
+        def save(connection: Connection) -> int:
+            theirs = MEMBERS.where(notices.c.group_id == group_id, incidents.c.id.in_(chosen)).order_by(incidents.c.id)
+            return self._act_on(connection, connection.execute(theirs).mappings().all(), act, origin)
+
+        changed = self._store.write(save)
+        self._incidents.announce()
+        return changed
+
+    def record_alert(self, key: str, alert: str, act: Act, *, origin: str) -> int | None:
+        """Store what a person did about an alert in another service, for each incident of the alert that it changes.
+
+        `key` identifies the report of the service; the same report again is not stored, and None is returned for it.
+        Otherwise returns how many incidents are changed. `alert` is the id of the message that was posted there.
+        """
+        if not ALERT.fullmatch(alert):
+            return 0
+        stored = json.dumps({"id": alert})[1:-1]
+        of_incident = MEMBERS.where(notices.c.posted.contains(stored))
+        groups = select(notice_groups.c.id).where(notice_groups.c.posted.contains(stored))
+        of_group = MEMBERS.where(notices.c.group_id.in_(groups))
+
+        def save(connection: Connection) -> int | None:
+            if self._remember(connection, f"{origin} {key}") is None:
+                return None
+            rows: list[RowMapping] = []
+            for query in (of_incident, of_group):
+                still_open = query.where(incidents.c.closed_at.is_(None)).order_by(incidents.c.id)
+                rows += connection.execute(still_open).mappings().all()
+            return self._act_on(connection, rows, act, origin)
+
+        changed = self._store.write(save)
+        self._incidents.announce()
+        return changed
+
+    def _act_on(self, connection: Connection, rows: Iterable[RowMapping], act: Act, origin: str) -> int:
+        """Store the act for those incidents that it changes, and the job that computes them; return how many."""
+        changed = list({row["id"]: row for row in rows if row["state"] in CHANGED_IN_GROUP[act.kind]}.values())
+        if not changed:
+            return 0
+        wall = self._store.to_wall(self._store.now(connection))
+        ids = self._insert_acts(connection, changed, replace(act, at=from_timestamp(wall)), origin)
+        params = {"incidents": [row["id"] for row in changed], "origin": origin}
+        event_id = self._event(connection, [row["event_id"] for row in changed])
+        self._answer(connection, event_id, NewJob(f"joint act {ids[0]}", JOINT_ACT, params=params), wall)
+        return len(changed)
+
+    def _insert_acts(self, connection: Connection, rows: Iterable[RowMapping], act: Act, origin: str) -> list[int]:
+        return [self._incidents.insert_act(connection, row["id"], row["key"], act, origin=origin) for row in rows]
 
     def _remember(self, connection: Connection, key: str) -> float | None:
         """Return the time, or None if the press was stored before."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from webhooks.job import (
     DEAD_LETTERS,
     INCIDENT_HANDLERS,
+    JOINT_ACT,
     PLANNING_FAILED,
     REFRESH_INCIDENT,
     SLACK_GROUP_PRESS,
@@ -69,6 +70,7 @@ PRESSED = Decision("incident", "Button", MATCHED, "a person pressed it in Slack,
 BY_PEOPLE = {
     SLACK_PRESS: PRESSED,
     SLACK_GROUP_PRESS: PRESSED,
+    JOINT_ACT: Decision("incident", "Acts", MATCHED, "a person used a link of a message, or acted in PagerDuty"),
     REFRESH_INCIDENT: Decision("incident", "Refresh again", MATCHED, "a person asked for it on a page"),
     SMS_REPLY: Decision("incident", "Reply", MATCHED, "a person replied to a text message, and gets an answer"),
 }

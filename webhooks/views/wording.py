@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from webhooks.job import (
     DEAD_LETTERS,
     INCIDENT_HANDLERS,
+    JOINT_ACT,
     MONITOR_ALERT,
     NOTICE,
     NOTICE_GROUP,
@@ -38,6 +39,7 @@ RECEPTION = {
 
 # The parameter that labels the jobs of incidents; replies by SMS have none.
 LABELS = {
+    JOINT_ACT: "origin",
     NOTICE_GROUP: "group",
     REFRESH_INCIDENT: "incident",
     SLACK_GROUP_PRESS: "action",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from werkzeug.exceptions import BadRequest, NotFound
 
 from notifiers import parse_destination
+from webhooks.dashboard.pages import group_link
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
 from webhooks.inbox import IncidentRecord
@@ -17,33 +18,46 @@ INVALID = "This link is not valid any more. Open the newest message about the in
 
 def show(visit: Visit, signed: str) -> Page:
     """Show what the link does. Nothing is changed, because programs that scan mail open every link."""
-    link, record = _find(visit, signed)
-    return _page(link, record)
+    link = _parse(visit, signed)
+    if link.is_for_group:
+        return group_link.show(visit, link, author_of(link.destination), INVALID)
+    return _page(link, _find(visit, link))
 
 
 def act(visit: Visit, signed: str) -> Page:
     """Act, unless that was done before, and show the outcome. Raises an HTTPException."""
-    link, record = _find(visit, signed)
+    link = _parse(visit, signed)
+    if link.is_for_group:
+        return group_link.act(visit, link, author_of(link.destination), INVALID, lambda: _author(visit, link))
+    record = _find(visit, link)
     if problem(link, record):
         return _page(link, record)
-    address = author_of(link.destination)
-    name = visit.services.redact(visit.field("name", most=MAX_NAME))
-    if not address and not name:
-        raise BadRequest("Enter your name: others see it in the message.")
-    by = address or f"{name} ({visit.address(link.destination)})"
+    by = _author(visit, link)
     visit.services.inbox.incidents.act(link.number, link.act(by, visit.now), origin=f"link {link.destination}")
     return _page(link, visit.services.inbox.incidents.get(link.number), done=True)
 
 
-def _find(visit: Visit, signed: str) -> tuple[ActLink, IncidentRecord]:
-    secret = visit.services.settings.link_secret.get_secret_value()
-    link = parse(signed, secret, visit.now)
+def _parse(visit: Visit, signed: str) -> ActLink:
+    link = parse(signed, visit.services.settings.link_key, visit.now)
     if link is None:
         raise NotFound(INVALID)
+    return link
+
+
+def _find(visit: Visit, link: ActLink) -> IncidentRecord:
     record = visit.services.inbox.incidents.get(link.number)
-    if link.incident not in record.incident.ids:
+    if link.subject not in record.incident.ids:
         raise NotFound(INVALID)
-    return link, record
+    return record
+
+
+def _author(visit: Visit, link: ActLink) -> str:
+    """Return who acts. Raises BadRequest if several people have the message, and none gives a name."""
+    address = author_of(link.destination)
+    name = visit.services.redact(visit.field("name", most=MAX_NAME))
+    if not address and not name:
+        raise BadRequest("Enter your name: others see it in the message.")
+    return address or f"{name} ({visit.address(link.destination)})"
 
 
 def _page(link: ActLink, record: IncidentRecord, *, done: bool = False) -> Page:

@@ -1,0 +1,68 @@
+"""The page behind a signed link in a message that several incidents share: it lists them, and its form acts on them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from werkzeug.exceptions import BadRequest, NotFound
+
+from webhooks.dashboard.serving import Page
+from webhooks.dashboard.visit import Visit
+from webhooks.inbox import IncidentRecord
+from webhooks.inbox.presses import CHANGED_IN_GROUP
+from webhooks.incidents.wording import count
+from webhooks.messages.act_links import ActLink
+
+
+def show(visit: Visit, link: ActLink, author: str, invalid: str) -> Page:
+    """Show the incidents of the message, those that the link changes with a mark. Raises NotFound."""
+    return _page(link, _members(visit, link, invalid), author)
+
+
+def act(visit: Visit, link: ActLink, author: str, invalid: str, find_author: Callable[[], str]) -> Page:
+    """Act on the marked incidents, and show the outcome. Raises BadRequest and NotFound.
+
+    Incidents that have joined the message since the page was shown are left alone: the person has not seen them.
+    """
+    members = _members(visit, link, invalid)
+    if not _changeable(link, members):
+        return _page(link, members, author)
+    chosen = [int(text) for text in visit.request.form.getlist("id") if text.isascii() and text.isdigit()]
+    if not chosen:
+        raise BadRequest("No incident is marked. Go back and mark at least one.")
+    theirs = {record.id for record in members} & set(chosen)
+    new, origin = link.act(find_author(), visit.now), f"link {link.destination}"
+    changed = visit.services.inbox.presses.act_together(link.number, theirs, new, origin=origin)
+    if not changed:
+        # Someone else was faster; the job that computes the states may not have run.
+        return _page(link, _members(visit, link, invalid), author)
+    return _page(link, members, author, changed=changed)
+
+
+def _members(visit: Visit, link: ActLink, invalid: str) -> list[IncidentRecord]:
+    groups = visit.services.inbox.notice_groups
+    group = groups.get(link.number)
+    if group is None or group.name != link.subject:
+        raise NotFound(invalid)
+    members = [record for _, record in groups.members(group.id)]
+    return sorted(members, key=lambda record: record.incident.state not in CHANGED_IN_GROUP[link.action])
+
+
+def _changeable(link: ActLink, members: Sequence[IncidentRecord]) -> set[int]:
+    return {record.id for record in members if record.incident.state in CHANGED_IN_GROUP[link.action]}
+
+
+def _page(link: ActLink, members: Sequence[IncidentRecord], author: str, *, changed: int = 0) -> Page:
+    states = Counter(record.incident.state for record in members)
+    summary = ", ".join(f"{number} {state}" for state, number in states.most_common())
+    values = {
+        "link": link,
+        "name": count(len(members), "incident"),
+        "summary": summary,
+        "members": members,
+        "changeable": _changeable(link, members),
+        "author": author,
+        "changed": count(changed, "incident") if changed else "",
+    }
+    return Page("group_link.html", values)

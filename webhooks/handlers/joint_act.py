@@ -1,0 +1,20 @@
+"""The joint_act action: finish what a link about several incidents or PagerDuty began. Planned by the server."""
+
+from __future__ import annotations
+
+from webhooks.context import Context
+from webhooks.job import JOINT_ACT
+from webhooks.registry import Params, action
+
+
+class JointActParams(Params):
+    """The incidents whose acts are stored, and where they were done."""
+
+    incidents: list[int]
+    origin: str
+
+
+@action(JOINT_ACT, params=JointActParams, in_rules=False)
+def joint_act(context: Context, params: JointActParams) -> None:
+    """Compute the incidents with their new acts, so that all messages show them."""
+    context.inbox.incidents.acted(params.incidents, cause=f"joint act {context.job.id}")
