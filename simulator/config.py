@@ -45,7 +45,7 @@ SLACK_SCOPES = (
 # Fields that neither the environment nor the HTTP API can set.
 CODE_ONLY = (
     *("clock", "more_pats", "more_ca_secrets", "twilio_verified"),
-    *("slack_webhook_token", "teams_signature", "pagerduty_key", "post_secret"),
+    *("slack_webhook_token", "teams_signature", "pagerduty_key", "pagerduty_webhook_secret", "post_secret"),
 )
 # Fields that are read once, at the start or at a reset.
 FIXED_WHILE_RUNNING = (*VARIABLES.values(), *CODE_ONLY, "seed", "senders")
@@ -83,6 +83,8 @@ class Config:
     slack_webhook_token: str = field(default="simulated-webhook-token", repr=False)
     teams_signature: str = field(default="simulated-signature,1", repr=False)
     pagerduty_key: str = field(default="R0SIMULATED0123456789ABCDEF01234", repr=False)
+    # Signs the reports on what people do in PagerDuty.
+    pagerduty_webhook_secret: str = field(default="simulated-webhook-secret", repr=False)
     post_secret: str = field(default="whsec_c2ltdWxhdGVkLXNlY3JldC1vZi0zMi1ieXRlcy4u", repr=False)
     twilio_account_sid: str = "AC00000000000000000000000000000001"
     twilio_auth_token: str = field(default="simulated-auth-token", repr=False)
@@ -126,6 +128,8 @@ class Config:
     slack_socket_hello: bool = True
     # Receives the replies to text messages; the default is the server of the demo.
     twilio_messages_url: str = "http://127.0.0.1:8000/twilio/messages"
+    # Receives the reports on what people do in PagerDuty; the default is the server of the demo.
+    pagerduty_events_url: str = "http://127.0.0.1:8000/pagerduty/events"
     # Whether a change by REST (name, owner, project) causes an Updated event.
     update_events: bool = True
 
@@ -162,6 +166,7 @@ class Config:
             "TEAMS_URLS": f"bi={workflow}",
             "PAGERDUTY_KEYS": f"data={self.pagerduty_key}",
             "PAGERDUTY_API_URL": f"{base}/pagerduty",
+            "PAGERDUTY_WEBHOOK_SECRET": self.pagerduty_webhook_secret,
             "POST_URLS": f"ops={base}/post/ops",
             "POST_SECRET": self.post_secret,
             "POST_ALLOW": "127.0.0.1",

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
-from webhooks import health, receiver, slack_interactions, sms_replies, sms_status
+from notifiers.pagerduty.reports import RESOLVED
+from webhooks import health, pagerduty_events, receiver, slack_interactions, sms_replies, sms_status
 from webhooks.api import blueprint as api
+from webhooks.clock import utc_now
 from webhooks.dashboard import blueprint
 from webhooks.event import Event
+from webhooks.incidents import Act
 from webhooks.problem import problem, problem_of
 from webhooks.slack_presses import recorder
 
 if TYPE_CHECKING:
+    from notifiers.pagerduty.reports import AlertReport
     from notifiers.twilio.replies import Reply
     from notifiers.twilio.status import StatusReport
     from webhooks.inbox import Receipt
@@ -50,7 +54,7 @@ def register(app: Flask, services: Services) -> None:
 
 
 def _register_messengers(app: Flask, services: Services) -> None:
-    """Register what Slack and Twilio call: presses of buttons, replies by SMS and reports about sent ones."""
+    """Register what Slack, Twilio and PagerDuty call: presses, replies by SMS, reports on messages and alerts."""
     settings = services.settings
 
     def record_reply(reply: Reply, command: Command) -> str:
@@ -60,12 +64,19 @@ def _register_messengers(app: Flask, services: Services) -> None:
     def record_status(message_id: str, report: StatusReport, reason: str) -> str:
         return services.inbox.sms_status.record(message_id, report.sid, f"twilio:{report.to}", reason)
 
+    def record_report(report: AlertReport) -> str:
+        resolved = "Resolved in PagerDuty." if report.event_type == RESOLVED else ""
+        act = Act("", "acknowledge", "", utc_now(), f"{services.redact(report.person)} (PagerDuty)", text=resolved)
+        changed = services.inbox.presses.record_alert(report.key, report.alert, act, origin="PagerDuty")
+        return "repeated request" if changed is None else f"acknowledged {changed}"
+
     record_press = recorder(lambda: services.inbox.presses)
     app.register_blueprint(slack_interactions.create_blueprint(record_press, services.signing_secret))
     token = settings.notifier_variables()["TWILIO_AUTH_TOKEN"]
     reply_token = token if settings.sms_replies else ""
     app.register_blueprint(sms_replies.create_blueprint(record_reply, reply_token, settings.public_url))
     app.register_blueprint(sms_status.create_blueprint(record_status, token, settings.public_url))
+    app.register_blueprint(pagerduty_events.create_blueprint(record_report, services.pagerduty_secrets))
 
 
 def _internal_error(error: Exception) -> Response:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from notifiers import Notifiers, parse_destination
+from notifiers.pagerduty import PagerDutyConfig
 from webhooks.clock import utc_now
 from webhooks.config.settings import Settings
 from webhooks.config.site import Site
@@ -153,6 +154,11 @@ class Services:
     def signing_secret(self) -> str:
         """The secret with which Slack signs the presses of buttons; empty if it is not set."""
         return self.settings.notifier_variables()["SLACK_SIGNING_SECRET"]
+
+    @property
+    def pagerduty_secrets(self) -> list[str]:
+        """The secrets with which PagerDuty signs what people do there; several if there are several subscriptions."""
+        return PagerDutyConfig.from_variables(self.settings.notifier_variables()).webhook_secrets()
 
     def destinations_of_number(self, number: str) -> list[str]:
         """Return the destinations that notify this phone number."""

@@ -31,6 +31,21 @@ class PagerDutyConfig(NamedConfig):
         default="https://events.pagerduty.com",
     )
 
+    webhook_secret: str = variable(
+        "PAGERDUTY_WEBHOOK_SECRET",
+        "Secret of the webhook subscription in PagerDuty that reports acknowledgements to `/pagerduty/events`; "
+        "several are separated by blanks or commas",
+        secret=True,
+    )
+
+    def webhook_secrets(self) -> list[str]:
+        """Return the secrets of the webhook subscriptions."""
+        return [one for one in re.split(r"[\s,]+", self.webhook_secret) if one]
+
+    def secrets(self) -> list[str]:
+        """Return the keys and the secrets, each alone as well."""
+        return [*super().secrets(), *self.webhook_secrets()]
+
     def service_urls(self) -> list[str]:
         """Return the address of the API."""
         return [self.api_url]

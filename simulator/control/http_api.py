@@ -18,6 +18,8 @@ POST   /simulator/slack/sockets  {"cut": true}: end the connections of Socket Mo
                               Slack does every few hours; returns how many there are
 POST   /simulator/sms/replies {"from": "+15550100", "body": "1"}: a person writes to the account's number; returns the
                               response of the server
+POST   /simulator/pagerduty   {"key": "…", "act": "acknowledge", "person": "Ann Okafor"}: a person acknowledges or
+                              resolves an alert, by its key or its summary; returns the response of the server
 GET    /simulator/files/<id>  the bytes of a file that Slack received
 GET    /simulator/deliveries  the webhooks sent, with every attempt. ?state=waiting|delivered|given up &event_type=
 GET    /simulator/calls       the calls of the APIs of Tableau, Slack and Twilio. ?target= &path= &limit=
@@ -50,6 +52,7 @@ from simulator.control.reports import (
     taken_report,
     versions_report,
 )
+from simulator.receivers import pagerduty_webhook
 from simulator.slack.files import mimetype
 from simulator.slack.interactions import Target, find_member, press
 from simulator.slack.workspace import Channel, SlackError
@@ -259,6 +262,14 @@ def reply_by_sms() -> Result:
         raise InvalidRequest("from is missing: the number of the person's phone")
     opt_out = str(body.get("opt_out") or "")
     return asdict(reply(current_world(), number, str(body.get("body") or ""), opt_out=opt_out))
+
+
+@control.post("/pagerduty")
+def act_on_alert() -> Result:
+    """Let a person acknowledge or resolve an alert, and return the response of the server."""
+    body = _body()
+    wanted, person = str(body.get("key") or ""), str(body.get("person") or "Ann Okafor")
+    return asdict(pagerduty_webhook.act(current_world(), wanted, str(body.get("act") or "acknowledge"), person))
 
 
 def _slack_channel(world: World, body: Content) -> Channel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ import pytest
 from pydantic import SecretStr
 
 from notifiers import Notifiers
+from notifiers.pagerduty.reports import parse_report
 from simulator.receivers.mail import mail_server
+from simulator.receivers.pagerduty_webhook import webhook
 from tests.handlers.test_incident_notices import FAILED, SUCCEEDED, Story
 from tests.handlers.test_notice_groups import storm
 from tests.support.simulated_actions import Simulation
 from webhooks.inbox import Inbox
+from webhooks.incidents import Act
 
 Make = Callable[..., Story]
 
@@ -138,9 +142,7 @@ def test_messages_have_links_to_act(simulation: Simulation, notifiers: Notifiers
     assert "https://hooks.example/act/" in str(simulation.messages[0].blocks)
 
 
-def test_shared_message_has_links_to_act_on_all(
-    simulation: Simulation, notifiers: Notifiers, make_story: Make
-) -> None:
+def test_shared_message_has_links_to_act_on_all(simulation: Simulation, notifiers: Notifiers, make_story: Make) -> None:
     """The message about a storm can be acknowledged from a mail, from Teams and from PagerDuty."""
     settings = simulation.settings.model_copy(
         update={"public_url": "https://hooks.example", "link_secret": SecretStr("a-secret-for-links-in-the-test")}
@@ -156,3 +158,27 @@ def test_shared_message_has_links_to_act_on_all(
     assert ">Acknowledge all</a>" in mail.data["html"]
     alerts = [event.data["links"] for event in taken(simulation, "pagerduty") if "refreshes" in event.title]
     assert [link["text"] for link in alerts[0]] == ["Acknowledge all", "Snooze all 1 h"]
+
+
+def test_acknowledgement_in_pagerduty_comes_back(
+    simulation: Simulation, notifiers: Notifiers, make_story: Make
+) -> None:
+    """The alert of one incident and that of a storm: the key in PagerDuty's report names the incidents here."""
+    story = make_story('notify = "pagerduty:data"', notifiers=notifiers)
+    storm(story, FAILED, range(5))
+    story.work()
+    alerts = simulation.running.world.taking.alerts
+    assert [alert.status for alert in alerts] == ["triggered", "triggered"]
+    for number, alert in enumerate(alerts):
+        body = json.dumps(webhook(alert, "Ann Okafor", story.now.isoformat())).replace("triggered", "acknowledged")
+        report = parse_report(body.encode())
+        assert report
+        act = Act("", "acknowledge", "", story.now, report.person)
+        presses = simulation.inbox.presses
+        # The incident with an alert of its own is a line of the storm, too.
+        assert presses.record_alert(report.key, report.alert, act, origin="PagerDuty") == (1, 4)[number]
+        assert presses.record_alert(report.key, report.alert, act, origin="PagerDuty") is None
+        story.work()
+    assert {one.incident.state for one in simulation.inbox.incidents.list()} == {"acknowledged"}
+    assert [alert.status for alert in alerts] == ["acknowledged", "acknowledged"]
+    assert {row.by for row in simulation.inbox.audit.list()} == {"Ann Okafor"}
