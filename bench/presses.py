@@ -20,6 +20,8 @@ PRESSES = int(os.environ.get("PRESSES", "100"))
 SECONDS_BETWEEN = 1.6
 THREADS = 4
 LIMIT_SECONDS = 60.0
+# Slack's limits refuse edits that are too many.
+CONFIG = Config(refresh_seconds=0, slack_rate_limits=True)
 RULE = """
 [[rule]]
 name = "Failures {number}"
@@ -43,7 +45,7 @@ def run() -> None:
     rules = HANGING + "".join(RULE.format(number=number) for number in range(reports))
     print(f"\n{PRESSES} presses, one every {SECONDS_BETWEEN} s, {THREADS} threads for handlers, SQLite")
     for hanging in (False, True):
-        with tempfile.TemporaryDirectory() as name, running(Config(refresh_seconds=0)) as site:
+        with tempfile.TemporaryDirectory() as name, running(CONFIG) as site:
             folder = Path(name)
             threads = {"WORKER_THREADS": str(THREADS), "WEB_CONCURRENCY": "1", "WEBHOOK_TOKEN": TOKEN}
             settings = {**environment(folder), **site.environment, **threads}

@@ -24,7 +24,7 @@ DATA = Path("data")
 LOG = DATA / "demo.log"
 SETTINGS_FILE = DATA / "demo.json"
 # Seconds until the server must be ready.
-START_TIMEOUT = 30
+START_TIMEOUT = 90
 # Seconds between two events of the scenario, and before the recovery, in which the failure can be acknowledged.
 PAUSE, RECOVERY_PAUSE = 2.0, 25.0
 # Share of webhooks that are sent twice.

@@ -5,6 +5,7 @@ An `owner`, `user`, `project`, `content` and the like is a LUID.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -166,6 +167,8 @@ class Task:
     priority: int = 50
     # It is due, and the backgrounder does not start it.
     is_stuck: bool = False
+    # What the description of its schedule has instead of the usual; what is None is left out.
+    described: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass

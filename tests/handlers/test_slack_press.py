@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from sqlalchemy import func, select
 
 from notifiers import Button
 from tests.handlers.test_incident_notices import FAILED, SUCCEEDED, Story
 from tests.support.simulated_actions import Simulation
 from webhooks.context import Context
 from webhooks.inbox import Inbox
+from webhooks.inbox.schema import jobs
 from webhooks.job import Job
 from webhooks.messages.incident_buttons import (
     ACKNOWLEDGE,
@@ -121,6 +123,17 @@ def test_snooze_for_an_hour(story: Presses) -> None:
     story.work()
     assert story.incident.state == "open"
     assert ACKNOWLEDGE in story.buttons()
+
+
+def test_second_act_of_a_person_is_one_edit(story: Presses) -> None:
+    """The first press teaches the person's name; the next act has it when it is stored, so no second edit shows it."""
+    story.refresh(FAILED)
+    for minute, action in [(1, SNOOZE), (2, ACKNOWLEDGE)]:
+        story.at(minute)
+        story.press(action)
+    assert [act.by for act in story.incident.acts] == ["Ann Okafor (ann@acme.example)"] * 2
+    corrected = select(func.count()).select_from(jobs).where(jobs.c.key.like("notice % author"))
+    assert story.simulation.inbox.store.scalar(corrected) == 1
 
 
 def test_press_that_is_out_of_date_is_answered(story: Presses) -> None:

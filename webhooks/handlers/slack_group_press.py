@@ -47,7 +47,7 @@ def slack_group_press(context: Context, params: GroupPressParams) -> None:
             context.log.warning("The person who pressed a button is unknown: %s", error)
             person = None
         if person is not None:
-            context.inbox.incidents.name_authors(params.acts, str(person))
+            context.inbox.incidents.name_authors(params.acts, str(person), slack_user=params.user)
         context.inbox.incidents.acted(params.incidents, cause=f"press {context.job.id}")
     if answer is not None:
         whisper(context, params, slack, answer)

@@ -84,7 +84,7 @@ def _carry_out(context: Context, params: PressParams, record: IncidentRecord, sl
         return OVER
     person = find_person(context, params, slack)
     if person is not None:
-        context.inbox.incidents.name_author(params.act, str(person))
+        context.inbox.incidents.name_author(params.act, str(person), slack_user=params.user)
     return ""
 
 

@@ -24,6 +24,7 @@ from webhooks.inbox.incident_updates import (
     refresh_incidents,
 )
 from webhooks.inbox.job_rows import insert_jobs, job_row
+from webhooks.inbox.people import remember_name
 from webhooks.inbox.schema import acts, events, incidents, notices
 from webhooks.inbox.scope import WHOLE, Scope
 from webhooks.incidents import Act, ResourceDetails, RunEvidence
@@ -200,10 +201,15 @@ class Incidents:
         self._store.write(request)
         self.announce()
 
-    def name_author(self, act_id: int, author: str) -> None:
-        """Replace the author of an act by a better name of the same person, and let the notices be updated."""
+    def name_author(self, act_id: int, author: str, *, slack_user: str = "") -> None:
+        """Replace the author of an act by a better name of the same person, and let the notices be updated.
+
+        The name is remembered for the next acts of that person in Slack.
+        """
 
         def save(connection: Connection) -> None:
+            if slack_user:
+                remember_name(self._store, connection, slack_user, author)
             this = (acts.c.id == act_id, acts.c.author != author)
             if connection.execute(update(acts).where(*this).values(author=author)).rowcount:
                 incident_id = connection.execute(select(acts.c.incident_id).where(acts.c.id == act_id)).scalar_one()
@@ -212,9 +218,14 @@ class Incidents:
         self._store.write(save)
         self.announce()
 
-    def name_authors(self, act_ids: Collection[int], author: str) -> None:
-        """Replace the author of acts by a better name of the same person; `acted` shows it."""
-        self._store.execute(update(acts).where(acts.c.id.in_(act_ids)).values(author=author))
+    def name_authors(self, act_ids: Collection[int], author: str, *, slack_user: str) -> None:
+        """Replace the author of acts by a better name of the same person, as `name_author`; `acted` shows it."""
+
+        def save(connection: Connection) -> None:
+            remember_name(self._store, connection, slack_user, author)
+            connection.execute(update(acts).where(acts.c.id.in_(act_ids)).values(author=author))
+
+        self._store.write(save)
 
     def acted(self, incident_ids: Sequence[int], *, cause: str) -> None:
         """Compute incidents with their new acts, a few in each transaction, and let the notices be updated."""

@@ -14,6 +14,7 @@ from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.incidents import Incidents
 from webhooks.inbox.job_rows import insert_jobs, job_row
+from webhooks.inbox.people import known_name
 from webhooks.inbox.schema import events, incidents, notice_groups, notices, presses
 from webhooks.incidents import Act
 from webhooks.job import CLOSED, JOINT_ACT, REPEATED, SLACK_GROUP_PRESS, SLACK_PRESS, UNKNOWN, NewJob
@@ -62,8 +63,9 @@ class Presses:
             event_id = self._event(connection, [found.event_id] if found else [])
             values = {**params, "incident": incident_id, "problem": problem}
             if found and act and not problem and event_id is not None:
-                pressed = replace(act, at=from_timestamp(wall))
-                own = (incident_id, found.incident.id, pressed)
+                # With the name of an earlier press, the message needs no second edit.
+                by = known_name(connection, params.get("user", "")) or act.by
+                own = (incident_id, found.incident.id, replace(act, at=from_timestamp(wall), by=by))
                 values["act"] = self._incidents.insert_act(connection, *own, origin="Slack")
             # Before the jobs of the messages, so that they show the person's full name.
             self._answer(connection, event_id, NewJob(f"press {key}", SLACK_PRESS, params=values), wall)
@@ -97,7 +99,9 @@ class Presses:
             event_id = self._event(connection, [row["event_id"] for row in members])
             values = {**params, "group": group_id, "problem": problem, "acts": [], "incidents": []}
             if act and event_id is not None:
-                values["acts"] = self._insert_acts(connection, changed, replace(act, at=from_timestamp(wall)), "Slack")
+                by = known_name(connection, params.get("user", "")) or act.by
+                pressed = replace(act, at=from_timestamp(wall), by=by)
+                values["acts"] = self._insert_acts(connection, changed, pressed, "Slack")
                 values["incidents"] = [row["id"] for row in changed]
             self._answer(connection, event_id, NewJob(f"press {key}", SLACK_GROUP_PRESS, params=values), wall)
             return problem

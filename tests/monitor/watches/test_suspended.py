@@ -31,6 +31,22 @@ def test_suspended_until_a_success(watched: Watched) -> None:
     assert describe(watched.inbox.incidents.get(one.id).incident).startswith("Schedule resumed after 1 d ")
 
 
+def test_suspended_before_the_installation(watched: Watched) -> None:
+    """What Tableau had suspended before the first start is open at the first look, reported once, until a success."""
+    watched.site.schedule(SALES, None, consecutive_failed_count=5)
+    watched.site.schedule(ORDERS, None, consecutive_failed_count=9)
+    watched.until("26 00:00")
+    assert sorted(watched.open()) == [("suspended", "Orders"), ("suspended", "Sales")]
+    watched.restart()
+    watched.until("27 12:00", step=HOUR)
+    assert [one.event.event_type for one in watched.inbox.events.list()] == ["ScheduleSuspended"] * 2
+    assert len(watched.inbox.incidents.list()) == 2
+    watched.site.schedule(SALES, at("28 04:00"), consecutive_failed_count=0)
+    watched.runs(SALES, "27 12:30", 5)
+    watched.until("27 14:00", step=HOUR)
+    assert watched.open() == [("suspended", "Orders")]
+
+
 def test_suspended_again_is_another_one(watched: Watched) -> None:
     """A schedule that is suspended a second time, after it had been resumed, is reported a second time."""
     for day in (26, 27):
