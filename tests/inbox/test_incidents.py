@@ -379,6 +379,17 @@ def test_press_after_the_recovery_is_no_act(arrive: Arrive, box: Inbox) -> None:
     assert box.presses.record("late", one.id, one.incident.id, {}, act) == "closed"
 
 
+def test_repeated_acknowledgement_is_no_second_act(arrive: Arrive, box: Inbox) -> None:
+    """The same acknowledgement by the same person is stored once; another end, a note or another person is an act."""
+    (one,) = arrive(refresh("Failed", 0))
+    at, end = from_timestamp(START), from_timestamp(START + 7200)
+    acts = [("Ann", None, ""), ("Ann", None, ""), ("Ann", end, ""), ("Ann", end, "fixing it"), ("Ben", None, "")]
+    for (by, until, text), number in zip(acts, (1, 1, 2, 3, 4), strict=True):
+        record = box.incidents.act(one.id, Act("", "acknowledge", "", at, by, until, text))
+        assert len(record.incident.acts) == number
+    assert len(list(box.audit.list(limit=10))) == 4
+
+
 def test_author_is_named_later(arrive: Arrive, box: Inbox) -> None:
     """The name that was looked up replaces the one in the press, and the message is updated; once is enough."""
     (one,) = arrive(refresh("Failed", 0))

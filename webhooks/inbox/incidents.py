@@ -167,6 +167,8 @@ class Incidents:
         """Store an act and what it changes, and let the notices be updated. Raises UnknownIncident.
 
         `act.id` and `act.incident` are replaced by the stored ones. `origin` is where it was done, for the audit log.
+        Nothing is stored if the same person has acknowledged it in the same way already: by a second click, for
+        example, or a request that was repeated.
         """
 
         def save(connection: Connection) -> IncidentRecord:
@@ -174,6 +176,11 @@ class Incidents:
             key = connection.execute(select(incidents.c.key).where(*own)).scalar()
             if key is None:
                 raise UnknownIncident(f"There is no incident {incident_id}")
+            if act.kind == "acknowledge" and not act.text:
+                record = self._load(connection, incident_id)
+                current = (record.incident.state, record.incident.quiet_by, record.incident.quiet_until)
+                if current == ("acknowledged", act.by, act.until):
+                    return record
             act_id = self.insert_act(connection, incident_id, key, act, origin=origin)
             self.refresh(connection, incident_id, cause=f"act {act_id}")
             return self._load(connection, incident_id)

@@ -32,7 +32,7 @@ def test_suspended_until_a_success(watched: Watched) -> None:
 
 
 def test_suspended_before_the_installation(watched: Watched) -> None:
-    """What Tableau had suspended before the first start is open at the first look, reported once, until a success."""
+    """A schedule suspended before the first start is open at the first look, reported once, until a success."""
     watched.site.schedule(SALES, None, consecutive_failed_count=5)
     watched.site.schedule(ORDERS, None, consecutive_failed_count=9)
     watched.until("26 00:00")

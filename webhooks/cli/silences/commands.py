@@ -154,8 +154,8 @@ def end(ids: tuple[int, ...]) -> None:
         else:
             unknown.append(silence_id)
     if unknown:
-        listed = ", ".join(map(str, unknown))
-        raise Failure(f"{count(len(unknown), 'silence')} not found, or ended already: {listed}.")
+        listed = ("Silence " if len(unknown) == 1 else "Silences ") + ", ".join(map(str, unknown))
+        raise Failure(f"{listed} not found, or ended already. `flask silences list` shows those that have not ended.")
 
 
 def print_added(silence: Silence, show: Presentation) -> None:
