@@ -384,8 +384,8 @@ def test_repeated_acknowledgement_is_no_second_act(arrive: Arrive, box: Inbox) -
     (one,) = arrive(refresh("Failed", 0))
     at, end = from_timestamp(START), from_timestamp(START + 7200)
     acts = [("Ann", None, ""), ("Ann", None, ""), ("Ann", end, ""), ("Ann", end, "fixing it"), ("Ben", None, "")]
-    for (by, until, text), number in zip(acts, (1, 1, 2, 3, 4), strict=True):
-        record = box.incidents.act(one.id, Act("", "acknowledge", "", at, by, until, text))
+    for (by, until, note), number in zip(acts, (1, 1, 2, 3, 4), strict=True):
+        record = box.incidents.act(one.id, Act("", "acknowledge", "", at, by, until, note))
         assert len(record.incident.acts) == number
     assert len(list(box.audit.list(limit=10))) == 4
 
