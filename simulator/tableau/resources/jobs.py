@@ -66,7 +66,7 @@ def task(site: Site, item: Task) -> Document:
     """Return a scheduled refresh or flow."""
     # An hourly schedule needs an end with the minutes of its start.
     end = {"end": item.next_run_at.strftime("23:%M:00")} if item.frequency == "Hourly" else {}
-    schedule = {
+    schedule: Document = {
         "frequency": item.frequency,
         "nextRunAt": format_time(item.next_run_at),
         "frequencyDetails": {
