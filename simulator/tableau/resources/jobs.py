@@ -77,7 +77,7 @@ def task(site: Site, item: Task) -> Document:
     }
     if is_suspended(item):
         del schedule["nextRunAt"]
-    schedule = {name: value for name, value in (schedule | item.described).items() if value is not None}
+    schedule = {name: value for name, value in {**schedule, **item.described}.items() if value is not None}
     inner = {
         "id": item.luid,
         "priority": str(item.priority),
