@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import http.client
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Self
 
+import psutil
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from bench import postgres
+from bench import postgres, server
 from bench.page_data import fill
 from webhooks.app import create_app
 from webhooks.config.settings import Settings
@@ -21,6 +25,9 @@ EVENTS, RESOURCES, RUNS = 1_000_000, 5_000, 400_000
 ROUNDS = 60
 # The goals: server time at the 95th percentile in milliseconds, and bytes.
 MOST_MILLISECONDS, MOST_BYTES = 25.0, 60_000
+# Open pages, how often each asks, and for how long that is measured.
+OPEN_PAGES, POLL_SECONDS, OPEN_SECONDS = 200, 5.0, 60.0
+IDS = text("SELECT id FROM incidents ORDER BY id LIMIT 500")
 
 
 def run() -> None:
@@ -29,21 +36,24 @@ def run() -> None:
     with tempfile.TemporaryDirectory() as name:
         _measure("SQLite", f"sqlite:///{name}/inbox.sqlite3", Path(name))
         if postgres.binaries():
-            with postgres.Server() as server:
-                _measure("PostgreSQL", server.url(), Path(name))
+            with postgres.Server() as database:
+                _measure("PostgreSQL", database.url(), Path(name), database.processor_time)
 
 
-def _measure(database: str, url: str, folder: Path) -> None:
+def _measure(database: str, url: str, folder: Path, of_server: Callable[[], float] = lambda: 0.0) -> None:
     began = time.monotonic()
     inbox = Inbox.open(url)
     fill(inbox, number_of_events=EVENTS, number_of_resources=RESOURCES, number_of_runs=RUNS)
     inbox.close()
     print(f"{database}: filled in {time.monotonic() - began:.0f} s")
-    measure(url, folder)
+    measure(url, folder, of_server)
 
 
-def measure(url: str, folder: Path) -> None:
-    """Print the server time and the size of each page of a filled inbox."""
+def measure(url: str, folder: Path, of_server: Callable[[], float] = lambda: 0.0) -> None:
+    """Print the server time and the size of each page of a filled inbox.
+
+    `of_server` returns the processor time in seconds that a database server has used so far.
+    """
     rules = folder / "rules.toml"
     rules.write_text('[[rule]]\nname = "Refresh failures"\non = "*RefreshFailed"\nnotify = "slack:#bi"\n')
     # A credential for a Tableau server that does not exist.
@@ -56,23 +66,87 @@ def measure(url: str, folder: Path) -> None:
     app = create_app(settings)
     client = app.test_client()
     services = app.extensions["webhooks"]
-    print(f"{'page':42}{'p50 ms':>9}{'p95 ms':>9}{'cpu ms':>9}{'KB':>7}")
+    print(f"{'page':42}{'p50 ms':>9}{'p95 ms':>9}{'cpu ms':>9}{'database ms':>13}{'KB':>7}")
     for path in paths(services.inbox):
+        before = of_server()
         seconds, processor, size = _time(client, path)
+        database = (of_server() - before) / (ROUNDS + 1) * 1000
         p95 = statistics.quantiles(seconds, n=20)[-1] * 1000
         mark = "" if p95 <= MOST_MILLISECONDS and size <= MOST_BYTES else "  over the goal"
         print(
-            f"{path[:40]:42}{statistics.median(seconds) * 1000:9.1f}{p95:9.1f}{processor:9.1f}{size / 1000:7.1f}{mark}"
+            f"{path[:40]:42}{statistics.median(seconds) * 1000:9.1f}{p95:9.1f}{processor:9.1f}{database:13.1f}"
+            f"{size / 1000:7.1f}{mark}"
         )
-    version = client.get("/").headers["ETag"]
-    began = time.perf_counter()
-    for _ in range(1000):
-        client.get("/", headers={"If-None-Match": version, "X-Poll": "1"})
-    # Of a thousand requests in seconds; 200 pages ask 40 times a second.
-    milliseconds = time.perf_counter() - began
-    share = milliseconds * 4
-    print(f"unchanged page, asked in the background: {milliseconds:.2f} ms; 200 open pages: {share:.1f} % of a core")
+    different = [*paths(services.inbox), *(f"/incidents/{row['id']}" for row in services.inbox.store.rows(IDS))]
     services.stop()
+    share = open_pages(url, folder, different, of_server)
+    print(f"{OPEN_PAGES} open pages that do not change: {share * 100:.1f} % of a core")
+
+
+def open_pages(url: str, folder: Path, different: Sequence[str], of_server: Callable[[], float]) -> float:
+    """Return the share of a core that many open pages use which ask every few seconds, as browsers do.
+
+    It is the processor time of the server and its database, less what they use without open pages.
+    """
+    variables = server.environment(folder, DATABASE_URL=url)
+    with server.serving("index:app", server.ROOT / "gunicorn.conf.py", variables) as port, ExitStack() as stack:
+        pages = [
+            stack.enter_context(OpenPage(port, different[number % len(different)])) for number in range(OPEN_PAGES)
+        ]
+        idle = _processor_share(of_server, lambda: time.sleep(POLL_SECONDS))
+        # As they changed meanwhile.
+        _ask_all(pages)
+        return _processor_share(of_server, lambda: _ask_all(pages)) - idle
+
+
+class OpenPage:
+    """A page in a browser, whose script asks for it; use it with `with`."""
+
+    def __init__(self, port: int, path: str) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self._path, self._version = path, ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._connection.close()
+
+    def ask(self) -> None:
+        """Ask whether the page has changed. Servers end connections that were not used for some seconds."""
+        headers = {"X-Poll": "1", "If-None-Match": self._version}
+        try:
+            self._connection.request("GET", self._path, headers=headers)
+            response = self._connection.getresponse()
+        except ConnectionError:
+            self._connection.close()
+            self._connection.request("GET", self._path, headers=headers)
+            response = self._connection.getresponse()
+        response.read()
+        if response.status not in {200, 304}:
+            raise RuntimeError(f"{self._path} responded with {response.status}")
+        self._version = response.headers["ETag"]
+
+
+def _processor_share(of_server: Callable[[], float], work: Callable[[], object]) -> float:
+    """Return the share of a core that the servers use while `work` is repeated for a minute."""
+    children = psutil.Process().children(recursive=True)
+
+    def used() -> float:
+        times = [process.cpu_times() for process in children if process.is_running()]
+        return sum(one.user + one.system for one in times) + of_server()
+
+    before, began = used(), time.monotonic()
+    while time.monotonic() - began < OPEN_SECONDS:
+        work()
+    return (used() - before) / (time.monotonic() - began)
+
+
+def _ask_all(pages: Sequence[OpenPage]) -> None:
+    began = time.monotonic()
+    for number, page in enumerate(pages):
+        time.sleep(max(0.0, began + number * POLL_SECONDS / len(pages) - time.monotonic()))
+        page.ask()
 
 
 def paths(inbox: Inbox) -> Iterator[str]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from bench.page_data import fill
 from bench.pages import MOST_BYTES, paths
-from tests.dashboard.conftest import services_of
+from tests.dashboard.conftest import fail, services_of
 from webhooks.inbox import Inbox
 
 # Instructions of SQLite's virtual machine between two calls of the handler.
@@ -77,3 +79,32 @@ def test_pages_do_not_read_more_in_a_larger_inbox(make_app: Callable[..., Flask]
         most = 6 if is_bounded else 1.6
         assert instructions <= most * small[path][0] + 3000, (path, small[path], instructions)
         assert size <= MOST_BYTES, path
+
+
+@pytest.mark.second_stage
+def test_open_page_that_has_not_changed_costs_one_statement(client: FlaskClient, inbox: Inbox) -> None:
+    """A page that asks in the background reads the mark of the inbox only, and follows when the mark changes."""
+    fail(inbox)
+    version = client.get("/").headers["ETag"]
+    asking = {"X-Poll": "1", "If-None-Match": version}
+    statements: list[str] = []
+
+    def add(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", add)
+    try:
+        deadline = time.monotonic() + 30
+        # At first it gets what was rendered just now, without any statement.
+        while not statements and time.monotonic() < deadline:
+            assert client.get("/", headers=asking).status_code == 304
+            time.sleep(0.1)
+    finally:
+        event.remove(Engine, "before_cursor_execute", add)
+    assert len(statements) == 1
+    assert statements[0].startswith("SELECT (SELECT max(events.id)")
+    fail(inbox, "Daily Orders")
+    deadline = time.monotonic() + 30
+    while (response := client.get("/", headers=asking)).status_code == 304 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert "Daily Orders" in response.text

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+from weakref import WeakKeyDictionary
 
 from flask import Response, redirect, request
 from werkzeug.exceptions import (
@@ -44,7 +45,9 @@ HEADERS = {
 }
 # An open page asks every few seconds: it gets what was rendered for another request within this time.
 SHARED_SECONDS = 2.0
-MAX_SHARED = 200
+# For this long it also gets what was rendered before, if the inbox has not changed: durations and the clock go on.
+UNCHANGED_SECONDS = 60.0
+MAX_SHARED = 250
 # The placeholder of the page's version within the page; texts from outside cannot contain its quotation marks.
 VERSION = 'data-version="@version@"'
 ONLY_LOCAL = """Tableau Webhooks is running.
@@ -56,7 +59,7 @@ Events are received by POST at /webhook/<token>.
 Health and metrics:  /readyz  /healthz  /metrics
 """
 
-_shared: OrderedDict[tuple[str, ...], tuple[float, str, bytes]] = OrderedDict()
+_shared: WeakKeyDictionary[Services, OrderedDict[tuple[str, ...], Rendered]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,16 @@ class Page:
     template: str
     values: Mapping[str, Any]
     status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A page as it was rendered at a time (monotonic), with the mark that the inbox had before."""
+
+    at: float
+    mark: str
+    version: str
+    body: bytes
 
 
 def respond(services: Services, route: Route, parts: Mapping[str, Any]) -> Response:
@@ -102,9 +115,11 @@ def _dispatch(visit: Visit, route: Route, parts: Mapping[str, Any]) -> Response:
     has_token = visit.visitor is not None and visit.visitor.kind == "token"
     if route.method == "POST" and not has_token and not visitors.is_same_origin(visit.request):
         raise Forbidden("The request does not come from a page of this server.")
-    shared = _shared_page(visit) if route.method == "GET" and "X-Poll" in visit.request.headers else None
-    if shared:
-        return _with_version(visit, *shared)
+    is_shared = visit.visitor is not None and route.method == "GET" and route.role != "public"
+    if is_shared and "X-Poll" in visit.request.headers and (known := _find_rendered(visit)):
+        return _with_version(visit, known.version, known.body)
+    # Before the page is read: a change meanwhile is found with the next mark.
+    mark = _mark(visit) if is_shared else ""
     found = getattr(import_module(f"webhooks.dashboard.pages.{route.module}"), route.function)(visit, **parts)
     if not isinstance(found, Page):
         response: Response = found
@@ -114,8 +129,8 @@ def _dispatch(visit: Visit, route: Route, parts: Mapping[str, Any]) -> Response:
     body = text.replace(VERSION, f'data-version="{version}"', 1).encode()
     if found.status != 200:
         return Response(body, found.status, content_type="text/html; charset=utf-8")
-    if visit.visitor is not None and route.method == "GET":
-        _share(visit, version, body)
+    if is_shared:
+        _share(visit, Rendered(time.monotonic(), mark, version, body))
     return _with_version(visit, version, body)
 
 
@@ -165,14 +180,22 @@ def _share_key(visit: Visit) -> tuple[str, ...]:
     return (visit.request.full_path, person.name, person.role, person.scope, person.kind)
 
 
-def _share(visit: Visit, version: str, body: bytes) -> None:
-    key = _share_key(visit)
-    _shared[key] = (time.monotonic(), version, body)
-    _shared.move_to_end(key)
-    while len(_shared) > MAX_SHARED:
-        _shared.popitem(last=False)
+def _mark(visit: Visit) -> str:
+    return visit.remember("mark", SHARED_SECONDS, visit.inbox.mark)
 
 
-def _shared_page(visit: Visit) -> tuple[str, bytes] | None:
-    found = _shared.get(_share_key(visit))
-    return found[1:] if found and time.monotonic() - found[0] < SHARED_SECONDS else None
+def _share(visit: Visit, page: Rendered) -> None:
+    key, pages = _share_key(visit), _shared.setdefault(visit.services, OrderedDict())
+    pages[key] = page
+    pages.move_to_end(key)
+    while len(pages) > MAX_SHARED:
+        pages.popitem(last=False)
+
+
+def _find_rendered(visit: Visit) -> Rendered | None:
+    """Return the page as it was rendered before, if it is of this moment, or the inbox has not changed since."""
+    found = _shared.setdefault(visit.services, OrderedDict()).get(_share_key(visit))
+    age = time.monotonic() - found.at if found else UNCHANGED_SECONDS
+    if found is None or age >= UNCHANGED_SECONDS:
+        return None
+    return found if age < SHARED_SECONDS or _mark(visit) == found.mark else None

@@ -17,6 +17,7 @@ from webhooks.inbox import figures, insert_event
 from webhooks.inbox.action_uses import ActionUses
 from webhooks.inbox.audit import Audit, AuditEntry
 from webhooks.inbox.budgets import Budgets
+from webhooks.inbox.change_mark import read_mark
 from webhooks.inbox.checkpoints import Checkpoints
 from webhooks.inbox.counters import Counters
 from webhooks.inbox.databases.known_database import KnownDatabase
@@ -178,6 +179,10 @@ class Inbox:
     def counts(self) -> dict[str, float]:
         """Return figures for metrics, see `figures.count`."""
         return figures.count(self.store)
+
+    def mark(self) -> str:
+        """Return a text that is another one after a change, see `change_mark`."""
+        return read_mark(self.store)
 
     def close(self) -> None:
         """Close all connections."""

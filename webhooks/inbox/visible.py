@@ -38,6 +38,8 @@ class VisibleInbox:
         self.runs = Runs(store, scope)
         self.overviews = Overviews(store, scope)
         self.silences = Silences(store, scope)
+        # It says that something has changed, and not what.
+        self.mark = inbox.mark
         # They are read by jobs, which only visible events lead to.
         self.checkpoints: Checkpoints = inbox.checkpoints
 

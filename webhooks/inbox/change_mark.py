@@ -1,0 +1,58 @@
+"""A mark of the inbox that changes with what pages show, so that an open page is not rendered to find no change."""
+
+from __future__ import annotations
+
+from sqlalchemy import Table, func, literal_column, select, text
+
+from webhooks.inbox.databases.store import Store
+from webhooks.inbox.schema import (
+    DEAD,
+    OPEN,
+    acts,
+    attempts,
+    audit,
+    events,
+    expected_runs,
+    findings,
+    incidents,
+    jobs,
+    notices,
+    rule_versions,
+    runs,
+    silences,
+)
+
+# Whatever happens leaves a new row in one of them: work an attempt, and what people do an act or an audit row.
+GROWING: tuple[Table, ...] = (
+    events,
+    jobs,
+    attempts,
+    runs,
+    expected_runs,
+    incidents,
+    acts,
+    findings,
+    notices,
+    silences,
+    rule_versions,
+    audit,
+)
+# Jobs that are counted: a large backlog is not counted to its end, and its attempts are new rows anyway.
+MAX_COUNTED = 100
+
+
+def read_mark(store: Store) -> str:
+    """Return a text that is another one after a change, with one statement that reads the end of each index.
+
+    Some changes of old rows do not show, such as a duplicate or the duration of a run that was found later.
+    """
+    ends = [select(func.max(table.c.id)).scalar_subquery() for table in GROWING]
+    some = (
+        select(func.count()).select_from(
+            select(literal_column("1")).select_from(jobs).where(text(where)).limit(MAX_COUNTED).subquery()
+        )
+        for where in (OPEN, DEAD)
+    )
+    query = select(*ends, *(one.scalar_subquery() for one in some))
+    (row,) = store.read(lambda connection: connection.execute(query).all())
+    return " ".join(map(str, row))
