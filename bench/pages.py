@@ -125,7 +125,7 @@ class OpenPage:
         response.read()
         if response.status not in {200, 304}:
             raise RuntimeError(f"{self._path} responded with {response.status}")
-        self._version = response.headers["ETag"]
+        self._version = response.headers.get("ETag", "")
 
 
 def _processor_share(of_server: Callable[[], float], work: Callable[[], object]) -> float:

@@ -95,6 +95,9 @@ def test_signing_in_and_out(browser: FlaskClient, provider: IdentityProvider) ->
     assert query["redirect_uri"] == ["https://hooks.example.org/login/finish"]
     back = browser.get(provider.sign_in(response.headers["Location"]))
     assert (back.status_code, back.headers["Location"]) == (303, "/incidents/7")
+    assert "Max-Age=28800;" in back.headers["Set-Cookie"]
+    (session,) = services_of(browser).inbox.store.rows(text("SELECT * FROM page_sessions"))
+    assert session["expires_at"] - session["created_at"] == 8 * 3600
     assert "Sign out Ann Okafor" in browser.get("/").text
     assert browser.get("/audit").status_code == 200
     inbox = services_of(browser).inbox

@@ -225,6 +225,12 @@ class Settings(NotifierSettings):
     oidc_client_secret: SecretStr = Field(SecretStr(""), description="Client secret there; empty for a public client")
     oidc_scopes: str = Field("openid profile email", description="Scopes that are asked for, such as `groups` in Okta")
     oidc_groups_claim: str = Field("groups", description="Claim with the groups of a person, or `roles` in Entra ID")
+    oidc_session_hours: float = Field(
+        8.0,
+        gt=0,
+        le=24,
+        description="Hours after which people sign in again, and get the role that their groups have by then",
+    )
 
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on")

@@ -57,8 +57,17 @@ class SignIns:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def start(self, *, name: str, role: str, address: str, password: str, scope: str = "{}") -> str:
-        """Store a session and return the value for the cookie.
+    def start(
+        self,
+        *,
+        name: str,
+        role: str,
+        address: str,
+        password: str,
+        scope: str = "{}",
+        seconds: float = SESSION_SECONDS,
+    ) -> str:
+        """Store a session that ends after some seconds, and return the value for the cookie.
 
         The session ends with another `password` as well: its key is computed from both.
         """
@@ -67,7 +76,7 @@ class SignIns:
         def start(connection: Connection) -> None:
             wall = self._store.to_wall(self._store.now(connection))
             connection.execute(delete(page_sessions).where(page_sessions.c.expires_at <= wall))
-            times = {"created_at": wall, "expires_at": wall + SESSION_SECONDS}
+            times = {"created_at": wall, "expires_at": wall + seconds}
             row = {"key": _key(value, password), "name": name, "role": role, "scope": scope, "address": address}
             connection.execute(insert(page_sessions).values(**row, **times))
             connection.execute(delete(sign_in_failures).where(sign_in_failures.c.address == address))

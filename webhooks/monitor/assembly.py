@@ -15,6 +15,7 @@ from webhooks.monitor import certificate
 from webhooks.monitor.alerts import Alerts
 from webhooks.monitor.checks import CertificateCheck, DesiredWebhooks, GapCheck, WebhookCheck
 from webhooks.monitor.credential import CredentialCheck
+from webhooks.monitor.dependents import DependentsCheck
 from webhooks.monitor.history import HISTORY_DAYS, HistoryCheck
 from webhooks.monitor.job_budget import JobBudget
 from webhooks.monitor.job_events import JobListCheck
@@ -123,6 +124,7 @@ def build_checks(settings: Settings, inbox: Inbox, sites: Sequence[Site], lookup
             days = min(HISTORY_DAYS, settings.run_retention_days or HISTORY_DAYS)
             histories.append(HistoryCheck(inbox, tableau, days=days, key=key))
             histories.append(OpenIncidents(inbox, tableau, job_list.budget))
+            histories.append(DependentsCheck(inbox, tableau))
         if not url:
             continue
         webhooks = DesiredWebhooks(lookups.desired(site), url, settings.webhook_label, settings.watch_repair)

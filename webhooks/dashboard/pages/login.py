@@ -36,11 +36,20 @@ def sign_in(visit: Visit) -> Page | Response:
     return start_session(visit, name, "admin", "{}", visit.back("/"))
 
 
-def start_session(visit: Visit, name: str, role: str, scope: str, there: str, *, known_as: str = "") -> Response:
+def start_session(
+    visit: Visit,
+    name: str,
+    role: str,
+    scope: str,
+    there: str,
+    *,
+    known_as: str = "",
+    seconds: float = SESSION_SECONDS,
+) -> Response:
     """Start a session and lead to a path. `known_as` is a name that the person cannot change, for the audit log."""
     settings, address = visit.services.settings, visitors.client_address(visit.request)
     sign_ins, secret = visit.services.inbox.sign_ins, settings.session_secret
-    value = sign_ins.start(name=name, role=role, address=address, password=secret, scope=scope)
+    value = sign_ins.start(name=name, role=role, address=address, password=secret, scope=scope, seconds=seconds)
     visit.services.inbox.audit.record(
         by=name, origin=f"page {address}", act="sign in", subject="pages", details=known_as
     )
@@ -48,7 +57,7 @@ def start_session(visit: Visit, name: str, role: str, scope: str, there: str, *,
     response.set_cookie(
         visitors.cookie_name(visit.request),
         value,
-        max_age=int(SESSION_SECONDS),
+        max_age=int(seconds),
         secure=visitors.is_https(visit.request),
         httponly=True,
         samesite="Lax",

@@ -68,7 +68,9 @@ def finish(visit: Visit) -> Page | Response:
         audit.record(by=name, origin=f"page {address}", act="sign-in refused", subject="pages", details=reason)
         return refuse(visit, reason, 403)
     scope, known_as = Limits(role.sites, role.projects).as_text(), f"{person.subject} at the identity provider"
-    response = start_session(visit, name, role.role, scope, own_path(there, "/"), known_as=known_as)
+    # The role is that of the groups at this time: it is looked up again by the next sign-in.
+    seconds = visit.services.settings.oidc_session_hours * 3600
+    response = start_session(visit, name, role.role, scope, own_path(there, "/"), known_as=known_as, seconds=seconds)
     response.delete_cookie(_name(visit), path="/", secure=visitors.is_https(visit.request), httponly=True)
     return response
 
