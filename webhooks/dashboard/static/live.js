@@ -1,7 +1,9 @@
-// Keeps an open page up to date: asks every few seconds, and replaces only the parts that have changed.
+// Keeps an open page up to date: asks every few seconds, less often while nothing changes, and replaces only what has changed.
 "use strict";
 const seconds = Number(document.body.dataset.live || 0);
+const QUIET = 12;
 let version = document.body.dataset.version;
+let unchanged = 0;
 const stale = document.getElementById("stale");
 
 // The address without what was done, so that reloading does not say it again.
@@ -51,20 +53,24 @@ function restoreFocus(id, place) {
 }
 
 async function ask() {
-  if (document.hidden) return;
   try {
     const response = await fetch(address, { headers: { "X-Poll": "1", "If-None-Match": `"${version}"` }, cache: "no-store" });
     if (response.status === 401) return location.reload();
     stale.hidden = response.ok || response.status === 304;
+    unchanged = response.ok ? 0 : unchanged + 1;
     if (response.ok) update(await response.text());
   } catch {
     stale.hidden = false;
   }
 }
 
+let ticks = 0;
 if (seconds) {
-  setInterval(ask, seconds * 1000);
-  document.addEventListener("visibilitychange", ask);
+  setInterval(() => {
+    ticks += 1;
+    if (!document.hidden && (unchanged < QUIET || ticks % 2)) ask();
+  }, seconds * 1000);
+  document.addEventListener("visibilitychange", () => document.hidden || ask());
 }
 // On a narrow screen the navigation scrolls.
 const current = document.querySelector("nav [aria-current]");
