@@ -166,6 +166,9 @@ def test_counts_are_of_the_visible_part(browser: FlaskClient) -> None:
         content(inbox, f"Salaries {number}", "HR")
     finance, everyone = bearer(browser, projects=["Finance"]), bearer(browser)
     page, whole = (browser.get("/", headers=headers).text for headers in (finance, everyone))
+    # With the reason why some content may be missing.
+    assert "You see project Finance. Content whose project is not known yet is not shown" in page
+    assert "You see" not in whole
     assert "1 thing is broken" in page
     assert "4 things are broken" in whole
     assert "waiting jobs" in whole

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from webhooks.dashboard.visit import Visit
+from webhooks.views.limits import describe
 from webhooks.views.server_health import server_checks, summary
 
 # The checks read the rules and the inbox; their results are of use for some seconds.
@@ -55,5 +56,6 @@ def frame(visit: Visit, page: str) -> Mapping[str, Any]:
         "place": visit.services.settings.tableau_sitename if visit.sees_everything else "",
         "clock": f"{visit.now.astimezone(visit.zone):%H:%M}",
         "zone_name": str(visit.zone).rpartition("/")[2].replace("_", " "),
+        "limits": "" if visit.sees_everything else describe(visit.person.scope),
         "notice": DONE.get(visit.request.args.get("done", "")),
     }
