@@ -48,7 +48,7 @@ CODE_ONLY = (
     *("slack_webhook_token", "teams_signature", "pagerduty_key", "pagerduty_webhook_secret", "post_secret"),
 )
 # Fields that are read once, at the start or at a reset.
-FIXED_WHILE_RUNNING = (*VARIABLES.values(), *CODE_ONLY, "seed", "senders")
+FIXED_WHILE_RUNNING = (*VARIABLES.values(), *CODE_ONLY, "seed", "senders", "is_server")
 
 
 def utc_now() -> datetime:
@@ -105,6 +105,8 @@ class Config:
 
     # Behaviour of the vendors
     api_version: str = "3.27"
+    # A Tableau Server, with schedules that several tasks share; else Tableau Cloud.
+    is_server: bool = False
     session_minutes: float = 120
     # Duration of an extract refresh.
     refresh_seconds: float = 2.0

@@ -15,6 +15,7 @@ from tableau_rest.endpoints.permissions import Permissions
 from tableau_rest.endpoints.previews import Previews
 from tableau_rest.endpoints.projects import Projects
 from tableau_rest.endpoints.refreshes import Refreshes
+from tableau_rest.endpoints.schedules import Schedules
 from tableau_rest.endpoints.subscriptions import Subscriptions
 from tableau_rest.endpoints.tags import Tags
 from tableau_rest.endpoints.users import Users
@@ -35,6 +36,7 @@ class Tableau(
     Users,
     Jobs,
     Refreshes,
+    Schedules,
     Webhooks,
     Tags,
     Labels,

@@ -12,6 +12,7 @@ from simulator.tableau.endpoints import (
     labels,
     permissions,
     publishing,
+    schedules,
     subscriptions,
     tags,
     tasks,
@@ -22,7 +23,10 @@ from simulator.tableau.endpoints.metadata import metadata
 from simulator.tableau.route import blueprint
 
 # Importing a module registers its routes.
-MODULES = (auth, content, exports, jobs, labels, permissions, publishing, subscriptions, tags, tasks, users, webhooks)
+MODULES = (
+    *(auth, content, exports, jobs, labels, permissions, publishing, schedules),
+    *(subscriptions, tags, tasks, users, webhooks),
+)
 
 
 def register(app: Flask) -> None:

@@ -19,6 +19,11 @@ def is_suspended(task: Task) -> bool:
     return task.consecutive_failed_count >= STRIKE_LIMIT
 
 
+def is_paused(site: Site, task: Task) -> bool:
+    """Return whether an administrator has suspended the schedule of the task."""
+    return task.schedule in site.schedules and site.schedules[task.schedule].state == "Suspended"
+
+
 def run_due(world: World, site: Site) -> None:
     """Start the tasks whose time has come, and let each have a next run.
 
@@ -26,7 +31,7 @@ def run_due(world: World, site: Site) -> None:
     """
     now = world.now()
     for task in list(site.tasks.values()):
-        if task.next_run_at > now or task.is_stuck:
+        if task.next_run_at > now or task.is_stuck or is_paused(site, task):
             continue
         period = PERIODS.get(task.frequency, MONTH)
         task.next_run_at += ((now - task.next_run_at) // period + 1) * period

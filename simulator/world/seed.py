@@ -14,6 +14,7 @@ from simulator.world.site import (
     Job,
     LinkedTask,
     Project,
+    Schedule,
     Site,
     Subscription,
     Task,
@@ -170,6 +171,12 @@ class Seed:
         frequency = ("Daily", "Hourly", "Weekly")[index % 3]
         task = Task(self._luid(), *kinds, content, frequency, due, self._luid())
         site.tasks[task.luid] = task
+        if self._config.is_server:
+            kind = "Flow" if content in site.flows else "Extract"
+            noun, known = "flows" if kind == "Flow" else "extracts", site.schedules.values()
+            schedule = next((one for one in known if (one.type, one.frequency) == (kind, frequency)), None)
+            schedule = schedule or Schedule(task.schedule, f"{frequency} {noun}", kind, frequency)
+            site.schedules[schedule.luid], task.schedule = schedule, schedule.luid
 
     def _add_subscriptions_and_alerts(self, site: Site) -> None:
         people = list(site.users)

@@ -172,6 +172,18 @@ class Task:
 
 
 @dataclass
+class Schedule:
+    """A schedule of Tableau Server, which several tasks share."""
+
+    luid: str
+    name: str
+    # Extract or Flow
+    type: str
+    frequency: str
+    state: str = "Active"
+
+
+@dataclass
 class LinkedTask:
     """Flows that run one after the other."""
 
@@ -269,6 +281,8 @@ class Site:
     flows: dict[str, Flow] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
+    # Empty on Tableau Cloud, where each task has a schedule of its own.
+    schedules: dict[str, Schedule] = field(default_factory=dict)
     linked_tasks: dict[str, LinkedTask] = field(default_factory=dict)
     flow_runs: dict[str, FlowRun] = field(default_factory=dict)
     webhooks: dict[str, Webhook] = field(default_factory=dict)

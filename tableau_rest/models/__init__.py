@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tableau_rest.models.work import FlowRun as FlowRun
     from tableau_rest.models.work import Job as Job
     from tableau_rest.models.work import LinkedTask as LinkedTask
+    from tableau_rest.models.work import Schedule as Schedule
     from tableau_rest.models.work import Task as Task
 
 _HOMES = {
@@ -57,6 +58,7 @@ _HOMES = {
     "Permission": "people",
     "Project": "content",
     "Reference": "model",
+    "Schedule": "work",
     "ServerInfo": "people",
     "Site": "people",
     "CredentialStatus": "people",

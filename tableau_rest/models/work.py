@@ -142,6 +142,18 @@ class Task(Model):
 
 
 @dataclass(frozen=True)
+class Schedule(Model):
+    """A schedule of Tableau Server. `state` is Active or Suspended, `type` for example Extract or Flow."""
+
+    luid: str
+    name: str = ""
+    state: str = ""
+    type: str = ""
+    frequency: str = ""
+    next_run_at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class FlowRun(Model):
     """One run of a flow. `status` is Pending, InProgress, Success, Failed or Cancelled."""
 

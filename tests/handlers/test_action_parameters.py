@@ -23,6 +23,8 @@ from webhooks.rules import RulesError, parse
         ("transfer = {}", "write the new owner or project"),
         ('run_task = "Sales"', "task:"),
         ("run_flow = true", "flow is missing"),
+        ("pause = true", "schedule is missing"),
+        ('resume = { schedule = "Daily", day = 2 }', "day is not known here"),
     ],
 )
 def test_invalid_parameters_are_reported_with_their_line(action: str, problem: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -12,6 +14,7 @@ from webhooks.context import call
 from webhooks.errors import Permanent, RetryLater, Skip
 from webhooks.event import Event
 from webhooks.inbox.schema import events
+from webhooks.job import Job
 from webhooks.planner import failed_plan
 from webhooks.registry import registry
 
@@ -47,6 +50,22 @@ def test_untag_removes_tags_once(simulation: Simulation) -> None:
         simulation.run(simulation.cause("AdminPromoted"), 'untag = "x"')
 
 
+def test_what_another_person_removed_is_done(simulation: Simulation) -> None:
+    """If one of the tags is removed meanwhile, the others still are; if all are, nothing is left to do."""
+    (sales,) = [one for one in simulation.running.world.home.workbooks.values() if one.name == "Sales"]
+    sales.tags = ["late", "old", "gold"]
+    simulation.inject(kind="error", path="/tags/late", code="404000", times=1)
+    result = simulation.run(simulation.happen("WorkbookRefreshSucceeded", name="Sales"), 'untag = ["late", "old"]')
+    assert (result, sales.tags) == ("tags late, old removed", ["late", "gold"])
+    simulation.inject(kind="error", path="/tags/late", code="404000", times=1)
+    with pytest.raises(Skip, match="they are removed already"):
+        simulation.run(simulation.happen("WorkbookRefreshSucceeded", name="Sales"), 'untag = ["late", "old"]')
+    simulation.run(simulation.happen("WorkbookRefreshFailed", name="Sales"), 'label = "stale"')
+    simulation.inject(kind="error", path="/labels/", code="404000", times=1)
+    with pytest.raises(Skip, match="it is removed already"):
+        simulation.run(simulation.happen("WorkbookRefreshSucceeded", name="Sales"), 'unlabel = "stale"')
+
+
 def failure(simulation: Simulation, minute: int, name: str = "Sales") -> Event:
     """Cause a failed refresh of a workbook at this minute: each event of Tableau has another time."""
     event = simulation.cause("WorkbookRefreshFailed", name=name)
@@ -75,6 +94,26 @@ def test_refresh_ends_its_own_loop(simulation: Simulation) -> None:
         simulation.run(failure(simulation, 3), "refresh = 2")
     simulation.run(failure(simulation, 4, name="Cash Flow"), "refresh = 2")
     assert count_starts(simulation) == 3
+
+
+def test_limit_holds_for_jobs_that_run_at_the_same_moment(simulation: Simulation) -> None:
+    """Of two jobs of one content that are claimed together, one starts a refresh if one a day is allowed."""
+    jobs = [simulation.job(failure(simulation, minute), "refresh = 1") for minute in (1, 2)]
+    together = threading.Barrier(2, timeout=60)
+
+    def run(job: Job) -> str:
+        context = simulation.context(job)
+        together.wait()
+        try:
+            return str(call(registry.handler("refresh"), context))
+        except Skip as skip:
+            return str(skip)
+
+    with ThreadPoolExecutor(2) as pool:
+        results = sorted(pool.map(run, jobs))
+    assert results[0] == "limit reached: refreshed once within 24 hours (per_day = 1)"
+    assert results[1].startswith("refresh started, job ")
+    assert count_starts(simulation) == 1
 
 
 def test_refresh_counts_from_its_start(simulation: Simulation) -> None:

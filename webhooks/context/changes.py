@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 from pydantic import Field
 
 from tableau_rest.errors import NotFound, UnknownUri
-from webhooks.context.lookup import kind_noun, look_up, resource_luid
+from webhooks.context.lookup import kind_noun, look_up
 from webhooks.errors import Skip
-from webhooks.job import MISSING, JobState
+from webhooks.job import MISSING
 
 if TYPE_CHECKING:
     from webhooks.context.context import Context
 
 DAY = timedelta(days=1)
-# The events of one content that are searched for earlier changes; an event can be days older than its change.
-MAX_EVENTS = 1000
 # The checkpoint with the change in words.
 CHANGED = "changed"
 
@@ -59,9 +57,9 @@ def change_once(context: Context, limits: Limits, find: Callable[[], Change]) ->
     if recorded is not MISSING:
         return str(recorded)
     found = find()
-    check_daily_limit(context, limits.per_day)
     if limits.dry_run:
         raise Skip(f"dry run: {found.what} would be {found.done}")
+    take_use(context, limits.per_day)
 
     def make() -> str:
         try:
@@ -76,43 +74,34 @@ def change_once(context: Context, limits: Limits, find: Callable[[], Change]) ->
     return str(context.checkpoint(CHANGED, make))
 
 
-def check_daily_limit(context: Context, per_day: int) -> None:
-    """Raise Skip if other jobs of the same action have changed the same content `per_day` times within 24 hours."""
-    _check_limit(context, done_within_a_day(context), per_day)
+def take_use(context: Context, per_day: int, *, of_rule: bool = False, words: str = "") -> None:
+    """Count the job against the limit of its action for the event's content, or, `of_rule`, against that of its rule.
 
-
-def check_limit_of_rule(context: Context, per_day: int, begun: Callable[[], bool]) -> None:
-    """Raise Skip if the rule has done the same action for the same content `per_day` times within 24 hours.
-
-    For actions that leave the content as it is, so that rules with other views or flows do not use up each other's
-    limit. A job of which `begun` returns that a part of it is done goes on: others may have ended since.
+    Raises Skip if other jobs have used up the limit within 24 hours. They count from their end, however old their
+    events are, and while they run or wait. Actions that leave the content as it is have a limit for each rule, so that
+    rules with other views or flows do not use up each other's. Events of a type that have no content count together.
     """
-    done = done_within_a_day(context, of_rule=True)
-    if done < per_day or not begun():
-        _check_limit(context, done, per_day)
+    subject = (context.luid or "").lower() or str(context.event.event_type)
+    key = " ".join(filter(None, [context.job.handler, subject, context.job.rule if of_rule else ""]))
+    used = context.inbox.action_uses.take(context.job, key, per_day, context.now() - DAY)
+    if used is not None:
+        times = "once" if used == 1 else f"{used} times"
+        done = words or f"{context.job.handler} was done"
+        raise Skip(f"limit reached: {done} {times} within 24 hours (per_day = {per_day})")
 
 
-def _check_limit(context: Context, done: int, per_day: int) -> None:
-    if done >= per_day:
-        times = "once" if done == 1 else f"{done} times"
-        raise Skip(f"limit reached: {context.job.handler} was done {times} within 24 hours (per_day = {per_day})")
-
-
-def done_within_a_day(context: Context, *, of_rule: bool = False) -> int:
-    """Return how many other jobs of the same action, or of the same rule, have ended for this content within 24 hours.
-
-    They count from their end, however old their events are. All events of a type that have no content count together.
-    """
-    if context.luid:
-        events = context.inbox.events.list(resources=[context.luid], limit=MAX_EVENTS)
-    else:
-        found = context.inbox.events.list(event_types=[context.event.event_type], limit=MAX_EVENTS)
-        events = [event for event in found if resource_luid(event.event) is None]
-    jobs = [record.job for event in events for record in event.jobs if record.job.id != context.job.id]
-    if of_rule:
-        jobs = [job for job in jobs if job.rule == context.job.rule]
-    ended = [job for job in jobs if job.handler == context.job.handler and job.state is JobState.DONE]
-    return sum(job.finished_at is not None and job.finished_at >= context.now() - DAY for job in ended)
+def remove_all(removals: Iterable[Callable[[], object]], gone: str) -> None:
+    """Call each; what another person has removed meanwhile is done. Raises Skip with `gone` if that is all of it."""
+    removed = 0
+    for remove in removals:
+        try:
+            remove()
+            removed += 1
+        except NotFound as error:
+            if isinstance(error, UnknownUri):
+                raise
+    if not removed:
+        raise Skip(gone)
 
 
 def content_now(context: Context, kinds: Collection[str], lacks: str) -> Any:

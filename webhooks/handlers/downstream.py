@@ -11,10 +11,9 @@ from notifiers.message import EMAIL
 from notifiers.table import Table
 from tableau_rest.models import Dependent
 from webhooks.context import Context
-from webhooks.context.changes import DryRun, PerDay, check_limit_of_rule
+from webhooks.context.changes import DryRun, PerDay, take_use
 from webhooks.errors import Permanent, Skip
 from webhooks.incidents.wording import count
-from webhooks.job import MESSAGE_PREFIX, MISSING
 from webhooks.messages.event_message import as_text
 from webhooks.registry import Params, action
 
@@ -46,15 +45,11 @@ def downstream(context: Context, params: DownstreamParams) -> str:
         reason = "no workbook uses it" if not found.workbooks else "its workbooks have no owner with an e-mail address"
         raise Skip(reason if found.complete else f"{reason}; {INCOMPLETE}")
     chosen = sorted(owners, key=lambda one: (-len(owners[one]), one))[: params.people]
-    keys = [f"{MESSAGE_PREFIX}downstream {owner}" for owner in chosen]
-    recorded = context.inbox.checkpoints
-    check_limit_of_rule(
-        context, params.per_day, lambda: any(recorded.get(context.job, key) is not MISSING for key in keys)
-    )
     workbooks = count(len(found.workbooks), "workbook")
     if params.dry_run:
         words = f"dry run: {count(len(owners), 'owner')} of {workbooks} would be notified"
         raise Skip(words if found.complete else f"{words}; {INCOMPLETE}")
+    take_use(context, params.per_day, of_rule=True)
     problems: list[str] = []
     later: NotifierError | None = None
     for owner in chosen:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from notifiers import Message, Picture
 from webhooks.context import Context
-from webhooks.context.changes import CHANGED, DryRun, PerDay, check_limit_of_rule
+from webhooks.context.changes import CHANGED, DryRun, PerDay, take_use
 from webhooks.context.exports import Format, choose_view, find_workbook, render, take_export
 from webhooks.destinations import normalize
 from webhooks.errors import Permanent, Skip
@@ -68,10 +68,6 @@ def export(context: Context, params: ExportParams) -> str:
     done = context.inbox.checkpoints.get(context.job, CHANGED)
     if done is not MISSING:
         return str(done)
-    message_key = f"{MESSAGE_PREFIX}export {params.to}"
-    check_limit_of_rule(
-        context, params.per_day, lambda: context.inbox.checkpoints.get(context.job, message_key) is not MISSING
-    )
     workbook = find_workbook(context, params.workbook)
     # A PDF shows all views of a workbook.
     is_whole = params.format == "pdf" and params.view is None and not params.filters
@@ -79,6 +75,7 @@ def export(context: Context, params: ExportParams) -> str:
     what = f"{workbook.name} / {view.name}" if view else workbook.name
     if params.dry_run:
         raise Skip(f"dry run: {what} would be sent to {params.to} as {params.format}")
+    take_use(context, params.per_day, of_rule=True)
 
     @cache
     def file() -> Picture:

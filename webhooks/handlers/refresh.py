@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from webhooks.context import Context
-from webhooks.context.changes import DryRun, PerDay, done_within_a_day
+from webhooks.context.changes import DryRun, PerDay, take_use
 from webhooks.context.refreshes import RefreshRefused, is_started, start_refresh
 from webhooks.errors import RetryLater, Skip
 from webhooks.incidents import Act
@@ -47,6 +47,8 @@ def refresh(context: Context, params: RefreshParams) -> str:
     _check_limits(context, params, record, author)
     if params.dry_run:
         raise Skip("dry run: a refresh would be started")
+    if not is_started(context):
+        take_use(context, params.per_day, words="refreshed")
     started_at = context.now()
     try:
         job_luid = start_refresh(
@@ -72,7 +74,3 @@ def _check_limits(context: Context, params: RefreshParams, record: IncidentRecor
         acts = [act for act in record.incident.acts if act.kind == "refresh" and act.by == author]
         if len(acts) >= params.times:
             raise Skip(f"limit reached: refreshed {len(acts)} times since it fails (times = {params.times})")
-    started = done_within_a_day(context)
-    if started >= params.per_day:
-        times = "once" if started == 1 else f"{started} times"
-        raise Skip(f"limit reached: refreshed {times} within 24 hours (per_day = {params.per_day})")

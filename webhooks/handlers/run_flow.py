@@ -9,8 +9,8 @@ from pydantic import Field, StringConstraints
 from tableau_rest.protocol.luid import is_luid
 from tableau_rest.protocol.query import is_expressible, where
 from webhooks.context import Context
-from webhooks.context.changes import DryRun, Limits, PerDay, check_limit_of_rule
-from webhooks.context.refreshes import RefreshRefused, is_started, start_refresh
+from webhooks.context.changes import DryRun, Limits, PerDay, take_use
+from webhooks.context.refreshes import RefreshRefused, start_refresh
 from webhooks.errors import Permanent, RetryLater, Skip
 from webhooks.registry import Params, action
 
@@ -55,9 +55,9 @@ def run_task(context: Context, params: RunTaskParams) -> str:
 
 def start(context: Context, limits: Limits, kind: str, luid: str, what: str) -> str:
     """Start a run within the limits and return that in words. Raises Skip, and RetryLater if it has to wait."""
-    check_limit_of_rule(context, limits.per_day, lambda: is_started(context))
     if limits.dry_run:
         raise Skip(f"dry run: {what} would be started")
+    take_use(context, limits.per_day, of_rule=True)
     site_luid = str(context.event.site_luid or "").lower()
     try:
         job_luid = start_refresh(context, kind, luid, site_luid=site_luid)

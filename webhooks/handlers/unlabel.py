@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from pydantic import Field
 
 from webhooks.context import Context
-from webhooks.context.changes import Change, DryRun, PerDay, change_once, content_now
+from webhooks.context.changes import Change, DryRun, PerDay, change_once, content_now, remove_all
 from webhooks.errors import Skip
 from webhooks.handlers.label import (
     KINDS,
@@ -16,6 +18,9 @@ from webhooks.handlers.label import (
     warnings_of_type,
 )
 from webhooks.registry import Params, action
+
+# Why nothing is left to do.
+REMOVED = "it is removed already"
 
 
 class UnlabelParams(Params):
@@ -37,8 +42,7 @@ def unlabel(context: Context, params: UnlabelParams) -> str:
             raise Skip("it does not have this label")
 
         def remove() -> None:
-            for one in found:
-                context.tableau.delete_label(one.luid)
+            remove_all((partial(context.tableau.delete_label, one.luid) for one in found), REMOVED)
 
         return Change(f"label {params.value}", "removed", remove)
 
@@ -50,8 +54,7 @@ def unlabel(context: Context, params: UnlabelParams) -> str:
             raise Skip("it does not have this data quality warning")
 
         def remove() -> None:
-            for one in found:
-                context.tableau.delete_quality_warning(one.luid)
+            remove_all((partial(context.tableau.delete_quality_warning, one.luid) for one in found), REMOVED)
 
         return Change(f"data quality warning {warning_type}", "removed", remove)
 

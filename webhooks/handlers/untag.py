@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from webhooks.context import Context
-from webhooks.context.changes import Change, change_once, content_now
+from webhooks.context.changes import Change, change_once, content_now, remove_all
 from webhooks.errors import Skip
 from webhooks.handlers.tag import KINDS, TagParams
 from webhooks.registry import action
@@ -24,8 +26,7 @@ def untag(context: Context, params: TagParams) -> str:
             raise Skip("it has none of these tags")
 
         def remove() -> None:
-            for one in found:
-                context.tableau.delete_tag(content, one)
+            remove_all((partial(context.tableau.delete_tag, content, one) for one in found), "they are removed already")
 
         return Change(f"{'tag' if len(found) == 1 else 'tags'} {', '.join(found)}", "removed", remove)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.tableau.resources.content import connection, datasource, flow, tags, view, workbook
-from simulator.tableau.resources.jobs import flow_run, job, linked_task, listed_job, task
+from simulator.tableau.resources.jobs import flow_run, job, linked_task, listed_job, schedule, task
 from simulator.tableau.resources.subscriptions import data_alert, label, subscription, warning, webhook
 from simulator.tableau.resources.users import group, project, site, user
 
@@ -19,6 +19,7 @@ __all__ = [
     "linked_task",
     "listed_job",
     "project",
+    "schedule",
     "site",
     "subscription",
     "tags",

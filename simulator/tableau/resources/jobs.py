@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from simulator.tableau.wire import Document, format_time
-from simulator.world.schedule import is_suspended
-from simulator.world.site import FlowRun, Job, LinkedTask, Site, Task
+from simulator.world.schedule import is_paused, is_suspended
+from simulator.world.site import FlowRun, Job, LinkedTask, Schedule, Site, Task
 
 # The element that contains the content of a job, by the type of the job; a job of publishing has none.
 CONTENT_ELEMENTS = {"RefreshExtract": "extractRefreshJob", "RunFlow": "runFlowJobType"}
@@ -75,7 +75,9 @@ def task(site: Site, item: Task) -> Document:
             "intervals": {"interval": INTERVALS[item.frequency]},
         },
     }
-    if is_suspended(item):
+    if shared := site.schedules.get(item.schedule):
+        schedule |= {"id": shared.luid, "name": shared.name, "state": shared.state}
+    if is_suspended(item) or is_paused(site, item):
         del schedule["nextRunAt"]
     schedule = {name: value for name, value in {**schedule, **item.described}.items() if value is not None}
     inner = {
@@ -89,6 +91,18 @@ def task(site: Site, item: Task) -> Document:
     if item.content in site.flows:
         inner["flow"] = {"id": item.content, "name": site.flows[item.content].name}
     return {item.kind: inner}
+
+
+def schedule(item: Schedule) -> Document:
+    """Return a schedule of Tableau Server."""
+    return {
+        "id": item.luid,
+        "name": item.name,
+        "state": item.state,
+        "priority": "50",
+        "type": item.type,
+        "frequency": item.frequency,
+    }
 
 
 def linked_task(site: Site, item: LinkedTask) -> Document:
