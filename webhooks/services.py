@@ -361,7 +361,7 @@ class Services:
         self.inbox.dead_letters.announcements = plan_announcements(rules.dead_letters)
         warnings = [
             f"Some destinations cannot be notified: {warning}"
-            for warning in delivery_warnings(rules.destinations, self.notifiers)
+            for warning in delivery_warnings(rules.destinations, self.notifiers, rules.tokens)
         ]
         try:
             warnings += missing_webhooks(self.inbox, self.sites.all, lambda site: self.desired_event_types(site, rules))

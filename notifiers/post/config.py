@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from notifiers.config import variable
-from notifiers.named import NamedConfig
+from notifiers.named import NAME, NamedConfig
+
+# Between two tokens; one may itself contain a comma, and end with =.
+BETWEEN = re.compile(rf"[\s,]+(?={NAME.pattern}=)")
 
 
 @dataclass(frozen=True)
@@ -32,14 +35,32 @@ class PostConfig(NamedConfig):
     )
     allow: str = variable(
         "POST_ALLOW",
-        "Host names and networks (`10.1.0.0/16`) of POST_URLS that may be private, or be reached by http; others must "
-        "be public and use https",
+        "Host names and networks (`10.1.0.0/16`) of POST_URLS, and of `post` in rules, that may be private, or be "
+        "reached by http; others must be public and use https",
+    )
+    tokens: str = variable(
+        "POST_TOKENS",
+        "Tokens for the headers of `post` in rules, which name them: `airflow=eyJ…, dbt=dbtc_…`, separated by blanks "
+        "or commas",
+        secret=True,
     )
 
     def secrets(self) -> list[str]:
         """Return the addresses and their parts that look like tokens, and each secret."""
         keys = self.secret.split()
-        return [*super().secrets(), *keys, *(key.removeprefix("whsec_") for key in keys)]
+        parts = [part.partition("=")[2] or part for part in BETWEEN.split(self.tokens)]
+        return [*super().secrets(), *keys, *(key.removeprefix("whsec_") for key in keys), *filter(None, parts)]
+
+    def token_values(self) -> dict[str, str]:
+        """Return the tokens by their names. Raises ValueError for a part that is none, by its position."""
+        found = {}
+        for position, part in enumerate(BETWEEN.split(self.tokens.strip(" \t\r\n,")), start=1):
+            name, _, value = part.partition("=")
+            if part and (not NAME.fullmatch(name) or not value or not (value.isascii() and value.isprintable())):
+                raise ValueError(f"Part {position} of POST_TOKENS is not a value such as airflow=eyJ…")
+            if part:
+                found[name] = value
+        return found
 
     @property
     def allowed(self) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -51,6 +52,26 @@ class PostNotifier(NamedNotifier):
             error.prefix(f"Could not send the change to post:{posted.channel}. ")
             raise
         return posted
+
+    def call(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, seconds: float, accepted: Collection[int] = ()
+    ) -> int:
+        """Post JSON to any other address, and return the status. Raises NotifierError.
+
+        `accepted` are the statuses that mean success; without any, all from 200 to 299 do. The same addresses are
+        refused as in POST_URLS, and redirects.
+        """
+        from notifiers.transport import Request, Timeouts  # noqa: PLC0415 - commands that send nothing need no HTTP
+
+        self.guard.require_allowed(url)
+        request = Request("POST", url, {**headers, "Content-Type": "application/json"}, body)
+        response = self._transport.send(request, Timeouts(total=seconds))
+        if response.status in accepted or (not accepted and 200 <= response.status < 300):
+            return response.status
+        reason = response.body.decode("utf-8", "replace")
+        if 300 <= response.status < 400:
+            reason = "redirects are not followed"
+        raise refusal("The system", response.status, response.headers, self.clock(), reason)
 
     def check(self) -> str:
         """Check the secret and the addresses, without a request."""

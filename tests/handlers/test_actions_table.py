@@ -24,6 +24,7 @@ CALLS = {
     "transfer": ("update_workbook", "users", "projects"),
     "run_flow": ("flows", "run_flow"),
     "run_task": ("run_extract_refresh_task", "run_flow_task"),
+    "post": ("workbook",),
     "pause": ("schedules", "update_schedule"),
     "resume": ("schedules", "update_schedule"),
     "certify": ("certify_datasource",),

@@ -78,7 +78,7 @@ def test_schedule_has_to_be_found(server: Simulation) -> None:
 
 
 def test_schedules_need_tableau_server(simulation: Simulation) -> None:
-    """Where each task has a schedule of its own, and where the REST API has no such call, the reason says so."""
+    """A site whose tasks have schedules of their own, and a REST API without such a call, are named in the reason."""
     with pytest.raises(Permanent, match="need the schedules of Tableau Server, which Tableau does not list: 404003"):
         simulation.run(simulation.happen("DatasourceRefreshFailed"), 'pause = "Daily extracts"')
     with pytest.raises(Permanent, match="on Tableau Cloud each refresh has a schedule of its own"):
@@ -86,7 +86,7 @@ def test_schedules_need_tableau_server(simulation: Simulation) -> None:
 
 
 def test_paused_schedule_is_not_missed(server: Simulation) -> None:
-    """What is due on a paused schedule does not run and opens no incident; what was due before is withdrawn."""
+    """Refreshes on a paused schedule do not run and open no incident; those that were due before are withdrawn."""
     home = server.running.world.home
     task = next(one for one in home.tasks.values() if one.schedule == daily(server).luid)
     task.next_run_at = datetime.now(UTC) + 5 * MINUTE

@@ -24,6 +24,8 @@ RECIPES = Path(__file__).resolve().parents[2] / "docs" / "recipes"
 DATA_SOURCE = "DatasourceRefreshFailed"
 # Findings of the watch: a refresh did not come, or content was not up to date as the watch Morning figures asks.
 MISSED, NOT_FRESH = "missed", "declared Morning figures"
+# They start work in other systems; test_post_action.py plays them.
+WITHOUT_MESSAGES = {"airflow", "dbt", "github"}
 ON_CALL = "twilio:+15550100"
 
 
@@ -163,7 +165,7 @@ def miss(story: Story, task: str, name: str) -> None:
 def test_every_recipe_is_played() -> None:
     """Each file has its steps here and its line on the page, and a comment on top."""
     files = {file.stem: file.read_text(encoding="utf-8") for file in RECIPES.glob("*.toml")}
-    assert files.keys() == RECIPE_STEPS.keys()
+    assert files.keys() == RECIPE_STEPS.keys() | WITHOUT_MESSAGES
     assert all(text.startswith("# ") for text in files.values())
     linked = re.findall(r"\]\(([\w-]+)\.toml\)", (RECIPES / "index.md").read_text(encoding="utf-8"))
     assert sorted(linked) == sorted(files)

@@ -121,7 +121,7 @@ def _with_destination(context: Context, params: NotifyParams) -> NotifyParams:
         if not is_jinja(to):
             return to
         lookup = Lookup() if context.event.type.content_gone else context.lookup
-        project, owner = _project_and_owner(context, lookup)
+        project, owner = project_and_owner(context, lookup)
         values = event_values(context.event, Details(lookup.content, project, owner), context.settings.zone)
         try:
             return resolve_destination(to, values)
@@ -159,7 +159,7 @@ def _notify_of_incident(
     """Let the destination have a notice of the incident, and bring it up to date."""
     try:
         lookup = context.lookup
-        project, owner = _project_and_owner(context, lookup)
+        project, owner = project_and_owner(context, lookup)
     except TableauError:
         if params.to not in FROM_TABLEAU:
             notice = _register(context, params, record, with_address(context, params.to))
@@ -297,7 +297,7 @@ def _message(context: Context, params: NotifyParams) -> Message:
     reason, no_reason = "", ""
     if event.type.from_job_list or event.type.refresh == "failed":
         reason, no_reason = look_up_reason(context, lookup)
-    project, owner = _project_and_owner(context, lookup)
+    project, owner = project_and_owner(context, lookup)
     problems = tuple(filter(None, [lookup.problem, no_reason]))
     details = Details(lookup.content, project, owner, reason, problems)
     return event_message(
@@ -305,7 +305,7 @@ def _message(context: Context, params: NotifyParams) -> Message:
     )
 
 
-def _project_and_owner(context: Context, lookup: Lookup) -> tuple[str, str]:
+def project_and_owner(context: Context, lookup: Lookup) -> tuple[str, str]:
     """Return the project's path and the owner's full name and address, as last seen by the monitor if it is gone."""
     content = lookup.content
     if content is None:

@@ -11,6 +11,7 @@ from webhooks.destinations import DEFAULT, destinations_of
 from webhooks.event import WATCH_FIELD, Event
 from webhooks.event_types import EVENT_TYPES, FLOW_RUN_FAILED, RefreshOutcome, event_type, refresh_event_type
 from webhooks.job import NewJob, Verdict
+from webhooks.messages.request_template import secrets_of
 from webhooks.messages.templates import is_jinja
 from webhooks.rules.access import NO_OPERATORS, Access
 from webhooks.rules.conditions import EventFilter, select_type
@@ -53,6 +54,13 @@ class Rules:
         # Of a template, only an event decides which destination it is.
         notified = [to for to in notified if not is_jinja(to)]
         return (*notified, *self.dead_letters, *(self.digest.notify if self.digest else ()))
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The names of the tokens in the requests of all enabled rules."""
+        enabled = [action for rule in self.rules if rule.enabled for action in rule.actions]
+        requests = [action.params.get("headers", {}) for action in enabled if action.action == "post"]
+        return tuple(name for headers in requests for name in secrets_of(headers))
 
     @property
     def event_filters(self) -> list[EventFilter]:

@@ -125,7 +125,7 @@ class LocalChecks:
         yield from self._rules_in_force()
         for text in (*rules.warnings, *self._services.registry.warnings()):
             yield warning("rules", text, "flask rules test EVENT.json shows what a rule would do.")
-        for text in delivery_warnings(rules.destinations, self._services.notifiers):
+        for text in delivery_warnings(rules.destinations, self._services.notifiers, rules.tokens):
             yield failed("rules", text, "flask notify test NAME tries a notifier.")
         try:
             undeliverable = self._services.undeliverable()

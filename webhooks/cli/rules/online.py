@@ -41,7 +41,7 @@ def show_online_checks(rules: Rules, *, strict: bool, as_json: bool) -> bool:
 
 def _checks(rules: Rules) -> Iterator[CheckResult]:
     services = application.services()
-    for text in delivery_warnings(rules.destinations, services.notifiers):
+    for text in delivery_warnings(rules.destinations, services.notifiers, rules.tokens):
         yield warning("destination", text, "flask notify test NAME tries a notifier.")
     yield from check_destinations(rules.destinations, services.notifiers)
     if missing := services.settings.missing():
