@@ -350,5 +350,5 @@ def test_only_public_pages_use_the_whole_inbox_by_themselves() -> None:
             if is_inbox and ast.unparse(node.value).endswith("services"):
                 found.add(path.relative_to(ROOT / "webhooks").as_posix())
     # Signing in, signed addresses, and the two modules that make the scope and write the audit log.
-    pages = {f"dashboard/pages/{name}.py" for name in ("login", "single_sign_on", "badge", "act_link")}
+    pages = {f"dashboard/pages/{name}.py" for name in ("login", "single_sign_on", "badge", "act_link", "group_link")}
     assert found == {*pages, "dashboard/badges.py", "dashboard/visit.py", "api/call.py"}
