@@ -112,7 +112,9 @@ class Visit:
 
     def refreshes(self, outcomes: Mapping[str, int], since: datetime) -> str:
         """Return how the refreshes since a time ended, as a sentence."""
-        return f"{refreshes(outcomes, self.when(since)).capitalize()}."
+        text = refreshes(outcomes, self.when(since))
+        # Not `capitalize`, which would write 25 nov.
+        return f"{text[:1].upper()}{text[1:]}."
 
     def address(self, destination: str) -> str:
         """Return the address of a destination without the kind of its notifier."""
