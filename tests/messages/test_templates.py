@@ -101,6 +101,14 @@ def test_output_and_time_are_limited(text: str) -> None:
     assert time.monotonic() - started < 5
 
 
+def test_first_tag_may_be_absent() -> None:
+    """A template that only some content can fill is valid; for other content the standard text is used."""
+    text = check_template("Tag: {{ resource.tags | first }}")
+    assert render(text, {"resource": {"tags": ("gold", "old")}}) == "Tag: gold"
+    with pytest.raises(TemplateFailed):
+        render(text, {"resource": {"tags": ()}})
+
+
 def test_values_are_not_templates() -> None:
     """A hostile name is shown as it is, whatever braces it has."""
     hostile = "{{ config }}{% for x in y %}{name}<script>"

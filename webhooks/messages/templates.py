@@ -87,7 +87,7 @@ def check_template(text: str) -> str:
     """Return the text if it is valid and knows all its names. Raises ValueError with a suggestion."""
     if is_jinja(text):
         _compile(text)
-        render(text, {**dict.fromkeys(PLACEHOLDERS, "x"), **FIELDS})
+        render(text, {**dict.fromkeys(PLACEHOLDERS, "x"), **FIELDS, "resource": {**FIELDS["resource"], "tags": ("x",)}})
         return text
     try:
         fields = list(string.Formatter().parse(text))
