@@ -76,10 +76,12 @@ def test_move_to_an_invalid_address_is_refused(flask: Run, filled: Inbox, target
 
 
 def test_move_to_an_unavailable_database_is_reported(flask: Run, filled: Inbox) -> None:
-    """A database that does not respond ends the command with exit code 3."""
+    """A database that does not respond ends the command with exit code 3, and with a reason on one line."""
     result = flask("inbox", "move", "--to", "postgres://nobody@127.0.0.1:1/inbox")
     assert result.exit_code == 3
     assert "unavailable" in result.output
+    assert len(result.output.splitlines()) == 1
+    assert "\\t" not in result.output
 
 
 def test_commands_that_only_read_create_no_inbox(flask: Run, settings: Settings) -> None:

@@ -78,7 +78,8 @@ def unavailable(error: Exception) -> StoreUnavailable:
     """Return the error to raise in place of one that can pass."""
     if isinstance(error, StoreUnavailable):
         return error
-    wrapped = StoreUnavailable(str(getattr(error, "orig", None) or error).strip())
+    # The drivers write several lines; one is easier to find in a log.
+    wrapped = StoreUnavailable(" ".join(str(getattr(error, "orig", None) or error).split()))
     wrapped.__cause__ = error
     return wrapped
 

@@ -116,6 +116,6 @@ class AcknowledgementPool:
             return pool.getconn(timeout if self._failure is None else min(timeout, PROBE_SECONDS))
         except PoolTimeout as error:
             reason = self._failure or f"all {SIZE} connections are busy"
-            raise StoreUnavailable(str(reason).strip()) from error
+            raise StoreUnavailable(" ".join(str(reason).split())) from error
         except psycopg.OperationalError as error:
             raise StoreUnavailable("the inbox is closed") from error
