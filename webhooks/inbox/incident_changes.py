@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, select, update
 
-from webhooks.inbox.incident_records import incident_row
+from webhooks.inbox.by_hand import Row, execute_many
+from webhooks.inbox.incident_records import INCIDENT_COLUMNS, incident_row
 from webhooks.inbox.notices import superseded_job
 from webhooks.inbox.schema import acts, incidents, notices
 from webhooks.incidents import Incident
 from webhooks.job import NewJob
 
-INSERT = insert(incidents)
-UPDATE = update(incidents).where(incidents.c.id == bindparam("row_id"))
+COLUMNS = (*INCIDENT_COLUMNS, "event_id")
+INSERT = f"INSERT INTO incidents ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - no values
+UPDATE = f"UPDATE incidents SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE id = ?"  # noqa: S608 - no values
 
 
 @dataclass
@@ -34,7 +36,7 @@ class IncidentChanges:
     _joins: list[tuple[int, int]] = field(default_factory=list)
     _deletes: list[int] = field(default_factory=list)
 
-    def compare(self, stored: Sequence[RowMapping], computed: Sequence[Incident], event_id: int | None) -> None:
+    def compare(self, stored: Sequence[Row], computed: Sequence[Incident], event_id: int | None) -> None:
         """Add what has to be written so that the incidents of a resource are the computed ones.
 
         `event_id` is the event that changed them.
@@ -53,7 +55,7 @@ class IncidentChanges:
                 self.changed[kept["id"]] = event_id
             last = event_id if event_id is not None and (has_changed or kept["event_id"] is None) else kept["event_id"]
             if has_changed or last != kept["event_id"]:
-                self._updates.append({**values, "event_id": last, "row_id": kept["id"]})
+                self._updates.append({**values, "event_id": last, "id": kept["id"]})
         # Later evidence has shown that it was no failure.
         self._deletes += [row["id"] for row in remaining.values()]
 
@@ -63,9 +65,12 @@ class IncidentChanges:
             self.superseded += [(kept, job) for job in _join(connection, kept, other)]
         if self._deletes:
             connection.execute(delete(incidents).where(incidents.c.id.in_(self._deletes)))
-        for statement, rows in ((UPDATE, self._updates), (INSERT, self._inserts)):
-            if rows:
-                connection.execute(statement, sorted(rows, key=lambda row: row["closed_at"] is None))
+        for statement, columns, rows in (
+            (UPDATE, (*COLUMNS, "id"), self._updates),
+            (INSERT, COLUMNS, self._inserts),
+        ):
+            ordered = sorted(rows, key=lambda row: row["closed_at"] is None)
+            execute_many(connection, statement, [tuple(row[name] for name in columns) for row in ordered])
 
 
 def _join(connection: Connection, kept: int, other: int) -> list[NewJob]:

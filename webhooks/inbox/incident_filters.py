@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, or_, select
 
 from webhooks.inbox.queries import name_filter, resource_filter
-from webhooks.inbox.schema import incidents
+from webhooks.inbox.schema import incidents, notices
 
 CLOSED = "closed"
 
@@ -40,3 +40,8 @@ def incident_filters(
         names = [pattern for owner in owners for pattern in (owner, f"{owner} (*)", f"*({owner})")]
         filters.append(or_(*(name_filter(incidents.c.owner, name) for name in names)))
     return filters
+
+
+def in_group(number: int) -> ColumnElement[bool]:
+    """Return the condition that the incident is a line of this message that several share."""
+    return incidents.c.id.in_(select(notices.c.incident_id).where(notices.c.group_id == number))

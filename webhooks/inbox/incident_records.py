@@ -11,10 +11,32 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, select
 
 from webhooks.clock import from_timestamp
+from webhooks.inbox.by_hand import Row
 from webhooks.inbox.notices import NoticeRecord, notice_of
 from webhooks.inbox.records import optional_time
 from webhooks.inbox.schema import acts, notices
 from webhooks.incidents import Act, Incident, ResourceDetails
+
+# The columns of an incident that follow from its runs and acts.
+INCIDENT_COLUMNS = (
+    "key",
+    "kind",
+    "state",
+    "site_luid",
+    "resource_luid",
+    "resource_kind",
+    "resource_name",
+    "opened_at",
+    "closed_at",
+    "failures",
+    "in_a_row",
+    "last_failure_at",
+    "reason",
+    "reason_class",
+    "flapping",
+    "quiet_until",
+    "quiet_by",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +154,7 @@ def incident_row(incident: Incident) -> dict[str, Any]:
     }
 
 
-def act_of(row: RowMapping) -> Act:
+def act_of(row: RowMapping | Row) -> Act:
     """Return the act of a row."""
     return Act(
         id=str(row["id"]),

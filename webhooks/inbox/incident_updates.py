@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, or_, select
+from sqlalchemy import Connection, select
 
 from webhooks.clock import from_timestamp
+from webhooks.inbox.by_hand import Row, rows
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.finding_rows import findings_of
 from webhooks.inbox.incident_changes import IncidentChanges
@@ -18,7 +19,7 @@ from webhooks.inbox.job_rows import insert_jobs, job_row
 from webhooks.inbox.notices import notice_job
 from webhooks.inbox.run_rows import ResourceKey
 from webhooks.inbox.runs import RunChange, record_runs, runs_from, runs_since
-from webhooks.inbox.schema import acts, events, incidents, notices
+from webhooks.inbox.schema import events, incidents
 from webhooks.incidents import Act, Incident, RunEvidence
 from webhooks.incidents.incident import IncidentKind
 from webhooks.incidents.run import TOLERANCE
@@ -27,43 +28,24 @@ from webhooks.incidents.state import incidents as incidents_of_findings
 from webhooks.incidents.watched import WATCHED, began, watched_incidents
 
 FAILING: IncidentKind = "failing"
-# The incidents of a kind of several resources. Statements are built once: that takes longer than running them.
-OF_RESOURCES = (
-    incidents.c.resource_luid.in_(bindparam("luids", expanding=True)),
-    incidents.c.kind == bindparam("kind"),
-)
-RESOURCE = incidents.c.site_luid, incidents.c.resource_luid
-OPEN_SINCE = select(*RESOURCE, incidents.c.opened_at).where(*OF_RESOURCES, incidents.c.closed_at.is_(None))
+# The incidents of a kind of several resources.
+OF_RESOURCES = "incidents.resource_luid IN (?*) AND incidents.kind = ?"
+OPEN_SINCE = f"SELECT site_luid, resource_luid, opened_at FROM incidents WHERE {OF_RESOURCES} AND closed_at IS NULL"  # noqa: S608 - no values
 ACTS = (
-    select(*RESOURCE, acts)
-    .join(incidents, incidents.c.id == acts.c.incident_id)
-    .where(*OF_RESOURCES)
-    .order_by(acts.c.id)
+    "SELECT acts.*, incidents.site_luid, incidents.resource_luid FROM acts "  # noqa: S608 - no values
+    f"JOIN incidents ON incidents.id = acts.incident_id WHERE {OF_RESOURCES} ORDER BY acts.id"
 )
 AFFECTED = (
-    select(incidents)
-    .where(
-        *OF_RESOURCES,
-        or_(
-            incidents.c.closed_at.is_(None),
-            incidents.c.closed_at >= bindparam("since"),
-            incidents.c.key.in_(bindparam("keys", expanding=True)),
-        ),
-    )
-    .order_by(incidents.c.id)
+    f"SELECT * FROM incidents WHERE {OF_RESOURCES} "  # noqa: S608 - no values
+    "AND (closed_at IS NULL OR closed_at >= ? OR key IN (?*)) ORDER BY id"
 )
-EXISTING = select(events.c.id).where(events.c.id.in_(bindparam("ids", expanding=True)))
-NOTICES = (
-    select(notices.c.id, notices.c.incident_id, notices.c.destination, notices.c.rule)
-    .where(notices.c.incident_id.in_(bindparam("ids", expanding=True)))
-    .order_by(notices.c.id)
-)
+EXISTING = "SELECT id FROM events WHERE id IN (?*)"
+NOTICES = "SELECT id, incident_id, destination, rule FROM notices WHERE incident_id IN (?*) ORDER BY id"
 # The kinds of incidents that runs open or close.
-OF_RUNS = (FAILING, *WATCHED)
-RELATED = select(incidents.c.kind, incidents.c.site_luid, incidents.c.resource_luid, incidents.c.closed_at).where(
-    incidents.c.resource_luid.in_(bindparam("luids", expanding=True)),
-    incidents.c.kind.in_(OF_RUNS),
-    or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= bindparam("since")),
+OF_RUNS = [FAILING, *WATCHED]
+RELATED = (
+    "SELECT kind, site_luid, resource_luid, closed_at FROM incidents "
+    "WHERE resource_luid IN (?*) AND kind IN (?*) AND (closed_at IS NULL OR closed_at >= ?)"
 )
 # Characters of a cause in a job's key.
 MAX_CAUSE = 100
@@ -100,7 +82,7 @@ def _with_incidents(
     luids = sorted({resource_luid for _, resource_luid in changes})
     failed = {resource: change.since for resource, change in changes.items() if change.has_failures}
     found: dict[IncidentKind, dict[ResourceKey, datetime]] = {FAILING: failed} if failed else {}
-    for row in connection.execute(RELATED, {"luids": luids, "since": since}).mappings():
+    for row in rows(connection, RELATED, luids, OF_RUNS, since):
         resource = (row["site_luid"], row["resource_luid"])
         closed_at = float("inf") if row["closed_at"] is None else row["closed_at"]
         if resource in changes and closed_at >= changes[resource].since.timestamp() - margin:
@@ -129,7 +111,7 @@ def refresh_incidents(
     if not changed:
         return
     earliest = dict(changed)
-    for row in connection.execute(OPEN_SINCE, _selecting(kind, changed)).mappings():
+    for row in rows(connection, OPEN_SINCE, *_selecting(kind, changed)):
         resource = (row["site_luid"], row["resource_luid"])
         if resource in earliest:
             # The wider of the two.
@@ -143,11 +125,10 @@ def refresh_incidents(
     changes.write(connection)
     events_of = {one: event_id for one, event_id in changes.changed.items() if event_id is not None}
     if events_of:
-        rows = connection.execute(NOTICES, {"ids": list(events_of)}).mappings().all()
         times = {"due_at": now, "created_at": wall}
         new = (
             (row["incident_id"], notice_job(row["id"], row["destination"], row["rule"], cause, urgent=urgent))
-            for row in rows
+            for row in rows(connection, NOTICES, list(events_of))
         )
         more = [(incident_id, job) for incident_id, job in changes.superseded if incident_id in events_of]
         insert_jobs(connection, [job_row(events_of[incident_id], job) | times for incident_id, job in [*new, *more]])
@@ -158,7 +139,7 @@ def compute_incidents(
 ) -> dict[ResourceKey, tuple[Incident, ...]]:
     """Return the incidents of this kind of each resource that were open at the time given for it, or later."""
     their_acts: dict[ResourceKey, list[Act]] = {resource: [] for resource in since}
-    for row in connection.execute(ACTS, _selecting(kind, since)).mappings():
+    for row in rows(connection, ACTS, *_selecting(kind, since)):
         their_acts.setdefault((row["site_luid"], row["resource_luid"]), []).append(act_of(row))
     found = {}
     for resource, earliest in since.items():
@@ -176,9 +157,9 @@ def compute_incidents(
     return found
 
 
-def _selecting(kind: IncidentKind, resources: Iterable[ResourceKey]) -> dict[str, Any]:
-    """Return the parameters that select the incidents of this kind of all these resources."""
-    return {"kind": kind, "luids": sorted({resource_luid for _, resource_luid in resources})}
+def _selecting(kind: IncidentKind, resources: Iterable[ResourceKey]) -> tuple[list[str], IncidentKind]:
+    """Return the values that select the incidents of this kind of all these resources."""
+    return sorted({resource_luid for _, resource_luid in resources}), kind
 
 
 def _affected(
@@ -186,21 +167,22 @@ def _affected(
     earliest: Mapping[ResourceKey, datetime],
     computed: Mapping[ResourceKey, Sequence[Incident]],
     kind: IncidentKind,
-) -> dict[ResourceKey, list[RowMapping]]:
+) -> dict[ResourceKey, list[Row]]:
     """Return the rows of the stored incidents that the computed ones replace."""
     first = {
         resource: min([since, *(one.opened_at for one in computed[resource])]).timestamp()
         for resource, since in earliest.items()
     }
     # An incident may have begun earlier than its row says, or later.
-    keys = {one.id for found in computed.values() for one in found}
-    values = {**_selecting(kind, earliest), "since": min(first.values()), "keys": sorted(keys)}
-    rows: dict[ResourceKey, list[RowMapping]] = {resource: [] for resource in earliest}
-    for row in connection.execute(AFFECTED, values).mappings():
+    keys = {one.id for incidents_of in computed.values() for one in incidents_of}
+    found: dict[ResourceKey, list[Row]] = {resource: [] for resource in earliest}
+    for row in rows(connection, AFFECTED, *_selecting(kind, earliest), min(first.values()), sorted(keys)):
         resource = (row["site_luid"], row["resource_luid"])
-        if resource in rows and (row["closed_at"] is None or row["closed_at"] >= first[resource] or row["key"] in keys):
-            rows[resource].append(row)
-    return rows
+        if resource in found and (
+            row["closed_at"] is None or row["closed_at"] >= first[resource] or row["key"] in keys
+        ):
+            found[resource].append(row)
+    return found
 
 
 def _existing_events(
@@ -211,7 +193,7 @@ def _existing_events(
 ) -> dict[ResourceKey, int | None]:
     """Return the event of each resource whose jobs update the notices: the given one, or the last one that exists."""
     wanted = sorted({event_id for resource in resources if (event_id := event_ids.get(resource)) is not None})
-    existing = set(connection.execute(EXISTING, {"ids": wanted}).scalars()) if wanted else set()
+    existing = {row["id"] for row in rows(connection, EXISTING, wanted)} if wanted else set()
     found = {}
     for resource in resources:
         event_id = event_ids.get(resource)

@@ -15,7 +15,7 @@ from webhooks.clock import from_timestamp
 from webhooks.errors import UnknownIncident
 from webhooks.inbox.audit import append
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.incident_filters import incident_filters
+from webhooks.inbox.incident_filters import in_group, incident_filters
 from webhooks.inbox.incident_records import IncidentRecord, details_row, incident_records
 from webhooks.inbox.incident_updates import (
     FAILING,
@@ -57,14 +57,19 @@ class Incidents:
         projects: Collection[str] = (),
         owners: Collection[str] = (),
         since: datetime | None = None,
+        group: int | None = None,
+        offset: int = 0,
         limit: int | None = 100,
     ) -> Sequence[IncidentRecord]:
         """Return incidents without their runs, those that are open first and then by time, newest first.
 
         `resources` are LUIDs or names, `projects` names or paths, `owners` names or e-mail addresses; all with `*` and
-        `?`. `since` leaves out those that were closed before. At most `limit`; None: all.
+        `?`. `since` leaves out those that were closed before; `group` is the number of a message that several share. At
+        most `limit` after the first `offset` ones; None: all.
         """
         filters = [*self._scope.incidents(), *incident_filters(states, kinds, resources, projects, owners)]
+        if group is not None:
+            filters.append(in_group(group))
         if since is not None:
             filters.append(or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= since.timestamp()))
         query = (
@@ -72,6 +77,7 @@ class Incidents:
             .where(*filters)
             .order_by(incidents.c.closed_at.is_not(None), incidents.c.opened_at.desc(), incidents.c.id.desc())
             .limit(limit)
+            .offset(offset or None)
         )
         return self._store.read(
             lambda connection: incident_records(connection, connection.execute(query).mappings().all())

@@ -11,6 +11,21 @@ from webhooks.incidents import Run, RunEvidence
 
 # The site and the LUID of a resource.
 ResourceKey = tuple[str, str]
+# The columns of a run without its id, in the order of `run_values`.
+COLUMNS = (
+    "site_luid",
+    "resource_luid",
+    "resource_kind",
+    "resource_name",
+    "started_at",
+    "ended_at",
+    "happened_at",
+    "outcome",
+    "reason",
+    "reason_class",
+    "job_luid",
+    "evidence",
+)
 
 
 def run_of(row: Any) -> Run:
@@ -33,39 +48,45 @@ def run_of(row: Any) -> Run:
     )
 
 
-def run_row(run: Run) -> dict[str, Any]:
-    """Return the columns of a run."""
-    return {
-        "site_luid": run.site_luid,
-        "resource_luid": run.resource_luid,
-        "resource_kind": run.resource_kind,
-        "resource_name": run.resource_name,
-        "started_at": run.started_at and run.started_at.timestamp(),
-        "ended_at": run.ended_at and run.ended_at.timestamp(),
-        "happened_at": run.at.timestamp(),
-        "outcome": run.outcome,
-        "reason": run.reason,
-        "reason_class": run.reason_class,
-        "job_luid": run.job_luid,
-        "evidence": json.dumps([_piece(one) for one in run.evidence]),
-    }
+def run_values(run: Run) -> tuple[Any, ...]:
+    """Return the values of a run's columns."""
+    return (
+        run.site_luid,
+        run.resource_luid,
+        run.resource_kind,
+        run.resource_name,
+        run.started_at and run.started_at.timestamp(),
+        run.ended_at and run.ended_at.timestamp(),
+        run.at.timestamp(),
+        run.outcome,
+        run.reason,
+        run.reason_class,
+        run.job_luid,
+        json.dumps([_piece(one) for one in run.evidence]),
+    )
 
 
 def _piece(one: RunEvidence) -> dict[str, Any]:
     """Return what the row of the run does not say already."""
-    values = {
+    piece: dict[str, Any] = {
         "source": one.source,
         "outcome": one.outcome,
         "recorded_at": one.recorded_at.isoformat(),
-        "started_at": one.started_at and one.started_at.isoformat(),
-        "ended_at": one.ended_at and one.ended_at.isoformat(),
         "kind": one.resource_kind,
-        "name": one.resource_name,
-        "reason": one.reason,
-        "event_id": one.event_id,
-        "job_luid": one.job_luid,
     }
-    return {name: value for name, value in values.items() if value not in {None, ""}}
+    if one.started_at:
+        piece["started_at"] = one.started_at.isoformat()
+    if one.ended_at:
+        piece["ended_at"] = one.ended_at.isoformat()
+    if one.resource_name:
+        piece["name"] = one.resource_name
+    if one.reason:
+        piece["reason"] = one.reason
+    if one.event_id is not None:
+        piece["event_id"] = one.event_id
+    if one.job_luid:
+        piece["job_luid"] = one.job_luid
+    return piece
 
 
 def _piece_of(row: Any, piece: dict[str, Any]) -> RunEvidence:

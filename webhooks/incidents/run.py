@@ -30,7 +30,8 @@ MAX_RUN = timedelta(hours=24)
 MERGE_WINDOW = MAX_RUN + TOLERANCE
 
 # Where sources contradict each other, the later one in this order holds: a failure is not hidden by anything.
-_RANK: tuple[RunOutcome, ...] = ("unknown", "running", "cancelled", "succeeded", "failed")
+_OUTCOMES: tuple[RunOutcome, ...] = ("unknown", "running", "cancelled", "succeeded", "failed")
+_RANK = {outcome: rank for rank, outcome in enumerate(_OUTCOMES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +83,15 @@ class Run:
     @property
     def order(self) -> tuple[datetime, int, str]:
         """Return what runs are sorted by: the end; of two ends at the same time, a failure is the later one."""
-        return self.at, _RANK.index(self.outcome), min(self.keys)
+        return self.at, _RANK[self.outcome], min(self.keys)
 
 
 def merge(known: Iterable[Run], *new: RunEvidence) -> tuple[Run, ...]:
     """Return the runs of `known` together with new evidence.
 
-    Pass all runs of the resource whose times are within MERGE_WINDOW of the new evidence; the result replaces them.
+    Pass all runs of the one resource whose times are within MERGE_WINDOW of the new evidence; the result replaces them.
     """
-    return runs([*(one for run in known for one in run.evidence), *new])
+    return tuple(_runs_of_resource([*(one for run in known for one in run.evidence), *new]))
 
 
 def runs(evidence: Iterable[RunEvidence]) -> tuple[Run, ...]:
@@ -103,12 +104,16 @@ def runs(evidence: Iterable[RunEvidence]) -> tuple[Run, ...]:
 
 def _runs_of_resource(pieces: Sequence[RunEvidence]) -> list[Run]:
     """Return the runs of one resource, sorted. Tableau runs one refresh of a resource at a time."""
+    if len(pieces) == 1:
+        return [_run([*pieces])]
     by_key: dict[str, RunEvidence] = {}
     for one in pieces:
         # A job is listed again and again, and knows more each time.
         same = by_key.get(one.key)
         by_key[one.key] = _join(same, one) if same else one
     pieces = sorted(by_key.values(), key=_evidence_order)
+    if len(pieces) == 2 and _are_one_run(*pieces):
+        return [_run(pieces)]
     begun: dict[Source, list[RunEvidence]] = {"job list": [], "webhook": [], "reconciled": []}
     ended: dict[Source, list[RunEvidence]] = {"job list": [], "webhook": [], "reconciled": []}
     for one in pieces:
@@ -126,10 +131,16 @@ def _runs_of_resource(pieces: Sequence[RunEvidence]) -> list[Run]:
     ]
 
 
+def _are_one_run(start: RunEvidence, end: RunEvidence) -> bool:
+    """Return whether the evidence is a start and an end from two events: most runs are, and need no matching."""
+    are_events = "job list" not in {start.source, end.source} and end.started_at is None
+    return are_events and start.ended_at is None and end.ended_at is not None and start.at >= end.at - MAX_RUN
+
+
 def _join(one: RunEvidence, other: RunEvidence) -> RunEvidence:
     return replace(
         one,
-        outcome=max(one.outcome, other.outcome, key=_RANK.index),
+        outcome=max(one.outcome, other.outcome, key=_RANK.__getitem__),
         recorded_at=min(one.recorded_at, other.recorded_at),
         started_at=_known(min, one.started_at, other.started_at),
         ended_at=_known(max, one.ended_at, other.ended_at),
@@ -203,24 +214,32 @@ def _with_starts(ends: list[list[RunEvidence]], starts: list[list[RunEvidence]])
 
 def _run(group: list[RunEvidence]) -> Run:
     """Return the run that this evidence is about; where sources differ, Tableau's job knows better than an event."""
-    ordered = sorted(group, key=_evidence_order)
-    best = sorted(ordered, key=lambda one: one.source != "job list")
-    latest = max(group, key=_recording_order)
-    outcome = max((one.outcome for one in group), key=_RANK.index)
+    ordered = sorted(group, key=_evidence_order) if len(group) > 1 else group
+    best = [one for one in ordered if one.source == "job list"] + [one for one in ordered if one.source != "job list"]
+    latest = max(group, key=_recording_order) if len(group) > 1 else group[0]
+    started_at = ended_at = job_luid = None
+    name, outcome, event_ids = latest.resource_name, best[0].outcome, []
+    for one in best:
+        started_at, ended_at = started_at or one.started_at, ended_at or one.ended_at
+        job_luid, name = job_luid or one.job_luid, name or one.resource_name
+        if _RANK[one.outcome] > _RANK[outcome]:
+            outcome = one.outcome
+        if one.event_id is not None:
+            event_ids.append(one.event_id)
     reason = next((one.reason for one in best if one.reason), "") if outcome in {"failed", "cancelled"} else ""
     return Run(
         site_luid=latest.site_luid,
         resource_luid=latest.resource_luid,
         resource_kind=latest.resource_kind,
-        resource_name=latest.resource_name or next((one.resource_name for one in best if one.resource_name), ""),
-        started_at=next((one.started_at for one in best if one.started_at), None),
-        ended_at=next((one.ended_at for one in best if one.ended_at), None),
+        resource_name=name,
+        started_at=started_at,
+        ended_at=ended_at,
         outcome=outcome,
         reason=cut(reason, MAX_REASON),
         reason_class=classify(reason) if outcome == "failed" else None,
-        job_luid=next((one.job_luid for one in best if one.job_luid), None),
-        sources=frozenset(one.source for one in group),
-        event_ids=tuple(sorted(one.event_id for one in group if one.event_id is not None)),
+        job_luid=job_luid,
+        sources=frozenset([one.source for one in group]),
+        event_ids=tuple(sorted(event_ids)),
         evidence=tuple(ordered),
     )
 

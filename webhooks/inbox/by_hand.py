@@ -1,0 +1,54 @@
+"""Run SQL that is written by hand, where SQLAlchemy would take longer for a statement than the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection
+
+Row = dict[str, Any]
+
+
+def rows(connection: Connection, statement: str, *values: Any) -> list[Row]:
+    """Return all rows of a query. A value is written `?` in it, and a list of values `(?*)`."""
+    cursor = execute(connection, statement, *values)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def execute(connection: Connection, statement: str, *values: Any) -> Any:
+    """Run a statement in the same notation within the connection's transaction, and return the driver's cursor."""
+    flat, lengths = list[Any](), list[int]()
+    for value in values:
+        if isinstance(value, list):
+            flat += (padded := _padded(value))
+            lengths.append(len(padded))
+        else:
+            flat.append(value)
+    cursor = connection.connection.cursor()
+    cursor.execute(_sql(statement, connection.dialect.name, tuple(lengths)), tuple(flat))
+    return cursor
+
+
+def execute_many(connection: Connection, statement: str, many: Sequence[tuple[Any, ...]]) -> None:
+    """Run a statement once for each of the tuples of values, if there are any."""
+    if many:
+        connection.connection.cursor().executemany(_sql(statement, connection.dialect.name, ()), many)
+
+
+def _padded(values: list[Any]) -> list[Any]:
+    """Return the values with the last one repeated, so that few statements serve all numbers of values."""
+    values = values or [None]
+    return values + values[-1:] * ((1 << (len(values) - 1).bit_length()) - len(values))
+
+
+@cache
+def _sql(statement: str, dialect: str, lengths: tuple[int, ...]) -> str:
+    """Return the statement with the driver's placeholders, as many in each list as its length."""
+    first, *others = statement.split("(?*)")
+    filled = first + "".join(
+        f"({', '.join('?' * length)}){other}" for length, other in zip(lengths, others, strict=True)
+    )
+    return filled if dialect == "sqlite" else filled.replace("?", "%s")
