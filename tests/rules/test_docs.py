@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from deploy import rules_page
 from webhooks.event_types import EVENT_TYPES
 from webhooks.messages.templates import FIELDS, FILTERS, PLACEHOLDERS
 from webhooks.registry import registry
@@ -71,3 +73,27 @@ def test_documented_errors_are_those_that_are_printed() -> None:
     with pytest.raises(RulesError) as caught:
         parse("\n" * 13 + first + "\n" + second, registry.actions)
     assert str(caught.value) == documented[0].strip()
+
+
+def test_page_of_keys_is_current() -> None:
+    """The reference of all keys is that of the models; if not, run `python -m deploy.rules_page`."""
+    assert rules_page.PAGE.read_text(encoding="utf-8") == rules_page.page()
+
+
+def test_keys_in_the_reference_are_valid() -> None:
+    """Each value that the reference shows for a key is accepted, alone or in a list, and a wrong one is not."""
+    registry.load()
+    models = [*(model for model, _ in rules_page.SECTIONS.values()), *registry.actions.values()]
+    given = {"name": "Sales", "on": "*", "at": "08:00", "notify": "slack:#bi", "role": "viewer", "groups": "BI team"}
+    given |= {"value": "stale", "flow": "Clean", "task": "e3417f6a-1c11-4a07-9f2e-0d3b5a6c7d8e", "tags": "stale"}
+    checked = 0
+    for model in models:
+        table = {key: value for key, value in given.items() if key in model.model_fields}
+        for key, field in model.model_fields.items():
+            for example in rules_page.examples(field):
+                model.model_validate({**table, key: example})
+                checked += 1
+            if key in {"enabled", "each", "dry_run", "per_day", "role", "at", "days", "repeat"} and field.description:
+                with pytest.raises(ValidationError):
+                    model.model_validate({**table, key: "never"})
+    assert checked > 20

@@ -48,7 +48,7 @@ class ExportParams(Params):
     to: Annotated[str, AfterValidator(check_target)] = Field(
         "slack", description="where the file goes: slack:#channel, email:ann@example.org, or folder (EXPORT_DIR)"
     )
-    format: Format = Field("pdf", description="png, pdf or csv")
+    format: Format = Field("pdf", description="the kind of file")
     workbook: str | None = Field(
         None, min_length=1, description="name of the workbook, or its LUID; without it, that of the event"
     )

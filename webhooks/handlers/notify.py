@@ -48,22 +48,26 @@ class NotifyParams(Params):
     """The destination and the contents of a message, and when it is sent about a refresh that keeps failing."""
 
     to: RuleDestination = Field(
-        DEFAULT, description="where the message goes: slack:#channel, twilio:+15550100, default, …"
+        DEFAULT, description="where the message goes: one destination, or a list", examples=["slack:#bi", "owner"]
     )
     picture: bool = Field(default=False, description="attach the workbook's preview image")
     title: Template | None = Field(None, description="headline instead of the standard one; placeholders as {name}")
     text: Template | None = Field(None, description="text instead of the standard one; placeholders as {reason}")
     failures: int = Field(1, ge=1, le=100, description="only from this many failures in a row on")
-    after: Duration | None = Field(
-        None, description="only if it still fails, and is not acknowledged, after 30m, 4h, …"
-    )
+    after: Duration | None = Field(None, description="only if it still fails, and is not acknowledged, after this long")
     grace: Duration | None = Field(
         None, description="wait this long for the next run to succeed, for example one that a rule started"
     )
     repeat: Duration | None = Field(None, description="remind in this interval while it fails and is not acknowledged")
-    quiet: Weekly | None = Field(None, description="hours in which nothing is sent")
+    quiet: Weekly | None = Field(
+        None,
+        description="hours in which nothing is sent, in the zone `TIMEZONE`",
+        examples=[{"from": "22:00", "to": "06:30", "days": "mon-fri"}],
+    )
     each: bool = Field(default=False, description="a message for each failure instead of one per problem")
-    mention: MentionText | None = Field(None, description="whom the first message mentions: @here, a group, a member")
+    mention: MentionText | None = Field(
+        None, description="whom the first message mentions: a group, a member, all", examples=["@finance-oncall"]
+    )
     routes: tuple[tuple[str, str], ...] = Field((), description="the table [routes], with a destination or none each")
 
     def policy(self, rule: str, to: str, zone: tzinfo) -> Policy:

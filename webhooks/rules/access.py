@@ -53,11 +53,13 @@ class SignInRole(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    role: Literal["viewer", "operator", "admin"]
-    groups: Patterns = ()
-    people: Annotated[Patterns, AfterValidator(_check_operators)] = ()
-    sites: Patterns = ()
-    projects: Patterns = ()
+    role: Literal["viewer", "operator", "admin"] = Field(description="what these people may do on the pages")
+    groups: Patterns = Field((), description="groups of the identity provider", examples=["BI team"])
+    people: Annotated[Patterns, AfterValidator(_check_operators)] = Field(
+        (), description="verified e-mail addresses", examples=["*@acme.example"]
+    )
+    sites: Patterns = Field((), description="only on these sites; without it, on all", examples=["finance"])
+    projects: Patterns = Field((), description="only in these projects; without it, in all", examples=["Finance*"])
 
     @model_validator(mode="after")
     def _require_people(self) -> Self:
@@ -84,9 +86,13 @@ class Access(BaseModel):
         tuple[str, ...],
         BeforeValidator(_listed),
         AfterValidator(_check_operators),
-    ] = ()
-    phones: Annotated[dict[str, str], AfterValidator(_check_phones)] = Field(default_factory=dict)
-    roles: tuple[SignInRole, ...] = ()
+    ] = Field((), description="who may start refreshes from Slack, by e-mail address", examples=["*@acme.example"])
+    phones: Annotated[dict[str, str], AfterValidator(_check_phones)] = Field(
+        default_factory=dict,
+        description="the names of the people who answer text messages, by number",
+        examples=[{"+15550100": "Ann"}],
+    )
+    roles: tuple[SignInRole, ...] = Field((), description="the roles of people who sign in, in tables of their own")
 
     def is_operator(self, email: str) -> bool:
         """Return whether the person with this e-mail address may start refreshes."""

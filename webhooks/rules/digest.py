@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from datetime import time as day_time
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from webhooks.destinations import CommonDestination
 from webhooks.incidents.silences import EVERY_DAY
@@ -58,13 +58,17 @@ class DigestModel(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
-    at: Annotated[Any, BeforeValidator(parse_at)]
-    days: Annotated[Any, BeforeValidator(parse_days)] = EVERY_DAY
+    at: Annotated[Any, BeforeValidator(parse_at)] = Field(
+        description="time of day in the zone `TIMEZONE`", examples=["08:00"]
+    )
+    days: Annotated[Any, BeforeValidator(parse_days)] = Field(
+        EVERY_DAY, description="weekdays; without it, every day", examples=["mon-fri"]
+    )
     notify: Annotated[
         tuple[CommonDestination, ...],
         BeforeValidator(lambda value: value if isinstance(value, list) else [value]),
         AfterValidator(lambda destinations: tuple(dict.fromkeys(destinations))),
-    ]
+    ] = Field(description="destinations: one, or a list", examples=["slack:#bi"])
 
     @property
     def digest(self) -> Digest:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from webhooks.destinations import DEFAULT, ROUTES, CommonDestination
 from webhooks.rules.access import NO_OPERATORS, Access
@@ -38,7 +38,7 @@ class DeadLettersModel(BaseModel):
         tuple[CommonDestination, ...],
         BeforeValidator(lambda value: value if isinstance(value, list) else [value]),
         AfterValidator(lambda destinations: tuple(dict.fromkeys(destinations))),
-    ] = (DEFAULT,)
+    ] = Field((DEFAULT,), description="destinations: one, or a list", examples=["slack:#bi"])
 
 
 def load(path: Path, actions: Actions, max_attempts: int = 20) -> Rules:

@@ -8,7 +8,7 @@ from datetime import UTC, timedelta, tzinfo
 from datetime import time as day_time
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from notifiers import parse_mention
 from webhooks.incidents.silences import EVERY_DAY, WeeklyPeriod
@@ -78,7 +78,7 @@ def _check_mention(text: str) -> str:
     return text
 
 
-Duration = Annotated[str, AfterValidator(_check_duration)]
+Duration = Annotated[str, AfterValidator(_check_duration), Field(examples=["30m", "4h"])]
 Weekly = Annotated[dict[str, Any], BeforeValidator(_check_weekly)]
 MentionText = Annotated[str, AfterValidator(_check_mention)]
 

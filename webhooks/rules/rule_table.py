@@ -34,16 +34,28 @@ class RuleModel(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, strict=True)
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-    on: Annotated[tuple[str, ...], BeforeValidator(parse_patterns)]
-    where: Annotated[Where, BeforeValidator(Where.parse)] = Where()
-    enabled: bool = True
-    stop: bool = False
-    otherwise: bool = False
-    # Whether its destinations are notified of what watches find.
-    watch: bool = True
-    max_attempts: int | None = Field(default=None, ge=1, le=100)
-    # For all destinations of `notify`, with whose own keys they are checked.
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] = Field(
+        description="shown below each message; unique in the file"
+    )
+    on: Annotated[tuple[str, ...], BeforeValidator(parse_patterns)] = Field(
+        description="event types: one, or a list of them, also as patterns", examples=["*RefreshFailed"]
+    )
+    where: Annotated[Where, BeforeValidator(Where.parse)] = Field(
+        Where(),
+        description="conditions, all of which must hold; without them every such event matches",
+        examples=[{"project": "Finance*"}],
+    )
+    enabled: bool = Field(default=True, description="`false` switches the rule off")
+    stop: bool = Field(default=False, description="the rules below are not asked about an event that this one matches")
+    otherwise: bool = Field(default=False, description="only for events that no other rule matches")
+    watch: bool = Field(default=True, description="its destinations are notified of what watches find, too")
+    max_attempts: int | None = Field(
+        default=None,
+        ge=1,
+        le=100,
+        description="attempts of each job before it is dead-lettered; without it, `MAX_ATTEMPTS`",
+    )
+    # For all destinations of `notify`, with whose own keys they are checked and described.
     repeat: Any = None
     quiet: Any = None
     each: Any = None

@@ -8,7 +8,7 @@ from datetime import UTC, timedelta, tzinfo
 from datetime import time as day_time
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from webhooks.event import Event
 from webhooks.incidents.silences import EVERY_DAY
@@ -72,14 +72,24 @@ class WatchModel(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-    where: Annotated[Where, BeforeValidator(Where.parse)] = Where()
-    fresh_by: Annotated[day_time | None, BeforeValidator(parse_at)] = None
-    days: Annotated[frozenset[int], BeforeValidator(parse_days)] = EVERY_DAY
-    within: Duration | None = None
-    longer_than: Duration | None = None
-    enabled: bool = True
-    # For all destinations of `notify`, with whose own keys they are checked.
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] = Field(
+        description="shown below each message; unique among the watches"
+    )
+    where: Annotated[Where, BeforeValidator(Where.parse)] = Field(
+        Where(), description="conditions on the content", examples=[{"tags": "morning"}]
+    )
+    fresh_by: Annotated[day_time | None, BeforeValidator(parse_at)] = Field(
+        None, description="the time, in the zone `TIMEZONE`, by which a refresh must have succeeded", examples=["07:30"]
+    )
+    days: Annotated[frozenset[int], BeforeValidator(parse_days)] = Field(
+        EVERY_DAY, description="on these weekdays; without it, every day", examples=["mon-fri"]
+    )
+    within: Duration | None = Field(
+        None, description="how long before `fresh_by` it may have ended; without it, `12h`", examples=["12h"]
+    )
+    longer_than: Duration | None = Field(None, description="a refresh that runs longer than this is a problem")
+    enabled: bool = Field(default=True, description="`false` switches the watch off")
+    # For all destinations of `notify`, with whose own keys they are checked and described.
     repeat: Any = None
     quiet: Any = None
     mention: Any = None
