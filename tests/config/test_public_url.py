@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import SecretStr
 
 from webhooks.config.public_url import pages_url
 from webhooks.config.settings import Settings
@@ -52,3 +53,17 @@ def test_setting_is_validated_at_start() -> None:
     assert Settings.read(public_url="hooks.example.org/").public_url == "https://hooks.example.org"
     with pytest.raises(RuntimeError, match=r"PUBLIC_URL.*is not an address"):
         Settings.read(public_url="mailto:ann@example.org")
+
+
+def test_messages_link_to_pages_that_can_be_opened(settings: Settings) -> None:
+    """Without a way to sign in, others than this machine cannot open the pages: links lead to Tableau instead."""
+
+    def links(public_url: str, **changes: object) -> str:
+        return settings.model_copy(update={"public_url": public_url, **changes}).links_url
+
+    public = "https://hooks.example.org"
+    assert links(public) == ""
+    assert links(public, admin_password=SecretStr("a-password-of-the-test")) == public
+    assert links(public, oidc_issuer="https://login.example.org") == public
+    assert links("http://127.0.0.1:8000") == "http://127.0.0.1:8000"
+    assert links("") == ""

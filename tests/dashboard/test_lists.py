@@ -6,13 +6,16 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import insert, update
 
 from tests.dashboard.conftest import SAME_ORIGIN, SITE, fail
 from webhooks.clock import utc_now
 from webhooks.inbox import Inbox, Resource
 from webhooks.inbox.downstream import DependentWorkbook
-from webhooks.incidents import Act, RunEvidence
+from webhooks.inbox.schema import notice_groups, notices
+from webhooks.incidents import Act, DestinationPolicy, Policy, RunEvidence
 from webhooks.watches.expectation import Expectation
 
 LUID = "e3417f6a-1c11-4a07-9f2e-0d3b5a6c7d8e"
@@ -74,6 +77,42 @@ def test_recovered_incidents_come_page_by_page(client: FlaskClient, inbox: Inbox
     assert len(names(first)) == 50
     assert sorted(names(first) + names(second)) == sorted(f"Sales {number}" for number in range(52))
     assert 'rel="next"' not in second
+
+
+def test_all_incidents_of_a_message_are_listed(
+    client: FlaskClient, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The link of a message that has no room for all leads to each of its incidents, page by page, and to no other."""
+    monkeypatch.setattr("webhooks.dashboard.pages.incidents.MOST_OPEN", 4)
+    policy = Policy("Finance", (DestinationPolicy("slack:#bi"),))
+    records = [fail(inbox, f"Sales {number}") for number in range(10)]
+    noticed = [inbox.notices.register(record.id, "slack:#bi", policy).id for record in records[:9]]
+    group = {"id": 7, "destination": "slack:#bi", "kind": "storm", "wanted": 1, "joined_at": 0, "created_at": 0}
+    inbox.store.execute(insert(notice_groups).values(group))
+    inbox.store.execute(update(notices).where(notices.c.id.in_(noticed)).values(group_id=7))
+    inbox.incidents.act(records[0].id, Act("", "close", "", utc_now(), "Ann"))
+
+    def pages(url: str) -> list[str]:
+        found = []
+        while url:
+            page = client.get(url).text
+            assert len(names(page)) <= 4
+            found += names(page)
+            url = "".join(re.findall(r'href="([^"]+)" rel="next"', page)).replace("&amp;", "&")
+        return sorted(found)
+
+    assert pages("/incidents?group=7") == [f"Sales {number}" for number in range(9)]
+    assert pages("/incidents?group=7&state=acknowledged") == []
+    assert pages("/incidents") == [f"Sales {number}" for number in range(1, 10)]
+    page = {"all": "1", "act": "acknowledge", "group": "7", "after": "4"}
+    assert client.post("/incidents/acts", data=page, headers=SAME_ORIGIN).status_code == 303
+    # Four on the second page.
+    assert len(inbox.incidents.list(states=["acknowledged"])) == 4
+    assert [client.get(f"/incidents?{bad}").status_code for bad in ("group=x", "after=-1", f"after={2**63 - 1}")] == [
+        400,
+        400,
+        200,
+    ]
 
 
 def test_acts_about_several_incidents(client: FlaskClient, inbox: Inbox) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 
 import pytest
+from pydantic import SecretStr
 
 from tests.handlers.test_incident_notices import FAILED, SUCCEEDED, Story, story
 from webhooks.incidents import Act, WeeklyPeriod
@@ -239,6 +240,17 @@ def test_end_of_a_weekly_silence_is_one_message(story: Story) -> None:
     assert first_lines(story)[1:] == ["Failing: 3 refreshes"]
 
 
+def test_lines_without_room_are_behind_a_link(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+    """If people can open the pages, the line that counts what is left out leads to one with all of the message."""
+    public = {"public_url": "https://hooks.example", "admin_password": SecretStr("a-password-of-the-test")}
+    story.simulation.settings = story.simulation.settings.model_copy(update=public)
+    story.action = 'notify = "console"'
+    storm(story, FAILED, range(12))
+    story.work()
+    (number,) = {notice.group_id for one in story.simulation.inbox.incidents.list() for notice in one.notices}
+    assert f"… and 2 more: https://hooks.example/incidents?group={number}\n" in capsys.readouterr().out
+
+
 def test_storm_where_nothing_can_be_edited(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
     """Without edits the shared message waits until a minute has passed without another failure, and lists them."""
     story.action = 'notify = "console"'
@@ -251,6 +263,7 @@ def test_storm_where_nothing_can_be_edited(story: Story, capsys: pytest.CaptureF
     assert all(f"Report {number} " in shown for number in range(10))
     # The console shows ten rows.
     assert "… and 2 more\n  All incidents: flask incidents list --limit 0" in shown
+    assert len(story.simulation.inbox.incidents.list(group=1)) == 12
     # A later failure cannot be shown there.
     storm(story, FAILED, range(20, 21))
     story.work(15)

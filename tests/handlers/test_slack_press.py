@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import func, select
 
 from notifiers import Button
@@ -266,7 +267,9 @@ def test_snooze_until_the_next_run(story: Presses) -> None:
 
 def test_menu_opens_the_page(story: Presses) -> None:
     """With PUBLIC_URL, the menu also leads to the incident's page; Tableau stays one press away."""
-    settings = story.simulation.settings.model_copy(update={"public_url": "https://hooks.example.org"})
+    settings = story.simulation.settings.model_copy(
+        update={"public_url": "https://hooks.example.org", "admin_password": SecretStr("a-password-of-the-test")}
+    )
     story.simulation.settings = settings
     story.refresh(FAILED)
     (message,) = [one for one in story.simulation.messages if not one.thread_ts]

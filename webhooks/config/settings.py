@@ -129,7 +129,7 @@ class Settings(NotifierSettings):
     public_url: str = Field(
         "",
         description="Public address of this server's pages, e.g. `https://webhooks.example.org`; links in messages "
-        "lead to them. If empty, they lead to Tableau",
+        "lead to them if people can sign in. If empty, they lead to Tableau",
     )
     link_secret: SecretStr = Field(
         SecretStr(""),
@@ -449,6 +449,12 @@ class Settings(NotifierSettings):
     def requires_sign_in(self) -> bool:
         """Return whether people sign in to the pages; otherwise they are served to this machine only."""
         return bool(self.admin_password.get_secret_value() or self.oidc_issuer)
+
+    @property
+    def links_url(self) -> str:
+        """Return the address of the pages for links in messages; empty if their readers could not open them."""
+        is_local = urlsplit(self.public_url).hostname in {"localhost", "127.0.0.1", "::1"}
+        return self.public_url if self.requires_sign_in or is_local else ""
 
     @property
     def session_secret(self) -> str:

@@ -29,12 +29,14 @@ def digest(context: Context, params: DigestParams) -> None:
     """Send one message about all incidents; the event has the time of the digest before."""
     since = parse_time(context.event.payload.get("text")) or context.now() - DAY
     records = context.inbox.incidents.list(since=since, limit=MAX_INCIDENTS + 1)
-    members = [Member(record.incident, details_of(record, "", context.settings.public_url)) for record in records]
+    links_url = context.settings.links_url
+    members = [Member(record.incident, details_of(record, "", links_url)) for record in records]
     message = digest_message(
         members,
         since=since,
         outcomes=context.inbox.runs.outcomes_since(since),
         complete=len(members) <= MAX_INCIDENTS,
         zone=context.settings.zone,
+        page=f"{links_url}/incidents" if links_url else "",
     )
     context.notify(params.to, message, key=params.to, site=False)

@@ -99,7 +99,7 @@ def _update(
     due = next_due(incident, notice.policy, now, silences, facts)
     if due is not None:
         context.inbox.incidents.save_due(record.id, due)
-    details = details_of(record, notice.rule, context.settings.public_url)
+    details = details_of(record, notice.rule, context.settings.links_url)
     lacking = [one.id for one in silences if one.span_at(now) and one.lacks_tags(incident, facts)]
     unknown = f"Not silenced by silence {', '.join(lacking)}: the tags are unknown." if lacking else ""
     problem = " ".join(filter(None, [details.problem, unknown]))
@@ -217,7 +217,7 @@ def with_address(context: Context, to: str) -> str:
     return f"slack:{channel}" if channel else to
 
 
-def details_of(record: IncidentRecord, rule: str, public_url: str = "") -> IncidentDetails:
+def details_of(record: IncidentRecord, rule: str, links_url: str = "") -> IncidentDetails:
     """Return what a message about the incident shows beyond its runs and acts."""
     known = record.details
     return IncidentDetails(
@@ -226,7 +226,7 @@ def details_of(record: IncidentRecord, rule: str, public_url: str = "") -> Incid
         project=known.project,
         owner=known.owner,
         link=known.link,
-        page=f"{public_url}/incidents/{record.id}" if public_url else "",
+        page=f"{links_url}/incidents/{record.id}" if links_url else "",
         problem=known.problem,
         next_run_at=known.next_run_at,
         strikes=known.strikes,

@@ -70,9 +70,9 @@ def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord
         if group.posted_at is None and context.now() < complete_at:
             raise RetryLater("more incidents may join the message", complete_at)
         context.inbox.notice_groups.close(group)
-    public_url = context.settings.public_url
-    lines = [Member(record.incident, details_of(record, notice.rule, public_url)) for notice, record in members]
-    maker = LinkMaker(group.destination, context.settings.link_key, public_url)
+    links_url = context.settings.links_url
+    lines = [Member(record.incident, details_of(record, notice.rule, links_url)) for notice, record in members]
+    maker = LinkMaker(group.destination, context.settings.link_key, context.settings.public_url)
     policies = [one for notice, _ in members for one in notice.policy.destinations]
     # Each once.
     wanted = dict.fromkeys(one.mention for one in policies if one.mention)
@@ -85,6 +85,7 @@ def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord
             actions=group_actions(incidents, group.id) if upkeep.has_buttons else NO_ACTIONS,
             zone=context.settings.zone,
             key=group.name,
+            page=f"{links_url}/incidents?group={group.id}" if links_url else "",
         )
         states = {one.state for one in incidents}
         links = maker.links(states, group.id, group.name, context.now()) if upkeep.has_action_links else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
-from notifiers import Message, Table, Timestamp
+from notifiers import Link, Message, Table, Timestamp
 from webhooks.incidents.wording import count
 from webhooks.messages.group_message import COLUMNS, LIST_COMMAND, Member, group_severity, table_rows
 
@@ -17,10 +17,12 @@ def digest_message(
     outcomes: Mapping[str, int],
     complete: bool = True,
     zone: tzinfo = UTC,
+    page: str = "",
 ) -> Message:
     """Return the digest about these incidents: those that are open, and those closed since `since`.
 
-    `outcomes` are the numbers of refreshes since then. Not `complete`: there are more incidents than these.
+    `outcomes` are the numbers of refreshes since then. Not `complete`: there are more incidents than these. `page` is
+    the address of the list of incidents, if there is one.
     """
     active = [one.incident for one in members if one.incident.is_open]
     acknowledged = sum(one.state != "open" for one in active)
@@ -31,11 +33,12 @@ def digest_message(
     ended = outcomes.get("succeeded", 0) + outcomes.get("failed", 0)
     refreshes = f"{outcomes.get('succeeded', 0)} of {ended} succeeded" if ended else "none known"
     sentence = ", ".join(parts)
+    link = Link(page, "All incidents") if page else None
     return Message(
         title=f"Digest: {count(len(active), 'open incident') if active else 'no open incidents'}",
         text=f"{sentence[0].upper()}{sentence[1:]}.",
         facts=(("Since", Timestamp(since, zone)), ("Refreshes", refreshes)),
         severity=group_severity([one.incident for one in members]),
         footer=f"All incidents: {LIST_COMMAND}",
-        table=Table(COLUMNS, table_rows(members, zone)) if members else None,
+        table=Table(COLUMNS, table_rows(members, zone), link=link) if members else None,
     )

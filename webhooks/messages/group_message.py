@@ -21,6 +21,7 @@ from webhooks.text import cut
 COLUMNS = ("Name", "Project", "Since", "Failures", "State", "Reason")
 # Open ones first: what does not fit into a message is at the end of the table.
 ORDER = ("open", "acknowledged", "snoozed", "closed")
+LIST_LABEL = "All incidents of this message"
 # Shows what a message leaves out.
 LIST_COMMAND = "flask incidents list --limit 0"
 
@@ -41,11 +42,13 @@ def group_message(
     actions: Actions = NO_ACTIONS,
     zone: tzinfo = UTC,
     key: str = "",
+    page: str = "",
 ) -> Message:
     """Return the message about these incidents as they are now.
 
     `key` names the group in services that keep the messages about it together. `summary_at` is the end of the silence
-    or the quiet hours after which they are listed. Times are in `zone` where the reader's is not known.
+    or the quiet hours after which they are listed. Times are in `zone` where the reader's is not known. `page` is the
+    address of the page with all lines, if there is one.
     """
     active = [one.incident for one in members if one.incident.is_open]
     is_own = any(one.incident.kind in OWN_KINDS for one in members)
@@ -60,7 +63,7 @@ def group_message(
         severity=group_severity([one.incident for one in members]),
         status=group_status([one.incident for one in members]),
         footer=f"All incidents: {LIST_COMMAND}",
-        table=Table(COLUMNS, table_rows(members, zone)),
+        table=Table(COLUMNS, table_rows(members, zone), link=Link(page, LIST_LABEL) if page else None),
         mentions=mentions,
         buttons=actions.buttons,
         menu=actions.menu,

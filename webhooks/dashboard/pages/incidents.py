@@ -21,10 +21,18 @@ if TYPE_CHECKING:
     from webhooks.inbox import IncidentRecord
 
 PATH = "/incidents"
-NAMES = ("view", "state", "kind", "project", "owner", "name", "period")
-LABELS = {"state": "", "kind": "", "project": "project", "owner": "owner", "name": "name", "period": "closed since"}
+NAMES = ("view", "group", "state", "kind", "project", "owner", "name", "period")
+LABELS = {
+    "group": "of message",
+    "state": "",
+    "kind": "",
+    "project": "project",
+    "owner": "owner",
+    "name": "name",
+    "period": "closed since",
+}
 OPEN = ("open", "snoozed", "acknowledged")
-# Open incidents on the page; more are found with filters.
+# Incidents on a page of those that are open, or that share a message.
 MOST_OPEN = 200
 PAGE_SIZE = 50
 # Silences on the page; `flask silences list` and the API have all.
@@ -32,11 +40,14 @@ MOST_SILENCES = 200
 
 
 def show(visit: Visit) -> Page:
-    """Show open incidents, or those that have closed, page by page."""
+    """Show open incidents, those that have closed, or those that share a message, page by page."""
     filters = Filters.read(PATH, NAMES, visit.request.args)
     is_closed = filters.one("view") == "closed"
-    records = closed(visit, filters) if is_closed else open_incidents(visit, filters)
+    after = number_of(visit.request.args.get("after", "")) or 0
+    records = closed(visit, filters) if is_closed else listed(visit, filters, after)
     more = None
+    if not is_closed and len(records) > MOST_OPEN:
+        records, more = records[:MOST_OPEN], filters.url(after=after + MOST_OPEN)
     if is_closed and len(records) > PAGE_SIZE:
         records = records[:PAGE_SIZE]
         last = records[-1]
@@ -50,6 +61,7 @@ def show(visit: Visit) -> Page:
         "is_closed": is_closed,
         "records": records,
         "more": more,
+        "after": after,
         "silences": visit.inbox.silences.list(visit.now, limit=MOST_SILENCES),
         "silence_words": silence_wording,
         "lengths": (*HOURS, "morning"),
@@ -57,18 +69,25 @@ def show(visit: Visit) -> Page:
     return Page("incidents.html", {**frame(visit, "incidents"), **values})
 
 
-def open_incidents(visit: Visit, filters: Filters) -> Sequence[IncidentRecord]:
-    """Return the open incidents that the filters select, those that need someone first."""
-    states = [state for state in filters.all("state") if state in OPEN] or list(OPEN)
+def listed(visit: Visit, filters: Filters, after: int) -> Sequence[IncidentRecord]:
+    """Return the page after the first `after` incidents that the filters select, and one more.
+
+    Those that need someone come first on it. Closed ones are among those that share a message only.
+    """
+    group = number_of(filters.one("group"))
+    states = [state for state in filters.all("state") if state in OPEN] or ([] if group is not None else list(OPEN))
     found = visit.inbox.incidents.list(
         states=states,
         kinds=filters.all("kind"),
         resources=patterns(filters.all("name")),
         projects=filters.all("project"),
         owners=patterns(filters.all("owner")),
-        limit=MOST_OPEN,
+        group=group,
+        offset=after,
+        limit=MOST_OPEN + 1,
     )
-    return sorted(found, key=lambda record: OPEN.index(record.incident.state))
+    ordered = sorted(found[:MOST_OPEN], key=lambda record: (*OPEN, "closed").index(record.incident.state))
+    return [*ordered, *found[MOST_OPEN:]]
 
 
 def closed(visit: Visit, filters: Filters) -> Sequence[IncidentRecord]:
@@ -110,7 +129,8 @@ def act_on_many(visit: Visit) -> Response:
     back = visit.back(PATH)
     if visit.field("all"):
         filters = Filters.read(PATH, NAMES, visit.request.form)
-        records = list(open_incidents(visit, filters))
+        after = number_of(visit.field("after")) or 0
+        records = list(listed(visit, filters, after)[:MOST_OPEN])
     else:
         numbers = [number_of(text) or 0 for text in visit.request.form.getlist("id")[:MOST_OPEN]]
         records = [visit.inbox.incidents.get(number) for number in dict.fromkeys(numbers)]
