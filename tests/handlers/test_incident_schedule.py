@@ -70,3 +70,20 @@ def test_one_list_serves_many_failures(story: Story) -> None:
     for name in names:
         story.refresh(FAILED, name=name, run_seconds=1)
     assert calls(story, "extractRefreshes") - before == 1
+
+
+def test_backlog_of_one_content_asks_about_its_last_failure(story: Story) -> None:
+    """Of failures that wait together, the first and the last one ask Tableau; the message shows the last reason."""
+    for number in range(8):
+        story.at(10 * number)
+        caused = story.simulation.cause(FAILED, name="Sales", reason=f"Reason {number}")
+        times = {"created_at": f"{story.now:%Y-%m-%dT%H:%M:%SZ}", "text": ""}
+        story.simulation.inbox.events.receive(story.simulation.event(**{**caused.payload, **times}))
+        newest = max(story.simulation.running.world.home.jobs.values(), key=lambda job: job.created_at)
+        newest.completed_at = newest.started_at = story.now
+    story.work()
+    (text,) = story.top_level
+    assert "Reason 7" in text
+    assert "Failures: 8 in a row" in text
+    # The list of jobs, and the job in it, for each of the two.
+    assert calls(story, "/jobs") == 4
