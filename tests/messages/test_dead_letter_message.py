@@ -55,6 +55,19 @@ def test_several_jobs_are_listed() -> None:
     assert message.footer.endswith("flask events replay --dead 41 42")
 
 
+def test_message_that_cannot_be_updated_names_its_destination() -> None:
+    """An escalation or an edit that cannot be delivered is described like the first message, without the handler."""
+    error = "Could not deliver to slack:#oncall. Slack: channel_not_found"
+    notice = dead(handler="notice", params={"notice": 7, "to": "slack:#oncall"}, error=error)
+    group = dead(handler="notice_group", params={"group": 3}, error=error)
+    for job in (notice, group):
+        message = dead_letter_message([job])
+        assert (message.title, message.text) == ('Could not deliver "Sales" to #oncall', "Slack: channel_not_found")
+    assert failed_action(dead(handler="notice_group", params={"group": 3}, error="")) == (
+        'Could not run notice_group for "Sales"'
+    )
+
+
 @pytest.mark.parametrize(
     ("to", "place", "shown"),
     [

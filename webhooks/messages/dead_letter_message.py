@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from notifiers import Message
 from webhooks.event import Event
-from webhooks.job import Job
+from webhooks.job import NOTICE, NOTICE_GROUP, SUPERSEDED_NOTICE, Job
 from webhooks.messages.event_message import as_text
 from webhooks.text import cut
 
@@ -15,6 +15,8 @@ MAX_LISTED = 10
 # Jobs in the message of an incident, and characters of each.
 MAX_IN_INCIDENT = 3
 MAX_LINE = 250
+# The handlers that send the messages of rules.
+DELIVERIES = {"notify", NOTICE, NOTICE_GROUP, SUPERSEDED_NOTICE}
 # The error of a notifier names the destination, which for `default` the job does not: `… slack:#bi (SLACK_CHANNEL). …`.
 UNDELIVERED = re.compile(r"Could not deliver to (?P<destination>\S+(?: \(\w+\))?)\. (?P<reason>.+)", re.DOTALL)
 
@@ -81,9 +83,10 @@ def group_text(jobs: Sequence[Job], label: Callable[[Event], str] = lambda _: ""
 def failed_action(job: Job) -> str:
     """Return what the job could not do, such as `Could not deliver "Sales" to #bi`."""
     name = as_text(job.event.resource_name) or as_text(job.event.resource_luid) or as_text(job.event.event_type)
-    if job.handler == "notify":
-        undelivered = UNDELIVERED.fullmatch(job.error or "")
-        destination = undelivered["destination"] if undelivered else str(job.params.get("to", "default"))
+    undelivered = _undelivered(job)
+    unnamed = "default" if job.handler == "notify" else ""
+    destination = undelivered["destination"] if undelivered else str(job.params.get("to") or unnamed)
+    if job.handler in DELIVERIES and destination:
         return f'Could not deliver "{name}" to {destination.partition(":")[2] or destination}'
     if job.handler == "planning_failed":
         return f'Could not plan the actions for "{name}"'
@@ -94,5 +97,9 @@ def failed_action(job: Job) -> str:
 
 def reason(job: Job) -> str:
     """Return the job's error without the destination, which `failed_action` names."""
-    undelivered = UNDELIVERED.fullmatch(job.error or "") if job.handler == "notify" else None
+    undelivered = _undelivered(job)
     return undelivered["reason"] if undelivered else job.error or ""
+
+
+def _undelivered(job: Job) -> re.Match[str] | None:
+    return UNDELIVERED.fullmatch(job.error or "") if job.handler in DELIVERIES else None
