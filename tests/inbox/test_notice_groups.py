@@ -54,7 +54,9 @@ def test_third_opening_makes_a_group(box: Inbox, fail: Fail) -> None:
     assert [box.notice_groups.place(*one).group_id for one in notices[1:]] == [placed[2].group_id] * 5
     assert box.notice_groups.place(*notices[0]) == Placement()
     assert len(box.notice_groups.members(placed[2].group_id or 0)) == 6
-    assert [job.handler for job in box.jobs.claim("me", 10, 900)] == [NOTICE_GROUP]
+    (job,) = box.jobs.claim("me", 10, 900)
+    # With the destination, as a dead letter is about that.
+    assert (job.handler, job.params) == (NOTICE_GROUP, {"group": placed[2].group_id, "to": "slack:#bi"})
 
 
 def test_one_database_makes_a_group(box: Inbox, fail: Fail, clock: Clock) -> None:

@@ -34,9 +34,10 @@ AGAIN = timedelta(seconds=1)
 
 
 class NoticeGroupParams(Params):
-    """The number of the group."""
+    """The number of the group, and its destination for lists of jobs."""
 
     group: int
+    to: str = ""
 
 
 @action(NOTICE_GROUP, params=NoticeGroupParams, in_rules=False)

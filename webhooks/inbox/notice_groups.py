@@ -233,9 +233,9 @@ class NoticeGroups:
         """Count a change, and add a job that shows it unless one is open that will; an urgent one is shown at once."""
         self._lock(connection, group_id)
         this = update(notice_groups).where(notice_groups.c.id == group_id)
-        wanted, runner = connection.execute(
-            this.values(wanted=notice_groups.c.wanted + 1).returning(notice_groups.c.wanted, notice_groups.c.runner)
-        ).one()
+        columns = notice_groups.c.wanted, notice_groups.c.runner, notice_groups.c.destination
+        counted = this.values(wanted=notice_groups.c.wanted + 1).returning(*columns)
+        wanted, runner, destination = connection.execute(counted).one()
         now = self._store.now(connection)
         urgent = bool(connection.execute(select(jobs.c.urgent).where(jobs.c.id == job.id)).scalar())
         of_runner = select(jobs.c.state, jobs.c.due_at).where(jobs.c.id == runner, jobs.c.state.in_(OPEN_STATES))
@@ -251,7 +251,7 @@ class NoticeGroups:
                 connection.execute(ready.values(due_at=first_due_at - AHEAD_SECONDS))
             return
         key = f"group {group_id} {wanted}"
-        params = {"group": group_id}
+        params = {"group": group_id, "to": destination}
         new = NewJob(key, NOTICE_GROUP, rule=job.rule, params=params, max_attempts=job.max_attempts, urgent=urgent)
         times = {"due_at": now, "created_at": self._store.to_wall(now)}
         insert_jobs(connection, [job_row(job.event.id, new) | times])
