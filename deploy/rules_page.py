@@ -54,7 +54,7 @@ def page() -> str:
     parts.append(
         "\n## Actions\n\nKeys of a rule. An action without keys that it needs is written `true`: `refresh = true`.\n"
     )
-    for name, model in registry.actions.items():
+    for name, model in sorted(registry.actions.items()):
         parts.append(f"\n### {name}\n\n{TABLE}{rows(model)}")
     return "".join(parts)
 

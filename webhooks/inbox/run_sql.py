@@ -14,7 +14,7 @@ from webhooks.incidents import Run
 
 
 class RunHead(NamedTuple):
-    """What decides whether new evidence may change a stored run. `evidence` is None unless it was asked for."""
+    """The columns that decide whether new evidence may change a stored run. `evidence` is None unless asked for."""
 
     id: int
     site_luid: str
