@@ -129,7 +129,8 @@ def test_acts_about_several_incidents(client: FlaskClient, inbox: Inbox) -> None
     assert post(act="acknowledge", all="1", name="sales") == 303
     states = {record.id: record.incident.state for record in inbox.incidents.list()}
     assert [states[number] for number in (*ids, other)] == ["acknowledged"] * 3 + ["open"]
-    assert len([entry for entry in inbox.audit.list() if entry.act == "acknowledge"]) == 4
+    # The first one was acknowledged by the same person before.
+    assert len([entry for entry in inbox.audit.list() if entry.act == "acknowledge"]) == 3
     assert post(act="acknowledge") == 400
     assert post(act="note", id=["1"]) == 404
     assert post(act="acknowledge", id=["99"]) == 404
