@@ -176,6 +176,16 @@ class Config:
             "TWILIO_WHATSAPP_CONTENT_SID": self.twilio_whatsapp_content_sid,
         }
 
+    def mail_variables(self, port: int) -> dict[str, str]:
+        """Return the variables with which a server sends mail to the simulator, which listens at this port."""
+        return {
+            "SMTP_HOST": "127.0.0.1",
+            "SMTP_PORT": str(port),
+            "SMTP_SECURITY": "none",
+            "SMTP_FROM": "Tableau Webhooks <webhooks@acme.example>",
+            "SMTP_TO": "bi@acme.example",
+        }
+
 
 def from_environment(environ: Mapping[str, str]) -> tuple[Config, dict[str, str]]:
     """Return the configuration of the environment, and the default credentials it left out by variable name.

@@ -1,4 +1,4 @@
-"""Show the messages that Slack and Twilio received in a terminal."""
+"""Show the messages that Slack, Twilio and the other services received in a terminal."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any
 WIDTH = 80
 # The column in which texts begin.
 INDENT = 10
+# Names that fit into it.
+NAMES = {"email": "Mail", "teams": "Teams", "pagerduty": "PagerDuty", "post": "POST"}
 
 
 class MessageFeed:
@@ -21,6 +23,7 @@ class MessageFeed:
         self._url = f"{url}/simulator/messages"
         received = self._fetch()
         self._shown = {_key(message) for message in received["slack"]} | {sms["sid"] for sms in received["sms"]}
+        self._others = len(received["others"])
 
     def new_messages(self) -> Iterator[str]:
         """Return a block of lines for each message, and each new version of one, since the last call."""
@@ -31,6 +34,11 @@ class MessageFeed:
         for sms in received["sms"]:
             if self._is_new(sms["sid"]):
                 yield format_block("SMS", f"to {sms['to']}\n{sms['body']}")
+        others = received["others"]
+        for other in others[self._others :]:
+            kind = NAMES.get(other["kind"], other["kind"])
+            yield format_block(kind, f"to {other['place']}\n{other['title']}\n{other['text']}")
+        self._others = len(others)
 
     def _is_new(self, key: str) -> bool:
         if key in self._shown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from typing import Any
 from simulator.config import Config
 from simulator.demo.console import MessageFeed, format_block
 from simulator.demo.settings_file import settings_file
+from simulator.receivers.smtp import serving_mail
 from simulator.serve import running
 
 DATA = Path("data")
@@ -46,7 +48,7 @@ simulated site; it recovers in {seconds:.0f} seconds.
 
 WELCOME = """
   Pages          http://127.0.0.1:{port:<6}  what is broken now; log: {log}
-  Simulated site http://127.0.0.1:{simulator_port:<6}  buttons for events, messages in Slack
+  Simulated site http://127.0.0.1:{simulator_port:<6}  buttons for events, Slack, SMS, mail
 
   Inspect        .venv/bin/flask events list    (in a second terminal)
   Your own site  cp example-env .env, edit .env, run make run again
@@ -76,13 +78,17 @@ def play(*, port: int, simulator_port: int) -> None:
         duplicates=DUPLICATES,
         slack_interactions_url=f"{server_url}/slack/interactions",
         twilio_messages_url=f"{server_url}/twilio/messages",
+        pagerduty_events_url=f"{server_url}/pagerduty/events",
     )
-    with running(config, port=simulator_port) as site:
+    with running(config, port=simulator_port) as site, serving_mail(site.world) as mail_port:
         # A separate inbox, and the simulator in place of all vendors.
         inbox = (DATA / "demo.sqlite3").resolve()
         own = {"HOST": "127.0.0.1", "PORT": str(port), "DATABASE_URL": f"sqlite:///{inbox}"}
         # The job list is read every minute for as long as the budget for its queries lasts.
         settings = {**site.environment, **own, "WATCH_MINUTES": "1", "PUBLIC_URL": server_url, "SMS_REPLIES": "true"}
+        # Mails and cards have links to acknowledge.
+        settings["LINK_SECRET"] = secrets.token_urlsafe(32)
+        settings |= config.receiver_variables(site.url) | config.mail_variables(mail_port)
         with server_process(settings) as server, settings_file(settings, SETTINGS_FILE):
             register_webhooks(settings)
             print(WELCOME.format(port=port, simulator_port=simulator_port, log=LOG), flush=True)

@@ -1,4 +1,4 @@
-"""A mail server that takes every message and shows it; it needs the package aiosmtpd.
+"""Mail that the simulator takes and shows, and a complete mail server for tests, which needs the package aiosmtpd.
 
 Recipients whose name begins with `refused`, `full` or `later` are refused: for good, for now, and the message as well.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -25,6 +25,27 @@ REPLIES = {
 USER, PASSWORD = "simulator", "simulated-mail-password"
 
 
+def refusal(address: str) -> str:
+    """Return the reply that refuses a recipient; empty for one that is accepted."""
+    return next((reply for word, reply in REPLIES.items() if address.startswith(word)), "")
+
+
+def take(world: World, recipients: Sequence[str], content: bytes) -> str:
+    """Show a message, and return the reply to the client."""
+    fault = world.faults.hit("email", "DATA", "/email")
+    if fault:
+        return f"{fault[0].code or 451} Simulated fault"
+    mail = message_from_bytes(content, _class=EmailMessage, policy=default)
+    plain, html = mail.get_body(("plain",)), mail.get_body(("html",))
+    headers = {name: str(value) for name, value in mail.items()}
+    data = {"headers": headers, "html": html.get_content() if html else ""}
+    title, text = headers.get("Subject", ""), plain.get_content().replace("\r\n", "\n") if plain else ""
+    with world.lock:
+        world.taking.messages.append(Taken("email", ", ".join(recipients), title, text, world.now(), data))
+        world.changed()
+    return "250 OK: taken"
+
+
 class Mailbox:
     """Takes the messages into the world. The methods have the names that aiosmtpd calls."""
 
@@ -33,29 +54,15 @@ class Mailbox:
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802 - aiosmtpd's name
         """Accept or refuse a recipient."""
-        for word, reply in REPLIES.items():
-            if address.startswith(word):
-                return reply
+        if reply := refusal(address):
+            return reply
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)
         return "250 OK"
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         """Take a message."""
-        fault = self._world.faults.hit("email", "DATA", "/email")
-        if fault:
-            return f"{fault[0].code or 451} Simulated fault"
-        mail = message_from_bytes(envelope.content, _class=EmailMessage, policy=default)
-        body = mail.get_body(("plain",))
-        text = body.get_content() if body else ""
-        with self._world.lock:
-            place, now = ", ".join(envelope.rcpt_tos), self._world.now()
-            headers = {name: str(value) for name, value in mail.items()}
-            html = mail.get_body(("html",))
-            data = {"headers": headers, "html": html.get_content() if html else ""}
-            self._world.taking.messages.append(Taken("email", place, headers.get("Subject", ""), text, now, data))
-            self._world.changed()
-        return "250 OK: taken"
+        return take(self._world, envelope.rcpt_tos, envelope.content)
 
 
 @contextmanager

@@ -12,15 +12,17 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from notifiers import Message
+from webhooks.clock import parse_time
 from webhooks.destinations import ROUTES, destinations_of
 from webhooks.event import Event
 from webhooks.handlers.notice import details_of
 from webhooks.handlers.notify import NotifyParams
-from webhooks.incidents import Incident, evidence, runs, state
+from webhooks.incidents import Finding, Incident, evidence, incidents, runs, state
 from webhooks.messages.event_message import Details, as_sentences, as_text, event_message
 from webhooks.messages.incident_message import IncidentDetails, incident_message
 from webhooks.messages.incident_values import template_values
 from webhooks.messages.templates import render_or_standard
+from webhooks.monitor.watches.recorder import EVENT_TYPES
 
 if TYPE_CHECKING:
     from webhooks.inbox import IncidentRecord, NoticeRecord
@@ -31,7 +33,9 @@ TAGS = ("gold",)
 
 
 def preview_message(event: Event, params: NotifyParams, rule: str, now: datetime, zone: tzinfo) -> Message:
-    """Return the first message about the event: about its incident if it is a failed refresh, else about itself."""
+    """Return the first message about the event: about its incident if it opens one, else about itself."""
+    if event.type.from_watch and not params.each:
+        return _preview_incident(_found(event, now), event, params, rule=rule, now=now, zone=zone)
     piece = None if params.each else evidence(event)
     if piece is None or piece.outcome != "failed":
         reason = REASON if event.type.verb == "failed" else ""
@@ -42,6 +46,29 @@ def preview_message(event: Event, params: NotifyParams, rule: str, now: datetime
         )
         return event_message(event, details, rule=rule, title=params.title, text=params.text, zone=zone)
     (incident,) = state(runs([replace(piece, reason=REASON)]), (), now)
+    return _preview_incident(incident, event, params, rule=rule, now=now, zone=zone)
+
+
+def _found(event: Event, now: datetime) -> Incident:
+    """Return the incident that opens with what a watch has found."""
+    kind = next(kind for kind, name in EVENT_TYPES.items() if name == event.event_type)
+    luid, name = str(event.resource_luid or ""), as_text(event.resource_name)
+    found = Finding.of_check(
+        luid,
+        parse_time(event.created_at) or now,
+        problem=True,
+        name=name,
+        reason=as_text(event.payload.get("reason")),
+        site_luid=str(event.site_luid or ""),
+        resource_kind=str(event.payload.get("resource") or "").lower(),
+    )
+    (incident,) = incidents(kind, [found], (), now)
+    return incident
+
+
+def _preview_incident(
+    incident: Incident, event: Event, params: NotifyParams, *, rule: str, now: datetime, zone: tzinfo
+) -> Message:
     shown = IncidentDetails(number=1, rule=rule, project=PROJECT, owner=OWNER, link=LINK, advice=event.type.advice)
     values = template_values(incident, shown, now, tags=TAGS, zone=zone)
     return _composed(incident, shown, {"title": params.title or "", "text": params.text or ""}, values, zone)

@@ -100,9 +100,25 @@ function drawDelivery(delivery) {
     make("div", "sub", `${delivery.name} → ${delivery.address}`), make("ol", "", ...attempts), make("pre", "", delivery.body));
 }
 
+// Return the text with its addresses as links, which have the names that stand before them.
+function linked(text) {
+  return text.split("\n").flatMap((line) => {
+    const found = /^(?:(.{1,60}): |\[(.{1,60})\] )(https?:\/\/\S+)$/.exec(line);
+    return [found ? slack.link(found[3], found[1] || found[2]) : line, "\n"];
+  });
+}
+
 function drawOther(other) {
-  const alert = other.status ? ` · ${other.status}` : "";
-  return make("div", "bubble", make("b", "", other.title), make("div", "text", other.text), make("div", "meta", `${other.kind}: ${other.place} · ${clock(other.at)}${alert}`));
+  const acknowledge = other.kind === "pagerduty" && other.place === "trigger" ? make("button", "quiet", "Acknowledge") : null;
+  if (acknowledge) {
+    acknowledge.type = "button";
+    acknowledge.onclick = () => run(async () => {
+      const reported = await call("POST", "pagerduty", { key: other.title });
+      if (reported.error) throw new Error(reported.error);
+      return "Acknowledged in PagerDuty";
+    });
+  }
+  return make("div", "bubble", make("b", "", other.title), make("div", "text", ...linked(other.text)), make("div", "meta", `${other.kind}: ${other.place} · ${clock(other.at)} `, acknowledge));
 }
 
 function drawSms(sms) {

@@ -209,5 +209,5 @@ const slack = (() => {
     return drawn;
   }
 
-  return { make, message, handlers };
+  return { make, link, message, handlers };
 })();

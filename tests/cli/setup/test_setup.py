@@ -82,6 +82,7 @@ def test_answers_from_a_pipe_write_the_file(site: simulator.Running, tmp_path: P
     ("changed", "words"),
     [
         ({"address": "my tableau"}, "10ax.online.tableau.com"),
+        ({"address": "http://127.0.0.1:1/#/site/acme"}, "No Tableau responds at http://127.0.0.1:1"),
         ({"secret": "wrong"}, "401001"),
         ({"token": "xoxb-wrong"}, "invalid_auth"),
         ({"channel": "#nowhere"}, "channel_not_found"),
@@ -99,20 +100,32 @@ def test_wrong_answer_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_input_that_ends_early_writes_nothing(site: simulator.Running, tmp_path: Path) -> None:
+    """Without a terminal and without answers, the command says how to use it."""
+    ended = run(tmp_path / ".env", f"{site.url}/#/site/acme\n", environment(site))
+    assert ended.returncode == 130
+    assert "Setup stopped; nothing was written.\nRun it in a terminal" in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.second_stage
 def test_answers_in_a_terminal_can_be_corrected(site: simulator.Running, tmp_path: Path) -> None:
-    """A wrong secret is asked for again and never shown; what an existing file says is offered; its lines are kept."""
+    """After a refused token each answer can be corrected; secrets are never shown, and lines of a file are kept."""
     path = tmp_path / ".env"
     path.write_text(f"# mine\nTABLEAU_DOMAIN={site.url}\nexport TABLEAU_SITENAME=acme\nMY_OWN=1\n")
     with terminal_session("setup", "--file", str(path), environment=environment(site)) as session:
         session.wait_for("/#/site/acme]: ")
         session.answer("")
         session.wait_for("Name of the token: ")
-        session.answer("webhooks")
+        session.answer("mistyped")
         session.wait_for("Secret of the token: ")
         session.answer("not-the-secret")
         # Input before the prompt would be discarded.
-        session.wait_for("not its display name.\x1b[0m\n  Secret of the token: ")
+        session.wait_for("/#/site/acme]: ", seconds=60)
+        session.answer("")
+        session.wait_for("Name of the token [mistyped]: ")
+        session.answer("webhooks")
+        session.wait_for("Secret of the token: ")
         session.answer(site.world.config.pat_secret)
         session.wait_for("Bot token (xoxb-…): ")
         session.answer("")
@@ -120,6 +133,7 @@ def test_answers_in_a_terminal_can_be_corrected(site: simulator.Running, tmp_pat
         session.answer("")
         assert session.wait() == 0
         assert "Signed in: REST API" in session.shown
+        assert "Correct what is wrong" in session.shown
         assert "not-the-secret" not in session.shown
         assert site.world.config.pat_secret not in session.shown
     text = path.read_text()

@@ -11,8 +11,22 @@ from webhooks.cli.support import application, options
 from webhooks.cli.support.exit_codes import Failure
 from webhooks.cli.trigger.sample import customize, encode, sample
 from webhooks.clock import utc_now
-from webhooks.event import Event, Malformed, Unprocessable, parse
-from webhooks.event_types import RULE_EVENT_TYPES
+from webhooks.event import MONITOR, Event, Malformed, Unprocessable, build, parse
+from webhooks.event_types import (
+    REFRESH_MISSED,
+    REFRESH_RUNS_LONG,
+    RULE_EVENT_TYPES,
+    SCHEDULE_SUSPENDED,
+    WATCH_EVENT_TYPES,
+)
+
+# What watches write about a refresh, by the type of the event.
+FINDINGS = {
+    REFRESH_MISSED: "Tableau's schedule expected it at 02:00; it had not come by 02:45.",
+    REFRESH_RUNS_LONG: "It has been running since 02:00. It usually takes up to 25 min.",
+    SCHEDULE_SUSPENDED: "Tableau suspended its schedule after 5 failures in a row: it is not refreshed any more. "
+    "Correct the cause, resume the schedule in Tableau, and refresh it.",
+}
 
 
 def given_event(given: str, name: str | None) -> Event:
@@ -24,11 +38,13 @@ def given_event(given: str, name: str | None) -> Event:
         body = path.read_bytes()
     elif given.isdecimal():
         return application.get_event(int(given)).event
+    elif given in WATCH_EVENT_TYPES:
+        return _finding(given, name)
     elif given in RULE_EVENT_TYPES:
         body = encode(customize(sample(given), at=utc_now(), name=name))
     else:
-        message = f"{given!r} is not a file, an ID or an event type."
-        raise click.BadParameter(f"{message} {options.suggestion(given, RULE_EVENT_TYPES)}", param_hint="EVENT")
+        message, types = f"{given!r} is not a file, an ID or an event type.", [*RULE_EVENT_TYPES, *WATCH_EVENT_TYPES]
+        raise click.BadParameter(f"{message} {options.suggestion(given, types)}", param_hint="EVENT")
     try:
         event = parse(body)
     except (Malformed, Unprocessable) as error:
@@ -36,3 +52,10 @@ def given_event(given: str, name: str | None) -> Event:
     if event is None:
         raise Failure(f"{source} is a test request: the server responds, and stores no event.")
     return event
+
+
+def _finding(event_type: str, name: str | None) -> Event:
+    """Return the event of what a watch has found about a workbook."""
+    about = customize(sample("WorkbookRefreshFailed"), at=utc_now(), name=name, without=["event_type", "text"])
+    fields = {key: str(value) for key, value in about.items()} | {"resource": "WORKBOOK"}
+    return build(event_type, origin=MONITOR, reason=FINDINGS[event_type], **fields)

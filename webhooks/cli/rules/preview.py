@@ -19,7 +19,7 @@ from webhooks.cli.support import application, terminal
 from webhooks.cli.support.commands import Command
 from webhooks.cli.support.exit_codes import Failure
 from webhooks.clock import utc_now
-from webhooks.event_types import RULE_EVENT_TYPES
+from webhooks.event_types import RULE_EVENT_TYPES, WATCH_EVENT_TYPES
 from webhooks.rules.conditions import select_type
 from webhooks.spelling import hint
 from webhooks.views import formats
@@ -55,7 +55,8 @@ def preview(rule: str, event: str | None, file: Path | None, name: str | None) -
     found = by_name.get(rule)
     if found is None:
         raise Failure(f'No rule is called "{rule}"; {hint(rule, by_name)}')
-    selected = [one for one in RULE_EVENT_TYPES if select_type(found.event_filter.on, one).matched]
+    types = [*RULE_EVENT_TYPES, *filter(found.event_filter.names, WATCH_EVENT_TYPES)]
+    selected = [one for one in types if select_type(found.event_filter.on, one).matched]
     shown = given_event(event or next(iter(selected), "WorkbookRefreshFailed"), name)
     match = found.match(shown, application.settings().zone)
     if not match.matched:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from flask.cli import with_appcontext
 
 from webhooks.cli.setup import slack, tableau
 from webhooks.cli.setup.env_text import replace_file, set_variables
-from webhooks.cli.setup.questions import ask, done, heading
+from webhooks.cli.setup.questions import STOPPED, ask, done, heading
 from webhooks.cli.support.commands import Command
 from webhooks.cli.support.exit_codes import Failure
 from webhooks.config.env_file import EnvFileError, read_env_file
@@ -47,7 +48,14 @@ def setup(path: Path) -> None:
     except EnvFileError as error:
         raise Failure(str(error)) from None
     click.echo("Press Enter to accept the value in brackets. Ctrl-C stops; nothing is written before the last step.")
-    values = {**tableau.ask_credentials(known), **slack.ask_token(known), **_ask_address(known)}
+    try:
+        values = {**tableau.ask_credentials(known), **slack.ask_token(known), **_ask_address(known)}
+    except click.Abort:
+        # Ctrl-C, or the end of the input.
+        click.echo(f"\n{STOPPED}", err=True)
+        if not sys.stdin.isatty():
+            click.echo("Run it in a terminal, or give all answers, one per line.", err=True)
+        raise
     _write(path, known, values)
 
 

@@ -14,6 +14,7 @@ from webhooks.text import escape_invisible
 T = TypeVar("T")
 # In a terminal, a refused answer can be corrected this often.
 ATTEMPTS = 5
+STOPPED = "Setup stopped; nothing was written."
 
 
 def ask(question: str, check: Callable[[str], T], *, default: str = "", secret: bool = False) -> T:
@@ -23,7 +24,7 @@ def ask(question: str, check: Callable[[str], T], *, default: str = "", secret: 
     once if they come from a pipe.
     """
     in_terminal = sys.stdin.isatty()
-    for _ in range(ATTEMPTS if in_terminal else 1):
+    for _ in attempts():
         shown = " [unchanged]" if secret and default else f" [{default}]" if default else ""
         given = click.prompt(
             f"  {question}{shown}", default=default, show_default=False, hide_input=secret and in_terminal
@@ -33,8 +34,18 @@ def ask(question: str, check: Callable[[str], T], *, default: str = "", secret: 
         try:
             return check(given.strip())
         except ValueError as error:
-            click.secho(f"  {escape_invisible(str(error))}", fg="red")
-    raise Failure("Setup stopped; nothing was written.")
+            refused(str(error))
+    raise Failure(STOPPED)
+
+
+def attempts() -> range:
+    """Return the attempts at an answer: several in a terminal, one from a pipe."""
+    return range(ATTEMPTS if sys.stdin.isatty() else 1)
+
+
+def refused(reason: str) -> None:
+    """Print why an answer is refused."""
+    click.secho(f"  {escape_invisible(reason)}", fg="red")
 
 
 def heading(text: str) -> None:
