@@ -1,8 +1,8 @@
 """A kit for tests of handlers: run one for an event, with a real inbox, and see what it sent and how the job ended.
 
     def test_badly_named_workbook_is_reported(tmp_path):
-        with HandlerKit(tmp_path) as kit:
-            result = kit.run(check_name, make_event("WorkbookCreated", resource_name="Copy of Sales"))
+        with HandlerKit(tmp_path, handlers=Path("/etc/tableau-webhooks/handlers")) as kit:
+            result = kit.run("names.check_name", make_event("WorkbookCreated", resource_name="Copy of Sales"))
         assert result.state == "done"
         assert result.sent[0].to == "slack:#bi-stewards"
 
@@ -63,7 +63,8 @@ class Result:
 class HandlerKit:
     """Runs handlers; a context manager that closes its inbox. Each event is received once, as by the server.
 
-    `folder` is for the inbox. `registry` has the handlers; without it, those that are registered in this process.
+    `folder` is for the inbox. `handlers` is a folder like HANDLERS_DIR, whose files are loaded as by the server.
+    `registry` has the handlers; without it, those that are registered in this process count.
     """
 
     def __init__(
@@ -73,8 +74,12 @@ class HandlerKit:
         tableau: Any = None,
         settings: Settings | None = None,
         registry: Registry | None = None,
+        handlers: Path | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
+        if handlers is not None:
+            # Their decorators register them there.
+            server_registry.load_folder(handlers)
         self.inbox = Inbox.open(f"sqlite:///{folder / f'{uuid.uuid4().hex}.sqlite3'}")
         self.settings = settings or Settings(_env_file=None)
         self._tableau, self._registry, self._clock = tableau, registry or server_registry, clock

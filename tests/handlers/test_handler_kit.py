@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -190,21 +191,23 @@ def test_broken_file_and_missing_folder_are_named(folder: Path, settings: Settin
         Settings.read(_env_file=None, handlers_dir=folder / "nowhere")
 
 
-def test_example_of_the_manual_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test that docs/handlers.md shows passes for the handler that it shows first."""
+@pytest.mark.second_stage
+def test_example_of_the_manual_works(tmp_path: Path, folder: Path) -> None:
+    """The test that docs/handlers.md shows passes in pytest, in a project of its own beside the server's folder."""
     page = (ROOT / "docs" / "handlers.md").read_text(encoding="utf-8")
-    first = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0]
-    (shown,) = [code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "HandlerKit" in code]
-    module = ModuleType("own_handlers.names")
-    monkeypatch.setitem(sys.modules, "own_handlers", ModuleType("own_handlers"))
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    try:
-        exec(compile(first, "docs/handlers.md", "exec"), module.__dict__)
-        namespace: dict[str, Any] = {}
-        exec(compile(shown, "docs/handlers.md", "exec"), namespace)
-        tests = [value for name, value in namespace.items() if name.startswith("test_")]
-        assert tests
-        for test in tests:
-            test(tmp_path)
-    finally:
-        registry.remove(module.__name__)
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (shown,) = [code for code in blocks if "HandlerKit" in code]
+    for name, text in (("handlers/names.py", blocks[0]), ("tests/test_names.py", shown)):
+        path = folder / name
+        path.parent.mkdir()
+        path.write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder / "tests")]
+    ended = subprocess.run(
+        command, check=False, cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, timeout=100
+    )
+    assert (ended.returncode, "1 passed" in ended.stdout) == (0, True), ended.stdout + ended.stderr
+
+
+def environment(folder: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
+    return kept | {"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(folder)}

@@ -62,13 +62,17 @@ def test_every_event_type_has_a_preview(flask: Run, file: Path) -> None:
         assert name in RULE_EVENT_TYPES
         result = flask("rules", "preview", "All", name, "--rules", file)
         assert (result.exit_code, "── SMS" in result.stdout, result.stderr) == (0, True, "")
-    found = {"RefreshRunsLong": "Running too long", "RefreshMissed": "Missed", "ScheduleSuspended": "Suspended"}
+    found = {
+        "RefreshRunsLong": "Running too long",
+        "RefreshMissed": "Missed",
+        "ScheduleSuspended": "Suspended by Tableau",
+    }
     for name, status in found.items():
         rule = f'[[rule]]\nname = "{name}"\non = "{name}"\nnotify = "slack:#a"\n'
         file.write_text(f"{rule}\n{RULES}", encoding="utf-8")
         result = flask("rules", "preview", name, "--rules", file)
         assert (result.exit_code, result.stderr) == (0, "")
-        assert f"{status}: Sales (workbook)" in result.stdout, result.stdout
+        assert status in result.stdout, result.stdout
         tested = flask("rules", "test", name, "--rules", file)
         assert "notify slack:#a" in tested.stdout
     other = flask("rules", "preview", "Failures", "WorkbookCreated", "--rules", file)

@@ -37,9 +37,10 @@ def answers(site: simulator.Running, **changed: str) -> str:
         "address": f"{site.url}/#/site/{config.content_url}/home",
         "name": config.pat_name,
         "secret": config.pat_secret,
+        "public": "https://webhooks.example.org",
         "token": config.slack_token,
         "channel": "#bi",
-        "public": "https://webhooks.example.org",
+        "signing": "signing-secret-of-the-app",
     }
     return "\n".join((given | changed).values()) + "\n"
 
@@ -76,6 +77,9 @@ def test_answers_from_a_pipe_write_the_file(site: simulator.Running, tmp_path: P
     assert "https://api.slack.com/apps?new_app=1&manifest_json=%7B" in ended.stdout
     assert config.pat_secret not in ended.stdout + ended.stderr
     assert config.slack_token not in ended.stdout + ended.stderr
+    assert "https%3A//webhooks.example.org/slack/interactions" in ended.stdout
+    assert written["SLACK_SIGNING_SECRET"] == "signing-secret-of-the-app"
+    assert "signing-secret-of-the-app" not in ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -127,9 +131,9 @@ def test_answers_in_a_terminal_can_be_corrected(site: simulator.Running, tmp_pat
         session.answer("webhooks")
         session.wait_for("Secret of the token: ")
         session.answer(site.world.config.pat_secret)
-        session.wait_for("Bot token (xoxb-…): ")
+        session.wait_for("Public address of this server: ", seconds=60)
         session.answer("")
-        session.wait_for("Public address of this server: ")
+        session.wait_for("Bot token (xoxb-…): ")
         session.answer("")
         assert session.wait() == 0
         assert "Signed in: REST API" in session.shown

@@ -49,7 +49,8 @@ def setup(path: Path) -> None:
         raise Failure(str(error)) from None
     click.echo("Press Enter to accept the value in brackets. Ctrl-C stops; nothing is written before the last step.")
     try:
-        values = {**tableau.ask_credentials(known), **slack.ask_token(known), **_ask_address(known)}
+        values = {**tableau.ask_credentials(known), **_ask_address(known)}
+        values |= slack.ask_token(known, values.get("WEBHOOK_URL", ""))
     except click.Abort:
         # Ctrl-C, or the end of the input.
         click.echo(f"\n{STOPPED}", err=True)
@@ -60,7 +61,7 @@ def setup(path: Path) -> None:
 
 
 def _ask_address(known: Mapping[str, str]) -> dict[str, str]:
-    heading("3. The address of this server")
+    heading("2. The address of this server")
     click.echo(
         "  Tableau sends webhooks to a public https address with a trusted certificate. Press Enter to skip this."
     )

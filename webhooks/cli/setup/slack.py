@@ -1,4 +1,4 @@
-"""The second step of `flask setup`: the Slack app, its token, and the default channel."""
+"""The third step of `flask setup`: the Slack app, its token, the default channel, and the secret of its buttons."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from notifiers import KINDS, Message, Notifier, NotifierError, Notifiers
 from webhooks.cli.setup.questions import ask, done, heading
 from webhooks.cli.support.application import services
 from webhooks.cli.support.demo_settings import without_demo
+from webhooks.webhook_url import INTERACTIONS_PATH, join_path
 
 # https://docs.slack.dev/app-manifests/configuring-apps-with-app-manifests
 NEW_APP = "https://api.slack.com/apps?new_app=1&manifest_json="
@@ -23,10 +24,13 @@ TEST_MESSAGE = Message(
 )
 
 
-def ask_token(known: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of a token that works and of a channel that a message has reached; empty if skipped."""
-    heading("2. Slack")
-    manifest = KINDS["slack"].manifest("")
+def ask_token(known: Mapping[str, str], address: str) -> dict[str, str]:
+    """Return the variables of a token that works and of a channel that a message has reached; empty if skipped.
+
+    With the public address of this server, the app has buttons, whose presses Slack signs with a secret.
+    """
+    heading("3. Slack")
+    manifest = KINDS["slack"].manifest(join_path(address, INTERACTIONS_PATH) if address else "")
     click.echo("  This address creates the app with the right scopes; then install it and copy its bot token:\n")
     click.echo(f"{NEW_APP}{quote(json.dumps(manifest, separators=(',', ':')))}\n")
     click.echo("  Press Enter without a token to skip this.")
@@ -59,4 +63,9 @@ def ask_token(known: Mapping[str, str]) -> dict[str, str]:
         return channel
 
     channel = ask("Channel for messages", send, default=known.get("SLACK_CHANNEL", "#bi"))
-    return {"SLACK_TOKEN": token, "SLACK_CHANNEL": channel}
+    values = {"SLACK_TOKEN": token, "SLACK_CHANNEL": channel}
+    if address:
+        click.echo("  For buttons: its signing secret (Basic Information, App Credentials). Press Enter to skip this.")
+        secret = ask("Signing secret", str, default=known.get("SLACK_SIGNING_SECRET", ""), secret=True)
+        values |= {"SLACK_SIGNING_SECRET": secret} if secret else {}
+    return values
