@@ -80,7 +80,7 @@ def test_all_that_are_listed_are_acknowledged_once(client: FlaskClient, inbox: I
     # One is left out, and one that another message shows cannot be added.
     other = fail(inbox, "Elsewhere")
     kept, *marked = sorted(map(int, listed))
-    done = client.post(path, headers=SAME_ORIGIN, data={"id": [*marked, other.id, "x", "²"]})
+    done = client.post(path, headers=SAME_ORIGIN, data={"id": [*marked, other.id, "x", "²", "9" * 5000]})
     assert (done.status_code, f"Acknowledged: {len(marked)} incidents." in done.text) == (200, True)
     after = states(inbox)
     assert after["Elsewhere"] == "open"

@@ -62,6 +62,8 @@ def test_incidents_are_filtered_by_the_url(client: FlaskClient, inbox: Inbox) ->
     assert 'href="/incidents?name=ale" aria-label="Remove the filter project Finance*"' in page
     assert 'href="/incidents?project=Finance%2A" aria-label="Remove the filter name ale"' in page
     assert "No open incident matches" in client.get("/incidents?name=nothing").text
+    # A number that Python does not convert.
+    assert client.get(f"/audit?before={'9' * 5000}").status_code == 400
     for wrong in ("period=forever&view=closed", "before=x&view=closed", f"name={'x' * 201}"):
         assert client.get(f"/incidents?{wrong}").status_code == 400
 

@@ -96,7 +96,8 @@ def number_of(text: str) -> int | None:
     """Return the id in a parameter, None without one. Raises BadRequest."""
     if not text:
         return None
-    if not text.isascii() or not text.isdigit() or int(text) > LARGEST_ID:
+    # Python converts no number of more than 4,300 digits.
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(LARGEST_ID)) or int(text) > LARGEST_ID:
         raise BadRequest(f"{text!r} is not an id.")
     return int(text)
 

@@ -28,10 +28,10 @@ def act(visit: Visit, link: ActLink, author: str, invalid: str, find_author: Cal
     members = _members(visit, link, invalid)
     if not _changeable(link, members):
         return _page(link, members, author)
-    chosen = [int(text) for text in visit.request.form.getlist("id") if text.isascii() and text.isdigit()]
+    chosen = set(visit.request.form.getlist("id"))
     if not chosen:
         raise BadRequest("No incident is marked. Go back and mark at least one.")
-    theirs = {record.id for record in members} & set(chosen)
+    theirs = {record.id for record in members if str(record.id) in chosen}
     new, origin = link.act(find_author(), visit.now), f"link {link.destination}"
     changed = visit.services.inbox.presses.act_together(link.number, theirs, new, origin=origin)
     if not changed:
