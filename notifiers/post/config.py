@@ -9,8 +9,9 @@ from typing import ClassVar
 from notifiers.config import variable
 from notifiers.named import NAME, NamedConfig
 
-# Between two tokens; one may itself contain a comma, and end with =.
-BETWEEN = re.compile(rf"[\s,]+(?={NAME.pattern}=)")
+# Between two tokens; one may itself contain a comma, and end with =. It begins at the first blank only, so that many of
+# them take no longer than other text.
+BETWEEN = re.compile(rf"(?<![\s,])[\s,]+(?={NAME.pattern}=)")
 
 
 @dataclass(frozen=True)
