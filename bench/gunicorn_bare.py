@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import runpy
 from pathlib import Path
 
 _ours = runpy.run_path(str(Path(__file__).parent.parent / "gunicorn.conf.py"))
+# The settings disable it until the server is ready.
+gc.enable()
 for _name in (
     "bind",
     "pre_fork",

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from webhooks.short_process import collect_rarely
+
+if __name__ == "__main__":
+    collect_rarely()
+
 from webhooks.app import create_app
 from webhooks.cli.help import RootGroup
 

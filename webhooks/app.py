@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 
 import click
@@ -47,6 +48,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         check_startup(services)
     elif (run := click.get_current_context(silent=True)) and run.command is run_command:
         _prepare_flask_run(run, services)
+    else:
+        # A SQLite inbox that is not closed leaves files behind, which the server may have no right to open.
+        atexit.register(services.close)
     return app
 
 
@@ -92,11 +96,13 @@ def _prepare_flask_run(context: click.Context, services: Services) -> None:
 
 def check_startup(services: Services) -> None:
     """Fail at startup instead of at the first event, and log what is probably a mistake. Raises RuntimeError."""
+    from webhooks.inbox import import_parts  # noqa: PLC0415 - most commands need no inbox
     from webhooks.registry import RegistrationError  # noqa: PLC0415 - most commands need neither rules nor handlers
     from webhooks.rules import RulesError  # noqa: PLC0415
 
     services.settings.require_tableau()
     services.settings.require_durable()
+    import_parts(services.settings.database_url.get_secret_value())
     TRACING.configure(enabled=services.settings.traces)
     if services.signing_secret:
         from notifiers.slack.interactions import is_signed  # noqa: PLC0415 - only with a signing secret

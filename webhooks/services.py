@@ -468,6 +468,10 @@ class Services:
             self._worker.stop(grace)
         if "outages" in self.__dict__:
             self.outages.stop()
+        self.close()
+
+    def close(self) -> None:
+        """Close the inbox if it was opened."""
         if "inbox" in self.__dict__:
             self.counters.stop()
             self.inbox.close()

@@ -9,6 +9,7 @@ from itertools import islice
 from tableau_rest import errors, models
 from tableau_rest.endpoints.endpoint import endpoint
 from tableau_rest.endpoints.listing import Filters, Listing
+from tableau_rest.job_types import REFRESH_JOB_TYPES, REFRESHES
 from tableau_rest.protocol import query
 from tableau_rest.protocol.luid import HasLuid, luid_of
 from tableau_rest.protocol.query import where
@@ -16,16 +17,6 @@ from tableau_rest.protocol.query import where
 # Seconds between two queries; all programs of a site share 20,000 job queries a day.
 # https://help.tableau.com/current/online/en-us/to_site_capacity.htm
 POLLS = (5.0, 10.0, 30.0, 60.0)
-_REFRESHES = ("refresh_extracts", "increment_extracts")
-# Refreshes by Tableau Bridge, which not every server accepts in a filter.
-# https://github.com/tableau/server-client-python/issues/1576
-_BRIDGE_REFRESHES = ("refresh_extracts_via_bridge", "increment_extracts_via_bridge")
-# Every job type that is a refresh of an extract.
-BRIDGE_JOB_TYPES = _BRIDGE_REFRESHES
-REFRESH_JOB_TYPES = (*_REFRESHES, *_BRIDGE_REFRESHES)
-RUN_FLOW_JOB_TYPES = ("run_flow",)
-# One e-mail, and the preparation of all e-mails of a schedule.
-SUBSCRIPTION_JOB_TYPES = ("single_subscription_notify", "subscription_notify")
 # Candidates for a failure that are queried one by one.
 _MAX_CANDIDATES = 10
 
@@ -113,7 +104,7 @@ class Jobs(Listing):
                     raise
             else:
                 return
-        for job in self.jobs(where("jobType", "in", _REFRESHES), *filters, sort=sort, page_size=page_size):
+        for job in self.jobs(where("jobType", "in", REFRESHES), *filters, sort=sort, page_size=page_size):
             self._accepts_bridge_types = False
             yield job
 

@@ -36,7 +36,7 @@ from tableau_rest import (
     UnknownUri,
     where,
 )
-from tableau_rest.endpoints.jobs import BRIDGE_JOB_TYPES, RUN_FLOW_JOB_TYPES, SUBSCRIPTION_JOB_TYPES
+from tableau_rest.job_types import BRIDGE_REFRESHES, RUN_FLOW_JOB_TYPES, SUBSCRIPTION_JOB_TYPES
 from tableau_rest.models import Content
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
@@ -407,7 +407,7 @@ def test_what_has_no_webhook_is_in_the_list_of_jobs(simulated: Running, tableau:
     for event_type, kind in kinds.items():
         caused = control(simulated, "events", {"event_type": event_type, "reason": "no disk"})
         assert caused["deliveries"] == 0
-        types = (*RUN_FLOW_JOB_TYPES, *SUBSCRIPTION_JOB_TYPES, *BRIDGE_JOB_TYPES)
+        types = (*RUN_FLOW_JOB_TYPES, *SUBSCRIPTION_JOB_TYPES, *BRIDGE_REFRESHES)
         (listed, *_) = tableau.jobs_of_types(types, where("title", "eq", caused["event"]["resource_name"]))
         job = tableau.job(listed)
         assert (listed.status, job.status, job.notes) == ("Failed", "Failed", "no disk")

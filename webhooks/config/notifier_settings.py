@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, Field, SecretStr, create_model
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, create_model
 
 from notifiers import kinds
 
@@ -14,12 +14,19 @@ for _variable in kinds.variables():
     _type = SecretStr if _variable.secret else str
     FIELDS[_variable.name.lower()] = (_type, Field(_type(_variable.default), description=_variable.description))
 
+
+class _Unused(BaseModel):
+    """A model that is only inherited from: its validation is not built, which would take a tenth of the import."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
 if TYPE_CHECKING:
 
-    class _Fields(BaseModel):
+    class _Fields(_Unused):
         """The declared fields, which the type checker cannot see."""
 else:
-    _Fields = create_model("_Fields", __base__=BaseModel, **FIELDS)
+    _Fields = create_model("_Fields", __base__=_Unused, **FIELDS)
 
 
 class NotifierSettings(_Fields):

@@ -55,7 +55,9 @@ SHORTEST_TOKEN = 16
 class Settings(NotifierSettings):
     """The server's settings; the names of the fields are those of the variables, in lower case."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True, str_strip_whitespace=True)
+    model_config = ConfigDict(
+        defer_build=False, extra="ignore", frozen=True, populate_by_name=True, str_strip_whitespace=True
+    )
 
     tableau_domain: str = Field(
         "", description="Host of Tableau, e.g. `10ax.online.tableau.com`; https unless a scheme is given"

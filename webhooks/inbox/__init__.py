@@ -7,55 +7,58 @@ import threading
 import time
 from contextlib import suppress
 from functools import partial
-from typing import Self
+from importlib import import_module
+from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from webhooks.errors import StoreUnavailable, UnknownIncident
-from webhooks.inbox import figures, insert_event
-from webhooks.inbox.action_uses import ActionUses
-from webhooks.inbox.audit import Audit, AuditEntry
-from webhooks.inbox.budgets import Budgets
-from webhooks.inbox.change_mark import read_mark
-from webhooks.inbox.checkpoints import Checkpoints
-from webhooks.inbox.counters import Counters
+from webhooks.inbox import insert_event
 from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.inbox.databases.store import Clock, Store
-from webhooks.inbox.dead_letter_groups import DeadLetterGroups
-from webhooks.inbox.dead_letters import DeadLetters
-from webhooks.inbox.downstream import Downstream
-from webhooks.inbox.event_lists import EventLists
-from webhooks.inbox.events import Events, JobPlanner
-from webhooks.inbox.expected_runs import ExpectedRuns
-from webhooks.inbox.findings import Findings
-from webhooks.inbox.incident_records import IncidentRecord
-from webhooks.inbox.incidents import Incidents
-from webhooks.inbox.jobs import Jobs
-from webhooks.inbox.locks import Locks
 from webhooks.inbox.migrate import Migrate, prepare
-from webhooks.inbox.notice_groups import GroupRecord, NoticeGroups
-from webhooks.inbox.notices import NoticeRecord, Notices
-from webhooks.inbox.overviews import Overviews
-from webhooks.inbox.presses import Presses
-from webhooks.inbox.quotas import Quotas
 from webhooks.inbox.records import Attempt, EventRecord, EventSummary, JobRecord, Receipt
-from webhooks.inbox.resource_lists import ResourceLists
-from webhooks.inbox.resources import Resource, Resources
-from webhooks.inbox.retention import Retention
-from webhooks.inbox.rule_versions import RuleVersion, RuleVersions
-from webhooks.inbox.run_history import RunHistory
-from webhooks.inbox.runs import Runs
-from webhooks.inbox.sessions import Sessions
-from webhooks.inbox.sign_ins import SignIns
-from webhooks.inbox.silences import Silences
-from webhooks.inbox.sms_replies import SmsReplies
-from webhooks.inbox.sms_status import SmsStatus
-from webhooks.inbox.state import State
-from webhooks.inbox.synthetic_events import SyntheticEvents
-from webhooks.inbox.turns import Turns
-from webhooks.incidents import ResourceDetails
 from webhooks.job import MISSING, Namespace
+
+# The parts are imported with their first use: a command uses one or two of them.
+if TYPE_CHECKING:
+    from webhooks.inbox.action_uses import ActionUses
+    from webhooks.inbox.audit import Audit, AuditEntry
+    from webhooks.inbox.budgets import Budgets
+    from webhooks.inbox.checkpoints import Checkpoints
+    from webhooks.inbox.counters import Counters
+    from webhooks.inbox.dead_letter_groups import DeadLetterGroups
+    from webhooks.inbox.dead_letters import DeadLetters
+    from webhooks.inbox.downstream import Downstream
+    from webhooks.inbox.event_lists import EventLists
+    from webhooks.inbox.events import Events, JobPlanner
+    from webhooks.inbox.expected_runs import ExpectedRuns
+    from webhooks.inbox.findings import Findings
+    from webhooks.inbox.incident_records import IncidentRecord
+    from webhooks.inbox.incidents import Incidents
+    from webhooks.inbox.jobs import Jobs
+    from webhooks.inbox.locks import Locks
+    from webhooks.inbox.notice_groups import GroupRecord, NoticeGroups
+    from webhooks.inbox.notices import NoticeRecord, Notices
+    from webhooks.inbox.overviews import Overviews
+    from webhooks.inbox.presses import Presses
+    from webhooks.inbox.quotas import Quotas
+    from webhooks.inbox.resource_lists import ResourceLists
+    from webhooks.inbox.resources import Resource, Resources
+    from webhooks.inbox.retention import Retention
+    from webhooks.inbox.rule_versions import RuleVersion, RuleVersions
+    from webhooks.inbox.run_history import RunHistory
+    from webhooks.inbox.runs import Runs
+    from webhooks.inbox.sessions import Sessions
+    from webhooks.inbox.sign_ins import SignIns
+    from webhooks.inbox.silences import Silences
+    from webhooks.inbox.sms_replies import SmsReplies
+    from webhooks.inbox.sms_status import SmsStatus
+    from webhooks.inbox.state import State
+    from webhooks.inbox.synthetic_events import SyntheticEvents
+    from webhooks.inbox.turns import Turns
+    from webhooks.incidents import ResourceDetails
 
 __all__ = [
     "MISSING",
@@ -82,50 +85,90 @@ __all__ = [
 CHECK_SECONDS = 1.0
 
 
+# What a part is built from, for those that need more than the store.
+NEEDED = {
+    "counters": (),
+    "dead_letter_groups": ("store", "findings"),
+    "events": ("store", "news"),
+    "findings": ("store", "news", "incidents"),
+    "incidents": ("store", "news"),
+    "jobs": ("store", "events", "dead_letters"),
+    "presses": ("store", "incidents"),
+    "sms_replies": ("store", "incidents"),
+    "synthetic_events": ("store", "news"),
+}
+# The modules of the other names that this package exports.
+EXPORTED = {
+    "AuditEntry": "webhooks.inbox.audit",
+    "GroupRecord": "webhooks.inbox.notice_groups",
+    "IncidentRecord": "webhooks.inbox.incident_records",
+    "JobPlanner": "webhooks.inbox.events",
+    "NoticeRecord": "webhooks.inbox.notices",
+    "Resource": "webhooks.inbox.resources",
+    "ResourceDetails": "webhooks.incidents",
+    "RuleVersion": "webhooks.inbox.rule_versions",
+}
+
+
 class Inbox:
     """One database with its parts; safe for many threads, processes and machines.
 
     `news` is set after each commit that adds work.
     """
 
+    action_uses: ActionUses
+    audit: Audit
+    budgets: Budgets
+    checkpoints: Checkpoints
+    counters: Counters
+    dead_letter_groups: DeadLetterGroups
+    dead_letters: DeadLetters
+    downstream: Downstream
+    event_lists: EventLists
+    events: Events
+    expected_runs: ExpectedRuns
+    findings: Findings
+    incidents: Incidents
+    jobs: Jobs
+    locks: Locks
+    notice_groups: NoticeGroups
+    notices: Notices
+    overviews: Overviews
+    presses: Presses
+    quotas: Quotas
+    resource_lists: ResourceLists
+    resources: Resources
+    retention: Retention
+    rule_versions: RuleVersions
+    run_history: RunHistory
+    runs: Runs
+    sessions: Sessions
+    sign_ins: SignIns
+    silences: Silences
+    sms_replies: SmsReplies
+    sms_status: SmsStatus
+    state: State
+    synthetic_events: SyntheticEvents
+    turns: Turns
+
     def __init__(self, store: Store) -> None:
         self.store = store
         self.news = threading.Event()
-        self.events = Events(store, self.news)
-        self.dead_letters = DeadLetters(store)
-        self.jobs = Jobs(store, self.events, self.dead_letters)
-        self.checkpoints = Checkpoints(store)
-        self.locks = Locks(store)
-        self.state = State(store)
-        self.quotas = Quotas(store)
-        self.action_uses = ActionUses(store)
-        self.synthetic_events = SyntheticEvents(store, self.news)
-        self.resources = Resources(store)
-        self.sessions = Sessions(store)
-        self.retention = Retention(store)
-        self.rule_versions = RuleVersions(store)
-        self.runs = Runs(store)
-        self.run_history = RunHistory(store)
-        self.expected_runs = ExpectedRuns(store)
-        self.incidents = Incidents(store, self.news)
-        self.findings = Findings(store, self.news, self.incidents)
-        self.dead_letter_groups = DeadLetterGroups(store, self.findings)
-        self.presses = Presses(store, self.incidents)
-        self.sms_replies = SmsReplies(store, self.incidents)
-        self.sms_status = SmsStatus(store)
-        self.turns = Turns(store)
-        self.notices = Notices(store)
-        self.notice_groups = NoticeGroups(store)
-        self.silences = Silences(store)
-        self.budgets = Budgets(store)
-        self.counters = Counters()
-        self.overviews = Overviews(store)
-        self.event_lists = EventLists(store)
-        self.resource_lists = ResourceLists(store)
-        self.downstream = Downstream(store)
-        self.audit = Audit(store)
-        self.sign_ins = SignIns(store)
+        self._building = threading.RLock()
         self._checked_at = -CHECK_SECONDS
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            """Build a part, whose module has its name, when it is used first."""
+            if name not in Inbox.__annotations__:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            with self._building:
+                if name not in self.__dict__:
+                    build = getattr(import_module(f"webhooks.inbox.{name}"), _class_name(name))
+                    needed = [getattr(self, other) for other in NEEDED.get(name, ("store",))]
+                    self.__dict__[name] = build(*needed)
+                return self.__dict__[name]
 
     @classmethod
     def open(
@@ -178,15 +221,42 @@ class Inbox:
 
     def counts(self) -> dict[str, float]:
         """Return figures for metrics, see `figures.count`."""
+        from webhooks.inbox import figures  # noqa: PLC0415 - as for the parts
+
         return figures.count(self.store)
 
     def mark(self) -> str:
         """Return a text that is another one after a change, see `change_mark`."""
+        from webhooks.inbox.change_mark import read_mark  # noqa: PLC0415 - as for the parts
+
         return read_mark(self.store)
 
     def close(self) -> None:
         """Close all connections."""
         self.store.close()
+
+
+def import_parts(url: str) -> None:
+    """Import all parts, and the driver of the database at `url`.
+
+    A server does it before it forks, so that its processes share them and no request waits for an import.
+    """
+    driver = "sqlite" if url.startswith("sqlite") else "postgres"
+    for name in (*Inbox.__annotations__, "change_mark", "figures", "visible", f"databases.{driver}"):
+        import_module(f"webhooks.inbox.{name}")
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        """Import the other names that this package exports."""
+        if name not in EXPORTED:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(EXPORTED[name]), name)
+
+
+def _class_name(module: str) -> str:
+    return module.title().replace("_", "")
 
 
 def _store(url: str, clock: Clock | None, known: KnownDatabase | None) -> Store:

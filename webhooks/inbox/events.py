@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, and_, bindparam, func, select, text, update
 
@@ -17,16 +17,18 @@ from webhooks.event import Event
 from webhooks.event_types import HEARTBEAT_DUE, HEARTBEAT_RESOURCE
 from webhooks.inbox.databases.errors import can_pass
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.deletions import Deletion, close_deleted, deletion
-from webhooks.inbox.incident_updates import record_evidence
 from webhooks.inbox.job_rows import insert_jobs, job_row, requeue_jobs
 from webhooks.inbox.queries import EVENT_QUERY, RECORD_QUERY, event_filters, event_records
 from webhooks.inbox.records import EventRecord, EventSummary, Receipt, event_of, summary_of
 from webhooks.inbox.schema import IGNORED, PLANNED, RECEIVED, UNPLANNED, events, jobs, synthetic_events
 from webhooks.inbox.scope import WHOLE, Scope
-from webhooks.incidents import RunEvidence, evidence
 from webhooks.job import OPEN_STATES, JobState, NewJob, planning_failure
 from webhooks.tracing import span
+
+# What plans need of runs and incidents is imported there: commands that list events plan none.
+if TYPE_CHECKING:
+    from webhooks.inbox.deletions import Deletion
+    from webhooks.incidents import RunEvidence
 
 log = logging.getLogger(__name__)
 
@@ -155,6 +157,9 @@ class Events:
         its own failures as jobs; it raises only StoreUnavailable. Jobs that cannot be stored are replaced by one that
         reports it.
         """
+        from webhooks.inbox.deletions import deletion  # noqa: PLC0415 - see above
+        from webhooks.incidents import evidence  # noqa: PLC0415 - see above
+
         plans: dict[int | None, EventPlan] = {}
         left = MAX_JOBS
         for row in self._store.rows(UNPLANNED_EVENTS, {"most": limit}):
@@ -215,6 +220,8 @@ class Events:
 
         It concerns only the content whose runs or incidents are damaged.
         """
+        from webhooks.inbox.deletions import close_deleted  # noqa: PLC0415 - see above
+        from webhooks.inbox.incident_updates import record_evidence  # noqa: PLC0415 - see above
 
         def record(pieces: Sequence[RunEvidence], deletions: Sequence[Deletion]) -> bool:
             about: list[RunEvidence | Deletion] = [*pieces, *deletions]

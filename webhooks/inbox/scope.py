@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, CompoundSelect, FromClause, false, func, or_, select
 
 from webhooks.inbox.queries import name_filter
 from webhooks.inbox.schema import events, incidents, jobs, resources
-from webhooks.incidents.incident import OWN_KINDS
-from webhooks.incidents.silences import Silence
 from webhooks.patterns import divide, is_within, normalize
+
+if TYPE_CHECKING:
+    from webhooks.incidents.silences import Silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Scope:
         """Return the conditions on incidents. Those about the server itself are visible with the whole only."""
         if self.is_whole:
             return []
+        from webhooks.incidents.incident import OWN_KINDS  # noqa: PLC0415 - commands that list events need none
+
         conditions = [*self.content(incidents), incidents.c.kind.not_in(OWN_KINDS)]
         if self.projects is not None:
             # It shows the project of its time.

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tableau_rest.endpoints.jobs import BRIDGE_JOB_TYPES, RUN_FLOW_JOB_TYPES, SUBSCRIPTION_JOB_TYPES
 from tableau_rest.errors import NotFound, TableauError
+from tableau_rest.job_types import BRIDGE_REFRESHES, RUN_FLOW_JOB_TYPES, SUBSCRIPTION_JOB_TYPES
 from tableau_rest.models import BackgroundJob, Job
 from tableau_rest.protocol.query import is_expressible, where
 from webhooks.clock import from_timestamp
@@ -53,7 +53,7 @@ OUTCOMES = {
     **{(one, "Failed"): FLOW_RUN_FAILED for one in RUN_FLOW_JOB_TYPES},
     **{(one, "Success"): FLOW_RUN_SUCCEEDED for one in RUN_FLOW_JOB_TYPES},
     **{(one, "Failed"): SUBSCRIPTION_FAILED for one in SUBSCRIPTION_JOB_TYPES},
-    **{(one, "Failed"): BRIDGE_REFRESH_FAILED for one in BRIDGE_JOB_TYPES},
+    **{(one, "Failed"): BRIDGE_REFRESH_FAILED for one in BRIDGE_REFRESHES},
 }
 NAMED_KINDS = ("flow", "workbook", "datasource")
 

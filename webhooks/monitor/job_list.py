@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from tableau_rest.endpoints.jobs import REFRESH_JOB_TYPES
 from tableau_rest.errors import TableauError
+from tableau_rest.job_types import REFRESH_JOB_TYPES
 from tableau_rest.models import BackgroundJob
 from tableau_rest.protocol.query import where
 from webhooks.monitor.job_budget import LISTS, JobBudget

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from tableau_rest.endpoints.jobs import RUN_FLOW_JOB_TYPES
+from tableau_rest.job_types import RUN_FLOW_JOB_TYPES
 from tableau_rest.models import BackgroundJob
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox import Inbox

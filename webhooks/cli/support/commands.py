@@ -16,6 +16,7 @@ from flask.cli import AppGroup
 
 from webhooks.cli.support import exit_codes
 from webhooks.errors import StoreUnavailable
+from webhooks.short_process import collect_as_usual
 
 
 class Command(click.Command):
@@ -43,7 +44,9 @@ class Command(click.Command):
         if os.environ.get("NO_COLOR"):
             ctx.color = False
         root = logging.getLogger()
-        if not self._logs and root.level == logging.INFO:
+        if self._logs:
+            collect_as_usual()
+        elif root.level == logging.INFO:
             root.setLevel(logging.WARNING)
         with translate_errors():
             return super().invoke(ctx)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tableau_rest.endpoints.jobs import REFRESH_JOB_TYPES, RUN_FLOW_JOB_TYPES
 from tableau_rest.errors import NotFound, TableauError
+from tableau_rest.job_types import REFRESH_JOB_TYPES, RUN_FLOW_JOB_TYPES
 from tableau_rest.models import BackgroundJob
 from tableau_rest.protocol.query import where
 from webhooks.incidents import RunEvidence
