@@ -96,13 +96,12 @@ def _prepare_flask_run(context: click.Context, services: Services) -> None:
 
 def check_startup(services: Services) -> None:
     """Fail at startup instead of at the first event, and log what is probably a mistake. Raises RuntimeError."""
-    from webhooks.inbox import import_parts  # noqa: PLC0415 - most commands need no inbox
     from webhooks.registry import RegistrationError  # noqa: PLC0415 - most commands need neither rules nor handlers
     from webhooks.rules import RulesError  # noqa: PLC0415
 
     services.settings.require_tableau()
     services.settings.require_durable()
-    import_parts(services.settings.database_url.get_secret_value())
+    services.import_parts()
     TRACING.configure(enabled=services.settings.traces)
     if services.signing_secret:
         from notifiers.slack.interactions import is_signed  # noqa: PLC0415 - only with a signing secret

@@ -7,6 +7,7 @@ import threading
 import time
 from contextlib import suppress
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -372,6 +373,18 @@ class Services:
             if warning not in self._rules_warnings:
                 log.warning("%s", warning)
         self._rules_warnings = warnings
+
+    def import_parts(self) -> None:
+        """Import what serves requests and runs jobs, before processes fork: they share it, and no request waits for it.
+
+        The HTTP library is imported when Tableau or Slack is called first, which does not delay the first response.
+        """
+        from webhooks.inbox import import_parts  # noqa: PLC0415 - see above
+
+        import_parts(self.settings.database_url.get_secret_value())
+        if self.settings.worker_threads:
+            for name in ("context.runner", "monitor.assembly", "worker.worker"):
+                import_module(f"webhooks.{name}")
 
     def require_existing_inbox(self) -> None:
         """Create no inbox in this process, because there was one when the server started."""
