@@ -19,6 +19,7 @@ from bench import (
     presses,
     rules,
     scale,
+    start,
     storm,
     waiting,
 )
@@ -37,6 +38,7 @@ BENCHES: dict[str, Callable[[], None]] = {
     "presses": presses.run,
     "rules": rules.run,
     "scale": scale.run,
+    "start": start.run,
     "storm": storm.run,
     "waiting": waiting.run,
 }
