@@ -377,7 +377,7 @@ class Services:
     def import_parts(self) -> None:
         """Import what serves requests and runs jobs, before processes fork: they share it, and no request waits for it.
 
-        The HTTP library is imported when Tableau or Slack is called first, which does not delay the first response.
+        `start_worker` imports the client of Tableau beside the first requests.
         """
         from webhooks.inbox import import_parts  # noqa: PLC0415 - see above
 
@@ -408,6 +408,8 @@ class Services:
             self._worker = self.worker()
             self._worker.start()
             self.start_monitor()
+            # Neither the first response nor the first job waits for the client and its HTTP library.
+            threading.Thread(target=import_module, args=("tableau_rest.client",), daemon=True).start()
 
     def heartbeat(self) -> Heartbeat:
         """Return the heartbeat of this server, not started."""
