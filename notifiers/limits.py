@@ -16,13 +16,15 @@ FILL = 0.8
 class Limit:
     """A service accepts `calls` in any `seconds`. `key` names what is counted, for all processes alike.
 
-    `fill` is the share of it that is used.
+    `fill` is the share of it that is used. `at_once` is the number of calls at once where the service tolerates bursts:
+    then the limit holds in the long run, and not for any `seconds`.
     """
 
     key: str
     calls: int
     seconds: float
     fill: float = FILL
+    at_once: int | None = None
 
     @property
     def spacing(self) -> timedelta:
@@ -31,8 +33,8 @@ class Limit:
 
     @property
     def burst(self) -> int:
-        """The number of calls at once, so that these and all that follow them in `seconds` stay below the limit."""
-        return self.calls - int(self.calls * self.fill)
+        """The number of calls at once: by default so many that all calls in any `seconds` stay below the limit."""
+        return self.calls - int(self.calls * self.fill) if self.at_once is None else self.at_once
 
     def reserve(self, used_until: datetime | None, now: datetime) -> tuple[datetime, datetime]:
         """Return when the next call may be made, and the `used_until` to store for the call after it.

@@ -24,8 +24,9 @@ METHODS = {
 }
 # Slack tolerates short bursts in a channel, so that nearly all of its limit can be used.
 CHANNEL_FILL = 0.95
-# Slack publishes no number for all messages of a workspace; "several hundred" a minute are usual.
-MESSAGES_A_MINUTE = 300
+# Slack publishes no number for all messages of a workspace; "several hundred" a minute are usual, and short bursts are
+# tolerated. So many go at once that a bad morning does not wait (docs/decisions/033-slots.md).
+MESSAGES_A_MINUTE, MESSAGES_AT_ONCE = 300, 200
 # The methods of each operation, beside posting. chat.getPermalink has no limit in a tier.
 OPERATIONS: dict[Operation, tuple[str, ...]] = {
     "post": (),
@@ -49,6 +50,6 @@ def limits(operation: Operation, address: str) -> tuple[Limit, ...]:
     if operation in POSTING:
         found += (
             Limit(f"slack {address}", 1, 1.0, CHANNEL_FILL),
-            Limit("slack chat.postMessage", MESSAGES_A_MINUTE, MINUTE),
+            Limit("slack chat.postMessage", MESSAGES_A_MINUTE, MINUTE, at_once=MESSAGES_AT_ONCE),
         )
     return found

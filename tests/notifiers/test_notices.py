@@ -31,6 +31,7 @@ from notifiers import (
 )
 from simulator import Config, Running, running
 from simulator.config import SLACK_SCOPES
+from simulator.slack.rate_limits import RateLimits
 
 NOW = datetime(2026, 11, 26, 8, 0, tzinfo=UTC)
 OPEN = Message(
@@ -422,11 +423,28 @@ def test_storm_within_the_limits_meets_no_429(clock: Clock) -> None:
         assert len(limited.world.slack.messages) == 60
 
 
+def test_burst_to_many_channels_goes_at_once_and_meets_no_429(notifiers: Notifiers) -> None:
+    """Of 500 messages to a channel each, 200 are sent at once and four a second follow, and Slack accepts all."""
+    simulated, now = RateLimits(), NOW
+    used: dict[str, datetime] = {}
+    seconds: list[float] = []
+    for number in range(500):
+        for limit in notifiers["slack"].limits("post", f"#c-{number}"):
+            start, used[limit.key] = limit.reserve(used.get(limit.key), now)
+            now = max(now, start)
+        assert simulated.count_message(f"C{number}", now) == 0
+        seconds.append((now - NOW).total_seconds())
+    assert seconds[199] == 0
+    assert seconds[200:] == [pytest.approx((number + 1) / 4) for number in range(300)]
+    # Without the budget, Slack would refuse some at last.
+    assert [simulated.count_message(f"D{number}", now) for number in range(180)][-1] > 0
+
+
 def test_budget_knows_the_methods_of_each_operation(simulator: Running, notifiers: Notifiers) -> None:
     """Posting counts for the channel and the workspace, an edit for its method, an unknown address for its lookup."""
     slack = notifiers["slack"]
     email = simulator.world.slack.members[0].email
-    everywhere = Limit("slack chat.postMessage", 300, 60.0)
+    everywhere = Limit("slack chat.postMessage", 300, 60.0, at_once=200)
     assert slack.limits("post", "#bi") == (Limit("slack #bi", 1, 1.0, 0.95), everywhere)
     assert slack.limits("reply", None) == (Limit("slack #bi", 1, 1.0, 0.95), everywhere)
     assert slack.limits("edit", "#bi") == (Limit("slack chat.update", 50, 60.0),)
