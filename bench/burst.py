@@ -27,7 +27,7 @@ SLACK_SECONDS = 0.1
 OUTAGE_SECONDS = 10.0
 LIMIT_SECONDS = 180.0
 # Messages to one channel keep to Slack's limit of one a second, so each failure has a channel; other measurements have
-# more failures. All channels of a workspace share a limit of 300 messages a minute, of which 60 may be sent at once.
+# more failures. All channels of a workspace share a limit of 300 messages a minute, of which 200 may be sent at once.
 CHANNELS = 500
 CHANNEL_ID = "C9{:08d}"
 RULE = """

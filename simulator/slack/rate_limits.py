@@ -13,8 +13,8 @@ from datetime import datetime
 TIERS = {1: 1, 2: 20, 3: 50, 4: 100}
 MINUTE = 60.0
 # Messages per second, and how many may arrive at once: to one channel, and in the whole workspace. Slack promises one
-# per second and channel, and several hundred a minute are usual in a workspace. It tolerates short bursts, the length of
-# which is not published; here one of the workspace may have the messages of a minute.
+# per second and channel, and several hundred a minute are usual in a workspace. It tolerates short bursts, but does not
+# publish their length; here one of the workspace may have the messages of a minute.
 CHANNEL_RATE, CHANNEL_BURST = 1.0, 4
 WORKSPACE_RATE, WORKSPACE_BURST = 5.0, 300
 # Not the id of a channel.

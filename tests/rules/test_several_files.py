@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from webhooks.handlers.notify import NotifyParams
 from webhooks.rules import Rules, RulesError, RulesSource, load, parse
-from webhooks.rules.source import read_source
+from webhooks.rules.source import include_patterns, read_source
 
 Actions = dict[str, type[BaseModel]]
 RULE = '[[rule]]\nname = "{0}"\non = "*"\nnotify = "slack:#{0}"\n'
@@ -184,3 +184,13 @@ none = []
         'rule 1 "a" (line 9)',
     ]
     assert "slack is a destination already" in found[0]
+
+
+def test_unchanged_text_is_not_parsed_again(tmp_path: Path) -> None:
+    """The file is read every second, and its text is parsed only after a change."""
+    path = tmp_path / "rules.toml"
+    include_patterns.cache_clear()
+    for text in ("include = []", "include = []", 'include = "more/*.toml"'):
+        path.write_text(text)
+        read_source(path)
+    assert include_patterns.cache_info().misses == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from webhooks.rules.errors import Diagnostic, RulesError
@@ -56,14 +57,18 @@ def read_source(path: Path) -> RulesSource:
     return RulesSource(text, included, str(path), tuple(missing))
 
 
-def include_patterns(text: str) -> list[str]:
-    """Return the patterns that the text includes, as far as they are valid: relative to the folder of the file."""
+@lru_cache(maxsize=2)
+def include_patterns(text: str) -> tuple[str, ...]:
+    """Return the patterns that the text includes, as far as they are valid: relative to the folder of the file.
+
+    The file is read every second, so the last text is not parsed again.
+    """
     try:
         value = tomllib.loads(text).get(INCLUDE, [])
     except tomllib.TOMLDecodeError:
-        return []
+        return ()
     patterns = value if isinstance(value, list) else [value]
-    return [one for one in patterns if isinstance(one, str) and include_problem(one) == ""]
+    return tuple(one for one in patterns if isinstance(one, str) and include_problem(one) == "")
 
 
 def include_problem(pattern: object) -> str:
