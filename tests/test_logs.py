@@ -150,6 +150,29 @@ def test_json_lines_have_the_ids_of_the_running_job() -> None:
     assert "event" not in as_json("Later")
 
 
+def test_readable_lines_have_the_same_ids() -> None:
+    """Those that the message does not name are at its end, also the ones that became known meanwhile."""
+    with logs.log_ids(event=41, job=7):
+        assert formatted("Job 7 for event 41 done").endswith(": Job 7 for event 41 done")
+        assert formatted("Retrying").endswith(": Retrying event=41 job=7")
+        with logs.log_ids(trace_id="f" * 32):
+            logs.note_log_ids(incident=3, group=None)
+            assert formatted("Job 7 done").endswith(f": Job 7 done event=41 trace_id={'f' * 32} incident=3")
+        logs.note_log_ids(incident=4)
+        assert formatted("x").endswith(": x event=41 job=7 incident=4")
+    logs.note_log_ids(incident=5)
+    assert formatted("Later").endswith(": Later")
+
+
+def test_names_from_outside_are_no_ids() -> None:
+    """A name that looks like an id is none; of several ids, the running job's counts, then the first one."""
+    line = as_json("Job %s for event %s WorkbookCreated %r done", 7, 41, "event 9 incident 5")
+    assert (line["event"], "incident" in line) == (41, False)
+    assert as_json("event 41, then event 42")["event"] == 41
+    with logs.log_ids(event=40):
+        assert as_json("event 41")["event"] == 40
+
+
 def test_json_lines_mask_secrets_and_cannot_be_forged() -> None:
     """A traceback is one text; line ends from outside are not the end of an object."""
     line = as_json('forged\n{"level": "info"}', failure=True)

@@ -24,7 +24,9 @@ SOCKET_ERROR = "Socket error processing request."
 # Characters of a message, or of an exception's text.
 MAX_LENGTH = 10_000
 # The ids that a message names, such as `event 41`, `event=41` and `Job 7 (…)`.
-ID_IN_MESSAGE = re.compile(r"\b(event|job|incident)[ =]([0-9]{1,18})\b", re.ASCII)
+ID_IN_MESSAGE = re.compile(r"\b(event|job|incident|group)[ =]([0-9]{1,18})\b", re.ASCII | re.IGNORECASE)
+# Names from outside are quoted; what looks like an id in them is none.
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 # The ids that all lines of a thread are about.
 LOG_IDS: ContextVar[Mapping[str, int | str]] = ContextVar("log_ids", default=MappingProxyType({}))
 CAUSED = "The above exception was the direct cause of the following exception:"
@@ -37,7 +39,7 @@ class SafeFormatter(logging.Formatter):
     """A formatter that writes times in UTC, masks secrets, and makes nothing from outside look like another line.
 
     Messages and the texts of exceptions are on one line each; line ends, escape sequences and direction marks in them
-    are shown by their numbers.
+    are shown by their numbers. Ids that the thread is about and the message does not name are at the end of the line.
     """
 
     converter = staticmethod(time.gmtime)
@@ -50,7 +52,9 @@ class SafeFormatter(logging.Formatter):
         """Return the line, followed by the traceback if there is one."""
         record.message = record.getMessage()
         record.asctime = self.formatTime(record, self.datefmt)
-        lines = [self._safe(self.formatMessage(record))]
+        named = {name for name, _ in _ids_in(record.message)}
+        ids = "".join(f" {name}={value}" for name, value in LOG_IDS.get().items() if name not in named)
+        lines = [self._safe(self.formatMessage(record)) + self._safe(ids)]
         # Not record.exc_text: another formatter may have left it there.
         if isinstance(record.exc_info, tuple) and record.exc_info[1] is not None:
             lines += self._traceback(traceback.TracebackException.from_exception(record.exc_info[1]))
@@ -90,8 +94,8 @@ class JsonFormatter(SafeFormatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": self._safe(record.message),
+            **dict(reversed(_ids_in(record.message))),
             **LOG_IDS.get(),
-            **{name: int(number) for name, number in ID_IN_MESSAGE.findall(record.message.lower())},
             "process": record.process,
             "thread": record.threadName,
         }
@@ -109,6 +113,17 @@ def log_ids(**ids: int | str | None) -> Iterator[None]:
         yield
     finally:
         LOG_IDS.reset(token)
+
+
+def note_log_ids(**ids: int | str | None) -> None:
+    """Add these ids to the lines that follow within the innermost `log_ids`; outside of one, do nothing."""
+    if LOG_IDS.get():
+        LOG_IDS.set({**LOG_IDS.get(), **{name: number for name, number in ids.items() if number is not None}})
+
+
+def _ids_in(message: str) -> list[tuple[str, int]]:
+    """Return the ids that a message names outside of quotes, in its order."""
+    return [(name.lower(), int(number)) for name, number in ID_IN_MESSAGE.findall(QUOTED.sub("''", message))]
 
 
 class StalledClientFilter(logging.Filter):

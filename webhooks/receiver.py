@@ -142,8 +142,8 @@ class Receiver:
             log.debug("Event not stored: %s", error)
             self._on_unavailable()
             raise ServiceUnavailable("The event cannot be stored now.", retry_after=RETRY_AFTER_SECONDS) from error
-        if receipt.duplicate:
-            log.info("Duplicate received: event=%s", receipt.id)
+        kind = "Duplicate" if receipt.duplicate else "Event"
+        log.info("%s received: event=%s peer=%s", kind, receipt.id, request.remote_addr)
         self._on_response(status, 200, time.perf_counter() - started)
         return respond(f'{{"status": "{status}", "event": {receipt.id}}}')
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from tests.support.databases import NOTIFY, some_event
 from webhooks.clock import utc_now
 from webhooks.inbox import Inbox, Resource
+from webhooks.inbox.resource_lists import CurrentIncident
 from webhooks.incidents import RunEvidence
 from webhooks.incidents.run import RunOutcome
 
@@ -52,6 +53,13 @@ def test_content_with_its_last_runs(inbox: Inbox) -> None:
     assert inbox.resource_lists.get("c") is None
     assert inbox.resource_lists.next_expected("a", NOW) is None
     assert [one.incident.resource_luid for one in inbox.resource_lists.incidents_of("b")] == ["b"]
+    assert [one.luid for one in inbox.resource_lists.page(states=["open"])] == ["b"]
+    assert inbox.resource_lists.page(states=["acknowledged"]) == []
+    (record,) = inbox.resource_lists.incidents_of("b")
+    current = inbox.resource_lists.current_incidents([first, second], ["open"])
+    assert current == {"b": CurrentIncident(record.id, "failing")}
+    assert inbox.resource_lists.current_incidents([second], ["snoozed"]) == {}
+    assert inbox.resource_lists.current_incidents([], ["open"]) == {}
 
 
 def test_runs_by_project_and_hour(inbox: Inbox) -> None:

@@ -17,6 +17,7 @@ from webhooks.api.parameters import (
 from webhooks.api.reads import get_event, get_incident, incident, silence_object
 from webhooks.incidents import Act
 from webhooks.incidents.incident import ActKind
+from webhooks.logs import log_ids
 from webhooks.rules.policy import parse_weekly
 from webhooks.views import silence_wording
 
@@ -99,7 +100,8 @@ def end_silence(call: Call, body: Parameters, number: int) -> dict[str, Any]:  #
 def replay(call: Call, body: Parameters, number: int) -> dict[str, Any]:  # noqa: ARG001 - as above
     """Run the actions of an event again: messages are sent again."""
     get_event(call, number)
-    call.record("replay", "events", str(number))
+    with log_ids(event=number):
+        call.record("replay", "events", str(number))
     call.inbox.events.replay([number])
     call.inbox.incidents.announce()
     return {"id": number}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from webhooks.api.call import Call, Refused, cursor_of, place_of
 from webhooks.api.parameters import JobsBody, PageQuery
+from webhooks.logs import log_ids
 from webhooks.views.formats import count, iso
 from webhooks.views.json_objects import hide_in
 
@@ -70,4 +71,5 @@ def _require_dead(call: Call, body: JobsBody) -> list[int]:
 
 def _record(call: Call, act: str, ids: list[int]) -> None:
     named = ", ".join(map(str, ids[:MAX_NAMED])) + (", …" if len(ids) > MAX_NAMED else "")
-    call.record(act, "dead letters", f"{count(len(ids), 'job')}: {named}")
+    with log_ids(job=ids[0] if len(ids) == 1 else None):
+        call.record(act, "dead letters", f"{count(len(ids), 'job')}: {named}")

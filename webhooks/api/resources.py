@@ -30,20 +30,19 @@ OUTCOMES: dict[str, RunOutcome] = {
 
 def resources(call: Call, query: ResourcesQuery) -> dict[str, Any]:
     """Return workbooks, data sources and flows that have runs, by name, with the outcomes of their last runs."""
-    failing = call.inbox.incidents.list(states=query.state or OPEN_STATES, limit=None)
-    incidents = {record.incident.resource_luid: record.id for record in failing}
     found = call.inbox.resource_lists.page(
         names=query.name,
         projects=query.project,
         owners=query.owner,
         kinds=query.kind,
-        luids=list(incidents) if query.state else None,
+        states=query.state,
         after=name_of(query.cursor),
         limit=query.limit + 1,
     )
     shown = found[: query.limit]
     following = cursor_of_name(shown[-1].name, shown[-1].luid) if len(found) > len(shown) else None
-    items = [_object(content, incidents.get(content.luid)) for content in shown]
+    current = call.inbox.resource_lists.current_incidents(shown, query.state or OPEN_STATES)
+    items = [_object(one, current[one.luid].id if one.luid in current else None) for one in shown]
     return {"items": hide_in(items, call.redact), "next": following}
 
 

@@ -23,6 +23,8 @@ PICTURE_WAITS = (10.0, 30.0)
 UNCERTAIN_WAITS = (120.0, 1800.0)
 # Seconds until the delivery of an accepted message is looked up.
 DELIVERY_WAITS = (60.0,)
+# What was done by an operation, for the log.
+SENT = {"send": "sent", "post": "posted", "edit": "edited", "reply": "posted in the thread"}
 # Characters that fit into the headline of a message.
 MAX_TITLE = 150
 
@@ -59,7 +61,9 @@ class Delivery:
             try:
                 take_budget(context, self._notifier, "post", to, urgency_of_job(context))
                 with counted(context, self._notifier, made):
-                    return self._notifier.send(replace(made, id=name), to).as_dict()
+                    receipt = self._notifier.send(replace(made, id=name), to)
+                log_sent(context, self._notifier, "send", to, receipt.id)
+                return receipt.as_dict()
             except (NotifierError, RetryLater) as error:
                 if stored is MISSING and not error.permanent and (value := message_to_json(made)):
                     context.inbox.checkpoints.set(job, unsent, value)
@@ -167,6 +171,12 @@ def counted_outcome(context: Context, notifier: Notifier, operation: str) -> Ite
         context.inbox.counters.add("messages", notifier.kind, operation, "failed")
         raise
     context.inbox.counters.add("messages", notifier.kind, operation, "sent")
+
+
+def log_sent(context: Context, notifier: Notifier, operation: str, to: str | None, message_id: str) -> None:
+    """Log that the service has accepted a message, or a change of one."""
+    destination = f"{notifier.kind}:{to}" if to else notifier.kind
+    context.log.info("Message %s: to=%s id=%s", SENT[operation], destination, message_id)
 
 
 def as_message(message: Message | str) -> Message:

@@ -21,7 +21,7 @@ from notifiers import (
 )
 from webhooks.clock import parse_time
 from webhooks.context.budget import take_budget
-from webhooks.context.delivery import Delivery, PictureSource, counted, counted_outcome, redact_message
+from webhooks.context.delivery import Delivery, PictureSource, counted, counted_outcome, log_sent, redact_message
 from webhooks.context.notice_lock import name_of
 from webhooks.destinations import resolve_default
 from webhooks.errors import LeaseLost, Permanent, RetryLater
@@ -164,6 +164,7 @@ class Upkeep:
             take_budget(self._context, self._notifier, "edit", self._to, one.urgency)
             with counted_outcome(self._context, self._notifier, "edit"):
                 self._posted = self._notifier.edit(self._posted, message)
+            log_sent(self._context, self._notifier, "edit", self._to, self._posted.id)
         except CannotEdit as error:
             self._context.log.warning("Message not edited, replying or posting another: %s", error)
             if not error.gone and self._notifier.capabilities.thread:
@@ -239,9 +240,10 @@ class Upkeep:
         try:
             take_budget(self._context, self._notifier, operation, self._to, one.urgency)
             with counted(self._context, self._notifier, made, operation):
-                if thread is not None:
-                    return self._notifier.reply(thread, made, client_id=client_id)
-                return self._notifier.post(made, self._to, client_id=client_id)
+                if thread is None:
+                    posted = self._notifier.post(made, self._to, client_id=client_id)
+                else:
+                    posted = self._notifier.reply(thread, made, client_id=client_id)
         except PartlyDelivered as error:
             # Reported once all else is sent and recorded.
             self._partly = error
@@ -251,6 +253,8 @@ class Upkeep:
                 del self._pending[one.key]
                 self._save()
             raise
+        log_sent(self._context, self._notifier, operation, self._to, posted.id)
+        return posted
 
     def _find(self, key: str, thread: Posted | None) -> Posted | None:
         """Return the message of an earlier attempt whose outcome is unknown, None if it has to be posted.

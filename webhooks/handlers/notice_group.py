@@ -20,6 +20,7 @@ from webhooks.incidents.policy import Urgency
 from webhooks.incidents.state import FLAPPING
 from webhooks.incidents.wording import count
 from webhooks.job import NOTICE_GROUP
+from webhooks.logs import note_log_ids
 from webhooks.messages.act_links import LinkMaker
 from webhooks.messages.group_buttons import group_actions
 from webhooks.messages.group_message import Member, group_message, group_severity, group_status
@@ -46,6 +47,7 @@ def notice_group(context: Context, params: NoticeGroupParams) -> None:
 
     Raises Skip if they are gone, RetryLater if a part has to wait, and NotifierError.
     """
+    note_log_ids(group=params.group)
     found = context.inbox.notice_groups.get(params.group)
     if found is None:
         raise Skip("the incidents no longer exist")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,10 @@ from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.schema import audit
 
+log = logging.getLogger(__name__)
+
+# The origins of acts on the command line begin with this.
+COMMAND_LINE = "command line on "
 # The digest before the first row.
 BEGINNING = ""
 LAST = select(audit.c.digest).order_by(audit.c.id.desc()).limit(1)
@@ -66,6 +71,7 @@ class Audit:
             append(self._store, connection, by=by, origin=origin, act=act, subject=subject, details=details)
 
         self._store.write(record)
+        log_act(act, f"{subject} ({details})" if details else subject, by=by, origin=origin)
 
     def list(self, *, before: int | None = None, subject: str = "", limit: int = 50) -> list[AuditEntry]:
         """Return rows, newest first; `before` returns those with a smaller id."""
@@ -95,6 +101,13 @@ class Audit:
         while rows := self._store.rows(query.where(audit.c.id > last)):
             yield from map(_entry, rows)
             last = rows[-1]["id"]
+
+
+def log_act(act: str, subject: str, *, by: str, origin: str, event_id: int | None = None) -> None:
+    """Log an act that was committed, with the event of its incident; a command has shown its own."""
+    if not origin.startswith(COMMAND_LINE):
+        event = "" if event_id is None else f" event={event_id}"
+        log.info("Act stored: act=%r on %s%s by=%r origin=%r", act, subject, event, by, origin)
 
 
 def append(

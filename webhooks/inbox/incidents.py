@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select,
 
 from webhooks.clock import from_timestamp
 from webhooks.errors import UnknownIncident
-from webhooks.inbox.audit import append
+from webhooks.inbox.audit import append, log_act
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.incident_filters import in_group, incident_filters
 from webhooks.inbox.incident_records import IncidentRecord, details_row, incident_records
@@ -192,6 +192,7 @@ class Incidents:
             return self._load(connection, incident_id)
 
         record = self._store.write(save)
+        log_act(act.kind, f"incident {incident_id}", by=act.by, origin=origin, event_id=record.event_id)
         self.announce()
         return record
 
@@ -201,7 +202,7 @@ class Incidents:
         Raises UnknownIncident.
         """
 
-        def request(connection: Connection) -> None:
+        def request(connection: Connection) -> int | None:
             record = self._load(connection, incident_id)
             now = self._store.now(connection)
             wall = self._store.to_wall(now)
@@ -210,8 +211,10 @@ class Incidents:
             params = {"incident": incident_id, "by": by, "origin": origin}
             job = NewJob(f"refresh {incident_id} {wall}", REFRESH_INCIDENT, params=params, max_attempts=5, urgent=True)
             insert_jobs(connection, [job_row(event_id, job) | {"due_at": now, "created_at": wall}])
+            return record.event_id
 
-        self._store.write(request)
+        event_id = self._store.write(request)
+        log_act("refresh", f"incident {incident_id}", by=by, origin=origin, event_id=event_id)
         self.announce()
 
     def name_author(self, act_id: int, author: str, *, slack_user: str = "") -> None:

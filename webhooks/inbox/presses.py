@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, delete, func, select
 
 from webhooks.clock import from_timestamp
+from webhooks.inbox.audit import log_act
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.incidents import Incidents
 from webhooks.inbox.job_rows import insert_jobs, job_row
@@ -54,10 +55,10 @@ class Presses:
         incident when the button was made, so that a button of another server finds none.
         """
 
-        def record(connection: Connection) -> str | None:
+        def record(connection: Connection) -> tuple[str | None, int | None]:
             wall = self._remember(connection, key)
             if wall is None:
-                return None
+                return None, None
             found = self._incidents.find(connection, incident_id, incident_key)
             problem = _problem({found.incident.state} if found else set(), CHANGED_BY[act.kind] if act else None)
             event_id = self._event(connection, [found.event_id] if found else [])
@@ -71,9 +72,11 @@ class Presses:
             self._answer(connection, event_id, NewJob(f"press {key}", SLACK_PRESS, params=values), wall)
             if "act" in values:
                 self._incidents.refresh(connection, incident_id, cause=f"act {values['act']}")
-            return problem
+            return problem, event_id
 
-        problem = self._store.write(record)
+        problem, event_id = self._store.write(record)
+        if act and problem == "" and event_id is not None:
+            log_act(act.kind, f"incident {incident_id}", by=act.by, origin="Slack", event_id=event_id)
         self._incidents.announce()
         return problem
 
@@ -84,10 +87,10 @@ class Presses:
         another server finds none. The job computes the incidents: for hundreds it takes longer than Slack waits.
         """
 
-        def record(connection: Connection) -> str | None:
+        def record(connection: Connection) -> tuple[str | None, list[int]]:
             wall = self._remember(connection, key)
             if wall is None:
-                return None
+                return None, []
             stored = connection.execute(select(notice_groups.c.posted).where(notice_groups.c.id == group_id)).scalar()
             message = (json.loads(stored) if stored else {}).get("message") or {}
             is_current = (message.get("channel"), message.get("id")) == (params["channel"], params["message"])
@@ -104,9 +107,12 @@ class Presses:
                 values["acts"] = self._insert_acts(connection, changed, pressed, "Slack")
                 values["incidents"] = [row["id"] for row in changed]
             self._answer(connection, event_id, NewJob(f"press {key}", SLACK_GROUP_PRESS, params=values), wall)
-            return problem
+            return problem, values["incidents"]
 
-        problem = self._store.write(record)
+        problem, changed_ids = self._store.write(record)
+        if act:
+            for incident_id in changed_ids:
+                log_act(act.kind, f"incident {incident_id} group={group_id}", by=act.by, origin="Slack")
         self._incidents.announce()
         return problem
 

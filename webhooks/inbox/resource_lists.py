@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_column, or_, select, text
 from sqlalchemy import Text as SqlText
 from sqlalchemy import cast as sql_cast
 
@@ -46,6 +46,14 @@ class RefreshedContent:
 
 
 @dataclass(frozen=True, slots=True)
+class CurrentIncident:
+    """The number and the kind of the open incident of content."""
+
+    id: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class PromisedTime:
     """A time by which a `[[watch]]` declares content to be fresh, and whether it was."""
 
@@ -68,15 +76,19 @@ class ResourceLists:
         owners: Collection[str] = (),
         kinds: Collection[str] = (),
         luids: Collection[str] | None = None,
+        states: Collection[str] = (),
         after: tuple[str, str] | None = None,
         limit: int = 50,
     ) -> list[RefreshedContent]:
         """Return content by name, with one statement; `after` is the name and the LUID where a page ended.
 
-        `names`, `projects` and `owners` are patterns with `*` and `?`; `luids` limits the list to some content.
+        `names`, `projects` and `owners` are patterns with `*` and `?`; `luids` limits the list to some content,
+        `states` to content with an open incident in one of these states.
         """
         filters = [*self._scope.content(refreshed_content), *_filters(names, projects, owners, kinds, luids)]
         columns = refreshed_content.c
+        if states:
+            filters.append(columns.resource_luid.in_(self._open(states, incidents.c.resource_luid)))
         if after is not None:
             name, luid = after
             later = or_(columns.resource_name > name, and_(columns.resource_name == name, columns.resource_luid > luid))
@@ -98,6 +110,19 @@ class ResourceLists:
         """Return content that has runs; None if it has none."""
         found = self.page(luids=[luid], limit=1)
         return found[0] if found else None
+
+    def current_incidents(
+        self, found: Sequence[RefreshedContent], states: Collection[str]
+    ) -> dict[str, CurrentIncident]:
+        """Return the open incident of each content that has one in these states, by LUID; of several the newest."""
+        columns = incidents.c.resource_luid, incidents.c.id, incidents.c.kind
+        query = self._open(states, *columns).where(incidents.c.resource_luid.in_([one.luid for one in found]))
+        rows = self._store.rows(query.order_by(incidents.c.opened_at, incidents.c.id)) if found else ()
+        return {row["resource_luid"]: CurrentIncident(row["id"], row["kind"]) for row in rows}
+
+    def _open(self, states: Collection[str], *columns: ColumnElement[Any]) -> Select[Any]:
+        own = (incidents.c.closed_at.is_(None), incidents.c.state.in_(states), *self._scope.incidents())
+        return select(*columns).where(*own)
 
     def incidents_of(self, luid: str) -> list[IncidentRecord]:
         """Return the last incidents of content, newest first."""

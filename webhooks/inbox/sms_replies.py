@@ -7,6 +7,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection, func, or_, select
 
 from webhooks.clock import from_timestamp
+from webhooks.inbox.audit import log_act
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.incidents import Incidents
 from webhooks.inbox.job_rows import insert_jobs, job_row
@@ -31,7 +32,10 @@ class SmsReplies:
         """
         new = self._store.upsert(presses).on_conflict_do_nothing(index_elements=["key"]).returning(presses.c.key)
 
+        acknowledged: list[int] = []
+
         def record(connection: Connection) -> str:
+            acknowledged.clear()
             now = self._store.now(connection)
             wall = self._store.to_wall(now)
             if connection.execute(new, {"key": f"{SMS_PREFIX}{sid}", "received_at": wall}).first() is None:
@@ -54,9 +58,12 @@ class SmsReplies:
             insert_jobs(connection, [job_row(event_id, job) | {"due_at": now, "created_at": wall}])
             for one, act_id in zip(choice.incidents, acted, strict=False):
                 self._incidents.refresh(connection, one.number, cause=f"act {act_id}")
+                acknowledged.append(one.number)
             return f"acknowledged {len(acted)}" if acted else f"nothing acknowledged: {choice.problem}"
 
         outcome = self._store.write(record)
+        for number in acknowledged:
+            log_act("acknowledge", f"incident {number}", by=sender, origin="SMS")
         self._incidents.announce()
         return outcome
 

@@ -158,7 +158,7 @@ class JobListCheck:
                 detail, luid = self._look_up(ended, finder, now)
             except TableauError as error:
                 if now - ended.at <= DETAIL_PATIENCE:
-                    log.warning("Job postponed: job=%s type=%s: %s", ended.listed.luid, ended.event_type, error)
+                    log.warning("Job postponed: tableau_job=%s type=%s: %s", ended.listed.luid, ended.event_type, error)
                     postponed = error
                     continue
                 detail, luid = None, ""
@@ -166,7 +166,10 @@ class JobListCheck:
             receipt = self._inbox.synthetic_events.add(event, RECONCILED, ended.at)
             if not receipt.duplicate:
                 log.info(
-                    "Event from the job list: id=%s type=%s name=%r", receipt.id, ended.event_type, ended.listed.title
+                    "Event from the job list: event=%s type=%s name=%r",
+                    receipt.id,
+                    ended.event_type,
+                    ended.listed.title,
                 )
             piece = evidence(replace(event, id=receipt.id))
             if piece:
@@ -211,7 +214,7 @@ class JobListCheck:
                 if not error.permanent:
                     raise
                 if not isinstance(error, NotFound):
-                    log.warning("Job cannot be read: job=%s: %s", ended.listed.luid, error)
+                    log.warning("Job cannot be read: tableau_job=%s: %s", ended.listed.luid, error)
             else:
                 return detail, detail.content.luid if detail.content else ""
         return None, finder.find(_kind(ended), ended.listed.title)

@@ -172,7 +172,7 @@ class Reconciler:
                 receipt = self._inbox.synthetic_events.add(one.as_event(site_luid), RECONCILED, one.at)
                 if not receipt.duplicate:
                     self._stored += 1
-                    log.info("Missed event reconciled: id=%s type=%s name=%r", receipt.id, one.event_type, one.name)
+                    log.info("Missed event reconciled: event=%s type=%s name=%r", receipt.id, one.event_type, one.name)
         self._learn(jobs, names, looked_up, site_luid, now)
         if remember:
             self._remember(listed, window.until)

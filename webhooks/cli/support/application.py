@@ -122,7 +122,9 @@ def site_name(site_luid: str) -> str:
 
 def origin() -> str:
     """Return the origin of acts on the command line, for the audit log."""
-    return f"command line on {socket.gethostname()}"
+    from webhooks.inbox.audit import COMMAND_LINE  # noqa: PLC0415 - most commands need no database
+
+    return f"{COMMAND_LINE}{socket.gethostname()}"
 
 
 def record(act: str, subject: str, details: str = "", *, by: str = "") -> None:

@@ -13,6 +13,7 @@ from webhooks.dashboard.pages.incident_acts import done
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
 from webhooks.inbox.event_lists import MAX_DEAD
+from webhooks.logs import log_ids
 from webhooks.views.formats import count
 
 if TYPE_CHECKING:
@@ -65,4 +66,5 @@ def _cause(visit: Visit) -> DeadCause:
 
 def _record(visit: Visit, act: str, cause: DeadCause) -> None:
     details = f"{count(cause.number, 'job')} of {cause.rule or cause.handler}: {cause.error}"
-    visit.record(act, "dead letters", details)
+    with log_ids(job=cause.job_ids[0] if cause.number == 1 else None):
+        visit.record(act, "dead letters", details)

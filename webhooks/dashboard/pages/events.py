@@ -16,6 +16,7 @@ from webhooks.dashboard.pages.incident_acts import done
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import LARGEST_ID, Visit
 from webhooks.job import ANNOUNCED_TO, DEAD_LETTERS, MISSING, STATES, JobState
+from webhooks.logs import log_ids
 from webhooks.views import wording
 from webhooks.views.explanation import explain
 
@@ -116,7 +117,8 @@ def replay(visit: Visit) -> Response:
         raise NotFound("There is none of these events; they may have expired.")
     for start in range(0, len(numbers), BATCH):
         batch = numbers[start : start + BATCH]
-        visit.record("replay", "events", ", ".join(map(str, batch)))
+        with log_ids(event=batch[0] if len(batch) == 1 else None):
+            visit.record("replay", "events", ", ".join(map(str, batch)))
         visit.inbox.events.replay(batch)
     visit.inbox.incidents.announce()
     return done(visit.back(f"{PATH}/{numbers[0]}" if len(numbers) == 1 else PATH), "replay")

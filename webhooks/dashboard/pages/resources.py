@@ -34,14 +34,13 @@ SLOW = 1.8
 def show(visit: Visit) -> Page:
     """Show content by name with the outcomes of its last 100 runs; failing content only, if that is asked for."""
     filters = Filters.read(PATH, NAMES, visit.request.args)
-    failing = {one.incident.resource_luid: one for one in visit.inbox.incidents.list(states=OPEN, limit=None)}
     last = visit.request.args.get("after", "")
     luid, _, name = last.partition(" ")
     found = visit.inbox.resource_lists.page(
         names=patterns(filters.all("name")),
         projects=filters.all("project"),
         kinds=filters.all("kind"),
-        luids=list(failing) if filters.one("view") == "failing" else None,
+        states=OPEN if filters.one("view") == "failing" else (),
         after=(name, luid) if last else None,
         limit=PAGE_SIZE + 1,
     )
@@ -62,7 +61,7 @@ def show(visit: Visit) -> Page:
             ),
         ],
         "found": found,
-        "failing": failing,
+        "failing": visit.inbox.resource_lists.current_incidents(found, OPEN),
         "more": more,
         "usual": usual_seconds,
     }
