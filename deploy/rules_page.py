@@ -22,8 +22,8 @@ HEAD = """\
 <!-- Written by `python -m deploy.rules_page` from the models of the rules file. -->
 # Keys of the rules file
 
-Every key of `rules.toml`, with its default and its meaning. [Rules](rules.md) explains them with examples, and lists
-the conditions, destinations and event types.
+The keys of `rules.toml`, with their defaults and meanings. [Rules](rules.md) explains them with examples, and lists the
+conditions, destinations and event types, and the sections `[defaults]`, `[destinations]`, `[routes]` and `include`.
 """
 TABLE = "| key | value | default | meaning |\n|---|---|---|---|\n"
 # Keys that the server fills in.
@@ -32,11 +32,11 @@ SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
     "[[rule]]": (RuleModel, "A rule. It also has one or more of the actions below."),
     "[[watch]]": (
         WatchModel,
-        "What must happen with content. `notify` is the action of rules; without it, the rules decide.",
+        "When content must be fresh, or how long its refresh may take. Without the action `notify`, the rules apply.",
     ),
     "[digest]": (DigestModel, "A daily summary of all incidents."),
     "[dead_letters]": (DeadLettersModel, "Where failed deliveries and problems of the server are reported."),
-    "[access]": (Access, "Who may do what."),
+    "[access]": (Access, "Permissions of people in Slack, by SMS and on the pages."),
     "[[access.roles]]": (
         SignInRole,
         "The role of people who sign in with an identity provider. It needs `groups` or `people`.",
@@ -52,7 +52,8 @@ def page() -> str:
     for title, (model, words) in SECTIONS.items():
         parts.append(f"\n## {title}\n\n{words}\n\n{TABLE}{rows(model, shared)}")
     parts.append(
-        "\n## Actions\n\nKeys of a rule. An action without keys that it needs is written `true`: `refresh = true`.\n"
+        "\n## Actions\n\nEach action is a key of a rule. "
+        "One without required keys can be written as `true`: `refresh = true`.\n"
     )
     for name, model in sorted(registry.actions.items()):
         parts.append(f"\n### {name}\n\n{TABLE}{rows(model)}")
@@ -91,7 +92,7 @@ def values(field: FieldInfo) -> str:
         return f"{limits['ge']} to {limits['le']}" if len(limits) == 2 else "a number"
     if any(get_origin(kind) is dict for kind in kinds):
         return "a table"
-    return "a text" if str in kinds else "tables"
+    return "a string" if str in kinds else "tables"
 
 
 def examples(field: FieldInfo) -> list[Any]:

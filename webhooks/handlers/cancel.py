@@ -29,7 +29,7 @@ ENDED = "the run has ended meanwhile"
 class CancelParams(Params):
     """The time after which a run is cancelled, and the limits."""
 
-    after: int = Field(0, ge=0, le=1380, description="minutes to wait, and then to cancel it only if it still runs")
+    after: int = Field(0, ge=0, le=1380, description="minutes to wait; the run is cancelled if it still runs then")
     per_day: PerDay = 3
     dry_run: DryRun = False
 

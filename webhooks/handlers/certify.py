@@ -13,7 +13,7 @@ from webhooks.registry import Params, action
 class CertifyParams(Params):
     """The note of a certification."""
 
-    note: str = Field("", max_length=4000, description="what people read who look at the certification")
+    note: str = Field("", max_length=4000, description="text that is shown with the certification")
     per_day: PerDay = 5
     dry_run: DryRun = False
 

@@ -23,9 +23,9 @@ INCOMPLETE = "Tableau's Metadata API did not return all workbooks, so owners may
 class DownstreamParams(Params):
     """The service by which the owners are notified, and the limits."""
 
-    by: Literal["slack", "email"] = Field("slack", description="the service that knows them by their e-mail addresses")
+    by: Literal["slack", "email"] = Field("slack", description="service that finds the owners by e-mail address")
     text: str = Field("", max_length=2000, description="your own sentence below the headline")
-    people: int = Field(50, ge=1, le=500, description="maximum number of owners; those with most workbooks come first")
+    people: int = Field(50, ge=1, le=500, description="maximum number of owners, those with most workbooks first")
     per_day: PerDay = 1
     dry_run: DryRun = False
 

@@ -38,8 +38,8 @@ class LabelParams(Params):
     """The label to set."""
 
     value: LabelValue = Field(description="name of the label, as in Tableau: stale, deprecated, warning, …")
-    message: str = Field("", max_length=4000, description="what people read who look at the label")
-    elevated: bool = Field(default=False, description="high visibility: shown to those who open the content")
+    message: str = Field("", max_length=4000, description="text that is shown with the label")
+    elevated: bool = Field(default=False, description="high visibility: shown when the content is opened")
     per_day: PerDay = 10
     dry_run: DryRun = False
 

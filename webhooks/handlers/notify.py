@@ -58,7 +58,7 @@ class NotifyParams(Params):
     grace: Duration | None = Field(
         None, description="wait this long for the next run to succeed, for example one that a rule started"
     )
-    repeat: Duration | None = Field(None, description="remind in this interval while it fails and is not acknowledged")
+    repeat: Duration | None = Field(None, description="remind at this interval while it fails and is not acknowledged")
     quiet: Weekly | None = Field(
         None,
         description="hours in which nothing is sent, in the zone `TIMEZONE`",
@@ -66,7 +66,7 @@ class NotifyParams(Params):
     )
     each: bool = Field(default=False, description="a message for each failure instead of one per problem")
     mention: MentionText | None = Field(
-        None, description="whom the first message mentions: a group, a member, all", examples=["@finance-oncall"]
+        None, description="group or member that the first message mentions, or all", examples=["@finance-oncall"]
     )
     routes: tuple[tuple[str, str], ...] = Field((), description="the table [routes], with a destination or none each")
 

@@ -39,9 +39,9 @@ SHOWN = 500
 class PostParams(Params):
     """The request, and the statuses that mean success."""
 
-    url: Annotated[str, AfterValidator(check_url)] = Field(description="address; placeholders after the host")
+    url: Annotated[str, AfterValidator(check_url)] = Field(description="address; may have placeholders after the host")
     body: Annotated[Any, AfterValidator(check_body)] = Field(
-        None, description="table, or text with JSON, with placeholders; without it, the event as Tableau sent it"
+        None, description="table, or string with JSON; may have placeholders; without it, the event as Tableau sent it"
     )
     headers: Annotated[dict[str, str], AfterValidator(check_headers)] = Field(
         {}, description="headers; {{ secret.airflow }} is the token airflow of POST_TOKENS"

@@ -32,7 +32,7 @@ class RunTaskParams(Params):
     """The task to run."""
 
     task: Luid = Field(description="LUID of the task, which tableau.extract_refresh_tasks() and flow_tasks() list")
-    of_flow: bool = Field(default=False, description="it is the task of a flow, not of a refresh")
+    of_flow: bool = Field(default=False, description="the task runs a flow, not an extract refresh")
     per_day: PerDay = 3
     dry_run: DryRun = False
 

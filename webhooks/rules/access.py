@@ -89,10 +89,10 @@ class Access(BaseModel):
     ] = Field((), description="who may start refreshes from Slack, by e-mail address", examples=["*@acme.example"])
     phones: Annotated[dict[str, str], AfterValidator(_check_phones)] = Field(
         default_factory=dict,
-        description="the names of the people who answer text messages, by number",
+        description="names of people who reply to text messages, by phone number",
         examples=[{"+15550100": "Ann"}],
     )
-    roles: tuple[SignInRole, ...] = Field((), description="the roles of people who sign in, in tables of their own")
+    roles: tuple[SignInRole, ...] = Field((), description="roles of people who sign in: `[[access.roles]]`")
 
     def is_operator(self, email: str) -> bool:
         """Return whether the person with this e-mail address may start refreshes."""

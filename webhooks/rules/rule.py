@@ -26,8 +26,9 @@ class RuleAction:
 class Rule:
     """An entry of the rules file: which events, under which conditions, lead to which actions.
 
-    Rules after one with `stop` are not asked about an event that it matches; a rule with `otherwise` matches only what
-    no other rule does. `jobs` has one job per action, the same for every event, except for the deferred conditions.
+    Rules after one with `stop` are not evaluated for an event that it matches; a rule with `otherwise` matches only
+    what no other rule does. `jobs` has one job per action, the same for every event, except for the deferred
+    conditions.
     """
 
     name: str

@@ -38,17 +38,17 @@ class RuleModel(BaseModel):
         description="shown below each message; unique in the file"
     )
     on: Annotated[tuple[str, ...], BeforeValidator(parse_patterns)] = Field(
-        description="event types: one, or a list of them, also as patterns", examples=["*RefreshFailed"]
+        description="event types: one, or a list; with `*` and `?` as patterns", examples=["*RefreshFailed"]
     )
     where: Annotated[Where, BeforeValidator(Where.parse)] = Field(
         Where(),
-        description="conditions, all of which must hold; without them every such event matches",
+        description="conditions, all of which must hold; without any, all events of these types match",
         examples=[{"project": "Finance*"}],
     )
     enabled: bool = Field(default=True, description="`false` switches the rule off")
-    stop: bool = Field(default=False, description="the rules below are not asked about an event that this one matches")
+    stop: bool = Field(default=False, description="rules below are not evaluated for events that this one matches")
     otherwise: bool = Field(default=False, description="only for events that no other rule matches")
-    watch: bool = Field(default=True, description="its destinations are notified of what watches find, too")
+    watch: bool = Field(default=True, description="its destinations are also notified of problems that watches find")
     max_attempts: int | None = Field(
         default=None,
         ge=1,

@@ -79,13 +79,13 @@ class WatchModel(BaseModel):
         Where(), description="conditions on the content", examples=[{"tags": "morning"}]
     )
     fresh_by: Annotated[day_time | None, BeforeValidator(parse_at)] = Field(
-        None, description="the time, in the zone `TIMEZONE`, by which a refresh must have succeeded", examples=["07:30"]
+        None, description="time in the zone `TIMEZONE` by which a refresh must have succeeded", examples=["07:30"]
     )
     days: Annotated[frozenset[int], BeforeValidator(parse_days)] = Field(
         EVERY_DAY, description="on these weekdays; without it, every day", examples=["mon-fri"]
     )
     within: Duration | None = Field(
-        None, description="how long before `fresh_by` it may have ended; without it, `12h`", examples=["12h"]
+        None, description="how long before `fresh_by` the refresh may have ended; without it, `12h`", examples=["12h"]
     )
     longer_than: Duration | None = Field(None, description="a refresh that runs longer than this is a problem")
     enabled: bool = Field(default=True, description="`false` switches the watch off")
