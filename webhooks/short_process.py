@@ -1,4 +1,4 @@
-"""Garbage collection in processes that end soon, such as commands: it took a third of their time."""
+"""Garbage collection in short-lived processes, such as commands, where it would take a third of the time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _DEFAULT = gc.get_threshold()
 
 
 def collect_rarely() -> None:
-    """Let this process collect no garbage while it imports, nor when it ends; its memory is returned then anyway."""
+    """Collect no garbage while this process imports modules or when it ends, which returns its memory anyway."""
     gc.set_threshold(LONG_AFTER)
     # Python would search all objects of all modules for cycles before it ends,
     # https://docs.python.org/3/library/gc.html#gc.freeze

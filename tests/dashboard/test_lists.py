@@ -247,7 +247,7 @@ def test_data_source_shows_which_workbooks_use_it(client: FlaskClient, inbox: In
     facts: Any = {"site_luid": SITE, "resource_luid": LUID, "resource_kind": "datasource", "resource_name": "Orders"}
     at = utc_now()
     inbox.incidents.learn(RunEvidence(**facts, source="job list", outcome="succeeded", recorded_at=at, ended_at=at))
-    assert "Unknown: Tableau's Metadata API was not asked yet" in client.get(f"/resources/{LUID}").text
+    assert "Unknown: Tableau's Metadata API has not been queried yet" in client.get(f"/resources/{LUID}").text
     books = [DependentWorkbook(f"w{number}", f"Board pack {number:02}", "Finance/Closing") for number in range(12)]
     inbox.downstream.save(LUID, books[:1], at)
     assert "1 workbook uses it" in client.get(f"/resources/{LUID}").text

@@ -231,7 +231,7 @@ class Settings(NotifierSettings):
         8.0,
         gt=0,
         le=24,
-        description="Hours after which people sign in again, and get the role that their groups have by then",
+        description="Hours until a session of single sign-on ends; the next sign-in has the role of the current groups",
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on")

@@ -91,7 +91,7 @@ def take_use(context: Context, per_day: int, *, of_rule: bool = False, words: st
 
 
 def remove_all(removals: Iterable[Callable[[], object]], gone: str) -> None:
-    """Call each; what another person has removed meanwhile is done. Raises Skip with `gone` if that is all of it."""
+    """Call each removal; ignore what is removed already. Raises Skip with `gone` if everything is."""
     removed = 0
     for remove in removals:
         try:

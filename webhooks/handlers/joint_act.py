@@ -1,4 +1,4 @@
-"""The joint_act action: finish what a link about several incidents or PagerDuty began. Planned by the server."""
+"""The joint_act action: show a person's acts on several incidents, by a link or in PagerDuty. Planned by the server."""
 
 from __future__ import annotations
 

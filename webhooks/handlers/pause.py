@@ -22,7 +22,7 @@ NEEDS = "pause and resume need the schedules of Tableau Server"
 
 
 class ScheduleParams(Params):
-    """The schedule."""
+    """The schedule, and the limits."""
 
     schedule: Name = Field(description="name of the schedule, or its LUID")
     per_day: PerDay = 3

@@ -226,7 +226,7 @@ class Inbox:
         return figures.count(self.store)
 
     def mark(self) -> str:
-        """Return a text that is another one after a change, see `change_mark`."""
+        """Return a text that differs after a change, see `change_mark`."""
         from webhooks.inbox.change_mark import read_mark  # noqa: PLC0415 - as for the parts
 
         return read_mark(self.store)

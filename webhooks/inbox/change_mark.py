@@ -1,4 +1,4 @@
-"""A mark of the inbox that changes with what pages show, so that an open page is not rendered to find no change."""
+"""A version of what pages show of the inbox, so that an open page is rendered only after a change."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from webhooks.inbox.schema import (
     silences,
 )
 
-# Whatever happens leaves a new row in one of them: work an attempt, and what people do an act or an audit row.
+# Nearly every change adds a row to one of them: jobs add attempts, people add acts or rows of the audit log.
 GROWING: tuple[Table, ...] = (
     events,
     jobs,
@@ -42,9 +42,9 @@ MAX_COUNTED = 100
 
 
 def read_mark(store: Store) -> str:
-    """Return a text that is another one after a change, with one statement that reads the end of each index.
+    """Return a text that differs after a change, with one statement that reads the end of each index.
 
-    Some changes of old rows do not show, such as a duplicate or the duration of a run that was found later.
+    Some changes of old rows are not detected, such as a duplicate or the duration of a run that was found later.
     """
     ends = [select(func.max(table.c.id)).scalar_subquery() for table in GROWING]
     some = (

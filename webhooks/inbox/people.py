@@ -1,4 +1,4 @@
-"""The names under which people who press buttons in Slack are known, so that an act has the right name at once."""
+"""Names of people who have pressed buttons in Slack, so that their next act has the full name at once."""
 
 from __future__ import annotations
 

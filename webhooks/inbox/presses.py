@@ -1,4 +1,4 @@
-"""Presses of buttons and acts in other services: each is carried out once, in the transaction that records it."""
+"""Presses of buttons, and acts by links and in other services: each is stored once, with the press or report."""
 
 from __future__ import annotations
 

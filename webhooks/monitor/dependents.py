@@ -1,4 +1,4 @@
-"""Look up which workbooks use the data sources of a site before one of them fails, some in each run of the checks."""
+"""Look up which workbooks use the data sources of a site, some in each run of the checks, before a refresh fails."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class DependentsCheck:
         self._refused_until: datetime | None = None
 
     def run(self, now: datetime) -> None:
-        """Look up those that are not known, and then the oldest. An error ends this run."""
+        """Look up the data sources that are not known, and then those looked up longest ago. An error ends this run."""
         if self._refused_until and now < self._refused_until:
             return
         self._unknown = {luid: until for luid, until in self._unknown.items() if now < until}

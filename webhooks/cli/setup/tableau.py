@@ -65,7 +65,7 @@ def _ask_site(given: Mapping[str, str]) -> dict[str, str]:
 
 def _require(answer: str) -> str:
     if not answer:
-        raise ValueError("This is needed.")
+        raise ValueError("A value is required.")
     return answer
 
 

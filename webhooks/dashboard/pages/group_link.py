@@ -16,21 +16,21 @@ from webhooks.messages.act_links import ActLink
 
 
 def show(visit: Visit, link: ActLink, author: str, invalid: str) -> Page:
-    """Show the incidents of the message, those that the link changes with a mark. Raises NotFound."""
+    """Show the incidents of the message, those that the link changes as selected. Raises NotFound."""
     return _page(link, _members(visit, link, invalid), author)
 
 
 def act(visit: Visit, link: ActLink, author: str, invalid: str, find_author: Callable[[], str]) -> Page:
-    """Act on the marked incidents, and show the outcome. Raises BadRequest and NotFound.
+    """Act on the selected incidents, and show the outcome. Raises BadRequest and NotFound.
 
-    Incidents that have joined the message since the page was shown are left alone: the person has not seen them.
+    Incidents that have joined the message since the page was shown are not changed: the person has not seen them.
     """
     members = _members(visit, link, invalid)
     if not _changeable(link, members):
         return _page(link, members, author)
     chosen = set(visit.request.form.getlist("id"))
     if not chosen:
-        raise BadRequest("No incident is marked. Go back and mark at least one.")
+        raise BadRequest("No incident is selected. Go back and select at least one.")
     theirs = {record.id for record in members if str(record.id) in chosen}
     new, origin = link.act(find_author(), visit.now), f"link {link.destination}"
     changed = visit.services.inbox.presses.act_together(link.number, theirs, new, origin=origin)

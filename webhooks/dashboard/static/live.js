@@ -1,4 +1,4 @@
-// Keeps an open page up to date: asks every few seconds, less often while nothing changes, and replaces only what has changed.
+// Keep an open page up to date: ask every few seconds, less often while nothing changes, and replace only what has changed.
 "use strict";
 const seconds = Number(document.body.dataset.live || 0);
 const QUIET = 12;
