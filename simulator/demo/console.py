@@ -1,4 +1,4 @@
-"""Show the messages that Slack, Twilio and the other services received in a terminal."""
+"""Show in a terminal the messages that Slack, Twilio and the other services received."""
 
 from __future__ import annotations
 
