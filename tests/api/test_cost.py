@@ -45,7 +45,7 @@ def statements() -> Iterator[list[str]]:
 
 
 def filled(make_app: Callable[..., Flask], folder: Path, number: int) -> FlaskClient:
-    """Return a browser for an inbox in which so many workbooks fail; each incident has an act and a silence."""
+    """Return a client for an inbox in which this many workbooks fail; each incident has an act and a silence."""
     client = make_app(database_url=f"sqlite:///{folder / f'{number}.sqlite3'}").test_client()
     inbox = services_of(client).inbox
     for place in range(number):

@@ -83,7 +83,7 @@ def test_pages_do_not_read_more_in_a_larger_inbox(make_app: Callable[..., Flask]
 
 @pytest.mark.second_stage
 def test_open_page_that_has_not_changed_costs_one_statement(client: FlaskClient, inbox: Inbox) -> None:
-    """A page that asks in the background reads the mark of the inbox only, and follows when the mark changes."""
+    """A request in the background only reads whether the inbox has changed, and gets a new page after a change."""
     fail(inbox)
     version = client.get("/").headers["ETag"]
     asking = {"X-Poll": "1", "If-None-Match": version}

@@ -65,7 +65,7 @@ def states(inbox: Inbox) -> dict[str, str]:
 
 
 def test_all_that_are_listed_are_acknowledged_once(client: FlaskClient, inbox: Inbox) -> None:
-    """Opening the link changes nothing; the form acts on the marked ones, each with a row of the audit log."""
+    """Opening the link changes nothing; the form acts on the selected incidents, each with a row of the audit log."""
     group_id = share(inbox, ["A <b>", "B", "C", "D"])
     path = path_of(inbox, group_id)
     page = client.get(path).text

@@ -40,7 +40,7 @@ def daily(server: Simulation) -> Schedule:
 
 
 def test_schedule_is_paused_and_resumed_once(server: Simulation) -> None:
-    """It is looked at first, so that nothing is done twice; the result says what was done."""
+    """The state is checked first, so that nothing is done twice; the result says what was done."""
     failed, succeeded = ("DatasourceRefreshFailed", "DatasourceRefreshSucceeded")
     with pytest.raises(Skip, match="dry run: schedule Daily extracts would be paused"):
         server.run(server.happen(failed, name="Orders"), 'pause = { schedule = "daily extracts", dry_run = true }')

@@ -72,7 +72,7 @@ class Receiver(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def system() -> Iterator[System]:
-    """Start a system that takes everything."""
+    """Start a system that accepts everything."""
     with System(lambda *_: 200) as made:
         thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

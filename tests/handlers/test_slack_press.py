@@ -127,7 +127,7 @@ def test_snooze_for_an_hour(story: Presses) -> None:
 
 
 def test_second_act_of_a_person_is_one_edit(story: Presses) -> None:
-    """The first press teaches the person's name; the next act has it when it is stored, so no second edit shows it."""
+    """The name is stored with the first press; the next act has it at once, so that one edit shows it."""
     story.refresh(FAILED)
     for minute, action in [(1, SNOOZE), (2, ACKNOWLEDGE)]:
         story.at(minute)

@@ -49,7 +49,7 @@ def test_use_is_counted_until_its_job_ends_without_effect(box: Inbox, event: Mak
 
 
 def test_replayed_job_is_counted_again(box: Inbox, event: Make, clock: Clock) -> None:
-    """Its earlier use counts no more, so that it has to stay within the limit like a new one."""
+    """Its earlier use no longer counts, so that it is subject to the limit like a new job."""
     first, second = claim(box, event, 2)
     since = datetime.fromtimestamp(clock(), UTC) - timedelta(days=1)
     assert box.action_uses.take(first, KEY, 1, since) is None

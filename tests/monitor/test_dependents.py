@@ -46,7 +46,7 @@ def test_dependent_workbooks_are_looked_up(site: Running, services: Services, in
 
 
 def test_refusal_ends_the_lookups_for_a_day(site: Running, services: Services, inbox: Inbox) -> None:
-    """A site without a Metadata API is asked once, and no error leaves the check."""
+    """A site without a Metadata API is queried once, and the check raises no error."""
     (source, *_) = [one.luid for one in services.client().datasources()]
     refreshed(inbox, services, source)
     check, now = DependentsCheck(inbox, services.client), utc_now()

@@ -68,7 +68,7 @@ def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord
         context.inbox.notice_groups.close(group)
         return
     if not upkeep.can_edit:
-        # Who cannot be shown later what joins, is notified once of all.
+        # A message that cannot be edited is sent when no more incidents join, so that it has all of them.
         complete_at = min(group.joined_at + WINDOW, group.created_at + CALM)
         if group.posted_at is None and context.now() < complete_at:
             raise RetryLater("more incidents may join the message", complete_at)
