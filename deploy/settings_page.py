@@ -44,7 +44,7 @@ Settings are read once, at start, from the environment and from the file `.env` 
 | line | value |
 |---|---|
 | `NAME=value` | `value`. Blanks around it are removed |
-| `NAME=value # comment` | `value`. A comment begins with `#` after a blank |
+| `NAME=value # comment` | `value`. A comment begins with `#` after a space |
 | `NAME='a # b ${c} \\d'` | the text between the quotation marks, unchanged; only `\\'` and `\\\\` are escapes |
 | `NAME="a \\"b\\""` | `a "b"`. Escapes are `\\" \\' \\\\ \\$ \\n \\r \\t`; any other backslash is an error |
 

@@ -25,7 +25,7 @@ class Model(BaseModel):
     @classmethod
     def _no_blank(cls, name: str) -> str:
         if " " in name:
-            raise ValueError("has a blank in it")
+            raise ValueError("has a space in it")
         return name
 
 
@@ -44,7 +44,7 @@ def invalid(**given: object) -> ValidationError:
         ({"flag": "no"}, 'flag: "no" should be true or false, without quotes', "flag: should be true or false"),
         ({"way": "oauth"}, "way: \"oauth\" should be 'pat' or 'jwt'", "way: should be 'pat' or 'jwt'"),
         ({"items": ()}, "items: [] should name 1 or more", "items: should name 1 or more"),
-        ({"name": "a b"}, "name: has a blank in it", "name: has a blank in it"),
+        ({"name": "a b"}, "name: has a space in it", "name: has a space in it"),
         ({"nmae": 1}, "nmae is not known here; did you mean name?", "nmae is not known"),
     ],
 )

@@ -20,7 +20,7 @@ class PagerDutyConfig(NamedConfig):
 
     keys: str = variable(
         "PAGERDUTY_KEYS",
-        "Integration keys of PagerDuty (Events API v2), one for each service: `data=R0123…`, separated by blanks or "
+        "Integration keys of PagerDuty (Events API v2), one for each service: `data=R0123…`, separated by spaces or "
         "commas, for `pagerduty:data`; the first one is `pagerduty`",
         secret=True,
         required=True,
@@ -34,7 +34,7 @@ class PagerDutyConfig(NamedConfig):
     webhook_secret: str = variable(
         "PAGERDUTY_WEBHOOK_SECRET",
         "Secret of the webhook subscription in PagerDuty that reports acknowledgements to `/pagerduty/events`; "
-        "several are separated by blanks or commas",
+        "several are separated by spaces or commas",
         secret=True,
     )
 

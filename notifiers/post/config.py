@@ -9,7 +9,7 @@ from typing import ClassVar
 from notifiers.config import variable
 from notifiers.named import NAME, NamedConfig
 
-# Between two tokens; one may itself contain a comma, and end with =. It begins at the first blank only, so that many of
+# Between two tokens; one may itself contain a comma, and end with =. It begins at the first space only, so that many of
 # them take no longer than other text.
 BETWEEN = re.compile(rf"(?<![\s,])[\s,]+(?={NAME.pattern}=)")
 
@@ -23,14 +23,14 @@ class PostConfig(NamedConfig):
 
     urls: str = variable(
         "POST_URLS",
-        "Programs that get messages as signed POST requests: `ops=https://ops.example.org/hooks`, separated by blanks "
+        "Programs that get messages as signed POST requests: `ops=https://ops.example.org/hooks`, separated by spaces "
         "or commas, for `post:ops`; the first one is `post`",
         secret=True,
         required=True,
     )
     secret: str = variable(
         "POST_SECRET",
-        "Secret of the signatures (`whsec_…`, Standard Webhooks); two, separated by a blank, during rotation",
+        "Secret of the signatures (`whsec_…`, Standard Webhooks); two, separated by a space, during rotation",
         secret=True,
         required=True,
     )
@@ -41,7 +41,7 @@ class PostConfig(NamedConfig):
     )
     tokens: str = variable(
         "POST_TOKENS",
-        "Tokens for the headers of `post` in rules, which name them: `airflow=eyJ…, dbt=dbtc_…`, separated by blanks "
+        "Tokens for the headers of `post` in rules, which name them: `airflow=eyJ…, dbt=dbtc_…`, separated by spaces "
         "or commas",
         secret=True,
     )

@@ -21,7 +21,7 @@ ADVICE = (
 
 
 def parse_secrets(text: str) -> list[bytes]:
-    """Return the secrets, separated by blanks. Raises ValueError that does not show them."""
+    """Return the secrets, separated by spaces. Raises ValueError that does not show them."""
     found = []
     for part in text.split():
         try:

@@ -18,7 +18,7 @@ class SlackWebhookConfig(NamedConfig):
 
     urls: str = variable(
         "SLACK_WEBHOOK_URLS",
-        "Slack's incoming webhooks, one for each channel: `bi=https://hooks.slack.com/services/…`, separated by blanks "
+        "Slack's incoming webhooks, one for each channel: `bi=https://hooks.slack.com/services/…`, separated by spaces "
         "or commas, for `slack_webhook:bi`; the first one is `slack_webhook`",
         secret=True,
         required=True,

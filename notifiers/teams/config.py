@@ -18,7 +18,7 @@ class TeamsConfig(NamedConfig):
 
     urls: str = variable(
         "TEAMS_URLS",
-        "Workflows that post to Teams, one for each channel: `bi=https://…&sig=…`, separated by blanks or commas, for "
+        "Workflows that post to Teams, one for each channel: `bi=https://…&sig=…`, separated by spaces or commas, for "
         "`teams:bi`; the first one is `teams`",
         secret=True,
         required=True,

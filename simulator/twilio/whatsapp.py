@@ -36,7 +36,7 @@ def rendered(form: Mapping[str, str], approved: str) -> tuple[str, int]:
 
 
 def _is_variable(value: object) -> bool:
-    # WhatsApp refuses empty variables, new lines, tabs, and more than four blanks in a row.
+    # WhatsApp refuses empty variables, new lines, tabs, and more than four spaces in a row.
     return (
         isinstance(value, str)
         and 0 < len(value) <= MAX_VARIABLE

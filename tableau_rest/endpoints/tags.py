@@ -67,7 +67,7 @@ def _labels(tags: Iterable[str]) -> Json:
     checked = [_checked(tag) for tag in ([tags] if isinstance(tags, str) else tags)]
     if not checked:
         raise ValueError("no tags were given")
-    # Tableau splits a label at blanks and commas unless it is in double quotes.
+    # Tableau splits a label at spaces and commas unless it is in double quotes.
     return {"tag": [{"label": f'"{tag}"' if " " in tag or "," in tag else tag} for tag in checked]}
 
 

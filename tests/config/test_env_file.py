@@ -19,7 +19,7 @@ from webhooks.config.env_file import EnvFileError, parse_env, read_env_file
         ("export N=value", "value"),
         ("  N=value\t", "value"),
         ("N=a=b==", "a=b=="),
-        # Comments begin after a blank.
+        # Comments begin after a space.
         ("N=abc== # comment", "abc=="),
         ("N=#bi   # team channel", "#bi"),
         ("N= #bi", "#bi"),

@@ -25,7 +25,7 @@ from webhooks.config.text_file import read_secret, read_text
     ],
 )
 def test_secret_is_read_from_any_unicode_file(content: bytes, tmp_path: Path) -> None:
-    """Byte-order marks, UTF-16 of PowerShell, and blanks and line ends around the secret do not count."""
+    """Byte-order marks, UTF-16 of PowerShell, and spaces and line ends around the secret do not count."""
     (tmp_path / "secret").write_bytes(content)
     assert read_secret(tmp_path / "secret") == "s3cret"
 

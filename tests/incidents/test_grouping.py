@@ -71,7 +71,7 @@ def test_warehouse_down_makes_two_messages() -> None:
 
 
 def reading(*databases: str, every: int = 240) -> list[Opening]:
-    """Return openings with this many seconds between them, whose content reads these databases (a blank divides)."""
+    """Return openings with this many seconds between them, whose content reads these databases (a space divides)."""
     times = [MIDNIGHT + timedelta(seconds=every * number) for number in range(len(databases))]
     return [
         Opening(f"i{number}", at, upstream=frozenset(names.split()))

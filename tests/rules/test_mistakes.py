@@ -25,11 +25,11 @@ def warnings(where: dict[str, Any], on: str | list[str] = "WorkbookCreated") -> 
         # Characters that no name has, or that cannot be seen.
         (
             {"project": " Finance"},
-            'project: " Finance" begins or ends with a blank, which no name does; did you mean "Finance"?',
+            'project: " Finance" begins or ends with a space, which no name does; did you mean "Finance"?',
         ),
         (
             {"tags": ["gold", "! draft"]},
-            'tags: " draft" begins or ends with a blank, which no name does; did you mean "draft"?',
+            'tags: " draft" begins or ends with a space, which no name does; did you mean "draft"?',
         ),
         ({"name": "Sales*\t"}, 'resource_name: "Sales*\\t" contains an invisible character at position 7, U+0009'),
         (
@@ -38,7 +38,7 @@ def warnings(where: dict[str, Any], on: str | list[str] = "WorkbookCreated") -> 
         ),
         (
             {"project": "My\u00a0Team"},
-            'a blank of another kind at position 3, U+00A0 no-break space; did you mean "My Team"?',
+            'a space of another kind at position 3, U+00A0 no-break space; did you mean "My Team"?',
         ),
         ({"name": "x" * 1001}, "has more than 1000 characters"),
         (
@@ -103,7 +103,7 @@ def test_decomposed_characters_match_composed_ones() -> None:
     [
         (["WorkbookCreated", "!Workbook*"], 'on: "WorkbookCreated" is excluded by "!Workbook*", so nothing matches'),
         ("Workbook.*", 'on: "Workbook.*" looks like a regular expression'),
-        ("WorkbookCreated ", 'on: "WorkbookCreated " begins or ends with a blank'),
+        ("WorkbookCreated ", 'on: "WorkbookCreated " begins or ends with a space'),
         ("WorkbookCreate", "WorkbookCreate is not a known event type; did you mean WorkbookCreated?"),
     ],
 )

@@ -247,7 +247,7 @@ def test_a_web_page_is_not_an_image(tiny: TinyTableau, client: Tableau) -> None:
 
 
 def test_tags_that_tableau_would_split_are_quoted(tiny: TinyTableau, client: Tableau) -> None:
-    """A label with a blank or a comma is sent in double quotes."""
+    """A label with a space or a comma is sent in double quotes."""
     tiny.replies[f"PUT workbooks/{LUID}/tags"] = Reply({"tags": {"tag": {"label": "two words"}}})
     assert client.add_tags(Content("workbook", LUID), ["two words", "plain", "a,b"]) == ("two words",)
     assert [tag["label"] for tag in tiny.asked[-1].json["tags"]["tag"]] == ['"two words"', "plain", '"a,b"']
@@ -546,7 +546,7 @@ def test_a_running_refresh_has_an_error_of_its_own(tiny: TinyTableau, client: Ta
 
 
 def test_filters_are_encoded_as_tableau_expects(tiny: TinyTableau, client: Tableau) -> None:
-    """Punctuation stays, blanks are encoded, times are in UTC."""
+    """Punctuation stays, spaces are encoded, times are in UTC."""
     tiny.replies["GET jobs"] = jobs_page()
     list(client.jobs(where("title", "eq", "A B+C/ä"), "status:eq:Failed", where("createdAt", "gte", AT)))
     assert (

@@ -287,7 +287,7 @@ def test_content_is_deleted(tableau: Tableau) -> None:
 
 
 def test_tags_are_added_and_removed(tableau: Tableau) -> None:
-    """A tag with a blank in it stays one tag."""
+    """A tag with a space in it stays one tag."""
     book = next(tableau.workbooks())
     assert {"badly named", "x"} <= set(tableau.add_tags(book, ["badly named", "x"]))
     tableau.delete_tag(book, "badly named")

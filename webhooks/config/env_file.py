@@ -1,7 +1,7 @@
 r"""Parse env files such as `.env`, strictly: a line that has no meaning is an error, never ignored.
 
     # a comment
-    NAME=value                   # blanks around the value are removed, and a comment after a blank
+    NAME=value                   # spaces around the value are removed, and a comment after a space
     NAME='value # with $ and \'  literal; \' is a quotation mark, \\ a backslash
     NAME="value"                 \" \' \\ \$ \n \r \t are escapes, other backslashes are errors
     export NAME=value            as in a shell

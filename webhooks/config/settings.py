@@ -84,7 +84,7 @@ class Settings(NotifierSettings):
     )
     tableau_ca_spare_secret_value: SecretStr = Field(SecretStr(""), description="The connected app's second secret")
     tableau_ca_scopes: str = Field(
-        "", description="Scopes to request, separated by blanks, for `jwt`. If empty, those that the server needs"
+        "", description="Scopes to request, separated by spaces, for `jwt`. If empty, those that the server needs"
     )
     tableau_pat_name: str = Field(
         "",

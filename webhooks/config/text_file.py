@@ -37,7 +37,7 @@ def read_text(path: Path) -> str:
 
 
 def read_secret(path: Path) -> str:
-    """Return the secret in a file, without blanks and line ends around it.
+    """Return the secret in a file, without spaces and line ends around it.
 
     Raises OSError, and ValueError that completes the sentence "The file …"; the secret is not in the message.
     """

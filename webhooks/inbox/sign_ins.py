@@ -21,7 +21,7 @@ PERIOD_SECONDS = 900.0
 # After so many failures of one account from all addresses together, those that no one is signed in from have to wait:
 # guesses from many addresses are slow, and do not lock out the people who work with the pages.
 MAX_OF_ACCOUNT = 100
-# Failures of accounts are stored beside those of addresses, which have no blanks.
+# Failures of accounts are stored beside those of addresses, which have no spaces.
 ACCOUNT = "account "
 TOKEN_BYTES = 32
 # What tokens begin with, so that programs that search for leaked secrets find them.

@@ -43,7 +43,7 @@ class Change:
 
 
 def is_ours(webhook: Webhook, label: str) -> bool:
-    """Return whether this server created the webhook: its name is the label, a blank, and an event type."""
+    """Return whether this server created the webhook: its name is the label, a space, and an event type."""
     prefix, _, event_type = webhook.name.rpartition(" ")
     return prefix == label and EVENT_TYPE.fullmatch(event_type) is not None
 

@@ -15,7 +15,7 @@ from webhooks.text import INVISIBLE, JOINERS, cut, escape_invisible
 
 # The pattern for a value that is absent, such as the project of content in a Personal Space.
 NONE = "(none)"
-# They look like a blank and are none; others, such as the ideographic space, are usual in names.
+# They look like a space and are none; others, such as the ideographic space, are usual in names.
 FIXED_BLANKS = "\u00a0\u2007\u202f"
 LUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 PART_OF_LUID = re.compile(r"[0-9a-f*?-]+", re.IGNORECASE)
@@ -58,11 +58,11 @@ def _character_problem(glob: str) -> str:
     meant = _quoted(visible.strip())
     for position, character in enumerate(glob, 1):
         if _is_invisible(character) or character in FIXED_BLANKS:
-            kind = "a blank of another kind" if character in FIXED_BLANKS else "an invisible character"
+            kind = "a space of another kind" if character in FIXED_BLANKS else "an invisible character"
             name = unicodedata.name(character, "control character").lower()
             return f"contains {kind} at position {position}, U+{ord(character):04X} {name}; did you mean {meant}?"
     if glob != glob.strip():
-        return f"begins or ends with a blank, which no name does; did you mean {meant}?"
+        return f"begins or ends with a space, which no name does; did you mean {meant}?"
     if len(glob) > MAX_COMPARED and not is_glob(glob):
         return f"has more than {MAX_COMPARED} characters, and no name is so long"
     if REGULAR_EXPRESSION.search(glob):

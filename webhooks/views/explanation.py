@@ -70,7 +70,9 @@ PRESSED = Decision("incident", "Button", MATCHED, "a person pressed it in Slack,
 BY_PEOPLE = {
     SLACK_PRESS: PRESSED,
     SLACK_GROUP_PRESS: PRESSED,
-    JOINT_ACT: Decision("incident", "Acts", MATCHED, "a person used a link of a message, or acted in PagerDuty"),
+    JOINT_ACT: Decision(
+        "incident", "Link or PagerDuty", MATCHED, "a person used a link of a message, or acted in PagerDuty"
+    ),
     REFRESH_INCIDENT: Decision("incident", "Refresh again", MATCHED, "a person asked for it on a page"),
     SMS_REPLY: Decision("incident", "Reply", MATCHED, "a person replied to a text message, and gets an answer"),
 }

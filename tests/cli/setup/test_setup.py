@@ -150,7 +150,7 @@ def test_answers_in_a_terminal_can_be_corrected(site: simulator.Running, tmp_pat
     "value", ["plain", "", "with blank", "a'b\"c\\d", "#bi", "$x ${y}", "trailing\\", " edges ", "ümlaut", "a=b # c"]
 )
 def test_written_value_is_read_as_it_was(value: str) -> None:
-    """The env file's reader returns every secret as it was, with blanks, quotation marks and backslashes."""
+    """The env file's reader returns every secret as it was, with spaces, quotation marks and backslashes."""
     text = set_variables("# a comment\nA=old # note\nB=2\nA=again\n", {"A": value, "C": value})
     assert parse_env(text) == {"A": value, "B": "2", "C": value}
     assert text.startswith("# a comment\n")

@@ -31,7 +31,7 @@ def test_printable_text_cannot_control_the_terminal(value: object, shown: str) -
 
 
 def test_table_in_a_pipe_is_aligned_and_whole() -> None:
-    """A pipe gets no colours, no shortened text and no trailing blanks; wide characters count as two."""
+    """A pipe gets no colours, no shortened text and no trailing spaces; wide characters count as two."""
     out = io.StringIO()
     rows = [["1", Text("x" * 300, style="red"), "done"], ["22", "売上", "dead"]]
     terminal.show(terminal.table(["ID", "RESOURCE", "STATE"], rows, flexible=["RESOURCE"]), stream=out)
