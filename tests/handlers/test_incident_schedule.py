@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.handlers.test_incident_notices import FAILED, SUCCEEDED, Story, story
@@ -72,18 +74,55 @@ def test_one_list_serves_many_failures(story: Story) -> None:
     assert calls(story, "extractRefreshes") - before == 1
 
 
+def fail(story: Story, minutes: float, reason: str) -> None:
+    """Let a refresh fail at that time, whose event waits."""
+    story.at(minutes)
+    caused = story.simulation.cause(FAILED, name="Sales", reason=reason)
+    times = {"created_at": f"{story.now:%Y-%m-%dT%H:%M:%SZ}", "text": ""}
+    story.simulation.inbox.events.receive(story.simulation.event(**{**caused.payload, **times}))
+    newest = max(story.simulation.running.world.home.jobs.values(), key=lambda job: job.created_at)
+    newest.completed_at = newest.started_at = story.now
+
+
 def test_backlog_of_one_content_asks_about_its_last_failure(story: Story) -> None:
     """Of failures that wait together, the first and the last one ask Tableau; the message shows the last reason."""
     for number in range(8):
-        story.at(10 * number)
-        caused = story.simulation.cause(FAILED, name="Sales", reason=f"Reason {number}")
-        times = {"created_at": f"{story.now:%Y-%m-%dT%H:%M:%SZ}", "text": ""}
-        story.simulation.inbox.events.receive(story.simulation.event(**{**caused.payload, **times}))
-        newest = max(story.simulation.running.world.home.jobs.values(), key=lambda job: job.created_at)
-        newest.completed_at = newest.started_at = story.now
+        fail(story, 10 * number, f"Reason {number}")
     story.work()
     (text,) = story.top_level
     assert "Reason 7" in text
     assert "Failures: 8 in a row" in text
     # The list of jobs, and the job in it, for each of the two.
     assert calls(story, "/jobs") == 4
+
+
+@pytest.mark.parametrize("later", ["other hour", "other rule", "other reason", "history"])
+def test_earlier_failure_asks_if_the_later_one_does_not(story: Story, later: str) -> None:
+    """A later failure that has no job of the rule, or one that does nothing, does not keep an earlier one from asking.
+
+    The message has the reason of the last failure that the rule is about, and Tableau's count of failures.
+    """
+    story.start = story.now = story.now.replace(hour=4, minute=0, second=0)
+    actions = {
+        "other hour": 'where = { hour = "4" }\nnotify = "slack:#bi"',
+        "other rule": f'''where = {{ hour = "5" }}\nstop = true\nnotify = {{ to = "console", each = true }}
+            [[rule]]\nname = "S"\non = "{FAILED}"\nnotify = "slack:#bi"''',
+        "other reason": 'where = { reason = "Reason*" }\nnotify = "slack:#bi"',
+    }
+    story.action = actions.get(later, story.action)
+    fail(story, 0, "Reason 0")
+    story.work()
+    fail(story, 20, "Reason 1")
+    if later == "history":
+        story.at(70)
+        (record,) = story.simulation.inbox.incidents.list()
+        last = story.simulation.inbox.incidents.get(record.id).incident.runs[-1].evidence[0]
+        story.simulation.inbox.incidents.learn(
+            replace(last, source="job list", event_id=None, ended_at=story.now, reason="", job_luid="later")
+        )
+    else:
+        fail(story, 70, "Disk full")
+    story.work()
+    (text,) = story.top_level
+    assert "Reason 1" in text
+    assert f"{2 if later == 'history' else 3} of 5 before Tableau suspends" in text

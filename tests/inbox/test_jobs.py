@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
+from sqlalchemy import Connection
 
 from tests.inbox.conftest import Plan, only_job, outcomes
 from tests.support.databases import NOTIFY, Clock
 from webhooks.errors import LeaseLost
 from webhooks.event import Event
 from webhooks.inbox import Inbox
-from webhooks.inbox.jobs import MAX_LOSSES
+from webhooks.inbox.jobs import LIKE, MAX_LOSSES
 from webhooks.job import Job, JobState
 
 
@@ -253,3 +256,35 @@ def test_error_with_a_nul_is_stored(box: Inbox, planned: Plan) -> None:
     planned()
     box.dead_letters.dead_letter(box.jobs.claim("me", 1, 30)[0], "no such name: a\0b")
     assert only_job(box).error == "no such name: a\ufffdb"
+
+
+def test_like_jobs_are_found_by_an_index(box: Inbox, planned: Plan) -> None:
+    """A job of the same key counts if it is done, or open under one of the conditions; the search reads few rows."""
+    where = {"project": ["Finance*"]}
+    planned(5, replace(NOTIFY, where=where))
+    own, done, skipped, dead, running = box.jobs.claim("me", 5, 30)
+    box.jobs.finish(done)
+    box.jobs.skip(skipped, "project is Sales")
+    box.dead_letters.dead_letter(dead, "channel_not_found")
+
+    def found(*others: Job, conditions: Sequence[dict[str, object]] = ({}, own.where), key: str = own.key) -> bool:
+        return box.jobs.has_like(replace(own, key=key), [other.event.id or 0 for other in others], conditions)
+
+    assert found(done, conditions=())
+    assert found(skipped, running)
+    assert not found(running, conditions=[{}])
+    assert not found(skipped, dead)
+    assert not found(done, running, key="another")
+    assert not found()
+
+    def plan(connection: Connection) -> str:
+        options = {"compile_kwargs": {"literal_binds": True}}
+        compiled = LIKE.params(event_ids=[1, 2], key=own.key, conditions=["{}"]).compile(connection, **options)
+        is_sqlite = connection.dialect.name == "sqlite"
+        if not is_sqlite:
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        explained = connection.exec_driver_sql(f"EXPLAIN {'QUERY PLAN ' if is_sqlite else ''}{compiled}")
+        return str(explained.mappings().all())
+
+    explained = box.store.write(plan)
+    assert re.search(r"sqlite_autoindex_jobs_1 \(event_id=\? AND key=\?|jobs_event_id_key", explained), explained

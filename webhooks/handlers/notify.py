@@ -19,6 +19,7 @@ from webhooks.context.schedules import find_downstream, find_schedule
 from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER, ROUTES
 from webhooks.errors import Permanent
 from webhooks.event import MONITOR, Event
+from webhooks.handlers.backlog import notice_of_later_failure
 from webhooks.handlers.notice import bring_up_to_date, with_address
 from webhooks.incidents import Policy, ResourceDetails, RunEvidence, evidence
 from webhooks.incidents.grouping import OWN_REASONS
@@ -161,7 +162,8 @@ def _notify_of_incident(
     context: Context, params: NotifyParams, record: IncidentRecord, picture: Callable[[], Picture | None] | None
 ) -> None:
     """Let the destination have a notice of the incident, and bring it up to date."""
-    if (known_notice := _notice_of_later_failure(context, params, record)) is not None:
+    known_notice = None if params.to in FROM_TABLEAU else notice_of_later_failure(context, params.to, record)
+    if known_notice is not None:
         bring_up_to_date(context, known_notice.id, picture)
         return
     try:
@@ -200,19 +202,6 @@ def _notify_of_incident(
     if details != known:
         context.inbox.incidents.save_details(record.id, details)
     bring_up_to_date(context, notice.id, picture)
-
-
-def _notice_of_later_failure(context: Context, params: NotifyParams, record: IncidentRecord) -> NoticeRecord | None:
-    """Return the rule's notice if a later failure is known already, whose job asks Tableau about the content.
-
-    In a backlog, as of a storm, most of the requests would be about earlier failures. None if this job has to ask.
-    """
-    piece, last = evidence(context.event), record.incident.last_failure_at
-    is_earlier = piece is not None and last is not None and piece.at < last
-    if not is_earlier or params.to in FROM_TABLEAU or not (record.details.link or record.details.problem):
-        return None
-    to = with_address(context, params.to)
-    return next((one for one in record.notices if one.destination == to and one.rule == context.job.rule), None)
 
 
 def _register(context: Context, params: NotifyParams, record: IncidentRecord, to: str) -> NoticeRecord:

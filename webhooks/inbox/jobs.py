@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, or_, select, text, update
@@ -16,7 +17,7 @@ from webhooks.inbox.events import Events, JobPlanner
 from webhooks.inbox.queries import JOB_QUERY
 from webhooks.inbox.records import event_of, job_of
 from webhooks.inbox.schema import OPEN, URGENT, events, jobs
-from webhooks.job import Job, JobState
+from webhooks.job import OPEN_STATES, Job, JobState
 
 # After this many worker deaths the job is taken to be their cause.
 MAX_LOSSES = 5
@@ -66,6 +67,19 @@ CLAIM = (
         started_at=bindparam("new_started_at"),
         finished_at=None,
     )
+)
+# An index leads from each event to the job of that key. As texts, the conditions are the same if they are equal.
+LIKE = (
+    select(jobs.c.id)
+    .where(
+        jobs.c.event_id.in_(bindparam("event_ids", expanding=True)),
+        jobs.c.key == bindparam("key"),
+        or_(
+            jobs.c.state == JobState.DONE,
+            and_(jobs.c.state.in_(OPEN_STATES), jobs.c.conditions.in_(bindparam("conditions", expanding=True))),
+        ),
+    )
+    .limit(1)
 )
 
 
@@ -134,6 +148,11 @@ class Jobs:
             return list(connection.execute(WAITING, values).scalars())
 
         return self._store.read(read)
+
+    def has_like(self, job: Job, event_ids: Sequence[int], conditions: Sequence[Mapping[str, Any]]) -> bool:
+        """Return whether one of the events has the job of the same key done, or open under one of these conditions."""
+        values = {"event_ids": event_ids, "key": job.key, "conditions": [json.dumps(dict(one)) for one in conditions]}
+        return bool(event_ids) and self._store.scalar(LIKE, values) is not None
 
     def renew(self, owner: str, job_ids: Iterable[int], lease: float) -> set[int]:
         """Extend the leases of the owner's running jobs, and return the ids of those that it has lost."""
