@@ -17,6 +17,7 @@ from webhooks.config.environment import require_free_address
 from webhooks.config.settings import Settings, is_flask_command, load_environment, misspelt_variables
 from webhooks.event import MAX_BYTES
 from webhooks.services import Services
+from webhooks.short_process import collect_as_usual
 from webhooks.tracing import TRACING
 
 log = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ def _prepare_flask_run(context: click.Context, services: Services) -> None:
         check_startup(services)
     except RuntimeError as error:
         raise click.ClickException(str(error)) from None
+    collect_as_usual()
     reloads = get_debug_flag() if context.params["reload"] is None else context.params["reload"]
     if is_running_from_reloader() or not reloads:
         services.start_worker()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+from flask.cli import run_command
 
-from webhooks.app import check_startup
+from webhooks.app import _prepare_flask_run, check_startup
 from webhooks.config.settings import ROOT, Settings
 from webhooks.services import Services
+from webhooks.short_process import LONG_AFTER
 
 SITE = {"TABLEAU_DOMAIN": "http://127.0.0.1:9", "TABLEAU_PAT_NAME": "a", "TABLEAU_PAT_SECRET": "b", "PORT": "0"}
 GUNICORN = ("-m", "gunicorn", "index:app")
@@ -52,3 +56,16 @@ def test_probable_mistakes_are_logged_at_start(tmp_path: Path, caplog: pytest.Lo
     with caplog.at_level("WARNING"):
         check_startup(Services(Settings(_env_file=None, rules_file=file, **known)))
     assert 'rule 1 "A" (line 3): WorkbookCreatd is not a known event type' in caplog.text
+
+
+def test_flask_run_collects_garbage_as_a_server() -> None:
+    """The thresholds for commands, which end soon, are not those of `flask run`."""
+    known = {"tableau_domain": "http://127.0.0.1:9", "tableau_pat_name": "a", "tableau_pat_secret": "b"}
+    context, before = click.Context(run_command), gc.get_threshold()
+    context.params = {"reload": True}
+    gc.set_threshold(LONG_AFTER)
+    try:
+        _prepare_flask_run(context, Services(Settings(_env_file=None, **known)))
+        assert gc.get_threshold() == before
+    finally:
+        gc.set_threshold(*before)

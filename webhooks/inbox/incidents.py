@@ -177,7 +177,8 @@ class Incidents:
         example, or a request that was repeated.
         """
 
-        def save(connection: Connection) -> IncidentRecord:
+        def save(connection: Connection) -> tuple[IncidentRecord, bool]:
+            self.lock(connection, [incident_id])
             own = (incidents.c.id == incident_id, *self._scope.incidents())
             key = connection.execute(select(incidents.c.key).where(*own)).scalar()
             if key is None:
@@ -186,14 +187,15 @@ class Incidents:
                 record = self._load(connection, incident_id)
                 current = (record.incident.state, record.incident.quiet_by, record.incident.quiet_until)
                 if current == ("acknowledged", act.by, act.until):
-                    return record
+                    return record, False
             act_id = self.insert_act(connection, incident_id, key, act, origin=origin)
             self.refresh(connection, incident_id, cause=f"act {act_id}")
-            return self._load(connection, incident_id)
+            return self._load(connection, incident_id), True
 
-        record = self._store.write(save)
-        log_act(act.kind, f"incident {incident_id}", by=act.by, origin=origin, event_id=record.event_id)
-        self.announce()
+        record, is_new = self._store.write(save)
+        if is_new:
+            log_act(act.kind, f"incident {incident_id}", by=act.by, origin=origin, event_id=record.event_id)
+            self.announce()
         return record
 
     def request_refresh(self, incident_id: int, *, by: str, origin: str) -> None:
@@ -247,6 +249,7 @@ class Incidents:
         """Compute incidents with their new acts, a few in each transaction, and let the notices be updated."""
 
         def refresh(connection: Connection, ids: Sequence[int]) -> None:
+            self.lock(connection, ids)
             stored = connection.execute(select(incidents.c.id).where(incidents.c.id.in_(ids))).scalars().all()
             for incident_id in stored:
                 self.refresh(connection, incident_id, cause=cause)
@@ -262,6 +265,15 @@ class Incidents:
         except UnknownIncident:
             return None
         return record if key in record.incident.ids else None
+
+    def lock(self, connection: Connection, incident_ids: Collection[int]) -> None:
+        """Let other transactions wait that change the content of these incidents, until the end of this one.
+
+        Before an act, so that what it depends on stays as it is read; all at once and before the row of the audit log,
+        so that no two transactions wait for each other.
+        """
+        contents = select(incidents.c.resource_luid).where(incidents.c.id.in_(incident_ids))
+        self._store.serialize(connection, connection.execute(contents).scalars().all())
 
     def insert_act(self, connection: Connection, incident_id: int, key: str, act: Act, *, origin: str) -> int:
         """Store an act and its row of the audit log within a transaction, and return its number.
@@ -326,9 +338,12 @@ class Incidents:
         def wake(connection: Connection) -> int:
             now = self._store.now(connection)
             wall = self._store.to_wall(now)
-            due = select(incidents).where(incidents.c.due_at.is_not(None), incidents.c.due_at <= wall).limit(limit)
-            rows = connection.execute(due.with_for_update(skip_locked=True)).mappings().all()
-            self._store.serialize(connection, [row["resource_luid"] for row in rows])
+            due = (incidents.c.due_at.is_not(None), incidents.c.due_at <= wall)
+            ids = connection.execute(select(incidents.c.id).where(*due).limit(limit)).scalars().all()
+            self.lock(connection, ids)
+            # Those that another process has not woken meanwhile.
+            still_due = select(incidents).where(incidents.c.id.in_(ids), *due).with_for_update(skip_locked=True)
+            rows = connection.execute(still_due).mappings().all()
             for row in rows:
                 resource = (row["site_luid"], row["resource_luid"])
                 changes = {resource: from_timestamp(row["opened_at"])}

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, func, select
+from sqlalchemy import Connection, RowMapping, Select, delete, func, select, update
 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.audit import log_act
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.incident_records import IncidentRecord
 from webhooks.inbox.incidents import Incidents
 from webhooks.inbox.job_rows import insert_jobs, job_row
 from webhooks.inbox.people import known_name
@@ -31,10 +32,11 @@ MAX_ATTEMPTS = 5
 # The states of incidents that an act changes, and those of the incidents of a group that one for all of them changes.
 CHANGED_BY = {"acknowledge": {"open", "snoozed"}, "snooze": {"open", "acknowledged", "snoozed"}}
 CHANGED_IN_GROUP = {"acknowledge": {"open", "snoozed"}, "snooze": {"open"}}
+# The states that these acts lead to.
+STATE_AFTER = {"acknowledge": "acknowledged", "snooze": "snoozed"}
 
-
-# The incidents with the notices about them.
-MEMBERS = select(incidents.c.id, incidents.c.key, incidents.c.state, incidents.c.event_id).join(notices)
+# The numbers of the incidents with the notices about them.
+MEMBERS = select(incidents.c.id).join(notices)
 # The id of an alert that this server made: without characters that have a meaning in a pattern or in JSON.
 ALERT = re.compile(r"[0-9A-Za-z-]{1,100}", re.ASCII)
 
@@ -55,10 +57,11 @@ class Presses:
         incident when the button was made, so that a button of another server finds none.
         """
 
-        def record(connection: Connection) -> tuple[str | None, int | None]:
+        def record(connection: Connection) -> tuple[str | None, IncidentRecord | None]:
             wall = self._remember(connection, key)
             if wall is None:
                 return None, None
+            self._incidents.lock(connection, [incident_id])
             found = self._incidents.find(connection, incident_id, incident_key)
             problem = _problem({found.incident.state} if found else set(), CHANGED_BY[act.kind] if act else None)
             event_id = self._event(connection, [found.event_id] if found else [])
@@ -72,11 +75,11 @@ class Presses:
             self._answer(connection, event_id, NewJob(f"press {key}", SLACK_PRESS, params=values), wall)
             if "act" in values:
                 self._incidents.refresh(connection, incident_id, cause=f"act {values['act']}")
-            return problem, event_id
+            return problem, found if "act" in values else None
 
-        problem, event_id = self._store.write(record)
-        if act and problem == "" and event_id is not None:
-            log_act(act.kind, f"incident {incident_id}", by=act.by, origin="Slack", event_id=event_id)
+        problem, changed = self._store.write(record)
+        if act and changed:
+            log_act(act.kind, f"incident {incident_id}", by=act.by, origin="Slack", event_id=changed.event_id)
         self._incidents.announce()
         return problem
 
@@ -87,18 +90,18 @@ class Presses:
         another server finds none. The job computes the incidents: for hundreds it takes longer than Slack waits.
         """
 
-        def record(connection: Connection) -> tuple[str | None, list[int]]:
+        def record(connection: Connection) -> tuple[str | None, list[RowMapping]]:
             wall = self._remember(connection, key)
             if wall is None:
                 return None, []
             stored = connection.execute(select(notice_groups.c.posted).where(notice_groups.c.id == group_id)).scalar()
             message = (json.loads(stored) if stored else {}).get("message") or {}
             is_current = (message.get("channel"), message.get("id")) == (params["channel"], params["message"])
-            theirs = MEMBERS.where(notices.c.group_id == group_id).order_by(incidents.c.id)
-            members = connection.execute(theirs).mappings().all() if is_current else []
+            theirs = MEMBERS.where(notices.c.group_id == group_id)
+            members = self._members(connection, theirs) if is_current else []
             changing = CHANGED_IN_GROUP[act.kind] if act else None
             problem = _problem({row["state"] for row in members}, changing)
-            changed = [row for row in members if row["state"] in (changing or ()) and not problem]
+            changed = [row for row in members if row["state"] in (changing or ())]
             event_id = self._event(connection, [row["event_id"] for row in members])
             values = {**params, "group": group_id, "problem": problem, "acts": [], "incidents": []}
             if act and event_id is not None:
@@ -107,12 +110,11 @@ class Presses:
                 values["acts"] = self._insert_acts(connection, changed, pressed, "Slack")
                 values["incidents"] = [row["id"] for row in changed]
             self._answer(connection, event_id, NewJob(f"press {key}", SLACK_GROUP_PRESS, params=values), wall)
-            return problem, values["incidents"]
+            return problem, changed if values["acts"] else []
 
-        problem, changed_ids = self._store.write(record)
+        problem, changed = self._store.write(record)
         if act:
-            for incident_id in changed_ids:
-                log_act(act.kind, f"incident {incident_id} group={group_id}", by=act.by, origin="Slack")
+            _log_acts(changed, act, "Slack", group_id)
         self._incidents.announce()
         return problem
 
@@ -122,13 +124,14 @@ class Presses:
         Returns how many incidents it changes. `origin` is where it was done.
         """
 
-        def save(connection: Connection) -> int:
-            theirs = MEMBERS.where(notices.c.group_id == group_id, incidents.c.id.in_(chosen)).order_by(incidents.c.id)
-            return self._act_on(connection, connection.execute(theirs).mappings().all(), act, origin)
+        def save(connection: Connection) -> list[RowMapping]:
+            theirs = MEMBERS.where(notices.c.group_id == group_id, incidents.c.id.in_(chosen))
+            return self._act_on(connection, self._members(connection, theirs), act, origin, group_id)
 
         changed = self._store.write(save)
+        _log_acts(changed, act, origin, group_id)
         self._incidents.announce()
-        return changed
+        return len(changed)
 
     def record_alert(self, key: str, alert: str, act: Act, *, origin: str) -> int | None:
         """Store what a person did about an alert in another service, for each incident of the alert that it changes.
@@ -143,32 +146,50 @@ class Presses:
         groups = select(notice_groups.c.id).where(notice_groups.c.posted.contains(stored))
         of_group = MEMBERS.where(notices.c.group_id.in_(groups))
 
-        def save(connection: Connection) -> int | None:
+        def save(connection: Connection) -> list[RowMapping] | None:
             if self._remember(connection, f"{origin} {key}") is None:
                 return None
-            rows: list[RowMapping] = []
-            for query in (of_incident, of_group):
-                still_open = query.where(incidents.c.closed_at.is_(None)).order_by(incidents.c.id)
-                rows += connection.execute(still_open).mappings().all()
-            return self._act_on(connection, rows, act, origin)
+            still_open = [query.where(incidents.c.closed_at.is_(None)) for query in (of_incident, of_group)]
+            return self._act_on(connection, self._members(connection, *still_open), act, origin)
 
         changed = self._store.write(save)
+        _log_acts(changed or (), act, origin)
         self._incidents.announce()
-        return changed
+        return None if changed is None else len(changed)
 
-    def _act_on(self, connection: Connection, rows: Iterable[RowMapping], act: Act, origin: str) -> int:
-        """Store the act for those incidents that it changes, and the job that computes them; return how many."""
-        changed = list({row["id"]: row for row in rows if row["state"] in CHANGED_IN_GROUP[act.kind]}.values())
+    def _members(self, connection: Connection, *queries: Select[int]) -> Sequence[RowMapping]:
+        """Return the incidents with these numbers, each once, as they are until the end of the transaction."""
+        ids = {number for query in queries for number in connection.execute(query).scalars()}
+        self._incidents.lock(connection, ids)
+        columns = incidents.c.id, incidents.c.key, incidents.c.state, incidents.c.event_id
+        # Read after the lock: others may have acted until then.
+        return (
+            connection.execute(select(*columns).where(incidents.c.id.in_(ids)).order_by(incidents.c.id))
+            .mappings()
+            .all()
+        )
+
+    def _act_on(
+        self, connection: Connection, rows: Iterable[RowMapping], act: Act, origin: str, group_id: int | None = None
+    ) -> list[RowMapping]:
+        """Store the act for those incidents that it changes, and the job that computes them; return their rows."""
+        changed = [row for row in rows if row["state"] in CHANGED_IN_GROUP[act.kind]]
         if not changed:
-            return 0
+            return []
         wall = self._store.to_wall(self._store.now(connection))
         ids = self._insert_acts(connection, changed, replace(act, at=from_timestamp(wall)), origin)
-        params = {"incidents": [row["id"] for row in changed], "origin": origin}
+        params = {"incidents": [row["id"] for row in changed], "origin": origin, "group": group_id}
         event_id = self._event(connection, [row["event_id"] for row in changed])
         self._answer(connection, event_id, NewJob(f"joint act {ids[0]}", JOINT_ACT, params=params), wall)
-        return len(changed)
+        return changed
 
-    def _insert_acts(self, connection: Connection, rows: Iterable[RowMapping], act: Act, origin: str) -> list[int]:
+    def _insert_acts(self, connection: Connection, rows: Collection[RowMapping], act: Act, origin: str) -> list[int]:
+        """Store the act for each of these incidents, and what it changes: the next act may come before the job."""
+        quiet = {"state": STATE_AFTER[act.kind], "quiet_by": act.by, "quiet_until": act.until and act.until.timestamp()}
+        these = incidents.c.id.in_([row["id"] for row in rows])
+        # As the job will compute it: an end that is over changes nothing.
+        if act.until is None or act.until > act.at:
+            connection.execute(update(incidents).where(these).values(quiet))
         return [self._incidents.insert_act(connection, row["id"], row["key"], act, origin=origin) for row in rows]
 
     def _remember(self, connection: Connection, key: str) -> float | None:
@@ -190,6 +211,12 @@ class Presses:
             urgent = replace(job, max_attempts=MAX_ATTEMPTS, urgent=True)
             times = {"due_at": self._store.now(connection), "created_at": wall}
             insert_jobs(connection, [job_row(event_id, urgent) | times])
+
+
+def _log_acts(changed: Iterable[RowMapping], act: Act, origin: str, group_id: int | None = None) -> None:
+    group = "" if group_id is None else f" group={group_id}"
+    for row in changed:
+        log_act(act.kind, f"incident {row['id']}{group}", by=act.by, origin=origin, event_id=row["event_id"])
 
 
 def _problem(states: set[str], changing: set[str] | None) -> str:

@@ -32,7 +32,7 @@ class SmsReplies:
         """
         new = self._store.upsert(presses).on_conflict_do_nothing(index_elements=["key"]).returning(presses.c.key)
 
-        acknowledged: list[int] = []
+        acknowledged: list[tuple[int, int | None]] = []
 
         def record(connection: Connection) -> str:
             acknowledged.clear()
@@ -40,6 +40,8 @@ class SmsReplies:
             wall = self._store.to_wall(now)
             if connection.execute(new, {"key": f"{SMS_PREFIX}{sid}", "received_at": wall}).first() is None:
                 return "repeated request"
+            self._incidents.lock(connection, [one.number for one in self._candidates(connection, destinations)])
+            # Read after the lock: others may have acted until then.
             candidates = self._candidates(connection, destinations)
             known = select(notices.c.id).where(notices.c.destination.in_(destinations)).limit(1)
             event_id = connection.execute(select(func.max(events.c.id))).scalar()
@@ -58,12 +60,13 @@ class SmsReplies:
             insert_jobs(connection, [job_row(event_id, job) | {"due_at": now, "created_at": wall}])
             for one, act_id in zip(choice.incidents, acted, strict=False):
                 self._incidents.refresh(connection, one.number, cause=f"act {act_id}")
-                acknowledged.append(one.number)
+                its_event = select(incidents.c.event_id).where(incidents.c.id == one.number)
+                acknowledged.append((one.number, connection.execute(its_event).scalar()))
             return f"acknowledged {len(acted)}" if acted else f"nothing acknowledged: {choice.problem}"
 
         outcome = self._store.write(record)
-        for number in acknowledged:
-            log_act("acknowledge", f"incident {number}", by=sender, origin="SMS")
+        for number, its_event_id in acknowledged:
+            log_act("acknowledge", f"incident {number}", by=sender, origin="SMS", event_id=its_event_id)
         self._incidents.announce()
         return outcome
 

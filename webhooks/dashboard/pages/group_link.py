@@ -35,7 +35,7 @@ def act(visit: Visit, link: ActLink, author: str, invalid: str, find_author: Cal
     new, origin = link.act(find_author(), visit.now), f"link {link.destination}"
     changed = visit.services.inbox.presses.act_together(link.number, theirs, new, origin=origin)
     if not changed:
-        # Someone else was faster; the job that computes the states may not have run.
+        # Someone else was faster.
         return _page(link, _members(visit, link, invalid), author)
     return _page(link, members, author, changed=changed)
 
