@@ -49,21 +49,23 @@ class PostConfig(NamedConfig):
     def secrets(self) -> list[str]:
         """Return the addresses and their parts that look like tokens, and each secret."""
         keys = self.secret.split()
-        parts = [part.partition("=")[2] or part for part in BETWEEN.split(self.tokens)]
-        return [*super().secrets(), *keys, *(key.removeprefix("whsec_") for key in keys), *filter(None, parts)]
+        tokens = [part.partition("=")[2] or part for part in self._token_parts()]
+        return [*super().secrets(), *keys, *(key.removeprefix("whsec_") for key in keys), *tokens]
 
     def token_values(self) -> dict[str, str]:
         """Return the tokens by their names. Raises ValueError for a part that is none, by its position."""
         found = {}
-        for position, part in enumerate(BETWEEN.split(self.tokens.strip(" \t\r\n,")), start=1):
+        for position, part in enumerate(self._token_parts(), start=1):
             name, _, value = part.partition("=")
-            if part and (not NAME.fullmatch(name) or not value or not (value.isascii() and value.isprintable())):
+            if not NAME.fullmatch(name) or not value or not (value.isascii() and value.isprintable()):
                 raise ValueError(f"Part {position} of POST_TOKENS is not a value such as airflow=eyJ…")
-            if part:
-                found[name] = value
+            found[name] = value
         return found
 
     @property
     def allowed(self) -> list[str]:
         """The entries of POST_ALLOW."""
         return [entry for entry in re.split(r"[\s,]+", self.allow) if entry]
+
+    def _token_parts(self) -> list[str]:
+        return [part for part in BETWEEN.split(self.tokens.strip(" \t\r\n,")) if part]

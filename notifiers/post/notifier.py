@@ -59,13 +59,13 @@ class PostNotifier(NamedNotifier):
         """Post JSON to any other address, and return the status. Raises NotifierError.
 
         `accepted` are the statuses that mean success; without any, all from 200 to 299 do. The same addresses are
-        refused as in POST_URLS, and redirects.
+        refused as in POST_URLS, and redirects. After `seconds` without a complete response the error is uncertain.
         """
         from notifiers.transport import Request, Timeouts  # noqa: PLC0415 - commands that send nothing need no HTTP
 
         self.guard.require_allowed(url)
         request = Request("POST", url, {**headers, "Content-Type": "application/json"}, body)
-        response = self._transport.send(request, Timeouts(total=seconds))
+        response = self._transport.send(request, Timeouts(step=seconds, total=seconds))
         if response.status in accepted or (not accepted and 200 <= response.status < 300):
             return response.status
         reason = response.body.decode("utf-8", "replace")

@@ -22,7 +22,8 @@ from notifiers.slack.errors import refusal
 from notifiers.text import one_line
 from notifiers.transport import LARGEST, PORTS, Request, Timeouts, Transport
 
-UPLOAD_TIMEOUTS = Timeouts(total=60.0)
+# The whole picture is written in one step.
+UPLOAD_TIMEOUTS = Timeouts(step=60.0, total=60.0)
 # Characters. The second is our own limit, for the line above the picture.
 ALT_TEXT, TITLE = 1000, 100
 # Ids of channels and people, and time stamps of messages.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
@@ -35,8 +36,14 @@ class Tags(Connection):
         "DELETE workbooks|datasources|views|flows/{id}/tags/{tag}", since="2.6", scope=_SCOPE, codes="404 NotFound"
     )
     def delete_tag(self, content: HasKind, tag: str) -> None:
-        """Remove one tag from the content."""
-        self.request("DELETE", f"{_path(content)}/tags/{quote(_checked(tag), safe='')}")
+        """Remove one tag from the content. Raises ValueError for one that is, or has between slashes, `.` or `..`.
+
+        In an address these lead to the content itself; `delete_tags_from` can remove such a tag.
+        """
+        name = _checked(tag)
+        if not {".", ".."}.isdisjoint(re.split(r"[/\\]", name)):
+            raise ValueError(f"the tag {name!r} cannot be in an address")
+        self.request("DELETE", f"{_path(content)}/tags/{quote(name, safe='')}")
 
     @endpoint("PUT tags:batchCreate", since="3.9", scope=_SCOPE, codes="404 NotFound")
     def add_tags_to(self, contents: Iterable[HasKind], tags: Iterable[str]) -> None:

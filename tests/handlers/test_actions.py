@@ -38,6 +38,15 @@ def test_tag_skips_content_without_tags(event_type: str, reason: str, simulation
         simulation.run(simulation.cause(event_type), 'tag = "x"')
 
 
+def test_tag_that_leads_to_the_content_is_not_removed(simulation: Simulation) -> None:
+    """`..` in an address would be the workbook itself: the job is dead-lettered at once, and the workbook stays."""
+    (book,) = [one for one in simulation.tableau.workbooks() if one.name == "Sales"]
+    simulation.tableau.add_tags(book, [".."])
+    with pytest.raises(Permanent, match="cannot be in an address"):
+        simulation.run(simulation.cause("WorkbookRefreshSucceeded", name="Sales"), 'untag = ".."')
+    assert ".." in simulation.tableau.workbook(book.luid).tags
+
+
 def test_untag_removes_tags_once(simulation: Simulation) -> None:
     """Tags that are there are removed, whatever their case; without any the job is skipped, which ends every loop."""
     simulation.run(simulation.cause("WorkbookUpdated", name="Sales"), 'tag = ["Late", "gold"]')

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import requests
 
 from webhooks.registry import registry
 from webhooks.rules import parse
@@ -102,6 +103,22 @@ def test_each_system_is_started_once(systems: Systems, tmp_path: Path) -> None:
     assert bodies[2]["inputs"]["event"] == "DatasourceRefreshSucceeded"
     assert bodies[4]["dag_run_id"] == bodies[5]["dag_run_id"]
     assert bodies[4]["conf"]["resource_name"] == "Orders"
+
+
+def test_work_that_may_have_been_started_is_not_started_again(
+    systems: Systems, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a lost response only Airflow, which recognizes the run, gets the request again."""
+
+    def lose(*_: object, **__: object) -> None:
+        raise requests.ReadTimeout
+
+    with HandlerKit(tmp_path) as kit:
+        systems.statuses = [504]
+        assert kit.run("dbt", make_event("WorkbookCreated"), params={"job": 7}).state == "dead"
+        monkeypatch.setattr(requests, "post", lose)
+        assert kit.run("dbt", make_event("WorkbookUpdated"), params={"job": 7}).state == "dead"
+        assert kit.run("airflow", make_event("WorkbookDeleted"), params={"dag": "x"}).state == "retry"
 
 
 @pytest.mark.usefixtures("systems")

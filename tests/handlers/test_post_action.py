@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,14 @@ import pytest
 
 from notifiers import NotifierError, Notifiers
 from notifiers.post import PostConfig
+from notifiers.transport import Timeouts
 from tests.support.simulated_actions import Simulation
 from webhooks import rules
 from webhooks.context import call
 from webhooks.destinations import delivery_warnings
-from webhooks.errors import Permanent, Skip
+from webhooks.errors import Permanent, RetryLater, Skip
 from webhooks.job import Job
+from webhooks.messages.request_template import check_url, fill_url
 from webhooks.planner import Planner
 from webhooks.registry import Registry, registry
 
@@ -178,14 +182,41 @@ def test_event_is_sent_by_default_and_counted(simulation: Simulation, system: Sy
 
 def test_values_cannot_lead_elsewhere(simulation: Simulation, system: System) -> None:
     """A name is encoded in the address, and stays one text in the JSON."""
-    hostile = '../../admin?x=1&y="}#'
+    hostile = 'Q1/admin?x=1&y="}#'
     event = simulation.happen("WorkbookUpdated", name="Sales")
     event = simulation.event(**{**event.payload, "resource_name": hostile})
     action = f'post = {{ url = "{system.url}/a/{{name}}/b", body = {{ a = "{{name}}", b = [1, true, "x"] }} }}'
     attempt(simulation, simulation.job(event, action))
     ((path, _, body),) = system.requests
-    assert path == "/a/..%2F..%2Fadmin%3Fx%3D1%26y%3D%22%7D%23/b"
+    assert path == "/a/Q1%2Fadmin%3Fx%3D1%26y%3D%22%7D%23/b"
     assert body == {"a": hostile, "b": [1, True, "x"]}
+    event = simulation.event(**{**event.payload, "resource_name": ".."})
+    with pytest.raises(Permanent, match=r"/a/\.\./b' has \. or \.\. between slashes"):
+        attempt(simulation, simulation.job(event, action))
+    assert len(system.requests) == 1
+
+
+def test_values_keep_the_steps_of_a_path() -> None:
+    """A value that is a step upwards, also for a proxy that decodes it, or that leaves a step out, is refused."""
+    for url in ("https://h.example/a/{name}/b", "https://h.example/{{ name }}", "https://h.example/a/{name}?b=1"):
+        for name in (".", "..", "../../admin", "x/..", "..\\x"):
+            with pytest.raises(ValueError, match="between slashes"):
+                fill_url(url, {"name": name})
+        with pytest.raises(ValueError, match="a value in the path is empty"):
+            fill_url(url, {"name": ""})
+    with pytest.raises(ValueError, match="between slashes"):
+        fill_url("https://h.example/.{name}", {"name": "."})
+    for url, name, filled in (
+        ("https://h.example/a//{name}/", "...", "https://h.example/a//.../"),
+        ("https://h.example/x{name}/?of={name}&up=../x", "", "https://h.example/x/?of=&up=../x"),
+        ("https://h.example/{{ name or 'a' }}{% if name %}/{% endif %}", "", "https://h.example/a"),
+        ("https://h.example/a{% if name %}/{{ name }}/{% endif %}", "v1..2", "https://h.example/a/v1..2/"),
+        ("https://h.example/{name}", "%2e%2e", "https://h.example/%252e%252e"),
+    ):
+        assert fill_url(check_url(url), {"name": name}) == filled
+    for url in ("https://h.example/a/../{name}", "https://h.example/%2E%2e/x"):
+        with pytest.raises(ValueError, match="must not contain"):
+            check_url(url)
 
 
 def test_refusals_are_final_and_outages_are_not(simulation: Simulation, system: System) -> None:
@@ -215,10 +246,43 @@ def test_refusals_are_final_and_outages_are_not(simulation: Simulation, system: 
     assert attempt(simulation, job) == "posted to 127.0.0.1, status 201"
     assert len({headers["Idempotency-Key"] for _, headers, _ in system.requests}) == 1
     assert {headers["Authorization"] for _, headers, _ in system.requests} == {f"Bearer {token}"}
+
+
+def test_lost_response_is_repeated_once(simulation: Simulation, system: System) -> None:
+    """The system may have carried the request out: one repeat after a while, with the same key, then a dead letter."""
+    job = simulation.job(simulation.happen("WorkbookUpdated", name="Sales"), f'post = "{system.url}/x"')
     system.hangs = True
-    with pytest.raises(NotifierError, match="did not respond") as lost:
-        attempt(simulation, simulation.job(simulation.happen("WorkbookUpdated", name="Sales"), action))
-    assert (lost.value.permanent, lost.value.uncertain) == (False, True)
+    system.released.set()
+    with pytest.raises(
+        RetryLater, match=r"did not respond: .* The outcome is unknown; the request is sent again"
+    ) as lost:
+        attempt(simulation, job)
+    assert lost.value.retry_at is not None
+    system.hangs = False
+    system.answers = [(503, {}, ""), (504, {}, "")]
+    with pytest.raises(NotifierError, match="status 503") as refused:
+        attempt(simulation, job)
+    assert (refused.value.permanent, refused.value.uncertain) == (False, False)
+    with pytest.raises(
+        NotifierError, match=r"status 504. The outcome is unknown: look at 127.0.0.1 whether"
+    ) as given_up:
+        attempt(simulation, job)
+    assert given_up.value.permanent
+    assert len({headers["Idempotency-Key"] for _, headers, _ in system.requests}) == 1
+
+
+def test_slow_response_is_waited_for(simulation: Simulation, system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time limit is that of the rule: a single step may take as long as the whole request."""
+    monkeypatch.setattr("notifiers.transport.Timeouts", partial(Timeouts, step=0.05))
+
+    def respond(*_: object) -> int:
+        time.sleep(0.2)
+        return 200
+
+    system.respond = respond
+    job = simulation.job(simulation.happen("WorkbookUpdated", name="Sales"), f'post = "{system.url}/x"')
+    assert attempt(simulation, job) == "posted to 127.0.0.1, status 200"
+    assert len(system.requests) == 1
 
 
 def test_private_addresses_need_to_be_allowed(simulation: Simulation, system: System) -> None:

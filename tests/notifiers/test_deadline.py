@@ -18,6 +18,7 @@ from notifiers import AppriseConfig, Message, NotifierError, Picture, Receipt, S
 from notifiers.apprise import AppriseNotifier
 from notifiers.deadline import LimitedSocket, time_limit
 from notifiers.slack import SlackNotifier
+from notifiers.slack.client import UPLOAD_TIMEOUTS
 from notifiers.transport import Request, Timeouts, Transport
 from tests.notifiers.raw_server import raw_server, read_head
 from tests.support import certificates
@@ -186,6 +187,11 @@ def test_upload_has_its_own_time_limit(vendor: Any, reply: Any, slow: Slow, monk
     with ending(), pytest.raises(NotifierError, match="did not respond") as caught:
         slack(vendor.url).attach(Picture(b"\x89PNG", "sales.png"), Receipt("C0123", "1"))
     assert caught.value.uncertain
+
+
+def test_upload_may_take_its_whole_time_for_one_step() -> None:
+    """A picture is written by one operation, so a shorter limit of a step would be the limit of the upload."""
+    assert UPLOAD_TIMEOUTS.step == UPLOAD_TIMEOUTS.total == 60
 
 
 def test_dripping_service_of_apprise_holds_no_worker(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:

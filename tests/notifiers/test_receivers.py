@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from notifiers import KINDS, IncidentRef, Message, Notifier, NotifierError, Notifiers, Receipt
+from notifiers.apprise.config import AppriseConfig
 from notifiers.kinds import secrets
+from notifiers.named import NamedConfig
+from notifiers.pagerduty import PagerDutyConfig
+from notifiers.post import PostConfig
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TOKEN = "Zx8_aToken-not-to-be-seen,1"
@@ -171,3 +175,31 @@ def test_slack_webhook_sends_a_simpler_layout(vendor: Any, reply: Any) -> None:
     with pytest.raises(NotifierError, match="unexpected response") as caught:
         made.send(MESSAGE, None)
     assert caught.value.uncertain
+
+
+@pytest.mark.parametrize("end", ["", ",", ", ", "\n", "\r\n", " ,\n", "\t,, "])
+def test_each_value_in_use_is_masked(end: str) -> None:
+    """Separators and line ends before, between and after the values of a list do not hide one from masking."""
+    addresses = ("SLACK_WEBHOOK_URLS", "TEAMS_URLS", "POST_URLS", "APPRISE_URLS")
+    tokens = {
+        name: [f"{name.replace('_', '').lower()}{number}abcdefgh" for number in (1, 2)]
+        for name in (*addresses, "PAGERDUTY_KEYS", "PAGERDUTY_WEBHOOK_SECRET", "POST_TOKENS")
+    }
+    used = tokens | {
+        name: [f"https://h.example/x/{tokens[name][0]}", f"https://h.example/x?s={tokens[name][1]}"]
+        for name in addresses
+    }
+    values = {name: f"{end}a={first}{end or ' '}b={second}{end}" for name, (first, second) in used.items()}
+    values["PAGERDUTY_WEBHOOK_SECRET"] = values["PAGERDUTY_WEBHOOK_SECRET"].replace("a=", "").replace("b=", "")
+    masked, found = set(secrets(values)), []
+    for config in (kind.config_class.from_variables(values) for kind in KINDS.values()):
+        if isinstance(config, NamedConfig):
+            found += [one.value for one in config.entries()]
+        if isinstance(config, PostConfig):
+            found += config.token_values().values()
+        elif isinstance(config, PagerDutyConfig):
+            found += config.webhook_secrets()
+        elif isinstance(config, AppriseConfig):
+            found += [one.url for one in config.entries()]
+    assert sorted(found) == sorted(value for pair in used.values() for value in pair)
+    assert set(found) <= masked

@@ -267,6 +267,14 @@ def test_a_tag_is_encoded_in_the_path(tiny: TinyTableau, client: Tableau) -> Non
     client.delete_tag(Content("datasource", LUID), "a/b c")
 
 
+@pytest.mark.parametrize("tag", [".", " .. ", "a/../..", "..\\b"])
+def test_a_tag_that_leads_to_the_content_is_not_removed(tiny: TinyTableau, client: Tableau, tag: str) -> None:
+    """`DELETE workbooks/LUID/tags/..` would be normalized to the workbook's own address."""
+    with pytest.raises(ValueError, match="cannot be in an address"):
+        client.delete_tag(Content("workbook", LUID), tag)
+    assert tiny.asked == []
+
+
 def test_request_sends_any_other_call(tiny: TinyTableau, client: Tableau) -> None:
     """The path is relative to the site or to the server, with parameters and a body."""
     tiny.replies["GET workbooks"] = Reply({"workbooks": {}})

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 Status = Annotated[int, Field(ge=100, le=599)]
 # Characters of a body that a dry run shows.
 SHOWN = 500
+# Seconds until a request that may have been carried out is sent again: once, as it may start the same work twice.
+UNCERTAIN_WAITS = (120.0,)
 
 
 class PostParams(Params):
@@ -59,7 +61,7 @@ def post(context: Context, params: PostParams) -> str:
     """Send the request once, and return its status in words.
 
     Raises Permanent if it cannot be made, and NotifierError; Skip if the daily limit is reached. A request whose
-    response was lost is sent again, with the same Idempotency-Key.
+    response was lost is sent again once, with the same Idempotency-Key; then the error is permanent.
     """
     recorded = context.inbox.checkpoints.get(context.job, CHANGED)
     if recorded is not MISSING:
@@ -90,7 +92,15 @@ def post(context: Context, params: PostParams) -> str:
         context.log.info("Posted: host=%s status=%d", host, status)
         return f"posted to {host}, status {status}"
 
-    return str(context.checkpoint(CHANGED, send))
+    try:
+        return str(context.checkpoint(CHANGED, send))
+    except NotifierError as error:
+        if error.permanent or not error.uncertain:
+            raise
+        reason = f"{error}. The outcome is unknown; the request is sent again"
+        context.wait(f"{CHANGED} uncertain", UNCERTAIN_WAITS, reason, not_before=error.retry_at)
+        advice = f"The outcome is unknown: look at {host} whether it was carried out. Replay the job to send it again"
+        raise NotifierError(f"{error}. {advice}", permanent=True, uncertain=True) from error
 
 
 def _request(context: Context, params: PostParams) -> tuple[str, str]:

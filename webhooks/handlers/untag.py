@@ -6,7 +6,7 @@ from functools import partial
 
 from webhooks.context import Context
 from webhooks.context.changes import Change, change_once, content_now, remove_all
-from webhooks.errors import Skip
+from webhooks.errors import Permanent, Skip
 from webhooks.handlers.tag import KINDS, TagParams
 from webhooks.registry import action
 
@@ -15,7 +15,8 @@ from webhooks.registry import action
 def untag(context: Context, params: TagParams) -> str:
     """Remove the tags that the content has. Raises Skip if it has none of them, or cannot have tags.
 
-    An Updated event that a removal may cause runs this again: the skip ends that loop.
+    Raises Permanent for a tag that cannot be in an address, such as `..`. An Updated event that a removal may
+    cause runs this again: the skip ends that loop.
     """
 
     def find() -> Change:
@@ -26,7 +27,11 @@ def untag(context: Context, params: TagParams) -> str:
             raise Skip("it has none of these tags")
 
         def remove() -> None:
-            remove_all((partial(context.tableau.delete_tag, content, one) for one in found), "they are removed already")
+            removals = (partial(context.tableau.delete_tag, content, one) for one in found)
+            try:
+                remove_all(removals, "they are removed already")
+            except ValueError as error:
+                raise Permanent(str(error)) from error
 
         return Change(f"{'tag' if len(found) == 1 else 'tags'} {', '.join(found)}", "removed", remove)
 

@@ -8,7 +8,7 @@ import re
 import string
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from webhooks.messages.templates import PLACEHOLDERS, check_template, is_jinja, names_of, render
 
@@ -18,6 +18,9 @@ KNOWN = frozenset({"name", "event_type", "project", "owner", "link", "created_at
 LOOKED_UP = re.compile(r"\b(project|owner|tags|link)\b")
 ADDRESS = re.compile(r"https?://([^/?#\\]+)[/?]?.*")
 SECRET = re.compile(r"\{\{\s*secret\.(\w[\w-]*)\s*\}\}")
+# Statements and comments of a template, which are no text of the address, and placeholders, which are.
+STATEMENT = re.compile(r"\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+PLACEHOLDER = re.compile(r"\{\{.*?\}\}|\{.*?\}", re.DOTALL)
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 # Headers that the connection itself sets.
 RESERVED = frozenset(
@@ -38,6 +41,8 @@ def check_url(text: str) -> str:
         raise ValueError(f"{text!r} is not an address such as https://airflow.example.org/api/v2/dags/figures/dagRuns")
     if "@" in match[1]:
         raise ValueError(f"an address must not contain a password; use headers: {EXAMPLE}")
+    if any(map(_leads_elsewhere, _segments(_as_text(url)))):
+        raise ValueError("an address must not contain . or .. between slashes")
     return _check_text(url)
 
 
@@ -90,6 +95,11 @@ def fill_url(url: str, values: Mapping[str, Any]) -> str:
     filled = _fill(url, _encoded(values))
     if not filled.isascii() or re.search(r"\s", filled):
         raise ValueError(f"{filled!r} is not an address")
+    segments = _segments(filled)
+    if any(map(_leads_elsewhere, segments)):
+        raise ValueError(f"{filled!r} has . or .. between slashes, which leads to another address")
+    if segments.count("") > _segments(_as_text(url)).count(""):
+        raise ValueError(f"a value in the path is empty: {filled!r} is another address")
     return filled
 
 
@@ -119,6 +129,21 @@ def _check_text(text: str) -> str:
 
 def _fill(text: str, values: Mapping[str, Any]) -> str:
     return render(text, values) if "{" in text or "}" in text else text
+
+
+def _as_text(url: str) -> str:
+    """Return the template with a letter for each placeholder."""
+    return PLACEHOLDER.sub("x", STATEMENT.sub("", url))
+
+
+def _segments(url: str) -> list[str]:
+    """Return what is between the slashes of the path."""
+    return re.split("[?#]", url.partition("://")[2], maxsplit=1)[0].split("/")[1:]
+
+
+def _leads_elsewhere(segment: str) -> bool:
+    """Return whether a server or proxy that decodes the segment could take a part of it for a step upwards."""
+    return not {".", ".."}.isdisjoint(re.split(r"[/\\]", unquote(segment)))
 
 
 def _encoded(value: Any) -> Any:
