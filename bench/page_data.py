@@ -101,7 +101,7 @@ def _runs(site: Site, number_of_runs: int) -> Iterator[dict[str, Any]]:
     each = max(1, number_of_runs // len(site.luids))
     for day in range(each, 0, -1):
         for number, luid in enumerate(site.luids):
-            ended = site.now.timestamp() - day * DAY + (number * 37) % int(DAY) - DAY * 0.02
+            ended = site.now.timestamp() - day * DAY + number * DAY / len(site.luids) - DAY * 0.02
             length = 60 + (number * 7919) % 600 + site.numbers.random() * 60
             outcome = "failed" if site.numbers.random() < 0.02 and day > 1 else "succeeded"
             ended = min(ended, site.now.timestamp() - 3600)
