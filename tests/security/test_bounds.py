@@ -64,6 +64,8 @@ PARTS = {
     "passwords": "password=",
     "spaced passwords": "password  ",
     "open braces": "password={",
+    "open statements": "{% ",
+    "open comments": "{#",
     "open quotes": "password='",
     "headers": "authorization=bearer ",
     "addresses": "a://b:",

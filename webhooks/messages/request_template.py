@@ -19,8 +19,8 @@ LOOKED_UP = re.compile(r"\b(project|owner|tags|link)\b")
 ADDRESS = re.compile(r"https?://([^/?#\\]+)[/?]?.*")
 SECRET = re.compile(r"\{\{\s*secret\.(\w[\w-]*)\s*\}\}")
 # Statements and comments of a template, which are no text of the address, and placeholders, which are.
-STATEMENT = re.compile(r"\{%.*?%\}|\{#.*?#\}", re.DOTALL)
-PLACEHOLDER = re.compile(r"\{\{.*?\}\}|\{.*?\}", re.DOTALL)
+STATEMENT = re.compile(r"\{%[^{}]*%\}|\{#[^{}]*#\}")
+PLACEHOLDER = re.compile(r"\{\{[^{}]*\}\}|\{[^{}]*\}")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 # Headers that the connection itself sets.
 RESERVED = frozenset(
