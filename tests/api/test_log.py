@@ -18,7 +18,7 @@ def test_events_and_acts_are_logged_with_their_ids(
     client: FlaskClient, inbox: Inbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The number of the response is in the line of the request, and an act has those of its incident and event."""
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
     record = fail(inbox)
     for word in ("Event", "Duplicate"):
         number = client.post("/webhook/token-of-the-test", json=EVENT).json["event"]  # type: ignore[index]
