@@ -3,7 +3,7 @@
 import os
 import sys
 
-from webhooks.short_process import collect_rarely
+from webhooks.garbage_collection import collect_rarely
 
 if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
     # Before everything else is imported: modules create many objects and no garbage.

@@ -33,7 +33,7 @@ class Limit:
 
     @property
     def burst(self) -> int:
-        """The number of calls at once: by default so many that all calls in any `seconds` stay below the limit."""
+        """The number of calls at once; the default keeps all calls in any `seconds` below the limit."""
         return self.calls - int(self.calls * self.fill) if self.at_once is None else self.at_once
 
     def reserve(self, used_until: datetime | None, now: datetime) -> tuple[datetime, datetime]:

@@ -156,11 +156,11 @@ def test_readable_lines_have_the_same_ids() -> None:
         assert formatted("Job 7 for event 41 done").endswith(": Job 7 for event 41 done")
         assert formatted("Retrying").endswith(": Retrying event=41 job=7")
         with logs.log_ids(trace_id="f" * 32):
-            logs.note_log_ids(incident=3, group=None)
+            logs.add_log_ids(incident=3, group=None)
             assert formatted("Job 7 done").endswith(f": Job 7 done event=41 trace_id={'f' * 32} incident=3")
-        logs.note_log_ids(incident=4)
+        logs.add_log_ids(incident=4)
         assert formatted("x").endswith(": x event=41 job=7 incident=4")
-    logs.note_log_ids(incident=5)
+    logs.add_log_ids(incident=5)
     assert formatted("Later").endswith(": Later")
 
 

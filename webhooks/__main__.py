@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webhooks.short_process import collect_rarely
+from webhooks.garbage_collection import collect_rarely
 
 if __name__ == "__main__":
     collect_rarely()

@@ -16,8 +16,8 @@ from webhooks.cli.support import demo_settings
 from webhooks.config.environment import require_free_address
 from webhooks.config.settings import Settings, is_flask_command, load_environment, misspelt_variables
 from webhooks.event import MAX_BYTES
+from webhooks.garbage_collection import collect_as_usual
 from webhooks.services import Services
-from webhooks.short_process import collect_as_usual
 from webhooks.tracing import TRACING
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 
 from notifiers import KINDS, Notifiers, parse_destination
-from notifiers.post import PostConfig
 
 DEFAULT = "default"
 OWNER, PROJECT_OWNER = "owner", "project_owner"
@@ -87,22 +86,9 @@ def kind_of(text: str, with_default_address: Container[str]) -> str:
     return parse_destination(resolve_default(text, with_default_address)).kind
 
 
-def delivery_warnings(destinations: Iterable[str], notifiers: Notifiers, tokens: Iterable[str] = ()) -> list[str]:
-    """Return a sentence per destination that cannot be notified, or that is not where people expect it.
-
-    `tokens` are the names of the tokens that rules use in requests; one that is not set has a sentence, too.
-    """
+def delivery_warnings(destinations: Iterable[str], notifiers: Notifiers) -> list[str]:
+    """Return a sentence per destination that cannot be notified, or that is not where people expect it."""
     warnings = []
-    if tokens:
-        config = notifiers.configs["post"]
-        try:
-            known = config.token_values() if isinstance(config, PostConfig) else {}
-            missing = sorted(set(tokens) - set(known))
-            warnings += [
-                f"rules send requests with the token {name}, which POST_TOKENS does not have" for name in missing
-            ]
-        except ValueError as error:
-            warnings.append(str(error))
     for text in sorted(set(destinations)):
         if text in FROM_TABLEAU:
             person = FROM_TABLEAU[text]

@@ -115,7 +115,7 @@ def log_ids(**ids: int | str | None) -> Iterator[None]:
         LOG_IDS.reset(token)
 
 
-def note_log_ids(**ids: int | str | None) -> None:
+def add_log_ids(**ids: int | str | None) -> None:
     """Add these ids to the lines that follow within the innermost `log_ids`; outside of one, do nothing."""
     if LOG_IDS.get():
         LOG_IDS.set({**LOG_IDS.get(), **{name: number for name, number in ids.items() if number is not None}})

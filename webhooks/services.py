@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from notifiers import Notifiers, parse_destination
 from notifiers.pagerduty import PagerDutyConfig
+from notifiers.post import PostConfig
 from webhooks.clock import utc_now
 from webhooks.config.settings import Settings
 from webhooks.config.site import Site
@@ -160,6 +161,10 @@ class Services:
     def pagerduty_secrets(self) -> list[str]:
         """The secrets with which PagerDuty signs what people do there; several if there are several subscriptions."""
         return PagerDutyConfig.from_variables(self.settings.notifier_variables()).webhook_secrets()
+
+    def token_problems(self, rules: Rules) -> list[str]:
+        """Return a sentence for each token in requests of the rules that is not set."""
+        return PostConfig.from_variables(self.settings.notifier_variables()).token_problems(rules.tokens)
 
     def destinations_of_number(self, number: str) -> list[str]:
         """Return the destinations that notify this phone number."""
@@ -362,8 +367,9 @@ class Services:
         self.inbox.dead_letters.announcements = plan_announcements(rules.dead_letters)
         warnings = [
             f"Some destinations cannot be notified: {warning}"
-            for warning in delivery_warnings(rules.destinations, self.notifiers, rules.tokens)
+            for warning in delivery_warnings(rules.destinations, self.notifiers)
         ]
+        warnings += [f"Some requests cannot be sent: {problem}" for problem in self.token_problems(rules)]
         try:
             warnings += missing_webhooks(self.inbox, self.sites.all, lambda site: self.desired_event_types(site, rules))
         except StoreUnavailable as error:

@@ -30,7 +30,7 @@ from webhooks.job import JobState
 SCENE = "killed-after-slack-accepted"
 # Incidents: each is one death, or two if its recovery is a reply.
 COUNT = 30
-# A shared message lists about so many incidents; more are run in parts, each with an inbox of its own.
+# A shared message lists about this many incidents; more are run in parts, each with an inbox of its own.
 MOST = 100
 # All incidents share a message in #bi, and each has one of its own in a channel of its own.
 RULES = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -61,6 +62,14 @@ class PostConfig(NamedConfig):
                 raise ValueError(f"Part {position} of POST_TOKENS is not a value such as airflow=eyJ…")
             found[name] = value
         return found
+
+    def token_problems(self, names: Collection[str]) -> list[str]:
+        """Return a sentence for each of these tokens that is not set; one if the tokens are invalid."""
+        try:
+            missing = sorted(set(names) - set(self.token_values())) if names else []
+        except ValueError as error:
+            return [str(error)]
+        return [f"rules send requests with the token {name}, which POST_TOKENS does not have" for name in missing]
 
     @property
     def allowed(self) -> list[str]:

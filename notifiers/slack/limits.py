@@ -25,7 +25,7 @@ METHODS = {
 # Slack tolerates short bursts in a channel, so that nearly all of its limit can be used.
 CHANNEL_FILL = 0.95
 # Slack publishes no number for all messages of a workspace; "several hundred" a minute are usual, and short bursts are
-# tolerated. So many go at once that a bad morning does not wait (docs/decisions/033-slots.md).
+# tolerated: two hundred refreshes that fail at once are notified at once (docs/decisions/033-slots.md).
 MESSAGES_A_MINUTE, MESSAGES_AT_ONCE = 300, 200
 # The methods of each operation, beside posting. chat.getPermalink has no limit in a tier.
 OPERATIONS: dict[Operation, tuple[str, ...]] = {

@@ -14,8 +14,8 @@ from flask.cli import run_command
 
 from webhooks.app import _prepare_flask_run, check_startup
 from webhooks.config.settings import ROOT, Settings
+from webhooks.garbage_collection import LONG_AFTER
 from webhooks.services import Services
-from webhooks.short_process import LONG_AFTER
 
 SITE = {"TABLEAU_DOMAIN": "http://127.0.0.1:9", "TABLEAU_PAT_NAME": "a", "TABLEAU_PAT_SECRET": "b", "PORT": "0"}
 GUNICORN = ("-m", "gunicorn", "index:app")

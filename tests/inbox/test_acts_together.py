@@ -112,7 +112,7 @@ def test_snooze_that_is_over_changes_nothing(box: Inbox, clock: Clock) -> None:
 
 
 def test_log_has_only_acts_that_are_stored(box: Inbox, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    """A second click is no line; a reply by text message and a press are lines with the event."""
+    """A second click is not logged; a reply by text message and a press have lines with the event."""
     clock.seconds = START
     caplog.set_level(logging.INFO)
     _, ids = storm(box)

@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from notifiers import IncidentRef, Message
 from notifiers.pagerduty.notifier import dedup_key
+from tests.dashboard.conftest import services_of
 from tests.support.databases import some_event
 from webhooks.app import create_app
 from webhooks.clock import utc_now
@@ -24,7 +25,6 @@ from webhooks.errors import StoreUnavailable
 from webhooks.inbox import Inbox, IncidentRecord
 from webhooks.incidents import Act, DestinationPolicy, Policy
 from webhooks.job import JOINT_ACT
-from webhooks.services import Services
 
 SECRET, OTHER, PATH = "secret-of-the-subscription", "secret-of-another-subscription", "/pagerduty/events"
 KEYS = "data=R0123456789ABCDEF0123"
@@ -36,11 +36,6 @@ def client(settings: Settings) -> Iterator[FlaskClient]:
     app = create_app(settings.model_copy(update=secrets))
     yield app.test_client()
     app.extensions["webhooks"].stop()
-
-
-def services_of(client: FlaskClient) -> Services:
-    found: Services = client.application.extensions["webhooks"]
-    return found
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ ERRORS = {
     "503": "The inbox is unavailable",
 }
 ERRORS_OF_LISTS = {"404": "The cursor is not one of a page"}
-ERRORS_OF_OBJECTS = {"404": "There is no such object"}
+ERRORS_OF_OBJECTS = {"404": "The object does not exist"}
 ERRORS_OF_ACTS = {
     "400": "The body is not JSON",
     "409": "The state of the object does not permit this",

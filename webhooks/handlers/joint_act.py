@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from webhooks.context import Context
 from webhooks.job import JOINT_ACT
-from webhooks.logs import note_log_ids
+from webhooks.logs import add_log_ids
 from webhooks.registry import Params, action
 
 
@@ -20,5 +20,5 @@ class JointActParams(Params):
 def joint_act(context: Context, params: JointActParams) -> None:
     """Compute the incidents with their new acts, so that all messages show them."""
     incident = params.incidents[0] if len(params.incidents) == 1 else None
-    note_log_ids(group=params.group, incident=incident)
+    add_log_ids(group=params.group, incident=incident)
     context.inbox.incidents.acted(params.incidents, cause=f"joint act {context.job.id}")

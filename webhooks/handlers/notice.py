@@ -17,7 +17,7 @@ from webhooks.incidents.deliveries import deliveries
 from webhooks.incidents.incident import with_facts
 from webhooks.incidents.notices import WantedNotice, next_due
 from webhooks.incidents.silences import Facts
-from webhooks.logs import note_log_ids
+from webhooks.logs import add_log_ids
 from webhooks.messages.act_links import LinkMaker
 from webhooks.messages.event_message import as_sentences
 from webhooks.messages.incident_buttons import NO_ACTIONS, incident_actions
@@ -77,7 +77,7 @@ def bring_up_to_date(context: Context, notice_id: int, picture: Callable[[], Pic
     found = context.inbox.notices.get(notice_id)
     if found is None:
         raise Skip("the incident no longer exists")
-    note_log_ids(incident=found.incident_id, group=found.group_id)
+    add_log_ids(incident=found.incident_id, group=found.group_id)
     with locked(context, found):
         # Read again under the lock: another job may have sent what is missing.
         current = context.inbox.notices.get(notice_id) or found
@@ -124,7 +124,7 @@ def _update(
     placed = replace(notice, single=True) if is_alone else _place(context, notice, wanted)
     if placed is None:
         return
-    note_log_ids(group=placed.group_id)
+    add_log_ids(group=placed.group_id)
     if placed.single:
         upkeep.run(wanted, compose, change, picture)
     elif placed.group_id is not None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from notifiers import Message, parse_mention
+from notifiers import Mention, Message, parse_mention
 from webhooks.context import Context, Upkeep, locked
 from webhooks.errors import RetryLater, Skip
 from webhooks.handlers.notice import details_of
@@ -20,7 +20,7 @@ from webhooks.incidents.policy import Urgency
 from webhooks.incidents.state import FLAPPING
 from webhooks.incidents.wording import count
 from webhooks.job import NOTICE_GROUP
-from webhooks.logs import note_log_ids
+from webhooks.logs import add_log_ids
 from webhooks.messages.act_links import LinkMaker
 from webhooks.messages.group_buttons import group_actions
 from webhooks.messages.group_message import Member, group_message, group_severity, group_status
@@ -47,7 +47,7 @@ def notice_group(context: Context, params: NoticeGroupParams) -> None:
 
     Raises Skip if they are gone, RetryLater if a part has to wait, and NotifierError.
     """
-    note_log_ids(group=params.group)
+    add_log_ids(group=params.group)
     found = context.inbox.notice_groups.get(params.group)
     if found is None:
         raise Skip("the incidents no longer exist")
@@ -75,24 +75,13 @@ def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord
         context.inbox.notice_groups.close(group)
     links_url = context.settings.links_url
     lines = [Member(record.incident, details_of(record, notice.rule, links_url)) for notice, record in members]
-    maker = LinkMaker(group.destination, context.settings.link_key, context.settings.public_url)
     policies = [one for notice, _ in members for one in notice.policy.destinations]
     # Each once.
     wanted = dict.fromkeys(one.mention for one in policies if one.mention)
+    mentions = tuple(map(parse_mention, wanted)) if group.posted_at is None else ()
 
     def whole(_: WantedNotice) -> Message:
-        made = group_message(
-            lines,
-            summary_at=group.summary_at,
-            mentions=tuple(map(parse_mention, wanted)) if group.posted_at is None else (),
-            actions=group_actions(incidents, group.id) if upkeep.has_buttons else NO_ACTIONS,
-            zone=context.settings.zone,
-            key=group.name,
-            page=f"{links_url}/incidents?group={group.id}" if links_url else "",
-        )
-        states = {one.state for one in incidents}
-        links = maker.links(states, group.id, group.name, context.now()) if upkeep.has_action_links else ()
-        return replace(made, hint=upkeep.hint if "open" in states else "", actions=links)
+        return _compose(context, group, lines, mentions, upkeep)
 
     def change(one: WantedNotice) -> Message:
         return Message(one.text, severity=group_severity(incidents), status=group_status(incidents))
@@ -103,6 +92,26 @@ def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord
     upkeep.run([replace(message, over=over), *replies], whole, change)
     if not any(one.is_open for one in incidents):
         context.inbox.notice_groups.close(group)
+
+
+def _compose(
+    context: Context, group: GroupRecord, lines: list[Member], mentions: tuple[Mention, ...], upkeep: Upkeep
+) -> Message:
+    """Return the message with a line for each incident, and with what people can do about them there."""
+    incidents, links_url = [line.incident for line in lines], context.settings.links_url
+    made = group_message(
+        lines,
+        summary_at=group.summary_at,
+        mentions=mentions,
+        actions=group_actions(incidents, group.id) if upkeep.has_buttons else NO_ACTIONS,
+        zone=context.settings.zone,
+        key=group.name,
+        page=f"{links_url}/incidents?group={group.id}" if links_url else "",
+    )
+    states = {one.state for one in incidents}
+    maker = LinkMaker(group.destination, context.settings.link_key, context.settings.public_url)
+    links = maker.links(states, group.id, group.name, context.now()) if upkeep.has_action_links else ()
+    return replace(made, hint=upkeep.hint if "open" in states else "", actions=links)
 
 
 def _wanted(group: GroupRecord, incidents: list[Incident], version: int, *, settled: bool) -> list[WantedNotice]:

@@ -13,6 +13,7 @@ from pydantic import Field
 from notifiers import Message, Picture
 from tableau_rest import TableauError
 from webhooks.context import Context, Lookup, Upkeep
+from webhooks.context.content_details import project_and_owner
 from webhooks.context.failed_job import NO_REASON, ask, find_failed_job, look_up_reason, recorded_reason
 from webhooks.context.routing import find_route
 from webhooks.context.schedules import find_downstream, find_schedule
@@ -32,7 +33,6 @@ from webhooks.messages.event_message import (
     as_text,
     event_message,
     event_values,
-    format_user,
 )
 from webhooks.messages.failure_reason import failure_reason
 from webhooks.messages.templates import Template, is_jinja
@@ -107,7 +107,11 @@ def notify(context: Context, params: NotifyParams) -> None:
     record = _incident_of(context, event, each=params.each)
     # An event whose run could not be recorded has a message of its own.
     if record is not None:
-        _notify_of_incident(context, params, record, picture)
+        known = None if params.to in FROM_TABLEAU else notice_of_later_failure(context, params.to, record)
+        if known is None:
+            _notify_of_incident(context, params, record, picture)
+        else:
+            bring_up_to_date(context, known.id, picture)
         return
     to = _address(context, params.to, context.lookup) if params.to in FROM_TABLEAU else params.to
     context.notify(to, lambda: _message(context, params), picture=picture, key=params.to)
@@ -162,10 +166,6 @@ def _notify_of_incident(
     context: Context, params: NotifyParams, record: IncidentRecord, picture: Callable[[], Picture | None] | None
 ) -> None:
     """Let the destination have a notice of the incident, and bring it up to date."""
-    known_notice = None if params.to in FROM_TABLEAU else notice_of_later_failure(context, params.to, record)
-    if known_notice is not None:
-        bring_up_to_date(context, known_notice.id, picture)
-        return
     try:
         lookup = context.lookup
         project, owner = project_and_owner(context, lookup)
@@ -312,16 +312,3 @@ def _message(context: Context, params: NotifyParams) -> Message:
     return event_message(
         event, details, rule=context.job.rule, title=params.title, text=params.text, zone=context.settings.zone
     )
-
-
-def project_and_owner(context: Context, lookup: Lookup) -> tuple[str, str]:
-    """Return the project's path and the owner's full name and address, as last seen by the monitor if it is gone."""
-    content = lookup.content
-    if content is None:
-        seen = context.inbox.resources.get(context.luid) if context.luid else None
-        return (seen.project, seen.owner) if seen else ("", "")
-    project, owner = getattr(content, "project", None), getattr(content, "owner", None)
-    # Workbooks and data sources name their owner without the full name.
-    user, _ = ask(context, lambda: context.find_user(owner.luid)) if owner and owner.luid else (None, "")
-    owner_name = (format_user(user) if user else "") or (str(owner.name) if owner else "")
-    return context.project_path(project) if project else "", owner_name

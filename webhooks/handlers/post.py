@@ -12,8 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from notifiers import NotifierError
 from webhooks.context import Context, Lookup
 from webhooks.context.changes import CHANGED, DryRun, PerDay, take_use
+from webhooks.context.content_details import project_and_owner
 from webhooks.errors import Permanent, Skip
-from webhooks.handlers.notify import project_and_owner
 from webhooks.job import MISSING
 from webhooks.messages.event_message import Details, event_values
 from webhooks.messages.request_template import (
@@ -70,17 +70,8 @@ def post(context: Context, params: PostParams) -> str:
     if params.dry_run:
         raise Skip(f"dry run: {cut(body, SHOWN)} would be posted to {url}")
     notifier: PostNotifier = context.notifiers["post"]  # type: ignore[assignment]
-    try:
-        headers = fill_headers(params.headers, notifier.config.token_values())
-    except KeyError as error:
-        known = ", ".join(sorted(notifier.config.token_values())) or "none"
-        raise Permanent(f"POST_TOKENS has no token {error.args[0]}. Names: {known}") from None
-    except ValueError as error:
-        raise Permanent(str(error)) from None
+    headers = _headers(context, params, notifier)
     take_use(context, params.per_day, of_rule=True)
-    # The same in each attempt; a job that a person replays is a new request.
-    key = f"{context.job.id} {context.job.created_at} {context.event.id}"
-    headers["Idempotency-Key"] = hashlib.sha256(key.encode()).hexdigest()[:32]
     host = urlsplit(url).hostname
 
     def send() -> str:
@@ -101,6 +92,20 @@ def post(context: Context, params: PostParams) -> str:
         context.wait(f"{CHANGED} uncertain", UNCERTAIN_WAITS, reason, not_before=error.retry_at)
         advice = f"The outcome is unknown: look at {host} whether it was carried out. Replay the job to send it again"
         raise NotifierError(f"{error}. {advice}", permanent=True, uncertain=True) from error
+
+
+def _headers(context: Context, params: PostParams, notifier: PostNotifier) -> dict[str, str]:
+    """Return the headers with their tokens and the key of the request. Raises Permanent."""
+    try:
+        headers = fill_headers(params.headers, notifier.config.token_values())
+    except KeyError as error:
+        known = ", ".join(sorted(notifier.config.token_values())) or "none"
+        raise Permanent(f"POST_TOKENS has no token {error.args[0]}. Names: {known}") from None
+    except ValueError as error:
+        raise Permanent(str(error)) from None
+    # The same in each attempt; a job that a person replays is a new request.
+    key = f"{context.job.id} {context.job.created_at} {context.event.id}"
+    return headers | {"Idempotency-Key": hashlib.sha256(key.encode()).hexdigest()[:32]}
 
 
 def _request(context: Context, params: PostParams) -> tuple[str, str]:

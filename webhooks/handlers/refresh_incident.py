@@ -7,7 +7,7 @@ from webhooks.context import Context
 from webhooks.context.refreshes import RefreshRefused, start_refresh
 from webhooks.errors import Permanent
 from webhooks.incidents import Act
-from webhooks.logs import note_log_ids
+from webhooks.logs import add_log_ids
 from webhooks.messages.incident_buttons import REFRESHABLE
 from webhooks.registry import Params, action
 
@@ -26,7 +26,7 @@ class RefreshIncidentParams(Params):
 @action("refresh_incident", params=RefreshIncidentParams, in_rules=False)
 def refresh_incident(context: Context, params: RefreshIncidentParams) -> None:
     """Start the refresh and record it as an act, so that the message says who cured it; else note why there is none."""
-    note_log_ids(incident=params.incident)
+    add_log_ids(incident=params.incident)
     incident = context.inbox.incidents.get(params.incident).incident
     job_luid, problem = None, ""
     if not incident.is_open:

@@ -6,7 +6,7 @@ from notifiers import Message, NotifierError
 from webhooks.context import Context
 from webhooks.handlers.slack_press import GONE, OVER, STRANGER, ReportedPress, find_person, whisper
 from webhooks.job import CLOSED, REPEATED, SLACK_GROUP_PRESS, UNKNOWN
-from webhooks.logs import note_log_ids
+from webhooks.logs import add_log_ids
 from webhooks.messages.group_buttons import WHY_GROUP
 from webhooks.messages.why_message import why_group_message
 from webhooks.registry import action
@@ -23,7 +23,7 @@ class GroupPressParams(ReportedPress):
 @action(SLACK_GROUP_PRESS, params=GroupPressParams, in_rules=False)
 def slack_group_press(context: Context, params: GroupPressParams) -> None:
     """Compute the incidents with their new acts, so that all messages show them, or answer the person."""
-    note_log_ids(group=params.group)
+    add_log_ids(group=params.group)
     slack = context.notifiers["slack"]
     group = None if params.problem == UNKNOWN else context.inbox.notice_groups.get(params.group)
     if group is None:

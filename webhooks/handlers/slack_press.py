@@ -13,7 +13,7 @@ from webhooks.errors import Permanent, Skip, UnknownIncident
 from webhooks.incidents import Act, Incident
 from webhooks.incidents.wording import describe
 from webhooks.job import CLOSED, REPEATED, UNKNOWN
-from webhooks.logs import note_log_ids
+from webhooks.logs import add_log_ids
 from webhooks.messages.incident_buttons import REFRESH, REFRESHABLE, WHY
 from webhooks.messages.why_message import why_message
 from webhooks.registry import Params, action
@@ -51,7 +51,7 @@ class PressParams(ReportedPress):
 @action("slack_press", params=PressParams, in_rules=False)
 def slack_press(context: Context, params: PressParams) -> None:
     """Name the author of an act, start a refresh, or explain; show the person why a press changed nothing."""
-    note_log_ids(incident=params.incident)
+    add_log_ids(incident=params.incident)
     slack = context.notifiers["slack"]
     record = None
     if params.problem != UNKNOWN:

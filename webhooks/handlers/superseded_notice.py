@@ -13,7 +13,7 @@ from webhooks.context.budget import take_budget
 from webhooks.destinations import resolve_default
 from webhooks.errors import Permanent, Skip
 from webhooks.job import SUPERSEDED_NOTICE
-from webhooks.logs import note_log_ids
+from webhooks.logs import add_log_ids
 from webhooks.messages.incident_message import superseded_message
 from webhooks.registry import Params, action
 
@@ -40,7 +40,7 @@ def superseded_notice(context: Context, params: SupersededNoticeParams) -> None:
         return
     if kept is None:
         raise Skip("the incident no longer exists")
-    note_log_ids(incident=kept.incident_id)
+    add_log_ids(incident=kept.incident_id)
     try:
         destination = parse_destination(resolve_default(params.to, context.notifiers.with_default_address))
     except ValueError as error:

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
-from webhooks.inbox.by_hand import Row, execute_many
 from webhooks.inbox.incident_records import INCIDENT_COLUMNS, incident_row
 from webhooks.inbox.notices import superseded_job
+from webhooks.inbox.raw_sql import Row, execute_many
 from webhooks.inbox.schema import acts, incidents, notices
 from webhooks.incidents import Incident
 from webhooks.job import NewJob

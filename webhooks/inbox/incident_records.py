@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, select
 
 from webhooks.clock import from_timestamp
-from webhooks.inbox.by_hand import Row
 from webhooks.inbox.notices import NoticeRecord, notice_of
+from webhooks.inbox.raw_sql import Row
 from webhooks.inbox.records import optional_time
 from webhooks.inbox.schema import acts, notices
 from webhooks.incidents import Act, Incident, ResourceDetails

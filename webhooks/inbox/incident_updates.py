@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from webhooks.clock import from_timestamp
-from webhooks.inbox.by_hand import Row, rows
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.finding_rows import findings_of
 from webhooks.inbox.incident_changes import IncidentChanges
 from webhooks.inbox.incident_records import act_of
 from webhooks.inbox.job_rows import insert_jobs, job_row
 from webhooks.inbox.notices import notice_job
+from webhooks.inbox.raw_sql import Row, rows
 from webhooks.inbox.run_rows import ResourceKey
 from webhooks.inbox.runs import RunChange, record_runs, runs_from, runs_since
 from webhooks.inbox.schema import events, incidents

@@ -24,9 +24,9 @@ from webhooks.inbox.incident_updates import (
     refresh_incidents,
 )
 from webhooks.inbox.job_rows import insert_jobs, job_row
-from webhooks.inbox.people import remember_name
 from webhooks.inbox.schema import acts, events, incidents, notices
 from webhooks.inbox.scope import WHOLE, Scope
+from webhooks.inbox.slack_names import remember_name
 from webhooks.incidents import Act, ResourceDetails, RunEvidence
 from webhooks.job import REFRESH_INCIDENT, NewJob
 

@@ -16,8 +16,8 @@ from webhooks.inbox.databases.store import Store
 from webhooks.inbox.incident_records import IncidentRecord
 from webhooks.inbox.incidents import Incidents
 from webhooks.inbox.job_rows import insert_jobs, job_row
-from webhooks.inbox.people import known_name
 from webhooks.inbox.schema import events, incidents, notice_groups, notices, presses
+from webhooks.inbox.slack_names import known_name
 from webhooks.incidents import Act
 from webhooks.job import CLOSED, JOINT_ACT, REPEATED, SLACK_GROUP_PRESS, SLACK_PRESS, UNKNOWN, NewJob
 

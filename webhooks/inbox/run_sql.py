@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from webhooks.inbox.by_hand import Row, execute, execute_many, rows
+from webhooks.inbox.raw_sql import Row, execute, execute_many, rows
 from webhooks.inbox.run_rows import COLUMNS, ResourceKey, run_of, run_values
 from webhooks.incidents import Run
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, func, or_, select
 
@@ -32,41 +32,38 @@ class SmsReplies:
         """
         new = self._store.upsert(presses).on_conflict_do_nothing(index_elements=["key"]).returning(presses.c.key)
 
-        acknowledged: list[tuple[int, int | None]] = []
-
-        def record(connection: Connection) -> str:
-            acknowledged.clear()
+        def record(connection: Connection) -> tuple[str, Sequence[int]]:
             now = self._store.now(connection)
             wall = self._store.to_wall(now)
             if connection.execute(new, {"key": f"{SMS_PREFIX}{sid}", "received_at": wall}).first() is None:
-                return "repeated request"
+                return "repeated request", ()
+            if command.kind == "opt_out":
+                return "opt-out, answered by Twilio", ()
             self._incidents.lock(connection, [one.number for one in self._candidates(connection, destinations)])
             # Read after the lock: others may have acted until then.
             candidates = self._candidates(connection, destinations)
             known = select(notices.c.id).where(notices.c.destination.in_(destinations)).limit(1)
             event_id = connection.execute(select(func.max(events.c.id))).scalar()
-            if command.kind == "opt_out":
-                return "opt-out, answered by Twilio"
             if event_id is None or (not candidates and connection.execute(known).first() is None):
-                return "unknown number"
+                return "unknown number", ()
             choice = choose(command, candidates)
-            acted = (
-                [] if choice.problem else [self._acknowledge(connection, one, sender, wall) for one in choice.incidents]
-            )
+            chosen = [] if choice.problem else choice.incidents
+            acted = [self._acknowledge(connection, one, sender, wall) for one in chosen]
             # Every job belongs to an event. Before the jobs of the messages, so that they show the person's name.
             job = NewJob(
                 f"reply {sid}", SMS_REPLY, params=_params(sender, choice, acted), max_attempts=MAX_ATTEMPTS, urgent=True
             )
             insert_jobs(connection, [job_row(event_id, job) | {"due_at": now, "created_at": wall}])
-            for one, act_id in zip(choice.incidents, acted, strict=False):
+            for one, act_id in zip(chosen, acted, strict=True):
                 self._incidents.refresh(connection, one.number, cause=f"act {act_id}")
-                its_event = select(incidents.c.event_id).where(incidents.c.id == one.number)
-                acknowledged.append((one.number, connection.execute(its_event).scalar()))
-            return f"acknowledged {len(acted)}" if acted else f"nothing acknowledged: {choice.problem}"
+            words = f"acknowledged {len(acted)}" if acted else f"nothing acknowledged: {choice.problem}"
+            return words, [one.number for one in chosen]
 
-        outcome = self._store.write(record)
-        for number, its_event_id in acknowledged:
-            log_act("acknowledge", f"incident {number}", by=sender, origin="SMS", event_id=its_event_id)
+        outcome, acknowledged = self._store.write(record)
+        query = select(incidents.c.id, incidents.c.event_id).where(incidents.c.id.in_(acknowledged))
+        query = query.order_by(incidents.c.id.desc())
+        for row in self._store.rows(query) if acknowledged else ():
+            log_act("acknowledge", f"incident {row['id']}", by=sender, origin="SMS", event_id=row["event_id"])
         self._incidents.announce()
         return outcome
 

@@ -125,8 +125,10 @@ class LocalChecks:
         yield from self._rules_in_force()
         for text in (*rules.warnings, *self._services.registry.warnings()):
             yield warning("rules", text, "flask rules test EVENT.json shows what a rule would do.")
-        for text in delivery_warnings(rules.destinations, self._services.notifiers, rules.tokens):
+        for text in delivery_warnings(rules.destinations, self._services.notifiers):
             yield failed("rules", text, "flask notify test NAME tries a notifier.")
+        for text in self._services.token_problems(rules):
+            yield failed("rules", text, "Add it to POST_TOKENS, as NAME=VALUE.")
         try:
             undeliverable = self._services.undeliverable()
         except (*INBOX_ERRORS, RegistrationError, RulesError):

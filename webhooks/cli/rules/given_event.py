@@ -12,21 +12,8 @@ from webhooks.cli.support.exit_codes import Failure
 from webhooks.cli.trigger.sample import customize, encode, sample
 from webhooks.clock import utc_now
 from webhooks.event import MONITOR, Event, Malformed, Unprocessable, build, parse
-from webhooks.event_types import (
-    REFRESH_MISSED,
-    REFRESH_RUNS_LONG,
-    RULE_EVENT_TYPES,
-    SCHEDULE_SUSPENDED,
-    WATCH_EVENT_TYPES,
-)
-
-# What watches write about a refresh, by the type of the event.
-FINDINGS = {
-    REFRESH_MISSED: "Tableau's schedule expected it at 02:00; it had not come by 02:45.",
-    REFRESH_RUNS_LONG: "It has been running since 02:00. It usually takes up to 25 min.",
-    SCHEDULE_SUSPENDED: "Tableau suspended its schedule after 5 failures in a row: it is not refreshed any more. "
-    "Correct the cause, resume the schedule in Tableau, and refresh it.",
-}
+from webhooks.event_types import RULE_EVENT_TYPES, WATCH_EVENT_TYPES
+from webhooks.watches.wording import EXAMPLES
 
 
 def given_event(given: str, name: str | None) -> Event:
@@ -58,4 +45,4 @@ def _finding(event_type: str, name: str | None) -> Event:
     """Return the event of what a watch has found about a workbook."""
     about = customize(sample("WorkbookRefreshFailed"), at=utc_now(), name=name, without=["event_type", "text"])
     fields = {key: str(value) for key, value in about.items()} | {"resource": "WORKBOOK"}
-    return build(event_type, origin=MONITOR, reason=FINDINGS[event_type], **fields)
+    return build(event_type, origin=MONITOR, reason=EXAMPLES[event_type], **fields)

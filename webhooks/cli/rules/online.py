@@ -41,8 +41,10 @@ def show_online_checks(rules: Rules, *, strict: bool, as_json: bool) -> bool:
 
 def _checks(rules: Rules) -> Iterator[CheckResult]:
     services = application.services()
-    for text in delivery_warnings(rules.destinations, services.notifiers, rules.tokens):
+    for text in delivery_warnings(rules.destinations, services.notifiers):
         yield warning("destination", text, "flask notify test NAME tries a notifier.")
+    for text in services.token_problems(rules):
+        yield warning("token", text, "Add it to POST_TOKENS, as NAME=VALUE.")
     yield from check_destinations(rules.destinations, services.notifiers)
     if missing := services.settings.missing():
         yield skipped("names", f"not set: {', '.join(missing)}")

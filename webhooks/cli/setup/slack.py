@@ -63,9 +63,10 @@ def ask_token(known: Mapping[str, str], address: str) -> dict[str, str]:
         return channel
 
     channel = ask("Channel for messages", send, default=known.get("SLACK_CHANNEL", "#bi"))
-    values = {"SLACK_TOKEN": token, "SLACK_CHANNEL": channel}
-    if address:
-        click.echo("  For buttons: its signing secret (Basic Information, App Credentials). Press Enter to skip this.")
-        secret = ask("Signing secret", str, default=known.get("SLACK_SIGNING_SECRET", ""), secret=True)
-        values |= {"SLACK_SIGNING_SECRET": secret} if secret else {}
-    return values
+    return {"SLACK_TOKEN": token, "SLACK_CHANNEL": channel, **(_ask_signing_secret(known) if address else {})}
+
+
+def _ask_signing_secret(known: Mapping[str, str]) -> dict[str, str]:
+    click.echo("  For buttons: its signing secret (Basic Information, App Credentials). Press Enter to skip this.")
+    secret = ask("Signing secret", str, default=known.get("SLACK_SIGNING_SECRET", ""), secret=True)
+    return {"SLACK_SIGNING_SECRET": secret} if secret else {}

@@ -16,7 +16,7 @@ from flask.cli import AppGroup
 
 from webhooks.cli.support import exit_codes
 from webhooks.errors import StoreUnavailable
-from webhooks.short_process import collect_as_usual
+from webhooks.garbage_collection import collect_as_usual
 
 
 class Command(click.Command):

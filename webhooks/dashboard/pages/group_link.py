@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from werkzeug.exceptions import BadRequest, NotFound
 
+from webhooks.dashboard.link_author import INVALID, author, author_of
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
 from webhooks.inbox import IncidentRecord
@@ -15,36 +16,36 @@ from webhooks.incidents.wording import count
 from webhooks.messages.act_links import ActLink
 
 
-def show(visit: Visit, link: ActLink, author: str, invalid: str) -> Page:
+def show(visit: Visit, link: ActLink) -> Page:
     """Show the incidents of the message, those that the link changes as selected. Raises NotFound."""
-    return _page(link, _members(visit, link, invalid), author)
+    return _page(link, _members(visit, link))
 
 
-def act(visit: Visit, link: ActLink, author: str, invalid: str, find_author: Callable[[], str]) -> Page:
+def act(visit: Visit, link: ActLink) -> Page:
     """Act on the selected incidents, and show the outcome. Raises BadRequest and NotFound.
 
     Incidents that have joined the message since the page was shown are not changed: the person has not seen them.
     """
-    members = _members(visit, link, invalid)
+    members = _members(visit, link)
     if not _changeable(link, members):
-        return _page(link, members, author)
+        return _page(link, members)
     chosen = set(visit.request.form.getlist("id"))
     if not chosen:
         raise BadRequest("No incident is selected. Go back and select at least one.")
     theirs = {record.id for record in members if str(record.id) in chosen}
-    new, origin = link.act(find_author(), visit.now), f"link {link.destination}"
+    new, origin = link.act(author(visit, link), visit.now), f"link {link.destination}"
     changed = visit.services.inbox.presses.act_together(link.number, theirs, new, origin=origin)
     if not changed:
         # Someone else was faster.
-        return _page(link, _members(visit, link, invalid), author)
-    return _page(link, members, author, changed=changed)
+        return _page(link, _members(visit, link))
+    return _page(link, members, changed=changed)
 
 
-def _members(visit: Visit, link: ActLink, invalid: str) -> list[IncidentRecord]:
+def _members(visit: Visit, link: ActLink) -> list[IncidentRecord]:
     groups = visit.services.inbox.notice_groups
     group = groups.get(link.number)
     if group is None or group.name != link.subject:
-        raise NotFound(invalid)
+        raise NotFound(INVALID)
     members = [record for _, record in groups.members(group.id)]
     return sorted(members, key=lambda record: record.incident.state not in CHANGED_IN_GROUP[link.action])
 
@@ -53,7 +54,7 @@ def _changeable(link: ActLink, members: Sequence[IncidentRecord]) -> set[int]:
     return {record.id for record in members if record.incident.state in CHANGED_IN_GROUP[link.action]}
 
 
-def _page(link: ActLink, members: Sequence[IncidentRecord], author: str, *, changed: int = 0) -> Page:
+def _page(link: ActLink, members: Sequence[IncidentRecord], *, changed: int = 0) -> Page:
     states = Counter(record.incident.state for record in members)
     summary = ", ".join(f"{number} {state}" for state, number in states.most_common())
     values = {
@@ -62,7 +63,7 @@ def _page(link: ActLink, members: Sequence[IncidentRecord], author: str, *, chan
         "summary": summary,
         "members": members,
         "changeable": _changeable(link, members),
-        "author": author,
+        "author": author_of(link.destination),
         "changed": count(changed, "incident") if changed else "",
     }
     return Page("group_link.html", values)

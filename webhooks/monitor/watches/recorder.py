@@ -14,6 +14,7 @@ from webhooks.incidents.incident import IncidentKind
 from webhooks.incidents.wording import duration
 from webhooks.monitor.missed import MissedEvent
 from webhooks.watches.expectation import LEARNED, STRIKE_LIMIT, Expectation, ScheduledTask
+from webhooks.watches.wording import NOT_COME, RUNNING, SUSPENDED, USUAL
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -45,7 +46,7 @@ class Recorder:
         elif expected.task.startswith(LEARNED):
             text = f"It usually begins by {at}, and had not come by {end}."
         else:
-            text = f"Tableau's schedule expected it at {at}; it had not come by {end}."
+            text = NOT_COME.format(at, end)
         if queued_at is not None:
             text += f" It has been waiting in Tableau's queue since {self._clock(queued_at, deadline)}."
         finding = _finding(
@@ -65,8 +66,8 @@ class Recorder:
         """Record that a run takes longer than its limit; `usual` is how long it takes at most on most days."""
         began = run.started_at or run.at
         at = began + limit
-        text = f"It has been running since {self._clock(began, at)}."
-        text += f" It usually takes up to {duration(usual)}." if usual else ""
+        text = RUNNING.format(self._clock(began, at))
+        text += USUAL.format(duration(usual)) if usual else ""
         text += f" The watch {watch} allows {duration(limit)}." if watch else ""
         finding = _finding(
             run.resource_luid,
@@ -82,8 +83,7 @@ class Recorder:
 
     def suspended(self, task: ScheduledTask, site_luid: str, name: str, now: datetime) -> None:
         """Record that Tableau has suspended a task."""
-        text = f"Tableau suspended its schedule after {task.strikes} failures in a row: it is not refreshed any more. "
-        text += "Correct the cause, resume the schedule in Tableau, and refresh it."
+        text = SUSPENDED.format(task.strikes)
         key = f"{task.luid} {now:%Y-%m-%dT%H:%M:%SZ}"
         finding = _finding(
             task.resource_luid, task.resource_kind, site_luid, name, at=now, key=key, text=text, needs_success=True,
