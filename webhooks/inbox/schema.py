@@ -429,6 +429,12 @@ page_sessions = Table(
     Column("address", Text, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("expires_at", Double, nullable=False),
+    # What identifies the person at the identity provider; empty after a sign-in with the password.
+    Column("subject", Text, nullable=False, server_default=""),
+    # Browser and system in a few words.
+    Column("browser", Text, nullable=False, server_default=""),
+    # When it was last used, to some minutes.
+    Column("seen_at", Double),
 )
 
 # What programs sign in with; the key is a digest, too.
