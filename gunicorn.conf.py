@@ -25,10 +25,9 @@ if "webhooks" not in sys.modules:
     # take a fifth of the time until then.
     gc.disable()
 
-from webhooks import logs  # noqa: E402 - needs the path above
 from webhooks.config import environment  # noqa: E402 - as above
 from webhooks.config.settings import Settings, load_environment, web_concurrency  # noqa: E402 - as above
-from webhooks.gunicorn_worker import (  # noqa: E402 - as above
+from webhooks.gunicorn.sharing_worker import (  # noqa: E402 - as above
     ABSENT,
     REQUEST_SECONDS,
     SUPPORTED,
@@ -38,6 +37,7 @@ from webhooks.gunicorn_worker import (  # noqa: E402 - as above
     known_database,
     serving_flags,
 )
+from webhooks.observability import logs  # noqa: E402 - needs the path above
 
 # Seconds in which a client must send its whole request; gunicorn's own worker waits so long for each part of it.
 CLIENT_SECONDS = int(REQUEST_SECONDS)

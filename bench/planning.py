@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from bench import postgres
 from webhooks.event import Event, parse
 from webhooks.inbox import Inbox
-from webhooks.inbox.jobs import PLAN_LIMIT
+from webhooks.inbox.jobs.jobs import PLAN_LIMIT
 from webhooks.incidents import DestinationPolicy, Policy
 from webhooks.job import NewJob
 

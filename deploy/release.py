@@ -8,7 +8,7 @@ import sys
 
 from webhooks.config.settings import Settings, load_environment
 from webhooks.errors import StoreUnavailable
-from webhooks.logs import redact
+from webhooks.observability.logs import redact
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 from webhooks.services import Services

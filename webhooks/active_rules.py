@@ -12,7 +12,7 @@ from pathlib import Path
 
 from webhooks.errors import PlanningPaused, StoreUnavailable
 from webhooks.inbox import RuleVersion
-from webhooks.inbox.rule_versions import RuleVersions, digest
+from webhooks.inbox.server.rule_versions import RuleVersions, digest
 from webhooks.rules import Rules, RulesError, RulesSource, parse
 from webhooks.rules.actions import Actions
 from webhooks.rules.watch import FileState, RulesFile

@@ -11,14 +11,15 @@ from flask.cli import FlaskGroup, run_command
 from flask.helpers import get_debug_flag
 from werkzeug.serving import is_running_from_reloader
 
-from webhooks import cli, logs
+from webhooks import cli
 from webhooks.cli.support import demo_settings
 from webhooks.config.environment import require_free_address
 from webhooks.config.settings import Settings, is_flask_command, load_environment, misspelt_variables
 from webhooks.event import MAX_BYTES
 from webhooks.garbage_collection import collect_as_usual
+from webhooks.observability import logs
+from webhooks.observability.tracing import TRACING
 from webhooks.services import Services
-from webhooks.tracing import TRACING
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +133,7 @@ def check_startup(services: Services) -> None:
 def check_sign_in(settings: Settings) -> list[str]:
     """Return warnings about the sign-in to the pages. Raises RuntimeError if no one could sign in."""
     if settings.oidc_issuer:
-        from webhooks.openid import problem  # noqa: PLC0415 - an option
+        from webhooks.access.openid import problem  # noqa: PLC0415 - an option
 
         if lack := problem(settings):
             raise RuntimeError(lack)

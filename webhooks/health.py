@@ -9,7 +9,7 @@ import time
 from flask import Blueprint, Response, current_app
 
 from webhooks.errors import StoreUnavailable
-from webhooks.metrics import Figures, Key, metrics_text
+from webhooks.observability.metrics import Figures, Key, metrics_text
 from webhooks.problem import problem
 from webhooks.services import Services
 

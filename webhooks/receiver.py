@@ -29,9 +29,9 @@ from werkzeug.routing import BaseConverter
 
 from webhooks.errors import StoreUnavailable
 from webhooks.event import MAX_BYTES, Event, Malformed, Unprocessable, parse
-from webhooks.logs import LogLimiter
+from webhooks.observability.logs import LogLimiter
+from webhooks.observability.tracing import event_span
 from webhooks.problem import problem_of
-from webhooks.tracing import event_span
 from webhooks.webhook_url import is_address
 
 if TYPE_CHECKING:

@@ -9,14 +9,15 @@ from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from notifiers.pagerduty.reports import RESOLVED
-from webhooks import health, pagerduty_events, receiver, slack_interactions, sms_replies, sms_status
+from webhooks import health, receiver
 from webhooks.api import blueprint as api
 from webhooks.clock import utc_now
 from webhooks.dashboard import blueprint
 from webhooks.event import Event
+from webhooks.inbound import pagerduty_events, slack_interactions, sms_replies, sms_status
+from webhooks.inbound.slack_presses import recorder
 from webhooks.incidents import Act
 from webhooks.problem import problem, problem_of
-from webhooks.slack_presses import recorder
 
 if TYPE_CHECKING:
     from notifiers.pagerduty.reports import AlertReport

@@ -19,19 +19,20 @@ from webhooks.config.settings import Settings
 from webhooks.config.site import Site
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
-from webhooks.logs import log_ids
-from webhooks.redaction import Redactor
+from webhooks.observability.logs import log_ids
+from webhooks.observability.redaction import Redactor
+from webhooks.observability.tracing import event_span
 from webhooks.sites import Sites
-from webhooks.tracing import event_span
 
 # A part is imported where it is built: commands use few of them, and all together take a quarter of their start.
 if TYPE_CHECKING:
     from tableau_rest import Tableau
     from webhooks.active_rules import ActiveRules
     from webhooks.context.runner import JobRunner
+    from webhooks.inbound.socket_mode import SocketMode, SocketStatus
     from webhooks.inbox import Inbox, Migrate
-    from webhooks.inbox.counters import Counters
     from webhooks.inbox.databases.known_database import KnownDatabase
+    from webhooks.inbox.server.counters import Counters
     from webhooks.job import NewJob
     from webhooks.monitor import Monitor
     from webhooks.monitor.heartbeat import Heartbeat
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from webhooks.registry import Registry
     from webhooks.rules import Rules
     from webhooks.rules.conditions import EventFilter
-    from webhooks.socket_mode import SocketMode, SocketStatus
     from webhooks.worker.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class Services:
 
     def count_response(self, name: str, status: int, seconds: float) -> None:
         """Count a response of the receiver for the metrics."""
-        from webhooks.metrics import ACKNOWLEDGED, DUPLICATES, REASONS, RECEIVED, REFUSED  # noqa: PLC0415 - see above
+        from webhooks.observability.metrics import ACKNOWLEDGED, DUPLICATES, REASONS, RECEIVED, REFUSED  # noqa: PLC0415 - see above
 
         if name == "refused":
             self.counters.add(REFUSED, REASONS.get(status, "other"))
@@ -113,7 +113,7 @@ class Services:
     @shared
     def counters(self) -> Counters:
         """The counters of this process, which need no inbox."""
-        from webhooks.inbox.counters import Counters  # noqa: PLC0415 - see above
+        from webhooks.inbox.server.counters import Counters  # noqa: PLC0415 - see above
 
         return Counters()
 
@@ -429,8 +429,8 @@ class Services:
 
     def start_monitor(self) -> None:
         """Start the periodic checks in this process, unless there is no credential for Tableau, and Socket Mode."""
+        from webhooks.inbound.socket_mode import build_socket_mode  # noqa: PLC0415 - see above
         from webhooks.monitor import Lookups, build_monitor, build_watch  # noqa: PLC0415 - see above
-        from webhooks.socket_mode import build_socket_mode  # noqa: PLC0415 - see above
 
         self._socket_mode = build_socket_mode(self.inbox, self.notifiers, ca_bundle=self._ca_bundle)
         if self._socket_mode:
@@ -451,7 +451,7 @@ class Services:
 
     def socket_status(self) -> SocketStatus | None:
         """Return the state of the connection to Slack; None without SLACK_APP_TOKEN. Raises StoreUnavailable."""
-        from webhooks.socket_mode import socket_status  # noqa: PLC0415 - see above
+        from webhooks.inbound.socket_mode import socket_status  # noqa: PLC0415 - see above
 
         if not self.settings.notifier_variables()["SLACK_APP_TOKEN"]:
             return None

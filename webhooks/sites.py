@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from webhooks.config.site import Site
 from webhooks.errors import Permanent
 from webhooks.event import Event
-from webhooks.tracing import tableau_call
+from webhooks.observability.tracing import tableau_call
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau

@@ -16,8 +16,8 @@ from simulator import Config, Running, running
 from tests.acceptance.simulation import cause, slack_messages
 from tests.support.server import Server, serving, wait_for
 from webhooks.clock import utc_now
+from webhooks.inbound.socket_mode import socket_status
 from webhooks.inbox import Inbox, Migrate
-from webhooks.socket_mode import socket_status
 
 pytestmark = [pytest.mark.second_stage, pytest.mark.timeout(240)]
 

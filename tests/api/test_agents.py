@@ -26,7 +26,7 @@ from webhooks.api.agents.answers import MAX_BYTES
 from webhooks.api.agents.tools import TOOLS
 from webhooks.clock import utc_now
 from webhooks.inbox import Inbox
-from webhooks.inbox.resources import Resource
+from webhooks.inbox.resources.resources import Resource
 from webhooks.incidents import Act, RunEvidence
 from webhooks.incidents.incident import OWN_KINDS, Finding, IncidentKind
 

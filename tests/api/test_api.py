@@ -10,6 +10,7 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from tests.dashboard.conftest import BASIC, SITE, fail, services_of
+from webhooks.access.visitors import ROLES, permits
 from webhooks.api.blueprint import PREFIX, ROUTES
 from webhooks.api.operations import OPERATIONS, Operation
 from webhooks.clock import utc_now
@@ -17,7 +18,6 @@ from webhooks.inbox import Inbox, Resource
 from webhooks.incidents import Act
 from webhooks.job import NewJob
 from webhooks.views.limits import Limits
-from webhooks.visitors import ROLES, permits
 from webhooks.watches.expectation import Expectation
 
 SOON = (utc_now() + timedelta(days=7)).isoformat()

@@ -32,7 +32,12 @@ NOT_FOR_EVENTS = {
     "webhooks.worker",
 }
 # Parts of the inbox that commands about events do not use, and what these import.
-INCIDENTS = {"webhooks.incidents", "webhooks.inbox.budgets", "webhooks.inbox.incidents", "webhooks.inbox.notices"}
+INCIDENTS = {
+    "webhooks.incidents",
+    "webhooks.inbox.incidents.incidents",
+    "webhooks.inbox.limits.budgets",
+    "webhooks.inbox.notices.notices",
+}
 
 
 def imported(words: tuple[str, ...], settings: Settings) -> set[str]:
@@ -131,8 +136,8 @@ def test_commands_collect_no_garbage_and_close_the_inbox(tmp_path: Path) -> None
 def test_servers_import_the_inbox_before_they_fork(tmp_path: Path) -> None:
     """Processes share its parts and no press waits for an import; the monitor starts without the HTTP library."""
     code = (
-        "import sys; from webhooks.app import create_app; create_app(); from webhooks.inbox import Inbox\n"
-        "print([name for name in Inbox.__annotations__ if f'webhooks.inbox.{name}' not in sys.modules])\n"
+        "import sys; from webhooks.app import create_app; create_app(); from webhooks.inbox import PARTS, Inbox\n"
+        "print([name for name in Inbox.__annotations__ if f'webhooks.inbox.{PARTS[name][0]}' not in sys.modules])\n"
         "names = ('webhooks.inbox.databases.sqlite', 'webhooks.worker.worker', 'webhooks.monitor.checks', 'requests')\n"
         "print([name in sys.modules for name in names])"
     )

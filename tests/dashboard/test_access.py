@@ -11,8 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.dashboard.conftest import BASIC, PASSWORD, SAME_ORIGIN, fail, services_of
+from webhooks.access.visitors import permits
 from webhooks.dashboard.routes import ROUTES
-from webhooks.visitors import permits
 
 HTML = {"Accept": "text/html"}
 

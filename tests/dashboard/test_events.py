@@ -13,7 +13,8 @@ from flask.testing import FlaskClient
 
 from tests.dashboard.conftest import PASSWORD, SAME_ORIGIN, services_of
 from tests.support.databases import some_event
-from webhooks.inbox import Inbox, event_lists
+from webhooks.inbox import Inbox
+from webhooks.inbox.events import lists as event_lists
 from webhooks.job import JobState, NewJob
 
 NOTIFY = NewJob("R/notify/slack:#bi", "notify", rule="R", params={"to": "slack:#bi"})

@@ -13,7 +13,7 @@ from sqlalchemy import insert, update
 from tests.dashboard.conftest import SAME_ORIGIN, SITE, fail
 from webhooks.clock import utc_now
 from webhooks.inbox import Inbox, Resource
-from webhooks.inbox.downstream import DependentWorkbook
+from webhooks.inbox.resources.downstream import DependentWorkbook
 from webhooks.inbox.schema import notice_groups, notices
 from webhooks.incidents import Act, DestinationPolicy, Policy, RunEvidence
 from webhooks.watches.expectation import Expectation

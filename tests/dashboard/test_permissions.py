@@ -12,14 +12,14 @@ from flask.testing import FlaskClient
 
 from tests.dashboard.conftest import PASSWORD, fail, services_of
 from tests.dashboard.test_scopes import bearer, content
+from webhooks.access.permissions import PERMISSIONS
+from webhooks.access.visitors import ROLES, permits
 from webhooks.api.agents.tools import TOOLS
 from webhooks.api.blueprint import PREFIX
 from webhooks.api.operations import OPERATIONS
 from webhooks.clock import utc_now
 from webhooks.config.settings import ROOT
 from webhooks.dashboard.routes import ROUTES
-from webhooks.permissions import PERMISSIONS
-from webhooks.visitors import ROLES, permits
 
 SOON = (utc_now() + timedelta(hours=5)).isoformat()
 # What forms, bodies and tools need in addition to the number of the object.

@@ -21,7 +21,7 @@ from webhooks.clock import utc_now
 from webhooks.config.settings import ROOT
 from webhooks.dashboard.routes import ROUTES
 from webhooks.inbox import Inbox, IncidentRecord
-from webhooks.inbox.resources import Resource
+from webhooks.inbox.resources.resources import Resource
 from webhooks.incidents import Act, ResourceDetails
 from webhooks.job import NewJob
 from webhooks.patterns import is_within

@@ -18,8 +18,8 @@ from sqlalchemy import text
 from notifiers.transport import Timeouts
 from tests.dashboard.conftest import PASSWORD, SAME_ORIGIN, services_of
 from tests.support.identity_provider import Claims, IdentityProvider, running
+from webhooks.access.openid import Attempt, SignInFailed, problem
 from webhooks.config.settings import ROOT, Settings
-from webhooks.openid import Attempt, SignInFailed, problem
 
 RULES = """
 [[access.roles]]
@@ -252,7 +252,7 @@ def test_a_new_key_is_read(browser: FlaskClient, provider: IdentityProvider, mon
     provider.key = "second"
     assert sign_in(browser, provider).status_code == 403
     assert provider.requests.count("/keys") == 1
-    monkeypatch.setattr("webhooks.openid.KEYS_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("webhooks.access.openid.KEYS_PAUSE_SECONDS", 0.0)
     assert sign_in(browser, provider).status_code == 303
 
 
@@ -261,7 +261,7 @@ def test_a_slow_provider_does_not_hold_all_threads(
 ) -> None:
     """While as many threads wait for the provider as may, others are refused at once; each makes room again."""
     with monkeypatch.context() as patched:
-        patched.setattr("webhooks.openid.MAX_WAITING", 0)
+        patched.setattr("webhooks.access.openid.MAX_WAITING", 0)
         response = browser.get("/login/start")
     assert (response.status_code, "Other sign-ins are waiting" in response.text) == (502, True)
     assert provider.requests == []
@@ -284,7 +284,7 @@ def test_a_provider_that_cannot_be_used_is_named(
         assert (response.status_code, reason in response.text) == (502, True), response.text
         forget(browser)
     provider.configuration, provider.delay = {}, 1.0
-    monkeypatch.setattr("webhooks.openid.LIMITS", Timeouts(connect=5, step=0.1, total=0.2))
+    monkeypatch.setattr("webhooks.access.openid.LIMITS", Timeouts(connect=5, step=0.1, total=0.2))
     assert "did not respond" in browser.get("/login/start").text
 
 
@@ -330,7 +330,7 @@ real = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "authlib" else real(name, *rest)
 sys.meta_path.insert(0, Hidden())
 from webhooks.config.settings import Settings
-from webhooks.openid import problem
+from webhooks.access.openid import problem
 import webhooks.dashboard.pages.single_sign_on
 given = dict(_env_file=None, oidc_issuer="https://x.example", oidc_client_id="x", public_url="https://y.example")
 print(problem(Settings.read(**given)), problem(Settings.read(_env_file=None)))

@@ -22,7 +22,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from packaging.requirements import Requirement
 
 from webhooks.config.settings import ROOT
-from webhooks.gunicorn_worker import SUPPORTED, SharingWorker, choose_worker_class
+from webhooks.gunicorn.sharing_worker import SUPPORTED, SharingWorker, choose_worker_class
 
 
 def configuration() -> dict[str, Any]:

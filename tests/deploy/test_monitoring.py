@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from tests.deploy.tools import tool
 from webhooks.app import create_app
 from webhooks.config.settings import Settings
-from webhooks.metrics import COUNTERS, PREFIX, REASONS, metric_names
+from webhooks.observability.metrics import COUNTERS, PREFIX, REASONS, metric_names
 
 ROOT = Path(__file__).resolve().parents[2]
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"

@@ -12,7 +12,7 @@ import pytest
 
 from deploy import settings_page
 from tests.docs.pages import ROOT
-from webhooks.metrics import metric_names
+from webhooks.observability.metrics import metric_names
 
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 

@@ -202,7 +202,7 @@ def test_job_that_dies_during_an_announcement_is_in_the_next_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """While Slack is slow, a job that dies is announced once, and so is each job of the announcement under way."""
-    monkeypatch.setattr("webhooks.inbox.announcement_pace.INTERVALS", (0.0,))
+    monkeypatch.setattr("webhooks.inbox.jobs.announcement_pace.INTERVALS", (0.0,))
     slow = announcement(to=("slack",))
     notifiers["slack"].errors = [NotifierError("Slack did not respond", uncertain=True)]
     with pytest.raises(RetryLater):
@@ -242,7 +242,7 @@ def test_message_counts_all_dead_jobs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The number is right also if there are more than the message reads."""
-    monkeypatch.setattr("webhooks.inbox.dead_letters.MAX_RECORDS", 5)
+    monkeypatch.setattr("webhooks.inbox.jobs.dead_letters.MAX_RECORDS", 5)
     announce(context(announcement(dead=12)))
     ((_, message),) = notifiers["slack"].sent
     assert message.title == "12 actions failed permanently"

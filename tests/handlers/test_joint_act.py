@@ -7,7 +7,7 @@ import pytest
 from tests.handlers.test_incident_notices import FAILED
 from tests.support.simulated_actions import Simulation
 from webhooks.handlers.joint_act import JointActParams, joint_act
-from webhooks.logs import LOG_IDS, log_ids
+from webhooks.observability.logs import LOG_IDS, log_ids
 
 
 @pytest.mark.parametrize(

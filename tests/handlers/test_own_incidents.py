@@ -16,7 +16,7 @@ from tests.handlers.test_incident_notices import Story
 from tests.support.simulated_actions import Simulation
 from webhooks import rules
 from webhooks.inbox import Inbox
-from webhooks.inbox.sight import SightRecord
+from webhooks.inbox.server.sight import SightRecord
 from webhooks.incidents import Act
 from webhooks.monitor.alerts import Alerts
 from webhooks.monitor.certificate import Certificate

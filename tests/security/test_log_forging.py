@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.server import serving, wait_for
-from webhooks import logs
 from webhooks.cli.support.exit_codes import Failure
+from webhooks.observability import logs
 
 FORGED = "Sales\n2026-01-31 09:30:00 ERROR   webhooks: forged\r\x1b[2J\x1b[31m\u202egnp.exe\u2028next\x85\x00"
 # The characters that end a line for some program, move a cursor, or reverse the reading direction.

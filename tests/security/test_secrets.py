@@ -31,8 +31,8 @@ from webhooks.event import build, parse
 from webhooks.inbox import Inbox
 from webhooks.job import Job, NewJob
 from webhooks.monitor.alerts import Alert, Alerts
+from webhooks.observability.redaction import PERCENT, Redactor
 from webhooks.planner import failed_plan
-from webhooks.redaction import PERCENT, Redactor
 from webhooks.services import Services
 from webhooks.worker.attempt import Attempts
 

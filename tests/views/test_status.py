@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from webhooks.inbox.webhook_checks import WebhookCheckResult
+from webhooks.inbox.server.webhook_checks import WebhookCheckResult
 from webhooks.views import formats
 from webhooks.views.status import refreshes
 from webhooks.views.webhook_health import webhook_health

@@ -17,7 +17,7 @@ from webhooks.api.parameters import (
 from webhooks.api.reads import get_event, get_incident, incident, silence_object
 from webhooks.incidents import Act
 from webhooks.incidents.incident import ActKind
-from webhooks.logs import log_ids
+from webhooks.observability.logs import log_ids
 from webhooks.rules.policy import parse_weekly
 from webhooks.views import silence_wording
 

@@ -11,15 +11,15 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from webhooks.inbox.visible import VisibleInbox
+from webhooks.inbox.access.visible import VisibleInbox
 from webhooks.views import formats
 from webhooks.views.addresses import address_of
 from webhooks.views.limits import scope_of
 
 if TYPE_CHECKING:
+    from webhooks.access.visitors import Visitor
     from webhooks.inbox import Inbox
     from webhooks.services import Services
-    from webhooks.visitors import Visitor
 
 # Ids are 64-bit integers in the database.
 LARGEST_ID = 2**63 - 1

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from webhooks.api.call import Call, Refused, cursor_of, place_of
 from webhooks.api.parameters import JobsBody, PageQuery
-from webhooks.logs import log_ids
+from webhooks.observability.logs import log_ids
 from webhooks.views.formats import count, iso
 from webhooks.views.json_objects import hide_in
 
 if TYPE_CHECKING:
-    from webhooks.inbox.event_lists import DeadCause
+    from webhooks.inbox.events.lists import DeadCause
 
 # Ids in a row of the audit log.
 MAX_NAMED = 20

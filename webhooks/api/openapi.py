@@ -13,13 +13,13 @@ from flask import Response
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from webhooks.access.visitors import TooManyFailures
 from webhooks.api.blueprint import PREFIX
 from webhooks.api.call import Refused
 from webhooks.api.objects import Problem
 from webhooks.api.operations import OPERATIONS, Operation
 from webhooks.api.serving import HEADERS, authorize
 from webhooks.problem import problem
-from webhooks.visitors import TooManyFailures
 
 if TYPE_CHECKING:
     from webhooks.services import Services

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from webhooks.access.visitors import Role
 from webhooks.api import acts, dead_letters, objects, parameters, reads, resource_objects, resources
-from webhooks.visitors import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Operation:
     """One method of one path. `parameters` describes the query of a GET, or the body of a POST.
 
     `run` is called with the call, the parameters, and the number or LUID in the path if there is one. `does` is the act
-    of webhooks.permissions that a POST does, if that is not its name.
+    of webhooks.access.permissions that a POST does, if that is not its name.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Operation:
 
     @property
     def act(self) -> str:
-        """The act of webhooks.permissions that it does; empty for a read."""
+        """The act of webhooks.access.permissions that it does; empty for a read."""
         return (self.does or self.name.replace("_", " ")) if self.method == "POST" else ""
 
     @property

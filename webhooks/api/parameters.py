@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from webhooks.inbox.event_lists import MAX_DEAD
+from webhooks.inbox.events.lists import MAX_DEAD
 from webhooks.incidents.evidence import ResourceKind
 from webhooks.incidents.incident import IncidentKind, IncidentState
 from webhooks.incidents.silences import MATCHERS

@@ -14,7 +14,7 @@ from webhooks.views.json_objects import hide_in, run_object
 from webhooks.views.status import OPEN_STATES
 
 if TYPE_CHECKING:
-    from webhooks.inbox.resource_lists import RefreshedContent
+    from webhooks.inbox.resources.lists import RefreshedContent
 
 # Outcomes of each resource in a list; there may be 200 resources.
 LAST_OUTCOMES = 20

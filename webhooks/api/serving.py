@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_origin
 from flask import Response, request
 from pydantic import ValidationError
 
-from webhooks import visitors
+from webhooks.access import visitors
 from webhooks.api import strict_json
 from webhooks.api.call import LARGEST_ID, Call, Refused
 from webhooks.api.operations import Operation
@@ -22,8 +22,8 @@ from webhooks.problem import problem
 from webhooks.validation import describe_values
 
 if TYPE_CHECKING:
+    from webhooks.access.visitors import Visitor
     from webhooks.services import Services
-    from webhooks.visitors import Visitor
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 # Spreadsheets would run a cell that begins with one of these as a formula.

@@ -8,7 +8,7 @@ from flask.cli import with_appcontext
 from webhooks.cli.support import application, signals
 from webhooks.cli.support.commands import Command
 from webhooks.cli.support.exit_codes import Unavailable
-from webhooks.tracing import TRACING
+from webhooks.observability.tracing import TRACING
 
 # Handler threads where WORKER_THREADS is 0, which is meant for the server.
 THREADS = 4

@@ -12,7 +12,7 @@ from webhooks.context.budget import take_budget, urgency_of_job
 from webhooks.context.unsent_message import message_from_json, message_to_json
 from webhooks.errors import LeaseLost, Permanent, RetryLater, StoreUnavailable
 from webhooks.job import BUILT_IN_HANDLERS, MISSING
-from webhooks.tracing import span
+from webhooks.observability.tracing import span
 
 if TYPE_CHECKING:
     from webhooks.context.context import Context

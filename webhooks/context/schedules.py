@@ -12,7 +12,7 @@ from tableau_rest.errors import TableauError
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
-    from webhooks.inbox.downstream import DependentWorkbook
+    from webhooks.inbox.resources.downstream import DependentWorkbook
 
 # One list has the tasks of all content, so it serves all failures of a minute.
 MAX_AGE = timedelta(minutes=1)
@@ -63,7 +63,7 @@ def find_schedule(luid: str, tableau: Tableau, now: datetime, failed_at: datetim
 
 def find_downstream(luid: str, tableau: Tableau) -> list[DependentWorkbook] | None:
     """Return the workbooks that use a data source; None if the Metadata API does not know all of them."""
-    from webhooks.inbox.downstream import DependentWorkbook  # noqa: PLC0415 - commands about rules need no database
+    from webhooks.inbox.resources.downstream import DependentWorkbook  # noqa: PLC0415 - commands about rules need no database
 
     try:
         found = tableau.downstream_workbooks(luid)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from webhooks.permissions import role_of
-from webhooks.visitors import Role
+from webhooks.access.permissions import role_of
+from webhooks.access.visitors import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Route:
     module: str
     function: str
     role: Role
-    # The acts of webhooks.permissions that it does.
+    # The acts of webhooks.access.permissions that it does.
     acts: tuple[str, ...] = ()
 
     @property

@@ -22,7 +22,7 @@ from werkzeug.exceptions import (
     Unauthorized,
 )
 
-from webhooks import visitors
+from webhooks.access import visitors
 from webhooks.clock import utc_now
 from webhooks.dashboard.render import render
 from webhooks.dashboard.routes import Route

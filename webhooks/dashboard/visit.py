@@ -14,13 +14,13 @@ from weakref import WeakKeyDictionary
 from flask import Request
 from werkzeug.exceptions import BadRequest, NotFound
 
-from webhooks.inbox.visible import VisibleInbox
+from webhooks.access.visitors import Role, Visitor, permits
+from webhooks.inbox.access.visible import VisibleInbox
 from webhooks.text import cut
 from webhooks.views import formats
 from webhooks.views.addresses import address_of
 from webhooks.views.limits import scope_of
 from webhooks.views.status import refreshes
-from webhooks.visitors import Role, Visitor, permits
 
 if TYPE_CHECKING:
     from webhooks.inbox import Inbox

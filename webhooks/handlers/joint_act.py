@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from webhooks.context import Context
 from webhooks.job import JOINT_ACT
-from webhooks.logs import add_log_ids
+from webhooks.observability.logs import add_log_ids
 from webhooks.registry import Params, action
 
 

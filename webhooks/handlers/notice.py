@@ -17,7 +17,6 @@ from webhooks.incidents.deliveries import deliveries
 from webhooks.incidents.incident import with_facts
 from webhooks.incidents.notices import WantedNotice, next_due
 from webhooks.incidents.silences import Facts
-from webhooks.logs import add_log_ids
 from webhooks.messages.act_links import LinkMaker
 from webhooks.messages.event_message import as_sentences
 from webhooks.messages.incident_buttons import NO_ACTIONS, incident_actions
@@ -28,6 +27,7 @@ from webhooks.messages.incident_message import (
 )
 from webhooks.messages.incident_values import template_values
 from webhooks.messages.templates import render_or_standard
+from webhooks.observability.logs import add_log_ids
 from webhooks.registry import Params, action
 
 if TYPE_CHECKING:

@@ -20,11 +20,11 @@ from webhooks.incidents.policy import Urgency
 from webhooks.incidents.state import FLAPPING
 from webhooks.incidents.wording import count
 from webhooks.job import NOTICE_GROUP
-from webhooks.logs import add_log_ids
 from webhooks.messages.act_links import LinkMaker
 from webhooks.messages.group_buttons import group_actions
 from webhooks.messages.group_message import Member, group_message, group_severity, group_status
 from webhooks.messages.incident_buttons import NO_ACTIONS
+from webhooks.observability.logs import add_log_ids
 from webhooks.registry import Params, action
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from webhooks.context import Context
 from webhooks.context.refreshes import RefreshRefused, start_refresh
 from webhooks.errors import Permanent
 from webhooks.incidents import Act
-from webhooks.logs import add_log_ids
 from webhooks.messages.incident_buttons import REFRESHABLE
+from webhooks.observability.logs import add_log_ids
 from webhooks.registry import Params, action
 
 # The author of the note that says why there is no refresh.

@@ -6,9 +6,9 @@ from notifiers import Message, NotifierError
 from webhooks.context import Context
 from webhooks.handlers.slack_press import GONE, OVER, STRANGER, ReportedPress, find_person, whisper
 from webhooks.job import CLOSED, REPEATED, SLACK_GROUP_PRESS, UNKNOWN
-from webhooks.logs import add_log_ids
 from webhooks.messages.group_buttons import WHY_GROUP
 from webhooks.messages.why_message import why_group_message
+from webhooks.observability.logs import add_log_ids
 from webhooks.registry import action
 
 

@@ -13,9 +13,9 @@ from webhooks.errors import Permanent, Skip, UnknownIncident
 from webhooks.incidents import Act, Incident
 from webhooks.incidents.wording import describe
 from webhooks.job import CLOSED, REPEATED, UNKNOWN
-from webhooks.logs import add_log_ids
 from webhooks.messages.incident_buttons import REFRESH, REFRESHABLE, WHY
 from webhooks.messages.why_message import why_message
+from webhooks.observability.logs import add_log_ids
 from webhooks.registry import Params, action
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from webhooks.context.budget import take_budget
 from webhooks.destinations import resolve_default
 from webhooks.errors import Permanent, Skip
 from webhooks.job import SUPERSEDED_NOTICE
-from webhooks.logs import add_log_ids
 from webhooks.messages.incident_message import superseded_message
+from webhooks.observability.logs import add_log_ids
 from webhooks.registry import Params, action
 
 

@@ -14,50 +14,50 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from webhooks.errors import StoreUnavailable, UnknownIncident
-from webhooks.inbox import insert_event
 from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.inbox.databases.store import Clock, Store
+from webhooks.inbox.events import insert_event
 from webhooks.inbox.migrate import Migrate, prepare
 from webhooks.inbox.records import Attempt, EventRecord, EventSummary, JobRecord, Receipt
 from webhooks.job import MISSING, Namespace
 
 # The parts are imported with their first use: a command uses one or two of them.
 if TYPE_CHECKING:
-    from webhooks.inbox.action_uses import ActionUses
-    from webhooks.inbox.audit import Audit, AuditEntry
-    from webhooks.inbox.budgets import Budgets
-    from webhooks.inbox.checkpoints import Checkpoints
-    from webhooks.inbox.counters import Counters
-    from webhooks.inbox.dead_letter_groups import DeadLetterGroups
-    from webhooks.inbox.dead_letters import DeadLetters
-    from webhooks.inbox.downstream import Downstream
-    from webhooks.inbox.event_lists import EventLists
-    from webhooks.inbox.events import Events, JobPlanner
-    from webhooks.inbox.expected_runs import ExpectedRuns
-    from webhooks.inbox.findings import Findings
-    from webhooks.inbox.incident_records import IncidentRecord
-    from webhooks.inbox.incidents import Incidents
-    from webhooks.inbox.jobs import Jobs
-    from webhooks.inbox.locks import Locks
-    from webhooks.inbox.notice_groups import GroupRecord, NoticeGroups
-    from webhooks.inbox.notices import NoticeRecord, Notices
-    from webhooks.inbox.overviews import Overviews
-    from webhooks.inbox.presses import Presses
-    from webhooks.inbox.quotas import Quotas
-    from webhooks.inbox.resource_lists import ResourceLists
-    from webhooks.inbox.resources import Resource, Resources
+    from webhooks.inbox.access.audit import Audit, AuditEntry
+    from webhooks.inbox.access.sign_ins import SignIns
+    from webhooks.inbox.events.events import Events, JobPlanner
+    from webhooks.inbox.events.lists import EventLists
+    from webhooks.inbox.events.synthetic import SyntheticEvents
+    from webhooks.inbox.inbound.presses import Presses
+    from webhooks.inbox.inbound.sms_replies import SmsReplies
+    from webhooks.inbox.inbound.sms_status import SmsStatus
+    from webhooks.inbox.incidents.dead_letter_groups import DeadLetterGroups
+    from webhooks.inbox.incidents.findings import Findings
+    from webhooks.inbox.incidents.incidents import Incidents
+    from webhooks.inbox.incidents.records import IncidentRecord
+    from webhooks.inbox.jobs.checkpoints import Checkpoints
+    from webhooks.inbox.jobs.dead_letters import DeadLetters
+    from webhooks.inbox.jobs.jobs import Jobs
+    from webhooks.inbox.jobs.turns import Turns
+    from webhooks.inbox.limits.action_uses import ActionUses
+    from webhooks.inbox.limits.budgets import Budgets
+    from webhooks.inbox.limits.quotas import Quotas
+    from webhooks.inbox.notices.groups import GroupRecord, NoticeGroups
+    from webhooks.inbox.notices.notices import NoticeRecord, Notices
+    from webhooks.inbox.notices.silences import Silences
+    from webhooks.inbox.resources.downstream import Downstream
+    from webhooks.inbox.resources.lists import ResourceLists
+    from webhooks.inbox.resources.resources import Resource, Resources
     from webhooks.inbox.retention import Retention
-    from webhooks.inbox.rule_versions import RuleVersion, RuleVersions
-    from webhooks.inbox.run_history import RunHistory
-    from webhooks.inbox.runs import Runs
-    from webhooks.inbox.sessions import Sessions
-    from webhooks.inbox.sign_ins import SignIns
-    from webhooks.inbox.silences import Silences
-    from webhooks.inbox.sms_replies import SmsReplies
-    from webhooks.inbox.sms_status import SmsStatus
-    from webhooks.inbox.state import State
-    from webhooks.inbox.synthetic_events import SyntheticEvents
-    from webhooks.inbox.turns import Turns
+    from webhooks.inbox.runs.expected import ExpectedRuns
+    from webhooks.inbox.runs.history import RunHistory
+    from webhooks.inbox.runs.overviews import Overviews
+    from webhooks.inbox.runs.runs import Runs
+    from webhooks.inbox.server.counters import Counters
+    from webhooks.inbox.server.locks import Locks
+    from webhooks.inbox.server.rule_versions import RuleVersion, RuleVersions
+    from webhooks.inbox.server.sessions import Sessions
+    from webhooks.inbox.server.state import State
     from webhooks.incidents import ResourceDetails
 
 __all__ = [
@@ -84,29 +84,53 @@ __all__ = [
 # A successful write check is valid for this long.
 CHECK_SECONDS = 1.0
 
-
-# What a part is built from, for those that need more than the store.
-NEEDED = {
-    "counters": (),
-    "dead_letter_groups": ("store", "findings"),
-    "events": ("store", "news"),
-    "findings": ("store", "news", "incidents"),
-    "incidents": ("store", "news"),
-    "jobs": ("store", "events", "dead_letters"),
-    "presses": ("store", "incidents"),
-    "sms_replies": ("store", "incidents"),
-    "synthetic_events": ("store", "news"),
+# The parts: the module of each in this package, and what it is built from.
+PARTS: dict[str, tuple[str, ...]] = {
+    "action_uses": ("limits.action_uses", "store"),
+    "audit": ("access.audit", "store"),
+    "budgets": ("limits.budgets", "store"),
+    "checkpoints": ("jobs.checkpoints", "store"),
+    "counters": ("server.counters",),
+    "dead_letter_groups": ("incidents.dead_letter_groups", "store", "findings"),
+    "dead_letters": ("jobs.dead_letters", "store"),
+    "downstream": ("resources.downstream", "store"),
+    "event_lists": ("events.lists", "store"),
+    "events": ("events.events", "store", "news"),
+    "expected_runs": ("runs.expected", "store"),
+    "findings": ("incidents.findings", "store", "news", "incidents"),
+    "incidents": ("incidents.incidents", "store", "news"),
+    "jobs": ("jobs.jobs", "store", "events", "dead_letters"),
+    "locks": ("server.locks", "store"),
+    "notice_groups": ("notices.groups", "store"),
+    "notices": ("notices.notices", "store"),
+    "overviews": ("runs.overviews", "store"),
+    "presses": ("inbound.presses", "store", "incidents"),
+    "quotas": ("limits.quotas", "store"),
+    "resource_lists": ("resources.lists", "store"),
+    "resources": ("resources.resources", "store"),
+    "retention": ("retention", "store"),
+    "rule_versions": ("server.rule_versions", "store"),
+    "run_history": ("runs.history", "store"),
+    "runs": ("runs.runs", "store"),
+    "sessions": ("server.sessions", "store"),
+    "sign_ins": ("access.sign_ins", "store"),
+    "silences": ("notices.silences", "store"),
+    "sms_replies": ("inbound.sms_replies", "store", "incidents"),
+    "sms_status": ("inbound.sms_status", "store"),
+    "state": ("server.state", "store"),
+    "synthetic_events": ("events.synthetic", "store", "news"),
+    "turns": ("jobs.turns", "store"),
 }
 # The modules of the other names that this package exports.
 EXPORTED = {
-    "AuditEntry": "webhooks.inbox.audit",
-    "GroupRecord": "webhooks.inbox.notice_groups",
-    "IncidentRecord": "webhooks.inbox.incident_records",
-    "JobPlanner": "webhooks.inbox.events",
-    "NoticeRecord": "webhooks.inbox.notices",
-    "Resource": "webhooks.inbox.resources",
+    "AuditEntry": "webhooks.inbox.access.audit",
+    "GroupRecord": "webhooks.inbox.notices.groups",
+    "IncidentRecord": "webhooks.inbox.incidents.records",
+    "JobPlanner": "webhooks.inbox.events.events",
+    "NoticeRecord": "webhooks.inbox.notices.notices",
+    "Resource": "webhooks.inbox.resources.resources",
     "ResourceDetails": "webhooks.incidents",
-    "RuleVersion": "webhooks.inbox.rule_versions",
+    "RuleVersion": "webhooks.inbox.server.rule_versions",
 }
 
 
@@ -160,14 +184,14 @@ class Inbox:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name):
-            """Build a part, whose module has its name, when it is used first."""
-            if name not in Inbox.__annotations__:
+            """Build a part when it is used first."""
+            if name not in PARTS:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
             with self._building:
                 if name not in self.__dict__:
-                    build = getattr(import_module(f"webhooks.inbox.{name}"), _class_name(name))
-                    needed = [getattr(self, other) for other in NEEDED.get(name, ("store",))]
-                    self.__dict__[name] = build(*needed)
+                    module, *needed = PARTS[name]
+                    build = getattr(import_module(f"webhooks.inbox.{module}"), name.title().replace("_", ""))
+                    self.__dict__[name] = build(*(getattr(self, other) for other in needed))
                 return self.__dict__[name]
 
     @classmethod
@@ -242,8 +266,9 @@ def import_parts(url: str) -> None:
     A server does it before it forks, so that its processes share them and no request waits for an import.
     """
     driver = "sqlite" if url.startswith("sqlite") else "postgres"
-    for name in (*Inbox.__annotations__, "change_mark", "figures", "visible", f"databases.{driver}"):
-        import_module(f"webhooks.inbox.{name}")
+    parts = (module for module, *_ in PARTS.values())
+    for module in (*parts, "change_mark", "figures", "access.visible", f"databases.{driver}"):
+        import_module(f"webhooks.inbox.{module}")
 
 
 if not TYPE_CHECKING:
@@ -253,10 +278,6 @@ if not TYPE_CHECKING:
         if name not in EXPORTED:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(import_module(EXPORTED[name]), name)
-
-
-def _class_name(module: str) -> str:
-    return module.title().replace("_", "")
 
 
 def _store(url: str, clock: Clock | None, known: KnownDatabase | None) -> Store:

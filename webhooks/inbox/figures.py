@@ -10,11 +10,11 @@ from sqlalchemy import Connection, Select, bindparam, exists, func, or_, select,
 
 from webhooks.clock import from_timestamp
 from webhooks.event_types import WEBHOOKS_DRIFTED
-from webhooks.inbox.budgets import PREFIX as BUDGET
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.limits.budgets import PREFIX as BUDGET
 from webhooks.inbox.schema import DEAD, OPEN, UNPLANNED, events, jobs, sessions, state, synthetic_events
-from webhooks.inbox.sight import SIGHT, SightRecord
-from webhooks.inbox.webhook_checks import CHECKED_AT
+from webhooks.inbox.server.sight import SIGHT, SightRecord
+from webhooks.inbox.server.webhook_checks import CHECKED_AT
 from webhooks.job import JobState
 
 QUERIES: dict[str, Select[Any]] = {

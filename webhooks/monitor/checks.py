@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tableau_rest.errors import TableauError
 from webhooks.clock import from_timestamp
 from webhooks.event_types import CERTIFICATE_EXPIRING, NO_EVENTS_RECEIVED, WEBHOOK_CHECK_FAILED, WEBHOOKS_DRIFTED
-from webhooks.inbox.webhook_checks import CHECKED_AT
+from webhooks.inbox.server.webhook_checks import CHECKED_AT
 from webhooks.monitor import certificate, gaps, sight
 from webhooks.monitor.alerts import CERTIFICATE, EVENTS, WEBHOOKS, Alert, Alerts
 from webhooks.monitor.outages import no_outage

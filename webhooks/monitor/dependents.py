@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tableau_rest.errors import NotIndexed, TableauError
 from webhooks.inbox import Inbox
-from webhooks.inbox.downstream import DependentWorkbook
+from webhooks.inbox.resources.downstream import DependentWorkbook
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau

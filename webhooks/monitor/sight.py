@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from tableau_rest.errors import Forbidden, NotFound, SignInFailed, TableauError
 from webhooks.clock import from_timestamp
 from webhooks.event_types import DOWNTIME_ENDED
-from webhooks.inbox.sight import SIGHT, SightRecord
+from webhooks.inbox.server.sight import SIGHT, SightRecord
 from webhooks.monitor.alerts import BLIND, Alert, Alerts
 
 # What can be lost.

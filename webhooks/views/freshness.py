@@ -8,7 +8,7 @@ from datetime import date, tzinfo
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from webhooks.inbox.resource_lists import PromisedTime
+    from webhooks.inbox.resources.lists import PromisedTime
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from webhooks.views.wording import job_outcome, job_state
 
 if TYPE_CHECKING:
     from webhooks.inbox import Inbox, IncidentRecord, NoticeRecord
-    from webhooks.inbox.visible import VisibleInbox
+    from webhooks.inbox.access.visible import VisibleInbox
     from webhooks.incidents import Run, Silence
 
 # Runs of one incident that are shown.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from webhooks.patterns import matches
 
 if TYPE_CHECKING:
-    from webhooks.inbox.scope import Scope
+    from webhooks.inbox.access.scope import Scope
     from webhooks.sites import Sites
 
 MAX_PATTERNS, MAX_LENGTH = 20, 200
@@ -67,7 +67,7 @@ def scope_of(text: str, sites: Sites) -> Scope:
 
     A site whose LUID is not known yet is in no scope.
     """
-    from webhooks.inbox.scope import WHOLE, Scope  # noqa: PLC0415 - the help page needs no database
+    from webhooks.inbox.access.scope import WHOLE, Scope  # noqa: PLC0415 - the help page needs no database
 
     if text in ("", "{}"):
         return WHOLE

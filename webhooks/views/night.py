@@ -9,7 +9,7 @@ from datetime import datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from webhooks.inbox.overviews import HourOfRuns
+    from webhooks.inbox.runs.overviews import HourOfRuns
 
 # A night begins at this time in TIMEZONE.
 EVENING = time(22)

@@ -34,7 +34,7 @@ class Check:
 
 def read_webhook_health(services: Services, now: datetime) -> WebhookHealth:
     """Return the health of the webhooks of all sites, as the monitor last saw them."""
-    from webhooks.inbox.webhook_checks import last_webhook_check  # noqa: PLC0415 - the help page needs no database
+    from webhooks.inbox.server.webhook_checks import last_webhook_check  # noqa: PLC0415 - the help page needs no database
 
     # The monitor remembers nothing but this suffix of a site: see registration.job_list.memory_key.
     suffixes = [f" {site.key}" if site.name else "" for site in services.sites.all]

@@ -14,7 +14,7 @@ from webhooks.views.webhook_health import WebhookHealth
 
 if TYPE_CHECKING:
     from webhooks.inbox import Inbox, IncidentRecord
-    from webhooks.inbox.visible import VisibleInbox
+    from webhooks.inbox.access.visible import VisibleInbox
 
 OPEN_STATES = ("open", "snoozed", "acknowledged")
 # Outcomes of runs that are over, in the order in which they are named after the successes.

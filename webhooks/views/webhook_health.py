@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from webhooks.views.formats import ago, count
 
 if TYPE_CHECKING:
-    from webhooks.inbox.webhook_checks import WebhookCheckResult
+    from webhooks.inbox.server.webhook_checks import WebhookCheckResult
 
 # A check that is older than this many intervals says nothing about now.
 MISSED_CHECKS = 3

@@ -14,8 +14,8 @@ from webhooks.clock import utc_now
 from webhooks.errors import LeaseLost, RetryLater, Skip, StoreUnavailable
 from webhooks.inbox import Inbox
 from webhooks.job import MISSING, Job, JobState
-from webhooks.logs import log_ids
-from webhooks.tracing import event_span
+from webhooks.observability.logs import log_ids
+from webhooks.observability.tracing import event_span
 from webhooks.worker import retry
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from typing import Any
 
 from webhooks.errors import LeaseLost, PlanningPaused, StoreUnavailable
 from webhooks.inbox import Inbox, JobPlanner
-from webhooks.inbox.jobs import PLAN_LIMIT
+from webhooks.inbox.jobs.jobs import PLAN_LIMIT
 from webhooks.job import JobState
 from webhooks.worker.attempt import Attempts, Run, job_title
 from webhooks.worker.claims import ClaimedJob, Claims, Lane

@@ -15,7 +15,7 @@ from webhooks.clock import utc_now
 from webhooks.config.settings import Settings
 from webhooks.event_types import WEBHOOKS_DRIFTED
 from webhooks.inbox import Inbox, ResourceDetails
-from webhooks.inbox.webhook_checks import CHECKED_AT
+from webhooks.inbox.server.webhook_checks import CHECKED_AT
 from webhooks.incidents import Act, DestinationPolicy, Policy
 
 POLICY = Policy(rule="Finance", destinations=(DestinationPolicy("slack:#finance"),))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.monitor.watches.watched import DAY, HOUR, MINUTE, ORDERS, SALES, Watched, at, event_of
-from webhooks.inbox.sight import SIGHT, SightRecord
+from webhooks.inbox.server.sight import SIGHT, SightRecord
 from webhooks.incidents.wording import describe
 from webhooks.monitor.job_budget import WATCHES
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 
+from webhooks.access.visitors import TooManyFailures
 from webhooks.api.agents import protocol
 from webhooks.api.agents.tools import TOOLS
 from webhooks.api.call import Call, Refused
@@ -14,7 +15,6 @@ from webhooks.api.serving import HEADERS, authorize, parse, require_json
 from webhooks.clock import utc_now
 from webhooks.errors import StoreUnavailable, UnknownIncident
 from webhooks.problem import problem
-from webhooks.visitors import TooManyFailures
 
 if TYPE_CHECKING:
     from webhooks.services import Services

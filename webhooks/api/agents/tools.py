@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from webhooks.access.visitors import Role, permits
 from webhooks.api import acts
 from webhooks.api.agents.answers import UNTRUSTED, incident_summary, outcomes, short_time, untrusted, write
 from webhooks.api.call import LARGEST_ID, Call, Refused
@@ -22,7 +23,6 @@ from webhooks.views.formats import count
 from webhooks.views.incident_story import read_story
 from webhooks.views.server_health import read_webhook_health
 from webhooks.views.status import OPEN_STATES, read_status, summary
-from webhooks.visitors import Role, permits
 
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 MAX_ITEMS = 20
@@ -272,7 +272,7 @@ class Tool:
     takes: type[Parameters]
     role: Role = "viewer"
     everything: bool = False
-    # The act of webhooks.permissions that it does.
+    # The act of webhooks.access.permissions that it does.
     act: str = ""
 
     @property

@@ -15,7 +15,7 @@ def check_single_sign_on(services: Services) -> Iterator[CheckResult]:
     """Check the settings, the provider, and that the rules give someone a role; nothing if it is not used."""
     if not services.settings.oidc_issuer:
         return
-    from webhooks import openid  # noqa: PLC0415 - its client is slow to import
+    from webhooks.access import openid  # noqa: PLC0415 - its client is slow to import
 
     if lack := openid.problem(services.settings):
         yield failed(NAME, lack, "See docs/howto/single-sign-on.md.")

@@ -15,7 +15,6 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from webhooks import logs
 from webhooks.cli.listen import own_inbox, tls
 from webhooks.cli.listen.server import bind_listener, run_server
 from webhooks.cli.listen.temporary_webhooks import TemporaryWebhooks, default_label, lock_label
@@ -26,6 +25,7 @@ from webhooks.cli.support.demo_settings import without_demo
 from webhooks.cli.support.exit_codes import Unavailable
 from webhooks.config.settings import Settings
 from webhooks.config.site import Site
+from webhooks.observability import logs
 from webhooks.registration import desired_event_types
 from webhooks.rules import read_source
 from webhooks.rules.conditions import EventFilter

@@ -122,7 +122,7 @@ def site_name(site_luid: str) -> str:
 
 def origin() -> str:
     """Return the origin of acts on the command line, for the audit log."""
-    from webhooks.inbox.audit import COMMAND_LINE  # noqa: PLC0415 - most commands need no database
+    from webhooks.inbox.access.audit import COMMAND_LINE  # noqa: PLC0415 - most commands need no database
 
     return f"{COMMAND_LINE}{socket.gethostname()}"
 

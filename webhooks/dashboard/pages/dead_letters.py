@@ -12,12 +12,12 @@ from webhooks.dashboard.pages.frame import frame
 from webhooks.dashboard.pages.incident_acts import done
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
-from webhooks.inbox.event_lists import MAX_DEAD
-from webhooks.logs import log_ids
+from webhooks.inbox.events.lists import MAX_DEAD
+from webhooks.observability.logs import log_ids
 from webhooks.views.formats import count
 
 if TYPE_CHECKING:
-    from webhooks.inbox.event_lists import DeadCause
+    from webhooks.inbox.events.lists import DeadCause
 
 PATH = "/dead-letters"
 

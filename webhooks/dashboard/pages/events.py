@@ -16,7 +16,7 @@ from webhooks.dashboard.pages.incident_acts import done
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import LARGEST_ID, Visit
 from webhooks.job import ANNOUNCED_TO, DEAD_LETTERS, MISSING, STATES, JobState
-from webhooks.logs import log_ids
+from webhooks.observability.logs import log_ids
 from webhooks.views import wording
 from webhooks.views.explanation import explain
 

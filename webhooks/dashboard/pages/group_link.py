@@ -11,7 +11,7 @@ from webhooks.dashboard.link_author import INVALID, author, author_of
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
 from webhooks.inbox import IncidentRecord
-from webhooks.inbox.presses import CHANGED_IN_GROUP
+from webhooks.inbox.inbound.presses import CHANGED_IN_GROUP
 from webhooks.incidents.wording import count
 from webhooks.messages.act_links import ActLink
 

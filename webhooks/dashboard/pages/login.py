@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 
 from flask import Response, redirect
 
-from webhooks import visitors
+from webhooks.access import visitors
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
-from webhooks.inbox.sign_ins import SESSION_SECONDS
+from webhooks.inbox.access.sign_ins import SESSION_SECONDS
 
 MAX_NAME = 80
 

@@ -8,11 +8,11 @@ from weakref import WeakKeyDictionary
 from flask import Response, redirect
 from werkzeug.exceptions import NotFound
 
-from webhooks import visitors
+from webhooks.access import visitors
+from webhooks.access.openid import ATTEMPT_SECONDS, Attempt, Identity, Provider, SignInFailed
 from webhooks.dashboard.pages.login import refuse, start_session
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit, own_path
-from webhooks.openid import ATTEMPT_SECONDS, Attempt, Identity, Provider, SignInFailed
 from webhooks.services import Services
 from webhooks.text import cut
 from webhooks.views.limits import Limits

@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Response
 from werkzeug.exceptions import BadRequest, NotFound
 
+from webhooks.access.visitors import ROLES
 from webhooks.dashboard.pages.frame import frame
 from webhooks.dashboard.pages.incident_acts import done
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
 from webhooks.views.limits import Limits, describe
-from webhooks.visitors import ROLES
 
 PATH = "/tokens"
 DAY_SECONDS = 86_400.0

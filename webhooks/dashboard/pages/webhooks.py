@@ -14,7 +14,7 @@ from webhooks.dashboard.pages.incident_acts import done
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
 from webhooks.errors import Permanent
-from webhooks.inbox.webhook_checks import WebhookCheckResult, last_webhook_check
+from webhooks.inbox.server.webhook_checks import WebhookCheckResult, last_webhook_check
 from webhooks.registration import registered_event_types, remember_registered
 from webhooks.registration.apply import apply_changes
 from webhooks.registration.diff import Change, ChangeKind, compare, is_ours

@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from webhooks.errors import StoreUnavailable
-from webhooks.inbox import insert_event
 from webhooks.inbox.databases.errors import can_pass, unavailable
 from webhooks.inbox.databases.sqlite_files import SqliteFiles
+from webhooks.inbox.events import insert_event
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -14,12 +14,13 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
-from webhooks.inbox import insert_event, migrate
-from webhooks.inbox.attempt_sql import AttemptEnd, own, postgres_end, postgres_start, postgres_values
+from webhooks.inbox import migrate
 from webhooks.inbox.databases.errors import lost_session, translated
 from webhooks.inbox.databases.postgres_connection import BoundedConnection
 from webhooks.inbox.databases.postgres_pool import AcknowledgementPool
 from webhooks.inbox.databases.store import ACK_SECONDS, PARENT_CONNECTIONS, WRITE_SECONDS, Clock, Operation, Store
+from webhooks.inbox.events import insert_event
+from webhooks.inbox.jobs.attempt_sql import AttemptEnd, own, postgres_end, postgres_start, postgres_values
 from webhooks.job import Job
 
 T = TypeVar("T")

@@ -17,14 +17,15 @@ from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
 from webhooks.errors import StoreUnavailable
-from webhooks.inbox import insert_event, migrate
-from webhooks.inbox.attempt_sql import AttemptEnd, sqlite_end, sqlite_start
+from webhooks.inbox import migrate
 from webhooks.inbox.databases import sqlite_clock
 from webhooks.inbox.databases.errors import translated
 from webhooks.inbox.databases.group_commit import GroupCommit, locked, open_lock
 from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.inbox.databases.sqlite_files import SqliteFiles, uri
 from webhooks.inbox.databases.store import ACK_SECONDS, PARENT_CONNECTIONS, WRITE_SECONDS, Clock, Operation, Store
+from webhooks.inbox.events import insert_event
+from webhooks.inbox.jobs.attempt_sql import AttemptEnd, sqlite_end, sqlite_start
 from webhooks.job import Job
 
 T = TypeVar("T")

@@ -13,9 +13,9 @@ from weakref import WeakSet
 from sqlalchemy import ColumnElement, Connection, Executable, RowMapping, Table
 
 from webhooks.errors import StoreUnavailable
-from webhooks.inbox.attempt_sql import AttemptEnd
+from webhooks.inbox.jobs.attempt_sql import AttemptEnd
 from webhooks.job import Job
-from webhooks.redaction import Redactor
+from webhooks.observability.redaction import Redactor
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite

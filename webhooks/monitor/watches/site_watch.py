@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tableau_rest.errors import TableauError
 from webhooks.event_types import JOB_LIST_CHECK_FAILED
-from webhooks.inbox.sight import SightRecord
+from webhooks.inbox.server.sight import SightRecord
 from webhooks.incidents import RunEvidence
 from webhooks.incidents.run import MAX_RUN
 from webhooks.monitor.alerts import Alert, Alerts
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tableau_rest import Tableau
     from tableau_rest.models import BackgroundJob
     from webhooks.inbox import Inbox
-    from webhooks.inbox.expected_runs import Outcome
+    from webhooks.inbox.runs.expected import Outcome
     from webhooks.monitor.job_budget import JobBudget
     from webhooks.rules.watches import Watch
 

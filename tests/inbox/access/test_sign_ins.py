@@ -1,0 +1,66 @@
+"""Test sessions and failures of sign-ins to the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import text
+
+from tests.support.databases import Clock
+from webhooks.inbox import Inbox
+from webhooks.inbox.access.sign_ins import MAX_FAILURES, MAX_OF_ACCOUNT, PERIOD_SECONDS, SESSION_SECONDS
+
+SECRET = "secret of the test"
+
+
+def test_sessions_end(url: str, opened: Callable[..., Inbox], clock: Clock) -> None:
+    """A session is found with its password until its end, and its value is in no column."""
+    sign_ins = (box := opened(url, clock=clock)).sign_ins
+    value = sign_ins.start(name="Ann", role="viewer", address="10.0.0.7", password=SECRET)
+    found = sign_ins.find(value, SECRET)
+    assert found is not None
+    assert (found.name, found.role) == ("Ann", "viewer")
+    assert sign_ins.find(value, "another") is None
+    assert value not in str(box.store.rows(text("SELECT * FROM page_sessions")))
+    clock.forward(SESSION_SECONDS + 1)
+    assert sign_ins.find(value, SECRET) is None
+    # The next sign-in deletes what has ended.
+    sign_ins.start(name="Ben", role="viewer", address="10.0.0.7", password=SECRET)
+    assert len(box.store.rows(text("SELECT * FROM page_sessions"))) == 1
+
+
+def test_failures_are_counted_by_account(url: str, opened: Callable[..., Inbox], clock: Clock) -> None:
+    """Guesses from many addresses stop all addresses but those with a session, until the period is over."""
+    sign_ins = opened(url, clock=clock).sign_ins
+    sign_ins.start(name="Ann", role="admin", address="10.0.0.7", password=SECRET)
+    for number in range(MAX_OF_ACCOUNT):
+        assert sign_ins.wait_seconds("10.9.9.9", "admin") == 0
+        sign_ins.record_failure(f"10.1.0.{number}", "admin")
+    assert 0 < sign_ins.wait_seconds("10.9.9.9", "admin") <= PERIOD_SECONDS
+    assert sign_ins.wait_seconds("10.9.9.9") == sign_ins.wait_seconds("10.0.0.7", "admin") == 0
+    # Also an address with a session waits after failures of its own.
+    for _ in range(MAX_FAILURES):
+        sign_ins.record_failure("10.0.0.7", "admin")
+    assert sign_ins.wait_seconds("10.0.0.7", "admin") > 0
+    # A session that begins elsewhere does not let others guess on.
+    sign_ins.start(name="Ben", role="admin", address="10.0.0.8", password=SECRET)
+    assert sign_ins.wait_seconds("10.9.9.9", "admin") > 0
+    clock.forward(PERIOD_SECONDS + 1)
+    assert sign_ins.wait_seconds("10.9.9.9", "admin") == 0
+
+
+def test_failures_are_counted_by_address(url: str, opened: Callable[..., Inbox], clock: Clock) -> None:
+    """An address waits after too many, until the period is over; a success forgets them; others do not wait."""
+    sign_ins = opened(url, clock=clock).sign_ins
+    for _ in range(MAX_FAILURES):
+        assert sign_ins.wait_seconds("10.0.0.7") == 0
+        sign_ins.record_failure("10.0.0.7")
+    assert 0 < sign_ins.wait_seconds("10.0.0.7") <= PERIOD_SECONDS
+    assert sign_ins.wait_seconds("10.0.0.8") == 0
+    clock.forward(PERIOD_SECONDS + 1)
+    assert sign_ins.wait_seconds("10.0.0.7") == 0
+    sign_ins.record_failure("10.0.0.7")
+    sign_ins.start(name="Ann", role="admin", address="10.0.0.7", password=SECRET)
+    for _ in range(MAX_FAILURES - 1):
+        sign_ins.record_failure("10.0.0.7")
+    assert sign_ins.wait_seconds("10.0.0.7") == 0

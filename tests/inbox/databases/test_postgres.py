@@ -1,0 +1,248 @@
+"""Test PostgreSQL that stops, freezes, fails over or is behind PgBouncer: refused in time, and nothing is lost."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from sqlalchemy import Connection, text
+
+from bench.postgres import Server
+from tests.deploy.tools import tool
+from tests.support.databases import NOTIFY, refusal_seconds
+from tests.support.pgbouncer import pgbouncer
+from webhooks.errors import StoreUnavailable
+from webhooks.event import Event
+from webhooks.inbox import Inbox
+from webhooks.inbox.jobs.jobs import BY_URGENCY
+from webhooks.job import Job, JobState
+from webhooks.worker.worker import Worker
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def server(postgres_server: Server) -> Iterator[Server]:
+    """Return a PostgreSQL server that a test may stop."""
+    yield postgres_server
+    if not postgres_server.running:
+        postgres_server.start()
+
+
+@pytest.fixture
+def pooled_url(postgres_server: Server) -> Iterator[str]:
+    """Return the DATABASE_URL of an empty database behind PgBouncer in transaction mode."""
+    with pgbouncer(tool("pgbouncer"), postgres_server) as url:
+        yield url
+
+
+def read_only(server: Server, url: str, *, on: bool) -> None:
+    """Make all sessions of the database read-only, as on the old primary after a fail-over, or writable again."""
+    name = urlsplit(url).path.removeprefix("/")
+    with server.connect("postgres") as connection:
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {'on' if on else 'off'}")
+
+
+def test_restart_refuses_at_once_and_goes_on(
+    server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
+) -> None:
+    """While the database is down events are refused at once; afterwards everything works, and nothing is lost."""
+    box = opened(server.url())
+    for _ in range(3):
+        box.events.receive(event())
+    box.events.plan(lambda _: [NOTIFY])
+    server.stop()
+    assert refusal_seconds(lambda: box.events.receive(event())) < 2.5
+    assert refusal_seconds(lambda: box.events.receive(event())) < 1.5
+    assert refusal_seconds(lambda: box.jobs.claim("me", 1, 30)) < 5
+    server.start()
+    box.events.receive(event())
+    assert len(box.jobs.claim("me", 10, 30)) == 3
+    assert len(box.events.list()) == 4
+
+
+def test_restart_between_two_events_is_not_noticed(
+    server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
+) -> None:
+    """All pooled connections are broken after a restart, and still no event is refused."""
+    box = opened(server.url())
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(box.events.receive, [event() for _ in range(50)]))
+    server.stop()
+    server.start()
+    with ThreadPoolExecutor(8) as pool:
+        receipts = list(pool.map(box.events.receive, [event() for _ in range(50)]))
+    assert len({receipt.id for receipt in receipts}) == 50
+
+
+def test_attempt_ends_right_after_a_restart(
+    server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
+) -> None:
+    """Its end is recorded although all pooled connections are broken, and the next job starts with it."""
+    box = opened(server.url())
+    for _ in range(2):
+        box.events.receive(event())
+    box.events.plan(lambda _: [NOTIFY])
+    first, second = box.jobs.claim("me", 2, 60, start=1)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: box.counts(), range(12)))
+    server.stop()
+    server.start()
+    started = box.jobs.finish(first, start=second)
+    assert started is not None
+    assert started.started_at is not None
+    states = {job.job.id: job.job.state for record in box.events.list() for job in record.jobs}
+    assert states == {first.id: JobState.DONE, second.id: JobState.RUNNING}
+
+
+def test_claims_read_the_first_jobs_of_a_backlog(
+    postgres_server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
+) -> None:
+    """PostgreSQL has no statistics about a backlog that is new, and yet reads it in the order of its index."""
+    box = opened(postgres_server.url())
+    box.events.receive(event())
+    box.events.plan(lambda _: [replace(NOTIFY, key=str(number)) for number in range(1000)])
+    due, _ = BY_URGENCY[False]
+
+    def plan(connection: Connection) -> str:
+        now = box.store.begin_claim(connection)
+        compiled = due.compile(dialect=connection.dialect)
+        values = compiled.construct_params({"now": now, "most": 8})
+        return "\n".join(connection.exec_driver_sql(f"EXPLAIN {compiled}", values).scalars())
+
+    explained = box.store.write(plan)
+    assert "Index Scan using jobs_open" in explained
+    assert "Sort" not in explained
+
+
+def test_frozen_server_refuses_in_time(
+    server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
+) -> None:
+    """A server that does not respond looks alive to TCP; ten senders at once are refused in time nevertheless."""
+    box = opened(server.url())
+    box.events.receive(event())
+    server.freeze(frozen=True)
+    try:
+        with ThreadPoolExecutor(10) as pool:
+            waits = list(pool.map(lambda _: refusal_seconds(lambda: box.events.receive(event())), range(10)))
+    finally:
+        server.freeze(frozen=False)
+    assert max(waits) < 2.9
+    assert not box.events.receive(event()).duplicate
+
+
+def test_many_senders_all_get_a_connection(
+    server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
+) -> None:
+    """With more senders than connections each waits for its turn, and none is refused."""
+    box = opened(server.url())
+    sent = [event() for _ in range(1500)]
+    with ThreadPoolExecutor(16) as pool:
+        assert len({receipt.id for receipt in pool.map(box.events.receive, sent)}) == 1500
+
+
+def test_database_down_at_start(server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]) -> None:
+    """A server that starts before its database refuses events until it can connect, then migrates and goes on."""
+    url = server.url()
+    server.stop()
+    box = opened(url)
+    with pytest.raises(StoreUnavailable):
+        box.events.receive(event())
+    server.start()
+    assert not box.events.receive(event()).duplicate
+
+
+def test_read_only_session_is_replaced(
+    server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
+) -> None:
+    """After a fail-over an event is refused while no session can write, and stored as soon as a new one can."""
+    url = server.url()
+    box = opened(url)
+    box.events.receive(event())
+    read_only(server, url, on=True)
+    _end_sessions(server, url)
+    assert refusal_seconds(lambda: box.events.receive(event())) < 2.5
+    assert refusal_seconds(lambda: box.events.plan(lambda _: [NOTIFY])) < 5
+    read_only(server, url, on=False)
+    assert not box.events.receive(event()).duplicate
+    assert box.events.plan(lambda _: [NOTIFY]) == 2
+
+
+def test_session_that_becomes_read_only_is_not_used_again(
+    server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
+) -> None:
+    """A pooled session that turned read-only is closed when it fails, and the same event is stored by another one."""
+    box = opened(server.url())
+    box.events.receive(event())
+    box.store.acknowledge("SELECT set_config('default_transaction_read_only', 'on', false)", ())
+    for _ in range(5):
+        assert not box.events.receive(event()).duplicate
+    box.store.write(lambda connection: connection.execute(text("SET default_transaction_read_only = on")))
+    assert box.events.plan(lambda _: [NOTIFY]) == 6
+
+
+def test_mistake_is_raised_and_its_connection_kept(server: Server, opened: Callable[..., Inbox]) -> None:
+    """A wrong statement is not mistaken for an outage, and the connection serves the next one."""
+    box = opened(server.url())
+    (first,) = box.store.acknowledge("SELECT pg_backend_pid()", ())
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        box.store.acknowledge("SELECT * FROM no_such_table", ())
+    assert box.store.acknowledge("SELECT pg_backend_pid()", ()) == (first,)
+
+
+def test_pool_logs_nothing_while_the_database_is_down(
+    server: Server, opened: Callable[..., Inbox], event: Callable[..., Event], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The inbox logs one line for an outage; the pool's own lines for each attempt to connect are left out."""
+    box = opened(server.url())
+    box.events.receive(event())
+    server.stop()
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            refusal_seconds(lambda: box.events.receive(event()))
+    assert [record.name for record in caplog.records] == ["webhooks.inbox.events.events"]
+
+
+def test_behind_pgbouncer_everything_works(
+    pooled_url: str, opened: Callable[..., Inbox], event: Callable[..., Event]
+) -> None:
+    """In transaction mode consecutive transactions use different sessions: no prepared statement, no LISTEN."""
+    box = opened(pooled_url)
+    ran: list[int] = []
+
+    def run(job: Job, _: Callable[[], bool]) -> None:
+        box.checkpoints.set(job, "sent", job.id)
+        assert box.checkpoints.get(job, "sent") == job.id
+        ran.append(job.id)
+
+    worker = Worker(box, planner=lambda _: [NOTIFY], run=run, threads=4)
+    worker.start()
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            receipts = list(pool.map(box.events.receive, [event() for _ in range(300)]))
+        deadline = time.monotonic() + 30
+        while len(ran) < 300:
+            assert time.monotonic() < deadline, f"{len(ran)} of 300 jobs ran"
+            time.sleep(0.05)
+    finally:
+        worker.stop(5)
+    assert not any(receipt.duplicate for receipt in receipts)
+    assert len(ran) == len(set(ran)) == 300
+    assert {record.job.state for entry in box.events.list(limit=300) for record in entry.jobs} == {JobState.DONE}
+    with box.sessions.lock("k"):
+        box.sessions.save("k", b"value")
+    assert box.sessions.load("k") == b"value"
+    assert box.locks.acquire("monitor", "me", 60)
+    box.store.reclaim_space()
+
+
+def _end_sessions(server: Server, url: str) -> None:
+    name = urlsplit(url).path.removeprefix("/")
+    with server.connect("postgres") as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))

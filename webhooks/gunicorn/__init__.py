@@ -1,0 +1,1 @@
+"""The worker class with which gunicorn serves the application."""

@@ -1,0 +1,193 @@
+"""Sign-ins to the pages: sessions of people, tokens of programs, and failures, for all processes."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Table, delete, insert, select
+
+from webhooks.clock import from_timestamp
+from webhooks.inbox.databases.store import Store
+from webhooks.inbox.inbound.presses import forget_old
+from webhooks.inbox.schema import api_tokens, page_sessions, presses, sign_in_failures
+
+SESSION_SECONDS = 12 * 3600.0
+# After so many failures of one address it has to wait for the end of the period.
+MAX_FAILURES = 10
+PERIOD_SECONDS = 900.0
+# After so many failures of one account from all addresses together, those that no one is signed in from have to wait:
+# guesses from many addresses are slow, and do not lock out the people who work with the pages.
+MAX_OF_ACCOUNT = 100
+# Failures of accounts are stored beside those of addresses, which have no spaces.
+ACCOUNT = "account "
+TOKEN_BYTES = 32
+# What tokens begin with, so that programs that search for leaked secrets find them.
+TOKEN_PREFIX = "twh_"  # noqa: S105 - the beginning of every token
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A person or a program that is signed in; `expires_at` is the end of the session or of the token."""
+
+    name: str
+    role: str
+    scope: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as lists show it."""
+
+    id: int
+    name: str
+    role: str
+    scope: str
+    by: str
+    created_at: datetime
+    expires_at: datetime
+
+
+class SignIns:
+    """Sessions, tokens and failures. The database contains digests of what browsers and programs send."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def start(
+        self,
+        *,
+        name: str,
+        role: str,
+        address: str,
+        password: str,
+        scope: str = "{}",
+        seconds: float = SESSION_SECONDS,
+    ) -> str:
+        """Store a session that ends after some seconds, and return the value for the cookie.
+
+        The session ends with another `password` as well: its key is computed from both.
+        """
+        value = secrets.token_urlsafe(TOKEN_BYTES)
+
+        def start(connection: Connection) -> None:
+            wall = self._store.to_wall(self._store.now(connection))
+            connection.execute(delete(page_sessions).where(page_sessions.c.expires_at <= wall))
+            times = {"created_at": wall, "expires_at": wall + seconds}
+            row = {"key": _key(value, password), "name": name, "role": role, "scope": scope, "address": address}
+            connection.execute(insert(page_sessions).values(**row, **times))
+            connection.execute(delete(sign_in_failures).where(sign_in_failures.c.address == address))
+
+        self._store.write(start)
+        return value
+
+    def find(self, value: str, password: str) -> SignedIn | None:
+        """Return the session of a cookie's value, or None if it has ended."""
+        return self._find(page_sessions, _key(value, password))
+
+    def find_token(self, value: str) -> SignedIn | None:
+        """Return what a token is for, or None if it is unknown or has expired."""
+        return self._find(api_tokens, _key(value, "")) if value.startswith(TOKEN_PREFIX) else None
+
+    def use_once(self, key: str) -> bool:
+        """Return whether this key, such as the state of a sign-in, is used for the first time within a day."""
+        new = self._store.upsert(presses).on_conflict_do_nothing()
+
+        def use(connection: Connection) -> bool:
+            wall = self._store.to_wall(self._store.now(connection))
+            forget_old(connection, wall)
+            return connection.execute(new.values(key=_key(key, "sign-in"), received_at=wall)).rowcount > 0
+
+        return self._store.write(use)
+
+    def end(self, value: str, password: str) -> None:
+        """End the session of a cookie's value."""
+        self._store.execute(delete(page_sessions).where(page_sessions.c.key == _key(value, password)))
+
+    def end_all(self) -> int:
+        """End all sessions, and return how many there were."""
+        return self._store.execute(delete(page_sessions))
+
+    def create_token(self, *, name: str, role: str, by: str, seconds: float, scope: str = "{}") -> str:
+        """Store a token that expires after some seconds, and return its value, which cannot be read again."""
+        value = TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+
+        def create(connection: Connection) -> None:
+            wall = self._store.to_wall(self._store.now(connection))
+            times = {"created_at": wall, "expires_at": wall + seconds}
+            row = {"key": _key(value, ""), "name": name, "role": role, "scope": scope, "author": by}
+            connection.execute(insert(api_tokens).values(**row, **times))
+
+        self._store.write(create)
+        return value
+
+    def tokens(self) -> list[Token]:
+        """Return all tokens, also those that have expired."""
+        rows = self._store.rows(select(api_tokens).order_by(api_tokens.c.id))
+        return [
+            Token(
+                id=row["id"],
+                name=row["name"],
+                role=row["role"],
+                scope=row["scope"],
+                by=row["author"],
+                created_at=from_timestamp(row["created_at"]),
+                expires_at=from_timestamp(row["expires_at"]),
+            )
+            for row in rows
+        ]
+
+    def revoke_token(self, token_id: int) -> bool:
+        """Delete a token, and return whether there was one with that number."""
+        return self._store.execute(delete(api_tokens).where(api_tokens.c.id == token_id)) > 0
+
+    def wait_seconds(self, address: str, account: str = "") -> float:
+        """Return for how long this address may not try to sign in to the account; 0 if it may."""
+        most = {address: MAX_FAILURES, f"{ACCOUNT}{account}": MAX_OF_ACCOUNT}
+
+        def wait(connection: Connection) -> float:
+            wall = self._store.to_wall(self._store.now(connection))
+            query = select(sign_in_failures).where(sign_in_failures.c.address.in_(most))
+            rows = [row for row in connection.execute(query).mappings() if row["number"] >= most[row["address"]]]
+            own = (page_sessions.c.address == address, page_sessions.c.expires_at > wall)
+            if rows and connection.execute(select(page_sessions.c.key).where(*own).limit(1)).first():
+                rows = [row for row in rows if row["address"] == address]
+            # A beginning in the future comes from a clock that was wrong.
+            left = (row["since"] + PERIOD_SECONDS - wall for row in rows)
+            return max((seconds for seconds in left if 0 < seconds <= PERIOD_SECONDS), default=0.0)
+
+        return self._store.read(wait)
+
+    def record_failure(self, address: str, account: str = "") -> None:
+        """Count a failed sign-in of an address, to an account if one is given."""
+
+        def record(connection: Connection) -> None:
+            wall = self._store.to_wall(self._store.now(connection))
+            connection.execute(delete(sign_in_failures).where(sign_in_failures.c.since <= wall - PERIOD_SECONDS))
+            more = {"number": sign_in_failures.c.number + 1}
+            for key in filter(None, (address, account and f"{ACCOUNT}{account}")):
+                row = self._store.upsert(sign_in_failures).values(address=key, since=wall, number=1)
+                connection.execute(row.on_conflict_do_update(index_elements=["address"], set_=more))
+
+        self._store.write(record)
+
+    def _find(self, table: Table, key: str) -> SignedIn | None:
+        columns = table.c
+
+        def find(connection: Connection) -> SignedIn | None:
+            wall = self._store.to_wall(self._store.now(connection))
+            own = (columns.key == key, columns.expires_at > wall)
+            query = select(columns.name, columns.role, columns.scope, columns.expires_at).where(*own)
+            row = connection.execute(query).mappings().first()
+            return SignedIn(row["name"], row["role"], row["scope"], from_timestamp(row["expires_at"])) if row else None
+
+        return self._store.read(find)
+
+
+def _key(value: str, password: str) -> str:
+    """Return the digest under which a value is stored. Values are random, so that a digest cannot be reversed."""
+    digest = hashlib.sha256(password.encode()).digest()
+    return hashlib.sha256(digest + value.encode("utf-8", "replace")).hexdigest()

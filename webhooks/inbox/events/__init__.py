@@ -1,0 +1,1 @@
+"""Received events: insert, find, replay."""

@@ -1,0 +1,193 @@
+"""Lists of events and dead letters without their bodies, page by page, at a bounded cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, func, or_, select, text
+
+from webhooks.clock import from_timestamp
+from webhooks.inbox.access.scope import WHOLE, Scope
+from webhooks.inbox.databases.store import Store
+from webhooks.inbox.queries import RARE, event_filters, name_filter
+from webhooks.inbox.schema import DEAD, EVENT_STATES, OPEN, events, jobs
+from webhooks.job import JobState
+
+# Ids that one search looks through: only ids have an index, which receiving pays for.
+WINDOW = 10_000
+# Jobs whose rules are counted.
+RECENT_JOBS = 2000
+# Dead jobs that are grouped by their causes.
+MAX_DEAD = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """An event as a list shows it; `jobs` has the number of its jobs by state."""
+
+    id: int
+    event_type: str
+    resource_name: str
+    resource_luid: str
+    site_luid: str
+    received_at: datetime
+    state: str
+    duplicates: int
+    jobs: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """A page of events, newest first.
+
+    `older` is the id before which the next page begins, None at the end of the list. `searched_to` is set if the search
+    ended before it had found a whole page.
+    """
+
+    lines: Sequence[EventLine]
+    older: int | None
+    searched_to: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadCause:
+    """Dead jobs with the same handler and error; `job_ids` are some of them, newest first."""
+
+    handler: str
+    rule: str | None
+    error: str
+    number: int
+    last_at: datetime | None
+    job_ids: Sequence[int]
+    event_ids: Sequence[int]
+
+
+class EventLists:
+    """Lists of events, and of dead jobs by their causes."""
+
+    def __init__(self, store: Store, scope: Scope = WHOLE) -> None:
+        self._store, self._scope = store, scope
+
+    def page(
+        self,
+        *,
+        event_types: Collection[str] = (),
+        names: Collection[str] = (),
+        states: Collection[str] = (),
+        since: datetime | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> EventPage:
+        """Return events of these types, names or LUIDs (patterns), and states. Raises ValueError for another state.
+
+        A search looks through a limited number of events and returns what it has found there.
+        """
+        columns = [column for column in events.c if column.name not in {"body", "fingerprint", "rules_version"}]
+        filters = [*event_filters(event_types=(), resources=(), states=states, since=since, after=None, before=before)]
+        if event_types:
+            filters.append(or_(*(name_filter(events.c.event_type, pattern) for pattern in event_types)))
+        if names:
+            either = (events.c.resource_name, events.c.resource_luid)
+            filters.append(or_(*(name_filter(column, name) for name in names for column in either)))
+        filters += self._scope.events()
+        is_narrow = bool(event_types or names or set(states) - RARE or not self._scope.is_whole)
+
+        def read(connection: Connection) -> EventPage:
+            newest = before or (connection.execute(select(func.max(events.c.id))).scalar() or 0) + 1
+            bottom = newest - WINDOW if is_narrow else 0
+            query = select(*columns).where(*filters, events.c.id >= bottom)
+            rows = connection.execute(query.order_by(events.c.id.desc()).limit(limit + 1)).mappings().all()
+            shown = rows[:limit]
+            by_event = _job_states(connection, [row["id"] for row in shown])
+            lines = [_line(row, by_event.get(row["id"], {})) for row in shown]
+            if len(rows) > limit:
+                return EventPage(lines, shown[-1]["id"])
+            oldest = select(events.c.received_at).where(events.c.id < bottom).order_by(events.c.id.desc()).limit(1)
+            left = connection.execute(oldest).scalar() if bottom > 0 else None
+            if left is None or (since is not None and left < since.timestamp()):
+                return EventPage(lines, None)
+            return EventPage(lines, bottom, from_timestamp(left))
+
+        return self._store.read(read)
+
+    def dead_by_cause(self) -> list[DeadCause]:
+        """Return the newest dead jobs, grouped by handler, rule and error; those that died last come first."""
+        columns = (jobs.c.id, jobs.c.event_id, jobs.c.handler, jobs.c.rule, jobs.c.error, jobs.c.finished_at)
+        query = (
+            select(*columns).where(text(DEAD), *self._scope.jobs()).order_by(jobs.c.finished_at.desc()).limit(MAX_DEAD)
+        )
+        groups: dict[tuple[str, str | None, str], list[tuple[int, int, float | None]]] = {}
+        for row in self._store.rows(query):
+            key = (row["handler"], row["rule"], row["error"] or "unknown reason")
+            groups.setdefault(key, []).append((row["id"], row["event_id"], row["finished_at"]))
+        return [
+            DeadCause(
+                handler=handler,
+                rule=rule,
+                error=error,
+                number=len(members),
+                last_at=None if members[0][2] is None else from_timestamp(members[0][2]),
+                job_ids=[member[0] for member in members],
+                event_ids=[*dict.fromkeys(member[1] for member in members)],
+            )
+            for (handler, rule, error), members in groups.items()
+        ]
+
+    def dead_jobs(self, job_ids: Sequence[int]) -> set[int]:
+        """Return those of the jobs that are dead and in the scope."""
+        query = select(jobs.c.id).where(text(DEAD), jobs.c.id.in_(job_ids), *self._scope.jobs())
+        return {row["id"] for row in self._store.rows(query)}
+
+    def rule_activity(self) -> dict[str, dict[str, int]]:
+        """Return the states of the jobs of each rule, among the newest jobs."""
+        newest = select(func.max(jobs.c.id)).scalar_subquery()
+        query = select(jobs.c.rule, jobs.c.state, func.count().label("number"))
+        query = query.where(jobs.c.id > newest - RECENT_JOBS, jobs.c.rule.is_not(None), *self._scope.jobs())
+        query = query.group_by(jobs.c.rule, jobs.c.state)
+        found: dict[str, dict[str, int]] = {}
+        for row in self._store.rows(query):
+            found.setdefault(row["rule"], {})[JobState(row["state"]).word] = row["number"]
+        return found
+
+    def open_jobs(self) -> int:
+        """Return the number of jobs that wait or run."""
+        query = select(func.count()).select_from(jobs).where(text(OPEN), *self._scope.jobs())
+        return int(self._store.scalar(query) or 0)
+
+    def existing(self, event_ids: Sequence[int]) -> list[int]:
+        """Return those of the events that are in the scope, in their order."""
+        query = select(events.c.id).where(events.c.id.in_(event_ids), *self._scope.events())
+        found = {row["id"] for row in self._store.rows(query)}
+        return [event_id for event_id in dict.fromkeys(event_ids) if event_id in found]
+
+    def visible_jobs(self, job_ids: Sequence[int]) -> Sequence[int]:
+        """Return those of the jobs that are in the scope."""
+        if self._scope.is_whole:
+            return job_ids
+        query = select(jobs.c.id).where(jobs.c.id.in_(job_ids), *self._scope.jobs())
+        return [row["id"] for row in self._store.rows(query)]
+
+
+def _job_states(connection: Connection, event_ids: Sequence[int]) -> dict[int, Counter[str]]:
+    query = select(jobs.c.event_id, jobs.c.state).where(jobs.c.event_id.in_(event_ids))
+    found: dict[int, Counter[str]] = {}
+    for row in connection.execute(query).mappings():
+        found.setdefault(row["event_id"], Counter())[JobState(row["state"]).word] += 1
+    return found
+
+
+def _line(row: RowMapping, by_state: Mapping[str, int]) -> EventLine:
+    return EventLine(
+        id=row["id"],
+        event_type=row["event_type"],
+        resource_name=row["resource_name"] or "",
+        resource_luid=row["resource_luid"] or "",
+        site_luid=row["site_luid"] or "",
+        received_at=from_timestamp(row["received_at"]),
+        state=EVENT_STATES.get(row["state"], "received"),
+        duplicates=row["duplicates"],
+        jobs=by_state,
+    )

@@ -1,0 +1,1 @@
+"""Acts that people report in other services: each is stored once."""

@@ -1,0 +1,1 @@
+"""Stored incidents, computed from runs, findings and acts."""

@@ -1,0 +1,419 @@
+"""Stored incidents: find them, act on them, wake those that are due, delete old ones."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
+
+from webhooks.clock import from_timestamp
+from webhooks.errors import UnknownIncident
+from webhooks.inbox.access.audit import append, log_act
+from webhooks.inbox.access.scope import WHOLE, Scope
+from webhooks.inbox.databases.store import Store
+from webhooks.inbox.inbound.slack_names import remember_name
+from webhooks.inbox.incidents.filters import in_group, incident_filters
+from webhooks.inbox.incidents.records import IncidentRecord, details_row, incident_records
+from webhooks.inbox.incidents.updates import (
+    FAILING,
+    compute_incidents,
+    record_evidence,
+    refresh_incidents,
+)
+from webhooks.inbox.jobs.rows import insert_jobs, job_row
+from webhooks.inbox.schema import acts, events, incidents, notices
+from webhooks.incidents import Act, ResourceDetails, RunEvidence
+from webhooks.job import REFRESH_INCIDENT, NewJob
+
+STATES = ("open", "acknowledged", "snoozed", "closed")
+# Incidents in one transaction of the retention, and seconds between two: acknowledgements wait for one.
+BATCH = 200
+PAUSE_SECONDS = 0.02
+# Incidents that are computed in one transaction after an act on many.
+ACTED_BATCH = 25
+
+ANY_DUE = (
+    select(incidents.c.id).where(incidents.c.due_at.is_not(None), incidents.c.due_at <= bindparam("wall")).limit(1)
+)
+
+
+class Incidents:
+    """All incidents; acts change them."""
+
+    def __init__(self, store: Store, news: threading.Event, scope: Scope = WHOLE) -> None:
+        self._store, self._news, self._scope = store, news, scope
+
+    def list(
+        self,
+        *,
+        states: Collection[str] = (),
+        kinds: Collection[str] = (),
+        resources: Collection[str] = (),
+        projects: Collection[str] = (),
+        owners: Collection[str] = (),
+        since: datetime | None = None,
+        group: int | None = None,
+        offset: int = 0,
+        limit: int | None = 100,
+    ) -> Sequence[IncidentRecord]:
+        """Return incidents without their runs, those that are open first and then by time, newest first.
+
+        `resources` are LUIDs or names, `projects` names or paths, `owners` names or e-mail addresses; all with `*` and
+        `?`. `since` leaves out those that were closed before; `group` is the number of a message that several share. At
+        most `limit` after the first `offset` ones; None: all.
+        """
+        filters = [*self._scope.incidents(), *incident_filters(states, kinds, resources, projects, owners)]
+        if group is not None:
+            filters.append(in_group(group))
+        if since is not None:
+            filters.append(or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= since.timestamp()))
+        query = (
+            select(incidents)
+            .where(*filters)
+            .order_by(incidents.c.closed_at.is_not(None), incidents.c.opened_at.desc(), incidents.c.id.desc())
+            .limit(limit)
+            .offset(offset or None)
+        )
+        return self._store.read(
+            lambda connection: incident_records(connection, connection.execute(query).mappings().all())
+        )
+
+    def closed(
+        self,
+        *,
+        kinds: Collection[str] = (),
+        resources: Collection[str] = (),
+        projects: Collection[str] = (),
+        owners: Collection[str] = (),
+        since: datetime,
+        before: tuple[float, int] | None = None,
+        limit: int = 50,
+    ) -> Sequence[IncidentRecord]:
+        """Return closed incidents, those that closed last first; `before` is the place where a page ended.
+
+        A place is the time of the closing in seconds since 1970 and the number.
+        """
+        filters = [*self._scope.incidents(), *incident_filters((), kinds, resources, projects, owners)]
+        filters.append(incidents.c.closed_at >= since.timestamp())
+        if before is not None:
+            at, number = before
+            # Written so that both databases use the index.
+            filters.append(incidents.c.closed_at <= at)
+            filters.append(or_(incidents.c.closed_at < at, incidents.c.id < number))
+        order = (incidents.c.closed_at.desc(), incidents.c.id.desc())
+        query = select(incidents).where(*filters).order_by(*order).limit(limit)
+        return self._store.read(
+            lambda connection: incident_records(connection, connection.execute(query).mappings().all())
+        )
+
+    def page(
+        self,
+        *,
+        states: Collection[str] = (),
+        kinds: Collection[str] = (),
+        resources: Collection[str] = (),
+        projects: Collection[str] = (),
+        owners: Collection[str] = (),
+        since: datetime | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> Sequence[IncidentRecord]:
+        """Return incidents with smaller numbers than `before`, the greatest number first; filters as in `list`."""
+        filters = [*self._scope.incidents(), *incident_filters(states, kinds, resources, projects, owners)]
+        if since is not None:
+            filters.append(or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= since.timestamp()))
+        if before is not None:
+            filters.append(incidents.c.id < before)
+        query = select(incidents).where(*filters).order_by(incidents.c.id.desc()).limit(limit)
+        return self._store.read(
+            lambda connection: incident_records(connection, connection.execute(query).mappings().all())
+        )
+
+    def count_open(self) -> dict[tuple[str, str], int]:
+        """Return the number of incidents that are not closed, by kind and state."""
+        query = select(incidents.c.kind, incidents.c.state, func.count().label("number"))
+        query = query.where(incidents.c.closed_at.is_(None), *self._scope.incidents())
+        query = query.group_by(incidents.c.kind, incidents.c.state)
+        return {(row["kind"], row["state"]): row["number"] for row in self._store.rows(query)}
+
+    def get(self, incident_id: int) -> IncidentRecord:
+        """Return an incident with its runs, its acts and its notices. Raises UnknownIncident."""
+        return self._store.read(lambda connection: self._load(connection, incident_id))
+
+    def of_resource(self, site_luid: str, resource_luid: str, at: datetime) -> IncidentRecord | None:
+        """Return the failing incident of a resource that covers this time, else the newest one; None if none is."""
+        own = (incidents.c.resource_luid == resource_luid, incidents.c.site_luid == site_luid, *self._scope.incidents())
+        query = select(incidents.c.id, incidents.c.opened_at, incidents.c.closed_at)
+        query = query.where(*own, incidents.c.kind == FAILING).order_by(incidents.c.opened_at.desc()).limit(20)
+
+        def load(connection: Connection) -> IncidentRecord | None:
+            rows = connection.execute(query).mappings().all()
+            covering = [row for row in rows if row["opened_at"] <= at.timestamp() <= (row["closed_at"] or float("inf"))]
+            newest = next(iter([*covering, *rows]), None)
+            return self._load(connection, newest["id"]) if newest else None
+
+        return self._store.read(load)
+
+    def failing(self, site_luid: str) -> dict[str, tuple[str, str]]:
+        """Return the kind and the name of the content of a site that fails now, by LUID."""
+        columns = incidents.c.resource_luid, incidents.c.resource_kind, incidents.c.resource_name
+        query = select(*columns).where(
+            incidents.c.site_luid == site_luid.lower(), incidents.c.kind == FAILING, incidents.c.closed_at.is_(None)
+        )
+        query = query.where(*self._scope.incidents())
+        rows = self._store.rows(query)
+        return {row["resource_luid"]: (row["resource_kind"], row["resource_name"]) for row in rows}
+
+    def act(self, incident_id: int, act: Act, *, origin: str = "server") -> IncidentRecord:
+        """Store an act and what it changes, and let the notices be updated. Raises UnknownIncident.
+
+        `act.id` and `act.incident` are replaced by the stored ones. `origin` is where it was done, for the audit log.
+        Nothing is stored if the same person has acknowledged it in the same way already: by a second click, for
+        example, or a request that was repeated.
+        """
+
+        def save(connection: Connection) -> tuple[IncidentRecord, bool]:
+            self.lock(connection, [incident_id])
+            own = (incidents.c.id == incident_id, *self._scope.incidents())
+            key = connection.execute(select(incidents.c.key).where(*own)).scalar()
+            if key is None:
+                raise UnknownIncident(f"There is no incident {incident_id}")
+            if act.kind == "acknowledge" and not act.text:
+                record = self._load(connection, incident_id)
+                current = (record.incident.state, record.incident.quiet_by, record.incident.quiet_until)
+                if current == ("acknowledged", act.by, act.until):
+                    return record, False
+            act_id = self.insert_act(connection, incident_id, key, act, origin=origin)
+            self.refresh(connection, incident_id, cause=f"act {act_id}")
+            return self._load(connection, incident_id), True
+
+        record, is_new = self._store.write(save)
+        if is_new:
+            log_act(act.kind, f"incident {incident_id}", by=act.by, origin=origin, event_id=record.event_id)
+            self.announce()
+        return record
+
+    def request_refresh(self, incident_id: int, *, by: str, origin: str) -> None:
+        """Add an urgent job that refreshes the content of an incident, and its row of the audit log.
+
+        Raises UnknownIncident.
+        """
+
+        def request(connection: Connection) -> int | None:
+            record = self._load(connection, incident_id)
+            now = self._store.now(connection)
+            wall = self._store.to_wall(now)
+            event_id = record.event_id or connection.execute(select(func.max(events.c.id))).scalar()
+            append(self._store, connection, by=by, origin=origin, act="refresh", subject=f"incident {incident_id}")
+            params = {"incident": incident_id, "by": by, "origin": origin}
+            job = NewJob(f"refresh {incident_id} {wall}", REFRESH_INCIDENT, params=params, max_attempts=5, urgent=True)
+            insert_jobs(connection, [job_row(event_id, job) | {"due_at": now, "created_at": wall}])
+            return record.event_id
+
+        event_id = self._store.write(request)
+        log_act("refresh", f"incident {incident_id}", by=by, origin=origin, event_id=event_id)
+        self.announce()
+
+    def name_author(self, act_id: int, author: str, *, slack_user: str = "") -> None:
+        """Replace the author of an act by a better name of the same person, and let the notices be updated.
+
+        The name is remembered for the next acts of that person in Slack.
+        """
+
+        def save(connection: Connection) -> None:
+            if slack_user:
+                remember_name(self._store, connection, slack_user, author)
+            this = (acts.c.id == act_id, acts.c.author != author)
+            if connection.execute(update(acts).where(*this).values(author=author)).rowcount:
+                incident_id = connection.execute(select(acts.c.incident_id).where(acts.c.id == act_id)).scalar_one()
+                self.refresh(connection, incident_id, cause=f"act {act_id} author")
+
+        self._store.write(save)
+        self.announce()
+
+    def name_authors(self, act_ids: Collection[int], author: str, *, slack_user: str) -> None:
+        """Replace the author of acts by a better name of the same person, as `name_author`; `acted` shows it."""
+
+        def save(connection: Connection) -> None:
+            remember_name(self._store, connection, slack_user, author)
+            connection.execute(update(acts).where(acts.c.id.in_(act_ids)).values(author=author))
+
+        self._store.write(save)
+
+    def acted(self, incident_ids: Sequence[int], *, cause: str) -> None:
+        """Compute incidents with their new acts, a few in each transaction, and let the notices be updated."""
+
+        def refresh(connection: Connection, ids: Sequence[int]) -> None:
+            self.lock(connection, ids)
+            stored = connection.execute(select(incidents.c.id).where(incidents.c.id.in_(ids))).scalars().all()
+            for incident_id in stored:
+                self.refresh(connection, incident_id, cause=cause)
+
+        for start in range(0, len(incident_ids), ACTED_BATCH):
+            self._store.write(partial(refresh, ids=incident_ids[start : start + ACTED_BATCH]))
+            self.announce()
+
+    def find(self, connection: Connection, incident_id: int, key: str) -> IncidentRecord | None:
+        """Return the incident with this number if the key is one of its names, within a transaction."""
+        try:
+            record = self._load(connection, incident_id)
+        except UnknownIncident:
+            return None
+        return record if key in record.incident.ids else None
+
+    def lock(self, connection: Connection, incident_ids: Collection[int]) -> None:
+        """Let other transactions wait that change the content of these incidents, until the end of this one.
+
+        Before an act, so that what it depends on stays as it is read; all at once and before the row of the audit log,
+        so that no two transactions wait for each other.
+        """
+        contents = select(incidents.c.resource_luid).where(incidents.c.id.in_(incident_ids))
+        self._store.serialize(connection, connection.execute(contents).scalars().all())
+
+    def insert_act(self, connection: Connection, incident_id: int, key: str, act: Act, *, origin: str) -> int:
+        """Store an act and its row of the audit log within a transaction, and return its number.
+
+        `key` is the incident's at that time, `origin` where it was done.
+        """
+        values = {
+            "incident_id": incident_id,
+            "incident_key": key,
+            "kind": act.kind,
+            "acted_at": act.at.timestamp(),
+            "author": act.by,
+            "until": act.until and act.until.timestamp(),
+            "text": act.text,
+            "job_luid": act.job_luid,
+        }
+        if act.until:
+            # The end of an acknowledgement changes the incident, also if no message has to show it.
+            self._save_due(connection, incident_id, act.until)
+        until = f"until {act.until:%Y-%m-%d %H:%M} UTC" if act.until else ""
+        details = "; ".join(filter(None, [until, act.text, act.job_luid and f"Tableau job {act.job_luid}"]))
+        append(
+            self._store,
+            connection,
+            by=act.by,
+            origin=origin,
+            act=act.kind,
+            subject=f"incident {incident_id}",
+            details=details,
+        )
+        return int(connection.execute(insert(acts).values(values)).inserted_primary_key[0])  # type: ignore[index]
+
+    def refresh(self, connection: Connection, incident_id: int, *, cause: str) -> None:
+        """Compute an incident again because of an act, and add urgent jobs for its notices, within a transaction."""
+        row = connection.execute(select(incidents).where(incidents.c.id == incident_id)).mappings().one()
+        now = self._store.now(connection)
+        resource = (row["site_luid"], row["resource_luid"])
+        self._store.serialize(connection, [row["resource_luid"]])
+        refresh_incidents(
+            connection,
+            {resource: from_timestamp(row["opened_at"])},
+            {resource: row["event_id"]},
+            now=now,
+            wall=self._store.to_wall(now),
+            kind=row["kind"],
+            cause=cause,
+            always=True,
+            urgent=True,
+        )
+
+    def announce(self) -> None:
+        """Let the worker of this process look for jobs at once; call it after a commit."""
+        self._news.set()
+
+    def wake(self, limit: int = 100) -> int:
+        """Let the notices be updated of incidents that are due by time alone, and return how many there are."""
+
+        def any_due(connection: Connection) -> bool:
+            wall = self._store.to_wall(self._store.now(connection))
+            return connection.execute(ANY_DUE, {"wall": wall}).first() is not None
+
+        def wake(connection: Connection) -> int:
+            now = self._store.now(connection)
+            wall = self._store.to_wall(now)
+            due = (incidents.c.due_at.is_not(None), incidents.c.due_at <= wall)
+            ids = connection.execute(select(incidents.c.id).where(*due).limit(limit)).scalars().all()
+            self.lock(connection, ids)
+            # Those that another process has not woken meanwhile.
+            still_due = select(incidents).where(incidents.c.id.in_(ids), *due).with_for_update(skip_locked=True)
+            rows = connection.execute(still_due).mappings().all()
+            for row in rows:
+                resource = (row["site_luid"], row["resource_luid"])
+                changes = {resource: from_timestamp(row["opened_at"])}
+                cause = f"due {row['due_at']:.0f}"
+                connection.execute(update(incidents).where(incidents.c.id == row["id"]).values(due_at=None))
+                refresh_incidents(
+                    connection,
+                    changes,
+                    {resource: row["event_id"]},
+                    now=now,
+                    wall=wall,
+                    kind=row["kind"],
+                    cause=cause,
+                    always=True,
+                )
+            return len(rows)
+
+        # Read without a lock first, so that idle workers do not delay writers.
+        return self._store.write(wake) if self._store.read(any_due) else 0
+
+    def learn(self, *pieces: RunEvidence) -> None:
+        """Store what Tableau's job list says about runs, and what that changes, in one transaction."""
+
+        def learn(connection: Connection) -> None:
+            now = self._store.now(connection)
+            record_evidence(self._store, connection, pieces, now=now, wall=self._store.to_wall(now))
+
+        self._store.write(learn)
+
+    def save_details(self, incident_id: int, details: ResourceDetails) -> None:
+        """Store what Tableau says of the resource."""
+        self._store.execute(update(incidents).where(incidents.c.id == incident_id).values(**details_row(details)))
+
+    def save_due(self, incident_id: int, due_at: datetime) -> None:
+        """Store when a message may become due by time alone; of several times the earliest one counts."""
+        self._store.write(lambda connection: self._save_due(connection, incident_id, due_at))
+
+    def _save_due(self, connection: Connection, incident_id: int, due_at: datetime) -> None:
+        wall = due_at.timestamp()
+        earlier = or_(incidents.c.due_at.is_(None), incidents.c.due_at > wall)
+        connection.execute(update(incidents).where(incidents.c.id == incident_id, earlier).values(due_at=wall))
+
+    def delete_before(self, before: float, *, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Delete incidents that closed before that time (seconds since 1970), with their acts and notices.
+
+        Works in small transactions, and returns how many incidents were deleted.
+        """
+        old = select(incidents.c.id).where(incidents.c.closed_at < before).limit(BATCH)
+
+        def delete_batch(connection: Connection, ids: Sequence[int]) -> int:
+            # It may have been opened again since it was read.
+            still_old = connection.execute(old.where(incidents.c.id.in_(ids))).scalars().all()
+            for table in (acts, notices):
+                connection.execute(delete(table).where(table.c.incident_id.in_(still_old)))
+            return connection.execute(delete(incidents).where(incidents.c.id.in_(still_old))).rowcount
+
+        deleted = 0
+        while not stopping() and (ids := [row["id"] for row in self._store.rows(old)]):
+            deleted += self._store.write(partial(delete_batch, ids=ids))
+            time.sleep(PAUSE_SECONDS)
+        return deleted
+
+    def _load(self, connection: Connection, incident_id: int) -> IncidentRecord:
+        own = (incidents.c.id == incident_id, *self._scope.incidents())
+        row = connection.execute(select(incidents).where(*own)).mappings().first()
+        if row is None:
+            raise UnknownIncident(f"There is no incident {incident_id}")
+        (record,) = incident_records(connection, [row])
+        resource = (row["site_luid"], row["resource_luid"])
+        wall = from_timestamp(self._store.to_wall(self._store.now(connection)))
+        computed = compute_incidents(connection, {resource: record.incident.opened_at}, wall, row["kind"])
+        found = next((one for one in computed[resource] if row["key"] in one.ids), None)
+        return replace(record, incident=found) if found else record

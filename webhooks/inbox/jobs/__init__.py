@@ -1,0 +1,1 @@
+"""Jobs: claim, attempt, retry, dead-letter."""

@@ -1,0 +1,1 @@
+"""Messages about incidents, and the silences in which none is sent."""

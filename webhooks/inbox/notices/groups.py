@@ -1,0 +1,318 @@
+"""Messages that several incidents share at a destination, and the decision which incidents do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, delete, exists, func, insert, or_, select, text, update
+
+from webhooks.clock import from_timestamp
+from webhooks.inbox.databases.store import Store
+from webhooks.inbox.incidents.records import IncidentRecord, incident_records
+from webhooks.inbox.jobs.rows import insert_jobs, job_row
+from webhooks.inbox.notices.notices import NoticeRecord, notice_of
+from webhooks.inbox.records import optional_time
+from webhooks.inbox.schema import OPEN, incidents, jobs, notice_groups, notices
+from webhooks.incidents.grouping import (
+    CALM,
+    GATHERING,
+    OWN_REASONS,
+    UPSTREAM_WINDOW,
+    GroupKind,
+    Opening,
+    group,
+    may_join,
+    shared_upstream,
+)
+from webhooks.job import NOTICE_GROUP, OPEN_STATES, Job, JobState, NewJob
+
+# When the job that waits for longest was due. The job of a group is put so much before it.
+FIRST_DUE = select(func.min(jobs.c.due_at)).where(text(OPEN))
+AHEAD_SECONDS = 0.001
+# What the databases of an incident follow from.
+UPSTREAM = (incidents.c.upstream, incidents.c.reason_class)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRecord:
+    """A message about several incidents at one destination; `posted` and `shown` as in NoticeRecord.
+
+    `wanted` counts the changes of its incidents. `remind_at` is when the last reminder of one of them was due.
+    """
+
+    id: int
+    destination: str
+    kind: GroupKind
+    joined_at: datetime
+    summary_at: datetime | None
+    wanted: int
+    remind_at: datetime | None
+    posted: Mapping[str, Any] | None
+    shown: Mapping[str, int]
+    created_at: datetime
+    posted_at: datetime | None
+
+    @property
+    def name(self) -> str:
+        """The name that no other message has, also of another server; links and other services know it by that."""
+        return f"group {self.id} {self.created_at.timestamp()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The place of the first notification: a message of its own, a group, or not decided until a time."""
+
+    group_id: int | None = None
+    wait_until: datetime | None = None
+
+
+class NoticeGroups:
+    """All groups. Decisions about a destination are made one after the other, whichever process makes them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def place(self, notice: NoticeRecord, job: Job, *, summary_at: datetime | None = None) -> Placement:
+        """Decide where the opening of a notice goes, which can be sent now, and let the group's message be updated.
+
+        What was decided once is not changed. `summary_at` is the end of the silence that held it.
+        """
+        return self._store.write(lambda connection: self._place(connection, notice, job, summary_at))
+
+    def _place(self, connection: Connection, notice: NoticeRecord, job: Job, summary_at: datetime | None) -> Placement:
+        self._store.serialize(connection, [f"notices {notice.destination}"])
+        this = select(notices, *UPSTREAM).join(incidents).where(notices.c.id == notice.id)
+        row = connection.execute(this).mappings().first()
+        if row is None or row["single"] or row["posted"]:
+            return Placement()
+        if row["group_id"] is not None:
+            self._mark(connection, row["group_id"], job)
+            return Placement(row["group_id"])
+        now, name = self._wall(connection), str(notice.id)
+        if row["opened_at"] is None:
+            new = {"opened_at": now.timestamp(), "summary_at": summary_at and summary_at.timestamp()}
+            connection.execute(update(notices).where(notices.c.id == notice.id).values(**new))
+            row = connection.execute(this).mappings().one()
+        group_id, members = _running(connection, row, now), [notice.id]
+        if group_id is None:
+            found = group(_recent(connection, row, now), now)
+            members = [int(one) for one in found.members_with(name)]
+            if not members and name in found.single:
+                connection.execute(update(notices).where(notices.c.id == notice.id).values(single=1))
+                return Placement()
+            if not members:
+                return Placement(wait_until=from_timestamp(row["opened_at"]) + GATHERING)
+            kind = next(one.kind for one in found.groups if name in one.members)
+            group_id = self._create(connection, row, kind, now)
+        self._lock(connection, group_id)
+        joined = update(notice_groups).where(notice_groups.c.id == group_id).values(joined_at=now.timestamp())
+        connection.execute(joined)
+        connection.execute(update(notices).where(notices.c.id.in_(members)).values(group_id=group_id))
+        self._mark(connection, group_id, job)
+        return Placement(group_id)
+
+    def may_share(self, notice: NoticeRecord) -> bool:
+        """Return whether it depends on the databases of its content whether the notice shares a message.
+
+        It does not if its place is decided, if nothing else has opened at its destination within UPSTREAM_WINDOW, or
+        while a storm goes on that everything joins.
+        """
+        if notice.single or notice.posted or notice.group_id is not None:
+            return False
+
+        def look(connection: Connection) -> bool:
+            now = self._wall(connection)
+            since = (now - UPSTREAM_WINDOW).timestamp()
+            own = (notice_groups.c.destination == notice.destination, notice_groups.c.closed_at.is_(None))
+            running = select(notice_groups.c.kind, notice_groups.c.joined_at).where(
+                *own, notice_groups.c.kind != "summary", notice_groups.c.joined_at >= since
+            )
+            groups = connection.execute(running).all()
+            if any(kind == "storm" and joined_at >= (now - CALM).timestamp() for kind, joined_at in groups):
+                return False
+            others = (notices.c.destination == notice.destination, notices.c.id != notice.id)
+            recent = select(notices.c.id).where(*others, notices.c.opened_at >= since).limit(1)
+            return bool(groups) or connection.execute(recent).first() is not None
+
+        return self._store.read(look)
+
+    def changed(
+        self, group_id: int, job: Job, *, remind_at: datetime | None = None, gap: timedelta = timedelta()
+    ) -> None:
+        """Let the group's message be updated, because one of its incidents has changed or is to be reminded of.
+
+        A reminder less than `gap` after that of another incident is the same.
+        """
+
+        def change(connection: Connection) -> None:
+            self._lock(connection, group_id)
+            if remind_at is not None:
+                last = notice_groups.c.remind_at
+                is_new = or_(last.is_(None), last < (remind_at - gap).timestamp())
+                row = update(notice_groups).where(notice_groups.c.id == group_id, is_new)
+                connection.execute(row.values(remind_at=remind_at.timestamp()))
+            self._mark(connection, group_id, job)
+
+        self._store.write(change)
+
+    def get(self, group_id: int) -> GroupRecord | None:
+        """Return a group, or None if it is gone."""
+        rows = self._store.rows(select(notice_groups).where(notice_groups.c.id == group_id))
+        return _group_of(rows[0]) if rows else None
+
+    def members(self, group_id: int) -> list[tuple[NoticeRecord, IncidentRecord]]:
+        """Return the notices of the group in their order, with their incidents without their runs."""
+
+        def load(connection: Connection) -> list[tuple[NoticeRecord, IncidentRecord]]:
+            own = select(notices).where(notices.c.group_id == group_id).order_by(notices.c.opened_at, notices.c.id)
+            found = [notice_of(row) for row in connection.execute(own).mappings()]
+            theirs = select(incidents).join(notices, notices.c.incident_id == incidents.c.id)
+            rows = connection.execute(theirs.where(notices.c.group_id == group_id)).mappings().all()
+            records = {record.id: record for record in incident_records(connection, rows, complete=False)}
+            return [(notice, records[notice.incident_id]) for notice in found]
+
+        return self._store.read(load)
+
+    def save(self, group: GroupRecord, *, posted: Mapping[str, Any] | None, shown: Mapping[str, int]) -> None:
+        """Store where the message is and what was sent; its incidents count as sent from then on."""
+
+        def save(connection: Connection) -> None:
+            wall = self._wall(connection).timestamp()
+            new: dict[str, Any] = {"posted": json.dumps(dict(posted)) if posted else None, "updated_at": wall}
+            if posted and "message" in posted and group.posted_at is None:
+                new["posted_at"] = wall
+            row = update(notice_groups).where(notice_groups.c.id == group.id)
+            connection.execute(row.values(**new, shown=json.dumps(dict(shown))))
+            if posted and "message" in posted:
+                unsent = (notices.c.group_id == group.id, notices.c.posted_at.is_(None))
+                connection.execute(update(notices).where(*unsent).values(posted_at=wall))
+
+        self._store.write(save)
+
+    def close(self, group: GroupRecord) -> None:
+        """Let no further incidents join the group."""
+        row = update(notice_groups).where(notice_groups.c.id == group.id, notice_groups.c.closed_at.is_(None))
+        self._store.write(
+            lambda connection: connection.execute(row.values(closed_at=self._wall(connection).timestamp()))
+        )
+
+    def finish(self, group: GroupRecord) -> bool:
+        """End the work of the group's job; return False if something has changed since `group` was read."""
+        row = update(notice_groups).where(notice_groups.c.id == group.id, notice_groups.c.wanted == group.wanted)
+        return self._store.execute(row.values(runner=None)) > 0
+
+    def delete_empty(self, before: float) -> int:
+        """Delete groups without incidents created before that time (seconds since 1970), and return how many."""
+        used = exists().where(notices.c.group_id == notice_groups.c.id)
+        return self._store.execute(delete(notice_groups).where(notice_groups.c.created_at < before, ~used))
+
+    def _wall(self, connection: Connection) -> datetime:
+        return from_timestamp(self._store.to_wall(self._store.now(connection)))
+
+    def _create(self, connection: Connection, row: RowMapping, kind: GroupKind, now: datetime) -> int:
+        wall = now.timestamp()
+        values = {
+            "destination": row["destination"],
+            "kind": kind,
+            "joined_at": wall,
+            "summary_at": row["summary_at"],
+            "wanted": 0,
+            "created_at": wall,
+        }
+        return int(connection.execute(insert(notice_groups).values(values)).inserted_primary_key[0])  # type: ignore[index]
+
+    def _lock(self, connection: Connection, group_id: int) -> None:
+        """Let other transactions wait that change the group; taken before its row, so that none waits in a circle."""
+        self._store.serialize(connection, [f"group {group_id}"])
+
+    def _mark(self, connection: Connection, group_id: int, job: Job) -> None:
+        """Count a change, and add a job that shows it unless one is open that will; an urgent one is shown at once."""
+        self._lock(connection, group_id)
+        this = update(notice_groups).where(notice_groups.c.id == group_id)
+        columns = notice_groups.c.wanted, notice_groups.c.runner, notice_groups.c.destination
+        counted = this.values(wanted=notice_groups.c.wanted + 1).returning(*columns)
+        wanted, runner, destination = connection.execute(counted).one()
+        now = self._store.now(connection)
+        urgent = bool(connection.execute(select(jobs.c.urgent).where(jobs.c.id == job.id)).scalar())
+        of_runner = select(jobs.c.state, jobs.c.due_at).where(jobs.c.id == runner, jobs.c.state.in_(OPEN_STATES))
+        open_runner = connection.execute(of_runner).first() if runner is not None else None
+        if open_runner is not None:
+            # When it is due it goes to the front: in a storm, thousands of jobs wait that are due for longer.
+            first_due_at = connection.execute(FIRST_DUE).scalar() or now
+            ready = update(jobs).where(jobs.c.id == runner, jobs.c.state == JobState.READY)
+            if urgent:
+                connection.execute(update(jobs).where(jobs.c.id == runner).values(urgent=1))
+                connection.execute(ready.values(due_at=min(now, open_runner.due_at)))
+            elif open_runner.state == JobState.READY and first_due_at < open_runner.due_at <= now:
+                connection.execute(ready.values(due_at=first_due_at - AHEAD_SECONDS))
+            return
+        key = f"group {group_id} {wanted}"
+        params = {"group": group_id, "to": destination}
+        new = NewJob(key, NOTICE_GROUP, rule=job.rule, params=params, max_attempts=job.max_attempts, urgent=urgent)
+        times = {"due_at": now, "created_at": self._store.to_wall(now)}
+        insert_jobs(connection, [job_row(job.event.id, new) | times])
+        added = select(jobs.c.id).where(jobs.c.event_id == job.event.id, jobs.c.key == key)
+        connection.execute(this.values(runner=connection.execute(added).scalar()))
+
+
+def _running(connection: Connection, row: RowMapping, now: datetime) -> int | None:
+    """Return the group that the notice of the row can join."""
+    own = (notice_groups.c.destination == row["destination"], notice_groups.c.closed_at.is_(None))
+    columns = select(notice_groups.c.id, notice_groups.c.kind, notice_groups.c.joined_at)
+    newest = notice_groups.c.id.desc()
+    if row["summary_at"] is not None:
+        which = (notice_groups.c.kind == "summary", notice_groups.c.summary_at == row["summary_at"])
+        return connection.execute(columns.where(*own, *which).order_by(newest).limit(1)).scalar()
+    opening = _opening(row, at=now)
+    running = (notice_groups.c.kind != "summary", notice_groups.c.joined_at >= (now - UPSTREAM_WINDOW).timestamp())
+    for one in connection.execute(columns.where(*own, *running).order_by(newest)).mappings().all():
+        theirs = select(*UPSTREAM).join(notices).where(notices.c.group_id == one["id"])
+        known = connection.execute(theirs).mappings().all() if opening.upstream else []
+        if may_join(one["kind"], from_timestamp(one["joined_at"]), shared_upstream(map(_upstream, known)), opening):
+            return int(one["id"])
+    return None
+
+
+def _recent(connection: Connection, row: RowMapping, now: datetime) -> list[Opening]:
+    """Return the openings that the notice can form a group with, itself included."""
+    since = now - (timedelta(days=1) if row["summary_at"] is not None else UPSTREAM_WINDOW)
+    own = (notices.c.destination == row["destination"], notices.c.group_id.is_(None))
+    which = notices.c.summary_at.is_not_distinct_from(row["summary_at"])
+    columns = (notices.c.id, notices.c.opened_at, notices.c.summary_at, notices.c.single, *UPSTREAM)
+    query = select(*columns).join(incidents).where(*own, which, notices.c.opened_at >= since.timestamp())
+    # A message of its own that was sent at the end of a silence is no part of a summary.
+    return [
+        _opening(one) for one in connection.execute(query).mappings() if one["summary_at"] is None or not one["single"]
+    ]
+
+
+def _opening(row: RowMapping, at: datetime | None = None) -> Opening:
+    opened_at = at or from_timestamp(row["opened_at"])
+    return Opening(str(row["id"]), opened_at, optional_time(row["summary_at"]), _upstream(row))
+
+
+def _upstream(row: RowMapping) -> frozenset[str]:
+    """Return the databases that the content of the incident reads, unless its reason has nothing to do with them."""
+    if not row["upstream"] or row["reason_class"] in OWN_REASONS:
+        return frozenset()
+    return frozenset(json.loads(row["upstream"]))
+
+
+def _group_of(row: RowMapping) -> GroupRecord:
+    return GroupRecord(
+        id=row["id"],
+        destination=row["destination"],
+        kind=row["kind"],
+        joined_at=from_timestamp(row["joined_at"]),
+        summary_at=optional_time(row["summary_at"]),
+        wanted=row["wanted"],
+        remind_at=optional_time(row["remind_at"]),
+        posted=json.loads(row["posted"]) if row["posted"] else None,
+        shown=json.loads(row["shown"]),
+        created_at=from_timestamp(row["created_at"]),
+        posted_at=optional_time(row["posted_at"]),
+    )

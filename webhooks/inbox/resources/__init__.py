@@ -1,0 +1,1 @@
+"""Content as last seen in Tableau."""

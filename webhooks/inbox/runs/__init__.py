@@ -1,0 +1,1 @@
+"""Refreshes: those that ran, and those that are expected."""

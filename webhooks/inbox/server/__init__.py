@@ -1,0 +1,1 @@
+"""State that the server's processes share."""

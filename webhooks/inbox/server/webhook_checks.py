@@ -1,0 +1,36 @@
+"""The last check of our webhooks in Tableau, as the monitor remembered it: read without a request to Tableau."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from webhooks.clock import from_timestamp
+from webhooks.event_types import WEBHOOK_CHECK_FAILED, WEBHOOKS_DRIFTED
+from webhooks.inbox.server.state import State
+
+# The monitor remembers under this key when it last compared the webhooks.
+CHECKED_AT = "webhooks checked"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookCheckResult:
+    """The result of the last check of one site.
+
+    `checked_at` is None before the first check. `differences` has an entry for each webhook that needs attention,
+    `error` is why Tableau refused the check, empty if it did not.
+    """
+
+    checked_at: datetime | None
+    differences: tuple[str, ...] = ()
+    error: str = ""
+
+
+def last_webhook_check(state: State, suffix: str = "") -> WebhookCheckResult:
+    """Return the last check of a site; `suffix` is what the monitor appends to the names of what it remembers of it."""
+    checked_at = state.get(CHECKED_AT + suffix)
+    return WebhookCheckResult(
+        checked_at=None if checked_at is None else from_timestamp(checked_at),
+        differences=tuple(state.get(WEBHOOKS_DRIFTED + suffix) or ()),
+        error=state.get(WEBHOOK_CHECK_FAILED + suffix) or "",
+    )
