@@ -14,7 +14,10 @@ from sqlalchemy import insert, text
 
 from webhooks.clock import from_timestamp, utc_now
 from webhooks.inbox import Inbox, ResourceDetails
-from webhooks.inbox.schema import attempts, events, jobs, refreshed_content, resources, runs
+from webhooks.inbox.events.tables import events
+from webhooks.inbox.jobs.tables import attempts, jobs
+from webhooks.inbox.resources.tables import resources
+from webhooks.inbox.runs.tables import refreshed_content, runs
 from webhooks.incidents import Act, RunEvidence
 from webhooks.job import JobState
 

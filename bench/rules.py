@@ -21,7 +21,8 @@ from webhooks.clock import utc_now
 from webhooks.config.settings import Settings
 from webhooks.event import Event, parse
 from webhooks.inbox import Inbox
-from webhooks.inbox.schema import PLANNED, events, jobs
+from webhooks.inbox.events.tables import PLANNED, events
+from webhooks.inbox.jobs.tables import jobs
 from webhooks.job import JobState
 from webhooks.registry import registry
 from webhooks.rules import Rules

@@ -14,7 +14,7 @@ from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox, Receipt
 from webhooks.inbox.jobs import attempts
-from webhooks.inbox.schema import jobs
+from webhooks.inbox.jobs.tables import jobs
 from webhooks.job import Job, JobState
 from webhooks.worker import claims
 

@@ -15,7 +15,7 @@ from bench.year.database import open_database
 from bench.year.world import DAY, HOUR, MINUTE, START, STREAK, STRIKES, ZONE, Problem, World
 from webhooks.clock import from_timestamp
 from webhooks.inbox import Inbox
-from webhooks.inbox.schema import findings, incidents
+from webhooks.inbox.incidents.tables import findings, incidents
 from webhooks.monitor.job_budget import JobBudget
 from webhooks.monitor.watches.site_watch import SiteWatch
 

@@ -18,7 +18,7 @@ from tests.support.server import Server, serving, wait_for
 from webhooks.clock import utc_now
 from webhooks.event_types import DIGEST_DUE
 from webhooks.inbox import Inbox, Migrate
-from webhooks.inbox.schema import locks
+from webhooks.inbox.server.tables import locks
 from webhooks.job import JobState
 
 pytestmark = [pytest.mark.second_stage, pytest.mark.postgres, pytest.mark.timeout(400)]

@@ -13,8 +13,8 @@ from sqlalchemy import insert, update
 from tests.dashboard.conftest import SAME_ORIGIN, SITE, fail
 from webhooks.clock import utc_now
 from webhooks.inbox import Inbox, Resource
+from webhooks.inbox.notices.tables import notice_groups, notices
 from webhooks.inbox.resources.downstream import DependentWorkbook
-from webhooks.inbox.schema import notice_groups, notices
 from webhooks.incidents import Act, DestinationPolicy, Policy, RunEvidence
 from webhooks.watches.expectation import Expectation
 

@@ -17,7 +17,11 @@ from tests.support.naughty_strings import NAUGHTY_STRINGS
 from webhooks.clock import utc_now
 from webhooks.dashboard.render import visible
 from webhooks.inbox import Inbox
-from webhooks.inbox.schema import acts, events, incidents, jobs, refreshed_content, resources, runs
+from webhooks.inbox.events.tables import events
+from webhooks.inbox.incidents.tables import acts, incidents
+from webhooks.inbox.jobs.tables import jobs
+from webhooks.inbox.resources.tables import resources
+from webhooks.inbox.runs.tables import refreshed_content, runs
 from webhooks.job import JobState
 from webhooks.text import JOINERS
 

@@ -13,7 +13,7 @@ from tests.support.simulated_actions import Simulation
 from webhooks.context import call
 from webhooks.errors import Permanent, RetryLater, Skip
 from webhooks.event import Event
-from webhooks.inbox.schema import events
+from webhooks.inbox.events.tables import events
 from webhooks.job import Job
 from webhooks.planner import failed_plan
 from webhooks.registry import registry

@@ -22,7 +22,7 @@ from webhooks.context import call
 from webhooks.errors import RetryLater, Skip
 from webhooks.event import RECONCILED, Event, build
 from webhooks.inbox import Inbox
-from webhooks.inbox.schema import jobs
+from webhooks.inbox.jobs.tables import jobs
 from webhooks.incidents import Act
 from webhooks.job import Job, JobState
 from webhooks.planner import Planner

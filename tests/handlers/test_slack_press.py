@@ -18,7 +18,7 @@ from tests.handlers.test_incident_notices import FAILED, SUCCEEDED, Story
 from tests.support.simulated_actions import Simulation
 from webhooks.context import Context
 from webhooks.inbox import Inbox
-from webhooks.inbox.schema import jobs
+from webhooks.inbox.jobs.tables import jobs
 from webhooks.job import Job
 from webhooks.messages.incident_buttons import (
     ACKNOWLEDGE,

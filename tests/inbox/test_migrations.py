@@ -23,9 +23,10 @@ from sqlalchemy import Executable, create_engine, insert, select, text
 from tests.support.databases import NOTIFY, Clock, some_event
 from webhooks.event import Event
 from webhooks.inbox import MISSING, Inbox, Migrate, Namespace, Resource, migrate
+from webhooks.inbox.all_tables import metadata
 from webhooks.inbox.dump_schema import dump_schema
+from webhooks.inbox.events.tables import events
 from webhooks.inbox.indexes import PARTIAL_INDEXES
-from webhooks.inbox.schema import events, metadata
 from webhooks.job import Job, NewJob
 from webhooks.worker.worker import Worker
 

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import Table, func, literal_column, select, text
 
+from webhooks.inbox.access.tables import audit
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import (
-    DEAD,
-    OPEN,
-    acts,
-    attempts,
-    audit,
-    events,
-    expected_runs,
-    findings,
-    incidents,
-    jobs,
-    notices,
-    rule_versions,
-    runs,
-    silences,
-)
+from webhooks.inbox.events.tables import events
+from webhooks.inbox.incidents.tables import acts, findings, incidents
+from webhooks.inbox.jobs.tables import DEAD, OPEN, attempts, jobs
+from webhooks.inbox.notices.tables import notices, silences
+from webhooks.inbox.runs.tables import expected_runs, runs
+from webhooks.inbox.server.tables import rule_versions
 
 # Nearly every change adds a row to one of them: jobs add attempts, people add acts or rows of the audit log.
 GROWING: tuple[Table, ...] = (

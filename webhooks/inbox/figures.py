@@ -11,9 +11,11 @@ from sqlalchemy import Connection, Select, bindparam, exists, func, or_, select,
 from webhooks.clock import from_timestamp
 from webhooks.event_types import WEBHOOKS_DRIFTED
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.events.tables import UNPLANNED, events, synthetic_events
+from webhooks.inbox.jobs.tables import DEAD, OPEN, jobs
 from webhooks.inbox.limits.budgets import PREFIX as BUDGET
-from webhooks.inbox.schema import DEAD, OPEN, UNPLANNED, events, jobs, sessions, state, synthetic_events
 from webhooks.inbox.server.sight import SIGHT, SightRecord
+from webhooks.inbox.server.tables import sessions, state
 from webhooks.inbox.server.webhook_checks import CHECKED_AT
 from webhooks.job import JobState
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Index, text
 
-from webhooks.inbox.schema import DECLARED, events, expected_runs, incidents, jobs
+from webhooks.inbox.events.tables import events
+from webhooks.inbox.incidents.tables import incidents
+from webhooks.inbox.jobs.tables import jobs
+from webhooks.inbox.runs.tables import DECLARED, expected_runs
 
 
 def _partial_index(name: str, *columns: Column[object], where: str, unique: bool = False) -> Index:

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, or_, select, text
 
+from webhooks.inbox.events.tables import EVENT_STATES, events, synthetic_events
+from webhooks.inbox.jobs.tables import DEAD, OPEN, attempts, jobs
 from webhooks.inbox.records import (
     Attempt,
     EventRecord,
@@ -19,7 +21,6 @@ from webhooks.inbox.records import (
     job_of,
     optional_time,
 )
-from webhooks.inbox.schema import DEAD, EVENT_STATES, OPEN, attempts, events, jobs, synthetic_events
 from webhooks.job import OPEN_STATES, STATES, JobState
 
 JOB_STATES = {state.word: state for state in JobState}

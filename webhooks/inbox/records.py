@@ -12,7 +12,7 @@ from sqlalchemy import RowMapping
 
 from webhooks.clock import from_timestamp, parse_time
 from webhooks.event import Event
-from webhooks.inbox.schema import EVENT_STATES, RECEIVED
+from webhooks.inbox.events.tables import EVENT_STATES, RECEIVED
 from webhooks.job import Job, JobState
 
 Row = Mapping[str, Any] | RowMapping

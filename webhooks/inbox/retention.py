@@ -9,17 +9,10 @@ from functools import partial
 from sqlalchemy import Connection, bindparam, delete, exists, select, text
 
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import (
-    OPEN,
-    RECEIVED,
-    action_uses,
-    attempts,
-    checkpoints,
-    events,
-    incidents,
-    jobs,
-    synthetic_events,
-)
+from webhooks.inbox.events.tables import RECEIVED, events, synthetic_events
+from webhooks.inbox.incidents.tables import incidents
+from webhooks.inbox.jobs.tables import OPEN, attempts, checkpoints, jobs
+from webhooks.inbox.limits.tables import action_uses
 
 # Events in one transaction: an acknowledgement waits for one batch, not for all of them.
 BATCH = 200

@@ -6,8 +6,14 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import RowMapping, Table, func, select, text
 
+from webhooks.inbox.access.tables import audit
+from webhooks.inbox.all_tables import metadata
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import acts, attempts, audit, clock, events, findings, jobs, locks, metadata, runs
+from webhooks.inbox.events.tables import events
+from webhooks.inbox.incidents.tables import acts, findings
+from webhooks.inbox.jobs.tables import attempts, jobs
+from webhooks.inbox.runs.tables import runs
+from webhooks.inbox.server.tables import clock, locks
 
 BATCH = 500
 # All tables but those that belong to the machine; parents before their children.

@@ -15,7 +15,7 @@ from bench.postgres import Server
 from tests.support.databases import Clock, some_event
 from webhooks.clock import from_timestamp
 from webhooks.inbox import Inbox
-from webhooks.inbox.schema import incidents
+from webhooks.inbox.incidents.tables import incidents
 from webhooks.incidents import Act, DestinationPolicy, Policy
 from webhooks.incidents.sms_commands import parse_command
 from webhooks.job import JOINT_ACT, NOTICE_GROUP, SLACK_GROUP_PRESS, NewJob

@@ -14,7 +14,7 @@ from notifiers.limits import Limit
 from tests.support.databases import Clock
 from webhooks.event import parse
 from webhooks.inbox import Inbox
-from webhooks.inbox.schema import jobs
+from webhooks.inbox.jobs.tables import jobs
 from webhooks.job import OPEN_STATES, Job, NewJob
 
 # 0.8 of a call a second: one every 1.25 s.

@@ -13,7 +13,7 @@ from simulator import Running
 from simulator.world.site import Task
 from tests.support.simulated_site import flask, inbox, make_flask, rules_file, server, services, settings, site
 from webhooks.clock import from_timestamp
-from webhooks.inbox.schema import expected_runs
+from webhooks.inbox.runs.tables import expected_runs
 from webhooks.monitor.job_budget import JobBudget
 from webhooks.monitor.watches.site_watch import SiteWatch
 from webhooks.services import Services

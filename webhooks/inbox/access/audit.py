@@ -12,8 +12,8 @@ from datetime import datetime
 from sqlalchemy import Connection, RowMapping, insert, select
 
 from webhooks.clock import from_timestamp
+from webhooks.inbox.access.tables import audit
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import audit
 
 log = logging.getLogger(__name__)
 

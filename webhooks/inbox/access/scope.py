@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, CompoundSelect, FromClause, false, func, or_, select
 
+from webhooks.inbox.events.tables import events
+from webhooks.inbox.incidents.tables import incidents
+from webhooks.inbox.jobs.tables import jobs
 from webhooks.inbox.queries import name_filter
-from webhooks.inbox.schema import events, incidents, jobs, resources
+from webhooks.inbox.resources.tables import resources
 from webhooks.patterns import divide, is_within, normalize
 
 if TYPE_CHECKING:

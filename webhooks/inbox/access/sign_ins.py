@@ -10,9 +10,10 @@ from datetime import datetime
 from sqlalchemy import Connection, Table, delete, insert, select
 
 from webhooks.clock import from_timestamp
+from webhooks.inbox.access.tables import api_tokens, page_sessions, sign_in_failures
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.inbound.presses import forget_old
-from webhooks.inbox.schema import api_tokens, page_sessions, presses, sign_in_failures
+from webhooks.inbox.inbound.tables import presses
 
 SESSION_SECONDS = 12 * 3600.0
 # After so many failures of one address it has to wait for the end of the period.

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, insert, select, text, update
 
-from webhooks.inbox.schema import OPEN, clock, jobs, locks
+from webhooks.inbox.jobs.tables import OPEN, jobs
+from webhooks.inbox.server.tables import clock, locks
 from webhooks.job import JobState
 
 LINUX_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

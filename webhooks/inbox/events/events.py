@@ -18,10 +18,11 @@ from webhooks.event_types import HEARTBEAT_DUE, HEARTBEAT_RESOURCE
 from webhooks.inbox.access.scope import WHOLE, Scope
 from webhooks.inbox.databases.errors import can_pass
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.events.tables import IGNORED, PLANNED, RECEIVED, UNPLANNED, events, synthetic_events
 from webhooks.inbox.jobs.rows import insert_jobs, job_row, requeue_jobs
+from webhooks.inbox.jobs.tables import jobs
 from webhooks.inbox.queries import EVENT_QUERY, RECORD_QUERY, event_filters, event_records
 from webhooks.inbox.records import EventRecord, EventSummary, Receipt, event_of, summary_of
-from webhooks.inbox.schema import IGNORED, PLANNED, RECEIVED, UNPLANNED, events, jobs, synthetic_events
 from webhooks.job import OPEN_STATES, JobState, NewJob, planning_failure
 from webhooks.observability.tracing import span
 

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, RowMapping, func, or_, select, text
 from webhooks.clock import from_timestamp
 from webhooks.inbox.access.scope import WHOLE, Scope
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.events.tables import EVENT_STATES, events
+from webhooks.inbox.jobs.tables import DEAD, OPEN, jobs
 from webhooks.inbox.queries import RARE, event_filters, name_filter
-from webhooks.inbox.schema import DEAD, EVENT_STATES, OPEN, events, jobs
 from webhooks.job import JobState
 
 # Ids that one search looks through: only ids have an index, which receiving pays for.

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, insert, select
 from webhooks.clock import parse_time
 from webhooks.event import Event
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.events.tables import events, synthetic_events
 from webhooks.inbox.records import Receipt
-from webhooks.inbox.schema import events, synthetic_events
 
 # The times of a real event and of its synthetic twin may differ by this much.
 TWIN_SECONDS = 120.0

@@ -13,11 +13,14 @@ from sqlalchemy import Connection, RowMapping, Select, delete, func, select, upd
 from webhooks.clock import from_timestamp
 from webhooks.inbox.access.audit import log_act
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.events.tables import events
 from webhooks.inbox.inbound.slack_names import known_name
+from webhooks.inbox.inbound.tables import presses
 from webhooks.inbox.incidents.incidents import Incidents
 from webhooks.inbox.incidents.records import IncidentRecord
+from webhooks.inbox.incidents.tables import incidents
 from webhooks.inbox.jobs.rows import insert_jobs, job_row
-from webhooks.inbox.schema import events, incidents, notice_groups, notices, presses
+from webhooks.inbox.notices.tables import notice_groups, notices
 from webhooks.incidents import Act
 from webhooks.job import CLOSED, JOINT_ACT, REPEATED, SLACK_GROUP_PRESS, SLACK_PRESS, UNKNOWN, NewJob
 

@@ -7,7 +7,7 @@ import json
 from sqlalchemy import Connection, delete, select
 
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import state
+from webhooks.inbox.server.tables import state
 
 # The keys in the table `state` begin with this; Slack's id of the person follows.
 PREFIX = "slack person "

@@ -9,10 +9,13 @@ from sqlalchemy import Connection, func, or_, select
 from webhooks.clock import from_timestamp
 from webhooks.inbox.access.audit import log_act
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.events.tables import events
 from webhooks.inbox.inbound.presses import MAX_ATTEMPTS, SMS_PREFIX
+from webhooks.inbox.inbound.tables import presses
 from webhooks.inbox.incidents.incidents import Incidents
+from webhooks.inbox.incidents.tables import acts, incidents
 from webhooks.inbox.jobs.rows import insert_jobs, job_row
-from webhooks.inbox.schema import acts, events, incidents, notice_groups, notices, presses
+from webhooks.inbox.notices.tables import notice_groups, notices
 from webhooks.incidents import Act
 from webhooks.incidents.sms_commands import Candidate, Choice, Command, choose
 from webhooks.job import SMS_REPLY, NewJob

@@ -10,8 +10,11 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select
 from sqlalchemy import text as sql_text
 
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.events.tables import events
+from webhooks.inbox.incidents.tables import incidents
 from webhooks.inbox.jobs.rows import insert_jobs, job_row
-from webhooks.inbox.schema import DEAD, events, incidents, jobs, notices
+from webhooks.inbox.jobs.tables import DEAD, jobs
+from webhooks.inbox.notices.tables import notices
 from webhooks.job import UNDELIVERED, NewJob
 
 # Our id of a message begins with the job or the notice that sent it.

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, RowMapping, delete, select, update
 
 from webhooks.inbox.databases.raw_sql import Row, execute_many
 from webhooks.inbox.incidents.records import INCIDENT_COLUMNS, incident_row
+from webhooks.inbox.incidents.tables import acts, incidents
 from webhooks.inbox.notices.notices import superseded_job
-from webhooks.inbox.schema import acts, incidents, notices
+from webhooks.inbox.notices.tables import notices
 from webhooks.incidents import Incident
 from webhooks.job import NewJob
 

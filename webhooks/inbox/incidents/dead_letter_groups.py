@@ -14,8 +14,9 @@ from sqlalchemy import Connection, func, select, text
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.incidents.findings import Findings
 from webhooks.inbox.incidents.records import IncidentRecord
+from webhooks.inbox.incidents.tables import incidents
 from webhooks.inbox.jobs.dead_letters import included_in
-from webhooks.inbox.schema import DEAD, incidents, jobs
+from webhooks.inbox.jobs.tables import DEAD, jobs
 from webhooks.incidents import Finding
 from webhooks.incidents.incident import IncidentKind
 from webhooks.job import Job, dead_letter_subject

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, insert, select
 from webhooks.clock import from_timestamp
 from webhooks.event import Event, happened_at
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.incidents.tables import acts, incidents
 from webhooks.inbox.incidents.updates import refresh_incidents
-from webhooks.inbox.schema import acts, incidents
 from webhooks.incidents.evidence import KINDS
 from webhooks.incidents.wording import CONTENT_DELETED
 

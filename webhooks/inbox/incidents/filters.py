@@ -6,8 +6,9 @@ from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, or_, select
 
+from webhooks.inbox.incidents.tables import incidents
+from webhooks.inbox.notices.tables import notices
 from webhooks.inbox.queries import name_filter, resource_filter
-from webhooks.inbox.schema import incidents, notices
 
 CLOSED = "closed"
 

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, select
 
 from webhooks.clock import from_timestamp
+from webhooks.inbox.incidents.tables import findings
 from webhooks.inbox.records import optional_time
 from webhooks.inbox.runs.rows import ResourceKey
-from webhooks.inbox.schema import findings
 from webhooks.incidents import Finding
 from webhooks.incidents.incident import IncidentKind
 

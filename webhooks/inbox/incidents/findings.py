@@ -15,9 +15,9 @@ from webhooks.inbox.events.synthetic import insert_synthetic
 from webhooks.inbox.incidents.finding_rows import finding_row, findings_of
 from webhooks.inbox.incidents.incidents import Incidents
 from webhooks.inbox.incidents.records import IncidentRecord
+from webhooks.inbox.incidents.tables import findings, incidents
 from webhooks.inbox.incidents.updates import refresh_incidents
 from webhooks.inbox.records import Receipt
-from webhooks.inbox.schema import findings, incidents
 from webhooks.incidents import Finding
 from webhooks.incidents.incident import IncidentKind
 

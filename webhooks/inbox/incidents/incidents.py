@@ -16,9 +16,11 @@ from webhooks.errors import UnknownIncident
 from webhooks.inbox.access.audit import append, log_act
 from webhooks.inbox.access.scope import WHOLE, Scope
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.events.tables import events
 from webhooks.inbox.inbound.slack_names import remember_name
 from webhooks.inbox.incidents.filters import in_group, incident_filters
 from webhooks.inbox.incidents.records import IncidentRecord, details_row, incident_records
+from webhooks.inbox.incidents.tables import acts, incidents
 from webhooks.inbox.incidents.updates import (
     FAILING,
     compute_incidents,
@@ -26,7 +28,7 @@ from webhooks.inbox.incidents.updates import (
     refresh_incidents,
 )
 from webhooks.inbox.jobs.rows import insert_jobs, job_row
-from webhooks.inbox.schema import acts, events, incidents, notices
+from webhooks.inbox.notices.tables import notices
 from webhooks.incidents import Act, ResourceDetails, RunEvidence
 from webhooks.job import REFRESH_INCIDENT, NewJob
 

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, RowMapping, select
 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.raw_sql import Row
+from webhooks.inbox.incidents.tables import acts
 from webhooks.inbox.notices.notices import NoticeRecord, notice_of
+from webhooks.inbox.notices.tables import notices
 from webhooks.inbox.records import optional_time
-from webhooks.inbox.schema import acts, notices
 from webhooks.incidents import Act, Incident, ResourceDetails
 
 # The columns of an incident that follow from its runs and acts.

@@ -12,14 +12,15 @@ from sqlalchemy import Connection, select
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.raw_sql import Row, rows
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.events.tables import events
 from webhooks.inbox.incidents.changes import IncidentChanges
 from webhooks.inbox.incidents.finding_rows import findings_of
 from webhooks.inbox.incidents.records import act_of
+from webhooks.inbox.incidents.tables import incidents
 from webhooks.inbox.jobs.rows import insert_jobs, job_row
 from webhooks.inbox.notices.notices import notice_job
 from webhooks.inbox.runs.rows import ResourceKey
 from webhooks.inbox.runs.runs import RunChange, record_runs, runs_from, runs_since
-from webhooks.inbox.schema import events, incidents
 from webhooks.incidents import Act, Incident, RunEvidence
 from webhooks.incidents.incident import IncidentKind
 from webhooks.incidents.run import TOLERANCE

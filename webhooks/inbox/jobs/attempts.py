@@ -11,7 +11,7 @@ from webhooks.clock import from_timestamp
 from webhooks.errors import LeaseLost
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.jobs.attempt_sql import AttemptEnd
-from webhooks.inbox.schema import attempts
+from webhooks.inbox.jobs.tables import attempts
 from webhooks.job import Job, JobState
 from webhooks.text import cut
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import checkpoints
+from webhooks.inbox.jobs.tables import checkpoints
 from webhooks.job import MISSING, Job, Namespace
 
 GET = select(checkpoints.c.value).where(

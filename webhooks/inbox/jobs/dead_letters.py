@@ -14,10 +14,11 @@ from webhooks.inbox.databases.store import Store
 from webhooks.inbox.jobs.announcement_pace import Pace, hasten, next_announcement
 from webhooks.inbox.jobs.attempts import end_attempt
 from webhooks.inbox.jobs.rows import insert_jobs, job_row, requeue_jobs
+from webhooks.inbox.jobs.tables import DEAD, OPEN, checkpoints, jobs
 from webhooks.inbox.queries import JOB_QUERY, job_records
 from webhooks.inbox.records import JobRecord
-from webhooks.inbox.schema import DEAD, OPEN, checkpoints, jobs, state
 from webhooks.inbox.server.state import State
+from webhooks.inbox.server.tables import state
 from webhooks.job import MESSAGE_PREFIX, Job, JobState, Namespace, NewJob
 
 # The checkpoint of an announcement with the ids of the dead jobs that it includes.

@@ -12,11 +12,12 @@ from sqlalchemy import Connection, RowMapping, and_, bindparam, or_, select, tex
 from webhooks.event import Event
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.events.events import Events, JobPlanner
+from webhooks.inbox.events.tables import events
 from webhooks.inbox.jobs.attempts import INSERT_ATTEMPT, LOST, RELEASED, end_attempt, lost_attempts, start_attempt
 from webhooks.inbox.jobs.dead_letters import DeadLetters
+from webhooks.inbox.jobs.tables import OPEN, URGENT, jobs
 from webhooks.inbox.queries import JOB_QUERY
 from webhooks.inbox.records import event_of, job_of
-from webhooks.inbox.schema import OPEN, URGENT, events, jobs
 from webhooks.job import OPEN_STATES, Job, JobState
 
 # After this many worker deaths the job is taken to be their cause.

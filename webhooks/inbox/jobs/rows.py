@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, and_, delete, select, update
 
-from webhooks.inbox.schema import action_uses, checkpoints, jobs
+from webhooks.inbox.jobs.tables import checkpoints, jobs
+from webhooks.inbox.limits.tables import action_uses
 from webhooks.job import OPEN_STATES, JobState, NewJob
 
 

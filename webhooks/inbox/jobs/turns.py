@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import exists, or_, select, text
 
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import OPEN, UNPLANNED, events, jobs
+from webhooks.inbox.events.tables import UNPLANNED, events
+from webhooks.inbox.jobs.tables import OPEN, jobs
 from webhooks.job import Job
 
 

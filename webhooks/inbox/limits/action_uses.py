@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, func, literal, or_, select
 
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import action_uses, jobs
+from webhooks.inbox.jobs.tables import jobs
+from webhooks.inbox.limits.tables import action_uses
 from webhooks.job import OPEN_STATES, Job, JobState
 
 

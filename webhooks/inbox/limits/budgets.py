@@ -24,7 +24,7 @@ from webhooks.inbox.limits.slots import (
     find_slot,
     take_slot,
 )
-from webhooks.inbox.schema import state
+from webhooks.inbox.server.tables import state
 from webhooks.job import Job
 
 # The keys in the table `state` begin with this.

@@ -7,7 +7,7 @@ import json
 from sqlalchemy import Connection, select
 
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import state
+from webhooks.inbox.server.tables import state
 
 PERIOD_SECONDS = 3600.0
 # The keys in the table `state` begin with this.

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Double, RowMapping, and_, bindparam, delete, 
 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import jobs, slots
+from webhooks.inbox.jobs.tables import jobs
+from webhooks.inbox.limits.tables import slots
 from webhooks.incidents.policy import URGENCIES
 from webhooks.job import JobState
 

@@ -13,10 +13,12 @@ from sqlalchemy import Connection, RowMapping, delete, exists, func, insert, or_
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.incidents.records import IncidentRecord, incident_records
+from webhooks.inbox.incidents.tables import incidents
 from webhooks.inbox.jobs.rows import insert_jobs, job_row
+from webhooks.inbox.jobs.tables import OPEN, jobs
 from webhooks.inbox.notices.notices import NoticeRecord, notice_of
+from webhooks.inbox.notices.tables import notice_groups, notices
 from webhooks.inbox.records import optional_time
-from webhooks.inbox.schema import OPEN, incidents, jobs, notice_groups, notices
 from webhooks.incidents.grouping import (
     CALM,
     GATHERING,

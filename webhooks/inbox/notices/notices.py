@@ -15,8 +15,8 @@ from sqlalchemy import Connection, RowMapping, select, update
 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.notices.tables import notices
 from webhooks.inbox.records import optional_time
-from webhooks.inbox.schema import notices
 from webhooks.incidents import DestinationPolicy, Policy
 from webhooks.incidents.silences import WeeklyPeriod
 from webhooks.job import NOTICE, SUPERSEDED_NOTICE, NewJob

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, RowMapping, delete, insert, or_, select, upda
 from webhooks.clock import from_timestamp
 from webhooks.inbox.access.scope import WHOLE, Scope
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.incidents.tables import incidents
 from webhooks.inbox.notices.notices import weekly_as_dict, weekly_from_dict
-from webhooks.inbox.schema import incidents, silences
+from webhooks.inbox.notices.tables import silences
 from webhooks.incidents.silences import Silence, WeeklyPeriod
 
 

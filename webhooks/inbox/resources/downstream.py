@@ -11,7 +11,8 @@ from sqlalchemy import func, or_, select
 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import downstream, refreshed_content
+from webhooks.inbox.resources.tables import downstream
+from webhooks.inbox.runs.tables import refreshed_content
 
 # Workbooks of one data source that are stored.
 MAX_WORKBOOKS = 200

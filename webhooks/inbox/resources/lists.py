@@ -15,8 +15,10 @@ from webhooks.clock import from_timestamp
 from webhooks.inbox.access.scope import WHOLE, Scope
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.incidents.records import IncidentRecord, incident_records
+from webhooks.inbox.incidents.tables import incidents
 from webhooks.inbox.queries import name_filter
-from webhooks.inbox.schema import DECLARED, expected_runs, incidents, refreshed_content, resources, runs
+from webhooks.inbox.resources.tables import resources
+from webhooks.inbox.runs.tables import DECLARED, expected_runs, refreshed_content, runs
 from webhooks.watches.expectation import declaring_watch
 
 # Runs of each content that a list shows.

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import bindparam, select, update
 
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import resources
+from webhooks.inbox.resources.tables import resources
 
 PAGE = 500
 

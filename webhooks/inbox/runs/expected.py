@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import expected_runs
+from webhooks.inbox.runs.tables import expected_runs
 from webhooks.watches.expectation import Expectation
 from webhooks.watches.timing import MAX_DELAYS
 

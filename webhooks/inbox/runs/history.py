@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Executable, RowMapping, func, select
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.runs.rows import run_of
-from webhooks.inbox.schema import refreshed_content, runs
+from webhooks.inbox.runs.tables import refreshed_content, runs
 from webhooks.incidents import Run
 from webhooks.incidents.evidence import ResourceKind
 

@@ -10,7 +10,8 @@ from sqlalchemy import BigInteger, cast, func, select
 
 from webhooks.inbox.access.scope import WHOLE, Scope
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import resources, runs
+from webhooks.inbox.resources.tables import resources
+from webhooks.inbox.runs.tables import runs
 
 HOUR_SECONDS = 3600
 

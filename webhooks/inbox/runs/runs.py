@@ -12,9 +12,10 @@ from sqlalchemy import Connection, delete, func, select, tuple_
 
 from webhooks.inbox.access.scope import WHOLE, Scope
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.incidents.tables import incidents
 from webhooks.inbox.runs.rows import ResourceKey, run_of
 from webhooks.inbox.runs.sql import RunHead, RunRows, heads, newest, runs_of_ids
-from webhooks.inbox.schema import incidents, runs
+from webhooks.inbox.runs.tables import runs
 from webhooks.incidents import Run, RunEvidence, merge
 from webhooks.incidents.run import MERGE_WINDOW, TOLERANCE
 from webhooks.observability.logs import LogLimiter

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import counters
+from webhooks.inbox.server.tables import counters
 from webhooks.observability.metrics import BUCKETS, Key
 
 log = logging.getLogger(__name__)

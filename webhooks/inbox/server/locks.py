@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, or_, select
 
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import locks
+from webhooks.inbox.server.tables import locks
 
 
 class Locks:

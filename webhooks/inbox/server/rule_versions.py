@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, insert, select
 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import rule_versions, state
+from webhooks.inbox.server.tables import rule_versions, state
 
 NEWEST = select(rule_versions).order_by(rule_versions.c.id.desc())
 NEWEST_ID = select(rule_versions.c.id).order_by(rule_versions.c.id.desc()).limit(1)

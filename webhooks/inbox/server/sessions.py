@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, select
 
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import locks, sessions
+from webhooks.inbox.server.tables import locks, sessions
 
 log = logging.getLogger(__name__)
 

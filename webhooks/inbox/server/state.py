@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.schema import state
+from webhooks.inbox.server.tables import state
 
 
 class State:
