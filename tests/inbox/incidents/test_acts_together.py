@@ -15,7 +15,9 @@ from bench.postgres import Server
 from tests.support.databases import Clock, some_event
 from webhooks.clock import from_timestamp
 from webhooks.inbox import Inbox
+from webhooks.inbox.incidents.acts import insert_act
 from webhooks.inbox.incidents.tables import incidents
+from webhooks.inbox.incidents.updates import lock_incidents
 from webhooks.incidents import Act, DestinationPolicy, Policy
 from webhooks.incidents.sms_commands import parse_command
 from webhooks.job import JOINT_ACT, NOTICE_GROUP, SLACK_GROUP_PRESS, NewJob
@@ -193,10 +195,10 @@ def test_act_on_an_incident_that_is_due(two_boxes: list[Inbox]) -> None:
     with ThreadPoolExecutor(1) as threads:
 
         def act(connection: Connection) -> Future[int]:
-            box.incidents.lock(connection, ids)
+            lock_incidents(box.store, connection, ids)
             waking = threads.submit(other.incidents.wake)
             wait_for_waiting(connection, 1)
-            box.incidents.insert_act(connection, ids[0], "key", SNOOZE, origin="link")
+            insert_act(box.store, connection, ids[0], "key", SNOOZE, origin="link")
             connection.execute(update(incidents).where(incidents.c.id == ids[0]).values(quiet_by="Bob"))
             return waking
 

@@ -16,9 +16,11 @@ from webhooks.inbox.databases.store import Store
 from webhooks.inbox.events.tables import events
 from webhooks.inbox.inbound.slack_names import known_name
 from webhooks.inbox.inbound.tables import presses
+from webhooks.inbox.incidents.acts import insert_act, refresh_incident
 from webhooks.inbox.incidents.incidents import Incidents
 from webhooks.inbox.incidents.records import IncidentRecord
 from webhooks.inbox.incidents.tables import incidents
+from webhooks.inbox.incidents.updates import lock_incidents
 from webhooks.inbox.jobs.rows import insert_jobs, job_row
 from webhooks.inbox.notices.tables import notice_groups, notices
 from webhooks.incidents import Act
@@ -64,7 +66,7 @@ class Presses:
             wall = self._remember(connection, key)
             if wall is None:
                 return None, None
-            self._incidents.lock(connection, [incident_id])
+            lock_incidents(self._store, connection, [incident_id])
             found = self._incidents.find(connection, incident_id, incident_key)
             problem = _problem({found.incident.state} if found else set(), CHANGED_BY[act.kind] if act else None)
             event_id = self._event(connection, [found.event_id] if found else [])
@@ -73,11 +75,11 @@ class Presses:
                 # With the name of an earlier press, the message needs no second edit.
                 by = known_name(connection, params.get("user", "")) or act.by
                 own = (incident_id, found.incident.id, replace(act, at=from_timestamp(wall), by=by))
-                values["act"] = self._incidents.insert_act(connection, *own, origin="Slack")
+                values["act"] = insert_act(self._store, connection, *own, origin="Slack")
             # Before the jobs of the messages, so that they show the person's full name.
             self._answer(connection, event_id, NewJob(f"press {key}", SLACK_PRESS, params=values), wall)
             if "act" in values:
-                self._incidents.refresh(connection, incident_id, cause=f"act {values['act']}")
+                refresh_incident(self._store, connection, incident_id, cause=f"act {values['act']}")
             return problem, found if "act" in values else None
 
         problem, changed = self._store.write(record)
@@ -163,7 +165,7 @@ class Presses:
     def _members(self, connection: Connection, *queries: Select[int]) -> Sequence[RowMapping]:
         """Return the incidents with these numbers, each once, as they are until the end of the transaction."""
         ids = {number for query in queries for number in connection.execute(query).scalars()}
-        self._incidents.lock(connection, ids)
+        lock_incidents(self._store, connection, ids)
         columns = incidents.c.id, incidents.c.key, incidents.c.state, incidents.c.event_id
         # Read after the lock: others may have acted until then.
         return (
@@ -193,7 +195,7 @@ class Presses:
         # As the job will compute it: an end that is over changes nothing.
         if act.until is None or act.until > act.at:
             connection.execute(update(incidents).where(these).values(quiet))
-        return [self._incidents.insert_act(connection, row["id"], row["key"], act, origin=origin) for row in rows]
+        return [insert_act(self._store, connection, row["id"], row["key"], act, origin=origin) for row in rows]
 
     def _remember(self, connection: Connection, key: str) -> float | None:
         """Return the time, or None if the press was stored before."""

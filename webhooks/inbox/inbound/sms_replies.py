@@ -12,8 +12,10 @@ from webhooks.inbox.databases.store import Store
 from webhooks.inbox.events.tables import events
 from webhooks.inbox.inbound.presses import MAX_ATTEMPTS, SMS_PREFIX
 from webhooks.inbox.inbound.tables import presses
+from webhooks.inbox.incidents.acts import insert_act, refresh_incident
 from webhooks.inbox.incidents.incidents import Incidents
 from webhooks.inbox.incidents.tables import acts, incidents
+from webhooks.inbox.incidents.updates import lock_incidents
 from webhooks.inbox.jobs.rows import insert_jobs, job_row
 from webhooks.inbox.notices.tables import notice_groups, notices
 from webhooks.incidents import Act
@@ -42,7 +44,7 @@ class SmsReplies:
                 return "repeated request", ()
             if command.kind == "opt_out":
                 return "opt-out, answered by Twilio", ()
-            self._incidents.lock(connection, [one.number for one in self._candidates(connection, destinations)])
+            lock_incidents(self._store, connection, [one.number for one in self._candidates(connection, destinations)])
             # Read after the lock: others may have acted until then.
             candidates = self._candidates(connection, destinations)
             known = select(notices.c.id).where(notices.c.destination.in_(destinations)).limit(1)
@@ -58,7 +60,7 @@ class SmsReplies:
             )
             insert_jobs(connection, [job_row(event_id, job) | {"due_at": now, "created_at": wall}])
             for one, act_id in zip(chosen, acted, strict=True):
-                self._incidents.refresh(connection, one.number, cause=f"act {act_id}")
+                refresh_incident(self._store, connection, one.number, cause=f"act {act_id}")
             words = f"acknowledged {len(acted)}" if acted else f"nothing acknowledged: {choice.problem}"
             return words, [one.number for one in chosen]
 
@@ -111,7 +113,7 @@ class SmsReplies:
     def _acknowledge(self, connection: Connection, one: Candidate, sender: str, wall: float) -> int:
         key = connection.execute(select(incidents.c.key).where(incidents.c.id == one.number)).scalar_one()
         act = Act("", "acknowledge", key, from_timestamp(wall), sender)
-        return self._incidents.insert_act(connection, one.number, key, act, origin="SMS")
+        return insert_act(self._store, connection, one.number, key, act, origin="SMS")
 
 
 def _params(sender: str, choice: Choice, acted: list[int]) -> dict[str, object]:

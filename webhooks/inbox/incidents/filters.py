@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, or_, select
 
@@ -19,10 +20,13 @@ def incident_filters(
     resources: Collection[str],
     projects: Collection[str],
     owners: Collection[str],
+    *,
+    since: datetime | None = None,
 ) -> list[ColumnElement[bool]]:
     """Return the conditions; of several values of one kind, one has to match.
 
-    `resources` are LUIDs or names, `projects` names or paths, `owners` names or e-mail addresses.
+    `resources` are LUIDs or names, `projects` names or paths, `owners` names or e-mail addresses. `since` leaves
+    out those that were closed before.
     """
     filters: list[ColumnElement[bool]] = [incidents.c.state.in_(states)] if states else []
     if states and CLOSED not in states:
@@ -40,6 +44,8 @@ def incident_filters(
         # An owner is stored as: Ann Lee (ann@example.org).
         names = [pattern for owner in owners for pattern in (owner, f"{owner} (*)", f"*({owner})")]
         filters.append(or_(*(name_filter(incidents.c.owner, name) for name in names)))
+    if since is not None:
+        filters.append(or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= since.timestamp()))
     return filters
 
 

@@ -1,15 +1,15 @@
-"""Stored incidents: find them, act on them, wake those that are due, delete old ones."""
+"""Stored incidents: find them, act on them, and store what is found out about them."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, func, or_, select, update
 
 from webhooks.clock import from_timestamp
 from webhooks.errors import UnknownIncident
@@ -18,30 +18,20 @@ from webhooks.inbox.access.scope import WHOLE, Scope
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.events.tables import events
 from webhooks.inbox.inbound.slack_names import remember_name
+from webhooks.inbox.incidents.acts import insert_act, refresh_incident
+from webhooks.inbox.incidents.due import any_due, set_due, update_due
 from webhooks.inbox.incidents.filters import in_group, incident_filters
 from webhooks.inbox.incidents.records import IncidentRecord, details_row, incident_records
+from webhooks.inbox.incidents.retention import delete_closed
 from webhooks.inbox.incidents.tables import acts, incidents
-from webhooks.inbox.incidents.updates import (
-    FAILING,
-    compute_incidents,
-    record_evidence,
-    refresh_incidents,
-)
+from webhooks.inbox.incidents.updates import FAILING, compute_incidents, lock_incidents, record_evidence
 from webhooks.inbox.jobs.rows import insert_jobs, job_row
-from webhooks.inbox.notices.tables import notices
 from webhooks.incidents import Act, ResourceDetails, RunEvidence
 from webhooks.job import REFRESH_INCIDENT, NewJob
 
 STATES = ("open", "acknowledged", "snoozed", "closed")
-# Incidents in one transaction of the retention, and seconds between two: acknowledgements wait for one.
-BATCH = 200
-PAUSE_SECONDS = 0.02
 # Incidents that are computed in one transaction after an act on many.
 ACTED_BATCH = 25
-
-ANY_DUE = (
-    select(incidents.c.id).where(incidents.c.due_at.is_not(None), incidents.c.due_at <= bindparam("wall")).limit(1)
-)
 
 
 class Incidents:
@@ -69,11 +59,9 @@ class Incidents:
         `?`. `since` leaves out those that were closed before; `group` is the number of a message that several share. At
         most `limit` after the first `offset` ones; None: all.
         """
-        filters = [*self._scope.incidents(), *incident_filters(states, kinds, resources, projects, owners)]
+        filters = [*self._scope.incidents(), *incident_filters(states, kinds, resources, projects, owners, since=since)]
         if group is not None:
             filters.append(in_group(group))
-        if since is not None:
-            filters.append(or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= since.timestamp()))
         query = (
             select(incidents)
             .where(*filters)
@@ -81,9 +69,7 @@ class Incidents:
             .limit(limit)
             .offset(offset or None)
         )
-        return self._store.read(
-            lambda connection: incident_records(connection, connection.execute(query).mappings().all())
-        )
+        return self._records(query)
 
     def closed(
         self,
@@ -109,9 +95,7 @@ class Incidents:
             filters.append(or_(incidents.c.closed_at < at, incidents.c.id < number))
         order = (incidents.c.closed_at.desc(), incidents.c.id.desc())
         query = select(incidents).where(*filters).order_by(*order).limit(limit)
-        return self._store.read(
-            lambda connection: incident_records(connection, connection.execute(query).mappings().all())
-        )
+        return self._records(query)
 
     def page(
         self,
@@ -126,15 +110,11 @@ class Incidents:
         limit: int = 50,
     ) -> Sequence[IncidentRecord]:
         """Return incidents with smaller numbers than `before`, the greatest number first; filters as in `list`."""
-        filters = [*self._scope.incidents(), *incident_filters(states, kinds, resources, projects, owners)]
-        if since is not None:
-            filters.append(or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= since.timestamp()))
+        filters = [*self._scope.incidents(), *incident_filters(states, kinds, resources, projects, owners, since=since)]
         if before is not None:
             filters.append(incidents.c.id < before)
         query = select(incidents).where(*filters).order_by(incidents.c.id.desc()).limit(limit)
-        return self._store.read(
-            lambda connection: incident_records(connection, connection.execute(query).mappings().all())
-        )
+        return self._records(query)
 
     def count_open(self) -> dict[tuple[str, str], int]:
         """Return the number of incidents that are not closed, by kind and state."""
@@ -180,7 +160,7 @@ class Incidents:
         """
 
         def save(connection: Connection) -> tuple[IncidentRecord, bool]:
-            self.lock(connection, [incident_id])
+            lock_incidents(self._store, connection, [incident_id])
             own = (incidents.c.id == incident_id, *self._scope.incidents())
             key = connection.execute(select(incidents.c.key).where(*own)).scalar()
             if key is None:
@@ -190,8 +170,8 @@ class Incidents:
                 current = (record.incident.state, record.incident.quiet_by, record.incident.quiet_until)
                 if current == ("acknowledged", act.by, act.until):
                     return record, False
-            act_id = self.insert_act(connection, incident_id, key, act, origin=origin)
-            self.refresh(connection, incident_id, cause=f"act {act_id}")
+            act_id = insert_act(self._store, connection, incident_id, key, act, origin=origin)
+            refresh_incident(self._store, connection, incident_id, cause=f"act {act_id}")
             return self._load(connection, incident_id), True
 
         record, is_new = self._store.write(save)
@@ -233,7 +213,7 @@ class Incidents:
             this = (acts.c.id == act_id, acts.c.author != author)
             if connection.execute(update(acts).where(*this).values(author=author)).rowcount:
                 incident_id = connection.execute(select(acts.c.incident_id).where(acts.c.id == act_id)).scalar_one()
-                self.refresh(connection, incident_id, cause=f"act {act_id} author")
+                refresh_incident(self._store, connection, incident_id, cause=f"act {act_id} author")
 
         self._store.write(save)
         self.announce()
@@ -251,10 +231,10 @@ class Incidents:
         """Compute incidents with their new acts, a few in each transaction, and let the notices be updated."""
 
         def refresh(connection: Connection, ids: Sequence[int]) -> None:
-            self.lock(connection, ids)
+            lock_incidents(self._store, connection, ids)
             stored = connection.execute(select(incidents.c.id).where(incidents.c.id.in_(ids))).scalars().all()
             for incident_id in stored:
-                self.refresh(connection, incident_id, cause=cause)
+                refresh_incident(self._store, connection, incident_id, cause=cause)
 
         for start in range(0, len(incident_ids), ACTED_BATCH):
             self._store.write(partial(refresh, ids=incident_ids[start : start + ACTED_BATCH]))
@@ -268,103 +248,20 @@ class Incidents:
             return None
         return record if key in record.incident.ids else None
 
-    def lock(self, connection: Connection, incident_ids: Collection[int]) -> None:
-        """Let other transactions wait that change the content of these incidents, until the end of this one.
-
-        Before an act, so that what it depends on stays as it is read; all at once and before the row of the audit log,
-        so that no two transactions wait for each other.
-        """
-        contents = select(incidents.c.resource_luid).where(incidents.c.id.in_(incident_ids))
-        self._store.serialize(connection, connection.execute(contents).scalars().all())
-
-    def insert_act(self, connection: Connection, incident_id: int, key: str, act: Act, *, origin: str) -> int:
-        """Store an act and its row of the audit log within a transaction, and return its number.
-
-        `key` is the incident's at that time, `origin` where it was done.
-        """
-        values = {
-            "incident_id": incident_id,
-            "incident_key": key,
-            "kind": act.kind,
-            "acted_at": act.at.timestamp(),
-            "author": act.by,
-            "until": act.until and act.until.timestamp(),
-            "text": act.text,
-            "job_luid": act.job_luid,
-        }
-        if act.until:
-            # The end of an acknowledgement changes the incident, also if no message has to show it.
-            self._save_due(connection, incident_id, act.until)
-        until = f"until {act.until:%Y-%m-%d %H:%M} UTC" if act.until else ""
-        details = "; ".join(filter(None, [until, act.text, act.job_luid and f"Tableau job {act.job_luid}"]))
-        append(
-            self._store,
-            connection,
-            by=act.by,
-            origin=origin,
-            act=act.kind,
-            subject=f"incident {incident_id}",
-            details=details,
-        )
-        return int(connection.execute(insert(acts).values(values)).inserted_primary_key[0])  # type: ignore[index]
-
-    def refresh(self, connection: Connection, incident_id: int, *, cause: str) -> None:
-        """Compute an incident again because of an act, and add urgent jobs for its notices, within a transaction."""
-        row = connection.execute(select(incidents).where(incidents.c.id == incident_id)).mappings().one()
-        now = self._store.now(connection)
-        resource = (row["site_luid"], row["resource_luid"])
-        self._store.serialize(connection, [row["resource_luid"]])
-        refresh_incidents(
-            connection,
-            {resource: from_timestamp(row["opened_at"])},
-            {resource: row["event_id"]},
-            now=now,
-            wall=self._store.to_wall(now),
-            kind=row["kind"],
-            cause=cause,
-            always=True,
-            urgent=True,
-        )
-
     def announce(self) -> None:
         """Let the worker of this process look for jobs at once; call it after a commit."""
         self._news.set()
 
     def wake(self, limit: int = 100) -> int:
         """Let the notices be updated of incidents that are due by time alone, and return how many there are."""
-
-        def any_due(connection: Connection) -> bool:
-            wall = self._store.to_wall(self._store.now(connection))
-            return connection.execute(ANY_DUE, {"wall": wall}).first() is not None
-
-        def wake(connection: Connection) -> int:
-            now = self._store.now(connection)
-            wall = self._store.to_wall(now)
-            due = (incidents.c.due_at.is_not(None), incidents.c.due_at <= wall)
-            ids = connection.execute(select(incidents.c.id).where(*due).limit(limit)).scalars().all()
-            self.lock(connection, ids)
-            # Those that another process has not woken meanwhile.
-            still_due = select(incidents).where(incidents.c.id.in_(ids), *due).with_for_update(skip_locked=True)
-            rows = connection.execute(still_due).mappings().all()
-            for row in rows:
-                resource = (row["site_luid"], row["resource_luid"])
-                changes = {resource: from_timestamp(row["opened_at"])}
-                cause = f"due {row['due_at']:.0f}"
-                connection.execute(update(incidents).where(incidents.c.id == row["id"]).values(due_at=None))
-                refresh_incidents(
-                    connection,
-                    changes,
-                    {resource: row["event_id"]},
-                    now=now,
-                    wall=wall,
-                    kind=row["kind"],
-                    cause=cause,
-                    always=True,
-                )
-            return len(rows)
-
         # Read without a lock first, so that idle workers do not delay writers.
-        return self._store.write(wake) if self._store.read(any_due) else 0
+        if not self._store.read(partial(any_due, self._store)):
+            return 0
+        return self._store.write(partial(update_due, self._store, limit=limit))
+
+    def save_due(self, incident_id: int, due_at: datetime) -> None:
+        """Store when a message may become due by time alone; of several times the earliest one counts."""
+        self._store.write(lambda connection: set_due(connection, incident_id, due_at))
 
     def learn(self, *pieces: RunEvidence) -> None:
         """Store what Tableau's job list says about runs, and what that changes, in one transaction."""
@@ -379,34 +276,14 @@ class Incidents:
         """Store what Tableau says of the resource."""
         self._store.execute(update(incidents).where(incidents.c.id == incident_id).values(**details_row(details)))
 
-    def save_due(self, incident_id: int, due_at: datetime) -> None:
-        """Store when a message may become due by time alone; of several times the earliest one counts."""
-        self._store.write(lambda connection: self._save_due(connection, incident_id, due_at))
-
-    def _save_due(self, connection: Connection, incident_id: int, due_at: datetime) -> None:
-        wall = due_at.timestamp()
-        earlier = or_(incidents.c.due_at.is_(None), incidents.c.due_at > wall)
-        connection.execute(update(incidents).where(incidents.c.id == incident_id, earlier).values(due_at=wall))
-
     def delete_before(self, before: float, *, stopping: Callable[[], bool] = lambda: False) -> int:
-        """Delete incidents that closed before that time (seconds since 1970), with their acts and notices.
+        """Delete incidents that closed before that time (seconds since 1970), and return how many."""
+        return delete_closed(self._store, before, stopping=stopping)
 
-        Works in small transactions, and returns how many incidents were deleted.
-        """
-        old = select(incidents.c.id).where(incidents.c.closed_at < before).limit(BATCH)
-
-        def delete_batch(connection: Connection, ids: Sequence[int]) -> int:
-            # It may have been opened again since it was read.
-            still_old = connection.execute(old.where(incidents.c.id.in_(ids))).scalars().all()
-            for table in (acts, notices):
-                connection.execute(delete(table).where(table.c.incident_id.in_(still_old)))
-            return connection.execute(delete(incidents).where(incidents.c.id.in_(still_old))).rowcount
-
-        deleted = 0
-        while not stopping() and (ids := [row["id"] for row in self._store.rows(old)]):
-            deleted += self._store.write(partial(delete_batch, ids=ids))
-            time.sleep(PAUSE_SECONDS)
-        return deleted
+    def _records(self, query: Select[Any]) -> Sequence[IncidentRecord]:
+        return self._store.read(
+            lambda connection: incident_records(connection, connection.execute(query).mappings().all())
+        )
 
     def _load(self, connection: Connection, incident_id: int) -> IncidentRecord:
         own = (incidents.c.id == incident_id, *self._scope.incidents())

@@ -52,6 +52,16 @@ RELATED = (
 MAX_CAUSE = 100
 
 
+def lock_incidents(store: Store, connection: Connection, incident_ids: Collection[int]) -> None:
+    """Let other transactions wait that change the content of these incidents, until the end of this one.
+
+    Before an act, so that what it depends on stays as it is read; all at once and before the row of the audit log,
+    so that no two transactions wait for each other.
+    """
+    contents = select(incidents.c.resource_luid).where(incidents.c.id.in_(incident_ids))
+    store.serialize(connection, connection.execute(contents).scalars().all())
+
+
 def record_evidence(
     store: Store, connection: Connection, pieces: Sequence[RunEvidence], *, now: float, wall: float
 ) -> None:

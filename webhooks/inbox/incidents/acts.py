@@ -1,0 +1,58 @@
+"""Store acts on incidents and what they change, within the transaction of the caller."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, insert, select
+
+from webhooks.clock import from_timestamp
+from webhooks.inbox.access.audit import append
+from webhooks.inbox.databases.store import Store
+from webhooks.inbox.incidents.due import set_due
+from webhooks.inbox.incidents.tables import acts, incidents
+from webhooks.inbox.incidents.updates import refresh_incidents
+from webhooks.incidents import Act
+
+
+def insert_act(store: Store, connection: Connection, incident_id: int, key: str, act: Act, *, origin: str) -> int:
+    """Store an act and its row of the audit log, and return its number.
+
+    `key` is the incident's at that time, `origin` where it was done.
+    """
+    values = {
+        "incident_id": incident_id,
+        "incident_key": key,
+        "kind": act.kind,
+        "acted_at": act.at.timestamp(),
+        "author": act.by,
+        "until": act.until and act.until.timestamp(),
+        "text": act.text,
+        "job_luid": act.job_luid,
+    }
+    if act.until:
+        # The end of an acknowledgement changes the incident, also if no message has to show it.
+        set_due(connection, incident_id, act.until)
+    until = f"until {act.until:%Y-%m-%d %H:%M} UTC" if act.until else ""
+    details = "; ".join(filter(None, [until, act.text, act.job_luid and f"Tableau job {act.job_luid}"]))
+    append(
+        store, connection, by=act.by, origin=origin, act=act.kind, subject=f"incident {incident_id}", details=details
+    )
+    return int(connection.execute(insert(acts).values(values)).inserted_primary_key[0])  # type: ignore[index]
+
+
+def refresh_incident(store: Store, connection: Connection, incident_id: int, *, cause: str) -> None:
+    """Compute an incident again because of an act, and add urgent jobs for its notices."""
+    row = connection.execute(select(incidents).where(incidents.c.id == incident_id)).mappings().one()
+    now = store.now(connection)
+    resource = (row["site_luid"], row["resource_luid"])
+    store.serialize(connection, [row["resource_luid"]])
+    refresh_incidents(
+        connection,
+        {resource: from_timestamp(row["opened_at"])},
+        {resource: row["event_id"]},
+        now=now,
+        wall=store.to_wall(now),
+        kind=row["kind"],
+        cause=cause,
+        always=True,
+        urgent=True,
+    )
