@@ -1,4 +1,4 @@
-"""Messages that several incidents share at a destination, and the decision which incidents do."""
+"""Messages that several incidents share at a destination."""
 
 from __future__ import annotations
 
@@ -16,27 +16,16 @@ from webhooks.inbox.incidents.records import IncidentRecord, incident_records
 from webhooks.inbox.incidents.tables import incidents
 from webhooks.inbox.jobs.rows import insert_jobs, job_row
 from webhooks.inbox.jobs.tables import OPEN, jobs
+from webhooks.inbox.notices.joining import UPSTREAM, recent_openings, running_group
 from webhooks.inbox.notices.notices import NoticeRecord, notice_of
 from webhooks.inbox.notices.tables import notice_groups, notices
 from webhooks.inbox.records import optional_time
-from webhooks.incidents.grouping import (
-    CALM,
-    GATHERING,
-    OWN_REASONS,
-    UPSTREAM_WINDOW,
-    GroupKind,
-    Opening,
-    group,
-    may_join,
-    shared_upstream,
-)
+from webhooks.incidents.grouping import CALM, GATHERING, UPSTREAM_WINDOW, GroupKind, group
 from webhooks.job import NOTICE_GROUP, OPEN_STATES, Job, JobState, NewJob
 
 # When the job that waits for longest was due. The job of a group is put so much before it.
 FIRST_DUE = select(func.min(jobs.c.due_at)).where(text(OPEN))
 AHEAD_SECONDS = 0.001
-# What the databases of an incident follow from.
-UPSTREAM = (incidents.c.upstream, incidents.c.reason_class)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +88,9 @@ class NoticeGroups:
             new = {"opened_at": now.timestamp(), "summary_at": summary_at and summary_at.timestamp()}
             connection.execute(update(notices).where(notices.c.id == notice.id).values(**new))
             row = connection.execute(this).mappings().one()
-        group_id, members = _running(connection, row, now), [notice.id]
+        group_id, members = running_group(connection, row, now), [notice.id]
         if group_id is None:
-            found = group(_recent(connection, row, now), now)
+            found = group(recent_openings(connection, row, now), now)
             members = [int(one) for one in found.members_with(name)]
             if not members and name in found.single:
                 connection.execute(update(notices).where(notices.c.id == notice.id).values(single=1))
@@ -259,49 +248,6 @@ class NoticeGroups:
         insert_jobs(connection, [job_row(job.event.id, new) | times])
         added = select(jobs.c.id).where(jobs.c.event_id == job.event.id, jobs.c.key == key)
         connection.execute(this.values(runner=connection.execute(added).scalar()))
-
-
-def _running(connection: Connection, row: RowMapping, now: datetime) -> int | None:
-    """Return the group that the notice of the row can join."""
-    own = (notice_groups.c.destination == row["destination"], notice_groups.c.closed_at.is_(None))
-    columns = select(notice_groups.c.id, notice_groups.c.kind, notice_groups.c.joined_at)
-    newest = notice_groups.c.id.desc()
-    if row["summary_at"] is not None:
-        which = (notice_groups.c.kind == "summary", notice_groups.c.summary_at == row["summary_at"])
-        return connection.execute(columns.where(*own, *which).order_by(newest).limit(1)).scalar()
-    opening = _opening(row, at=now)
-    running = (notice_groups.c.kind != "summary", notice_groups.c.joined_at >= (now - UPSTREAM_WINDOW).timestamp())
-    for one in connection.execute(columns.where(*own, *running).order_by(newest)).mappings().all():
-        theirs = select(*UPSTREAM).join(notices).where(notices.c.group_id == one["id"])
-        known = connection.execute(theirs).mappings().all() if opening.upstream else []
-        if may_join(one["kind"], from_timestamp(one["joined_at"]), shared_upstream(map(_upstream, known)), opening):
-            return int(one["id"])
-    return None
-
-
-def _recent(connection: Connection, row: RowMapping, now: datetime) -> list[Opening]:
-    """Return the openings that the notice can form a group with, itself included."""
-    since = now - (timedelta(days=1) if row["summary_at"] is not None else UPSTREAM_WINDOW)
-    own = (notices.c.destination == row["destination"], notices.c.group_id.is_(None))
-    which = notices.c.summary_at.is_not_distinct_from(row["summary_at"])
-    columns = (notices.c.id, notices.c.opened_at, notices.c.summary_at, notices.c.single, *UPSTREAM)
-    query = select(*columns).join(incidents).where(*own, which, notices.c.opened_at >= since.timestamp())
-    # A message of its own that was sent at the end of a silence is no part of a summary.
-    return [
-        _opening(one) for one in connection.execute(query).mappings() if one["summary_at"] is None or not one["single"]
-    ]
-
-
-def _opening(row: RowMapping, at: datetime | None = None) -> Opening:
-    opened_at = at or from_timestamp(row["opened_at"])
-    return Opening(str(row["id"]), opened_at, optional_time(row["summary_at"]), _upstream(row))
-
-
-def _upstream(row: RowMapping) -> frozenset[str]:
-    """Return the databases that the content of the incident reads, unless its reason has nothing to do with them."""
-    if not row["upstream"] or row["reason_class"] in OWN_REASONS:
-        return frozenset()
-    return frozenset(json.loads(row["upstream"]))
 
 
 def _group_of(row: RowMapping) -> GroupRecord:
