@@ -27,16 +27,9 @@ if "webhooks" not in sys.modules:
 
 from webhooks.config import environment  # noqa: E402 - as above
 from webhooks.config.settings import Settings, load_environment, web_concurrency  # noqa: E402 - as above
-from webhooks.gunicorn.sharing_worker import (  # noqa: E402 - as above
-    ABSENT,
-    REQUEST_SECONDS,
-    SUPPORTED,
-    BootCode,
-    SharingWorker,
-    choose_worker_class,
-    known_database,
-    serving_flags,
-)
+from webhooks.gunicorn.processes import BootCode, known_database, serving_flags  # noqa: E402 - as above
+from webhooks.gunicorn.reception import REQUEST_SECONDS  # noqa: E402 - as above
+from webhooks.gunicorn.sharing_worker import ABSENT, SUPPORTED, SharingWorker, choose_worker_class  # noqa: E402 - as above
 from webhooks.observability import logs  # noqa: E402 - needs the path above
 
 # Seconds in which a client must send its whole request; gunicorn's own worker waits so long for each part of it.

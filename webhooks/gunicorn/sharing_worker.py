@@ -8,23 +8,19 @@ docs/decisions/008-shared-connections.md and docs/decisions/014-connections.md.
 from __future__ import annotations
 
 import errno
-import multiprocessing
 import selectors
 import socket
 import time
-from collections.abc import Callable, Iterable, MutableSequence
+from collections.abc import MutableSequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from gunicorn import http  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-from webhooks.gunicorn.partial_request import PartialRequest
-from webhooks.inbox.databases.known_database import SIZE as KNOWN_DATABASE_SIZE
-from webhooks.inbox.databases.known_database import KnownDatabase
+from webhooks.gunicorn.reception import REQUEST_SECONDS, TIMED_OUT, LimitedSource, Reception, has_read_body
 
 # As in pyproject.toml.
 SUPPORTED = "27.0."
@@ -34,8 +30,6 @@ YIELD_SECONDS = 0.001
 BUSY_YIELD_SECONDS = 0.005
 # The number of connections of a process that does not exist.
 ABSENT = 1_000_000
-# Seconds in which a client must send its whole request, head and body, and in which it must read the response.
-REQUEST_SECONDS = 10.0
 # Seconds for a client to read the response and close, after which the connection is closed with what it still sends,
 # https://www.rfc-editor.org/rfc/rfc9112#section-9.6
 LINGER_SECONDS = 2.0
@@ -46,37 +40,6 @@ LOG_SECONDS = 600.0
 # accept(2) on Linux; the connection stays in the queue of the listening socket.
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 RECEIVE_BYTES = 64 * 1024
-TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-
-
-@dataclass(slots=True, eq=False)
-class Reception:
-    """A connection whose request is being received. `seat`: it is in a thread although its body is incomplete."""
-
-    connection: Any
-    deadline: float
-    request: PartialRequest = field(default_factory=PartialRequest)
-    seat: bool = False
-
-
-class LimitedSource:
-    """The input of gunicorn's parser: the connection until the deadline, then an end as if the client had closed."""
-
-    def __init__(self, connection: socket.socket, deadline: float) -> None:
-        self._connection, self._deadline = connection, deadline
-        self.ended = False
-
-    def recv(self, size: int) -> bytes:
-        """Return the next bytes; empty at the end, and after the deadline."""
-        remaining = self._deadline - time.monotonic()
-        data = b""
-        if remaining > 0:
-            with suppress(TimeoutError):
-                self._connection.settimeout(remaining)
-                data = self._connection.recv(size)
-            self._connection.settimeout(REQUEST_SECONDS)
-        self.ended = not data
-        return data
 
 
 class SharingWorker(ThreadWorker):  # type: ignore[misc]
@@ -303,72 +266,6 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
             return False
         self._close(self.keepalived_conns.popleft())
         return True
-
-
-class ServingFlags:
-    """The workers that have started to serve, in memory that they share with the master process."""
-
-    def __init__(self) -> None:
-        self._flags: dict[int, Any] = {}
-
-    def add(self, worker: Any) -> None:
-        """Add a worker before it is forked."""
-        self._flags[id(worker)] = multiprocessing.RawValue("b", 0)
-
-    def remove(self, worker: Any) -> None:
-        """Remove a worker that has ended."""
-        self._flags.pop(id(worker), None)
-
-    def set(self, worker: Any, serving: bool) -> None:
-        """Record in the worker's own process whether it serves."""
-        if id(worker) in self._flags:
-            self._flags[id(worker)].value = serving
-
-    def ended_after_serving(self, living: Iterable[Any]) -> bool:
-        """Return whether the workers that are not among the living, and not removed yet, had started to serve."""
-        ended = self._flags.keys() - {id(worker) for worker in living}
-        return bool(ended) and all(self._flags[worker].value for worker in ended)
-
-
-# gunicorn reads its configuration again at a reload, but this module only once.
-serving_flags = ServingFlags()
-
-
-# By the address of the database; as above.
-known_databases: dict[str, KnownDatabase] = {}
-
-
-def known_database(url: str) -> KnownDatabase:
-    """Return what this server's processes know about the database, in memory that those forked later share."""
-    if url not in known_databases:
-        known_databases[url] = KnownDatabase(multiprocessing.RawArray("Q", KNOWN_DATABASE_SIZE))
-    return known_databases[url]
-
-
-class BootCode(int):
-    """A worker's exit code by which gunicorn stops the whole server, unless the worker had started to serve.
-
-    The codes 3 and 4 mean for gunicorn that no worker can start; a handler may end its process with them as well.
-    """
-
-    _has_served: Callable[[], bool]
-
-    def __new__(cls, code: int, has_served: Callable[[], bool]) -> Self:
-        """Return the code; `has_served` returns whether the worker that has just ended had started to serve."""
-        self = super().__new__(cls, code)
-        self._has_served = has_served
-        return self
-
-    def __eq__(self, other: object) -> bool:
-        """Return whether the code of a worker that has ended is this one, and means what gunicorn takes it for."""
-        return int(self) == other and not self._has_served()
-
-    __hash__ = int.__hash__
-
-
-def has_read_body(request: Any) -> bool:
-    """Return whether a body of known length was read to its end."""
-    return getattr(request.body.reader, "length", None) == 0
 
 
 def choose_worker_class(version: str) -> type[SharingWorker] | str:

@@ -1,0 +1,71 @@
+"""Memory that the processes of one server share, and the exit codes by which one of them ends all."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterable
+from typing import Any, Self
+
+from webhooks.inbox.databases.known_database import SIZE as KNOWN_DATABASE_SIZE
+from webhooks.inbox.databases.known_database import KnownDatabase
+
+
+class ServingFlags:
+    """The workers that have started to serve, in memory that they share with the master process."""
+
+    def __init__(self) -> None:
+        self._flags: dict[int, Any] = {}
+
+    def add(self, worker: Any) -> None:
+        """Add a worker before it is forked."""
+        self._flags[id(worker)] = multiprocessing.RawValue("b", 0)
+
+    def remove(self, worker: Any) -> None:
+        """Remove a worker that has ended."""
+        self._flags.pop(id(worker), None)
+
+    def set(self, worker: Any, serving: bool) -> None:
+        """Record in the worker's own process whether it serves."""
+        if id(worker) in self._flags:
+            self._flags[id(worker)].value = serving
+
+    def ended_after_serving(self, living: Iterable[Any]) -> bool:
+        """Return whether the workers that are not among the living, and not removed yet, had started to serve."""
+        ended = self._flags.keys() - {id(worker) for worker in living}
+        return bool(ended) and all(self._flags[worker].value for worker in ended)
+
+
+# gunicorn reads its configuration again at a reload, but this module only once.
+serving_flags = ServingFlags()
+
+
+# By the address of the database; as above.
+known_databases: dict[str, KnownDatabase] = {}
+
+
+def known_database(url: str) -> KnownDatabase:
+    """Return what this server's processes know about the database, in memory that those forked later share."""
+    if url not in known_databases:
+        known_databases[url] = KnownDatabase(multiprocessing.RawArray("Q", KNOWN_DATABASE_SIZE))
+    return known_databases[url]
+
+
+class BootCode(int):
+    """A worker's exit code by which gunicorn stops the whole server, unless the worker had started to serve.
+
+    The codes 3 and 4 mean for gunicorn that no worker can start; a handler may end its process with them as well.
+    """
+
+    _has_served: Callable[[], bool]
+
+    def __new__(cls, code: int, has_served: Callable[[], bool]) -> Self:
+        """Return the code; `has_served` returns whether the worker that has just ended had started to serve."""
+        self = super().__new__(cls, code)
+        self._has_served = has_served
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the code of a worker that has ended is this one, and means what gunicorn takes it for."""
+        return int(self) == other and not self._has_served()
+
+    __hash__ = int.__hash__
