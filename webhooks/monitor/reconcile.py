@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 from tableau_rest.errors import NotFound, TableauError
 from tableau_rest.models import BackgroundJob, Content, Datasource, Workbook
-from tableau_rest.protocol.query import where
 from webhooks.clock import from_timestamp
 from webhooks.event import RECONCILED
-from webhooks.event_types import content_event_type, event_type, refresh_event_type
-from webhooks.inbox import EventSummary, Inbox, Resource
+from webhooks.event_types import event_type, refresh_event_type
+from webhooks.inbox import EventSummary, Inbox
 from webhooks.incidents.evidence import ResourceKind
 from webhooks.monitor.job_budget import DETAILS, JobBudget
 from webhooks.monitor.job_list import JobList
@@ -28,6 +27,7 @@ from webhooks.monitor.missed import (
     has_event,
     was_received,
 )
+from webhooks.monitor.site_content import SiteContent
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -85,6 +85,7 @@ class Reconciler:
         caught_up: Callable[[int, datetime | None], None] = lambda *_: None,
     ) -> None:
         self._inbox, self._tableau, self._desired, self._grace = inbox, tableau, frozenset(desired), grace
+        self._content = SiteContent(inbox, tableau)
         self._is_paced = job_list is not None
         self._job_list = job_list or JobList(tableau, JobBudget(inbox, key))
         self._repaired, self._caught_up = repaired, caught_up
@@ -103,9 +104,9 @@ class Reconciler:
         try:
             window = self._window(now, until)
             if window is None:
-                self._remember_users()
+                self._content.remember_users()
                 for kind in KINDS:
-                    self._remember(self._list(kind), until)
+                    self._content.remember(self._content.fetch(kind), until)
             else:
                 until = self._reconcile(window, self._desired, now)
                 if self._urgent:
@@ -140,15 +141,10 @@ class Reconciler:
         What is there now is remembered last, so that a run that is interrupted is repeated; the inbox recognizes events
         that it has already stored. Without `remember`, the next run looks at this window again.
         """
-        site_luid = self._site_luid()
-        # An event that does not name its site may be of this one.
-        arrivals = [
-            arrival
-            for arrival in self._inbox.events.received_since(min(window.since, window.listed_at) - MARGIN)
-            if str(arrival.site_luid or site_luid).lower() == site_luid.lower()
-        ]
+        site_luid = self._content.site_luid()
+        arrivals = self._arrivals(site_luid, min(window.since, window.listed_at) - MARGIN)
         if window.full:
-            self._remember_users()
+            self._content.remember_users()
         listed_jobs = self._job_list.refreshes(window.since, now)
         jobs = [job for job in listed_jobs if job.ended_at and window.since <= job.ended_at < window.until]
         refreshes = _ended_refreshes(jobs)
@@ -159,12 +155,12 @@ class Reconciler:
         for kind in KINDS:
             known = self._inbox.resources.on_site(site_luid, kind)
             names.add(kind, known.values())
-            contents = self._list(kind, None if window.full else window.since)
+            contents = self._content.fetch(kind, None if window.full else window.since)
             current = [ListedContent(kind, one.luid, one.name, one.created_at, one.updated_at) for one in contents]
             missed += content_changes(current, known, refreshes, since=window.since, until=window.until)
             if window.full:
                 absent = known.keys() - {content.luid for content in contents}
-                missed += self._deleted(kind, absent, known, window.until)
+                missed += self._content.deleted(kind, absent, known, window.until)
             listed += contents
             names.add(kind, contents)
         for one in sorted(missed, key=lambda one: one.at):
@@ -175,9 +171,17 @@ class Reconciler:
                     log.info("Missed event reconciled: event=%s type=%s name=%r", receipt.id, one.event_type, one.name)
         self._learn(jobs, names, looked_up, site_luid, now)
         if remember:
-            self._remember(listed, window.until)
+            self._content.remember(listed, window.until)
             self._inbox.resources.mark_deleted([one.luid for one in missed if event_type(one.event_type).content_gone])
         return until
+
+    def _arrivals(self, site_luid: str, since: datetime) -> list[EventSummary]:
+        """Return the events of the site that were received since then; one that names no site may be of this one."""
+        return [
+            arrival
+            for arrival in self._inbox.events.received_since(since)
+            if str(arrival.site_luid or site_luid).lower() == site_luid.lower()
+        ]
 
     def _learn(
         self,
@@ -245,66 +249,6 @@ class Reconciler:
                     name = refresh_event_type(content.kind, refresh.outcome).name
                     missed.append(MissedEvent(name, content.luid, refresh.name, refresh.at))
         return missed, until
-
-    def _deleted(self, kind: str, absent: Iterable[str], known: dict[str, Resource], at: datetime) -> list[MissedEvent]:
-        """Return the deletions among the content that is no longer listed.
-
-        Tableau is asked for each one, because a list may be incomplete.
-        """
-        deleted = content_event_type(kind, "deleted").name
-        missed = []
-        for luid in sorted(absent):
-            tableau = self._tableau()
-            try:
-                (tableau.workbook if kind == "workbook" else tableau.datasource)(luid)
-            except NotFound:
-                missed.append(MissedEvent(deleted, luid, known[luid].name, at))
-        return missed
-
-    def _site_luid(self) -> str:
-        return self._tableau().session().site_luid
-
-    def _list(self, kind: str, since: datetime | None = None) -> list[Workbook | Datasource]:
-        """Return the workbooks or data sources, all of them or those updated since then."""
-        tableau = self._tableau()
-        query = tableau.workbooks if kind == "workbook" else tableau.datasources
-        return list(query(where("updatedAt", "gte", since))) if since else list(query())
-
-    def _remember(self, contents: Iterable[Workbook | Datasource], until: datetime) -> None:
-        """Remember the content; what changed after `until` is left to be compared in the next run."""
-        site_luid = self._site_luid()
-        resources = []
-        for content in contents:
-            changed_at = content.updated_at or content.created_at
-            if changed_at is not None and changed_at >= until:
-                continue
-            owner = self._inbox.resources.get(content.owner.luid) if content.owner.luid else None
-            resources.append(
-                Resource(
-                    content.luid,
-                    content.kind,
-                    site_luid,
-                    content.name,
-                    owner.name if owner else content.owner.name,
-                    content.project.name,
-                    content.updated_at.timestamp() if content.updated_at else None,
-                )
-            )
-        self._inbox.resources.save(resources)
-
-    def _remember_users(self) -> None:
-        """Remember the users' names, so that a message about a deletion can name the owner.
-
-        A connected app may not be permitted to list users; then the owners' user names are used.
-        """
-        site_luid = self._site_luid()
-        with suppress(TableauError):
-            users = []
-            for user in self._tableau().users():
-                name, email = user.full_name or user.name, user.email or user.name
-                shown = name if name == email or not email else f"{name} ({email})"
-                users.append(Resource(user.luid, "user", site_luid, shown))
-            self._inbox.resources.save(users)
 
 
 def _ended_refreshes(jobs: Iterable[BackgroundJob]) -> list[EndedRefresh]:
