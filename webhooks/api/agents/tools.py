@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from webhooks.access.visitors import Role, permits
 from webhooks.api import acts
 from webhooks.api.agents.answers import UNTRUSTED, incident_summary, outcomes, short_time, untrusted, write
-from webhooks.api.call import LARGEST_ID, Call, Refused
-from webhooks.api.parameters import AcknowledgeBody, Note, Parameters, SilenceBody, SnoozeBody, Text, Time
+from webhooks.api.agents.inputs import (
+    AcknowledgeInput,
+    ExplainInput,
+    FreshnessInput,
+    IncidentInput,
+    ResourceInput,
+    SearchInput,
+    SilenceInput,
+    SnoozeInput,
+    WhatsWrongInput,
+)
+from webhooks.api.call import Call, Refused
+from webhooks.api.parameters import AcknowledgeBody, Parameters, SilenceBody, SnoozeBody
 from webhooks.api.reads import get_event, get_incident
 from webhooks.context import CONDITIONS
 from webhooks.job import MISSING
@@ -24,74 +33,7 @@ from webhooks.views.incident_story import read_story
 from webhooks.views.server_health import read_webhook_health
 from webhooks.views.status import OPEN_STATES, read_status, summary
 
-Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 MAX_ITEMS = 20
-
-
-class WhatsWrongInput(Parameters):
-    """The open incidents to show."""
-
-    project: Text = Field("", description="project or its path, with * and ?")
-    after: Id | None = Field(None, description="an id, to go on after it")
-
-
-class IncidentInput(Parameters):
-    """The incident to show."""
-
-    id: Id
-
-
-class ResourceInput(Parameters):
-    """The workbook, data source or flow to show."""
-
-    name: Text = Field(description="name with * and ?, or LUID")
-
-
-class FreshnessInput(Parameters):
-    """The content to show."""
-
-    project: Text = Field("", description="project or its path, with * and ?")
-    name: Text = Field("", description="name, with * and ?")
-    after: Text = Field("", description="`next` of the answer before")
-
-
-class ExplainInput(Parameters):
-    """The event to explain."""
-
-    event: Id
-
-
-class SearchInput(Parameters):
-    """Filters for events."""
-
-    type: Text = Field("", description="event type, such as WorkbookRefreshFailed or Workbook*")
-    resource: Text = Field("", description="name with * and ?, or LUID")
-    state: Text = Field("", description="such as dead (a job has failed for good) or running")
-    since: Time | None = None
-    before: Id | None = Field(None, description="an id, to go on before it")
-
-
-class AcknowledgeInput(Parameters):
-    """The incident, and a note on who does what."""
-
-    id: Id
-    note: Note = ""
-
-
-class SnoozeInput(Parameters):
-    """The incident, and the length of the pause."""
-
-    id: Id
-    hours: float = Field(gt=0, le=24 * 30)
-
-
-class SilenceInput(Parameters):
-    """Content about which nothing is sent for some hours."""
-
-    project: Text = ""
-    name: Text = ""
-    hours: float = Field(gt=0, le=24 * 30)
-    reason: Annotated[Note, Field(min_length=1, max_length=300)]
 
 
 def whats_wrong(call: Call, query: WhatsWrongInput) -> str:
