@@ -89,11 +89,10 @@ def _run_part(count: int, server: Server | None, *, history: bool) -> Verdict:
         with simulated.world.lock:
             shown, group = _judge(slack, names)
         deaths = len(kills.read_text().splitlines())
-    lost = [*shown.lost, *group.lost, *(set(names[1::2]) - shown.recovered)]
     repeated = sum(len(place.doubled) + len(place.repeated) for place in (shown, group))
     return Verdict(
         acknowledged=len(names),
-        lost=len(lost),
+        lost=len([*shown.lost, *group.lost, *(set(names[1::2]) - shown.recovered)]),
         stored_twice=0,
         dead=dead,
         repeated=repeated,

@@ -13,12 +13,12 @@ from typing import Any
 from notifiers import Posted
 from notifiers.slack.notifier import SlackNotifier
 from webhooks.app import create_app
-from webhooks.context import notice_lock, upkeep
+from webhooks.context import notice_lock, pending_posts
 
 KILLS = Path(os.environ["TORTURE_LOG"])
 # The real times allow for a slow service; here it responds at once, and the lease is two seconds.
-upkeep.LOOKUP_SECONDS = 2.0
-upkeep.REPEAT_SECONDS = 4.0
+pending_posts.LOOKUP_SECONDS = 2.0
+pending_posts.REPEAT_SECONDS = 4.0
 notice_lock.LOCK_SECONDS = 4.0
 
 post, reply = SlackNotifier.post, SlackNotifier.reply

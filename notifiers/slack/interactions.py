@@ -86,6 +86,15 @@ def parse_press(body: bytes) -> Press | None:
     return press_of(payload)
 
 
+def _choice(action: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the choice in a menu as the press of a button; an empty mapping for none."""
+    option = _mapping(action.get("selected_option"))
+    if not isinstance(option.get("value"), str):
+        return {}
+    name, _, value = option["value"].partition(" ")
+    return {**action, **option, "type": "button", "action_id": name, "value": value}
+
+
 def press_of(payload: Mapping[str, Any]) -> Press | None:
     """Return the press of a button, or the choice in a menu, of a payload; None for any other interaction.
 
@@ -94,11 +103,7 @@ def press_of(payload: Mapping[str, Any]) -> Press | None:
     actions = payload.get("actions")
     action = _mapping(actions[0]) if isinstance(actions, list) and actions else {}
     if action.get("type") == "overflow" and action.get("action_id") == MENU:
-        option = _mapping(action.get("selected_option"))
-        if not isinstance(option.get("value"), str):
-            return None
-        name, _, value = option["value"].partition(" ")
-        action = {**action, **option, "type": "button", "action_id": name, "value": value}
+        action = _choice(action)
     # A button that only opens an address is reported, too.
     if payload.get("type") != "block_actions" or action.get("type") != "button" or "url" in action:
         return None

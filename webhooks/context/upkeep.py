@@ -16,13 +16,13 @@ from notifiers import (
     PartlyDelivered,
     Posted,
     Receipt,
-    Unknown,
     parse_destination,
 )
 from webhooks.clock import parse_time
 from webhooks.context.budget import take_budget
 from webhooks.context.delivery import Delivery, PictureSource, counted, counted_outcome, log_sent, redact_message
 from webhooks.context.notice_lock import name_of
+from webhooks.context.pending_posts import Pending, find_pending
 from webhooks.destinations import resolve_default
 from webhooks.errors import LeaseLost, Permanent, RetryLater
 from webhooks.incidents.deliveries import deliveries
@@ -37,10 +37,6 @@ if TYPE_CHECKING:
 
 # Counts change a message this often at most, after its first edit; each edit shows the newest.
 COUNT_SECONDS = 10.0
-# Seconds until a post whose outcome is unknown is looked up, because the service may still carry it out.
-LOOKUP_SECONDS = 60.0
-# Seconds until it is repeated if it cannot be looked up.
-REPEAT_SECONDS = 120.0
 # The checkpoint with the receipt of what a job has posted.
 RECEIPT = "notice receipt"
 
@@ -72,7 +68,7 @@ class Upkeep:
         self._host = host
         self._posted = Posted.from_dict(stored["message"]) if "message" in stored else host
         # By key, the posts whose outcome is unknown.
-        self._pending: dict[str, dict[str, Any]] = dict(stored.get("pending") or {})
+        self._pending: Pending = dict(stored.get("pending") or {})
         self._edited_at = parse_time(stored.get("edited_at"))
         # What was sent, but not to all recipients.
         self._partly: PartlyDelivered | None = None
@@ -98,11 +94,7 @@ class Upkeep:
         return HINT if self._context.settings.sms_replies and self._notifier.takes_replies else ""
 
     def run(
-        self,
-        wanted: Sequence[WantedNotice],
-        whole: Compose,
-        change: Compose,
-        picture: PictureSource | None = None,
+        self, wanted: Sequence[WantedNotice], whole: Compose, change: Compose, picture: PictureSource | None = None
     ) -> None:
         """Send what is wanted and not shown yet, the most urgent first.
 
@@ -213,7 +205,7 @@ class Upkeep:
         thread = self._posted if reply else None
         version = one.version
         may_be_posted = one.key in self._pending
-        posted = self._find(one.key, thread)
+        posted = find_pending(self._notifier, self._to, self._pending, one.key, thread, now=self._context.now())
         if may_be_posted and one.key not in self._pending and one.form == "message" and one.over:
             self._save()
             raise NeverPosted
@@ -255,27 +247,6 @@ class Upkeep:
             raise
         log_sent(self._context, self._notifier, operation, self._to, posted.id)
         return posted
-
-    def _find(self, key: str, thread: Posted | None) -> Posted | None:
-        """Return the message of an earlier attempt whose outcome is unknown, None if it has to be posted.
-
-        Raises RetryLater while that cannot be known yet.
-        """
-        if key not in self._pending:
-            return None
-        now, client_id = self._context.now(), self._pending[key]["id"]
-        since = parse_time(self._pending[key]["since"]) or now
-        if now < since + timedelta(seconds=LOOKUP_SECONDS):
-            raise RetryLater("The message may have been posted", since + timedelta(seconds=LOOKUP_SECONDS))
-        found = self._notifier.find(self._to, client_id, since, thread=thread)
-        if found is None:
-            del self._pending[key]
-        if not isinstance(found, Unknown):
-            return found
-        if now < since + timedelta(seconds=REPEAT_SECONDS):
-            reason = f"The message may have been posted, it is sent again: {found.reason}"
-            raise RetryLater(reason, since + timedelta(seconds=REPEAT_SECONDS))
-        return None
 
     def _prepared(self, message: Message, change: str) -> Message:
         """Return the message without secrets, and with an id that no other change of any notice has."""

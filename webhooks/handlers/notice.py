@@ -89,10 +89,7 @@ def bring_up_to_date(context: Context, notice_id: int, picture: Callable[[], Pic
 
 
 def _update(
-    context: Context,
-    record: IncidentRecord,
-    notice: NoticeRecord,
-    picture: Callable[[], Picture | None] | None,
+    context: Context, record: IncidentRecord, notice: NoticeRecord, picture: Callable[[], Picture | None] | None
 ) -> None:
     incident, now = record.incident, context.now()
     silences = context.inbox.silences.list(incident.opened_at)

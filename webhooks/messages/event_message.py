@@ -44,12 +44,9 @@ def event_message(
     values = event_values(event, details, zone)
     standard = "\n".join(filter(None, [details.reason, event.type.advice]))
     body, text_problem = render_or_standard("text", text or "", values, standard)
-    owner_label = "Published by" if event.type.published else "Owner"
-    if event.type.subject == "subscription":
-        owner_label = "Recipient"
     facts = [
         ("Project", details.project),
-        (owner_label, details.owner),
+        (_owner_label(event), details.owner),
         ("Content", getattr(details.content, "content_name", "")),
         ("Site role", getattr(details.content, "site_role", "")),
         ("When", values["created_at"]),
@@ -70,6 +67,12 @@ def event_message(
         severity=event.type.severity,
         footer=" · ".join(filter(None, [rule, event_id, values["event_type"], origin])),
     )
+
+
+def _owner_label(event: Event) -> str:
+    if event.type.subject == "subscription":
+        return "Recipient"
+    return "Published by" if event.type.published else "Owner"
 
 
 def placeholder_values(event: Event, details: Details, zone: tzinfo = UTC) -> dict[str, str]:

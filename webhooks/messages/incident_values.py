@@ -19,11 +19,7 @@ def template_values(
 ) -> dict[str, Any]:
     """Return the values of PLACEHOLDERS and of FIELDS; times are texts in `zone`."""
     plain = incident_values(incident, details, zone)
-    failed = [run for run in incident.runs if run.outcome == "failed"]
-
-    def at(moment: datetime | None) -> str:
-        return str(Timestamp(moment, zone)) if moment else ""
-
+    failed = next((run for run in reversed(incident.runs) if run.outcome == "failed"), None)
     meaning = event_type(plain["event_type"])
     event = {"type": meaning.name, "headline": meaning.headline, "created_at": plain["created_at"]}
     resource = {name: plain[name] for name in ("name", "project", "owner", "link")}
@@ -38,20 +34,24 @@ def template_values(
             "state": incident.state,
             "failures": incident.failures,
             "in_a_row": incident.in_a_row,
-            "opened_at": at(incident.opened_at),
-            "closed_at": at(incident.closed_at),
+            "opened_at": _at(incident.opened_at, zone),
+            "closed_at": _at(incident.closed_at, zone),
             "duration": duration(incident.duration(incident.closed_at or now)),
             "quiet_by": incident.quiet_by,
             "strikes": details.strikes or 0,
-            "next_run_at": at(details.next_run_at),
+            "next_run_at": _at(details.next_run_at, zone),
             "downstream": details.downstream or 0,
         },
         "run": {
-            "started_at": at(failed[-1].started_at) if failed else "",
-            "ended_at": at(failed[-1].ended_at) if failed else "",
+            "started_at": _at(failed.started_at if failed else None, zone),
+            "ended_at": _at(failed.ended_at if failed else None, zone),
             "outcome": "failed" if failed else "",
             "reason": plain["reason"],
             "reason_class": incident.reason_class or "unknown",
-            "job_luid": (failed[-1].job_luid if failed else None) or "",
+            "job_luid": (failed and failed.job_luid) or "",
         },
     }
+
+
+def _at(moment: datetime | None, zone: tzinfo) -> str:
+    return str(Timestamp(moment, zone)) if moment else ""

@@ -68,23 +68,14 @@ def _checks(url: str | None, site_name: str | None) -> list[tuple[Site | None, s
             raise Unavailable(f"WEBHOOK_URL: {error}.") from None
         raise click.BadParameter(str(error), param_hint="--url") from None
     local, remote = LocalChecks(services, demo=is_demo(services.settings)), RemoteChecks(services, address)
-    of_sites: list[tuple[Site | None, str, Check]] = []
     sites = services.sites.all if site_name is None else tableau_access.select_sites(site_name)
-    for site in sites:
-        at_site = RemoteChecks(services, address, site)
-        of_sites += [
-            (site, "tableau", at_site.tableau),
-            (site, "sign-in", at_site.sign_in),
-            (site, "webhooks", at_site.webhooks),
-            (site, "job list", at_site.job_list),
-        ]
     return [
         (None, "settings", local.settings),
         (None, "database", local.database),
         (None, "disk", local.disk),
         (None, "rules", local.rules),
         (None, "worker", local.backlog),
-        *of_sites,
+        *((site, name, check) for site in sites for name, check in RemoteChecks(services, address, site).of_site()),
         (None, "names", lambda: remote.names(sites)),
         (None, "single sign-on", lambda: check_single_sign_on(services)),
         (None, "notifiers", remote.notifiers),

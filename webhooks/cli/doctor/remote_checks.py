@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -55,6 +55,15 @@ class RemoteChecks:
         self._services = services
         self._url = url
         self._site = site
+
+    def of_site(self) -> list[tuple[str, Callable[[], Iterator[CheckResult]]]]:
+        """Return the checks of the site with their names, in the order in which one explains the next."""
+        return [
+            ("tableau", self.tableau),
+            ("sign-in", self.sign_in),
+            ("webhooks", self.webhooks),
+            ("job list", self.job_list),
+        ]
 
     def tableau(self) -> Iterator[CheckResult]:
         """Check that Tableau responds, and that its clock agrees with this machine's."""

@@ -94,23 +94,29 @@ def incident_page(story: Story, show: Presentation) -> list[RenderableType]:
         ("link", details.link),
         ("unknown", details.problem),
     ]
-    grid = Table.grid(padding=(0, 2))
-    for fact, value in facts:
-        if value:
-            grid.add_row(Text(fact, style="dim"), Text(show.line(value), overflow="fold"))
-    events = Table.grid(padding=(0, 2))
-    for entry in story.entries:
-        style = ENTRY_STYLES.get(entry.kind, "")
-        events.add_row(
-            Text(show.when(entry.at), no_wrap=True), Text(show.line(entry.text), style=style, overflow="fold")
+    known = [(Text(fact, style="dim"), Text(show.line(value), overflow="fold")) for fact, value in facts if value]
+    events = [
+        (
+            Text(show.when(entry.at), no_wrap=True),
+            Text(show.line(entry.text), style=ENTRY_STYLES.get(entry.kind, ""), overflow="fold"),
         )
-    parts: list[RenderableType] = [headline, Padding(grid, (1, 0, 1, 2)), Padding(events, (0, 0, 0, 2))]
+        for entry in story.entries
+    ]
+    parts: list[RenderableType] = [headline, Padding(_grid(known), (1, 0, 1, 2)), Padding(_grid(events), (0, 0, 0, 2))]
     if story.unsent:
-        unsent = Table.grid(padding=(0, 2))
-        for one in story.unsent:
-            unsent.add_row(Text(one.destination and show.address(one.destination)), Text(show.line(one.text)))
-        parts += ["", Text("  Not sent", style="dim"), Padding(unsent, (0, 0, 0, 2))]
+        unsent = [
+            (Text(one.destination and show.address(one.destination)), Text(show.line(one.text))) for one in story.unsent
+        ]
+        parts += ["", Text("  Not sent", style="dim"), Padding(_grid(unsent), (0, 0, 0, 2))]
     return parts
+
+
+def _grid(rows: Sequence[tuple[Text, Text]]) -> Table:
+    """Return a table of two columns without lines."""
+    grid = Table.grid(padding=(0, 2))
+    for row in rows:
+        grid.add_row(*row)
+    return grid
 
 
 def incident_list(records: Sequence[IncidentRecord], show: Presentation) -> RenderableType:

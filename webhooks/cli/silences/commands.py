@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,14 @@ def pattern_option(name: str, field: str, text: str) -> Callable[[Any], Any]:
     return click.option(name, field, metavar="PATTERN", multiple=True, help=help_text)
 
 
+def refuse_incomplete(matchers: Mapping[str, tuple[str, ...]], reason: str, *, everything: bool) -> None:
+    """Raise UsageError if it is not said which incidents are meant, and why."""
+    if bool(matchers) == everything:
+        raise click.UsageError("Which incidents? Give patterns such as --project, or --everything.")
+    if not reason.strip() or len(reason) > MAX_REASON:
+        raise click.BadParameter(f"Give a reason of 1 to {MAX_REASON} characters.", param_hint="--reason")
+
+
 @silences.command("add")
 @pattern_option("--project", "project", "Project or its path")
 @pattern_option("--path", "path", "Path of the project, such as Finance/Reports")
@@ -115,10 +123,7 @@ def add(
     """
     show = Presentation()
     given = {field: patterns for field, patterns in matchers.items() if patterns}
-    if bool(given) == everything:
-        raise click.UsageError("Which incidents? Give patterns such as --project, or --everything.")
-    if not reason.strip() or len(reason) > MAX_REASON:
-        raise click.BadParameter(f"Give a reason of 1 to {MAX_REASON} characters.", param_hint="--reason")
+    refuse_incomplete(given, reason, everything=everything)
     begin = show.now if start is None else future.parse_future(start, show.now, show.zone, "--from")
     end = future.end_of(length, until, begin, show.zone)
     if end is None and weekly is None:
@@ -132,12 +137,10 @@ def add(
         reason=application.redact(reason.strip()),
         weekly=None if weekly is None else parse_weekly(weekly, show),
     )
-    said = f"{wording.matchers(silence)}: {silence.reason}"
-    application.record("add silence", f"silence {silence.id}", said, by=author)
-    if as_json:
-        print_object(silence, show)
-    else:
-        print_added(silence, show)
+    application.record(
+        "add silence", f"silence {silence.id}", f"{wording.matchers(silence)}: {silence.reason}", by=author
+    )
+    print_added(silence, show, as_json=as_json)
 
 
 @silences.command("end")
@@ -158,8 +161,11 @@ def end(ids: tuple[int, ...]) -> None:
         raise Failure(f"{listed} not found, or ended already. `flask silences list` shows those that have not ended.")
 
 
-def print_added(silence: Silence, show: Presentation) -> None:
+def print_added(silence: Silence, show: Presentation, *, as_json: bool) -> None:
     """Print what the silence matches, when, and how many open incidents that are now."""
+    if as_json:
+        print_object(silence, show)
+        return
     records = application.inbox().incidents.list(states=OPEN_STATES, limit=None)
     matched = count(len(wording.matching(silence, records, application.site_name)), "open incident")
     text = f"{wording.matchers(silence)}, {wording.period(silence, show.when)}; matches {matched} now"

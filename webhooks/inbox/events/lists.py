@@ -17,6 +17,7 @@ from webhooks.inbox.jobs.tables import DEAD, OPEN, jobs
 from webhooks.inbox.queries import RARE, event_filters, name_filter
 from webhooks.job import JobState
 
+COLUMNS = [column for column in events.c if column.name not in {"body", "fingerprint", "rules_version"}]
 # Ids that one search looks through: only ids have an index, which receiving pays for.
 WINDOW = 10_000
 # Jobs whose rules are counted.
@@ -86,7 +87,6 @@ class EventLists:
 
         A search looks through a limited number of events and returns what it has found there.
         """
-        columns = [column for column in events.c if column.name not in {"body", "fingerprint", "rules_version"}]
         filters = [*event_filters(event_types=(), resources=(), states=states, since=since, after=None, before=before)]
         if event_types:
             filters.append(or_(*(name_filter(events.c.event_type, pattern) for pattern in event_types)))
@@ -99,7 +99,7 @@ class EventLists:
         def read(connection: Connection) -> EventPage:
             newest = before or (connection.execute(select(func.max(events.c.id))).scalar() or 0) + 1
             bottom = newest - WINDOW if is_narrow else 0
-            query = select(*columns).where(*filters, events.c.id >= bottom)
+            query = select(*COLUMNS).where(*filters, events.c.id >= bottom)
             rows = connection.execute(query.order_by(events.c.id.desc()).limit(limit + 1)).mappings().all()
             shown = rows[:limit]
             by_event = _job_states(connection, [row["id"] for row in shown])

@@ -65,12 +65,15 @@ class SmsReplies:
             return words, [one.number for one in chosen]
 
         outcome, acknowledged = self._store.write(record)
-        query = select(incidents.c.id, incidents.c.event_id).where(incidents.c.id.in_(acknowledged))
-        query = query.order_by(incidents.c.id.desc())
-        for row in self._store.rows(query) if acknowledged else ():
-            log_act("acknowledge", f"incident {row['id']}", by=sender, origin="SMS", event_id=row["event_id"])
+        if acknowledged:
+            self._log(acknowledged, sender)
         self._incidents.announce()
         return outcome
+
+    def _log(self, acknowledged: Collection[int], sender: str) -> None:
+        query = select(incidents.c.id, incidents.c.event_id).where(incidents.c.id.in_(acknowledged))
+        for row in self._store.rows(query.order_by(incidents.c.id.desc())):
+            log_act("acknowledge", f"incident {row['id']}", by=sender, origin="SMS", event_id=row["event_id"])
 
     def _candidates(self, connection: Connection, destinations: Collection[str]) -> list[Candidate]:
         """Return the incidents that are not closed and that one of the destinations was notified of, newest first."""

@@ -128,21 +128,28 @@ def refresh_incidents(
             # The wider of the two.
             earliest[resource] = min(earliest[resource], from_timestamp(row["opened_at"]))
     computed = compute_incidents(connection, earliest, from_timestamp(wall), kind)
-    jobs_of = _existing_events(connection, event_ids, changed, kind)
+    known_events = _existing_events(connection, event_ids, changed, kind)
     changes = IncidentChanges(always=always)
     stored = _affected(connection, earliest, computed, kind)
     for resource, found in computed.items():
-        changes.compare(stored[resource], found, jobs_of[resource])
+        changes.compare(stored[resource], found, known_events[resource])
     changes.write(connection)
+    _insert_notice_jobs(connection, changes, cause, {"due_at": now, "created_at": wall}, urgent=urgent)
+
+
+def _insert_notice_jobs(
+    connection: Connection, changes: IncidentChanges, cause: str, times: Mapping[str, float], *, urgent: bool
+) -> None:
+    """Add a job for each notice of the incidents that have changed, and those that replace notices."""
     events_of = {one: event_id for one, event_id in changes.changed.items() if event_id is not None}
-    if events_of:
-        times = {"due_at": now, "created_at": wall}
-        new = (
-            (row["incident_id"], notice_job(row["id"], row["destination"], row["rule"], cause, urgent=urgent))
-            for row in rows(connection, NOTICES, list(events_of))
-        )
-        more = [(incident_id, job) for incident_id, job in changes.superseded if incident_id in events_of]
-        insert_jobs(connection, [job_row(events_of[incident_id], job) | times for incident_id, job in [*new, *more]])
+    if not events_of:
+        return
+    jobs = [
+        (row["incident_id"], notice_job(row["id"], row["destination"], row["rule"], cause, urgent=urgent))
+        for row in rows(connection, NOTICES, list(events_of))
+    ]
+    jobs += [(incident_id, job) for incident_id, job in changes.superseded if incident_id in events_of]
+    insert_jobs(connection, [{**job_row(events_of[incident_id], job), **times} for incident_id, job in jobs])
 
 
 def compute_incidents(

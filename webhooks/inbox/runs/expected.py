@@ -43,8 +43,7 @@ class ExpectedRuns:
         """
         new = {(one.task, one.at.timestamp()): one for one in expected}
         columns = expected_runs.c.id, expected_runs.c.task, expected_runs.c.expected_at
-        own = (expected_runs.c.site_luid == site_luid, expected_runs.c.state == WAITING)
-        query = select(*columns).where(*own)
+        query = select(*columns).where(expected_runs.c.site_luid == site_luid, expected_runs.c.state == WAITING)
         gone = []
         for row in self._store.rows(query):
             is_announced = new.pop((row["task"], row["expected_at"]), None) is not None

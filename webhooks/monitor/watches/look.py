@@ -141,6 +141,11 @@ class JobLooks:
         return look.contents[job.luid]
 
 
+def queued_since(jobs: Iterable[BackgroundJob]) -> datetime | None:
+    """Return since when the first of the jobs that are not started has been queued; None without one."""
+    return min((job.created_at for job in jobs if job.status == "Pending" and job.created_at), default=None)
+
+
 def evidence_of(
     jobs: Iterable[BackgroundJob], luid: str, kind: ResourceKind, site_luid: str, now: datetime
 ) -> Sequence[RunEvidence]:

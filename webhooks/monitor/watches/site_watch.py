@@ -18,7 +18,7 @@ from webhooks.monitor.sight import Sight
 from webhooks.monitor.watches.catalog import Catalog, Contents
 from webhooks.monitor.watches.declarations import Declarations
 from webhooks.monitor.watches.long_runs import QUEUED, LongRuns
-from webhooks.monitor.watches.look import JobLooks, Look, evidence_of
+from webhooks.monitor.watches.look import JobLooks, Look, evidence_of, queued_since
 from webhooks.monitor.watches.recorder import Recorder
 from webhooks.monitor.watches.schedules import Schedules
 from webhooks.monitor.watches.usual import UsualTimes
@@ -181,10 +181,7 @@ class SiteWatch:
         for one, deadline in overdue:
             if one.id not in left:
                 continue
-            queued = min(
-                (job.created_at for job in jobs[one.resource_luid] if job.status == "Pending" and job.created_at),
-                default=None,
-            )
+            queued = queued_since(jobs[one.resource_luid])
             if queued is not None and not one.is_declared:
                 # It will come, unless the queue does not move.
                 deadline = one.at + QUEUE_FACTOR * (deadline - one.at)  # noqa: PLW2901 - the later one
