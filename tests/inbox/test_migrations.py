@@ -60,7 +60,7 @@ def test_new_databases_are_what_the_migrations_make() -> None:
 
 
 def test_migrations_make_the_schema_of_the_code(inbox: Inbox, url: str) -> None:
-    """Alembic finds no difference between the tables of the migrations and those of schema.py."""
+    """Alembic finds no difference between the tables of the migrations and those of the code."""
     assert all(index.table in metadata.sorted_tables for index in PARTIAL_INDEXES)
     engine = create_engine(url)
     with engine.connect() as connection:
