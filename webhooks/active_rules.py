@@ -114,13 +114,13 @@ class ActiveRules:
                 raise PlanningPaused(f"version {self._unusable} of the rules cannot be used by this server")
             return self._current.version.id if self._current and self._current.version else None
 
-    def problems(self) -> list[str]:
+    def problems(self, in_force: RuleVersion | None = None) -> list[str]:
         """Return why this server's file is not in force, a sentence each; they name no rule and no content.
 
-        Raises StoreUnavailable.
+        The version in force is read unless it is given. Raises StoreUnavailable.
         """
         found = []
-        current, state = self._versions().current(), self._file.current()
+        current, state = in_force or self._versions().current(), self._file.current()
         if state.source is None or state.error is not None:
             known = f"version {current.id} of the rules is in force" if current else "no rules are in force"
             found.append(f"The rules file is invalid; {known}. Run `flask rules check`.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, current_app
 
@@ -12,6 +13,9 @@ from webhooks.errors import StoreUnavailable
 from webhooks.observability.metrics import Figures, Key, metrics_text
 from webhooks.problem import problem
 from webhooks.services import Services
+
+if TYPE_CHECKING:
+    from webhooks.inbox import RuleVersion
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("health", __name__)
@@ -52,7 +56,8 @@ def ready() -> Response:
 def metrics() -> Response:
     """Return Prometheus text. The figures come from the inbox, so every process returns the same ones."""
     started = time.perf_counter()
-    version, up, socket = 0, writable(), None
+    up, socket = writable(), None
+    version: RuleVersion | None = None
     figures, incidents, counters = dict[str, float](), dict[tuple[str, str], int](), dict[Key, float]()
     try:
         inbox = services().inbox
@@ -61,7 +66,7 @@ def metrics() -> Response:
         figures, incidents = inbox.counts(), inbox.incidents.count_open()
         socket = services().socket_status()
         counters = dict(inbox.counters.read(inbox.store))
-        version = inbox.rule_versions.current_id() or 0
+        version = inbox.rule_versions.current()
     except Exception as error:  # noqa: BLE001 - the metrics say that the inbox is down
         log.debug("The inbox cannot be counted: %s", error)
         up = False
@@ -69,8 +74,8 @@ def metrics() -> Response:
         Figures(
             up=up,
             read_seconds=time.perf_counter() - started,
-            rules_file_not_in_force=bool(rules_problems()),
-            rules_version=version,
+            rules_file_not_in_force=bool(rules_problems(version)),
+            rules_version=version.id if version else 0,
             gauges=figures,
             incidents=incidents,
             counters=counters,
@@ -80,10 +85,13 @@ def metrics() -> Response:
     return Response(text, content_type=content_type)
 
 
-def rules_problems() -> list[str]:
-    """Return why this server's rules file is not in force; empty if it is, or if that is unknown."""
+def rules_problems(in_force: RuleVersion | None = None) -> list[str]:
+    """Return why this server's rules file is not in force; empty if it is, or if that is unknown.
+
+    `in_force` is the version of the rules in force, if it was read just now.
+    """
     try:
-        return services().active_rules.problems()
+        return services().active_rules.problems(in_force)
     except Exception as error:  # noqa: BLE001 - of any kind if the database is damaged
         log.debug("The rules in force are unknown: %s", error)
         return []

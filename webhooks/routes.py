@@ -81,7 +81,10 @@ def _register_messengers(app: Flask, services: Services) -> None:
 
 
 def _internal_error(error: Exception) -> Response:
-    """Log the error with its traceback; the response has no details."""
+    """Log the error with its traceback; the response has no details. A body that cannot be read is no error of ours."""
+    # Each server has its own exceptions for invalid chunks.
+    if type(error).__module__.startswith("gunicorn.http"):
+        return problem(400, "The body's chunks are invalid.")
     if request.blueprint == "receiver":
         current_app.extensions["webhooks"].outages.record()
     log.error("Request failed: %s %s", request.method, request.endpoint, exc_info=error)

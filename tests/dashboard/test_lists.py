@@ -256,3 +256,17 @@ def test_data_source_shows_which_workbooks_use_it(client: FlaskClient, inbox: In
     for text in ("12 workbooks use it", "Finance / Closing", "2 more", "<li>Board pack 11</li>"):
         assert text in page
     assert page.index("Board pack 00") < page.index("Board pack 09") < page.index("2 more")
+
+
+def test_nul_characters_are_refused_in_every_field(client: FlaskClient, inbox: Inbox) -> None:
+    """They are in no stored text, and PostgreSQL has no place for them."""
+    record = fail(inbox, "Sales")
+    for path in ("/incidents?owner=%00", "/incidents?kind=a%00", "/events?name=%00b", "/resources?after=a%00+b"):
+        refused = client.get(path)
+        assert refused.status_code == 400, path
+        assert "has a NUL character" in refused.text
+    assert client.get("/resources/a%00b").status_code == 404
+    form = {"note": "a\0b"}
+    refused = client.post(f"/incidents/{record.id}/note", data=form, headers=SAME_ORIGIN)
+    assert refused.status_code == 400
+    assert inbox.incidents.get(record.id).incident.acts == record.incident.acts

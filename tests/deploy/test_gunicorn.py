@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import runpy
@@ -18,10 +19,13 @@ from typing import Any
 import gunicorn
 import pytest
 from gunicorn.arbiter import Arbiter
+from gunicorn.util import write_error
+from gunicorn.workers.base import Worker
 from gunicorn.workers.gthread import TConn, ThreadWorker
 from packaging.requirements import Requirement
 
 from webhooks.config.settings import ROOT
+from webhooks.gunicorn.problem_socket import ProblemSocket
 from webhooks.gunicorn.sharing_worker import SUPPORTED, SharingWorker, choose_worker_class
 
 
@@ -59,10 +63,23 @@ def test_attributes_that_the_class_reads_exist() -> None:
         assert re.search(rf"self\.{name} = ", source), name
     overridden = {"accept", "enqueue_req", "finish_request", "handle_request", "murder_pending", "set_accept_enabled"}
     assert overridden <= set(vars(ThreadWorker))
+    assert "handle_error" in vars(Worker)
     with socket.socket() as client:
         connection = TConn(SimpleNamespace(), client, None, None)
     assert {"parser", "initialized", "data_ready"} <= vars(connection).keys()
     assert (Arbiter.WORKER_BOOT_ERROR, Arbiter.APP_LOAD_ERROR) == (3, 4)
+
+
+def test_pages_of_gunicorn_about_errors_become_problems() -> None:
+    """The detail is gunicorn's reason as text; any other response passes unchanged."""
+    near, far = socket.socketpair()
+    with near, far:
+        write_error(ProblemSocket(near), 414, "URI Too Long", "Line <5000> is too large")
+        head, _, body = far.recv(4096).partition(b"\r\n\r\n")
+        ProblemSocket(near).sendall(b"HTTP/1.1 200 OK\r\n\r\n<h1>x</h1>")
+        assert far.recv(4096).endswith(b"<h1>x</h1>")
+    assert head.startswith(b"HTTP/1.1 414 ")
+    assert json.loads(body)["detail"] == "Line <5000> is too large."
 
 
 def test_each_process_has_its_own_place(monkeypatch: pytest.MonkeyPatch) -> None:

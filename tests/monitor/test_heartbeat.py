@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import sqlite3
 import threading
@@ -22,7 +23,7 @@ from webhooks.config.settings import Settings
 from webhooks.context import Context, call
 from webhooks.errors import Skip, StoreUnavailable
 from webhooks.inbox import Inbox
-from webhooks.monitor.heartbeat import Heartbeat
+from webhooks.monitor.heartbeat import Heartbeat, NoHeartbeat
 from webhooks.planner import Planner
 from webhooks.registry import Registry, registry
 from webhooks.rules import Rules
@@ -45,9 +46,13 @@ class Way:
     def __post_init__(self) -> None:
         self.heartbeat = Heartbeat(lambda: self.inbox, self.hook, clock=lambda: self.now)
 
-    def beat(self, seconds: float) -> bool:
+    def beat(self, seconds: float) -> None:
         self.now = START + timedelta(seconds=seconds)
-        return self.heartbeat.beat(self.now)
+        self.heartbeat.beat(self.now)
+
+    def try_beat(self, seconds: float) -> None:
+        self.now = START + timedelta(seconds=seconds)
+        self.heartbeat.try_beat()
 
     def plan(self) -> None:
         self.inbox.events.plan(Planner(Rules(), Registry()).jobs)
@@ -109,8 +114,8 @@ def way(settings: Settings) -> Iterator[Way]:
 def test_heartbeat_is_sent_after_the_whole_way(way: Way) -> None:
     """One call a minute; the events are deleted again."""
     for minute in range(15):
-        assert way.beat(60 * minute + 5)
-        assert way.beat(60 * minute + 15)
+        way.beat(60 * minute + 5)
+        way.beat(60 * minute + 15)
         way.plan()
         assert way.run(60 * minute + 16) == []
     assert way.calls == ["/ping/secret-uuid"] * 15
@@ -121,8 +126,8 @@ def test_heartbeat_is_sent_after_the_whole_way(way: Way) -> None:
 
 def test_processes_of_one_inbox_send_one_heartbeat(way: Way) -> None:
     """The event of a minute is the same for all of them."""
-    assert way.beat(5)
-    assert Heartbeat(lambda: way.inbox, way.hook).beat(START + timedelta(seconds=8))
+    way.beat(5)
+    Heartbeat(lambda: way.inbox, way.hook).beat(START + timedelta(seconds=8))
     way.plan()
     way.run(9)
     assert len(way.calls) == 1
@@ -135,7 +140,8 @@ def test_receiver_that_is_stuck_stops_it(way: Way) -> None:
         with pytest.raises(NotifierError):
             way.beat(5)
     way.heartbeat = Heartbeat(lambda: way.inbox, f"{way.hook}-wrong")
-    assert not way.beat(15)
+    with pytest.raises(NoHeartbeat, match="the receiver responds with 401"):
+        way.beat(15)
     way.plan()
     way.run(20)
     assert way.calls == []
@@ -149,12 +155,15 @@ def test_database_that_stores_nothing_stops_it(way: Way, settings: Settings) -> 
         with pytest.raises(StoreUnavailable):
             way.beat(5)
         other.execute("ROLLBACK")
-    assert way.beat(15)
+    way.beat(15)
+    way.plan()
+    way.run(16)
+    assert len(way.calls) == 1
 
 
 def test_planning_that_is_stuck_stops_it(way: Way) -> None:
     """An event that is planned late leads to no call, also when everything works again."""
-    assert way.beat(5)
+    way.beat(5)
     assert way.run(60) == []
     way.plan()
     assert way.run(120) == ["too late: the event took 115 s"]
@@ -163,7 +172,7 @@ def test_planning_that_is_stuck_stops_it(way: Way) -> None:
 
 def test_jobs_that_are_stuck_stop_it(way: Way) -> None:
     """The threads hang, and run the job minutes later."""
-    assert way.beat(5)
+    way.beat(5)
     way.plan()
     assert way.run(66) == ["too late: the event took 61 s"]
     assert way.calls == []
@@ -177,3 +186,45 @@ def test_other_side_that_is_away_leads_to_no_dead_letter(way: Way, caplog: pytes
     assert way.run(6) == ["not sent: HEARTBEAT_URL responds with 503"]
     assert way.inbox.dead_letters.unannounced() == []
     assert "secret-uuid" not in caplog.text
+
+
+def test_log_says_once_why_there_is_none(way: Way, caplog: pytest.LogCaptureFixture) -> None:
+    """Each stage that is stuck is one line, however long it lasts, and so is the end of it."""
+    caplog.set_level(logging.INFO, "webhooks.monitor.heartbeat")
+
+    def pass_minutes(*minutes: int, stuck: str = "", hook: str = "", status: int = 200) -> list[str]:
+        """Let the way be stuck at a stage for some minutes, and return the lines."""
+        caplog.clear()
+        right, way.status[0] = way.heartbeat._hook, status
+        way.heartbeat._hook = hook or right
+        for minute in minutes:
+            way.try_beat(60 * minute + 2)
+            way.try_beat(60 * minute + 12)
+            if stuck != "planning":
+                way.plan()
+                if stuck != "claiming":
+                    way.run(60 * minute + 13)
+        way.heartbeat._hook = right
+        return [record.getMessage() for record in caplog.records if record.name == "webhooks.monitor.heartbeat"]
+
+    assert pass_minutes(0, 1) == []
+    assert pass_minutes(2, 3, 4, hook=f"{way.hook}-wrong") == ["No heartbeat: the receiver responds with 401"]
+    assert pass_minutes(5, 6) == ["Heartbeat resumed"]
+    planning = ["No heartbeat: the event of the last minute is not planned yet"]
+    assert pass_minutes(7, 8, 9, stuck="planning") == planning
+    # What was planned late is too late at first.
+    assert pass_minutes(10, 11) == ["Heartbeat resumed"]
+    waiting = ["No heartbeat: the job of the last minute waits for a free thread"]
+    assert pass_minutes(12, 13, 14, stuck="claiming") == waiting
+    assert pass_minutes(15, 16) == ["Heartbeat resumed"]
+    assert pass_minutes(17, 18, 19, status=503) == ["No heartbeat: not sent: HEARTBEAT_URL responds with 503"]
+    assert pass_minutes(20, 21) == ["Heartbeat resumed"]
+
+
+def test_clock_that_jumps_leads_to_no_false_alarm(way: Way) -> None:
+    """Minutes that come again have calls again."""
+    for minute in (*range(5), *range(2, 7), 500, 501):
+        way.try_beat(60 * minute + 5)
+        way.plan()
+        way.run(60 * minute + 6)
+    assert len(way.calls) == 12

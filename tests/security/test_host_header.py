@@ -1,6 +1,8 @@
-"""The Host header and odd request targets: no response repeats the host or redirects to it."""
+"""The Host header and odd requests: no response repeats the host or redirects to it, and each refusal is a problem."""
 
 from __future__ import annotations
+
+import json
 
 import pytest
 
@@ -61,3 +63,48 @@ def test_two_hosts_are_no_error(server: Server) -> None:
     text = response(server, "GET /healthz", ["Host: a.example", "Host: evil.example"])
     assert text.split()[1] in {"200", "400"}
     assert "evil.example" not in text
+
+
+CHUNKED = ["Host: localhost", "Sec-Fetch-Site: same-origin", "Transfer-Encoding: chunked"]
+
+
+@pytest.mark.parametrize(
+    ("request_line", "headers", "body", "expected"),
+    [
+        ("GET *", [], "", (400, "Bad Request")),
+        ("get /healthz", [], "", (400, "Bad Request")),
+        (f"GET /{'x' * 5000}", [], "", (414, "Request-URI Too Long")),
+        ("GET /healthz", ["Expect: tea"], "", (417, "Expectation Failed")),
+        ("GET /healthz", [f"X: {'x' * 9000}"], "", (431, "Request Header Fields Too Large")),
+        ("GET /healthz", ["X: \x01"], "", (400, "Bad Request")),
+        ("POST /webhook", ["Transfer-Encoding: tea"], "", (501, "Not Implemented")),
+        (f"POST /webhook/{TOKEN}", CHUNKED, "zz\r\n{}\r\n", (400, "Bad Request")),
+        (
+            "POST /api/v1/incidents/1/note",
+            [*CHUNKED, "Content-Type: application/json"],
+            "zz\r\n{}\r\n",
+            (400, "Bad Request"),
+        ),
+        (
+            "POST /incidents/1/note",
+            [*CHUNKED, "Content-Type: application/x-www-form-urlencoded"],
+            "zz\r\nnote=x\r\n",
+            (400, "Bad Request"),
+        ),
+        ("POST /mcp", [*CHUNKED, "Content-Type: application/json"], "zz\r\n{}\r\n", (400, "Bad Request")),
+    ],
+)
+def test_requests_that_cannot_be_read_get_a_problem(
+    server: Server, request_line: str, headers: list[str], body: str, expected: tuple[int, str]
+) -> None:
+    """Also those that the application never sees; the detail says what is wrong."""
+    before = server.log.read_text()
+    head, _, document = send_lines(server, [f"{request_line} HTTP/1.1", "Connection: close", *headers], body).partition(
+        "\r\n\r\n"
+    )
+    problem = json.loads(document)
+    assert "Content-Type: application/problem+json" in head
+    assert (problem["status"], problem["title"]) == expected
+    assert int(head.split()[1]) == expected[0]
+    assert len(problem["detail"]) > 10
+    assert "Traceback" not in server.log.read_text().removeprefix(before)

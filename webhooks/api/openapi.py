@@ -13,13 +13,10 @@ from flask import Response
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from webhooks.access.visitors import TooManyFailures
 from webhooks.api.blueprint import PREFIX
-from webhooks.api.call import Refused
 from webhooks.api.objects import Problem
 from webhooks.api.operations import OPERATIONS, Operation
-from webhooks.api.serving import HEADERS, authorize
-from webhooks.problem import problem
+from webhooks.api.serving import authorize, respond_or_refuse
 
 if TYPE_CHECKING:
     from webhooks.services import Services
@@ -33,7 +30,19 @@ ERRORS = {
     "503": "The inbox is unavailable",
 }
 ERRORS_OF_LISTS = {"404": "The cursor is not one of a page"}
+ERRORS_OF_QUERIES = {"414": "The address is too long"}
 ERRORS_OF_OBJECTS = {"404": "The object does not exist"}
+# By operation: what of its response leads to others, and to which.
+FIRST_NUMBER, NUMBER, FIRST_LUID = "items/0/id", "id", "items/0/luid"
+INCIDENT_ACTS = ("acknowledge", "snooze", "close", "note", "refresh")
+LINKS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "list_incidents": (FIRST_NUMBER, ("get_incident", *INCIDENT_ACTS)),
+    "list_events": (FIRST_NUMBER, ("get_event", "replay")),
+    "list_dead_letters": ("items/0/ids", ("replay_dead_letters", "dismiss_dead_letters")),
+    "list_resources": (FIRST_LUID, ("get_resource",)),
+    "list_silences": (FIRST_NUMBER, ("end_silence",)),
+    "add_silence": (NUMBER, ("end_silence",)),
+}
 ERRORS_OF_ACTS = {
     "400": "The body is not JSON",
     "409": "The state of the object does not permit this",
@@ -44,15 +53,12 @@ ERRORS_OF_ACTS = {
 
 def respond(services: Services) -> Response:
     """Return the response with the description; it needs the role viewer."""
-    try:
+
+    def describe() -> Response:
         authorize(services, "viewer")
-    except Refused as error:
-        return problem(error.status, str(error))
-    except TooManyFailures as error:
-        return problem(429, str(error))
-    response = Response(json.dumps(document()) + "\n", content_type="application/json")
-    response.headers.update(HEADERS)
-    return response
+        return Response(json.dumps(document()) + "\n", content_type="application/json")
+
+    return respond_or_refuse(describe)
 
 
 @cache
@@ -89,6 +95,8 @@ def _describe(operation: Operation, references: dict[Any, dict[str, Any]], schem
     errors = ERRORS | (ERRORS_OF_ACTS if operation.method == "POST" else {})
     errors |= ERRORS_OF_OBJECTS if operation.names_objects else {}
     errors |= ERRORS_OF_LISTS if "cursor" in operation.parameters.model_fields else {}
+    if operation.method == "GET" and len(operation.parameters.model_fields) > 0:
+        errors |= ERRORS_OF_QUERIES
     problems = {
         status: {
             "description": text,
@@ -96,9 +104,6 @@ def _describe(operation: Operation, references: dict[Any, dict[str, Any]], schem
         }
         for status, text in sorted(errors.items())
     }
-    if operation.method == "GET" and len(operation.parameters.model_fields) > 0:
-        # The server refuses it before the API sees it.
-        problems["414"] = {"description": "The address is too long", "content": {"text/html": {}}}
     content: dict[str, Any] = {"application/json": {"schema": references[operation.returns]}}
     if operation.is_list:
         content["text/csv"] = {"schema": {"type": "string"}}
@@ -106,7 +111,7 @@ def _describe(operation: Operation, references: dict[Any, dict[str, Any]], schem
         "operationId": operation.name,
         "summary": operation.summary,
         "description": f"Needs the role {operation.role}.",
-        "responses": {"200": {"description": "Done", "content": content}, **problems},
+        "responses": {"200": {"description": "Done", "content": content, "links": _links(operation)}, **problems},
     }
     parameters = _path_parameters(operation)
     if operation.method == "POST":
@@ -117,6 +122,23 @@ def _describe(operation: Operation, references: dict[Any, dict[str, Any]], schem
         for field, schema in schemas[name].get("properties", {}).items():
             parameters.append({"name": field, "in": "query", "required": False, "schema": schema})
     return found | ({"parameters": parameters} if parameters else {})
+
+
+def _links(operation: Operation) -> dict[str, Any]:
+    """Return the requests that a response leads to: the next page, and those about its first item."""
+    found: dict[str, Any] = {}
+    if "cursor" in operation.parameters.model_fields:
+        found["next page"] = {"operationId": operation.name, "parameters": {"cursor": "$response.body#/next"}}
+    place, targets = LINKS.get(operation.name, ("", ()))
+    value = f"$response.body#/{place}"
+    for target in targets:
+        link: dict[str, Any] = {"operationId": target}
+        if place.endswith("ids"):
+            link["requestBody"] = {"ids": value}
+        else:
+            link["parameters"] = {"luid" if place == FIRST_LUID else "number": value}
+        found[target] = link
+    return found
 
 
 def _path_parameters(operation: Operation) -> list[dict[str, Any]]:

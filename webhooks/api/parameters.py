@@ -61,8 +61,8 @@ class PageQuery(Parameters):
 class IncidentsQuery(PageQuery):
     """Filters for incidents; of several values of one parameter, one has to match."""
 
-    state: list[IncidentState] = Field(default_factory=list)
-    kind: list[IncidentKind] = Field(default_factory=list)
+    state: list[IncidentState] = Field(default_factory=list, examples=[["open", "acknowledged"]])
+    kind: list[IncidentKind] = Field(default_factory=list, examples=[["failing"]])
     resource: Texts = Field(default_factory=list, description="LUID, or name with * and ?")
     project: Texts = Field(default_factory=list, description="project or its path, with * and ?")
     owner: Texts = Field(default_factory=list, description="name or e-mail address, with * and ?")
@@ -72,10 +72,14 @@ class IncidentsQuery(PageQuery):
 class EventsQuery(PageQuery):
     """Filters for events; of several values of one parameter, one has to match."""
 
-    type: Texts = Field(default_factory=list, description="event type, such as WorkbookRefreshFailed")
+    type: Texts = Field(default_factory=list, description="event type", examples=[["WorkbookRefreshFailed"]])
     resource: Texts = Field(default_factory=list, description="LUID, or name with * and ?")
-    state: list[EventState] = Field(default_factory=list, description="state of the event or of one of its jobs")
-    since: Time | None = Field(None, description="leave out those that were received before")
+    state: list[EventState] = Field(
+        default_factory=list, description="state of the event or of one of its jobs", examples=[["dead"]]
+    )
+    since: Time | None = Field(
+        None, description="leave out those that were received before", examples=["2026-01-31T08:00:00+01:00"]
+    )
 
 
 class RunsQuery(PageQuery):
@@ -90,7 +94,7 @@ class ResourcesQuery(PageQuery):
 
     # It has the name by which the list is sorted.
     cursor: str = Field("", max_length=2000, description="`next` of the page before; empty for the first page")
-    name: Texts = Field(default_factory=list, description="name with * and ?")
+    name: Texts = Field(default_factory=list, description="name with * and ?", examples=[["Month*"]])
     project: Texts = Field(default_factory=list, description="project or its path, with * and ?")
     owner: Texts = Field(default_factory=list, description="name or e-mail address, with * and ?")
     kind: list[ResourceKind] = Field(default_factory=list)
@@ -100,19 +104,19 @@ class ResourcesQuery(PageQuery):
 class AuditQuery(PageQuery):
     """Filters for the audit log."""
 
-    subject: Text = Field("", description="such as `incident 14`")
+    subject: Text = Field("", description="what the act was about", examples=["incident 14"])
 
 
 class NoteBody(Parameters):
     """An optional note."""
 
-    note: Note = ""
+    note: Note = Field("", examples=["waiting for the DBA"])
 
 
 class TextBody(Parameters):
     """A note that says something."""
 
-    note: Annotated[Note, Field(min_length=1)]
+    note: Annotated[Note, Field(min_length=1, examples=["the disk is full"])]
 
 
 class AcknowledgeBody(NoteBody):
@@ -124,13 +128,13 @@ class AcknowledgeBody(NoteBody):
 class SnoozeBody(NoteBody):
     """Until when there are no reminders."""
 
-    until: Time
+    until: Time = Field(examples=["2027-01-31T08:00:00Z"])
 
 
 class JobsBody(Parameters):
     """Dead jobs by their ids, which the list of dead letters has."""
 
-    ids: Annotated[list[JobId], Field(min_length=1, max_length=MAX_DEAD)]
+    ids: Annotated[list[JobId], Field(min_length=1, max_length=MAX_DEAD, examples=[[77, 78]])]
 
 
 class WeeklyBody(Parameters):
@@ -155,10 +159,15 @@ class SilenceBody(Parameters):
         },
     )
 
-    matchers: dict[Matcher, Texts] = Field(description=f"patterns by field: {', '.join(MATCHERS)}; {{}} matches all")
+    matchers: dict[Matcher, Texts] = Field(
+        description=f"patterns by field: {', '.join(MATCHERS)}; {{}} matches all",
+        examples=[{"project": ["Finance*"], "kind": ["failing"]}],
+    )
     reason: Annotated[
         str, StringConstraints(min_length=1, max_length=MAX_REASON, strip_whitespace=True, pattern=r"^[^\x00]*$")
-    ]
+    ] = Field(examples=["upgrade of the warehouse"])
     start: Time | None = Field(None, description="now, if it is left out")
-    end: Time | None = Field(None, description="needed unless there are weekly times")
+    end: Time | None = Field(
+        None, description="needed unless there are weekly times", examples=["2027-01-31T08:00:00Z"]
+    )
     weekly: WeeklyBody | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_origin
 
 from flask import Response, request
@@ -39,16 +39,25 @@ def respond(
     as_csv: bool = False,
 ) -> Response:
     """Return the response of an operation to the current request; `number` or `luid` is in its path."""
-    try:
+
+    def carry_out() -> Response:
         call = Call(services, authorize(services, operation.role), utc_now())
         found = run(call, operation, number, luid)
         wants_csv = as_csv or request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv"
-        if wants_csv and operation.is_list:
-            response = Response(to_csv(found["items"]), content_type="text/csv; charset=utf-8")
-            if found["next"]:
-                response.headers["X-Next-Cursor"] = found["next"]
-        else:
-            response = Response(json.dumps(found, ensure_ascii=False) + "\n", content_type="application/json")
+        if not wants_csv or not operation.is_list:
+            return Response(json.dumps(found, ensure_ascii=False) + "\n", content_type="application/json")
+        response = Response(to_csv(found["items"]), content_type="text/csv; charset=utf-8")
+        if found["next"]:
+            response.headers["X-Next-Cursor"] = found["next"]
+        return response
+
+    return respond_or_refuse(carry_out)
+
+
+def respond_or_refuse(carry_out: Callable[[], Response]) -> Response:
+    """Return the response of `carry_out`, or a problem document in place of what it raises."""
+    try:
+        response = carry_out()
     except Refused as error:
         response = problem(error.status, str(error))
         if error.status == 401:

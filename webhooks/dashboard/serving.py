@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 from flask import Response, redirect, request
 from werkzeug.exceptions import (
+    BadRequest,
     Forbidden,
     HTTPException,
     NotFound,
@@ -115,6 +116,7 @@ def _dispatch(visit: Visit, route: Route, parts: Mapping[str, Any]) -> Response:
     has_token = visit.visitor is not None and visit.visitor.kind == "token"
     if route.method == "POST" and not has_token and not visitors.is_same_origin(visit.request):
         raise Forbidden("The request does not come from a page of this server.")
+    _refuse_nul(visit, parts)
     is_shared = visit.visitor is not None and route.method == "GET" and route.role != "public"
     if is_shared and "X-Poll" in visit.request.headers and (known := _find_rendered(visit)):
         return _with_version(visit, known.version, known.body)
@@ -132,6 +134,15 @@ def _dispatch(visit: Visit, route: Route, parts: Mapping[str, Any]) -> Response:
     if is_shared:
         _share(visit, Rendered(time.monotonic(), mark, version, body))
     return _with_version(visit, version, body)
+
+
+def _refuse_nul(visit: Visit, parts: Mapping[str, Any]) -> None:
+    """Raise NotFound or BadRequest for a NUL character, which is in no stored text, and which PostgreSQL refuses."""
+    if any("\0" in str(part) for part in parts.values()):
+        raise NotFound
+    for name, value in visit.request.values.items(multi=True):
+        if "\0" in value:
+            raise BadRequest(f"{name} has a NUL character.")
 
 
 def _render(visit: Visit, page: Page) -> str:

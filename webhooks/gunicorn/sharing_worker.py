@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 from gunicorn import http  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
+from webhooks.gunicorn.problem_socket import ProblemSocket
 from webhooks.gunicorn.reception import REQUEST_SECONDS, TIMED_OUT, LimitedSource, Reception, has_read_body
 
 # As in pyproject.toml.
@@ -174,6 +175,10 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
                 # gunicorn asks when the response begins, after the application has read the body, or has not.
                 req.should_close = lambda: wants_close() or source.ended or not has_read_body(req)
         return super().handle_request(req, conn)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Refuse a request that cannot be read in the way in which the application refuses one."""
+        super().handle_error(req, ProblemSocket(client), addr, exc)
 
     # Finish, in the main thread.
 

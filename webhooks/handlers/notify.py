@@ -36,6 +36,7 @@ from webhooks.messages.event_message import (
 )
 from webhooks.messages.failure_reason import failure_reason
 from webhooks.messages.templates import Template, is_jinja
+from webhooks.observability.logs import add_log_ids
 from webhooks.registry import Params, action
 from webhooks.rules.policy import Duration, MentionText, Weekly, parse_duration, parse_weekly
 
@@ -166,6 +167,8 @@ def _notify_of_incident(
     context: Context, params: NotifyParams, record: IncidentRecord, picture: Callable[[], Picture | None] | None
 ) -> None:
     """Let the destination have a notice of the incident, and bring it up to date."""
+    # Before anything that can fail.
+    add_log_ids(incident=record.id)
     try:
         lookup = context.lookup
         project, owner = project_and_owner(context, lookup)

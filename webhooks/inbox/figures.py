@@ -46,8 +46,9 @@ def count(store: Store) -> dict[str, float]:
     """Return backlog, dead letters, ages in seconds, limits, webhooks, newest event, and bytes on disk."""
 
     def read(connection: Connection) -> dict[str, Any]:
-        figures = dict(connection.execute(FIGURES).mappings().one())
-        now = store.now(connection)
+        shared = (store.now_sql().label("now"), store.size_sql().label("bytes"))
+        figures = dict(connection.execute(FIGURES.add_columns(*shared)).mappings().one())
+        now = figures.pop("now")
         wall = store.to_wall(now)
         for name, clock in (("oldest_due", now), ("oldest_unplanned", wall)):
             figures[name] = clock - figures[name] if figures[name] else 0
@@ -55,7 +56,7 @@ def count(store: Store) -> dict[str, float]:
         return figures | _remembered({row.key: json.loads(row.value) for row in rows}, wall)
 
     figures = store.read(read)
-    return {name: max(float(value or 0), 0.0) for name, value in figures.items()} | {"bytes": float(store.size())}
+    return {name: max(float(value or 0), 0.0) for name, value in figures.items()}
 
 
 def _remembered(values: Mapping[str, Any], wall: float) -> dict[str, float]:

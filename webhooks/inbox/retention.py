@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -66,11 +67,17 @@ class Retention:
             time.sleep(PAUSE_SECONDS)
         return deleted
 
-    def delete_synthetic(self, event_type: str, resource_luid: str, before: float) -> int:
-        """Delete finished events of our own of one type and resource from before that time, and return how many."""
+    def delete_synthetic(
+        self, event_type: str, resource_luid: str, *, since: float = -math.inf, before: float = math.inf
+    ) -> int:
+        """Delete finished events of our own of one type and resource between two times, and return how many.
+
+        The times are those at which they happened, in seconds since 1970.
+        """
         table = synthetic_events.c
-        same = (table.event_type == event_type, table.resource_luid == resource_luid, table.happened_at < before)
-        ids = [row["event_id"] for row in self._store.rows(select(table.event_id).where(*same).limit(BATCH))]
+        same = (table.event_type == event_type, table.resource_luid == resource_luid)
+        period = (table.happened_at >= since, table.happened_at < before)
+        ids = [row["event_id"] for row in self._store.rows(select(table.event_id).where(*same, *period).limit(BATCH))]
         return self._store.write(partial(_delete, event_ids=ids)) if ids else 0
 
 

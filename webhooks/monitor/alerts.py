@@ -22,6 +22,7 @@ from webhooks.event_types import (
 from webhooks.inbox import Inbox
 from webhooks.incidents import Finding
 from webhooks.incidents.incident import IncidentKind
+from webhooks.observability.logs import log_ids
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +82,6 @@ class Alerts:
     def send(self, alert: Alert, now: datetime) -> None:
         """Store the alert as an event and as evidence of its incident; the worker plans and retries its jobs."""
         text = self.inbox.store.redact(f"Site {self.site}: {alert.text}" if self.site else alert.text)
-        log.warning("%s: %s: %s", alert.event_type, alert.title, text)
         event = build(
             alert.event_type,
             origin=MONITOR,
@@ -105,7 +105,9 @@ class Alerts:
             key=f"{now.timestamp():.6f} {alert.event_type}",
             level=alert.level,
         )
-        self.inbox.findings.record(kind, finding, event)
+        receipt = self.inbox.findings.record(kind, finding, event)
+        with log_ids(event=receipt.id if receipt else None):
+            log.warning("%s: %s: %s", alert.event_type, alert.title, text)
 
     def send_on_change(self, alert: Alert, state: str, now: datetime) -> None:
         """Send the alert unless the last one of its type was sent in the same `state`.
@@ -134,7 +136,9 @@ class Alerts:
         key = f"{now.timestamp():.6f} closed"
         finding = Finding.of_check(subject.name + self.key, at, problem=False, reason=text, key=key)
         self.inbox.findings.record(subject.kind, finding)
-        log.info("Problem solved: kind=%s subject=%s: %s", subject.kind, subject.name + self.key, text)
+        closed = self.inbox.findings.newest(subject.kind, subject.name + self.key)
+        with log_ids(event=closed.event_id if closed else None, incident=closed.id if closed else None):
+            log.info("Problem solved: kind=%s subject=%s: %s", subject.kind, subject.name + self.key, text)
 
     def recall(self, name: str) -> Any:
         """Return the remembered JSON value, or None."""

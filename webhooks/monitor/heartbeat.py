@@ -7,6 +7,7 @@ heartbeat either. docs/howto/watch.md says what each stage is.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -17,7 +18,8 @@ from webhooks.clock import utc_now
 from webhooks.errors import StoreUnavailable
 from webhooks.event import MONITOR, build
 from webhooks.event_types import HEARTBEAT_DUE, HEARTBEAT_RESOURCE
-from webhooks.inbox import Inbox
+from webhooks.inbox import EventRecord, Inbox
+from webhooks.job import HEARTBEAT, JobState
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +31,28 @@ TIMEOUTS = Timeouts(2.0, 3.0, 5.0)
 HEADERS = {"Heartbeat": "1", "Content-Type": "application/json"}
 # Events of heartbeats are deleted after this time.
 KEPT = timedelta(minutes=10)
+# The clock of the machine was set back if it is this much earlier than before.
+SET_BACK = timedelta(seconds=30)
+# Why the event of the last minute has not led to a call, by the state of its job.
+WAITING = {
+    JobState.READY: "the job of the last minute waits for a free thread",
+    JobState.RUNNING: "the job of the last minute has not ended",
+}
+UNPLANNED = "the event of the last minute is not planned yet"
+NO_JOB = "the event of the last minute could not be planned"
+# Numbers differ from minute to minute, and are not another reason.
+NUMBERS = re.compile("[0-9]+")
+
+
+class NoHeartbeat(Exception):
+    """A stage of the way does not work; the text says which."""
 
 
 class Heartbeat:
-    """Adds one event a minute, however many processes do so; `hook` is the address of this server's receiver."""
+    """Adds one event a minute, however many processes do so; `hook` is the address of this server's receiver.
+
+    The log has one line when the calls cease, with the reason, and one when they resume.
+    """
 
     def __init__(self, inbox: Callable[[], Inbox], hook: str, *, clock: Callable[[], datetime] = utc_now) -> None:
         self._inbox, self._hook, self._clock = inbox, hook, clock
@@ -40,6 +60,9 @@ class Heartbeat:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._minute: datetime | None = None
+        self._latest: datetime | None = None
+        self._event_id: int | None = None
+        self._reason = ""
 
     def start(self) -> None:
         self._thread.start()
@@ -50,21 +73,25 @@ class Heartbeat:
         if self._thread.is_alive():
             self._thread.join(STOP_SECONDS)
 
-    def beat(self, now: datetime) -> bool:
-        """Add the event of this minute unless that was done; return whether it is there.
+    def beat(self, now: datetime) -> None:
+        """Add the event of this minute unless that was done, and look whether the last one has led to a call.
 
-        Raises NotifierError and StoreUnavailable.
+        Raises NoHeartbeat, NotifierError and StoreUnavailable.
         """
         minute = now.replace(second=0, microsecond=0)
         if minute == self._minute:
-            return True
+            return
+        last, self._event_id = self._event_id, None
         response = self._transport.send(Request("POST", self._hook, HEADERS, b"{}"), TIMEOUTS)
         if response.status != 200:
-            log.warning("No heartbeat, the receiver responds with %d", response.status)
-            return False
+            raise NoHeartbeat(f"the receiver responds with {response.status}")
         inbox = self._inbox()
         # Rehearses the statements that store an event of Tableau.
         inbox.check_writable()
+        if self._latest and now < self._latest - SET_BACK:
+            # There are events of these minutes already, and they would be taken for the same ones.
+            inbox.retention.delete_synthetic(HEARTBEAT_DUE, HEARTBEAT_RESOURCE, since=minute.timestamp())
+        self._latest = now
         event = build(
             HEARTBEAT_DUE,
             origin=MONITOR,
@@ -75,16 +102,46 @@ class Heartbeat:
             created_at=f"{minute:%Y-%m-%dT%H:%M:%S}Z",
             text=now.isoformat(),
         )
-        inbox.synthetic_events.add(event, MONITOR, now)
-        inbox.retention.delete_synthetic(HEARTBEAT_DUE, HEARTBEAT_RESOURCE, (now - KEPT).timestamp())
+        self._event_id = inbox.synthetic_events.add(event, MONITOR, now).id
         self._minute = minute
-        return True
+        inbox.retention.delete_synthetic(HEARTBEAT_DUE, HEARTBEAT_RESOURCE, before=(now - KEPT).timestamp())
+        record = None if last is None or last == self._event_id else inbox.events.get(last)
+        if record and (obstacle := _obstacle(record)):
+            raise NoHeartbeat(obstacle)
+        self._report("")
+
+    def try_beat(self) -> None:
+        """Do the same at the time of now, and log when the calls cease and when they resume. Raises nothing."""
+        try:
+            self.beat(self._clock())
+        except (NoHeartbeat, NotifierError, StoreUnavailable) as error:
+            self._report(str(error))
+        except Exception as error:
+            # Such as an inbox that cannot be opened.
+            if self._report(f"{type(error).__name__}: {error}"):
+                log.debug("No heartbeat", exc_info=True)
 
     def _run(self) -> None:
         while not self._stopping.wait(TRY_SECONDS):
-            try:
-                self.beat(self._clock())
-            except (NotifierError, StoreUnavailable) as error:
-                log.warning("No heartbeat: %s", error)
-            except Exception:
-                log.exception("No heartbeat")
+            self.try_beat()
+
+    def _report(self, reason: str) -> bool:
+        """Log the reason that there is no heartbeat, or that there is one again; return whether that is new."""
+        known, self._reason = self._reason, NUMBERS.sub("", reason)
+        if self._reason == known:
+            return False
+        if reason:
+            log.warning("No heartbeat: %s", reason)
+        else:
+            log.warning("Heartbeat resumed")
+        return True
+
+
+def _obstacle(record: EventRecord) -> str:
+    """Return why the event of the last minute has not led to a call; empty if it has."""
+    if record.state == "received":
+        return UNPLANNED
+    job = next((one.job for one in record.jobs if one.job.handler == HEARTBEAT), None)
+    if job is None:
+        return NO_JOB
+    return "" if job.state is JobState.DONE else WAITING.get(job.state) or job.error or job.state.word

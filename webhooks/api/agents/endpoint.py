@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 
-from webhooks.access.visitors import TooManyFailures
 from webhooks.api.agents import protocol
 from webhooks.api.agents.tools import TOOLS
 from webhooks.api.call import Call, Refused
-from webhooks.api.serving import HEADERS, authorize, parse, require_json
+from webhooks.api.serving import authorize, parse, require_json, respond_or_refuse
 from webhooks.clock import utc_now
-from webhooks.errors import StoreUnavailable, UnknownIncident
-from webhooks.problem import problem
+from webhooks.errors import UnknownIncident
 
 if TYPE_CHECKING:
     from webhooks.services import Services
@@ -22,22 +20,12 @@ if TYPE_CHECKING:
 
 def respond(services: Services) -> Response:
     """Return the response to the current request."""
-    try:
+
+    def carry_out() -> Response:
         require_json()
-        call = Call(services, authorize(services, "viewer"), utc_now())
-        response = _respond(call)
-    except Refused as error:
-        response = problem(error.status, str(error))
-        if error.status == 401:
-            response.headers["WWW-Authenticate"] = 'Bearer realm="Tableau Webhooks"'
-    except TooManyFailures as error:
-        response = problem(429, str(error))
-        response.headers["Retry-After"] = str(max(1, round(error.seconds)))
-    except StoreUnavailable as error:
-        response = problem(503, f"The inbox is unavailable: {error}")
-        response.headers["Retry-After"] = "5"
-    response.headers.update(HEADERS)
-    return response
+        return _respond(Call(services, authorize(services, "viewer"), utc_now()))
+
+    return respond_or_refuse(carry_out)
 
 
 def _respond(call: Call) -> Response:

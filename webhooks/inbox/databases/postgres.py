@@ -9,7 +9,20 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
-from sqlalchemy import ColumnElement, Connection, Double, Table, cast, create_engine, event, func, literal, select, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Double,
+    Table,
+    cast,
+    create_engine,
+    event,
+    func,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import DBAPIError
@@ -210,7 +223,10 @@ class PostgresStore(Store):
             yield connection
 
     def size(self) -> int:
-        return int(self.scalar(text("SELECT pg_database_size(current_database())")))
+        return int(self.scalar(select(self.size_sql())))
+
+    def size_sql(self) -> ColumnElement[int]:
+        return func.pg_database_size(func.current_database(), type_=BigInteger)
 
     def listen(self, on_change: Callable[[], None], stopping: Callable[[], bool]) -> None:
         while not stopping():

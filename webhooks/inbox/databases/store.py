@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
-from sqlalchemy import ColumnElement, Connection, Executable, RowMapping, Table
+from sqlalchemy import BigInteger, ColumnElement, Connection, Executable, RowMapping, Table, literal
 
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox.jobs.attempt_sql import AttemptEnd
@@ -187,6 +187,10 @@ class Store(ABC):
     @abstractmethod
     def size(self) -> int:
         """Return the size of the database in bytes."""
+
+    def size_sql(self) -> ColumnElement[int]:
+        """Return an expression for that size, to be read together with other values."""
+        return literal(self.size(), BigInteger)
 
     @abstractmethod
     def listen(self, on_change: Callable[[], None], stopping: Callable[[], bool]) -> None:

@@ -235,7 +235,7 @@ class Events:
                     raise
                 connection.exec_driver_sql("ROLLBACK TO SAVEPOINT incidents")
                 connection.exec_driver_sql("RELEASE SAVEPOINT incidents")
-                log.exception("Runs not recorded: events=%s", [one.event_id for one in about])
+                log.exception("Runs not recorded: %s", ", ".join(f"event={one.event_id}" for one in about))
                 return False
             connection.exec_driver_sql("RELEASE SAVEPOINT incidents")
             return True
