@@ -23,6 +23,7 @@ SECOND_STAGE = tuple(
         "deploy/test_heroku.py",
         "deploy/test_systemd.py",
         "docs/test_commands.py",
+        "docs/test_sessions.py",
         "monitor/test_monitor.py",
         "monitor/test_outages.py",
         "postman",

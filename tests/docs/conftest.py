@@ -54,12 +54,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shell(server: Server, folder: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
-    """Return a function that runs shell lines there, with the documented port replaced by the server's."""
+def shell(server: Server, site: Running, folder: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
+    """Return a function that runs shell lines there, with the documented ports replaced by those of the test."""
     environment = server.environment | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
     def run(lines: str) -> subprocess.CompletedProcess[str]:
-        here = lines.replace("http://127.0.0.1:8000", server.url)
+        here = lines.replace("http://127.0.0.1:8000", server.url).replace("http://127.0.0.1:8100", site.url)
         # `make` would start what already runs in a test.
         here = re.sub(r"(?m)^((?:\w+=\S+ )*)make ", r"\1make --dry-run ", here)
         command = ["bash", "-euo", "pipefail", "-c", here]

@@ -13,23 +13,28 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 FENCE = re.compile(
-    r"(?:^ *<!-- elsewhere: (?P<elsewhere>.+?) -->\n)?^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^ *```$",
+    r"(?:^ *<!-- (?:elsewhere: (?P<elsewhere>.+?)|(?P<capture>capture)) -->\n)?"
+    r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^ *```$",
     re.MULTILINE | re.DOTALL,
 )
 INLINE = re.compile(r"(?<!`)`(?:\.venv/bin/)?(flask [^`]+)`(?!`)")
 END = {"|", "&&", ";", ">", ">>", "||"}
-SHELL = {"", "sh", "console"}
+SHELL = {"sh", "console"}
 
 
 @dataclass(frozen=True)
 class Block:
-    """A block of code; `elsewhere` is the reason why it cannot run in a test, if it cannot."""
+    """A block of code; `elsewhere` is the reason why it cannot run in a test, if it cannot.
+
+    A capture is a message, which tests/notifiers/test_captures.py compares.
+    """
 
     page: Path
     line: int
     language: str
     text: str
     elsewhere: str | None
+    is_capture: bool = False
 
     @cached_property
     def title(self) -> str:
@@ -45,23 +50,23 @@ class Block:
                 yield line
 
 
-def blocks() -> list[Block]:
-    """Return every block that may contain commands."""
+def blocks(*languages: str) -> list[Block]:
+    """Return every block of these languages, or of all."""
     found = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for match in FENCE.finditer(text):
-            if match["language"] in SHELL:
+            if not languages or match["language"] in languages:
                 body = re.sub(rf"(?m)^{match['indent']}", "", match["text"])
                 line = text.count("\n", 0, match.start("text"))
-                found.append(Block(page, line, match["language"], body, match["elsewhere"]))
+                found.append(Block(page, line, match["language"], body, match["elsewhere"], bool(match["capture"])))
     return found
 
 
 def flask_commands() -> dict[str, str]:
     """Return every documented `flask …` command, without its comment, with a place where it occurs."""
     found: dict[str, str] = {}
-    for block in blocks():
+    for block in blocks(*SHELL, "text"):
         for line in block.commands:
             if command := flask_part(line):
                 found.setdefault(command, block.title)

@@ -12,7 +12,7 @@ import pytest
 from flask.testing import FlaskCliRunner
 
 from simulator import Running
-from tests.docs.pages import ROOT, Block, blocks, flask_commands, is_pattern, words_of
+from tests.docs.pages import ROOT, SHELL, Block, blocks, flask_commands, is_pattern, words_of
 from tests.support.server import Server
 from webhooks.app import create_app
 from webhooks.cli.commands import LazyCommand
@@ -21,7 +21,7 @@ from webhooks.config.settings import Settings
 Shell = Callable[[str], subprocess.CompletedProcess[str]]
 
 COMMANDS = flask_commands()
-BLOCKS = blocks()
+BLOCKS = blocks(*SHELL)
 RUNNABLE = [block for block in BLOCKS if block.language == "sh" and not block.elsewhere]
 # Commands that may be run wherever they are documented, because they change nothing.
 READING = re.compile(r"flask (events list|events (show|explain) \d|rules (check|test \w|backtest)|notify list)")

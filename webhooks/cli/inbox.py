@@ -31,9 +31,12 @@ def vacuum(days: float | None) -> None:
 
     box = application.inbox()
     retention = application.settings().retention_days if days is None else days
+    runs = application.settings().run_retention_days
+    ages = [f"{noun} older than {kept:g} days" for noun, kept in (("events", retention), ("runs", runs)) if kept]
+    application.record("delete expired", "events", ", ".join(ages))
     before = box.store.size()
     deleted = cleanup.delete_expired(box, retention)
-    cleanup.delete_expired_runs(box, application.settings().run_retention_days)
+    cleanup.delete_expired_runs(box, runs)
     box.store.reclaim_space()
     after = box.store.size()
     older = f" older than {retention:g} days" if retention else ""

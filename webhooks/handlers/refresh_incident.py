@@ -46,9 +46,14 @@ def refresh_incident(context: Context, params: RefreshIncidentParams) -> None:
             problem = str(error)
     if problem:
         text = context.redact(f"The refresh that {params.by} asked for was not started: {problem}")
-        act = Act("", "note", incident.id, context.now(), SERVER, text=text)
+        act, origin = Act("", "note", incident.id, context.now(), SERVER, text=text), SERVER
     else:
         # Others may have acted until Tableau responded.
         asked_at = context.job.created_at or context.now()
-        act = Act("", "refresh", incident.id, asked_at, params.by, job_luid=job_luid)
-    context.once("act", lambda: context.inbox.incidents.act(params.incident, act, origin=params.origin).id)
+        act, origin = Act("", "refresh", incident.id, asked_at, params.by, job_luid=job_luid), params.origin
+    # The request has a row of the audit log.
+    was_logged = act.kind == "refresh"
+    context.once(
+        "act",
+        lambda: context.inbox.incidents.act(params.incident, act, origin=origin, is_in_audit_log=was_logged).id,
+    )

@@ -51,7 +51,7 @@ def test_replay_with_an_unknown_id_changes_nothing(flask: Run, receive: Receive,
         inbox.jobs.finish(job)
     result = flask("events", "replay", event_id, 999)
     assert result.exit_code == 1
-    assert "Event 999 not found; nothing was replayed" in result.stderr
+    assert "Event 999 not found; nothing was changed" in result.stderr
     assert states(inbox, event_id) == [JobState.DONE] * 2
 
 

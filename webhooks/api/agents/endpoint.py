@@ -17,6 +17,8 @@ from webhooks.errors import UnknownIncident
 if TYPE_CHECKING:
     from webhooks.services import Services
 
+METHODS = ("initialize", "server/discover", "ping", "tools/list", "tools/call")
+
 
 def respond(services: Services) -> Response:
     """Return the response to the current request."""
@@ -57,16 +59,20 @@ def _result(call: Call, asked: protocol.Request) -> dict[str, Any]:
             return {"tools": tools} | (protocol.CACHE if asked.is_stateless else {})
         case "tools/call":
             return _call_tool(call, asked)
-    raise protocol.ProtocolError(
-        protocol.METHOD_NOT_FOUND, f"Unknown method {asked.method[:60]!r}", request_id=asked.id, status=404
-    )
+    words = f"Unknown method {asked.method[:60]!r}. Use one of: {', '.join(METHODS)}."
+    raise protocol.ProtocolError(protocol.METHOD_NOT_FOUND, words, request_id=asked.id, status=404)
 
 
 def _call_tool(call: Call, asked: protocol.Request) -> dict[str, Any]:
     name, arguments = asked.params.get("name"), asked.params.get("arguments") or {}
-    tool = next((one for one in TOOLS if one.name == name and one.is_for(call)), None)
+    tool = next((one for one in TOOLS if one.name == name), None)
     if tool is None:
-        raise protocol.ProtocolError(protocol.INVALID_PARAMS, f"Unknown tool {str(name)[:60]!r}", request_id=asked.id)
+        words = (
+            f"Unknown tool {str(name)[:60]!r}. Use one of: {', '.join(one.name for one in TOOLS if one.is_for(call))}."
+        )
+        raise protocol.ProtocolError(protocol.INVALID_PARAMS, words, request_id=asked.id)
+    if not tool.is_for(call):
+        raise protocol.ProtocolError(protocol.INVALID_PARAMS, tool.refusal(call), request_id=asked.id, status=403)
     try:
         given = arguments if isinstance(arguments, dict) else {"arguments": arguments}
         text, failed = tool.run(call, parse(tool.takes, given)), False

@@ -226,6 +226,13 @@ class Tool:
         """Return whether the visitor may use the tool."""
         return permits(call.visitor.role, self.role) and (call.sees_everything or not self.everything)
 
+    def refusal(self, call: Call) -> str:
+        """Return why the visitor may not use the tool."""
+        person = call.visitor
+        if not permits(person.role, self.role):
+            return f"The role of {person.name} is {person.role}; the tool {self.name} needs the role {self.role}."
+        return f"The tool {self.name} needs a role that is not limited to sites or projects, as {person.name} is."
+
     def as_object(self) -> dict[str, Any]:
         """Return the tool as lists of tools have it."""
         schema = self.takes.model_json_schema()

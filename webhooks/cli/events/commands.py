@@ -1,9 +1,10 @@
-"""`flask events`: list, show and explain events; `replay` and `tail` are separate modules."""
+"""`flask events`: list, show and explain events; `replay`, `dismiss` and `tail` are separate modules."""
 
 from __future__ import annotations
 
 import click
 
+from webhooks.cli.events.dismiss import dismiss
 from webhooks.cli.events.replay import replay
 from webhooks.cli.events.tail import tail
 from webhooks.cli.support import application, options, terminal
@@ -21,6 +22,7 @@ def events() -> None:
 
 
 events.add_command(replay)
+events.add_command(dismiss)
 events.add_command(tail)
 
 

@@ -67,11 +67,11 @@ def replay(
         raise click.UsageError("Which events? Give IDs, --dead, or filters such as --type and --since.")
     inbox = application.inbox()
     if dead:
-        named = _get_events(event_ids) if event_ids else None
+        named = get_events(event_ids) if event_ids else None
         records, summary = _replay_dead(inbox, filters.since, limit, named, yes=yes)
     else:
         filters.check(inbox)
-        records = _get_events(event_ids) if event_ids else list(filters.oldest(inbox, limit + 1))
+        records = get_events(event_ids) if event_ids else list(filters.oldest(inbox, limit + 1))
         if not event_ids and len(records) > limit:
             raise Failure(f"More than {limit} events match; nothing was replayed. Narrow the filters or raise --limit.")
         summary = _replay_events(inbox, [record.event.id or 0 for record in records], yes=yes)
@@ -84,13 +84,32 @@ def replay(
         click.secho("See what happens: flask events tail", dim=True)
 
 
-def _get_events(event_ids: Sequence[int]) -> list[EventRecord]:
+def get_events(event_ids: Sequence[int]) -> list[EventRecord]:
     """Return the events with these ids. Raises Failure if one of them does not exist."""
     found = {event_id: application.find_event(event_id) for event_id in dict.fromkeys(event_ids)}
     missing = [str(event_id) for event_id, record in found.items() if record is None]
     if missing:
-        raise Failure(f"Event {', '.join(missing)} not found; nothing was replayed.")
+        raise Failure(f"Event {', '.join(missing)} not found; nothing was changed.")
     return [record for record in found.values() if record]
+
+
+def dead_jobs(
+    inbox: Inbox, since: datetime | None, events: Sequence[EventRecord] | None
+) -> list[tuple[EventRecord, int]]:
+    """Return the ids of dead jobs with their events, those that died first come first.
+
+    Only jobs that died at or after `since` count, and only jobs of `events` if those are given.
+    """
+    dead = sorted(
+        (
+            (job.job.finished_at or job.job.due_at, record, job.job.id)
+            for record in events or options.Filters(states=(JobState.DEAD.word,)).oldest(inbox)
+            for job in record.jobs
+            if job.job.state is JobState.DEAD
+        ),
+        key=lambda death: death[0],
+    )
+    return [(record, job_id) for at, record, job_id in dead if since is None or at >= since]
 
 
 def _replay_events(inbox: Inbox, event_ids: Sequence[int], *, yes: bool) -> str:
@@ -109,20 +128,8 @@ def _replay_events(inbox: Inbox, event_ids: Sequence[int], *, yes: bool) -> str:
 def _replay_dead(
     inbox: Inbox, since: datetime | None, limit: int, events: Sequence[EventRecord] | None, *, yes: bool
 ) -> tuple[list[EventRecord], str]:
-    """Queue dead jobs, those that died first, and return their events with a sentence about it.
-
-    Only jobs that died at or after `since` count, and only jobs of `events` if those are given.
-    """
-    dead = sorted(
-        (
-            (job.job.finished_at or job.job.due_at, record)
-            for record in events or options.Filters(states=(JobState.DEAD.word,)).oldest(inbox)
-            for job in record.jobs
-            if job.job.state is JobState.DEAD
-        ),
-        key=lambda death: death[0],
-    )
-    dead = [death for death in dead if since is None or death[0] >= since]
+    """Queue dead jobs, those that died first, and return their events with a sentence about it."""
+    dead = dead_jobs(inbox, since, events)
     number = min(len(dead), limit)
     if number > MANY and not yes:
         require_consent(f"Run {count(number, 'dead job')} again?")
@@ -137,7 +144,7 @@ def _replay_dead(
         ):
             queued += batch
             advance(batch)
-    records = {record.event.id: record for _, record in dead[:number]}
+    records = {record.event.id: record for record, _ in dead[:number]}
     if not dead:
         return [], "There are no dead jobs."
     left = f" {len(dead) - queued} more are dead; run the command again for those." if len(dead) > queued else ""

@@ -129,7 +129,7 @@ def act_on(
 
     def act(record: IncidentRecord) -> IncidentRecord:
         new = Act("", kind, record.incident.id, show.now, name, until, application.redact(text.strip()))
-        return application.inbox().incidents.act(record.id, new, origin=application.origin())
+        return application.inbox().incidents.act(record.id, new, origin=application.origin(name))
 
     def done(record: IncidentRecord) -> None:
         if as_json:

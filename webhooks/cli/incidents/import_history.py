@@ -45,6 +45,7 @@ def import_runs(days: float, timeout: float, site_name: str | None) -> None:
     now, deadline = utc_now(), time.monotonic() + timeout
     kept = application.settings().run_retention_days
     since = now - timedelta(days=min(days, kept) if kept else days)
+    application.record("import runs", "runs", f"since {since:%Y-%m-%d %H:%M} UTC")
 
     def import_site(site: Site, tableau: Tableau) -> None:
         minutes = int((now - since).total_seconds() // 60)

@@ -136,7 +136,7 @@ def start(target: Target, by: str) -> tuple[Site, Job]:
             raise Failure(f"Cannot refresh {target.title}: it {reason}.") from None
     if target.incident is not None:
         act = Act("", "refresh", target.incident.incident.id, started_at, by, job_luid=job.luid)
-        application.inbox().incidents.act(target.incident.id, act, origin=application.origin())
+        application.inbox().incidents.act(target.incident.id, act, origin=application.origin(by))
     else:
         subject = f"{target.kind} {target.luid}"
         application.record("refresh", subject, f"{target.name}; Tableau job {job.luid}", by=by)

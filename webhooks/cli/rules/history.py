@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import click
+from flask.cli import with_appcontext
 
 from webhooks.cli.support import application, options, terminal
 from webhooks.cli.support.commands import Command
@@ -26,6 +27,7 @@ STYLES = {"+": "green", "-": "red", "@": "cyan"}
 @click.command(cls=Command)
 @click.argument("version_id", required=False, type=int, metavar="[VERSION]")
 @options.as_json
+@with_appcontext
 def history(version_id: int | None, as_json: bool) -> None:
     """List the versions of the rules, newest first.
 

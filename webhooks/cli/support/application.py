@@ -120,21 +120,26 @@ def site_name(site_luid: str) -> str:
     return next(names, "") if sites.several else ""
 
 
-def origin() -> str:
-    """Return the origin of acts on the command line, for the audit log."""
+def user() -> str:
+    """Return the name of the operating system's user; empty if it has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # KeyError before Python 3.13: a user without an entry, as in some containers
+        return ""
+
+
+def origin(by: str) -> str:
+    """Return the origin of acts on the command line, for the audit log, with the user who acts under another name."""
     from webhooks.inbox.access.audit import COMMAND_LINE  # noqa: PLC0415 - most commands need no database
 
-    return f"{COMMAND_LINE}{socket.gethostname()}"
+    name = user()
+    return f"{COMMAND_LINE}{socket.gethostname()}" + (f" as {name}" if name not in {"", by} else "")
 
 
 def record(act: str, subject: str, details: str = "", *, by: str = "") -> None:
     """Append to the audit log what a command is about to do. Without `by`, the user of the operating system does it."""
-    if not by:
-        try:
-            by = getpass.getuser()
-        except (KeyError, OSError):  # KeyError before Python 3.13: a user without an entry, as in some containers
-            by = "unknown"
-    inbox().audit.record(by=by, origin=origin(), act=act, subject=subject, details=details)
+    by = by or user() or "unknown"
+    inbox().audit.record(by=by, origin=origin(by), act=act, subject=subject, details=details)
 
 
 def redact(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from webhooks.cli.support import application
 from webhooks.cli.support.options import DURATION, UNITS
 from webhooks.clock import parse_time
 
@@ -31,10 +31,9 @@ def author(given: str | None) -> str:
         if not given.strip():
             raise click.BadParameter("The name is empty.", param_hint="--by")
         return given.strip()
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # KeyError before Python 3.13: a user without an entry, as in some containers
-        raise click.UsageError("The user of the operating system has no name. Use --by NAME.") from None
+    if not (name := application.user()):
+        raise click.UsageError("The user of the operating system has no name. Use --by NAME.")
+    return name
 
 
 def end_of(length: str | None, until: str | None, now: datetime, zone: tzinfo) -> datetime | None:

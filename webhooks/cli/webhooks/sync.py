@@ -137,7 +137,7 @@ def _apply(site: Site, planned: Sequence[Change], tableau: Tableau, *, quiet: bo
     outcomes = []
     for outcome in apply_changes(planned, tableau):
         outcomes.append(outcome)
-        result = "failed" if outcome.error else "done"
+        result = f"failed: {_error(outcome)}" if outcome.error else "done"
         application.record(f"{outcome.change.kind.value} webhook", f"webhook {outcome.change.event_type}", result)
         if outcome.error and not quiet:
             click.secho(f"{outcome.change.event_type}: {_error(outcome)}", fg="red", err=True)

@@ -13,10 +13,12 @@ from webhooks.inbox.incidents.updates import refresh_incidents
 from webhooks.incidents import Act
 
 
-def insert_act(store: Store, connection: Connection, incident_id: int, key: str, act: Act, *, origin: str) -> int:
+def insert_act(
+    store: Store, connection: Connection, incident_id: int, key: str, act: Act, *, origin: str | None
+) -> int:
     """Store an act and its row of the audit log, and return its number.
 
-    `key` is the incident's at that time, `origin` where it was done.
+    `key` is the incident's at that time, `origin` where it was done; None: it has a row already.
     """
     values = {
         "incident_id": incident_id,
@@ -33,9 +35,9 @@ def insert_act(store: Store, connection: Connection, incident_id: int, key: str,
         set_due(connection, incident_id, act.until)
     until = f"until {act.until:%Y-%m-%d %H:%M} UTC" if act.until else ""
     details = "; ".join(filter(None, [until, act.text, act.job_luid and f"Tableau job {act.job_luid}"]))
-    append(
-        store, connection, by=act.by, origin=origin, act=act.kind, subject=f"incident {incident_id}", details=details
-    )
+    if origin is not None:
+        row = {"act": act.kind, "subject": f"incident {incident_id}", "details": details}
+        append(store, connection, by=act.by, origin=origin, **row)
     return int(connection.execute(insert(acts).values(values)).inserted_primary_key[0])  # type: ignore[index]
 
 

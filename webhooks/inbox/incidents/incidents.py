@@ -151,10 +151,13 @@ class Incidents:
         rows = self._store.rows(query)
         return {row["resource_luid"]: (row["resource_kind"], row["resource_name"]) for row in rows}
 
-    def act(self, incident_id: int, act: Act, *, origin: str = "server") -> IncidentRecord:
+    def act(
+        self, incident_id: int, act: Act, *, origin: str = "server", is_in_audit_log: bool = False
+    ) -> IncidentRecord:
         """Store an act and what it changes, and let the notices be updated. Raises UnknownIncident.
 
-        `act.id` and `act.incident` are replaced by the stored ones. `origin` is where it was done, for the audit log.
+        `act.id` and `act.incident` are replaced by the stored ones. `origin` is where it was done, for the audit log;
+        what the log had from the moment when it was asked for gets no second row.
         Nothing is stored if the same person has acknowledged it in the same way already: by a second click, for
         example, or a request that was repeated.
         """
@@ -170,7 +173,9 @@ class Incidents:
                 current = (record.incident.state, record.incident.quiet_by, record.incident.quiet_until)
                 if current == ("acknowledged", act.by, act.until):
                     return record, False
-            act_id = insert_act(self._store, connection, incident_id, key, act, origin=origin)
+            act_id = insert_act(
+                self._store, connection, incident_id, key, act, origin=None if is_in_audit_log else origin
+            )
             refresh_incident(self._store, connection, incident_id, cause=f"act {act_id}")
             return self._load(connection, incident_id), True
 
