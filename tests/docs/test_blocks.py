@@ -18,10 +18,10 @@ from notifiers.post.signature import parse_secrets, signed_headers
 from simulator import running
 from tests.dashboard.conftest import app, client, make_app
 from tests.docs.pages import PAGES, ROOT, Block, blocks
-from webhooks import logs
 from webhooks.clock import utc_now
 from webhooks.config import sites_file
 from webhooks.config.settings import Settings
+from webhooks.observability import logs
 from webhooks.registry import registry
 from webhooks.rules import RulesSource, parse
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from webhooks.inbox.server.webhook_checks import CHECKED_AT
 
 from tests.docs.pages import ROOT, Block, blocks
 from tests.support.flask_commands import RunFlask, as_flask_command, command_runner
@@ -25,6 +24,7 @@ from webhooks.config.settings import Settings
 from webhooks.context import CONDITIONS
 from webhooks.event import parse
 from webhooks.inbox import Inbox, IncidentRecord, ResourceDetails
+from webhooks.inbox.server.webhook_checks import CHECKED_AT
 from webhooks.incidents import Act, DestinationPolicy, Policy, RunEvidence, WeeklyPeriod
 from webhooks.job import NewJob
 from webhooks.services import Services
@@ -59,7 +59,7 @@ CHANGING = (
 
 
 class World:
-    """What an inbox has had by a time between eight and nine, in the zone in which it is that time now."""
+    """An inbox at a time between eight and nine, in the zone in which it is that time now."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -175,7 +175,7 @@ def shown(world: World) -> dict[str, int]:
     for clock in ("02:14", "06:14"):
         reason = "column net_amount is gone"
         world.refreshed("Failed", "Month End Close", clock, reason, ("Finance", "Ben Duarte (ben@acme.example)"))
-    phone = DestinationPolicy("twilio:+15550100", after=timedelta(minutes=30))
+    phone = DestinationPolicy("twilio:+15550100", after=timedelta(hours=12))
     world.notify("Month End Close", DestinationPolicy("slack:#finance-data"), phone, sent=1)
     world.act("acknowledge", "Month End Close", "ben", "10:00", "waiting for the DBA")
     for job in world.inbox.jobs.claim("host:1:docs", 10, 60):
@@ -323,6 +323,6 @@ def test_session_prints_what_is_shown(block: Block, command: str, output: str, w
     words = [str(numbers.get(word, word)) for word in shlex.split(command)[1:]]
     ended = world.flask(*words)
     assert ended.exit_code in {0, 1}, ended.output
-    # A line with … stands for those that are left out.
+    # A line with … is where the page leaves some out.
     expected = re.escape(skeleton(output)).replace(r"\ …", r".*").replace("…", ".*")
     assert re.fullmatch(expected, skeleton(ended.output)), f"{block.title}\n{ended.output}"

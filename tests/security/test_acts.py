@@ -147,7 +147,7 @@ def test_below_the_role_nothing_is_done_and_the_answer_names_it(stage: Stage) ->
 
 
 def test_messengers_refuse_strangers(stage: Stage) -> None:
-    """What is not signed, comes from another organization, from a number that was not notified, or may not refresh."""
+    """Unsigned requests, other organizations, numbers that were not notified, and people who may not refresh."""
     number = stage.fail_refresh().id
     buttons = stage.buttons(number, 0)
     last = stage.last_row()
