@@ -165,7 +165,7 @@ WAYS = (
     ),
     Way(
         "Slack",
-        "members of the workspace; Refresh again: `operators` of [`[access]`](rules.md#access)",
+        "members of the workspace; Refresh again: `operators` of [`[access]`](rules.md#who-may-act)",
         "name and e-mail address; at the first press name and id",
         "Slack",
     ),
