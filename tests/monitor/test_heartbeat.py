@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import socket
 import sqlite3
+import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +19,7 @@ from pydantic import SecretStr
 from werkzeug.serving import make_server
 
 from notifiers import NotifierError, Notifiers
+from tests.support.certificates import issue
 from webhooks.app import create_app
 from webhooks.config.settings import Settings
 from webhooks.context import Context, call
@@ -221,6 +223,20 @@ def test_log_says_once_why_there_is_none(way: Way, caplog: pytest.LogCaptureFixt
     assert pass_minutes(20, 21) == ["Heartbeat resumed"]
 
 
+def test_log_says_once_that_the_database_is_unavailable(way: Way, caplog: pytest.LogCaptureFixture) -> None:
+    """Its errors differ from time to time."""
+    errors = iter(("database is locked", "the database did not commit within 2 s"))
+
+    def unavailable() -> Inbox:
+        raise StoreUnavailable(next(errors))
+
+    heartbeat = Heartbeat(unavailable, way.hook, clock=lambda: START)
+    heartbeat.try_beat()
+    heartbeat.try_beat()
+    lines = [record.getMessage() for record in caplog.records if record.name == "webhooks.monitor.heartbeat"]
+    assert lines == ["No heartbeat: events cannot be stored: database is locked"]
+
+
 def test_clock_that_jumps_leads_to_no_false_alarm(way: Way) -> None:
     """Minutes that come again have calls again."""
     for minute in (*range(5), *range(2, 7), 500, 501):
@@ -228,3 +244,30 @@ def test_clock_that_jumps_leads_to_no_false_alarm(way: Way) -> None:
         way.plan()
         way.run(60 * minute + 6)
     assert len(way.calls) == 12
+
+
+def test_certificate_that_is_not_trusted_stops_it(way: Way, tmp_path: Path) -> None:
+    """The reason is that of the job, which is not dead-lettered; the address is a secret."""
+    files = issue(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.chain, files.key)
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+
+        def refuse() -> None:
+            connection, _ = listener.accept()
+            with suppress(OSError), connection:
+                context.wrap_socket(connection, server_side=True).close()
+
+        thread = threading.Thread(target=refuse, daemon=True)
+        thread.start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/ping/secret-uuid"
+        way.settings = way.settings.model_copy(update={"heartbeat_url": SecretStr(url)})
+        way.beat(5)
+        way.plan()
+        (reason,) = way.run(6)
+        thread.join()
+    assert reason.startswith("not sent: ")
+    assert "certificate" in reason
+    assert "secret-uuid" not in reason
+    with pytest.raises(NoHeartbeat, match=r"not sent: .*certificate"):
+        way.beat(65)

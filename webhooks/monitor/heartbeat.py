@@ -114,27 +114,29 @@ class Heartbeat:
         """Do the same at the time of now, and log when the calls cease and when they resume. Raises nothing."""
         try:
             self.beat(self._clock())
-        except (NoHeartbeat, NotifierError, StoreUnavailable) as error:
+        except NoHeartbeat as error:
             self._report(str(error))
+        except NotifierError as error:
+            self._report(f"the receiver does not respond: {error}", stage="receiver")
+        except StoreUnavailable as error:
+            self._report(f"events cannot be stored: {error}", stage="database")
         except Exception as error:
-            # Such as an inbox that cannot be opened.
-            if self._report(f"{type(error).__name__}: {error}"):
-                log.debug("No heartbeat", exc_info=True)
+            self._report(f"{type(error).__name__}: {error}")
+            log.debug("No heartbeat", exc_info=True)
 
     def _run(self) -> None:
         while not self._stopping.wait(TRY_SECONDS):
             self.try_beat()
 
-    def _report(self, reason: str) -> bool:
-        """Log the reason that there is no heartbeat, or that there is one again; return whether that is new."""
-        known, self._reason = self._reason, NUMBERS.sub("", reason)
+    def _report(self, reason: str, stage: str = "") -> None:
+        """Log the reason that there is no heartbeat, once for each `stage`, or that there is one again."""
+        known, self._reason = self._reason, stage or NUMBERS.sub("", reason)
         if self._reason == known:
-            return False
+            return
         if reason:
             log.warning("No heartbeat: %s", reason)
         else:
             log.warning("Heartbeat resumed")
-        return True
 
 
 def _obstacle(record: EventRecord) -> str:
