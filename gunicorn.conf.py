@@ -15,6 +15,7 @@ from pathlib import Path
 
 import gunicorn
 from gunicorn.config import ForwardedAllowIPS
+from gunicorn.errors import HaltServer
 
 # gunicorn may be started in another folder, with --config; everything relative is below the project's root.
 chdir = str(Path(__file__).resolve().parent)
@@ -25,12 +26,14 @@ if "webhooks" not in sys.modules:
     # take a fifth of the time until then.
     gc.disable()
 
+from webhooks.app import check_handlers  # noqa: E402 - needs the path above
 from webhooks.config import environment  # noqa: E402 - as above
 from webhooks.config.settings import Settings, load_environment, web_concurrency  # noqa: E402 - as above
 from webhooks.gunicorn.processes import BootCode, known_database, serving_flags  # noqa: E402 - as above
 from webhooks.gunicorn.reception import REQUEST_SECONDS  # noqa: E402 - as above
 from webhooks.gunicorn.sharing_worker import ABSENT, SUPPORTED, SharingWorker, choose_worker_class  # noqa: E402 - as above
-from webhooks.observability import logs  # noqa: E402 - needs the path above
+from webhooks.inbox.migrate import is_current  # noqa: E402 - as above
+from webhooks.observability import logs  # noqa: E402 - as above
 
 # Seconds in which a client must send its whole request; gunicorn's own worker waits so long for each part of it.
 CLIENT_SECONDS = int(REQUEST_SECONDS)
@@ -97,8 +100,8 @@ bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{sett
 secure_scheme_headers = {}
 forwarder_headers = ""
 worker_class = choose_worker_class(gunicorn.__version__)
-# The application is built once, before the fork: this halves the start-up, and the processes share the memory. It opens
-# no connection and starts no thread before it is used.
+# The application is built once, before the fork, so that the processes share the memory. It opens no connection and
+# starts no thread before it is used. See docs/decisions/035-first-process.md.
 preload_app = True
 threads = 8
 worker_connections = max(2 * threads, min(MAX_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2))
@@ -150,7 +153,6 @@ def when_ready(server):
     # The garbage collector would write into the pages of all objects that are loaded by now, and so copy them in every
     # process, https://docs.python.org/3/library/gc.html#gc.freeze
     gc.freeze()
-    gc.enable()
 
 
 def distinguish_boot_errors(server):
@@ -164,12 +166,16 @@ def distinguish_boot_errors(server):
 
 
 def migrate(server):
-    """Migrate the inbox in a separate process, which a signal to the server ends.
+    """Migrate the inbox if it is not current, in a separate process, which a signal to the server ends.
 
     The memory of the migration is returned to the system, and it may take longer than a worker may be silent.
     """
     services = server.app.wsgi().extensions["webhooks"]
-    services.known_database = known = known_database(settings.database_url.get_secret_value())
+    url = settings.database_url.get_secret_value()
+    services.known_database = known = known_database(url)
+    if (server.cfg.uid, server.cfg.gid) == (os.geteuid(), os.getegid()) and is_current(url):
+        known.exists = True
+        return
     child = multiprocessing.get_context("fork").Process(target=open_inbox, args=(server, services))
     with stop_signals() as received:
         child.start()
@@ -221,12 +227,34 @@ def open_inbox(server, services):
     sys.exit(0 if exists else 1)
 
 
-def pre_fork(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
-    """Give the new process a free place among the connection counts."""
+def pre_fork(server, worker):
+    """Give the new process a free place among the connection counts, and all imports unless it is the first."""
+    if not starts_alone(worker):
+        complete_start(server)
     serving_flags.add(worker)
     worker.place = places.pop() if places else 0
     SharingWorker.connections[worker.place] = 0
     worker.known_database = known_database(settings.database_url.get_secret_value())
+
+
+def starts_alone(worker):
+    """Return whether the process serves before rules and handlers are imported, which it does itself meanwhile."""
+    return isinstance(worker, SharingWorker) and worker.age == 1
+
+
+def complete_start(server):
+    """Import and check in the master process, which the first process did not wait for; an error ends the server."""
+    services = server.app.wsgi().extensions["webhooks"]
+    if services.checked:
+        return
+    try:
+        check_handlers(services)
+    except RuntimeError as error:
+        print(f"\nError: {error}\n", file=sys.stderr, flush=True)
+        raise HaltServer("Rules or handlers are invalid.", 1) from None
+    # As above.
+    gc.freeze()
+    gc.enable()
 
 
 def child_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
@@ -249,7 +277,12 @@ def post_worker_init(worker):
     # Before the first job runs, which may end this process.
     serving_flags.set(worker, True)
     try:
-        services.start_worker()
+        if starts_alone(worker):
+            # An inbox that cannot be used ends the process before it serves.
+            services.inbox.events  # noqa: B018 - opened
+            worker.start_in_background(lambda: start_alone(worker, services))
+        else:
+            services.start_worker()
     except RuntimeError:
         # A setting is wrong, or the inbox was made by a newer version: no process can start.
         serving_flags.set(worker, existed)
@@ -275,9 +308,22 @@ def post_worker_init(worker):
     signal.siginterrupt(signal.SIGTERM, False)
 
 
+def start_alone(worker, services):
+    """Start the embedded worker while the process serves; what it imports is shared by all processes but this one."""
+    if worker.cfg.workers == 1:
+        # The master process imports nothing, so this one logs the warnings.
+        check_handlers(services)
+    services.start_worker()
+    services.import_parts()
+    gc.freeze()
+    gc.enable()
+
+
 def worker_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
     """Stop the embedded worker within the rest of its time, and then what its handlers have started."""
     if getattr(worker, "wsgi", None) is not None:
+        if starts_alone(worker):
+            worker.await_start()
         since = getattr(worker, "stopped_at", time.monotonic())
         worker.wsgi.extensions["webhooks"].stop(max(0.0, since + JOB_GRACE_SECONDS - time.monotonic()))
         # Not SIGTERM: a forked process has this one's handler of it, and the time to stop is over.

@@ -10,11 +10,12 @@ if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
     collect_rarely()
 
 from webhooks.app import create_app, develop
-from webhooks.config.environment import require_gunicorn_configuration
+from webhooks.config import environment
 
 try:
-    require_gunicorn_configuration()
-    app = create_app()
+    environment.require_gunicorn_configuration()
+    # gunicorn.conf.py completes the start once the first process serves.
+    app = create_app(complete=not environment.gunicorn_is_configured)
 except RuntimeError as error:
     if __name__ != "__main__":
         raise

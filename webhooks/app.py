@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 SHORTEST_PASSWORD = 12
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: Settings | None = None, *, complete: bool = True) -> Flask:
     """Return the application. Without `settings` they are read from the environment and `.env`.
 
     Raises RuntimeError with everything that is missing for the sign-in to Tableau, or with every error in the rules
@@ -46,7 +46,10 @@ def create_app(settings: Settings | None = None) -> Flask:
 
         routes.register(app, services)
     cli.register(app)
-    if not is_flask_command():
+    if not complete:
+        check_settings(services)
+        services.import_receiver()
+    elif not is_flask_command():
         check_startup(services)
     elif (run := click.get_current_context(silent=True)) and run.command is run_command:
         _prepare_flask_run(run, services)
@@ -99,19 +102,36 @@ def _prepare_flask_run(context: click.Context, services: Services) -> None:
 
 def check_startup(services: Services) -> None:
     """Fail at startup instead of at the first event, and log what is probably a mistake. Raises RuntimeError."""
+    check_settings(services)
+    check_handlers(services)
+
+
+def check_settings(services: Services) -> None:
+    """Check what needs neither rules nor handlers, as `check_startup` does. Raises RuntimeError."""
+    services.settings.require_tableau()
+    services.settings.require_durable()
+    TRACING.configure(enabled=services.settings.traces)
+    warnings = misspelt_variables() + check_sign_in(services.settings)
+    if not services.settings.webhook_tokens():
+        warnings.append("WEBHOOK_TOKEN is empty: anyone who knows the URL can send events")
+    elif services.settings.has_short_token():
+        warnings.append("WEBHOOK_TOKEN is short and could be guessed: use at least 32 characters")
+    for warning in warnings:
+        log.warning("%s", warning)
+
+
+def check_handlers(services: Services) -> None:
+    """Check rules and handlers, and import what serves requests and runs jobs. Raises RuntimeError."""
     from webhooks.registry import RegistrationError  # noqa: PLC0415 - most commands need neither rules nor handlers
     from webhooks.rules import RulesError  # noqa: PLC0415
 
-    services.settings.require_tableau()
-    services.settings.require_durable()
     services.import_parts()
-    TRACING.configure(enabled=services.settings.traces)
     if services.signing_secret:
         from notifiers.slack.interactions import is_signed  # noqa: PLC0415 - only with a signing secret
 
         # slack_sdk is slow to import, and presses have to be answered at once.
         is_signed(services.signing_secret, b"", "0", "v0=", 0)
-    warnings = misspelt_variables()
+    warnings: list[str] = []
     try:
         warnings += [*services.rules.warnings, *(f"handler {one}" for one in services.registry.warnings())]
     except RegistrationError as error:
@@ -121,13 +141,9 @@ def check_startup(services: Services) -> None:
         if not services.has_stored_rules():
             raise RuntimeError(str(error)) from error
         log.error("Rules file invalid, the server starts with the rules in force: %s", error.in_one_line)  # noqa: TRY400 - the message lists the errors
-    warnings += check_sign_in(services.settings)
-    if not services.settings.webhook_tokens():
-        warnings.append("WEBHOOK_TOKEN is empty: anyone who knows the URL can send events")
-    elif services.settings.has_short_token():
-        warnings.append("WEBHOOK_TOKEN is short and could be guessed: use at least 32 characters")
     for warning in warnings:
         log.warning("%s", warning)
+    services.checked = True
 
 
 def check_sign_in(settings: Settings) -> list[str]:

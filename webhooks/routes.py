@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
@@ -15,15 +16,16 @@ from webhooks.clock import utc_now
 from webhooks.dashboard import blueprint
 from webhooks.event import Event
 from webhooks.inbound import pagerduty_events, slack_interactions, sms_replies, sms_status
-from webhooks.inbound.slack_presses import recorder
-from webhooks.incidents import Act
 from webhooks.problem import problem, problem_of
 
+# Incidents are imported with the first act: a server that starts does not wait for them.
 if TYPE_CHECKING:
     from notifiers.pagerduty.reports import AlertReport
     from notifiers.twilio.replies import Reply
     from notifiers.twilio.status import StatusReport
+    from webhooks.inbound.slack_presses import Target
     from webhooks.inbox import Receipt
+    from webhooks.incidents import Act
     from webhooks.incidents.sms_commands import Command
     from webhooks.services import Services
 
@@ -66,12 +68,18 @@ def _register_messengers(app: Flask, services: Services) -> None:
         return services.inbox.sms_status.record(message_id, report.sid, f"twilio:{report.to}", reason)
 
     def record_report(report: AlertReport) -> str:
+        from webhooks.incidents import Act  # noqa: PLC0415 - see above
+
         resolved = "Resolved in PagerDuty." if report.event_type == RESOLVED else ""
         act = Act("", "acknowledge", "", utc_now(), f"{services.redact(report.person)} (PagerDuty)", text=resolved)
         changed = services.inbox.presses.record_alert(report.key, report.alert, act, origin="PagerDuty")
         return "repeated request" if changed is None else f"acknowledged {changed}"
 
-    record_press = recorder(lambda: services.inbox.presses)
+    def record_press(key: str, target: Target, params: Mapping[str, Any], act: Act | None) -> str | None:
+        from webhooks.inbound.slack_presses import recorder  # noqa: PLC0415 - see above
+
+        return recorder(lambda: services.inbox.presses)(key, target, params, act)
+
     app.register_blueprint(slack_interactions.create_blueprint(record_press, services.signing_secret))
     token = settings.notifier_variables()["TWILIO_AUTH_TOKEN"]
     reply_token = token if settings.sms_replies else ""

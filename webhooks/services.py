@@ -71,10 +71,13 @@ class Services:
         self.settings = settings
         # Which databases this process may migrate; commands restrict it before they open the inbox.
         self.migrate: Migrate | None = None
+        # Whether rules and handlers were checked, and all parts imported.
+        self.checked = False
         # What other processes of the same server know about the inbox.
         self.known_database: KnownDatabase | None = None
         self.lock = threading.RLock()
         self._worker: Worker | None = None
+        self._claims = True
         self._heartbeat: Heartbeat | None = None
         self._monitors: list[Monitor] = []
         self._socket_mode: SocketMode | None = None
@@ -380,6 +383,17 @@ class Services:
                 log.warning("%s", warning)
         self._rules_warnings = warnings
 
+    def import_receiver(self) -> None:
+        """Import what a process needs to acknowledge its first event, before it forks."""
+        driver = "sqlite" if self.settings.database_url.get_secret_value().startswith("sqlite") else "postgres"
+        for name in (
+            "observability.metrics",
+            "inbox.server.counters",
+            "inbox.events.events",
+            f"inbox.databases.{driver}",
+        ):
+            import_module(f"webhooks.{name}")
+
     def import_parts(self) -> None:
         """Import what serves requests and runs jobs, before processes fork: they share it, and no request waits for it.
 
@@ -412,6 +426,9 @@ class Services:
             self._heartbeat.start()
         if self.settings.worker_threads and self._worker is None:
             self._worker = self.worker()
+            if not self._claims:
+                # The process was stopped meanwhile.
+                self._worker.stop_claiming()
             self._worker.start()
             self.start_monitor()
             # Neither the first response nor the first job waits for the client and its HTTP library.
@@ -474,6 +491,7 @@ class Services:
 
     def stop_claiming(self) -> None:
         """Let the embedded worker take no more jobs. Returns at once, so that a signal handler may call it."""
+        self._claims = False
         if self._worker is not None:
             self._worker.stop_claiming()
 

@@ -39,6 +39,25 @@ INCIDENTS = {
     "webhooks.inbox.notices.notices",
 }
 
+# What a server imports while its first process serves.
+NOT_FOR_THE_FIRST_EVENT = {
+    "alembic",
+    "requests",
+    "rich",
+    "slack_sdk",
+    "tableau_rest.transport",
+    "webhooks.api.operations",
+    "webhooks.context",
+    "webhooks.dashboard.pages",
+    "webhooks.handlers",
+    "webhooks.incidents",
+    "webhooks.monitor",
+    "webhooks.planner",
+    "webhooks.registry",
+    "webhooks.rules",
+    "webhooks.worker",
+}
+
 
 def imported(words: tuple[str, ...], settings: Settings) -> set[str]:
     """Return the modules that `flask` with these words imports."""
@@ -131,6 +150,29 @@ def test_commands_collect_no_garbage_and_close_the_inbox(tmp_path: Path) -> None
     assert frozen > 0
     assert collections == 0
     assert {path.name for path in tmp_path.iterdir()} == {"inbox.sqlite3", "inbox.sqlite3.lock"}
+
+
+def test_first_process_of_a_server_is_forked_with_what_it_needs_to_acknowledge(tmp_path: Path) -> None:
+    """Nothing else delays the first response; the master process imports the rest before it forks further processes."""
+    code = (
+        "import gunicorn.arbiter, runpy, sys; runpy.run_path('gunicorn.conf.py'); from index import app\n"
+        "print(*sys.modules)\n"
+        "from webhooks.app import check_handlers; check_handlers(app.extensions['webhooks'])\n"
+        "print(*sys.modules)"
+    )
+    site = {"TABLEAU_DOMAIN": "http://127.0.0.1:9", "TABLEAU_PAT_NAME": "a", "TABLEAU_PAT_SECRET": "b"}
+    environment = {**os.environ, **site, "DATABASE_URL": f"sqlite:///{tmp_path / 'inbox.sqlite3'}"}
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, check=True, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    first, complete = (set(line.split()) for line in ended.stdout.splitlines()[-2:])
+    assert NOT_FOR_THE_FIRST_EVENT & first == set()
+    assert {"webhooks.receiver", "webhooks.inbox.events.events", "webhooks.inbox.databases.sqlite"} <= first
+    assert {
+        "webhooks.worker.worker",
+        "webhooks.handlers.notify",
+        "webhooks.rules",
+        "webhooks.monitor.checks",
+    } <= complete
 
 
 def test_servers_import_the_inbox_before_they_fork(tmp_path: Path) -> None:

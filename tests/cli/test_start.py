@@ -28,12 +28,13 @@ def start(*words: str, **variables: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("command", [GUNICORN, ("index.py",)])
-def test_invalid_rules_end_the_start_with_every_error(command: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("command", "processes"), [(GUNICORN, 2), (GUNICORN, 1), (("index.py",), 1)])
+def test_invalid_rules_end_the_start_with_every_error(command: tuple[str, ...], processes: int, tmp_path: Path) -> None:
     """Every error of the file is printed without a traceback, and the exit code is 1."""
     file = tmp_path / "rules.toml"
     file.write_text('[[rule]]\nname = "A"\non = "*"\nnotfy = "slack"\n', encoding="utf-8")
-    ended = start(*command, **SITE, RULES_FILE=file, DATABASE_URL=f"sqlite:///{tmp_path / 'inbox.sqlite3'}")
+    given = {"RULES_FILE": file, "DATABASE_URL": f"sqlite:///{tmp_path / 'inbox.sqlite3'}"}
+    ended = start(*command, **SITE, **given, WEB_CONCURRENCY=processes)
     assert ended.returncode == 1
     assert 'rule 1 "A" (line 4): notfy is not known; did you mean notify?' in ended.stderr
     assert "Traceback" not in ended.stderr

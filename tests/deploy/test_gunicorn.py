@@ -86,12 +86,14 @@ def test_each_process_has_its_own_place(monkeypatch: pytest.MonkeyPatch) -> None
     """Places are unique while processes are replaced, and free again afterwards."""
     monkeypatch.setenv("WEB_CONCURRENCY", "2")
     settings = configuration()
+    services = SimpleNamespace(checked=True)
+    server = SimpleNamespace(app=SimpleNamespace(wsgi=lambda: SimpleNamespace(extensions={"webhooks": services})))
     workers = [SimpleNamespace() for _ in range(4)]
     for worker in workers:
-        settings["pre_fork"](None, worker)
+        settings["pre_fork"](server, worker)
     assert sorted(worker.place for worker in workers) == [0, 1, 2, 3]
     settings["child_exit"](None, workers[1])
-    settings["pre_fork"](None, newcomer := SimpleNamespace())
+    settings["pre_fork"](server, newcomer := SimpleNamespace())
     assert newcomer.place == workers[1].place
 
 

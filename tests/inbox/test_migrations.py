@@ -27,6 +27,7 @@ from webhooks.inbox.all_tables import metadata
 from webhooks.inbox.dump_schema import dump_schema
 from webhooks.inbox.events.tables import events
 from webhooks.inbox.indexes import PARTIAL_INDEXES
+from webhooks.inbox.migrate import is_current
 from webhooks.job import Job, NewJob
 from webhooks.worker.worker import Worker
 
@@ -241,3 +242,29 @@ def _migrate(url: str, revision: str) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
     engine.dispose()
+
+
+def test_current_sqlite_inbox_is_known_without_opening_it(tmp_path: Path) -> None:
+    """A server does not start a process to migrate it; whatever else is at the address is uncertain and not changed."""
+    database = tmp_path / "inbox.sqlite3"
+    url = f"sqlite:///{database}"
+    assert not is_current(url)
+    assert list(tmp_path.iterdir()) == []
+    database.touch()
+    log = tmp_path / "inbox.sqlite3-wal"
+    log.write_bytes(b"events")
+    assert not is_current(url)
+    assert log.read_bytes() == b"events"
+    log.unlink()
+    database.unlink()
+    Inbox.open(url).close()
+    assert is_current(url)
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    assert not is_current(url)
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("DROP TABLE alembic_version")
+    assert not is_current(url)
+    database.write_bytes(b"no database" * 1000)
+    assert not is_current(url)
+    assert not is_current("postgresql+psycopg://nowhere.invalid/inbox")

@@ -19,7 +19,6 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     ValidationError,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -272,11 +271,11 @@ class Settings(NotifierSettings):
             raise ValueError(value.message)  # noqa: TRY004 - pydantic reports ValueError
         return value
 
-    @field_validator("*")
+    @field_validator(*(name for name in NotifierSettings.model_fields if name.endswith("_api_url")))
     @classmethod
-    def _validate_api_urls(cls, value: Any, info: ValidationInfo) -> Any:
+    def _validate_api_urls(cls, value: str) -> str:
         """Refuse an address of a notifier's API that no request can be sent to."""
-        if str(info.field_name).endswith("_api_url") and not API_URL.fullmatch(value):
+        if not API_URL.fullmatch(value):
             raise ValueError(f"{value!r} is not an address; write one that begins with https:// and has a host")
         return value
 
@@ -287,15 +286,13 @@ class Settings(NotifierSettings):
             raise ValueError(f"it could be guessed; use at least {SHORTEST_TOKEN} characters, better 32")
         return secret
 
-    @field_validator("*")
+    @field_validator("slack_app_token")
     @classmethod
-    def _validate_app_token(cls, value: Any, info: ValidationInfo) -> Any:
+    def _validate_app_token(cls, token: SecretStr) -> SecretStr:
         """Refuse the bot's token, or the signing secret, in place of the app's."""
-        if info.field_name == "slack_app_token":
-            token = value.get_secret_value()
-            if token and not token.startswith("xapp-"):
-                raise ValueError("is not an app-level token, which begins with xapp-")
-        return value
+        if token.get_secret_value() and not token.get_secret_value().startswith("xapp-"):
+            raise ValueError("is not an app-level token, which begins with xapp-")
+        return token
 
     @field_validator("tableau_domain")
     @classmethod

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import (
@@ -22,8 +23,10 @@ from werkzeug.exceptions import (
 from notifiers.slack.interactions import InvalidInteraction, is_signed, parse_press
 from webhooks.errors import StoreUnavailable
 from webhooks.inbound.signed_request import FORM, RETRY_AFTER_SECONDS, Refusals, read_body
-from webhooks.inbound.slack_presses import Record, store_press
 from webhooks.webhook_url import INTERACTIONS_PATH
+
+if TYPE_CHECKING:
+    from webhooks.inbound.slack_presses import Record
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +65,8 @@ class Interactions:
             raise Unauthorized("The request is not signed with SLACK_SIGNING_SECRET, or it is older than 5 minutes.")
         if request.mimetype != FORM:
             raise UnsupportedMediaType(f"The content type must be {FORM}.")
+        from webhooks.inbound.slack_presses import store_press  # noqa: PLC0415 - incidents delay the start of a server
+
         try:
             press = parse_press(body)
         except InvalidInteraction as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response
 from werkzeug.exceptions import (
@@ -19,8 +20,10 @@ from werkzeug.exceptions import (
 from notifiers.twilio.replies import InvalidReply, Reply, parse_reply
 from webhooks.errors import StoreUnavailable
 from webhooks.inbound.signed_request import RETRY_AFTER_SECONDS, Refusals, read_twilio_form
-from webhooks.incidents.sms_commands import Command, parse_command
 from webhooks.webhook_url import REPLIES_PATH
+
+if TYPE_CHECKING:
+    from webhooks.incidents.sms_commands import Command
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +31,7 @@ log = logging.getLogger(__name__)
 EMPTY = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 
 # Stores a reply, by its sender and what it asks for, and returns the outcome.
-Record = Callable[[Reply, Command], str]
+Record = Callable[[Reply, "Command"], str]
 
 
 def create_blueprint(record: Record, token: str, public_url: str) -> Blueprint:
@@ -55,6 +58,8 @@ class SmsReplies:
         """Store the reply and return an empty document after the commit. Raises an HTTPException for all else."""
         if not self._token:
             raise NotFound("Replies by SMS are not configured: set SMS_REPLIES.")
+        from webhooks.incidents.sms_commands import Command, parse_command  # noqa: PLC0415 - they delay the start of a server
+
         fields = read_twilio_form(self._url, self._token)
         try:
             reply = parse_reply(fields)
