@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from notifiers import Link, Message, NotifierError, Table, Timestamp
-from tableau_rest import BadRequest, NotFound
+from tableau_rest import BadRequest, NotFound, PersonalAccessToken, Tableau, TableauError
 from tests.support.simulated_actions import Simulation
 from webhooks.clock import utc_now
 from webhooks.context import call
@@ -142,6 +145,32 @@ def test_queries_of_jobs_have_a_limit(simulation: Simulation) -> None:
     simulation.run(event, 'notify = "slack"\neach = true')
     assert "used its share of the queries of jobs that Tableau allows an hour" in simulation.text
     assert requests(simulation)["jobs"] == 0
+
+
+def test_content_and_job_of_a_failure_are_requested_at_the_same_time(simulation: Simulation) -> None:
+    """Neither request waits for the response of the other, and an error that may pass fails the attempt."""
+    (event,) = failures(simulation, NAMES[:1])
+    both = threading.Barrier(2)
+
+    @contextmanager
+    def observe(_method: str, path: str) -> Iterator[Callable[[int], object]]:
+        if path.endswith((f"/workbooks/{event.resource_luid}", "/jobs")):
+            both.wait(60)
+        yield str
+
+    config = simulation.running.world.config
+    credential = PersonalAccessToken(config.pat_name, config.pat_secret)
+    simulation.tableau = Tableau(simulation.running.url, config.content_url, credential, observe=observe)
+    job = simulation.job(event, 'notify = "slack"\neach = true')
+    fault = simulation.inject(kind="error", path="/jobs/", status=500)
+    with pytest.raises(TableauError):
+        call(registry.handler("notify"), simulation.context(job))
+    simulation.running.world.faults.remove(fault)
+    both.reset()
+    simulation.tableau = Tableau(simulation.running.url, config.content_url, credential, observe=observe)
+    call(registry.handler("notify"), simulation.context(job))
+    assert "Reason" in simulation.text
+    assert both.n_waiting == 0
 
 
 def test_attempt_that_only_has_to_send_asks_tableau_for_nothing(simulation: Simulation) -> None:

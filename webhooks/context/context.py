@@ -22,7 +22,7 @@ from webhooks.context.delivery import Delivery, PictureSource, as_message
 from webhooks.context.job_log import JobLog
 from webhooks.context.lookup import Lookup, look_up, resource_luid
 from webhooks.context.projects import ProjectPath, find_path
-from webhooks.context.shared_lookups import MAX_AGE, shared_lookups
+from webhooks.context.shared_lookups import not_before, shared_lookups
 from webhooks.destinations import resolve_default
 from webhooks.errors import LeaseLost, Permanent, RetryLater
 from webhooks.event import Event
@@ -32,6 +32,8 @@ from webhooks.rules.access import Access
 from webhooks.validation import describe_values
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from tableau_rest import Tableau
     from tableau_rest.models import Job as TableauJob
     from tableau_rest.models import Reference, User
@@ -85,6 +87,8 @@ class Context:
         self._access = access
         self._make_tableau = tableau
         self._notified: Counter[str] = Counter()
+        # Set if the job behind a failed refresh was requested together with the content.
+        self.requested_job: Future[TableauJob | None] | None = None
 
     @property
     def event(self) -> Event:
@@ -120,15 +124,13 @@ class Context:
 
         Raises an error that may pass, such as an outage of Tableau, unless this is the last attempt.
         """
-        event, now = self.event, self.now()
-        # A refresh does not change what it refreshes. Any other event may report the very change.
-        not_before = now - MAX_AGE if event.type.refresh else event.received_at or now
+        now = self.now()
 
         def find(tableau: Tableau, kind: str, luid: str) -> Any:
-            shared = shared_lookups(tableau)
-            return shared.content(tableau, kind, luid, now=now, not_before=not_before, waiting=self._waiting)
+            shared, since = shared_lookups(tableau), not_before(self.event, now)
+            return shared.content(tableau, kind, luid, now=now, not_before=since, waiting=self._waiting)
 
-        return look_up(event, lambda: self.tableau, find, last_attempt=self.last_attempt)
+        return look_up(self.event, lambda: self.tableau, find, last_attempt=self.last_attempt)
 
     def find_user(self, luid: str) -> User:
         """Return a user, as known for at most five minutes. Raises TableauError."""
@@ -139,6 +141,8 @@ class Context:
 
         Raises QueriesExhausted and TableauError.
         """
+        if self.requested_job is not None:
+            return self.requested_job.result()
         key = f"queries of jobs {self.tableau.site_name}"
         return shared_lookups(self.tableau).failed_job(
             self.tableau,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextvars import copy_context
+from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
 from tableau_rest.errors import NotFound, TableauError
 from webhooks.context.lookup import Lookup
-from webhooks.context.shared_lookups import QueriesExhausted
+from webhooks.context.shared_lookups import QueriesExhausted, not_before, shared_lookups
+from webhooks.errors import Permanent
 from webhooks.event import REASON_FIELD, Event, happened_at
 from webhooks.messages.event_message import as_text
 from webhooks.messages.failure_reason import failure_reason
@@ -32,6 +36,41 @@ def look_up_reason(context: Context, lookup: Lookup) -> tuple[str, str]:
         return recorded_reason(context.event)
     job, problem = find_failed_job(context, lookup)
     return (failure_reason(job.notes) or NO_REASON, "") if job else ("", problem)
+
+
+def look_up_with_job(context: Context) -> Lookup:
+    """Return the content of the event; of a failed refresh, request the job at the same time, as a message needs both.
+
+    `context.find_failed_job` returns or raises what was found then. Only the first attempt requests both, and only if
+    the content is not known yet. Raises what `context.lookup` raises.
+    """
+    event, luid, at = context.event, context.luid, happened_at(context.event)
+    has_job = event.type.refresh == "failed" and not event.type.from_job_list
+    if not has_job or luid is None or at is None or event.content_kind is None or context.job.attempts > 1:
+        return context.lookup
+    try:
+        shared = shared_lookups(context.tableau)
+    except (TableauError, Permanent):
+        return context.lookup
+    if shared.knows_content(event.content_kind, luid, not_before(event, context.now())):
+        return context.lookup
+    found: Future[Job | None] = Future()
+
+    def find() -> None:
+        try:
+            found.set_result(context.find_failed_job(luid, name=as_text(event.resource_name), at=at))
+        except BaseException as error:  # noqa: BLE001 - raised where the job is needed
+            found.set_exception(error)
+
+    # The ids of log lines come from this thread's context.
+    thread = Thread(target=copy_context().run, args=(find,), name="look-up", daemon=True)
+    thread.start()
+    try:
+        return context.lookup
+    finally:
+        # Each request has a deadline, and nothing may go on after its job: the inbox may be closed then.
+        thread.join()
+        context.requested_job = found
 
 
 def find_failed_job(context: Context, lookup: Lookup) -> tuple[Job | None, str]:

@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 from tableau_rest.errors import BadRequest, TableauError
 from tableau_rest.protocol.query import is_expressible, where
 from webhooks.errors import Permanent
+from webhooks.event import Event
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -59,7 +60,7 @@ class SharedLookups:
 
     def __init__(self) -> None:
         # One thread requests a list and the others wait for it, as long as a call of Tableau may take.
-        self._requesting = Lock()
+        self._requesting_content, self._requesting_jobs = Lock(), Lock()
         self._content: dict[str, Stored[Any]] = {}
         self._users: dict[str, Stored[User]] = {}
         self._jobs: Stored[tuple[BackgroundJob, ...]] | None = None
@@ -86,7 +87,7 @@ class SharedLookups:
         """
         key = f"{kind} {luid.lower()}"
         if kind in WITH_LIST and self._accepts_names:
-            with self._requesting:
+            with self._requesting_content:
                 if found := _usable(self._content, key, not_before):
                     return found.value
                 names = _names(waiting())
@@ -97,6 +98,10 @@ class SharedLookups:
         content = getattr(tableau, kind)(luid)
         _store(self._content, key, content, now)
         return content
+
+    def knows_content(self, kind: str, luid: str, not_before: datetime) -> bool:
+        """Return whether `content` sends no request."""
+        return _usable(self._content, f"{kind} {luid.lower()}", not_before) is not None
 
     def user(self, tableau: Tableau, luid: str, now: datetime) -> User:
         """Return a user, as known for at most five minutes. Raises TableauError."""
@@ -131,7 +136,7 @@ class SharedLookups:
             self._reserve(take_queries, 1)
             return _store(self._details, job_luid.lower(), tableau.job(job_luid), now).value
 
-        with self._requesting:
+        with self._requesting_jobs:
             listed = self._jobs
             if listed is None or now - listed.at > JOBS_MAX_AGE:
                 self._reserve(take_queries, 2)
@@ -173,6 +178,14 @@ class SharedLookups:
         filters = [where("status", "eq", "Failed"), where("createdAt", "gt", now - timedelta(hours=24))]
         listed = tableau.refresh_jobs(*filters, sort="createdAt:desc", page_size=MAX_ITEMS)
         return Stored(tuple(islice(listed, MAX_ITEMS)), now)
+
+
+def not_before(event: Event, now: datetime) -> datetime:
+    """Return the time from which on content is as an event of now needs it.
+
+    A refresh does not change what it refreshes. Any other event may report the very change.
+    """
+    return now - MAX_AGE if event.type.refresh else event.received_at or now
 
 
 _sites: WeakKeyDictionary[Tableau, SharedLookups] = WeakKeyDictionary()

@@ -14,7 +14,14 @@ from notifiers import Message, Picture
 from tableau_rest import TableauError
 from webhooks.context import Context, Lookup, Upkeep
 from webhooks.context.content_details import project_and_owner
-from webhooks.context.failed_job import NO_REASON, ask, find_failed_job, look_up_reason, recorded_reason
+from webhooks.context.failed_job import (
+    NO_REASON,
+    ask,
+    find_failed_job,
+    look_up_reason,
+    look_up_with_job,
+    recorded_reason,
+)
 from webhooks.context.routing import find_route
 from webhooks.context.schedules import find_downstream, find_schedule
 from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER, ROUTES
@@ -305,7 +312,7 @@ def _message(context: Context, params: NotifyParams) -> Message:
     event = context.event
     # Deleted content cannot be looked up. A session sees its own site only, and the webhook has the name of any.
     skip_lookup = event.type.content_gone or event.content_kind in {None, "site"}
-    lookup = Lookup() if skip_lookup else context.lookup
+    lookup = Lookup() if skip_lookup else look_up_with_job(context)
     reason, no_reason = "", ""
     if event.type.from_job_list or event.type.refresh == "failed":
         reason, no_reason = look_up_reason(context, lookup)
