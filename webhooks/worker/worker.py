@@ -15,7 +15,7 @@ from typing import Any
 
 from webhooks.errors import LeaseLost, PlanningPaused, StoreUnavailable
 from webhooks.inbox import Inbox, JobPlanner
-from webhooks.inbox.jobs.jobs import PLAN_LIMIT
+from webhooks.inbox.jobs.jobs import PLAN_LIMIT, Work
 from webhooks.job import JobState
 from webhooks.worker.attempt import Attempts, Run, job_title
 from webhooks.worker.claims import ClaimedJob, Claims, Lane
@@ -140,7 +140,11 @@ class Worker:
             self._inbox.news.clear()
             began, more = time.monotonic(), False
             try:
-                more = self._claim_urgent() | self._wake_incidents() | self._plan_and_claim()
+                work = self._inbox.jobs.work()
+                more = work.urgent and self._claim_urgent()
+                if self._wake_incidents():
+                    more, work = True, self._inbox.jobs.work()
+                more |= self._plan_and_claim(work)
                 self._last_round = time.monotonic()
                 if unavailable:
                     unavailable = False
@@ -173,15 +177,15 @@ class Worker:
         now = time.monotonic()
         room = 1 - self._claims.count(self._reserved)
         idle = max(0, self._size - self._claims.count(self._normal))
-        jobs = (
-            self._inbox.jobs.claim(self.name, max(0, room) + idle, self._lease, urgent=True) if room + idle > 0 else []
-        )
+        if room + idle <= 0:
+            return False
+        jobs = self._inbox.jobs.claim(self.name, max(0, room) + idle, self._lease, urgent=True, known_due=True)
         for number, job in enumerate(jobs):
             self._claims.add(job, self._reserved if number < room else self._normal, now)
         return bool(jobs)
 
-    def _plan_and_claim(self) -> bool:
-        """Do one round, and return whether there may be more to do at once."""
+    def _plan_and_claim(self, work: Work) -> bool:
+        """Do what there is to do, and return whether there may be more at once."""
         now = time.monotonic()
         may_plan = self._pacing.may_plan(now)
         plan, version = PLAN_LIMIT if may_plan else 0, None
@@ -191,15 +195,19 @@ class Worker:
             except PlanningPaused:
                 plan = 0
         held = self._claims.count(self._normal)
+        room = self._pacing.room(held)
+        if not (work.unplanned and plan) and not (work.due and room > 0):
+            return not may_plan
         planned, jobs = self._inbox.jobs.plan_and_claim(
             self.name,
             self._planner,
-            room=self._pacing.room(held),
+            room=room,
             start=max(0, self._size - held),
             lease=self._lease,
-            plan=plan,
+            plan=plan if work.unplanned else 0,
             rules_version=version,
             urgent=False,
+            known_due=work.due,
         )
         for job in jobs:
             self._claims.add(job, self._normal, now)

@@ -10,14 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from tests.inbox.conftest import Plan, only_job, outcomes
 from tests.support.databases import NOTIFY, Clock
 from webhooks.errors import LeaseLost
 from webhooks.event import Event
 from webhooks.inbox import Inbox
-from webhooks.inbox.jobs.jobs import LIKE, MAX_LOSSES
+from webhooks.inbox.jobs.jobs import LIKE, MAX_LOSSES, Work
+from webhooks.inbox.jobs.tables import jobs
 from webhooks.job import Job, JobState
 
 
@@ -37,6 +38,21 @@ def test_oldest_job_is_claimed_first(box: Inbox, planned: Plan, clock: Clock) ->
         planned()
         clock.forward(1)
     assert [job.event.resource_name for job in box.jobs.claim("me", 2, 30)] == ["Sales 1", "Sales 2"]
+
+
+def test_one_query_says_what_there_is_to_do(box: Inbox, event: Callable[..., Event], clock: Clock) -> None:
+    """It finds events to plan, due jobs and urgent ones; claimed jobs are due again when their lease ends."""
+    assert box.jobs.work() == Work(urgent=False, due=False, unplanned=False)
+    box.events.receive(event())
+    assert box.jobs.work() == Work(urgent=False, due=False, unplanned=True)
+    box.events.plan(lambda _: [NOTIFY])
+    assert box.jobs.work() == Work(urgent=False, due=True, unplanned=False)
+    box.jobs.claim("me", 1, 30, urgent=False, known_due=True)
+    assert box.jobs.work() == Work(urgent=False, due=False, unplanned=False)
+    clock.forward(30.1)
+    assert box.jobs.work() == Work(urgent=False, due=True, unplanned=False)
+    box.store.write(lambda connection: connection.execute(update(jobs).values(urgent=1)).rowcount)
+    assert box.jobs.work() == Work(urgent=True, due=False, unplanned=False)
 
 
 def test_concurrent_workers_share_the_jobs(inbox: Inbox, event: Callable[..., Event]) -> None:

@@ -208,6 +208,11 @@ class PostgresStore(Store):
             return "%s::double precision", (self._clock(),)
         return "extract(epoch from clock_timestamp())::double precision", ()
 
+    def due_sql(self) -> tuple[str, tuple[float, ...]]:
+        # As in `now_sql`.
+        now, values = self.wall_sql()
+        return f"(SELECT {now})", values
+
     def revision(self) -> str | None:
         def query() -> str | None:
             with self._engine.connect() as connection:

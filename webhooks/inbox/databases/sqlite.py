@@ -34,6 +34,10 @@ T = TypeVar("T")
 BUSY_MILLISECONDS = 1500
 # Between checks for commits of other processes; a check takes 20 µs.
 LISTEN_SECONDS = 0.015
+# After a commit: under load there are many, most of which add no work.
+BUSY_LISTEN_SECONDS = 0.06
+# Between checks whether another program has changed the files, while nothing is written; each commit checks as well.
+VERIFY_SECONDS = 0.15
 # Each batch size is a statement of its own, and a large one takes 60 kB.
 CACHED_STATEMENTS = 64
 VACUUM_PAGES = 256
@@ -186,6 +190,9 @@ class SqliteStore(Store):
     def wall_sql(self) -> tuple[str, tuple[float, ...]]:
         return "?", (self._wall(),)
 
+    def due_sql(self) -> tuple[str, tuple[float, ...]]:
+        return "?", (self._now(),)
+
     def exists(self) -> bool:
         return self._path.exists()
 
@@ -212,17 +219,19 @@ class SqliteStore(Store):
         # https://sqlite.org/pragma.html#pragma_data_version
         while not stopping():
             with suppress(Exception), self._connected() as connection:
-                driver = _driver(connection)
-                seen = None
+                query = _driver(connection).cursor().execute
+                seen, verified_at = None, 0.0
                 while not stopping():
                     # Damage is also found by processes to which no event comes.
-                    with suppress(StoreUnavailable):
-                        self._files.verify()
-                    version = driver.execute("PRAGMA data_version").fetchone()
+                    if (now := time.monotonic()) > verified_at + VERIFY_SECONDS:
+                        verified_at = now
+                        with suppress(StoreUnavailable):
+                            self._files.verify()
+                    version, pause = query("PRAGMA data_version").fetchone(), LISTEN_SECONDS
                     if version != seen:
-                        seen = version
+                        seen, pause = version, BUSY_LISTEN_SECONDS
                         on_change()
-                    time.sleep(LISTEN_SECONDS)
+                    time.sleep(pause)
             time.sleep(LISTEN_SECONDS)
 
     def reclaim_space(self) -> None:

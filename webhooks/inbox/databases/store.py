@@ -172,6 +172,10 @@ class Store(ABC):
     def wall_sql(self) -> tuple[str, tuple[float, ...]]:
         """Return the wall clock's time for a statement written by hand: its text and its values."""
 
+    @abstractmethod
+    def due_sql(self) -> tuple[str, tuple[float, ...]]:
+        """Return the time of `now` for a statement written by hand: its text and its values."""
+
     def exists(self) -> bool:
         """Return whether there is a database, without creating one."""
         return True

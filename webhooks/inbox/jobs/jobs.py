@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, or_, select, text, update
 
 from webhooks.event import Event
+from webhooks.inbox.databases import raw_sql
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.events.events import Events, JobPlanner
-from webhooks.inbox.events.tables import events
+from webhooks.inbox.events.tables import UNPLANNED, events
 from webhooks.inbox.jobs.attempts import INSERT_ATTEMPT, LOST, RELEASED, end_attempt, lost_attempts, start_attempt
 from webhooks.inbox.jobs.dead_letters import DeadLetters
 from webhooks.inbox.jobs.tables import OPEN, URGENT, jobs
@@ -39,6 +41,18 @@ BY_URGENCY = {
     True: (DUE.where(text(URGENT)), ANY_DUE.where(text(URGENT))),
     False: (DUE.where(jobs.c.urgent == 0), ANY_DUE.where(jobs.c.urgent == 0)),
 }
+
+
+@cache
+def find_work(now: str) -> str:
+    """Return the query for `Work`; `now` is the SQL for the time. By hand, as a worker asks after each commit."""
+    due = f"SELECT 1 FROM jobs WHERE {OPEN} AND jobs.due_at <= {now}"  # noqa: S608 - no values
+    return (
+        f"SELECT EXISTS ({due} AND {URGENT}), EXISTS ({due} AND jobs.urgent = 0), "  # noqa: S608 - no values
+        f"EXISTS (SELECT 1 FROM events WHERE {UNPLANNED})"
+    )
+
+
 MAX_WAITING = 500
 # Few of the open jobs are read, however many there are.
 _open_jobs = (
@@ -84,11 +98,28 @@ LIKE = (
 )
 
 
+class Work(NamedTuple):
+    """Whether jobs are due, those for which a person waits and others, and whether there are events to plan."""
+
+    urgent: bool
+    due: bool
+    unplanned: bool
+
+
 class Jobs:
     """Units of work: claim them, renew their leases, end their attempts."""
 
     def __init__(self, store: Store, events: Events, dead_letters: DeadLetters) -> None:
         self._store, self._events, self._dead_letters = store, events, dead_letters
+
+    def work(self) -> Work:
+        """Return what there is to do for a worker, with one query."""
+        now, values = self._store.due_sql()
+
+        def read(connection: Connection) -> Work:
+            return Work(*map(bool, raw_sql.execute(connection, find_work(now), *values, *values).fetchone()))
+
+        return self._store.read(read)
 
     def plan_and_claim(
         self,
@@ -101,6 +132,7 @@ class Jobs:
         start: int | None = None,
         rules_version: int | None = None,
         urgent: bool | None = None,
+        known_due: bool = False,
     ) -> tuple[int, list[Job]]:
         """Plan up to `plan` events and claim up to `room` jobs as `claim` does, in one transaction where possible.
 
@@ -110,7 +142,9 @@ class Jobs:
         plans = self._events.plans(planner, plan) if plan else {}
         if room <= 0 or not any(plan.job_rows or plan.evidence for plan in plans.values()):
             planned = self._events.save_plans(plans, rules_version=rules_version)
-            return planned, self.claim(owner, room, lease, start=start, urgent=urgent) if room > 0 else []
+            if room <= 0:
+                return planned, []
+            return planned, self.claim(owner, room, lease, start=start, urgent=urgent, known_due=known_due)
 
         def plan_and_claim(connection: Connection) -> tuple[int, list[dict[str, Any]]]:
             now = self._store.begin_claim(connection)
@@ -121,13 +155,21 @@ class Jobs:
         return planned, _claimed(rows)
 
     def claim(
-        self, owner: str, limit: int, lease: float, *, start: int | None = None, urgent: bool | None = None
+        self,
+        owner: str,
+        limit: int,
+        lease: float,
+        *,
+        start: int | None = None,
+        urgent: bool | None = None,
+        known_due: bool = False,
     ) -> list[Job]:
         """Claim up to `limit` due jobs for `owner`, for `lease` seconds, and count the attempt.
 
         The first `start` of them (default: all) start at once; the others are queued by the worker, and are not blamed
         if it dies before it has started them. The job of a dead worker is due when its lease ends, so a takeover is
         the same statement as normal work. `urgent`: only jobs for which a person waits, or only other ones.
+        `known_due`: `work` has found some.
         """
         _, query = BY_URGENCY[urgent]
 
@@ -139,7 +181,7 @@ class Jobs:
             return self._claim(connection, owner, limit, lease, start=start, now=now, urgent=urgent)
 
         # Read without a lock first, so that idle workers do not delay writers.
-        return _claimed(self._store.write(claim)) if self._store.read(any_due) else []
+        return _claimed(self._store.write(claim)) if known_due or self._store.read(any_due) else []
 
     def waiting_names(self, event: Event) -> list[str]:
         """Return the names of the resources of events of this type and site whose jobs run or are due."""

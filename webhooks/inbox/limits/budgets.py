@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection
 
 from webhooks.clock import from_timestamp
+from webhooks.inbox.databases import raw_sql
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.limits.slots import (
     DELETE,
@@ -24,13 +25,16 @@ from webhooks.inbox.limits.slots import (
     find_slot,
     take_slot,
 )
-from webhooks.inbox.server.tables import state
 from webhooks.job import Job
 
 # The keys in the table `state` begin with this.
 PREFIX = "limit "
 
-STORED = select(state.c.key, state.c.value).where(state.c.key.in_(bindparam("keys", expanding=True)))
+STORED = "SELECT key, value FROM state WHERE key IN (?*)"
+SAVE = (
+    "INSERT INTO state (key, value, updated_at) VALUES (?, ?, ?) "
+    "ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at"
+)
 
 
 class Budgets:
@@ -107,21 +111,14 @@ class Budgets:
 
     def _save(self, connection: Connection, usages: Sequence[Usage]) -> None:
         wall = self._store.to_wall(self._store.now(connection))
-        row = self._store.upsert(state)
-        insert = row.on_conflict_do_update(
-            index_elements=["key"], set_={"value": row.excluded.value, "updated_at": row.excluded.updated_at}
-        )
-        values = [
-            {"key": usage.key, "value": json.dumps({"until": usage.until, "last": usage.last}), "updated_at": wall}
-            for usage in usages
-        ]
-        connection.execute(insert, values)
+        values = [(usage.key, json.dumps({"until": usage.until, "last": usage.last}), wall) for usage in usages]
+        raw_sql.execute_many(connection, SAVE, values)
 
 
 def _stored(connection: Connection, limits: Sequence[Limit]) -> list[Usage]:
     """Return the use of the limits."""
     keys = [PREFIX + limit.key for limit in limits]
-    known = {key: json.loads(value) for key, value in connection.execute(STORED, {"keys": keys})}
+    known = {key: json.loads(value) for key, value in raw_sql.execute(connection, STORED, keys).fetchall()}
     never = {"until": 0.0, "last": 0.0}
     return [
         Usage(limit, key, known.get(key, never)["until"], known.get(key, never)["last"])
