@@ -125,6 +125,14 @@ places = set(range(2 * workers))
 SharingWorker.connections = multiprocessing.RawArray("i", [ABSENT] * len(places))
 
 
+def nworkers_changed(server, new, old):  # noqa: ARG001 - gunicorn counts the arguments
+    """Let the application be built without what the first process does not wait for; not with --check-config.
+
+    gunicorn calls this before it loads the application to serve it.
+    """
+    environment.gunicorn_serves = True
+
+
 def on_starting(server):
     """Say in one sentence why the server cannot listen; not when it inherits its socket, as at an upgrade."""
     if "GUNICORN_FD" in os.environ or "LISTEN_FDS" in os.environ:

@@ -15,7 +15,7 @@ from webhooks.config import environment
 try:
     environment.require_gunicorn_configuration()
     # gunicorn.conf.py completes the start once the first process serves.
-    app = create_app(complete=not environment.gunicorn_is_configured)
+    app = create_app(complete=not environment.gunicorn_serves)
 except RuntimeError as error:
     if __name__ != "__main__":
         raise

@@ -155,7 +155,8 @@ def test_commands_collect_no_garbage_and_close_the_inbox(tmp_path: Path) -> None
 def test_first_process_of_a_server_is_forked_with_what_it_needs_to_acknowledge(tmp_path: Path) -> None:
     """Nothing else delays the first response; the master process imports the rest before it forks further processes."""
     code = (
-        "import gunicorn.arbiter, runpy, sys; runpy.run_path('gunicorn.conf.py'); from index import app\n"
+        "import gunicorn.arbiter, runpy, sys; runpy.run_path('gunicorn.conf.py')['nworkers_changed'](None, 2, None)\n"
+        "from index import app\n"
         "print(*sys.modules)\n"
         "from webhooks.app import check_handlers; check_handlers(app.extensions['webhooks'])\n"
         "print(*sys.modules)"

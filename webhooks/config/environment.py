@@ -20,9 +20,10 @@ from webhooks.config.env_file import read_env_file
 ROOT = Path(__file__).resolve().parents[2]
 ENV_FILE = ROOT / ".env"
 
-# Set by gunicorn.conf.py, which is executed again at a reload: that it was found, and the settings, the number of
-# processes and the trusted proxies that the server uses.
+# Set by gunicorn.conf.py, which is executed again at a reload: that it was found, that the application is loaded to
+# serve it, and the settings, the number of processes and the trusted proxies that the server uses.
 gunicorn_is_configured = False
+gunicorn_serves = False
 served_settings: Any = None
 # The variables that come from the env file.
 _added: dict[str, str] = {}
