@@ -243,6 +243,7 @@ def pre_fork(server, worker):
     worker.place = places.pop() if places else 0
     SharingWorker.connections[worker.place] = 0
     worker.known_database = known_database(settings.database_url.get_secret_value())
+    worker.master_signals = getattr(server, "SIG_QUEUE", None)
 
 
 def starts_alone(worker):
@@ -314,6 +315,12 @@ def post_worker_init(worker):
     signal.signal(signal.SIGTERM, stop)
     # As gunicorn sets it: no request is interrupted.
     signal.siginterrupt(signal.SIGTERM, False)
+    # A signal that came before gunicorn replaced the master's handlers here is in this process's copy of the master's
+    # queue. Without it the process would be killed in the end, half a minute later.
+    queued = getattr(worker, "master_signals", None)
+    while queued is not None and not queued.empty():
+        if queued.get() == signal.SIGTERM:
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def start_alone(worker, services):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 import signal
 from collections.abc import Iterator
+from queue import SimpleQueue
 from types import FrameType, SimpleNamespace
 from typing import Any
 
@@ -86,6 +87,23 @@ def test_jobs_have_the_time_that_is_left_since_the_signal(signals: list[int]) ->
     worker.stopped_at -= 60
     gunicorn["worker_exit"](None, worker)
     assert graces == [pytest.approx(20, abs=1), pytest.approx(8, abs=1), 0]
+
+
+def test_signal_between_fork_and_start_is_not_lost(signals: list[int]) -> None:
+    """A process that still has the master's handlers only queues it; the process stops when it has its own."""
+    services = SimpleNamespace(start_worker=lambda: None, stop_claiming=lambda: None)
+    queued: SimpleQueue[int] = SimpleQueue()
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        queued.put(number)
+    worker = SimpleNamespace(
+        wsgi=SimpleNamespace(extensions={"webhooks": services}),
+        alive=True,
+        cfg=Config(),
+        known_database=KnownDatabase(),
+        master_signals=queued,
+    )
+    configuration()["post_worker_init"](worker)
+    assert signals == [signal.SIGTERM]
 
 
 def test_requests_leave_time_for_jobs(signals: list[int]) -> None:

@@ -99,7 +99,7 @@ LIKE = (
 
 
 class Work(NamedTuple):
-    """Whether jobs are due, those for which a person waits and others, and whether there are events to plan."""
+    """The kinds of work that there are: due jobs for which a person waits, other due jobs, and events to plan."""
 
     urgent: bool
     due: bool
