@@ -15,6 +15,7 @@ from tests.support.databases import NOTIFY
 from webhooks.errors import Permanent, RetryLater, Skip, StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox, JobRecord
+from webhooks.inbox.jobs.jobs import Work
 from webhooks.job import Job, JobState
 from webhooks.worker.claims import ClaimedJob
 from webhooks.worker.worker import Worker
@@ -71,7 +72,7 @@ def test_worker_whose_rounds_fail_is_not_alive(
         raise ZeroDivisionError
 
     with caplog.at_level(logging.CRITICAL), monkeypatch.context() as failing:
-        failing.setattr(inbox.jobs, "plan_and_claim", fail)
+        failing.setattr(inbox.jobs, "work", fail)
         wait_for(lambda: not worker.alive(), "the stalled worker")
     wait_for(worker.alive, "the worker to recover")
 
@@ -263,14 +264,14 @@ def test_dead_dispatcher_is_replaced(
 ) -> None:
     """Readiness notices that no jobs are claimed, and the dispatcher is started again."""
     fatal = [SystemExit()]
-    plan_and_claim = inbox.jobs.plan_and_claim
+    find_work = inbox.jobs.work
 
-    def die_once(*args: object, **options: object) -> tuple[int, list[Job]]:
+    def die_once() -> Work:
         if fatal:
             raise fatal.pop()
-        return plan_and_claim(*args, **options)  # type: ignore[arg-type]
+        return find_work()
 
-    monkeypatch.setattr(inbox.jobs, "plan_and_claim", die_once)
+    monkeypatch.setattr(inbox.jobs, "work", die_once)
     with caplog.at_level(logging.CRITICAL):
         # It is replaced after a third of the lease, long enough to see that it has ended.
         worker = working(lambda *_: None, lease=6)
@@ -404,11 +405,9 @@ def test_unavailable_inbox_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The worker survives an unavailable database, and logs one line at its beginning and one at its end."""
-    plans, down = inbox.events.plans, threading.Event()
+    find_work, down = inbox.jobs.work, threading.Event()
     down.set()
-    monkeypatch.setattr(
-        inbox.events, "plans", lambda *a: _raise(StoreUnavailable("down")) if down.is_set() else plans(*a)
-    )
+    monkeypatch.setattr(inbox.jobs, "work", lambda: _raise(StoreUnavailable("down")) if down.is_set() else find_work())
     with caplog.at_level(logging.WARNING):
         working(lambda *_: None)
         for _ in range(5):
