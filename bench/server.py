@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 ROOT = Path(__file__).resolve().parent.parent
 TOKEN = "bench-token"
 RULES = "# The benchmark stores events and plans no jobs.\n"
@@ -38,6 +40,7 @@ def serving(app: str, config: Path, variables: Mapping[str, str]) -> Iterator[in
     with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             await_port(port, process)
+            await_processes(process, int(env.get("WEB_CONCURRENCY", "2")))
             yield port
         finally:
             process.terminate()
@@ -77,6 +80,15 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+def await_processes(process: subprocess.Popen[bytes], number: int) -> None:
+    """Return when the server has so many processes, as the first one responds before the others exist."""
+    deadline = time.monotonic() + 40
+    while len(psutil.Process(process.pid).children()) < number:
+        if time.monotonic() > deadline:
+            raise RuntimeError("the server did not start all of its processes")
+        time.sleep(0.05)
 
 
 def await_port(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -80,12 +80,16 @@ def serving(
     }
     environment = {**inherited, **own, **simulated, **more}
     log = folder / "server.log"
+    # The first process is ready before the others exist.
+    processes = int(environment.get("WEB_CONCURRENCY", "2")) if "gunicorn" in " ".join(command) else 0
     with log.open("ab") as file:
+        written = file.tell()
         words = [sys.executable, *(word.format(port=port) for word in command)]
         process = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=file, stderr=file, start_new_session=True)
         server = Server(f"http://127.0.0.1:{port}", environment, log, process)
         try:
             wait_until_ready(server)
+            wait_for(lambda: log.read_bytes()[written:].count(b"Booting worker") >= processes, what="all processes")
             yield server
         finally:
             if process.poll() is None:
