@@ -29,9 +29,9 @@ WAYS_HEAD = """
 API paths follow `/api/v1`, tools are those of [agents](api.md#agents), and commands follow `flask`.
 """
 WHO_HEAD = """
-## Who may, and the rows
+## Permissions and rows
 
-Slack, links, SMS and PagerDuty know no roles: who may is decided by who has the message.
+In Slack, by links, by SMS and in PagerDuty there are no roles: people who have the message may act.
 """
 WHO_FOOT = """
 With `--by NAME`, the origin of a command names the user of the operating system as well: `command line on laptop7 as

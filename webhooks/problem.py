@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from http import HTTPStatus
 
-from flask import Response
-from werkzeug.exceptions import HTTPException
+from flask import Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 CONTENT_TYPE = "application/problem+json"
 # Names that Python 3.11 and 3.12 do not know yet, https://www.rfc-editor.org/rfc/rfc9110#section-15.5
@@ -22,8 +22,18 @@ def problem(status: int, detail: str) -> Response:
 
 def problem_of(error: HTTPException) -> Response:
     """Return the response for an HTTP error, with its headers such as Allow and Retry-After."""
-    response = problem(error.code or 500, error.description or "")
+    response = problem(error.code or 500, _detail(error))
     for name, value in error.get_headers():
         if name.lower() not in {"content-type", "content-length"}:
             response.headers[name] = value
     return response
+
+
+def _detail(error: HTTPException) -> str:
+    """Return what is wrong; of the errors that Flask raises itself, also what would be right."""
+    is_flasks_own = error.description == type(error).description
+    if isinstance(error, MethodNotAllowed) and is_flasks_own and error.valid_methods:
+        return f"{request.method} is not allowed here. Use {' or '.join(sorted(error.valid_methods))}."
+    if isinstance(error, RequestEntityTooLarge) and is_flasks_own and request.max_content_length:
+        return f"The body is larger than {request.max_content_length // 1024} KiB."
+    return error.description or ""

@@ -207,6 +207,77 @@ def test_answers_stay_short(protected: FlaskClient) -> None:
     assert second.value["items"][0]["id"] < last
 
 
+def asked(client: FlaskClient, headers: dict[str, str], named: str, /, **arguments: Any) -> Any:
+    """Return what a tool says: an object, or the text of its error."""
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": named, "arguments": arguments}}
+    found = client.post("/mcp", json=body, headers=headers).json["result"]  # type: ignore[index]
+    text = found["content"][0]["text"]
+    assert len(text.encode()) <= MAX_BYTES
+    return text if found["isError"] else json.loads(text)
+
+
+def test_every_list_leads_on_to_all_of_it(protected: FlaskClient) -> None:
+    """With long names an answer has few items; `next` leads to the others, and none is skipped or twice."""
+    inbox, viewer = services_of(protected).inbox, token(protected, "viewer")
+    for number in range(25):
+        fail(inbox, f"{number:02} {'ü' * 60}", project="P" * 60)
+    for name, parameter, key in (
+        ("whats_wrong", "after", "id"),
+        ("search_events", "before", "event"),
+        ("freshness", "after", "luid"),
+    ):
+        seen: list[Any] = []
+        answer = asked(protected, viewer, name)
+        while True:
+            seen += [item[key] for item in answer["items"]]
+            if "next" not in answer:
+                break
+            assert "ü" not in str(answer["next"])
+            answer = asked(protected, viewer, name, **{parameter: answer["next"]})
+        assert (len(seen), len(set(seen))) == (25, 25), name
+
+
+def test_what_finds_nothing_says_how_to_go_on(protected: FlaskClient, story: Inbox) -> None:
+    """A misspelt name or type leads to what was meant; a project without incidents is not mixed up with all."""
+    viewer = token(protected, "viewer")
+    similar = asked(protected, viewer, "resource", name="Month End")
+    assert [item["from_tableau"]["name"] for item in similar["items"]] == ["Month End Close"]
+    assert "similar" in similar["question"]
+    assert "Call freshness" in asked(protected, viewer, "resource", name="Qwertz")
+    assert "did you mean WorkbookRefreshFailed?" in asked(
+        protected, viewer, "search_events", type="WorkbookRefreshFaild"
+    )
+    assert "received" in asked(protected, viewer, "search_events", type="UserDeleted")["note"]
+    nowhere = asked(protected, viewer, "whats_wrong", project="Nowhere")
+    assert ("summary" in nowhere, "Nowhere" in nowhere["note"], nowhere["items"]) == (False, True, [])
+    assert "'Nowhere'" in asked(protected, viewer, "freshness", project="Nowhere")["note"]
+    assert asked(protected, viewer, "freshness", after="zzz").startswith("after: it is not the `next`")
+    assert "whats_wrong" in asked(protected, viewer, "incident", id=999)
+    health = asked(protected, viewer, "webhooks_health")
+    assert ("WEBHOOK_URL" in health["text"], health["dead_letters"]) == (True, 0)
+    assert health["newest_event"].startswith("20")
+
+
+def test_refused_tool_names_the_role(protected: FlaskClient, story: Inbox) -> None:
+    """With 403; an unknown tool or method gets the list of those that exist, and another one of HTTP its own."""
+    viewer = token(protected, "viewer")
+
+    def message(method: str, **params: Any) -> tuple[int, str]:
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        found = protected.post("/mcp", json=body, headers=viewer)
+        return found.status_code, found.json["error"]["message"]  # type: ignore[index]
+
+    needs = "The role of a viewer is viewer; the tool snooze needs the role operator."
+    assert message("tools/call", name="snooze", arguments={}) == (403, needs)
+    status, words = message("tools/call", name="whatswrong")
+    assert (status, "whats_wrong, incident" in words, "snooze" in words) == (400, True, False)
+    assert message("prompts/list")[0] == 404
+    assert "tools/call" in message("prompts/list")[1]
+    assert protected.get("/mcp", headers=viewer).json["detail"] == "GET is not allowed here. Use POST."  # type: ignore[index]
+    large = protected.post("/mcp", data=b"x" * 70_000, content_type="application/json", headers=viewer)
+    assert (large.status_code, large.json["detail"]) == (413, "The body is larger than 64 KiB.")  # type: ignore[index]
+
+
 def test_invalid_requests_are_refused(protected: FlaskClient, story: Inbox) -> None:
     """Each gets an error that says what is wrong; a tool's own error is one that an agent can read."""
     viewer, json_type = token(protected, "viewer"), "application/json"

@@ -23,17 +23,24 @@ MAX_REASON = 160
 MAX_NAME = 80
 
 
-def write(call: Call, found: Mapping[str, Any], listed: str = "items") -> str:
+def write(
+    call: Call, found: Mapping[str, Any], listed: str = "items", *, cursors: Sequence[Any] = (), has_more: bool = False
+) -> str:
     """Return an answer as JSON of at most 2 KB.
 
-    If it is longer, items at the end of the list `listed` are left out and counted, then texts are cut.
+    If it is longer, items at the end of the list `listed` are left out and counted. `cursors` lead on after each item:
+    `next` is that of the last one if some are left out, or if the list `has_more`.
     """
     answer = dict(found)
     items = list(answer.get(listed, ()))
     total = len(items)
+    if has_more and cursors:
+        answer["next"] = cursors[-1]
     while len(text := _dump(call, answer)) > MAX_BYTES and items:
         items.pop()
         answer |= {listed: items, "left_out": total - len(items)}
+        if cursors and items:
+            answer["next"] = cursors[len(items) - 1]
     return text if len(text) <= MAX_BYTES else _dump(call, {"error": "The answer is too long; ask for one object."})
 
 

@@ -78,5 +78,7 @@ def _call_tool(call: Call, asked: protocol.Request) -> dict[str, Any]:
         text, failed = tool.run(call, parse(tool.takes, given)), False
     except (Refused, UnknownIncident) as error:
         # The agent reads it, and can correct the call.
-        text, failed = str(error) or "There is no such incident.", True
+        text, failed = str(error), True
+        if isinstance(error, UnknownIncident):
+            text = f"{text}. Call whats_wrong for those that are open."
     return {"content": [{"type": "text", "text": text}], "isError": failed}

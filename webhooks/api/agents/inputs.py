@@ -16,7 +16,7 @@ class WhatsWrongInput(Parameters):
     """The open incidents to show."""
 
     project: Text = Field("", description="project or its path, with * and ?")
-    after: Id | None = Field(None, description="an id, to go on after it")
+    after: Id | None = Field(None, description="`next` of the answer before")
 
 
 class IncidentInput(Parameters):
@@ -28,7 +28,7 @@ class IncidentInput(Parameters):
 class ResourceInput(Parameters):
     """The workbook, data source or flow to show."""
 
-    name: Text = Field(description="name with * and ?, or LUID")
+    name: Text = Field(min_length=1, description="name with * and ?, or LUID")
 
 
 class FreshnessInput(Parameters):
@@ -52,7 +52,7 @@ class SearchInput(Parameters):
     resource: Text = Field("", description="name with * and ?, or LUID")
     state: Text = Field("", description="such as dead (a job has failed for good) or running")
     since: Time | None = None
-    before: Id | None = Field(None, description="an id, to go on before it")
+    before: Id | None = Field(None, description="`next` of the answer before")
 
 
 class AcknowledgeInput(Parameters):
