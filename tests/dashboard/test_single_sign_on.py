@@ -18,7 +18,8 @@ from sqlalchemy import text
 from notifiers.transport import Timeouts
 from tests.dashboard.conftest import PASSWORD, SAME_ORIGIN, services_of
 from tests.support.identity_provider import Claims, IdentityProvider, running
-from webhooks.access.openid import Attempt, SignInFailed, problem
+from webhooks.access.openid import problem
+from webhooks.access.sign_in_attempt import Attempt, SignInFailed
 from webhooks.config.settings import ROOT, Settings
 
 RULES = """

@@ -5,21 +5,18 @@ The code flow with PKCE: https://openid.net/specs/openid-connect-core-1_0.html#C
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
-import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from notifiers.errors import NotifierError
 from notifiers.transport import Request, Response, Timeouts, Transport
+from webhooks.access.sign_in_attempt import LEEWAY_SECONDS, Attempt, SignInFailed
 from webhooks.config.settings import Settings
 from webhooks.text import cut
 from webhooks.views.formats import count
@@ -34,16 +31,9 @@ MAX_WAITING = 3
 REMEMBERED_SECONDS = 3600.0
 # Keys are read again for an unknown one, but no more often than this: anyone may send a token with another key.
 KEYS_PAUSE_SECONDS = 30.0
-# Seconds that a person has to sign in at the provider, and that clocks may differ.
-ATTEMPT_SECONDS = 600.0
-LEEWAY_SECONDS = 60
 # Only asymmetric signatures: https://www.rfc-editor.org/rfc/rfc8725#section-3.1
 ALGORITHMS = ["RS256", "PS256", "ES256", "RS384", "RS512", "ES384"]
 MAX_NAME, MAX_GROUPS = 80, 1000
-
-
-class SignInFailed(Exception):
-    """The provider's answer does not sign anyone in; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,37 +47,6 @@ class Identity:
     name: str
     email: str
     groups: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A sign-in that began in a browser, which keeps `text` in a cookie; everything else is computed from it."""
-
-    text: str
-
-    @classmethod
-    def begin(cls, there: str, now: float) -> Self:
-        """Return a new attempt that leads to the path `there`."""
-        values = [round(now), secrets.token_urlsafe(32), there]
-        return cls(base64.urlsafe_b64encode(json.dumps(values).encode()).decode())
-
-    def derived(self, purpose: str) -> str:
-        """Return a secret of this attempt for one purpose: state, nonce or verifier."""
-        digest = hmac.new(self.text.encode(), purpose.encode(), hashlib.sha256).digest()
-        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
-
-    def path(self, state: str, now: float) -> str:
-        """Return where the attempt leads to. Raises SignInFailed if it is another one, or too old."""
-        if not self.text or not hmac.compare_digest(self.derived("state").encode(), state.encode("utf-8", "replace")):
-            raise SignInFailed("The answer belongs to no sign-in that began in this browser (state). Sign in again.")
-        try:
-            began, _, there = json.loads(base64.urlsafe_b64decode(self.text))
-            age = now - float(began)
-        except (ValueError, TypeError, OverflowError, RecursionError):
-            raise SignInFailed("The cookie of this sign-in is not one of this server. Sign in again.") from None
-        if not 0 <= age + LEEWAY_SECONDS <= ATTEMPT_SECONDS + LEEWAY_SECONDS:
-            raise SignInFailed("The sign-in took more than ten minutes. Sign in again.")
-        return str(there)
 
 
 def problem(settings: Settings) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from webhooks.access.sign_in_attempt import SignInFailed
 from webhooks.cli.doctor.results import CheckResult, failed, ok, warning
 from webhooks.rules import RulesError
 from webhooks.services import Services
@@ -22,7 +23,7 @@ def check_single_sign_on(services: Services) -> Iterator[CheckResult]:
         return
     try:
         yield ok(NAME, openid.Provider(services.settings).check())
-    except openid.SignInFailed as error:
+    except SignInFailed as error:
         yield failed(NAME, str(error), "Is OIDC_ISSUER correct? Is a proxy or firewall in between?")
     try:
         if not services.rules.access.roles:

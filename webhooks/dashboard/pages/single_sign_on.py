@@ -9,7 +9,8 @@ from flask import Response, redirect
 from werkzeug.exceptions import NotFound
 
 from webhooks.access import visitors
-from webhooks.access.openid import ATTEMPT_SECONDS, Attempt, Identity, Provider, SignInFailed
+from webhooks.access.openid import Identity, Provider
+from webhooks.access.sign_in_attempt import ATTEMPT_SECONDS, Attempt, SignInFailed
 from webhooks.dashboard.pages.login import refuse, start_session
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit, own_path
