@@ -1,4 +1,4 @@
-"""Write docs/settings.md from the descriptions in webhooks/config/settings.py: `python -m deploy.settings_page`."""
+"""Write docs/settings.md from webhooks/config/settings_fields.py: `python -m deploy.settings_page`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECTIONS = {
 SERVER = "The server"
 
 HEAD = """\
-<!-- Written by `python -m deploy.settings_page` from webhooks/config/settings.py. -->
+<!-- Written by `python -m deploy.settings_page` from webhooks/config/settings_fields.py. -->
 # Settings
 
 Settings are read once, at start, from the environment and from the file `.env` in the project's root. To begin, copy

@@ -1,21 +1,17 @@
-"""Every setting with its meaning and default: read once, from the environment and `.env`, then frozen."""
+"""The settings: read once, from the environment and `.env`, validated as a whole, then frozen."""
 
 from __future__ import annotations
 
 import os
 import re
-import ssl
-from datetime import date
 from pathlib import Path
 from types import EllipsisType
-from typing import Any, Literal, Self
+from typing import Any, Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import (
-    AliasChoices,
     ConfigDict,
-    Field,
     PrivateAttr,
     SecretStr,
     ValidationError,
@@ -24,12 +20,12 @@ from pydantic import (
 )
 
 from notifiers import kinds
-from webhooks.config import environment, site
+from webhooks.config import checks, environment, site
 from webhooks.config.database_url import database_url
 from webhooks.config.env_file import read_env_file
 from webhooks.config.environment import ROOT, complete_environment, from_root, is_flask_command, web_concurrency
-from webhooks.config.notifier_settings import NotifierSettings
 from webhooks.config.public_url import pages_url
+from webhooks.config.settings_fields import SettingsFields
 from webhooks.config.site import Site, plain
 from webhooks.config.sites_file import SitesFile
 from webhooks.config.sites_file import load as load_sites
@@ -45,197 +41,17 @@ REQUIRED = {auth: tuple(f"tableau_{name}" for name in names) for auth, names in 
 # The fields of the site that the TABLEAU_… variables describe.
 SITE_FIELDS = tuple(name for name in Site.model_fields if name not in {"name", "site_luid"})
 
-
 API_URL = re.compile(r"https?://[^\s/?#]+([/?#]\S*)?")
 # Characters of a token below which it could be guessed.
 SHORTEST_TOKEN = 16
 
 
-class Settings(NotifierSettings):
-    """The server's settings; the names of the fields are those of the variables, in lower case."""
+class Settings(SettingsFields):
+    """The server's settings, validated; `settings_fields` says what each means."""
 
     model_config = ConfigDict(
         defer_build=False, extra="ignore", frozen=True, populate_by_name=True, str_strip_whitespace=True
     )
-
-    tableau_domain: str = Field(
-        "", description="Host of Tableau, e.g. `10ax.online.tableau.com`; https unless a scheme is given"
-    )
-    tableau_sitename: str = Field(
-        "", description="Content URL of the site: `finance` in …/#/site/finance/home. Empty for the default site"
-    )
-    tableau_restapi_version: str = Field(
-        "", description="Version of the REST API, e.g. `3.24`. If empty, the latest version that the server offers"
-    )
-    tableau_session_minutes: int = Field(
-        90, ge=1, le=240, description="Sign in again after this many minutes; Tableau Cloud ends sessions after 120"
-    )
-    tableau_auth: Literal["pat", "password", "jwt"] = Field(
-        "pat", description="Sign-in: personal access token, password, or connected app with direct trust (jwt)"
-    )
-    tableau_username: str = Field("", description="User name, for `password` and `jwt`; case-sensitive with `jwt`")
-    tableau_password: SecretStr = Field(SecretStr(""), description="Password, for `password`")
-    tableau_ca_client: str = Field("", description="Client ID of the connected app, for `jwt`")
-    tableau_ca_secret_id: str = Field("", description="ID of the connected app's secret, for `jwt`")
-    tableau_ca_secret_value: SecretStr = Field(SecretStr(""), description="The connected app's secret, for `jwt`")
-    tableau_ca_spare_secret_id: str = Field(
-        "", description="ID of the connected app's second secret, used if Tableau rejects the first; for rotation"
-    )
-    tableau_ca_spare_secret_value: SecretStr = Field(SecretStr(""), description="The connected app's second secret")
-    tableau_ca_scopes: str = Field(
-        "", description="Scopes to request, separated by spaces, for `jwt`. If empty, those that the server needs"
-    )
-    tableau_pat_name: str = Field(
-        "",
-        validation_alias=AliasChoices("tableau_pat_name", "ts_pat_name"),
-        description="Name of the personal access token; `TS_PAT_NAME` is accepted, too",
-    )
-    tableau_pat_secret: SecretStr = Field(
-        SecretStr(""),
-        validation_alias=AliasChoices("tableau_pat_secret", "ts_pat_secret"),
-        description="Secret of the personal access token; `TS_PAT_SECRET` is accepted, too. "
-        "Any other sign-in with this token invalidates the server's session",
-    )
-    tableau_pat_expires: date | None = Field(
-        None, description="Expiry date of the token, e.g. `2027-03-31`, for alerts; Tableau does not report it"
-    )
-
-    sites_file: Path | None = Field(
-        None, description="File with several sites and their credentials, instead of the `TABLEAU_…` variables"
-    )
-
-    flask_env: Literal["production", "development"] = Field(
-        "production", description="`development` enables debug messages in the log"
-    )
-    log_format: Literal["text", "json"] = Field(
-        "text",
-        description="`json`: each line of the log is an object, with the ids of the event, job and incident "
-        "([the log](howto/watch.md#the-log))",
-    )
-    traces: bool = Field(
-        False,
-        description="Trace events from the request to the messages, by OpenTelemetry ([traces](howto/traces.md))",
-    )
-    webhook_token: SecretStr = Field(
-        SecretStr(""),
-        description="Secret in the webhook URL, `/webhook/<token>`; two, separated by a comma, during rotation. "
-        "If empty, requests are not authenticated",
-    )
-    webhook_url: str = Field(
-        "",
-        repr=False,  # its path may be a token
-        description="Public address of this server; `/webhook/<token>` is appended unless it has a path. "
-        "If empty, the webhooks are not monitored",
-    )
-    public_url: str = Field(
-        "",
-        description="Public address of this server's pages, e.g. `https://webhooks.example.org`; links in messages "
-        "lead to them if people can sign in. If empty, they lead to Tableau",
-    )
-    link_secret: SecretStr = Field(
-        SecretStr(""),
-        description="Secret of at least 16 characters that signs links in messages (e-mail, Teams, …), with which "
-        "people acknowledge without signing in; needs `PUBLIC_URL`. If empty, messages have no such links",
-    )
-    heartbeat_url: SecretStr = Field(
-        SecretStr(""),
-        description="Address that is called every minute while everything works, e.g. of healthchecks.io "
-        "([monitoring](howto/watch.md#heartbeat)). If empty, none is",
-    )
-    webhook_label: str = Field(
-        "tableau-webhooks",
-        min_length=1,
-        max_length=80,
-        description="Prefix of the names of our webhooks in Tableau; use another for a second server on the same site",
-    )
-    watch_minutes: float = Field(
-        5, ge=0, le=1440, description="Minutes between checks of the webhooks and the certificate; 0 disables them"
-    )
-    watch_repair: bool = Field(True, description="Enable webhooks again that Tableau has disabled")
-    reconcile: bool = Field(
-        True,
-        description="Read Tableau's lists: find missed events (requires `WEBHOOK_URL`), and failures of flows, "
-        "subscriptions and Bridge, which have no webhook",
-    )
-    database_url: SecretStr = Field(
-        SecretStr(""),
-        description="Database of the inbox: `sqlite:///FILE` or `postgres://USER:PASSWORD@HOST/NAME`. "
-        "If empty, a SQLite file in data/",
-    )
-    ca_bundle: Path | None = Field(
-        None,
-        description="File of certificate authorities that outgoing TLS trusts in addition to the usual ones, for a "
-        "private authority or a proxy that opens TLS",
-    )
-    rules_file: Path = Field(ROOT / "rules.toml", description="The rules file")
-    handlers_dir: Path | None = Field(
-        None,
-        description="Folder with handlers of your own, beside those in webhooks/handlers; for an installation that is "
-        "replaced as a whole",
-    )
-    export_dir: Path | None = Field(
-        None, description="Folder for the files that rules export from Tableau with `folder` as their destination"
-    )
-    worker_threads: int = Field(
-        4, ge=0, le=64, description="Threads per process that run jobs; 0 if `flask worker` runs them"
-    )
-    lease_seconds: float = Field(
-        30,
-        ge=1,
-        le=3600,
-        description="Lease duration: a crashed worker's jobs become available after this many seconds",
-    )
-    retention_days: float = Field(
-        90, ge=0, le=36500, description="Delete events (and their jobs) after this many days; 0 keeps them forever"
-    )
-    run_retention_days: float = Field(
-        400,
-        ge=0,
-        le=36500,
-        description="Delete runs of refreshes, closed incidents and past silences after this many days; 0 keeps them "
-        "forever",
-    )
-    max_attempts: int = Field(20, ge=1, le=100, description="Attempts of a job before it is dead-lettered")
-    messages_per_hour: int = Field(
-        1000,
-        ge=0,
-        description="Messages that one rule or handler may send per hour; further ones are dead-lettered. 0: no limit",
-    )
-    sms_per_hour: int = Field(
-        100,
-        ge=0,
-        description="Segments of text messages that all rules and handlers together may send per hour, as each costs "
-        "money; further messages are dead-lettered. 0: no limit",
-    )
-    sms_replies: bool = Field(
-        False,
-        description="Let people acknowledge by a reply to a text message: set it when Twilio reports messages to "
-        "`PUBLIC_URL`/twilio/messages",
-    )
-    timezone: str = Field("UTC", description="Time zone of the times in messages, e.g. `Europe/Berlin`")
-    admin_password: SecretStr = Field(
-        SecretStr(""),
-        description="Password of the pages, and of HTTP Basic with the user `admin`. If empty, the pages are served to "
-        "this machine only, and not through a proxy or tunnel",
-    )
-    oidc_issuer: str = Field(
-        "",
-        description="Sign people in by OpenID Connect: the identity provider's address, exactly as it calls itself",
-    )
-    oidc_client_id: str = Field("", description="Client id of this server at the identity provider")
-    oidc_client_secret: SecretStr = Field(SecretStr(""), description="Client secret there; empty for a public client")
-    oidc_scopes: str = Field("openid profile email", description="Scopes that are asked for, such as `groups` in Okta")
-    oidc_groups_claim: str = Field("groups", description="Claim with the groups of a person, or `roles` in Entra ID")
-    oidc_session_hours: float = Field(
-        8.0,
-        gt=0,
-        le=24,
-        description="Hours until a session of single sign-on ends; the next sign-in has the role of the current groups",
-    )
-
-    host: str = Field("127.0.0.1", description="Address to listen on")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen on")
-    simulator_port: int = Field(8100, ge=0, le=65535, description="Port of the simulator in the demo")
 
     _sites: SitesFile | None = PrivateAttr(None)
 
@@ -271,7 +87,7 @@ class Settings(NotifierSettings):
             raise ValueError(value.message)  # noqa: TRY004 - pydantic reports ValueError
         return value
 
-    @field_validator(*(name for name in NotifierSettings.model_fields if name.endswith("_api_url")))
+    @field_validator(*(name for name in SettingsFields.model_fields if name.endswith("_api_url")))
     @classmethod
     def _validate_api_urls(cls, value: str) -> str:
         """Refuse an address of a notifier's API that no request can be sent to."""
@@ -317,11 +133,7 @@ class Settings(NotifierSettings):
     @field_validator("oidc_issuer")
     @classmethod
     def _validate_issuer(cls, issuer: str) -> str:
-        parts = urlsplit(issuer)
-        is_local = parts.scheme == "http" and parts.hostname in {"localhost", "127.0.0.1", "::1"}
-        if (issuer and not (is_local or (parts.scheme == "https" and parts.hostname))) or parts.query or parts.fragment:
-            raise ValueError(f"{issuer!r} is not the address of a provider, such as https://login.example.org")
-        return issuer
+        return checks.issuer(issuer)
 
     @field_validator("heartbeat_url")
     @classmethod
@@ -338,34 +150,17 @@ class Settings(NotifierSettings):
     @field_validator("ca_bundle")
     @classmethod
     def _validate_ca_bundle(cls, path: Path | None) -> Path | None:
-        path = from_root(path) if path else None
-        if path:
-            try:
-                ssl.create_default_context(cafile=path)
-            except ssl.SSLError:
-                raise ValueError(f"{path} contains no certificates in PEM format") from None
-            except OSError as error:
-                raise ValueError(f"cannot read {path}: {error.strerror}") from None
-        return path
+        return checks.certificates(from_root(path)) if path else None
 
     @field_validator("timezone")
     @classmethod
     def _validate_timezone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder, such as Europe
-            meant = closest(name, available_timezones())
-            advice = f"did you mean {meant}?" if meant else "write a name such as Europe/Berlin"
-            raise ValueError(f"{name!r} is not a time zone; {advice}") from None
-        return name
+        return checks.time_zone(name)
 
     @field_validator("handlers_dir", "export_dir")
     @classmethod
     def _validate_folder(cls, path: Path | None) -> Path | None:
-        path = from_root(path) if path else None
-        if path and not path.is_dir():
-            raise ValueError(f"{path} is not a folder")
-        return path
+        return checks.folder(from_root(path)) if path else None
 
     @field_validator("rules_file", "sites_file")
     @classmethod
