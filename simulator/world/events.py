@@ -19,9 +19,10 @@ from simulator.world.changes import (
     remove_user,
     set_role,
 )
+from simulator.world.jobs import Job
 from simulator.world.payload import RESOURCES, WITHOUT_WEBHOOK, payload
 from simulator.world.seed import content_url
-from simulator.world.site import Content, Datasource, Job, Label, Project, Site, User, Workbook
+from simulator.world.site import Content, Datasource, Label, Project, Site, User, Workbook
 from simulator.world.world import World
 
 T = TypeVar("T")

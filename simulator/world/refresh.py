@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from functools import partial
 
-from simulator.world.site import Content, FlowRun, Job, Site, Subscription
+from simulator.world.jobs import FlowRun, Job
+from simulator.world.site import Content, Site, Subscription
 from simulator.world.world import World
 
 LOGIN = "com.tableausoftware.nativeapi.dll.TableauCOMException: [Microsoft][ODBC Driver 18 for SQL Server]Login failed"

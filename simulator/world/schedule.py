@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from simulator.world import refresh
-from simulator.world.site import Site, Task
+from simulator.world.jobs import Task
+from simulator.world.site import Site
 from simulator.world.world import World
 
 # Tableau suspends a task after this many failures in a row, unless an administrator has changed the limit.

@@ -6,22 +6,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from simulator.config import Config
-from simulator.world.site import (
-    DataAlert,
-    Datasource,
-    Flow,
-    Group,
-    Job,
-    LinkedTask,
-    Project,
-    Schedule,
-    Site,
-    Subscription,
-    Task,
-    User,
-    View,
-    Workbook,
-)
+from simulator.world.jobs import Job, LinkedTask, Schedule, Task
+from simulator.world.site import DataAlert, Datasource, Flow, Group, Project, Site, Subscription, User, View, Workbook
 
 PEOPLE = (
     ("Ann Okafor", "ann", "SiteAdministratorCreator"),

@@ -10,7 +10,7 @@ import pytest
 
 import simulator
 from simulator.config import Config
-from simulator.world.site import Schedule
+from simulator.world.jobs import Schedule
 from tableau_rest import Forbidden
 from tests.support.handler_context import MakeEvent
 from tests.support.simulated_actions import Simulation

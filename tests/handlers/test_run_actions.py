@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from simulator.world import refresh
-from simulator.world.site import Job
+from simulator.world.jobs import Job
 from tableau_rest import MemorySessions, PersonalAccessToken, Tableau
 from tests.support.simulated_actions import Simulation
 from tests.tableau_rest.test_metadata import PATH as METADATA

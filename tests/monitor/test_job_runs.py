@@ -12,7 +12,7 @@ import requests
 from sqlalchemy import text
 
 from simulator import Running
-from simulator.world.site import Job
+from simulator.world.jobs import Job
 from tests.support.simulated_site import inject_fault
 from webhooks.event import parse
 from webhooks.inbox import IncidentRecord

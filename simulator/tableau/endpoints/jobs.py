@@ -12,7 +12,8 @@ from simulator.tableau.endpoints.content import KINDS, find_content, paged
 from simulator.tableau.route import ApiCall, Result, find, route
 from simulator.tableau.wire import ApiError, Document, as_bool, object_at
 from simulator.world import refresh
-from simulator.world.site import Content, Job
+from simulator.world.jobs import Job
+from simulator.world.site import Content
 
 READ = "tableau:jobs:read"
 FIELDS = (

@@ -15,7 +15,8 @@ from simulator.tableau.endpoints.content import KINDS
 from simulator.tableau.route import ApiCall, Result, find, require_scope, route
 from simulator.tableau.wire import ApiError, as_bool, as_text, object_at, read
 from simulator.world.changes import publish
-from simulator.world.site import Datasource, Job, Workbook
+from simulator.world.jobs import Job
+from simulator.world.site import Datasource, Workbook
 
 # https://github.com/tableau/tableau-mcp expects these codes for content that exists already.
 EXISTS = {"workbooks": "403130", "datasources": "403007"}

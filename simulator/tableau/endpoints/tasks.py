@@ -15,7 +15,7 @@ from simulator.tableau.query import page
 from simulator.tableau.route import ANY_SCOPE, ApiCall, Result, find, require_scope, route
 from simulator.tableau.wire import ApiError, Document, as_text, format_time, object_at
 from simulator.world import refresh, schedule
-from simulator.world.site import Task
+from simulator.world.jobs import Task
 
 WRITE = "tableau:tasks:write"
 RUNS = "tableau:flow_runs:read"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from simulator.tableau.wire import Document, format_time
+from simulator.world.jobs import FlowRun, Job, LinkedTask, Schedule, Task
 from simulator.world.schedule import is_paused, is_suspended
-from simulator.world.site import FlowRun, Job, LinkedTask, Schedule, Site, Task
+from simulator.world.site import Site
 
 # The element that contains the content of a job, by the type of the job; a job of publishing has none.
 CONTENT_ELEMENTS = {"RefreshExtract": "extractRefreshJob", "RunFlow": "runFlowJobType"}

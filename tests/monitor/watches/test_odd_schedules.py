@@ -10,7 +10,7 @@ import requests
 from sqlalchemy import select
 
 from simulator import Running
-from simulator.world.site import Task
+from simulator.world.jobs import Task
 from tests.support.simulated_site import flask, inbox, make_flask, rules_file, server, services, settings, site
 from webhooks.clock import from_timestamp
 from webhooks.inbox.runs.tables import expected_runs
