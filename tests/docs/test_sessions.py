@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -26,6 +26,7 @@ from webhooks.event import parse
 from webhooks.inbox import Inbox, IncidentRecord, ResourceDetails
 from webhooks.inbox.server.webhook_checks import CHECKED_AT
 from webhooks.incidents import Act, DestinationPolicy, Policy, RunEvidence, WeeklyPeriod
+from webhooks.incidents.incident import IncidentKind
 from webhooks.job import NewJob
 from webhooks.services import Services
 
@@ -326,3 +327,29 @@ def test_session_prints_what_is_shown(block: Block, command: str, output: str, w
     # A line with … is where the page leaves some out.
     expected = re.escape(skeleton(output)).replace(r"\ …", r".*").replace("…", ".*")
     assert re.fullmatch(expected, skeleton(ended.output)), f"{block.title}\n{ended.output}"
+
+
+def test_fields_of_json_are_those_of_the_page(world: World) -> None:
+    """The tables of docs/cli.md name every field of events, jobs, attempts, incidents and acts, and no other."""
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+
+    def rows(title: str) -> dict[str, str]:
+        table = page.partition(f"### {title} as JSON\n")[2].partition("\n#")[0]
+        return dict(re.findall(r"(?m)^\| (.+?) \| (.+) \|$", table))
+
+    def named(cell: str) -> set[str]:
+        return set(re.findall(r"`(\w+)`", cell))
+
+    numbers = received(world)
+    event = json.loads(world.flask("events", "explain", numbers["41"], "--json").stdout)
+    incident = json.loads(world.flask("incidents", "show", shown(world)["14"], "--json").stdout)
+    events, incidents = rows("An event"), rows("An incident")
+    fields = {name for cell in events if "[]" not in cell for name in named(cell)}
+    assert fields == event.keys() | {"defect"}
+    assert set(event["jobs"][0]) - {"attempts_made"} <= named(events["`jobs`"])
+    assert set(event["jobs"][0]["attempts_made"][0]) <= named(events["`jobs[].attempts_made`"])
+    assert set(event["explanation"][0]) == named(events["`explanation`"]) - {"explain"}
+    assert {name for cell in incidents for name in named(cell)} == incident.keys() - {"timeline", "unsent"}
+    assert set(get_args(IncidentKind)) == named(incidents["`kind`"])
+    for field in ("notices", "acts"):
+        assert set(incident[field][0]) <= named(incidents[f"`{field}`"])
