@@ -14,6 +14,7 @@ from webhooks.access.visitors import ROLES, permits
 from webhooks.api.blueprint import PREFIX, ROUTES
 from webhooks.api.operations import OPERATIONS, Operation
 from webhooks.clock import utc_now
+from webhooks.event import MAX_BYTES
 from webhooks.inbox import Inbox, Resource
 from webhooks.incidents import Act
 from webhooks.job import NewJob
@@ -369,3 +370,16 @@ def test_secrets_are_masked(make_app: Any) -> None:
     record = fail(inbox, reason="called https://x/webhook/the-token-in-the-url-of-the-webhook")
     for path in ("/status", "/incidents", f"/incidents/{record.id}", "/runs", "/events", "/incidents.csv"):
         assert "the-token-in-the-url" not in client.get(PREFIX + path).text
+
+
+def test_large_bodies_are_refused_however_they_are_sent(client: FlaskClient, inbox: Inbox) -> None:
+    """The beginning of one must not be taken for the whole, as if its sender gives no length."""
+    path = f"{PREFIX}/incidents/{fail(inbox).id}/acknowledge"
+    for target in (path, "/mcp"):
+        chunked = {"wsgi.input_terminated": True}
+        body = io.BytesIO(b"{}" + b" " * MAX_BYTES)
+        refused = client.post(target, input_stream=body, content_type="application/json", environ_overrides=chunked)
+        assert (refused.status_code, refused.json["detail"]) == (413, "The body has more than 64 KiB.")  # type: ignore[index]
+        sized = client.post(target, data=body.getvalue(), content_type="application/json")
+        assert (sized.status_code, sized.json) == (413, refused.json)
+    assert inbox.incidents.list()[0].incident.state == "open"

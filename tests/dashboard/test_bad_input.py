@@ -17,7 +17,7 @@ __all__ = ["postgres_server", "url"]
 
 pytestmark = [pytest.mark.second_stage, pytest.mark.timeout(600)]
 
-TEXTS = (b"a\0b", b"\xff", b"\xed\xa0\x80", b"x" * 3000, b"9" * 30, b"-1", b"nan-1", b"*a" * 90, b"'\"\\", b"%")
+TEXTS = (b"a\0b", b"\xed\xa0\x80", b"x" * 3000, b"9" * 30, b"nan-1", b"*a" * 90, b"%'\"\\")
 PARAMETERS = ("view", "group", "state", "kind", "project", "owner", "name", "period", "type", "before", "after", "id")
 FIELDS = ("act", "all", "id", "next", "name", "project", "owner", "note", "reason", "for", "until", "days", "role")
 FIELDS += ("site", "handler", "rule", "error", "event", "after", "view", "state")
@@ -39,7 +39,7 @@ def test_no_input_causes_a_server_error(
         answer = client.open(
             path, method=method, data=form, headers=SAME_ORIGIN, content_type="application/x-www-form-urlencoded"
         )
-        if answer.status_code >= 500 and answer.status_code != 502:
+        if answer.status_code >= 500:
             bad.append(f"{method} {path[:100]} {form[:100]}: {answer.status_code}")
 
     for route in ROUTES:

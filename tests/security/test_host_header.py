@@ -91,6 +91,12 @@ CHUNKED = ["Host: localhost", "Sec-Fetch-Site: same-origin", "Transfer-Encoding:
             "zz\r\nnote=x\r\n",
             (400, "Bad Request"),
         ),
+        (
+            "POST /api/v1/incidents/1/note",
+            [*CHUNKED, "Content-Type: application/json"],
+            f"20000\r\n{'{}':131072}\r\n0\r\n\r\n",
+            (413, "Content Too Large"),
+        ),
         ("POST /mcp", [*CHUNKED, "Content-Type: application/json"], "zz\r\n{}\r\n", (400, "Bad Request")),
     ],
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_origin
 
 from flask import Response, request
 from pydantic import ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from webhooks.access import visitors
 from webhooks.api import strict_json
@@ -18,6 +19,7 @@ from webhooks.api.operations import Operation
 from webhooks.api.parameters import Parameters
 from webhooks.clock import utc_now
 from webhooks.errors import StoreUnavailable, UnknownIncident
+from webhooks.event import MAX_BYTES
 from webhooks.problem import problem
 from webhooks.validation import describe_values
 
@@ -132,12 +134,25 @@ def _body() -> Mapping[str, Any]:
     """Return the JSON object of the request. Raises Refused."""
     require_json()
     try:
-        found = strict_json.load(request.get_data() or b"{}")
+        found = strict_json.load(read_body() or b"{}")
     except strict_json.NotStrict as error:
         raise Refused(400, f"{error}.") from None
     if not isinstance(found, dict):
         raise Refused(422, "The body is not a JSON object.")
     return found
+
+
+def read_body() -> bytes:
+    """Return the body of the request. Raises Refused if it is too large."""
+    try:
+        body = request.get_data()
+        # Without Content-Length, Werkzeug may stop reading at the limit without an error.
+        is_whole = len(body) < MAX_BYTES or not request.environ["wsgi.input"].read(1)
+    except RequestEntityTooLarge:
+        is_whole = False
+    if not is_whole:
+        raise Refused(413, f"The body has more than {MAX_BYTES // 1024} KiB.")
+    return body
 
 
 def require_json() -> None:
