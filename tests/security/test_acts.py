@@ -12,7 +12,7 @@ import pytest
 
 from deploy import acts_page
 from simulator import Config, running
-from tests.dashboard.conftest import PASSWORD
+from tests.dashboard.conftest import PASSWORD, fail
 from tests.dashboard.test_scopes import bearer
 from tests.security import test_pagerduty_events as pagerduty
 from tests.security.acting import AUTHORS, LINK_SECRET, PUBLIC_URL, SAME_ORIGIN, WEBHOOK_URL, Act, Stage
@@ -165,6 +165,19 @@ def test_messengers_refuse_strangers(stage: Stage) -> None:
     assert any("may not start refreshes. The table [access] of the rules lists who may." in one for one in shown), shown
     assert stage.rows_after(last) == []
     assert stage.inbox.incidents.get(number).incident.state == "open"
+
+
+def test_refresh_that_cannot_be_started_is_noted_by_the_server(stage: Stage) -> None:
+    """The request is the person's row of the audit log; the note, which says why, is the server's."""
+    number = fail(stage.inbox).id
+    stage.sign_in()
+    last = stage.last_row()
+    stage.page("refresh", "/incidents/<int:number>/<kind>", number, SAME_ORIGIN)
+    stage.finish()
+    note, request = stage.rows_after(last)
+    assert (request.act, request.by, request.origin) == ("refresh", "Ann", "page 127.0.0.1")
+    assert (note.act, note.by, note.origin) == ("note", "server", "server")
+    assert note.details.startswith("The refresh that Ann asked for was not started: ")
 
 
 def test_command_for_someone_else_names_the_user(stage: Stage) -> None:
