@@ -10,7 +10,7 @@ import socket
 import struct
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import gunicorn
@@ -29,18 +29,16 @@ if "webhooks" not in sys.modules:
 from webhooks.app import check_handlers  # noqa: E402 - needs the path above
 from webhooks.config import environment  # noqa: E402 - as above
 from webhooks.config.settings import Settings, load_environment, web_concurrency  # noqa: E402 - as above
-from webhooks.gunicorn.processes import BootCode, known_database, serving_flags  # noqa: E402 - as above
+from webhooks.gunicorn.migration import migrate  # noqa: E402 - as above
+from webhooks.gunicorn.processes import BootCode, child_processes, known_database, serving_flags  # noqa: E402 - as above
 from webhooks.gunicorn.reception import REQUEST_SECONDS  # noqa: E402 - as above
 from webhooks.gunicorn.sharing_worker import ABSENT, SUPPORTED, SharingWorker, choose_worker_class  # noqa: E402 - as above
-from webhooks.inbox.migrate import is_current  # noqa: E402 - as above
 from webhooks.observability import logs  # noqa: E402 - as above
 
 # Seconds in which a client must send its whole request; gunicorn's own worker waits so long for each part of it.
 CLIENT_SECONDS = int(REQUEST_SECONDS)
 # Connections of each process, at most half of its file descriptors; with more, the oldest silent ones are closed.
 MAX_CONNECTIONS = 1000
-# Seconds for a migration of the inbox.
-MIGRATION_SECONDS = 900
 # Seconds before a process is started in place of one that could not use the inbox.
 RESTART_SECONDS = 1
 # Seconds that running jobs get after the signal to stop; those that still run then are released for another worker.
@@ -157,7 +155,7 @@ def when_ready(server):
         # Accepted connections inherit it, https://man7.org/linux/man-pages/man7/socket.7.html
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", CLIENT_SECONDS, 0))
     distinguish_boot_errors(server)
-    migrate(server)
+    migrate(server, settings.database_url.get_secret_value())
     # The garbage collector would write into the pages of all objects that are loaded by now, and so copy them in every
     # process, https://docs.python.org/3/library/gc.html#gc.freeze
     gc.freeze()
@@ -171,68 +169,6 @@ def distinguish_boot_errors(server):
 
     server.WORKER_BOOT_ERROR = BootCode(server.WORKER_BOOT_ERROR, has_served)
     server.APP_LOAD_ERROR = BootCode(server.APP_LOAD_ERROR, has_served)
-
-
-def migrate(server):
-    """Migrate the inbox if it is not current, in a separate process, which a signal to the server ends.
-
-    The memory of the migration is returned to the system, and it may take longer than a worker may be silent.
-    """
-    services = server.app.wsgi().extensions["webhooks"]
-    url = settings.database_url.get_secret_value()
-    services.known_database = known = known_database(url)
-    if (server.cfg.uid, server.cfg.gid) == (os.geteuid(), os.getegid()) and is_current(url):
-        known.exists = True
-        return
-    child = multiprocessing.get_context("fork").Process(target=open_inbox, args=(server, services))
-    with stop_signals() as received:
-        child.start()
-        deadline = time.monotonic() + MIGRATION_SECONDS
-        while child.is_alive() and not received and time.monotonic() < deadline:
-            child.join(0.2)
-        child.kill()
-        child.join()
-    known.exists = child.exitcode == 0
-
-
-@contextmanager
-def stop_signals():
-    """Collect the signals that stop the server, and pass them on to gunicorn's handlers."""
-    received = []
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)}
-
-    def pass_on(number, frame):
-        received.append(number)
-        if callable(handlers[number]):
-            handlers[number](number, frame)
-
-    for number in handlers:
-        signal.signal(number, pass_on)
-    try:
-        yield received
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-
-
-def open_inbox(server, services):
-    """Open and close the inbox, in the child process."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_DFL)
-    for listener in server.LISTENERS:
-        listener.sock.close()
-    # With the rights of the server processes, so that they own the files.
-    if server.cfg.gid != os.getegid():
-        os.setgid(server.cfg.gid)
-    if server.cfg.uid != os.geteuid():
-        os.setuid(server.cfg.uid)
-    os.umask(server.cfg.umask)
-    # An error is raised again, and reported, when the server processes open the inbox.
-    exists = False
-    with suppress(Exception):
-        exists = services.inbox.store.revision() is not None
-        services.inbox.close()
-    sys.exit(0 if exists else 1)
 
 
 def pre_fork(server, worker):
@@ -345,13 +281,3 @@ def worker_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
         for pid in child_processes():
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
-
-
-def child_processes():
-    """Return the ids of this process's children; empty where there is no /proc, as on macOS."""
-    pids = []
-    for children in Path("/proc/self/task").glob("*/children"):
-        # A thread may end between the listing and the reading.
-        with suppress(OSError):
-            pids += map(int, children.read_text().split())
-    return pids

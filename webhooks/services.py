@@ -1,4 +1,7 @@
-"""Wire the application's parts together, each built once and on first use."""
+"""Wire the application's parts together, each built once and on first use.
+
+The module is long and stays whole: each method builds, starts or stops one part, and all of them share the parts.
+"""
 
 from __future__ import annotations
 

@@ -37,7 +37,6 @@ __all__ = ["REQUIRED", "ROOT", "Settings", "is_flask_command", "load_environment
 
 # The variables that each kind of sign-in needs; all others may be empty.
 REQUIRED = {auth: tuple(f"tableau_{name}" for name in names) for auth, names in site.REQUIRED.items()}
-
 # The fields of the site that the TABLEAU_… variables describe.
 SITE_FIELDS = tuple(name for name in Site.model_fields if name not in {"name", "site_luid"})
 

@@ -1,9 +1,11 @@
-"""Memory that the processes of one server share, and the exit codes by which one of them ends all."""
+"""Processes of one server: the memory that they share, the exit codes by which one ends all, and their children."""
 
 from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Self
 
 from webhooks.inbox.databases.known_database import SIZE as KNOWN_DATABASE_SIZE
@@ -69,3 +71,13 @@ class BootCode(int):
         return int(self) == other and not self._has_served()
 
     __hash__ = int.__hash__
+
+
+def child_processes() -> list[int]:
+    """Return the ids of this process's children; empty where there is no /proc, as on macOS."""
+    pids: list[int] = []
+    for children in Path("/proc/self/task").glob("*/children"):
+        # A thread may end between the listing and the reading.
+        with suppress(OSError):
+            pids += map(int, children.read_text().split())
+    return pids

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from webhooks.clock import from_timestamp
 from webhooks.inbox.access.audit import append
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.events.tables import events
 from webhooks.inbox.incidents.due import set_due
 from webhooks.inbox.incidents.tables import acts, incidents
 from webhooks.inbox.incidents.updates import refresh_incidents
+from webhooks.inbox.jobs.rows import insert_jobs, job_row
 from webhooks.incidents import Act
+from webhooks.job import REFRESH_INCIDENT, NewJob
 
 
 def insert_act(
@@ -58,3 +61,19 @@ def refresh_incident(store: Store, connection: Connection, incident_id: int, *, 
         always=True,
         urgent=True,
     )
+
+
+def insert_refresh(
+    store: Store, connection: Connection, incident_id: int, event_id: int | None, *, by: str, origin: str
+) -> None:
+    """Add an urgent job that refreshes the content of an incident, and its row of the audit log.
+
+    The job belongs to the event, or to the last one if it is None.
+    """
+    now = store.now(connection)
+    wall = store.to_wall(now)
+    event_id = event_id or connection.execute(select(func.max(events.c.id))).scalar()
+    append(store, connection, by=by, origin=origin, act="refresh", subject=f"incident {incident_id}")
+    params = {"incident": incident_id, "by": by, "origin": origin}
+    job = NewJob(f"refresh {incident_id} {wall}", REFRESH_INCIDENT, params=params, max_attempts=5, urgent=True)
+    insert_jobs(connection, [job_row(event_id, job) | {"due_at": now, "created_at": wall}])

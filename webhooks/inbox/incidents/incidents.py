@@ -13,21 +13,18 @@ from sqlalchemy import Connection, Select, func, or_, select, update
 
 from webhooks.clock import from_timestamp
 from webhooks.errors import UnknownIncident
-from webhooks.inbox.access.audit import append, log_act
+from webhooks.inbox.access.audit import log_act
 from webhooks.inbox.access.scope import WHOLE, Scope
 from webhooks.inbox.databases.store import Store
-from webhooks.inbox.events.tables import events
 from webhooks.inbox.inbound.slack_names import remember_name
-from webhooks.inbox.incidents.acts import insert_act, refresh_incident
+from webhooks.inbox.incidents.acts import insert_act, insert_refresh, refresh_incident
 from webhooks.inbox.incidents.due import any_due, set_due, update_due
 from webhooks.inbox.incidents.filters import in_group, incident_filters
 from webhooks.inbox.incidents.records import IncidentRecord, details_row, incident_records
 from webhooks.inbox.incidents.retention import delete_closed
 from webhooks.inbox.incidents.tables import acts, incidents
 from webhooks.inbox.incidents.updates import FAILING, compute_incidents, lock_incidents, record_evidence
-from webhooks.inbox.jobs.rows import insert_jobs, job_row
 from webhooks.incidents import Act, ResourceDetails, RunEvidence
-from webhooks.job import REFRESH_INCIDENT, NewJob
 
 STATES = ("open", "acknowledged", "snoozed", "closed")
 # Incidents that are computed in one transaction after an act on many.
@@ -193,13 +190,7 @@ class Incidents:
 
         def request(connection: Connection) -> int | None:
             record = self._load(connection, incident_id)
-            now = self._store.now(connection)
-            wall = self._store.to_wall(now)
-            event_id = record.event_id or connection.execute(select(func.max(events.c.id))).scalar()
-            append(self._store, connection, by=by, origin=origin, act="refresh", subject=f"incident {incident_id}")
-            params = {"incident": incident_id, "by": by, "origin": origin}
-            job = NewJob(f"refresh {incident_id} {wall}", REFRESH_INCIDENT, params=params, max_attempts=5, urgent=True)
-            insert_jobs(connection, [job_row(event_id, job) | {"due_at": now, "created_at": wall}])
+            insert_refresh(self._store, connection, incident_id, record.event_id, by=by, origin=origin)
             return record.event_id
 
         event_id = self._store.write(request)

@@ -1,11 +1,14 @@
-"""SQL that starts and ends attempts, written by hand: SQLAlchemy would take longer for it than the database."""
+"""SQL that finds work, and starts and ends attempts; by hand, as SQLAlchemy would take longer than the database."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from webhooks.inbox.events.tables import UNPLANNED
+from webhooks.inbox.jobs.tables import OPEN, URGENT
 from webhooks.job import Job, JobState
 
 RUNNING = int(JobState.RUNNING)
@@ -21,6 +24,16 @@ SQLITE_RECORD = (
     "INSERT INTO attempts (job_id, number, worker, started_at, finished_at, outcome, error) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
+
+
+@cache
+def find_work(now: str) -> str:
+    """Return the query for `Work`; `now` is the SQL for the time. By hand, as a worker asks after each commit."""
+    due = f"SELECT 1 FROM jobs WHERE {OPEN} AND jobs.due_at <= {now}"  # noqa: S608 - no values
+    return (
+        f"SELECT EXISTS ({due} AND {URGENT}), EXISTS ({due} AND jobs.urgent = 0), "  # noqa: S608 - no values
+        f"EXISTS (SELECT 1 FROM events WHERE {UNPLANNED})"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, or_, select, text, update
@@ -14,7 +13,8 @@ from webhooks.event import Event
 from webhooks.inbox.databases import raw_sql
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.events.events import Events, JobPlanner
-from webhooks.inbox.events.tables import UNPLANNED, events
+from webhooks.inbox.events.tables import events
+from webhooks.inbox.jobs.attempt_sql import find_work
 from webhooks.inbox.jobs.attempts import INSERT_ATTEMPT, LOST, RELEASED, end_attempt, lost_attempts, start_attempt
 from webhooks.inbox.jobs.dead_letters import DeadLetters
 from webhooks.inbox.jobs.tables import OPEN, URGENT, jobs
@@ -41,18 +41,6 @@ BY_URGENCY = {
     True: (DUE.where(text(URGENT)), ANY_DUE.where(text(URGENT))),
     False: (DUE.where(jobs.c.urgent == 0), ANY_DUE.where(jobs.c.urgent == 0)),
 }
-
-
-@cache
-def find_work(now: str) -> str:
-    """Return the query for `Work`; `now` is the SQL for the time. By hand, as a worker asks after each commit."""
-    due = f"SELECT 1 FROM jobs WHERE {OPEN} AND jobs.due_at <= {now}"  # noqa: S608 - no values
-    return (
-        f"SELECT EXISTS ({due} AND {URGENT}), EXISTS ({due} AND jobs.urgent = 0), "  # noqa: S608 - no values
-        f"EXISTS (SELECT 1 FROM events WHERE {UNPLANNED})"
-    )
-
-
 MAX_WAITING = 500
 # Few of the open jobs are read, however many there are.
 _open_jobs = (
