@@ -120,7 +120,8 @@ class Planner:
         if event.event_type == TIMER_DUE:
             return (self.registry.explain_timer(event, self.max_attempts),)
         if event.event_type == HEARTBEAT_DUE:
-            job = NewJob(HEARTBEAT, HEARTBEAT, rule=HEARTBEAT, max_attempts=1)
+            # A call that fails is skipped; the other attempts are for a process that is killed meanwhile.
+            job = NewJob(HEARTBEAT, HEARTBEAT, rule=HEARTBEAT, max_attempts=3)
             return (Verdict("monitor", HEARTBEAT, matched=True, reason="the time of the heartbeat", jobs=(job,)),)
         if event.type.from_watch:
             return self._finding_verdicts(event)

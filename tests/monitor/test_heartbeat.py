@@ -20,6 +20,7 @@ from werkzeug.serving import make_server
 
 from notifiers import NotifierError, Notifiers
 from tests.support.certificates import issue
+from tests.support.server import wait_for
 from webhooks.app import create_app
 from webhooks.config.settings import Settings
 from webhooks.context import Context, call
@@ -188,6 +189,16 @@ def test_other_side_that_is_away_leads_to_no_dead_letter(way: Way, caplog: pytes
     assert way.run(6) == ["not sent: HEARTBEAT_URL responds with 503"]
     assert way.inbox.dead_letters.unannounced() == []
     assert "secret-uuid" not in caplog.text
+
+
+def test_server_that_is_killed_meanwhile_leads_to_no_dead_letter(way: Way) -> None:
+    """Another process takes the job over; a heartbeat that was not sent is reported by its absence."""
+    way.beat(5)
+    way.plan()
+    assert len(way.inbox.jobs.claim("killed", 10, 0.001)) == 1
+    wait_for(lambda: way.run(30) or way.calls or way.inbox.dead_letters.unannounced())
+    assert len(way.calls) == 1
+    assert way.inbox.dead_letters.unannounced() == []
 
 
 def test_log_says_once_why_there_is_none(way: Way, caplog: pytest.LogCaptureFixture) -> None:
