@@ -34,8 +34,6 @@ T = TypeVar("T")
 BUSY_MILLISECONDS = 1500
 # Between checks for commits of other processes; a check takes 20 µs.
 LISTEN_SECONDS = 0.015
-# After a commit: under load there are many, most of which add no work.
-BUSY_LISTEN_SECONDS = 0.06
 # Between checks whether another program has changed the files, while nothing is written; each commit checks as well.
 VERIFY_SECONDS = 0.15
 # Each batch size is a statement of its own, and a large one takes 60 kB.
@@ -227,11 +225,11 @@ class SqliteStore(Store):
                         verified_at = now
                         with suppress(StoreUnavailable):
                             self._files.verify()
-                    version, pause = query("PRAGMA data_version").fetchone(), LISTEN_SECONDS
+                    version = query("PRAGMA data_version").fetchone()
                     if version != seen:
-                        seen, pause = version, BUSY_LISTEN_SECONDS
+                        seen = version
                         on_change()
-                    time.sleep(pause)
+                    time.sleep(LISTEN_SECONDS)
             time.sleep(LISTEN_SECONDS)
 
     def reclaim_space(self) -> None:
