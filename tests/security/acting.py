@@ -53,7 +53,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "snooze": {"hours": 1},
     "add silence": {"name": "Sales", "hours": 1, "reason": "upgrade"},
 }
-# The words after a command; # is the number of the object, @ the LUID of a webhook.
+# The words after a command; # is the number of the object, @ the LUID of a webhook, $ the id of a session.
 WORDS = {
     "incidents snooze": "# --for 1h",
     "incidents note": "# seen",
@@ -64,6 +64,7 @@ WORDS = {
     "webhooks enable": "@",
     "webhooks delete": "@",
     "tokens create": "--name report",
+    "sessions end": "$",
     "rules activate": "",
     "incidents import": "",
     "inbox vacuum": "",
@@ -128,6 +129,13 @@ class Stage:
         given = {"name": "Ann", "password": PASSWORD}
         assert self.browser.post("/login", data=given, headers=SAME_ORIGIN).status_code == 303
 
+    def other_session(self) -> str:
+        """Start a session of someone else, and return its id."""
+        sign_ins = self.inbox.sign_ins
+        before = {one.id for one in sign_ins.sessions()}
+        sign_ins.start(name="Ben", role="viewer", address="10.0.0.7", password=PASSWORD)
+        return next(one.id for one in sign_ins.sessions() if one.id not in before)
+
     def page(self, act: str, path: str, number: int, headers: dict[str, str]) -> TestResponse:
         """Send a form."""
         given = {"id": str(number), "act": act, **FORMS.get(act, {})}
@@ -135,6 +143,8 @@ class Stage:
             page = self.browser.get("/dead-letters", headers=headers).text
             given["cause"] = re.findall(r'name="cause" value="(\w+)"', page)[0] if 'name="cause"' in page else "none"
         place = path.replace("<int:number>", str(number)).replace("<kind>", act)
+        if "<name>" in place:
+            place = place.replace("<name>", self.other_session())
         return self.browser.post(place, data=given, headers=headers)
 
     def operation(self, act: str, path: str, number: int, headers: dict[str, str]) -> TestResponse:
@@ -153,6 +163,8 @@ class Stage:
     def command(self, command: str, number: int) -> None:
         """Run a command, which has to succeed."""
         words = WORDS.get(command, "#").replace("#", str(number))
+        if "$" in words:
+            words = words.replace("$", self.other_session())
         if "@" in words:
             self.flask("webhooks", "create", "SiteCreated", "--url", WEBHOOK_URL)
             (webhook,) = self.site.world.home.webhooks.values()

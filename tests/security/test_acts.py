@@ -36,7 +36,7 @@ notify = "slack:#bi"
 operators = ["ann@acme.example"]
 """
 # Posts that are not acts: signing in and out, trying an event, and signed links, whose acts are the incident's.
-OTHER_FORMS = {"/login", "/logout", "/rules/try", "/act/<signed>"}
+OTHER_FORMS = {"/login", "/logout", "/logout/others", "/logout/<name>", "/rules/try", "/act/<signed>"}
 # Commands that change nothing that the audit log is about, or whose traces are elsewhere.
 NO_ACTS = {
     "listen": "its webhooks are temporary, and its inbox is its own",

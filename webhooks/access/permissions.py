@@ -108,6 +108,14 @@ PERMISSIONS = {
         Permission(
             "revoke token", "admin", "revoke a token", "token NAME", everything=True, commands=("tokens revoke",)
         ),
+        Permission(
+            "end session",
+            "admin",
+            "end a session of anyone, or all others",
+            "session of NAME | other sessions",
+            everything=True,
+            commands=("sessions end",),
+        ),
         Permission("sign out all", "admin", "end all sessions", "pages", everything=True),
         # On the command line only.
         Permission(

@@ -36,7 +36,8 @@ class Visitor:
     """The person or program that a request comes from.
 
     `kind` is session (also by OpenID Connect), password, token or local. `scope` is the JSON text of the sites and
-    projects that the role is limited to.
+    projects that the role is limited to. `session` is the id of the session, and `subject` identifies the person at
+    the identity provider.
     """
 
     name: str
@@ -44,6 +45,8 @@ class Visitor:
     kind: str
     address: str
     scope: str = "{}"
+    session: str = ""
+    subject: str = ""
 
     @property
     def origin(self) -> str:
@@ -80,8 +83,8 @@ def identify(services: Services, request: Request) -> Visitor | None:
         is_right = check_password(services, address, given.password or "", user=given.username or "")
         return Visitor(BASIC_USER, "admin", "password", address) if is_right else None
     cookie = request.cookies.get(cookie_name(request), "")
-    if cookie and (session := sign_ins.find(cookie, settings.session_secret)):
-        return Visitor(session.name, session.role, "session", address, session.scope)
+    if cookie and (found := sign_ins.find(cookie, settings.session_secret)):
+        return Visitor(found.name, found.role, "session", address, found.scope, found.session, found.subject)
     return None
 
 

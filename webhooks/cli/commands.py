@@ -24,6 +24,7 @@ COMMANDS = {
     "notify": "List the notifiers, send test messages, and print manifests.",
     "worker": "Plan events and run handlers in a separate process.",
     "tokens": "List, create and revoke tokens of programs.",
+    "sessions": "List and end sessions of people on the pages.",
     "audit": "List and verify the audit log: who did what, and when.",
     "inbox": "Delete expired events or move to another database.",
 }

@@ -40,6 +40,12 @@ ROUTES = (
     Route("GET", "/login/finish", "single_sign_on", "finish", "public"),
     Route("POST", "/logout", "login", "sign_out", "viewer"),
     _acts("/logout/all", "login", "sign_out_all", "sign out all"),
+    # Other sessions of the same person.
+    Route("POST", "/logout/others", "sessions", "sign_out_others", "viewer"),
+    Route("POST", "/logout/<name>", "sessions", "sign_out", "viewer"),
+    Route("GET", "/sessions", "sessions", "show", "viewer"),
+    _acts("/sessions/end", "sessions", "end_others", "end session"),
+    _acts("/sessions/<name>/end", "sessions", "end", "end session"),
     Route("GET", "/assets/<name>", "assets", "show", "public"),
     Route("GET", "/incidents", "incidents", "show", "viewer"),
     _acts("/incidents/acts", "incidents", "act_on_many", "acknowledge", "snooze", "close", "refresh"),

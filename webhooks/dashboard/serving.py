@@ -188,7 +188,7 @@ def _with_version(visit: Visit, version: str, body: bytes) -> Response:
 
 def _share_key(visit: Visit) -> tuple[str, ...]:
     person = visit.person
-    return (visit.request.full_path, person.name, person.role, person.scope, person.kind)
+    return (visit.request.full_path, person.name, person.role, person.scope, person.kind, person.session)
 
 
 def _mark(visit: Visit) -> str:

@@ -8,7 +8,13 @@ from sqlalchemy import text
 
 from tests.support.databases import Clock
 from webhooks.inbox import Inbox
-from webhooks.inbox.access.sign_ins import MAX_FAILURES, MAX_OF_ACCOUNT, PERIOD_SECONDS, SESSION_SECONDS
+from webhooks.inbox.access.sign_ins import (
+    MAX_FAILURES,
+    MAX_OF_ACCOUNT,
+    PERIOD_SECONDS,
+    SEEN_SECONDS,
+    SESSION_SECONDS,
+)
 
 SECRET = "secret of the test"
 
@@ -27,6 +33,25 @@ def test_sessions_end(url: str, opened: Callable[..., Inbox], clock: Clock) -> N
     # The next sign-in deletes what has ended.
     sign_ins.start(name="Ben", role="viewer", address="10.0.0.7", password=SECRET)
     assert len(box.store.rows(text("SELECT * FROM page_sessions"))) == 1
+
+
+def test_use_of_a_session_is_stored_now_and_then(url: str, opened: Callable[..., Inbox], clock: Clock) -> None:
+    """The time of the last use is stored once in five minutes, so that open pages write little."""
+    sign_ins = opened(url, clock=clock).sign_ins
+    value = sign_ins.start(name="Ann", role="viewer", address="10.0.0.7", password=SECRET)
+    (begun,) = sign_ins.sessions()
+    assert begun.seen_at == begun.created_at
+    clock.forward(SEEN_SECONDS - 10)
+    sign_ins.find(value, SECRET)
+    assert sign_ins.sessions() == [begun]
+    clock.forward(11)
+    sign_ins.find(value, "another")
+    assert sign_ins.sessions() == [begun]
+    sign_ins.find(value, SECRET)
+    (used,) = sign_ins.sessions()
+    assert 300 <= (used.seen_at - used.created_at).total_seconds() < 320
+    clock.forward(SESSION_SECONDS)
+    assert sign_ins.sessions() == []
 
 
 def test_failures_are_counted_by_account(url: str, opened: Callable[..., Inbox], clock: Clock) -> None:

@@ -33,6 +33,7 @@ DONE = {
     "dismiss": "Dismissed: these jobs are cancelled.",
     "sync": "The webhooks in Tableau were brought up to date.",
     "revoke": "The token was revoked.",
+    "end": "Ended: the browser is led to the sign-in.",
     "silence": "Silenced: nothing is sent about it.",
     "unsilence": "The silence was ended; what it held is sent.",
     "note": "Note added.",

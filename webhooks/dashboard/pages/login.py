@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from flask import Response, redirect
 
 from webhooks.access import visitors
+from webhooks.dashboard.browser_name import browser_name
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
 from webhooks.inbox.access.sign_ins import SESSION_SECONDS
@@ -44,12 +45,26 @@ def start_session(
     there: str,
     *,
     known_as: str = "",
+    subject: str = "",
     seconds: float = SESSION_SECONDS,
 ) -> Response:
-    """Start a session and lead to a path. `known_as` is a name that the person cannot change, for the audit log."""
+    """Start a session and lead to a path.
+
+    `known_as` is a name that the person cannot change, for the audit log; `subject` is the same in each of their
+    sessions.
+    """
     settings, address = visit.services.settings, visitors.client_address(visit.request)
     sign_ins, secret = visit.services.inbox.sign_ins, settings.session_secret
-    value = sign_ins.start(name=name, role=role, address=address, password=secret, scope=scope, seconds=seconds)
+    value = sign_ins.start(
+        name=name,
+        role=role,
+        address=address,
+        password=secret,
+        scope=scope,
+        subject=subject,
+        browser=browser_name(visit.request.headers.get("User-Agent", "")),
+        seconds=seconds,
+    )
     visit.services.inbox.audit.record(
         by=name, origin=f"page {address}", act="sign in", subject="pages", details=known_as
     )

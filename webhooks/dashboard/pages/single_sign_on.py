@@ -69,9 +69,18 @@ def finish(visit: Visit) -> Page | Response:
         audit.record(by=name, origin=f"page {address}", act="sign-in refused", subject="pages", details=reason)
         return refuse(visit, reason, 403)
     scope, known_as = Limits(role.sites, role.projects).as_text(), f"{person.subject} at the identity provider"
-    # The role is that of the groups at this time: it is looked up again by the next sign-in.
-    seconds = visit.services.settings.oidc_session_hours * 3600
-    response = start_session(visit, name, role.role, scope, own_path(there, "/"), known_as=known_as, seconds=seconds)
+    settings = visit.services.settings
+    response = start_session(
+        visit,
+        name,
+        role.role,
+        scope,
+        own_path(there, "/"),
+        known_as=known_as,
+        subject=f"{settings.oidc_issuer} {person.subject}",
+        # The role is that of the groups at this time: it is looked up again by the next sign-in.
+        seconds=settings.oidc_session_hours * 3600,
+    )
     response.delete_cookie(_name(visit), path="/", secure=visitors.is_https(visit.request), httponly=True)
     return response
 

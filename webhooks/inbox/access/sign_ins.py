@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, false, func, insert, or_, select, update
 
 from webhooks.clock import from_timestamp
+from webhooks.errors import StoreUnavailable
 from webhooks.inbox.access.tables import api_tokens, page_sessions, sign_in_failures
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.inbound.presses import forget_old
 from webhooks.inbox.inbound.tables import presses
 
 SESSION_SECONDS = 12 * 3600.0
+# An open page asks every few seconds: that its session is in use is stored once within this time.
+SEEN_SECONDS = 300.0
+# Seconds without another attempt after that could not be stored.
+SEEN_PAUSE_SECONDS = 60.0
+# Hexadecimal digits of a session's key by which lists and addresses name it.
+ID_LENGTH = 16
 # After so many failures of one address it has to wait for the end of the period.
 MAX_FAILURES = 10
 PERIOD_SECONDS = 900.0
@@ -31,11 +39,39 @@ TOKEN_PREFIX = "twh_"  # noqa: S105 - the beginning of every token
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A person or a program that is signed in; `expires_at` is the end of the session or of the token."""
+    """A person or a program that is signed in; `expires_at` is the end of the session or of the token.
+
+    `session` is the id of a person's session, and `subject` identifies the person at the identity provider.
+    """
 
     name: str
     role: str
     scope: str
+    expires_at: datetime
+    session: str = ""
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The person of a session; without a `subject` only this session is known to be theirs."""
+
+    session: str
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session as lists show it. `id` is the beginning of its key, with which no one can sign in."""
+
+    id: str
+    name: str
+    role: str
+    scope: str
+    address: str
+    browser: str
+    created_at: datetime
+    seen_at: datetime
     expires_at: datetime
 
 
@@ -57,6 +93,7 @@ class SignIns:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._seen_pause_until = 0.0
 
     def start(
         self,
@@ -66,6 +103,8 @@ class SignIns:
         address: str,
         password: str,
         scope: str = "{}",
+        subject: str = "",
+        browser: str = "",
         seconds: float = SESSION_SECONDS,
     ) -> str:
         """Store a session that ends after some seconds, and return the value for the cookie.
@@ -77,21 +116,33 @@ class SignIns:
         def start(connection: Connection) -> None:
             wall = self._store.to_wall(self._store.now(connection))
             connection.execute(delete(page_sessions).where(page_sessions.c.expires_at <= wall))
-            times = {"created_at": wall, "expires_at": wall + seconds}
+            times = {"created_at": wall, "seen_at": wall, "expires_at": wall + seconds}
             row = {"key": _key(value, password), "name": name, "role": role, "scope": scope, "address": address}
-            connection.execute(insert(page_sessions).values(**row, **times))
+            person = {"subject": subject, "browser": browser}
+            connection.execute(insert(page_sessions).values(**row, **person, **times))
             connection.execute(delete(sign_in_failures).where(sign_in_failures.c.address == address))
 
         self._store.write(start)
         return value
 
     def find(self, value: str, password: str) -> SignedIn | None:
-        """Return the session of a cookie's value, or None if it has ended."""
-        return self._find(page_sessions, _key(value, password))
+        """Return the session of a cookie's value, or None if it has ended. Store that it is in use."""
+        key = _key(value, password)
+        row, wall = self._find(page_sessions, key)
+        if row is None:
+            return None
+        if wall - (row["seen_at"] or 0.0) >= SEEN_SECONDS and time.monotonic() >= self._seen_pause_until:
+            try:
+                self._store.execute(update(page_sessions).where(page_sessions.c.key == key).values(seen_at=wall))
+            except StoreUnavailable:
+                # Pages can be read while nothing can be stored, and must not wait for it each time.
+                self._seen_pause_until = time.monotonic() + SEEN_PAUSE_SECONDS
+        return _signed_in(row, session=key[:ID_LENGTH], subject=row["subject"])
 
     def find_token(self, value: str) -> SignedIn | None:
         """Return what a token is for, or None if it is unknown or has expired."""
-        return self._find(api_tokens, _key(value, "")) if value.startswith(TOKEN_PREFIX) else None
+        row = self._find(api_tokens, _key(value, ""))[0] if value.startswith(TOKEN_PREFIX) else None
+        return None if row is None else _signed_in(row)
 
     def use_once(self, key: str) -> bool:
         """Return whether this key, such as the state of a sign-in, is used for the first time within a day."""
@@ -111,6 +162,38 @@ class SignIns:
     def end_all(self) -> int:
         """End all sessions, and return how many there were."""
         return self._store.execute(delete(page_sessions))
+
+    def sessions(self, owner: Owner | None = None) -> list[Session]:
+        """Return the sessions that have not ended, of all people or of one; those used last come first."""
+
+        def read(connection: Connection) -> list[RowMapping]:
+            wall = self._store.to_wall(self._store.now(connection))
+            valid = select(page_sessions).where(page_sessions.c.expires_at > wall, *_theirs(owner))
+            return list(connection.execute(valid).mappings())
+
+        found = [
+            Session(
+                id=row["key"][:ID_LENGTH],
+                name=row["name"],
+                role=row["role"],
+                scope=row["scope"],
+                address=row["address"],
+                browser=row["browser"],
+                created_at=from_timestamp(row["created_at"]),
+                seen_at=from_timestamp(row["seen_at"] or row["created_at"]),
+                expires_at=from_timestamp(row["expires_at"]),
+            )
+            for row in self._store.read(read)
+        ]
+        return sorted(found, key=lambda session: session.seen_at, reverse=True)
+
+    def end_session(self, session_id: str, owner: Owner | None = None) -> bool:
+        """End the session with that id if it is the owner's, and return whether there was one."""
+        return self._store.execute(delete(page_sessions).where(_has_id(session_id), *_theirs(owner))) > 0
+
+    def end_others(self, session_id: str, owner: Owner | None = None) -> int:
+        """End all sessions but the one with that id, of all people or of one, and return how many there were."""
+        return self._store.execute(delete(page_sessions).where(~_has_id(session_id), *_theirs(owner)))
 
     def create_token(self, *, name: str, role: str, by: str, seconds: float, scope: str = "{}") -> str:
         """Store a token that expires after some seconds, and return its value, which cannot be read again."""
@@ -175,17 +258,32 @@ class SignIns:
 
         self._store.write(record)
 
-    def _find(self, table: Table, key: str) -> SignedIn | None:
-        columns = table.c
+    def _find(self, table: Table, key: str) -> tuple[RowMapping | None, float]:
+        """Return the row with that key unless it has expired, and the time."""
 
-        def find(connection: Connection) -> SignedIn | None:
+        def find(connection: Connection) -> tuple[RowMapping | None, float]:
             wall = self._store.to_wall(self._store.now(connection))
-            own = (columns.key == key, columns.expires_at > wall)
-            query = select(columns.name, columns.role, columns.scope, columns.expires_at).where(*own)
-            row = connection.execute(query).mappings().first()
-            return SignedIn(row["name"], row["role"], row["scope"], from_timestamp(row["expires_at"])) if row else None
+            query = select(table).where(table.c.key == key, table.c.expires_at > wall)
+            return connection.execute(query).mappings().first(), wall
 
         return self._store.read(find)
+
+
+def _signed_in(row: RowMapping, *, session: str = "", subject: str = "") -> SignedIn:
+    end = from_timestamp(row["expires_at"])
+    return SignedIn(row["name"], row["role"], row["scope"], end, session=session, subject=subject)
+
+
+def _has_id(session_id: str) -> ColumnElement[bool]:
+    return func.substr(page_sessions.c.key, 1, ID_LENGTH) == session_id
+
+
+def _theirs(owner: Owner | None) -> list[ColumnElement[bool]]:
+    """Return the condition for the sessions of a person; none for those of all people."""
+    if owner is None:
+        return []
+    same_person = page_sessions.c.subject == owner.subject if owner.subject else false()
+    return [or_(_has_id(owner.session), same_person)]
 
 
 def _key(value: str, password: str) -> str:
