@@ -1,4 +1,7 @@
-"""Errors as problem details, https://www.rfc-editor.org/rfc/rfc9457: JSON that says what is wrong."""
+"""Errors as problem details, https://www.rfc-editor.org/rfc/rfc9457: JSON that says what is wrong.
+
+People in a browser get a page instead, see `webhooks.dashboard.serving`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,14 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 CONTENT_TYPE = "application/problem+json"
 # Names that Python 3.11 and 3.12 do not know yet, https://www.rfc-editor.org/rfc/rfc9110#section-15.5
 TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+
+
+def wants_page() -> bool:
+    """Return whether a person waits for the response in a browser, and neither a program nor the script of a page."""
+    if "X-Poll" in request.headers:
+        return False
+    # https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Mode
+    return "text/html" in request.headers.get("Accept", "") or request.headers.get("Sec-Fetch-Mode") == "navigate"
 
 
 def problem(status: int, detail: str) -> Response:

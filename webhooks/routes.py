@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError
 
 from notifiers.pagerduty.reports import RESOLVED
 from webhooks import health, receiver
@@ -16,7 +16,7 @@ from webhooks.clock import utc_now
 from webhooks.dashboard import blueprint
 from webhooks.event import Event
 from webhooks.inbound import pagerduty_events, slack_interactions, sms_replies, sms_status
-from webhooks.problem import problem, problem_of
+from webhooks.problem import problem_of, wants_page
 
 # Incidents are imported with the first act: a server that starts does not wait for them.
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def register(app: Flask, services: Services) -> None:
     app.register_blueprint(blueprint.create_blueprint(services))
     app.register_blueprint(api.create_blueprint(services))
     app.register_blueprint(api.create_agents_blueprint(services))
-    app.register_error_handler(HTTPException, problem_of)
+    app.register_error_handler(HTTPException, _refuse)
     app.register_error_handler(Exception, _internal_error)
 
 
@@ -88,12 +88,21 @@ def _register_messengers(app: Flask, services: Services) -> None:
     app.register_blueprint(pagerduty_events.create_blueprint(record_report, services.pagerduty_secrets))
 
 
+def _refuse(error: HTTPException) -> Response:
+    """Return a page for a person in a browser who mistyped an address, and problem details for a program."""
+    if not wants_page() or request.path.startswith(api.PREFIX):
+        return problem_of(error)
+    from webhooks.dashboard.serving import refuse  # noqa: PLC0415 - with templates it takes memory; most never need it
+
+    return refuse(current_app.extensions["webhooks"], error)
+
+
 def _internal_error(error: Exception) -> Response:
     """Log the error with its traceback; the response has no details. A body that cannot be read is no error of ours."""
     # Each server has its own exceptions for invalid chunks.
     if type(error).__module__.startswith("gunicorn.http"):
-        return problem(400, "The body's chunks are invalid.")
+        return problem_of(BadRequest("The body's chunks are invalid."))
     if request.blueprint == "receiver":
         current_app.extensions["webhooks"].outages.record()
     log.error("Request failed: %s %s", request.method, request.endpoint, exc_info=error)
-    return problem(500, "Internal error; the server's log has the details.")
+    return _refuse(InternalServerError("Internal error; the server's log has the details."))

@@ -25,10 +25,12 @@ from werkzeug.exceptions import (
 
 from webhooks.access import visitors
 from webhooks.clock import utc_now
+from webhooks.dashboard.pages.frame import frame
 from webhooks.dashboard.render import render
 from webhooks.dashboard.routes import Route
 from webhooks.dashboard.visit import LARGEST_ID, Visit
 from webhooks.errors import StoreUnavailable, UnknownIncident
+from webhooks.problem import problem_of, wants_page
 
 if TYPE_CHECKING:
     from webhooks.services import Services
@@ -96,6 +98,15 @@ def respond(services: Services, route: Route, parts: Mapping[str, Any]) -> Respo
         response = _error(visit, NotFound("There is no such incident."))
     except StoreUnavailable as error:
         response = _error(visit, ServiceUnavailable(f"The inbox is unavailable: {error}", retry_after=5))
+    return _with_headers(response)
+
+
+def refuse(services: Services, error: HTTPException) -> Response:
+    """Return the page for an address of no page, or for an error while one was made."""
+    return _with_headers(_error(Visit(services, request, None, utc_now()), error))
+
+
+def _with_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
@@ -153,8 +164,7 @@ def _render(visit: Visit, page: Page) -> str:
 def _ask_to_sign_in(visit: Visit, route: Route) -> Response:
     if not visit.services.settings.requires_sign_in:
         return Response(ONLY_LOCAL, 403, content_type="text/plain; charset=utf-8")
-    wants_page = "text/html" in visit.request.headers.get("Accept", "") and "X-Poll" not in visit.request.headers
-    if route.method == "GET" and wants_page and "Authorization" not in visit.request.headers:
+    if route.method == "GET" and wants_page() and "Authorization" not in visit.request.headers:
         there = visit.request.full_path.rstrip("?")
         target = "/login" if there == "/" else f"/login?next={quote(there, safe='/')}"
         response: Response = redirect(target, 303)  # type: ignore[assignment]
@@ -167,14 +177,27 @@ def _ask_to_sign_in(visit: Visit, route: Route) -> Response:
 
 
 def _error(visit: Visit, error: HTTPException) -> Response:
-    status = error.code or 500
-    values = {"status": status, "name": error.name, "text": error.description or ""}
+    """Return a page with the error and a way back for a person in a browser, and problem details for a program."""
+    error.description = visit.services.redact(error.description or "")
+    if not wants_page():
+        return problem_of(error)
+    values = {"name": error.name, "text": error.description, **_navigation(visit)}
     body = _render(visit, Page("error.html", values)).replace(VERSION, "", 1)
-    response = Response(body, status, content_type="text/html; charset=utf-8")
+    response = Response(body, error.code or 500, content_type="text/html; charset=utf-8")
     for name, value in error.get_headers():
         if name.lower() not in {"content-type", "content-length"}:
             response.headers[name] = value
     return response
+
+
+def _navigation(visit: Visit) -> Mapping[str, Any]:
+    """Return the values of the layout; nothing for a stranger, or while the inbox is unavailable."""
+    if visit.visitor is None:
+        return {}
+    try:
+        return frame(visit, "")
+    except StoreUnavailable:
+        return {}
 
 
 def _with_version(visit: Visit, version: str, body: bytes) -> Response:
