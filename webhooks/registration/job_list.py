@@ -59,8 +59,9 @@ def job_list_problems(inbox: Inbox, sites: Sequence[Site], desired: Callable[[Si
     Raises StoreUnavailable.
     """
     found = []
+    known = inbox.state.get_all([PROBLEM + memory_key(site) for site in sites])
     for site in sites:
-        problem = inbox.state.get(PROBLEM + memory_key(site))
+        problem = known.get(PROBLEM + memory_key(site))
         if problem and desired(site):
             place = f"The job list of the site {site.name}" if site.name else "Tableau's job list"
             since = f"{from_timestamp(problem['since']):%Y-%m-%d %H:%M} UTC"

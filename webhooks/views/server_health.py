@@ -34,11 +34,11 @@ class Check:
 
 def read_webhook_health(services: Services, now: datetime) -> WebhookHealth:
     """Return the health of the webhooks of all sites, as the monitor last saw them."""
-    from webhooks.inbox.server.webhook_checks import last_webhook_check  # noqa: PLC0415 - the help page needs no database
+    from webhooks.inbox.server.webhook_checks import last_webhook_checks  # noqa: PLC0415 - the help page needs no database
 
     # The monitor remembers nothing but this suffix of a site: see registration.job_list.memory_key.
     suffixes = [f" {site.key}" if site.name else "" for site in services.sites.all]
-    checks = [last_webhook_check(services.inbox.state, suffix) for suffix in suffixes]
+    checks = last_webhook_checks(services.inbox.state, suffixes)
     return webhook_health(checks, timedelta(minutes=services.settings.watch_minutes), now)
 
 
@@ -87,9 +87,9 @@ def _credential(services: Services, now: datetime) -> Iterator[Check]:
 
 
 def _rules(services: Services, _: datetime) -> Iterator[Check]:
-    problems = services.active_rules.problems()
-    version = services.inbox.rule_versions.current_id()
-    text = f"version {version}" if version else "of the file"
+    version = services.inbox.rule_versions.current()
+    problems = services.active_rules.problems(version)
+    text = f"version {version.id}" if version else "of the file"
     yield Check(
         "Rules", problems[0].partition(". ")[0].removesuffix(".") if problems else text, "poor" if problems else "good"
     )

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from webhooks.inbox import Inbox, IncidentRecord
     from webhooks.inbox.access.visible import VisibleInbox
 
+# Of pages that show the state of the webhooks among other checks.
+NOT_READ = WebhookHealth("unknown", "webhooks not read")
 OPEN_STATES = ("open", "snoozed", "acknowledged")
 # Outcomes of runs that are over, in the order in which they are named after the successes.
 FAILURES = ("failed", "cancelled", "unknown")
@@ -46,7 +48,7 @@ def read_status(
     *,
     now: datetime,
     zone: tzinfo,
-    webhooks: WebhookHealth,
+    webhooks: WebhookHealth = NOT_READ,
     limit: int | None = None,
     with_refreshes: bool = True,
 ) -> Status:

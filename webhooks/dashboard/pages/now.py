@@ -14,7 +14,6 @@ from webhooks.dashboard.visit import Visit
 from webhooks.views.clusters import Cluster, cluster
 from webhooks.views.formats import count
 from webhooks.views.night import ProjectNight, last_evening, nights
-from webhooks.views.server_health import read_webhook_health
 from webhooks.views.status import Status, read_status
 
 if TYPE_CHECKING:
@@ -30,10 +29,7 @@ NIGHT_SECONDS = 15.0
 
 def show(visit: Visit) -> Page:
     """Show the open incidents, those that need someone first."""
-    webhooks = read_webhook_health(visit.services, visit.now)
-    status = read_status(
-        visit.inbox, now=visit.now, zone=visit.zone, webhooks=webhooks, limit=MOST_READ, with_refreshes=False
-    )
+    status = read_status(visit.inbox, now=visit.now, zone=visit.zone, limit=MOST_READ, with_refreshes=False)
     since = last_evening(visit.now, visit.zone)
     projects, ended = visit.remember("night", NIGHT_SECONDS, lambda: read_night(visit, since))
     figures = visit.whole.counts() if visit.sees_everything else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,9 +29,21 @@ class WebhookCheckResult:
 
 def last_webhook_check(state: State, suffix: str = "") -> WebhookCheckResult:
     """Return the last check of a site; `suffix` is what the monitor appends to the names of what it remembers of it."""
-    checked_at = state.get(CHECKED_AT + suffix)
-    return WebhookCheckResult(
-        checked_at=None if checked_at is None else from_timestamp(checked_at),
-        differences=tuple(state.get(WEBHOOKS_DRIFTED + suffix) or ()),
-        error=state.get(WEBHOOK_CHECK_FAILED + suffix) or "",
-    )
+    return last_webhook_checks(state, [suffix])[0]
+
+
+def last_webhook_checks(state: State, suffixes: Sequence[str]) -> list[WebhookCheckResult]:
+    """Return the last checks of several sites, with one statement."""
+    names = (CHECKED_AT, WEBHOOKS_DRIFTED, WEBHOOK_CHECK_FAILED)
+    found = state.get_all([name + suffix for name in names for suffix in suffixes])
+    checks = []
+    for suffix in suffixes:
+        checked_at = found.get(CHECKED_AT + suffix)
+        checks.append(
+            WebhookCheckResult(
+                checked_at=None if checked_at is None else from_timestamp(checked_at),
+                differences=tuple(found.get(WEBHOOKS_DRIFTED + suffix) or ()),
+                error=found.get(WEBHOOK_CHECK_FAILED + suffix) or "",
+            )
+        )
+    return checks
