@@ -17,7 +17,7 @@ EVENING = time(22)
 LEAST = timedelta(hours=6)
 MAX_PROJECTS = 8
 OTHER = "other projects"
-UNKNOWN = "no project"
+UNKNOWN = "no project known"
 # The worst outcome within an hour decides its colour.
 WORST = ("failed", "cancelled", "unknown", "running", "succeeded")
 

@@ -8,7 +8,7 @@ from tests.support.databases import NOTIFY, some_event
 from webhooks.clock import utc_now
 from webhooks.inbox import Inbox, Resource
 from webhooks.inbox.resources.lists import CurrentIncident
-from webhooks.incidents import RunEvidence
+from webhooks.incidents import ResourceDetails, RunEvidence
 from webhooks.incidents.run import RunOutcome
 
 SITE = "6b7a3f8e-5d6d-4c8c-9b0b-a1a2a3a4a5a6"
@@ -63,15 +63,26 @@ def test_content_with_its_last_runs(inbox: Inbox) -> None:
 
 
 def test_runs_by_project_and_hour(inbox: Inbox) -> None:
-    """Runs are counted in the hour in which they ended."""
+    """Runs are counted in the hour in which they ended, in the project that the monitor or else a look-up has found."""
     inbox.resources.save([Resource("b", "workbook", SITE, "Name b", "", "Finance")])
     for minutes, outcome in ((170, "succeeded"), (150, "succeeded"), (50, "failed")):
         run(inbox, "b", minutes, outcome)  # type: ignore[arg-type]
     run(inbox, "a", 500)
     run(inbox, "a", 55)
+    # In another project when it failed: the monitor has seen it since then.
+    (record,) = inbox.incidents.list(resources=["b"])
+    inbox.incidents.save_details(record.id, ResourceDetails(project="Before"))
+    run(inbox, "c", 40, "failed")
+    (record,) = inbox.incidents.list(resources=["c"])
+    inbox.incidents.save_details(record.id, ResourceDetails(project="Marketing/EU"))
     found = inbox.overviews.runs_by_hour(NOW - timedelta(hours=3))
     rows = sorted((row.project, row.hour, row.outcome, row.number) for row in found)
-    assert rows == [("", 2, "succeeded", 1), ("Finance", 0, "succeeded", 2), ("Finance", 2, "failed", 1)]
+    assert rows == [
+        ("", 2, "succeeded", 1),
+        ("Finance", 0, "succeeded", 2),
+        ("Finance", 2, "failed", 1),
+        ("Marketing/EU", 2, "failed", 1),
+    ]
 
 
 def test_events_without_their_bodies(inbox: Inbox) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, cast, func, select
 
 from webhooks.inbox.access.scope import WHOLE, Scope
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.incidents.tables import incidents
 from webhooks.inbox.resources.tables import resources
 from webhooks.inbox.runs.tables import runs
 
@@ -37,7 +38,16 @@ class Overviews:
         start = int(since.timestamp())
         # A cast rounds in PostgreSQL and truncates in SQLite: half a second does not matter.
         hour = ((cast(runs.c.happened_at, BigInteger) - start) // HOUR_SECONDS).label("hour")
-        project = func.coalesce(resources.c.project, "").label("project")
+        # What the monitor has not listed yet is in the project of its last incident, which a look-up has found.
+        others = incidents.alias()
+        newest = (
+            select(func.max(others.c.id))
+            .where(others.c.resource_luid == runs.c.resource_luid, others.c.project != "")
+            .correlate(runs)
+            .scalar_subquery()
+        )
+        looked_up = select(incidents.c.project).where(incidents.c.id == newest).correlate(runs).scalar_subquery()
+        project = func.coalesce(func.nullif(resources.c.project, ""), looked_up, "").label("project")
         query = (
             select(project, hour, runs.c.outcome, func.count().label("number"))
             .select_from(runs.outerjoin(resources, resources.c.luid == runs.c.resource_luid))
