@@ -183,6 +183,30 @@ def test_open_page_follows_without_flicker(browser: Browser, url: str) -> None:
     assert problems == []
 
 
+def test_open_page_asks_less_often_while_no_one_uses_it(browser: Browser, url: str) -> None:
+    """Every five seconds for a minute after the last use, then every ten, and not at all while it is hidden."""
+    page, problems = open_page(browser)
+    page.add_init_script("window.asked = 0; const real = fetch; window.fetch = (...all) => (asked += 1, real(...all))")
+    page.clock.install()
+
+    def asked_in(seconds: int) -> int:
+        before: int = page.evaluate("asked")
+        page.clock.run_for(seconds * 1000)
+        return int(page.evaluate("asked")) - before
+
+    page.goto(url)
+    assert asked_in(55) == 11
+    # The first of them is still within the minute.
+    assert asked_in(65) == 7
+    page.mouse.move(5, 5)
+    assert asked_in(30) == 6
+    page.evaluate("Object.defineProperty(document, 'hidden', { value: true })")
+    assert asked_in(60) == 0
+    page.goto(f"{url}/incidents")
+    assert (asked_in(55), asked_in(65)) == (5, 7)
+    assert problems == []
+
+
 def test_pages_work_without_a_script(browser: Browser, url: str) -> None:
     """Every act is a form: with scripts switched off an incident can be acknowledged and snoozed."""
     page, _ = open_page(browser, java_script_enabled=False)

@@ -1,9 +1,12 @@
-// Keep an open page up to date: ask every few seconds, less often while nothing changes, and replace only what has changed.
+// Keep an open page up to date: ask every few seconds while someone uses it, every ten otherwise, and replace only what has changed.
 "use strict";
 const seconds = Number(document.body.dataset.live || 0);
-const QUIET = 12;
+const STEP = 5;
+const IDLE_STEPS = 2;
+const USED_MS = 60_000;
 let version = document.body.dataset.version;
-let unchanged = 0;
+// Opening a page is use, too.
+let used = Date.now();
 const stale = document.getElementById("stale");
 
 // The address without what was done, so that reloading does not say it again.
@@ -57,20 +60,29 @@ async function ask() {
     const response = await fetch(address, { headers: { "X-Poll": "1", "If-None-Match": `"${version}"` }, cache: "no-store" });
     if (response.status === 401) return location.reload();
     stale.hidden = response.ok || response.status === 304;
-    unchanged = response.ok ? 0 : unchanged + 1;
     if (response.ok) update(await response.text());
   } catch {
     stale.hidden = false;
   }
 }
 
-let ticks = 0;
+function use() {
+  used = Date.now();
+}
+
+let steps = 0;
 if (seconds) {
   setInterval(() => {
-    ticks += 1;
-    if (!document.hidden && (unchanged < QUIET || ticks % 2)) ask();
-  }, seconds * 1000);
-  document.addEventListener("visibilitychange", () => document.hidden || ask());
+    steps += 1;
+    const wait = Date.now() - used < USED_MS ? seconds / STEP : IDLE_STEPS;
+    if (!document.hidden && steps % wait === 0) ask();
+  }, STEP * 1000);
+  for (const kind of ["pointermove", "pointerdown", "keydown", "wheel"]) addEventListener(kind, use, { passive: true });
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    use();
+    ask();
+  });
 }
 // On a narrow screen the navigation scrolls.
 const current = document.querySelector("nav [aria-current]");
