@@ -18,7 +18,12 @@ BROWSERS: list[dict[str, str]] = [
     {"Accept": "*/*", **NAVIGATION},
 ]
 # curl, an app on a telephone, a program that asks for JSON, and the script of an open page.
-PROGRAMS: list[dict[str, str]] = [{"Accept": "*/*"}, {}, {"Accept": "application/json"}, {"Accept": "*/*", "X-Poll": "1"}]
+PROGRAMS: list[dict[str, str]] = [
+    {"Accept": "*/*"},
+    {},
+    {"Accept": "application/json"},
+    {"Accept": "*/*", "X-Poll": "1"},
+]
 # Addresses, with the status for those who may see the pages, and for those who have not signed in.
 ADDRESSES = {
     "/nope": (404, 404),

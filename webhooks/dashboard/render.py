@@ -62,5 +62,6 @@ def _environment(finalize: Callable[[Any], Any]) -> Environment:
         "own_kinds": OWN_KINDS,
         "charts": charts,
     }
-    made.filters |= {"duration": formats.duration}
+    # Not `capitalize`, which would write Oauth.
+    made.filters |= {"duration": formats.duration, "begin": lambda text: f"{text[:1].upper()}{text[1:]}"}
     return made

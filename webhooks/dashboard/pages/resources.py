@@ -56,7 +56,7 @@ def show(visit: Visit) -> Page:
             ("all", PATH, not filters),
             ("failing", f"{PATH}?view=failing", filters.one("view") == "failing"),
             *(
-                (f"{kind}s", f"{PATH}?kind={kind}", filters.one("kind") == kind)
+                (f"{kind}s".replace("datasource", "data source"), f"{PATH}?kind={kind}", filters.one("kind") == kind)
                 for kind in ("workbook", "datasource", "flow")
             ),
         ],
