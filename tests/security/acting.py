@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import itertools
 import json
 import re
@@ -237,12 +236,14 @@ class Stage:
 
 
 COUNTER = itertools.count(1)
+# The user of the operating system who runs the commands.
+USER = "cleo"
 Act = Callable[[], object]
 AUTHORS = {
     "pages": "Ann",
     "API": "program",
     "agents": "program",
-    "command line": getpass.getuser(),
+    "command line": USER,
     "Slack": r"ann \(\w+\)|Ann Okafor \(ann@acme.example\)",
     "link": "ann@example.org",
     "SMS": re.escape(sms.NUMBER),
