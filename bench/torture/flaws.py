@@ -6,13 +6,14 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from sqlalchemy import Connection, update
 
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox, Receipt
+from webhooks.inbox.databases import log_sync
 from webhooks.inbox.jobs import attempts
 from webhooks.inbox.jobs.tables import jobs
 from webhooks.job import Job, JobState
@@ -34,6 +35,20 @@ def acknowledges_before_the_commit(inbox: Inbox) -> None:
         return Receipt(0, duplicate=False)
 
     inbox.events.receive = receive_later  # type: ignore[method-assign]
+
+
+def acknowledges_before_the_sync(inbox: Inbox) -> None:  # noqa: ARG001 - the log is not the inbox's own
+    """Respond with 200 when other processes can see the event, and write it to disk a moment later."""
+    sync = log_sync.LogSync.sync
+
+    def sync_later(log: log_sync.LogSync, lock: TextIO) -> None:
+        def wait_and_sync() -> None:
+            time.sleep(DELAY_SECONDS)
+            sync(log, lock)
+
+        threading.Thread(target=wait_and_sync, daemon=True).start()
+
+    log_sync.LogSync.sync = sync_later  # type: ignore[method-assign]
 
 
 def checks_then_inserts(inbox: Inbox) -> None:
@@ -100,6 +115,7 @@ def says_yes_to_a_full_disk(inbox: Inbox) -> None:
 # Each flaw with the scene that has to catch it.
 FLAWS: dict[str, tuple[Callable[[Inbox], None], str]] = {
     "acknowledges before the commit": (acknowledges_before_the_commit, "kills"),
+    "acknowledges before the sync": (acknowledges_before_the_sync, "power-failures"),
     "checks, then inserts": (checks_then_inserts, "concurrent-duplicates"),
     "remembers duplicates in memory": (remembers_duplicates_in_memory, "concurrent-duplicates"),
     "does not fence": (does_not_fence, "suspended-process"),

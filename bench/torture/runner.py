@@ -7,6 +7,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+from bench.disk import PowerFailure
 from bench.postgres import Server
 from bench.torture.proxy import CuttingProxy
 from bench.torture.scenes import LEASES, SCENES, WORK_SECONDS
@@ -27,8 +28,9 @@ def run_scene(scene: str, count: int, *, flaw: str = "", server: Server | None =
         proxy = stack.enter_context(CuttingProxy(server.folder)) if server and scene == "connection-loss" else None
         if server and proxy:
             url = url.replace(str(server.folder), str(proxy.folder))
+        disk = PowerFailure(folder) if scene == "power-failures" else None
         work, lease = WORK_SECONDS.get(scene, 0.0), LEASES.get(scene, LEASE_SECONDS)
-        tested = TestedServer(folder, url, flaw=flaw, work=work, lease=lease, database=server, proxy=proxy)
+        tested = TestedServer(folder, url, flaw=flaw, work=work, lease=lease, database=server, proxy=proxy, disk=disk)
         try:
             SCENES[scene](tested, count)
             return tested.judge()

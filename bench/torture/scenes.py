@@ -34,6 +34,17 @@ def kills(server: TestedServer, count: int) -> None:
         server.start()
 
 
+def power_failures(server: TestedServer, count: int) -> None:
+    """Kill all processes at once under load, and leave of the inbox only what was synced, as a power failure does."""
+    numbers = random.Random(count)
+    server.start()
+    for _ in range(count):
+        with server.load():
+            time.sleep(numbers.uniform(0.3, 1.0))
+            server.cut_power()
+        server.start()
+
+
 def killed_at(moment: str) -> Scene:
     """Return a scene in which every process kills itself at that moment, again and again."""
 
@@ -161,6 +172,7 @@ def connection_loss(server: TestedServer, count: int) -> None:
 
 SCENES: dict[str, Scene] = {
     "kills": kills,
+    "power-failures": power_failures,
     "killed-before-commit": killed_at("before the commit"),
     "killed-after-commit": killed_at("after the commit"),
     "killed-after-claim": killed_at("after the claim"),
@@ -175,13 +187,14 @@ SCENES: dict[str, Scene] = {
     "database-outage": database_outage,
     "connection-loss": connection_loss,
 }
-ONLY_SQLITE = {"full-disk", "clock-change"}
+ONLY_SQLITE = {"power-failures", "full-disk", "clock-change"}
 ONLY_POSTGRES = {"database-restart", "database-outage", "connection-loss"}
 # The lease in seconds, if it is not the tested server's default.
 LEASES = {"takeover-default-lease": 30}
 # How long a handler takes, if the scene needs running jobs.
 WORK_SECONDS = {
     "kills": 0.02,
+    "power-failures": 0.02,
     "takeover": 0.5,
     "takeover-default-lease": 0.5,
     "suspended-process": 0.15,
@@ -190,6 +203,7 @@ WORK_SECONDS = {
 # The counts of the whole torture.
 COUNTS = {
     "kills": 100,
+    "power-failures": 20,
     "killed-before-commit": 6,
     "killed-after-commit": 6,
     "killed-after-claim": 6,

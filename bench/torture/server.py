@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.disk import PowerFailure
 from bench.postgres import Server
 from bench.server import ROOT, await_port, environment, free_port
 from bench.torture.proxy import CuttingProxy
@@ -40,8 +41,9 @@ class TestedServer:
         lease: int = LEASE_SECONDS,
         database: Server | None = None,
         proxy: CuttingProxy | None = None,
+        disk: PowerFailure | None = None,
     ) -> None:
-        self.url, self.database, self.proxy, self.lease = url, database, proxy, lease
+        self.url, self.database, self.proxy, self.lease, self._disk = url, database, proxy, lease, disk
         self.log = folder / "messages"
         self._environment = environment(
             folder,
@@ -50,6 +52,7 @@ class TestedServer:
             TORTURE_LOG=str(self.log),
             TORTURE_FLAW=flaw,
             TORTURE_WORK=str(work),
+            **(disk.environment if disk else {}),
         )
         self._output = folder / "output"
         self._process: subprocess.Popen[bytes] | None = None
@@ -88,6 +91,12 @@ class TestedServer:
             victim = numbers.choice(workers)
             victim.kill()
             self.kills.append((time.monotonic(), str(victim.pid)))
+
+    def cut_power(self) -> None:
+        """Kill all processes at once, and leave of the inbox what was synced."""
+        assert self._disk is not None
+        self.kill_all()
+        self._disk.fail(Path(self.url.removeprefix("sqlite:///")))
 
     @contextmanager
     def load(self, connections: int = 6, pause: float = 0.002) -> Iterator[Sender]:

@@ -66,7 +66,8 @@ def judge(inbox: Inbox, log: Path, acknowledged: set[str], *, refused: int, kill
     explained = {luid for luid in repeated if any("lost" in _outcomes(record) for record in by_luid[luid])}
     return Verdict(
         acknowledged=len(acknowledged),
-        lost=len(acknowledged - done - dead),
+        # Also one that was run, and is not stored any more: its deliveries would no longer be duplicates.
+        lost=len((acknowledged - done - dead) | (acknowledged - by_luid.keys())),
         stored_twice=sum(len(stored) > 1 for stored in by_luid.values()),
         dead=len(dead),
         repeated=len(repeated),

@@ -7,6 +7,7 @@ import logging
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox.databases.errors import can_pass, unavailable
+from webhooks.inbox.databases.log_sync import LogSync
 from webhooks.inbox.databases.sqlite_files import SqliteFiles
 from webhooks.inbox.events import insert_event
 
@@ -27,6 +29,11 @@ T = TypeVar("T")
 CAPACITY = 2000
 BATCH = 100
 CLOSE_SECONDS = 5.0
+# Commits in quick succession share a check of the files before them; each has one of its own after it.
+CHECK_SECONDS = 0.005
+# At least and at most to wait for further writes.
+GATHER_SECONDS = 0.001
+MAX_GATHER_SECONDS = 0.005
 
 
 class PendingWrite(Generic[T]):
@@ -52,7 +59,7 @@ class PendingWrite(Generic[T]):
         self._completed.release()
 
     def wait(self, timeout: float) -> T:
-        """Return the operation's result once it is committed. Raises its error, or StoreUnavailable."""
+        """Return the operation's result once it is on disk. Raises its error, or StoreUnavailable."""
         if not self._completed.acquire(timeout=timeout):
             self.abandoned = True
             raise StoreUnavailable(f"the database did not commit within {timeout:g} s")
@@ -65,8 +72,9 @@ class GroupCommit:
     """Run operations in order, many to a transaction (`BEGIN IMMEDIATE`), one transaction at a time on the machine.
 
     SQLite's own waiting is a sleep loop that can starve a writer; a queue in front of `flock` keeps the slowest commit
-    near the median (docs/decisions/002-group-commit.md). `files` raise StoreUnavailable if what is committed may be
-    lost, because another program changed them.
+    near the median (docs/decisions/002-group-commit.md). A commit is written to disk when the lock is free again
+    (docs/decisions/035-sync-after-the-commit.md). `files` raise StoreUnavailable if what is committed may be lost,
+    because another program changed them.
     """
 
     def __init__(self, connect: Callable[[], Connection], lock_file: Path, files: SqliteFiles) -> None:
@@ -75,19 +83,27 @@ class GroupCommit:
         self._files = files
         self._lock: TextIO | None = None
         self._connection: Connection | None = None
+        self._log = LogSync(files.log)
+        # When the files were last checked, how long the last commit took, and how many writes came with it.
+        self._checked_at, self._seconds, self._expected = 0.0, 0.0, 1
+        # The number of queued writes for which the thread waits.
+        self._enough = CAPACITY
+        self._gathered = threading.Event()
         self._closed = False
         self._queue: queue.SimpleQueue[PendingWrite[Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="inbox-writer", daemon=True)
         self._thread.start()
 
     def write(self, operation: Callable[[Connection], T], timeout: float, row: Sequence[Any] | None = None) -> T:
-        """Return the operation's result once it is committed. Raises StoreUnavailable after `timeout` seconds."""
+        """Return the operation's result once it is on disk. Raises StoreUnavailable after `timeout` seconds."""
         if self._closed:
             raise StoreUnavailable("the inbox is closed")
         if self._queue.qsize() >= CAPACITY:
             raise StoreUnavailable(f"{CAPACITY} writes are already waiting")
         pending = PendingWrite(operation, row)
         self._queue.put(pending)
+        if self._queue.qsize() >= self._enough:
+            self._gathered.set()
         return pending.wait(timeout)
 
     def close(self) -> None:
@@ -97,14 +113,13 @@ class GroupCommit:
         self._thread.join(CLOSE_SECONDS)
 
     def discard(self) -> None:
-        """Close connection and lock file; the next write opens new ones."""
-        try:
-            if self._connection is not None:
-                self._connection.close()
-            if self._lock is not None:
-                self._lock.close()
-        except (SQLAlchemyError, OSError):
-            log.debug("Error while closing a broken connection", exc_info=True)
+        """Close connection, log and lock file; the next write opens new ones."""
+        for file in (self._connection, self._log, self._lock):
+            try:
+                if file is not None:
+                    file.close()
+            except (SQLAlchemyError, OSError):
+                log.debug("Error while closing a broken connection", exc_info=True)
         self._connection = self._lock = None
 
     def _run(self) -> None:
@@ -118,12 +133,10 @@ class GroupCommit:
         """Commit a batch or set its errors, wake every waiting thread, and return whether the queue has ended."""
         batch, ended = [first], False
         try:
-            # Before the commit as well: it may end with a checkpoint, after which an overwritten file looks right.
-            self._files.verify()
-            # Opened here, so that a missing folder or a full disk is an error of this write.
-            self._lock = self._lock or open_lock(self._lock_file)
-            self._connection = self._connection or self._connect()
-            with locked(self._lock):
+            lock, connection = self._prepare()
+            self._gather()
+            began = time.monotonic()
+            with locked(lock):
                 # Also take writes queued while waiting for the lock: larger batches need fewer commits.
                 while len(batch) < BATCH and not ended and not self._queue.empty():
                     pending = self._queue.get()
@@ -133,18 +146,56 @@ class GroupCommit:
                         batch.append(pending)
                 # Before the commit: a process that starts reads the newest event as soon as it is committed.
                 known = self._files.newest
-                commit(self._connection, batch)
+                commit(connection, batch)
                 # While other processes wait: they see the events in the order of their ids.
                 self._files.record(inserted_ids(batch), known)
+            # While other processes commit.
+            self._log.sync(lock)
             self._files.verify()
+            self._checked_at = time.monotonic()
+            self._seconds = self._checked_at - began
         except Exception as caught:  # noqa: BLE001 - the thread must survive every failure
             error = self._explained(caught)
             self.discard()
             for pending in batch:
                 pending.error = pending.error or (unavailable(error) if can_pass(error) else error)
+        self._expected = len(batch) + self._queue.qsize()
         for pending in batch:
             pending.complete()
         return ended
+
+    def _gather(self) -> None:
+        """Wait for as many writes as there were last time, but no longer than a commit takes.
+
+        The more writes share a commit, the less each costs, and after a commit of several, the next ones come soon.
+        """
+        missing = self._expected - 1
+        if self._queue.qsize() >= missing:
+            return
+        self._gathered.clear()
+        self._enough = missing
+        if self._queue.qsize() < missing:
+            self._gathered.wait(min(max(self._seconds, GATHER_SECONDS), MAX_GATHER_SECONDS))
+        self._enough = CAPACITY
+
+    def _prepare(self) -> tuple[TextIO, Connection]:
+        """Check the files, open what is not open, and return the lock and the connection. Raises StoreUnavailable.
+
+        Done by the writer thread, so that a missing folder or a full disk is an error of this write.
+        """
+        if self._lock and self._connection and time.monotonic() < self._checked_at + CHECK_SECONDS:
+            return self._lock, self._connection
+        # Before the commit as well: it may end with a checkpoint, after which an overwritten file looks right.
+        self._files.verify()
+        self._lock = self._lock or open_lock(self._lock_file)
+        if self._connection is None:
+            self._connection = self._connect()
+            _driver(self._connection).execute("PRAGMA synchronous=NORMAL")
+        self._log.open()
+        if self._log.failed(self._lock):
+            with locked(self._lock):
+                self._log.repair(self._lock, _driver(self._connection))
+        return self._lock, self._connection
 
     def _explained(self, error: Exception) -> Exception:
         """Return why the files cannot be used if that is the cause, else the error."""

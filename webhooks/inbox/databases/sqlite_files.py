@@ -127,6 +127,11 @@ class SqliteFiles:
             self._verify_written()
 
     @property
+    def log(self) -> Path:
+        """The path of the write-ahead log."""
+        return Path(self._files[1])
+
+    @property
     def newest(self) -> int:
         """The id of the newest event that is known; the next one has a greater id."""
         return self._known.newest
