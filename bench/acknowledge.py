@@ -25,8 +25,8 @@ HEADINGS = (
 
 def run() -> None:
     """Measure SQLite without and with the worker, PostgreSQL, and SQLite on a slow disk."""
-    measure("SQLite, synchronous=FULL, without the worker", config=BARE_CONFIG)
-    measure("SQLite, synchronous=FULL")
+    measure("SQLite, without the worker", config=BARE_CONFIG)
+    measure("SQLite")
     if postgres.binaries():
         with postgres.Server() as server:
             measure("PostgreSQL, synchronous_commit=on", {"DATABASE_URL": server.url()})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 
+from bench.disk import compiler
 from bench.postgres import Server, binaries
 from bench.torture.flaws import FLAWS
 from bench.torture.notices import COUNT as NOTICE_COUNT
@@ -16,7 +17,7 @@ from bench.torture.notices import run_notices
 from bench.torture.runner import HEADINGS, row, run_scene
 from bench.torture.scenes import COUNTS, ONLY_POSTGRES, ONLY_SQLITE, SCENES
 
-FLAW_COUNT = {"kills": 9, "concurrent-duplicates": 20, "suspended-process": 2, "full-disk": 1}
+FLAW_COUNT = {"kills": 9, "power-failures": 3, "concurrent-duplicates": 20, "suspended-process": 2, "full-disk": 1}
 
 
 def main(words: list[str]) -> int:
@@ -33,7 +34,7 @@ def main(words: list[str]) -> int:
         if server is None:
             print("PostgreSQL is not installed: only SQLite is tested")
         for scene in SCENES:
-            if chosen and scene not in chosen:
+            if (chosen and scene not in chosen) or (scene == "power-failures" and compiler() is None):
                 continue
             count = int(chosen.get(scene) or COUNTS[scene])
             if scene not in ONLY_POSTGRES:

@@ -20,6 +20,7 @@ from webhooks.job import Job, JobState
 from webhooks.worker import claims
 
 DELAY_SECONDS = 0.1
+SYNC_SECONDS = 0.5
 
 
 def acknowledges_before_the_commit(inbox: Inbox) -> None:
@@ -38,17 +39,15 @@ def acknowledges_before_the_commit(inbox: Inbox) -> None:
 
 
 def acknowledges_before_the_sync(inbox: Inbox) -> None:  # noqa: ARG001 - the log is not the inbox's own
-    """Respond with 200 when other processes can see the event, and write it to disk a moment later."""
-    sync = log_sync.LogSync.sync
+    """Respond with 200 when other processes can see the event, and write the log to disk only now and then."""
+    sync, due = log_sync.LogSync.sync, [time.monotonic() + SYNC_SECONDS]
 
-    def sync_later(log: log_sync.LogSync, lock: TextIO) -> None:
-        def wait_and_sync() -> None:
-            time.sleep(DELAY_SECONDS)
+    def sync_rarely(log: log_sync.LogSync, lock: TextIO) -> None:
+        if time.monotonic() > due[0]:
+            due[0] = time.monotonic() + SYNC_SECONDS
             sync(log, lock)
 
-        threading.Thread(target=wait_and_sync, daemon=True).start()
-
-    log_sync.LogSync.sync = sync_later  # type: ignore[method-assign]
+    log_sync.LogSync.sync = sync_rarely  # type: ignore[method-assign]
 
 
 def checks_then_inserts(inbox: Inbox) -> None:

@@ -13,6 +13,7 @@ from bench.torture.verdict import Verdict
 
 COUNTS = {
     "kills": 6,
+    "power-failures": 3,
     "killed-before-commit": 2,
     "killed-after-commit": 2,
     "killed-after-claim": 2,
@@ -25,7 +26,7 @@ COUNTS = {
     "database-outage": 3,
     "connection-loss": 12,
 }
-FLAW_COUNTS = {"kills": 6, "concurrent-duplicates": 12, "suspended-process": 2, "full-disk": 1}
+FLAW_COUNTS = {"kills": 6, "power-failures": 2, "concurrent-duplicates": 12, "suspended-process": 2, "full-disk": 1}
 
 
 def check(verdict: Verdict) -> None:

@@ -45,7 +45,9 @@ TEXT = partial(str, encoding="utf-8", errors="replace")
 
 
 class SqliteStore(Store):
-    """WAL and `synchronous=FULL`: a commit returns when it is on disk. Not for network file systems.
+    """A write-ahead log; a write returns when it is on disk. Not for network file systems.
+
+    `synchronous=FULL` holds for all connections except that of the group commit, which syncs the log itself.
 
     `wall` replaces the machine's wall clock in tests; `clock` replaces both clocks. `known` is what other processes of
     the same server know about the file.

@@ -6,7 +6,6 @@ import errno
 import os
 import shutil
 import sqlite3
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -74,10 +73,6 @@ def test_acknowledged_events_are_synced(sqlite_url: str, opened: Opened, event: 
     assert disk.newest == 60
     FLAWS["acknowledges before the sync"][0](boxes[0])
     assert disk.early(boxes, [event() for _ in range(20)]) != []
-    # Its threads must not outlive the test.
-    for thread in threading.enumerate():
-        if "wait_and_sync" in thread.name:
-            thread.join()
 
 
 def test_all_other_writes_are_synced(sqlite_url: str, opened: Opened, event: Events, disk: Disk) -> None:
