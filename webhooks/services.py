@@ -338,6 +338,7 @@ class Services:
             run_retention=self.settings.run_retention_days,
             tick=tick,
             watch=lambda stopping: self.active_rules.watch(stopping, self.inbox.news.set),
+            known=self.known_database,
         )
 
     def _log_job_list_problems(self) -> None:

@@ -42,10 +42,10 @@ def acknowledges_before_the_sync(inbox: Inbox) -> None:  # noqa: ARG001 - the lo
     """Respond with 200 when other processes can see the event, and write the log to disk only now and then."""
     sync, due = log_sync.LogSync.sync, [time.monotonic() + SYNC_SECONDS]
 
-    def sync_rarely(log: log_sync.LogSync, lock: TextIO) -> None:
+    def sync_rarely(self: log_sync.LogSync, lock: TextIO) -> None:
         if time.monotonic() > due[0]:
             due[0] = time.monotonic() + SYNC_SECONDS
-            sync(log, lock)
+            sync(self, lock)
 
     log_sync.LogSync.sync = sync_rarely  # type: ignore[method-assign]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from webhooks.worker.pacing import AHEAD, PLAN_PAUSE_SECONDS, Pacing
+from webhooks.inbox.databases.known_database import PLANNER, SIZE, KnownDatabase
+from webhooks.worker.pacing import AHEAD, PLAN_PAUSE_SECONDS, TURN_SECONDS, Pacing
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,19 @@ def test_many_events_pause_planning(events: int, may_plan_at_once: bool) -> None
     pacing.planned(100.0, events, limit=200)
     assert pacing.may_plan(100.0) == may_plan_at_once
     assert pacing.may_plan(100.0 + PLAN_PAUSE_SECONDS)
+
+
+def test_one_process_plans_while_there_are_many_events() -> None:
+    """The others leave them to it, until it has planned few or none for a while, as after its death."""
+    values = [0] * SIZE
+    pacing = Pacing(4, KnownDatabase(values))
+    pacing.planned(100.0, 19, limit=200)
+    assert values[PLANNER] == 0
+    pacing.planned(100.0, 200, limit=200)
+    assert pacing.may_plan(100.0)
+    values[PLANNER] = 1  # another process
+    assert not pacing.may_plan(100.0 + PLAN_PAUSE_SECONDS)
+    assert pacing.may_plan(100.0 + TURN_SECONDS)
 
 
 def test_next_round_begins_when_a_postponed_job_is_due() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import heapq
 
+from webhooks.inbox.databases.known_database import KnownDatabase
+
 # Jobs claimed for each thread while handlers are fast, so that many share a commit.
 AHEAD = 8
 FAST_SECONDS = 0.02
@@ -12,13 +14,19 @@ WEIGHT = 0.2
 # From this many events in a round on, planning pauses: acknowledgements come first.
 MANY_EVENTS = 20
 PLAN_PAUSE_SECONDS = 0.1
+# How long the process that planned them is the only one of the server that plans: it begins its next round before.
+TURN_SECONDS = 0.3
 
 
 class Pacing:
-    """The state of a worker's pacing; all times are in seconds of a clock that does not jump."""
+    """The state of a worker's pacing; all times are in seconds of the machine's clock that does not jump.
 
-    def __init__(self, threads: int) -> None:
+    `known` is what the processes of the server share.
+    """
+
+    def __init__(self, threads: int, known: KnownDatabase | None = None) -> None:
         self._threads = threads
+        self._known = known or KnownDatabase()
         # Slow until the first jobs have shown that they are not.
         self._average_seconds = 1.0
         self._plan_from = 0.0
@@ -35,10 +43,15 @@ class Pacing:
 
     def may_plan(self, now: float) -> bool:
         """Return whether this round plans events."""
-        return now >= self._plan_from
+        return now >= self._plan_from and self._known.may_plan(now)
 
     def planned(self, now: float, events: int, limit: int) -> None:
-        """Pause planning after a round with many events, unless it left events behind because of its limit."""
+        """Pause planning after a round with many events, unless it left events behind because of its limit.
+
+        While there are many, the other processes leave them to this one.
+        """
+        if events >= MANY_EVENTS:
+            self._known.reserve_planning(now + TURN_SECONDS)
         if MANY_EVENTS <= events < limit:
             self._plan_from = now + PLAN_PAUSE_SECONDS
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from webhooks.errors import LeaseLost, PlanningPaused, StoreUnavailable
 from webhooks.inbox import Inbox, JobPlanner
+from webhooks.inbox.databases.known_database import KnownDatabase
 from webhooks.inbox.jobs.jobs import PLAN_LIMIT, Work
 from webhooks.job import JobState
 from webhooks.worker.attempt import Attempts, Run, job_title
@@ -47,7 +48,7 @@ class Worker:
     seconds. Events older than `retention` days and runs older than `run_retention` days are deleted every hour; 0 keeps
     them all. `rules_version` returns the version of the rules that `planner` uses from then on; while it raises
     PlanningPaused no events are planned. `tick` is called about once a second and adds events that are due by time.
-    `watch` runs in a thread of its own until the event is set.
+    `watch` runs in a thread of its own until the event is set. `known` is what the processes of the server share.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Worker:
         rules_version: Callable[[], int | None] = lambda: None,
         tick: Callable[[], None] = lambda: None,
         watch: Callable[[threading.Event], None] = lambda _: None,
+        known: KnownDatabase | None = None,
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._inbox, self._planner, self._rules_version, self._tick = inbox, planner, rules_version, tick
@@ -72,7 +74,7 @@ class Worker:
         self._retention, self._run_retention = retention, run_retention
         self._normal, self._reserved = Lane("job"), Lane("urgent-job")
         self._claims = Claims(inbox, self.name, lease)
-        self._pacing = Pacing(threads)
+        self._pacing = Pacing(threads, known)
         self._stopping = threading.Event()
         self._attempts = Attempts(inbox, run, self._stopping)
         self._last_round = time.monotonic()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import MutableSequence
 
-NEWEST, EXISTS, DAMAGED = 3, 4, 5
+NEWEST, EXISTS, DAMAGED, PLANNER, PLANNER_UNTIL = 3, 4, 5, 6, 7
 # The ids of processes that have the database open, one each; more than a server has.
-HOLDERS = range(6, 134)
+HOLDERS = range(8, 136)
 SIZE = HOLDERS.stop
 
 
@@ -37,6 +37,14 @@ class KnownDatabase:
     def held_by_others(self) -> bool:
         """True if another process has the database open."""
         return any(_is_other_process(self._values[place]) for place in HOLDERS)
+
+    def may_plan(self, now: float) -> bool:
+        """Return whether no other process has reserved planning; `now` is in seconds of the machine's clock."""
+        return self._values[PLANNER] == os.getpid() or now * 1000 >= self._values[PLANNER_UNTIL]
+
+    def reserve_planning(self, until: float) -> None:
+        """Let no other process plan until then: two that plan the same events do the work twice."""
+        self._values[PLANNER], self._values[PLANNER_UNTIL] = os.getpid(), int(until * 1000)
 
     @property
     def exists(self) -> bool:
