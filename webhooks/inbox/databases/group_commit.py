@@ -31,7 +31,8 @@ BATCH = 100
 CLOSE_SECONDS = 5.0
 # Commits in quick succession share a check of the files before them; each has one of its own after it.
 CHECK_SECONDS = 0.005
-# At least and at most to wait for further writes.
+# From so many writes in a commit on, the next ones may come soon. At least and at most to wait for them:
+MANY = 3
 GATHER_SECONDS = 0.001
 MAX_GATHER_SECONDS = 0.005
 
@@ -170,7 +171,7 @@ class GroupCommit:
         The more writes share a commit, the less each costs, and after a commit of several, the next ones come soon.
         """
         missing = self._expected - 1
-        if self._queue.qsize() >= missing:
+        if self._expected < MANY or self._queue.qsize() >= missing:
             return
         self._gathered.clear()
         self._enough = missing
