@@ -29,8 +29,6 @@ T = TypeVar("T")
 CAPACITY = 2000
 BATCH = 100
 CLOSE_SECONDS = 5.0
-# Commits in quick succession share a check of the files before them; each has one of its own after it.
-CHECK_SECONDS = 0.005
 # From so many writes in a commit on, the next ones may come soon. At least and at most to wait for them:
 MANY = 3
 GATHER_SECONDS = 0.001
@@ -85,8 +83,8 @@ class GroupCommit:
         self._lock: TextIO | None = None
         self._connection: Connection | None = None
         self._log = LogSync(files.log)
-        # When the files were last checked, how long the last commit took, and how many writes came with it.
-        self._checked_at, self._seconds, self._expected = 0.0, 0.0, 1
+        # How long the last commit took, and how many writes came with it.
+        self._seconds, self._expected = 0.0, 1
         # The number of queued writes for which the thread waits.
         self._enough = CAPACITY
         self._gathered = threading.Event()
@@ -134,9 +132,9 @@ class GroupCommit:
         """Commit a batch or set its errors, wake every waiting thread, and return whether the queue has ended."""
         batch, ended = [first], False
         try:
-            lock, connection = self._prepare()
             self._gather()
             began = time.monotonic()
+            lock, connection = self._prepare()
             with locked(lock):
                 # Also take writes queued while waiting for the lock: larger batches need fewer commits.
                 while len(batch) < BATCH and not ended and not self._queue.empty():
@@ -153,8 +151,7 @@ class GroupCommit:
             # While other processes commit.
             self._log.sync(lock)
             self._files.verify()
-            self._checked_at = time.monotonic()
-            self._seconds = self._checked_at - began
+            self._seconds = time.monotonic() - began
         except Exception as caught:  # noqa: BLE001 - the thread must survive every failure
             error = self._explained(caught)
             self.discard()
@@ -184,8 +181,6 @@ class GroupCommit:
 
         Done by the writer thread, so that a missing folder or a full disk is an error of this write.
         """
-        if self._lock and self._connection and time.monotonic() < self._checked_at + CHECK_SECONDS:
-            return self._lock, self._connection
         # Before the commit as well: it may end with a checkpoint, after which an overwritten file looks right.
         self._files.verify()
         self._lock = self._lock or open_lock(self._lock_file)
