@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -94,6 +95,8 @@ class Notifier(ABC):
     capabilities: ClassVar[Capabilities] = Capabilities()
     # An address of this kind, for error messages and documentation.
     example: ClassVar[str]
+    # The addresses that reach one person, who is alerted once by what comes within minutes.
+    personal: ClassVar[re.Pattern[str]] = re.compile(r"(?!)")
     # What the service must or can grant to the credentials, for documentation and checks.
     permissions: ClassVar[tuple[Permission, ...]] = ()
     # The sentence before their table in the documentation.
@@ -116,6 +119,10 @@ class Notifier(ABC):
     def takes_replies(self) -> bool:
         """Return whether people can reply to a message, so that the sender may be notified of it."""
         return False
+
+    def is_personal(self, to: str | None) -> bool:
+        """Return whether messages to this address, or to the default one, reach one person."""
+        return self.personal.fullmatch(to or self.config.default_address) is not None
 
     @staticmethod
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from email.headerregistry import Address
 from email.utils import parseaddr
 from functools import cached_property
@@ -30,6 +31,8 @@ class EmailNotifier(Notifier):
     config_class: ClassVar[type[Config]] = EmailConfig
     capabilities: ClassVar[Capabilities] = Capabilities(actions=True)
     example: ClassVar[str] = "email:ann@example.org"
+    # A single address; whether that is a mailing list cannot be known.
+    personal: ClassVar[re.Pattern[str]] = re.compile(r"[^,]+")
 
     config: EmailConfig
 

@@ -48,6 +48,8 @@ class SlackNotifier(Notifier):
         edit=True, thread=True, buttons=True, mention=True, picture=True
     )
     example: ClassVar[str] = "slack:#channel"
+    # Members by id or e-mail address, and direct messages.
+    personal: ClassVar[re.Pattern[str]] = re.compile(r"[DUW].+|.+@.+")
     permissions_intro: ClassVar[str] = (
         "The scopes of the Slack app (OAuth & Permissions). Without an optional one, messages are sent as well; only "
         "the ability in its row is missing. `flask notify test slack` lists those that are not granted."
@@ -85,12 +87,12 @@ class SlackNotifier(Notifier):
 
     @staticmethod
     def parse_address(text: str) -> str:
-        """Return the channel (`#name` or an id such as C0123), or the person's id or e-mail address."""
+        """Return the channel (`#name` or an id such as C0123), or the person's id or e-mail address in lower case."""
         if not ADDRESS.fullmatch(text):
             raise ValueError(
                 f"{text!r} is not an address in Slack. Write #channel, an id such as C0123, or an e-mail address"
             )
-        return text
+        return text.lower() if "@" in text else text
 
     @classmethod
     def manifest(cls, interactions_url: str, *, socket_mode: bool = False) -> dict[str, Any] | None:

@@ -50,6 +50,7 @@ class TwilioNotifier(Notifier):
     config_class: ClassVar[type[Config]] = TwilioConfig
     capabilities: ClassVar[Capabilities] = Capabilities(receipt=True, paid=True)
     example: ClassVar[str] = "twilio:+15550100"
+    personal: ClassVar[re.Pattern[str]] = re.compile(r".+")
 
     config: TwilioConfig
 

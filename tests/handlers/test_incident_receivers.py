@@ -150,7 +150,7 @@ def test_shared_message_has_links_to_act_on_all(simulation: Simulation, notifier
     destinations = '["teams:bi", "email:ann@example.org", "pagerduty:data"]'
     story = make_story(f"notify = {destinations}", notifiers=notifiers, settings=settings)
     storm(story, FAILED, range(5))
-    story.work()
+    story.work(300)
     (teams,) = (card for card in taken(simulation, "teams") if "refreshes" in card.title + card.text)
     (mail,) = (mail for mail in taken(simulation, "email") if "refreshes" in mail.text)
     assert "[Acknowledge all] https://hooks.example/act/" in teams.text
@@ -158,6 +158,23 @@ def test_shared_message_has_links_to_act_on_all(simulation: Simulation, notifier
     assert ">Acknowledge all</a>" in mail.data["html"]
     alerts = [event.data["links"] for event in taken(simulation, "pagerduty") if "refreshes" in event.title]
     assert [link["text"] for link in alerts[0]] == ["Acknowledge all", "Snooze all 1 h"]
+
+
+@pytest.mark.second_stage
+def test_person_without_edits_gets_two_messages(simulation: Simulation, notifiers: Notifiers, make_story: Make) -> None:
+    """A mail at once, and one five minutes later with all that failed meanwhile; what fails after that is new."""
+    story = make_story('notify = "email:ann@example.org"', notifiers=notifiers)
+    for name, seconds in (("A", 50), ("B", 100), ("C", 100)):
+        story.simulation.cause("WorkbookCreated", name=name)
+        story.refresh(FAILED, name=name, run_seconds=seconds)
+    assert len(taken(simulation, "email")) == 1
+    story.work(50)
+    first, second = taken(simulation, "email")
+    assert "Failing: A" in first.title
+    assert all(f"{name} · " in second.text for name in "ABC")
+    story.simulation.cause("WorkbookCreated", name="D")
+    story.refresh(FAILED, name="D", run_seconds=1)
+    assert "Failing: D" in taken(simulation, "email")[2].title
 
 
 def test_acknowledgement_in_pagerduty_comes_back(

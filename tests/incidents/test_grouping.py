@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import accumulate
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.incidents.building import MIDNIGHT, act, at, history, id_of, piece
 from webhooks.incidents import Opening, describe_group, group, group_version, merge, runs, state
-from webhooks.incidents.grouping import WINDOW
+from webhooks.incidents.grouping import WINDOW, Manner, PersonalMessage, message_to_join
 
 
 def openings(*seconds: int, held: str | None = None) -> list[Opening]:
@@ -179,6 +180,37 @@ def test_incident_waits_for_others_at_the_end_of_a_silence() -> None:
     assert group(alone, at("6:30")).single == ()
     assert group(alone, at("6:30")).next_at == at("6:30") + timedelta(seconds=10)
     assert group(alone, at("6:30") + timedelta(seconds=10)).single == ("i1",)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "joins"),
+    [((50,), "m0"), ((300,), "m0"), ((301,), None), ((1200,), None), ((300, 600), "m0"), ((50, 351), None)],
+)
+def test_person_is_alerted_once_within_five_minutes(seconds: tuple[int, ...], joins: str | None) -> None:
+    """An opening joins a message that something joined in the last five minutes, however long that goes on."""
+    joined_at = MIDNIGHT + timedelta(seconds=seconds[-2] if len(seconds) > 1 else 0)
+    opening = Opening("new", MIDNIGHT + timedelta(seconds=seconds[-1]))
+    found = message_to_join([PersonalMessage("m0", joined_at, Manner(), has_open=True)], opening, Manner())
+    assert (found.id if found else None) == joins
+
+
+def test_person_is_alerted_by_what_no_message_may_hide() -> None:
+    """Nothing joins a message without an open incident, or of another manner; of those that fit, the newest is taken.
+
+    A database that all of its content reads keeps a message open for a quarter of an hour.
+    """
+    message, opening = PersonalMessage("m0", MIDNIGHT, Manner(), has_open=True), Opening("new", at("0:01"))
+    manners = [Manner(title="T"), Manner(text="T"), Manner(mention="@a"), Manner(is_escalation=True)]
+    for other in [replace(message, manner=manner) for manner in [*manners, Manner(of_server=True)]]:
+        assert message_to_join([other], opening, Manner()) is None
+        assert message_to_join([other, message], opening, Manner()) == message
+    assert message_to_join([replace(message, has_open=False)], opening, Manner()) is None
+    newer = replace(message, id="m1", joined_at=at("0:01"))
+    assert message_to_join([message, newer], opening, Manner()) == newer
+    reading = replace(message, upstream=frozenset("wx"))
+    for time, databases, joins in (("0:15", "w", True), ("0:16", "w", False), ("0:10", "y", False)):
+        found = message_to_join([reading], Opening("new", at(time), upstream=frozenset(databases)), Manner())
+        assert (found == reading) is joins, (time, databases)
 
 
 def test_group_shows_the_states_of_its_members() -> None:

@@ -16,19 +16,17 @@ from notifiers import (
     PartlyDelivered,
     Posted,
     Receipt,
-    parse_destination,
 )
 from webhooks.clock import parse_time
 from webhooks.context.budget import take_budget
 from webhooks.context.delivery import Delivery, PictureSource, counted, counted_outcome, log_sent, redact_message
 from webhooks.context.notice_lock import name_of
 from webhooks.context.pending_posts import Pending, find_pending
-from webhooks.destinations import resolve_default
+from webhooks.context.target import Target
 from webhooks.errors import LeaseLost, Permanent, RetryLater
 from webhooks.incidents.deliveries import deliveries
 from webhooks.incidents.notices import WantedNotice
 from webhooks.job import MISSING
-from webhooks.messages.sms_answer import HINT
 
 if TYPE_CHECKING:
     # The database takes half of the start of a command that only checks rules.
@@ -57,12 +55,9 @@ class Upkeep:
     """
 
     def __init__(self, context: Context, notice: NoticeRecord | GroupRecord, host: Posted | None = None) -> None:
-        try:
-            destination = parse_destination(resolve_default(notice.destination, context.notifiers.with_default_address))
-        except ValueError as error:
-            raise Permanent(str(error)) from None
         self._context, self._notice = context, notice
-        self._notifier, self._to = context.notifiers[destination.kind], destination.to
+        self.target = Target.of(context, notice.destination)
+        self._notifier, self._to = self.target.notifier, self.target.to
         self._shown = dict(notice.shown)
         stored: dict[str, Any] = dict(notice.posted or {})
         self._host = host
@@ -72,26 +67,6 @@ class Upkeep:
         self._edited_at = parse_time(stored.get("edited_at"))
         # What was sent, but not to all recipients.
         self._partly: PartlyDelivered | None = None
-
-    @property
-    def can_edit(self) -> bool:
-        """Return whether a message that was posted can be completed later."""
-        return self._notifier.capabilities.edit
-
-    @property
-    def has_buttons(self) -> bool:
-        """Return whether buttons of the message work."""
-        return self._notifier.has_buttons
-
-    @property
-    def has_action_links(self) -> bool:
-        """Return whether links with which people act take the place of buttons."""
-        return self._notifier.capabilities.actions
-
-    @property
-    def hint(self) -> str:
-        """Return how to acknowledge by a reply; empty where replies do not come back to the server."""
-        return HINT if self._context.settings.sms_replies and self._notifier.takes_replies else ""
 
     def run(
         self, wanted: Sequence[WantedNotice], whole: Compose, change: Compose, picture: PictureSource | None = None
@@ -105,13 +80,10 @@ class Upkeep:
         waits: list[RetryLater] = []
         for step in deliveries(wanted, shown):
             one = replace(step.notice, urgency=step.urgency)
-            again = self._edited_at + timedelta(seconds=COUNT_SECONDS) if self._edited_at else None
-            if step.action == "edit" and step.urgency == "count" and again and again > self._context.now():
-                waits.append(RetryLater("Counts are shown together", again))
+            if step.action == "edit" and not self._may_edit(one, waits):
                 continue
-            if step.action == "edit" and not one.settled and not self.can_edit:
-                # It opens and closes again and again: a further message has to wait until that is over.
-                continue
+            # The message of another incident that was taken over has alerted people, so that replies are sent as well.
+            covers = step.covers if self._posted is None else ()
             try:
                 version = self._show_message(one, whole, change) if step.action != "reply" else self._reply(one, change)
             except NeverPosted:
@@ -122,8 +94,9 @@ class Upkeep:
                 # A reply that has to wait keeps nothing else from being shown.
                 waits.append(error)
                 continue
-            self._shown.update(dict.fromkeys(step.covers, 1))
-            self._shown[one.key] = version
+            if step.covers and not covers:
+                waits.append(RetryLater("Replies follow the message", self._context.now()))
+            self._shown.update(dict.fromkeys(covers, 1) | {one.key: version})
             self._save()
         self._finish(picture)
         if waits:
@@ -139,6 +112,15 @@ class Upkeep:
         self._save()
         if self._partly:
             raise self._partly
+
+    def _may_edit(self, one: WantedNotice, waits: list[RetryLater]) -> bool:
+        """Return whether the message may be changed now; add how long it has to wait to `waits`."""
+        again = self._edited_at + timedelta(seconds=COUNT_SECONDS) if self._edited_at else None
+        if one.urgency == "count" and again and again > self._context.now():
+            waits.append(RetryLater("Counts are shown together", again))
+            return False
+        # If it opens and closes again and again, a further message has to wait until that is over.
+        return one.settled or self.target.can_edit
 
     def _show_message(self, one: WantedNotice, whole: Compose, change: Compose) -> int:
         """Show the message, and return the version that the destination shows now."""
@@ -164,9 +146,10 @@ class Upkeep:
                 if self._edited_at is not None and not is_group:
                     # Acts and the end have replies of their own, and a count is not worth one.
                     return one.version
+                # The first edit has the reason, or the incidents that joined the message of another one.
+                is_news = not is_group or one.key not in self._shown
                 try:
-                    # The first edit has the reason.
-                    version = self._post(one, change(one) if is_group else whole(one), reply=True)
+                    version = self._post(one, whole(one) if is_news else change(one), reply=True)
                 except CannotReply as refused:
                     self._context.log.warning("No reply possible, posting another message: %s", refused)
                 else:

@@ -118,7 +118,7 @@ def _update(
     ]
     # Each announcement of dead letters needs the outcome of its message, so they are not grouped.
     is_alone = incident.kind == "dead_letters" and notice.group_id is None
-    placed = replace(notice, single=True) if is_alone else _place(context, notice, wanted)
+    placed = replace(notice, single=True) if is_alone else _place(context, upkeep, notice, wanted)
     if placed is None:
         return
     add_log_ids(group=placed.group_id)
@@ -139,7 +139,7 @@ def _composer(
     failed = as_sentences(*(problem for _, problem in own))
     shown = replace(details, problem="\n".join(filter(None, [details.problem, failed])))
     actions = NO_ACTIONS
-    if upkeep.has_buttons:
+    if upkeep.target.has_buttons:
         actions = incident_actions(
             incident,
             record.id,
@@ -153,15 +153,17 @@ def _composer(
         mentions = _mentions(one) if notice.posted_at is None else ()
         made = incident_message(incident, shown, title=title, text=text, mentions=mentions, actions=actions, zone=zone)
         links: tuple[Link, ...] = ()
-        if upkeep.has_action_links:
+        if upkeep.target.has_action_links:
             maker = LinkMaker(notice.destination, context.settings.link_key, context.settings.public_url)
             links = maker.links({incident.state}, record.id, incident.id, context.now())
-        return replace(made, hint=upkeep.hint if incident.state == "open" else "", actions=links)
+        return replace(made, hint=upkeep.target.hint if incident.state == "open" else "", actions=links)
 
     return compose
 
 
-def _place(context: Context, notice: NoticeRecord, wanted: Sequence[WantedNotice]) -> NoticeRecord | None:
+def _place(
+    context: Context, upkeep: Upkeep, notice: NoticeRecord, wanted: Sequence[WantedNotice]
+) -> NoticeRecord | None:
     """Return the notice with the place of its message; None if there is none to be sent yet.
 
     The message of a group that shows the notice is updated by a job of its own. Raises RetryLater until it is decided.
@@ -175,7 +177,8 @@ def _place(context: Context, notice: NoticeRecord, wanted: Sequence[WantedNotice
     opening = next((one.notice for one in deliveries(wanted, shown) if one.action == "post"), None)
     if opening is None:
         return None
-    placement = groups.place(notice, context.job, summary_at=opening.summary_at)
+    summary_at, of_person = opening.summary_at, upkeep.target.is_personal
+    placement = groups.place(notice, context.job, summary_at=summary_at, of_person=of_person)
     if placement.wait_until is not None:
         raise RetryLater("More incidents may share the message", placement.wait_until)
     return replace(notice, single=placement.group_id is None, group_id=placement.group_id)

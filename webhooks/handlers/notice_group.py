@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from notifiers import Mention, Message, parse_mention
 from webhooks.context import Context, Upkeep, locked
+from webhooks.context.target import Target
 from webhooks.errors import RetryLater, Skip
 from webhooks.handlers.notice import details_of
 from webhooks.incidents import Incident, describe_group, group_version
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 # Seconds until changes are shown that came while the message was written.
 AGAIN = timedelta(seconds=1)
+# Seconds until it is looked up again whether the message that the group takes over was posted.
+FIRST_MESSAGE = timedelta(seconds=10)
 
 
 class NoticeGroupParams(Params):
@@ -55,9 +58,26 @@ def notice_group(context: Context, params: NoticeGroupParams) -> None:
         group = context.inbox.notice_groups.get(params.group) or found
         members = context.inbox.notice_groups.members(group.id)
         if members:
-            _show(context, group, members)
+            _take_over(context, group, members)
+            _show(context, context.inbox.notice_groups.get(group.id) or group, members)
         if not context.inbox.notice_groups.finish(group):
             raise RetryLater("the incidents have changed meanwhile", context.now() + AGAIN)
+
+
+def _take_over(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord, IncidentRecord]]) -> None:
+    """Let the group of a person use the message of its first incident: an edit shows the others and alerts no one.
+
+    Raises RetryLater while that message may be about to be posted.
+    """
+    target = Target.of(context, group.destination)
+    first = next((notice for notice, _ in members if notice.single or notice.posted), None)
+    if group.posted or first is None or not (target.is_personal and target.can_edit):
+        return
+    with locked(context, first):
+        taken = context.inbox.notice_groups.take_over(group, first)
+    # Later, its outcome is not going to be known any more.
+    if not taken and context.now() < group.created_at + CALM:
+        raise RetryLater("the first message may have been posted", context.now() + FIRST_MESSAGE)
 
 
 def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord, IncidentRecord]]) -> None:
@@ -67,9 +87,12 @@ def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord
         # There is nothing to be notified of any more.
         context.inbox.notice_groups.close(group)
         return
-    if not upkeep.can_edit:
+    if not upkeep.target.can_edit:
         # A message that cannot be edited is sent when no more incidents join, so that it has all of them.
         complete_at = min(group.joined_at + WINDOW, group.created_at + CALM)
+        if upkeep.target.is_personal and group.kind != "summary":
+            # The first message has alerted the person, so the second one can wait until it has all of a storm.
+            complete_at = min(notice.opened_at or notice.created_at for notice, _ in members) + CALM
         if group.posted_at is None and context.now() < complete_at:
             raise RetryLater("more incidents may join the message", complete_at)
         context.inbox.notice_groups.close(group)
@@ -103,15 +126,15 @@ def _compose(
         lines,
         summary_at=group.summary_at,
         mentions=mentions,
-        actions=group_actions(incidents, group.id) if upkeep.has_buttons else NO_ACTIONS,
+        actions=group_actions(incidents, group.id) if upkeep.target.has_buttons else NO_ACTIONS,
         zone=context.settings.zone,
         key=group.name,
         page=f"{links_url}/incidents?group={group.id}" if links_url else "",
     )
     states = {one.state for one in incidents}
     maker = LinkMaker(group.destination, context.settings.link_key, context.settings.public_url)
-    links = maker.links(states, group.id, group.name, context.now()) if upkeep.has_action_links else ()
-    return replace(made, hint=upkeep.hint if "open" in states else "", actions=links)
+    links = maker.links(states, group.id, group.name, context.now()) if upkeep.target.has_action_links else ()
+    return replace(made, hint=upkeep.target.hint if "open" in states else "", actions=links)
 
 
 def _wanted(group: GroupRecord, incidents: list[Incident], version: int, *, settled: bool) -> list[WantedNotice]:

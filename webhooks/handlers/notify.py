@@ -12,25 +12,18 @@ from pydantic import Field
 
 from notifiers import Message, Picture
 from tableau_rest import TableauError
-from webhooks.context import Context, Lookup, Upkeep
+from webhooks.context import Context, Lookup
 from webhooks.context.content_details import project_and_owner
-from webhooks.context.failed_job import (
-    NO_REASON,
-    ask,
-    find_failed_job,
-    look_up_reason,
-    look_up_with_job,
-    recorded_reason,
-)
+from webhooks.context.failed_job import ask, look_up_reason, look_up_with_job
 from webhooks.context.routing import find_route
-from webhooks.context.schedules import find_downstream, find_schedule
+from webhooks.context.target import Target
 from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER, ROUTES
 from webhooks.errors import Permanent
 from webhooks.event import MONITOR, Event
 from webhooks.handlers.backlog import notice_of_later_failure
+from webhooks.handlers.incident_lookups import learn_reason, with_schedule, with_upstream
 from webhooks.handlers.notice import bring_up_to_date, with_address
-from webhooks.incidents import Policy, ResourceDetails, RunEvidence, evidence
-from webhooks.incidents.grouping import OWN_REASONS
+from webhooks.incidents import Policy, evidence
 from webhooks.incidents.policy import DestinationPolicy
 from webhooks.messages.alert_message import alert_message
 from webhooks.messages.destination_template import RuleDestination, resolve_destination
@@ -41,7 +34,6 @@ from webhooks.messages.event_message import (
     event_message,
     event_values,
 )
-from webhooks.messages.failure_reason import failure_reason
 from webhooks.messages.templates import Template, is_jinja
 from webhooks.observability.logs import add_log_ids
 from webhooks.registry import Params, action
@@ -182,7 +174,7 @@ def _notify_of_incident(
     except TableauError:
         if params.to not in FROM_TABLEAU:
             notice = _register(context, params, record, with_address(context, params.to))
-            if Upkeep(context, notice).can_edit:
+            if Target.of(context, notice.destination).can_edit:
                 # The details follow by an edit, once Tableau is available again.
                 bring_up_to_date(context, notice.id)
         raise
@@ -197,18 +189,19 @@ def _notify_of_incident(
     )
     to = _address(context, params.to, lookup) if params.to in FROM_TABLEAU else with_address(context, params.to)
     notice = _register(context, params, record, to)
-    if context.inbox.notice_groups.may_share(notice):
+    target = Target.of(context, notice.destination)
+    if context.inbox.notice_groups.may_share(notice, of_person=target.is_personal):
         # Only then it matters for the place of the message, which must not wait otherwise.
-        details = _with_upstream(context, lookup, record, details)
-    if Upkeep(context, notice).can_edit and notice.posted is None:
+        details = with_upstream(context, lookup, record, details)
+    if target.can_edit and notice.posted is None:
         # The reason follows by an edit: Tableau's job list may show the failure seconds later.
         context.inbox.incidents.save_details(record.id, details)
         bring_up_to_date(context, notice.id, picture)
-    details = _with_schedule(context, lookup, record, details)
-    details = replace(details, problem=as_sentences(lookup.problem, _learn_reason(context, lookup, record)))
+    details = with_schedule(context, lookup, record, details)
+    details = replace(details, problem=as_sentences(lookup.problem, learn_reason(context, lookup, record)))
     placed = context.inbox.notices.get(notice.id)
     if placed and placed.single and placed.group_id is None:
-        details = _with_upstream(context, lookup, context.inbox.incidents.get(record.id), details)
+        details = with_upstream(context, lookup, context.inbox.incidents.get(record.id), details)
     if details != known:
         context.inbox.incidents.save_details(record.id, details)
     bring_up_to_date(context, notice.id, picture)
@@ -218,74 +211,6 @@ def _register(context: Context, params: NotifyParams, record: IncidentRecord, to
     template = {"title": params.title or "", "text": params.text or ""}
     policy = params.policy(context.job.rule or "notify", to, context.settings.zone)
     return context.inbox.notices.register(record.id, to, policy, template)
-
-
-def _with_upstream(
-    context: Context, lookup: Lookup, record: IncidentRecord, details: ResourceDetails
-) -> ResourceDetails:
-    """Return the details with the databases that the content reads, and store them; without them where unknown."""
-    incident = record.incident
-    if details.upstream is not None or lookup.content is None or incident.kind != "failing":
-        return details
-    if incident.reason_class in OWN_REASONS:
-        return details
-    from webhooks.context.upstream import find_upstream  # noqa: PLC0415 - commands about rules need no client
-
-    upstream = find_upstream(incident.resource_kind, incident.resource_luid, context.tableau, context.now())
-    if upstream is None:
-        return details
-    found = replace(details, upstream=upstream)
-    context.inbox.incidents.save_details(record.id, found)
-    return found
-
-
-def _with_schedule(
-    context: Context, lookup: Lookup, record: IncidentRecord, details: ResourceDetails
-) -> ResourceDetails:
-    """Return the details with what Tableau says of the schedule; it is left out where Tableau refuses to say."""
-    kind, luid = record.incident.resource_kind, context.luid
-    if luid is None or lookup.content is None or kind not in {"workbook", "datasource"}:
-        return details
-    schedule = find_schedule(luid, context.tableau, context.now(), record.incident.last_failure_at)
-    downstream = details.downstream
-    if kind == "datasource" and downstream is None:
-        workbooks = find_downstream(luid, context.tableau)
-        if workbooks is not None:
-            # For the page of the data source, which must not wait for Tableau.
-            context.inbox.downstream.save(record.incident.resource_luid, workbooks, context.now())
-            downstream = len(workbooks)
-    return replace(details, strikes=schedule.strikes, next_run_at=schedule.next_run_at, downstream=downstream)
-
-
-def _learn_reason(context: Context, lookup: Lookup, record: IncidentRecord) -> str:
-    """Store what Tableau's job list says about the failed run; return why that is unknown, if it is.
-
-    Raises RetryLater while the job list may lag behind.
-    """
-    run = next((run for run in record.incident.runs if context.event.id in run.event_ids), None)
-    if run is None or run.reason:
-        return ""
-    if context.event.type.from_job_list:
-        return recorded_reason(context.event)[1]
-    job, problem = find_failed_job(context, lookup)
-    if job is None:
-        return problem
-    reason = failure_reason(job.notes) or NO_REASON
-    piece = RunEvidence(
-        source="job list",
-        site_luid=run.site_luid,
-        resource_luid=run.resource_luid,
-        resource_kind=run.resource_kind,
-        outcome="failed",
-        recorded_at=context.now(),
-        started_at=job.started_at,
-        ended_at=job.completed_at or run.ended_at,
-        resource_name=run.resource_name,
-        reason=context.redact(reason),
-        job_luid=job.luid,
-    )
-    context.inbox.incidents.learn(piece)
-    return ""
 
 
 def _address(context: Context, to: str, lookup: Lookup) -> str:

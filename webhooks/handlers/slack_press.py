@@ -148,7 +148,7 @@ def _explain(context: Context, params: PressParams, record: IncidentRecord) -> M
     )
     if pressed is None:
         return Message("Why?", "This message is out of date: the incident has another message here.")
-    waiting = [one for other in record.notices if other.posted is None for one in other.policy.destinations]
+    waiting = [one for other in record.notices if other.posted_at is None for one in other.policy.destinations]
     return why_message(
         record.incident,
         pressed.policy,

@@ -30,6 +30,21 @@ GroupKind = Literal["storm", "upstream", "summary"]
 
 
 @dataclass(frozen=True, slots=True)
+class Manner:
+    """The properties of a notice that a shared message would lose, so that incidents share one only if they agree.
+
+    The rule's own `title` and `text`, the person or group that is mentioned, whether it is an escalation, and whether
+    it is about this server.
+    """
+
+    title: str = ""
+    text: str = ""
+    mention: str = ""
+    is_escalation: bool = False
+    of_server: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Opening:
     """An incident whose first message at one destination can be sent from `at` on.
 
@@ -40,6 +55,21 @@ class Opening:
     incident: str
     at: datetime
     summary_at: datetime | None = None
+    upstream: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalMessage:
+    """A message that has alerted a person: about one incident, or about those of a group.
+
+    `joined_at` is when the last of its incidents opened, `upstream` are the databases that the content of all reads.
+    `has_open`: one of them is open, and not acknowledged or snoozed.
+    """
+
+    id: str
+    joined_at: datetime
+    manner: Manner
+    has_open: bool
     upstream: frozenset[str] = frozenset()
 
 
@@ -103,6 +133,20 @@ def may_join(kind: GroupKind, joined_at: datetime, shared: frozenset[str], openi
     """
     pause = opening.at - joined_at
     return (kind == "storm" and pause <= CALM) or (pause <= UPSTREAM_WINDOW and bool(shared & opening.upstream))
+
+
+def message_to_join(messages: Iterable[PersonalMessage], opening: Opening, manner: Manner) -> PersonalMessage | None:
+    """Return the message that shows an opening at a person's destination by an edit; None if it alerts the person.
+
+    It joins if they were alerted within CALM, or within UPSTREAM_WINDOW because of the same database, and have not
+    acknowledged all of that message: what no one takes care of must not appear where a person has finished.
+    """
+    fitting = [
+        one
+        for one in messages
+        if one.has_open and one.manner == manner and may_join("storm", one.joined_at, one.upstream, opening)
+    ]
+    return max(fitting, key=lambda one: (one.joined_at, one.id), default=None)
 
 
 def shared_upstream(members: Iterable[frozenset[str]]) -> frozenset[str]:

@@ -12,7 +12,7 @@ from tests.support.databases import Clock, some_event
 from webhooks.clock import from_timestamp
 from webhooks.inbox import Inbox, NoticeRecord
 from webhooks.inbox.notices.groups import Placement
-from webhooks.incidents import DestinationPolicy, Policy, ResourceDetails
+from webhooks.incidents import Act, DestinationPolicy, Policy, ResourceDetails
 from webhooks.job import NOTICE_GROUP, Job, NewJob
 
 POLICY = Policy(rule="Finance", destinations=(DestinationPolicy("slack:#bi"),))
@@ -113,6 +113,66 @@ def test_end_of_a_silence_is_a_group_of_two(box: Inbox, fail: Fail) -> None:
     assert group_id
     assert box.notice_groups.place(*first, summary_at=end).group_id == group_id
     assert box.notice_groups.place(*third, summary_at=other).group_id is None
+
+
+def test_second_opening_of_a_person_makes_a_group(box: Inbox, fail: Fail, clock: Clock) -> None:
+    """The second one within minutes shares a message with the first, unless a person has acknowledged that."""
+    to = "slack:ann@example.org"
+    notices = fail(2, to)
+    placed = [box.notice_groups.place(*one, of_person=True) for one in notices]
+    assert placed[0] == Placement()
+    group_id = placed[1].group_id or 0
+    assert [notice.id for notice, _ in box.notice_groups.members(group_id)] == [notice.id for notice, _ in notices]
+    clock.forward(290)
+    (third,) = fail(1, to)
+    assert box.notice_groups.place(*third, of_person=True).group_id == group_id
+    for notice, _ in [*notices, third]:
+        box.incidents.act(notice.incident_id, Act("", "acknowledge", "", from_timestamp(clock.seconds), "Ann"))
+    fourth, fifth = fail(2, to)
+    assert box.notice_groups.place(*fourth, of_person=True) == Placement()
+    assert box.notice_groups.place(*fifth, of_person=True).group_id not in {None, group_id}
+    clock.forward(301)
+    (sixth,) = fail(1, to)
+    assert box.notice_groups.place(*sixth, of_person=True) == Placement()
+
+
+def test_second_opening_of_a_person_because_of_one_database(box: Inbox, fail: Fail, clock: Clock) -> None:
+    """Content that reads one database shares the message for a quarter of an hour, and is looked up only for that."""
+    to = "slack:ann@example.org"
+    ((first, job),) = fail(1, to)
+    assert not box.notice_groups.may_share(first, of_person=True)
+    box.notice_groups.place(first, job, of_person=True)
+    box.incidents.save_details(first.incident_id, ResourceDetails(upstream=("w",)))
+    for seconds, asks in ((200, False), (400, True)):
+        clock.forward(seconds)
+        ((notice, job),) = fail(1, to)
+        assert box.notice_groups.may_share(notice, of_person=True) is asks
+    assert box.notice_groups.place(notice, job, of_person=True) == Placement()
+    box.incidents.save_details(notice.incident_id, ResourceDetails(upstream=("w",)))
+    ((other, job),) = fail(1, to)
+    box.incidents.save_details(other.incident_id, ResourceDetails(upstream=("w",)))
+    clock.forward(800)
+    assert box.notice_groups.place(other, job, of_person=True).group_id
+
+
+def test_group_takes_over_a_message(box: Inbox, fail: Fail) -> None:
+    """A group has the message of its first incident from then on, but not while its outcome is unknown."""
+    (first, job), second = fail(2, "slack:ann@example.org")
+    box.notice_groups.place(first, job, of_person=True)
+    group_id = box.notice_groups.place(*second, of_person=True).group_id or 0
+    group = box.notice_groups.get(group_id)
+    assert group
+    box.notices.save(first, posted={"pending": {"message": {}}}, shown={})
+    assert not box.notice_groups.take_over(group, first)
+    box.notices.save(first, posted={"message": {"id": "1"}}, shown={"message": 1})
+    assert box.notice_groups.take_over(group, first)
+    taken, kept = box.notice_groups.get(group_id), box.notices.get(first.id)
+    assert taken
+    assert (taken.posted, taken.shown) == ({"message": {"id": "1"}}, {})
+    assert taken.posted_at
+    assert kept
+    assert (kept.posted, kept.single, kept.group_id, kept.shown) == (None, False, group_id, {"message": 1})
+    assert box.notice_groups.place(kept, job, of_person=True).group_id == group_id
 
 
 def test_many_threads_decide_alike(box: Inbox, fail: Fail, clock: Clock) -> None:

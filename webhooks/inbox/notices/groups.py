@@ -16,11 +16,17 @@ from webhooks.inbox.incidents.records import IncidentRecord, incident_records
 from webhooks.inbox.incidents.tables import incidents
 from webhooks.inbox.jobs.rows import insert_jobs, job_row
 from webhooks.inbox.jobs.tables import OPEN, jobs
-from webhooks.inbox.notices.joining import UPSTREAM, recent_openings, running_group
 from webhooks.inbox.notices.notices import NoticeRecord, notice_of
+from webhooks.inbox.notices.places import (
+    PLACED,
+    depends_on_upstream,
+    find_personal_place,
+    find_place,
+    personal_depends_on_upstream,
+)
 from webhooks.inbox.notices.tables import notice_groups, notices
 from webhooks.inbox.records import optional_time
-from webhooks.incidents.grouping import CALM, GATHERING, UPSTREAM_WINDOW, GroupKind, group
+from webhooks.incidents.grouping import GroupKind
 from webhooks.job import NOTICE_GROUP, OPEN_STATES, Job, JobState, NewJob
 
 # When the job that waits for longest was due. The job of a group is put so much before it.
@@ -67,67 +73,59 @@ class NoticeGroups:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def place(self, notice: NoticeRecord, job: Job, *, summary_at: datetime | None = None) -> Placement:
+    def place(
+        self, notice: NoticeRecord, job: Job, *, summary_at: datetime | None = None, of_person: bool = False
+    ) -> Placement:
         """Decide where the opening of a notice goes, which can be sent now, and let the group's message be updated.
 
-        What was decided once is not changed. `summary_at` is the end of the silence that held it.
+        What was decided once is not changed. `summary_at` is the end of the silence that held it; `of_person`: the
+        destination is one person, who is alerted once by all that opens within minutes.
         """
-        return self._store.write(lambda connection: self._place(connection, notice, job, summary_at))
 
-    def _place(self, connection: Connection, notice: NoticeRecord, job: Job, summary_at: datetime | None) -> Placement:
-        self._store.serialize(connection, [f"notices {notice.destination}"])
-        this = select(notices, *UPSTREAM).join(incidents).where(notices.c.id == notice.id)
-        row = connection.execute(this).mappings().first()
-        if row is None or row["single"] or row["posted"]:
-            return Placement()
-        if row["group_id"] is not None:
-            self._mark(connection, row["group_id"], job)
-            return Placement(row["group_id"])
-        now, name = self._wall(connection), str(notice.id)
-        if row["opened_at"] is None:
-            new = {"opened_at": now.timestamp(), "summary_at": summary_at and summary_at.timestamp()}
-            connection.execute(update(notices).where(notices.c.id == notice.id).values(**new))
-            row = connection.execute(this).mappings().one()
-        group_id, members = running_group(connection, row, now), [notice.id]
-        if group_id is None:
-            found = group(recent_openings(connection, row, now), now)
-            members = [int(one) for one in found.members_with(name)]
-            if not members and name in found.single:
+        def place(connection: Connection) -> Placement:
+            self._store.serialize(connection, [f"notices {notice.destination}"])
+            this = PLACED.where(notices.c.id == notice.id)
+            row = connection.execute(this).mappings().first()
+            if row is None or row["single"] or row["posted"]:
+                return Placement()
+            if row["group_id"] is not None:
+                self._mark(connection, row["group_id"], job)
+                return Placement(row["group_id"])
+            now = self._wall(connection)
+            if row["opened_at"] is None:
+                new = {"opened_at": now.timestamp(), "summary_at": summary_at and summary_at.timestamp()}
+                connection.execute(update(notices).where(notices.c.id == notice.id).values(**new))
+                row = connection.execute(this).mappings().one()
+            find = find_personal_place if of_person and row["summary_at"] is None else find_place
+            found = find(connection, row, now)
+            if found.wait_until is not None:
+                return Placement(wait_until=found.wait_until)
+            if found.group_id is None and not found.members:
                 connection.execute(update(notices).where(notices.c.id == notice.id).values(single=1))
                 return Placement()
-            if not members:
-                return Placement(wait_until=from_timestamp(row["opened_at"]) + GATHERING)
-            kind = next(one.kind for one in found.groups if name in one.members)
-            group_id = self._create(connection, row, kind, now)
-        self._lock(connection, group_id)
-        joined = update(notice_groups).where(notice_groups.c.id == group_id).values(joined_at=now.timestamp())
-        connection.execute(joined)
-        connection.execute(update(notices).where(notices.c.id.in_(members)).values(group_id=group_id))
-        self._mark(connection, group_id, job)
-        return Placement(group_id)
+            group_id = found.group_id or self._create(connection, row, found.kind, now)
+            self._lock(connection, group_id)
+            joined = update(notice_groups).where(notice_groups.c.id == group_id).values(joined_at=now.timestamp())
+            connection.execute(joined)
+            members = found.members or (notice.id,)
+            connection.execute(update(notices).where(notices.c.id.in_(members)).values(group_id=group_id))
+            self._mark(connection, group_id, job)
+            return Placement(group_id)
 
-    def may_share(self, notice: NoticeRecord) -> bool:
+        return self._store.write(place)
+
+    def may_share(self, notice: NoticeRecord, *, of_person: bool = False) -> bool:
         """Return whether it depends on the databases of its content whether the notice shares a message.
 
-        It does not if its place is decided, if nothing else has opened at its destination within UPSTREAM_WINDOW, or
-        while a storm goes on that everything joins.
+        It does not if its place is decided, or if the openings in the last minutes at its destination decide it.
         """
         if notice.single or notice.posted or notice.group_id is not None:
             return False
 
         def look(connection: Connection) -> bool:
-            now = self._wall(connection)
-            since = (now - UPSTREAM_WINDOW).timestamp()
-            own = (notice_groups.c.destination == notice.destination, notice_groups.c.closed_at.is_(None))
-            running = select(notice_groups.c.kind, notice_groups.c.joined_at).where(
-                *own, notice_groups.c.kind != "summary", notice_groups.c.joined_at >= since
-            )
-            groups = connection.execute(running).all()
-            if any(kind == "storm" and joined_at >= (now - CALM).timestamp() for kind, joined_at in groups):
-                return False
-            others = (notices.c.destination == notice.destination, notices.c.id != notice.id)
-            recent = select(notices.c.id).where(*others, notices.c.opened_at >= since).limit(1)
-            return bool(groups) or connection.execute(recent).first() is not None
+            row = connection.execute(PLACED.where(notices.c.id == notice.id)).mappings().first()
+            depends = personal_depends_on_upstream if of_person else depends_on_upstream
+            return row is not None and depends(connection, row, self._wall(connection))
 
         return self._store.read(look)
 
@@ -183,6 +181,27 @@ class NoticeGroups:
                 connection.execute(update(notices).where(*unsent).values(posted_at=wall))
 
         self._store.write(save)
+
+    def take_over(self, group: GroupRecord, notice: NoticeRecord) -> bool:
+        """Let the group use the message of one of its incidents, which has none of its own from then on.
+
+        A message that was not posted yet will not be. Returns False, and changes nothing, while it is unknown whether
+        one was. Call it with the lock of the notice.
+        """
+
+        def take_over(connection: Connection) -> bool:
+            this = notices.c.id == notice.id
+            stored = connection.execute(select(notices.c.posted).where(this)).scalar()
+            posted = json.loads(stored) if stored else {}
+            if "pending" in posted:
+                return False
+            connection.execute(update(notices).where(this).values(single=0, posted=None))
+            if "message" in posted:
+                new = {"posted": stored, "posted_at": self._wall(connection).timestamp()}
+                connection.execute(update(notice_groups).where(notice_groups.c.id == group.id).values(**new))
+            return True
+
+        return self._store.write(take_over)
 
     def close(self, group: GroupRecord) -> None:
         """Let no further incidents join the group."""

@@ -32,8 +32,8 @@ class NoticeRecord:
     each part that was sent last: of the message and of the replies in its thread. `template` has the rule's own `title`
     and `text`, if it gives them.
 
-    `single`: it has a message of its own. `group_id` is the message that it shares with others; if it has its own one,
-    too, that one was there first.
+    `opened_at` is when it could first be sent. `single`: it has a message of its own. `group_id` is the message that it
+    shares with others; if it has its own one, too, that one was there first.
     """
 
     id: int
@@ -46,6 +46,7 @@ class NoticeRecord:
     shown: Mapping[str, int]
     single: bool
     group_id: int | None
+    opened_at: datetime | None
     created_at: datetime
     posted_at: datetime | None
     updated_at: datetime | None
@@ -139,6 +140,7 @@ def notice_of(row: RowMapping) -> NoticeRecord:
         shown=json.loads(row["shown"]),
         single=bool(row["single"]),
         group_id=row["group_id"],
+        opened_at=optional_time(row["opened_at"]),
         created_at=from_timestamp(row["created_at"]),
         posted_at=optional_time(row["posted_at"]),
         updated_at=optional_time(row["updated_at"]),
