@@ -9,14 +9,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, text, update
+from sqlalchemy import Connection, select, text, update
 
 from bench.postgres import Server
 from tests.support.databases import Clock, some_event
 from webhooks.clock import from_timestamp
 from webhooks.inbox import Inbox
 from webhooks.inbox.incidents.acts import insert_act
-from webhooks.inbox.incidents.tables import incidents
+from webhooks.inbox.incidents.tables import acts, incidents
 from webhooks.inbox.incidents.updates import lock_incidents
 from webhooks.incidents import Act, DestinationPolicy, Policy
 from webhooks.incidents.sms_commands import parse_command
@@ -187,6 +187,39 @@ def test_two_processes_store_an_act_once(way: str, two_boxes: list[Inbox]) -> No
 
 
 @pytest.mark.postgres
+@pytest.mark.parametrize("way", ["one act", "acts together"])
+def test_name_of_a_person_while_incidents_are_joined(way: str, two_boxes: list[Inbox]) -> None:
+    """Naming the author of acts waits for late evidence that moves them, without a deadlock."""
+    box, other = two_boxes
+    _, ids = storm(box)
+    for number in ids:
+        box.incidents.act(number, ACKNOWLEDGE)
+    rows = box.store.rows(select(acts.c.id, acts.c.incident_id).order_by(acts.c.id))
+    numbers = [row["id"] for row in rows]
+
+    def name() -> None:
+        if way == "one act":
+            other.incidents.name_author(numbers[0], "Ann Lee", slack_user="U1")
+        else:
+            other.incidents.name_authors(numbers, "Ann Lee", slack_user="U1")
+
+    with ThreadPoolExecutor(1) as threads:
+
+        def join(connection: Connection) -> Future[None]:
+            lock_incidents(box.store, connection, ids)
+            naming = threads.submit(name)
+            wait_for_waiting(connection, 1)
+            # As the joining of two incidents does.
+            connection.execute(update(acts).where(acts.c.incident_id.in_(ids)).values(text="joined"))
+            return naming
+
+        box.store.write(join).result()
+    named = box.store.rows(select(acts.c.author, acts.c.text).order_by(acts.c.id))
+    assert named[0] == {"author": "Ann Lee", "text": "joined"}
+    assert {row["text"] for row in named} == {"joined"}
+
+
+@pytest.mark.postgres
 def test_act_on_an_incident_that_is_due(two_boxes: list[Inbox]) -> None:
     """An act and the process that wakes its incident do not wait for each other."""
     box, other = two_boxes
@@ -202,4 +235,4 @@ def test_act_on_an_incident_that_is_due(two_boxes: list[Inbox]) -> None:
             connection.execute(update(incidents).where(incidents.c.id == ids[0]).values(quiet_by="Bob"))
             return waking
 
-        assert box.incidents._store.write(act).result() == 1
+        assert box.store.write(act).result() == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import Connection, func, insert, select
 
 from webhooks.clock import from_timestamp
@@ -10,10 +12,19 @@ from webhooks.inbox.databases.store import Store
 from webhooks.inbox.events.tables import events
 from webhooks.inbox.incidents.due import set_due
 from webhooks.inbox.incidents.tables import acts, incidents
-from webhooks.inbox.incidents.updates import refresh_incidents
+from webhooks.inbox.incidents.updates import lock_incidents, refresh_incidents
 from webhooks.inbox.jobs.rows import insert_jobs, job_row
 from webhooks.incidents import Act
 from webhooks.job import REFRESH_INCIDENT, NewJob
+
+
+def lock_acts(store: Store, connection: Connection, act_ids: Collection[int]) -> None:
+    """Lock the content of the incidents of these acts; before their rows, so that none waits in a circle.
+
+    Late evidence moves acts to another incident of the same content, with this lock.
+    """
+    theirs = select(acts.c.incident_id).where(acts.c.id.in_(act_ids))
+    lock_incidents(store, connection, connection.execute(theirs).scalars().all())
 
 
 def insert_act(

@@ -17,7 +17,7 @@ from webhooks.inbox.access.audit import log_act
 from webhooks.inbox.access.scope import WHOLE, Scope
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.inbound.slack_names import remember_name
-from webhooks.inbox.incidents.acts import insert_act, insert_refresh, refresh_incident
+from webhooks.inbox.incidents.acts import insert_act, insert_refresh, lock_acts, refresh_incident
 from webhooks.inbox.incidents.due import any_due, set_due, update_due
 from webhooks.inbox.incidents.filters import in_group, incident_filters
 from webhooks.inbox.incidents.records import IncidentRecord, details_row, incident_records
@@ -204,6 +204,7 @@ class Incidents:
         """
 
         def save(connection: Connection) -> None:
+            lock_acts(self._store, connection, [act_id])
             if slack_user:
                 remember_name(self._store, connection, slack_user, author)
             this = (acts.c.id == act_id, acts.c.author != author)
@@ -218,6 +219,7 @@ class Incidents:
         """Replace the author of acts by a better name of the same person, as `name_author`; `acted` shows it."""
 
         def save(connection: Connection) -> None:
+            lock_acts(self._store, connection, act_ids)
             remember_name(self._store, connection, slack_user, author)
             connection.execute(update(acts).where(acts.c.id.in_(act_ids)).values(author=author))
 
