@@ -237,11 +237,11 @@ def test_caddy_ends_a_body_that_never_does(tmp_path: Path) -> None:
             connection.sendall(f"POST /webhook/x HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: 5000\r\n\r\n".encode())
             connection.settimeout(0.1)
             ended = False
-            while not ended and time.monotonic() - began < 15:
+            while not ended and time.monotonic() - began < 60:
                 connection.sendall(b"x")
                 with suppress(TimeoutError):
                     ended = connection.recv(1000) is not None
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 50
 
 
 @both

@@ -11,8 +11,10 @@ from tests.support.databases import (
     Clock,
     clock,
     event,
+    impatient,
     inbox,
     opened,
+    patient,
     postgres_server,
     sqlite_url,
     url,
@@ -21,7 +23,7 @@ from webhooks.event import Event
 from webhooks.inbox import Inbox
 from webhooks.job import Job, JobState, NewJob
 
-__all__ = ["clock", "event", "inbox", "opened", "postgres_server", "sqlite_url", "url"]
+__all__ = ["clock", "event", "impatient", "inbox", "opened", "patient", "postgres_server", "sqlite_url", "url"]
 
 Plan = Callable[..., None]
 

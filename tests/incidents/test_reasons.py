@@ -141,8 +141,8 @@ def test_every_class_has_one_line_of_advice() -> None:
     "part", ["column ", "bridge ", "exceeded ", "no ", "license is ", "oauth-", "\u0130", "(a|", "~"]
 )
 def test_hostile_reasons_take_no_time(part: str) -> None:
-    """A long reason of nothing but beginnings is classified within a fraction of a second."""
+    """A long reason of nothing but beginnings is classified with a fraction of a second of processor time."""
     text = part * (200_000 // len(part))
-    begun = time.perf_counter()
+    begun = time.thread_time()
     classify(text)
-    assert time.perf_counter() - begun < 1
+    assert time.thread_time() - begun < 1

@@ -95,10 +95,10 @@ def test_what_is_not_allowed_is_refused_when_the_rules_are_read(text: str, error
 )
 def test_output_and_time_are_limited(text: str) -> None:
     """A template that is valid can still make too much of a long value; it fails within a second."""
-    started = time.monotonic()
+    started = time.thread_time()
     with pytest.raises(TemplateFailed, match=f"more than {MAX_OUTPUT} characters"):
         render(check_template(text), {**VALUES, "name": "a" * 9000})
-    assert time.monotonic() - started < 5
+    assert time.thread_time() - started < 2
 
 
 def test_first_tag_may_be_absent() -> None:

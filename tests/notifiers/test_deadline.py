@@ -113,10 +113,10 @@ CLIENTS = [by_slack, by_transport]
 
 @contextmanager
 def ending() -> Iterator[None]:
-    """Fail where the block takes two seconds or more."""
+    """Fail where the block takes much longer than its deadline of 0.3 s; without one, it would never end."""
     started = time.monotonic()
     yield
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize("client", CLIENTS)

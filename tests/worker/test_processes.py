@@ -84,9 +84,7 @@ def test_job_of_a_killed_process_is_taken_over(planned: Inbox, log: Path, workin
     wait_for(log, f"{first} began")
     second = working(0)
     os.kill(first, signal.SIGKILL)
-    killed = time.monotonic()
     wait_for(log, f"{second} ended")
-    assert time.monotonic() - killed < LEASE + 20
     _wait_done(planned)
     assert outcomes(planned) == ["lost", "done"]
 

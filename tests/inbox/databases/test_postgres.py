@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 
 from bench.postgres import Server
 from tests.deploy.tools import tool
-from tests.support.databases import NOTIFY, refusal_seconds
+from tests.support.databases import IN_TIME, NOTIFY, refusal_seconds
 from tests.support.pgbouncer import pgbouncer
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
@@ -49,6 +49,7 @@ def read_only(server: Server, url: str, *, on: bool) -> None:
         connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {'on' if on else 'off'}")
 
 
+@pytest.mark.usefixtures("impatient")
 def test_restart_refuses_at_once_and_goes_on(
     server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
 ) -> None:
@@ -58,9 +59,9 @@ def test_restart_refuses_at_once_and_goes_on(
         box.events.receive(event())
     box.events.plan(lambda _: [NOTIFY])
     server.stop()
-    assert refusal_seconds(lambda: box.events.receive(event())) < 2.5
-    assert refusal_seconds(lambda: box.events.receive(event())) < 1.5
-    assert refusal_seconds(lambda: box.jobs.claim("me", 1, 30)) < 5
+    assert refusal_seconds(lambda: box.events.receive(event())) < IN_TIME
+    assert refusal_seconds(lambda: box.events.receive(event())) < IN_TIME
+    assert refusal_seconds(lambda: box.jobs.claim("me", 1, 30)) < IN_TIME
     server.start()
     box.events.receive(event())
     assert len(box.jobs.claim("me", 10, 30)) == 3
@@ -121,6 +122,7 @@ def test_claims_read_the_first_jobs_of_a_backlog(
     assert "Sort" not in explained
 
 
+@pytest.mark.usefixtures("impatient")
 def test_frozen_server_refuses_in_time(
     server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
 ) -> None:
@@ -133,18 +135,19 @@ def test_frozen_server_refuses_in_time(
             waits = list(pool.map(lambda _: refusal_seconds(lambda: box.events.receive(event())), range(10)))
     finally:
         server.freeze(frozen=False)
-    assert max(waits) < 2.9
+    assert max(waits) < IN_TIME
     assert not box.events.receive(event()).duplicate
 
 
+@pytest.mark.usefixtures("patient")
 def test_many_senders_all_get_a_connection(
     server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
 ) -> None:
-    """With more senders than connections each waits for its turn, and none is refused."""
+    """With more senders than connections each waits for its turn, and none is refused before its time is over."""
     box = opened(server.url())
-    sent = [event() for _ in range(1500)]
+    sent = [event() for _ in range(500)]
     with ThreadPoolExecutor(16) as pool:
-        assert len({receipt.id for receipt in pool.map(box.events.receive, sent)}) == 1500
+        assert len({receipt.id for receipt in pool.map(box.events.receive, sent)}) == 500
 
 
 def test_database_down_at_start(server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]) -> None:
@@ -158,6 +161,7 @@ def test_database_down_at_start(server: Server, opened: Callable[..., Inbox], ev
     assert not box.events.receive(event()).duplicate
 
 
+@pytest.mark.usefixtures("impatient")
 def test_read_only_session_is_replaced(
     server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
 ) -> None:
@@ -167,8 +171,8 @@ def test_read_only_session_is_replaced(
     box.events.receive(event())
     read_only(server, url, on=True)
     _end_sessions(server, url)
-    assert refusal_seconds(lambda: box.events.receive(event())) < 2.5
-    assert refusal_seconds(lambda: box.events.plan(lambda _: [NOTIFY])) < 5
+    assert refusal_seconds(lambda: box.events.receive(event())) < IN_TIME
+    assert refusal_seconds(lambda: box.events.plan(lambda _: [NOTIFY])) < IN_TIME
     read_only(server, url, on=False)
     assert not box.events.receive(event()).duplicate
     assert box.events.plan(lambda _: [NOTIFY]) == 2
@@ -226,7 +230,7 @@ def test_behind_pgbouncer_everything_works(
     try:
         with ThreadPoolExecutor(8) as pool:
             receipts = list(pool.map(box.events.receive, [event() for _ in range(300)]))
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while len(ran) < 300:
             assert time.monotonic() < deadline, f"{len(ran)} of 300 jobs ran"
             time.sleep(0.05)
