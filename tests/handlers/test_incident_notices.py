@@ -263,6 +263,7 @@ def test_deleted_message_is_posted_again(story: Story) -> None:
     story.refresh(FAILED)
     (text,) = story.top_level
     assert "Failures: 2 in a row" in text
+    assert "The message before this one was deleted." in text
 
 
 def test_second_rule_with_the_same_destination_sends_nothing_more(story: Story) -> None:
@@ -414,6 +415,7 @@ def test_workspace_without_edits(story: Story) -> None:
     assert len(story.top_level) == 1
     reason, acknowledged, recovered = story.replies
     assert "Disk full" in reason
+    assert "Slack allows no more changes of the message above, so it shows an earlier state." in reason
     assert acknowledged == "Sales: Acknowledged by Ann"
     assert recovered == "Sales: Recovered after 5 h. The next run succeeded."
 

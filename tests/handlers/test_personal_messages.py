@@ -175,6 +175,7 @@ def test_message_that_is_gone(story: Story) -> None:
     story.work()
     assert first_lines(story) == ["Failing: 2 refreshes"]
     assert all(f"{name}0 ·" in story.top_level[0] for name in "AB")
+    assert "The message before this one was deleted." in story.top_level[0]
 
 
 def test_message_that_cannot_be_edited(story: Story) -> None:
@@ -186,6 +187,7 @@ def test_message_that_cannot_be_edited(story: Story) -> None:
     story.work()
     assert first_lines(story) == ["Failing: A0 (workbook)", "Failing: 2 refreshes"]
     assert all(f"{name}0 ·" in story.replies[0] for name in "AB")
+    assert "Slack allows no more changes of the message above, so it shows an earlier state." in story.replies[0]
 
 
 def test_killed_between_taking_over_and_editing(story: Story) -> None:

@@ -38,6 +38,11 @@ COUNT_SECONDS = 10.0
 # The checkpoint with the receipt of what a job has posted.
 RECEIPT = "notice receipt"
 
+# What a reply or a message says that takes the place of an edit which the service refuses.
+NOT_EDITED = "{label} allows no more changes of the message above, so it shows an earlier state."
+DELETED = "The message before this one was deleted."
+REPLACED = "The message before this one cannot be changed any more, and shows an earlier state."
+
 # Writes the message of an incident, or the short one about a change, for a wanted notice.
 Compose = Callable[[WantedNotice], Message]
 
@@ -148,14 +153,15 @@ class Upkeep:
                     return one.version
                 # The first edit has the reason, or the incidents that joined the message of another one.
                 is_news = not is_group or one.key not in self._shown
+                news = _with_note(whole(one), NOT_EDITED.format(label=self._notifier.label)) if is_news else change(one)
                 try:
-                    version = self._post(one, whole(one) if is_news else change(one), reply=True)
+                    version = self._post(one, news, reply=True)
                 except CannotReply as refused:
                     self._context.log.warning("No reply possible, posting another message: %s", refused)
                 else:
                     self._edited_at = self._context.now()
                     return version
-            return self._post(one, whole(one))
+            return self._post(one, _with_note(whole(one), DELETED if error.gone else REPLACED))
         self._edited_at = self._context.now()
         return one.version
 
@@ -260,3 +266,7 @@ class Upkeep:
             self._context.inbox.notice_groups.save(self._notice, posted=stored, shown=self._shown)
         else:
             self._context.inbox.notices.save(self._notice, posted=stored, shown=self._shown)
+
+
+def _with_note(message: Message, note: str) -> Message:
+    return replace(message, text="\n".join(filter(None, [message.text, note])))
