@@ -420,6 +420,19 @@ def test_workspace_without_edits(story: Story) -> None:
     assert recovered == "Sales: Recovered after 5 h. The next run succeeded."
 
 
+def test_edits_that_are_refused_after_a_while(story: Story) -> None:
+    """From the first refused edit on the message is out of date: one reply says so and has the state."""
+    story.refresh(FAILED)
+    story.simulation.inject(target="slack", kind="error", path="chat.update", code="edit_window_closed")
+    for minutes in (60, 120):
+        story.at(minutes)
+        story.refresh(FAILED)
+    (text,), (reply,) = story.top_level, story.replies
+    assert "Failures: 1" in text
+    assert "Failures: 2 in a row" in reply
+    assert "Slack allows no more changes of the message above" in reply
+
+
 def test_failing_again_where_messages_cannot_be_edited(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
     """A failure soon after the recovery is reported there as well, and the second recovery half an hour after it."""
     story.given = {"notifiers": Notifiers()}

@@ -70,6 +70,8 @@ class Upkeep:
         # By key, the posts whose outcome is unknown.
         self._pending: Pending = dict(stored.get("pending") or {})
         self._edited_at = parse_time(stored.get("edited_at"))
+        # The service has refused an edit, and a reply says so.
+        self._is_fixed = bool(stored.get("fixed"))
         # What was sent, but not to all recipients.
         self._partly: PartlyDelivered | None = None
 
@@ -147,19 +149,17 @@ class Upkeep:
         except CannotEdit as error:
             self._context.log.warning("Message not edited, replying or posting another: %s", error)
             if not error.gone and self._notifier.capabilities.thread:
-                is_group = name_of(self._notice).startswith("group")
-                if self._edited_at is not None and not is_group:
+                if self._is_fixed and not name_of(self._notice).startswith("group"):
                     # Acts and the end have replies of their own, and a count is not worth one.
                     return one.version
-                # The first edit has the reason, or the incidents that joined the message of another one.
-                is_news = not is_group or one.key not in self._shown
-                news = _with_note(whole(one), NOT_EDITED.format(label=self._notifier.label)) if is_news else change(one)
+                note = NOT_EDITED.format(label=self._notifier.label)
+                news = change(one) if self._is_fixed else _with_note(whole(one), note)
                 try:
                     version = self._post(one, news, reply=True)
                 except CannotReply as refused:
                     self._context.log.warning("No reply possible, posting another message: %s", refused)
                 else:
-                    self._edited_at = self._context.now()
+                    self._edited_at, self._is_fixed = self._context.now(), True
                     return version
             return self._post(one, _with_note(whole(one), DELETED if error.gone else REPLACED))
         self._edited_at = self._context.now()
@@ -205,7 +205,7 @@ class Upkeep:
             posted = self._send(one, message, thread)
         self._pending.pop(one.key, None)
         if keep and not reply:
-            self._posted = posted
+            self._posted, self._is_fixed = posted, False
         self._save()
         if keep and not reply:
             self._context.inbox.checkpoints.set(self._context.job, RECEIPT, posted.receipt.as_dict())
@@ -260,6 +260,8 @@ class Upkeep:
             stored["pending"] = self._pending
         if self._edited_at is not None:
             stored["edited_at"] = self._edited_at.isoformat()
+        if self._is_fixed:
+            stored["fixed"] = True
         from webhooks.inbox import GroupRecord  # noqa: PLC0415 - as for the types
 
         if isinstance(self._notice, GroupRecord):
