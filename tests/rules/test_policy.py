@@ -67,6 +67,7 @@ def test_weekly_hours() -> None:
         ('quiet = { from = "06:30", to = "06:30" }\nnotify = "slack"', "from and to are the same time"),
         ('quiet = { from = "22:00", to = "06:30", days = "weekdays" }\nnotify = "slack"', "is not a weekday"),
         ('repeat = "4 hours"\nnotify = "slack"', "'4 hours' is not a duration"),
+        ('repeat = "1s"\nnotify = "slack"', "'1s' is less than a minute"),
         ('repeat = "4h"\ntag = "x"', "repeat is about messages; add notify, or remove it"),
         ('notify = { to = "slack", each = "yes please" }', "each"),
         ('notify = "owners"', "or default, owner or project_owner"),

@@ -37,7 +37,7 @@ from webhooks.messages.event_message import (
 from webhooks.messages.templates import Template, is_jinja
 from webhooks.observability.logs import add_log_ids
 from webhooks.registry import Params, action
-from webhooks.rules.policy import Duration, MentionText, Weekly, parse_duration, parse_weekly
+from webhooks.rules.policy import Duration, Interval, MentionText, Weekly, parse_duration, parse_weekly
 
 if TYPE_CHECKING:
     from webhooks.inbox import IncidentRecord, NoticeRecord
@@ -59,7 +59,7 @@ class NotifyParams(Params):
     grace: Duration | None = Field(
         None, description="wait this long for the next run to succeed, for example one that a rule started"
     )
-    repeat: Duration | None = Field(None, description="remind at this interval while it fails and is not acknowledged")
+    repeat: Interval | None = Field(None, description="remind at this interval while it fails and is not acknowledged")
     quiet: Weekly | None = Field(
         None,
         description="hours in which nothing is sent, in the zone `TIMEZONE`",

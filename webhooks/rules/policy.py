@@ -19,6 +19,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DURATION = re.compile(r"(\d{1,6})\s*(s|min|m|h|d)")
 SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 LONGEST = timedelta(days=60)
+SHORTEST_INTERVAL = timedelta(minutes=1)
 CLOCK_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
 
@@ -68,6 +69,12 @@ def _check_duration(text: str) -> str:
     return text
 
 
+def _check_interval(text: str) -> str:
+    if parse_duration(text) < SHORTEST_INTERVAL:
+        raise ValueError(f'{text!r} is less than a minute; people are reminded at intervals such as "30m" or "4h"')
+    return text
+
+
 def _check_weekly(value: Any) -> Any:
     parse_weekly(value, UTC)
     return value
@@ -79,6 +86,7 @@ def _check_mention(text: str) -> str:
 
 
 Duration = Annotated[str, AfterValidator(_check_duration), Field(examples=["30m", "4h"])]
+Interval = Annotated[str, AfterValidator(_check_interval), Field(examples=["30m", "4h"])]
 Weekly = Annotated[dict[str, Any], BeforeValidator(_check_weekly)]
 MentionText = Annotated[str, AfterValidator(_check_mention)]
 
