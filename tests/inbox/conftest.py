@@ -11,7 +11,6 @@ from tests.support.databases import (
     Clock,
     clock,
     event,
-    impatient,
     inbox,
     opened,
     patient,
@@ -23,7 +22,7 @@ from webhooks.event import Event
 from webhooks.inbox import Inbox
 from webhooks.job import Job, JobState, NewJob
 
-__all__ = ["clock", "event", "impatient", "inbox", "opened", "patient", "postgres_server", "sqlite_url", "url"]
+__all__ = ["clock", "event", "inbox", "opened", "patient", "postgres_server", "sqlite_url", "url"]
 
 Plan = Callable[..., None]
 

@@ -16,7 +16,7 @@ from tests.deploy.tools import missing
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event, parse
 from webhooks.inbox import Inbox
-from webhooks.inbox.databases.store import ACK_SECONDS, WRITE_SECONDS
+from webhooks.inbox.databases.store import WRITE_SECONDS
 from webhooks.job import NewJob
 
 LUID = "e3417f6a-1c11-4a07-9f2e-0d3b5a6c7d8e"
@@ -94,14 +94,6 @@ def some_event(number: int, event_type: str = "WorkbookCreated", **fields: objec
     parsed = parse(json.dumps(payload).encode())
     assert parsed
     return parsed
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let events wait for half a second only, so that a loaded machine does not make that last until IN_TIME."""
-    assert ACK_SECONDS < 3, "Tableau gives up after 3 s"
-    for module in ("store", "sqlite", "postgres"):
-        monkeypatch.setattr(f"webhooks.inbox.databases.{module}.ACK_SECONDS", 0.5)
 
 
 @pytest.fixture

@@ -49,7 +49,6 @@ def read_only(server: Server, url: str, *, on: bool) -> None:
         connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {'on' if on else 'off'}")
 
 
-@pytest.mark.usefixtures("impatient")
 def test_restart_refuses_at_once_and_goes_on(
     server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
 ) -> None:
@@ -122,7 +121,6 @@ def test_claims_read_the_first_jobs_of_a_backlog(
     assert "Sort" not in explained
 
 
-@pytest.mark.usefixtures("impatient")
 def test_frozen_server_refuses_in_time(
     server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
 ) -> None:
@@ -161,7 +159,6 @@ def test_database_down_at_start(server: Server, opened: Callable[..., Inbox], ev
     assert not box.events.receive(event()).duplicate
 
 
-@pytest.mark.usefixtures("impatient")
 def test_read_only_session_is_replaced(
     server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
 ) -> None:
