@@ -29,6 +29,7 @@ if "webhooks" not in sys.modules:
 from webhooks.app import check_handlers  # noqa: E402 - needs the path above
 from webhooks.config import environment  # noqa: E402 - as above
 from webhooks.config.settings import Settings, load_environment, web_concurrency  # noqa: E402 - as above
+from webhooks.dashboard.warm_up import warm_up_soon  # noqa: E402 - as above
 from webhooks.gunicorn.migration import migrate  # noqa: E402 - as above
 from webhooks.gunicorn.processes import BootCode, child_processes, known_database, serving_flags  # noqa: E402 - as above
 from webhooks.gunicorn.reception import REQUEST_SECONDS  # noqa: E402 - as above
@@ -43,6 +44,8 @@ MAX_CONNECTIONS = 1000
 RESTART_SECONDS = 1
 # Seconds that running jobs get after the signal to stop; those that still run then are released for another worker.
 JOB_GRACE_SECONDS = 20
+# Seconds for the pages that are being prepared when the process ends.
+WARM_UP_SECONDS = 2
 
 environment.gunicorn_is_configured = True
 
@@ -257,6 +260,7 @@ def post_worker_init(worker):
     while queued is not None and not queued.empty():
         if queued.get() == signal.SIGTERM:
             os.kill(os.getpid(), signal.SIGTERM)
+    worker.warming_up = warm_up_soon(worker.wsgi)
 
 
 def start_alone(worker, services):
@@ -273,6 +277,9 @@ def start_alone(worker, services):
 def worker_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
     """Stop the embedded worker within the rest of its time, and then what its handlers have started."""
     if getattr(worker, "wsgi", None) is not None:
+        if hasattr(worker, "warming_up"):
+            worker.warming_up.cancel()
+            worker.warming_up.join(WARM_UP_SECONDS)
         if starts_alone(worker):
             worker.await_start()
         since = getattr(worker, "stopped_at", time.monotonic())

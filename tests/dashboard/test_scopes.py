@@ -349,7 +349,8 @@ def test_only_public_pages_use_the_whole_inbox_by_themselves() -> None:
             is_inbox = isinstance(node, ast.Attribute) and node.attr == "inbox"
             if is_inbox and ast.unparse(node.value).endswith("services"):
                 found.add(path.relative_to(ROOT / "webhooks").as_posix())
-    # Signing in, sessions, signed addresses, and the two modules that make the scope and write the audit log.
+    # Signing in, sessions, signed addresses, a page for no one, and the two modules that make the scope and write the
+    # audit log.
     names = ("login", "single_sign_on", "sessions", "badge", "act_link", "group_link")
     pages = {f"dashboard/pages/{name}.py" for name in names}
-    assert found == {*pages, "dashboard/badges.py", "dashboard/visit.py", "api/call.py"}
+    assert found == {*pages, "dashboard/badges.py", "dashboard/visit.py", "dashboard/warm_up.py", "api/call.py"}

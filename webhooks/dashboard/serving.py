@@ -137,7 +137,7 @@ def _dispatch(visit: Visit, route: Route, parts: Mapping[str, Any]) -> Response:
     if not isinstance(found, Page):
         response: Response = found
         return response
-    text = _render(visit, found)
+    text = render_page(visit, found)
     version = hashlib.sha256(text.encode()).hexdigest()[:16]
     body = text.replace(VERSION, f'data-version="{version}"', 1).encode()
     if found.status != 200:
@@ -156,7 +156,7 @@ def _refuse_nul(visit: Visit, parts: Mapping[str, Any]) -> None:
             raise BadRequest(f"{name} has a NUL character.")
 
 
-def _render(visit: Visit, page: Page) -> str:
+def render_page(visit: Visit, page: Page) -> str:
     values = {"visit": visit, "when": visit.when, "path": visit.request.path, "notice": None, **page.values}
     return render(page.template, visit.services.redact, **values)
 
@@ -182,7 +182,7 @@ def _error(visit: Visit, error: HTTPException) -> Response:
     if not wants_page():
         return problem_of(error)
     values = {"name": error.name, "text": error.description, **_navigation(visit)}
-    body = _render(visit, Page("error.html", values)).replace(VERSION, "", 1)
+    body = render_page(visit, Page("error.html", values)).replace(VERSION, "", 1)
     response = Response(body, error.code or 500, content_type="text/html; charset=utf-8")
     for name, value in error.get_headers():
         if name.lower() not in {"content-type", "content-length"}:

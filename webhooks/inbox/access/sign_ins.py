@@ -187,6 +187,10 @@ class SignIns:
         ]
         return sorted(found, key=lambda session: session.seen_at, reverse=True)
 
+    def anyone(self) -> bool:
+        """Return whether someone is signed in, or was signed in last."""
+        return self._store.scalar(select(page_sessions.c.key).limit(1)) is not None
+
     def end_session(self, session_id: str, owner: Owner | None = None) -> bool:
         """End the session with that id if it is the owner's, and return whether there was one."""
         return self._store.execute(delete(page_sessions).where(_has_id(session_id), *_theirs(owner))) > 0
