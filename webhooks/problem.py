@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 
 CONTENT_TYPE = "application/problem+json"
 # Names that Python 3.11 and 3.12 do not know yet, https://www.rfc-editor.org/rfc/rfc9110#section-15.5
-TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
 
 
 def wants_page() -> bool:
@@ -26,9 +26,14 @@ def wants_page() -> bool:
 
 def problem(status: int, detail: str) -> Response:
     """Return the response for an error."""
-    title = TITLES.get(status) or HTTPStatus(status).phrase
+    title = title_of(status)
     body = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail}) + "\n"
     return Response(body, f"{status} {title}", content_type=CONTENT_TYPE)
+
+
+def title_of(status: int) -> str:
+    """Return the name of a status, the same with every version of Python."""
+    return TITLES.get(status) or HTTPStatus(status).phrase
 
 
 def problem_of(error: HTTPException) -> Response:

@@ -73,7 +73,7 @@ CHUNKED = ["Host: localhost", "Sec-Fetch-Site: same-origin", "Transfer-Encoding:
     [
         ("GET *", [], "", (400, "Bad Request")),
         ("get /healthz", [], "", (400, "Bad Request")),
-        (f"GET /{'x' * 5000}", [], "", (414, "Request-URI Too Long")),
+        (f"GET /{'x' * 5000}", [], "", (414, "URI Too Long")),
         ("GET /healthz", ["Expect: tea"], "", (417, "Expectation Failed")),
         ("GET /healthz", [f"X: {'x' * 9000}"], "", (431, "Request Header Fields Too Large")),
         ("GET /healthz", ["X: \x01"], "", (400, "Bad Request")),

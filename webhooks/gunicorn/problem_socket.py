@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-from http import HTTPStatus
 from typing import Any
 
 # gunicorn's own response, with the reason in a page.
@@ -31,10 +30,11 @@ def as_problem(response: bytes) -> bytes:
     found = PAGE.match(response)
     if found is None:
         return response
-    from webhooks.problem import CONTENT_TYPE  # noqa: PLC0415 - gunicorn's main process needs no Flask
+    from webhooks.problem import CONTENT_TYPE, title_of  # noqa: PLC0415 - gunicorn's main process needs no Flask
 
-    status, reason = HTTPStatus(int(found["status"])), html.unescape(found["reason"].decode("latin-1")).strip()
-    detail = f"{reason or status.description or status.phrase}."
-    body = json.dumps({"type": "about:blank", "title": status.phrase, "status": status, "detail": detail}) + "\n"
-    head = f"HTTP/1.1 {status:d} {status.phrase}\r\nConnection: close\r\nContent-Type: {CONTENT_TYPE}\r\n"
+    status = int(found["status"])
+    title, reason = title_of(status), html.unescape(found["reason"].decode("latin-1")).strip()
+    detail = f"{reason or title}."
+    body = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail}) + "\n"
+    head = f"HTTP/1.1 {status} {title}\r\nConnection: close\r\nContent-Type: {CONTENT_TYPE}\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode("latin-1")
