@@ -45,6 +45,8 @@ def import_runs(days: float, timeout: float, site_name: str | None) -> None:
     now, deadline = utc_now(), time.monotonic() + timeout
     kept = application.settings().run_retention_days
     since = now - timedelta(days=min(days, kept) if kept else days)
+    # This may be the first command, before the first start of the server.
+    application.inbox(create=True)
     application.record("import runs", "runs", f"since {since:%Y-%m-%d %H:%M} UTC")
 
     def import_site(site: Site, tableau: Tableau) -> None:
