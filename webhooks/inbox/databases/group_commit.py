@@ -72,7 +72,7 @@ class GroupCommit:
 
     SQLite's own waiting is a sleep loop that can starve a writer; a queue in front of `flock` keeps the slowest commit
     near the median (docs/decisions/002-group-commit.md). A commit is written to disk when the lock is free again
-    (docs/decisions/035-sync-after-the-commit.md). `files` raise StoreUnavailable if what is committed may be lost,
+    (docs/decisions/036-sync-after-the-commit.md). `files` raise StoreUnavailable if what is committed may be lost,
     because another program changed them.
     """
 
