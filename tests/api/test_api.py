@@ -379,7 +379,7 @@ def test_large_bodies_are_refused_however_they_are_sent(client: FlaskClient, inb
         chunked = {"wsgi.input_terminated": True}
         body = io.BytesIO(b"{}" + b" " * MAX_BYTES)
         refused = client.post(target, input_stream=body, content_type="application/json", environ_overrides=chunked)
-        assert (refused.status_code, refused.json["detail"]) == (413, "The body has more than 64 KiB.")  # type: ignore[index]
+        assert (refused.status_code, refused.json["detail"]) == (413, "The body is larger than 64 KiB.")  # type: ignore[index]
         sized = client.post(target, data=body.getvalue(), content_type="application/json")
         assert (sized.status_code, sized.json) == (413, refused.json)
     assert inbox.incidents.list()[0].incident.state == "open"
