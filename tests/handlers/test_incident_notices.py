@@ -43,6 +43,8 @@ class Story:
     # Other rules than those of `action`, and other parts of the context.
     rules: Rules | None = None
     given: dict[str, Any] = field(default_factory=dict)
+    # The errors that let jobs wait, with the handlers of these.
+    waits: list[tuple[str, Exception]] = field(default_factory=list)
     now: datetime = field(default_factory=lambda: utc_now().replace(microsecond=0) - timedelta(days=1))
 
     def at(self, minutes: float) -> None:
@@ -97,6 +99,7 @@ class Story:
         try:
             call(registry.handler(job.handler), self.simulation.context(job, clock=lambda: self.now, **self.given))
         except (RetryLater, NotifierError, TableauError) as error:
+            self.waits.append((job.handler, error))
             if getattr(error, "permanent", False):
                 self.simulation.inbox.dead_letters.dead_letter(job, str(error))
                 return

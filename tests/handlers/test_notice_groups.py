@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.handlers.test_incident_notices import FAILED, SUCCEEDED, Story, story
+from webhooks.errors import RetryLater
 from webhooks.incidents import Act, WeeklyPeriod
 
 __all__ = ["story"]
@@ -37,6 +38,15 @@ def test_storm_is_two_messages(story: Story) -> None:
     assert group.startswith("Failing: 20 refreshes\n20 open.")
     assert all(f"Report {number} ·" in group for number in range(20))
     assert story.replies == []
+
+
+def test_waits_of_a_shared_message_do_not_grow(story: Story) -> None:
+    """Its job waits often in a storm, and each time for as long as it says, not for up to minutes more."""
+    storm(story, FAILED, range(8))
+    story.work()
+    waits = [error for handler, error in story.waits if handler == "notice_group"]
+    assert waits
+    assert all(isinstance(error, RetryLater) and error.spread is not None and error.spread <= 1 for error in waits)
 
 
 def test_members_of_a_group_are_notified(story: Story) -> None:

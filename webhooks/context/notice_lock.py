@@ -38,7 +38,7 @@ def locked(context: Context, notice: NoticeRecord | GroupRecord) -> Iterator[Non
     while not context.inbox.locks.acquire(task, owner, LOCK_SECONDS):
         if time.monotonic() > patience:
             again = context.now() + timedelta(seconds=LOCK_WAIT_SECONDS)
-            raise RetryLater("Another job updates this message", again)
+            raise RetryLater("Another job updates this message", again, spread=1.0)
         time.sleep(LOCK_POLL_SECONDS)
     try:
         yield

@@ -102,7 +102,7 @@ class Upkeep:
                 waits.append(error)
                 continue
             if step.covers and not covers:
-                waits.append(RetryLater("Replies follow the message", self._context.now()))
+                waits.append(RetryLater("Replies follow the message", self._context.now(), spread=0.0))
             self._shown.update(dict.fromkeys(covers, 1) | {one.key: version})
             self._save()
         self._finish(picture)
@@ -124,7 +124,7 @@ class Upkeep:
         """Return whether the message may be changed now; add how long it has to wait to `waits`."""
         again = self._edited_at + timedelta(seconds=COUNT_SECONDS) if self._edited_at else None
         if one.urgency == "count" and again and again > self._context.now():
-            waits.append(RetryLater("Counts are shown together", again))
+            waits.append(RetryLater("Counts are shown together", again, spread=1.0))
             return False
         # If it opens and closes again and again, a further message has to wait until that is over.
         return one.settled or self.target.can_edit

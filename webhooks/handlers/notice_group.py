@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 # Seconds until changes are shown that came while the message was written.
 AGAIN = timedelta(seconds=1)
+# Seconds over which such waits are spread. One job works on a group for long: the usual spread would grow to minutes.
+SPREAD = 1.0
 # Seconds until it is looked up again whether the message that the group takes over was posted.
 FIRST_MESSAGE = timedelta(seconds=10)
 
@@ -61,7 +63,7 @@ def notice_group(context: Context, params: NoticeGroupParams) -> None:
             _take_over(context, group, members)
             _show(context, context.inbox.notice_groups.get(group.id) or group, members)
         if not context.inbox.notice_groups.finish(group):
-            raise RetryLater("the incidents have changed meanwhile", context.now() + AGAIN)
+            raise RetryLater("the incidents have changed meanwhile", context.now() + AGAIN, spread=SPREAD)
 
 
 def _take_over(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord, IncidentRecord]]) -> None:
@@ -77,7 +79,7 @@ def _take_over(context: Context, group: GroupRecord, members: list[tuple[NoticeR
         taken = context.inbox.notice_groups.take_over(group, first)
     # Later, its outcome is not going to be known any more.
     if not taken and context.now() < group.created_at + CALM:
-        raise RetryLater("the first message may have been posted", context.now() + FIRST_MESSAGE)
+        raise RetryLater("the first message may have been posted", context.now() + FIRST_MESSAGE, spread=SPREAD)
 
 
 def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord, IncidentRecord]]) -> None:
@@ -94,7 +96,7 @@ def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord
             # The first message has alerted the person, so the second one can wait until it has all of a storm.
             complete_at = min(notice.opened_at or notice.created_at for notice, _ in members) + CALM
         if group.posted_at is None and context.now() < complete_at:
-            raise RetryLater("more incidents may join the message", complete_at)
+            raise RetryLater("more incidents may join the message", complete_at, spread=SPREAD)
         context.inbox.notice_groups.close(group)
     links_url = context.settings.links_url
     lines = [Member(record.incident, details_of(record, notice.rule, links_url)) for notice, record in members]
