@@ -132,6 +132,27 @@ def test_failed_sync_concerns_all_processes(
     assert box.events.receive(refused).duplicate
 
 
+def test_failed_sync_on_a_full_disk_is_known_to_a_new_process(
+    database: Path, opened: Opened, event: Events, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the lock file cannot be written, a process that opens the log later repairs it first."""
+    box, other = opened(f"sqlite:///{database}"), opened(f"sqlite:///{database}")
+    other.events.receive(event())
+
+    def write(_descriptor: int, _data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    refused, disk.failures = event(), 1
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", write)
+        with pytest.raises(StoreUnavailable):
+            box.events.receive(refused)
+    assert opened(f"sqlite:///{database}").events.receive(refused).duplicate
+    copy = shutil.copyfile(database, database.with_name("copy"))
+    with closing(sqlite3.connect(copy)) as reader:
+        assert reader.execute("SELECT count(*) FROM events").fetchall() == [(2,)]
+
+
 def test_failed_sync_is_known_after_a_restart(
     sqlite_url: str, opened: Opened, event: Events, disk: Disk, caplog: pytest.LogCaptureFixture
 ) -> None:

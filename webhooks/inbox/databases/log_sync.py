@@ -60,9 +60,7 @@ class LogSync:
             _sync(self._descriptor)
         except OSError as error:
             self._failed = True
-            # A full disk; other processes get the error from their own descriptors.
-            with suppress(OSError):
-                os.write(lock.fileno(), FAILED)
+            _mark_failed(lock)
             raise StoreUnavailable(f"{self._path} could not be written to disk: {error}") from error
         if self.failed(lock):
             raise StoreUnavailable(f"{self._path} could not be written to disk by another process")
@@ -86,6 +84,16 @@ class LogSync:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _mark_failed(lock: TextIO) -> None:
+    try:
+        os.write(lock.fileno(), FAILED)
+    except OSError:
+        # A full disk: only the size matters, and a hole needs no space. Processes that had the log open get the error
+        # from their own descriptors anyway.
+        with suppress(OSError):
+            os.ftruncate(lock.fileno(), 1)
 
 
 def _sync_folder(folder: Path) -> None:
