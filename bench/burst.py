@@ -24,7 +24,7 @@ from simulator.world.events import EventRequest, simulate_event
 FAILURES = 200
 TABLEAU_SECONDS = 0.15
 SLACK_SECONDS = 0.1
-# Slack is unavailable for this long, so that every job has to retry.
+# Slack is unavailable for this long from the beginning, so that every job has to retry.
 OUTAGE_SECONDS = 10.0
 LIMIT_SECONDS = 180.0
 # Tableau retries an event three times.
@@ -61,6 +61,8 @@ def run() -> None:
     if postgres.binaries():
         with postgres.Server() as server:
             _measure("PostgreSQL", {"DATABASE_URL": server.url()})
+            title = f"PostgreSQL, Slack unavailable for {OUTAGE_SECONDS:.0f} s"
+            _measure(title, {"DATABASE_URL": server.url()}, outage=True)
 
 
 def _measure(title: str, variables: dict[str, str], *, outage: bool = False) -> None:

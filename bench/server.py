@@ -84,7 +84,7 @@ def free_port() -> int:
 
 def await_processes(process: subprocess.Popen[bytes], number: int) -> None:
     """Return when the server has so many processes, as the first one responds before the others exist."""
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 90
     while len(psutil.Process(process.pid).children()) < number:
         if time.monotonic() > deadline:
             raise RuntimeError("the server did not start all of its processes")
@@ -93,7 +93,7 @@ def await_processes(process: subprocess.Popen[bytes], number: int) -> None:
 
 def await_port(port: int, process: subprocess.Popen[bytes]) -> None:
     """Return when the server responds on `port`. Raises RuntimeError if the process ends or does not respond."""
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline and process.poll() is None:
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1).close()

@@ -24,8 +24,11 @@ class NotifierError(Exception):
     `permanent`: retrying cannot help. `retry_at` (aware, UTC): not before then; None: by the caller's back-off.
     `sent` is False where the request surely did not reach the service, for example because the connection failed: it
     is safe to retry for as long as an outage lasts. `uncertain`: the message may have arrived, so a retry may deliver
-    it twice.
+    it twice. `declined`: the service works, and does not accept this message for now.
     """
+
+    # What is unavailable, for a caller that waits for it; set by the caller.
+    service = ""
 
     def __init__(
         self,
@@ -35,12 +38,24 @@ class NotifierError(Exception):
         retry_at: datetime | None = None,
         sent: bool = True,
         uncertain: bool = False,
+        declined: bool = False,
     ) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.retry_at = retry_at
         self.sent = sent
         self.uncertain = uncertain
+        self.declined = declined
+
+    @property
+    def unavailable(self) -> bool:
+        """Return whether any message would have failed like this one, because the service does not work now."""
+        return not (self.permanent or self.retry_at or self.uncertain or self.declined)
+
+    @property
+    def responded(self) -> bool:
+        """Return whether the service works: it has refused the message."""
+        return self.sent and not self.uncertain and (self.permanent or self.declined)
 
     def prefix(self, text: str) -> None:
         """Put `text` in front of the message."""

@@ -38,6 +38,10 @@ class NamedNotifier(Notifier):
         names = ", ".join(one.name or f"number {one.position}" for one in self.entries())
         return f"{self.label}: {names}; not asked, because {self.not_asked}"
 
+    def service_of(self, to: str | None) -> str:
+        """Return the kind and the name of the entry, because each may have a server of its own."""
+        return f"{self.kind} {to or DEFAULT}"
+
     def entries(self) -> list[Named]:
         """Return the entries of the list. Raises a permanent NotifierError if it is missing or invalid."""
         self.require_configured()

@@ -222,6 +222,10 @@ class Notifier(ABC):
         """Return `posted` with the web address of the message, if the service has one."""
         return posted
 
+    def service_of(self, to: str | None) -> str:  # noqa: ARG002 - most kinds have one service for all addresses
+        """Return the name of the service that an address belongs to: if it is unavailable, all its messages wait."""
+        return self.kind
+
     def limits(self, operation: Operation, to: str | None) -> tuple[Limit, ...]:  # noqa: ARG002 - the interface has it
         """Return the service's limits that an operation counts against; empty where it queues or has none.
 

@@ -67,6 +67,10 @@ class AppriseNotifier(Notifier):
             raise error_of(failures, delivered=len(failures) < len(services), now=self.clock())
         return Receipt(address or "all", "")
 
+    def service_of(self, to: str | None) -> str:
+        """Return the kind and the tag, because its addresses belong to services of their own."""
+        return f"{self.kind} {to or 'all'}"
+
     def check(self) -> str:
         """Return the services of all addresses; the services themselves are not asked."""
         self.require_configured()

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from notifiers.errors import NotifierError
 from notifiers.text import one_line
 
+# The server closes the connection, and accepts no message now.
+UNAVAILABLE = 421
 # Characters of what the server says.
 MAX_REPLY = 300
 ADVICE = {
@@ -37,7 +39,9 @@ def is_permanent(reply: Reply) -> bool:
 def refusal(reply: Reply, subject: str = "") -> NotifierError:
     """Return the error for a reply that refuses what was asked for."""
     words = f"The mail server refused {subject}: " if subject else "The mail server: "
-    return NotifierError(f"{words}{describe(reply)}", permanent=is_permanent(reply))
+    # A server may decline any message at first, to see whether it is repeated after some minutes.
+    declined = 400 <= reply[0] < 500 and reply[0] != UNAVAILABLE
+    return NotifierError(f"{words}{describe(reply)}", permanent=is_permanent(reply), declined=declined)
 
 
 def refused_recipients(refused: Mapping[str, Reply]) -> str:

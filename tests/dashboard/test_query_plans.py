@@ -30,7 +30,7 @@ FEW = 150
 # Rows that a statement may read for each row that it returns or counts.
 MOST = 3
 # Statements of the first page, which is asked for most.
-MOST_STATEMENTS = 14
+MOST_STATEMENTS = 16
 LARGE = r"\b(events|jobs|attempts|runs|resources|refreshed_content|expected_runs|audit)\b"
 # Searches by a part of a name look through a limited number of events, or through the names of all content.
 SEARCHES = ("name=", "type=")

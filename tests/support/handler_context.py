@@ -54,6 +54,9 @@ class RecordingNotifier:
     def billed_units(self, message: Message) -> int:
         return self.units
 
+    def service_of(self, to: str | None) -> str:
+        return self.kind
+
     def limits(self, operation: str, to: str | None) -> tuple[()]:
         return ()
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from notifiers import Notifier, NotifierError, Operation
-from webhooks.errors import RetryLater
+from webhooks.errors import RetryLater, StoreUnavailable
 from webhooks.incidents.policy import URGENCIES, Urgency
 from webhooks.job import BUILT_IN_HANDLERS
 
@@ -39,6 +41,30 @@ def take_budget(context: Context, notifier: Notifier, operation: Operation, to: 
     if wait is not None:
         # Each has a time of its own, so they need not be spread.
         raise RetryLater(f"{notifier.label} limits the rate of messages", context.now() + wait, spread=0.0)
+
+
+@contextmanager
+def observed(
+    context: Context, notifier: Notifier, to: str | None, operation: Operation | None = None
+) -> Iterator[None]:
+    """Note by a call of the notifier whether its service works; if not, the error names the service.
+
+    `operation` is what was counted against the limits; a call that was not processed does not count. None: nothing was
+    counted, and perhaps there was no call, so success shows nothing.
+    """
+    service = notifier.service_of(to)
+    try:
+        yield
+    except NotifierError as error:
+        if error.unavailable:
+            error.service = service
+            with suppress(NotifierError, StoreUnavailable):
+                context.inbox.budgets.give_back(notifier.limits(operation, to) if operation else ())
+        elif error.responded:
+            context.inbox.outages.responded(service)
+        raise
+    if operation:
+        context.inbox.outages.responded(service)
 
 
 def urgency_of_job(context: Context) -> Urgency:

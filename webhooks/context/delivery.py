@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from notifiers import Message, Notifier, NotifierError, Picture, Receipt, Undelivered, map_texts
-from webhooks.context.budget import take_budget, urgency_of_job
+from notifiers import Message, Notifier, NotifierError, Operation, Picture, Receipt, Undelivered, map_texts
+from webhooks.context.budget import observed, take_budget, urgency_of_job
 from webhooks.context.unsent_message import message_from_json, message_to_json
 from webhooks.errors import LeaseLost, Permanent, RetryLater, StoreUnavailable
 from webhooks.job import BUILT_IN_HANDLERS, MISSING
@@ -28,6 +28,7 @@ SENT = {"send": "sent", "post": "posted", "edit": "edited", "reply": "posted in 
 # Characters that fit into the headline of a message.
 MAX_TITLE = 150
 
+MessageOperation = Literal["send", "post", "edit", "reply"]
 PictureSource = Picture | Callable[[], Picture | None]
 
 
@@ -60,7 +61,7 @@ class Delivery:
             name = f"job {job.id} {job.created_at and job.created_at.timestamp()} {self._key}"
             try:
                 take_budget(context, self._notifier, "post", to, urgency_of_job(context))
-                with counted(context, self._notifier, made):
+                with counted(context, self._notifier, made, to):
                     receipt = self._notifier.send(replace(made, id=name), to)
                 log_sent(context, self._notifier, "send", to, receipt.id)
                 return receipt.as_dict()
@@ -133,7 +134,9 @@ class Delivery:
 
 
 @contextmanager
-def counted(context: Context, notifier: Notifier, message: Message, operation: str = "send") -> Iterator[None]:
+def counted(
+    context: Context, notifier: Notifier, message: Message, to: str | None, operation: MessageOperation = "send"
+) -> Iterator[None]:
     """Count a message against the limits per hour; one that surely was not accepted is not counted.
 
     Raises Permanent if a limit is reached. The server's own reports are not limited: they are few, and one of them is
@@ -152,7 +155,7 @@ def counted(context: Context, notifier: Notifier, message: Message, operation: s
             if limit:
                 taken.callback(quotas.give_back, name, amount)
         try:
-            with counted_outcome(context, notifier, operation):
+            with counted_outcome(context, notifier, operation, to):
                 yield
         except NotifierError as error:
             if error.uncertain:
@@ -162,10 +165,13 @@ def counted(context: Context, notifier: Notifier, message: Message, operation: s
 
 
 @contextmanager
-def counted_outcome(context: Context, notifier: Notifier, operation: str) -> Iterator[None]:
-    """Trace a call of the notifier, and count for the metrics whether it could do it."""
+def counted_outcome(
+    context: Context, notifier: Notifier, operation: MessageOperation, to: str | None
+) -> Iterator[None]:
+    """Trace a call of the notifier, and count for the metrics whether it could do it; see also `observed`."""
+    budget: Operation = "post" if operation == "send" else operation
     try:
-        with span(f"{notifier.kind} {operation}", "CLIENT"):
+        with observed(context, notifier, to, budget), span(f"{notifier.kind} {operation}", "CLIENT"):
             yield
     except NotifierError:
         context.inbox.counters.add("messages", notifier.kind, operation, "failed")

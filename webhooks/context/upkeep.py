@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from notifiers import (
     CannotEdit,
     CannotReply,
     Message,
     NotifierError,
-    Operation,
     PartlyDelivered,
     Posted,
     Receipt,
 )
 from webhooks.clock import parse_time
-from webhooks.context.budget import take_budget
+from webhooks.context.budget import observed, take_budget
 from webhooks.context.delivery import Delivery, PictureSource, counted, counted_outcome, log_sent, redact_message
 from webhooks.context.notice_lock import name_of
 from webhooks.context.pending_posts import Pending, find_pending
@@ -143,7 +142,7 @@ class Upkeep:
         message = self._prepared(whole(one), f"edit {one.version}")
         try:
             take_budget(self._context, self._notifier, "edit", self._to, one.urgency)
-            with counted_outcome(self._context, self._notifier, "edit"):
+            with counted_outcome(self._context, self._notifier, "edit", self._to):
                 self._posted = self._notifier.edit(self._posted, message)
             log_sent(self._context, self._notifier, "edit", self._to, self._posted.id)
         except CannotEdit as error:
@@ -194,7 +193,8 @@ class Upkeep:
         thread = self._posted if reply else None
         version = one.version
         may_be_posted = one.key in self._pending
-        posted = find_pending(self._notifier, self._to, self._pending, one.key, thread, now=self._context.now())
+        with observed(self._context, self._notifier, self._to):
+            posted = find_pending(self._notifier, self._to, self._pending, one.key, thread, now=self._context.now())
         if may_be_posted and one.key not in self._pending and one.form == "message" and one.over:
             self._save()
             raise NeverPosted
@@ -217,10 +217,10 @@ class Upkeep:
         self._pending[one.key] = {"id": client_id, "since": self._context.now().isoformat(), "version": one.version}
         self._save()
         made = self._prepared(message, f"{one.key} {one.version}")
-        operation: Operation = "post" if thread is None else "reply"
+        operation: Literal["post", "reply"] = "post" if thread is None else "reply"
         try:
             take_budget(self._context, self._notifier, operation, self._to, one.urgency)
-            with counted(self._context, self._notifier, made, operation):
+            with counted(self._context, self._notifier, made, self._to, operation):
                 if thread is None:
                     posted = self._notifier.post(made, self._to, client_id=client_id)
                 else:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from webhooks.inbox.jobs.checkpoints import Checkpoints
     from webhooks.inbox.jobs.dead_letters import DeadLetters
     from webhooks.inbox.jobs.jobs import Jobs
+    from webhooks.inbox.jobs.outages import Outages
     from webhooks.inbox.jobs.turns import Turns
     from webhooks.inbox.limits.action_uses import ActionUses
     from webhooks.inbox.limits.budgets import Budgets
@@ -103,6 +104,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "locks": ("server.locks", "store"),
     "notice_groups": ("notices.groups", "store"),
     "notices": ("notices.notices", "store"),
+    "outages": ("jobs.outages", "store"),
     "overviews": ("runs.overviews", "store"),
     "presses": ("inbound.presses", "store", "incidents"),
     "quotas": ("limits.quotas", "store"),
@@ -157,6 +159,7 @@ class Inbox:
     locks: Locks
     notice_groups: NoticeGroups
     notices: Notices
+    outages: Outages
     overviews: Overviews
     presses: Presses
     quotas: Quotas

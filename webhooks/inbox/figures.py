@@ -12,7 +12,7 @@ from webhooks.clock import from_timestamp
 from webhooks.event_types import WEBHOOKS_DRIFTED
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.events.tables import UNPLANNED, events, synthetic_events
-from webhooks.inbox.jobs.tables import DEAD, OPEN, jobs
+from webhooks.inbox.jobs.tables import DEAD, OPEN, jobs, outages
 from webhooks.inbox.limits.budgets import PREFIX as BUDGET
 from webhooks.inbox.server.sight import SIGHT, SightRecord
 from webhooks.inbox.server.tables import sessions, state
@@ -33,6 +33,7 @@ QUERIES: dict[str, Select[Any]] = {
     .order_by(events.c.id.desc())
     .limit(1),
     "sessions": select(func.count()).select_from(sessions),
+    "unavailable": select(func.count()).select_from(outages).where(outages.c.confirmed == 1),
 }
 # One statement: with PostgreSQL, each costs more than what it reads.
 FIGURES = select(*(query.scalar_subquery().label(name) for name, query in QUERIES.items()))

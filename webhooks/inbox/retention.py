@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, select, text
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.events.tables import RECEIVED, events, synthetic_events
 from webhooks.inbox.incidents.tables import incidents
-from webhooks.inbox.jobs.tables import OPEN, attempts, checkpoints, jobs
+from webhooks.inbox.jobs.tables import OPEN, attempts, checkpoints, jobs, outage_jobs
 from webhooks.inbox.limits.tables import action_uses
 
 # Events in one transaction: an acknowledgement waits for one batch, not for all of them.
@@ -93,7 +93,7 @@ def _delete(connection: Connection, event_ids: list[int]) -> int:
     finished = select(events.c.id).where(events.c.id.in_(event_ids), *done)
     ids = connection.execute(finished).scalars().all()
     their_jobs = select(jobs.c.id).where(jobs.c.event_id.in_(ids))
-    for table in (checkpoints, attempts, action_uses):
+    for table in (checkpoints, attempts, action_uses, outage_jobs):
         connection.execute(delete(table).where(table.c.job_id.in_(their_jobs)))
     connection.execute(delete(jobs).where(jobs.c.event_id.in_(ids)))
     return connection.execute(delete(events).where(events.c.id.in_(ids))).rowcount

@@ -1,4 +1,4 @@
-"""Say whether the server itself works: its webhooks, worker, rules, credential and deliveries."""
+"""Say whether the server itself works: its webhooks, worker, rules, credential, services and deliveries."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from webhooks.text import cut
 from webhooks.views.formats import count
+from webhooks.views.outages import unavailable_services
 from webhooks.views.webhook_health import WebhookHealth, webhook_health
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def read_webhook_health(services: Services, now: datetime) -> WebhookHealth:
 def server_checks(services: Services, now: datetime) -> list[Check]:
     """Return what is known about the server. A check that cannot be made is left out."""
     found: list[Check] = []
-    for check in (_webhooks, _worker, _credential, _rules, _deliveries, _job_list):
+    for check in (_webhooks, _worker, _credential, _rules, _outages, _deliveries, _job_list):
         try:
             found += check(services, now)
         except Exception as error:  # noqa: BLE001 - of any kind if the database or the rules are damaged
@@ -93,6 +94,11 @@ def _rules(services: Services, _: datetime) -> Iterator[Check]:
     yield Check(
         "Rules", problems[0].partition(". ")[0].removesuffix(".") if problems else text, "poor" if problems else "good"
     )
+
+
+def _outages(services: Services, now: datetime) -> Iterator[Check]:
+    for service, text in unavailable_services(services, now):
+        yield Check(service, text, "bad")
 
 
 def _deliveries(services: Services, _: datetime) -> Iterator[Check]:

@@ -8,8 +8,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from notifiers import NotifierError
 from webhooks.clock import utc_now
 from webhooks.errors import LeaseLost, RetryLater, Skip, StoreUnavailable
 from webhooks.inbox import Inbox
@@ -35,13 +36,15 @@ SETTLE_PAUSE_SECONDS = 1.0
 class Ending:
     """The end of an attempt: the job's new state and, for a retry, the seconds until it is due.
 
-    `error` is the reason of the state; of a job that is done, its result. A `free` attempt is not counted.
+    `error` is the reason of the state; of a job that is done, its result. A `free` attempt is not counted. `service` is
+    unavailable, so the job is due sooner if it works again.
     """
 
     state: JobState
     error: str = ""
     seconds: float = 0.0
     free: bool = False
+    service: str = ""
 
     @property
     def outcome(self) -> str:
@@ -99,16 +102,20 @@ class Attempts:
             except StoreUnavailable:
                 log.warning("%s: the unexpected error could not be counted", job_title(job))
             text, trace = f"{type(error).__name__}: {error}".removesuffix(": "), error
-        free, due_at = self._next_attempt(job, error, unexpected, now)
+        service = error.service if isinstance(error, NotifierError) else ""
+        planned = self._planned(job, service, now)
+        free, due_at = self._next_attempt(job, error, unexpected, now, planned)
         if due_at is None:
             log.error("%s is dead: %s", job_title(job), text, exc_info=trace)
             return Ending(JobState.DEAD, text)
         seconds = (due_at - now).total_seconds()
+        if not planned:
+            seconds = max(seconds, self._inbox.outages.shortest_wait(service))
         if free and isinstance(error, RetryLater):
             log.info("%s waits %.1f s: %s", job_title(job), seconds, text)
             return Ending(JobState.READY, text, seconds, free)
         log.warning("%s failed, retrying in %.1f s: %s", job_title(job), seconds, text, exc_info=trace)
-        return Ending(JobState.READY, text, seconds, free)
+        return Ending(JobState.READY, text, seconds, free, service)
 
     def settle(self, job: Job, ending: Ending, following: Job | None = None) -> Job | None:
         """Record the end of the attempt, waiting for the database if necessary, and start the job that follows.
@@ -124,6 +131,8 @@ class Attempts:
                 return self._inbox.jobs.skip(job, ending.error, start=following)
             if ending.state is JobState.DEAD:
                 self._inbox.dead_letters.dead_letter(job, ending.error)
+            elif ending.service:
+                self._inbox.outages.postpone(ending.service, job, ending.seconds, ending.error, free=ending.free)
             else:
                 self._inbox.jobs.postpone(job, ending.seconds, ending.error, free=ending.free)
             return None
@@ -147,10 +156,21 @@ class Attempts:
                     log.error("%s ended but could not be recorded, it may run again", job_title(job))  # noqa: TRY400
                     return None
 
+    def _planned(self, job: Job, service: str, now: datetime) -> datetime | None:
+        """Return when the job was due at first, if it was woken sooner because the service might work again."""
+        try:
+            early = self._inbox.outages.early(service, job) if service else 0.0
+        except StoreUnavailable:
+            early = 0.0
+        return now + timedelta(seconds=early) if early else None
+
     def _next_attempt(
-        self, job: Job, error: BaseException, unexpected: int, now: datetime
+        self, job: Job, error: BaseException, unexpected: int, now: datetime, planned: datetime | None
     ) -> tuple[bool, datetime | None]:
         """Return whether the attempt is free, and when the next one is due; None for a dead job."""
+        if planned:
+            # The attempt was made in addition to those of the schedule, which goes on.
+            return True, planned
         chance = random.random()  # noqa: S311 - jitter
         try:
             free = retry.costs_no_attempt(error, job=job, now=now)

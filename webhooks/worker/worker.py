@@ -169,7 +169,7 @@ class Worker:
             return False
         self._woken_at = now
         self._tick()
-        return self._inbox.incidents.wake() > 0
+        return self._inbox.incidents.wake() + self._inbox.outages.wake() > 0
 
     def _claim_urgent(self) -> bool:
         """Claim urgent jobs for the reserved thread and for other idle threads; return whether there were any.

@@ -10,6 +10,7 @@ from webhooks.cli.support.commands import Command
 from webhooks.cli.support.exit_codes import FAILED
 from webhooks.cli.support.options import as_json
 from webhooks.cli.support.presentation import Presentation
+from webhooks.views.outages import unavailable_services
 from webhooks.views.server_health import read_webhook_health
 from webhooks.views.status import read_status, status_object
 
@@ -43,6 +44,7 @@ def status(as_json: bool) -> None:
     else:
         from webhooks.cli.status.render import status_page  # noqa: PLC0415 - it imports rich
 
-        terminal.show(*status_page(found, show))
+        outages = [": ".join(each) for each in unavailable_services(application.services(), show.now)]
+        terminal.show(*status_page(found, outages, show))
     if found.open:
         raise click.exceptions.Exit(FAILED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
@@ -13,8 +15,8 @@ from webhooks.views.status import Status, summary
 HEALTH_STYLES = {"healthy": "green", "unhealthy": "bold red", "unknown": "yellow"}
 
 
-def status_page(status: Status, show: Presentation) -> list[RenderableType]:
-    """Return the summary and the open incidents."""
+def status_page(status: Status, outages: Sequence[str], show: Presentation) -> list[RenderableType]:
+    """Return the summary, the services that are unavailable, and the open incidents."""
     incidents, refreshes, webhooks = summary(status)
     unacknowledged = status.counts["open"]
     line = Text(" · ").join(
@@ -24,7 +26,8 @@ def status_page(status: Status, show: Presentation) -> list[RenderableType]:
             Text(webhooks, style=HEALTH_STYLES[status.webhooks.state]),
         ]
     )
-    parts: list[RenderableType] = [line, *incident_blocks(status.incidents, show)]
+    unavailable = (Text(outage, style="bold red") for outage in outages)
+    parts: list[RenderableType] = [line, *unavailable, *incident_blocks(status.incidents, show)]
     left = status.open - len(status.incidents)
     if left > 0:
         parts.append(Padding(Text(f"{left} more: flask incidents list --limit 0", style="dim"), (0, 0, 0, 2)))

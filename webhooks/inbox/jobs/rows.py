@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, and_, delete, select, update
 
-from webhooks.inbox.jobs.tables import checkpoints, jobs
+from webhooks.inbox.jobs.tables import checkpoints, jobs, outage_jobs
 from webhooks.inbox.limits.tables import action_uses
 from webhooks.job import OPEN_STATES, JobState, NewJob
 
@@ -51,11 +51,11 @@ def insert_jobs(connection: Connection, rows: list[dict[str, Any]]) -> None:
 def requeue_jobs(connection: Connection, job_ids: Sequence[int], *, now: float, wall: float) -> int:
     """Make finished jobs ready as if they were new, created at `wall`, and return how many.
 
-    Their checkpoints and uses of actions are deleted, so that they do everything again.
+    Their checkpoints, uses of actions and outages are deleted, so that they do everything again.
     """
     finished = and_(jobs.c.id.in_(job_ids), jobs.c.state.not_in(OPEN_STATES))
     ids = connection.execute(select(jobs.c.id).where(finished).with_for_update()).scalars().all()
-    for table in (checkpoints, action_uses):
+    for table in (checkpoints, action_uses, outage_jobs):
         connection.execute(delete(table).where(table.c.job_id.in_(ids)))
     new = {"state": int(JobState.READY), "attempts": 0, "error": None, "finished_at": None, "announced_at": None}
     requeue = update(jobs).where(jobs.c.id.in_(ids)).values(**new, due_at=now, created_at=wall)

@@ -1,4 +1,4 @@
-"""The tables of jobs, their attempts and their checkpoints."""
+"""The tables of jobs, their attempts and their checkpoints, and of the services for which they wait."""
 
 from __future__ import annotations
 
@@ -61,4 +61,29 @@ checkpoints = Table(
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
     Column("recorded_at", Double, nullable=False),
+)
+
+# Services that are unavailable; the times are those of the clock of due times.
+outages = Table(
+    "outages",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("since", Double, nullable=False),
+    # When a job tries the service next.
+    Column("trial_at", Double, nullable=False),
+    # The job whose call failed first, and whether a call of another one has failed.
+    Column("first_job", Id, nullable=False),
+    Column("confirmed", SmallInteger, nullable=False),
+)
+
+# The jobs whose calls failed because a service was unavailable.
+outage_jobs = Table(
+    "outage_jobs",
+    metadata,
+    Column("job_id", Id, ForeignKey(jobs.c.id, ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("service", Text, primary_key=True),
+    # When its first call failed, when it is due if the service is still unavailable, and how often it was woken.
+    Column("since", Double, nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("wakes", SmallInteger, nullable=False),
 )

@@ -61,6 +61,20 @@ class Budgets:
         _, seconds = self._ask(limits, job, rank, spare=spare)
         return None if seconds is None else timedelta(seconds=seconds)
 
+    def give_back(self, limits: Iterable[Limit]) -> None:
+        """Take back a counted call, which the service has not processed."""
+        ordered = sorted(limits, key=lambda limit: limit.key)
+
+        def give_back(connection: Connection) -> None:
+            self._store.serialize(connection, [PREFIX + limit.key for limit in ordered])
+            usages = _stored(connection, ordered)
+            for usage in usages:
+                usage.until -= usage.limit.spacing.total_seconds()
+            self._save(connection, usages)
+
+        if ordered:
+            self._store.write(give_back)
+
     def _ask(
         self, limits: Iterable[Limit], job: Job | None = None, rank: int = 0, *, spare: bool = False
     ) -> tuple[float, float | None]:

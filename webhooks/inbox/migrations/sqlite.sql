@@ -240,6 +240,25 @@ CREATE TABLE notices (
 	FOREIGN KEY(group_id) REFERENCES notice_groups (id) ON DELETE SET NULL
 )
 
+CREATE TABLE outage_jobs (
+	job_id INTEGER NOT NULL,
+	service TEXT NOT NULL,
+	since DOUBLE NOT NULL,
+	due_at DOUBLE NOT NULL,
+	wakes SMALLINT NOT NULL,
+	PRIMARY KEY (job_id, service),
+	FOREIGN KEY(job_id) REFERENCES jobs (id) ON DELETE CASCADE
+)
+
+CREATE TABLE outages (
+	service TEXT NOT NULL,
+	since DOUBLE NOT NULL,
+	trial_at DOUBLE NOT NULL,
+	first_job INTEGER NOT NULL,
+	confirmed SMALLINT NOT NULL,
+	PRIMARY KEY (service)
+)
+
 CREATE TABLE page_sessions (
 	"key" TEXT NOT NULL,
 	name TEXT NOT NULL,

@@ -1,0 +1,275 @@
+"""Test that jobs which wait for a service are due once it works again, and that its outage changes nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import pytest
+from sqlalchemy import func, select
+
+from tests.support.databases import Clock, some_event
+from webhooks.inbox import Inbox
+from webhooks.inbox.jobs.outages import Outage
+from webhooks.inbox.jobs.tables import jobs, outages
+from webhooks.job import OPEN_STATES, Job, NewJob
+
+START = 1_795_600_000.0
+LEASE = 100.0
+WAITS = (1.0, 5.0, 30.0, 180.0, 900.0, 1800.0, 7200.0)
+
+
+@dataclass
+class Service:
+    """Jobs of two processes that each call a service once; it fails until `fails_until`, in seconds since START."""
+
+    boxes: tuple[Inbox, Inbox]
+    clock: Clock
+    fails_until: float = 0.0
+    # The ids of jobs whose calls always fail, and of those whose process is killed during a call.
+    poisoned: set[int] = field(default_factory=set)
+    killed: set[int] = field(default_factory=set)
+    calls: list[tuple[float, int]] = field(default_factory=list)
+    done: dict[int, float] = field(default_factory=dict)
+    dead: dict[int, float] = field(default_factory=dict)
+    # Failed attempts that count, by job.
+    failures: dict[int, list[float]] = field(default_factory=dict)
+    added: int = 0
+
+    def add(self, number: int, max_attempts: int = 20) -> None:
+        """Add events with a job each, due now; the ids of the jobs are consecutive."""
+        for _ in range(number):
+            self.added += 1
+            self.boxes[0].events.receive(some_event(self.added))
+        self.boxes[0].events.plan(lambda _: [NewJob("job", "notify", max_attempts=max_attempts)])
+
+    def run(self, seconds: float, *, tick: float = 1.0) -> None:
+        """Let jobs run when they are due, and the processes look for ends of outages every `tick` seconds."""
+        end, next_tick = self.clock.seconds + seconds, self.clock.seconds
+        due = select(func.min(jobs.c.due_at)).where(jobs.c.state.in_(OPEN_STATES))
+        while True:
+            due_at = self.boxes[0].store.scalar(due)
+            moment = min(next_tick, end if due_at is None else max(due_at, self.clock.seconds))
+            if moment >= end:
+                break
+            self.clock.seconds = max(self.clock.seconds, moment)
+            if moment == next_tick:
+                next_tick += tick
+                for box in self.boxes:
+                    box.outages.wake()
+            for job in self.boxes[0].jobs.claim("a worker", 8, LEASE):
+                self._call(job)
+        self.clock.seconds = end
+
+    def _call(self, job: Job) -> None:
+        box = self.boxes[job.id % 2]
+        self.calls.append((self.seconds, job.id))
+        if job.id in self.killed:
+            self.killed.remove(job.id)
+        elif self.seconds >= self.fails_until and job.id not in self.poisoned:
+            self.done[job.id] = self.seconds
+            box.outages.responded("slack")
+            box.jobs.finish(job)
+        elif early := box.outages.early("slack", job):
+            box.outages.postpone("slack", job, early, "unavailable", free=True)
+        else:
+            failures = self.failures.setdefault(job.id, [])
+            failures.append(self.seconds)
+            if job.attempts >= job.max_attempts:
+                self.dead[job.id] = self.seconds
+                box.dead_letters.dead_letter(job, "unavailable")
+            else:
+                wait = max(WAITS[min(len(failures), len(WAITS)) - 1], box.outages.shortest_wait("slack"))
+                box.outages.postpone("slack", job, wait, "unavailable", free=False)
+
+    @property
+    def seconds(self) -> float:
+        """Return the seconds since START."""
+        return self.clock.seconds - START
+
+    @property
+    def known(self) -> bool:
+        """Return whether an outage is stored, whether confirmed or not."""
+        return bool(self.boxes[0].store.scalar(select(func.count()).select_from(outages)))
+
+
+@pytest.fixture
+def service(url: str, opened: Callable[..., Inbox], clock: Clock, box: Inbox) -> Service:
+    """Return a service without jobs."""
+    clock.seconds = START
+    return Service((box, opened(url, clock=clock)), clock)
+
+
+def test_trials_become_rarer_up_to_a_bound() -> None:
+    """A trial follows after a fifth of the time so far, at least 1 s and at most 30 s; 5 min for one message alone."""
+    outage = Outage.begin(7, now=0.0, failing_since=0.0)
+    assert outage == Outage(since=0.0, trial_at=1.0, first_job=7)
+    assert Outage.begin(7, now=100.0, failing_since=0.0) == Outage(since=100.0, trial_at=120.0, first_job=7)
+    assert outage.after_failure(7, 3.0) == outage
+    confirmed = outage.after_failure(8, 0.1)
+    assert confirmed == Outage(since=0.0, trial_at=1.0, first_job=7, confirmed=True)
+    assert confirmed.after_failure(9, 5.0) == confirmed
+    table = [
+        (1, 2, 2),
+        (5, 6, 6),
+        (10, 12, 12),
+        (100, 120, 120),
+        (150, 180, 180),
+        (1000, 1030, 1200),
+        (9e4, 90030, 90300),
+    ]
+    for now, trial_at, trial_of_one_at in table:
+        assert (confirmed.after_trial(now).trial_at, outage.after_trial(now).trial_at) == (trial_at, trial_of_one_at)
+    assert outage.after_trial(5000).after_failure(8, 5010).trial_at == 5040
+
+
+@pytest.mark.parametrize(
+    ("outage", "tick", "longest"),
+    [(10.0, 1.0, 3.1), pytest.param(1800.0, 5.0, 36.0, marks=pytest.mark.second_stage)],
+)
+def test_all_messages_are_sent_soon_after_the_end(service: Service, outage: float, tick: float, longest: float) -> None:
+    """Of twelve messages the last is sent some seconds after the outage; attempts made in addition are not counted."""
+    service.fails_until = outage
+    service.add(12)
+    service.run(outage + longest, tick=tick)
+    assert len(service.done) == 12
+    # The schedule alone would be at its third attempt, or at its seventh.
+    for failures in service.failures.values():
+        waits = [later - earlier for earlier, later in pairwise(failures)]
+        # They are longer while the outage is known.
+        for wait, scheduled in zip(waits, WAITS, strict=False):
+            assert scheduled <= wait + 0.1
+            assert wait <= max(scheduled, 30) + 0.1
+    trials = len(service.calls) - len(service.done) - sum(map(len, service.failures.values()))
+    assert 1 <= trials <= 10 + outage / 30
+    service.run(40)
+    assert not service.known
+
+
+def test_schedule_of_a_job_is_kept_if_the_outage_does_not_end(service: Service) -> None:
+    """Trials use up no attempts, and the last scheduled attempt still dead-letters the job."""
+    service.fails_until = 1e9
+    service.add(3, max_attempts=6)
+    service.run(300, tick=5.0)
+    (record,) = service.boxes[1].outages.list()
+    assert (record.service, record.since.timestamp(), record.waiting) == ("slack", START, 3)
+    service.run(1000, tick=5.0)
+    assert set(service.dead) == {1, 2, 3}
+    for job, died_at in service.dead.items():
+        # Two waits of 1 s and 5 s are longer while the outage is known.
+        assert 0 <= died_at - sum(WAITS[:5]) <= 54.1
+        assert len(service.failures[job]) == 6
+    assert len(service.calls) > 18 + 20
+    assert not service.known
+
+
+def test_one_message_that_the_service_cannot_handle_changes_little(service: Service) -> None:
+    """It is tried a few times more, while others are sent; these are not delayed, and no outage is shown."""
+    service.poisoned.add(1)
+    service.add(1)
+    for _ in range(40):
+        service.run(9)
+        service.add(2)
+        service.run(1)
+        assert service.boxes[0].outages.list() == []
+    assert len(service.done) == 80
+    assert all(seconds % 10 == pytest.approx(9, abs=0.01) for seconds in service.done.values())
+    # The schedule, trials while it is not known whether others fail as well, and one when twice the time has passed.
+    assert len(service.failures[1]) == 5
+    calls = [at for at, job in service.calls if job == 1]
+    assert len(calls) <= 40
+    assert len([at for at in calls if at >= 300]) <= 3
+
+
+@pytest.mark.second_stage
+def test_one_message_alone_is_tried_more_and_more_rarely(service: Service) -> None:
+    """If no other message is sent, a service that refuses one is called every five minutes at most after a while."""
+    service.poisoned.add(1)
+    service.add(1)
+    service.run(3600, tick=10.0)
+    calls = [at for at, _ in service.calls]
+    assert len(service.failures[1]) == 7
+    assert len([at for at in calls if at >= 1800]) <= 8
+    assert len(calls) <= 45
+    service.poisoned.clear()
+    service.run(320, tick=10.0)
+    assert list(service.done) == [1]
+    service.run(20)
+    assert not service.known
+
+
+@pytest.mark.second_stage
+def test_messages_that_fail_for_reasons_of_their_own_do_not_hide_the_end(service: Service) -> None:
+    """After the outage, those that the service cannot handle are not the only ones that are tried."""
+    service.fails_until = 600
+    service.poisoned = {1, 2, 3}
+    service.add(6)
+    service.run(600 + 4 * 31, tick=5.0)
+    assert set(service.done) == {4, 5, 6}
+    service.add(1)
+    service.run(2)
+    assert 7 in service.done
+
+
+def test_process_that_is_killed_during_a_trial_stops_no_other(service: Service) -> None:
+    """The next trial is made by another job, and the interrupted one is sent once its lease has ended."""
+    service.fails_until = 400
+    service.add(3)
+    service.run(395, tick=5.0)
+    before = len(service.calls)
+    service.killed = {1, 2, 3}
+    while len(service.killed) == 3:
+        service.run(1)
+    (victim,) = {1, 2, 3} - service.killed
+    assert len(service.calls) == before + 1
+    service.killed.clear()
+    service.run(32)
+    assert set(service.done) == {1, 2, 3} - {victim}
+    service.run(LEASE)
+    assert service.done[victim] == pytest.approx(service.calls[before][0] + LEASE, abs=1)
+
+
+def test_only_what_waits_for_the_service_is_woken(service: Service, clock: Clock) -> None:
+    """A job that waits for something else meanwhile, or for another service, keeps its time."""
+    service.add(4)
+    box, other = service.boxes
+    for job in box.jobs.claim("a worker", 3, 30.0):
+        box.outages.postpone("slack", job, 100, "unavailable", free=False)
+    (fourth,) = box.jobs.claim("a worker", 1, 30.0)
+    box.outages.postpone("teams bi", fourth, 100, "unavailable", free=False)
+    assert [(one.service, one.waiting) for one in box.outages.list()] == [("slack", 3)]
+    clock.forward(30)
+    # A trial of each service, of which the one of Slack has to wait for its limit of messages.
+    assert other.outages.wake() == 2
+    tried, of_teams = box.jobs.claim("a worker", 9, 30.0)
+    assert (tried.id, of_teams.id) == (1, 4)
+    box.jobs.postpone(tried, 50, "limit", free=True)
+    box.jobs.finish(of_teams)
+    box.outages.responded("slack")
+    assert box.outages.wake() == 2
+    woken = box.jobs.claim("a worker", 9, 30.0)
+    assert {job.id for job in woken} == {2, 3}
+    for job in woken:
+        box.jobs.finish(job)
+    assert box.outages.list() == []
+    # No job waits for Teams any more.
+    clock.forward(100)
+    assert other.outages.wake() == 0
+    assert not service.known
+    clock.forward(50)
+    (last,) = box.jobs.claim("a worker", 9, 30.0)
+    assert last.id == 1
+    box.jobs.finish(last)
+
+
+def test_response_from_before_the_outage_does_not_end_it(service: Service, clock: Clock) -> None:
+    """A process that notices the outage late knows that its last response is older."""
+    service.add(1)
+    box, other = service.boxes
+    other.outages.responded("slack")
+    (job,) = box.jobs.claim("a worker", 1, 30.0)
+    clock.forward(5)
+    box.outages.postpone("slack", job, 100, "unavailable", free=False)
+    assert other.outages.wake() == 0
+    assert service.known

@@ -1,0 +1,82 @@
+"""Test attempts that fail because a service is unavailable: those of the schedule count, those in addition do not."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from notifiers import NotifierError
+from tests.support.databases import NOTIFY, Clock
+from webhooks.event import Event
+from webhooks.inbox import Inbox
+from webhooks.job import Job, JobState
+from webhooks.worker.attempt import Attempts, Ending
+
+
+def unavailable() -> NotifierError:
+    """Return the error of a call while Slack is unavailable."""
+    error = NotifierError("Slack: status 503")
+    error.service = "slack"
+    return error
+
+
+def test_attempt_that_was_made_in_addition_is_free(
+    url: str, opened: Callable[..., Inbox], clock: Clock, event: Callable[..., Event]
+) -> None:
+    """It changes neither the number of attempts nor the time of the next one, even if it is the last attempt."""
+    box = opened(url, clock=clock)
+    errors: list[Exception] = []
+
+    def run(job: Job, still_mine: Callable[[], bool]) -> None:
+        if errors:
+            raise errors.pop()
+
+    attempts = Attempts(box, run, threading.Event())
+
+    def attempt() -> tuple[Job, Ending]:
+        (job,) = box.jobs.claim("a worker", 1, 30.0)
+        ending = attempts.run(job, lambda: True)
+        assert ending is not None
+        attempts.settle(job, ending)
+        return job, ending
+
+    box.events.receive(event())
+    box.events.plan(lambda _: [NOTIFY])
+    for number, wait in enumerate((1, 5, 30, 180), 1):
+        errors.append(unavailable())
+        job, ending = attempt()
+        assert (job.attempts, ending.outcome, ending.service) == (number, "retry", "slack")
+        assert ending.seconds == pytest.approx(0.95 * wait, rel=0.06)
+        if number < 4:
+            clock.forward(ending.seconds)
+    due_at = clock.seconds + ending.seconds
+    for _ in range(3):
+        clock.forward(20)
+        assert box.outages.wake() == 1
+        errors.append(unavailable())
+        job, again = attempt()
+        assert (again.outcome, again.free) == ("wait", True)
+        assert clock.seconds + again.seconds == pytest.approx(due_at, abs=0.1)
+    assert (job.attempts, job.max_attempts) == (7, NOTIFY.max_attempts + 2)
+    # Any other error in such an attempt counts.
+    clock.forward(20)
+    assert box.outages.wake() == 1
+    errors.append(NotifierError("Slack: channel_not_found", permanent=True))
+    assert attempt()[1].state is JobState.DEAD
+
+
+def test_unavailable_is_what_every_message_would_meet() -> None:
+    """A refusal, a limit, a lost response and a server that declines a message for now do not mean an outage."""
+    later = unavailable()
+    assert later.unavailable
+    assert not later.responded
+    assert NotifierError("no connection", sent=False).unavailable
+    others = {"permanent": (False, True), "uncertain": (False, False), "declined": (False, True)}
+    for name, expected in others.items():
+        error = NotifierError("x", **{name: True})
+        assert (error.unavailable, error.responded) == expected
+    misconfigured = NotifierError("SLACK_TOKEN is not set", permanent=True, sent=False)
+    assert not misconfigured.unavailable
+    assert not misconfigured.responded
