@@ -30,7 +30,7 @@ from webhooks.app import check_handlers  # noqa: E402 - needs the path above
 from webhooks.config import environment  # noqa: E402 - as above
 from webhooks.config.settings import Settings, load_environment, web_concurrency  # noqa: E402 - as above
 from webhooks.dashboard.warm_up import warm_up_soon  # noqa: E402 - as above
-from webhooks.gunicorn.migration import migrate  # noqa: E402 - as above
+from webhooks.gunicorn.migration import STOPPING, migrate  # noqa: E402 - as above
 from webhooks.gunicorn.processes import BootCode, child_processes, known_database, serving_flags  # noqa: E402 - as above
 from webhooks.gunicorn.reception import REQUEST_SECONDS  # noqa: E402 - as above
 from webhooks.gunicorn.sharing_worker import ABSENT, SUPPORTED, SharingWorker, choose_worker_class  # noqa: E402 - as above
@@ -258,8 +258,8 @@ def post_worker_init(worker):
     # queue. Without it the process would be killed in the end, half a minute later.
     queued = getattr(worker, "master_signals", None)
     while queued is not None and not queued.empty():
-        if queued.get() == signal.SIGTERM:
-            os.kill(os.getpid(), signal.SIGTERM)
+        if (number := queued.get()) in STOPPING:
+            os.kill(os.getpid(), number)
     worker.warming_up = warm_up_soon(worker.wsgi)
 
 

@@ -89,12 +89,14 @@ def test_jobs_have_the_time_that_is_left_since_the_signal(signals: list[int]) ->
     assert graces == [pytest.approx(20, abs=1), pytest.approx(8, abs=1), 0]
 
 
-def test_signal_between_fork_and_start_is_not_lost(signals: list[int]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_signal_between_fork_and_start_is_not_lost(signals: list[int], number: signal.Signals) -> None:
     """A process that still has the master's handlers only queues it; the process stops when it has its own."""
+    before = signal.signal(number, signal.getsignal(signal.SIGTERM))
     services = SimpleNamespace(start_worker=lambda: None, stop_claiming=lambda: None)
     queued: SimpleQueue[int] = SimpleQueue()
-    for number in (signal.SIGCHLD, signal.SIGTERM):
-        queued.put(number)
+    queued.put(signal.SIGCHLD)
+    queued.put(number)
     worker = SimpleNamespace(
         wsgi=SimpleNamespace(extensions={"webhooks": services}),
         alive=True,
@@ -102,8 +104,12 @@ def test_signal_between_fork_and_start_is_not_lost(signals: list[int]) -> None:
         known_database=KnownDatabase(),
         master_signals=queued,
     )
-    configuration()["post_worker_init"](worker)
-    assert signals == [signal.SIGTERM]
+    try:
+        configuration()["post_worker_init"](worker)
+    finally:
+        if number != signal.SIGTERM:
+            signal.signal(number, before)
+    assert signals == [number]
 
 
 def test_requests_leave_time_for_jobs(signals: list[int]) -> None:
