@@ -15,27 +15,29 @@ HEAD = """\
 <!-- Written by `python -m deploy.acts_page` from webhooks/access/permissions.py. -->
 # Acts
 
-Everything that people and programs can do, and where. An act has the same name, needs the same role, and leaves the
-same row in the [audit log](cli.md#audit), whichever way it is done; messages follow within a second.
+Everything that people and programs can change, and where. An act has the same name, needs the same role, and leaves the
+same row in the [audit log](cli.md#audit) in every way it can be done; messages follow within about a second.
 """
 ROLES = """
-The role is what pages, API and agents need. [Roles](pages.md#roles-and-limits) may be limited to sites and projects;
-where the table says so, only one without limits will do. Below the role, nothing is done, no row is left, and the
-answer names the role. A sync leaves a row for each webhook that it changes.
+Pages, API and agents require the role. [Roles](pages.md#roles-and-limits) can be limited to sites and projects; acts
+marked "without limits only" require a role that is not limited. Otherwise nothing is done, no row is left, and the
+response names the role. A sync leaves a row for each webhook that it changes.
 """
 WAYS_HEAD = """
 ## Where
 
-API paths follow `/api/v1`, tools are those of [agents](api.md#agents), and commands follow `flask`.
+API paths begin with `/api/v1`, commands with `flask`; `agents` has the names of their [tools](api.md#agents).
 """
 WHO_HEAD = """
 ## Permissions and rows
 
-In Slack, by links, by SMS and in PagerDuty there are no roles: people who have the message may act.
+There are no roles in Slack, by links, by SMS and in PagerDuty: people who have the message may act. Only Refresh again
+requires an operator.
 """
 WHO_FOOT = """
-With `--by NAME`, the origin of a command names the user of the operating system as well: `command line on laptop7 as
-root`. Signing in and out (`sign in`, `sign-in refused`, `sign out`) leaves rows, too.
+Without `ADMIN_PASSWORD`, programs on the server's own machine act as its browsers do: as `local` from `page ADDRESS`.
+With `--by NAME`, the origin of a command also names the user of the operating system: `command line on laptop7 as
+root`. Signing in and out leaves rows as well (`sign in`, `sign-in refused`, `sign out`).
 """
 
 

@@ -50,7 +50,7 @@ PERMISSIONS = {
         Permission(
             "snooze",
             "operator",
-            "no reminders about an incident until a time",
+            "send no reminders about an incident until a time",
             "incident NUMBER",
             commands=("incidents snooze",),
             buttons=("Snooze 1 h", "Snooze until the next run", "Snooze all 1 h"),
@@ -159,7 +159,7 @@ class Way:
 WAYS = (
     Way(
         "pages",
-        "people with the role; without `ADMIN_PASSWORD` everyone at the server's own machine",
+        "people with the role; without `ADMIN_PASSWORD`, everyone on the server's own machine",
         "name of the session, or `local`",
         "page ADDRESS",
     ),
@@ -168,13 +168,13 @@ WAYS = (
     Way(
         "command line",
         "users of the operating system who may read the settings and the inbox",
-        "the user, or what `--by` gives",
+        "the user, or the name given with `--by`",
         "command line on HOST",
     ),
     Way(
         "Slack",
         "members of the workspace; Refresh again: `operators` of [`[access]`](rules.md#who-may-act)",
-        "name and e-mail address; at the first press name and id",
+        "name and e-mail address; at the first press, name and id",
         "Slack",
     ),
     Way(
