@@ -17,7 +17,8 @@ from simulator.receivers.pagerduty_webhook import webhook
 from tests.handlers.test_incident_notices import FAILED, SUCCEEDED, Story
 from tests.handlers.test_notice_groups import storm
 from tests.support.simulated_actions import Simulation
-from webhooks.inbox import Inbox
+from webhooks.inbox import GroupRecord, Inbox
+from webhooks.inbox.notices.groups import NoticeGroups
 from webhooks.incidents import Act
 
 Make = Callable[..., Story]
@@ -171,10 +172,41 @@ def test_person_without_edits_gets_two_messages(simulation: Simulation, notifier
     story.work(50)
     first, second = taken(simulation, "email")
     assert "Failing: A" in first.title
-    assert all(f"{name} · " in second.text for name in "ABC")
+    assert all(f"\n{name} · " in second.text for name in "ABC")
     story.simulation.cause("WorkbookCreated", name="D")
     story.refresh(FAILED, name="D", run_seconds=1)
     assert "Failing: D" in taken(simulation, "email")[2].title
+
+
+class JoinedLate(NoticeGroups):
+    """Groups that something joins just before they are closed, as another process may let it."""
+
+    def __init__(self, inbox: Inbox, join: Callable[[], object]) -> None:
+        super().__init__(inbox.store)
+        self._join: list[Callable[[], object]] = [join]
+
+    def close(self, group: GroupRecord) -> None:
+        while self._join:
+            self._join.pop()()
+        super().close(group)
+
+
+@pytest.mark.second_stage
+def test_failure_that_joins_at_the_last_moment_is_sent(
+    simulation: Simulation, notifiers: Notifiers, make_story: Make
+) -> None:
+    """A message that cannot be edited lists every incident that joined it until it was closed."""
+    story = make_story('notify = "email:ann@example.org"', notifiers=notifiers)
+    for name in "ABC":
+        simulation.cause("WorkbookCreated", name=name)
+    inbox = simulation.inbox
+    inbox.notice_groups = JoinedLate(inbox, lambda: story.refresh(FAILED, name="C", run_seconds=0))
+    for name in "AB":
+        story.refresh(FAILED, name=name, run_seconds=50)
+    story.work(400)
+    (late,) = inbox.incidents.list(resources=["C"])
+    assert late.notices[0].group_id
+    assert all(f"\n{name} · " in taken(simulation, "email")[1].text for name in "ABC")
 
 
 def test_acknowledgement_in_pagerduty_comes_back(

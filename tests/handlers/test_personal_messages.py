@@ -188,6 +188,10 @@ def test_message_that_cannot_be_edited(story: Story) -> None:
     assert first_lines(story) == ["Failing: A0 (workbook)", "Failing: 2 refreshes"]
     assert all(f"{name}0 ·" in story.replies[0] for name in "AB")
     assert "Slack allows no more changes of the message above, so it shows an earlier state." in story.replies[0]
+    play(story, 0, "fail C")
+    story.work()
+    assert first_lines(story)[2:] == ["Failing: 3 refreshes"]
+    assert "C0 ·" in story.replies[1]
 
 
 def test_killed_between_taking_over_and_editing(story: Story) -> None:

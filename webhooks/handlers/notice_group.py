@@ -98,17 +98,22 @@ def _show(context: Context, group: GroupRecord, members: list[tuple[NoticeRecord
         if group.posted_at is None and context.now() < complete_at:
             raise RetryLater("more incidents may join the message", complete_at, spread=SPREAD)
         context.inbox.notice_groups.close(group)
+        # Others may have joined until then.
+        members = context.inbox.notice_groups.members(group.id)
+        incidents = [record.incident for _, record in members]
     links_url = context.settings.links_url
     lines = [Member(record.incident, details_of(record, notice.rule, links_url)) for notice, record in members]
-    policies = [one for notice, _ in members for one in notice.policy.destinations]
     # Each once.
-    wanted = dict.fromkeys(one.mention for one in policies if one.mention)
+    wanted = dict.fromkeys(one.mention for notice, _ in members for one in notice.policy.destinations if one.mention)
     mentions = tuple(map(parse_mention, wanted)) if group.posted_at is None else ()
 
     def whole(_: WantedNotice) -> Message:
         return _compose(context, group, lines, mentions, upkeep)
 
     def change(one: WantedNotice) -> Message:
+        if one.key == MESSAGE and any(notice.posted_at is None for notice, _ in members):
+            # In place of an edit that would list them for the first time.
+            return whole(one)
         return Message(one.text, severity=group_severity(incidents), status=group_status(incidents))
 
     looked_up = zlib.crc32(repr([line.details for line in lines]).encode())

@@ -176,7 +176,8 @@ class NoticeGroups:
                 new["posted_at"] = wall
             row = update(notice_groups).where(notice_groups.c.id == group.id)
             connection.execute(row.values(**new, shown=json.dumps(dict(shown))))
-            if posted and "message" in posted:
+            # Not before the reply that takes the place of a refused edit has been sent.
+            if posted and "message" in posted and "message" not in posted.get("pending", ()):
                 unsent = (notices.c.group_id == group.id, notices.c.posted_at.is_(None))
                 connection.execute(update(notices).where(*unsent).values(posted_at=wall))
 
@@ -204,11 +205,15 @@ class NoticeGroups:
         return self._store.write(take_over)
 
     def close(self, group: GroupRecord) -> None:
-        """Let no further incidents join the group."""
-        row = update(notice_groups).where(notice_groups.c.id == group.id, notice_groups.c.closed_at.is_(None))
-        self._store.write(
-            lambda connection: connection.execute(row.values(closed_at=self._wall(connection).timestamp()))
-        )
+        """Let no further incidents join the group. Those that have joined are its members from then on."""
+
+        def close(connection: Connection) -> None:
+            # As for decisions about places: one that has found the group open must be committed by then.
+            self._store.serialize(connection, [f"notices {group.destination}"])
+            row = update(notice_groups).where(notice_groups.c.id == group.id, notice_groups.c.closed_at.is_(None))
+            connection.execute(row.values(closed_at=self._wall(connection).timestamp()))
+
+        self._store.write(close)
 
     def finish(self, group: GroupRecord) -> bool:
         """End the work of the group's job; return False if something has changed since `group` was read."""
