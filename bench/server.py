@@ -83,7 +83,7 @@ def free_port() -> int:
 
 
 def await_processes(process: subprocess.Popen[bytes], number: int) -> None:
-    """Return when the server has so many processes, as the first one responds before the others exist."""
+    """Wait until the server has this many processes, because the first one responds before the others exist."""
     deadline = time.monotonic() + 90
     while len(psutil.Process(process.pid).children()) < number:
         if time.monotonic() > deadline:

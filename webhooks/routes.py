@@ -98,7 +98,7 @@ def _refuse(error: HTTPException) -> Response:
 
 
 def _internal_error(error: Exception) -> Response:
-    """Log the error with its traceback; the response has no details. A body that cannot be read is no error of ours."""
+    """Log the error with its traceback; the response has no details. An unreadable body is the client's error."""
     # Each server has its own exceptions for invalid chunks.
     if type(error).__module__.startswith("gunicorn.http"):
         return problem_of(BadRequest("The body's chunks are invalid."))

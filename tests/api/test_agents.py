@@ -259,7 +259,7 @@ def test_what_finds_nothing_says_how_to_go_on(protected: FlaskClient, story: Inb
 
 
 def test_refused_tool_names_the_role(protected: FlaskClient, story: Inbox) -> None:
-    """With 403; an unknown tool or method gets the list of those that exist, and another one of HTTP its own."""
+    """A refused tool gets 403 and the role; an unknown tool or method gets the list of those that exist."""
     viewer = token(protected, "viewer")
 
     def message(method: str, **params: Any) -> tuple[int, str]:

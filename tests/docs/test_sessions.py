@@ -76,7 +76,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 @pytest.mark.parametrize(("block", "command", "output"), sessions(), ids=lambda one: getattr(one, "title", ""))
 def test_session_prints_what_is_shown(block: Block, command: str, output: str, world: World) -> None:
-    """The same words in the same order."""
+    """The output has the same words as the page, in the same order."""
     numbers = SESSIONS[command.removeprefix(".venv/bin/")](world)
     words = [str(numbers.get(word, word)) for word in shlex.split(command)[1:]]
     ended = world.flask(*words)

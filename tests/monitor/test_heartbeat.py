@@ -206,7 +206,7 @@ def test_log_says_once_why_there_is_none(way: Way, caplog: pytest.LogCaptureFixt
     caplog.set_level(logging.INFO, "webhooks.monitor.heartbeat")
 
     def pass_minutes(*minutes: int, stuck: str = "", hook: str = "", status: int = 200) -> list[str]:
-        """Let the way be stuck at a stage for some minutes, and return the lines."""
+        """Let a stage of the heartbeat fail for some minutes, and return the lines of the log."""
         caplog.clear()
         right, way.status[0] = way.heartbeat._hook, status
         way.heartbeat._hook = hook or right
@@ -235,7 +235,7 @@ def test_log_says_once_why_there_is_none(way: Way, caplog: pytest.LogCaptureFixt
 
 
 def test_log_says_once_that_the_database_is_unavailable(way: Way, caplog: pytest.LogCaptureFixture) -> None:
-    """Its errors differ from time to time."""
+    """The log has one line, although the errors of the database differ."""
     errors = iter(("database is locked", "the database did not commit within 2 s"))
 
     def unavailable() -> Inbox:

@@ -32,7 +32,7 @@ class ServingFlags:
             self._flags[id(worker)].value = serving
 
     def ended_after_serving(self, living: Iterable[Any]) -> bool:
-        """Return whether the workers that are not among the living, and not removed yet, had started to serve."""
+        """Return whether workers have ended and are not removed yet, and all of these had started to serve."""
         ended = self._flags.keys() - {id(worker) for worker in living}
         return bool(ended) and all(self._flags[worker].value for worker in ended)
 

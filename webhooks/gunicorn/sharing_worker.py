@@ -83,7 +83,7 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
             try:
                 start()
             except Exception as error:  # noqa: BLE001 - see above
-                self.log.error("Process ends, its start failed: %s", " ".join(str(error).split()))  # noqa: TRY400
+                self.log.error("Process stopping, its start failed: %s", " ".join(str(error).split()))  # noqa: TRY400
                 self.alive = False
 
         self._start = threading.Thread(target=run, name="start", daemon=True)

@@ -40,12 +40,12 @@ WAITING = {
 }
 UNPLANNED = "the event of the last minute is not planned yet"
 NO_JOB = "the event of the last minute could not be planned"
-# Numbers differ from minute to minute, and are not another reason.
+# Numbers differ from minute to minute; they do not make a reason a different one.
 NUMBERS = re.compile("[0-9]+")
 
 
 class NoHeartbeat(Exception):
-    """A stage of the way does not work; the text says which."""
+    """A stage of the heartbeat does not work; the text says which."""
 
 
 class Heartbeat:
@@ -111,7 +111,7 @@ class Heartbeat:
         self._report("")
 
     def try_beat(self) -> None:
-        """Do the same at the time of now, and log when the calls cease and when they resume. Raises nothing."""
+        """Run `beat` for the current time, and log when the calls cease and when they resume. Raises nothing."""
         try:
             self.beat(self._clock())
         except NoHeartbeat as error:

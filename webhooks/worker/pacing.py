@@ -14,7 +14,7 @@ WEIGHT = 0.2
 # From this many events in a round on, planning pauses: acknowledgements come first.
 MANY_EVENTS = 20
 PLAN_PAUSE_SECONDS = 0.1
-# How long the process that planned them is the only one of the server that plans: it begins its next round before.
+# Seconds for which the process that planned them is the only one that plans; its next round begins before they end.
 TURN_SECONDS = 0.3
 
 

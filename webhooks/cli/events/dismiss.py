@@ -22,7 +22,7 @@ from webhooks.views.json_objects import event_object
 @options.as_json
 @with_appcontext
 def dismiss(*, event_ids: tuple[int, ...], since: datetime | None, yes: bool, as_json: bool) -> None:
-    """Cancel dead jobs: they are reported and listed no more.
+    """Cancel dead jobs: they are no longer reported or listed.
 
     This is for deliveries that are of no use any more; once the cause is corrected, replay the others. A later replay
     of the event runs all of its jobs, also these.

@@ -78,7 +78,7 @@ def pattern_option(name: str, field: str, text: str) -> Callable[[Any], Any]:
 
 
 def refuse_incomplete(matchers: Mapping[str, tuple[str, ...]], reason: str, *, everything: bool) -> None:
-    """Raise UsageError if it is not said which incidents are meant, and why."""
+    """Raise UsageError unless the incidents are given, by patterns or by `everything`, and a valid reason."""
     if bool(matchers) == everything:
         raise click.UsageError("Which incidents? Give patterns such as --project, or --everything.")
     if not reason.strip() or len(reason) > MAX_REASON:

@@ -71,7 +71,7 @@ def _find(sessions: Sequence[Session], name: str) -> Session:
     for session in sessions:
         if session.id == name:
             return session
-    raise NotFound("There is no such session; it may have ended.")
+    raise NotFound("This session does not exist; it may have ended.")
 
 
 def _describe(visit: Visit, session: Session) -> str:

@@ -18,9 +18,9 @@ from webhooks.inbox.inbound.presses import forget_old
 from webhooks.inbox.inbound.tables import presses
 
 SESSION_SECONDS = 12 * 3600.0
-# An open page asks every few seconds: that its session is in use is stored once within this time.
+# Seconds within which the use of a session is stored once, because an open page asks every few seconds.
 SEEN_SECONDS = 300.0
-# Seconds without another attempt after that could not be stored.
+# Seconds without another attempt after the use could not be stored.
 SEEN_PAUSE_SECONDS = 60.0
 # Hexadecimal digits of a session's key by which lists and addresses name it.
 ID_LENGTH = 16

@@ -29,7 +29,7 @@ T = TypeVar("T")
 CAPACITY = 2000
 BATCH = 100
 CLOSE_SECONDS = 5.0
-# From so many writes in a commit on, the next ones may come soon. At least and at most to wait for them:
+# After a commit of at least this many writes, the next ones may come soon. The shortest and the longest wait for them:
 MANY = 3
 GATHER_SECONDS = 0.001
 MAX_GATHER_SECONDS = 0.005

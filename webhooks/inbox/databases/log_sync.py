@@ -12,7 +12,7 @@ from webhooks.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-# What SQLite calls itself; macOS has no fdatasync, https://sqlite.org/src/file?name=src/os_unix.c
+# The call that SQLite uses, too; macOS has no fdatasync, https://sqlite.org/src/file?name=src/os_unix.c
 _sync = getattr(os, "fdatasync", os.fsync)
 FAILED = b"A sync of the log failed; this is emptied when a checkpoint has succeeded.\n"
 
