@@ -172,6 +172,14 @@ def test_content_and_job_of_a_failure_are_requested_at_the_same_time(simulation:
     assert "Disk full on db7" in simulation.text
 
 
+def test_event_of_another_site_uses_no_queries_of_jobs(simulation: Simulation) -> None:
+    """Its job could not be found, and Tableau limits the queries for the site's own events."""
+    event = simulation.event("WorkbookRefreshFailed", site_luid="ffffffff-0000-4000-8000-000000000000")
+    call(registry.handler("notify"), simulation.context(simulation.job(event, 'notify = "slack"\neach = true')))
+    assert "This event comes from another site" in simulation.text
+    assert requests(simulation) == {"workbooks/…": 1}
+
+
 def test_attempt_that_only_has_to_send_asks_tableau_for_nothing(simulation: Simulation) -> None:
     """The message that Slack did not take is sent as it was, by whichever process."""
     event = simulation.cause("WorkbookRefreshFailed", name="Sales", reason="Disk full on db7")

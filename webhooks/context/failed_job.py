@@ -9,7 +9,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
 from tableau_rest.errors import NotFound, TableauError
-from webhooks.context.lookup import Lookup
+from webhooks.context.lookup import Lookup, is_from_other_site
 from webhooks.context.shared_lookups import QueriesExhausted, not_before, shared_lookups
 from webhooks.errors import Permanent
 from webhooks.event import REASON_FIELD, Event, happened_at
@@ -58,7 +58,9 @@ def look_up_with_job(context: Context) -> Lookup:
 
     def find() -> None:
         try:
-            found.set_result(context.find_failed_job(luid, name=as_text(event.resource_name), at=at))
+            # Its job cannot be found, and Tableau limits the queries.
+            if not is_from_other_site(event, context.tableau):
+                found.set_result(context.find_failed_job(luid, name=as_text(event.resource_name), at=at))
         except BaseException as error:  # noqa: BLE001 - raised where the job is needed
             found.set_exception(error)
 
@@ -70,7 +72,8 @@ def look_up_with_job(context: Context) -> Lookup:
     finally:
         # Each request has a deadline, and nothing may go on after its job: the inbox may be closed then.
         thread.join()
-        context.requested_job = found
+        if found.done():
+            context.requested_job = found
 
 
 def find_failed_job(context: Context, lookup: Lookup) -> tuple[Job | None, str]:

@@ -83,8 +83,8 @@ def look_up(
 def _not_found(event: Event, tableau: Tableau, kind: str) -> Lookup:
     """Return why Tableau does not find the content: another site sent the event, or the content is gone or hidden."""
     signed_in = tableau.session().site_luid
-    sender = event.site_luid
-    if isinstance(sender, str) and sender and sender.lower() != signed_in.lower():
+    if is_from_other_site(event, tableau):
+        sender = event.site_luid
         site = f'"{tableau.site_name}"' if tableau.site_name else "the default site"
         problem = f"this event comes from another site ({sender}); the server signs in to {site} ({signed_in})"
         if event.is_test:
@@ -92,3 +92,9 @@ def _not_found(event: Event, tableau: Tableau, kind: str) -> Lookup:
         return Lookup(problem=problem, other_site=True)
     problem = f"this {kind_noun(kind)} no longer exists, or the server's Tableau user cannot see it"
     return Lookup(problem=problem)
+
+
+def is_from_other_site(event: Event, tableau: Tableau) -> bool:
+    """Return whether the event names another site than that of the session. Raises TableauError if there is none."""
+    sender = event.site_luid
+    return isinstance(sender, str) and bool(sender) and sender.lower() != tableau.session().site_luid.lower()
