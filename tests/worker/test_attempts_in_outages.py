@@ -60,6 +60,10 @@ def test_attempt_that_was_made_in_addition_is_free(
         assert (again.outcome, again.free) == ("wait", True)
         assert clock.seconds + again.seconds == pytest.approx(due_at, abs=0.1)
     assert (job.attempts, job.max_attempts) == (7, NOTIFY.max_attempts + 2)
+    # The schedule goes on with its next wait.
+    clock.seconds = due_at
+    errors.append(unavailable())
+    assert attempt()[1].seconds == pytest.approx(0.95 * 900, rel=0.06)
     # Any other error in such an attempt counts.
     clock.forward(20)
     assert box.outages.wake() == 1

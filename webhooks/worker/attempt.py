@@ -30,6 +30,8 @@ NAME_LENGTH = 100
 # The result of an attempt is dropped if the database is unavailable for longer.
 SETTLE_SECONDS = 600.0
 SETTLE_PAUSE_SECONDS = 1.0
+# The checkpoint with the limit before the first attempt in addition to the schedule; each of them raises the limit.
+MAX_ATTEMPTS = "max attempts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +172,21 @@ class Attempts:
         """Return whether the attempt is free, and when the next one is due; None for a dead job."""
         if planned:
             # The attempt was made in addition to those of the schedule, which goes on.
+            self._uncounted(job, is_first=True)
             return True, planned
         chance = random.random()  # noqa: S311 - jitter
         try:
             free = retry.costs_no_attempt(error, job=job, now=now)
-            limit = job.max_attempts + int(free)
+            # Attempts in addition to the schedule do not make its waits longer.
+            uncounted = self._uncounted(job) if job.attempts > 1 else 0
+            limit = job.max_attempts + int(free) - uncounted
             return free, retry.next_attempt(
-                error, attempts=job.attempts, max_attempts=limit, now=now, chance=chance, unexpected=unexpected
+                error,
+                attempts=job.attempts - uncounted,
+                max_attempts=limit,
+                now=now,
+                chance=chance,
+                unexpected=unexpected,
             )
         except Exception as invalid:
             # An error of a handler's own may have attributes of a wrong type.
@@ -184,6 +194,20 @@ class Attempts:
             return False, retry.next_attempt(
                 invalid, attempts=job.attempts, max_attempts=job.max_attempts, now=now, chance=chance
             )
+
+    def _uncounted(self, job: Job, *, is_first: bool = False) -> int:
+        """Return how many attempts were not counted since the first one in addition to the schedule; 0 before that.
+
+        `is_first`: this attempt is the first one, unless there was another.
+        """
+        checkpoints = self._inbox.checkpoints
+        try:
+            limit = checkpoints.get(job, MAX_ATTEMPTS)
+            if limit is MISSING and is_first:
+                checkpoints.set(job, MAX_ATTEMPTS, job.max_attempts)
+        except StoreUnavailable:
+            return 0
+        return job.max_attempts - limit if isinstance(limit, int) else 0
 
 
 def job_title(job: Job) -> str:

@@ -9,7 +9,9 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import func, select
 
+from bench.postgres import Server
 from tests.support.databases import Clock, some_event
+from webhooks.errors import StoreUnavailable
 from webhooks.inbox import Inbox
 from webhooks.inbox.jobs.outages import Outage
 from webhooks.inbox.jobs.tables import jobs, outages
@@ -273,3 +275,43 @@ def test_response_from_before_the_outage_does_not_end_it(service: Service, clock
     box.outages.postpone("slack", job, 100, "unavailable", free=False)
     assert other.outages.wake() == 0
     assert service.known
+
+
+@pytest.mark.postgres
+def test_end_of_an_outage_waits_for_no_attempt(
+    postgres_server: Server, opened: Callable[..., Inbox], clock: Clock
+) -> None:
+    """A job that ends meanwhile waits for the outage: if that waited for the job as well, both would wait for ever."""
+    url = postgres_server.url()
+    box, other = opened(url, clock=clock), opened(url, clock=clock)
+    service = Service((box, other), clock)
+    service.add(2)
+    for job in box.jobs.claim("a worker", 2, 30.0):
+        box.outages.postpone("slack", job, 100, "unavailable", free=False)
+    clock.forward(10)
+    box.outages.responded("slack")
+    with other.store.migrating() as connection:
+        connection.execute(select(jobs.c.id).where(jobs.c.id == 1).with_for_update())
+        assert box.outages.wake() == 1
+    (woken,) = box.jobs.claim("a worker", 9, 30.0)
+    assert woken.id == 2
+
+
+def test_response_is_remembered_if_the_database_fails(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of an outage that could not be stored is stored a second later."""
+    service.add(1)
+    (box, _), clock = service.boxes, service.clock
+    (job,) = box.jobs.claim("a worker", 1, 30.0)
+    box.outages.postpone("slack", job, 100, "unavailable", free=False)
+    clock.forward(10)
+    box.outages.responded("slack")
+
+    def fail(_: object) -> None:
+        raise StoreUnavailable("locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(box.store, "write", fail)
+        with pytest.raises(StoreUnavailable):
+            box.outages.wake()
+    assert box.outages.wake() == 1
+    assert not service.known

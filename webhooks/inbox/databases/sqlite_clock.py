@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, insert, select, text, update
 
-from webhooks.inbox.jobs.tables import OPEN, jobs
+from webhooks.inbox.jobs.tables import OPEN, jobs, outage_jobs, outages
 from webhooks.inbox.server.tables import clock, locks
 from webhooks.job import JobState
 
@@ -58,4 +58,9 @@ def start(connection: Connection, wall: float) -> float:
     latest = wall + MAX_DELAY_SECONDS
     late = update(jobs).where(text(OPEN), jobs.c.state == JobState.READY, jobs.c.due_at > latest)
     connection.execute(late.values(due_at=latest))
+    connection.execute(update(outage_jobs).where(outage_jobs.c.due_at > latest).values(due_at=latest))
+    # An outage that began in the future would not end.
+    for table in (outages, outage_jobs):
+        connection.execute(update(table).where(table.c.since > wall).values(since=wall))
+    connection.execute(update(outages).where(outages.c.trial_at > wall).values(trial_at=wall))
     return new

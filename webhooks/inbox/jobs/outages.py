@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Integer, and_, bindparam, delete, func, literal_column, select, text, update
+from sqlalchemy import Connection, Integer, and_, bindparam, delete, exists, func, literal_column, select, text, update
 
 from webhooks.clock import from_timestamp
+from webhooks.errors import StoreUnavailable
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.jobs.attempts import end_attempt
 from webhooks.inbox.jobs.tables import OPEN, jobs, outage_jobs, outages
@@ -43,7 +44,13 @@ _waits = and_(
 _joined = outage_jobs.join(jobs, jobs.c.id == outage_jobs.c.job_id)
 # Each has been woken so rarely that a message that the service cannot handle is not sent over and over.
 _may_be_woken = outage_jobs.c.since + literal_column("((1 << outage_jobs.wakes) - 1)", Integer) <= bindparam("now")
-WAITING = select(outage_jobs.c.job_id).select_from(_joined).where(_of_service, _waits, _may_be_woken)
+# Jobs that another transaction has locked are left out: it may wait for this one (`postpone`).
+WAITING = (
+    select(outage_jobs.c.job_id)
+    .select_from(_joined)
+    .where(_of_service, _waits, _may_be_woken)
+    .with_for_update(of=jobs, skip_locked=True)
+)
 # Those that were attempted least go first, so that one whose message is the cause does not hide the end of an outage.
 TRIAL = (
     select(outage_jobs.c.job_id)
@@ -51,6 +58,7 @@ TRIAL = (
     .where(_of_service, _waits, jobs.c.created_at > bindparam("after"))
     .order_by(jobs.c.attempts, jobs.c.id)
     .limit(1)
+    .with_for_update(of=jobs, skip_locked=True)
 )
 ANY_OPEN = select(outage_jobs.c.job_id).select_from(_joined).where(_of_service, text(OPEN)).limit(1)
 COUNT_WAKE = (
@@ -64,7 +72,7 @@ WAKE = (
     .values(due_at=bindparam("now"))
 )
 DELETE_ENDED = delete(outage_jobs).where(
-    _of_service, outage_jobs.c.job_id.not_in(select(jobs.c.id).where(text(OPEN)).scalar_subquery())
+    _of_service, ~exists().where(jobs.c.id == outage_jobs.c.job_id, text(OPEN)).correlate(outage_jobs)
 )
 
 
@@ -165,6 +173,14 @@ class Outages:
         Each process calls this about once a second.
         """
         responses, self._responses = self._responses, {}
+        try:
+            return self._wake(responses)
+        except StoreUnavailable:
+            for service, at in responses.items():
+                self._responses.setdefault(service, at)
+            raise
+
+    def _wake(self, responses: Mapping[str, float]) -> int:
         rows = self._store.rows(ALL)
         self._confirmed = frozenset(row["service"] for row in rows if row["confirmed"])
         if not rows:
