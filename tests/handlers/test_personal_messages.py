@@ -10,7 +10,10 @@ from datetime import timedelta
 import pytest
 
 from tests.handlers.test_incident_notices import FAILED, SUCCEEDED, Story, story
+from webhooks import rules
 from webhooks.incidents import Act
+from webhooks.monitor.alerts import Alert, Alerts
+from webhooks.registry import registry
 
 __all__ = ["story"]
 
@@ -243,3 +246,20 @@ def test_reply_about_the_recovery_of_a_message_that_was_taken_over(story: Story)
     story.work(300)
     assert [text.partition("\n")[0] for text in story.top_level] == ["Recovered: 2 refreshes"]
     assert story.replies[-1].startswith("Recovered: 2 closed")
+
+
+def test_problem_of_the_server_that_gets_worse(story: Story) -> None:
+    """A certificate that expires in a day alerts the person again, though its first alert shares a message."""
+    text = f'[[rule]]\nname = "Server"\non = ["WebhooksDrifted", "CertificateExpiring"]\nnotify = "{BEN}"'
+    story.rules = rules.parse(text, registry.actions)
+    alerts = Alerts(story.simulation.inbox)
+    for event_type in ("WebhooksDrifted", "CertificateExpiring"):
+        alerts.send(Alert(event_type, event_type, "Expires in 7 days"), story.now)
+        story.work(20)
+    # The monitor's own alerts are in the default channel as well.
+    (shared,) = (one for one in story.simulation.messages if "2 problems" in one.text)
+    story.at(60)
+    alerts.send(Alert("CertificateExpiring", "CertificateExpiring", "Expires in a day", level=2), story.now)
+    story.work(20)
+    (reply,) = (one.text for one in story.simulation.messages if one.thread_ts == shared.ts)
+    assert "Expires in a day" in reply

@@ -187,9 +187,10 @@ def _place(
 def _reply_in_group(
     context: Context, notice: NoticeRecord, group_id: int, wanted: Sequence[WantedNotice], change: Compose
 ) -> None:
-    """Send what the thread of the group's message should show of this incident: notes, ends of snoozes, reminders.
+    """Send what the thread of the group's message should show of this incident.
 
-    The table shows all else. One reminder is about all incidents of the group.
+    These are notes, the ends of snoozes, that it got worse, and reminders. The table shows all else.
+    One reminder is about all incidents of the group.
     """
     groups = context.inbox.notice_groups
     group = groups.get(group_id)
@@ -199,7 +200,7 @@ def _reply_in_group(
     reminders = [one for one in new if one.urgency == "repeat" and one.key.startswith("repeat ")]
     if reminders and notice.policy.repeat:
         groups.changed(group_id, context.job, remind_at=reminders[0].at, gap=notice.policy.repeat / 2)
-    own = [one for one in new if one.key.startswith(("end ", "note "))]
+    own = [one for one in new if one.key.startswith(("end ", "note ", "worse "))]
     shown = {**notice.shown, **dict.fromkeys((one.key for one in reminders), 1)}
     if reminders or own:
         Upkeep(context, replace(notice, shown=shown), Posted.from_dict(group.posted["message"])).reply(own, change)
