@@ -186,8 +186,12 @@ def pre_fork(server, worker):
 
 
 def starts_alone(worker):
-    """Return whether the process serves before rules and handlers are imported, which it does itself meanwhile."""
-    return isinstance(worker, SharingWorker) and worker.age == 1
+    """Return whether the process serves before rules and handlers are imported, which it does itself meanwhile.
+
+    A server with one process imports all before: else the master would do so when it replaces the process, perhaps with
+    handlers that were changed meanwhile, and an error in them would end a server that serves.
+    """
+    return isinstance(worker, SharingWorker) and worker.age == 1 and worker.cfg.workers > 1
 
 
 def complete_start(server):
@@ -228,7 +232,7 @@ def post_worker_init(worker):
         if starts_alone(worker):
             # An inbox that cannot be used ends the process before it serves.
             services.inbox.events  # noqa: B018 - opened
-            worker.start_in_background(lambda: start_alone(worker, services))
+            worker.start_in_background(lambda: start_alone(services))
         else:
             services.start_worker()
     except RuntimeError:
@@ -263,11 +267,8 @@ def post_worker_init(worker):
     worker.warming_up = warm_up_soon(worker.wsgi)
 
 
-def start_alone(worker, services):
+def start_alone(services):
     """Start the embedded worker while the process serves; what it imports is shared by all processes but this one."""
-    if worker.cfg.workers == 1:
-        # The master process imports nothing, so this one logs the warnings.
-        check_handlers(services)
     services.start_worker()
     services.import_parts()
     gc.freeze()

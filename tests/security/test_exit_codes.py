@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 import requests
 
 from tests.acceptance.test_load import children
-from tests.support.server import CREDENTIAL, serving, wait_for
+from tests.support.server import CREDENTIAL, Server, serving, wait_for
 from webhooks.config import environment
 from webhooks.inbox import Inbox
 
@@ -74,6 +76,33 @@ def test_children_of_handlers_do_not_hold_the_address(tmp_path: Path, name: str)
 def descendants(pid: int) -> list[int]:
     """Return the children that any thread of the process has started."""
     return [int(child) for one in Path(f"/proc/{pid}/task").glob("*/children") for child in one.read_text().split()]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_handler_that_is_broken_while_it_serves_ends_no_server(tmp_path: Path, processes: str) -> None:
+    """A process that replaces a killed one runs the handlers with which the server started."""
+    handlers = tmp_path / "handlers"
+    handlers.mkdir()
+    file = handlers / "mine.py"
+    file.write_text("from webhooks.registry import on\n")
+    (tmp_path / "rules.toml").write_text("")
+    more = {"WEB_CONCURRENCY": processes, "RULES_FILE": str(tmp_path / "rules.toml"), "HANDLERS_DIR": str(handlers)}
+    with serving(tmp_path, CREDENTIAL, **more) as server:
+        file.write_text("def\n")
+        for worker in (before := children(server.process.pid)):
+            os.kill(worker, signal.SIGKILL)
+        wait_for(lambda: set(children(server.process.pid)) - set(before), what="another process")
+        event = {"event_type": "WorkbookCreated", "resource_name": "Sales"}
+        wait_for(lambda: accepts(server, event), what="a response")
+        assert server.process.poll() is None
+
+
+def accepts(server: Server, event: dict[str, str]) -> bool:
+    """Return whether the server answers the event with 200."""
+    with suppress(requests.ConnectionError):
+        return requests.post(server.hook, json=event, timeout=10).status_code == 200
+    return False
 
 
 def test_server_that_cannot_start_ends(tmp_path: Path) -> None:
