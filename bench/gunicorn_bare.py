@@ -5,13 +5,15 @@ from __future__ import annotations
 import gc
 import runpy
 from pathlib import Path
+from typing import Any
+
+from webhooks.gunicorn.sharing_worker import SharingWorker
 
 _ours = runpy.run_path(str(Path(__file__).parent.parent / "gunicorn.conf.py"))
 # The settings disable it until the server is ready.
 gc.enable()
 for _name in (
     "bind",
-    "pre_fork",
     "child_exit",
     "workers",
     "worker_class",
@@ -26,3 +28,9 @@ for _name in (
     "logconfig_dict",
 ):
     globals()[_name] = _ours[_name]
+
+
+def pre_fork(server: Any, worker: Any) -> None:  # noqa: ARG001 - gunicorn counts the arguments
+    """Give the new process a free place among the connection counts, as the server's own settings do."""
+    worker.place = _ours["places"].pop() if _ours["places"] else 0
+    SharingWorker.connections[worker.place] = 0
