@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from webhooks.inbox.databases.errors import lost_session
+
 Row = dict[str, Any]
 
 
@@ -28,14 +30,32 @@ def execute(connection: Connection, statement: str, *values: Any) -> Any:
         else:
             flat.append(value)
     cursor = connection.connection.cursor()
-    cursor.execute(_sql(statement, connection.dialect.name, tuple(lengths)), tuple(flat))
+    try:
+        cursor.execute(_sql(statement, connection.dialect.name, tuple(lengths)), tuple(flat))
+    except Exception as error:
+        _discard_lost(connection, error)
+        raise
     return cursor
 
 
 def execute_many(connection: Connection, statement: str, many: Sequence[tuple[Any, ...]]) -> None:
     """Run a statement once for each of the tuples of values, if there are any."""
-    if many:
+    if not many:
+        return
+    try:
         connection.connection.cursor().executemany(_sql(statement, connection.dialect.name, ()), many)
+    except Exception as error:
+        _discard_lost(connection, error)
+        raise
+
+
+def _discard_lost(connection: Connection, error: Exception) -> None:
+    """Take the connection out of the pool if its session is lost, as SQLAlchemy does after its own statements.
+
+    Else it would be used again, or the pool would log a traceback while it tries to roll back.
+    """
+    if lost_session(error):
+        connection.invalidate(error)
 
 
 def _padded(values: list[Any]) -> list[Any]:
