@@ -315,6 +315,7 @@ def test_first_message_about_an_acknowledged_incident_has_no_old_replies(story: 
     assert story.replies == []
 
 
+@pytest.mark.second_stage
 def test_message_during_an_outage_of_tableau(story: Story) -> None:
     """If Tableau does not respond, the message is sent at once; owner, project and reason follow by an edit."""
     fault = story.simulation.inject(kind="html", status=503)

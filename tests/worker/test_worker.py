@@ -255,6 +255,7 @@ def test_dead_thread_is_replaced_and_its_job_retried(
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.second_stage
 def test_dead_dispatcher_is_replaced(
     inbox: Inbox,
     event: Callable[..., Event],
@@ -281,6 +282,7 @@ def test_dead_dispatcher_is_replaced(
     assert worker.alive()
 
 
+@pytest.mark.second_stage
 def test_heartbeat_keeps_a_long_job(inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]) -> None:
     """A handler may take several times its lease while its process lives."""
     seen: list[bool] = []
@@ -296,6 +298,7 @@ def test_heartbeat_keeps_a_long_job(inbox: Inbox, event: Callable[..., Event], w
     assert seen == [True]
 
 
+@pytest.mark.second_stage
 def test_hung_handler_loses_its_lease_and_its_thread_is_replaced(
     inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -422,6 +425,7 @@ def test_unavailable_inbox_is_logged_once(
     ]
 
 
+@pytest.mark.second_stage
 def test_urgent_job_runs_while_all_threads_hang(
     inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker]
 ) -> None:

@@ -49,6 +49,7 @@ def read_only(server: Server, url: str, *, on: bool) -> None:
         connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {'on' if on else 'off'}")
 
 
+@pytest.mark.second_stage
 def test_restart_refuses_at_once_and_goes_on(
     server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
 ) -> None:
@@ -121,6 +122,7 @@ def test_claims_read_the_first_jobs_of_a_backlog(
     assert "Sort" not in explained
 
 
+@pytest.mark.second_stage
 def test_frozen_server_refuses_in_time(
     server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
 ) -> None:
@@ -159,6 +161,7 @@ def test_database_down_at_start(server: Server, opened: Callable[..., Inbox], ev
     assert not box.events.receive(event()).duplicate
 
 
+@pytest.mark.second_stage
 def test_read_only_session_is_replaced(
     server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
 ) -> None:
@@ -197,6 +200,7 @@ def test_mistake_is_raised_and_its_connection_kept(server: Server, opened: Calla
     assert box.store.acknowledge("SELECT pg_backend_pid()", ()) == (first,)
 
 
+@pytest.mark.second_stage
 def test_pool_logs_nothing_while_the_database_is_down(
     server: Server, opened: Callable[..., Inbox], event: Callable[..., Event], caplog: pytest.LogCaptureFixture
 ) -> None:
