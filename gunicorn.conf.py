@@ -30,10 +30,17 @@ from webhooks.app import check_handlers  # noqa: E402 - needs the path above
 from webhooks.config import environment  # noqa: E402 - as above
 from webhooks.config.settings import Settings, load_environment, web_concurrency  # noqa: E402 - as above
 from webhooks.dashboard.warm_up import warm_up_soon  # noqa: E402 - as above
-from webhooks.gunicorn.migration import STOPPING, migrate  # noqa: E402 - as above
-from webhooks.gunicorn.processes import BootCode, child_processes, known_database, serving_flags  # noqa: E402 - as above
+from webhooks.gunicorn.migration import migrate  # noqa: E402 - as above
+from webhooks.gunicorn.processes import (  # noqa: E402 - as above
+    BootCode,
+    child_processes,
+    known_database,
+    serving_flags,
+    start_in_background,
+)
 from webhooks.gunicorn.reception import REQUEST_SECONDS  # noqa: E402 - as above
 from webhooks.gunicorn.sharing_worker import ABSENT, SUPPORTED, SharingWorker, choose_worker_class  # noqa: E402 - as above
+from webhooks.gunicorn.signals import repeat_early_signals, stop_claiming_at_sigterm  # noqa: E402 - as above
 from webhooks.observability import logs  # noqa: E402 - as above
 
 # Seconds in which a client must send its whole request; gunicorn's own worker waits so long for each part of it.
@@ -44,6 +51,8 @@ MAX_CONNECTIONS = 1000
 RESTART_SECONDS = 1
 # Seconds that running jobs get after the signal to stop; those that still run then are released for another worker.
 JOB_GRACE_SECONDS = 20
+# Seconds for the start of a process that is stopped meanwhile.
+START_SECONDS = 5
 # Seconds for the pages that are being prepared when the process ends.
 WARM_UP_SECONDS = 2
 
@@ -232,7 +241,7 @@ def post_worker_init(worker):
         if starts_alone(worker):
             # An inbox that cannot be used ends the process before it serves.
             services.inbox.events  # noqa: B018 - opened
-            worker.start_in_background(lambda: start_alone(services))
+            worker.starting = start_in_background(worker, lambda: start_alone(services))
         else:
             services.start_worker()
     except RuntimeError:
@@ -246,24 +255,8 @@ def post_worker_init(worker):
         raise
     # A client that sends a byte now and then must not use up the time of the jobs.
     worker.cfg.set("graceful_timeout", CLIENT_SECONDS + 2)
-    stop_requests = signal.getsignal(signal.SIGTERM)
-
-    def stop(number, frame):
-        first = worker.alive
-        stop_requests(number, frame)
-        if first:
-            worker.stopped_at = time.monotonic()
-            services.stop_claiming()
-
-    signal.signal(signal.SIGTERM, stop)
-    # As gunicorn sets it: no request is interrupted.
-    signal.siginterrupt(signal.SIGTERM, False)
-    # A signal that came before gunicorn replaced the master's handlers here is in this process's copy of the master's
-    # queue. Without it the process would be killed in the end, half a minute later.
-    queued = getattr(worker, "master_signals", None)
-    while queued is not None and not queued.empty():
-        if (number := queued.get()) in STOPPING:
-            os.kill(os.getpid(), number)
+    stop_claiming_at_sigterm(worker, services)
+    repeat_early_signals(worker)
     worker.warming_up = warm_up_soon(worker.wsgi)
 
 
@@ -281,8 +274,8 @@ def worker_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
         if hasattr(worker, "warming_up"):
             worker.warming_up.cancel()
             worker.warming_up.join(WARM_UP_SECONDS)
-        if starts_alone(worker):
-            worker.await_start()
+        if hasattr(worker, "starting"):
+            worker.starting.join(START_SECONDS)
         since = getattr(worker, "stopped_at", time.monotonic())
         worker.wsgi.extensions["webhooks"].stop(max(0.0, since + JOB_GRACE_SECONDS - time.monotonic()))
         # Not SIGTERM: a forked process has this one's handler of it, and the time to stop is over.

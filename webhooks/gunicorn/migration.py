@@ -13,11 +13,11 @@ from types import FrameType
 from typing import Any
 
 from webhooks.gunicorn.processes import known_database
+from webhooks.gunicorn.signals import STOPPING
 from webhooks.inbox.migrate import is_current
 
 # Seconds for a migration of the inbox.
 MIGRATION_SECONDS = 900
-STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 def migrate(server: Any, url: str) -> None:

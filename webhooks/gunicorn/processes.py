@@ -1,8 +1,9 @@
-"""Processes of one server: the memory that they share, the exit codes by which one ends all, and their children."""
+"""Processes of one server: what they share, exit codes by which one ends all, starts beside serving, and children."""
 
 from __future__ import annotations
 
 import multiprocessing
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -71,6 +72,24 @@ class BootCode(int):
         return int(self) == other and not self._has_served()
 
     __hash__ = int.__hash__
+
+
+def start_in_background(worker: Any, start: Callable[[], None]) -> threading.Thread:
+    """Run `start` in a thread while the worker's process serves, and return the thread; an error ends the process.
+
+    The process that replaces it starts in the ordinary way, which reports an error that is still there.
+    """
+
+    def run() -> None:
+        try:
+            start()
+        except Exception as error:  # noqa: BLE001 - see above
+            worker.log.error("Process stopping, its start failed: %s", " ".join(str(error).split()))  # noqa: TRY400
+            worker.alive = False
+
+    thread = threading.Thread(target=run, name="start", daemon=True)
+    thread.start()
+    return thread
 
 
 def child_processes() -> list[int]:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import errno
 import selectors
 import socket
-import threading
 import time
-from collections.abc import Callable, MutableSequence
+from collections.abc import MutableSequence
 from concurrent.futures import Future
 from contextlib import suppress
 from itertools import takewhile
@@ -35,8 +34,6 @@ ABSENT = 1_000_000
 # Seconds for a client to read the response and close, after which the connection is closed with what it still sends,
 # https://www.rfc-editor.org/rfc/rfc9112#section-9.6
 LINGER_SECONDS = 2.0
-# Seconds for the start of a process that is stopped meanwhile.
-START_SECONDS = 5.0
 # Seconds without accepting connections after the process had no file descriptor or memory for one.
 ACCEPT_PAUSE_SECONDS = 1.0
 # Seconds between two log lines about that.
@@ -69,30 +66,6 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
         self._lingering: dict[Any, float] = {}
         self._seats = max(1, self.cfg.threads // 2)
         self._accept_after = self._logged_at = 0.0
-        self._start: threading.Thread | None = None
-
-    # Start.
-
-    def start_in_background(self, start: Callable[[], None]) -> None:
-        """Run `start` in a thread while this process serves; if it raises an error, the process ends.
-
-        The process that replaces it starts in the ordinary way, which reports an error that is still there.
-        """
-
-        def run() -> None:
-            try:
-                start()
-            except Exception as error:  # noqa: BLE001 - see above
-                self.log.error("Process stopping, its start failed: %s", " ".join(str(error).split()))  # noqa: TRY400
-                self.alive = False
-
-        self._start = threading.Thread(target=run, name="start", daemon=True)
-        self._start.start()
-
-    def await_start(self) -> None:
-        """Wait until what runs in the background has started, at most `START_SECONDS`."""
-        if self._start is not None:
-            self._start.join(START_SECONDS)
 
     # Accept.
 
