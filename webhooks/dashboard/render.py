@@ -13,6 +13,7 @@ from markupsafe import Markup
 from webhooks.dashboard import charts
 from webhooks.dashboard.pages.assets import asset_path
 from webhooks.incidents.incident import OWN_KINDS
+from webhooks.incidents.wording import NOUNS
 from webhooks.text import escape_invisible
 from webhooks.views import formats, incident_wording
 
@@ -60,6 +61,7 @@ def _environment(finalize: Callable[[Any], Any]) -> Environment:
         "count": formats.count,
         "words": incident_wording,
         "own_kinds": OWN_KINDS,
+        "nouns": NOUNS,
         "charts": charts,
     }
     # Not `capitalize`, which would write Oauth.

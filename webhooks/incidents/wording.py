@@ -11,6 +11,9 @@ from webhooks.incidents.incident import OWN_KINDS, Cure, Incident, IncidentKind
 # The text of the act that closes the incident of content that was deleted in Tableau.
 CONTENT_DELETED = "the content was deleted"
 
+# The kinds of content that is refreshed; with an s for several.
+NOUNS: Mapping[str, str] = {"workbook": "workbook", "datasource": "data source", "flow": "flow"}
+
 STATES: Mapping[IncidentKind, str] = {
     "failing": "Failing",
     "missed": "Missed",

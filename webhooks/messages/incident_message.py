@@ -11,13 +11,12 @@ from webhooks.event_types import FLOW_RUN_FAILED
 from webhooks.incidents import Incident
 from webhooks.incidents.incident import OWN_KINDS
 from webhooks.incidents.reasons import ADVICE
-from webhooks.incidents.wording import CLOSED_STATES, STATES, count, describe, describe_cure, duration
+from webhooks.incidents.wording import CLOSED_STATES, NOUNS, STATES, count, describe, describe_cure, duration
 from webhooks.messages.incident_buttons import NO_ACTIONS, OPEN, Actions
 from webhooks.text import cut
 
 # Characters of a value from outside in a message; Tableau's names have at most 255.
 MAX_VALUE = 1000
-KINDS = {"workbook": "workbook", "datasource": "data source", "flow": "flow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def incident_message(
     `title` and `text` are a rule's own, with PLACEHOLDERS filled in. Times are in `zone` where the reader's is not
     known. Without a menu, the message's one link leads to the incident's page, if it has one.
     """
-    name, kind = cut(incident.resource_name or incident.resource_luid, MAX_VALUE), KINDS.get(incident.resource_kind, "")
+    name, kind = cut(incident.resource_name or incident.resource_luid, MAX_VALUE), NOUNS.get(incident.resource_kind, "")
     link = Link(details.link, "Open in Tableau") if details.link else None
     if details.page and not actions.menu:
         link = Link(details.page, OPEN)

@@ -8,18 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from webhooks.incidents.wording import count
+from webhooks.incidents.wording import NOUNS, count
 
 if TYPE_CHECKING:
     from webhooks.inbox import IncidentRecord
 
 # Incidents of one database, and incidents with the same reason, from which on they are shown as one.
 LEAST_OF_DATABASE, LEAST_OF_REASON = 3, 5
-NOUNS = {
-    "workbook": ("workbook", "workbooks"),
-    "datasource": ("data source", "data sources"),
-    "flow": ("flow", "flows"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +28,8 @@ class Cluster:
     def title(self) -> str:
         """The cause and the number of contents: `warehouse.acme.example: 11 data sources`."""
         kinds = {record.incident.resource_kind for record in self.records}
-        nouns = NOUNS.get(next(iter(kinds)), ("content", "contents")) if len(kinds) == 1 else ("content", "contents")
-        number = count(len(self.records), *nouns)
+        noun = NOUNS.get(kinds.pop(), "content") if len(kinds) == 1 else "content"
+        number = count(len(self.records), noun)
         return f"{self.database}: {number}" if self.database else f"{number} with the same reason"
 
     @property

@@ -19,6 +19,7 @@ from webhooks.cli.support.options import as_json
 from webhooks.clock import utc_now
 from webhooks.config.site import Site
 from webhooks.incidents import Act
+from webhooks.incidents.wording import NOUNS
 from webhooks.messages.failure_reason import failure_reason
 from webhooks.views.formats import duration
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from webhooks.inbox import IncidentRecord
 
 EVENT_PREFIX, INCIDENT_PREFIX = "event:", "incident:"
-NOUNS = {"workbook": "workbook", "datasource": "data source", "flow": "flow"}
 DEFAULT_WAIT = "10m"
 
 

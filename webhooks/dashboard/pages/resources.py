@@ -15,6 +15,7 @@ from webhooks.dashboard.filters import Filters, patterns
 from webhooks.dashboard.pages.frame import frame
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
+from webhooks.incidents.wording import NOUNS
 from webhooks.views.formats import duration
 from webhooks.views.freshness import promises
 
@@ -55,10 +56,7 @@ def show(visit: Visit) -> Page:
         "presets": [
             ("all", PATH, not filters),
             ("failing", f"{PATH}?view=failing", filters.one("view") == "failing"),
-            *(
-                (f"{kind}s".replace("datasource", "data source"), f"{PATH}?kind={kind}", filters.one("kind") == kind)
-                for kind in ("workbook", "datasource", "flow")
-            ),
+            *((f"{noun}s", f"{PATH}?kind={kind}", filters.one("kind") == kind) for kind, noun in NOUNS.items()),
         ],
         "found": found,
         "failing": visit.inbox.resource_lists.current_incidents(found, OPEN),
