@@ -31,8 +31,8 @@ API paths begin with `/api/v1`, commands with `flask`; `agents` has the names of
 WHO_HEAD = """
 ## Permissions and rows
 
-There are no roles in Slack, by links, by SMS and in PagerDuty: people who have the message may act. Only Refresh again
-requires an operator.
+Slack, links, SMS and PagerDuty have no roles: people who have the message may act. Only Refresh again requires an
+operator.
 """
 WHO_FOOT = """
 Without `ADMIN_PASSWORD`, programs on the server's own machine act as its browsers do: as `local` from `page ADDRESS`.

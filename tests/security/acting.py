@@ -64,6 +64,7 @@ WORDS = {
     "webhooks delete": "@",
     "tokens create": "--name report",
     "sessions end": "$",
+    "sessions end --all": "",
     "rules activate": "",
     "incidents import": "",
     "inbox vacuum": "",

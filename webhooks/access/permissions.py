@@ -14,8 +14,8 @@ from webhooks.access.visitors import ROLES, Role
 class Permission:
     """An act, which `role` permits on pages, by the API and for agents. One on `everything` needs no limits as well.
 
-    `on` is the subject of its row of the audit log: words in capitals are replaced. `rows` are the acts in the audit
-    log; of several, those that were done. `commands` are those of `flask`, `buttons` the labels in messages in Slack,
+    `on` is the subject of its row of the audit log: words in capitals are replaced. `audit` has the acts in the audit
+    log if they have other names. `commands` are those of `flask`, `buttons` the labels in messages in Slack,
     `messengers` the names of other ways from messages.
     """
 
@@ -116,7 +116,14 @@ PERMISSIONS = {
             everything=True,
             commands=("sessions end",),
         ),
-        Permission("sign out all", "admin", "end all sessions", "pages", everything=True),
+        Permission(
+            "sign out all",
+            "admin",
+            "end all sessions",
+            "pages",
+            everything=True,
+            commands=("sessions end --all",),
+        ),
         # On the command line only.
         Permission(
             "activate rules",
