@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from flask import Response, redirect
@@ -11,8 +12,24 @@ from webhooks.dashboard.browser_name import browser_name
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
 from webhooks.inbox.access.sign_ins import SESSION_SECONDS
+from webhooks.views.formats import count
 
 MAX_NAME = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person who signs in, with the role and its limits.
+
+    `known_as` is a name that the person cannot change, for the audit log; `subject` is the same in each of their
+    sessions.
+    """
+
+    name: str
+    role: str
+    scope: str = "{}"
+    known_as: str = ""
+    subject: str = ""
 
 
 def show(visit: Visit) -> Page:
@@ -34,39 +51,25 @@ def sign_in(visit: Visit) -> Page | Response:
     if not visitors.check_password(visit.services, address, password):
         visit.services.inbox.audit.record(by=name, origin=f"page {address}", act="sign-in refused", subject="pages")
         return _form(visit, visit.back("/"), "The password is wrong.", 401)
-    return start_session(visit, name, "admin", "{}", visit.back("/"))
+    return start_session(visit, Person(name, "admin"), visit.back("/"))
 
 
-def start_session(
-    visit: Visit,
-    name: str,
-    role: str,
-    scope: str,
-    there: str,
-    *,
-    known_as: str = "",
-    subject: str = "",
-    seconds: float = SESSION_SECONDS,
-) -> Response:
-    """Start a session and lead to a path.
-
-    `known_as` is a name that the person cannot change, for the audit log; `subject` is the same in each of their
-    sessions.
-    """
+def start_session(visit: Visit, person: Person, there: str, *, seconds: float = SESSION_SECONDS) -> Response:
+    """Start a session and lead to a path."""
     settings, address = visit.services.settings, visitors.client_address(visit.request)
     sign_ins, secret = visit.services.inbox.sign_ins, settings.session_secret
     value = sign_ins.start(
-        name=name,
-        role=role,
+        name=person.name,
+        role=person.role,
         address=address,
         password=secret,
-        scope=scope,
-        subject=subject,
+        scope=person.scope,
+        subject=person.subject,
         browser=browser_name(visit.request.headers.get("User-Agent", "")),
         seconds=seconds,
     )
     visit.services.inbox.audit.record(
-        by=name, origin=f"page {address}", act="sign in", subject="pages", details=known_as
+        by=person.name, origin=f"page {address}", act="sign in", subject="pages", details=person.known_as
     )
     response: Response = redirect(there, 303)  # type: ignore[assignment]
     response.set_cookie(
@@ -93,7 +96,7 @@ def sign_out(visit: Visit) -> Response:
 def sign_out_all(visit: Visit) -> Response:
     """End all sessions of everyone."""
     number = visit.whole.sign_ins.end_all()
-    visit.record("sign out all", "pages", f"{number} sessions")
+    visit.record("sign out all", "pages", count(number, "session"))
     return _leave(visit)
 
 

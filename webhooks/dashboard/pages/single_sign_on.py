@@ -11,7 +11,7 @@ from werkzeug.exceptions import NotFound
 from webhooks.access import visitors
 from webhooks.access.openid import Identity, Provider
 from webhooks.access.sign_in_attempt import ATTEMPT_SECONDS, Attempt, SignInFailed
-from webhooks.dashboard.pages.login import refuse, start_session
+from webhooks.dashboard.pages.login import Person, refuse, start_session
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit, own_path
 from webhooks.services import Services
@@ -57,39 +57,36 @@ def finish(visit: Visit) -> Page | Response:
     try:
         if not sign_ins.use_once(attempt.derived("state")):
             raise SignInFailed("This sign-in was finished before. Sign in again.")  # noqa: TRY301 - as the others
-        person = provider.identify(attempt, answer)
-        name = visit.services.redact(person.name)
-        role = visit.services.active_rules.rules.access.role_of(person.groups, person.email)
+        identity = provider.identify(attempt, answer)
+        name = visit.services.redact(identity.name)
+        role = visit.services.active_rules.rules.access.role_of(identity.groups, identity.email)
         if role is None:
-            raise SignInFailed(_without_role(person))  # noqa: TRY301 - as the others
+            raise SignInFailed(_without_role(identity))  # noqa: TRY301 - as the others
     except SignInFailed as error:
         sign_ins.record_failure(address)
         reason = visit.services.redact(str(error))
         audit = visit.services.inbox.audit
         audit.record(by=name, origin=f"page {address}", act="sign-in refused", subject="pages", details=reason)
         return refuse(visit, reason, 403)
-    scope, known_as = Limits(role.sites, role.projects).as_text(), f"{person.subject} at the identity provider"
     settings = visit.services.settings
-    response = start_session(
-        visit,
+    person = Person(
         name,
         role.role,
-        scope,
-        own_path(there, "/"),
-        known_as=known_as,
-        subject=f"{settings.oidc_issuer} {person.subject}",
-        # The role is that of the groups at this time: it is looked up again by the next sign-in.
-        seconds=settings.oidc_session_hours * 3600,
+        Limits(role.sites, role.projects).as_text(),
+        known_as=f"{identity.subject} at the identity provider",
+        subject=f"{settings.oidc_issuer} {identity.subject}",
     )
+    # The role is that of the groups at this time: it is looked up again by the next sign-in.
+    response = start_session(visit, person, own_path(there, "/"), seconds=settings.oidc_session_hours * 3600)
     response.delete_cookie(_name(visit), path="/", secure=visitors.is_https(visit.request), httponly=True)
     return response
 
 
-def _without_role(person: Identity) -> str:
-    groups = ", ".join(cut(group, 60) for group in person.groups[:MOST_LISTED])
+def _without_role(identity: Identity) -> str:
+    groups = ", ".join(cut(group, 60) for group in identity.groups[:MOST_LISTED])
     listed = f"The provider names these groups: {groups}." if groups else "The provider names no groups."
-    email = f" The verified e-mail address is {person.email}." if person.email else ""
-    return f"{person.name} has no role here: no entry of [[access.roles]] in the rules matches. {listed}{email}"
+    email = f" The verified e-mail address is {identity.email}." if identity.email else ""
+    return f"{identity.name} has no role here: no entry of [[access.roles]] in the rules matches. {listed}{email}"
 
 
 def _provider(visit: Visit) -> Provider:
