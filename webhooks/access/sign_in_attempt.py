@@ -45,6 +45,6 @@ class Attempt:
             age = now - float(began)
         except (ValueError, TypeError, OverflowError, RecursionError):
             raise SignInFailed("The cookie of this sign-in is not one of this server. Sign in again.") from None
-        if not 0 <= age + LEEWAY_SECONDS <= ATTEMPT_SECONDS + LEEWAY_SECONDS:
+        if not -LEEWAY_SECONDS <= age <= ATTEMPT_SECONDS:
             raise SignInFailed("The sign-in took more than ten minutes. Sign in again.")
         return str(there)

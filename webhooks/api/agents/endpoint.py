@@ -76,9 +76,9 @@ def _call_tool(call: Call, asked: protocol.Request) -> dict[str, Any]:
     try:
         given = arguments if isinstance(arguments, dict) else {"arguments": arguments}
         text, failed = tool.run(call, parse(tool.takes, given)), False
-    except (Refused, UnknownIncident) as error:
-        # The agent reads it, and can correct the call.
+    # The agent reads the error, and can correct the call.
+    except Refused as error:
         text, failed = str(error), True
-        if isinstance(error, UnknownIncident):
-            text = f"{text}. Call whats_wrong for those that are open."
+    except UnknownIncident as error:
+        text, failed = f"{error}. Call whats_wrong for those that are open.", True
     return {"content": [{"type": "text", "text": text}], "isError": failed}

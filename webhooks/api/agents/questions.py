@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from webhooks.inbox.resources.lists import RefreshedContent
 
 MAX_ITEMS = 20
-# Characters of a word up to which a name is not similar because it contains the word.
+# Words of up to this many characters are in too many names to find a similar one.
 MIN_WORD = 3
 WILDCARDS = "*?!"
 KNOWN_TYPES = {*RULE_EVENT_TYPES, *MONITOR_EVENT_TYPES, *WATCH_EVENT_TYPES}

@@ -37,7 +37,6 @@ def dismiss(*, event_ids: tuple[int, ...], since: datetime | None, yes: bool, as
     dead = dead_jobs(inbox, since, get_events(event_ids) if event_ids else None)
     if len(dead) > MANY and not yes:
         require_consent(f"Dismiss {count(len(dead), 'dead job')}?")
-    records = {record.event.id or 0: record for record, _ in dead}
     if dead:
         named = f" of events {', '.join(map(str, event_ids))}" if event_ids else ""
         application.record("dismiss", "dead letters", f"{count(len(dead), 'job')}{named}")
@@ -45,6 +44,6 @@ def dismiss(*, event_ids: tuple[int, ...], since: datetime | None, yes: bool, as
     for start in range(0, len(dead), BATCH):
         dismissed += inbox.dead_letters.dismiss([job_id for _, job_id in dead[start : start + BATCH]])
     click.echo(f"Dismissed {count(dismissed, 'dead job')}." if dead else "There are no dead jobs.", err=as_json)
-    for event_id in records if as_json else ():
+    for event_id in dict.fromkeys(record.event.id or 0 for record, _ in dead) if as_json else ():
         if current := application.find_event(event_id):
             terminal.print_json(event_object(current, application.redact))
