@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import func, select
 
 from bench.burst import await_messages, failed_refreshes, send, simulated_server
 from simulator import Config, running
+from tests.support import server
 from tests.support.databases import url
 from webhooks.inbox import Inbox
 from webhooks.inbox.jobs.tables import jobs, outage_jobs
@@ -18,15 +19,7 @@ from webhooks.job import JobState
 __all__ = ["url"]
 
 FAILURES = 24
-DEADLINE = 120.0
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds; fail after the deadline."""
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+wait_for = partial(server.wait_for, seconds=120)
 
 
 def test_all_messages_are_sent_after_an_outage_in_which_a_process_is_killed(
@@ -42,18 +35,18 @@ def test_all_messages_are_sent_after_an_outage_in_which_a_process_is_killed(
             send(port, events)
             # All have failed twice, so the next wait is 30 s.
             failed = select(func.count()).where(outage_jobs.c.job_id == jobs.c.id, jobs.c.attempts >= 3)
-            wait_until(lambda: box.store.scalar(failed) == FAILURES)
+            wait_for(lambda: box.store.scalar(failed) == FAILURES)
             (outage,) = box.outages.list()
             assert outage.service == "slack"
             assert not site.world.slack.messages
             master.children()[0].kill()
-            wait_until(lambda: len(master.children()) == 2)
+            wait_for(lambda: len(master.children()) == 2)
             site.world.faults.remove()
             await_messages(site, FAILURES)
             sent = {message.channel for message in site.world.slack.messages}
             done = select(func.count()).where(jobs.c.state == JobState.DONE, jobs.c.rule.is_not(None))
-            wait_until(lambda: box.store.scalar(done) == FAILURES)
+            wait_for(lambda: box.store.scalar(done) == FAILURES)
             assert len(sent) == FAILURES
             assert box.store.scalar(select(func.count()).where(jobs.c.state == JobState.DEAD)) == 0
             assert box.store.scalar(select(func.count()).where(outage_jobs.c.wakes > 0)) > 0
-            wait_until(lambda: not box.outages.list())
+            wait_for(lambda: not box.outages.list())

@@ -47,7 +47,7 @@ def take_budget(context: Context, notifier: Notifier, operation: Operation, to: 
 def observed(
     context: Context, notifier: Notifier, to: str | None, operation: Operation | None = None
 ) -> Iterator[None]:
-    """Note by a call of the notifier whether its service works; if not, the error names the service.
+    """Record by the outcome of a call whether the notifier's service works; if not, the error names the service.
 
     `operation` is what was counted against the limits; a call that was not processed does not count. None: nothing was
     counted, and perhaps there was no call, so success shows nothing.

@@ -64,7 +64,7 @@ def look_up_with_job(context: Context) -> Lookup:
         except BaseException as error:  # noqa: BLE001 - raised where the job is needed
             found.set_exception(error)
 
-    # The ids of log lines come from this thread's context.
+    # The ids of log lines come from this thread's context. An executor's thread would delay the end of the process.
     thread = Thread(target=copy_context().run, args=(find,), name="look-up", daemon=True)
     thread.start()
     try:

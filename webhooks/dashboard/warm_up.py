@@ -35,7 +35,7 @@ def warm_up(app: Flask) -> None:
     services: Services = app.extensions["webhooks"]
     try:
         # The start of the server decides whether the inbox may be opened.
-        if "inbox" not in vars(services) or not services.inbox.sign_ins.anyone():
+        if "inbox" not in vars(services) or not services.inbox.sign_ins.any_sessions():
             return
         # Imported here: with templates they take memory, and time that the start of the server needs.
         from webhooks.access.visitors import LOCAL_NAME, Visitor  # noqa: PLC0415 - see above

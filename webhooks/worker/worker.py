@@ -144,7 +144,7 @@ class Worker:
             try:
                 work = self._inbox.jobs.work()
                 more = work.urgent and self._claim_urgent()
-                if self._wake_incidents():
+                if self._wake_due():
                     more, work = True, self._inbox.jobs.work()
                 more |= self._plan_and_claim(work)
                 self._last_round = time.monotonic()
@@ -162,7 +162,7 @@ class Worker:
             else:
                 self._inbox.news.wait(self._pacing.pause(began, time.monotonic(), POLL_SECONDS))
 
-    def _wake_incidents(self) -> bool:
+    def _wake_due(self) -> bool:
         """Plan what has become due by time alone, about once a second; return whether there was something."""
         now = time.monotonic()
         if now < self._woken_at + POLL_SECONDS:
@@ -198,8 +198,9 @@ class Worker:
                 plan = 0
         held = self._claims.count(self._normal)
         room = self._pacing.room(held)
+        has_to_wait = work.unplanned and not may_plan
         if not (work.unplanned and plan) and not (work.due and room > 0):
-            return not may_plan
+            return has_to_wait
         planned, jobs = self._inbox.jobs.plan_and_claim(
             self.name,
             self._planner,
@@ -215,7 +216,7 @@ class Worker:
             self._claims.add(job, self._normal, now)
         log.debug("Round: planned=%d claimed=%d", planned, len(jobs))
         self._pacing.planned(now, planned, PLAN_LIMIT)
-        return planned > 0 or len(jobs) > 0 or not may_plan
+        return planned > 0 or len(jobs) > 0 or has_to_wait
 
     # Each job thread runs one job after the other.
 

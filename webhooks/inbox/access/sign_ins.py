@@ -187,8 +187,8 @@ class SignIns:
         ]
         return sorted(found, key=lambda session: session.seen_at, reverse=True)
 
-    def anyone(self) -> bool:
-        """Return whether someone is signed in, or was signed in last."""
+    def any_sessions(self) -> bool:
+        """Return whether a session is stored; one that has expired is stored until the next sign-in."""
         return self._store.scalar(select(page_sessions.c.key).limit(1)) is not None
 
     def end_session(self, session_id: str, owner: Owner | None = None) -> bool:

@@ -12,7 +12,9 @@ SIZE = HOLDERS.stop
 
 
 class KnownDatabase:
-    """The existence of the database; for a SQLite file also its identity, its newest event, and known damage.
+    """The existence of the database, and the process that plans while there are many events.
+
+    For a SQLite file also its identity, its newest event, and known damage.
 
     A process that starts late, or in place of a dead one, compares what it finds with what the others know. `values`
     are `SIZE` integers in memory that these processes share; without them they belong to this process.

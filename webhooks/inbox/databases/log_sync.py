@@ -22,7 +22,7 @@ class LogSync:
 
     A connection with `synchronous=NORMAL` commits without `fsync`, https://sqlite.org/pragma.html#pragma_synchronous,
     and `sync` then does what FULL does within the commit. When it returns, everything is on disk that any process
-    committed before, so also what the own transaction read:
+    committed before, including what this process's transaction has read:
 
     - All commits are in one file in their order, and the sync is one of the whole file.
     - If another process has moved them into the database meanwhile, and perhaps restarted the log, it has synced both

@@ -50,8 +50,8 @@ def insert_act(
     until = f"until {act.until:%Y-%m-%d %H:%M} UTC" if act.until else ""
     details = "; ".join(filter(None, [until, act.text, act.job_luid and f"Tableau job {act.job_luid}"]))
     if origin is not None:
-        row = {"act": act.kind, "subject": f"incident {incident_id}", "details": details}
-        append(store, connection, by=act.by, origin=origin, **row)
+        subject = f"incident {incident_id}"
+        append(store, connection, by=act.by, origin=origin, act=act.kind, subject=subject, details=details)
     return int(connection.execute(insert(acts).values(values)).inserted_primary_key[0])  # type: ignore[index]
 
 

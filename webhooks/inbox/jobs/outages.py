@@ -204,15 +204,15 @@ class Outages:
             .scalar_subquery()
         )
         query = select(outages.c.service, outages.c.since, waiting.label("waiting")).where(outages.c.confirmed == 1)
+        query = query.order_by(outages.c.since)
 
         def read(connection: Connection) -> Sequence[OutageRecord]:
             now = self._store.now(connection)
             rows = connection.execute(query, {"now": now}).mappings()
-            found = [
+            return [
                 OutageRecord(row["service"], from_timestamp(self._store.to_wall(row["since"])), row["waiting"])
                 for row in rows
             ]
-            return sorted(found, key=lambda record: record.since)
 
         return self._store.read(read)
 
