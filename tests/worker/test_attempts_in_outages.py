@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -11,7 +12,7 @@ from notifiers import NotifierError
 from tests.support.databases import NOTIFY, Clock
 from webhooks.event import Event
 from webhooks.inbox import Inbox
-from webhooks.job import Job, JobState
+from webhooks.job import Job, JobState, NewJob
 from webhooks.worker.attempt import Attempts, Ending
 
 
@@ -22,31 +23,36 @@ def unavailable() -> NotifierError:
     return error
 
 
-def test_attempt_that_was_made_in_addition_is_free(
-    url: str, opened: Callable[..., Inbox], clock: Clock, event: Callable[..., Event]
-) -> None:
-    """It changes neither the number of attempts nor the time of the next one, even if it is the last attempt."""
-    box = opened(url, clock=clock)
-    errors: list[Exception] = []
+@dataclass
+class Failing:
+    """Jobs whose attempts fail."""
 
-    def run(job: Job, still_mine: Callable[[], bool]) -> None:
-        if errors:
-            raise errors.pop()
+    box: Inbox
+    error: Exception = field(default_factory=unavailable)
 
-    attempts = Attempts(box, run, threading.Event())
-
-    def attempt() -> tuple[Job, Ending]:
-        (job,) = box.jobs.claim("a worker", 1, 30.0)
+    def attempt(self) -> tuple[Job, Ending]:
+        """Run a job that is due, and return it with the end of the attempt."""
+        attempts = Attempts(self.box, self._run, threading.Event())
+        (job,) = self.box.jobs.claim("a worker", 1, 30.0)
         ending = attempts.run(job, lambda: True)
         assert ending is not None
         attempts.settle(job, ending)
         return job, ending
 
+    def _run(self, _job: Job, _still_mine: Callable[[], bool]) -> None:
+        raise self.error
+
+
+def test_attempt_that_was_made_in_addition_is_free(
+    url: str, opened: Callable[..., Inbox], clock: Clock, event: Callable[..., Event]
+) -> None:
+    """It changes neither the number of attempts nor the time of the next one."""
+    box = opened(url, clock=clock)
+    failing = Failing(box)
     box.events.receive(event())
     box.events.plan(lambda _: [NOTIFY])
     for number, wait in enumerate((1, 5, 30, 180), 1):
-        errors.append(unavailable())
-        job, ending = attempt()
+        job, ending = failing.attempt()
         assert (job.attempts, ending.outcome, ending.service) == (number, "retry", "slack")
         assert ending.seconds == pytest.approx(0.95 * wait, rel=0.06)
         if number < 4:
@@ -55,20 +61,53 @@ def test_attempt_that_was_made_in_addition_is_free(
     for _ in range(3):
         clock.forward(20)
         assert box.outages.wake() == 1
-        errors.append(unavailable())
-        job, again = attempt()
+        job, again = failing.attempt()
         assert (again.outcome, again.free) == ("wait", True)
         assert clock.seconds + again.seconds == pytest.approx(due_at, abs=0.1)
     assert (job.attempts, job.max_attempts) == (7, NOTIFY.max_attempts + 2)
     # The schedule goes on with its next wait.
     clock.seconds = due_at
-    errors.append(unavailable())
-    assert attempt()[1].seconds == pytest.approx(0.95 * 900, rel=0.06)
+    assert failing.attempt()[1].seconds == pytest.approx(0.95 * 900, rel=0.06)
     # Any other error in such an attempt counts.
     clock.forward(20)
     assert box.outages.wake() == 1
-    errors.append(NotifierError("Slack: channel_not_found", permanent=True))
-    assert attempt()[1].state is JobState.DEAD
+    failing.error = NotifierError("Slack: channel_not_found", permanent=True)
+    assert failing.attempt()[1].state is JobState.DEAD
+
+
+def test_last_attempt_of_the_schedule_dead_letters_the_job(
+    url: str, opened: Callable[..., Inbox], clock: Clock, event: Callable[..., Event]
+) -> None:
+    """Attempts in addition to the schedule, also after the last but one, do not add any to it."""
+    box = opened(url, clock=clock)
+    failing = Failing(box)
+    box.events.receive(event())
+    box.events.plan(lambda _: [NewJob("job", "notify", max_attempts=4)])
+    for _ in range(3):
+        _, ending = failing.attempt()
+        due_at = clock.seconds + ending.seconds
+        if ending.seconds > 20:
+            clock.forward(20)
+            assert box.outages.wake() == 1
+            assert failing.attempt()[1].free
+        clock.seconds = due_at
+    job, ending = failing.attempt()
+    assert (job.attempts, ending.state) == (5, JobState.DEAD)
+
+
+def test_first_waits_are_longer_while_the_outage_is_known(
+    url: str, opened: Callable[..., Inbox], clock: Clock, event: Callable[..., Event]
+) -> None:
+    """Once the calls of two jobs have failed, their next wait is 30 s instead of 5 s."""
+    box = opened(url, clock=clock)
+    failing = Failing(box)
+    for _ in range(2):
+        box.events.receive(event())
+    box.events.plan(lambda _: [NOTIFY])
+    assert [failing.attempt()[1].seconds <= 1 for _ in range(2)] == [True, True]
+    assert box.outages.wake() == 0
+    clock.forward(1.1)
+    assert failing.attempt()[1].seconds == 30
 
 
 def test_unavailable_is_what_every_message_would_meet() -> None:

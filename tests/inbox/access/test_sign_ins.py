@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from sqlalchemy import text
 
 from tests.support.databases import Clock
+from webhooks.errors import StoreUnavailable
 from webhooks.inbox import Inbox
 from webhooks.inbox.access.sign_ins import (
     MAX_FAILURES,
@@ -52,6 +54,25 @@ def test_use_of_a_session_is_stored_now_and_then(url: str, opened: Callable[...,
     assert 300 <= (used.seen_at - used.created_at).total_seconds() < 320
     clock.forward(SESSION_SECONDS)
     assert sign_ins.sessions() == []
+
+
+def test_session_is_found_while_nothing_can_be_stored(
+    url: str, opened: Callable[..., Inbox], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only one request in a minute tries to store that the session is in use, because it may have to wait."""
+    box = opened(url, clock=clock)
+    value = box.sign_ins.start(name="Ann", role="viewer", address="10.0.0.7", password=SECRET)
+    clock.forward(SEEN_SECONDS)
+    tries = []
+
+    def fail(statement: object) -> None:
+        tries.append(statement)
+        raise StoreUnavailable("locked")
+
+    monkeypatch.setattr(box.store, "execute", fail)
+    assert box.sign_ins.find(value, SECRET)
+    assert box.sign_ins.find(value, SECRET)
+    assert len(tries) == 1
 
 
 def test_failures_are_counted_by_account(url: str, opened: Callable[..., Inbox], clock: Clock) -> None:

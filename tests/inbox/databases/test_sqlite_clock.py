@@ -96,18 +96,20 @@ def test_reboot_makes_the_jobs_of_dead_workers_due(
 
 
 def test_outage_ends_after_a_reboot(box: Inbox, tmp_path: Path, clock: Clock, event: Callable[..., Event]) -> None:
-    """An outage that began in the future by the new wall clock ends at the next response, and its jobs are due."""
-    box.events.receive(event())
+    """An outage that began in the future by the new wall clock has a trial at once, and ends at the next response."""
+    for _ in range(2):
+        box.events.receive(event())
     box.events.plan(lambda _: [NOTIFY])
-    (job,) = box.jobs.claim("me", 1, 30)
-    box.outages.postpone("slack", job, 7200, "unavailable", free=False)
+    for job in box.jobs.claim("me", 2, 30):
+        box.outages.postpone("slack", job, 7200, "unavailable", free=False)
     box.store.write(lambda connection: connection.execute(text("UPDATE clock SET boot = 'previous'")))
     box.close()
     clock.seconds = 1000.0
     with process(tmp_path, clock) as rebooted:
-        rebooted.outages.responded("slack")
-        assert rebooted.outages.wake() == 1
-        assert len(rebooted.jobs.claim("new", 5, 30)) == 1
+        for _ in range(2):
+            assert rebooted.outages.wake() == 1
+            assert len(rebooted.jobs.claim("new", 5, 30)) == 1
+            rebooted.outages.responded("slack")
 
 
 def test_command_leaves_leases_of_another_boot_alone(

@@ -14,7 +14,7 @@ from tests.support.databases import Clock, some_event
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox import Inbox
 from webhooks.inbox.jobs.outages import Outage
-from webhooks.inbox.jobs.tables import jobs, outages
+from webhooks.inbox.jobs.tables import jobs, outage_jobs, outages
 from webhooks.job import OPEN_STATES, Job, NewJob
 
 START = 1_795_600_000.0
@@ -166,6 +166,32 @@ def test_schedule_of_a_job_is_kept_if_the_outage_does_not_end(service: Service) 
     assert not service.known
 
 
+def test_first_waits_are_longer_while_the_outage_is_known(service: Service) -> None:
+    """Trials are made more often than a job retries by itself, so the schedule's wait of 5 s lasts 30 s."""
+    service.fails_until = 1e9
+    service.add(3)
+    service.run(40)
+    for failures in service.failures.values():
+        assert [later - earlier for earlier, later in pairwise(failures)] == pytest.approx([1, 30], abs=0.2)
+
+
+def test_old_job_makes_no_trial(service: Service, clock: Clock) -> None:
+    """After a day, a limit of the service would cost it an attempt, so a younger one tries the service."""
+    service.add(2)
+    box = service.boxes[0]
+    for job in box.jobs.claim("a worker", 2, 30.0):
+        box.outages.postpone("slack", job, 100_000, "unavailable", free=False)
+    clock.forward(86_401)
+    assert box.outages.wake() == 0
+    service.add(1)
+    (young,) = box.jobs.claim("a worker", 1, 30.0)
+    box.outages.postpone("slack", young, 100, "unavailable", free=False)
+    clock.forward(31)
+    assert box.outages.wake() == 1
+    (tried,) = box.jobs.claim("a worker", 3, 30.0)
+    assert tried.id == young.id
+
+
 def test_one_message_that_the_service_cannot_handle_changes_little(service: Service) -> None:
     """It is tried a few times more, while others are sent; these are not delayed, and no outage is shown."""
     service.poisoned.add(1)
@@ -263,6 +289,29 @@ def test_only_what_waits_for_the_service_is_woken(service: Service, clock: Clock
     (last,) = box.jobs.claim("a worker", 9, 30.0)
     assert last.id == 1
     box.jobs.finish(last)
+
+
+def test_finished_jobs_are_forgotten(service: Service, clock: Clock) -> None:
+    """A replayed job has no schedule of an earlier outage, and the next outage has its own jobs only."""
+    service.add(2)
+    box = service.boxes[0]
+    for job in box.jobs.claim("a worker", 2, 30.0):
+        box.outages.postpone("slack", job, 1000, "unavailable", free=False)
+    clock.forward(10)
+    box.outages.responded("slack")
+    assert box.outages.wake() == 2
+    first, second = box.jobs.claim("a worker", 2, 30.0)
+    assert box.outages.early("slack", first) == 990
+    box.dead_letters.dead_letter(first, "unavailable")
+    box.jobs.finish(second)
+    assert box.dead_letters.requeue_jobs([first.id]) == 1
+    (replayed,) = box.jobs.claim("a worker", 2, 30.0)
+    box.jobs.postpone(replayed, 1, "limit")
+    clock.forward(1)
+    (replayed,) = box.jobs.claim("a worker", 2, 30.0)
+    assert box.outages.early("slack", replayed) == 0
+    box.outages.postpone("slack", replayed, 1000, "unavailable", free=False)
+    assert [row["job_id"] for row in box.store.rows(select(outage_jobs.c.job_id))] == [first.id]
 
 
 def test_response_from_before_the_outage_does_not_end_it(service: Service, clock: Clock) -> None:

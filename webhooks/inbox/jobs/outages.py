@@ -241,7 +241,7 @@ class Outages:
             outage, now = self._begin(connection, service), self._store.now(connection)
             if outage is None or now < outage.trial_at:
                 return 0
-            # An older one would use up its attempts.
+            # A limit that makes an older one wait would cost it an attempt.
             after = self._store.to_wall(now) - FREE_WAITS.total_seconds()
             ids = connection.execute(TRIAL, {"of": service, "now": now, "after": after}).scalars().all()
             if ids:
