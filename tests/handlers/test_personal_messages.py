@@ -99,7 +99,7 @@ TIMELINES = (
         TWO_RULES + 'mention = "here"',
     ),
     Timeline(
-        "an escalation is no part of an opening",
+        "an escalation does not join the message of an opening",
         ((0, "fail A"), (30, "fail B"), (60, "fail B"), (80, "fail C")),
         ("Failing: A", "Failing: B"),
         TWO_RULES.removesuffix(f'"{BEN}"\n') + f'{{ to = "{BEN}", failures = 2 }}',

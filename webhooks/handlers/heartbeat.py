@@ -17,7 +17,7 @@ LATEST = timedelta(seconds=60)
 CONNECT, READ, TOTAL = 5.0, 10.0, 15.0
 
 
-@action(HEARTBEAT, in_rules=False, max_attempts=3)
+@action(HEARTBEAT, in_rules=False)
 def heartbeat(context: Context) -> None:
     """Send a GET request. Raises Skip if the event is late, or if the request fails: the other side notices that.
 

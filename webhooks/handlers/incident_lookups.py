@@ -1,4 +1,4 @@
-"""Look up in Tableau what a message about an incident shows in addition to the content itself."""
+"""Complete the details of an incident, which its messages show, with what Tableau says."""
 
 from __future__ import annotations
 
@@ -10,10 +10,24 @@ from webhooks.context.failed_job import NO_REASON, find_failed_job, recorded_rea
 from webhooks.context.schedules import find_downstream, find_schedule
 from webhooks.incidents import ResourceDetails, RunEvidence
 from webhooks.incidents.grouping import OWN_REASONS
+from webhooks.messages.event_message import as_sentences
 from webhooks.messages.failure_reason import failure_reason
 
 if TYPE_CHECKING:
     from webhooks.inbox import IncidentRecord
+
+
+def with_content(lookup: Lookup, details: ResourceDetails, project: str, owner: str) -> ResourceDetails:
+    """Return the details with those of the content that was looked up; others stay as they were known before."""
+    content = lookup.content
+    return replace(
+        details,
+        project=project or details.project,
+        owner=owner or details.owner,
+        link=str(getattr(content, "webpage_url", "")) or details.link,
+        problem=as_sentences(lookup.problem),
+        tags=tuple(getattr(content, "tags", ())) if content else details.tags,
+    )
 
 
 def with_upstream(

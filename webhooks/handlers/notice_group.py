@@ -77,7 +77,7 @@ def _take_over(context: Context, group: GroupRecord, members: list[tuple[NoticeR
         return
     with locked(context, first):
         taken = context.inbox.notice_groups.take_over(group, first)
-    # Later, its outcome is not going to be known any more.
+    # After that, its outcome will not become known.
     if not taken and context.now() < group.created_at + CALM:
         raise RetryLater("the first message may have been posted", context.now() + FIRST_MESSAGE, spread=SPREAD)
 

@@ -21,7 +21,7 @@ from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER, ROUTES
 from webhooks.errors import Permanent
 from webhooks.event import MONITOR, Event
 from webhooks.handlers.backlog import notice_of_later_failure
-from webhooks.handlers.incident_lookups import learn_reason, with_schedule, with_upstream
+from webhooks.handlers.incident_lookups import learn_reason, with_content, with_schedule, with_upstream
 from webhooks.handlers.notice import bring_up_to_date, with_address
 from webhooks.incidents import Policy, evidence
 from webhooks.incidents.policy import DestinationPolicy
@@ -178,15 +178,7 @@ def _notify_of_incident(
                 # The details follow by an edit, once Tableau is available again.
                 bring_up_to_date(context, notice.id)
         raise
-    content, known = lookup.content, record.details
-    details = replace(
-        known,
-        project=project or known.project,
-        owner=owner or known.owner,
-        link=str(getattr(content, "webpage_url", "")) or known.link,
-        problem=as_sentences(lookup.problem),
-        tags=tuple(getattr(content, "tags", ())) if content else known.tags,
-    )
+    details = with_content(lookup, record.details, project, owner)
     to = _address(context, params.to, lookup) if params.to in FROM_TABLEAU else with_address(context, params.to)
     notice = _register(context, params, record, to)
     target = Target.of(context, notice.destination)
@@ -202,7 +194,7 @@ def _notify_of_incident(
     placed = context.inbox.notices.get(notice.id)
     if placed and placed.single and placed.group_id is None:
         details = with_upstream(context, lookup, context.inbox.incidents.get(record.id), details)
-    if details != known:
+    if details != record.details:
         context.inbox.incidents.save_details(record.id, details)
     bring_up_to_date(context, notice.id, picture)
 

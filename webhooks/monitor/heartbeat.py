@@ -129,7 +129,7 @@ class Heartbeat:
             self.try_beat()
 
     def _report(self, reason: str, stage: str = "") -> None:
-        """Log the reason that there is no heartbeat, once for each `stage`, or that there is one again."""
+        """Log why heartbeats have ceased, once for each `stage`; without a reason, log that they have resumed."""
         known, self._reason = self._reason, stage or NUMBERS.sub("", reason)
         if self._reason == known:
             return

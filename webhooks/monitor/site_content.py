@@ -35,9 +35,9 @@ class SiteContent:
         return list(query(where("updatedAt", "gte", since))) if since else list(query())
 
     def deleted(self, kind: str, absent: Iterable[str], known: dict[str, Resource], at: datetime) -> list[MissedEvent]:
-        """Return the deletions among the content that is no longer listed.
+        """Return an event for each `absent` workbook or data source that no longer exists.
 
-        Tableau is asked for each one, because a list may be incomplete.
+        Each one is requested, because Tableau's list may be incomplete.
         """
         deleted = content_event_type(kind, "deleted").name
         missed = []

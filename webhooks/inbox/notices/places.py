@@ -122,7 +122,7 @@ def _recent(connection: Connection, row: RowMapping, now: datetime) -> list[Open
     which = notices.c.summary_at.is_not_distinct_from(row["summary_at"])
     columns = (notices.c.id, notices.c.opened_at, notices.c.summary_at, notices.c.single, *UPSTREAM)
     query = select(*columns).join(incidents).where(*own, which, notices.c.opened_at >= since.timestamp())
-    # A message of its own that was sent at the end of a silence is no part of a summary.
+    # A message of its own that was sent at the end of a silence does not belong to a summary.
     return [
         _opening(one) for one in connection.execute(query).mappings() if one["summary_at"] is None or not one["single"]
     ]
