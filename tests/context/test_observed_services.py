@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, insert, select
 
 from notifiers import NotifierError
 from notifiers.limits import Limit
 from tests.support.handler_context import MakeContext, MakeJob, RecordingNotifiers
 from webhooks.inbox import Inbox
+from webhooks.inbox.jobs.tables import outages
 from webhooks.inbox.server.tables import state
 
 # One call a second.
@@ -33,3 +36,24 @@ def test_call_of_a_service_that_is_unavailable(
             context(job()).notify("slack:#bi", "text")
         assert getattr(raised.value, "service", "") == service
         assert (inbox.budgets.take([LIMIT]) is None) == is_free
+
+
+def test_response_ends_an_outage(
+    context: MakeContext, job: MakeJob, inbox: Inbox, notifiers: RecordingNotifiers
+) -> None:
+    """A message that was accepted or refused shows that the service works; one whose outcome is unknown does not."""
+    outage = {"service": "slack", "since": 0.0, "trial_at": 1e12, "first_job": 1, "confirmed": 1}
+    for error, ends in (
+        (None, True),
+        (NotifierError("Slack: channel_not_found", permanent=True), True),
+        (NotifierError("Slack: internal_error", uncertain=True), False),
+        (NotifierError("Slack: status 503"), False),
+    ):
+        inbox.store.execute(delete(outages))
+        inbox.store.execute(insert(outages).values(outage))
+        if error:
+            notifiers["slack"].errors.append(error)
+        with nullcontext() if error is None else pytest.raises(Exception, match="Slack"):
+            context(job()).notify("slack:#bi", "text")
+        inbox.outages.wake()
+        assert (inbox.store.scalar(select(outages.c.service)) is None) == ends
