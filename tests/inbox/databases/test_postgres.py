@@ -20,6 +20,7 @@ from tests.support.pgbouncer import pgbouncer
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox
+from webhooks.inbox.databases import raw_sql
 from webhooks.inbox.jobs.jobs import BY_URGENCY
 from webhooks.job import Job, JobState
 from webhooks.worker.worker import Worker
@@ -212,6 +213,29 @@ def test_pool_logs_nothing_while_the_database_is_down(
         for _ in range(3):
             refusal_seconds(lambda: box.events.receive(event()))
     assert [record.name for record in caplog.records] == ["webhooks.inbox.events.events"]
+
+
+def test_session_that_ends_during_a_statement_written_by_hand_is_discarded(
+    server: Server, opened: Callable[..., Inbox], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The read or write fails, the pool logs no error, and the next one has another session."""
+    box, other = opened(url := server.url()), opened(url)
+    query, delete = "SELECT key FROM state WHERE key = ?", "DELETE FROM state WHERE key = ?"
+    for run, statement in (
+        (box.store.read, lambda connection: raw_sql.rows(connection, query, "x")),
+        (box.store.write, lambda connection: raw_sql.execute(connection, delete, "x")),
+        (box.store.write, lambda connection: raw_sql.execute_many(connection, delete, [("x",), ("y",)])),
+    ):
+
+        def lose(connection: Connection, statement: Callable[[Connection], object] = statement) -> None:
+            pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            other.store.scalar(text("SELECT pg_terminate_backend(:pid)").bindparams(pid=pid))
+            statement(connection)
+
+        with caplog.at_level(logging.WARNING), pytest.raises(StoreUnavailable):
+            run(lose)
+        assert not caplog.records
+        run(statement)
 
 
 def test_behind_pgbouncer_everything_works(
