@@ -142,7 +142,6 @@ class Registry:
         name: str,
         *,
         params: type[BaseModel] = Params,
-        max_attempts: int | None = None,
         in_rules: bool = True,
     ) -> Callable[[Function], Function]:
         """Let rules name the function: `name` is its key in a rule, `params` the model of the value.
@@ -153,7 +152,7 @@ class Registry:
             raise RegistrationError('@action needs a name of letters, digits and _: @action("open_ticket")')
 
         def register(function: Function) -> Function:
-            self._add(Handler(name, function, _arguments(function), None, params, max_attempts, in_rules))
+            self._add(Handler(name, function, _arguments(function), None, params, in_rules=in_rules))
             return function
 
         return register
