@@ -45,7 +45,7 @@ def fail(box: Inbox, clock: Clock) -> Fail:
     return fail
 
 
-def test_third_opening_makes_a_group(box: Inbox, fail: Fail) -> None:
+def test_third_opening_makes_a_group(box: Inbox, fail: Fail, clock: Clock) -> None:
     """The first one is sent, the second waits, and with the third one all are in a group whose message has one job."""
     notices = fail(6)
     placed = [box.notice_groups.place(*one) for one in notices[:3]]
@@ -57,6 +57,11 @@ def test_third_opening_makes_a_group(box: Inbox, fail: Fail) -> None:
     (job,) = box.jobs.claim("me", 10, 900)
     # With the destination, as a dead letter is about that.
     assert (job.handler, job.params) == (NOTICE_GROUP, {"group": placed[2].group_id, "to": "slack:#bi"})
+    # While everything joins it, nothing depends on databases.
+    ((late, _),) = fail(1)
+    assert not box.notice_groups.may_share(late)
+    clock.forward(301)
+    assert box.notice_groups.may_share(late)
 
 
 def test_one_database_makes_a_group(box: Inbox, fail: Fail, clock: Clock) -> None:
@@ -104,15 +109,18 @@ def test_destinations_are_independent(box: Inbox, fail: Fail) -> None:
     assert box.notice_groups.place(*notices[2]) == Placement()
 
 
-def test_end_of_a_silence_is_a_group_of_two(box: Inbox, fail: Fail) -> None:
-    """Two openings that the same silence held share a message; one that another held is not in it."""
+def test_end_of_a_silence_is_a_group_of_two(box: Inbox, fail: Fail, clock: Clock) -> None:
+    """Two openings that the same silence held share a message; one of another silence, or sent alone, is not in it."""
     end, other = from_timestamp(START), from_timestamp(START - 60)
-    first, second, third = fail(3)
+    first, second, third, fourth = fail(4)
     assert box.notice_groups.place(*first, summary_at=end).wait_until
     group_id = box.notice_groups.place(*second, summary_at=end).group_id
     assert group_id
     assert box.notice_groups.place(*first, summary_at=end).group_id == group_id
     assert box.notice_groups.place(*third, summary_at=other).group_id is None
+    clock.forward(10)
+    assert box.notice_groups.place(*third, summary_at=other) == Placement()
+    assert box.notice_groups.place(*fourth, summary_at=other).wait_until
 
 
 def test_second_opening_of_a_person_makes_a_group(box: Inbox, fail: Fail, clock: Clock) -> None:
