@@ -1,4 +1,4 @@
-"""Text from outside: bounded before anything expensive is done with it, and without invisible characters. Pure."""
+"""Text: bounded and without invisible characters where it comes from outside, and a number with its noun. Pure."""
 
 from __future__ import annotations
 
@@ -48,3 +48,8 @@ def value_text(value: Any, limit: int) -> str:
         if size >= limit:
             break
     return "".join(parts)[:limit]
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return `1 failure` or `3 failures`; `plural` is for nouns that do not just add an s."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"

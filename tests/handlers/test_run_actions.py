@@ -18,10 +18,10 @@ from tests.tableau_rest.tiny import OTHER, running
 from webhooks.context import call
 from webhooks.errors import Permanent, RetryLater, Skip
 from webhooks.event import Event, build
-from webhooks.incidents.wording import count
 from webhooks.planner import Planner
 from webhooks.registry import Registry, registry
 from webhooks.rules import parse
+from webhooks.text import count
 
 
 def content(simulation: Simulation, kind: str, name: str) -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from webhooks.text import count
 from webhooks.views import formats
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -43,8 +44,8 @@ def test_a_past_moment_is_given_relative_to_now(past: float, text: str) -> None:
 
 def test_counts_agree_with_their_noun() -> None:
     """One is singular, everything else plural."""
-    assert [formats.count(number, "event") for number in (0, 1, 2)] == ["0 events", "1 event", "2 events"]
-    assert formats.count(2, "data source entry", "data source entries") == "2 data source entries"
+    assert [count(number, "event") for number in (0, 1, 2)] == ["0 events", "1 event", "2 events"]
+    assert count(2, "data source entry", "data source entries") == "2 data source entries"
 
 
 def test_all_times_are_utc() -> None:

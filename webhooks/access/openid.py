@@ -18,8 +18,7 @@ from notifiers.errors import NotifierError
 from notifiers.transport import Request, Response, Timeouts, Transport
 from webhooks.access.sign_in_attempt import LEEWAY_SECONDS, Attempt, SignInFailed
 from webhooks.config.settings import Settings
-from webhooks.text import cut
-from webhooks.views.formats import count
+from webhooks.text import count, cut
 
 CALLBACK = "/login/finish"
 DISCOVERY = "/.well-known/openid-configuration"

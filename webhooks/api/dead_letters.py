@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from webhooks.api.call import Call, Refused, cursor_of, place_of
 from webhooks.api.parameters import JobsBody, PageQuery
 from webhooks.observability.logs import log_ids
-from webhooks.views.formats import count, iso
+from webhooks.text import count
+from webhooks.views.formats import iso
 from webhooks.views.json_objects import hide_in
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from webhooks.cli.support.commands import Group
 from webhooks.cli.support.exit_codes import Failure
 from webhooks.cli.support.options import MOST, as_json
 from webhooks.cli.support.presentation import Presentation
-from webhooks.views.formats import count, iso
+from webhooks.text import count
+from webhooks.views.formats import iso
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -9,7 +9,7 @@ from webhooks.cli.support.commands import Group
 from webhooks.cli.support.exit_codes import Failure
 from webhooks.config.database_url import database_url
 from webhooks.config.environment import ROOT
-from webhooks.views import formats
+from webhooks.text import count
 
 
 @click.group(cls=Group)
@@ -41,7 +41,7 @@ def vacuum(days: float | None) -> None:
     after = box.store.size()
     older = f" older than {retention:g} days" if retention else ""
     size = f"The inbox uses {after / 1e6:.1f} MB (before: {before / 1e6:.1f} MB)."
-    click.echo(f"Deleted {formats.count(deleted, 'event')}{older}. {size}")
+    click.echo(f"Deleted {count(deleted, 'event')}{older}. {size}")
 
 
 @inbox.command("move")

@@ -11,8 +11,9 @@ from webhooks.cli.support.commands import Group
 from webhooks.cli.support.exit_codes import Failure
 from webhooks.cli.support.options import as_json
 from webhooks.cli.support.presentation import Presentation
+from webhooks.text import count
 from webhooks.views import limits
-from webhooks.views.formats import count, iso
+from webhooks.views.formats import iso
 
 if TYPE_CHECKING:
     from rich.text import Text

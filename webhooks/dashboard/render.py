@@ -14,7 +14,7 @@ from webhooks.dashboard import charts
 from webhooks.dashboard.pages.assets import asset_path
 from webhooks.incidents.incident import OWN_KINDS
 from webhooks.incidents.wording import NOUNS
-from webhooks.text import escape_invisible
+from webhooks.text import count, escape_invisible
 from webhooks.views import formats, incident_wording
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -58,7 +58,7 @@ def _environment(finalize: Callable[[Any], Any]) -> Environment:
     )
     made.globals |= {
         "asset": asset_path,
-        "count": formats.count,
+        "count": count,
         "words": incident_wording,
         "own_kinds": OWN_KINDS,
         "nouns": NOUNS,

@@ -13,9 +13,9 @@ from tableau_rest.models import Dependent
 from webhooks.context import Context
 from webhooks.context.changes import DryRun, PerDay, take_use
 from webhooks.errors import Permanent, Skip
-from webhooks.incidents.wording import count
 from webhooks.messages.event_message import as_text
 from webhooks.registry import Params, action
+from webhooks.text import count
 
 INCOMPLETE = "Tableau's Metadata API did not return all workbooks, so owners may be missing"
 

@@ -19,7 +19,6 @@ from webhooks.incidents.incident import OWN_KINDS
 from webhooks.incidents.notices import MESSAGE, WantedNotice
 from webhooks.incidents.policy import Urgency
 from webhooks.incidents.state import FLAPPING
-from webhooks.incidents.wording import count
 from webhooks.job import NOTICE_GROUP
 from webhooks.messages.act_links import LinkMaker
 from webhooks.messages.group_buttons import group_actions
@@ -27,6 +26,7 @@ from webhooks.messages.group_message import Member, group_message, group_severit
 from webhooks.messages.incident_buttons import NO_ACTIONS
 from webhooks.observability.logs import add_log_ids
 from webhooks.registry import Params, action
+from webhooks.text import count
 
 if TYPE_CHECKING:
     from webhooks.inbox import GroupRecord, IncidentRecord, NoticeRecord

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from webhooks.incidents.evidence import RunOutcome
 from webhooks.incidents.incident import OWN_KINDS, Cure, Incident, IncidentKind
+from webhooks.text import count
 
 # The text of the act that closes the incident of content that was deleted in Tableau.
 CONTENT_DELETED = "the content was deleted"
@@ -105,11 +106,6 @@ def _recovery(cure: Cure, after: timedelta) -> str:
         return f"Recovered after {length}. The next run succeeded."
     word = "Closed" if cure.kind == "act" else "Recovered"
     return f"{word} after {length}. {reason[0].upper()}{reason[1:]}."
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """Return `1 failure` or `3 failures`."""
-    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def duration(length: timedelta) -> str:

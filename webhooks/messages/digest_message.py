@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from notifiers import Link, Message, Table, Timestamp
-from webhooks.incidents.wording import count
 from webhooks.messages.group_message import COLUMNS, LIST_COMMAND, Member, group_severity, table_rows
+from webhooks.text import count
 
 
 def digest_message(

@@ -13,10 +13,10 @@ from webhooks.incidents import Incident, describe_group
 from webhooks.incidents.grouping import GROUP_SIZE, OWN_REASONS, shared_upstream
 from webhooks.incidents.incident import OWN_KINDS
 from webhooks.incidents.reasons import ADVICE
-from webhooks.incidents.wording import count, duration
+from webhooks.incidents.wording import duration
 from webhooks.messages.incident_buttons import NO_ACTIONS, Actions
 from webhooks.messages.incident_message import MAX_VALUE, IncidentDetails, status_of
-from webhooks.text import cut
+from webhooks.text import count, cut
 
 COLUMNS = ("Name", "Project", "Since", "Failures", "State", "Reason")
 # Open ones first: what does not fit into a message is at the end of the table.

@@ -11,9 +11,9 @@ from webhooks.event_types import FLOW_RUN_FAILED
 from webhooks.incidents import Incident
 from webhooks.incidents.incident import OWN_KINDS
 from webhooks.incidents.reasons import ADVICE
-from webhooks.incidents.wording import CLOSED_STATES, NOUNS, STATES, count, describe, describe_cure, duration
+from webhooks.incidents.wording import CLOSED_STATES, NOUNS, STATES, describe, describe_cure, duration
 from webhooks.messages.incident_buttons import NO_ACTIONS, OPEN, Actions
-from webhooks.text import cut
+from webhooks.text import count, cut
 
 # Characters of a value from outside in a message; Tableau's names have at most 255.
 MAX_VALUE = 1000

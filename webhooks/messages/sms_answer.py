@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from notifiers import Message
-from webhooks.incidents.wording import count
-from webhooks.text import cut
+from webhooks.text import count, cut
 
 # Where a message about an incident offers to reply.
 HINT = "Reply 1 to acknowledge."

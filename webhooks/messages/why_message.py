@@ -10,9 +10,9 @@ from webhooks.event import MONITOR
 from webhooks.incidents import DestinationPolicy, Incident, Policy, describe_group
 from webhooks.incidents.grouping import GroupKind
 from webhooks.incidents.incident import OWN_KINDS
-from webhooks.incidents.wording import count, describe, duration
+from webhooks.incidents.wording import describe, duration
 from webhooks.messages.incident_message import MAX_VALUE
-from webhooks.text import cut
+from webhooks.text import count, cut
 
 WHY_GROUPED: Mapping[GroupKind, str] = {
     "storm": "At least three of these refreshes failed within a minute,",

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from webhooks.incidents.wording import NOUNS, count
+from webhooks.incidents.wording import NOUNS
+from webhooks.text import count
 
 if TYPE_CHECKING:
     from webhooks.inbox import IncidentRecord

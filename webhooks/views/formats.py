@@ -9,11 +9,6 @@ UNITS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 NEAR_DAYS = {-1: "yesterday", 0: "", 1: "tomorrow"}
 
 
-def count(number: int, noun: str, plural: str = "") -> str:
-    """Return `1 event` or `2 events`; `plural` is for nouns that do not just add an s."""
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"
-
-
 def duration(seconds: float) -> str:
     """Return a duration in at most two units: `40 ms`, `3.4 s`, `2 min 5 s`, `3 h 20 min`, `2 d 4 h`."""
     seconds = max(seconds, 0.0)

@@ -13,8 +13,9 @@ from webhooks.incidents.silences import FOREVER
 from webhooks.incidents.watched import WATCHED
 from webhooks.incidents.wording import STATES, describe
 from webhooks.job import JobState
+from webhooks.text import count
 from webhooks.views import incident_wording as wording
-from webhooks.views.formats import count, duration, iso
+from webhooks.views.formats import duration, iso
 from webhooks.views.incident_objects import incident_object
 from webhooks.views.json_objects import Hide, hide_in
 from webhooks.views.wording import job_outcome, job_state

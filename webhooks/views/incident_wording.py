@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from webhooks.incidents.incident import OWN_KINDS
 from webhooks.incidents.reasons import ADVICE
 from webhooks.incidents.watched import WATCHED
-from webhooks.views.formats import count, duration
+from webhooks.text import count
+from webhooks.views.formats import duration
 
 if TYPE_CHECKING:
     from webhooks.inbox import IncidentRecord

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from webhooks.views.formats import count, local_time
+from webhooks.text import count
+from webhooks.views.formats import local_time
 
 if TYPE_CHECKING:
     from webhooks.services import Services

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from webhooks.views.formats import count
+from webhooks.text import count
 
 if TYPE_CHECKING:
     from webhooks.inbox import RuleVersion

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from webhooks.text import cut
-from webhooks.views.formats import count
+from webhooks.text import count, cut
 from webhooks.views.outages import unavailable_services
 from webhooks.views.webhook_health import WebhookHealth, webhook_health
 

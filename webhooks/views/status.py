@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from webhooks.views.formats import count, iso, midnight
+from webhooks.text import count
+from webhooks.views.formats import iso, midnight
 from webhooks.views.incident_objects import incident_object
 from webhooks.views.json_objects import Hide
 from webhooks.views.webhook_health import WebhookHealth

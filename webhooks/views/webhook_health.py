@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from webhooks.views.formats import ago, count
+from webhooks.text import count
+from webhooks.views.formats import ago
 
 if TYPE_CHECKING:
     from webhooks.inbox.server.webhook_checks import WebhookCheckResult

@@ -22,7 +22,8 @@ from webhooks.job import (
     JobState,
     NewJob,
 )
-from webhooks.views.formats import count, duration
+from webhooks.text import count
+from webhooks.views.formats import duration
 
 if TYPE_CHECKING:
     from webhooks.inbox import Attempt, EventRecord, JobRecord

@@ -33,7 +33,7 @@ from webhooks.api.agents.questions import (
 from webhooks.api.call import Call, Refused
 from webhooks.api.parameters import AcknowledgeBody, Parameters, SilenceBody, SnoozeBody
 from webhooks.api.reads import get_incident
-from webhooks.views.formats import count
+from webhooks.text import count
 
 
 def acknowledge(call: Call, query: AcknowledgeInput) -> str:

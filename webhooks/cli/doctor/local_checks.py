@@ -16,6 +16,7 @@ from webhooks.errors import StoreUnavailable
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 from webhooks.services import Services
+from webhooks.text import count
 from webhooks.views import formats
 
 LOW_DISK_BYTES = 1024**3
@@ -46,7 +47,7 @@ class LocalChecks:
                 advice = "Correct the file; see docs/howto/several-sites.md."
                 yield failed("settings", f"{settings.sites_file}: {error}", advice)
         elif settings.sites_file:
-            yield ok("settings", f"{formats.count(len(sites), 'site')}: {', '.join(site.name for site in sites)}")
+            yield ok("settings", f"{count(len(sites), 'site')}: {', '.join(site.name for site in sites)}")
         elif missing:
             advice = "Set them in .env or the environment; see example-env."
             yield failed("settings", f"not set: {', '.join(missing)}", advice)
@@ -121,7 +122,7 @@ class LocalChecks:
             yield failed("rules", str(error), "Correct it, then run flask rules check.")
             yield from self._rules_in_force()
             return
-        yield ok("rules", f"{formats.count(len(rules.rules), 'rule')} in {self._services.settings.rules_file.name}")
+        yield ok("rules", f"{count(len(rules.rules), 'rule')} in {self._services.settings.rules_file.name}")
         yield from self._rules_in_force()
         for text in (*rules.warnings, *self._services.registry.warnings()):
             yield warning("rules", text, "flask rules test EVENT.json shows what a rule would do.")
@@ -158,9 +159,9 @@ class LocalChecks:
         waited = counts["oldest_due"]
         if oldest_event and oldest_event.event.received_at:
             waited = max(waited, (utc_now() - oldest_event.event.received_at).total_seconds())
-        waiting = f"{formats.count(int(counts['ready']), 'job')} waiting"
+        waiting = f"{count(int(counts['ready']), 'job')} waiting"
         if counts["unplanned"]:
-            waiting += f", {formats.count(int(counts['unplanned']), 'event')} not planned"
+            waiting += f", {count(int(counts['unplanned']), 'event')} not planned"
         if waited > OVERDUE_SECONDS:
             advice = "Is a worker running? With WORKER_THREADS=0, start flask worker."
             yield warning("worker", f"{waiting}, the oldest for {formats.duration(waited)}", advice)
@@ -169,7 +170,7 @@ class LocalChecks:
         dead = int(counts["dead"])
         if dead:
             advice = "List: flask events list --state dead. Try again: flask events replay --dead"
-            yield warning("dead letters", f"{formats.count(dead, 'job')} dead-lettered", advice)
+            yield warning("dead letters", f"{count(dead, 'job')} dead-lettered", advice)
         else:
             yield ok("dead letters", "none")
 

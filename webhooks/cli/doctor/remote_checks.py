@@ -34,6 +34,7 @@ from webhooks.registration.job_list import describe_source, job_list_problems, o
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 from webhooks.services import Services
+from webhooks.text import count
 from webhooks.views import formats
 from webhooks.webhook_url import mask_url, public_url
 
@@ -164,7 +165,7 @@ class RemoteChecks:
         missing = [change.event_type for change in changes if change.kind is ChangeKind.CREATE]
         if missing:
             verb = "is" if len(missing) == 1 else "are"
-            text = f"{formats.count(len(missing), 'webhook')} {verb} missing in Tableau: {', '.join(missing)}"
+            text = f"{count(len(missing), 'webhook')} {verb} missing in Tableau: {', '.join(missing)}"
             yield failed("webhooks", text, SYNC if self._url else "flask webhooks sync --url https://… creates them.")
         needed = self._services.rules.needed_by_incidents if missing else {}
         if lost := [name for name in missing if name in needed and event_type(name).refresh == "succeeded"]:
@@ -181,7 +182,7 @@ class RemoteChecks:
             result = warning if superfluous else failed
             yield result("webhooks", f"{reason}: {', '.join(event_types)}", SYNC)
         if not missing and not pending:
-            text = f"{formats.count(len(changes), 'webhook')}, all enabled"
+            text = f"{count(len(changes), 'webhook')}, all enabled"
             compared = "with this server's URL" if self._url else "URLs not compared (no --url, no WEBHOOK_URL)"
             yield ok("webhooks", f"{text}, {compared}" if changes else "none needed by the rules")
 
@@ -264,7 +265,7 @@ class RemoteChecks:
         except certificate.CertificateError as error:
             return failed("certificate", str(error), "Tableau would not deliver to it.")
         days = found.days_left(utc_now())
-        text = f"trusted, expires in {formats.count(days, 'day')} ({found.expires_at:%Y-%m-%d})"
+        text = f"trusted, expires in {count(days, 'day')} ({found.expires_at:%Y-%m-%d})"
         if days < EXPIRING_DAYS:
             return warning("certificate", text, "Renew it, or find out why it is not renewed automatically.")
         return ok("certificate", text)

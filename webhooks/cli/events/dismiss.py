@@ -11,7 +11,7 @@ from webhooks.cli.events.replay import BATCH, MANY, dead_jobs, get_events
 from webhooks.cli.support import application, options, terminal
 from webhooks.cli.support.commands import Command
 from webhooks.cli.support.consent import require_consent
-from webhooks.views.formats import count
+from webhooks.text import count
 from webhooks.views.json_objects import event_object
 
 

@@ -15,7 +15,7 @@ from webhooks.cli.support.consent import require_consent
 from webhooks.cli.support.exit_codes import Failure
 from webhooks.cli.support.progress import progress
 from webhooks.job import JobState
-from webhooks.views.formats import count
+from webhooks.text import count
 from webhooks.views.json_objects import event_object
 
 if TYPE_CHECKING:

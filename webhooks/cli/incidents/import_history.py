@@ -14,7 +14,7 @@ from webhooks.cli.support.commands import Command
 from webhooks.cli.support.progress import progress
 from webhooks.clock import utc_now
 from webhooks.config.site import Site
-from webhooks.views import formats
+from webhooks.text import count
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
@@ -71,7 +71,7 @@ def import_runs(days: float, timeout: float, site_name: str | None) -> None:
 
 def _print(site: Site, found: Imported) -> None:
     """Print what was imported of a site, and whether more is left."""
-    text = f"Imported {formats.count(found.runs, 'run')} since {found.reached:%Y-%m-%d %H:%M} UTC."
+    text = f"Imported {count(found.runs, 'run')} since {found.reached:%Y-%m-%d %H:%M} UTC."
     if found.unknown:
         text += f" {found.unknown} more are of content that is gone or whose name is not unique."
     click.echo(tableau_access.prefix_site(site, text))

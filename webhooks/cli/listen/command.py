@@ -30,7 +30,7 @@ from webhooks.registration import desired_event_types
 from webhooks.rules import read_source
 from webhooks.rules.conditions import EventFilter
 from webhooks.services import Services
-from webhooks.views import formats
+from webhooks.text import count
 
 # Handler threads where WORKER_THREADS is 0, which is meant for the permanent server.
 THREADS = "4"
@@ -174,7 +174,7 @@ def _run(settings: Settings, options: ListenOptions) -> None:
         webhooks = stack.enter_context(_registered(options))
         scheme = "https" if options.cert else "http"
         click.echo(f"Listening on {scheme}://{address} for requests to {application.redact_url(options.url)}")
-        click.echo(f"Registered {formats.count(len(webhooks.events), 'webhook')}: {', '.join(webhooks.events)}")
+        click.echo(f"Registered {count(len(webhooks.events), 'webhook')}: {', '.join(webhooks.events)}")
         click.echo("Press Ctrl-C to remove them and stop.")
         _test_in_background(webhooks, stop)
         while not stop.wait(0.2):

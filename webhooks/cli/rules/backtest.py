@@ -15,6 +15,7 @@ from webhooks.cli.support import application, options, terminal
 from webhooks.cli.support.commands import Command
 from webhooks.cli.support.progress import progress
 from webhooks.clock import utc_now
+from webhooks.text import count
 from webhooks.views import formats
 from webhooks.views.backtest import Action, Comparison
 
@@ -54,7 +55,7 @@ def backtest(file: Path | None, filters: options.Filters, as_json: bool) -> None
         for to in comparison.destinations:
             terminal.print_json(message_object(comparison, to))
         return
-    click.echo(f"{formats.count(comparison.events, 'event')} since {formats.date_time(since)} UTC")
+    click.echo(f"{count(comparison.events, 'event')} since {formats.date_time(since)} UTC")
     if not comparison.actions:
         click.echo("No jobs were created for them, and none would be.")
         return

@@ -19,7 +19,8 @@ from webhooks.cli.support.exit_codes import FAILED, Failure
 from webhooks.clock import utc_now
 from webhooks.rules import Rule, Rules, RulesError, read_source
 from webhooks.rules.matching import describe_patterns, describe_where
-from webhooks.views import explanation, formats, wording
+from webhooks.text import count
+from webhooks.views import explanation, wording
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -111,7 +112,7 @@ def test(event: str, file: Path | None, name: str | None, expect: tuple[str, ...
         name_of_resource = terminal.styled(terminal.printable(given.resource_name), "bold")
         head = terminal.styled_event_type(given.event_type).append("  ").append_text(name_of_resource)
         body = render.explanation(decisions, utc_now(), application.redact, unmade="would run: ")
-        result = f"{formats.count(len(jobs), 'job')} would be created." if jobs else "The event would be ignored."
+        result = f"{count(len(jobs), 'job')} would be created." if jobs else "The event would be ignored."
         terminal.show(head, body, "", result)
     missing = [text for text in expect if text not in map(wording.job_title, jobs)]
     if missing:
@@ -139,8 +140,8 @@ def activate(file: Path | None) -> None:
 def print_summary(rules: Rules, source: Path | str, warnings: int) -> None:
     """Print the rules as a table, where dead letters are reported, and the handlers beside the rules."""
     disabled = sum(not rule.enabled for rule in rules.rules)
-    subject = f"{source}: {formats.count(len(rules.rules), 'rule')}{f', {disabled} disabled' if disabled else ''}"
-    click.echo(f"{subject}, {formats.count(warnings, 'warning') if warnings else 'no errors'}.")
+    subject = f"{source}: {count(len(rules.rules), 'rule')}{f', {disabled} disabled' if disabled else ''}"
+    click.echo(f"{subject}, {count(warnings, 'warning') if warnings else 'no errors'}.")
     if rules.rules:
         headings = ["RULE", "EVENTS", "ACTIONS", "CONDITIONS"]
         if not any(

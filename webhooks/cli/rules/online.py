@@ -19,7 +19,7 @@ from webhooks.registration import is_ours
 from webhooks.rules import Rules
 from webhooks.services import Services
 from webhooks.spelling import closest
-from webhooks.views import formats
+from webhooks.text import count
 
 
 def show_online_checks(rules: Rules, *, strict: bool, as_json: bool) -> bool:
@@ -72,7 +72,7 @@ def _check_webhooks(rules: Rules, services: Services) -> Iterator[CheckResult]:
         ]
         if lost := [name for name in needed if name not in enabled]:
             verb = "is" if len(lost) == 1 else "are"
-            text = f"{place}{formats.count(len(lost), 'webhook')} {verb} missing or disabled: {', '.join(lost)}"
+            text = f"{place}{count(len(lost), 'webhook')} {verb} missing or disabled: {', '.join(lost)}"
             yield warning("webhooks", text, "flask webhooks sync creates and enables them.")
         else:
             yield ok("webhooks", f"{place}every event type that the rules need has a webhook")

@@ -22,7 +22,7 @@ from webhooks.clock import utc_now
 from webhooks.event_types import RULE_EVENT_TYPES, WATCH_EVENT_TYPES
 from webhooks.rules.conditions import select_type
 from webhooks.spelling import hint
-from webhooks.views import formats
+from webhooks.text import count
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -100,7 +100,7 @@ def as_sms(message: Message) -> list[RenderableType]:
     from notifiers.twilio.render import count_segments, render  # noqa: PLC0415 - as above
 
     text = render(message)
-    title = f"── SMS, {formats.count(count_segments(text), 'segment')} "
+    title = f"── SMS, {count(count_segments(text), 'segment')} "
     return [terminal.styled(title + "─" * (WIDTH - len(title)), "cyan"), *_wrapped(text)]
 
 

@@ -14,8 +14,8 @@ from webhooks.cli.support.commands import Group
 from webhooks.cli.support.exit_codes import Failure
 from webhooks.cli.support.options import as_json
 from webhooks.cli.support.presentation import Presentation
+from webhooks.text import count
 from webhooks.views import silence_wording as wording
-from webhooks.views.formats import count
 from webhooks.views.status import OPEN_STATES
 
 if TYPE_CHECKING:

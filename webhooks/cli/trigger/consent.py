@@ -16,7 +16,7 @@ from webhooks.event import TEST_FIELD, Malformed, Unprocessable, parse
 from webhooks.registry import RegistrationError
 from webhooks.rules import RulesError
 from webhooks.services import Services
-from webhooks.views.formats import count
+from webhooks.text import count
 from webhooks.views.wording import job_title
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}

@@ -14,6 +14,7 @@ from webhooks.cli.support.exit_codes import FAILED, Unavailable
 from webhooks.cli.support.progress import progress
 from webhooks.cli.trigger.post import MAX_SHOWN, NoResponse, Response, Sender
 from webhooks.cli.trigger.sample import Payload, encode
+from webhooks.text import count
 from webhooks.views import formats
 
 # Up to this number, every response is printed; of more, only those that are not 200, and the summary.
@@ -69,7 +70,7 @@ def send_and_report(payloads: Sequence[Payload], target: str, *, as_json: bool) 
 def print_target(payloads: Sequence[Payload], target: str) -> None:
     """Print the events that are sent, and the URL without its token."""
     if len(payloads) > MANY:
-        events = formats.count(len(payloads), "event")
+        events = count(len(payloads), "event")
     else:
         last = payloads[-1]
         events = f"{terminal.printable(last.get('event_type'))}  {terminal.printable(last.get('resource_name'))}"

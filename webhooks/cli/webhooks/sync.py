@@ -18,7 +18,7 @@ from webhooks.cli.support.options import as_json
 from webhooks.config.site import Site
 from webhooks.registration import Change, ChangeKind, Outcome, apply_changes, compare, remember_registered
 from webhooks.registration.job_list import describe_source
-from webhooks.views import formats
+from webhooks.text import count
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -117,8 +117,8 @@ def _confirm(changes: Sequence[Change]) -> None:
     deleted = [change for change in changes if change.kind is ChangeKind.DELETE]
     moved = [change for change in changes if change.webhook and _place(change.webhook.url) != _place(change.url)]
     parts = [
-        f"delete {formats.count(len(deleted), 'webhook')}" if deleted else "",
-        f"move {formats.count(len(moved), 'webhook')} to another URL" if moved else "",
+        f"delete {count(len(deleted), 'webhook')}" if deleted else "",
+        f"move {count(len(moved), 'webhook')} to another URL" if moved else "",
     ]
     if deleted or moved:
         question = " and ".join(filter(None, parts))
@@ -155,7 +155,7 @@ def _summarize(changes: Sequence[Change], applied: Sequence[Outcome], *, dry_run
     if not changes:
         click.secho("Webhooks are up to date.", fg="green")
     elif dry_run:
-        click.echo(f"{formats.count(len(changes), 'change')} planned, none applied (--dry-run).")
+        click.echo(f"{count(len(changes), 'change')} planned, none applied (--dry-run).")
     else:
         counts = Counter("failed" if outcome.error else PAST[outcome.change.kind] for outcome in applied)
         click.echo(f"Webhooks: {', '.join(f'{number} {word}' for word, number in counts.items())}.")

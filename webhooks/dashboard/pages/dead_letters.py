@@ -14,7 +14,7 @@ from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
 from webhooks.inbox.events.lists import MAX_DEAD
 from webhooks.observability.logs import log_ids
-from webhooks.views.formats import count
+from webhooks.text import count
 
 if TYPE_CHECKING:
     from webhooks.inbox.events.lists import DeadCause

@@ -12,8 +12,8 @@ from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
 from webhooks.inbox import IncidentRecord
 from webhooks.inbox.inbound.presses import CHANGED_IN_GROUP
-from webhooks.incidents.wording import count
 from webhooks.messages.act_links import ActLink
+from webhooks.text import count
 
 
 def show(visit: Visit, link: ActLink) -> Page:

@@ -12,7 +12,7 @@ from webhooks.dashboard.browser_name import browser_name
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
 from webhooks.inbox.access.sign_ins import SESSION_SECONDS
-from webhooks.views.formats import count
+from webhooks.text import count
 
 MAX_NAME = 80
 

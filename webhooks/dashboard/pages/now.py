@@ -11,8 +11,8 @@ from webhooks.dashboard.pages.frame import frame
 from webhooks.dashboard.pages.incidents import presets
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
+from webhooks.text import count
 from webhooks.views.clusters import Cluster, cluster
-from webhooks.views.formats import count
 from webhooks.views.night import ProjectNight, last_evening, nights
 from webhooks.views.status import Status, read_status
 

@@ -12,7 +12,7 @@ from webhooks.dashboard.pages.incident_acts import done
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
 from webhooks.inbox.access.sign_ins import Owner, Session
-from webhooks.views.formats import count
+from webhooks.text import count
 from webhooks.views.limits import describe
 
 PATH = "/sessions"
