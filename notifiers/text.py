@@ -19,6 +19,9 @@ def clean(text: str) -> str:
 
     It is empty if people would see nothing of it.
     """
+    if text.isascii() and text.isprintable():
+        # As most texts are: nothing of what follows is in them.
+        return text.strip()
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     cleaned = HARMFUL.sub("", NEWLINE.sub("\n", text)).replace("\t", " ").strip()
     return "" if BLANK.fullmatch(cleaned) else cleaned
@@ -34,6 +37,8 @@ def shorten(text: str, limit: int, *, width: Callable[[str], int] = len, ellipsi
 
     `width` returns the cost of one character, at least 1.
     """
+    if width is len and len(text) <= limit:
+        return text
     room = limit - sum(map(width, ellipsis))
     used = fits = 0
     for position, character in enumerate(text):

@@ -103,14 +103,14 @@ def escape(text: str, limit: int) -> str:
 
     https://docs.slack.dev/messaging/formatting-message-text#escaping
     """
-    return shorten(text, limit, width=_width).translate(ENTITY_TABLE)
+    return _cut(text, limit).translate(ENTITY_TABLE)
 
 
 def count_characters(value: object) -> int:
     """Return the number of characters in all texts of blocks."""
     if isinstance(value, Mapping):
         text = value.get("text")
-        own = sum(map(_units, text)) if isinstance(text, str) else 0
+        own = _length(text) if isinstance(text, str) else 0
         return own + sum(count_characters(entry) for entry in value.values())
     return sum(map(count_characters, value)) if isinstance(value, list) else 0
 
@@ -122,6 +122,21 @@ def _units(character: str) -> int:
 
 def _width(character: str) -> int:
     return len(ENTITIES.get(character, "")) or _units(character)
+
+
+def _length(text: str) -> int:
+    """Return the sum of the units of all characters."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _width_of(text: str) -> int:
+    """Return the sum of the widths of all characters."""
+    return _length(text.translate(ENTITY_TABLE))
+
+
+def _cut(text: str, limit: int) -> str:
+    """Return the text, shortened if it would be wider than `limit` as entities."""
+    return text if _width_of(text) <= limit else shorten(text, limit, width=_width)
 
 
 def _facts(message: Message) -> list[Block]:
@@ -136,10 +151,10 @@ def _facts(message: Message) -> list[Block]:
             field = _markup(f"{_inert(shorten(name, 100))}\n{date}")
         else:
             text = f"{shorten(name, 100)}\n"
-            space = min(FIELD, room) - sum(map(_width, text))
+            space = min(FIELD, room) - _width_of(text)
             if space < SHORTEST_VALUE:
                 break
-            field = _text(text + shorten(one_line(value) or "-", space, width=_width), FIELD)
+            field = _text(text + _cut(one_line(value) or "-", space), FIELD)
         room -= count_characters(field)
         if room < 0:
             break
@@ -215,7 +230,7 @@ def _text_table(table: Table, _caption: str, room: int) -> list[Block]:
     room, lines = min(room, TEXT), []
     shown = replace(table, rows=table.rows[:MAX_TEXT_ROWS], total=0)
     for line in plain_lines(shown, MAX_TEXT_ROWS):
-        room -= sum(map(_width, line)) + 1
+        room -= _width_of(line) + 1
         if room < 0:
             break
         lines.append(line)
