@@ -12,17 +12,18 @@ import socket
 import ssl
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead, InvalidURL
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from notifiers import deadline
 from notifiers.address_guard import AddressGuard
 from notifiers.errors import MASK, NotifierError, redact, safe_cause
+from notifiers.idle_connections import IdleConnections, Place
+from notifiers.proxies import Proxies
 from notifiers.tls import make_context
 
 USER_AGENT = "tableau-webhooks"
@@ -77,10 +78,11 @@ class Response:
 
 
 class Transport:
-    """Sends requests to one service. Thread-safe; each request has its own connection.
+    """Sends requests to one service. Thread-safe.
 
-    A connection that is kept open can be closed by the service just when the next request is written, which looks like
-    a lost response. Notifications are rare enough to connect for each.
+    Each request has its own connection, unless `keep_seconds` says how long one is used again after its last response.
+    A service can close it just when the next request is written, which looks like a lost response, so this must be far
+    shorter than the time after which the service closes idle connections. See docs/decisions/038-kept-connections.md.
 
     `ca_bundle` names a file of certificates that are trusted beside the usual ones. `secrets` are masked in responses
     and errors. `guard` decides which addresses may be connected to; a name is resolved once, so that the address that
@@ -88,10 +90,19 @@ class Transport:
     """
 
     def __init__(
-        self, service: str, *, secrets: Iterable[str] = (), ca_bundle: str = "", guard: AddressGuard | None = None
+        self,
+        service: str,
+        *,
+        secrets: Iterable[str] = (),
+        ca_bundle: str = "",
+        guard: AddressGuard | None = None,
+        keep_seconds: float = 0.0,
     ) -> None:
         self._service = service
         self._guard = guard
+        self._keeps = keep_seconds > 0
+        self._idle: IdleConnections[Connection] = IdleConnections(keep_seconds)
+        self._proxies = Proxies()
         self._secrets = [secret for secret in secrets if secret]
         self._ca_bundle = ca_bundle
 
@@ -101,21 +112,43 @@ class Transport:
         Raises a permanent NotifierError for an invalid URL, one with `sent` False where the request surely was not
         received, and an uncertain one where it was sent and no complete response came back.
         """
-        url = self._parsed(request.url)
-        limits = timeouts or CALL_TIMEOUTS
-        sent = False
+        url, limits = self._parsed(request.url), timeouts or CALL_TIMEOUTS
+        proxy = self._proxies.find(url)
+        place = (url.scheme, url.netloc, proxy.geturl() if proxy else "")
+        with deadline.time_limit(limits.total):
+            kept = self._idle.take(place)
+            if kept is not None:
+                try:
+                    return self._exchange(kept, place, request, url, limits)
+                except NotifierError as error:
+                    # The service has closed it, and not received the request.
+                    if error.sent is not False:
+                        raise
+            return self._exchange(self._connection(url, proxy, limits), place, request, url, limits)
+
+    def _exchange(
+        self, connection: Connection, place: Place, request: Request, url: SplitResult, limits: Timeouts
+    ) -> Response:
+        """Send the request on a new connection, or on one that was kept, and return the response."""
+        sent = complete = False
         try:
-            with deadline.time_limit(limits.total), closing(self._connection(url, limits)) as connection:
-                connection.connect()
-                # A server that refuses early may stop reading; its response says why.
-                with suppress(BrokenPipeError, ConnectionResetError):
-                    target = request.url if connection.by_proxy else _origin_form(url)
-                    connection.request(request.method, target, request.body, self._headers(request, connection))
-                    sent = True
-                with connection.getresponse() as response:
-                    body = _read(response, request.largest)
+            connection.open(limits)
+            # A server that refuses early may stop reading; its response says why.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                target = request.url if connection.by_proxy else _origin_form(url)
+                connection.request(request.method, target, request.body, self._headers(request, connection))
+                sent = True
+            with connection.getresponse() as response:
+                body = _read(response, request.largest)
+            complete = sent
         except (OSError, HTTPException, ValueError) as error:
             raise self._error(error, sent=sent) from safe_cause(error, self._secrets)
+        finally:
+            # The library has closed a connection that the service does not keep open.
+            if complete and connection.sock is not None:
+                self._idle.put(place, connection)
+            else:
+                connection.close()
         for secret in self._secrets:
             body = body.replace(secret.encode(), MASK.encode())
         headers = {name.lower(): value for name, value in response.getheaders()}
@@ -133,12 +166,15 @@ class Transport:
             raise self._misconfigured(f"{url} is not an http:// or https:// address")
         return parts
 
-    def _connection(self, url: SplitResult, timeouts: Timeouts) -> Connection:
-        proxy = _proxy(url)
+    def _connection(self, url: SplitResult, proxy: SplitResult | None, timeouts: Timeouts) -> Connection:
         if proxy and (proxy.scheme != "http" or not proxy.hostname):
             raise self._misconfigured(f"the proxy for {url.hostname} is not an http:// address ({proxy.scheme}://…)")
         guard = self._guard if self._guard and not self._guard.exempts(url.hostname or "") else None
-        return Connection(url, proxy, self._tls if url.scheme == "https" else None, timeouts, guard)
+        tls = self._tls if url.scheme == "https" else None
+        try:
+            return Connection(url, proxy, tls, timeouts, guard)
+        except InvalidURL as error:
+            raise self._misconfigured(str(error)) from safe_cause(error, self._secrets)
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -148,7 +184,9 @@ class Transport:
             raise self._misconfigured(f"the CA bundle {self._ca_bundle} is not readable: {error}") from error
 
     def _headers(self, request: Request, connection: Connection) -> dict[str, str]:
-        headers = {"User-Agent": USER_AGENT, "Accept": "application/json", "Connection": "close"}
+        headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
+        if not self._keeps:
+            headers["Connection"] = "close"
         if connection.by_proxy:
             headers |= connection.proxy_headers
         return headers | dict(request.headers)
@@ -198,6 +236,13 @@ class Connection(HTTPConnection):
         user = f"{unquote(self._proxy.username)}:{unquote(self._proxy.password or '')}"
         return {"Proxy-Authorization": f"Basic {b64encode(user.encode()).decode()}"}
 
+    def open(self, timeouts: Timeouts) -> None:
+        """Connect unless the connection was kept, and limit each step on it. Raises OSError."""
+        if self.sock is None:
+            self.connect()
+        else:
+            self.sock.settimeout(timeouts.step)
+
     def connect(self) -> None:
         """Open the connection, with its tunnel and its TLS. Raises OSError."""
         host, port = self._target
@@ -239,15 +284,6 @@ class Connection(HTTPConnection):
 def basic_auth(user: str, password: str) -> dict[str, str]:
     """Return the header of HTTP Basic authentication."""
     return {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
-
-
-def _proxy(url: SplitResult) -> SplitResult | None:
-    """Return the proxy that the environment names for `url` (https_proxy, no_proxy, …)."""
-    proxies = getproxies()
-    address = proxies.get(url.scheme) or proxies.get("all")
-    if not address or proxy_bypass(url.netloc.rpartition("@")[2]):
-        return None
-    return urlsplit(address if "://" in address else f"http://{address}")
 
 
 def _origin_form(url: SplitResult) -> str:

@@ -22,6 +22,8 @@ from notifiers.slack.errors import refusal
 from notifiers.text import one_line
 from notifiers.transport import LARGEST, PORTS, Request, Timeouts, Transport
 
+# A burst of messages shares connections. Servers close idle ones after five seconds or more, a few after two.
+KEEP_SECONDS = 1.0
 # The whole picture is written in one step.
 UPLOAD_TIMEOUTS = Timeouts(step=60.0, total=60.0)
 # Characters. The second is our own limit, for the line above the picture.

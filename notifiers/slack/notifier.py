@@ -277,14 +277,14 @@ class SlackNotifier(Notifier):
         return self._make_client()
 
     def _make_client(self, timeouts: Timeouts | None = None) -> Client:
-        from notifiers.slack.client import Client  # noqa: PLC0415 - slack_sdk is slow to import; few commands need it
+        from notifiers.slack.client import KEEP_SECONDS, Client  # noqa: PLC0415 - slack_sdk is slow to import
         from notifiers.transport import Transport  # noqa: PLC0415 - as above
 
         token = self.config.token.strip()
         if not TOKEN.fullmatch(token) or token.startswith("http"):
             words = "SLACK_TOKEN is not a bot token, which starts with xoxb- and contains no spaces"
             raise NotifierError(words, permanent=True, sent=False)
-        transport = Transport("Slack", secrets=[token], ca_bundle=self.ca_bundle)
+        transport = Transport("Slack", secrets=[token], ca_bundle=self.ca_bundle, keep_seconds=KEEP_SECONDS)
         return Client(
             token=token, api_url=self.config.api_url, transport=transport, clock=self.clock, timeouts=timeouts
         )

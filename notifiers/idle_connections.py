@@ -1,0 +1,81 @@
+"""Connections that stay open for a moment, so that the next request to the same place needs no new one."""
+
+from __future__ import annotations
+
+import select
+import ssl
+import time
+import weakref
+from contextlib import suppress
+from http.client import HTTPConnection
+from threading import Lock
+from typing import Generic, NamedTuple, TypeVar
+
+C = TypeVar("C", bound=HTTPConnection)
+# The scheme, host and port of a service, and the proxy on the way to it.
+Place = tuple[str, ...]
+
+# Connections of one transport; each thread that sends has one.
+MOST = 16
+
+
+class Idle(NamedTuple, Generic[C]):
+    """A connection that is open since its last response was read completely, at a time of the monotonic clock."""
+
+    place: Place
+    since: float
+    connection: C
+
+
+class IdleConnections(Generic[C]):
+    """Connections that are used again within `seconds`; 0 uses none again. Thread-safe.
+
+    All are closed if this object is no longer referenced, and at the end of the process.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._lock = seconds, Lock()
+        self._idle: list[Idle[C]] = []
+        weakref.finalize(self, _close, self._idle)
+
+    def take(self, place: Place) -> C | None:
+        """Return a connection to the place on which the service has sent nothing since, not even its end."""
+        while True:
+            with self._lock:
+                self._drop_old()
+                found = next((one for one in reversed(self._idle) if one.place == place), None)
+                if found is None:
+                    return None
+                self._idle.remove(found)
+            if _is_silent(found.connection):
+                return found.connection
+            found.connection.close()
+
+    def put(self, place: Place, connection: C) -> None:
+        """Keep a connection whose last response was read completely, or close it."""
+        with self._lock:
+            self._drop_old()
+            if self._seconds and len(self._idle) < MOST:
+                self._idle.append(Idle(place, time.monotonic(), connection))
+                return
+        connection.close()
+
+    def _drop_old(self) -> None:
+        """Close those that have been idle for too long; a service may close them when the next request is written."""
+        oldest = time.monotonic() - self._seconds
+        while self._idle and self._idle[0].since < oldest:
+            self._idle.pop(0).connection.close()
+
+
+def _is_silent(connection: HTTPConnection) -> bool:
+    if isinstance(connection.sock, ssl.SSLSocket) and connection.sock.pending():
+        return False
+    events = select.poll()
+    events.register(connection.sock, select.POLLIN)
+    return not events.poll(0)
+
+
+def _close(idle: list[Idle[C]]) -> None:
+    for one in idle:
+        with suppress(OSError):
+            one.connection.close()
