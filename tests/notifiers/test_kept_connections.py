@@ -161,7 +161,7 @@ def test_request_without_a_response_is_not_sent_again() -> None:
     ],
 )
 def test_connection_with_a_rest_of_a_response_is_not_used_again(response: bytes) -> None:
-    """What is left of one response must not be read as the next one."""
+    """The rest of one response must not be read as the next one."""
     service = Service(response)
     with serving(service) as url:
         transport = Transport("S", keep_seconds=60)
@@ -178,7 +178,7 @@ def test_connection_with_a_rest_of_a_response_is_not_used_again(response: bytes)
 
 
 def test_connections_are_few_and_closed_with_their_transport() -> None:
-    """At most so many are kept; all are closed when their transport is no longer used."""
+    """A few are kept; all are closed when their transport is no longer used."""
     together = threading.Barrier(MOST + 2)
 
     def serve(connection: socket.socket) -> None:
