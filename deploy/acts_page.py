@@ -21,7 +21,9 @@ same row in the [audit log](cli.md#audit) in every way it can be done; messages 
 ROLES = """
 Pages, API and agents require the role. [Roles](pages.md#roles-and-limits) can be limited to sites and projects; acts
 marked "without limits only" require a role that is not limited. Otherwise nothing is done, no row is left, and the
-response names the role. A sync leaves a row for each webhook that it changes.
+response names the role. A sync leaves a row for each webhook that it changes. A refresh that is not started, because
+one is running or Tableau accepts no more, leaves its row with the reason (`not started: …`); if it was requested on a
+page or by a program, the reason is a note of `server` about the incident.
 """
 WAYS_HEAD = """
 ## Where

@@ -74,6 +74,11 @@ class Sites:
             self._luids[site.key] = stored
         return self._luids.get(site.key, "")
 
+    def shown_name(self, site_luid: str) -> str:
+        """Return the name of the site with that LUID, as messages and lists show it: empty if there is only one."""
+        names = (site.name for site in self.all if self.known_luid(site) == site_luid.lower())
+        return next(names, "") if self.several else ""
+
     def with_site(self, event: Event) -> Event:
         """Return the event with its site's name as far as it is known without a request to Tableau."""
         return replace(event, site=self._known_name(event)) if any(site.name for site in self.all) else event

@@ -28,4 +28,4 @@ def test_events_and_acts_are_logged_with_their_ids(
     line = next(line for line in caplog.messages if line.startswith("Act stored: act='note'"))
     assert line.startswith(f"Act stored: act='note' on incident {record.id} event={record.event_id} by='local'")
     assert client.post(f"{PREFIX}/events/{number}/replay", json={}).status_code == 200
-    assert f"Act stored: act='replay' on events ({number}) by='local'" in caplog.text
+    assert f"Act stored: act='replay' on events {number} by='local'" in caplog.text

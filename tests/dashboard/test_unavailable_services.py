@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import json
+
 from flask.testing import FlaskClient
 
 from tests.dashboard.conftest import fail, services_of
 from tests.support.databases import NOTIFY, some_event
 from webhooks.clock import utc_now
 from webhooks.inbox import Inbox
-from webhooks.views.formats import local_time
+from webhooks.views.formats import iso, local_time
+
+
+def test_service_of_an_unknown_kind_is_shown(client: FlaskClient, inbox: Inbox) -> None:
+    """A server of a newer version may have recorded it: the commands and pages of this one show it by its kind."""
+    for number in range(2):
+        inbox.events.receive(some_event(number))
+    inbox.events.plan(lambda _: [NOTIFY])
+    for job in inbox.jobs.claim("a worker", 2, 30.0):
+        inbox.outages.postpone("pager office", job, 30, "status 503", free=False)
+    command = client.application.test_cli_runner()
+    assert "pager office: no message accepted since" in command.invoke(args=["status"]).output
+    assert "pager office" in command.invoke(args=["status", "--json"]).output
+    assert "pager office" in client.get("/").text
 
 
 def test_service_that_accepts_no_messages_is_shown(client: FlaskClient, inbox: Inbox) -> None:
@@ -24,11 +39,17 @@ def test_service_that_accepts_no_messages_is_shown(client: FlaskClient, inbox: I
     assert unavailable not in command.invoke(args=["status"]).output
     inbox.outages.postpone("slack", second, 30, "Slack: status 503", free=False)
     (outage,) = inbox.outages.list()
-    since = local_time(outage.since, utc_now(), services_of(client).settings.zone)
+    zone = services_of(client).settings.zone
+    # Where its output is not a terminal, times have a date.
+    since = f"{outage.since.astimezone(zone):%Y-%m-%d %H:%M}"
     assert f"{unavailable} {since}, 2 messages wait" in command.invoke(args=["status"]).output
+    since = local_time(outage.since, utc_now(), zone)
     page = client.get("/").text
     assert f"no message accepted since {since}, 2 messages wait" in page
     assert "tableau_webhooks_services_unavailable 1.0" in client.get("/metrics").text
+    expected = [{"service": "Slack", "since": iso(outage.since), "waiting": 2}]
+    assert json.loads(command.invoke(args=["status", "--json"]).stdout)["unavailable_services"] == expected
+    assert client.get("/api/v1/status").get_json()["unavailable_services"] == expected
     inbox.outages.responded("slack")
     assert inbox.outages.wake() == 2
     assert unavailable not in command.invoke(args=["status"]).output

@@ -215,7 +215,7 @@ def test_refresh_without_the_scope_for_addresses_is_refused(with_operators: Pres
 
 
 def test_refresh_that_cannot_be_started_is_answered(with_operators: Presses) -> None:
-    """Without a credential, while one is running, and for content that is gone, the person gets the reason at once."""
+    """Without a credential, while one runs, and for content that is gone, answer and audit log have the reason."""
     story = with_operators
     story.refresh(FAILED)
     value = story.buttons()[REFRESH]
@@ -228,6 +228,11 @@ def test_refresh_that_cannot_be_started_is_answered(with_operators: Presses) -> 
     assert "running already" in story.press(REFRESH)
     story.simulation.inject(kind="error", status=404, code="404006", times=1)
     assert "no longer exists" in story.press(REFRESH, value=value)
+    rows = story.simulation.inbox.audit.list(subject="incident 1")
+    refused = [row for row in rows if row.details.startswith("not started: ")]
+    assert len(refused) == 3
+    assert (refused[0].act, refused[0].by, refused[0].origin) == ("refresh", "Ann Okafor (ann@acme.example)", "Slack")
+    assert refused[0].details == "not started: this workbook no longer exists"
     assert [act.kind for act in story.incident.acts] == ["refresh"]
 
 

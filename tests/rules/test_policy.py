@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, time, timedelta
 
 import pytest
@@ -88,6 +89,35 @@ def test_keys_of_the_rule_hold_for_all_its_destinations() -> None:
         {"to": "slack:#b", "repeat": "1h"},
     ]
     assert with_shared_keys(True, {"each": True}) == {"each": True}
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ('each = true\nrepeat = "4h"\nnotify = "slack"', ["repeat (5)"]),
+        ('each = true\nnotify = { to = "slack", after = "1h", failures = 2 }', ["failures (5)", "after (5)"]),
+        ('notify = [\n"console",\n{ to = "slack", each = true, grace = "5m" }]', ["grace (6)"]),
+        ('each = true\nmention = "@here"\nnotify = "slack"', ["mention (5)"]),
+        ('each = true\nquiet = { from = "22:00", to = "06:30" }\nnotify = ["slack", "console"]', ["quiet (5)"]),
+        # A destination may differ from its rule.
+        ('repeat = "4h"\nnotify = ["slack", { to = "console", each = true }]', []),
+        ('each = true\nnotify = ["slack", { to = "console", each = false, after = "1h" }]', []),
+        ('each = true\nrepeat = "4h"\nnotify = { to = "slack", each = false }', []),
+        # What a watch finds is one problem, of which a rule with `each` is notified as others are.
+        ('each = true\nrepeat = "4h"\nnotify = "slack"\n[[watch]]\nname = "W"\nfresh_by = "07:30"', []),
+        (
+            'each = true\nrepeat = "4h"\nwatch = false\nnotify = "slack"\n[[watch]]\nname = "W"\nfresh_by = "07:30"',
+            ["repeat (5)"],
+        ),
+    ],
+)
+def test_keys_without_effect_are_warnings(lines: str, expected: list[str]) -> None:
+    """With `each`, every failure is sent at once: a key that says when to notify is reported, with its line."""
+    found = rules.parse(RULE + lines, registry.actions).warnings
+    reason = "has no effect with each = true: each failure has its own message, sent at once"
+    warning = re.compile(rf'rule 1 "R" \(line (\d+)\): (\w+) {reason}')
+    assert [f"{match[2]} ({match[1]})" for match in map(warning.fullmatch, found) if match] == expected
+    assert len(found) == len(expected)
 
 
 @pytest.mark.parametrize(

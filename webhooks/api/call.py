@@ -8,13 +8,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-from webhooks.inbox.access.visible import VisibleInbox
-from webhooks.views import formats
-from webhooks.views.addresses import address_of
-from webhooks.views.limits import scope_of
+from webhooks.access.visitor_request import VisitorRequest
 
 if TYPE_CHECKING:
     from webhooks.access.visitors import Visitor
@@ -38,22 +34,17 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class Call:
+class Call(VisitorRequest):
     """A request with its visitor."""
 
     services: Services
     visitor: Visitor
     now: datetime
 
-    @cached_property
-    def inbox(self) -> VisibleInbox:
-        """The inbox as far as the visitor may see it."""
-        return VisibleInbox(self.services.inbox, scope_of(self.visitor.scope, self.services.sites))
-
     @property
-    def sees_everything(self) -> bool:
-        """Return whether the visitor is not limited to sites and projects."""
-        return self.inbox.scope.is_whole
+    def person(self) -> Visitor:
+        """The visitor."""
+        return self.visitor
 
     @property
     def whole(self) -> Inbox:
@@ -66,27 +57,6 @@ class Call:
     def redact(self) -> Callable[[str], str]:
         """The function that masks the server's secrets in a text."""
         return self.services.redact
-
-    def when(self, moment: datetime) -> str:
-        """Return a time in a sentence, in TIMEZONE."""
-        return formats.local_time(moment, self.now, self.services.settings.zone)
-
-    def address(self, destination: str) -> str:
-        """Return the address of a destination without the kind of its notifier."""
-        return address_of(destination, self.services.notifiers)
-
-    def site_name(self, site_luid: str) -> str:
-        """Return the name of the site with that LUID; empty if there is only one site."""
-        sites = self.services.sites
-        names = (site.name for site in sites.all if sites.known_luid(site) == site_luid.lower())
-        return next(names, "") if sites.several else ""
-
-    def record(self, act: str, subject: str, details: str = "") -> None:
-        """Append an act to the audit log."""
-        person = self.visitor
-        self.services.inbox.audit.record(
-            by=person.name, origin=person.origin, act=act, subject=subject, details=details
-        )
 
     def require_future(self, moment: datetime | None, name: str) -> None:
         """Raise Refused if the time is not in the next ten years."""

@@ -116,6 +116,29 @@ class Webhooks(Returned):
     checked_at: Time
 
 
+class UnavailableService(Returned):
+    """A service that accepts no messages, and how many messages wait for it."""
+
+    service: str
+    since: AwareDatetime
+    waiting: int
+
+
+class SilenceInForce(Returned):
+    """The silence that holds the messages about an incident; `until` is null if it has to be ended."""
+
+    id: int
+    by: str
+    until: Time
+    reason: str
+
+
+class OpenIncident(Incident):
+    """An open incident, and its silence."""
+
+    silence: SilenceInForce | None
+
+
 class Status(Returned):
     """The open incidents, and figures."""
 
@@ -125,7 +148,8 @@ class Status(Returned):
     snoozed: int
     refreshes: Refreshes
     webhooks: Webhooks
-    incidents: list[Incident]
+    unavailable_services: list[UnavailableService] | None
+    incidents: list[OpenIncident]
 
 
 class Attempt(Returned):

@@ -12,6 +12,7 @@ from webhooks.views.formats import iso
 from webhooks.views.incident_objects import incident_object
 from webhooks.views.incident_story import read_story, story_object
 from webhooks.views.json_objects import event_object, hide_in, run_object
+from webhooks.views.outages import unavailable_services
 from webhooks.views.server_health import read_webhook_health
 from webhooks.views.status import OPEN_STATES, read_status, status_object
 
@@ -28,7 +29,16 @@ def status(call: Call, query: Parameters) -> dict[str, Any]:  # noqa: ARG001 - a
     """Return what is broken now, since when, and who was notified."""
     webhooks = read_webhook_health(call.services, call.now)
     zone = call.services.settings.zone
-    found = read_status(call.inbox, now=call.now, zone=zone, webhooks=webhooks, limit=MAX_OPEN)
+    found = read_status(
+        call.inbox,
+        now=call.now,
+        zone=zone,
+        webhooks=webhooks,
+        # Their names may be of any site or project.
+        unavailable=unavailable_services(call.services) if call.sees_everything else None,
+        site_name=call.site_name,
+        limit=MAX_OPEN,
+    )
     return status_object(found, call.redact)
 
 

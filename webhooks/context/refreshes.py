@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 # Tableau Cloud starts no more by REST, https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api_ref_data_sources.htm
 STARTS, SECONDS = 60, 3600.0
-
-
 # The checkpoint with the LUID of Tableau's job.
 STARTED = "refresh"
+# The details of a row of the audit log begin with this, before the reason.
+NOT_STARTED = "not started"
 
 
 class RefreshRefused(Exception):

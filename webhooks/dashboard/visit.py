@@ -14,12 +14,10 @@ from weakref import WeakKeyDictionary
 from flask import Request
 from werkzeug.exceptions import BadRequest, NotFound
 
+from webhooks.access.visitor_request import VisitorRequest
 from webhooks.access.visitors import Role, Visitor, permits
-from webhooks.inbox.access.visible import VisibleInbox
 from webhooks.text import cut
 from webhooks.views import formats
-from webhooks.views.addresses import address_of
-from webhooks.views.limits import scope_of
 from webhooks.views.status import refreshes
 
 if TYPE_CHECKING:
@@ -36,23 +34,13 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, eq=False)
-class Visit:
+class Visit(VisitorRequest):
     """A request with its visitor; `visitor` is None on the page for signing in."""
 
     services: Services
     request: Request
     visitor: Visitor | None
     now: datetime
-
-    @cached_property
-    def inbox(self) -> VisibleInbox:
-        """The inbox as far as the visitor may see it."""
-        return VisibleInbox(self.services.inbox, scope_of(self.person.scope, self.services.sites))
-
-    @property
-    def sees_everything(self) -> bool:
-        """Return whether the visitor is not limited to sites and projects."""
-        return self.inbox.scope.is_whole
 
     @property
     def whole(self) -> Inbox:
@@ -87,10 +75,6 @@ class Visit:
         """Return whether the visitor may do what this role may."""
         return self.visitor is not None and permits(self.visitor.role, role)
 
-    def when(self, moment: datetime) -> str:
-        """Return a time on the page: `02:14`, `yesterday 23:10`, `24 Nov 23:10`."""
-        return formats.local_time(moment, self.now, self.zone)
-
     def length(self, incident: Incident) -> str:
         """Return how long an incident has lasted, in minutes at least: the page must not change every second."""
         seconds = incident.duration(self.now).total_seconds()
@@ -115,23 +99,6 @@ class Visit:
         text = refreshes(outcomes, self.when(since))
         # Not `capitalize`, which would write 25 nov.
         return f"{text[:1].upper()}{text[1:]}."
-
-    def address(self, destination: str) -> str:
-        """Return the address of a destination without the kind of its notifier."""
-        return address_of(destination, self.services.notifiers)
-
-    def site_name(self, site_luid: str) -> str:
-        """Return the name of the site with that LUID; empty if there is only one site."""
-        sites = self.services.sites
-        names = (site.name for site in sites.all if sites.known_luid(site) == site_luid.lower())
-        return next(names, "") if sites.several else ""
-
-    def record(self, act: str, subject: str, details: str = "") -> None:
-        """Append to the audit log what the visitor does."""
-        person = self.person
-        self.services.inbox.audit.record(
-            by=person.name, origin=person.origin, act=act, subject=subject, details=details
-        )
 
     def field(self, name: str, *, most: int = 1000) -> str:
         """Return a field of the form that was sent. Raises BadRequest if it is too long."""

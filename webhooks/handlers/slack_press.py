@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from notifiers import Message, Notifier, NotifierError, Person
 from tableau_rest.errors import TableauError
 from webhooks.context import Context
-from webhooks.context.refreshes import RefreshRefused, start_refresh
+from webhooks.context.refreshes import NOT_STARTED, RefreshRefused, start_refresh
 from webhooks.errors import Permanent, Skip, UnknownIncident
 from webhooks.incidents import Act, Incident
 from webhooks.incidents.wording import describe
@@ -112,17 +112,30 @@ def _refresh(context: Context, record: IncidentRecord, person: Person | None) ->
         job_luid = start_refresh(context, kind, luid, site_luid=incident.site_luid)
     except RefreshRefused as refused:
         words = str(refused)
+        _record_refusal(context, record, person, words)
         return f"{words[0].upper()}{words[1:]}."
     except (TableauError, Permanent) as error:
         # Without a credential, for example, the person has to know it, and not those who read dead letters.
         if not error.permanent and not context.last_attempt:
             raise
+        _record_refusal(context, record, person, str(error))
         return f"The refresh could not be started: {error}"
     # Others may have acted until Tableau responded.
     asked_at = context.job.created_at or context.now()
     act = Act("", "refresh", incident.id, asked_at, str(person), job_luid=job_luid)
     context.once("act", lambda: context.inbox.incidents.act(record.id, act, origin="Slack").id)
     return STARTED
+
+
+def _record_refusal(context: Context, record: IncidentRecord, person: Person | None, reason: str) -> None:
+    """Record in the audit log, once per press, that the person asked for a refresh and why it was not started."""
+    subject, details = f"incident {record.id}", f"{NOT_STARTED}: {reason}"
+
+    def record_act() -> bool:
+        context.inbox.audit.record(by=str(person), origin="Slack", act="refresh", subject=subject, details=details)
+        return True
+
+    context.once("refusal", record_act)
 
 
 def _refusal(context: Context, incident: Incident, person: Person | None) -> str:

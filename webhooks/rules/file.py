@@ -79,6 +79,7 @@ class _Parser:
         self.rules.routes = self._section(ROUTES, lambda table: Routes.parse(table, names), missing_routes)
         self._check_includes(missing)
         defaults = self._defaults(self._main)
+        self.rules.has_watches = any("watch" in document.tables for document in documents)
         rules = [rule for document in documents for rule in self._rules_of(document, defaults)]
         tables = [found for document in documents for found in self._tables(document, "watch")]
         watches = [watch for place, table in tables if (watch := self.rules.watch(place, table))]

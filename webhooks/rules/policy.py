@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, timedelta, tzinfo
 from datetime import time as day_time
 from typing import Annotated, Any
@@ -16,6 +16,8 @@ from webhooks.incidents.silences import EVERY_DAY, WeeklyPeriod
 # Keys of a rule that hold for all its destinations; a destination may give its own.
 SHARED_KEYS = ("repeat", "quiet", "each", "mention", "picture", "title", "text")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+# Keys about the message of a problem. With `each`, there is none: each failure has its own message, sent at once.
+ABOUT_PROBLEMS = ("failures", "after", "grace", "repeat", "quiet", "mention")
 DURATION = re.compile(r"(\d{1,6})\s*(s|min|m|h|d)")
 SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 LONGEST = timedelta(days=60)
@@ -100,3 +102,18 @@ def with_shared_keys(value: object, shared: Mapping[str, Any]) -> object:
     if isinstance(value, Mapping):
         return {**shared, **value}
     return dict(shared) if value is True else {"to": value, **shared}
+
+
+def without_effect(rule: Mapping[str, Any]) -> Iterator[tuple[str | int, ...]]:
+    """Yield the places of the keys in a rule's table that have no effect because of `each = true`.
+
+    A destination may differ from its rule, so one with `each` may be in a rule with `repeat`.
+    """
+    each, notify = rule.get("each"), rule.get("notify")
+    places = [((number,), one) for number, one in enumerate(notify)] if isinstance(notify, list) else [((), notify)]
+    tables = [(path, one if isinstance(one, Mapping) else {}) for path, one in places]
+    if each is True and any(table.get("each", each) is True for _, table in tables):
+        yield from ((key,) for key in SHARED_KEYS if key in ABOUT_PROBLEMS and key in rule)
+    for path, table in tables:
+        if table.get("each", each) is True:
+            yield from (("notify", *path, key) for key in ABOUT_PROBLEMS if key in table)

@@ -17,7 +17,7 @@ from webhooks.rules.destination_names import DestinationNames
 from webhooks.rules.document import Place
 from webhooks.rules.errors import Diagnostic, InvalidValue, Problem, validate
 from webhooks.rules.mistakes import find_mistakes
-from webhooks.rules.policy import SHARED_KEYS, with_shared_keys
+from webhooks.rules.policy import SHARED_KEYS, with_shared_keys, without_effect
 from webhooks.rules.routes import EXAMPLE, Routes
 from webhooks.rules.rule import Rule, RuleAction
 from webhooks.rules.watches import WATCH_KEYS, Watch, WatchModel, check_watch, check_where
@@ -76,6 +76,8 @@ class RuleParser:
     routes: Routes | None = None
     errors: list[Diagnostic] = field(default_factory=list)
     warnings: list[Diagnostic] = field(default_factory=list)
+    # Whether there are watches: what they find is one problem also in rules with `each`.
+    has_watches: bool = False
     # The place of each name's first rule. Jobs refer to their rule by its name.
     _first: dict[str, str] = field(default_factory=dict)
 
@@ -128,6 +130,10 @@ class RuleParser:
         for mistake in event_filter.mistakes():
             path = at.find(given, mistake.pattern) if mistake.pattern else ()
             self.warnings.append(at.diagnostic(mistake.text, path))
+        if not (self.has_watches and model and model.watch):
+            for path in without_effect(given):
+                text = f"{path[-1]} has no effect with each = true: each failure has its own message, sent at once"
+                self.warnings.append(at.diagnostic(text, path))
         if model is None or len(self.errors) > before:
             return None
         attempts = model.max_attempts or self.max_attempts

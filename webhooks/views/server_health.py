@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from webhooks.text import count, cut
+from webhooks.views.formats import local_time
 from webhooks.views.outages import unavailable_services
 from webhooks.views.webhook_health import WebhookHealth, webhook_health
 
@@ -96,8 +97,8 @@ def _rules(services: Services, _: datetime) -> Iterator[Check]:
 
 
 def _outages(services: Services, now: datetime) -> Iterator[Check]:
-    for service, text in unavailable_services(services, now):
-        yield Check(service, text, "bad")
+    for service in unavailable_services(services):
+        yield Check(service.name, service.describe(lambda at: local_time(at, now, services.settings.zone)), "bad")
 
 
 def _deliveries(services: Services, _: datetime) -> Iterator[Check]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from webhooks.incidents.silences import EVERY_DAY, Facts
+from webhooks.incidents.silences import EVERY_DAY, FOREVER, Facts
 from webhooks.views.formats import iso
 from webhooks.views.incident_wording import When
 
@@ -28,6 +29,23 @@ OPTIONS: Mapping[str, str] = {
 }
 # Returns the name of the site with that LUID, empty if there is only one.
 SiteName = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveSilence:
+    """A silence that holds the messages about an incident until a time; None: until it is ended."""
+
+    silence: Silence
+    until: datetime | None
+
+    def describe(self, when: When) -> str:
+        """Return who silenced the incident and until when: `silenced by Ann until 14:00`."""
+        return f"silenced by {self.silence.by}" + (f" until {when(self.until)}" if self.until else "")
+
+    def as_object(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        silence = self.silence
+        return {"id": int(silence.id), "by": silence.by, "until": iso(self.until), "reason": silence.reason}
 
 
 def state(silence: Silence, now: datetime) -> str:
@@ -63,6 +81,20 @@ def matching(silence: Silence, records: Iterable[IncidentRecord], site_name: Sit
         for record in records
         if silence.matches(record.incident, Facts.of(record.details, site_name(record.incident.site_luid)))
     ]
+
+
+def in_force(
+    silences: Iterable[Silence], records: Iterable[IncidentRecord], site_name: SiteName, now: datetime
+) -> Mapping[int, ActiveSilence]:
+    """Return the silence that holds the messages about each incident now, by its number: of several, the longest."""
+    spans = [(silence, span.end) for silence in silences if (span := silence.span_at(now))]
+    # The last one is kept.
+    spans.sort(key=lambda one: one[1] or FOREVER)
+    return {
+        record.id: ActiveSilence(silence, until)
+        for silence, until in spans
+        for record in matching(silence, records, site_name)
+    }
 
 
 def silence_object(silence: Silence, matched: Sequence[IncidentRecord], now: datetime) -> dict[str, Any]:

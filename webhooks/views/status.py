@@ -8,9 +8,12 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from webhooks.text import count
+from webhooks.views import silence_wording
 from webhooks.views.formats import iso, midnight
 from webhooks.views.incident_objects import incident_object
-from webhooks.views.json_objects import Hide
+from webhooks.views.json_objects import Hide, hide_in
+from webhooks.views.outages import UnavailableService
+from webhooks.views.silence_wording import ActiveSilence, SiteName
 from webhooks.views.webhook_health import WebhookHealth
 
 if TYPE_CHECKING:
@@ -28,7 +31,8 @@ FAILURES = ("failed", "cancelled", "unknown")
 class Status:
     """The open incidents, those that need someone first, and figures for one line.
 
-    `counts` has the number of open incidents by state, `refreshes` the number of runs since midnight by outcome.
+    `counts` has the number of open incidents by state, `refreshes` the number of runs since midnight by outcome,
+    `silences` the silence in force for an incident by its number. `unavailable` is None if it must not be shown.
     """
 
     at: datetime
@@ -37,6 +41,8 @@ class Status:
     counts: Mapping[str, int]
     refreshes: Mapping[str, int]
     webhooks: WebhookHealth
+    unavailable: Sequence[UnavailableService] | None
+    silences: Mapping[int, ActiveSilence]
 
     @property
     def open(self) -> int:
@@ -50,12 +56,15 @@ def read_status(
     now: datetime,
     zone: tzinfo,
     webhooks: WebhookHealth = NOT_READ,
+    unavailable: Sequence[UnavailableService] | None = None,
+    site_name: SiteName | None = None,
     limit: int | None = None,
     with_refreshes: bool = True,
 ) -> Status:
     """Return the status; of the open incidents, `limit` are read at most.
 
-    The runs of a day may be thousands; they are counted only `with_refreshes`.
+    Without `site_name`, silences are not read. The runs of a day may be thousands; they are counted only
+    `with_refreshes`.
     """
     since = midnight(now, zone)
     counts = dict.fromkeys(OPEN_STATES, 0)
@@ -69,6 +78,8 @@ def read_status(
         counts=counts,
         refreshes=inbox.runs.outcomes_since(since) if with_refreshes else {},
         webhooks=webhooks,
+        unavailable=unavailable,
+        silences=silence_wording.in_force(inbox.silences.since(now), incidents, site_name, now) if site_name else {},
     )
 
 
@@ -104,5 +115,16 @@ def status_object(status: Status, hide: Hide) -> dict[str, Any]:
             "text": status.webhooks.text,
             "checked_at": iso(status.webhooks.checked_at),
         },
-        "incidents": [incident_object(record, hide) for record in status.incidents],
+        "unavailable_services": None
+        if status.unavailable is None
+        else [service.as_object() for service in status.unavailable],
+        "incidents": [
+            {
+                **incident_object(record, hide),
+                "silence": hide_in(status.silences[record.id].as_object(), hide)
+                if record.id in status.silences
+                else None,
+            }
+            for record in status.incidents
+        ],
     }

@@ -11,10 +11,13 @@ from datetime import UTC, datetime
 import pytest
 
 from simulator import Running
+from tests.support.handler_context import make_event
 from tests.support.simulated_site import RunFlask
+from webhooks.clock import utc_now
 from webhooks.context.refreshes import STARTS, RefreshRefused, take_start
 from webhooks.event import parse
 from webhooks.inbox import Inbox, IncidentRecord
+from webhooks.incidents.incident import Finding
 from webhooks.services import Services
 
 Fail = Callable[..., IncidentRecord]
@@ -70,7 +73,7 @@ def test_event_names_its_content(flask: RunFlask, inbox: Inbox, fail: Fail) -> N
 
 
 def test_deadline_and_conflict(flask: RunFlask, site: Running, inbox: Inbox, fail: Fail) -> None:
-    """A refresh that has not ended by the deadline goes on in Tableau; a second one is refused with a sentence."""
+    """A refresh that has not ended by the deadline goes on in Tableau; a second one is refused and recorded."""
     record = fail()
     site.world.config = replace(site.world.config, refresh_seconds=3600)
     unfinished = flask("refresh", record.id, "--wait", "1s")
@@ -80,6 +83,14 @@ def test_deadline_and_conflict(flask: RunFlask, site: Running, inbox: Inbox, fai
     assert refused.exit_code == 1
     assert "is queued or running already" in refused.stderr
     assert len(inbox.incidents.get(record.id).incident.acts) == 1
+    # Newest first.
+    subject = f"incident {record.id}"
+    job_luid = inbox.incidents.get(record.id).incident.acts[0].job_luid
+    title = f"the workbook {record.incident.resource_name}"
+    assert [(row.act, row.details.partition(": ")) for row in inbox.audit.list(subject=subject)] == [
+        ("refresh", ("not started", ": ", f"A refresh of {title} is queued or running already.")),
+        ("refresh", (f"Tableau job {job_luid}", "", "")),
+    ]
 
 
 def test_command_uses_the_budget_of_rules_and_buttons(flask: RunFlask, site: Running, inbox: Inbox, fail: Fail) -> None:
@@ -96,6 +107,17 @@ def test_command_uses_the_budget_of_rules_and_buttons(flask: RunFlask, site: Run
     assert inbox.incidents.get(record.id).incident.acts == ()
 
 
+def test_problem_of_the_server_cannot_be_refreshed(flask: RunFlask, inbox: Inbox) -> None:
+    """It is about no content, which is a sentence; nothing is recorded."""
+    now = utc_now()
+    found = Finding("", "webhooks", "webhook", "Webhooks", now, True, frozenset({"a"}), "a", (now, 0, "a"), since=now)
+    inbox.findings.record("webhook", found, make_event("WebhooksDrifted"))
+    result = flask("refresh", 1)
+    assert result.exit_code == 1
+    assert "Incident 1 is about no workbook, data source or flow, so nothing can be refreshed." in result.stderr
+    assert inbox.audit.list() == []
+
+
 def test_content_that_is_gone(flask: RunFlask, inbox: Inbox, fail: Fail) -> None:
     """A workbook that no longer exists is a sentence; the other targets are refreshed."""
     gone, record = fail(luid="11111111-2222-4333-8444-555555555555"), fail()
@@ -104,4 +126,5 @@ def test_content_that_is_gone(flask: RunFlask, inbox: Inbox, fail: Fail) -> None
     assert "it no longer exists, or the server's Tableau user cannot see it" in result.stderr
     assert "'x' is neither the number of an incident" in result.stderr
     assert "Incident 99 not found" in result.stderr
+    assert "not started: Cannot refresh the workbook" in inbox.audit.list(subject=f"incident {gone.id}")[0].details
     assert len(inbox.incidents.get(record.id).incident.acts) == 1

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from webhooks.event_types import WEBHOOKS_DRIFTED
 from webhooks.inbox import Inbox, ResourceDetails
 from webhooks.inbox.server.webhook_checks import CHECKED_AT
 from webhooks.incidents import Act, DestinationPolicy, Policy
+from webhooks.views.formats import iso
 
 POLICY = Policy(rule="Finance", destinations=(DestinationPolicy("slack:#finance"),))
 
@@ -116,6 +118,30 @@ def test_json_is_one_object(flask: Run, inbox: Inbox, refreshed: Refreshed) -> N
     assert status["webhooks"]["state"] == "unknown"
     assert [one["id"] for one in status["incidents"]] == [number]
     assert status["incidents"][0]["acknowledged_by"] == "Ann"
+
+
+def test_silenced_incidents_are_marked(flask: Run, inbox: Inbox, refreshed: Refreshed) -> None:
+    """The silence that ends last is named with its end, also in JSON; those of others and of later are not."""
+    refreshed("Failed")
+    refreshed("Failed", "Other")
+    now = utc_now()
+    silenced: dict[str, Any] = {"matchers": {"resource_name": ["Fin*"]}, "reason": "migration"}
+    for hours, by in ((5, "Ben"), (2, "Ann")):
+        inbox.silences.add(**silenced, start=now - timedelta(1), end=now + timedelta(hours=hours), by=by)
+    inbox.silences.add(**silenced, start=now + timedelta(hours=1), end=now + timedelta(1), by="Chloé")
+    shown = " ".join(flask("status").stdout.split())
+    assert shown.count(" · silenced by ") == 1
+    assert " · not acknowledged · silenced by Ben until " in shown
+    incidents = json.loads(flask("status", "--json").stdout)["incidents"]
+    silences = {one["resource_name"]: one["silence"] for one in incidents}
+    until = iso(now + timedelta(hours=5))
+    assert silences == {
+        "Finance 2026": {"id": 1, "by": "Ben", "until": until, "reason": "migration"},
+        "Other": None,
+    }
+    # Of one without an end, there is none.
+    inbox.silences.add(**silenced, start=now, end=None, by="Dora")
+    assert " · silenced by Dora" in " ".join(flask("status").stdout.split())
 
 
 def test_status_fits_on_a_terminal(settings: Settings, inbox: Inbox, refreshed: Refreshed) -> None:

@@ -18,6 +18,8 @@ from webhooks.views import incident_wording as wording
 if TYPE_CHECKING:
     from webhooks.inbox import IncidentRecord
     from webhooks.views.incident_story import Story
+    from webhooks.views.silence_wording import ActiveSilence
+    from webhooks.views.status import Status
 
 STATE_STYLES = {"open": "bold red", "acknowledged": "yellow", "snoozed": "yellow", "closed": "green"}
 ENTRY_STYLES = {"failed": "red", "succeeded": "green", "closed": "green", "act": "yellow", "silence": "dim"}
@@ -25,8 +27,9 @@ ENTRY_STYLES = {"failed": "red", "succeeded": "green", "closed": "green", "act":
 MAX_REASON = 160
 
 
-def incident_blocks(records: Sequence[IncidentRecord], show: Presentation) -> Iterator[RenderableType]:
+def incident_blocks(status: Status, show: Presentation) -> Iterator[RenderableType]:
     """Yield a line for each incident, and below it the details that are known, wrapped at the terminal's width."""
+    records = status.incidents
     if not records:
         return
     rows: list[list[Text | str]] = [
@@ -45,11 +48,11 @@ def incident_blocks(records: Sequence[IncidentRecord], show: Presentation) -> It
     indent = max(len(str(record.id)) for record in records) + len(terminal.GAP)
     for record, line in zip(records, lines, strict=True):
         yield line
-        yield Padding(details_line(record, show), (0, 0, 0, max(indent, 4)))
+        yield Padding(details_line(record, status.silences.get(record.id), show), (0, 0, 0, max(indent, 4)))
 
 
-def details_line(record: IncidentRecord, show: Presentation) -> Text:
-    """Return the failures, the owner, the reason, who was notified, and who takes care of the incident."""
+def details_line(record: IncidentRecord, silence: ActiveSilence | None, show: Presentation) -> Text:
+    """Return the failures, the owner, the reason, who was notified, and who takes care of it or silenced it."""
     incident = record.incident
     reason = show.line(wording.reason(incident))
     notified = wording.notified(record, show.when, show.address)
@@ -61,6 +64,8 @@ def details_line(record: IncidentRecord, show: Presentation) -> Text:
     ]
     state = show.line(wording.acknowledgement(incident, show.when))
     styled = [(part, "") for part in parts if part] + [(state, "" if incident.state == "open" else "yellow")]
+    if silence:
+        styled.append((show.line(silence.describe(show.when)), "yellow"))
     if following := wording.next_run(record, show.now, show.when):
         styled.append((following, ""))
     line = Text()

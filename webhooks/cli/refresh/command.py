@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +103,10 @@ def find_target(given: str) -> Target:
     if not is_event:
         record = application.get_incident(int(number))
         one = record.incident
+        if one.resource_kind not in NOUNS:
+            raise Failure(
+                f"Incident {record.id} is about no workbook, data source or flow, so nothing can be refreshed."
+            )
         name = one.resource_name or one.resource_luid
         incident = record if one.is_open else None
         return Target(given, one.site_luid, one.resource_kind, one.resource_luid, name, incident)
@@ -118,36 +122,45 @@ def find_target(given: str) -> Target:
 
 def start(target: Target, by: str) -> tuple[Site, Job]:
     """Start the refresh, record it as an act of the open incident, and return the site and the job. Raise Failure."""
-    from webhooks.context.refreshes import RefreshRefused, take_start  # noqa: PLC0415 - help needs no handlers
+    from webhooks.context.refreshes import NOT_STARTED  # noqa: PLC0415 - help needs no handlers
 
+    subject = f"incident {target.incident.id}" if target.incident else f"{target.kind} {target.luid}"
     # The act comes before the run that it starts, however quickly that ends.
     site, started_at = site_of(target), utc_now()
-    with tableau_access.client_for(site) as tableau:
-        try:
-            # Rules and buttons use the same budget.
-            take_start(application.inbox(), target.site_luid)
-            job = starter(tableau, target.kind)(target.luid)
-        except RefreshRefused as refused:
-            raise Failure(f"Cannot refresh {target.title}: {refused}.") from None
-        except AlreadyRunning:
-            raise Failure(f"A refresh of {target.title} is queued or running already.") from None
-        except NotFound:
-            reason = "no longer exists, or the server's Tableau user cannot see it"
-            raise Failure(f"Cannot refresh {target.title}: it {reason}.") from None
+    try:
+        with tableau_access.client_for(site) as tableau:
+            job = request(tableau, target)
+    except Failure as failure:
+        application.record("refresh", subject, f"{NOT_STARTED}: {failure.message}", by=by)
+        raise
     if target.incident is not None:
         act = Act("", "refresh", target.incident.incident.id, started_at, by, job_luid=job.luid)
         application.inbox().incidents.act(target.incident.id, act, origin=application.origin(by))
     else:
-        subject = f"{target.kind} {target.luid}"
         application.record("refresh", subject, f"{target.name}; Tableau job {job.luid}", by=by)
     return site, job
 
 
-def starter(tableau: Tableau, kind: str) -> Callable[[str], Job]:
-    """Return the call that refreshes content of this kind."""
-    if kind == "flow":
-        return tableau.run_flow
-    return tableau.refresh_workbook if kind == "workbook" else tableau.refresh_datasource
+def request(tableau: Tableau, target: Target) -> Job:
+    """Have Tableau start the refresh, and return its job. Raise Failure, and TableauError."""
+    from webhooks.context.refreshes import RefreshRefused, take_start  # noqa: PLC0415 - help needs no handlers
+
+    starts: Mapping[str, Callable[[str], Job]] = {
+        "flow": tableau.run_flow,
+        "workbook": tableau.refresh_workbook,
+        "datasource": tableau.refresh_datasource,
+    }
+    try:
+        # Rules and buttons use the same budget.
+        take_start(application.inbox(), target.site_luid)
+        return starts[target.kind](target.luid)
+    except RefreshRefused as refused:
+        raise Failure(f"Cannot refresh {target.title}: {refused}.") from None
+    except AlreadyRunning:
+        raise Failure(f"A refresh of {target.title} is queued or running already.") from None
+    except NotFound:
+        reason = "no longer exists, or the server's Tableau user cannot see it"
+        raise Failure(f"Cannot refresh {target.title}: it {reason}.") from None
 
 
 def site_of(target: Target) -> Site:

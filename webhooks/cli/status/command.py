@@ -37,6 +37,8 @@ def status(as_json: bool) -> None:
         now=show.now,
         zone=show.zone,
         webhooks=read_webhook_health(application.services(), show.now),
+        unavailable=unavailable_services(application.services()),
+        site_name=application.site_name,
         limit=None if as_json else MOST,
     )
     if as_json:
@@ -44,7 +46,6 @@ def status(as_json: bool) -> None:
     else:
         from webhooks.cli.status.render import status_page  # noqa: PLC0415 - it imports rich
 
-        outages = [": ".join(each) for each in unavailable_services(application.services(), show.now)]
-        terminal.show(*status_page(found, outages, show))
+        terminal.show(*status_page(found, show))
     if found.open:
         raise click.exceptions.Exit(FAILED)

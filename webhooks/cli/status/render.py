@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
@@ -15,7 +13,7 @@ from webhooks.views.status import Status, summary
 HEALTH_STYLES = {"healthy": "green", "unhealthy": "bold red", "unknown": "yellow"}
 
 
-def status_page(status: Status, outages: Sequence[str], show: Presentation) -> list[RenderableType]:
+def status_page(status: Status, show: Presentation) -> list[RenderableType]:
     """Return the summary, the services that are unavailable, and the open incidents."""
     incidents, refreshes, webhooks = summary(status)
     unacknowledged = status.counts["open"]
@@ -26,8 +24,11 @@ def status_page(status: Status, outages: Sequence[str], show: Presentation) -> l
             Text(webhooks, style=HEALTH_STYLES[status.webhooks.state]),
         ]
     )
-    unavailable = (Text(outage, style="bold red") for outage in outages)
-    parts: list[RenderableType] = [line, *unavailable, *incident_blocks(status.incidents, show)]
+    unavailable = [
+        Text(show.line(f"{service.name}: {service.describe(show.when)}"), style="bold red")
+        for service in status.unavailable or ()
+    ]
+    parts: list[RenderableType] = [line, *unavailable, *incident_blocks(status, show)]
     left = status.open - len(status.incidents)
     if left > 0:
         parts.append(Padding(Text(f"{left} more: flask incidents list --limit 0", style="dim"), (0, 0, 0, 2)))

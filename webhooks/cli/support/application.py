@@ -115,9 +115,7 @@ def get_incident(incident_id: int) -> IncidentRecord:
 
 def site_name(site_luid: str) -> str:
     """Return the name of the site with that LUID, as messages show it: empty if there is only one site."""
-    sites = services().sites
-    names = (site.name for site in sites.all if sites.known_luid(site) == site_luid.lower())
-    return next(names, "") if sites.several else ""
+    return services().sites.shown_name(site_luid)
 
 
 def user() -> str:

@@ -71,7 +71,9 @@ class Audit:
             append(self._store, connection, by=by, origin=origin, act=act, subject=subject, details=details)
 
         self._store.write(record)
-        log_act(act, f"{subject} ({details})" if details else subject, by=by, origin=origin)
+        # The details of a replay are the ids of its events.
+        shown = f"{subject} {details}" if subject == "events" else f"{subject} ({details})"
+        log_act(act, shown if details else subject, by=by, origin=origin)
 
     def list(self, *, before: int | None = None, subject: str = "", limit: int = 50) -> list[AuditEntry]:
         """Return rows, newest first; `before` returns those with a smaller id."""
