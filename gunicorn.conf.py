@@ -42,6 +42,8 @@ from webhooks.gunicorn.reception import REQUEST_SECONDS  # noqa: E402 - as above
 from webhooks.gunicorn.sharing_worker import ABSENT, SUPPORTED, SharingWorker, choose_worker_class  # noqa: E402 - as above
 from webhooks.gunicorn.signals import repeat_early_signals, stop_claiming_at_sigterm  # noqa: E402 - as above
 from webhooks.observability import logs  # noqa: E402 - as above
+from webhooks.observability.tracing import TRACING  # noqa: E402 - as above
+from webhooks.receiver import REQUEST_LINES  # noqa: E402 - as above
 
 # Seconds in which a client must send its whole request; gunicorn's own worker waits so long for each part of it.
 CLIENT_SECONDS = int(REQUEST_SECONDS)
@@ -253,11 +255,19 @@ def post_worker_init(worker):
         # The inbox is damaged: the server must stay, to refuse events.
         time.sleep(RESTART_SECONDS)
         raise
+    defer_responses(worker, services)
     # A client that sends a byte now and then must not use up the time of the jobs.
     worker.cfg.set("graceful_timeout", CLIENT_SECONDS + 2)
     stop_claiming_at_sigterm(worker, services)
     repeat_early_signals(worker)
     worker.warming_up = warm_up_soon(worker.wsgi)
+
+
+def defer_responses(worker, services):
+    """Let events wait for their commit without a thread, unless traced: a span cannot be left and entered again."""
+    worker.defers = lambda request: (
+        request.startswith(REQUEST_LINES) and services.inbox.events.begins_at_once and TRACING.tracer is None
+    )
 
 
 def start_alone(services):

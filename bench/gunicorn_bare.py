@@ -30,6 +30,13 @@ for _name in (
     globals()[_name] = _ours[_name]
 
 
+def post_worker_init(worker: Any) -> None:
+    """Let our application respond as it does with the worker; the bare one is served by threads."""
+    services = worker.wsgi.extensions.get("webhooks")
+    if services is not None:
+        _ours["defer_responses"](worker, services)
+
+
 def pre_fork(server: Any, worker: Any) -> None:  # noqa: ARG001 - gunicorn counts the arguments
     """Give the new process a free place among the connection counts, as the server's own settings do."""
     worker.place = _ours["places"].pop() if _ours["places"] else 0

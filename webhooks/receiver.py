@@ -6,62 +6,52 @@ import hashlib
 import hmac
 import logging
 import time
-import zlib
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Request, Response, request
+from flask import Blueprint, Flask, Request, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import (
     BadRequest,
-    ClientDisconnected,
     Forbidden,
     HTTPException,
-    RequestEntityTooLarge,
-    RequestTimeout,
     ServiceUnavailable,
     Unauthorized,
     UnprocessableEntity,
-    UnsupportedMediaType,
 )
 from werkzeug.routing import BaseConverter
 
+from webhooks import deferral as deferrals
+from webhooks.deferral import Deferral
 from webhooks.errors import StoreUnavailable
-from webhooks.event import MAX_BYTES, Event, Malformed, Unprocessable, parse
+from webhooks.event import Event, Malformed, Unprocessable, parse
 from webhooks.observability.logs import LogLimiter
-from webhooks.observability.tracing import event_span
+from webhooks.observability.tracing import NO_SPAN, Span, event_span
 from webhooks.problem import problem_of
+from webhooks.request_body import read_body
 from webhooks.webhook_url import is_address
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     from webhooks.inbox import Receipt
+    from webhooks.inbox.events.pending_receipt import PendingReceipt
 
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
-# The window size that zlib takes for each coding, https://docs.python.org/3/library/zlib.html#zlib.decompress.
-# "deflate" is zlib's format, https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1.2
-WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
-
+# Stores an event, and returns when it is on disk.
 Receive = Callable[[Event], "Receipt"]
+# Lets an event wait for its commit, and calls the function as soon as its receipt is known.
+Begin = Callable[[Event, Callable[[], None]], "PendingReceipt"]
 OnResponse = Callable[[str, int, float], None]
 
+# The first bytes of a request for the receiver.
+REQUEST_LINES = (b"POST /webhook/", b"POST /webhook?", b"POST /webhook ")
+
 FROM_WEB_PAGE = "A web page in a browser sent this request. Without a WEBHOOK_TOKEN only programs may send events."
-TOO_LARGE = f"The body exceeds {MAX_BYTES // 1024} KiB."
-
-
-class UnsupportedEncoding(UnsupportedMediaType):
-    """415 with the accepted codings, https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16."""
-
-    def get_headers(
-        self, environ: WSGIEnvironment | None = None, scope: dict[str, Any] | None = None
-    ) -> list[tuple[str, str]]:
-        """Return the headers of the response."""
-        return [*super().get_headers(environ, scope), ("Accept-Encoding", "gzip, deflate")]
 
 
 class Remainder(BaseConverter):
@@ -73,12 +63,14 @@ class Remainder(BaseConverter):
 
 def create_blueprint(
     receive: Receive,
+    begin: Begin,
     tokens: Sequence[str],
     on_unavailable: Callable[[], None] = lambda: None,
     on_response: OnResponse = lambda _name, _status, _seconds: None,
 ) -> Blueprint:
-    """Return the blueprint of the receiver, which stores events with `receive` and accepts these tokens.
+    """Return the blueprint of the receiver, which stores events and accepts these tokens.
 
+    Events are stored with `receive`, or with `begin` if the server can send the response later.
     `on_unavailable` is called for each event that gets 503, and `on_response` for each response with its name
     (accepted, duplicate, test, refused), its status and the seconds that it took; both must return at once.
     Tableau waits 3 s for a 200 and retries three times after any other response. It cannot sign requests, so the URL
@@ -90,7 +82,7 @@ def create_blueprint(
     def add_converter(state: BlueprintSetupState) -> None:
         state.app.url_map.converters["remainder"] = Remainder
 
-    receiver = Receiver(receive, tokens, on_unavailable, on_response)
+    receiver = Receiver(receive, begin, tokens, on_unavailable, on_response)
     for path in ("/webhook", "/webhook/<remainder:token>"):
         blueprint.add_url_rule(
             path,
@@ -108,10 +100,16 @@ class Receiver:
     """The view, and what it needs: where events are stored, and the tokens."""
 
     def __init__(
-        self, receive: Receive, tokens: Sequence[str], on_unavailable: Callable[[], None], on_response: OnResponse
+        self,
+        receive: Receive,
+        begin: Begin,
+        tokens: Sequence[str],
+        on_unavailable: Callable[[], None],
+        on_response: OnResponse,
     ) -> None:
         self._on_unavailable, self._on_response = on_unavailable, on_response
-        self._receive, self._authenticate, self._limiter = receive, Authenticator(tokens), LogLimiter()
+        self._receive, self._begin = receive, begin
+        self._authenticate, self._limiter = Authenticator(tokens), LogLimiter()
         self._open = not tokens
 
     def receive_event(self, token: str = "") -> Response:
@@ -128,27 +126,40 @@ class Receiver:
                 log.log(level, "Test request received: peer=%s", request.remote_addr)
                 self._on_response("test", 200, time.perf_counter() - started)
                 return respond('{"status": "test"}')
-            since = time.perf_counter() - started
-            with event_span("receive", event.fingerprint, "SERVER", since=since, event_type=event.event_type) as span:
-                receipt = self._receive(event)
-                status = "duplicate" if receipt.duplicate else "accepted"
-                span.set(event=receipt.id, outcome=status)
         except Malformed as error:
             raise BadRequest(str(error)) from error
         except Unprocessable as error:
             raise UnprocessableEntity(str(error)) from error
+        deferral: Deferral | None = request.environ.get(deferrals.KEY)
+        if deferral is None:
+            since = time.perf_counter() - started
+            with event_span("receive", event.fingerprint, "SERVER", since=since, event_type=event.event_type) as span:
+                return respond(self._acknowledge(lambda: self._receive(event), started, request.remote_addr, span))
+        pending, peer = self._begin(event, deferral.complete), request.remote_addr
+        deferral.timeout = pending.timeout
+        deferral.respond = later(lambda: self._acknowledge(pending.outcome, started, peer))
+        return DEFERRED
+
+    def _acknowledge(
+        self, receive: Callable[[], Receipt], started: float, peer: str | None, span: Span = NO_SPAN
+    ) -> str:
+        """Return the document for an event that is stored. Raises ServiceUnavailable."""
+        try:
+            receipt = receive()
         except StoreUnavailable as error:
             # The inbox logs the beginning and the end of an outage.
             log.debug("Event not stored: %s", error)
             self._on_unavailable()
             raise ServiceUnavailable("The event cannot be stored now.", retry_after=RETRY_AFTER_SECONDS) from error
+        status = "duplicate" if receipt.duplicate else "accepted"
+        span.set(event=receipt.id, outcome=status)
         if receipt.duplicate:
-            log.info("Duplicate received: event=%s peer=%s", receipt.id, request.remote_addr)
+            log.info("Duplicate received: event=%s peer=%s", receipt.id, peer)
         else:
             # A line for each event would take a sixth of the throughput; those of its jobs have its id.
-            log.debug("Event received: event=%s peer=%s", receipt.id, request.remote_addr)
+            log.debug("Event received: event=%s peer=%s", receipt.id, peer)
         self._on_response(status, 200, time.perf_counter() - started)
-        return respond(f'{{"status": "{status}", "event": {receipt.id}}}')
+        return f'{{"status": "{status}", "event": {receipt.id}}}'
 
     def refuse(self, error: HTTPException) -> Response:
         """Return the problem document, and log the refusal unless there were many of its status just now."""
@@ -159,6 +170,35 @@ class Receiver:
             text = f"{error.description}{more}"
             log.warning("Request refused: status=%s peer=%s: %s", error.code, request.remote_addr, text)
         return problem_of(error)
+
+
+class Deferred(Response):
+    """The response of a view that has left the rest to the server: an empty body, and no call of `start_response`."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:  # noqa: ARG002 - WSGI
+        """Return the empty body."""
+        return ()
+
+
+# One for all: it is never changed.
+DEFERRED = Deferred()
+
+
+def later(acknowledge: Callable[[], str]) -> WSGIApplication:
+    """Return the application that responds with a document, or to its exception; called outside the request."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - as Flask documents it
+
+    def respond(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            body = (acknowledge() + "\n").encode()
+        except Exception as error:  # noqa: BLE001 - as Flask does with errors of views
+            with app.request_context(environ):
+                return app.make_response(app.handle_user_exception(error))(environ, start_response)
+        # As `respond` does; Flask's response would take longer than all the rest of this.
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return (body,)
+
+    return respond
 
 
 class Authenticator:
@@ -196,54 +236,6 @@ def is_sent_by_web_page(request: Request) -> bool:
     except ValueError:
         return True
     return parts.netloc.lower() != request.headers.get("Host", "").lower() or not is_address(name)
-
-
-def read_body(request: Request) -> bytes:
-    """Return the request's body, decompressed.
-
-    Raises UnsupportedEncoding, RequestEntityTooLarge, RequestTimeout if it ends early, and BadRequest.
-    """
-    environ = request.environ
-    coding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
-    if coding not in {"", "identity", *WINDOW_BITS}:
-        raise UnsupportedEncoding("The content encoding is not supported; send JSON as it is, or with gzip or deflate.")
-    announced = environ.get("CONTENT_LENGTH") or ""
-    if announced and not announced.isdecimal():
-        raise BadRequest("Content-Length is not a number.")
-    try:
-        if announced and int(announced) <= MAX_BYTES:
-            # Flask's stream checks each read against the limit, for the price of parsing the event.
-            body: bytes = environ["wsgi.input"].read(int(announced))
-        else:
-            # Raises RequestEntityTooLarge if Content-Length exceeds MAX_CONTENT_LENGTH.
-            body = request.get_data(cache=False)
-            # Without Content-Length, Werkzeug stops reading at the limit without an error.
-            if len(body) >= MAX_BYTES and environ["wsgi.input"].read(1):
-                raise RequestEntityTooLarge  # noqa: TRY301 - handled like Werkzeug's own
-    except RequestEntityTooLarge as error:
-        raise RequestEntityTooLarge(TOO_LARGE) from error
-    except (ClientDisconnected, OSError) as error:
-        raise RequestTimeout("The body ended early.") from error
-    except Exception as error:
-        # Each server has its own exceptions for invalid chunks.
-        raise BadRequest("The body's chunks are invalid.") from error
-    if announced and len(body) < int(announced):
-        raise RequestTimeout("The body ended early.")
-    return decompress(body, coding) if coding in WINDOW_BITS else body
-
-
-def decompress(body: bytes, coding: str) -> bytes:
-    """Return the decompressed body. Raises RequestEntityTooLarge before it exceeds the limit, and BadRequest."""
-    decompressor = zlib.decompressobj(WINDOW_BITS[coding])
-    try:
-        decompressed = decompressor.decompress(body, MAX_BYTES + 1)
-    except zlib.error as error:
-        raise BadRequest(f"The body is not {coding}, as Content-Encoding says.") from error
-    if len(decompressed) > MAX_BYTES:
-        raise RequestEntityTooLarge(TOO_LARGE)
-    if not decompressor.eof or decompressor.unused_data:
-        raise BadRequest(f"The {coding} body is incomplete, or something follows it.")
-    return decompressed
 
 
 def respond(document: str) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app, request
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from notifiers.twilio.status import StatusReport
     from webhooks.inbound.slack_presses import Target
     from webhooks.inbox import Receipt
+    from webhooks.inbox.events.pending_receipt import PendingReceipt
     from webhooks.incidents import Act
     from webhooks.incidents.sms_commands import Command
     from webhooks.services import Services
@@ -41,11 +42,16 @@ def register(app: Flask, services: Services) -> None:
     def receive(event: Event) -> Receipt:
         return services.inbox.events.receive(event)
 
+    def begin(event: Event, on_complete: Callable[[], None]) -> PendingReceipt:
+        return services.inbox.events.begin(event, on_complete)
+
     def on_unavailable() -> None:
         services.outages.record()
 
     app.register_blueprint(
-        receiver.create_blueprint(receive, services.settings.webhook_tokens(), on_unavailable, services.count_response)
+        receiver.create_blueprint(
+            receive, begin, services.settings.webhook_tokens(), on_unavailable, services.count_response
+        )
     )
     _register_messengers(app, services)
     app.register_blueprint(health.blueprint)

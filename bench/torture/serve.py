@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,9 +21,12 @@ from sqlalchemy.event import listen
 from bench.torture.flaws import FLAWS
 from webhooks.app import create_app
 from webhooks.errors import LeaseLost
-from webhooks.inbox import Inbox
+from webhooks.event import Event
+from webhooks.inbox import Inbox, Receipt
 from webhooks.inbox.databases import group_commit
+from webhooks.inbox.databases.pending_write import PendingWrite
 from webhooks.inbox.databases.sqlite import SqliteStore
+from webhooks.inbox.events.pending_receipt import PendingReceipt
 from webhooks.job import Job
 from webhooks.registry import Registry
 from webhooks.rules import Rules
@@ -71,25 +74,29 @@ def run(job: Job, still_mine: Callable[[], bool]) -> None:
 
 def instrument(inbox: Inbox) -> None:
     """Add the moments at which a process may die, and the full disk, to the store."""
-    store = inbox.store
-    insert = store.insert_event
+    store, events = inbox.store, inbox.events
+    begin, receipt_of = events.begin, events._receipt  # noqa: SLF001 - tested from inside
     if isinstance(store, SqliteStore):
         _instrument_sqlite(store)
 
-    def insert_event(row: Sequence[Any]) -> tuple[int, int]:
+    def begin_event(event: Event, on_complete: Callable[[], None] | None = None) -> PendingReceipt:
         if not isinstance(store, SqliteStore):
             reached("before the commit")
-        receipt = insert(row)
-        reached("after the commit")
-        return receipt
+        return begin(event, on_complete)
 
-    store.insert_event = insert_event  # type: ignore[method-assign]
+    def receipt(outcome: Callable[[], tuple[int, int]]) -> Receipt:
+        found = receipt_of(outcome)
+        reached("after the commit")
+        return found
+
+    events.begin = begin_event  # type: ignore[method-assign]
+    events._receipt = receipt  # type: ignore[method-assign] # noqa: SLF001 - tested from inside
 
 
 def _instrument_sqlite(store: SqliteStore) -> None:
     commit, armed = group_commit.commit, threading.Event()
 
-    def commit_with_limit(connection: Connection, batch: list[group_commit.PendingWrite[Any]]) -> None:
+    def commit_with_limit(connection: Connection, batch: list[PendingWrite[Any]]) -> None:
         driver: Any = connection.connection.driver_connection
         driver.execute(f"PRAGMA max_page_count={1 if FULL.exists() else NO_LIMIT}").fetchall()
         armed.set()

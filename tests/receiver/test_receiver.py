@@ -222,7 +222,7 @@ def test_store_that_cannot_commit_is_503(client: FlaskClient, monkeypatch: pytes
     def unavailable(*_: object, **__: object) -> None:
         raise StoreUnavailable("disk full")
 
-    monkeypatch.setattr(services(client).inbox.store, "insert_event", unavailable)
+    monkeypatch.setattr(services(client).inbox.store, "begin_insert", unavailable)
     response = client.post(HOOK, json=EVENT)
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0
@@ -235,7 +235,7 @@ def test_internal_error_is_a_problem_without_details(client: FlaskClient, monkey
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(services(client).inbox.store, "insert_event", broken)
+    monkeypatch.setattr(services(client).inbox.store, "begin_insert", broken)
     response = client.post(HOOK, json=EVENT)
     assert (response.status_code, response.mimetype) == (500, "application/problem+json")
     assert "secret detail" not in response.text

@@ -11,15 +11,16 @@ import errno
 import selectors
 import socket
 import time
-from collections.abc import MutableSequence
+from collections.abc import Callable, MutableSequence
 from concurrent.futures import Future
 from contextlib import suppress
 from itertools import takewhile
 from typing import Any, ClassVar
 
 from gunicorn import http  # type: ignore[import-untyped]
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker  # type: ignore[import-untyped]
 
+from webhooks.gunicorn.main_thread import DeferredResponses
 from webhooks.gunicorn.problem_socket import ProblemSocket
 from webhooks.gunicorn.reception import REQUEST_SECONDS, TIMED_OUT, LimitedSource, Reception, has_read_body
 
@@ -58,12 +59,16 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
     connections: ClassVar[MutableSequence[int]] = []
     # The position of this process in it.
     place: int = 0
+    # Returns whether a request, of which these are the first bytes, is served in the main thread: the application must
+    # not wait for anything before it responds or defers the response. Set by the configuration.
+    defers: Callable[[bytes], bool] = staticmethod(lambda _: False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # In the order of their deadlines.
         self._receptions: dict[Any, Reception] = {}
         self._lingering: dict[Any, float] = {}
+        self._deferred = DeferredResponses(self)
         self._seats = max(1, self.cfg.threads // 2)
         self._accept_after = self._logged_at = 0.0
 
@@ -73,7 +78,7 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
         """Accept one connection, or pause if the process has no file descriptor left."""
         if self.nr_conns > min(self.connections) + 1:
             # Connections that wait for their client do not occupy a thread.
-            waiting = len(self.keepalived_conns) + len(self._receptions) + len(self._lingering)
+            waiting = sum(map(len, (self.keepalived_conns, self._receptions, self._lingering, self._deferred)))
             busy = self.nr_conns - waiting >= self.cfg.threads
             time.sleep(BUSY_YIELD_SECONDS if busy else YIELD_SECONDS)
         try:
@@ -104,15 +109,37 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
             super().enqueue_req(conn)
             return
         reception = self._receptions[conn] = Reception(conn, time.monotonic() + REQUEST_SECONDS)
-        conn.sock.setblocking(False)
-        if conn.parser is not None:
-            reception.request.add(conn.parser.unreader.take_buffered())
-        self.poller.register(conn.sock, selectors.EVENT_READ, lambda _: self._receive(reception))
+        unblock(conn.sock)
+        if conn.parser is not None and (buffered := conn.parser.unreader.take_buffered()):
+            reception.request.add(buffered)
         self._receive(reception)
+        # Most requests have arrived whole by now.
+        if conn in self._receptions and not reception.request.full:
+            self._watch(conn)
+
+    def _watch(self, connection: Any) -> None:
+        """Let the poller call `_on_readable` when the client sends something or closes.
+
+        A connection stays in the poller while a request is served in the main thread.
+        """
+        if not getattr(connection, "watched", False):
+            connection.watched = True
+            self.poller.register(connection.sock, selectors.EVENT_READ, lambda _: self._on_readable(connection))
+
+    def _on_readable(self, connection: Any) -> None:
+        if connection in self._receptions:
+            self._receive(self._receptions[connection])
+        elif connection in self._lingering:
+            self._discard(connection)
+        elif getattr(connection, "kept", False):
+            connection.kept = False
+            self.keepalived_conns.remove(connection)
+            self.enqueue_req(connection)
+        else:
+            # The client sends more, or has closed, while its response is deferred.
+            self._unwatch(connection)
 
     def _receive(self, reception: Reception) -> None:
-        if reception.connection not in self._receptions:
-            return  # closed in the same round
         request = reception.request
         if not request.whole:
             try:
@@ -130,13 +157,12 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
             self._hand_over(reception)
         elif request.full:
             # The rest stays in the socket until a thread reads it.
-            self._unregister(reception.connection)
+            self._unwatch(reception.connection)
 
     def _hand_over(self, reception: Reception) -> None:
         """Let a thread serve the request, from what was received and what follows until the deadline."""
         connection, request = reception.connection, reception.request
         del self._receptions[connection]
-        self._unregister(connection)
         if not request.whole:
             reception.seat = True
             self._seats -= 1
@@ -147,19 +173,27 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
             connection.parser = http.get_parser(self.cfg, source, connection.client)
         else:
             connection.parser.unreader.sock = source
-        connection.parser.unreader.unread(bytes(request.received))
-        super().enqueue_req(connection)
+        received = bytes(request.received)
+        connection.parser.unreader.unread(received)
+        # Not if another request follows: it would be served within this call.
+        if request.length == len(received) and self.defers(received):
+            self._deferred.serve(connection)
+        else:
+            self._unwatch(connection)
+            super().enqueue_req(connection)
 
     def _drop(self, reception: Reception) -> None:
         del self._receptions[reception.connection]
         self._close(reception.connection)
 
-    def _unregister(self, connection: Any) -> None:
-        with suppress(OSError, KeyError, ValueError):
-            self.poller.unregister(connection.sock)
+    def _unwatch(self, connection: Any) -> None:
+        if getattr(connection, "watched", False):
+            connection.watched = False
+            with suppress(OSError, KeyError, ValueError):
+                self.poller.unregister(connection.sock)
 
     def _close(self, connection: Any) -> None:
-        self._unregister(connection)
+        self._unwatch(connection)
         self.nr_conns -= 1
         connection.close()
 
@@ -189,12 +223,27 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
             reception.seat = False
             self._seats += 1
             self._seat_next()
-        if fs.cancelled() or fs.exception() is not None:
+        if self.cfg.is_ssl:
+            super().finish_request(conn, fs)
+        elif fs.cancelled() or fs.exception() is not None:
             self._close(conn)
         elif fs.result():
-            super().finish_request(conn, fs)
+            self._keep(conn)
         else:
             self._linger(conn)
+
+    def _keep(self, connection: Any) -> None:
+        """Do as gunicorn does, but leave the connection in the poller if it is there."""
+        if connection.parser.unreader.buf.getvalue():
+            self.enqueue_req(connection)
+            return
+        connection.set_timeout()
+        if not self.alive:
+            connection.timeout = min(connection.timeout, time.monotonic() + STOP_KEEPALIVE_LINGER)
+        connection.kept = True
+        self.keepalived_conns.append(connection)
+        unblock(connection.sock)
+        self._watch(connection)
 
     def _seat_next(self) -> None:
         """Hand over the oldest request that waits for a thread with an incomplete body."""
@@ -208,9 +257,9 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
     def _linger(self, connection: Any) -> None:
         """Close the connection as soon as the client does, but without waiting for it in this thread."""
         try:
-            connection.sock.setblocking(False)
+            unblock(connection.sock)
             connection.sock.shutdown(socket.SHUT_WR)
-            self.poller.register(connection.sock, selectors.EVENT_READ, lambda _: self._discard(connection))
+            self._watch(connection)
         except (OSError, ValueError):
             self._close(connection)
             return
@@ -219,8 +268,6 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
 
     def _discard(self, connection: Any) -> None:
         """Read and forget what the client still sends, so that its response is not lost by a reset."""
-        if connection not in self._lingering:
-            return
         try:
             if connection.sock.recv(RECEIVE_BYTES):
                 return
@@ -233,10 +280,15 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
 
     # Deadlines, in the main thread; gunicorn calls this at least every second.
 
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Wait no longer than until a deferred response has to be sent."""
+        super().wait_for_and_dispatch_events(min(timeout, self._deferred.seconds_left()))
+
     def murder_pending(self) -> None:
         """Close connections whose time is over, and the oldest silent ones if there are too many."""
         super().murder_pending()
         now = time.monotonic()
+        self._deferred.expire(now)
         for connection, _ in list(takewhile(lambda item: item[1] <= now, self._lingering.items())):
             del self._lingering[connection]
             self._close(connection)
@@ -271,6 +323,12 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
             return False
         self._close(self.keepalived_conns.popleft())
         return True
+
+
+def unblock(connection: socket.socket) -> None:
+    """Let the socket's calls return at once; most often they do, and this needs no call of the system."""
+    if connection.gettimeout() != 0:
+        connection.setblocking(False)
 
 
 def choose_worker_class(version: str) -> type[SharingWorker] | str:

@@ -71,7 +71,8 @@ class Tracing:
 
 
 TRACING = Tracing()
-NOT_TRACED: AbstractContextManager[Span] = nullcontext(Span())
+NO_SPAN = Span()
+NOT_TRACED: AbstractContextManager[Span] = nullcontext(NO_SPAN)
 
 
 def span(name: str, kind: Kind = "INTERNAL", **attributes: Any) -> AbstractContextManager[Span]:

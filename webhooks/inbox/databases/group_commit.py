@@ -8,10 +8,10 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Generic, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from webhooks.errors import StoreUnavailable
 from webhooks.inbox.databases.errors import can_pass, unavailable
 from webhooks.inbox.databases.log_sync import LogSync
+from webhooks.inbox.databases.pending_write import PendingWrite
 from webhooks.inbox.databases.sqlite_files import SqliteFiles
 from webhooks.inbox.events import insert_event
 
@@ -33,38 +34,6 @@ CLOSE_SECONDS = 5.0
 MANY = 3
 GATHER_SECONDS = 0.001
 MAX_GATHER_SECONDS = 0.005
-
-
-class PendingWrite(Generic[T]):
-    """A write that waits for its commit, and the result for which its thread waits.
-
-    `row` is set if the write stores an event, so that it can be inserted together with others.
-    """
-
-    __slots__ = ("_completed", "abandoned", "error", "operation", "result", "row")
-
-    def __init__(self, operation: Callable[[Connection], T], row: Sequence[Any] | None = None) -> None:
-        self.operation = operation
-        self.row = row
-        self.abandoned = False
-        self.error: Exception | None = None
-        self.result: T
-        # A bare lock is the cheapest way in Python for one thread to wake another once.
-        self._completed = threading.Lock()
-        self._completed.acquire()
-
-    def complete(self) -> None:
-        """Wake the thread that waits."""
-        self._completed.release()
-
-    def wait(self, timeout: float) -> T:
-        """Return the operation's result once it is on disk. Raises its error, or StoreUnavailable."""
-        if not self._completed.acquire(timeout=timeout):
-            self.abandoned = True
-            raise StoreUnavailable(f"the database did not commit within {timeout:g} s")
-        if self.error is not None:
-            raise self.error
-        return self.result
 
 
 class GroupCommit:
@@ -93,17 +62,22 @@ class GroupCommit:
         self._thread = threading.Thread(target=self._run, name="inbox-writer", daemon=True)
         self._thread.start()
 
-    def write(self, operation: Callable[[Connection], T], timeout: float, row: Sequence[Any] | None = None) -> T:
+    def write(self, operation: Callable[[Connection], T], timeout: float) -> T:
         """Return the operation's result once it is on disk. Raises StoreUnavailable after `timeout` seconds."""
+        pending = PendingWrite(operation, timeout)
+        self.begin(pending)
+        return pending.wait()
+
+    def begin(self, pending: PendingWrite[Any]) -> None:
+        """Let the write wait for its commit; it fails at once if too many wait."""
         if self._closed:
-            raise StoreUnavailable("the inbox is closed")
-        if self._queue.qsize() >= CAPACITY:
-            raise StoreUnavailable(f"{CAPACITY} writes are already waiting")
-        pending = PendingWrite(operation, row)
-        self._queue.put(pending)
-        if self._queue.qsize() >= self._enough:
-            self._gathered.set()
-        return pending.wait(timeout)
+            pending.fail(StoreUnavailable("the inbox is closed"))
+        elif self._queue.qsize() >= CAPACITY:
+            pending.fail(StoreUnavailable(f"{CAPACITY} writes are already waiting"))
+        else:
+            self._queue.put(pending)
+            if self._queue.qsize() >= self._enough:
+                self._gathered.set()
 
     def close(self) -> None:
         """Commit the waiting writes, then stop."""

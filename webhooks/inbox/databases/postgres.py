@@ -29,6 +29,7 @@ from sqlalchemy.exc import DBAPIError
 
 from webhooks.inbox import migrate
 from webhooks.inbox.databases.errors import lost_session, translated
+from webhooks.inbox.databases.pending_write import PendingWrite
 from webhooks.inbox.databases.postgres_connection import BoundedConnection
 from webhooks.inbox.databases.postgres_pool import AcknowledgementPool
 from webhooks.inbox.databases.store import ACK_SECONDS, PARENT_CONNECTIONS, WRITE_SECONDS, Clock, Operation, Store
@@ -133,10 +134,19 @@ class PostgresStore(Store):
             lock = text("SELECT count(pg_advisory_xact_lock(:space, key)) FROM unnest(cast(:keys AS int[])) AS key")
             connection.execute(lock, {"space": SERIALIZED, "keys": [key - 2**31 for key in keys]})
 
-    def insert_event(self, row: Sequence[Any]) -> tuple[int, int]:
+    def begin_insert(
+        self, row: Sequence[Any], on_complete: Callable[[], None] | None = None
+    ) -> PendingWrite[tuple[int, int]]:
         now, values = self.wall_sql()
-        event_id, duplicates = self.acknowledge(insert_event.upsert(self.placeholder, now), (*row, *values))
-        return event_id, duplicates
+        pending: PendingWrite[tuple[int, int]] = PendingWrite(lambda _: (0, 0), ACK_SECONDS, on_complete=on_complete)
+        try:
+            event_id, duplicates = self.acknowledge(insert_event.upsert(self.placeholder, now), (*row, *values))
+        except Exception as error:  # noqa: BLE001 - the write's, see above
+            pending.fail(error)
+        else:
+            pending.result = (event_id, duplicates)
+            pending.complete()
+        return pending
 
     def start_attempt(self, job: Job) -> float | None:
         now, values = self.wall_sql()

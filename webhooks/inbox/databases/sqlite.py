@@ -22,6 +22,7 @@ from webhooks.inbox.databases import sqlite_clock
 from webhooks.inbox.databases.errors import translated
 from webhooks.inbox.databases.group_commit import GroupCommit, locked, open_lock
 from webhooks.inbox.databases.known_database import KnownDatabase
+from webhooks.inbox.databases.pending_write import PendingWrite
 from webhooks.inbox.databases.sqlite_files import SqliteFiles, uri
 from webhooks.inbox.databases.store import ACK_SECONDS, PARENT_CONNECTIONS, WRITE_SECONDS, Clock, Operation, Store
 from webhooks.inbox.events import insert_event
@@ -136,14 +137,27 @@ class SqliteStore(Store):
     def serialize(self, connection: Connection, names: Iterable[str]) -> None:
         """Do nothing: SQLite runs one transaction that writes at a time."""
 
-    def insert_event(self, row: Sequence[Any]) -> tuple[int, int]:
+    def begin_insert(
+        self, row: Sequence[Any], on_complete: Callable[[], None] | None = None
+    ) -> PendingWrite[tuple[int, int]]:
         values = (*row, self._wall())
 
         def insert(connection: Connection) -> tuple[int, int]:
             event_id, duplicates = _execute(connection, insert_event.upsert("?", "?"), values)
             return event_id, duplicates
 
-        return (self._commit or self._start()).write(insert, ACK_SECONDS, values)
+        pending = PendingWrite(insert, ACK_SECONDS, values, on_complete)
+        try:
+            commit = self._commit or self._start()
+        except Exception as error:  # noqa: BLE001 - the write's, see above
+            pending.fail(error)
+        else:
+            commit.begin(pending)
+        return pending
+
+    @property
+    def inserts_at_once(self) -> bool:
+        return self._commit is not None
 
     def start_attempt(self, job: Job) -> float | None:
         def start(connection: Connection) -> float | None:

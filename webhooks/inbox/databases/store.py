@@ -13,6 +13,7 @@ from weakref import WeakSet
 from sqlalchemy import BigInteger, ColumnElement, Connection, Executable, RowMapping, Table, literal
 
 from webhooks.errors import StoreUnavailable
+from webhooks.inbox.databases.pending_write import PendingWrite
 from webhooks.inbox.jobs.attempt_sql import AttemptEnd
 from webhooks.job import Job
 from webhooks.observability.redaction import Redactor
@@ -120,11 +121,18 @@ class Store(ABC):
         """Within a transaction, wait for other transactions that gave one of these names, and let later ones wait."""
 
     @abstractmethod
-    def insert_event(self, row: Sequence[Any]) -> tuple[int, int]:
-        """Commit an event or count its duplicate, and return its id and its number of duplicates.
+    def begin_insert(
+        self, row: Sequence[Any], on_complete: Callable[[], None] | None = None
+    ) -> PendingWrite[tuple[int, int]]:
+        """Let an event wait for its commit, and return the write: its result is the event's id and its duplicates.
 
-        `row` has the values of `insert_event.COLUMNS` without the last one, the time.
+        `row` has the values of `insert_event.COLUMNS` without the last one, the time. Every error is the write's.
         """
+
+    @property
+    def inserts_at_once(self) -> bool:
+        """Return whether `begin_insert` returns without waiting."""
+        return False
 
     @abstractmethod
     def start_attempt(self, job: Job) -> float | None:

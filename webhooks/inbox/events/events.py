@@ -18,6 +18,7 @@ from webhooks.event_types import HEARTBEAT_DUE, HEARTBEAT_RESOURCE
 from webhooks.inbox.access.scope import WHOLE, Scope
 from webhooks.inbox.databases.errors import can_pass
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.events.pending_receipt import PendingReceipt
 from webhooks.inbox.events.tables import IGNORED, PLANNED, RECEIVED, UNPLANNED, events, synthetic_events
 from webhooks.inbox.jobs.rows import insert_jobs, job_row, requeue_jobs
 from webhooks.inbox.jobs.tables import jobs
@@ -72,12 +73,29 @@ class Events:
 
     def receive(self, event: Event) -> Receipt:
         """Store the event and return when it is on disk. Raises StoreUnavailable when that takes too long."""
+        with span("commit") as commit:
+            receipt = self.begin(event).wait()
+            commit.set(event=receipt.id)
+        return receipt
+
+    def begin(self, event: Event, on_complete: Callable[[], None] | None = None) -> PendingReceipt:
+        """Let the event wait for its commit, and return what will be its receipt; every error is raised by that.
+
+        `on_complete` is called once, by another thread, and must return at once. Without waiting for anything this
+        returns only if `begins_at_once`.
+        """
         fields = (event.event_type, event.resource_luid, event.resource_name, event.site_luid)
         row = (event.fingerprint, event.body, *map(_searchable, fields))
+        return PendingReceipt(self._store.begin_insert(row, on_complete), self._receipt)
+
+    @property
+    def begins_at_once(self) -> bool:
+        """Return whether `begin` returns without waiting: the database is open, and can queue what is stored."""
+        return self._store.inserts_at_once
+
+    def _receipt(self, outcome: Callable[[], tuple[int, int]]) -> Receipt:
         try:
-            with span("commit") as commit:
-                event_id, duplicates = self._store.insert_event(row)
-                commit.set(event=event_id)
+            event_id, duplicates = outcome()
         except StoreUnavailable as error:
             # Logged once: all senders retry while the database is unavailable.
             if not self._unavailable:
