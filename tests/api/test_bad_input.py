@@ -154,7 +154,7 @@ def send_bodies(send: Sender, path: str, names: Sequence[str]) -> None:
 
 
 def test_no_agent_causes_a_server_error(send: Sender) -> None:
-    """Each value as each argument of each tool, and as each part of the protocol."""
+    """Each value is sent as each argument of each tool, and as each part of the protocol."""
     for tool in TOOLS:
         for name, value in product((*tool.takes.model_fields, "unknown", "\0"), VALUES):
             given = {key: valid for key, valid in ARGUMENTS.items() if key in tool.takes.model_fields} | {name: value}

@@ -89,7 +89,7 @@ def test_line_without_a_meaning_is_an_error(line: str, error: str) -> None:
 
 
 def test_all_errors_are_reported_at_once() -> None:
-    """Each with the number of its line."""
+    """Each error has the number of its line."""
     with pytest.raises(EnvFileError) as raised:
         parse_env("# a comment\r\nA: 1\r\n\r\nB=2\rC 3\n")
     assert str(raised.value).splitlines() == [

@@ -95,7 +95,7 @@ def test_env_file_may_name_secret_files(tmp_path: Path) -> None:
 
 
 def test_environment_overrides_the_env_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """First the environment, then `.env`; in each of them the variable itself, then its file."""
+    """The environment is read first, then `.env`; in each of them a variable overrides its file."""
     (tmp_path / "s").write_text("from-file")
     (tmp_path / "e").write_text("from-environments-file")
     lines = [
@@ -169,7 +169,7 @@ def test_quoted_values_of_the_env_file_are_accepted(tmp_path: Path) -> None:
 
 
 def test_secrets_are_never_shown(settings: Settings) -> None:
-    """Neither in repr nor in str."""
+    """They are neither in repr nor in str."""
     assert "pat-secret" not in repr(settings) + str(settings)
     assert "token-of" not in repr(settings) + str(settings)
 
@@ -262,7 +262,7 @@ def test_invalid_version_is_refused_at_start(text: str) -> None:
 
 
 def test_known_version_is_accepted() -> None:
-    """As Tableau writes it."""
+    """It is written as Tableau writes it."""
     assert Settings.read(_env_file=None, tableau_restapi_version="3.24").tableau_restapi_version == "3.24"
 
 

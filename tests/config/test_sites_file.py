@@ -75,7 +75,7 @@ def test_variable_of_a_secret_may_be_in_the_env_file(
 
 
 def test_secrets_are_known_for_redaction_and_shown_nowhere(read: ReadSites) -> None:
-    """Also those of a site with an error."""
+    """This includes those of a site with an error."""
     settings = read(VALID.replace('"webhooks"\npassword', '""\npassword'))
     assert {"marketing-secret", "finance-secret"} <= set(settings.secrets())
     assert "-secret'" not in repr(settings.sites())
@@ -167,7 +167,7 @@ def test_invisible_character_is_an_error(read: ReadSites, written: str, replaced
 
 
 def test_keys_that_the_sign_in_needs_are_named(read: ReadSites) -> None:
-    """With the names that the file has for them."""
+    """The message uses the names that the file has for them."""
     found = errors(read('[[site]]\ndomain = "d.example"\nauth = "jwt"\n'))
     assert "needs name, username, ca_client, ca_secret_id, ca_secret_value (auth = 'jwt')" in found
 
@@ -183,7 +183,7 @@ def test_sites_must_be_distinct(read: ReadSites) -> None:
 
 @pytest.mark.parametrize("text", ["", "[site]\nname = 'A'", "site = 1", "[[sites]]\nname = 'A'", "name ="])
 def test_file_without_sites_is_an_error(read: ReadSites, text: str) -> None:
-    """Also if it is not TOML."""
+    """So is a file that is not TOML."""
     assert "error" in errors(read(text))
 
 

@@ -29,7 +29,7 @@ VALID = {"act": "note", "note": "n", "reason": "r", "name": "n", "for": "1h", "i
 def test_no_input_causes_a_server_error(
     make_app: Callable[..., Flask], url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each value in each parameter, each part of a path and each field."""
+    """Each value is sent in each parameter, each part of a path and each field."""
     caplog.set_level(logging.CRITICAL)
     app = make_app(database_url=url)
     client, bad = app.test_client(), list[str]()

@@ -166,7 +166,7 @@ def test_webhooks_without_tableau(client: FlaskClient) -> None:
 
 
 def test_audit_page(client: FlaskClient, inbox: Inbox) -> None:
-    """Rows with links to their subjects, page by page, and the verification."""
+    """It has rows with links to their subjects, page by page, and verifies them."""
     for number in range(60):
         inbox.audit.record(by="<Ann>", origin="page", act="note", subject=f"incident {number % 2}", details="<b>")
     page = client.get("/audit").text

@@ -44,7 +44,7 @@ def all_announced(inbox: Inbox) -> bool:
 def test_announcement_goes_to_every_destination(
     announcement: Callable[..., Job], context: MakeContext, notifiers: RecordingNotifiers, inbox: Inbox
 ) -> None:
-    """One message about all dead jobs, to each destination of the rules."""
+    """One message about all dead jobs is sent to each destination of the rules."""
     announce(context(announcement(dead=3)))
     for kind, to in (("slack", "#ops"), ("console", None)):
         ((address, message),) = notifiers[kind].sent

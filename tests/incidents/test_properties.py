@@ -74,7 +74,7 @@ def test_any_order_repetition_and_loss(seed: int, length: int) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", range(10))
 def test_100_000_random_histories(part: int) -> None:
-    """The same for 100,000 histories."""
+    """The same holds for 100,000 histories."""
     random = Random(part)
     for _ in range(10_000):
         check_random(random, random.randrange(9))

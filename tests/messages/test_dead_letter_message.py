@@ -43,7 +43,7 @@ def test_single_job_is_described_in_full() -> None:
 
 
 def test_several_jobs_are_listed() -> None:
-    """One line per job with its error; each event once in the command."""
+    """Each job has a line with its error; each event is in the command once."""
     jobs = [dead(), dead(params={"to": "twilio:+15550100"}, error=None), dead(42, rule=None)]
     message = dead_letter_message(jobs, lambda event: "north" if event.id == 42 else "")
     assert message.title == "3 actions failed permanently"

@@ -121,7 +121,7 @@ def test_what_ended_before_the_first_reading_is_not_reported(check: Check, site:
 
 
 def test_nothing_is_asked_without_a_rule(check: Check, site: Running, inbox: Inbox) -> None:
-    """Not even a sign-in."""
+    """There is not even a sign-in."""
     assert check(desired=()) == check(30, desired=()) == []
     assert site.world.calls.total == 0
     assert inbox.state.get(CURSOR) is None

@@ -118,7 +118,7 @@ def test_missed_refreshes_by_bridge_are_stored(run: Run, site: Running, job_type
 
 
 def test_received_events_are_not_stored_again(run: Run, inbox: Inbox, site: Running) -> None:
-    """Also if their times differ by seconds."""
+    """Their times may differ by seconds."""
     run(-1)
     for event_type in ("WorkbookCreated", "DatasourceUpdated", "WorkbookRefreshFailed", "DatasourceDeleted"):
         receive(inbox, cause(site, event_type=event_type), seconds=4)

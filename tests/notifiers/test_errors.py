@@ -31,7 +31,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
     ],
 )
 def test_parse_retry_after_reads_every_form(header: str | None, seconds: float | None) -> None:
-    """Seconds or a date, never in the past, at most a day ahead; None for any other value."""
+    """It is seconds or a date, never in the past and at most a day ahead; any other value is None."""
     expected = None if seconds is None else NOW + timedelta(seconds=seconds)
     assert parse_retry_after(header, NOW) == expected
 

@@ -35,7 +35,7 @@ FULL = Message(
 
 
 def test_plain_text_has_everything_one_fact_a_line() -> None:
-    """Title, text, facts, link and footer, in this order."""
+    """Title, text, facts, link and footer follow in this order."""
     assert plain_text(FULL).splitlines() == [
         "Refresh failed: Sales",
         "Sign-in to the database was refused.",

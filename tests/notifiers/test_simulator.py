@@ -146,7 +146,7 @@ def test_slack_picture_for_a_channel_without_the_bot_is_permanent(simulator: Run
 
 
 def test_twilio_message_arrives_in_the_cheap_alphabet(simulator: Running, notifiers: Notifiers) -> None:
-    """A text message with title, reason and link, in few segments."""
+    """The text message has the title, the reason and the link, in few segments."""
     receipt = notifiers["twilio"].send(MESSAGE, None)
     (sms,) = simulator.world.twilio.messages
     assert (receipt.channel, receipt.id) == (sms.to, sms.sid)

@@ -36,7 +36,7 @@ def test_cell_cannot_forge_a_row() -> None:
 
 
 def test_aligned_columns_begin_at_the_same_cell() -> None:
-    """Also behind characters of double width."""
+    """This holds also behind characters of double width."""
     assert aligned_lines(SMALL, max_rows=9, width=cell_len) == [
         "Workbook  Since",
         "Sales     2026-03-01 09:30 UTC",

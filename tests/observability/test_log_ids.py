@@ -78,7 +78,7 @@ def test_retries_and_replays_of_a_reconciled_event_have_its_id(inbox: Inbox, lin
 
 
 def test_alerts_have_the_ids_of_their_event_and_incident(inbox: Inbox, lines: Lines) -> None:
-    """From the line that reports a problem to the one that says that it is solved."""
+    """All lines have them, from the one that reports a problem to the one that says that it is solved."""
     alerts = Alerts(inbox)
     alerts.send(Alert(WEBHOOKS_DRIFTED, "2 webhooks are missing", "Run flask webhooks sync."), NOW)
     (reported,) = lines()

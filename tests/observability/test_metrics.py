@@ -79,7 +79,7 @@ def test_every_metric_of_the_list_is_there_before_anything_has_happened(processe
 
 
 def test_acknowledgement_times_are_in_cumulative_buckets(processes: Open) -> None:
-    """As Prometheus defines histograms."""
+    """Each bucket includes the smaller ones, as Prometheus defines histograms."""
     client = processes()
     services = client.application.extensions["webhooks"]
     for seconds in (0.001, 0.02, 9.0):

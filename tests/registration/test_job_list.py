@@ -67,7 +67,7 @@ def test_rules_check_knows_the_types_and_says_what_they_need(make_flask: MakeFla
 
 
 def test_nothing_is_said_where_no_rule_needs_the_job_list(flask: RunFlask) -> None:
-    """Neither by doctor nor by sync and the check of the rules."""
+    """Doctor, sync and the check of the rules do not mention it."""
     assert doctor(flask) == []
     assert "job list" not in flask("rules", "check").output + flask("webhooks", "sync", "--url", URL).output
 

@@ -63,7 +63,7 @@ def warnings(where: dict[str, Any], on: str | list[str] = "WorkbookCreated") -> 
     ],
 )
 def test_condition_that_can_never_match(where: dict[str, Any], warning: str) -> None:
-    """One warning each, with the value and the correction."""
+    """Each has one warning, with the value and the correction."""
     (found,) = warnings(where)
     assert warning in found
 

@@ -65,7 +65,7 @@ def test_table_of_an_action_becomes_the_parameters_of_the_job(actions: Actions, 
 def test_event_without_a_matching_rule_makes_no_job(
     event_type: str, actions: Actions, event: Callable[..., Event]
 ) -> None:
-    """Also if its event type is unknown."""
+    """This holds also if its event type is unknown."""
     assert jobs_of(parse(RULES, actions), event(event_type)) == []
 
 

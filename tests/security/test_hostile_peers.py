@@ -320,7 +320,7 @@ def test_slack_cannot_choose_where_pictures_go(address: str) -> None:
     ],
 )
 def test_uploads_to_slack_are_allowed(url: str, api: str) -> None:
-    """Slack's own hosts, and those of a gateway."""
+    """Slack's own hosts are accepted, and those of a gateway."""
     assert is_slacks(url, api)
 
 

@@ -206,7 +206,7 @@ def test_new_inbox_is_private(umask: int, tmp_path: Path) -> None:
 
 
 def test_server_creates_private_files(tmp_path: Path) -> None:
-    """The real server, too."""
+    """This holds for the real server, too."""
     (tmp_path / "rules.toml").write_text("", encoding="utf-8")
     url = f"sqlite:///{tmp_path / 'data' / 'inbox.sqlite3'}"
     with serving(tmp_path, TABLEAU, DATABASE_URL=url, RULES_FILE=str(tmp_path / "rules.toml")):

@@ -79,13 +79,13 @@ def test_texts_without_secrets_are_unchanged() -> None:
 
 
 def test_secrets_are_masked_inside_json_values() -> None:
-    """In keys and values, at any depth."""
+    """They are masked in keys and values, at any depth."""
     value = {"a": [SECRET, {SECRET: f"x {SECRET}"}], "n": 1, "b": None}
     assert Redactor([SECRET]).in_value(value) == {"a": ["***", {"***": "x ***"}], "n": 1, "b": None}
 
 
 def test_message_is_sent_without_secrets() -> None:
-    """In the title, the text, the facts, the link, the table, the buttons and the footer."""
+    """They are masked in the title, the text, the facts, the link, the table, the buttons and the footer."""
     link, hidden = Link(f"https://x/{quote(SECRET)}", SECRET), Link("https://x/***", "***")
     message = Message(
         SECRET,

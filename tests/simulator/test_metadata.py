@@ -17,7 +17,7 @@ def _query(rest: Any, query: str, variables: Any = None) -> Any:
 
 
 def test_upstream_content_of_a_workbook(rest: Any) -> None:
-    """The data sources and tables of a workbook, with its LUID in a variable."""
+    """The data sources and tables of a workbook are found, with its LUID in a variable."""
     luid = rest.get("workbooks?filter=name:eq:Cash Flow")["workbooks"]["workbook"][0]["id"]
     query = """query($id:String!){ workbooks(filter:{luid:$id}){ name
         upstreamDatasources{ luid name } upstreamTables{ fullName } } }"""

@@ -478,7 +478,7 @@ HOOK = {
 
 
 def test_webhooks_are_listed_in_every_shape(tiny: TinyTableau, client: Tableau) -> None:
-    """With and without paging, none, one instead of a list, and those of old servers."""
+    """They are read with and without paging; none, one instead of a list, and those of old servers are valid."""
     old = {key: HOOK[key] for key in HOOK if key not in {"event", "isEnabled"}}
     old |= {"webhook-source": {"webhook-event-user-promoted-admin": {}}}
     tiny.replies["GET webhooks"] = [
@@ -627,7 +627,7 @@ def test_an_object_without_an_id_is_an_error(tiny: TinyTableau, client: Tableau,
 
 
 def test_secrets_that_tableau_repeats_are_masked_in_every_part(tiny: TinyTableau, client: Tableau) -> None:
-    """Summary, detail and code of errors, excerpts of other responses, and messages of the Metadata API."""
+    """This covers summary, detail and code of errors, excerpts of other responses, and messages of the Metadata API."""
 
     def echo(asked: Asked) -> Reply:
         text = f"s3cr3t-value {asked.headers['x-tableau-auth']}"

@@ -63,7 +63,7 @@ def test_only_the_transport_knows_the_http_library() -> None:
 
 
 def test_the_reference_page_is_current() -> None:
-    """Generate it with: python -m tableau_rest.reference > docs/tableau_rest.md."""
+    """It is what `python -m tableau_rest.reference > docs/tableau_rest.md` writes."""
     assert (ROOT / "docs" / "tableau_rest.md").read_text(encoding="utf-8") == page()
 
 

@@ -140,7 +140,7 @@ def test_the_time_to_retry(detail: str, headers: dict[str, str], seconds: int | 
     ],
 )
 def test_a_redirect_within_the_same_organization_is_followed(url: str, location: str, home: str) -> None:
-    """From Tableau Cloud's generic host to a pod, from http to https, on loopback."""
+    """It may lead from Tableau Cloud's generic host to a pod, from http to https, and anywhere on loopback."""
     assert redirects.new_server(url, {"Location": location}) == home
 
 
@@ -165,7 +165,7 @@ def test_a_redirect_within_the_same_organization_is_followed(url: str, location:
     ],
 )
 def test_any_other_redirect_is_refused(url: str, location: str) -> None:
-    """Never to http, to a foreign domain, to another port, or to a login page."""
+    """It must not lead to http, to a foreign domain, to another port, or to a login page."""
     with pytest.raises(errors.InvalidResponse, match="not followed"):
         redirects.new_server(url, {"Location": location})
 

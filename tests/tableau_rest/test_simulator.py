@@ -200,7 +200,7 @@ def test_two_clients_with_one_token_do_not_end_each_others_session(simulated: Ru
 
 
 def test_content_is_listed_and_read(tableau: Tableau) -> None:
-    """Workbooks, data sources, views, flows, projects, users, groups and the site, as a list and one by one."""
+    """Workbooks, data sources, views, flows, projects, users, groups and the site are read as a list and one by one."""
     for listed, read in (
         (tableau.workbooks, tableau.workbook),
         (tableau.datasources, tableau.datasource),
@@ -232,7 +232,7 @@ def test_lists_are_paged_filtered_and_sorted(simulated: Running, tableau: Tablea
 
 @pytest.mark.parametrize("kind", ["strings", "single", "bare", "lists", "empty"])
 def test_every_shape_of_json_is_read(simulated: Running, tableau: Tableau, kind: str) -> None:
-    """Numbers as strings, one item instead of a list, a list without a wrapper, [] and {} for nothing."""
+    """Numbers may be strings, a list one item or without a wrapper, and nothing may be [] or {}."""
     calls: list[Callable[[], Any]] = [
         lambda: list(tableau.workbooks()),
         lambda: list(tableau.jobs()),
@@ -525,7 +525,7 @@ def test_an_export_with_wrong_parameters_is_refused(
 
 
 def test_a_failed_export_leaves_no_file(simulated: Running, tableau: Tableau, tmp_path: Path) -> None:
-    """Neither a new file nor a damaged old one."""
+    """There is neither a new file nor a damaged old one."""
     old = tmp_path / "old.pdf"
     old.write_bytes(b"old")
     control(simulated, "faults", {"kind": "html", "path": "pdf"})

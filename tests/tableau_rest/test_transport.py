@@ -230,7 +230,7 @@ def test_an_untrusted_certificate_leads_to_the_ca_bundle(certificates: Files) ->
 
 
 def test_a_private_certificate_authority_is_trusted(certificates: Files) -> None:
-    """Also on a connection that is reused."""
+    """This holds also on a connection that is reused."""
     with listening(over_tls(certificates, respond)) as port:
         url = f"https://localhost:{port}/"
         with closing(Transport("tests", ca_bundle=str(certificates.root))) as transport:

@@ -251,7 +251,7 @@ def test_missing_library_names_the_package(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_missing_addresses_name_the_variable() -> None:
-    """Used without being configured."""
+    """A use without configuration is a permanent error that names it."""
     with pytest.raises(NotifierError, match="APPRISE_URLS is not set") as caught:
         AppriseNotifier(AppriseConfig()).send(MESSAGE, None)
     assert caught.value.permanent

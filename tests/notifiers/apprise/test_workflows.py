@@ -77,7 +77,7 @@ SIGNATURES = [
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(("copied", "arrives"), SIGNATURES)
 def test_signature_arrives_as_it_was_copied(flow: Flow, form: str, copied: str, arrives: str) -> None:
-    """In each form of the address, once, percent-encoded once."""
+    """It is percent-encoded once in each form of the address."""
     notifier = AppriseNotifier(AppriseConfig(urls=f"ops={form.format(flow.place)}{copied}, json://localhost"))
     notifier.send(Message("Refresh failed"), "ops")
     (path,) = flow.requested

@@ -43,7 +43,7 @@ class Terminal(io.StringIO):
 
 
 def test_rendered_plain_is_an_aligned_block() -> None:
-    """Without a terminal: no colours, no frames, names padded to one width, also those of double width."""
+    """Without a terminal it has no colours and no frames; names are padded to one width, also those of double width."""
     assert render(FULL, NOW, terminal=False).splitlines() == [
         "✗ 09:30:01 Refresh failed: Sales",
         "  Login refused.",

@@ -134,7 +134,7 @@ def test_message_that_slack_did_not_name_cannot_be_changed(
 
 
 def test_error_of_a_post_names_the_destination(slack: SlackNotifier, vendor: Any, reply: Any) -> None:
-    """As the error of any other message does."""
+    """The error of any other message does the same."""
     vendor.on("chat.postMessage", reply({"ok": False, "error": "channel_not_found"}))
     with pytest.raises(NotifierError, match=r"Could not deliver to slack:#bi \(SLACK_CHANNEL\)\. Slack: channel_not"):
         slack.post(Message("t"), None)

@@ -74,7 +74,7 @@ def units(text: str) -> int:
 
 
 def test_blocks_show_the_whole_message() -> None:
-    """Header, text, facts in columns, a button and the footer."""
+    """They are the header, the text, the facts in columns, a button and the footer."""
     message = Message(
         "Refresh failed: A & B",
         text="<!channel> is not a *mention*",
