@@ -18,7 +18,7 @@ from webhooks.inbox.events.tables import events
 from webhooks.inbox.jobs.tables import attempts, jobs
 from webhooks.inbox.resources.tables import resources
 from webhooks.inbox.runs.tables import refreshed_content, runs
-from webhooks.incidents import Act, RunEvidence
+from webhooks.incidents import Act, IncidentFilter, RunEvidence
 from webhooks.job import JobState
 
 SITE = "6b7a3f8e-5d6d-4c8c-9b0b-a1a2a3a4a5a6"
@@ -215,7 +215,7 @@ def _fail(inbox: Inbox, site: Site) -> None:
                     job_luid=f"failing-{number}-{failure}",
                 )
             )
-        (record,) = inbox.incidents.list(states=["open"], resources=[site.luids[number]])
+        (record,) = inbox.incidents.list(IncidentFilter(states=["open"], resources=[site.luids[number]]))
         details = ResourceDetails(
             project=site.project(number),
             owner=OWNERS[number % len(OWNERS)],

@@ -17,7 +17,7 @@ from bench import postgres
 from webhooks.event import Event, parse
 from webhooks.inbox import Inbox
 from webhooks.inbox.jobs.jobs import PLAN_LIMIT
-from webhooks.incidents import DestinationPolicy, Policy
+from webhooks.incidents import DestinationPolicy, IncidentFilter, Policy
 from webhooks.job import NewJob
 
 # Every workbook is refreshed once an hour; each hour is one batch of starts and ends.
@@ -149,5 +149,5 @@ def drain(inbox: Inbox, limit: int, clock: Callable[[], float]) -> tuple[float, 
 
 def register_notices(inbox: Inbox) -> None:
     """Let each open incident have a message, as a rule's job does."""
-    for record in inbox.incidents.list(states=("open",), limit=None):
+    for record in inbox.incidents.list(IncidentFilter(states=("open",)), limit=None):
         inbox.notices.register(record.id, "slack:#bi", POLICY)

@@ -16,6 +16,7 @@ from bench.year.world import DAY, HOUR, MINUTE, START, STREAK, STRIKES, ZONE, Pr
 from webhooks.clock import from_timestamp
 from webhooks.inbox import Inbox
 from webhooks.inbox.incidents.tables import findings, incidents
+from webhooks.incidents import IncidentFilter
 from webhooks.monitor.job_budget import JobBudget
 from webhooks.monitor.watches.site_watch import SiteWatch
 
@@ -169,7 +170,7 @@ def _compare(inbox: Inbox, world: World, warnings: Warnings) -> Report:
     report = Report(world.days, world.resources, refreshes=len(world.begun))
     report.queries_per_day = (world.site.calls["jobs"] + world.site.calls["job"]) / world.days
     report.outages = len(world.tableau_down)
-    report.blind = len(inbox.incidents.list(kinds=("blind",), limit=None))
+    report.blind = len(inbox.incidents.list(IncidentFilter(kinds=("blind",)), limit=None))
     rows = inbox.store.rows(select(findings).where(findings.c.kind.in_(WATCHED), findings.c.problem == 1))
     alarms = [alarm for alarm in map(_alarm, rows) if alarm[2] < world.end - DAY]
     # What happens at the very end cannot be found in time; deleted content is not watched.

@@ -17,7 +17,7 @@ from webhooks.clock import utc_now
 from webhooks.config.settings import Settings
 from webhooks.event import parse
 from webhooks.inbox import Inbox, IncidentRecord, ResourceDetails
-from webhooks.incidents import RunEvidence
+from webhooks.incidents import IncidentFilter, RunEvidence
 from webhooks.services import Services
 
 PASSWORD = "password-of-the-test"
@@ -94,6 +94,6 @@ def fail(inbox: Inbox, name: str = "Month End Close", reason: str = "Disk full",
     facts: Any = {"site_luid": SITE, "resource_luid": luid, "resource_kind": "workbook", "resource_name": name}
     known = RunEvidence(**facts, source="job list", outcome="failed", recorded_at=at, ended_at=at, reason=reason)
     inbox.incidents.learn(known)
-    (record,) = inbox.incidents.list(resources=[luid])
+    (record,) = inbox.incidents.list(IncidentFilter(resources=[luid]))
     inbox.incidents.save_details(record.id, ResourceDetails(**details))
     return inbox.incidents.get(record.id)

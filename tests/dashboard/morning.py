@@ -29,7 +29,7 @@ from webhooks.dashboard import serving
 from webhooks.inbox import Inbox, Resource, ResourceDetails
 from webhooks.inbox.jobs.tables import jobs
 from webhooks.inbox.server.webhook_checks import CHECKED_AT
-from webhooks.incidents import Act, RunEvidence
+from webhooks.incidents import Act, IncidentFilter, RunEvidence
 from webhooks.incidents.policy import DestinationPolicy, Policy
 from webhooks.incidents.run import RunOutcome
 from webhooks.monitor.watches.recorder import Recorder
@@ -93,7 +93,7 @@ class Night:
 
     def describe(self, luid: str, project: str, owner: str, **details: object) -> int:
         """Store what Tableau says of the content of an open incident, and return its number."""
-        (record,) = self.inbox.incidents.list(states=["open"], resources=[luid])
+        (record,) = self.inbox.incidents.list(IncidentFilter(states=["open"], resources=[luid]))
         self.inbox.incidents.save_details(record.id, ResourceDetails(project=project, owner=owner, **details))  # type: ignore[arg-type]
         return record.id
 

@@ -17,7 +17,7 @@ from tests.dashboard.test_act_links import ELSEWHERE, SECRET
 from webhooks.clock import utc_now
 from webhooks.event import parse
 from webhooks.inbox import Inbox
-from webhooks.incidents import Act, DestinationPolicy, Policy
+from webhooks.incidents import Act, DestinationPolicy, IncidentFilter, Policy
 from webhooks.job import JOINT_ACT, NewJob
 from webhooks.messages.act_links import LinkMaker
 
@@ -112,7 +112,7 @@ def test_snooze_leaves_acknowledged_ones(client: FlaskClient, inbox: Inbox) -> N
     done = client.post(path, headers=SAME_ORIGIN, data={"name": "Cleo", "id": [*chosen, first.id]})
     assert f"Snoozed for one hour: {len(chosen)} incident" in done.text
     assert sorted(states(inbox).values()) == sorted(["acknowledged", *["snoozed"] * len(chosen)])
-    assert {one.incident.quiet_by for one in inbox.incidents.list(states=["snoozed"])} == {"Cleo (bi)"}
+    assert {one.incident.quiet_by for one in inbox.incidents.list(IncidentFilter(states=["snoozed"]))} == {"Cleo (bi)"}
 
 
 def test_links_of_other_messages_are_refused(client: FlaskClient, inbox: Inbox) -> None:

@@ -15,7 +15,7 @@ from webhooks.clock import utc_now
 from webhooks.inbox import Inbox, Resource
 from webhooks.inbox.notices.tables import notice_groups, notices
 from webhooks.inbox.resources.downstream import DependentWorkbook
-from webhooks.incidents import Act, DestinationPolicy, Policy, RunEvidence
+from webhooks.incidents import Act, DestinationPolicy, IncidentFilter, Policy, RunEvidence
 from webhooks.watches.expectation import Expectation
 
 LUID = "e3417f6a-1c11-4a07-9f2e-0d3b5a6c7d8e"
@@ -109,7 +109,7 @@ def test_all_incidents_of_a_message_are_listed(
     page = {"all": "1", "act": "acknowledge", "group": "7", "after": "4"}
     assert client.post("/incidents/acts", data=page, headers=SAME_ORIGIN).status_code == 303
     # Four on the second page.
-    assert len(inbox.incidents.list(states=["acknowledged"])) == 4
+    assert len(inbox.incidents.list(IncidentFilter(states=["acknowledged"]))) == 4
     assert [client.get(f"/incidents?{bad}").status_code for bad in ("group=x", "after=-1", f"after={2**63 - 1}")] == [
         400,
         400,

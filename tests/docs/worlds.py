@@ -17,7 +17,7 @@ from webhooks.context import CONDITIONS
 from webhooks.event import parse
 from webhooks.inbox import Inbox, IncidentRecord, ResourceDetails
 from webhooks.inbox.server.webhook_checks import CHECKED_AT
-from webhooks.incidents import Act, DestinationPolicy, Policy, RunEvidence, WeeklyPeriod
+from webhooks.incidents import Act, DestinationPolicy, IncidentFilter, Policy, RunEvidence, WeeklyPeriod
 from webhooks.job import NewJob
 from webhooks.services import Services
 
@@ -116,7 +116,7 @@ class World:
         return self.inbox.events.receive(event).id
 
     def incident(self, name: str) -> IncidentRecord:
-        return self.inbox.incidents.get(self.inbox.incidents.list(resources=[name])[0].id)
+        return self.inbox.incidents.get(self.inbox.incidents.list(IncidentFilter(resources=[name]))[0].id)
 
     def act(self, kind: Any, name: str, by: str, until: str = "", text: str = "") -> None:
         """Do something about the incident of a name now."""
@@ -209,7 +209,7 @@ def acted(world: World) -> dict[str, int]:
     """Someone has replayed events, and someone else has acknowledged an incident."""
     two_open(world)
     world.inbox.audit.record(by="Ann", origin="page 10.0.0.7", act="replay", subject="events", details="41, 42")
-    (record,) = world.inbox.incidents.list(resources=["Cash Flow"])
+    (record,) = world.inbox.incidents.list(IncidentFilter(resources=["Cash Flow"]))
     done = Act("", "acknowledge", "", utc_now(), "ben", world.at("10:00"), "waiting for the DBA")
     world.inbox.incidents.act(record.id, done, origin="command line on laptop7")
     return {}

@@ -14,6 +14,7 @@ from webhooks.context import call
 from webhooks.errors import Permanent, RetryLater, Skip
 from webhooks.event import Event
 from webhooks.inbox.events.tables import events
+from webhooks.incidents import IncidentFilter
 from webhooks.job import Job
 from webhooks.planner import failed_plan
 from webhooks.registry import registry
@@ -189,7 +190,7 @@ def test_refresh_is_an_act_of_the_incident(simulation: Simulation) -> None:
     """The message says that a rule has started a refresh; `times` ends it until the content recovers."""
     for minute in (1, 2):
         simulation.run(failure(simulation, minute), "refresh = { times = 2, per_day = 9 }")
-    (record,) = simulation.inbox.incidents.list(states=["open"])
+    (record,) = simulation.inbox.incidents.list(IncidentFilter(states=["open"]))
     acts = simulation.inbox.incidents.get(record.id).incident.acts
     assert [(act.kind, act.by) for act in acts] == [("refresh", "the rule “R”")] * 2
     with pytest.raises(Skip, match=r"refreshed 2 times since it fails \(times = 2\)"):

@@ -19,7 +19,7 @@ from tests.handlers.test_notice_groups import storm
 from tests.support.simulated_actions import Simulation
 from webhooks.inbox import GroupRecord, Inbox
 from webhooks.inbox.notices.groups import NoticeGroups
-from webhooks.incidents import Act
+from webhooks.incidents import Act, IncidentFilter
 
 Make = Callable[..., Story]
 
@@ -204,7 +204,7 @@ def test_failure_that_joins_at_the_last_moment_is_sent(
     for name in "AB":
         story.refresh(FAILED, name=name, run_seconds=50)
     story.work(400)
-    (late,) = inbox.incidents.list(resources=["C"])
+    (late,) = inbox.incidents.list(IncidentFilter(resources=["C"]))
     assert late.notices[0].group_id
     assert all(f"\n{name} · " in taken(simulation, "email")[1].text for name in "ABC")
 

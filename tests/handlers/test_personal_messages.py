@@ -11,7 +11,7 @@ import pytest
 
 from tests.handlers.test_incident_notices import FAILED, SUCCEEDED, Story, story
 from webhooks import rules
-from webhooks.incidents import Act
+from webhooks.incidents import Act, IncidentFilter
 from webhooks.monitor.alerts import Alert, Alerts
 from webhooks.registry import registry
 
@@ -148,7 +148,7 @@ def play(story: Story, number: int, step: str) -> None:
             story.simulation.cause("WorkbookCreated", name=name)
         story.refresh(FAILED if verb == "fail" else SUCCEEDED, name=name, run_seconds=1)
     elif verb == "acknowledge":
-        (record,) = inbox.incidents.list(resources=[name])
+        (record,) = inbox.incidents.list(IncidentFilter(resources=[name]))
         inbox.incidents.act(record.id, Act("", "acknowledge", "", story.now, "Ann"))
         story.work(1)
     elif verb == "silence":
@@ -203,7 +203,7 @@ def test_killed_between_taking_over_and_editing(story: Story) -> None:
     play(story, 0, "fail A")
     fault = story.simulation.inject(target="slack", kind="error", path="chat.update", code="internal_error")
     play(story, 0, "fail B")
-    (record,) = story.simulation.inbox.incidents.list(resources=["A0"])
+    (record,) = story.simulation.inbox.incidents.list(IncidentFilter(resources=["A0"]))
     (notice,) = record.notices
     assert notice.posted is None
     assert first_lines(story) == ["Failing: A0 (workbook)"]

@@ -14,6 +14,7 @@ from simulator import Config, Running, running
 from webhooks.clock import utc_now
 from webhooks.inbound.socket_mode import SocketMode, build_socket_mode, socket_status
 from webhooks.inbox import Inbox
+from webhooks.incidents import IncidentFilter
 
 TOKEN = "xapp-1-simulated"
 
@@ -86,14 +87,14 @@ def test_lasting_problem_is_an_incident(
         {"kind": "error", "target": "slack", "path": "apps.connections.open", "code": "invalid_auth"}
     )
     make()
-    wait_until(lambda: inbox.incidents.list(states=["open"]))
+    wait_until(lambda: inbox.incidents.list(IncidentFilter(states=["open"])))
     (record,) = inbox.incidents.list()
     assert record.incident.resource_name == "The server is not connected to Slack"
     assert "invalid_auth" in record.incident.reason
     assert "invalid_auth" in socket_status(inbox, utc_now()).problem
     slack.world.faults.remove(None)
     wait_until(lambda: connected(inbox))
-    wait_until(lambda: not inbox.incidents.list(states=["open"]))
+    wait_until(lambda: not inbox.incidents.list(IncidentFilter(states=["open"])))
 
 
 def test_status_without_a_server(inbox: Inbox) -> None:

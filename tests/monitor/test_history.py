@@ -13,6 +13,7 @@ from tests.support.flask_commands import RunFlask
 from tests.support.simulated_site import inject_fault
 from webhooks.clock import utc_now
 from webhooks.inbox import Inbox
+from webhooks.incidents import IncidentFilter
 from webhooks.monitor import history
 from webhooks.monitor.history import STATE, HistoryCheck, Imported, import_history
 from webhooks.monitor.job_budget import DETAILS, JobBudget
@@ -148,7 +149,7 @@ def test_incident_that_history_finds_open_is_completed(past: Running, services: 
     for luid in past.world.home.jobs:
         past.world.home.jobs[luid].notes = "com.tableausoftware.nativeapi.dll.DataSourceException: Disk full"
     look.run(utc_now())
-    (record,) = services.inbox.incidents.list(states=["open"])
+    (record,) = services.inbox.incidents.list(IncidentFilter(states=["open"]))
     details = record.details
     assert (details.project, record.incident.reason) == ("Finance/Reports", "Disk full")
     assert "@" in details.owner
@@ -168,9 +169,9 @@ def test_incident_whose_content_is_gone_says_so(past: Running, services: Service
     past.world.home.workbooks.clear()
     look = OpenIncidents(services.inbox, services.client, budget)
     look.run(now)
-    (record,) = services.inbox.incidents.list(states=["open"])
+    (record,) = services.inbox.incidents.list(IncidentFilter(states=["open"]))
     assert record.details.problem == "It no longer exists, or the server's Tableau user cannot see it."
     assert record.incident.reason == ""
     look.run(now + timedelta(days=1))
-    (record,) = services.inbox.incidents.list(states=["open"])
+    (record,) = services.inbox.incidents.list(IncidentFilter(states=["open"]))
     assert record.incident.reason

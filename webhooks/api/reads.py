@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from webhooks.api.call import LARGEST_ID, Call, Refused, cursor_of, number_of, place_of
 from webhooks.api.parameters import AuditQuery, EventsQuery, IncidentsQuery, PageQuery, Parameters, RunsQuery
+from webhooks.incidents import IncidentFilter
+from webhooks.incidents.incident_filter import OPEN_STATES
 from webhooks.views import silence_wording
 from webhooks.views.formats import iso
 from webhooks.views.incident_objects import incident_object
@@ -14,7 +16,7 @@ from webhooks.views.incident_story import read_story, story_object
 from webhooks.views.json_objects import event_object, hide_in, run_object
 from webhooks.views.outages import unavailable_services
 from webhooks.views.server_health import read_webhook_health
-from webhooks.views.status import OPEN_STATES, read_status, status_object
+from webhooks.views.status import read_status, status_object
 
 if TYPE_CHECKING:
     from webhooks.inbox import EventRecord, IncidentRecord
@@ -45,12 +47,14 @@ def status(call: Call, query: Parameters) -> dict[str, Any]:  # noqa: ARG001 - a
 def incidents(call: Call, query: IncidentsQuery) -> dict[str, Any]:
     """Return incidents, the newest number first."""
     found = call.inbox.incidents.page(
-        states=query.state,
-        kinds=query.kind,
-        resources=query.resource,
-        projects=query.project,
-        owners=query.owner,
-        since=query.since,
+        IncidentFilter(
+            states=query.state,
+            kinds=query.kind,
+            resources=query.resource,
+            projects=query.project,
+            owners=query.owner,
+            since=query.since,
+        ),
         before=number_of(query.cursor),
         limit=query.limit + 1,
     )
@@ -109,14 +113,14 @@ def runs(call: Call, query: RunsQuery) -> dict[str, Any]:
 def silences(call: Call, query: PageQuery) -> dict[str, Any]:
     """Return the silences that have not ended, the newest first."""
     found = call.inbox.silences.list(call.now, before=number_of(query.cursor), limit=query.limit + 1)
-    records = call.inbox.incidents.list(states=OPEN_STATES, limit=MAX_OPEN)
+    records = call.inbox.incidents.list(IncidentFilter(states=OPEN_STATES), limit=MAX_OPEN)
     return _page(found, query, lambda one: int(one.id), lambda one: silence_object(call, one, records))
 
 
 def silence_object(call: Call, silence: Silence, records: Sequence[IncidentRecord] | None = None) -> dict[str, Any]:
     """Return a silence with those of the open incidents that it matches; they are read if they are not given."""
     if records is None:
-        records = call.inbox.incidents.list(states=OPEN_STATES, limit=MAX_OPEN)
+        records = call.inbox.incidents.list(IncidentFilter(states=OPEN_STATES), limit=MAX_OPEN)
     matched = silence_wording.matching(silence, records, call.site_name)
     found: dict[str, Any] = hide_in(silence_wording.silence_object(silence, matched, call.now), call.redact)
     return found

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from webhooks.api.call import Call, Refused, cursor_of_name, name_of
 from webhooks.api.parameters import Parameters, ResourcesQuery
 from webhooks.incidents.evidence import RunOutcome
+from webhooks.incidents.incident_filter import OPEN_STATES
 from webhooks.views.formats import iso
 from webhooks.views.freshness import promises
 from webhooks.views.incident_objects import incident_object
 from webhooks.views.json_objects import hide_in, run_object
-from webhooks.views.status import OPEN_STATES
 
 if TYPE_CHECKING:
     from webhooks.inbox.resources.lists import RefreshedContent

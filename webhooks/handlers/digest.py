@@ -8,6 +8,7 @@ from webhooks.clock import parse_time
 from webhooks.context import Context
 from webhooks.destinations import Destination
 from webhooks.handlers.notice import details_of
+from webhooks.incidents import IncidentFilter
 from webhooks.job import DIGEST
 from webhooks.messages.digest_message import digest_message
 from webhooks.messages.group_message import Member
@@ -28,7 +29,7 @@ class DigestParams(Params):
 def digest(context: Context, params: DigestParams) -> None:
     """Send one message about all incidents; the event has the time of the digest before."""
     since = parse_time(context.event.payload.get("text")) or context.now() - DAY
-    records = context.inbox.incidents.list(since=since, limit=MAX_INCIDENTS + 1)
+    records = context.inbox.incidents.list(IncidentFilter(since=since), limit=MAX_INCIDENTS + 1)
     links_url = context.settings.links_url
     members = [Member(record.incident, details_of(record, "", links_url)) for record in records]
     message = digest_message(

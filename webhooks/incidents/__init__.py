@@ -8,6 +8,7 @@ from webhooks.incidents.deliveries import Delivery, deliveries
 from webhooks.incidents.evidence import RunEvidence, evidence
 from webhooks.incidents.grouping import Group, Grouping, Opening, describe_group, group, group_version
 from webhooks.incidents.incident import Act, Cure, Finding, Incident, ResourceDetails
+from webhooks.incidents.incident_filter import IncidentFilter
 from webhooks.incidents.notices import WantedNotice, next_due, wanted_notices
 from webhooks.incidents.policy import DestinationPolicy, Policy
 from webhooks.incidents.reasons import ADVICE, classify
@@ -27,6 +28,7 @@ __all__ = [
     "Grouping",
     "Holds",
     "Incident",
+    "IncidentFilter",
     "Opening",
     "Policy",
     "ResourceDetails",

@@ -16,7 +16,8 @@ from webhooks.context.failed_job import NO_REASON
 from webhooks.context.projects import find_path
 from webhooks.context.schedules import find_schedule
 from webhooks.inbox import Inbox, IncidentRecord
-from webhooks.incidents import ResourceDetails, RunEvidence
+from webhooks.incidents import IncidentFilter, ResourceDetails, RunEvidence
+from webhooks.incidents.incident_filter import OPEN_STATES
 from webhooks.messages.event_message import as_sentences, format_user
 from webhooks.messages.failure_reason import failure_reason
 from webhooks.monitor.job_budget import DETAILS, JobBudget
@@ -43,7 +44,7 @@ class OpenIncidents:
         """Look up what is missing. An error that may pass ends this run."""
         incomplete = [
             record
-            for record in self._inbox.incidents.list(states=("open", "acknowledged", "snoozed"), kinds=("failing",))
+            for record in self._inbox.incidents.list(IncidentFilter(states=OPEN_STATES, kinds=("failing",)))
             if record.event_id is None and not (_has_details(record) and record.incident.reason)
         ]
         if not incomplete:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from webhooks.incidents import IncidentFilter
+from webhooks.incidents.incident_filter import OPEN_STATES
 from webhooks.text import count
 from webhooks.views import silence_wording
 from webhooks.views.formats import iso, midnight
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
 # Of pages that show the state of the webhooks among other checks.
 NOT_READ = WebhookHealth("unknown", "webhooks not read")
-OPEN_STATES = ("open", "snoozed", "acknowledged")
 # Outcomes of runs that are over, in the order in which they are named after the successes.
 FAILURES = ("failed", "cancelled", "unknown")
 
@@ -70,7 +71,7 @@ def read_status(
     counts = dict.fromkeys(OPEN_STATES, 0)
     for (_, state), number in inbox.incidents.count_open().items():
         counts[state] += number
-    incidents = inbox.incidents.list(states=OPEN_STATES, limit=limit)
+    incidents = inbox.incidents.list(IncidentFilter(states=OPEN_STATES), limit=limit)
     return Status(
         at=now,
         since=since,

@@ -9,6 +9,7 @@ import pytest
 from tests.cli.conftest import Refreshed, Run, objects
 from webhooks.clock import utc_now
 from webhooks.inbox import Inbox, ResourceDetails
+from webhooks.incidents import IncidentFilter
 
 ADD = ("silences", "add", "--reason", "upgrade", "--by", "Ann")
 
@@ -18,7 +19,7 @@ def finance(inbox: Inbox, refreshed: Refreshed) -> int:
     """Cause an open incident in the project Finance/Daily and another one; return the number of the first."""
     refreshed("Failed", "Sales", minutes=90)
     refreshed("Failed", "Cash Flow", minutes=30)
-    (record,) = inbox.incidents.list(resources=["Cash Flow"])
+    (record,) = inbox.incidents.list(IncidentFilter(resources=["Cash Flow"]))
     inbox.incidents.save_details(record.id, ResourceDetails("Finance/Daily", tags=("gold", "nightly")))
     return record.id
 

@@ -17,7 +17,7 @@ from webhooks.config.settings import Settings
 from webhooks.event_types import WEBHOOKS_DRIFTED
 from webhooks.inbox import Inbox, ResourceDetails
 from webhooks.inbox.server.webhook_checks import CHECKED_AT
-from webhooks.incidents import Act, DestinationPolicy, Policy
+from webhooks.incidents import Act, DestinationPolicy, IncidentFilter, Policy
 from webhooks.views.formats import iso
 
 POLICY = Policy(rule="Finance", destinations=(DestinationPolicy("slack:#finance"),))
@@ -25,7 +25,7 @@ POLICY = Policy(rule="Finance", destinations=(DestinationPolicy("slack:#finance"
 
 def acknowledge(inbox: Inbox, name: str, *, by: str = "Ann") -> int:
     """Acknowledge the open incident of that name for two hours, and return its number."""
-    (record,) = inbox.incidents.list(resources=[name], states=["open"])
+    (record,) = inbox.incidents.list(IncidentFilter(resources=[name], states=["open"]))
     now = utc_now()
     inbox.incidents.act(record.id, Act("", "acknowledge", "", now, by, now + timedelta(hours=2)))
     return record.id

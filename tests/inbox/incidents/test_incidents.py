@@ -19,7 +19,7 @@ from webhooks.clock import from_timestamp, parse_time, utc_now
 from webhooks.event import Event
 from webhooks.inbox import Inbox, IncidentRecord, UnknownIncident
 from webhooks.inbox.notices.notices import policy_as_dict, policy_from_dict
-from webhooks.incidents import Act, DestinationPolicy, Policy
+from webhooks.incidents import Act, DestinationPolicy, IncidentFilter, Policy
 from webhooks.incidents.silences import WeeklyPeriod
 from webhooks.incidents.state import state
 from webhooks.incidents.wording import describe_cure
@@ -133,7 +133,7 @@ def test_resources_have_incidents_of_their_own(arrive: Arrive) -> None:
 def test_incidents_are_found_by_resource(arrive: Arrive, box: Inbox, resource: str, found: int) -> None:
     """A LUID or a name finds them; names are compared without case, and only `*` and `?` match other characters."""
     arrive(refresh("Failed", 0, resource_name="Sales Daily"))
-    assert len(box.incidents.list(resources=[resource])) == found
+    assert len(box.incidents.list(IncidentFilter(resources=[resource]))) == found
 
 
 def test_acknowledgement_is_stored(arrive: Arrive, box: Inbox, clock: Clock) -> None:

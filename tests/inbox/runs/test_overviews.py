@@ -8,7 +8,7 @@ from tests.support.databases import NOTIFY, some_event
 from webhooks.clock import utc_now
 from webhooks.inbox import Inbox, Resource
 from webhooks.inbox.resources.lists import CurrentIncident
-from webhooks.incidents import ResourceDetails, RunEvidence
+from webhooks.incidents import IncidentFilter, ResourceDetails, RunEvidence
 from webhooks.incidents.run import RunOutcome
 
 SITE = "6b7a3f8e-5d6d-4c8c-9b0b-a1a2a3a4a5a6"
@@ -70,10 +70,10 @@ def test_runs_by_project_and_hour(inbox: Inbox) -> None:
     run(inbox, "a", 500)
     run(inbox, "a", 55)
     # In another project when it failed: the monitor has seen it since then.
-    (record,) = inbox.incidents.list(resources=["b"])
+    (record,) = inbox.incidents.list(IncidentFilter(resources=["b"]))
     inbox.incidents.save_details(record.id, ResourceDetails(project="Before"))
     run(inbox, "c", 40, "failed")
-    (record,) = inbox.incidents.list(resources=["c"])
+    (record,) = inbox.incidents.list(IncidentFilter(resources=["c"]))
     inbox.incidents.save_details(record.id, ResourceDetails(project="Marketing/EU"))
     found = inbox.overviews.runs_by_hour(NOW - timedelta(hours=3))
     rows = sorted((row.project, row.hour, row.outcome, row.number) for row in found)

@@ -12,7 +12,7 @@ from bench.year.site import Site
 from tests.support.databases import Clock
 from webhooks.event import Event, parse
 from webhooks.inbox import Inbox, IncidentRecord
-from webhooks.incidents import RunEvidence
+from webhooks.incidents import IncidentFilter, RunEvidence
 from webhooks.monitor.job_budget import JobBudget
 from webhooks.monitor.watches.site_watch import SiteWatch
 from webhooks.rules.watches import Watch
@@ -81,7 +81,10 @@ class Watched:
     def open(self) -> list[tuple[str, str]]:
         """Return the kind and the content of all open incidents."""
         states = ("open", "acknowledged", "snoozed")
-        return [(one.incident.kind, one.incident.resource_name) for one in self.inbox.incidents.list(states=states)]
+        return [
+            (one.incident.kind, one.incident.resource_name)
+            for one in self.inbox.incidents.list(IncidentFilter(states=states))
+        ]
 
 
 def event_of(inbox: Inbox, event_type: str) -> Event:

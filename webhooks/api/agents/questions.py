@@ -19,13 +19,15 @@ from webhooks.api.reads import get_event, get_incident
 from webhooks.clock import from_timestamp
 from webhooks.context import CONDITIONS
 from webhooks.event_types import MONITOR_EVENT_TYPES, RULE_EVENT_TYPES, WATCH_EVENT_TYPES
+from webhooks.incidents import IncidentFilter
+from webhooks.incidents.incident_filter import OPEN_STATES
 from webhooks.job import MISSING
 from webhooks.spelling import hint
 from webhooks.text import cut
 from webhooks.views.explanation import explain as explain_event
 from webhooks.views.incident_story import read_story
 from webhooks.views.server_health import read_webhook_health
-from webhooks.views.status import OPEN_STATES, read_status, summary
+from webhooks.views.status import read_status, summary
 
 if TYPE_CHECKING:
     from webhooks.inbox.resources.lists import RefreshedContent
@@ -52,8 +54,7 @@ def whats_wrong(call: Call, query: WhatsWrongInput) -> str:
     webhooks = read_webhook_health(call.services, call.now)
     status = read_status(call.inbox, now=call.now, zone=call.services.settings.zone, webhooks=webhooks, limit=0)
     found = call.inbox.incidents.page(
-        states=OPEN_STATES,
-        projects=[query.project] if query.project else [],
+        IncidentFilter(states=OPEN_STATES, projects=[query.project] if query.project else []),
         before=query.after,
         limit=MAX_ITEMS + 1,
     )

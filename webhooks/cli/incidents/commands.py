@@ -11,6 +11,7 @@ from webhooks.cli.support import application, terminal
 from webhooks.cli.support.commands import Group
 from webhooks.cli.support.options import as_json
 from webhooks.cli.support.presentation import Presentation
+from webhooks.incidents import IncidentFilter
 from webhooks.views.incident_objects import incident_object
 
 
@@ -33,14 +34,14 @@ for command in (ack, snooze, close, note, import_runs):
     "--limit", type=click.IntRange(0), default=50, show_default=True, help="Maximum number of incidents; 0 means all."
 )
 @as_json
-def list_incidents(filters: options.Filters, limit: int, as_json: bool) -> None:
+def list_incidents(filters: IncidentFilter, limit: int, as_json: bool) -> None:
     """List incidents, open ones first, then the newest.
 
     \b
     flask incidents list --state open --project "Finance*"
     flask incidents list --since 7d --json | jq .resource_name
     """
-    records = filters.list(application.inbox(), min(limit, application.LARGEST_ID))
+    records = application.inbox().incidents.list(filters, limit=min(limit, application.LARGEST_ID) or None)
     if as_json:
         for record in records:
             terminal.print_json(incident_object(record, application.redact))

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import click
 from click.shell_completion import CompletionItem
 from flask.cli import ScriptInfo
 
 from webhooks.cli.support import application, options, terminal
+from webhooks.incidents import IncidentFilter
 from webhooks.incidents.incident import IncidentKind, IncidentState
+from webhooks.incidents.incident_filter import OPEN_STATES
 from webhooks.views.incident_wording import name
-from webhooks.views.status import OPEN_STATES
-
-if TYPE_CHECKING:
-    from webhooks.inbox import Inbox, IncidentRecord
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,7 +53,7 @@ class IncidentId(click.ParamType):  # type: ignore[type-arg]  # generic in new v
     ) -> list[CompletionItem]:
         # Nothing must be printed into the command line.
         with suppress(Exception), ctx.ensure_object(ScriptInfo).load_app().app_context():
-            found = application.inbox().incidents.list(states=OPEN_STATES)
+            found = application.inbox().incidents.list(IncidentFilter(states=OPEN_STATES))
             return [
                 CompletionItem(str(record.id), help=terminal.shortened(name(record.incident)))
                 for record in found
@@ -70,39 +66,12 @@ incident_ids = click.argument("ids", nargs=-1, required=True, type=IncidentId(),
 one_incident = click.argument("incident_id", type=IncidentId(), metavar="ID")
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """The filters for incidents that a command was given; of several values, one has to match."""
-
-    states: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ()
-    resources: tuple[str, ...] = ()
-    projects: tuple[str, ...] = ()
-    owners: tuple[str, ...] = ()
-    since: datetime | None = None
-
-    def __bool__(self) -> bool:
-        return any((self.states, self.kinds, self.resources, self.projects, self.owners, self.since))
-
-    def list(self, inbox: Inbox, limit: int) -> Sequence[IncidentRecord]:
-        """Return the incidents that match, open ones first and then the newest; 0 means all."""
-        return inbox.incidents.list(
-            states=self.states,
-            kinds=self.kinds,
-            resources=self.resources,
-            projects=self.projects,
-            owners=self.owners,
-            since=self.since,
-            limit=limit or None,
-        )
-
-
 def filters(command: F) -> F:
     """Add the filters to a command; they arrive as one argument `filters`."""
 
     @wraps(command)
     def collected(*args: Any, **given: Any) -> Any:
-        return command(*args, filters=Filters(**{name: given.pop(name) for name in FILTERS}), **given)
+        return command(*args, filters=IncidentFilter(**{name: given.pop(name) for name in FILTERS}), **given)
 
     wrapped: Any = collected
     for option in reversed(FILTERS.values()):

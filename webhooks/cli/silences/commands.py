@@ -14,9 +14,10 @@ from webhooks.cli.support.commands import Group
 from webhooks.cli.support.exit_codes import Failure
 from webhooks.cli.support.options import as_json
 from webhooks.cli.support.presentation import Presentation
+from webhooks.incidents import IncidentFilter
+from webhooks.incidents.incident_filter import OPEN_STATES
 from webhooks.text import count
 from webhooks.views import silence_wording as wording
-from webhooks.views.status import OPEN_STATES
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -54,7 +55,7 @@ def list_silences(since: datetime | None, as_json: bool) -> None:
     if not found:
         click.echo("No silences.", err=True)
         return
-    open_incidents = application.inbox().incidents.list(states=OPEN_STATES, limit=None)
+    open_incidents = application.inbox().incidents.list(IncidentFilter(states=OPEN_STATES), limit=None)
     rows: list[list[Text | str]] = [
         [
             silence.id,
@@ -166,7 +167,7 @@ def print_added(silence: Silence, show: Presentation, *, as_json: bool) -> None:
     if as_json:
         print_object(silence, show)
         return
-    records = application.inbox().incidents.list(states=OPEN_STATES, limit=None)
+    records = application.inbox().incidents.list(IncidentFilter(states=OPEN_STATES), limit=None)
     matched = count(len(wording.matching(silence, records, application.site_name)), "open incident")
     text = f"{wording.matchers(silence)}, {wording.period(silence, show.when)}; matches {matched} now"
     click.echo(show.line(f"Silence {silence.id}: {text}"))
@@ -174,7 +175,7 @@ def print_added(silence: Silence, show: Presentation, *, as_json: bool) -> None:
 
 def print_object(silence: Silence, show: Presentation) -> None:
     """Print a silence as JSON, with the open incidents that it matches now."""
-    records = application.inbox().incidents.list(states=OPEN_STATES, limit=None)
+    records = application.inbox().incidents.list(IncidentFilter(states=OPEN_STATES), limit=None)
     matched = wording.matching(silence, records, application.site_name)
     terminal.print_json(wording.silence_object(silence, matched, show.now))
 

@@ -14,7 +14,7 @@ from webhooks.dashboard.pages.frame import frame
 from webhooks.dashboard.pages.incident_acts import HOURS, KINDS, done, end_of
 from webhooks.dashboard.serving import Page
 from webhooks.dashboard.visit import Visit
-from webhooks.incidents import Act
+from webhooks.incidents import Act, IncidentFilter
 from webhooks.views import silence_wording
 
 if TYPE_CHECKING:
@@ -77,11 +77,7 @@ def listed(visit: Visit, filters: Filters, after: int) -> Sequence[IncidentRecor
     group = number_of(filters.one("group"))
     states = [state for state in filters.all("state") if state in OPEN] or ([] if group is not None else list(OPEN))
     found = visit.inbox.incidents.list(
-        states=states,
-        kinds=filters.all("kind"),
-        resources=patterns(filters.all("name")),
-        projects=filters.all("project"),
-        owners=patterns(filters.all("owner")),
+        incident_filter(filters, states),
         group=group,
         offset=after,
         limit=MOST_OPEN + 1,
@@ -90,13 +86,21 @@ def listed(visit: Visit, filters: Filters, after: int) -> Sequence[IncidentRecor
     return [*ordered, *found[MOST_OPEN:]]
 
 
-def closed(visit: Visit, filters: Filters) -> Sequence[IncidentRecord]:
-    """Return a page of closed incidents, and one more."""
-    return visit.inbox.incidents.closed(
+def incident_filter(filters: Filters, states: Sequence[str] = ()) -> IncidentFilter:
+    """Return what the filters of the page select, of incidents in these states."""
+    return IncidentFilter(
+        states=states,
         kinds=filters.all("kind"),
         resources=patterns(filters.all("name")),
         projects=filters.all("project"),
         owners=patterns(filters.all("owner")),
+    )
+
+
+def closed(visit: Visit, filters: Filters) -> Sequence[IncidentRecord]:
+    """Return a page of closed incidents, and one more."""
+    return visit.inbox.incidents.closed(
+        incident_filter(filters),
         since=since_of(visit, filters.one("period", "30d")),
         before=place_of(visit.request.args.get("before", "")),
         limit=PAGE_SIZE + 1,

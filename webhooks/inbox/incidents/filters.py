@@ -2,50 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import datetime
-
 from sqlalchemy import ColumnElement, or_, select
 
 from webhooks.inbox.incidents.tables import incidents
 from webhooks.inbox.notices.tables import notices
 from webhooks.inbox.queries import name_filter, resource_filter
+from webhooks.incidents import IncidentFilter
 
 CLOSED = "closed"
 
 
-def incident_filters(
-    states: Collection[str],
-    kinds: Collection[str],
-    resources: Collection[str],
-    projects: Collection[str],
-    owners: Collection[str],
-    *,
-    since: datetime | None = None,
-) -> list[ColumnElement[bool]]:
-    """Return the conditions; of several values of one kind, one has to match.
-
-    `resources` are LUIDs or names, `projects` names or paths, `owners` names or e-mail addresses. `since` leaves
-    out those that were closed before.
-    """
-    filters: list[ColumnElement[bool]] = [incidents.c.state.in_(states)] if states else []
-    if states and CLOSED not in states:
+def incident_conditions(chosen: IncidentFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions of the filter."""
+    filters: list[ColumnElement[bool]] = [incidents.c.state.in_(chosen.states)] if chosen.states else []
+    if chosen.states and CLOSED not in chosen.states:
         # There is an index of those that are open; most are closed.
         filters.append(incidents.c.closed_at.is_(None))
-    if kinds:
-        filters.append(incidents.c.kind.in_(kinds))
-    if resources:
-        filters.append(resource_filter(incidents, resources))
-    if projects:
+    if chosen.kinds:
+        filters.append(incidents.c.kind.in_(chosen.kinds))
+    if chosen.resources:
+        filters.append(resource_filter(incidents, chosen.resources))
+    if chosen.projects:
         # A project is stored as its path: Finance/Reports.
-        names = [pattern for project in projects for pattern in (project, f"*/{project}")]
+        names = [pattern for project in chosen.projects for pattern in (project, f"*/{project}")]
         filters.append(or_(*(name_filter(incidents.c.project, name) for name in names)))
-    if owners:
+    if chosen.owners:
         # An owner is stored as: Ann Lee (ann@example.org).
-        names = [pattern for owner in owners for pattern in (owner, f"{owner} (*)", f"*({owner})")]
+        names = [pattern for owner in chosen.owners for pattern in (owner, f"{owner} (*)", f"*({owner})")]
         filters.append(or_(*(name_filter(incidents.c.owner, name) for name in names)))
-    if since is not None:
-        filters.append(or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= since.timestamp()))
+    if chosen.since is not None:
+        filters.append(or_(incidents.c.closed_at.is_(None), incidents.c.closed_at >= chosen.since.timestamp()))
     return filters
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, update
 
 from webhooks.clock import from_timestamp
 from webhooks.errors import UnknownIncident
@@ -19,12 +19,13 @@ from webhooks.inbox.databases.store import Store
 from webhooks.inbox.inbound.slack_names import remember_name
 from webhooks.inbox.incidents.acts import insert_act, insert_refresh, lock_acts, refresh_incident
 from webhooks.inbox.incidents.due import any_due, set_due, update_due
-from webhooks.inbox.incidents.filters import in_group, incident_filters
+from webhooks.inbox.incidents.filters import in_group, incident_conditions
 from webhooks.inbox.incidents.records import IncidentRecord, details_row, incident_records
 from webhooks.inbox.incidents.retention import delete_closed
 from webhooks.inbox.incidents.tables import acts, incidents
 from webhooks.inbox.incidents.updates import FAILING, compute_incidents, lock_incidents, record_evidence
-from webhooks.incidents import Act, ResourceDetails, RunEvidence
+from webhooks.incidents import Act, IncidentFilter, ResourceDetails, RunEvidence
+from webhooks.incidents.incident_filter import EVERY_INCIDENT
 
 STATES = ("open", "acknowledged", "snoozed", "closed")
 # Incidents that are computed in one transaction after an act on many.
@@ -39,29 +40,19 @@ class Incidents:
 
     def list(
         self,
+        chosen: IncidentFilter = EVERY_INCIDENT,
         *,
-        states: Collection[str] = (),
-        kinds: Collection[str] = (),
-        resources: Collection[str] = (),
-        projects: Collection[str] = (),
-        owners: Collection[str] = (),
-        since: datetime | None = None,
         group: int | None = None,
         offset: int = 0,
         limit: int | None = 100,
     ) -> Sequence[IncidentRecord]:
         """Return incidents without their runs, those that are open first and then by time, newest first.
 
-        `resources` are LUIDs or names, `projects` names or paths, `owners` names or e-mail addresses; all with `*` and
-        `?`. `since` leaves out those that were closed before; `group` is the number of a message that several share. At
-        most `limit` after the first `offset` ones; None: all.
+        `group` is the number of a message that several share. At most `limit` after the first `offset` ones; None: all.
         """
-        filters = [*self._scope.incidents(), *incident_filters(states, kinds, resources, projects, owners, since=since)]
-        if group is not None:
-            filters.append(in_group(group))
+        shared = () if group is None else (in_group(group),)
         query = (
-            select(incidents)
-            .where(*filters)
+            self._select(chosen, *shared)
             .order_by(incidents.c.closed_at.is_not(None), incidents.c.opened_at.desc(), incidents.c.id.desc())
             .limit(limit)
             .offset(offset or None)
@@ -70,48 +61,34 @@ class Incidents:
 
     def closed(
         self,
+        chosen: IncidentFilter = EVERY_INCIDENT,
         *,
-        kinds: Collection[str] = (),
-        resources: Collection[str] = (),
-        projects: Collection[str] = (),
-        owners: Collection[str] = (),
         since: datetime,
         before: tuple[float, int] | None = None,
         limit: int = 50,
     ) -> Sequence[IncidentRecord]:
-        """Return closed incidents, those that closed last first; `before` is the place where a page ended.
+        """Return incidents that were closed after a time, the last first; `before` is the place where a page ended.
 
         A place is the time of the closing in seconds since 1970 and the number.
         """
-        filters = [*self._scope.incidents(), *incident_filters((), kinds, resources, projects, owners)]
-        filters.append(incidents.c.closed_at >= since.timestamp())
+        query = self._select(chosen, incidents.c.closed_at >= since.timestamp())
         if before is not None:
             at, number = before
             # Written so that both databases use the index.
-            filters.append(incidents.c.closed_at <= at)
-            filters.append(or_(incidents.c.closed_at < at, incidents.c.id < number))
-        order = (incidents.c.closed_at.desc(), incidents.c.id.desc())
-        query = select(incidents).where(*filters).order_by(*order).limit(limit)
-        return self._records(query)
+            query = query.where(incidents.c.closed_at <= at, or_(incidents.c.closed_at < at, incidents.c.id < number))
+        return self._records(query.order_by(incidents.c.closed_at.desc(), incidents.c.id.desc()).limit(limit))
 
     def page(
-        self,
-        *,
-        states: Collection[str] = (),
-        kinds: Collection[str] = (),
-        resources: Collection[str] = (),
-        projects: Collection[str] = (),
-        owners: Collection[str] = (),
-        since: datetime | None = None,
-        before: int | None = None,
-        limit: int = 50,
+        self, chosen: IncidentFilter = EVERY_INCIDENT, *, before: int | None = None, limit: int = 50
     ) -> Sequence[IncidentRecord]:
-        """Return incidents with smaller numbers than `before`, the greatest number first; filters as in `list`."""
-        filters = [*self._scope.incidents(), *incident_filters(states, kinds, resources, projects, owners, since=since)]
+        """Return incidents with smaller numbers than `before`, the greatest number first."""
+        query = self._select(chosen)
         if before is not None:
-            filters.append(incidents.c.id < before)
-        query = select(incidents).where(*filters).order_by(incidents.c.id.desc()).limit(limit)
-        return self._records(query)
+            query = query.where(incidents.c.id < before)
+        return self._records(query.order_by(incidents.c.id.desc()).limit(limit))
+
+    def _select(self, chosen: IncidentFilter, *further: ColumnElement[bool]) -> Select[Any]:
+        return select(incidents).where(*self._scope.incidents(), *incident_conditions(chosen), *further)
 
     def count_open(self) -> dict[tuple[str, str], int]:
         """Return the number of incidents that are not closed, by kind and state."""

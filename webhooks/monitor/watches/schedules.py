@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from tableau_rest.errors import TableauError
+from webhooks.incidents import IncidentFilter
 from webhooks.incidents.evidence import ResourceKind
+from webhooks.incidents.incident_filter import OPEN_STATES
 from webhooks.monitor.watches.catalog import Contents
 from webhooks.monitor.watches.declarations import Declarations
 from webhooks.monitor.watches.recorder import Recorder
@@ -133,8 +135,7 @@ class Schedules:
             strikes[task.resource_luid] = max(task.strikes, strikes.get(task.resource_luid, 0))
         if not any(strikes.values()):
             return
-        open_states = ("open", "acknowledged", "snoozed")
-        for record in self._inbox.incidents.list(states=open_states, kinds=("failing",), limit=None):
+        for record in self._inbox.incidents.list(IncidentFilter(states=OPEN_STATES, kinds=("failing",)), limit=None):
             number = strikes.get(record.incident.resource_luid, 0)
             if record.incident.site_luid != self.site_luid:
                 continue
