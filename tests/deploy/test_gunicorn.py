@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from typing import Any
 import gunicorn
 import pytest
 from gunicorn.arbiter import Arbiter
+from gunicorn.http import wsgi
 from gunicorn.util import write_error
 from gunicorn.workers.base import Worker
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -59,10 +61,12 @@ def test_range_in_pyproject_is_what_the_class_supports() -> None:
 def test_attributes_that_the_class_reads_exist() -> None:
     """The undocumented attributes are those of gunicorn's worker."""
     source = Path(sys.modules[ThreadWorker.__module__].__file__ or "").read_text(encoding="utf-8")
-    for name in ("nr_conns", "keepalived_conns", "worker_connections", "poller", "alive"):
+    names = ("nr_conns", "keepalived_conns", "max_keepalived", "worker_connections", "poller", "method_queue", "tpool")
+    for name in (*names, "alive"):
         assert re.search(rf"self\.{name} = ", source), name
     overridden = {"accept", "enqueue_req", "finish_request", "handle_request", "murder_pending", "set_accept_enabled"}
-    assert overridden <= set(vars(ThreadWorker))
+    assert overridden | {"wait_for_and_dispatch_events"} <= set(vars(ThreadWorker))
+    assert list(inspect.signature(wsgi.create).parameters)[:5] == ["req", "sock", "client", "server", "cfg"]
     assert "handle_error" in vars(Worker)
     with socket.socket() as client:
         connection = TConn(SimpleNamespace(), client, None, None)

@@ -9,6 +9,7 @@ import io
 import json
 import logging
 import sqlite3
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 
@@ -20,11 +21,15 @@ from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize
 from pydantic import SecretStr
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from webhooks import deferral as deferrals
 from webhooks.app import create_app
 from webhooks.clock import utc_now
 from webhooks.config.settings import Settings
+from webhooks.deferral import Deferral
 from webhooks.errors import StoreUnavailable
 from webhooks.event import MAX_BYTES
+from webhooks.inbox.databases.pending_write import PendingWrite
+from webhooks.inbox.databases.store import ACK_SECONDS
 from webhooks.incidents import Act
 from webhooks.receiver import Authenticator
 from webhooks.services import Services
@@ -239,6 +244,85 @@ def test_internal_error_is_a_problem_without_details(client: FlaskClient, monkey
     response = client.post(HOOK, json=EVENT)
     assert (response.status_code, response.mimetype) == (500, "application/problem+json")
     assert "secret detail" not in response.text
+
+
+def deferred(client: FlaskClient, **more: str) -> tuple[Deferral, threading.Event]:
+    """Send an event whose response may be deferred; return the deferral, and the event of its completion."""
+    completed = threading.Event()
+    deferral = Deferral(lambda _: completed.set())
+    request = EnvironBuilder(HOOK, method="POST", data=json.dumps({**EVENT, **more}))
+    environ = {**request.get_environ(), deferrals.KEY: deferral}
+    # The response is not begun, unlike that of an ordinary application.
+    assert list(client.application(environ, lambda *_: pytest.fail("begun"))) == []
+    return deferral, completed
+
+
+def respond(client: FlaskClient, deferral: Deferral) -> Response:
+    """Return what the application responds to the request of the deferral."""
+    assert deferral.respond is not None
+    environ = EnvironBuilder(HOOK, method="POST").get_environ()
+    return client.application.response_class(*run_wsgi_app(deferral.respond, environ))
+
+
+def test_response_is_deferred_until_the_commit(client: FlaskClient) -> None:
+    """The response is that of a request that waits."""
+    client.post(HOOK, json={**EVENT, "resource_name": "opens the database"})
+    assert services(client).inbox.events.begins_at_once
+    for status in ("accepted", "duplicate"):
+        deferral, completed = deferred(client)
+        assert completed.wait(30)
+        assert deferral.timeout == ACK_SECONDS
+        response = respond(client, deferral)
+        assert response.status_code == 200
+        assert response.content_type == client.post(HOOK, json=EVENT).content_type
+        assert response.get_json() == {"status": status, "event": 2}
+    assert [one.event.resource_name for one in services(client).inbox.events.list()] == ["Sales", "opens the database"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(StoreUnavailable("disk full"), 503), (ZeroDivisionError("secret detail"), 500)]
+)
+def test_deferred_error_is_a_problem(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+) -> None:
+    """The write fails after the view has returned; the response is that of a request that waits."""
+
+    def fail(_row: object, on_complete: Callable[[], None] | None = None) -> PendingWrite[tuple[int, int]]:
+        write: PendingWrite[tuple[int, int]] = PendingWrite(lambda _: (1, 0), ACK_SECONDS, on_complete=on_complete)
+        write.fail(error)
+        return write
+
+    monkeypatch.setattr(services(client).inbox.store, "begin_insert", fail)
+    waited = client.post(HOOK, json=EVENT)
+    deferral, completed = deferred(client)
+    assert completed.is_set()
+    response = respond(client, deferral)
+    assert (response.status_code, response.get_json()) == (status, waited.get_json())
+    assert response.headers.get("Retry-After") == waited.headers.get("Retry-After")
+    assert response.content_type == "application/problem+json"
+
+
+def test_deferred_response_without_a_commit_is_503(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server asks for the response when the time is over; the event is not stored afterwards."""
+    writes: list[PendingWrite[tuple[int, int]]] = []
+
+    def hang(_row: object, on_complete: Callable[[], None] | None = None) -> PendingWrite[tuple[int, int]]:
+        writes.append(PendingWrite(lambda _: (1, 0), ACK_SECONDS, on_complete=on_complete))
+        return writes[-1]
+
+    monkeypatch.setattr(services(client).inbox.store, "begin_insert", hang)
+    deferral, completed = deferred(client)
+    assert respond(client, deferral).status_code == 503
+    assert not completed.is_set()
+    assert writes[0].abandoned
+
+
+def test_refusals_and_test_requests_are_not_deferred(client: FlaskClient) -> None:
+    """They wait for nothing."""
+    for path, data, status in ((HOOK, b"[1]", 422), (HOOK, b"[", 400), (HOOK, b"", 200), ("/webhook/wrong", BODY, 401)):
+        deferral = Deferral(lambda _: None)
+        response = client.post(path, data=data, environ_overrides={deferrals.KEY: deferral})
+        assert (response.status_code, deferral.respond) == (status, None), (path, data)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
@@ -110,6 +112,24 @@ def test_events_are_acknowledged_meanwhile(server: Server, count: int, start: by
         responses = [acknowledge(server, number) for number in range(30)]
     assert {status for status, _ in responses} == {"200"}
     assert median(seconds for _, seconds in responses) < ACKNOWLEDGED_SECONDS
+
+
+def test_a_locked_database_stops_nothing_else(tmp_path: Path) -> None:
+    """All senders get their 503 at the same time, /healthz responds meanwhile, and then events are stored again."""
+    with serving(tmp_path, CREDENTIAL, WORKER_THREADS="0", WEB_CONCURRENCY="2") as server:
+        # Each process has the database open.
+        wait_for(lambda: {acknowledge(server, number)[0] for number in range(20)} == {"200"})
+        with ExitStack() as stack:
+            lock = stack.enter_context((tmp_path / "inbox.sqlite3.lock").open("a"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            senders = stack.enter_context(ThreadPoolExecutor(150))
+            sent = [senders.submit(acknowledge, server, number) for number in range(150)]
+            with connect(server) as health:
+                health.sendall(HEALTH + b"Connection: close\r\n\r\n")
+                assert health.makefile("rb").readline()[9:12] == b"200"
+            assert not any(one.done() for one in sent)
+            assert {one.result()[0] for one in sent} == {"503"}
+        assert acknowledge(server, 0)[0] == "200"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Serve requests in the main thread of a process if their responses come later, such as those that wait for a commit.
 
 A thread that waits for the commit of one event costs more than all the rest of the request: it has to be given the
-request, and to be woken up again. See docs/decisions/038-deferred-responses.md.
+request, and to be woken up again. See docs/decisions/039-deferred-responses.md.
 """
 
 from __future__ import annotations
