@@ -27,6 +27,7 @@ if "webhooks" not in sys.modules:
     gc.disable()
 
 from webhooks.app import check_handlers  # noqa: E402 - needs the path above
+from webhooks.arenas import limit_arenas  # noqa: E402 - as above
 from webhooks.config import environment  # noqa: E402 - as above
 from webhooks.config.settings import Settings, load_environment, web_concurrency  # noqa: E402 - as above
 from webhooks.dashboard.warm_up import warm_up_soon  # noqa: E402 - as above
@@ -59,6 +60,7 @@ START_SECONDS = 5
 WARM_UP_SECONDS = 2
 
 environment.gunicorn_is_configured = True
+limit_arenas()
 
 
 def read_settings():
@@ -215,6 +217,8 @@ def complete_start(server):
     except RuntimeError as error:
         print(f"\nError: {error}\n", file=sys.stderr, flush=True)
         raise HaltServer("Rules or handlers are invalid.", 1) from None
+    if server.cfg.workers > 1:
+        services.import_clients()
     # As above.
     gc.freeze()
     gc.enable()

@@ -410,6 +410,29 @@ class Services:
             for name in ("context.runner", "monitor.assembly", "worker.worker"):
                 import_module(f"webhooks.{name}")
 
+    def import_clients(self) -> None:
+        """Import what jobs use from the first one on, so that processes which are forked afterwards share it.
+
+        Not where the process itself serves soon: its first response would wait for the HTTP library.
+        """
+        if not self.settings.worker_threads:
+            return
+        names = [
+            "tableau_rest.client",
+            "tableau_rest.sessions.encryption",
+            "webhooks.active_rules",
+            "webhooks.inbound.socket_mode",
+            "webhooks.inbound.slack_presses",
+            "webhooks.monitor.digest_clock",
+            "webhooks.monitor.timer_clock",
+            "webhooks.planner",
+            "webhooks.worker.periodic",
+        ]
+        if self.settings.notifier_variables()["SLACK_TOKEN"]:
+            names += ["notifiers.slack.client", "notifiers.slack.directory"]
+        for name in names:
+            import_module(name)
+
     def require_existing_inbox(self) -> None:
         """Create no inbox in this process, because there was one when the server started."""
         from webhooks.inbox import Migrate  # noqa: PLC0415 - see above

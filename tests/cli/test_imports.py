@@ -158,10 +158,16 @@ def test_first_process_of_a_server_is_forked_with_what_it_needs_to_acknowledge(t
         "import gunicorn.arbiter, runpy, sys; runpy.run_path('gunicorn.conf.py')['nworkers_changed'](None, 2, None)\n"
         "from index import app\n"
         "print(*sys.modules)\n"
-        "from webhooks.app import check_handlers; check_handlers(app.extensions['webhooks'])\n"
+        "from webhooks.app import check_handlers; services = app.extensions['webhooks']; check_handlers(services)\n"
+        "services.import_clients()\n"
         "print(*sys.modules)"
     )
-    site = {"TABLEAU_DOMAIN": "http://127.0.0.1:9", "TABLEAU_PAT_NAME": "a", "TABLEAU_PAT_SECRET": "b"}
+    site = {
+        "TABLEAU_DOMAIN": "http://127.0.0.1:9",
+        "TABLEAU_PAT_NAME": "a",
+        "TABLEAU_PAT_SECRET": "b",
+        "SLACK_TOKEN": "c",
+    }
     environment = {**os.environ, **site, "DATABASE_URL": f"sqlite:///{tmp_path / 'inbox.sqlite3'}"}
     command = [sys.executable, "-c", code]
     ended = subprocess.run(command, check=True, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
@@ -173,6 +179,9 @@ def test_first_process_of_a_server_is_forked_with_what_it_needs_to_acknowledge(t
         "webhooks.handlers.notify",
         "webhooks.rules",
         "webhooks.monitor.checks",
+        "webhooks.planner",
+        "tableau_rest.client",
+        "notifiers.slack.client",
     } <= complete
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from flask.cli import with_appcontext
 
+from webhooks.arenas import limit_arenas
 from webhooks.cli.support import application, signals
 from webhooks.cli.support.commands import Command
 from webhooks.cli.support.exit_codes import Unavailable
@@ -23,6 +24,7 @@ def worker(threads: int | None) -> None:
     Any number of workers can run at the same time. On SIGTERM or Ctrl-C a worker takes no more jobs, waits up to 20 s
     for those that run, and releases the rest to other workers. With WORKER_THREADS=0 the server itself runs no jobs.
     """
+    limit_arenas()
     services = application.services()
     try:
         services.settings.require_tableau()
