@@ -234,7 +234,8 @@ def test_session_that_ends_during_a_statement_written_by_hand_is_discarded(
 
         with caplog.at_level(logging.WARNING), pytest.raises(StoreUnavailable):
             run(lose)
-        assert not caplog.records
+        # psycopg itself logs a warning if the session ends while it sends several statements at once.
+        assert not [record for record in caplog.records if not record.name.startswith("psycopg")]
         run(statement)
 
 
