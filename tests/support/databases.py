@@ -6,6 +6,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +100,9 @@ def some_event(number: int, event_type: str = "WorkbookCreated", **fields: objec
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let events wait for a minute, so that what is refused at once is refused before IN_TIME."""
-    for module in ("store", "sqlite", "postgres"):
-        monkeypatch.setattr(f"webhooks.inbox.databases.{module}.ACK_SECONDS", 60.0)
+    # All are imported before the first is changed, or they would keep its value after the test.
+    for module in [import_module(f"webhooks.inbox.databases.{name}") for name in ("store", "sqlite", "postgres")]:
+        monkeypatch.setattr(module, "ACK_SECONDS", 60.0)
 
 
 def refusal_seconds(refused: Callable[[], object]) -> float:

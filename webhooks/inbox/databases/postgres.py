@@ -28,12 +28,12 @@ from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 from webhooks.inbox import migrate
+from webhooks.inbox.databases.batched_inserts import BatchedInserts, PendingInsert
 from webhooks.inbox.databases.errors import lost_session, translated
 from webhooks.inbox.databases.pending_write import PendingWrite
 from webhooks.inbox.databases.postgres_connection import BoundedConnection
 from webhooks.inbox.databases.postgres_pool import AcknowledgementPool
 from webhooks.inbox.databases.store import ACK_SECONDS, PARENT_CONNECTIONS, WRITE_SECONDS, Clock, Operation, Store
-from webhooks.inbox.events import insert_event
 from webhooks.inbox.jobs.attempt_sql import AttemptEnd, own, postgres_end, postgres_start, postgres_values
 from webhooks.job import Job
 
@@ -66,7 +66,7 @@ BEGIN_CLAIM = text(
 
 
 class PostgresStore(Store):
-    """An acknowledgement is one autocommitted INSERT; PostgreSQL groups commits by itself.
+    """Events that wait are acknowledged by one autocommitted INSERT; other writes are transactions of their own.
 
     The database's clock is used, so that machines need not agree on the time.
     """
@@ -99,12 +99,14 @@ class PostgresStore(Store):
         # A single SELECT needs no transaction around it, which would take three round trips instead of one.
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._acknowledging = AcknowledgementPool(self._arguments)
+        self._inserts = BatchedInserts(self._acknowledging, self.ensure_ready, self.wall_sql)
 
     def after_fork(self) -> None:
         super().after_fork()
         PARENT_CONNECTIONS.extend([self._engine.pool, self._acknowledging])
         self._engine.dispose(close=False)
         self._acknowledging = AcknowledgementPool(self._arguments)
+        self._inserts = BatchedInserts(self._acknowledging, self.ensure_ready, self.wall_sql)
 
     def read(self, operation: Operation[T]) -> T:
         def query() -> T:
@@ -137,16 +139,13 @@ class PostgresStore(Store):
     def begin_insert(
         self, row: Sequence[Any], on_complete: Callable[[], None] | None = None
     ) -> PendingWrite[tuple[int, int]]:
-        now, values = self.wall_sql()
-        pending: PendingWrite[tuple[int, int]] = PendingWrite(lambda _: (0, 0), ACK_SECONDS, on_complete=on_complete)
-        try:
-            event_id, duplicates = self.acknowledge(insert_event.upsert(self.placeholder, now), (*row, *values))
-        except Exception as error:  # noqa: BLE001 - the write's, see above
-            pending.fail(error)
-        else:
-            pending.result = (event_id, duplicates)
-            pending.complete()
+        pending = PendingInsert(row, ACK_SECONDS, on_complete)
+        self._inserts.begin(pending)
         return pending
+
+    @property
+    def inserts_at_once(self) -> bool:
+        return True
 
     def start_attempt(self, job: Job) -> float | None:
         now, values = self.wall_sql()
@@ -172,7 +171,7 @@ class PostgresStore(Store):
 
     def acknowledge(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
         self.ensure_ready()
-        return self._acknowledging.execute(statement, values, ACK_SECONDS)
+        return self._acknowledging.execute(statement, values, ACK_SECONDS)[0]
 
     def rehearse(self, statement: str, values: Sequence[Any]) -> None:
         self.ensure_ready()
@@ -265,6 +264,7 @@ class PostgresStore(Store):
 
     def close(self) -> None:
         self._engine.dispose()
+        self._inserts.close()
         self._acknowledging.close()
 
     def _connect(self) -> BoundedConnection:

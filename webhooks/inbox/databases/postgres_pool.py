@@ -16,13 +16,13 @@ from webhooks.errors import StoreUnavailable
 from webhooks.inbox.databases.errors import can_pass, lost_session, unavailable
 from webhooks.inbox.databases.postgres_connection import BoundedConnection
 
-# Connections for each process.
-SIZE = 5
+# Connections for each process: one that inserts new events, one for everything else.
+SIZE = 2
 # A connection is replaced after this time.
 LIFETIME_SECONDS = 1800.0
 # No statement begins with less time than this.
 LEAST_SECONDS = 0.2
-# While the database cannot be reached, each caller waits for one attempt to connect and not for its whole timeout.
+# While the database cannot be reached, callers wait this long for an attempt to connect, not for their whole timeout.
 PROBE_SECONDS = 0.5
 
 # The pool logs a line for each use of a connection, and during an outage for each attempt to connect.
@@ -42,8 +42,8 @@ class AcknowledgementPool:
 
     def execute(
         self, statement: str, values: Sequence[Any], timeout: float, *, rolled_back: bool = False
-    ) -> tuple[Any, ...]:
-        """Return the row that the statement returns. Raises StoreUnavailable, or psycopg's error for a mistake."""
+    ) -> list[tuple[Any, ...]]:
+        """Return the rows that the statement returns. Raises StoreUnavailable, or psycopg's error for a mistake."""
         deadline = time.monotonic() + timeout
         pool = self._pool or self._open()
         failure: Exception | None = None
@@ -53,7 +53,7 @@ class AcknowledgementPool:
             try:
                 connection.timeout = max(LEAST_SECONDS, deadline - time.monotonic())
                 with connection.transaction(force_rollback=True) if rolled_back else nullcontext():
-                    row = connection.execute(statement, values).fetchone()
+                    rows = connection.execute(statement, values).fetchall()
             except psycopg.Error as error:
                 if lost_session(error):
                     connection.close()
@@ -63,12 +63,16 @@ class AcknowledgementPool:
                 else:
                     raise
             else:
-                assert row is not None
-                return row
+                return rows
             finally:
                 pool.putconn(connection)
         assert failure is not None
         raise unavailable(failure)
+
+    @property
+    def unreachable(self) -> bool:
+        """Return whether the last attempt to connect failed."""
+        return self._failure is not None
 
     def close(self) -> None:
         """Close all connections; later calls raise StoreUnavailable."""
@@ -112,10 +116,14 @@ class AcknowledgementPool:
             return self._pool
 
     def _get(self, pool: ConnectionPool[BoundedConnection], timeout: float) -> BoundedConnection:
-        try:
-            return pool.getconn(timeout if self._failure is None else min(timeout, PROBE_SECONDS))
-        except PoolTimeout as error:
-            reason = self._failure or f"all {SIZE} connections are busy"
-            raise StoreUnavailable(" ".join(str(reason).split())) from error
-        except psycopg.OperationalError as error:
-            raise StoreUnavailable("the inbox is closed") from error
+        deadline = time.monotonic() + timeout
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                return pool.getconn(min(left, PROBE_SECONDS))
+            except PoolTimeout as error:
+                if self._failure is not None or left <= PROBE_SECONDS:
+                    reason = self._failure or f"all {SIZE} connections are busy"
+                    raise StoreUnavailable(" ".join(str(reason).split())) from error
+            except psycopg.OperationalError as error:
+                raise StoreUnavailable("the inbox is closed") from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 COLUMNS = ("fingerprint", "body", "event_type", "resource_luid", "resource_name", "site_luid", "received_at")
+# The name of the sequence is looked up once in a statement.
+NEXT_ID = "nextval((SELECT pg_get_serial_sequence('events', 'id')::regclass))"
 
 
 @cache
@@ -35,3 +37,19 @@ def insert_new(count: int) -> str:
     """Return the statement that stores `count` new events in SQLite; it fails as a whole if one is a duplicate."""
     row = f"({', '.join('?' for _ in COLUMNS)}, 0)"
     return f"INSERT INTO events ({', '.join(COLUMNS)}, state) VALUES {', '.join([row] * count)}"  # noqa: S608 - no values
+
+
+@cache
+def insert_missing(count: int, now: str) -> str:
+    """Return the statement that stores in PostgreSQL what is new of `count` events, and returns ids and fingerprints.
+
+    The values of `now` come first, then those of the events. The events get ids in this order, but are inserted in the
+    order of their fingerprints: statements with the same events then wait for each other, and never in a circle.
+    """
+    names = ", ".join(COLUMNS[:-1])
+    row = f"({', '.join('%s' for _ in COLUMNS[:-1])})"
+    return (
+        f"INSERT INTO events (id, received_at, {names}, state) SELECT id, {now}, {names}, 0 FROM "  # noqa: S608 - our own names
+        f"(SELECT {NEXT_ID} AS id, given.* FROM (VALUES {', '.join([row] * count)}) AS given ({names})) AS numbered "
+        "ORDER BY fingerprint, id ON CONFLICT (fingerprint) DO NOTHING RETURNING id, fingerprint"
+    )

@@ -1,0 +1,136 @@
+"""Store events in PostgreSQL in batches (docs/decisions/040-batches-on-postgresql.md)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from webhooks.inbox.databases.errors import can_pass, unavailable
+from webhooks.inbox.databases.pending_write import PendingWrite
+from webhooks.inbox.databases.postgres_pool import AcknowledgementPool
+from webhooks.inbox.databases.write_queue import WriteQueue
+from webhooks.inbox.events import insert_event
+
+# Events in one statement. Each number of events has a statement of its own, and psycopg prepares up to 100 of them.
+BATCH = 50
+CLOSE_SECONDS = 5.0
+
+
+class PendingInsert(PendingWrite[tuple[int, int]]):
+    """An event that waits for its commit."""
+
+    __slots__ = ("deadline", "values")
+
+    def __init__(self, values: Sequence[Any], timeout: float, on_complete: Callable[[], None] | None = None) -> None:
+        # Batches insert the values; there is no operation.
+        super().__init__(lambda _: (0, 0), timeout, on_complete=on_complete)
+        self.values = values
+        self.deadline = time.monotonic() + timeout
+
+
+Batch = list[PendingInsert]
+
+
+class BatchedInserts:
+    """Inserts all events that wait and are new by one statement, which is its own transaction; one at a time.
+
+    Duplicates are counted one by one on another connection: a transaction that changed several rows could wait in a
+    circle with one that plans the same events. `prepare` is called before each batch, and raises StoreUnavailable while
+    the database is not ready. `wall_sql` returns the SQL of the time and its values.
+    """
+
+    def __init__(
+        self,
+        pool: AcknowledgementPool,
+        prepare: Callable[[], None],
+        wall_sql: Callable[[], tuple[str, tuple[float, ...]]],
+    ) -> None:
+        self._pool, self._prepare, self._wall_sql = pool, prepare, wall_sql
+        self._new, self._others = WriteQueue[PendingInsert](), WriteQueue[PendingInsert]()
+        self._starting = threading.Lock()
+        self._threads: list[threading.Thread] = []
+
+    def begin(self, pending: PendingInsert) -> None:
+        """Let the event wait for its commit; it fails at once if too many wait."""
+        if not self._threads:
+            self._start()
+        self._new.put(pending)
+
+    def close(self) -> None:
+        """Store the waiting events, then stop."""
+        # In this order, because the first thread passes events on to the second.
+        for number, waiting in enumerate((self._new, self._others)):
+            waiting.close()
+            for thread in self._threads[number : number + 1]:
+                thread.join(CLOSE_SECONDS)
+
+    def _start(self) -> None:
+        """Start the threads with the first event, because they would not survive a fork."""
+        with self._starting:
+            if not self._threads:
+                lanes = ((self._new, BATCH, self._insert_new), (self._others, 1, self._store_one))
+                threads = [
+                    threading.Thread(target=self._run, args=lane, name="inbox-writer", daemon=True) for lane in lanes
+                ]
+                for thread in threads:
+                    thread.start()
+                self._threads = threads
+
+    def _run(self, waiting: WriteQueue[PendingInsert], most: int, store: Callable[[Batch], Batch]) -> None:
+        """Store what waits until the queue is closed; whatever fails is an error of its events."""
+        while batch := waiting.take(most):
+            wanted = [pending for pending in batch if not pending.abandoned]
+            try:
+                self._prepare()
+                settled = store(wanted) if wanted else []
+            except Exception as caught:  # noqa: BLE001 - the thread must survive every failure
+                error = unavailable(caught) if can_pass(caught) else caught
+                # Without a connection, each batch would have to wait for an attempt to connect.
+                settled = [*wanted, *(waiting.take_all() if self._pool.unreachable else ())]
+                for pending in settled:
+                    pending.error = error
+            waiting.expect(len(batch))
+            for pending in settled:
+                pending.complete()
+
+    def _insert_new(self, batch: Batch) -> Batch:
+        """Insert the events that are new and return them, and let the others wait for `_store_one`.
+
+        These are duplicates, or all events of the batch if one of them is a mistake.
+        """
+        now, values = self._wall_sql()
+        statement = insert_event.insert_missing(len(batch), now)
+        values = (*values, *(value for pending in batch for value in pending.values))
+        try:
+            inserted = self._pool.execute(statement, values, _seconds_left(batch))
+        except Exception as error:
+            if can_pass(error):
+                raise
+            inserted = []
+        ids = {fingerprint: event_id for event_id, fingerprint in inserted}
+        settled: Batch = []
+        for pending in batch:
+            # Removed, because the batch may have the same event again.
+            event_id = ids.pop(pending.values[0], None)
+            if event_id is None:
+                self._others.put(pending)
+            else:
+                pending.result = (event_id, 0)
+                settled.append(pending)
+        return settled
+
+    def _store_one(self, batch: Batch) -> Batch:
+        """Store an event or count its duplicate."""
+        (pending,) = batch
+        now, values = self._wall_sql()
+        statement = insert_event.upsert("%s", now)
+        ((event_id, duplicates),) = self._pool.execute(statement, (*pending.values, *values), _seconds_left(batch))
+        pending.result = (event_id, duplicates)
+        return batch
+
+
+def _seconds_left(batch: Batch) -> float:
+    """Return how long the last event of the batch can wait; for the others, their senders wait no longer than that."""
+    return batch[-1].deadline - time.monotonic()

@@ -1,0 +1,91 @@
+"""Writes that wait for a thread, which takes many at a time."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from typing import Any, Generic, TypeVar
+
+from webhooks.errors import StoreUnavailable
+from webhooks.inbox.databases.pending_write import PendingWrite
+
+# More waiting writes are refused: Tableau retries, and memory does not grow.
+CAPACITY = 2000
+# After a commit of at least this many writes, the next ones may come soon. The shortest and the longest wait for them:
+MANY = 3
+GATHER_SECONDS = 0.001
+MAX_GATHER_SECONDS = 0.005
+
+W = TypeVar("W", bound=PendingWrite[Any])
+
+
+class WriteQueue(Generic[W]):
+    """A queue with a limit. One thread takes from it, and gathers writes while it expects more of them."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[W | None] = queue.SimpleQueue()
+        self._closed = False
+        # How many writes are expected, when the last ones were taken, and how long they took.
+        self._expected, self._taken_at, self._seconds = 1, 0.0, 0.0
+        # The number of queued writes for which the thread waits.
+        self._enough = CAPACITY
+        self._gathered = threading.Event()
+
+    def put(self, pending: W) -> None:
+        """Let the write wait; it fails at once if too many wait, or if the queue is closed."""
+        if self._closed:
+            pending.fail(StoreUnavailable("the inbox is closed"))
+        elif self._queue.qsize() >= CAPACITY:
+            pending.fail(StoreUnavailable(f"{CAPACITY} writes are already waiting"))
+        else:
+            self._queue.put(pending)
+            if self._queue.qsize() >= self._enough:
+                self._gathered.set()
+
+    def take(self, most: int) -> list[W]:
+        """Return up to `most` writes, as soon as there are any; none if the queue is closed and empty."""
+        first = self._queue.get()
+        if first is not None:
+            self._gather(min(self._expected, most) - 1)
+        self._taken_at = time.monotonic()
+        return self._drain(first, most)
+
+    def expect(self, written: int) -> None:
+        """Expect as many writes soon as were written just now; to be called before any of these is completed."""
+        self._expected = written + self._queue.qsize()
+        self._seconds = time.monotonic() - self._taken_at
+
+    def take_all(self) -> list[W]:
+        """Return all writes without waiting."""
+        return self._drain(self._queue.get(), CAPACITY) if self._queue.qsize() else []
+
+    def close(self) -> None:
+        """Refuse new writes; those that wait can still be taken."""
+        self._closed = True
+        self._queue.put(None)
+
+    def _gather(self, missing: int) -> None:
+        """Wait for as many writes as there were last time, but no longer than a commit takes.
+
+        The more writes share a commit, the less each costs, and after a commit of several, the next ones come soon.
+        """
+        if missing < MANY - 1 or self._queue.qsize() >= missing:
+            return
+        self._gathered.clear()
+        self._enough = missing
+        if self._queue.qsize() < missing:
+            self._gathered.wait(min(max(self._seconds, GATHER_SECONDS), MAX_GATHER_SECONDS))
+        self._enough = CAPACITY
+
+    def _drain(self, pending: W | None, most: int) -> list[W]:
+        """Return this write and those behind it. Only the thread that takes removes any, so none is missing."""
+        batch: list[W] = []
+        while pending is not None:
+            batch.append(pending)
+            if len(batch) == most or self._queue.empty():
+                return batch
+            pending = self._queue.get()
+        # The end, for the next call.
+        self._queue.put(None)
+        return batch
