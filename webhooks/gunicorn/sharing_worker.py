@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import selectors
-import socket
 import time
 from collections.abc import Callable, MutableSequence
 from concurrent.futures import Future
@@ -20,6 +19,7 @@ from typing import Any, ClassVar
 from gunicorn import http  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker  # type: ignore[import-untyped]
 
+from webhooks.gunicorn.lingering import LINGER_SECONDS, RECEIVE_BYTES, Lingering, unblock
 from webhooks.gunicorn.main_thread import DeferredResponses
 from webhooks.gunicorn.problem_socket import ProblemSocket
 from webhooks.gunicorn.reception import REQUEST_SECONDS, TIMED_OUT, LimitedSource, Reception, has_read_body
@@ -32,16 +32,12 @@ YIELD_SECONDS = 0.001
 BUSY_YIELD_SECONDS = 0.005
 # The number of connections of a process that does not exist.
 ABSENT = 1_000_000
-# Seconds for a client to read the response and close, after which the connection is closed with what it still sends,
-# https://www.rfc-editor.org/rfc/rfc9112#section-9.6
-LINGER_SECONDS = 2.0
 # Seconds without accepting connections after the process had no file descriptor or memory for one.
 ACCEPT_PAUSE_SECONDS = 1.0
 # Seconds between two log lines about that.
 LOG_SECONDS = 600.0
 # accept(2) on Linux; the connection stays in the queue of the listening socket.
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-RECEIVE_BYTES = 64 * 1024
 
 
 class SharingWorker(ThreadWorker):  # type: ignore[misc]
@@ -67,35 +63,39 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         # In the order of their deadlines.
         self._receptions: dict[Any, Reception] = {}
-        self._lingering: dict[Any, float] = {}
+        self._lingering = Lingering(self)
         self._deferred = DeferredResponses(self)
         self._seats = max(1, self.cfg.threads // 2)
         self._accept_after = self._logged_at = 0.0
+        # Whether other processes could accept the connection that is accepted next.
+        self._yielded = False
 
     # Accept.
 
     def accept(self, listener: Any) -> None:
-        """Accept one connection, or pause if the process has no file descriptor left."""
-        if self.nr_conns > min(self.connections) + 1:
+        """Accept one connection, after a pause if another process holds fewer or no file descriptor is left."""
+        self._yielded = self.nr_conns > min(self.connections) + 1 and not self._yielded
+        if self._yielded:
             # Connections that wait for their client do not occupy a thread.
             waiting = sum(map(len, (self.keepalived_conns, self._receptions, self._lingering, self._deferred)))
             busy = self.nr_conns - waiting >= self.cfg.threads
-            time.sleep(BUSY_YIELD_SECONDS if busy else YIELD_SECONDS)
+            self._pause_accepting(BUSY_YIELD_SECONDS if busy else YIELD_SECONDS)
+            return
         try:
             super().accept(listener)
         except OSError as error:
             if error.errno not in EXHAUSTED:
                 raise
-            self._pause_accepting(error)
+            self._pause_accepting(ACCEPT_PAUSE_SECONDS)
+            now = time.monotonic()
+            if not self._logged_at or now > self._logged_at + LOG_SECONDS:
+                self._logged_at = now
+                self.log.error("Connections cannot be accepted, retrying: %s", error)  # noqa: TRY400 - says why
         self.connections[self.place] = self.nr_conns
 
-    def _pause_accepting(self, error: OSError) -> None:
-        now = time.monotonic()
-        self._accept_after = now + ACCEPT_PAUSE_SECONDS
+    def _pause_accepting(self, seconds: float) -> None:
+        self._accept_after = time.monotonic() + seconds
         self.set_accept_enabled(False)
-        if not self._logged_at or now > self._logged_at + LOG_SECONDS:
-            self._logged_at = now
-            self.log.error("Connections cannot be accepted, retrying: %s", error)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Start or stop to accept connections; not within a pause."""
@@ -115,9 +115,9 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
         self._receive(reception)
         # Most requests have arrived whole by now.
         if conn in self._receptions and not reception.request.full:
-            self._watch(conn)
+            self.watch(conn)
 
-    def _watch(self, connection: Any) -> None:
+    def watch(self, connection: Any) -> None:
         """Let the poller call `_on_readable` when the client sends something or closes.
 
         A connection stays in the poller while a request is served in the main thread.
@@ -130,7 +130,7 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
         if connection in self._receptions:
             self._receive(self._receptions[connection])
         elif connection in self._lingering:
-            self._discard(connection)
+            self._lingering.discard(connection)
         elif getattr(connection, "kept", False):
             connection.kept = False
             self.keepalived_conns.remove(connection)
@@ -184,7 +184,7 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
 
     def _drop(self, reception: Reception) -> None:
         del self._receptions[reception.connection]
-        self._close(reception.connection)
+        self.close(reception.connection)
 
     def _unwatch(self, connection: Any) -> None:
         if getattr(connection, "watched", False):
@@ -192,7 +192,8 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
             with suppress(OSError, KeyError, ValueError):
                 self.poller.unregister(connection.sock)
 
-    def _close(self, connection: Any) -> None:
+    def close(self, connection: Any) -> None:
+        """Close a connection, whatever it is doing."""
         self._unwatch(connection)
         self.nr_conns -= 1
         connection.close()
@@ -226,11 +227,11 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
         if self.cfg.is_ssl:
             super().finish_request(conn, fs)
         elif fs.cancelled() or fs.exception() is not None:
-            self._close(conn)
+            self.close(conn)
         elif fs.result():
             self._keep(conn)
         else:
-            self._linger(conn)
+            self._lingering.add(conn)
 
     def _keep(self, connection: Any) -> None:
         """Do as gunicorn does, but leave the connection in the poller if it is there."""
@@ -243,7 +244,7 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
         connection.kept = True
         self.keepalived_conns.append(connection)
         unblock(connection.sock)
-        self._watch(connection)
+        self.watch(connection)
 
     def _seat_next(self) -> None:
         """Hand over the oldest request that waits for a thread with an incomplete body."""
@@ -254,34 +255,13 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
                 self._hand_over(reception)
                 return
 
-    def _linger(self, connection: Any) -> None:
-        """Close the connection as soon as the client does, but without waiting for it in this thread."""
-        try:
-            unblock(connection.sock)
-            connection.sock.shutdown(socket.SHUT_WR)
-            self._watch(connection)
-        except (OSError, ValueError):
-            self._close(connection)
-            return
-        self._lingering[connection] = time.monotonic() + LINGER_SECONDS
-        self._discard(connection)
-
-    def _discard(self, connection: Any) -> None:
-        """Read and forget what the client still sends, so that its response is not lost by a reset."""
-        try:
-            if connection.sock.recv(RECEIVE_BYTES):
-                return
-        except BlockingIOError:
-            return
-        except OSError:
-            pass
-        del self._lingering[connection]
-        self._close(connection)
-
     # Deadlines, in the main thread; gunicorn calls this at least every second.
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Wait no longer than until a deferred response has to be sent."""
+        """Wait no longer than until a deferred response has to be sent, or connections are accepted again."""
+        pause = self._accept_after - time.monotonic()
+        if pause > 0:
+            timeout = min(timeout, pause)
         super().wait_for_and_dispatch_events(min(timeout, self._deferred.seconds_left()))
 
     def murder_pending(self) -> None:
@@ -289,9 +269,7 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
         super().murder_pending()
         now = time.monotonic()
         self._deferred.expire(now)
-        for connection, _ in list(takewhile(lambda item: item[1] <= now, self._lingering.items())):
-            del self._lingering[connection]
-            self._close(connection)
+        self._lingering.expire(now)
         # A process that stops does not wait for clients that are silent.
         silent = now if self.alive else now + REQUEST_SECONDS - LINGER_SECONDS
         for reception in list(takewhile(lambda one: one.deadline <= silent, self._receptions.values())):
@@ -321,14 +299,8 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
                 return True
         if not self.keepalived_conns:
             return False
-        self._close(self.keepalived_conns.popleft())
+        self.close(self.keepalived_conns.popleft())
         return True
-
-
-def unblock(connection: socket.socket) -> None:
-    """Let the socket's calls return at once; most often they do, and this needs no call of the system."""
-    if connection.gettimeout() != 0:
-        connection.setblocking(False)
 
 
 def choose_worker_class(version: str) -> type[SharingWorker] | str:
