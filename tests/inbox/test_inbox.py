@@ -14,7 +14,7 @@ from tests.support.databases import IN_TIME, refusal_seconds
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox
-from webhooks.inbox.databases import group_commit
+from webhooks.inbox.databases import write_queue
 
 ROOT = Path(__file__).parents[2]
 FORK = """
@@ -84,7 +84,7 @@ def test_refused_events_are_logged_once(
     """A hundred refused events are one line in the log, and the first one stored afterwards is another."""
     inbox = opened(sqlite_url)
     with monkeypatch.context() as patched:
-        patched.setattr(group_commit, "CAPACITY", 0)
+        patched.setattr(write_queue, "CAPACITY", 0)
         for _ in range(100):
             refusal_seconds(lambda: inbox.events.receive(event()))
     with caplog.at_level(logging.WARNING):

@@ -16,7 +16,7 @@ from tests.support.databases import IN_TIME, refusal_seconds
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox
-from webhooks.inbox.databases import group_commit
+from webhooks.inbox.databases import write_queue
 from webhooks.inbox.databases.store import ACK_SECONDS
 
 
@@ -90,5 +90,5 @@ def test_full_queue_refuses_events_at_once(
     box: Inbox, event: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A write is refused at once if too many others are waiting."""
-    monkeypatch.setattr(group_commit, "CAPACITY", 0)
+    monkeypatch.setattr(write_queue, "CAPACITY", 0)
     assert refusal_seconds(lambda: box.events.receive(event())) < IN_TIME

@@ -88,7 +88,7 @@ class BatchedInserts:
             except Exception as caught:  # noqa: BLE001 - the thread must survive every failure
                 error = unavailable(caught) if can_pass(caught) else caught
                 # Without a connection, each batch would have to wait for an attempt to connect.
-                settled = [*wanted, *(waiting.take_all() if self._pool.unreachable else ())]
+                settled = [*wanted, *(waiting.take_more() if self._pool.unreachable else ())]
                 for pending in settled:
                     pending.error = error
             waiting.expect(len(batch))

@@ -5,9 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import queue
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,19 +19,14 @@ from webhooks.inbox.databases.errors import can_pass, unavailable
 from webhooks.inbox.databases.log_sync import LogSync
 from webhooks.inbox.databases.pending_write import PendingWrite
 from webhooks.inbox.databases.sqlite_files import SqliteFiles
+from webhooks.inbox.databases.write_queue import WriteQueue
 from webhooks.inbox.events import insert_event
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# More waiting writes are refused: Tableau retries, and memory does not grow.
-CAPACITY = 2000
 BATCH = 100
 CLOSE_SECONDS = 5.0
-# After a commit of at least this many writes, the next ones may come soon. The shortest and the longest wait for them:
-MANY = 3
-GATHER_SECONDS = 0.001
-MAX_GATHER_SECONDS = 0.005
 
 
 class GroupCommit:
@@ -52,13 +45,7 @@ class GroupCommit:
         self._lock: TextIO | None = None
         self._connection: Connection | None = None
         self._log = LogSync(files.log)
-        # How long the last commit took, and how many writes came with it.
-        self._seconds, self._expected = 0.0, 1
-        # The number of queued writes for which the thread waits.
-        self._enough = CAPACITY
-        self._gathered = threading.Event()
-        self._closed = False
-        self._queue: queue.SimpleQueue[PendingWrite[Any] | None] = queue.SimpleQueue()
+        self._waiting: WriteQueue[PendingWrite[Any]] = WriteQueue()
         self._thread = threading.Thread(target=self._run, name="inbox-writer", daemon=True)
         self._thread.start()
 
@@ -70,19 +57,11 @@ class GroupCommit:
 
     def begin(self, pending: PendingWrite[Any]) -> None:
         """Let the write wait for its commit; it fails at once if too many wait."""
-        if self._closed:
-            pending.fail(StoreUnavailable("the inbox is closed"))
-        elif self._queue.qsize() >= CAPACITY:
-            pending.fail(StoreUnavailable(f"{CAPACITY} writes are already waiting"))
-        else:
-            self._queue.put(pending)
-            if self._queue.qsize() >= self._enough:
-                self._gathered.set()
+        self._waiting.put(pending)
 
     def close(self) -> None:
         """Commit the waiting writes, then stop."""
-        self._closed = True
-        self._queue.put(None)
+        self._waiting.close()
         self._thread.join(CLOSE_SECONDS)
 
     def discard(self) -> None:
@@ -96,27 +75,17 @@ class GroupCommit:
         self._connection = self._lock = None
 
     def _run(self) -> None:
-        ended = False
-        while not ended:
-            first = self._queue.get()
-            ended = first is None or self._settle(first)
+        while batch := self._waiting.take(BATCH):
+            self._settle(batch)
         self.discard()
 
-    def _settle(self, first: PendingWrite[Any]) -> bool:
-        """Commit a batch or set its errors, wake every waiting thread, and return whether the queue has ended."""
-        batch, ended = [first], False
+    def _settle(self, batch: list[PendingWrite[Any]]) -> None:
+        """Commit a batch or set its errors, and wake every waiting thread."""
         try:
-            self._gather()
-            began = time.monotonic()
             lock, connection = self._prepare()
             with locked(lock):
                 # Also take writes queued while waiting for the lock: larger batches need fewer commits.
-                while len(batch) < BATCH and not ended and not self._queue.empty():
-                    pending = self._queue.get()
-                    if pending is None:
-                        ended = True
-                    else:
-                        batch.append(pending)
+                batch += self._waiting.take_more(BATCH - len(batch))
                 # Before the commit: a process that starts reads the newest event as soon as it is committed.
                 known = self._files.newest
                 commit(connection, batch)
@@ -125,30 +94,14 @@ class GroupCommit:
             # While other processes commit.
             self._log.sync(lock)
             self._files.verify()
-            self._seconds = time.monotonic() - began
         except Exception as caught:  # noqa: BLE001 - the thread must survive every failure
             error = self._explained(caught)
             self.discard()
             for pending in batch:
                 pending.error = pending.error or (unavailable(error) if can_pass(error) else error)
-        self._expected = len(batch) + self._queue.qsize()
+        self._waiting.expect(len(batch))
         for pending in batch:
             pending.complete()
-        return ended
-
-    def _gather(self) -> None:
-        """Wait for as many writes as there were last time, but no longer than a commit takes.
-
-        The more writes share a commit, the less each costs, and after a commit of several, the next ones come soon.
-        """
-        missing = self._expected - 1
-        if self._expected < MANY or self._queue.qsize() >= missing:
-            return
-        self._gathered.clear()
-        self._enough = missing
-        if self._queue.qsize() < missing:
-            self._gathered.wait(min(max(self._seconds, GATHER_SECONDS), MAX_GATHER_SECONDS))
-        self._enough = CAPACITY
 
     def _prepare(self) -> tuple[TextIO, Connection]:
         """Check the files, open what is not open, and return the lock and the connection. Raises StoreUnavailable.

@@ -56,9 +56,9 @@ class WriteQueue(Generic[W]):
         self._expected = written + self._queue.qsize()
         self._seconds = time.monotonic() - self._taken_at
 
-    def take_all(self) -> list[W]:
-        """Return all writes without waiting."""
-        return self._drain(self._queue.get(), CAPACITY) if self._queue.qsize() else []
+    def take_more(self, most: int = CAPACITY) -> list[W]:
+        """Return up to `most` writes without waiting."""
+        return self._drain(self._queue.get(), most) if most > 0 and self._queue.qsize() else []
 
     def close(self) -> None:
         """Refuse new writes; those that wait can still be taken."""
