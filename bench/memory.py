@@ -23,7 +23,8 @@ def run() -> None:
     ours = _measure_ours()
     with serving("bench.bare:app", ROOT / "bench" / "gunicorn_bare.py", {}) as port:
         load(port, seconds=3, connections=16, seed=1)
-        bare = _memory(next(one for one in psutil.Process().children() if _listens(one, port)))
+        bound = {one: {each.laddr.port for each in one.net_connections("inet")} for one in psutil.Process().children()}
+        bare = _memory(next(one for one, ports in bound.items() if port in ports))
     print(f"ours {' → '.join(f'{one:.0f}' for one in ours)} MB, bare {bare:.0f} MB, ratio {ours[0] / bare:.2f}")
 
 
@@ -40,10 +41,6 @@ def _measure_ours() -> list[float]:
             await_messages(site, number * FAILURES)
             found.append(_memory(master))
     return found
-
-
-def _listens(process: psutil.Process, port: int) -> bool:
-    return any(one.laddr.port == port for one in process.net_connections("inet") if one.status == "LISTEN")
 
 
 def _memory(master: psutil.Process) -> float:

@@ -103,7 +103,13 @@ def open_pages(url: str, folder: Path, different: Sequence[str], of_server: Call
         # As they changed meanwhile.
         _ask(pages, pages)
         rounds = count()
-        ordinary = _processor_share(of_server, lambda: _ask(pages, _asking(pages, next(rounds))))
+
+        def ask_ordinary() -> None:
+            """Let those in use ask, and every second time the others."""
+            turn = next(rounds)
+            _ask(pages, [page for number, page in enumerate(pages) if number % ORDINARY == 0 or (number + turn) % 2])
+
+        ordinary = _processor_share(of_server, ask_ordinary)
         return ordinary - idle, _processor_share(of_server, lambda: _ask(pages, pages)) - idle
 
 
@@ -148,11 +154,6 @@ def _processor_share(of_server: Callable[[], float], work: Callable[[], object])
     while time.monotonic() - began < OPEN_SECONDS:
         work()
     return (used() - before) / (time.monotonic() - began)
-
-
-def _asking(pages: Sequence[OpenPage], turn: int) -> Sequence[OpenPage]:
-    """Return the pages that ask in this turn: those in use, and every second time the others."""
-    return [page for number, page in enumerate(pages) if number % ORDINARY == 0 or (number + turn) % 2]
 
 
 def _ask(pages: Sequence[OpenPage], asking: Sequence[OpenPage]) -> None:

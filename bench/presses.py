@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import requests
 
-from bench.server import ROOT, TOKEN, environment, serving
+from bench.server import ROOT, TOKEN, await_condition, environment, serving
 from simulator import Config, Running, running
 from simulator.slack.workspace import Channel
 
@@ -58,7 +57,7 @@ def run() -> None:
                 _call(site, "settings", slack_interactions_url=f"http://127.0.0.1:{port}/slack/interactions")
                 for number in range(reports):
                     _send(port, "WorkbookRefreshFailed", number)
-                _await(lambda site=site: len(_shown(site)) == reports)  # type: ignore[misc]
+                await_condition(lambda site=site: len(_shown(site)) == reports, LIMIT_SECONDS)  # type: ignore[misc]
                 if hanging:
                     _call(site, "faults", kind="delay", target="tableau", seconds=3600)
                     for number in range(THREADS):
@@ -114,12 +113,3 @@ def _send(port: int, event_type: str, number: int) -> None:
     event = {"resource": "WORKBOOK", "event_type": event_type, "resource_name": f"Report {number:03}"}
     event |= {"resource_luid": luid, "created_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
     requests.post(f"http://127.0.0.1:{port}/webhook/{TOKEN}", json=event, timeout=10).raise_for_status()
-
-
-def _await(condition: Callable[[], bool]) -> None:
-    """Return when the condition holds. Raises TimeoutError."""
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("the messages were not posted in time")
-        time.sleep(0.1)

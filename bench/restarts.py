@@ -25,7 +25,7 @@ from typing import Any
 import psutil
 import requests
 
-from bench.server import ROOT, TOKEN, environment, free_port
+from bench.server import ROOT, TOKEN, await_condition, environment, free_port
 from simulator import Config, Running, running
 from simulator.world.delivery import GIVEN_UP
 from webhooks.inbox import Inbox
@@ -109,8 +109,8 @@ class RestartedServer:
     def _await(self, condition: Callable[[], bool]) -> None:
         """Wait for the condition. Raises RuntimeError with the end of the server's log."""
         try:
-            wait_for(condition)
-        except RuntimeError as error:
+            await_condition(condition, WAIT_SECONDS)
+        except TimeoutError as error:
             lines = self._log.read_text(errors="replace").splitlines()
             raise RuntimeError("\n".join([f"The server does not respond: {error}", *lines[-40:]])) from None
 
@@ -191,10 +191,10 @@ def repair_seconds(site: Running, server: RestartedServer) -> float:
 
     server.stop()
     cause_event(site)
-    wait_for(lambda: not is_enabled())
+    await_condition(lambda: not is_enabled(), WAIT_SECONDS)
     server.start()
     returned = time.monotonic()
-    wait_for(is_enabled)
+    await_condition(is_enabled, WAIT_SECONDS)
     return time.monotonic() - returned
 
 
@@ -210,15 +210,6 @@ def stored_events(url: str) -> set[tuple[str, str]]:
 def identity(payload: dict[str, Any]) -> tuple[str, str]:
     """Return what distinguishes an event from all others."""
     return str(payload["resource_luid"]), str(payload["created_at"])
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Return as soon as the condition is true. Raises RuntimeError if that takes too long."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"nothing happened within {WAIT_SECONDS:g} s")
-        time.sleep(0.05)
 
 
 def main(words: list[str]) -> int:

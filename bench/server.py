@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +80,16 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+def await_condition(condition: Callable[[], bool], seconds: float) -> float:
+    """Return the monotonic time at which the condition holds. Raises TimeoutError if that takes longer."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"nothing happened within {seconds:g} s")
+        time.sleep(0.1)
+    return time.monotonic()
 
 
 def await_processes(process: subprocess.Popen[bytes], number: int) -> None:

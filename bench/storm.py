@@ -7,7 +7,6 @@ import sqlite3
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import requests
 
-from bench.server import ROOT, TOKEN, environment, serving
+from bench.server import ROOT, TOKEN, await_condition, environment, serving
 from simulator import Config, Running, running
 
 SITES, WORKBOOKS = 40, 2000
@@ -54,13 +53,17 @@ def run() -> None:
 def _measure(port: int, site: Running, database: Path) -> None:
     began = time.monotonic()
     with ThreadPoolExecutor(SENDERS + 1) as pool:
-        first = pool.submit(_await, lambda: len(site.world.slack.messages) > 0)
+        first = pool.submit(await_condition, lambda: len(site.world.slack.messages) > 0, LIMIT_SECONDS)
         statuses = sum(pool.map(lambda sender: _send(port, sender, began), range(SENDERS)), Counter[int]())
     sent = time.monotonic() - began
-    right = _await(lambda: _number(database, RIGHT, TIMES) == WORKBOOKS) - began
+    right = await_condition(lambda: _number(database, RIGHT, TIMES) == WORKBOOKS, LIMIT_SECONDS) - began
     print(f"responses {dict(statuses)}; sent after {sent:.1f} s, all incidents right after {right:.1f} s", flush=True)
-    shown = _await(lambda: any(f"{WORKBOOKS} refreshes" in one.text for one in site.world.slack.messages)) - began
-    ended = _await(lambda: _number(database, OPEN_JOBS) == 0) - began
+
+    def is_shown() -> bool:
+        return any(f"{WORKBOOKS} refreshes" in one.text for one in site.world.slack.messages)
+
+    shown = await_condition(is_shown, LIMIT_SECONDS) - began
+    ended = await_condition(lambda: _number(database, OPEN_JOBS) == 0, LIMIT_SECONDS) - began
     channels = Counter(one.channel for one in site.world.slack.messages if not one.thread_ts)
     refused = sum(one.target == "slack" and one.status == 429 for one in site.world.calls.log)
     print(
@@ -88,13 +91,3 @@ def _send(port: int, sender: int, began: float) -> Counter[int]:
 def _number(database: Path, query: str, *values: int) -> int:
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
         return int(connection.execute(query, values).fetchone()[0])
-
-
-def _await(condition: Callable[[], bool]) -> float:
-    """Return the monotonic time at which the condition holds. Raises TimeoutError."""
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("the storm was not dealt with in time")
-        time.sleep(0.2)
-    return time.monotonic()

@@ -85,7 +85,7 @@ def _run_part(count: int, server: Server | None, *, history: bool) -> Verdict:
             for number in range(1, count, 2):
                 _send(port, "WorkbookRefreshSucceeded", number, names[number])
             _drain(inbox, 60 + count * SECONDS_PER_DEATH)
-            dead = _dead(inbox)
+            dead = sum(job.job.state is JobState.DEAD for one in inbox.events.list(limit=10_000) for job in one.jobs)
         with simulated.world.lock:
             shown, group = _judge(slack, names)
         deaths = len(kills.read_text().splitlines())
@@ -171,8 +171,3 @@ def _drain(inbox: Inbox, seconds: float) -> None:
             return
         time.sleep(0.2)
     raise RuntimeError(f"jobs were left after {seconds:.0f} s: {inbox.counts()}")
-
-
-def _dead(inbox: Inbox) -> int:
-    records = inbox.events.list(limit=10_000)
-    return sum(job.job.state is JobState.DEAD for record in records for job in record.jobs)

@@ -46,7 +46,7 @@ def cancel(context: Context, params: CancelParams) -> str:
     def find() -> Change:
         content = content_now(context, KINDS, "has no runs")
         latest = (happened_at(context.event) or context.now()) + TOLERANCE
-        running = (_flow_run if content.kind == "flow" else _refresh)(context, content)
+        running = _running_job(context, content)
         if running is None:
             raise Skip(ENDED)
         if running.started_at is not None and running.started_at > latest:
@@ -65,22 +65,17 @@ def cancel(context: Context, params: CancelParams) -> str:
     return change_once(context, params, find)
 
 
-def _refresh(context: Context, content: Any) -> Job | None:
-    """Return the job of the refresh that runs now."""
+def _running_job(context: Context, content: Any) -> Job | None:
+    """Return the job of the refresh or the flow run that runs now. Raises RetryLater if too many jobs were queried."""
 
-    def details(luid: str) -> Job:
+    def job(luid: str) -> Job:
         take_job_query(context)
         return context.tableau.job(luid)
 
+    if content.kind == "flow":
+        # The list of runs is not counted among queries of jobs.
+        runs = context.tableau.flow_runs(where("flowId", "eq", content.luid))
+        luid = next((run.job_luid for run in runs if run.status == "InProgress" and run.job_luid), None)
+        return job(luid) if luid else None
     take_job_query(context)
-    return context.tableau.running_job(content, name=content.name, details=details)
-
-
-def _flow_run(context: Context, content: Any) -> Job | None:
-    """Return the job of the run of a flow that runs now; the list of runs is not counted among queries of jobs."""
-    runs = context.tableau.flow_runs(where("flowId", "eq", content.luid))
-    luid = next((run.job_luid for run in runs if run.status == "InProgress" and run.job_luid), None)
-    if luid is None:
-        return None
-    take_job_query(context)
-    return context.tableau.job(luid)
+    return context.tableau.running_job(content, name=content.name, details=job)

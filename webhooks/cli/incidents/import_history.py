@@ -18,7 +18,6 @@ from webhooks.text import count
 
 if TYPE_CHECKING:
     from tableau_rest import Tableau
-    from webhooks.monitor.history import Imported
 
 
 @click.command("import", cls=Command)
@@ -64,16 +63,11 @@ def import_runs(days: float, timeout: float, site_name: str | None) -> None:
 
             box, key = application.inbox(), memory_key(site)
             found = import_history(box, tableau, since=since, now=now, deadline=deadline, key=key, on_progress=show)
-        _print(site, found)
+        text = f"Imported {count(found.runs, 'run')} since {found.reached:%Y-%m-%d %H:%M} UTC."
+        if found.unknown:
+            text += f" {found.unknown} more are of content that is gone or whose name is not unique."
+        click.echo(tableau_access.prefix_site(site, text))
+        if not found.is_complete:
+            click.secho("Not complete: the time is over. Run the command again to continue.", fg="yellow", err=True)
 
     tableau_access.for_each_site(site_name, import_site)
-
-
-def _print(site: Site, found: Imported) -> None:
-    """Print what was imported of a site, and whether more is left."""
-    text = f"Imported {count(found.runs, 'run')} since {found.reached:%Y-%m-%d %H:%M} UTC."
-    if found.unknown:
-        text += f" {found.unknown} more are of content that is gone or whose name is not unique."
-    click.echo(tableau_access.prefix_site(site, text))
-    if not found.is_complete:
-        click.secho("Not complete: the time is over. Run the command again to continue.", fg="yellow", err=True)

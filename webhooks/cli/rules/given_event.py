@@ -26,7 +26,9 @@ def given_event(given: str, name: str | None) -> Event:
     elif given.isdecimal():
         return application.get_event(int(given)).event
     elif given in WATCH_EVENT_TYPES:
-        return _finding(given, name)
+        about = customize(sample("WorkbookRefreshFailed"), at=utc_now(), name=name, without=["event_type", "text"])
+        fields = {key: str(value) for key, value in about.items()} | {"resource": "WORKBOOK"}
+        return build(given, origin=MONITOR, reason=EXAMPLES[given], **fields)
     elif given in RULE_EVENT_TYPES:
         body = encode(customize(sample(given), at=utc_now(), name=name))
     else:
@@ -39,10 +41,3 @@ def given_event(given: str, name: str | None) -> Event:
     if event is None:
         raise Failure(f"{source} is a test request: the server responds, and stores no event.")
     return event
-
-
-def _finding(event_type: str, name: str | None) -> Event:
-    """Return the event of what a watch has found about a workbook."""
-    about = customize(sample("WorkbookRefreshFailed"), at=utc_now(), name=name, without=["event_type", "text"])
-    fields = {key: str(value) for key, value in about.items()} | {"resource": "WORKBOOK"}
-    return build(event_type, origin=MONITOR, reason=EXAMPLES[event_type], **fields)

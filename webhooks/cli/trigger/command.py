@@ -86,7 +86,11 @@ def trigger(*, url: str | None, token: str | None, yes: bool, as_json: bool, **c
         others = [value for key, value in content.items() if key not in {"scenario", "count"}]
         if any([url, token, content["count"] > 1, *others]):
             raise click.UsageError(f"--scenario {content['scenario']} is combined with --json only.")
-        _play(content["scenario"], as_json=as_json)
+        from webhooks.cli.trigger import simulated  # noqa: PLC0415 - it imports requests
+
+        domain = application.settings().tableau_domain
+        found = simulated.play(content["scenario"], domain)
+        click.echo(json.dumps(found) if as_json else simulated.describe(content["scenario"], domain))
         return
     payloads = _payloads(**content)
     target = _target(url, token)
@@ -95,15 +99,6 @@ def trigger(*, url: str | None, token: str | None, yes: bool, as_json: bool, **c
     from webhooks.cli.trigger import report  # noqa: PLC0415 - it imports requests
 
     report.send_and_report(payloads, target, as_json=as_json)
-
-
-def _play(scenario: str, *, as_json: bool) -> None:
-    """Let something happen on the simulated site of the demo that has no event."""
-    from webhooks.cli.trigger import simulated  # noqa: PLC0415 - it imports requests
-
-    domain = application.settings().tableau_domain
-    found = simulated.play(scenario, domain)
-    click.echo(json.dumps(found) if as_json else simulated.describe(scenario, domain))
 
 
 def _payloads(

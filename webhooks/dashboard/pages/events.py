@@ -23,6 +23,7 @@ from webhooks.views.explanation import explain
 if TYPE_CHECKING:
     from webhooks.event import Event
     from webhooks.inbox import EventRecord
+    from webhooks.job import Job
     from webhooks.planner import Plan
 
 PATH = "/events"
@@ -64,9 +65,13 @@ def show(visit: Visit) -> Page:
 
 def show_one(visit: Visit, number: int) -> Page:
     """Show an event with the decisions about it, its jobs, their attempts and its payload."""
+    from webhooks.context import CONDITIONS  # noqa: PLC0415 - the worker has it already
+
     record = _get(visit, number)
     plan, problem = _plan(visit, record.event)
-    conditions, announced = _conditions(visit, record), _announced(visit, record)
+    # Why conditions that only Tableau can answer were met, and the destinations that announcements reached.
+    conditions = _recorded(visit, [job.job for job in record.jobs if job.job.where], CONDITIONS)
+    announced = _recorded(visit, [job.job for job in record.jobs if job.job.handler == DEAD_LETTERS], ANNOUNCED_TO)
     decisions = explain(record, plan, conditions, announced, only_matching=not visit.sees_everything)
     payload = json.dumps(dict(record.event.payload), indent=2, ensure_ascii=False)
     values = {
@@ -172,17 +177,7 @@ def _actions(visit: Visit, records: Sequence[EventRecord]) -> tuple[list[tuple[s
     return titles.most_common(), problem
 
 
-def _conditions(visit: Visit, record: EventRecord) -> dict[int, str]:
-    """Return why conditions that only Tableau can answer were met, by the ids of the jobs that asked."""
-    from webhooks.context import CONDITIONS  # noqa: PLC0415 - the worker has it already
-
-    conditional = [job.job for job in record.jobs if job.job.where]
-    found = {job.id: visit.inbox.checkpoints.get(job, CONDITIONS) for job in conditional}
-    return {job_id: str(reason) for job_id, reason in found.items() if reason is not MISSING}
-
-
-def _announced(visit: Visit, record: EventRecord) -> dict[int, dict[str, Any]]:
-    """Return the destinations that announcements of dead letters reached, by the ids of their jobs."""
-    announcements = [job.job for job in record.jobs if job.job.handler == DEAD_LETTERS]
-    found = {job.id: visit.inbox.checkpoints.get(job, ANNOUNCED_TO) for job in announcements}
-    return {job_id: destinations for job_id, destinations in found.items() if destinations is not MISSING}
+def _recorded(visit: Visit, jobs: Sequence[Job], checkpoint: str) -> dict[int, Any]:
+    """Return what the jobs that have this checkpoint recorded in it, by their ids."""
+    found = {job.id: visit.inbox.checkpoints.get(job, checkpoint) for job in jobs}
+    return {job_id: value for job_id, value in found.items() if value is not MISSING}

@@ -19,7 +19,7 @@ from webhooks.inbox.incidents.updates import lock_incidents
 from webhooks.inbox.jobs.rows import insert_jobs, job_row
 from webhooks.inbox.notices.tables import notice_groups, notices
 from webhooks.incidents import Act
-from webhooks.incidents.sms_commands import Candidate, Choice, Command, choose
+from webhooks.incidents.sms_commands import Candidate, Command, choose
 from webhooks.job import SMS_REPLY, NewJob
 
 
@@ -55,9 +55,9 @@ class SmsReplies:
             chosen = [] if choice.problem else choice.incidents
             acted = [self._acknowledge(connection, one, sender, wall) for one in chosen]
             # Every job belongs to an event. Before the jobs of the messages, so that they show the person's name.
-            job = NewJob(
-                f"reply {sid}", SMS_REPLY, params=_params(sender, choice, acted), max_attempts=MAX_ATTEMPTS, urgent=True
-            )
+            listed = [{"number": one.number, "name": one.name, "by": one.quiet_by} for one in choice.incidents]
+            params = {"sender": sender, "problem": choice.problem, "incidents": listed, "acts": acted}
+            job = NewJob(f"reply {sid}", SMS_REPLY, params=params, max_attempts=MAX_ATTEMPTS, urgent=True)
             insert_jobs(connection, [job_row(event_id, job) | {"due_at": now, "created_at": wall}])
             for one, act_id in zip(chosen, acted, strict=True):
                 refresh_incident(self._store, connection, one.number, cause=f"act {act_id}")
@@ -117,8 +117,3 @@ class SmsReplies:
         key = connection.execute(select(incidents.c.key).where(incidents.c.id == one.number)).scalar_one()
         act = Act("", "acknowledge", key, from_timestamp(wall), sender)
         return insert_act(self._store, connection, one.number, key, act, origin="SMS")
-
-
-def _params(sender: str, choice: Choice, acted: list[int]) -> dict[str, object]:
-    listed = [{"number": one.number, "name": one.name, "by": one.quiet_by} for one in choice.incidents]
-    return {"sender": sender, "problem": choice.problem, "incidents": listed, "acts": acted}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
@@ -78,7 +78,17 @@ class ExpectedRuns:
         """Return the refreshes of a site whose time has come and that have not come yet, the oldest first."""
         own = (expected_runs.c.site_luid == site_luid, expected_runs.c.state == WAITING)
         query = select(expected_runs).where(*own, expected_runs.c.expected_at <= now.timestamp())
-        return [_expectation(row) for row in self._store.rows(query.order_by(expected_runs.c.expected_at))]
+        return [
+            Expectation(
+                task=row["task"],
+                resource_luid=row["resource_luid"],
+                resource_kind=row["resource_kind"],
+                at=from_timestamp(row["expected_at"]),
+                resource_name=row["resource_name"],
+                id=row["id"],
+            )
+            for row in self._store.rows(query.order_by(expected_runs.c.expected_at))
+        ]
 
     def settle(self, outcomes: Mapping[int | None, tuple[Outcome, datetime | None]]) -> None:
         """Store what became of expected refreshes, by their ids: that they came and when, were missed, or withdrawn."""
@@ -129,14 +139,3 @@ class ExpectedRuns:
         while not stopping() and (ids := [row["id"] for row in self._store.rows(old)]):
             deleted += self._store.execute(delete(expected_runs).where(expected_runs.c.id.in_(ids)))
         return deleted
-
-
-def _expectation(row: Any) -> Expectation:
-    return Expectation(
-        task=row["task"],
-        resource_luid=row["resource_luid"],
-        resource_kind=row["resource_kind"],
-        at=from_timestamp(row["expected_at"]),
-        resource_name=row["resource_name"],
-        id=row["id"],
-    )
