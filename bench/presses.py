@@ -19,7 +19,7 @@ PRESSES = int(os.environ.get("PRESSES", "100"))
 SECONDS_BETWEEN = 1.6
 THREADS = 4
 LIMIT_SECONDS = 60.0
-# Slack's limits refuse edits that are too many.
+# With more messages, Slack's limits would refuse some of the edits.
 CONFIG = Config(refresh_seconds=0, slack_rate_limits=True)
 RULE = """
 [[rule]]

@@ -1,7 +1,7 @@
 """Measure rules: 1,000 of them against one event, and the back-test of 100,000 stored events.
 
-What should be reached: a median under 1 ms per event, and 30 s for the back-test. The simulator's samples are the
-events; half of the rules name the content, the others have conditions that only Tableau can answer.
+The goals are a median under 1 ms per event, and 30 s for the back-test. The simulator's samples are the events; half of
+the rules name the content, the others have conditions that only Tableau can answer.
 """
 
 from __future__ import annotations

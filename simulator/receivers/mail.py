@@ -1,4 +1,4 @@
-"""Mail that the simulator takes and shows, and a complete mail server for tests, which needs the package aiosmtpd.
+"""Mail that the simulator accepts and shows, and a complete mail server for tests, which needs the package aiosmtpd.
 
 Recipients whose name begins with `refused`, `full` or `later` are refused: for good, for now, and the message as well.
 """

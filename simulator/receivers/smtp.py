@@ -1,4 +1,4 @@
-"""A small mail server on loopback for the demo: it takes every message and shows it, without TLS and sign-in.
+"""A small mail server on loopback for the demo: it accepts and shows every message, without TLS and sign-in.
 
 The tests have a complete one with aiosmtpd, which would be installed with every server for the demo alone.
 https://www.rfc-editor.org/rfc/rfc5321

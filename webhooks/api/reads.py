@@ -36,7 +36,7 @@ def status(call: Call, query: Parameters) -> dict[str, Any]:  # noqa: ARG001 - a
         now=call.now,
         zone=zone,
         webhooks=webhooks,
-        # Their names may be of any site or project.
+        # Messages of all sites and projects wait for them.
         unavailable=unavailable_services(call.services) if call.sees_everything else None,
         site_name=call.site_name,
         limit=MAX_OPEN,

@@ -102,7 +102,7 @@ def respond(services: Services, route: Route, parts: Mapping[str, Any]) -> Respo
 
 
 def refuse(services: Services, error: HTTPException) -> Response:
-    """Return the page for an address of no page, or for an error while one was made."""
+    """Return the response to a request for an unknown address, or to one that another page could not serve."""
     return _with_headers(_error(Visit(services, request, None, utc_now()), error))
 
 

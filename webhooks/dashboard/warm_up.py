@@ -28,7 +28,7 @@ def warm_up_soon(app: Flask) -> threading.Timer:
 
 
 def warm_up(app: Flask) -> None:
-    """Render the first page once for no one, which also prepares its statements, and compile the ones after it.
+    """Render the first page once without a visitor, which also prepares its statements, and compile the ones after it.
 
     Not on a server whose pages no one has signed in to: they take 7 MB of each process.
     """
