@@ -97,6 +97,23 @@ MISSING = Missing()
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A JSON value to record for a job, so that its next attempt does not repeat a step."""
+
+    key: str
+    value: Any
+    namespace: Namespace = Namespace.FRAMEWORK
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The result of a handler in words, and the checkpoints to record together with the end of its job."""
+
+    text: str = ""
+    checkpoints: tuple[Checkpoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class NewJob:
     """A planned job: one handler for one event, because of one rule, or without a rule for an `@on` handler.
 

@@ -331,7 +331,7 @@ class Services:
             self.inbox,
             planner=jobs,
             rules_version=self.active_rules.refresh,
-            run=self.runner.run,
+            run=self.runner.attempt,
             threads=self.settings.worker_threads if threads is None else threads,
             lease=self.settings.lease_seconds,
             retention=self.settings.retention_days,

@@ -17,6 +17,7 @@ from webhooks.inbox.databases import log_sync
 from webhooks.inbox.databases.pending_write import PendingWrite
 from webhooks.inbox.events.pending_receipt import PendingReceipt
 from webhooks.inbox.jobs import attempts
+from webhooks.inbox.jobs.due_jobs import DueJobs
 from webhooks.inbox.jobs.tables import jobs
 from webhooks.job import Job, JobState
 from webhooks.worker import claims
@@ -93,7 +94,7 @@ def does_not_fence(inbox: Inbox) -> None:
     """Accept the result of a worker that slept through its lease."""
     claims.ClaimedJob.still_mine = lambda self: True  # type: ignore[method-assign]  # noqa: ARG005 - its signature
 
-    def finish(job: Job, result: str = "", *, start: Job | None = None) -> None:  # noqa: ARG001 - its signature
+    def finish(job: Job, result: str = "", **_: object) -> None:  # noqa: ARG001 - its signature
         def end(connection: Connection) -> None:
             connection.execute(update(jobs).where(jobs.c.id == job.id).values(state=int(JobState.DONE)))
             now = time.time()
@@ -107,8 +108,12 @@ def does_not_fence(inbox: Inbox) -> None:
 
 def claims_without_a_lease(inbox: Inbox) -> None:
     """Let a claimed job belong to its worker forever, dead or alive."""
-    claim = inbox.jobs.plan_and_claim
-    inbox.jobs.plan_and_claim = lambda *who, lease, **more: claim(*who, lease=1e6 + lease, **more)  # type: ignore[method-assign]
+    claim = DueJobs.claim
+
+    def claim_forever(self: DueJobs, connection: Connection, owner: str, limit: int, lease: float, **more: Any) -> Any:
+        return claim(self, connection, owner, limit, 1e6 + lease, **more)
+
+    DueJobs.claim = claim_forever  # type: ignore[method-assign]
     inbox.jobs.renew = lambda *_: set()  # type: ignore[method-assign]
 
 

@@ -12,12 +12,12 @@ import pytest
 from notifiers import Capabilities, Message, NotifierError, Picture, Undelivered
 from tests.support.handler_context import NOW, MakeContext, MakeError, MakeEvent, MakeJob, RecordingNotifiers
 from webhooks.config.settings import Settings
-from webhooks.context import CONDITIONS, NoCredentials, call
+from webhooks.context import CONDITIONS, Context, NoCredentials, call, calls
 from webhooks.errors import LeaseLost, Permanent, RetryLater
 from webhooks.event import Event
 from webhooks.inbox import Inbox, Namespace
-from webhooks.job import Job
-from webhooks.registry import Params, Registry
+from webhooks.job import MISSING, Job, Result
+from webhooks.registry import Handler, Params, Registry
 
 PNG = Picture(b"\x89PNG", "Sales.png", "Preview")
 
@@ -86,6 +86,38 @@ def test_notify_sends_once_over_all_attempts(context: MakeContext, job: MakeJob,
     receipts = [context(claimed, attempts=n).notify("slack:#bi", "Sales is new") for n in (1, 2)]
     assert receipts[0] == receipts[1]
     assert notifiers["slack"].sent == [("#bi", Message("Sales is new"))]
+
+
+def test_last_message_is_recorded_with_the_end_of_the_job(
+    context: MakeContext, job: MakeJob, notifiers: RecordingNotifiers, inbox: Inbox
+) -> None:
+    """Only if nothing follows it: no picture, no look-up of its delivery, and no error."""
+
+    def run(claimed: Job, *, picture: Picture | None = None, fails: bool = False) -> Result:
+        def send(context: Context) -> None:
+            context.notify("slack", "Sales is new", picture=picture, last=True)
+            assert not fails
+
+        return calls.attempt(Handler("send", send, ("context",)), context(claimed))
+
+    def sent(claimed: Job) -> bool:
+        return inbox.checkpoints.get(claimed, "notify slack 1") is not MISSING
+
+    alone, with_picture, confirmed, failing = (job(key=f"R/{number}") for number in range(4))
+    result = run(alone)
+    assert [one.value["id"] for one in result.checkpoints] == ["1"]
+    assert not sent(alone)
+    inbox.jobs.finish(alone, checkpoints=result.checkpoints)
+    assert sent(alone)
+    assert run(with_picture, picture=PNG).checkpoints == ()
+    assert sent(with_picture)
+    with pytest.raises(AssertionError):
+        run(failing, fails=True)
+    assert sent(failing)
+    notifiers["slack"].capabilities = Capabilities(receipt=True)
+    with pytest.raises(RetryLater):
+        run(confirmed)
+    assert sent(confirmed)
 
 
 def test_retry_sends_only_the_missing_message(

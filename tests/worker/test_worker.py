@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from tests.support.databases import NOTIFY
 from webhooks.errors import Permanent, RetryLater, Skip, StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox, JobRecord
+from webhooks.inbox.jobs.due_jobs import DueJobs
 from webhooks.inbox.jobs.jobs import Work
 from webhooks.job import Job, JobState
 from webhooks.worker.claims import ClaimedJob
@@ -388,16 +391,62 @@ def test_result_is_kept_while_the_inbox_is_unavailable(
     """While the database is unavailable a finished job waits to be recorded, and does not run again."""
     finish, errors, runs = inbox.jobs.finish, [StoreUnavailable("down")], []
 
-    def fail_once(job: Job, result: str = "", *, start: Job | None = None) -> Job | None:
+    def fail_once(job: Job, result: str = "", **more: Any) -> Job | None:
         if errors:
             raise errors.pop()
-        return finish(job, result, start=start)
+        return finish(job, result, **more)
 
     monkeypatch.setattr(inbox.jobs, "finish", fail_once)
     working(lambda job, _: runs.append(job.id))
     inbox.events.receive(event())
     assert outcomes(ended(inbox, JobState.DONE)) == ["done"]
     assert len(runs) == 1
+
+
+def test_thread_claims_the_next_job_with_the_end_of_the_last_one(
+    inbox: Inbox, event: Callable[..., Event], working: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While jobs wait, a thread ends one and starts the next in one transaction; each runs once."""
+    plan_and_claim, dispatched, runs = inbox.jobs.plan_and_claim, list[int](), list[int]()
+
+    def record(*arguments: Any, **more: Any) -> tuple[int, list[Job]]:
+        planned, claimed = plan_and_claim(*arguments, **more)
+        dispatched.extend(job.id for job in claimed)
+        return planned, claimed
+
+    monkeypatch.setattr(inbox.jobs, "plan_and_claim", record)
+    for _ in range(5):
+        inbox.events.receive(event())
+    working(lambda job, _: runs.append(job.id), threads=1)
+    wait_for(lambda: len(runs) == 5 and not inbox.counts()["running"], "all jobs")
+    assert len(set(runs)) == 5
+    assert dispatched == runs[:1]
+
+
+def test_job_that_cannot_be_claimed_does_not_repeat_another_one(
+    inbox: Inbox,
+    event: Callable[..., Event],
+    working: Callable[..., Worker],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An error while the next job is claimed leaves the end of the last one as it is, and is logged."""
+    claim, claims, runs = DueJobs.claim, itertools.count(1), list[int]()
+
+    def fail_at_the_end(*arguments: Any, **more: Any) -> list[dict[str, Any]]:
+        # The first claim is that of the dispatcher.
+        if next(claims) == 2:
+            raise KeyError("damaged")
+        return claim(*arguments, **more)
+
+    monkeypatch.setattr(DueJobs, "claim", fail_at_the_end)
+    for _ in range(3):
+        inbox.events.receive(event())
+    with caplog.at_level(logging.ERROR):
+        working(lambda job, _: runs.append(job.id), threads=1)
+        wait_for(lambda: len(runs) == 3 and not inbox.counts()["running"], "all jobs")
+    assert len(set(runs)) == 3
+    assert "No job could be claimed at the end of another one" in caplog.text
 
 
 def test_unavailable_inbox_is_logged_once(

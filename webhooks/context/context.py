@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from notifiers import Message, Notifiers, Receipt, parse_destination
 from tableau_rest.errors import TableauError
 from webhooks.clock import utc_now
@@ -26,10 +24,8 @@ from webhooks.context.shared_lookups import not_before, shared_lookups
 from webhooks.destinations import resolve_default
 from webhooks.errors import LeaseLost, Permanent, RetryLater
 from webhooks.event import Event
-from webhooks.job import MESSAGE_PREFIX, MISSING, Job, Namespace
-from webhooks.registry import Handler
+from webhooks.job import MESSAGE_PREFIX, MISSING, Checkpoint, Job, Namespace
 from webhooks.rules.access import Access
-from webhooks.validation import describe_values
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -43,9 +39,6 @@ if TYPE_CHECKING:
 # All programs of a site share 20,000 queries of jobs a day; the monitor has a limit of its own.
 # https://help.tableau.com/current/online/en-us/to_site_capacity.htm
 JOB_QUERIES_PER_HOUR = 400
-
-# Seconds until a job that has to wait for an earlier event looks again.
-TURN_SECONDS = 2.0
 
 MessageSource = Message | str | Callable[[], Message]
 
@@ -87,6 +80,8 @@ class Context:
         self._access = access
         self._make_tableau = tableau
         self._notified: Counter[str] = Counter()
+        # To be recorded together with the end of the job.
+        self.unrecorded: list[Checkpoint] = []
         # Set if the job behind a failed refresh was requested together with the content.
         self.requested_job: Future[TableauJob | None] | None = None
 
@@ -202,14 +197,28 @@ class Context:
         """
         return self.checkpoint(key, function, Namespace.HANDLER)
 
-    def checkpoint(self, key: str, function: Callable[[], Any], namespace: Namespace = Namespace.FRAMEWORK) -> Any:
-        """Do the same as `once` with a key of the framework, which no handler's key can collide with."""
+    def checkpoint(
+        self,
+        key: str,
+        function: Callable[[], Any],
+        namespace: Namespace = Namespace.FRAMEWORK,
+        *,
+        at_end: bool = False,
+    ) -> Any:
+        """Do the same as `once` with a key of the framework, which no handler's key can collide with.
+
+        With `at_end` the value is recorded in the transaction that ends the job: only if nothing else is done until
+        then, so that the process is as unlikely to die before the record as otherwise.
+        """
         recorded = self.inbox.checkpoints.get(self.job, key, namespace=namespace)
         if recorded is not MISSING:
             return recorded
         if not self.still_mine():
             raise LeaseLost(f"Job {self.job.id} belongs to another worker now")
         value = function()
+        if at_end:
+            self.unrecorded.append(Checkpoint(key, value, namespace))
+            return value
         try:
             json.dumps(value)
             self.inbox.checkpoints.set(self.job, key, value, namespace=namespace)
@@ -235,6 +244,7 @@ class Context:
         picture: PictureSource | None = None,
         key: str | None = None,
         site: bool = True,
+        last: bool = False,
     ) -> Receipt:
         """Send a message to the destination `to` (`slack:#bi`, `twilio`, `default`, …), once per job.
 
@@ -242,6 +252,7 @@ class Context:
         message was sent. A picture that fails is retried a few times and then left out. The first call for a
         destination is its first message on every attempt; give messages a `key` each if a later attempt may take
         another path. If the server has several sites, the message names the event's site, unless `site` is False.
+        `last`: the handler returns at once afterwards, so the job's end and the message are recorded together.
 
         Raises NotifierError, and Permanent if `to` is not a destination.
         """
@@ -259,7 +270,7 @@ class Context:
             return replace(made, facts=(("Site", label), *made.facts)) if label else made
 
         delivery = Delivery(self, self.notifiers[destination.kind], f"{MESSAGE_PREFIX}{key}")
-        return delivery.run(make, destination.to, picture)
+        return delivery.run(make, destination.to, picture, last=last)
 
     def wait(self, key: str, waits: Sequence[float], why: str, not_before: datetime | None = None) -> None:
         """Raise RetryLater for each of `waits` (seconds) in turn, over all attempts; return once they are used up.
@@ -275,26 +286,3 @@ class Context:
                 self.inbox.checkpoints.set(self.job, f"{key} wait {number}", why)
                 due_at = now + timedelta(seconds=seconds)
                 raise RetryLater(why, max(due_at, not_before) if not_before else due_at)
-
-
-def call(handler: Handler, context: Context) -> str:
-    """Run the handler for the context's job, with the arguments that it names, and return its result in words, if any.
-
-    Raises Skip if a condition of the job does not hold, RetryLater if it is not its turn, Permanent if a condition
-    cannot be evaluated or the job's params no longer fit the handler, and anything that the handler raises.
-    """
-    if handler.in_order and not context.inbox.turns.is_first(context.job):
-        again = context.now() + timedelta(seconds=TURN_SECONDS)
-        raise RetryLater("An earlier event about the same resource comes first", again)
-    context.check_conditions()
-    arguments = {name: getattr(context, name) for name in handler.arguments if name not in {"params", "context"}}
-    if "params" in handler.arguments:
-        try:
-            arguments["params"] = handler.params.model_validate(dict(context.job.params))
-        except ValidationError as error:
-            problems = "; ".join(describe_values(error))
-            raise Permanent(f"The job's params no longer fit the action {handler.name}: {problems}") from None
-    if "context" in handler.arguments:
-        arguments["context"] = context
-    result = handler.function(**arguments)
-    return result if isinstance(result, str) else ""

@@ -38,15 +38,20 @@ class Delivery:
     def __init__(self, context: Context, notifier: Notifier, key: str) -> None:
         self._context, self._notifier, self._key = context, notifier, key
 
-    def run(self, message: Callable[[], Message], to: str | None, picture: PictureSource | None) -> Receipt:
-        """Send the message, confirm its delivery and attach its picture, as far as earlier attempts have not."""
-        receipt = self._send(message, to)
+    def run(
+        self, message: Callable[[], Message], to: str | None, picture: PictureSource | None, *, last: bool = False
+    ) -> Receipt:
+        """Send the message, confirm its delivery and attach its picture, as far as earlier attempts have not.
+
+        `last`: the handler returns afterwards.
+        """
+        receipt = self._send(message, to, at_end=last and picture is None and not self._notifier.capabilities.receipt)
         self.confirm(receipt)
         if picture is not None:
             self.attach(picture, receipt, to)
         return receipt
 
-    def _send(self, message: Callable[[], Message], to: str | None) -> Receipt:
+    def _send(self, message: Callable[[], Message], to: str | None, *, at_end: bool) -> Receipt:
         """Send a message once. If it is uncertain whether it arrived, send it again at most twice, far apart.
 
         A message that could not be sent is stored: what it says does not change until it is sent.
@@ -71,7 +76,7 @@ class Delivery:
                 raise
 
         try:
-            return Receipt.from_dict(dict(self._context.checkpoint(self._key, send)))
+            return Receipt.from_dict(dict(self._context.checkpoint(self._key, send, at_end=at_end)))
         except NotifierError as error:
             if error.permanent or not error.uncertain:
                 raise

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from notifiers import Notifiers
 from tableau_rest.errors import TableauError
 from webhooks.config.settings import Settings
-from webhooks.context.context import Context, call
+from webhooks.context.calls import attempt, call
+from webhooks.context.context import Context
 from webhooks.errors import Permanent
 from webhooks.event import Event
 from webhooks.inbox import Inbox
-from webhooks.job import DEAD_LETTERS, PLANNING_FAILED, Job
-from webhooks.registry import Registry
+from webhooks.job import DEAD_LETTERS, PLANNING_FAILED, Job, Result
+from webhooks.registry import Handler, Registry
 from webhooks.rules.access import Access
 from webhooks.rules.matching import SITE, needs
 from webhooks.sites import Sites, UnknownSite
@@ -32,11 +33,18 @@ class JobRunner:
     access: Callable[[], Access] = Access
 
     def run(self, job: Job, still_mine: Callable[[], bool] = lambda: True) -> str:
-        """Run the job's handler once and return its result in words, if it has one.
+        """Do the same as `attempt`, record the checkpoints, and return the result in words, if there is one."""
+        return call(*self._prepared(job, still_mine))
+
+    def attempt(self, job: Job, still_mine: Callable[[], bool]) -> Result:
+        """Run the job's handler once and return its result; its checkpoints have to be recorded with the job's end.
 
         Raises what the handler raises, and Permanent if the inbox's row is damaged. `still_mine` returns whether the
         worker still holds the job's lease.
         """
+        return attempt(*self._prepared(job, still_mine))
+
+    def _prepared(self, job: Job, still_mine: Callable[[], bool]) -> tuple[Handler, Context]:
         if job.event.defect and job.handler not in {DEAD_LETTERS, PLANNING_FAILED}:
             raise Permanent(job.event.defect)
         handler = self.registry.handler(job.handler)
@@ -52,7 +60,7 @@ class JobRunner:
             redact=self.redact,
             access=self.access,
         )
-        return call(handler, context)
+        return handler, context
 
     def _with_site(self, job: Job) -> Event:
         """Return the job's event with the name of its site, signing in to Tableau if only that can tell.

@@ -114,7 +114,7 @@ def notify(context: Context, params: NotifyParams) -> None:
             bring_up_to_date(context, known.id, picture)
         return
     to = _address(context, params.to, context.lookup) if params.to in FROM_TABLEAU else params.to
-    context.notify(to, lambda: _message(context, params), picture=picture, key=params.to)
+    context.notify(to, lambda: _message(context, params), picture=picture, key=params.to, last=True)
 
 
 def _with_destination(context: Context, params: NotifyParams) -> NotifyParams:

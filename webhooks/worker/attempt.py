@@ -14,15 +14,16 @@ from notifiers import NotifierError
 from webhooks.clock import utc_now
 from webhooks.errors import LeaseLost, RetryLater, Skip, StoreUnavailable
 from webhooks.inbox import Inbox
-from webhooks.job import MISSING, Job, JobState
+from webhooks.inbox.jobs.jobs import NONE, Following
+from webhooks.job import MISSING, Checkpoint, Job, JobState, Result
 from webhooks.observability.logs import log_ids
 from webhooks.observability.tracing import event_span
 from webhooks.worker import retry
 
 log = logging.getLogger(__name__)
 
-# Runs a job's handler and returns its result, a text if it has one. The second argument returns whether the job still
-# belongs to this worker.
+# Runs a job's handler and returns its Result, or its result as a text. The second argument returns whether the job
+# still belongs to this worker.
 Run = Callable[[Job, Callable[[], bool]], object]
 
 # Characters of a name in a log line; names come from outside and may be long.
@@ -30,6 +31,7 @@ NAME_LENGTH = 100
 # The result of an attempt is dropped if the database is unavailable for longer.
 SETTLE_SECONDS = 600.0
 SETTLE_PAUSE_SECONDS = 1.0
+TAKEN_OVER = "%s was taken over by another worker, result dropped"
 # The checkpoint with the limit before the first attempt in addition to the schedule; each of them raises the limit.
 MAX_ATTEMPTS = "max attempts"
 
@@ -39,7 +41,7 @@ class Ending:
     """The end of an attempt: the job's new state and, for a retry, the seconds until it is due.
 
     `error` is the reason of the state; of a job that is done, its result. A `free` attempt is not counted. `service` is
-    unavailable, so the job is due sooner if it works again.
+    unavailable, so the job is due sooner if it works again. The `checkpoints` are recorded together with the end.
     """
 
     state: JobState
@@ -47,6 +49,7 @@ class Ending:
     seconds: float = 0.0
     free: bool = False
     service: str = ""
+    checkpoints: tuple[Checkpoint, ...] = ()
 
     @property
     def outcome(self) -> str:
@@ -87,6 +90,8 @@ class Attempts:
         except BaseException as error:  # noqa: BLE001 - whatever a handler raises must end its job, not the thread
             return self.fail(job, error)
         log.info("%s done", job_title(job))
+        if isinstance(result, Result):
+            return Ending(JobState.DONE, result.text, checkpoints=result.checkpoints)
         return Ending(JobState.DONE, result if isinstance(result, str) else "")
 
     def fail(self, job: Job, error: BaseException) -> Ending:
@@ -119,27 +124,39 @@ class Attempts:
         log.warning("%s failed, retrying in %.1f s: %s", job_title(job), seconds, text, exc_info=trace)
         return Ending(JobState.READY, text, seconds, free, service)
 
-    def settle(self, job: Job, ending: Ending, following: Job | None = None) -> Job | None:
+    def settle(self, job: Job, ending: Ending, following: Following = NONE) -> Job | None:
         """Record the end of the attempt, waiting for the database if necessary, and start the job that follows.
 
-        Returns `following` if it was started. The result is dropped if another worker has taken the job over.
+        Returns that job if it was started. The result is dropped if another worker has taken the job over.
         """
         self._inbox.counters.add("job_attempts", job.handler, ending.outcome)
+        if following.lease is not None:
+            try:
+                return self._record(job, ending, following)
+            except StoreUnavailable:
+                pass
+            except LeaseLost:
+                log.warning(TAKEN_OVER, job_title(job))
+                return None
+            except Exception:
+                # A message of this job must not be sent again because another job cannot be claimed.
+                log.exception("No job could be claimed at the end of another one")
+            following = NONE
+        return self._insist(job, lambda: self._record(job, ending, following))
 
-        def record() -> Job | None:
-            if ending.state is JobState.DONE:
-                return self._inbox.jobs.finish(job, ending.error, start=following)
-            if ending.state is JobState.SKIPPED:
-                return self._inbox.jobs.skip(job, ending.error, start=following)
-            if ending.state is JobState.DEAD:
-                self._inbox.dead_letters.dead_letter(job, ending.error)
-            elif ending.service:
-                self._inbox.outages.postpone(ending.service, job, ending.seconds, ending.error, free=ending.free)
-            else:
-                self._inbox.jobs.postpone(job, ending.seconds, ending.error, free=ending.free)
-            return None
-
-        return self._insist(job, record)
+    def _record(self, job: Job, ending: Ending, following: Following) -> Job | None:
+        error, seconds, free = ending.error, ending.seconds, ending.free
+        if ending.state is JobState.DONE:
+            return self._inbox.jobs.finish(job, error, checkpoints=ending.checkpoints, following=following)
+        if ending.state is JobState.SKIPPED:
+            return self._inbox.jobs.skip(job, error, following=following)
+        if ending.state is JobState.DEAD:
+            self._inbox.dead_letters.dead_letter(job, error)
+        elif ending.service:
+            self._inbox.outages.postpone(ending.service, job, seconds, error, free=free)
+        else:
+            return self._inbox.jobs.postpone(job, seconds, error, free=free, following=following)
+        return None
 
     def release(self, job: Job) -> None:
         """Give the job back unfinished."""
@@ -151,7 +168,7 @@ class Attempts:
             try:
                 return record()
             except LeaseLost:
-                log.warning("%s was taken over by another worker, result dropped", job_title(job))
+                log.warning(TAKEN_OVER, job_title(job))
                 return None
             except StoreUnavailable:
                 if self._stopping.wait(SETTLE_PAUSE_SECONDS) or time.monotonic() > deadline:

@@ -34,6 +34,8 @@ class ClaimedJob:
     until: float
     thread: threading.Thread | None = None
     lost: bool = False
+    # Whether its thread has claimed another job in its place.
+    replaced: bool = False
 
     def still_mine(self) -> bool:
         """Return whether the lease holds; a process that slept knows by its own clock that it has ended."""
@@ -57,16 +59,21 @@ class Claims:
     def __iter__(self) -> Iterator[ClaimedJob]:
         return iter(list(self._by_id.values()))
 
-    def add(self, job: Job, lane: Lane, now: float) -> None:
-        """Add a job that was claimed at the monotonic time `now` to the queue of a lane."""
+    def add(self, job: Job, lane: Lane, now: float) -> ClaimedJob:
+        """Add and return a job of a lane that was claimed at the monotonic time `now`."""
         claimed = self._by_id[job.id] = ClaimedJob(job, lane, now, now + self._lease)
-        lane.queue.put(claimed)
+        return claimed
+
+    def queue(self, job: Job, lane: Lane, now: float) -> None:
+        """Do the same, and add the job to the queue of the lane."""
+        lane.queue.put(self.add(job, lane, now))
 
     def drop(self, claimed: ClaimedJob) -> None:
-        """Remove the job, unless it was claimed again meanwhile, and let the worker look for new jobs."""
+        """Remove the job, unless it was claimed again meanwhile, and let the worker look for new jobs in its place."""
         if self._by_id.get(claimed.job.id) is claimed:
             del self._by_id[claimed.job.id]
-        self._inbox.news.set()
+        if not claimed.replaced:
+            self._inbox.news.set()
 
     def renew(self) -> None:
         """Renew all leases; jobs that other workers have taken over are lost. Raises StoreUnavailable."""

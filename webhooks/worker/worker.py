@@ -16,9 +16,9 @@ from typing import Any
 from webhooks.errors import LeaseLost, PlanningPaused, StoreUnavailable
 from webhooks.inbox import Inbox, JobPlanner
 from webhooks.inbox.databases.known_database import KnownDatabase
-from webhooks.inbox.jobs.jobs import PLAN_LIMIT, Work
+from webhooks.inbox.jobs.jobs import PLAN_LIMIT, Following, Work
 from webhooks.job import JobState
-from webhooks.worker.attempt import Attempts, Run, job_title
+from webhooks.worker.attempt import Attempts, Ending, Run, job_title
 from webhooks.worker.claims import ClaimedJob, Claims, Lane
 from webhooks.worker.cleanup import run_cleanup
 from webhooks.worker.pacing import Pacing
@@ -79,6 +79,8 @@ class Worker:
         self._attempts = Attempts(inbox, run, self._stopping)
         self._last_round = time.monotonic()
         self._woken_at = -POLL_SECONDS
+        # Whether a thread that ends a job probably finds another one that is due, and no urgent one.
+        self._may_claim_next = False
         self._dispatcher: threading.Thread | None = None
         self._lease_thread: threading.Thread | None = None
         self._helpers: list[threading.Thread] = []
@@ -183,7 +185,7 @@ class Worker:
             return False
         jobs = self._inbox.jobs.claim(self.name, max(0, room) + idle, self._lease, urgent=True, known_due=True)
         for number, job in enumerate(jobs):
-            self._claims.add(job, self._reserved if number < room else self._normal, now)
+            self._claims.queue(job, self._reserved if number < room else self._normal, now)
         return bool(jobs)
 
     def _plan_and_claim(self, work: Work) -> bool:
@@ -200,6 +202,7 @@ class Worker:
         room = self._pacing.room(held)
         has_to_wait = work.unplanned and not may_plan
         if not (work.unplanned and plan) and not (work.due and room > 0):
+            self._may_claim_next = work.due and not work.urgent
             return has_to_wait
         planned, jobs = self._inbox.jobs.plan_and_claim(
             self.name,
@@ -212,8 +215,9 @@ class Worker:
             urgent=False,
             known_due=work.due,
         )
+        self._may_claim_next = not work.urgent and len(jobs) == room and (room > 0 or work.due or planned > 0)
         for job in jobs:
-            self._claims.add(job, self._normal, now)
+            self._claims.queue(job, self._normal, now)
         log.debug("Round: planned=%d claimed=%d", planned, len(jobs))
         self._pacing.planned(now, planned, PLAN_LIMIT)
         return planned > 0 or len(jobs) > 0 or has_to_wait
@@ -225,7 +229,10 @@ class Worker:
         while claimed is not None:
             following = self._process(claimed)
             if threading.current_thread() not in lane.threads:
-                return  # its handler hung, and another thread has replaced this one
+                # Its handler hung, and another thread has replaced this one.
+                if following:
+                    lane.queue.put(following)
+                return
             claimed = following or lane.queue.get()
 
     def _process(self, claimed: ClaimedJob) -> ClaimedJob | None:
@@ -257,21 +264,32 @@ class Worker:
         if not claimed.still_mine():
             return None
         ending = self._attempts.run(claimed.job, claimed.still_mine)
-        if ending is None:
-            return None
-        following = None
+        return self._end(claimed, ending) if ending else None
+
+    def _end(self, claimed: ClaimedJob, ending: Ending) -> ClaimedJob | None:
+        """Record the end of the job, and return the next one, which starts in the same transaction.
+
+        That is the next one in the queue, or else one that is due.
+        """
+        queued, lease, now = None, None, time.monotonic()
         if claimed.thread in claimed.lane.threads:
-            # The next job in the queue starts in the transaction that ends this one.
             with suppress(queue.Empty):
-                following = claimed.lane.queue.get_nowait()
-                if following is None:
+                queued = claimed.lane.queue.get_nowait()
+                if queued is None:
                     claimed.lane.queue.put(None)
-        started = self._attempts.settle(claimed.job, ending, following.job if following else None)
+            may_claim = self._may_claim_next and claimed.lane is self._normal and not self._stopping.is_set()
+            lease = self._lease if may_claim and queued is None else None
+        started = self._attempts.settle(claimed.job, ending, Following(queued.job if queued else None, lease))
         if ending.state is JobState.READY:
             self._pacing.postponed(time.monotonic() + ending.seconds)
-        if following and started:
-            following.job = started
-        return following
+        if queued is not None:
+            queued.job = started or queued.job
+        elif started is not None:
+            claimed.replaced = True
+            queued = self._claims.add(started, claimed.lane, now)
+        elif lease is not None:
+            self._may_claim_next = False
+        return queued
 
     def _give_back(self, claimed: ClaimedJob) -> None:
         claimed.lost = True

@@ -21,7 +21,8 @@ from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox
 from webhooks.inbox.databases import raw_sql
-from webhooks.inbox.jobs.jobs import BY_URGENCY
+from webhooks.inbox.jobs.due_jobs import BY_URGENCY
+from webhooks.inbox.jobs.jobs import Following
 from webhooks.job import Job, JobState
 from webhooks.worker.worker import Worker
 
@@ -96,7 +97,7 @@ def test_attempt_ends_right_after_a_restart(
         list(pool.map(lambda _: box.counts(), range(12)))
     server.stop()
     server.start()
-    started = box.jobs.finish(first, start=second)
+    started = box.jobs.finish(first, following=Following(second))
     assert started is not None
     assert started.started_at is not None
     states = {job.job.id: job.job.state for record in box.events.list() for job in record.jobs}

@@ -17,9 +17,10 @@ from tests.support.databases import NOTIFY, Clock
 from webhooks.errors import LeaseLost
 from webhooks.event import Event
 from webhooks.inbox import Inbox
-from webhooks.inbox.jobs.jobs import LIKE, MAX_LOSSES, Work
+from webhooks.inbox.jobs.due_jobs import MAX_LOSSES
+from webhooks.inbox.jobs.jobs import LIKE, Following, Work
 from webhooks.inbox.jobs.tables import jobs
-from webhooks.job import Job, JobState
+from webhooks.job import Checkpoint, Job, JobState, Namespace
 
 
 def test_claimed_job_has_its_event_and_lease(box: Inbox, planned: Plan, clock: Clock) -> None:
@@ -223,16 +224,57 @@ def test_next_job_starts_with_the_end_of_the_previous_one(box: Inbox, planned: P
     planned(3)
     first, second, third = box.jobs.claim("me", 3, 30, start=1)
     clock.forward(5)
-    started = box.jobs.finish(first, start=second)
+    started = box.jobs.finish(first, following=Following(second))
     assert started is not None
     assert started.started_at is not None
     assert started.started_at.timestamp() == clock()
     clock.forward(30)
     box.jobs.claim("other", 3, 30)
     with pytest.raises(LeaseLost):
-        box.jobs.skip(started, "too late", start=third)
+        box.jobs.skip(started, "too late", following=Following(third))
     with pytest.raises(LeaseLost):
         box.jobs.start(third)
+
+
+def test_next_due_job_is_claimed_with_the_end_of_the_previous_one(box: Inbox, planned: Plan, clock: Clock) -> None:
+    """It is the one that is due for longest, except for urgent ones; a worker that lost its job claims none."""
+    planned(4)
+    first, second, third = box.jobs.claim("me", 3, 30)
+    box.store.write(lambda connection: connection.execute(update(jobs).where(jobs.c.id == second.id).values(urgent=1)))
+    clock.forward(5)
+    box.jobs.release(second)
+    box.jobs.release(third)
+    claimed = box.jobs.finish(first, following=Following(lease=30))
+    assert claimed is not None
+    assert (claimed.id, claimed.owner, claimed.state) == (third.id + 1, "me", JobState.RUNNING)
+    assert claimed.started_at is not None
+    assert claimed.started_at.timestamp() == clock()
+    assert claimed.due_at.timestamp() == clock() + 30
+    again = box.jobs.postpone(claimed, 60, "Slack: status 503", following=Following(lease=30))
+    assert again is not None
+    assert (again.id, again.attempts, again.max_attempts) == (third.id, 2, 21)
+    assert box.jobs.skip(again, "tested", following=Following(lease=30)) is None
+    box.jobs.claim("me", 1, 30)
+    with pytest.raises(LeaseLost):
+        box.jobs.finish(first, following=Following(lease=30))
+    clock.forward(61)
+    assert box.jobs.work() == Work(urgent=True, due=True, unplanned=False)
+
+
+def test_checkpoints_are_recorded_with_the_end(box: Inbox, planned: Plan, clock: Clock) -> None:
+    """They are about what has happened, so a worker that has lost the job records them as well; none is replaced."""
+    planned()
+    (job,) = box.jobs.claim("me", 1, 30)
+    clock.forward(31)
+    (again,) = box.jobs.claim("other", 1, 30)
+    sent = [Checkpoint("sent", {"id": "1"}), Checkpoint("sent", "twice"), Checkpoint("sent", 3, Namespace.HANDLER)]
+    with pytest.raises(LeaseLost):
+        box.jobs.finish(job, checkpoints=sent)
+    assert box.checkpoints.get(job, "sent") == {"id": "1"}
+    assert box.checkpoints.get(job, "sent", namespace=Namespace.HANDLER) == 3
+    box.jobs.finish(again, checkpoints=[Checkpoint("sent", "again"), Checkpoint("more", None)])
+    assert [box.checkpoints.get(job, key) for key in ("sent", "more")] == [{"id": "1"}, None]
+    assert only_job(box).state is JobState.DONE
 
 
 def test_postponed_job_is_due_later(box: Inbox, planned: Plan, clock: Clock) -> None:

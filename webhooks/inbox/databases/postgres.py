@@ -156,7 +156,7 @@ class PostgresStore(Store):
         self, end: AttemptEnd, then: Callable[[Connection, float], None] | None = None
     ) -> tuple[bool, float | None]:
         now, values = self.wall_sql()
-        statement, values = postgres_end(now), (*values, *postgres_values(end))
+        statement, values = postgres_end(now, checkpoints=bool(end.checkpoints)), (*values, *postgres_values(end))
         if then is None:
             _, ended, started_at = self.run(statement, values)
             return ended, started_at

@@ -1,4 +1,7 @@
-"""SQL that finds work, and starts and ends attempts; by hand, as SQLAlchemy would take longer than the database."""
+"""SQL that finds work, starts and ends attempts, and records checkpoints.
+
+It is written by hand, because SQLAlchemy would take longer than the database.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,15 @@ SQLITE_RECORD = (
 )
 
 
+# A CTE that changes data is always run, https://www.postgresql.org/docs/current/queries-with.html
+_RECORDED = (
+    ", checkpointed AS (INSERT INTO checkpoints (job_id, namespace, key, value, recorded_at) "
+    "SELECT %s::bigint, one.namespace, one.key, one.value, clock.now "
+    "FROM clock, unnest(%s::text[], %s::text[], %s::text[]) AS one (namespace, key, value) "
+    "ON CONFLICT (job_id, namespace, key) DO NOTHING)"
+)
+
+
 @cache
 def find_work(now: str) -> str:
     """Return the query for `Work`; `now` is the SQL for the time. By hand, as a worker asks after each commit."""
@@ -36,11 +48,24 @@ def find_work(now: str) -> str:
     )
 
 
+@cache
+def set_checkpoint(placeholder: str, now: str) -> str:
+    """Return the statement that records a value; one that is already recorded is not replaced.
+
+    `placeholder` is the driver's mark for a value, `now` the SQL for the time.
+    """
+    return (
+        f"INSERT INTO checkpoints (job_id, namespace, key, value, recorded_at) VALUES ({placeholder}, {placeholder}, "  # noqa: S608 - no values
+        f"{placeholder}, {placeholder}, {now}) ON CONFLICT (job_id, namespace, key) DO NOTHING RETURNING job_id"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class AttemptEnd:
     """The end of a job's attempt: its new state, when it is due again, and how many `more` attempts it gets.
 
-    `following` is the claimed job that starts in the same transaction.
+    `following` is the claimed job that starts in the same transaction. The `checkpoints`, each with its namespace, key
+    and JSON, are recorded even if another worker has the job by now: they are about what has happened.
     """
 
     job: Job
@@ -50,6 +75,7 @@ class AttemptEnd:
     seconds: float
     more: int
     following: Job | None
+    checkpoints: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def started_at(self) -> float | None:
@@ -67,10 +93,12 @@ def postgres_start(now: str) -> str:
     return f"UPDATE jobs SET started_at = {now} WHERE {_OWN.format('%s')} RETURNING started_at"  # noqa: S608 - no values
 
 
-def postgres_end(now: str) -> str:
+@cache
+def postgres_end(now: str, *, checkpoints: bool = False) -> str:
     """Return the statement that does everything with one round trip; `now` is the SQL for the time.
 
-    It returns the time, whether the job belonged to its worker, and when the following job started.
+    With `checkpoints` it records some. It returns the time, whether the job belonged to its worker, and when the
+    following job started.
     """
     # A CTE that is used twice is evaluated once, https://www.postgresql.org/docs/current/queries-with.html
     return (
@@ -81,7 +109,7 @@ def postgres_end(now: str) -> str:
         "SELECT ended.id, %s::integer, %s::text, coalesce(%s::double precision, clock.now), clock.now, "
         "%s::text, %s::text FROM ended, clock), "
         "followed AS (UPDATE jobs SET started_at = clock.now FROM clock, ended "
-        f"WHERE {_OWN.format('%s')} RETURNING jobs.started_at) "
+        f"WHERE {_OWN.format('%s')} RETURNING jobs.started_at){_RECORDED if checkpoints else ''} "
         "SELECT clock.now, EXISTS (SELECT 1 FROM ended), (SELECT started_at FROM followed) FROM clock"
     )
 
@@ -89,6 +117,7 @@ def postgres_end(now: str) -> str:
 def postgres_values(end: AttemptEnd) -> Sequence[Any]:
     """Return the values of `postgres_end` without those of the time, which come first."""
     job = end.job
+    checkpoints = (job.id, *map(list, zip(*end.checkpoints, strict=True))) if end.checkpoints else ()
     return (
         int(end.state),
         end.error,
@@ -101,6 +130,7 @@ def postgres_values(end: AttemptEnd) -> Sequence[Any]:
         end.outcome,
         end.error,
         *(own(end.following) if end.following else (None, None, None)),
+        *checkpoints,
     )
 
 
@@ -110,6 +140,8 @@ def sqlite_end(driver: Any, end: AttemptEnd, now: float, wall: float) -> tuple[b
     Returns whether the job belonged to its worker, and when the following job started.
     """
     job = end.job
+    for checkpoint in end.checkpoints:
+        driver.execute(set_checkpoint("?", "?"), (job.id, *checkpoint, wall))
     new = (int(end.state), end.error, now + end.seconds, wall, end.more)
     if driver.execute(SQLITE_END, (*new, *own(job))).rowcount == 0:
         return False, None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from sqlalchemy import Connection, insert, select
@@ -11,8 +11,9 @@ from webhooks.clock import from_timestamp
 from webhooks.errors import LeaseLost
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.jobs.attempt_sql import AttemptEnd
+from webhooks.inbox.jobs.checkpoints import checkpoint_row
 from webhooks.inbox.jobs.tables import attempts
-from webhooks.job import Job, JobState
+from webhooks.job import Checkpoint, Job, JobState
 from webhooks.text import cut
 
 # Characters of an error that are stored.
@@ -35,16 +36,18 @@ def end_attempt(
     more: int = 0,
     then: Callable[[Connection, float], None] | None = None,
     start: Job | None = None,
+    checkpoints: Iterable[Checkpoint] = (),
 ) -> Job | None:
     """Give the job its new state and record the attempt. Raises LeaseLost if another worker has the job by now.
 
     The job is due again in `seconds` and may be attempted `more` times in addition. `then` runs in the same
     transaction, with the connection and the time. The job `start` is started in it as well, and returned if it still
-    belongs to its worker.
+    belongs to its worker. The `checkpoints` are recorded in any case.
     """
     # PostgreSQL's text type has no NUL, and an error may contain a name from outside.
     error = cut(store.redact(error).replace("\0", "\ufffd"), MAX_ERROR) if error else error
-    end = AttemptEnd(job, state, outcome, error, seconds, more, start)
+    rows = tuple(checkpoint_row(store, one) for one in checkpoints)
+    end = AttemptEnd(job, state, outcome, error, seconds, more, start, rows)
     ended, started_at = store.end_attempt(end, then)
     if not ended:
         raise LeaseLost(f"job {job.id} belongs to another worker now")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from typing import Any
 
 from sqlalchemy import bindparam, select
 
 from webhooks.inbox.databases.store import Store
+from webhooks.inbox.jobs.attempt_sql import set_checkpoint
 from webhooks.inbox.jobs.tables import checkpoints
-from webhooks.job import MISSING, Job, Namespace
+from webhooks.job import MISSING, Checkpoint, Job, Namespace
 
 GET = select(checkpoints.c.value).where(
     checkpoints.c.job_id == bindparam("job"),
@@ -19,16 +19,18 @@ GET = select(checkpoints.c.value).where(
 )
 
 
-@cache
-def set_checkpoint(placeholder: str, now: str) -> str:
-    """Return the statement that records a value: written by hand, because building one takes longer than running it.
+def checkpoint_row(store: Store, checkpoint: Checkpoint) -> tuple[str, str, str]:
+    """Return the namespace, the key and the JSON to store.
 
-    `placeholder` is the driver's mark for a value, `now` the SQL for the time.
+    In values of the framework, which may be errors, secrets are masked. A handler's value has to come back as it was:
+    raises ValueError if it contains a secret.
     """
-    return (
-        f"INSERT INTO checkpoints (job_id, namespace, key, value, recorded_at) VALUES ({placeholder}, {placeholder}, "  # noqa: S608 - no values
-        f"{placeholder}, {placeholder}, {now}) ON CONFLICT (job_id, namespace, key) DO NOTHING RETURNING job_id"
-    )
+    value = checkpoint.value
+    if checkpoint.namespace is Namespace.FRAMEWORK:
+        value = store.redact.in_value(value)
+    elif store.redact.finds_in(value):
+        raise ValueError("it contains a secret of this server, which is not stored; return only what is needed later")
+    return checkpoint.namespace.value, checkpoint.key, json.dumps(value)
 
 
 class Checkpoints:
@@ -45,17 +47,12 @@ class Checkpoints:
     def set(self, job: Job, key: str, value: Any, *, namespace: Namespace = Namespace.FRAMEWORK) -> None:
         """Record a JSON value; a value that is already recorded is not replaced.
 
-        In values of the framework, which may be errors, secrets are masked. A handler's value has to come back as it
-        was: raises ValueError if it contains a secret, and records nothing.
+        Raises ValueError, and records nothing, if a handler's value contains a secret.
         """
-        if namespace is Namespace.FRAMEWORK:
-            stored = self._store.redact.in_value(value)
-        elif self._store.redact.finds_in(value):
-            raise ValueError(
-                "it contains a secret of this server, which is not stored; return only what is needed later"
-            )
-        else:
-            stored = value
+        self.record(job, Checkpoint(key, value, namespace))
+
+    def record(self, job: Job, checkpoint: Checkpoint) -> None:
+        """Do the same with a checkpoint."""
         now, times = self._store.wall_sql()
-        values = (job.id, namespace.value, key, json.dumps(stored))
+        values = (job.id, *checkpoint_row(self._store, checkpoint))
         self._store.run(set_checkpoint(self._store.placeholder, now), (*values, *times))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, RowMapping, and_, bindparam, or_, select, text, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, text, update
 
 from webhooks.event import Event
 from webhooks.inbox.databases import raw_sql
@@ -15,32 +15,16 @@ from webhooks.inbox.databases.store import Store
 from webhooks.inbox.events.events import Events, JobPlanner
 from webhooks.inbox.events.tables import events
 from webhooks.inbox.jobs.attempt_sql import find_work
-from webhooks.inbox.jobs.attempts import INSERT_ATTEMPT, LOST, RELEASED, end_attempt, lost_attempts, start_attempt
+from webhooks.inbox.jobs.attempts import RELEASED, end_attempt, start_attempt
 from webhooks.inbox.jobs.dead_letters import DeadLetters
-from webhooks.inbox.jobs.tables import OPEN, URGENT, jobs
-from webhooks.inbox.queries import JOB_QUERY
+from webhooks.inbox.jobs.due_jobs import BY_URGENCY, DueJobs
+from webhooks.inbox.jobs.tables import OPEN, jobs
 from webhooks.inbox.records import event_of, job_of
-from webhooks.job import OPEN_STATES, Job, JobState
+from webhooks.job import OPEN_STATES, Checkpoint, Job, JobState
 
-# After this many worker deaths the job is taken to be their cause.
-MAX_LOSSES = 5
 # Events planned by one call of `plan_and_claim`.
 PLAN_LIMIT = 200
 
-# Built once, because building a statement takes longer than running it, and writers wait for each other.
-DUE = (
-    JOB_QUERY.where(text(OPEN), jobs.c.due_at <= bindparam("now"))
-    .order_by(jobs.c.due_at, jobs.c.id)
-    .limit(bindparam("most"))
-    .with_for_update(skip_locked=True, of=jobs)
-)
-ANY_DUE = select(jobs.c.id).where(text(OPEN), jobs.c.due_at <= bindparam("now")).limit(1)
-# The due jobs, and whether there is one, by urgency; None: of all jobs.
-BY_URGENCY = {
-    None: (DUE, ANY_DUE),
-    True: (DUE.where(text(URGENT)), ANY_DUE.where(text(URGENT))),
-    False: (DUE.where(jobs.c.urgent == 0), ANY_DUE.where(jobs.c.urgent == 0)),
-}
 MAX_WAITING = 500
 # Few of the open jobs are read, however many there are.
 _open_jobs = (
@@ -58,18 +42,6 @@ WAITING = (
         events.c.resource_name.is_not(None),
     )
     .distinct()
-)
-CLAIM = (
-    update(jobs)
-    .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
-    .values(
-        state=JobState.RUNNING,
-        attempts=jobs.c.attempts + 1,
-        owner=bindparam("new_owner"),
-        due_at=bindparam("new_due_at"),
-        started_at=bindparam("new_started_at"),
-        finished_at=None,
-    )
 )
 # An index leads from each event to the job of that key. As texts, the conditions are the same if they are equal.
 LIKE = (
@@ -94,11 +66,26 @@ class Work(NamedTuple):
     unplanned: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Following:
+    """The job that a thread runs next, which starts in the transaction that ends the last one.
+
+    Either one that its worker holds already, or one that is claimed for `lease` seconds, if one is due.
+    """
+
+    job: Job | None = None
+    lease: float | None = None
+
+
+NONE = Following()
+
+
 class Jobs:
     """Units of work: claim them, renew their leases, end their attempts."""
 
     def __init__(self, store: Store, events: Events, dead_letters: DeadLetters) -> None:
-        self._store, self._events, self._dead_letters = store, events, dead_letters
+        self._store, self._events = store, events
+        self._due_jobs = DueJobs(store, dead_letters)
 
     def work(self) -> Work:
         """Return what there is to do for a worker, with one query."""
@@ -137,7 +124,7 @@ class Jobs:
         def plan_and_claim(connection: Connection) -> tuple[int, list[dict[str, Any]]]:
             now = self._store.begin_claim(connection)
             planned = self._events.insert_plans(connection, plans, now=now, rules_version=rules_version)
-            return planned, self._claim(connection, owner, room, lease, start=start, now=now, urgent=urgent)
+            return planned, self._due_jobs.claim(connection, owner, room, lease, start=start, now=now, urgent=urgent)
 
         planned, rows = self._store.write(plan_and_claim)
         return planned, _claimed(rows)
@@ -166,7 +153,7 @@ class Jobs:
 
         def claim(connection: Connection) -> list[dict[str, Any]]:
             now = self._store.begin_claim(connection)
-            return self._claim(connection, owner, limit, lease, start=start, now=now, urgent=urgent)
+            return self._due_jobs.claim(connection, owner, limit, lease, start=start, now=now, urgent=urgent)
 
         # Read without a lock first, so that idle workers do not delay writers.
         return _claimed(self._store.write(claim)) if known_due or self._store.read(any_due) else []
@@ -200,90 +187,47 @@ class Jobs:
         """Record that a claimed job starts, and return it. Raises LeaseLost if another worker has it by now."""
         return start_attempt(self._store, job)
 
-    def finish(self, job: Job, result: str = "", *, start: Job | None = None) -> Job | None:
+    def finish(
+        self, job: Job, result: str = "", *, checkpoints: Iterable[Checkpoint] = (), following: Following = NONE
+    ) -> Job | None:
         """Mark the job as done, with its result in words. Raises LeaseLost, like all endings, if the job was lost.
 
-        The claimed job `start` starts in the same transaction, and is returned if it still belongs to its worker.
+        The `checkpoints` are recorded in any case. Returns the `following` job, which starts in the same transaction.
         """
-        return end_attempt(self._store, job, JobState.DONE, "done", result or None, start=start)
+        return self._end(job, following, JobState.DONE, "done", result or None, checkpoints=checkpoints)
 
-    def skip(self, job: Job, reason: str, *, start: Job | None = None) -> Job | None:
+    def skip(self, job: Job, reason: str, *, following: Following = NONE) -> Job | None:
         """Mark the job as skipped because of `reason`, and start another one as `finish` does."""
-        return end_attempt(self._store, job, JobState.SKIPPED, "skipped", reason, start=start)
+        return self._end(job, following, JobState.SKIPPED, "skipped", reason)
 
-    def postpone(self, job: Job, seconds: float, error: str, *, free: bool = False) -> None:
-        """Record a failed attempt and make the job due again in `seconds`. A `free` attempt is not counted."""
-        end_attempt(self._store, job, JobState.READY, "later", error, seconds=seconds, more=int(free))
+    def postpone(
+        self, job: Job, seconds: float, error: str, *, free: bool = False, following: Following = NONE
+    ) -> Job | None:
+        """Record a failed attempt, make the job due again in `seconds`, and start another one as `finish` does.
+
+        A `free` attempt is not counted.
+        """
+        return self._end(job, following, JobState.READY, "later", error, seconds=seconds, more=int(free))
 
     def release(self, job: Job) -> None:
         """Give the job back unfinished, for a worker that has to stop. The attempt is not counted."""
         end_attempt(self._store, job, JobState.READY, RELEASED, more=1)
 
-    def _claim(
-        self,
-        connection: Connection,
-        owner: str,
-        limit: int,
-        lease: float,
-        *,
-        start: int | None,
-        now: float,
-        urgent: bool | None,
-    ) -> list[dict[str, Any]]:
+    def _end(
+        self, job: Job, following: Following, state: JobState, outcome: str, error: str | None, **more: Any
+    ) -> Job | None:
+        """End the attempt, and start the job that follows or claim one; return it if it belongs to its worker."""
+        lease, owner = following.lease, job.owner
+        if lease is None or owner is None:
+            return end_attempt(self._store, job, state, outcome, error, start=following.job, **more)
         claimed: list[dict[str, Any]] = []
-        due, _ = BY_URGENCY[urgent]
-        for row in connection.execute(due, {"now": now, "most": limit}).mappings().all():
-            max_attempts = row["max_attempts"]
-            if row["state"] == JobState.RUNNING and row["started_at"] is None:
-                self._record_unstarted_attempt(connection, row, now)
-                max_attempts += 1
-            elif row["state"] == JobState.RUNNING and not self._record_lost_attempt(connection, row, now, lease):
-                continue
-            new = {"state": JobState.RUNNING, "attempts": row["attempts"] + 1, "max_attempts": max_attempts}
-            claimed.append({**row, **new})
-        first = len(claimed) if start is None else start
-        for rows, started_at in ((claimed[:first], self._store.to_wall(now)), (claimed[first:], None)):
-            if rows:
-                new = {"owner": owner, "due_at": now + lease, "started_at": started_at}
-                ids = [row["id"] for row in rows]
-                connection.execute(CLAIM, {"ids": ids, **{f"new_{key}": value for key, value in new.items()}})
-                for taken in rows:
-                    taken.update(new)
-        return claimed
 
-    def _record_unstarted_attempt(self, connection: Connection, row: RowMapping, now: float) -> None:
-        """Record that the worker died before it started this job, which is not counted as an attempt."""
-        wall = self._store.to_wall(now)
-        error = f"worker {row['owner']} died before it started the job"
-        attempt = {"job_id": row["id"], "number": row["attempts"], "worker": row["owner"], "error": error}
-        times = {"started_at": wall, "finished_at": wall}
-        connection.execute(INSERT_ATTEMPT, {**attempt, **times, "outcome": RELEASED})
-        this = update(jobs).where(jobs.c.id == row["id"])
-        connection.execute(this.values(max_attempts=jobs.c.max_attempts + 1))
+        def claim(connection: Connection, now: float) -> None:
+            self._store.begin_claim(connection)
+            claimed[:] = self._due_jobs.claim(connection, owner, 1, lease, start=1, now=now, urgent=False)
 
-    def _record_lost_attempt(self, connection: Connection, row: RowMapping, now: float, lease: float) -> bool:
-        """Record that the worker died while running this job, and return whether the job may run now.
-
-        A job that was running in more than one crash may be the cause: it is rescheduled alone after a random delay
-        and dead-lettered after `MAX_LOSSES` crashes.
-        """
-        wall = self._store.to_wall(now)
-        error = f"worker {row['owner']} died (lease expired)"
-        attempt = {"job_id": row["id"], "number": row["attempts"], "worker": row["owner"], "error": error}
-        times = {"started_at": row["started_at"], "finished_at": wall}
-        connection.execute(INSERT_ATTEMPT, {**attempt, **times, "outcome": LOST})
-        losses = lost_attempts(connection, row["id"])
-        this = update(jobs).where(jobs.c.id == row["id"])
-        if row["attempts"] >= row["max_attempts"] or losses >= MAX_LOSSES:
-            dead = {"state": int(JobState.DEAD), "finished_at": wall, "error": f"{error}, attempt {row['attempts']}"}
-            connection.execute(this.values(**dead))
-            self._dead_letters.add_announcements(connection, job_of(row, event_of(row)), now)
-            return False
-        if losses > 1:
-            delay = random.uniform(0, lease * (losses - 1) / 2)  # noqa: S311 - jitter
-            connection.execute(this.values(state=int(JobState.READY), due_at=now + delay, error=error))
-            return False
-        return True
+        end_attempt(self._store, job, state, outcome, error, then=claim, **more)
+        return next(iter(_claimed(claimed)), None)
 
 
 def _claimed(rows: Iterable[Mapping[str, Any]]) -> list[Job]:
