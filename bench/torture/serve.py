@@ -120,7 +120,7 @@ handlers = Registry()
 handlers.on("*", name="torture")(lambda event: None)  # noqa: ARG005 - `run` below does the work
 services.registry = handlers
 services.active_rules = SimpleNamespace(rules=Rules(), refresh=lambda: None)  # type: ignore[assignment]
-services.runner = SimpleNamespace(run=run)  # type: ignore[assignment]
+services.runner = SimpleNamespace(attempt=run)  # type: ignore[assignment]
 instrument(services.inbox)
 if flaw := os.environ.get("TORTURE_FLAW"):
     FLAWS[flaw][0](services.inbox)

@@ -59,10 +59,11 @@ CONNECTION = {
     "tcp_user_timeout": 10_000,
 }
 # For this transaction only: without bitmaps, the index is read in its order, which needs no sorting.
-BEGIN_CLAIM = text(
-    "SELECT coalesce(:clock, CAST(extract(epoch FROM clock_timestamp()) AS double precision)) "
+BEGIN_CLAIM = (
+    "SELECT coalesce(%s::double precision, CAST(extract(epoch FROM clock_timestamp()) AS double precision)) "
     "FROM set_config('enable_bitmapscan', 'off', true)"
 )
+SERIALIZE = "SELECT count(pg_advisory_xact_lock(%s, key)) FROM unnest(%s::int[]) AS key"
 
 
 class PostgresStore(Store):
@@ -133,8 +134,7 @@ class PostgresStore(Store):
         """Hold advisory locks until the end of the transaction, in an order that excludes deadlocks."""
         keys = sorted({zlib.crc32(name.encode()) for name in names})
         if keys:
-            lock = text("SELECT count(pg_advisory_xact_lock(:space, key)) FROM unnest(cast(:keys AS int[])) AS key")
-            connection.execute(lock, {"space": SERIALIZED, "keys": [key - 2**31 for key in keys]})
+            connection.exec_driver_sql(SERIALIZE, (SERIALIZED, [key - 2**31 for key in keys]))
 
     def begin_insert(
         self, row: Sequence[Any], on_complete: Callable[[], None] | None = None
@@ -210,7 +210,8 @@ class PostgresStore(Store):
         The statistics of a table that has had no backlog let PostgreSQL expect a few due jobs: it would read and sort
         all of them with their events for each claim, instead of the first ones in the order of the index.
         """
-        return float(connection.execute(BEGIN_CLAIM, {"clock": self._clock() if self._clock else None}).scalar_one())
+        clock = self._clock() if self._clock else None
+        return float(connection.exec_driver_sql(BEGIN_CLAIM, (clock,)).scalar_one())
 
     def wall_sql(self) -> tuple[str, tuple[float, ...]]:
         if self._clock:

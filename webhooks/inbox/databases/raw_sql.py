@@ -1,4 +1,4 @@
-"""Run SQL that is written by hand, where SQLAlchemy would take longer for a statement than the database."""
+"""Run SQL without SQLAlchemy, where that would take longer for a statement than the database."""
 
 from __future__ import annotations
 
@@ -6,16 +6,33 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select
+from sqlalchemy.engine import Compiled
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from webhooks.inbox.databases.errors import lost_session
 
 Row = dict[str, Any]
+# The queries that SQLAlchemy has built, by the name of the database. Each is a constant of a module.
+_COMPILED: dict[tuple[Select[Any], str], Compiled] = {}
 
 
 def rows(connection: Connection, statement: str, *values: Any) -> list[Row]:
     """Return all rows of a query. A value is written `?` in it, and a list of values `(?*)`."""
     cursor = execute(connection, statement, *values)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def query(connection: Connection, statement: Select[Any], **values: Any) -> list[Row]:
+    """Return all rows of a query that SQLAlchemy has built, with these values of its parameters, as the driver does."""
+    key = (statement, connection.dialect.name)
+    compiled = _COMPILED.get(key) or _COMPILED.setdefault(key, statement.compile(dialect=connection.dialect))
+    assert isinstance(compiled, SQLCompiler)
+    parameters: Any = compiled.construct_params(values)
+    if compiled.positional:
+        parameters = tuple(parameters[name] for name in compiled.positiontup or ())
+    cursor = _run(connection, compiled.string, parameters)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -29,13 +46,7 @@ def execute(connection: Connection, statement: str, *values: Any) -> Any:
             lengths.append(len(padded))
         else:
             flat.append(value)
-    cursor = connection.connection.cursor()
-    try:
-        cursor.execute(_sql(statement, connection.dialect.name, tuple(lengths)), tuple(flat))
-    except Exception as error:
-        _discard_lost(connection, error)
-        raise
-    return cursor
+    return _run(connection, _sql(statement, connection.dialect.name, tuple(lengths)), tuple(flat))
 
 
 def execute_many(connection: Connection, statement: str, many: Sequence[tuple[Any, ...]]) -> None:
@@ -47,6 +58,16 @@ def execute_many(connection: Connection, statement: str, many: Sequence[tuple[An
     except Exception as error:
         _discard_lost(connection, error)
         raise
+
+
+def _run(connection: Connection, statement: str, parameters: Any) -> Any:
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(statement, parameters)
+    except Exception as error:
+        _discard_lost(connection, error)
+        raise
+    return cursor
 
 
 def _discard_lost(connection: Connection, error: Exception) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, select, text, update
+from sqlalchemy import Connection, bindparam, select, text, update
 
+from webhooks.inbox.databases import raw_sql
 from webhooks.inbox.databases.store import Store
 from webhooks.inbox.jobs.attempts import INSERT_ATTEMPT, LOST, RELEASED, lost_attempts
 from webhooks.inbox.jobs.dead_letters import DeadLetters
@@ -33,16 +35,8 @@ BY_URGENCY = {
     False: (DUE.where(jobs.c.urgent == 0), ANY_DUE.where(jobs.c.urgent == 0)),
 }
 CLAIM = (
-    update(jobs)
-    .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
-    .values(
-        state=JobState.RUNNING,
-        attempts=jobs.c.attempts + 1,
-        owner=bindparam("new_owner"),
-        due_at=bindparam("new_due_at"),
-        started_at=bindparam("new_started_at"),
-        finished_at=None,
-    )
+    "UPDATE jobs SET state = ?, attempts = attempts + 1, owner = ?, due_at = ?, started_at = ?, finished_at = NULL "
+    "WHERE id IN (?*)"
 )
 
 
@@ -69,7 +63,7 @@ class DueJobs:
         """
         claimed: list[dict[str, Any]] = []
         due, _ = BY_URGENCY[urgent]
-        for row in connection.execute(due, {"now": now, "most": limit}).mappings().all():
+        for row in raw_sql.query(connection, due, now=now, most=limit):
             max_attempts = row["max_attempts"]
             if row["state"] == JobState.RUNNING and row["started_at"] is None:
                 self._record_unstarted_attempt(connection, row, now)
@@ -81,14 +75,13 @@ class DueJobs:
         first = len(claimed) if start is None else start
         for rows, started_at in ((claimed[:first], self._store.to_wall(now)), (claimed[first:], None)):
             if rows:
-                new = {"owner": owner, "due_at": now + lease, "started_at": started_at}
                 ids = [row["id"] for row in rows]
-                connection.execute(CLAIM, {"ids": ids, **{f"new_{key}": value for key, value in new.items()}})
+                raw_sql.execute(connection, CLAIM, int(JobState.RUNNING), owner, now + lease, started_at, ids)
                 for taken in rows:
-                    taken.update(new)
+                    taken.update(owner=owner, due_at=now + lease, started_at=started_at)
         return claimed
 
-    def _record_unstarted_attempt(self, connection: Connection, row: RowMapping, now: float) -> None:
+    def _record_unstarted_attempt(self, connection: Connection, row: Mapping[str, Any], now: float) -> None:
         """Record that the worker died before it started this job, which is not counted as an attempt."""
         wall = self._store.to_wall(now)
         error = f"worker {row['owner']} died before it started the job"
@@ -98,7 +91,7 @@ class DueJobs:
         this = update(jobs).where(jobs.c.id == row["id"])
         connection.execute(this.values(max_attempts=jobs.c.max_attempts + 1))
 
-    def _record_lost_attempt(self, connection: Connection, row: RowMapping, now: float, lease: float) -> bool:
+    def _record_lost_attempt(self, connection: Connection, row: Mapping[str, Any], now: float, lease: float) -> bool:
         """Record that the worker died while running this job, and return whether the job may run now.
 
         A job that was running in more than one crash may be the cause: it is rescheduled alone after a random delay

@@ -70,7 +70,7 @@ class Budgets:
             usages = _stored(connection, ordered)
             for usage in usages:
                 usage.until -= usage.limit.spacing.total_seconds()
-            self._save(connection, usages)
+            _save(connection, usages, self._store.to_wall(self._store.now(connection)))
 
         if ordered:
             self._store.write(give_back)
@@ -84,17 +84,19 @@ class Budgets:
         def ask(connection: Connection) -> tuple[float, float | None]:
             self._store.serialize(connection, [PREFIX + limit.key for limit in ordered])
             usages = _stored(connection, ordered)
-            seconds = self._take(connection, usages, job, rank, spare=spare)
-            self._save(connection, usages)
-            return self._store.to_wall(self._store.now(connection)), seconds
+            # The time, once no other transaction uses the limits.
+            now = self._store.now(connection)
+            seconds = self._take(connection, usages, job, rank, now, spare=spare)
+            wall = self._store.to_wall(now)
+            _save(connection, usages, wall)
+            return wall, seconds
 
         return self._store.write(ask) if ordered else (0.0, None)
 
     def _take(
-        self, connection: Connection, usages: Sequence[Usage], job: Job | None, rank: int, *, spare: bool
+        self, connection: Connection, usages: Sequence[Usage], job: Job | None, rank: int, now: float, *, spare: bool
     ) -> float | None:
         """Count the call or give it a slot, which changes the usages; return the seconds to wait."""
-        now = self._store.now(connection)
         wall = self._store.to_wall(now)
         of_job: dict[str, Any] = {"job": job.id if job else 0, "keys": [usage.key for usage in usages]}
         may_have_slot = job is not None and (job.attempts > 1 or any(usage.last > wall - LOST for usage in usages))
@@ -123,10 +125,10 @@ class Budgets:
         usage = usages[times.index(max(times))]
         return max(take_slot(self._store, connection, usage, call, now) - wall, 0.0)
 
-    def _save(self, connection: Connection, usages: Sequence[Usage]) -> None:
-        wall = self._store.to_wall(self._store.now(connection))
-        values = [(usage.key, json.dumps({"until": usage.until, "last": usage.last}), wall) for usage in usages]
-        raw_sql.execute_many(connection, SAVE, values)
+
+def _save(connection: Connection, usages: Sequence[Usage], wall: float) -> None:
+    values = [(usage.key, json.dumps({"until": usage.until, "last": usage.last}), wall) for usage in usages]
+    raw_sql.execute_many(connection, SAVE, values)
 
 
 def _stored(connection: Connection, limits: Sequence[Limit]) -> list[Usage]:
