@@ -125,6 +125,22 @@ def test_duplicates_in_a_batch_are_counted(box: Inbox, hold: Callable[[], Any]) 
     assert [duplicates[event.fingerprint] for event in (before, twin, new, last)] == [1, 2, 0, 0]
 
 
+def test_duplicate_of_a_held_event_waits_alone(
+    box: Inbox, hold: Callable[[], Any], connect: Callable[[], psycopg.Connection[Any]]
+) -> None:
+    """A copy of an event whose row another transaction holds is counted when that ends; others do not wait for it."""
+    locked, other, new = map(some_event, range(3))
+    first = [write.wait()[0] for write in begin(box, [locked, other])]
+    holder, observer = connect(), connect()
+    with holder.transaction():
+        holder.execute("SELECT id FROM events WHERE id = %s FOR UPDATE", (first[0],))
+        with hold():
+            writes = begin(box, [locked, other, new, locked])
+        assert [write.wait()[1] for write in writes[1:3]] == [1, 0]
+        await_waits(observer, 1)
+    assert [writes[0].wait(), writes[3].wait()] == [(first[0], 1), (first[0], 2)]
+
+
 def test_mistakes_do_not_affect_the_rest_of_the_batch(box: Inbox, hold: Callable[[], Any]) -> None:
     """An event with a text or a type that PostgreSQL refuses gets its own error, and the others are stored."""
     good = [some_event(number) for number in range(4)]

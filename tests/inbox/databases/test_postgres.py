@@ -70,6 +70,7 @@ def test_restart_refuses_at_once_and_goes_on(
     assert len(box.events.list()) == 4
 
 
+@pytest.mark.usefixtures("patient")
 def test_restart_between_two_events_is_not_noticed(
     server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]
 ) -> None:
@@ -152,6 +153,7 @@ def test_many_senders_all_get_a_connection(
         assert len({receipt.id for receipt in pool.map(box.events.receive, sent)}) == 500
 
 
+@pytest.mark.usefixtures("patient")
 def test_database_down_at_start(server: Server, opened: Callable[..., Inbox], event: Callable[..., Event]) -> None:
     """A server that starts before its database refuses events until it can connect, then migrates and goes on."""
     url = server.url()
@@ -240,6 +242,7 @@ def test_session_that_ends_during_a_statement_written_by_hand_is_discarded(
         run(statement)
 
 
+@pytest.mark.usefixtures("patient")
 def test_behind_pgbouncer_everything_works(
     pooled_url: str, opened: Callable[..., Inbox], event: Callable[..., Event]
 ) -> None:
@@ -256,7 +259,9 @@ def test_behind_pgbouncer_everything_works(
     worker.start()
     try:
         with ThreadPoolExecutor(8) as pool:
-            receipts = list(pool.map(box.events.receive, [event() for _ in range(300)]))
+            sent = [event() for _ in range(300)]
+            receipts = list(pool.map(box.events.receive, sent))
+            copies = list(pool.map(box.events.receive, sent))
         deadline = time.monotonic() + 120
         while len(ran) < 300:
             assert time.monotonic() < deadline, f"{len(ran)} of 300 jobs ran"
@@ -264,6 +269,8 @@ def test_behind_pgbouncer_everything_works(
     finally:
         worker.stop(5)
     assert not any(receipt.duplicate for receipt in receipts)
+    assert all(copy.duplicate for copy in copies)
+    assert {copy.id for copy in copies} == {receipt.id for receipt in receipts}
     assert len(ran) == len(set(ran)) == 300
     assert {record.job.state for entry in box.events.list(limit=300) for record in entry.jobs} == {JobState.DONE}
     with box.sessions.lock("k"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -36,9 +37,10 @@ Batch = list[PendingInsert]
 class BatchedInserts:
     """Inserts all events that wait and are new by one statement, which is its own transaction; one at a time.
 
-    Duplicates are counted one by one on another connection: a transaction that changed several rows could wait in a
-    circle with one that plans the same events. `prepare` is called before each batch, and raises StoreUnavailable while
-    the database is not ready. `wall_sql` returns the SQL of the time and its values.
+    Duplicates are counted by another thread in the same way. What neither could store is stored by a third one, event
+    by event: mistakes and their batch, and duplicates whose row another transaction holds. `prepare` is called before
+    each batch, and raises StoreUnavailable while the database is not ready. `wall_sql` returns the SQL of the time and
+    its values.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class BatchedInserts:
         wall_sql: Callable[[], tuple[str, tuple[float, ...]]],
     ) -> None:
         self._pool, self._prepare, self._wall_sql = pool, prepare, wall_sql
-        self._new, self._others = WriteQueue[PendingInsert](), WriteQueue[PendingInsert]()
+        self._new, self._copies, self._others = (WriteQueue[PendingInsert]() for _ in range(3))
         self._starting = threading.Lock()
         self._threads: list[threading.Thread] = []
 
@@ -60,8 +62,8 @@ class BatchedInserts:
 
     def close(self) -> None:
         """Store the waiting events, then stop."""
-        # In this order, because the first thread passes events on to the second.
-        for number, waiting in enumerate((self._new, self._others)):
+        # In this order, because each thread passes events on to the next one.
+        for number, waiting in enumerate((self._new, self._copies, self._others)):
             waiting.close()
             for thread in self._threads[number : number + 1]:
                 thread.join(CLOSE_SECONDS)
@@ -70,7 +72,11 @@ class BatchedInserts:
         """Start the threads with the first event, because they would not survive a fork."""
         with self._starting:
             if not self._threads:
-                lanes = ((self._new, BATCH, self._insert_new), (self._others, 1, self._store_one))
+                lanes = (
+                    (self._new, BATCH, self._insert_new),
+                    (self._copies, BATCH, self._count_copies),
+                    (self._others, 1, self._store_one),
+                )
                 threads = [
                     threading.Thread(target=self._run, args=lane, name="inbox-writer", daemon=True) for lane in lanes
                 ]
@@ -96,10 +102,7 @@ class BatchedInserts:
                 pending.complete()
 
     def _insert_new(self, batch: Batch) -> Batch:
-        """Insert the events that are new and return them, and let the others wait for `_store_one`.
-
-        These are duplicates, or all events of the batch if one of them is a mistake.
-        """
+        """Insert the events that are new and return them, and pass the others on."""
         now, values = self._wall_sql()
         statement = insert_event.insert_missing(len(batch), now)
         values = (*values, *(value for pending in batch for value in pending.values))
@@ -108,17 +111,40 @@ class BatchedInserts:
         except Exception as error:
             if can_pass(error):
                 raise
-            inserted = []
+            for pending in batch:
+                self._others.put(pending)
+            return []
         ids = {fingerprint: event_id for event_id, fingerprint in inserted}
         settled: Batch = []
         for pending in batch:
             # Removed, because the batch may have the same event again.
             event_id = ids.pop(pending.values[0], None)
             if event_id is None:
-                self._others.put(pending)
+                self._copies.put(pending)
             else:
                 pending.result = (event_id, 0)
                 settled.append(pending)
+        return settled
+
+    def _count_copies(self, batch: Batch) -> Batch:
+        """Count the duplicates whose events no other transaction holds and return them, and pass the others on."""
+        copies = Counter[bytes](pending.values[0] for pending in batch)
+        values = (list(copies), list(copies.values()))
+        counted = {
+            fingerprint: (event_id, duplicates - copies[fingerprint])
+            for fingerprint, event_id, duplicates in self._pool.execute(
+                insert_event.COUNT_COPIES, values, _seconds_left(batch)
+            )
+        }
+        settled: Batch = []
+        for pending in batch:
+            fingerprint = pending.values[0]
+            if fingerprint not in counted:
+                self._others.put(pending)
+                continue
+            event_id, before = counted[fingerprint]
+            pending.result = counted[fingerprint] = (event_id, before + 1)
+            settled.append(pending)
         return settled
 
     def _store_one(self, batch: Batch) -> Batch:

@@ -264,9 +264,10 @@ class PostgresStore(Store):
             connection.execute("VACUUM (ANALYZE) checkpoints, attempts, jobs, events")
 
     def close(self) -> None:
-        self._engine.dispose()
+        # First, because its threads use the others.
         self._inserts.close()
         self._acknowledging.close()
+        self._engine.dispose()
 
     def _connect(self) -> BoundedConnection:
         return BoundedConnection.connect(**self._arguments, autocommit=True)

@@ -16,8 +16,8 @@ from webhooks.errors import StoreUnavailable
 from webhooks.inbox.databases.errors import can_pass, lost_session, unavailable
 from webhooks.inbox.databases.postgres_connection import BoundedConnection
 
-# Connections for each process: one that inserts new events, one for everything else.
-SIZE = 2
+# Connections for each process, opened on demand: for new events, for duplicates, and for what is stored on its own.
+SIZE = 3
 # A connection is replaced after this time.
 LIFETIME_SECONDS = 1800.0
 # No statement begins with less time than this.

@@ -53,3 +53,14 @@ def insert_missing(count: int, now: str) -> str:
         f"(SELECT {NEXT_ID} AS id, given.* FROM (VALUES {', '.join([row] * count)}) AS given ({names})) AS numbered "
         "ORDER BY fingerprint, id ON CONFLICT (fingerprint) DO NOTHING RETURNING id, fingerprint"
     )
+
+
+# Counts copies of stored events in PostgreSQL, given their fingerprints and the number of copies of each, and returns
+# fingerprints, ids and duplicates. Rows that another transaction holds are left out: it waits for none, so that it is
+# in no deadlock.
+COUNT_COPIES = (
+    "UPDATE events SET duplicates = events.duplicates + free.copies FROM (SELECT id, copies FROM events "
+    "JOIN unnest(%s::bytea[], %s::int[]) AS given (fingerprint, copies) USING (fingerprint) "
+    "FOR NO KEY UPDATE OF events SKIP LOCKED) AS free WHERE events.id = free.id "
+    "RETURNING events.fingerprint, events.id, events.duplicates"
+)
