@@ -35,6 +35,7 @@ from webhooks.gunicorn.migration import migrate  # noqa: E402 - as above
 from webhooks.gunicorn.processes import (  # noqa: E402 - as above
     BootCode,
     child_processes,
+    end_when_quiet,
     known_database,
     serving_flags,
     start_in_background,
@@ -137,6 +138,8 @@ logconfig_dict = logs.configuration(**settings.logging())
 # Twice as many as there are processes: while they are replaced there are more.
 places = set(range(2 * workers))
 SharingWorker.connections = multiprocessing.RawArray("i", [ABSENT] * len(places))
+# Which processes serve and share all imports, by their places.
+complete = multiprocessing.RawArray("b", len(places))
 
 
 def nworkers_changed(server, new, old):  # noqa: ARG001 - gunicorn counts the arguments
@@ -228,6 +231,7 @@ def child_exit(server, worker):  # noqa: ARG001 - gunicorn counts the arguments
     """Free the place of the ended process."""
     serving_flags.remove(worker)
     SharingWorker.connections[worker.place] = ABSENT
+    complete[worker.place] = False
     places.add(worker.place)
 
 
@@ -248,8 +252,10 @@ def post_worker_init(worker):
             # An inbox that cannot be used ends the process before it serves.
             services.inbox.events  # noqa: B018 - opened
             worker.starting = start_in_background(worker, lambda: start_alone(services))
+            end_when_quiet(worker, lambda: sum(complete) >= worker.cfg.workers - 1 and services.idle())
         else:
             services.start_worker()
+            complete[worker.place] = True
     except RuntimeError:
         # A setting is wrong, or the inbox was made by a newer version: no process can start.
         serving_flags.set(worker, existed)

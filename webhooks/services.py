@@ -516,6 +516,10 @@ class Services:
             self._oldest_unplanned = (oldest, now)
         return not self.settings.worker_threads or now - self._oldest_unplanned[1] < UNPLANNED_SECONDS
 
+    def idle(self) -> bool:
+        """Return whether this process runs no job, and cannot hold the connection to Slack by which presses come."""
+        return self._socket_mode is None and (self._worker is None or self._worker.idle())
+
     def stop_claiming(self) -> None:
         """Let the embedded worker take no more jobs. Returns at once, so that a signal handler may call it."""
         self._claims = False

@@ -72,6 +72,31 @@ def test_backlog_is_worked_off_without_a_new_event(site: Running, tmp_path: Path
     assert len(slack_messages(site)) == 1
 
 
+def test_first_process_is_replaced_when_it_is_quiet(site: Running, tmp_path: Path) -> None:
+    """It started alone and shares little memory; no event is refused meanwhile, and what it accepted is notified."""
+    configuration = tmp_path / "at_once.py"
+    configuration.write_text(
+        "import runpy\nfrom webhooks.gunicorn import processes\nprocesses.ALONE_SECONDS = 0.0\n"
+        f"globals().update(runpy.run_path({str(ROOT / 'gunicorn.conf.py')!r}))\n"
+    )
+    command = (*GUNICORN, "--config", str(configuration))
+    with serving(tmp_path, site.environment, command=command, PYTHONPATH=str(ROOT), WEB_CONCURRENCY="2") as server:
+        statuses = [requests.post(server.hook, json=EVENT, timeout=30).status_code]
+
+        def replaced() -> bool:
+            # One message a second is sent to a channel, so there is none for these.
+            event = {**EVENT, "event_type": "NoRuleMatches", "resource_luid": str(len(statuses))}
+            statuses.append(requests.post(server.hook, json=event, timeout=30).status_code)
+            return server.log.read_text().count("Booting worker") == 3
+
+        wait_for(replaced, what="the process that replaces the first one")
+        wait_for(lambda: len(finished_events(server)) == len(statuses), what="the end of all jobs")
+        log = server.log.read_text()
+    assert set(statuses) == {200}
+    assert log.count("Process ends, one that shares its memory with the others replaces it") == 1
+    assert log.count("Booting worker") == 3
+
+
 def test_server_without_a_worker_is_not_ready(site: Running, tmp_path: Path) -> None:
     """A WSGI server that does not start the worker stores events, and /readyz says what is missing."""
     script = "import index, werkzeug.serving as w; w.run_simple('127.0.0.1', {port}, index.app, threaded=True)"

@@ -56,7 +56,7 @@ def test_no_job_is_claimed_after_the_signal(settings: Settings, signals: list[in
     """The process still waits for requests then, and a job that starts now could not end in time."""
     app = create_app(settings.model_copy(update={"worker_threads": 1}))
     services: Services = app.extensions["webhooks"]
-    worker = SimpleNamespace(wsgi=app, alive=True, cfg=Config(), known_database=KnownDatabase())
+    worker = SimpleNamespace(wsgi=app, alive=True, cfg=Config(), known_database=KnownDatabase(), place=0)
     gunicorn = configuration()
     gunicorn["post_worker_init"](worker)
     assert services.working()
@@ -75,6 +75,7 @@ def test_jobs_have_the_time_that_is_left_since_the_signal(signals: list[int]) ->
         alive=True,
         cfg=Config(),
         known_database=KnownDatabase(),
+        place=0,
     )
     gunicorn = configuration()
     gunicorn["post_worker_init"](worker)
@@ -102,6 +103,7 @@ def test_signal_between_fork_and_start_is_not_lost(signals: list[int], number: s
         alive=True,
         cfg=Config(),
         known_database=KnownDatabase(),
+        place=0,
         master_signals=queued,
     )
     try:
@@ -120,6 +122,7 @@ def test_requests_leave_time_for_jobs(signals: list[int]) -> None:
         alive=True,
         cfg=Config(),
         known_database=KnownDatabase(),
+        place=0,
     )
     gunicorn = configuration()
     gunicorn["post_worker_init"](worker)

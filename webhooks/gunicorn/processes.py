@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any, Self
 
 from webhooks.inbox.databases.known_database import SIZE as KNOWN_DATABASE_SIZE
 from webhooks.inbox.databases.known_database import KnownDatabase
+
+# Seconds until the process that started alone may be replaced.
+ALONE_SECONDS = 300.0
 
 
 class ServingFlags:
@@ -90,6 +94,23 @@ def start_in_background(worker: Any, start: Callable[[], None]) -> threading.Thr
     thread = threading.Thread(target=run, name="start", daemon=True)
     thread.start()
     return thread
+
+
+def end_when_quiet(worker: Any, is_quiet: Callable[[], bool]) -> None:
+    """Let the process end, five minutes after its start, as soon as it has no connection and `is_quiet` is true.
+
+    The master replaces it. gunicorn calls `notify` in the main thread before it accepts connections, at least every
+    second; one that is accepted afterwards is served to its end.
+    """
+    notify, after = worker.notify, time.monotonic() + ALONE_SECONDS
+
+    def notify_or_end() -> None:
+        notify()
+        if worker.alive and time.monotonic() >= after and worker.nr_conns == 0 and is_quiet():
+            worker.log.info("Process ends, one that shares its memory with the others replaces it")
+            worker.alive = False
+
+    worker.notify = notify_or_end
 
 
 def child_processes() -> list[int]:

@@ -106,6 +106,10 @@ class Worker:
         running = all(thread is not None and thread.is_alive() for thread in threads)
         return running and not stalled and not self._stopping.is_set()
 
+    def idle(self) -> bool:
+        """Return whether it has claimed no job."""
+        return not self._claims
+
     def stop_claiming(self) -> None:
         """Claim no more jobs; running ones continue. Returns at once."""
         self._stopping.set()
