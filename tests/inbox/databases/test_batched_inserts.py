@@ -17,6 +17,7 @@ from tests.support.databases import some_event
 from webhooks.errors import StoreUnavailable
 from webhooks.event import Event
 from webhooks.inbox import Inbox
+from webhooks.inbox.databases import batched_inserts
 from webhooks.inbox.databases.pending_write import PendingWrite
 from webhooks.inbox.databases.write_queue import CAPACITY
 
@@ -25,8 +26,9 @@ pytestmark = [pytest.mark.postgres, pytest.mark.usefixtures("patient")]
 Write = PendingWrite[tuple[int, int]]
 INSERT = "INSERT INTO events (fingerprint, body, event_type, received_at) VALUES (%s, '{}', 'Held', 0)"
 LOCK_WAITS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+# Returns when it has ended, or after a minute.
 END_WAITING = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
     "WHERE datname = current_database() AND wait_event_type = 'Lock'"
 )
 
@@ -187,7 +189,7 @@ def test_lost_session_repeats_the_batch(
     observer = connect()
     with hold():
         writes = begin(box, [some_event(1), some_event(2)])
-        observer.execute(END_WAITING)
+        assert observer.execute(END_WAITING).fetchall() == [(True,)]
         await_waits(observer, 1)
     assert [write.wait()[1] for write in writes] == [0, 0]
 
@@ -213,8 +215,11 @@ def test_abandoned_event_is_left_out(box: Inbox, hold: Callable[[], Any]) -> Non
     assert not box.events.receive(abandoned).duplicate
 
 
-def test_close_stores_what_waits(box: Inbox, hold: Callable[[], Any], opened: Callable[..., Inbox], url: str) -> None:
+def test_close_stores_what_waits(
+    box: Inbox, hold: Callable[[], Any], opened: Callable[..., Inbox], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A server that stops commits what waits, new events and duplicates, and refuses what comes later."""
+    monkeypatch.setattr(batched_inserts, "CLOSE_SECONDS", 60.0)
     with ThreadPoolExecutor(1) as pool:
         with hold():
             writes = begin(box, [some_event(1), some_event(2), some_event(1)])
