@@ -231,6 +231,7 @@ def test_close_stores_what_waits(
     assert len(opened(url).events.list()) == 3
 
 
+@pytest.mark.second_stage
 def test_outage_refuses_all_that_wait(postgres_server: Server, box: Inbox) -> None:
     """More events than a batch holds are refused together when the database cannot be reached, and later stored."""
     box.events.receive(some_event(0))
