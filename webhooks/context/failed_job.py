@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
 from tableau_rest.errors import NotFound, TableauError
@@ -50,30 +49,21 @@ def look_up_with_job(context: Context) -> Lookup:
         return context.lookup
     try:
         shared = shared_lookups(context.tableau)
+        if shared.knows_content(event.content_kind, luid, not_before(event, context.now())):
+            return context.lookup
+        # Its job cannot be found, and Tableau limits the queries.
+        if is_from_other_site(event, context.tableau):
+            return context.lookup
     except (TableauError, Permanent):
         return context.lookup
-    if shared.knows_content(event.content_kind, luid, not_before(event, context.now())):
-        return context.lookup
-    found: Future[Job | None] = Future()
-
-    def find() -> None:
-        try:
-            # Its job cannot be found, and Tableau limits the queries.
-            if not is_from_other_site(event, context.tableau):
-                found.set_result(context.find_failed_job(luid, name=as_text(event.resource_name), at=at))
-        except BaseException as error:  # noqa: BLE001 - raised where the job is needed
-            found.set_exception(error)
-
-    # The ids of log lines come from this thread's context. An executor's thread would delay the end of the process.
-    thread = Thread(target=copy_context().run, args=(find,), name="look-up", daemon=True)
-    thread.start()
-    try:
-        return context.lookup
-    finally:
-        # Each request has a deadline, and nothing may go on after its job: the inbox may be closed then.
-        thread.join()
-        if found.done():
-            context.requested_job = found
+    find, name = context.find_failed_job, as_text(event.resource_name)
+    # Both end here: each request has a deadline, and nothing may go on after its job, as the inbox may be closed then.
+    with ThreadPoolExecutor(1, "look-up") as executor:
+        # The ids of log lines come from this thread's context.
+        requested = executor.submit(copy_context().run, find, luid, name=name, at=at)
+        lookup = context.lookup
+    context.requested_job = requested
+    return lookup
 
 
 def find_failed_job(context: Context, lookup: Lookup) -> tuple[Job | None, str]:
