@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from threading import Lock
 from typing import Self
 
@@ -91,7 +92,7 @@ class Notifiers(Mapping[str, Notifier]):
         """The kinds whose required variables are set."""
         return tuple(kind for kind, config in self.configs.items() if config.is_complete)
 
-    @property
+    @cached_property
     def with_default_address(self) -> tuple[str, ...]:
         """The kinds that can deliver to a destination without an address."""
         return tuple(kind for kind, config in self.configs.items() if config.has_default_address)
