@@ -148,14 +148,19 @@ def test_queries_of_jobs_have_a_limit(simulation: Simulation) -> None:
 
 
 def test_content_and_job_of_a_failure_are_requested_at_the_same_time(simulation: Simulation) -> None:
-    """Neither request waits for the response of the other, and an error that may pass fails the attempt."""
+    """No request waits for a response that it does not need, and an error that may pass fails the attempt.
+
+    The project and the owner, which are known by the content, are requested at the same time, too.
+    """
     event = simulation.cause("WorkbookRefreshFailed", name="Sales", reason="Disk full on db7")
-    both = threading.Barrier(2)
+    both, details = threading.Barrier(2), threading.Barrier(3)
 
     @contextmanager
     def observe(_method: str, path: str) -> Iterator[Callable[[int], object]]:
         if path.endswith((f"/workbooks/{event.resource_luid}", "/jobs")):
             both.wait(60)
+        elif "/users/" in path or "/jobs/" in path or path.endswith("/projects"):
+            details.wait(60)
         yield str
 
     config = simulation.running.world.config
@@ -167,6 +172,7 @@ def test_content_and_job_of_a_failure_are_requested_at_the_same_time(simulation:
         call(registry.handler("notify"), simulation.context(job))
     simulation.running.world.faults.remove(fault)
     both.reset()
+    details.reset()
     simulation.tableau = Tableau(simulation.running.url, config.content_url, credential, observe=observe)
     call(registry.handler("notify"), simulation.context(job))
     assert "Disk full on db7" in simulation.text

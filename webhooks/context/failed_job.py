@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from typing import TYPE_CHECKING, TypeVar
 
 from tableau_rest.errors import NotFound, TableauError
-from webhooks.context.lookup import Lookup, is_from_other_site
-from webhooks.context.shared_lookups import QueriesExhausted, not_before, shared_lookups
-from webhooks.errors import Permanent
+from webhooks.context.lookup import Lookup
+from webhooks.context.shared_lookups import QueriesExhausted
 from webhooks.event import REASON_FIELD, Event, happened_at
 from webhooks.messages.event_message import as_text
 from webhooks.messages.failure_reason import failure_reason
@@ -35,35 +32,6 @@ def look_up_reason(context: Context, lookup: Lookup) -> tuple[str, str]:
         return recorded_reason(context.event)
     job, problem = find_failed_job(context, lookup)
     return (failure_reason(job.notes) or NO_REASON, "") if job else ("", problem)
-
-
-def look_up_with_job(context: Context) -> Lookup:
-    """Return the content of the event; of a failed refresh, request the job at the same time, as a message needs both.
-
-    `context.find_failed_job` returns or raises what was found then. Only the first attempt requests both, and only if
-    the content is not known yet. Raises what `context.lookup` raises.
-    """
-    event, luid, at = context.event, context.luid, happened_at(context.event)
-    has_job = event.type.refresh == "failed" and not event.type.from_job_list
-    if not has_job or luid is None or at is None or event.content_kind is None or context.job.attempts > 1:
-        return context.lookup
-    try:
-        shared = shared_lookups(context.tableau)
-        if shared.knows_content(event.content_kind, luid, not_before(event, context.now())):
-            return context.lookup
-        # Its job cannot be found, and Tableau limits the queries.
-        if is_from_other_site(event, context.tableau):
-            return context.lookup
-    except (TableauError, Permanent):
-        return context.lookup
-    find, name = context.find_failed_job, as_text(event.resource_name)
-    # Both end here: each request has a deadline, and nothing may go on after its job, as the inbox may be closed then.
-    with ThreadPoolExecutor(1, "look-up") as executor:
-        # The ids of log lines come from this thread's context.
-        requested = executor.submit(copy_context().run, find, luid, name=name, at=at)
-        lookup = context.lookup
-    context.requested_job = requested
-    return lookup
 
 
 def find_failed_job(context: Context, lookup: Lookup) -> tuple[Job | None, str]:

@@ -49,6 +49,12 @@ _listings: WeakKeyDictionary[Tableau, Listing] = WeakKeyDictionary()
 _fetching = Lock()
 
 
+def knows(project: Reference, tableau: Tableau, now: datetime) -> bool:
+    """Return whether `find_path` sends no request."""
+    listing = _listings.get(tableau)
+    return listing is not None and listing.serves(project.luid, now)
+
+
 def find_path(project: Reference, tableau: Tableau, now: datetime) -> ProjectPath:
     """Return the path of a project, from a list of all projects that is cached for five minutes.
 

@@ -110,6 +110,10 @@ class SharedLookups:
             found = _store(self._users, luid.lower(), tableau.user(luid), now)
         return found.value
 
+    def knows_user(self, luid: str, now: datetime) -> bool:
+        """Return whether `user` sends no request."""
+        return _usable(self._users, luid.lower(), now - MAX_AGE) is not None
+
     def failed_job(
         self,
         tableau: Tableau,

@@ -13,8 +13,8 @@ from pydantic import Field
 from notifiers import Message, Picture
 from tableau_rest import TableauError
 from webhooks.context import Context, Lookup
-from webhooks.context.content_details import project_and_owner
-from webhooks.context.failed_job import ask, look_up_reason, look_up_with_job
+from webhooks.context.content_details import look_up_details, project_and_owner
+from webhooks.context.failed_job import ask, look_up_reason
 from webhooks.context.routing import find_route
 from webhooks.context.target import Target
 from webhooks.destinations import DEFAULT, FROM_TABLEAU, PROJECT_OWNER, ROUTES
@@ -229,11 +229,14 @@ def _message(context: Context, params: NotifyParams) -> Message:
     event = context.event
     # Deleted content cannot be looked up. A session sees its own site only, and the webhook has the name of any.
     skip_lookup = event.type.content_gone or event.content_kind in {None, "site"}
-    lookup = Lookup() if skip_lookup else look_up_with_job(context)
+    lookup, project, owner = Lookup(), "", ""
+    if skip_lookup:
+        project, owner = project_and_owner(context, lookup)
+    else:
+        lookup, project, owner = look_up_details(context)
     reason, no_reason = "", ""
     if event.type.from_job_list or event.type.refresh == "failed":
         reason, no_reason = look_up_reason(context, lookup)
-    project, owner = project_and_owner(context, lookup)
     problems = tuple(filter(None, [lookup.problem, no_reason]))
     details = Details(lookup.content, project, owner, reason, problems)
     return event_message(
