@@ -37,6 +37,33 @@ def test_once_runs_once_over_all_attempts(context: MakeContext, job: MakeJob) ->
     assert calls == ["a"]
 
 
+def test_attempts_get_what_earlier_ones_recorded(context: MakeContext, job: MakeJob, inbox: Inbox) -> None:
+    """The next attempt gets the values of one that has ended in any way, as does a further call; a replay gets none."""
+    calls: list[int] = []
+
+    def attempt(claimed: Job) -> Job:
+        made = context(claimed, attempts=claimed.attempts)
+        for _ in range(2):
+            made.once("a", lambda: calls.append(claimed.attempts))
+        return claimed
+
+    def claim() -> Job:
+        (claimed,) = inbox.jobs.claim("tests", 1, 60)
+        return claimed
+
+    inbox.jobs.postpone(attempt(job()), 0, "Slack limits the rate", free=True)
+    inbox.jobs.postpone(attempt(claim()), 0, "Slack is unavailable")
+    inbox.jobs.release(attempt(claim()))
+    lost = inbox.jobs.start(attempt(claim()))
+    # As if the worker had died.
+    inbox.jobs.renew("tests", [lost.id], -1)
+    inbox.dead_letters.dead_letter(attempt(claim()), "Slack: channel_not_found")
+    assert calls == [1]
+    assert inbox.dead_letters.requeue_jobs([lost.id]) == 1
+    inbox.jobs.finish(attempt(claim()))
+    assert calls == [1, 1]
+
+
 def test_once_runs_again_after_it_failed(context: MakeContext, job: MakeJob) -> None:
     """A function that raised has not been done."""
     made = context(job())
@@ -144,7 +171,7 @@ def test_notify_builds_the_message_only_to_send_it(
     """A message given as a function is not built again after it was sent."""
     claimed = job()
     context(claimed).notify("slack", lambda: Message("made"), key="x")
-    context(claimed).notify("slack", lambda: pytest.fail("made again"), key="x")
+    context(claimed, attempts=2).notify("slack", lambda: pytest.fail("made again"), key="x")
     assert notifiers.titles == ["made"]
 
 
