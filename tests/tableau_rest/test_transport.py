@@ -86,8 +86,10 @@ def tunnel(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
 
         def copy(source: socket.socket, to: socket.socket) -> None:
-            while data := source.recv(65536):
-                to.sendall(data)
+            # The other thread may have closed both sockets meanwhile.
+            with suppress(OSError):
+                while data := source.recv(65536):
+                    to.sendall(data)
 
         back = threading.Thread(target=copy, args=(target, connection), daemon=True)
         back.start()
