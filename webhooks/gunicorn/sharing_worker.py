@@ -26,10 +26,10 @@ from webhooks.gunicorn.reception import REQUEST_SECONDS, TIMED_OUT, LimitedSourc
 
 # As in pyproject.toml.
 SUPPORTED = "27.0."
-# Seconds for another process, which holds fewer connections, to accept one first: while this process has a free thread,
-# and while it has none. The other process may be unable to accept, so this is also the price of a connection then.
+# Seconds for other processes to accept a connection first, for each connection that one of them holds fewer, and at
+# most. That process may be unable to accept, so this is also the price of a connection then.
 YIELD_SECONDS = 0.001
-BUSY_YIELD_SECONDS = 0.005
+MAX_YIELD_SECONDS = 0.005
 # The number of connections of a process that does not exist.
 ABSENT = 1_000_000
 # Seconds without accepting connections after the process had no file descriptor or memory for one.
@@ -74,12 +74,10 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
 
     def accept(self, listener: Any) -> None:
         """Accept one connection, after a pause if another process holds fewer or no file descriptor is left."""
-        self._yielded = self.nr_conns > min(self.connections) + 1 and not self._yielded
+        more = self.nr_conns - min(self.connections) - 1
+        self._yielded = more > 0 and not self._yielded
         if self._yielded:
-            # Connections that wait for their client do not occupy a thread.
-            waiting = sum(map(len, (self.keepalived_conns, self._receptions, self._lingering, self._deferred)))
-            busy = self.nr_conns - waiting >= self.cfg.threads
-            self._pause_accepting(BUSY_YIELD_SECONDS if busy else YIELD_SECONDS)
+            self._pause_accepting(min(more * YIELD_SECONDS, MAX_YIELD_SECONDS))
             return
         try:
             super().accept(listener)
