@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 from tableau_rest.errors import TableauError
 from webhooks.context import projects
+from webhooks.context.concurrently import concurrently
 from webhooks.context.failed_job import ask
 from webhooks.context.lookup import Lookup, is_from_other_site
 from webhooks.context.shared_lookups import not_before, shared_lookups
@@ -32,8 +31,7 @@ def project_and_owner(context: Context, lookup: Lookup) -> tuple[str, str]:
     project, owner = getattr(content, "project", None), getattr(content, "owner", None)
     # Workbooks and data sources name their owner without the full name.
     if project and owner and owner.luid and _knows_neither(context, project, owner):
-        with ThreadPoolExecutor(1, "look-up") as executor:
-            found = executor.submit(copy_context().run, context.project_path, project)
+        with concurrently(lambda: context.project_path(project)) as found:
             user = _user(context, owner)
         path = found.result()
     else:
@@ -64,9 +62,7 @@ def look_up_details(context: Context) -> tuple[Lookup, str, str]:
         return context.lookup, *project_and_owner(context, context.lookup)
     find, name = context.find_failed_job, as_text(event.resource_name)
     # All end here: each request has a deadline, and nothing may go on after its job, as the inbox may be closed then.
-    with ThreadPoolExecutor(1, "look-up") as executor:
-        # The ids of log lines come from this thread's context.
-        requested = executor.submit(copy_context().run, find, luid, name=name, at=at)
+    with concurrently(lambda: find(luid, name=name, at=at)) as requested:
         found = context.lookup, *project_and_owner(context, context.lookup)
     context.requested_job = requested
     return found
