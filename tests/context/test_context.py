@@ -147,6 +147,21 @@ def test_last_message_is_recorded_with_the_end_of_the_job(
     assert sent(confirmed)
 
 
+def test_message_that_is_not_the_last_one_after_all_is_recorded_before_the_next_step(
+    context: MakeContext, job: MakeJob, notifiers: RecordingNotifiers, inbox: Inbox
+) -> None:
+    """A handler that does more after its last message loses nothing: a step sees what was sent, and repeats nothing."""
+    claimed = job()
+    made = context(claimed)
+    receipts = [made.notify("slack", "Sales is new", key="new", last=True) for _ in range(2)]
+    assert receipts[0] == receipts[1]
+    assert notifiers.titles == ["Sales is new"]
+    made.notify("slack", "Sales is large", key="large", last=True)
+    made.once("step", lambda: inbox.checkpoints.get(claimed, "notify large") is not MISSING)
+    assert made.once("step", lambda: False)
+    assert made.unrecorded == []
+
+
 def test_retry_sends_only_the_missing_message(
     context: MakeContext, job: MakeJob, notifiers: RecordingNotifiers, transient_error: MakeError
 ) -> None:

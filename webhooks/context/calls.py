@@ -19,7 +19,7 @@ TURN_SECONDS = 2.0
 def call(handler: Handler, context: Context) -> str:
     """Do the same as `attempt`, record the checkpoints, and return the result in words, if any."""
     result = attempt(handler, context)
-    _record(context)
+    context.record_now()
     return result.text
 
 
@@ -45,11 +45,6 @@ def attempt(handler: Handler, context: Context) -> Result:
     try:
         result = handler.function(**arguments)
     except BaseException:
-        _record(context)
+        context.record_now()
         raise
     return Result(result if isinstance(result, str) else "", tuple(context.unrecorded))
-
-
-def _record(context: Context) -> None:
-    for checkpoint in context.unrecorded:
-        context.inbox.checkpoints.record(context.job, checkpoint)

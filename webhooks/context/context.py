@@ -208,8 +208,9 @@ class Context:
         """Do the same as `once` with a key of the framework, which no handler's key can collide with.
 
         With `at_end` the value is recorded in the transaction that ends the job: only if nothing else is done until
-        then, so that the process is as unlikely to die before the record as otherwise.
+        then, so that the process is as unlikely to die before the record as otherwise. Another checkpoint records it.
         """
+        self.record_now()
         recorded = self.inbox.checkpoints.get(self.job, key, namespace=namespace)
         if recorded is not MISSING:
             return recorded
@@ -227,6 +228,12 @@ class Context:
             self.inbox.checkpoints.set(self.job, key, None, namespace=namespace)
             raise Permanent(f"once({key!r}) must return a JSON value that can be stored: {error}") from error
         return value
+
+    def record_now(self) -> None:
+        """Record the checkpoints that were to be recorded together with the end of the job."""
+        for checkpoint in self.unrecorded:
+            self.inbox.checkpoints.record(self.job, checkpoint)
+        self.unrecorded.clear()
 
     def check_conditions(self) -> None:
         """Evaluate the job's conditions that only Tableau can answer, once per job.

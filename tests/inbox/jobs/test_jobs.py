@@ -309,9 +309,12 @@ def test_skipped_job_has_its_reason(box: Inbox, planned: Plan) -> None:
     assert (only_job(box).state, only_job(box).error) == (JobState.SKIPPED, "project Sales, not Finance")
 
 
-def test_error_with_a_nul_is_stored(box: Inbox, planned: Plan) -> None:
-    """An error may contain a name from outside with a NUL, which PostgreSQL's text type cannot store."""
+def test_text_that_no_database_can_store_does_not_keep_a_job_from_ending(box: Inbox, planned: Plan) -> None:
+    """An error or result may contain a name from outside with a NUL or a lone surrogate; they are replaced."""
     planned()
+    (job,) = box.jobs.claim("me", 1, 30)
+    box.jobs.postpone(job, 0, "no such name: \ud83d")
+    assert only_job(box).error == "no such name: ?"
     box.dead_letters.dead_letter(box.jobs.claim("me", 1, 30)[0], "no such name: a\0b")
     assert only_job(box).error == "no such name: a\ufffdb"
 

@@ -44,8 +44,10 @@ def end_attempt(
     transaction, with the connection and the time. The job `start` is started in it as well, and returned if it still
     belongs to its worker. The `checkpoints` are recorded in any case.
     """
-    # PostgreSQL's text type has no NUL, and an error may contain a name from outside.
-    error = cut(store.redact(error).replace("\0", "\ufffd"), MAX_ERROR) if error else error
+    if error:
+        # PostgreSQL's text type has no NUL, no database has lone surrogates, and a name from outside may contain both.
+        error = store.redact(error).replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+        error = cut(error, MAX_ERROR)
     rows = tuple(checkpoint_row(store, one) for one in checkpoints)
     end = AttemptEnd(job, state, outcome, error, seconds, more, start, rows)
     ended, started_at = store.end_attempt(end, then)
